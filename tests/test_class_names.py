@@ -16,6 +16,7 @@ PACKAGE = Path(layerexplain.__file__).parent
 ALLOWED = {
     "checks/of_activations.py": "rules on mistakes that are made with these layers",
     "checks/of_layers.py": "rules on mistakes that are made with these layers",
+    "conversions/gone_layers.py": "classes that Keras 3 does not have, as models of those that it has",
     "conversions/config.py": "classes of which Keras reads no configuration that leaves arguments out",
     "conversions/operations.py": "operations of Keras that are called like layers",
     "conversions/settings.py": "an initializer that is called like a layer",

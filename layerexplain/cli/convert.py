@@ -26,9 +26,23 @@ FORMS = ("keras", "py", "yaml", "json")
 @click.option(
     "--to", "form", type=click.Choice(FORMS), help="The form to write, where TARGET's ending does not say it.",
 )  # fmt: skip
+@click.option(
+    "--weights", type=click.Path(), metavar="FILE", help="For .keras: a file of weights alone, where SOURCE has none.",
+)  # fmt: skip
+@click.option(
+    "--backend", type=click.Choice(["tensorflow", "theano"]),
+    help="For .keras: what Keras 1 ran on, which its files do not say.",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace TARGET if it exists.")
 def command(
-    source: str, target: str, inputs: tuple[InputShape, ...], code: tuple[str, ...], form: str | None, force: bool
+    source: str,
+    target: str,
+    inputs: tuple[InputShape, ...],
+    code: tuple[str, ...],
+    form: str | None,
+    weights: str | None,
+    backend: str | None,
+    force: bool,
 ) -> None:
     """Write SOURCE to TARGET in the form that its ending names.
 
@@ -45,6 +59,7 @@ def command(
     \b
     Examples:
       layerexplain convert old_model.h5 model.keras
+      layerexplain convert model.json model.keras --weights weights.h5
       layerexplain convert model.keras model.py
       layerexplain convert model.keras - --to yaml
       layerexplain convert s3://bucket/old_model.h5 model.keras
@@ -52,6 +67,7 @@ def command(
     """
     said = api.convert(
         reading.content_of(source), target, to=form, force=force, inputs=partial(inputs_of, typed=inputs), code=code,
+        weights=weights, backend=backend,
     )  # fmt: skip
     if target == "-":
         click.echo(said.text, nl=False)

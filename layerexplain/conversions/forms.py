@@ -52,6 +52,8 @@ def convert(
     force: bool = False,
     inputs: InputShapes | InputShapesOf | None = None,
     code: Any = (),
+    weights: str | os.PathLike[str] | bytes | None = None,
+    backend: str | None = None,
 ) -> Converted:
     """Write a model in another form: today's .keras, Keras code (.py), a spec (.yaml) or a configuration (.json).
 
@@ -62,6 +64,8 @@ def convert(
         force: Whether a target that exists is replaced.
         inputs: The shapes of inputs by name, without the batch, where the model leaves sizes open; or what gives them.
         code: Files that say what own layers compute.
+        weights: For .keras, a file of weights alone, where the source is the configuration of the model.
+        backend: For .keras, what Keras 1 ran on, "tensorflow" or "theano", which its files do not say.
 
     Returns:
         The form, its text, and notes on what could not be carried over.
@@ -85,6 +89,8 @@ def convert(
         )
     if name == "-" and form == "keras":
         raise LayerExplainError("a .keras file is not text; name a file")
+    if weights is not None and form != "keras":
+        raise LayerExplainError(f"weights are written to a .keras file only, and this is '.{form}'", source=name)
     if name != "-" and os.path.lexists(name) and not force:
         raise LayerExplainError("exists; --force replaces it", source=name)
     source, model = read_for_good(source, code)
@@ -98,7 +104,7 @@ def convert(
         if form == "keras":
             from layerexplain.conversions.keras_file import to_keras_file
 
-            content, notes = to_keras_file(source, model, shapes)
+            content, notes = to_keras_file(source if weights is None else weights, model, shapes, backend)
             made = Converted(form, "", notes)
         else:
             made = Converted(form, TEXTS[form](model), ())

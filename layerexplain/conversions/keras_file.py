@@ -8,11 +8,14 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from layerexplain.conversions.carried_weights import CarriedWeights
 from layerexplain.conversions.config import to_config
 from layerexplain.conversions.settings import home_of
 from layerexplain.conversions.training import TodaysTraining, todays_training
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.keras.config import read_config
 from layerexplain.model import InputShapes, Model, Setting
+from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import NotComputed, computed, is_random
 from layerexplain.oracle.difference import allowed, difference
@@ -27,27 +30,35 @@ TOLERANCE = 1e-4
 """How far an output of the new model may be off, as a share of its largest value."""
 
 
-def to_keras_file(source: Any, model: Model, inputs: InputShapes) -> tuple[bytes, tuple[str, ...]]:
+def to_keras_file(
+    source: Any, model: Model, inputs: InputShapes, backend: str | None = None
+) -> tuple[bytes, tuple[str, ...]]:
     """Return the bytes of a .keras file for a source, and what there is to say of it.
 
     Args:
-        source: What the weights are read of, as `read` takes it.
-        model: What was read of it.
+        source: What the weights are read of: the file that the model was read of, or one of weights alone.
+        model: The model.
         inputs: The shapes of inputs by name, without the batch, where the model leaves sizes open.
+        backend: What Keras ran on, "tensorflow" or "theano", where the file does not say it.
 
     Raises:
         LayerExplainError: for what cannot be carried over, and if the new model computes something else.
     """
     config = to_config(model)
     network, _ = traced(model, inputs, None)
-    with weight_source(source, network, seed=0) as weights, without_warnings():
+    with weight_source(source, network, seed=0, backend=backend) as weights, without_warnings():
         if weights.origin == "drawn":
             why = next((note.message for note in weights.notes if note.code != "drawn-weights"), "it stores no weights")
             raise LayerExplainError(f"cannot become a .keras file: {why}; convert it to .py, .yaml or .json")
+        if any(note.code == "unknown-backend" for note in weights.notes):
+            words = "Keras 1 did not store what it ran on: say --backend tensorflow, or theano"
+            raise LayerExplainError(f"{words}, which reads the kernels of convolutions backwards")
         real = keras_model_of_config(config)
         reference = KerasModel(real, "of the model")
         reference.build(lambda: _first_shape(network))
-        reference.assign(network, weights)
+        # The same reader reads today's configuration, so that each of its layers has its formula.
+        today = trace_model(read_config(config), inputs)
+        reference.assign(today, CarriedWeights(weights, network))
         notes = list(_compile(real, todays_training(model)))
         with tempfile.TemporaryDirectory(prefix="layerexplain-") as folder:
             path = os.path.join(folder, "model.keras")

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from layerexplain.conversions.gone_layers import GONE, layer_for
 from layerexplain.conversions.settings import CLASSES, setting_of
 from layerexplain.conversions.tensorflow_functions import is_tensorflow, todays_operation
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration, snake_case
 from layerexplain.layers.registry import find
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Setting
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Setting, Shape
+from layerexplain.network.trace import trace_model
+from layerexplain.network.traced import Network, TracedCall
 
 _SETTINGS = ("_initializer", "_regularizer", "_constraint")
 
@@ -95,10 +98,18 @@ def in_todays_words(model: Model) -> Model:
         raise LayerExplainError("layers or models occur in several places with the same weights; this is not converted")
     if model.weights:
         raise LayerExplainError("weights of the model itself belong to no layer; they are not converted")
-    return _model(model, "")
+    return _model(model, "", trace_model(model) if _has_gone(model) else None)
 
 
-def _model(model: Model, prefix: str) -> Model:
+def _has_gone(model: Model) -> bool:
+    """Whether a layer of a class that is gone occurs, at any depth."""
+    inner = [layer.model for layer in model.layers if layer.model is not None]
+    return any(layer.type in GONE for layer in model.layers) or any(map(_has_gone, inner))
+
+
+def _model(model: Model, prefix: str, network: Network | None) -> Model:
+    """Return a model in today's words; `network` is the model traced, where shapes are needed."""
+    traced = {made.call.layer: made for made in reversed(network.calls)} if network is not None else {}
     layers, calls = [], {(call.layer, call.index): call for call in model.calls}
     for layer in model.layers:
         try:
@@ -106,11 +117,12 @@ def _model(model: Model, prefix: str) -> Model:
                 if (layer.name, 1) in calls:
                     raise SpecError("is one function that is called several times, which Keras 3 does not have")
                 layer, calls[layer.name, 0] = todays_operation(layer, calls[layer.name, 0])
-            made = todays_layer(layer)
+            made = todays_layer(layer, _shape_before(traced.get(layer.name)))
         except LayerExplainError as error:
             raise error.with_place(layer=f"{prefix}{layer.name}", line=layer.line) from None
         if made.model is not None:
-            made = made._replace(model=_model(made.model, f"{prefix}{layer.name}/"))
+            inner = traced[layer.name].network if layer.name in traced else None
+            made = made._replace(model=_model(made.model, f"{prefix}{layer.name}/", inner))
         of_call = {key: made.config[key] for key in _CALL_ARGUMENTS & made.config.keys()}
         if of_call:
             made = made._replace(config={key: v for key, v in made.config.items() if key not in of_call})
@@ -138,8 +150,17 @@ def _in_front(call: Call, layer: Layer) -> Call:
     return call._replace(args=tuple(front), kwargs=kwargs)
 
 
-def todays_layer(layer: Layer) -> Layer:
-    """Return a layer as Keras 3 has it. Raises LayerExplainError for what Keras 3 does not have."""
+def _shape_before(made: TracedCall | None) -> Shape | None:
+    """Return the shape that reaches a call of one tensor, the batch as None."""
+    spec = made.inputs[0] if made is not None and len(made.inputs) == 1 else None
+    return None if spec is None else (None, *[size if isinstance(size, int) else None for size in spec.shape[1:]])
+
+
+def todays_layer(layer: Layer, shape: Shape | None = None) -> Layer:
+    """Return a layer as Keras 3 has it; `shape` is that of its input, where it is known.
+
+    Raises LayerExplainError for what Keras 3 does not have.
+    """
     if layer.kind == "custom":
         of = f" of {layer.package}" if layer.package else ""
         raise SpecError(f"{layer.type}{of} is not part of Keras, so nothing else can be written for it")
@@ -151,6 +172,10 @@ def todays_layer(layer: Layer) -> Layer:
         return layer
     if layer.kind == "operation":
         return _operation(layer)
+    if layer.type in GONE:
+        layer = layer_for(layer, shape)
+        if layer.model is not None:
+            return layer
     declaration = find(layer.type)
     if declaration is None or "(" in layer.type or layer.type in _GONE_CLASSES:
         raise SpecError(f"Keras 3 has no layer {layer.type}")
@@ -176,7 +201,7 @@ def todays_layer(layer: Layer) -> Layer:
     return layer._replace(type=type_, config=config)
 
 
-_GONE_CLASSES = frozenset({"BatchNormalization0", "Highway", "MaxoutDense", "RandomHeight", "RandomWidth"})
+_GONE_CLASSES = frozenset({"RandomHeight", "RandomWidth"})
 _REPLACED = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
 """Class that is gone → the one that computes the same."""
 

@@ -2,11 +2,13 @@
 
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
-from layerexplain.layers.arguments import Activation, Bool, Number, PositiveInt
+from layerexplain.layers.arguments import Activation, AxisArgument, Bool, Number, PositiveInt
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.functions import sigmoid
+from layerexplain.ops.movement import laid
 from layerexplain.ops.reduce import amax
+from layerexplain.ops.sizes import normalize_axis
 
 
 @layer("MaxoutDense", ndim=2, ignores=KERNEL_AND_BIAS)
@@ -43,15 +45,18 @@ def highway(x: Expr, *, activation: Activation = "linear", use_bias: Bool = True
 
 
 @layer("BatchNormalization0", ignores="mode momentum")
-def batch_normalization_0(x: Expr, *, epsilon: Number = 1e-6) -> Expr:
-    """Normalizes each element by its mean and standard deviation over the training batches, then scales by γ and shifts
-    by β.
+def batch_normalization_0(x: Expr, *, axis: AxisArgument | None = None, epsilon: Number = 1e-6) -> Expr:
+    """Normalizes each element, or with an axis each channel, by its mean and standard deviation over the training
+    batches, then scales by γ and shifts by β.
 
-    Input shape: (batch, …), all sizes known. Output shape: the same.
-    Reference: keras.layers.BatchNormalization of Keras 0.3, which had no axis.
+    Input shape: (batch, …); without an axis with all sizes known. Output shape: the same.
+    Reference: keras.layers.BatchNormalization of Keras 0.3, which had no axis before 0.3.2, and no variance.
     """
-    axes = [(f"axis {i}", size) for i, size in enumerate(x.shape[1:], 1)]
+    at = None if axis is None else normalize_axis(axis[0] if isinstance(axis, tuple) else axis, x.ndim)
+    axes = [(f"axis {i}", size) for i, size in enumerate(x.shape[1:], 1)] if at is None else [("features", x.shape[at])]
     g, b = weight("gamma", "γ", axes), weight("beta", "β", axes)
     mean = weight("running_mean", "μ", axes, trainable=False)
-    deviation = weight("running_std", "σ", axes, trainable=False)
+    deviation = weight("running_std", "σ", axes, trainable=False, positive=True)
+    if at is not None:
+        g, b, mean, deviation = (laid(one, (at,), x.ndim) for one in (g, b, mean, deviation))
     return (x - mean) / (deviation + epsilon) * g + b

@@ -14,6 +14,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.model import Model, Note
 from layerexplain.network.traced import Network
+from layerexplain.run.cudnn_order import in_keras_order
 from layerexplain.run.drawn import drawn_weight
 from layerexplain.weights.match import match
 from layerexplain.weights.matched import MatchedWeight, MatchedWeights
@@ -25,6 +26,10 @@ Origin = Literal["of the file", "of the model", "drawn"]
 DRAWN = (
     "the source {why}: weights are drawn from seed {seed}, so the values show how the model computes, "
     "not what it has learned"
+)
+_UNKNOWN_BACKEND = (
+    "Keras 1 did not store what it ran on; kernels of convolutions are read as TensorFlow's; Theano's are turned "
+    "by 180 degrees"
 )
 
 
@@ -43,11 +48,11 @@ class WeightSource(Protocol):
 
 
 @contextmanager
-def weight_source(source: Any, network: Network, seed: int) -> Iterator[WeightSource]:
+def weight_source(source: Any, network: Network, seed: int, *, backend: str | None = None) -> Iterator[WeightSource]:
     """Open the weights of the source of `network`, inside the `with`.
 
     `source` is whatever `read` accepts, or a Model, whose file is opened where it was read. If the source stores no
-    weights, they are drawn.
+    weights, they are drawn. `backend` is what Keras ran on ("theano"), where the file does not say it.
     """
     from layerexplain.frontends.keras.live_model import is_live_model
     from layerexplain.frontends.keras.weight_files import open_weights
@@ -67,6 +72,7 @@ def weight_source(source: Any, network: Network, seed: int) -> Iterator[WeightSo
             drawn.notes = (*(stored.notes if stored is not None else ()), *drawn.notes)
             yield drawn
         else:
+            stored.backend = stored.backend or backend
             yield _Stored(match(network, stored))
 
 
@@ -87,6 +93,8 @@ class _Stored:
     def __init__(self, matched: MatchedWeights) -> None:
         self.matched = matched
         self.notes = (*(matched.stored.notes if matched.stored is not None else ()), *matched.notes)
+        if matched.lacks_backend:
+            self.notes = (*self.notes, Note("unknown-backend", None, _UNKNOWN_BACKEND))
         self._weights: dict[tuple[str, ...], list[MatchedWeight]] = {}
         for weight in matched.weights:
             self._weights.setdefault(weight.owner.path, []).append(weight)
@@ -104,7 +112,7 @@ class _Stored:
         odd = next((value.dtype for value in values if value.dtype.kind == "c"), None)
         if odd is not None:
             raise LayerExplainError(f"it has weights of {odd}; real numbers are needed", layer="/".join(path))
-        return values
+        return in_keras_order(values, definition)
 
 
 _GATES_APART = {12: ((0, 6, 3, 9), (1, 7, 4, 10), (2, 8, 5, 11)), 9: ((0, 3, 6), (1, 4, 7), (2, 5, 8))}

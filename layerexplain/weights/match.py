@@ -46,6 +46,8 @@ def _match(network: Network, stored: WeightFile | None) -> MatchedWeights:
     if stored.layout == "classes":
         for layer in weighted_layers(network, matcher.finder):
             matcher.by_class(layer)
+    elif stored.parameters and all(tensor.parts[-1].startswith("param_") for tensor in stored.parameters):
+        matcher.in_one_row(weighted_layers(network))
     else:
         for name, group in groupby(weighted_layers(network), key=lambda layer: layer.path[0]):
             inside = list(group)
@@ -191,6 +193,19 @@ class _Matcher:
                 self.opaque.append(layer)
             self._as_stored(layer, kept)
         self.beside |= set(left)
+
+    def in_one_row(self, layers: Iterable[WeightedLayer]) -> None:
+        """The weights as Keras 0.3 numbered them, without names: each layer takes as many numbers as it needs."""
+        row = [*reversed(self.parameters)]
+        for layer in layers:
+            if not layer.is_known:
+                return  # where those of the next one begin is not known
+            needed, taken = _size(one.shape for one in layer.weights), []
+            while row and needed > 0:
+                taken.append(row.pop())
+                needed -= taken[-1].size
+            self.layers[layer.where] = taken
+            self.by_name(layer.where, [layer])
 
     # What is kept -----------------------------------------------------------------------------------------------
 

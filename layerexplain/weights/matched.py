@@ -13,6 +13,7 @@ from layerexplain.lang.expr import Expr
 from layerexplain.model import Note
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
+from layerexplain.weights.old_kernels import axes_of_keras_1, convolution_of, in_order, is_from_keras_1, turned
 from layerexplain.weights.weighted_layers import WeightedLayer
 
 _SEVERAL = "several earlier layers have its name and configuration"
@@ -84,6 +85,29 @@ class MatchedWeights(NamedTuple):
         """
         return [self._value(one) for one in self.of_layer(path)]
 
+    @property
+    def lacks_backend(self) -> bool:
+        """Whether a file does not say what Keras ran on, and has kernels that depend on it."""
+        stored = self.stored
+        if stored is None or stored.backend or not is_from_keras_1(stored.format, stored.keras_version):
+            return False
+        kernels = [one for one in self.weights if one.weight is not None and set(one.weight.shape[:-2]) - {1}]
+        return any(
+            one.owner.definition is not None and convolution_of(one.owner.definition, number)
+            for one in kernels
+            if (number := _number(one)) is not None
+        )
+
+    def _order(self, one: MatchedWeight) -> tuple[tuple[int, ...] | None, bool]:
+        """How the axes of a stored kernel are in another order, and whether it is turned."""
+        number, definition, stored = _number(one), one.owner.definition, self.stored
+        if number is None or definition is None or stored is None or one.tensor is None:
+            return None, False
+        old = is_from_keras_1(stored.format, stored.keras_version)
+        axes = axes_of_keras_1(definition, number, one.tensor.shape) if old else None
+        is_turned = stored.backend == "theano" and convolution_of(definition, number) is not None
+        return axes, is_turned and (one.fits or axes is not None)
+
     def _value(self, one: MatchedWeight) -> Any:
         if one.merged and one.weight is not None:
             import numpy as np
@@ -94,10 +118,21 @@ class MatchedWeights(NamedTuple):
             raise SourceError(f"does not say which object has {which}: {_SEVERAL}")
         if self.stored is None or one.tensor is None:
             raise SourceError(f"does not contain {which}")
+        axes, is_turned = self._order(one)
+        if axes is not None or is_turned:
+            values = self.stored.read(one.tensor)
+            values = in_order(values, axes) if axes is not None else values
+            return turned(values) if is_turned else values
         if one.weight is not None and not one.fits:
             needed = f"its formula needs {shape_text(one.weight.shape)}"
             raise SourceError(f"stores {which} as {shape_text(one.tensor.shape)}; {needed}")
         return self.stored.read(one.tensor)
+
+
+def _number(one: MatchedWeight) -> int | None:
+    """The number of a weight in the definition of its layer."""
+    weights = one.owner.definition.weights if one.owner.definition is not None else ()
+    return next((number for number, weight in enumerate(weights) if weight is one.weight), None)
 
 
 def missing_note(where: str, names: Sequence[str]) -> Note:

@@ -31,8 +31,8 @@ def keras_0_item(layer: Any) -> dict[str, Any]:
     if class_name == "AutoEncoder" and layer.get("output_reconstruction", True) is True:
         halves = [config[key] for key in ("encoder_config", "decoder_config") if isinstance(config.get(key), dict)]
         return {"class_name": "Sequential", "config": {"name": config["name"], "layers": _own_names(halves)}}
-    if class_name == "BatchNormalization" and "axis" not in layer and layer.get("mode", 0) == 0:
-        class_name = "BatchNormalization0"  # a mean and a deviation for each element, not for each channel
+    if class_name == "BatchNormalization" and layer.get("mode", 0) == 0:
+        class_name = "BatchNormalization0"  # it keeps a deviation, not a variance; without an axis for each element
     return {"class_name": class_name, "config": config}
 
 

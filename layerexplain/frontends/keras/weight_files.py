@@ -43,7 +43,8 @@ _SAVED_MODEL = frozenset({"saved_model.pb", "keras_metadata.pb"})
 class WeightFile:
     """The weights of one source.
 
-    `format` says what kind of file it is, `has_model` whether an architecture is beside the weights. `tensors` are in
+    `format` says what kind of file it is, `has_model` whether an architecture is beside the weights, `backend` what
+    Keras ran on, where a legacy file says it. `tensors` are in
     the file's order, `parameters` those that are not the state of an optimizer, a random generator or a metric,
     `direct` these by their group. `names` are the names of layers by their groups, where the file keeps them (class
     layout, Keras 3.6 and later). `groups` are all groups in the file's order, `objects` those of a layer or of what a
@@ -64,6 +65,7 @@ class WeightFile:
         self.layout: Layout = listing.layout or "classes"
         self.has_model = has_model
         self.keras_version = listing.keras_version
+        self.backend = listing.backend
         self.tensors = listing.tensors
         self.names = listing.names
         self.parameters = [tensor for tensor in listing.tensors if tensor.role == "parameter"]

@@ -39,6 +39,8 @@ class WeightListing(NamedTuple):
     objects: frozenset[Groups] = frozenset()
     names: Mapping[Groups, str] = {}
     notes: tuple[Note, ...] = ()
+    backend: str | None = None
+    """What Keras ran on, where a legacy file says it."""
 
 
 def list_weights(root: Any, *, classes: bool) -> dict[str, Any]:
@@ -153,6 +155,7 @@ def _any_layout(root: Any) -> WeightListing:
         (*reader.layers(base), *reader.optimizer()),
         tuple([path[len(base) :] for path in tree.groups]),
         notes=(*tree.notes, *reader.unlisted()),
+        backend=text_attribute(reader.open(base), "backend"),
     )
 
 

@@ -1,0 +1,136 @@
+"""Layers that Keras 3 has no more, as small models of today's layers that compute the same, and their weights there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from layerexplain.errors import SpecError
+from layerexplain.layers.registry import find
+from layerexplain.model import Call, Layer, Model, Shape, TensorRef
+from layerexplain.ops.sizes import shape_text
+from layerexplain.records import NamedTuple
+
+Arrays = Mapping[str, list[Any]]
+"""The weights of each layer of such a model; "" is what stands for a layer itself."""
+
+
+class GoneLayer(NamedTuple):
+    """A class that is gone: the model or layer that stands for a layer of it, by that layer and the shape of its input,
+    and the weights there, by those of the layer in the order of its formula."""
+
+    stands_for: Callable[[Layer, Shape], Model | Layer]
+    weights: Callable[[Layer, Sequence[Any]], Arrays]
+
+
+def layer_for(layer: Layer, shape: Shape | None) -> Layer:
+    """Return what stands for a layer of a class in `GONE`. Raises SpecError where a size is not known."""
+    if shape is None or None in shape[1:]:
+        known = "unknown" if shape is None else shape_text(shape)
+        raise SpecError(f"is gone from Keras 3, and what stands for it depends on its input, which is {known}")
+    declaration = find(layer.type)
+    if declaration is not None:
+        declaration.bind(dict(layer.config))  # what a file says may be what no layer takes
+    made = GONE[layer.type].stands_for(layer, shape)
+    if isinstance(made, Layer):
+        return made
+    trainable = layer.config.get("trainable", True) is not False
+    return Layer(layer.name, made.type, "model", {} if trainable else {"trainable": False}, made)
+
+
+def _sequential(layer: Layer, *layers: Layer) -> Model:
+    """A chain of layers, which takes what comes in where it stands."""
+    chain = (Layer("input", "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"}), *layers)
+    calls = [
+        Call("input", 0, (), {}),
+        *[Call(one.name, 0, (TensorRef(chain[i].name),), {}) for i, one in enumerate(layers)],
+    ]
+    return Model(layer.name, "Sequential", chain, tuple(calls), (TensorRef("input"),), (TensorRef(layers[-1].name),))
+
+
+def _dense(name: str, units: Any, layer: Layer, **config: Any) -> Layer:
+    """A Dense with the settings of a layer for its kernel and bias."""
+    if any(layer.config.get(f"{of}_constraint") is not None for of in ("kernel", "bias")):
+        raise SpecError("has a constraint, which means something else in the layers that stand for it")
+    kept = "use_bias kernel_initializer kernel_regularizer bias_regularizer"
+    given = {key: layer.config[key] for key in kept.split() if key in layer.config}
+    return Layer(name, "Dense", "layer", {"units": units, **given, **config})
+
+
+# MaxoutDense: the largest of several weighted sums ----------------------------------------------------------------
+
+
+def _maxout(layer: Layer, shape: Shape) -> Model:
+    units, pieces = layer.config.get("units"), layer.config.get("nb_feature", 4)
+    return _sequential(
+        layer,
+        _dense("pieces", units * pieces, layer),
+        Layer("apart", "Reshape", "layer", {"target_shape": (pieces, units)}),
+        Layer("largest", "GlobalMaxPooling1D", "layer", {}),
+    )
+
+
+def _maxout_weights(layer: Layer, given: Sequence[Any]) -> Arrays:
+    kernel, *bias = given  # (pieces, inputs, units), (pieces, units)
+    return {"pieces": [kernel.transpose(1, 0, 2).reshape(kernel.shape[1], -1), *[one.reshape(-1) for one in bias]]}
+
+
+# Highway: T · h + (1 - T) · x is x + T · (h - x) ------------------------------------------------------------------
+
+
+def _highway(layer: Layer, shape: Shape) -> Model:
+    activation = layer.config.get("activation", "linear")
+    layers = (
+        Layer("x", "InputLayer", "layer", {"batch_shape": (None, *shape[1:]), "dtype": "float32"}),
+        _dense("transform", shape[-1], layer, activation=activation),
+        _dense("gate", shape[-1], layer, activation="sigmoid"),
+        Layer("change", "Subtract", "layer", {}),
+        Layer("gated", "Multiply", "layer", {}),
+        Layer("passed", "Add", "layer", {}),
+    )
+    x, transform, gate, change, gated, passed = [TensorRef(one.name) for one in layers]
+    calls = (
+        Call("x", 0, (), {}),
+        Call("transform", 0, (x,), {}),
+        Call("gate", 0, (x,), {}),
+        Call("change", 0, ([transform, x],), {}),
+        Call("gated", 0, ([gate, change],), {}),
+        Call("passed", 0, ([x, gated],), {}),
+    )
+    return Model(layer.name, "Functional", layers, calls, (x,), (passed,))
+
+
+def _highway_weights(layer: Layer, given: Sequence[Any]) -> Arrays:
+    half = len(given) // 2  # the two kernels, then the two biases, if there are any
+    kernels, biases = given[: max(half, 2)][:2], given[2:]
+    return {name: [kernels[i], *biases[i : i + 1]] for i, name in enumerate(("transform", "gate"))}
+
+
+# The BatchNormalization of Keras 0.3: a mean and a deviation for each element, or for each channel -------------------
+
+_SMALLEST = 1e-12
+
+
+def _batch_normalization(layer: Layer, shape: Shape) -> Model | Layer:
+    config = {"epsilon": _SMALLEST, "momentum": layer.config.get("momentum", 0.9)}
+    if (axis := layer.config.get("axis")) is not None:
+        trainable = {"trainable": False} if layer.config.get("trainable") is False else {}
+        return layer._replace(type="BatchNormalization", config={"axis": axis, **config, **trainable})
+    flat = (Layer("flat", "Flatten", "layer", {}),) if len(shape) > 2 else ()
+    back = (Layer("back", "Reshape", "layer", {"target_shape": shape[1:]}),) if len(shape) > 2 else ()
+    return _sequential(layer, *flat, Layer("elements", "BatchNormalization", "layer", config), *back)
+
+
+def _batch_normalization_weights(layer: Layer, given: Sequence[Any]) -> Arrays:
+    # It divided by σ + ε, where today's divides by the root of a variance and its own ε.
+    gamma, beta, mean, deviation = (one.reshape(-1) for one in given)
+    found = [gamma, beta, mean, (deviation + layer.config.get("epsilon", 1e-6)) ** 2 - _SMALLEST]
+    return {"elements": found} if layer.config.get("axis") is None else {"": found}
+
+
+GONE: Mapping[str, GoneLayer] = {
+    "MaxoutDense": GoneLayer(_maxout, _maxout_weights),
+    "Highway": GoneLayer(_highway, _highway_weights),
+    "BatchNormalization0": GoneLayer(_batch_normalization, _batch_normalization_weights),
+}
+"""Class → what stands for it."""
