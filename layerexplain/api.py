@@ -106,6 +106,7 @@ def explain(
     batch: int | None = None,
     optimizer: str | None = None,
     training: bool | Mapping[str, Any] = False,
+    backward: bool = False,
     code: Code = (),
     partial: bool = False,
 ) -> Report:
@@ -123,6 +124,7 @@ def explain(
         optimizer: The optimizer ("adam", "sgd", …) that `Report.memory` is for.
         training: Whether `Report.training` has the formulas of a step of training; or what the model is trained with,
             in place of what its source says: `{"loss": "mse", "optimizer": {"Adam": {"learning_rate": 0.01}}}`.
+        backward: Whether rows and `Report.step_cost` have what a step of training costs.
         code: Files that say what own layers of the source compute: YAML with `define:`.
         partial: Return a spec with faults too. Faults of a file that a program wrote are never raised.
 
@@ -156,6 +158,7 @@ def explain(
             batch=batch,
             optimizer=optimizer,
             training=bool(training) or isinstance(training, Mapping),
+            backward=backward,
         )
     except LayerExplainError as error:
         every = ErrorGroup([*source.faults, *each_of(error)]) if source.faults else error

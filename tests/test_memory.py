@@ -59,7 +59,9 @@ def test_a_chain(tmp_path: Path) -> None:
     assert (memory.peak, memory.peak_at) == (4 * (11 + 13), "dense_1")
     assert memory.inference == 4 * params + 5 * memory.peak
     assert (memory.slots_each, memory.slots) == (2, 2 * 4 * params)
-    assert memory.training == 4 * 4 * params + 5 * memory.activations
+    # Of each Dense the gradients read its input, of Dropout what it drew.
+    assert memory.kept == 4 * (7 + 11 + 13 + 13)
+    assert memory.training == 4 * 4 * params + 5 * memory.kept
     assert memory.weights_by_dtype == (DtypeBytes("float32", 4 * params),)
 
 
@@ -286,6 +288,21 @@ def test_the_peak_of_drawn_graphs(seed: int, tmp_path: Path) -> None:
     assert memory.peak_at in [at for at in peaks[max(peaks)] if at.partition("/")[0] == first]
 
 
+def _kept_of_resnet(rows: dict[str, int]) -> int:
+    """Inputs of convolutions and of the last Dense, the input and the result of the pooling, arguments of relu, and
+    normalized values; relu gives the input of a convolution, and adding needs nothing."""
+    names = list(rows)
+    before_pool = names[names.index("pool1_pool") - 1]
+    read = {"conv1_pad", before_pool, "pool1_pool", "avg_pool"}
+    read |= {name for name in names if name.endswith(("_relu", "_out", "_bn", "_add"))}
+    read.discard("conv1_relu")  # padding moves it
+    shortcut = {name for name in names if name.endswith(("_0_bn", "_3_bn"))}  # are added, not cut off by relu
+    inside = sum(rows[name] for name in names if name.endswith("_bn"))
+    probabilities = rows["predictions"]
+    last = {names[-3]}
+    return 4 * (sum(rows[name] for name in read - shortcut - last) + inside + probabilities)
+
+
 def test_resnet_by_its_rows(tmp_path: Path) -> None:
     file = tmp_path / "model.json"
     file.write_text(load("keras3", "ResNet50")["config"], "utf-8")
@@ -297,7 +314,8 @@ def test_resnet_by_its_rows(tmp_path: Path) -> None:
     # The shortcut and the third convolution of the first block are there when the first is normalized.
     assert (memory.peak, memory.peak_at) == (3 * 4 * 56 * 56 * 256, "conv2_block1_0_bn")
     assert memory.weights == report.totals.bytes == 4 * 25_636_712
-    assert memory.training == memory.weights + 3 * 4 * 25_583_592 + 32 * memory.activations
+    assert memory.kept == _kept_of_resnet(rows)
+    assert memory.training == memory.weights + 3 * 4 * 25_583_592 + 32 * memory.kept
 
 
 # Where it is shown ----------------------------------------------------------------------------------------------
@@ -320,11 +338,12 @@ Memory for a batch of 32, trained with adam
   inference      4.2 kB  = weights + 32 × peak
   gradients      1.1 kB  one for each trainable parameter
   optimizer      2.2 kB  2 values that adam keeps for each trainable parameter
-  training       8.6 kB  = weights + gradients + optimizer + 32 × activations
+  kept        180 bytes  per example: what gradients read of the forward pass
+  training      10.0 kB  = weights + gradients + optimizer + 32 × kept
 """
     )
     assert (
-        "| training | 8.6 kB |"
+        "| training | 10.0 kB |"
         in run("summary", source, "--batch", "32", "--optimizer", "adam", "--format", "markdown").output
     )
     assert "Memory" not in run("summary", source).output

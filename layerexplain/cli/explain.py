@@ -152,6 +152,7 @@ def command(
             gradient=gradient,
             only=lambda path: not chosen or path in chosen,
             training=_trained_with(given) if training else False,
+            backward=gradient or training,
             code=code,
             partial=True,
         )

@@ -15,7 +15,7 @@ from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.output import emit_pieces, encoding_of, look_of, printable
 from layerexplain.cli.workers import Partly, jobs_for
 from layerexplain.records import NamedTuple
-from layerexplain.render.documents.layer_columns import RECEPTIVE_COLUMNS, data_columns
+from layerexplain.render.documents.layer_columns import RECEPTIVE_COLUMNS, TRAINING_COLUMNS, data_columns
 from layerexplain.render.documents.summary import summary
 from layerexplain.render.formats import joined, pieces
 from layerexplain.render.layout import Look
@@ -27,6 +27,7 @@ class _Ask(NamedTuple):
     inputs: tuple[InputShape, ...]
     code: tuple[str, ...]
     receptive_field: bool
+    training: bool
     batch: int | None
     optimizer: str | None
     columns: tuple[str, ...] | None
@@ -45,6 +46,12 @@ class _Ask(NamedTuple):
 @options.input_option
 @options.code_option
 @options.memory_options
+@click.option(
+    "--training",
+    is_flag=True,
+    help="Include what a step of training costs: the backward pass and the whole step, what freezing saves, and "
+    "what is kept of the forward pass.",
+)
 @options.jobs_option
 @click.option("--list", "listing", is_flag=True, help="Only the names of the models of each SOURCE.")
 @click.pass_context
@@ -58,6 +65,7 @@ def command(
     code: tuple[str, ...],
     batch: int | None,
     optimizer: str | None,
+    training: bool,
     jobs: int | None,
     listing: bool,
 ) -> None:
@@ -74,6 +82,7 @@ def command(
       layerexplain summary spec.yaml --input 224,224,3 --format csv --output layers.csv
       layerexplain summary model.json --format json | jq .totals
       layerexplain summary model.keras --batch 32 --optimizer adam
+      layerexplain summary model.keras --training
       layerexplain summary model.keras --columns layer,type,receptive_field,receptive_stride
       layerexplain summary models/*.keras --format csv --jobs 4
       layerexplain summary https://host/model.keras s3://bucket/model.h5
@@ -89,6 +98,7 @@ def command(
         inputs,
         code,
         reach,
+        training or (columns is not None and not TRAINING_COLUMNS.isdisjoint(columns)),
         batch,
         optimizer,
         columns,
@@ -115,6 +125,7 @@ def _pieces(ask: _Ask, source: str) -> Iterable[str] | Partly:
         inputs=partial(inputs_of, typed=ask.inputs),
         detail=False,
         receptive_field=ask.receptive_field,
+        backward=ask.training,
         batch=ask.batch,
         optimizer=ask.optimizer,
         code=ask.code,

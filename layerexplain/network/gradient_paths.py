@@ -8,6 +8,7 @@ gets none.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from layerexplain.attribute_path import weight_name
 from layerexplain.derive.gradient.flows import Flow, flow
@@ -84,9 +85,11 @@ def lost_weights(network: Network) -> tuple[LostWeight, ...]:
     return paths.lost if paths.reached or (training is not None and training.losses) else ()
 
 
-def gradient_paths(network: Network, *, as_in_training: bool = True) -> GradientPaths:
-    """Return how gradients pass a model, from its losses (all outputs, where it is not known which have one)."""
-    ways = _Ways(as_in_training)
+def gradient_paths(network: Network, *, as_in_training: bool = True, thawed: bool = False) -> GradientPaths:
+    """Return how gradients pass a model, from its losses (all outputs, where it is not known which have one).
+
+    Without `as_in_training` the formulas are those of inference; `thawed`, nothing is frozen."""
+    ways = _Ways(as_in_training, thawed)
     ways.forward(network, "", [False] * len(network.model.inputs), False)
     training = network.model.training
     losses = training.losses if training is not None else {}
@@ -97,21 +100,33 @@ def gradient_paths(network: Network, *, as_in_training: bool = True) -> Gradient
 
 
 class _Ways:
-    def __init__(self, as_in_training: bool) -> None:
+    def __init__(self, as_in_training: bool, thawed: bool) -> None:
         self.as_in_training = as_in_training
+        self.thawed = thawed
+        self._forward: dict[Any, list[bool]] = {}
+        self._backward: dict[Any, tuple[list[bool], list[set[End]]]] = {}
         self.wanted: dict[tuple[str, TensorRef], bool] = {}
         self.needs: dict[tuple[str, int], Needs] = {}
         self.lost: dict[tuple[str, str], set[End]] = {}
         self.found: set[tuple[str, str]] = set()
 
+    def _is_held(self, layer: Layer, frozen: bool) -> bool:
+        return not self.thawed and (frozen or not layer.config.get("trainable", True))
+
     # Forwards: what depends on a trainable weight -----------------------------------------------------------------
 
     def forward(self, network: Network, path: str, given: Sequence[bool], frozen: bool) -> list[bool]:
         """Note which tensors depend on something that is trained; return that of the outputs."""
+        key = (id(network), path, tuple(given), frozen)
+        if key not in self._forward:  # a model that is called again: models in models would be walked without end
+            self._forward[key] = self._walk_forward(network, path, given, frozen)
+        return self._forward[key]
+
+    def _walk_forward(self, network: Network, path: str, given: Sequence[bool], frozen: bool) -> list[bool]:
         wanted = dict(zip(network.model.inputs, given, strict=False))
         own = frozen or not network.model.trainable
         for layer, made in _calls(network):
-            held = own or not layer.config.get("trainable", True)
+            held = self._is_held(layer, own)
             refs = [TensorRef(layer.name, made.call.index, i) for i in range(len(made.outputs))]
             if layer.type == "InputLayer":
                 results = [wanted.get(ref, False) for ref in refs]
@@ -144,6 +159,14 @@ class _Ways:
     ) -> tuple[list[bool], list[set[End]]]:
         """Note what gets a gradient, given which outputs do, and where the way to others ended; return that of the
         inputs."""
+        key = (id(network), path, tuple(gets), frozen)
+        if key not in self._backward:
+            self._backward[key] = self._walk_backward(network, path, gets, ends, frozen)
+        return self._backward[key]
+
+    def _walk_backward(
+        self, network: Network, path: str, gets: Sequence[bool], ends: Sequence[set[End]], frozen: bool
+    ) -> tuple[list[bool], list[set[End]]]:
         got: dict[TensorRef, bool] = {}
         ended: dict[TensorRef, set[End]] = {}
 
@@ -155,7 +178,7 @@ class _Ways:
             send(output, one, set() if one else why)
         own = frozen or not network.model.trainable
         for layer, made in reversed(list(_calls(network))):
-            held = own or not layer.config.get("trainable", True)
+            held = self._is_held(layer, own)
             name = path + layer.name
             refs = [TensorRef(layer.name, made.call.index, i) for i in range(len(made.outputs))]
             results = [got.get(ref, False) for ref in refs]

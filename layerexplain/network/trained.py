@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import constant
+from layerexplain.layers.declaration import Declaration
 from layerexplain.model import Layer
-from layerexplain.network.traced import TracedCall
+from layerexplain.network.traced import Origin, TracedCall
 
 
 def trained_definition(layer: Layer, made: TracedCall) -> Definition | None:
@@ -17,6 +20,16 @@ def trained_definition(layer: Layer, made: TracedCall) -> Definition | None:
         return definition
     if not declaration.trains(bool(layer.config.get("trainable", True))):
         return definition
+    if definition not in _KNOWN:
+        _KNOWN[definition] = _traced(definition, declaration, origin)
+    return _KNOWN[definition]
+
+
+_KNOWN: WeakKeyDictionary[Definition, Definition | None] = WeakKeyDictionary()
+"""What definitions compute in training: layers that are alike have one."""
+
+
+def _traced(definition: Definition, declaration: Declaration, origin: Origin) -> Definition | None:
     constants = {i: constant(value) for i, value in origin.bound.constants.items()}
     try:
         return declaration.trace(

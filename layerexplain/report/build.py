@@ -56,6 +56,7 @@ def build(
     batch: int | None = None,
     optimizer: str | None = None,
     training: bool = False,
+    backward: bool = False,
     network: Network | None = None,
 ) -> Report:
     """The report of a model; `network` is the model traced, where that was done before.
@@ -63,8 +64,9 @@ def build(
     `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
     `only` (all if not given) has its explanation, and with `gradient` its gradients; with `detail` or
     `receptive_field` each row has its receptive field. A `batch` or an `optimizer` (a name in report/optimizers.py)
-    asks for the memory, `training` for the formulas of a step of training. Raises `LayerExplainError` for wires or
-    inputs that make no graph; the report has the `faults` of layers, and what depends on them is unknown.
+    asks for the memory, `training` for the formulas of a step of training, `backward` for what that costs. Raises
+    `LayerExplainError` for wires or inputs that make no graph; the report has the `faults` of layers, and what depends
+    on them is unknown.
     """
     network = trace_model(model, inputs) if network is None else network
     builder = Builder(detail, only, network, gradient)
@@ -75,7 +77,11 @@ def build(
         from layerexplain.report.receptive_field import with_receptive_fields
 
         rows = with_receptive_fields(rows, network)
-    memory = None
+    memory = step_cost = None
+    if backward:
+        from layerexplain.report.training_cost import with_step_cost
+
+        step_cost, rows = with_step_cost(network, rows)
     if batch is not None or optimizer is not None:
         from layerexplain.report.memory import memory as memory_of
 
@@ -100,6 +106,7 @@ def build(
         grade=model.grade,
         faults=network.faults,
         training=_training(network, outputs, rows if training else None),
+        step_cost=step_cost,
     )
 
 
@@ -293,7 +300,8 @@ class Builder:
                 from layerexplain.report.gradient import Gradients
 
                 self._gradients = self._gradients or Gradients(self.network)
-                row = row._replace(gradient=self._gradients.of(row, layer, calls, around, at.frozen))
+                told, is_special = self._gradients.of(row, layer, calls, around, at.frozen)
+                row = row._replace(gradient=told, group=self._apart(layer) if is_special else row.group)
         return row
 
     def _line_of(self, layer: Layer) -> str | None:

@@ -265,6 +265,32 @@ class BackwardReport(NamedTuple):
     unknown: str = ""
 
 
+class BackwardCost(NamedTuple):
+    """What the backward pass of a layer costs in a step of training, per example: the gradients that are needed."""
+
+    macs: int | None
+    flops: int | None
+
+
+class StepCost(NamedTuple):
+    """What a step of training costs, per example: the forward pass as in training, the backward pass, and both.
+
+    `saved_macs` are those that the backward pass would have more if nothing were frozen, None where nothing is; `kept`
+    are the bytes that gradients read of the forward pass. The loss and the update of the weights are left out.
+    `unknown` says of which layers this is not known, and why.
+    """
+
+    forward_macs: int | None
+    forward_flops: int | None
+    backward_macs: int | None
+    backward_flops: int | None
+    macs: int | None
+    flops: int | None
+    saved_macs: int | None
+    kept: int | None
+    unknown: tuple[str, ...]
+
+
 class FieldAxis(NamedTuple):
     """What one output element depends on along an axis of a model's input: the positions `first` … `last`, as text in
     the output's index letters ("4i-5", "4i+5"), every `step`-th of them. `padded` says that some may lie outside the
@@ -304,7 +330,8 @@ class LayerReport(NamedTuple):
     """One row. `group` is equal for layers that have the same definition (type, configuration and input shapes);
     `layers` are those of a nested model; `explanation`, `receptive_field` and `gradient` are there if asked for.
     Weights that are an earlier row's are counted and listed there alone; `shared` says so in words, as a note does.
-    `results` are the names of the outputs in the formula, empty where it is not known. `place` is the line of the code
+    `backward` is there if the cost of training was asked for. `results` are the names of the outputs in the formula,
+    empty where it is not known. `place` is the line of the code
     or of the spec that the layer stands in, `train.py:41`."""
 
     layer: str
@@ -329,6 +356,7 @@ class LayerReport(NamedTuple):
     shared: str = ""
     results: tuple[str, ...] = ()
     place: str | None = None
+    backward: BackwardCost | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -358,6 +386,8 @@ class LayerReport(NamedTuple):
             row["receptive_field"] = plain(self.receptive_field)
         if self.gradient is not None:
             row["gradient"] = plain(self.gradient)
+        if self.backward is not None:
+            row["backward"] = plain(self.backward)
         if nested and self.layers:
             row["layers"] = [layer.to_dict(nested=True) for layer in self.layers]
         return row
@@ -374,7 +404,8 @@ class Memory(NamedTuple):
     """What a model needs to run and to be trained, in bytes; None is unknown.
 
     `activations` and `peak` are per example: the outputs of all layers, and the most of them that live at once at
-    inference, reached at the layer `peak_at`. `inference` is for the whole batch; `gradients`, `slots` (values that the
+    inference, reached at the layer `peak_at`. `kept` is what the gradients read of the forward pass, per example, where
+    that is known. `inference` is for the whole batch; `gradients`, `slots` (values that the
     optimizer keeps for each trainable parameter, `slots_each` of them) and `training` are there with an optimizer.
     """
 
@@ -390,6 +421,7 @@ class Memory(NamedTuple):
     gradients: int | None
     slots_each: int | None
     slots: int | None
+    kept: int | None
     training: int | None
 
 
@@ -422,6 +454,7 @@ class Report(NamedTuple):
     faults: tuple[LayerExplainError, ...] = ()
     training: TrainingReport | None = None
     grade: str = "complete"
+    step_cost: StepCost | None = None
 
     def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
         """The report as the JSON contract has it (docs/report.schema.json)."""
@@ -431,5 +464,8 @@ class Report(NamedTuple):
             **origin,
             **told(self, "inputs outputs training"),
             "layers": [layer.to_dict(nested=nested) for layer in self.layers],
-            **told(self, "totals notes" if self.memory is None else "totals memory notes"),
+            **told(self, "totals"),
+            **({} if self.step_cost is None else told(self, "step_cost")),
+            **({} if self.memory is None else told(self, "memory")),
+            **told(self, "notes"),
         }

@@ -44,21 +44,13 @@ def gradient_report(
     function is applied to. `needs` says which gradients a step of training needs; all of them if not given.
     """
     made = calls[0]
-    definition = made.definition
     if layer.type == "InputLayer" or layer.model is not None:
         return None
-    if definition is None or definition.kind == "opaque":
-        return NOTHING._replace(unknown="its formula is not known")
-    trained = trained_definition(layer, made)
-    if trained is None:
-        return NOTHING._replace(unknown="its formula in training is not known")
+    trained = in_training(layer, made)
+    if isinstance(trained, str):
+        return NOTHING._replace(unknown=trained)
     if of_logits:
-        trained = _before_last_function(trained)
-    declaration = made.declaration
-    if declaration is not None and not declaration.training:
-        said = next(said_of_training(declaration, definition, inner_definitions(definition)), None)
-        if said is not None:
-            return NOTHING._replace(unknown=f"in training it {said}")
+        trained = before_last_function(trained)
     try:
         found = _derived(
             trained, frozen, None if needs is None else needs.inputs, None if needs is None else needs.results
@@ -66,7 +58,7 @@ def gradient_report(
     except (CannotDerive, ShapeError) as why:
         return NOTHING._replace(unknown=str(why))
     names = tuple([line.text.partition(" = ")[0] for line in found.statements if not line.indent])
-    return found._replace(facts=gradient_facts(LayerInNetwork(row, layer, definition, around, names)))
+    return found._replace(facts=gradient_facts(LayerInNetwork(row, layer, made.definition or trained, around, names)))
 
 
 class Gradients:
@@ -77,12 +69,14 @@ class Gradients:
 
     def of(
         self, row: LayerReport, layer: Layer, calls: Sequence[TracedCall], around: Neighbours, frozen: bool
-    ) -> BackwardReport | None:
-        """Return the gradients of a layer at its first call."""
+    ) -> tuple[BackwardReport | None, bool]:
+        """Return the gradients of a layer at its first call, and whether the model does something to them that it does
+        not do to those of an equal layer elsewhere."""
         told = gradient_report(row, layer, calls, around, frozen)
         if told is None or self.paths is None:
-            return told
-        return told._replace(facts=(*told.facts, *_facts_of_ways(row, told, calls[0], self.paths)))
+            return told, False
+        more = _facts_of_ways(row, told, calls[0], self.paths)
+        return told._replace(facts=(*told.facts, *more)), bool(more)
 
 
 def _facts_of_ways(row: LayerReport, told: BackwardReport, made: TracedCall, paths: GradientPaths) -> tuple[str, ...]:
@@ -103,6 +97,21 @@ def _facts_of_ways(row: LayerReport, told: BackwardReport, made: TracedCall, pat
     return tuple(said)
 
 
+def in_training(layer: Layer, made: TracedCall) -> Definition | str:
+    """Return what a call computes in training, or why that is not known."""
+    definition, declaration = made.definition, made.declaration
+    if definition is None or definition.kind == "opaque":
+        return "its formula is not known"
+    trained = trained_definition(layer, made)
+    if trained is None:
+        return "its formula in training is not known"
+    if declaration is not None and not declaration.training:
+        said = next(said_of_training(declaration, definition, inner_definitions(definition)), None)
+        if said is not None:
+            return f"in training it {said}"
+    return trained
+
+
 def number_gradient(definition: Definition, leaf: Expr) -> BackwardReport:
     """Return how the one number that a formula computes, a loss, changes with one of its tensors."""
     try:
@@ -116,12 +125,21 @@ def number_gradient(definition: Definition, leaf: Expr) -> BackwardReport:
     )
 
 
+@lru_cache(maxsize=256)
+def derived(
+    definition: Definition, frozen: bool, inputs: tuple[int, ...] | None, results: tuple[int, ...] | None
+) -> Gradient:
+    """Return the gradients of a definition, derived once: those with respect to these `inputs` and from these
+    `results`, and with respect to its weights if it is not `frozen`. Raises as `gradient` does."""
+    return gradient(definition, frozen=frozen, inputs=inputs, results=results)
+
+
 @lru_cache(maxsize=64)
 def _derived(
     definition: Definition, frozen: bool, inputs: tuple[int, ...] | None, results: tuple[int, ...] | None
 ) -> BackwardReport:
     """What follows from the formula alone, once for all layers that are alike."""
-    found = gradient(definition, frozen=frozen, inputs=inputs, results=results)
+    found = derived(definition, frozen, inputs, results)
     backward = found.backward
     cost = Costs().of(backward)
     element = element_text(element_form(backward, _roles(definition, found)))
@@ -137,7 +155,7 @@ def _derived(
     )
 
 
-def _before_last_function(definition: Definition) -> Definition:
+def before_last_function(definition: Definition) -> Definition:
     """A layer without the function that it applies last: its result is called z."""
     ((_, result),) = definition.results.items()
     results = {"z": result.args[0]}

@@ -6,8 +6,9 @@
   keeps its source alive and takes no bytes of its own.
 - At inference a tensor lives from the call that makes it to the last call that reads it, in the order of computation;
   outputs of the model, and what a nested model was given, live to its end. Nothing is computed in place.
-- Training keeps every activation of each example for the way back, a gradient for each trainable parameter, and the
-  values that the optimizer keeps beside it, both in the dtype of the variable.
+- Training keeps of each example what the gradients read of the forward pass (of a layer whose gradients are not known,
+  that is not known; then every activation), a gradient for each trainable parameter, and the values that the optimizer
+  keeps beside it, both in the dtype of the variable.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import DtypeBytes, LayerReport, Memory
 from layerexplain.report.optimizers import optimizer_names, slot_bytes
+from layerexplain.report.training_cost import step_cost
 from layerexplain.suggest import did_you_mean
 
 
@@ -53,6 +55,7 @@ def memory(
     activations = use.activations if complete else None
     peak = use.peak if complete else None
     trains = optimizer is not None and optimizer != "none"
+    kept = step_cost(network).kept if trains and complete else None
     slots: int | None = None
     each: int | None = None
     if trains and optimizer is not None and gradients is not None:
@@ -70,7 +73,10 @@ def memory(
         gradients=gradients if trains else None,
         slots_each=each,
         slots=slots,
-        training=_sum(total, gradients, slots, _times(activations, batch)) if trains else None,
+        kept=kept,
+        training=_sum(total, gradients, slots, _times(activations if kept is None else kept, batch))
+        if trains
+        else None,
     )
 
 

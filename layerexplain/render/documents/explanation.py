@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from layerexplain.render import document as doc
-from layerexplain.render.documents.summary import all_notes, heading, report_sheet, title_of, totals
+from layerexplain.render.documents.summary import all_notes, heading, report_sheet, step_facts, title_of, totals
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import count_text, field_text, results_text, shape_text, shapes_text
 from layerexplain.report.data import (
@@ -56,7 +56,14 @@ def explanation_document(
     # Each layer's own notes stand in its section.
     about_model = doc.notes_block(doc.noted([note for note in report.notes if note.layer is None]), doc.TEXT)
     return doc.Document(
-        (heading(report), *sections, *totals(report), about_model, doc.notes_block(all_notes(report), doc.MARKDOWN))
+        (
+            heading(report),
+            *sections,
+            *totals(report),
+            *step_facts(report),
+            about_model,
+            doc.notes_block(all_notes(report), doc.MARKDOWN),
+        )
     )
 
 

@@ -62,6 +62,10 @@ def _field(name: str, heading: str, text: Callable[[tuple[ReceptiveField, ...], 
     return _with_unknown(name, heading, lambda layer, unknown: text(layer.receptive_field or (), unknown))
 
 
+def _backward(name: str, heading: str, of: str) -> Column:
+    return number(name, heading, lambda row: getattr(row.layer.backward, of, None), unknown=UNKNOWN)
+
+
 def _outputs(layer: LayerReport, unknown: str = UNKNOWN) -> str:
     return results_text(layer.results, layer.output_shapes, unknown)
 
@@ -147,6 +151,8 @@ COLUMNS: dict[str, Column] = named(
     _count("non_trainable", "Non-trainable"),
     _count("macs", "MACs"),
     _count("flops", "FLOPs"),
+    _backward("backward_macs", "Backward MACs", "macs"),
+    _backward("backward_flops", "Backward FLOPs", "flops"),
     _field("receptive_field", "Receptive field", field_text),
     _field("receptive_stride", "Field stride", field_stride_text),
     _field("receptive_start", "Field start", field_start_text),
@@ -157,6 +163,9 @@ COLUMNS: dict[str, Column] = named(
 
 RECEPTIVE_COLUMNS = frozenset(name for name in COLUMNS if name.startswith("receptive"))
 """Those for which a report must have been asked for receptive fields."""
+
+TRAINING_COLUMNS = frozenset(("backward_macs", "backward_flops"))
+"""Those for which a report must have been asked for what training costs."""
 
 DATA_COLUMNS = (
     "layer", "type", "depth", "operation", "from", "input_shapes", "output_shapes",

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.render import document as doc
-from layerexplain.render.documents.layer_columns import COMPACT, STACKED, data_columns, layers_of, table_columns
+from layerexplain.render.documents.layer_columns import (
+    COLUMNS,
+    COMPACT,
+    STACKED,
+    data_columns,
+    layers_of,
+    table_columns,
+)
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import bytes_text, count_text, plural, shape_text, size_text, split_text, written_by
 from layerexplain.report.data import DtypeBytes, LayerReport, Memory, Report
@@ -63,9 +70,11 @@ def _records(report: Report, nested: bool) -> Iterator[dict[str, Any]]:
 def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> doc.Document:
     rows = list(layers_of(report, nested))
     narrow = (COMPACT, STACKED) if columns is None else ((), ())
-    shown = [column for column in table_columns(columns) if not column.optional or any(map(column.shown, rows))]
+    costs = () if columns is not None or report.step_cost is None else (COLUMNS["macs"], COLUMNS["backward_macs"])
+    each = (*table_columns(columns), *costs)
+    shown = [column for column in each if not column.optional or any(map(column.shown, rows))]
     table = doc.Table(tuple(shown), rows, compact=narrow[0], stacked=narrow[1])
-    parts = (heading(report), table, *totals(report), *_memory(report), *training(report))
+    parts = (heading(report), table, *totals(report), *step_facts(report), *_memory(report), *training(report))
     return doc.Document((*parts, doc.notes_block(all_notes(report))))
 
 
@@ -146,6 +155,35 @@ def totals(report: Report) -> tuple[doc.Block, ...]:
     return doc.Facts(text, only=doc.TEXT), doc.Facts(markdown, only=doc.MARKDOWN)
 
 
+def step_facts(report: Report) -> tuple[doc.Facts, ...]:
+    """What a step of training costs, per example."""
+    cost = report.step_cost
+    if cost is None:
+        return ()
+
+    def both(macs: int | None, flops: int | None) -> str:
+        return f"{count_text(macs)} MACs, {count_text(flops)} FLOPs"
+
+    ratio = ""
+    if cost.forward_macs and cost.backward_macs:
+        ratio = f"{cost.backward_macs / cost.forward_macs:.2f} times the MACs of the forward pass"
+    facts = [
+        doc.Fact("forward", both(cost.forward_macs, cost.forward_flops), ("as in training",)),
+        doc.Fact("backward", both(cost.backward_macs, cost.backward_flops), (ratio,) if ratio else ()),
+        doc.Fact("step", both(cost.macs, cost.flops), ("without the loss and the update of the weights",)),
+    ]
+    if cost.saved_macs is not None:
+        facts.append(
+            doc.Fact("frozen", f"{count_text(cost.saved_macs)} MACs", ("saved by layers that are not trained",))
+        )
+    facts.append(doc.Fact("kept", bytes_text(cost.kept), ("of the forward pass, for the gradients",)))
+    facts += [doc.Fact("not known", "", (why,)) for why in cost.unknown[:_MOST_UNKNOWN]]
+    return (doc.Facts(tuple(facts), "A step of training, per example"),)
+
+
+_MOST_UNKNOWN = 5
+
+
 def all_notes(report: Report) -> Mapping[str, Iterable[str]]:
     """Each message and the layers that it holds for (none: it is about the model)."""
     holds_for = doc.noted(report.notes)
@@ -189,10 +227,13 @@ def memory_facts(memory: Memory) -> tuple[doc.Fact, ...]:
         name, each = memory.optimizer, memory.slots_each
         kept = f"what {name} keeps" if each is None else f"{plural(each, 'value')} that {name} keeps"
         kept = f"{name} stores nothing" if each == 0 else kept
+        known = memory.kept is not None
+        of = "kept" if known else "activations"
         facts += [
             ("gradients", memory.gradients, "one for each trainable parameter"),
             ("optimizer", memory.slots, f"{kept} for each trainable parameter"),
-            ("training", memory.training, f"= weights + gradients + optimizer + {memory.batch:,} × activations"),
+            *([("kept", memory.kept, "per example: what gradients read of the forward pass")] if known else []),
+            ("training", memory.training, f"= weights + gradients + optimizer + {memory.batch:,} × {of}"),
         ]
     return tuple([doc.Fact(label, bytes_text(size), (words,)) for label, size, words in facts])
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from layerexplain.render import document as doc
 from layerexplain.render.documents.explanation import formula_block, gradient_blocks, grouped
-from layerexplain.render.documents.summary import heading, report_sheet, training
+from layerexplain.render.documents.summary import heading, report_sheet, step_facts, training
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import plural, shapes_text
 from layerexplain.report.data import (
@@ -42,6 +42,7 @@ def _document(report: Report) -> doc.Document:
         *_part("3. Backward pass", "the gradient of the loss, from the last layer to the first", _back(step)),
         *_part("4. Update", "of each weight W by its gradient g", map(_update, step.updates)),
         *_part("", "", [doc.Section((doc.Labelled("notes", (notes,)),))] if step.notes else []),
+        *step_facts(report),
     )
     return doc.Document((heading(report), *training(report), *blocks))
 
