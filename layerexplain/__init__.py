@@ -47,6 +47,7 @@ __all__ = [
     "check",
     "convert",
     "diff",
+    "draw",
     "explain",
     "explain_layer",
     "format_report",

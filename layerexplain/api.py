@@ -327,6 +327,45 @@ def _read(source: Any, code: Code) -> Model:
     return read(source, code)
 
 
+def draw(
+    model: Model | Report | Any,
+    form: str = "svg",
+    *,
+    fold: bool = True,
+    depth: int = 0,
+    show: Sequence[str] = ("type", "shapes", "params"),
+    theme: str = "light",
+    horizontal: bool = False,
+    inputs: InputShapes | InputShapesOf | None = None,
+    code: Code = (),
+) -> str | bytes:
+    """Draw the graph of a model.
+
+    Args:
+        model: A model, its report, or anything that `read` takes.
+        form: "svg", "dot" or "mmd" (Mermaid), which are text; "png" or "pdf", which are bytes and need the extra
+            `layerexplain[draw]`.
+        fold: Whether what repeats is drawn once, and layers that a name holds together are one box.
+        depth: How deep boxes that hold others (blocks, nested models) are open; 0 opens none.
+        show: What a layer tells besides its name: "type", "shapes", "params", "formulas".
+        theme: The colours of SVG, PNG and PDF: "light" or "dark".
+        horizontal: Whether the graph runs from left to right.
+        inputs: The shapes of inputs by name, as `explain` takes them.
+        code: What says what own layers compute, as `explain` takes it.
+
+    Raises:
+        LayerExplainError: as `explain` does, and where the extra is missing.
+
+    >>> picture = draw(b"input: [784]\\nlayers:\\n  - Dense: 10\\n", "dot")
+    >>> print(picture.splitlines()[-2])
+      n0 -> n1 [label="(None, 784)"];
+    """
+    from layerexplain.render.graph.forms import drawn
+
+    report = model if isinstance(model, Report) else explain(model, inputs=inputs, detail=False, code=code)
+    return drawn(report.layers, form, fold, depth, tuple(show), theme, horizontal)
+
+
 def format_report(
     report: Report | WeightTable | VerifyReport | TraceReport | ElementReport,
     format: str = "table",

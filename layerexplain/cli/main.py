@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "layerexplain.cli.check",
     "diff": "layerexplain.cli.diff",
     "convert": "layerexplain.cli.convert",
+    "draw": "layerexplain.cli.draw",
     "trace": "layerexplain.cli.trace",
     "catalogue": "layerexplain.cli.catalogue",
     "completion": "layerexplain.cli.completion",

@@ -184,30 +184,6 @@ class Section(NamedTuple):
 Block = Heading | Prose | Code | Points | Table | Listing | Facts | Notes | Figure | Labelled | Section
 
 
-class GraphNode(NamedTuple):
-    """A layer in a drawn graph: its name, lines about it, and the graph of a nested model."""
-
-    name: str
-    about: tuple[str, ...]
-    is_input: bool = False
-    inner: Graph | None = None
-
-
-class GraphEdge(NamedTuple):
-    """A tensor that one layer gives another; the label is its shape."""
-
-    source: str
-    target: str
-    label: str
-
-
-class Graph(NamedTuple):
-    """A model to be drawn."""
-
-    nodes: tuple[GraphNode, ...]
-    edges: tuple[GraphEdge, ...]
-
-
 class Annotation(NamedTuple):
     """A message on a place in a file: `level` is "error", "warning" or "note", `rule` the code of what found it."""
 

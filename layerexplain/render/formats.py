@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.records import NamedTuple
-from layerexplain.render.document import Annotation, Column, Document, Graph
+from layerexplain.render.document import Annotation, Column, Document
 from layerexplain.render.layout import Look
+
+if TYPE_CHECKING:
+    from layerexplain.render.graph.diagram import Graph
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "latex")
 GRAPH_FORMATS = (*FORMATS, "mermaid")

@@ -5,23 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from layerexplain.render.document import Graph
 from layerexplain.render.escape import clean
+from layerexplain.render.graph.diagram import Graph
 from layerexplain.render.layout import Look
 
 _PLAIN = r"[^\w ,.:/+=()×→·-]"
 
 
-def mermaid(graph: Graph, look: Look) -> str:
-    """The graph as a Mermaid flowchart, from top to bottom; of the look only `ascii` counts."""
-    return "\n".join(["flowchart TD", *_lines(graph, "    ", "n", look.ascii)]) + "\n"
+def mermaid(graph: Graph, look: Look, horizontal: bool = False) -> str:
+    """The graph as a Mermaid flowchart, from top to bottom or from left to right; of the look only `ascii` counts."""
+    return "\n".join([f"flowchart {'LR' if horizontal else 'TD'}", *_lines(graph, "    ", "n", look.ascii)]) + "\n"
 
 
 def _lines(graph: Graph, indent: str, prefix: str, ascii_only: bool) -> Iterator[str]:
     ids = {node.name: f"{prefix}{number}" for number, node in enumerate(graph.nodes)}
     for node in graph.nodes:
         label = "<br/>".join([_text(line, ascii_only) for line in (node.name, *node.about) if line])
-        if node.inner is not None:
+        if node.port:
+            yield f'{indent}{ids[node.name]}(("."))'
+        elif node.inner is not None:
             yield f'{indent}subgraph {ids[node.name]}["{label}"]'
             yield from _lines(node.inner, indent + "    ", ids[node.name] + "_", ascii_only)
             yield f"{indent}end"

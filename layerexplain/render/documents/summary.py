@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.render import document as doc
 from layerexplain.render.documents.layer_columns import (
@@ -17,6 +17,9 @@ from layerexplain.render.documents.layer_columns import (
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import bytes_text, count_text, plural, shape_text, size_text, split_text, written_by
 from layerexplain.report.data import DtypeBytes, LayerReport, Memory, Report
+
+if TYPE_CHECKING:
+    from layerexplain.render.graph.diagram import Graph
 
 
 def summary(
@@ -35,30 +38,14 @@ def report_sheet(report: Report, columns: tuple[str, ...] | None, nested: bool, 
         records=lambda: _records(report, nested),
         columns=data_columns(columns, nested, several),
         rows=lambda: layers_of(report, nested),
-        graph=lambda: _graph(report.layers, nested),
+        graph=lambda: _graph(report, nested),
     )
 
 
-def _graph(layers: Sequence[LayerReport], nested: bool) -> doc.Graph:
-    """The layers with their types and parameters, and the tensors between them."""
-    nodes = tuple(
-        [
-            doc.GraphNode(
-                layer.layer,
-                (layer.type, plural(layer.params, "parameter") if layer.params else ""),
-                layer.type == "InputLayer",
-                _graph(layer.layers, nested) if nested and layer.layers else None,
-            )
-            for layer in layers
-        ]
-    )
-    edges = [
-        doc.GraphEdge(source, layer.layer, shape_text(shape))
-        for layer in layers
-        for call in layer.calls
-        for source, shape in zip(call.sources, call.input_shapes, strict=False)
-    ]
-    return doc.Graph(nodes, tuple(dict.fromkeys(edges)))
+def _graph(report: Report, nested: bool) -> Graph:
+    from layerexplain.render.graph.diagram import graph_of
+
+    return graph_of(report.layers, nested)
 
 
 def _records(report: Report, nested: bool) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,87 @@
+"""`layerexplain draw`: the graph of a model as a picture."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from layerexplain import api
+from layerexplain.cli import sources as reading
+from layerexplain.cli.input_shapes import InputShape, inputs_of
+from layerexplain.cli.options import code_option, input_option, source_argument
+from layerexplain.errors import LayerExplainError
+from layerexplain.render.graph.diagram import SHOWN
+
+FORMS = ("svg", "png", "pdf", "dot", "mmd")
+
+
+def _shown(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    """The names of what boxes tell, typed with commas between them."""
+    names = tuple([name.strip() for name in value.split(",") if name.strip()])
+    if unknown := [name for name in names if name not in SHOWN]:
+        raise click.BadParameter(f"no '{unknown[0]}'; a box shows {', '.join(SHOWN)}", ctx, parameter)
+    return names
+
+
+@click.command("draw", short_help="Draw a model as a picture: SVG, PNG, PDF, DOT or Mermaid.")
+@source_argument("source")
+@click.option(
+    "-o", "--output", metavar="FILE", default="-", type=click.Path(allow_dash=True),
+    help="Where to write; its ending says the form. Default: standard output.",
+)  # fmt: skip
+@click.option("--to", "form", type=click.Choice(FORMS), help="The form, where the ending of FILE does not say it.")
+@click.option(
+    "--fold/--no-fold", default=True, show_default=True,
+    help="Draw once what repeats, as one box, and one box for layers that a common beginning of their names joins.",
+)  # fmt: skip
+@click.option(
+    "--depth", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+    help="Open boxes that hold others (repeated blocks, nested models) down to this depth.",
+)  # fmt: skip
+@click.option(
+    "--show", callback=_shown, default="type,shapes,params", show_default=True, metavar="NAMES",
+    help=f"What a layer tells besides its name: {', '.join(SHOWN)}.",
+)  # fmt: skip
+@click.option("--theme", type=click.Choice(("light", "dark")), default="light", show_default=True, help="The colours.")
+@click.option("--horizontal", is_flag=True, help="Draw from left to right.")
+@input_option
+@code_option
+def command(
+    source: str,
+    output: str,
+    form: str | None,
+    fold: bool,
+    depth: int,
+    show: tuple[str, ...],
+    theme: str,
+    horizontal: bool,
+    inputs: tuple[InputShape, ...],
+    code: tuple[str, ...],
+) -> None:
+    """Draw the graph of SOURCE: a box for each layer, a line for each tensor with its shape.
+
+    What repeats is drawn once (`×12`). SVG, DOT and Mermaid need nothing else; PNG and PDF need
+    `pip install 'layerexplain[draw]'`.
+
+    \b
+    Examples:
+      layerexplain draw model.keras -o model.svg
+      layerexplain draw model.keras -o model.svg --depth 1 --theme dark
+      layerexplain draw spec.yaml --show type,formulas --horizontal > model.svg
+      layerexplain draw train.py --to dot | dot -Tpdf > model.pdf
+    """
+    form = form or (output.rpartition(".")[2].lower() if output != "-" else "svg")
+    if form not in FORMS:
+        raise LayerExplainError(f"{output}: draws {', '.join(FORMS)}, by the ending of the file or --to")
+    drawn = api.draw(
+        reading.content_of(source), form, fold=fold, depth=depth, show=show, theme=theme, horizontal=horizontal,
+        inputs=partial(inputs_of, typed=inputs), code=code,
+    )  # fmt: skip
+    if output == "-":
+        click.echo(drawn, nl=False)
+        return
+    from layerexplain.replacing import replacing, writing
+
+    with replacing(output) as file, writing(output):
+        file.write(drawn.encode("utf-8") if isinstance(drawn, str) else drawn)

@@ -1,0 +1,135 @@
+"""The graph of a model as it is drawn: a node for each call of a layer, an edge for each tensor between two calls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Sequence
+
+from layerexplain.records import NamedTuple
+from layerexplain.render.quantities import plural, shape_text
+from layerexplain.report.data import CallReport, LayerReport
+
+SHOWN = ("type", "shapes", "params", "formulas")
+"""What a box can tell of its layer besides its name; `shapes` stand on the edges."""
+
+
+class GraphNode(NamedTuple):
+    """A layer in a graph.
+
+    `name` tells it from the others, `about` are lines about it, `makes` the shape of what it gives, `params` its
+    parameters where they are to be shown. `inner` is the graph of what it holds: of a nested model, or of one of the
+    `copies` of a block, each the names of its nodes in order. Nodes with equal `same` compute the same at the same
+    shapes, those with equal `alike` but for the number of channels; None stands for a node that is like no other. A
+    `port` is no layer: by it a block gets a tensor from outside.
+    """
+
+    name: str
+    about: tuple[str, ...] = ()
+    type: str = ""
+    makes: str = ""
+    params: int = 0
+    is_input: bool = False
+    inner: Graph | None = None
+    copies: tuple[tuple[str, ...], ...] = ()
+    same: Hashable = None
+    alike: Hashable = None
+    port: bool = False
+
+
+class GraphEdge(NamedTuple):
+    """A tensor that one node gives another; the label is its shape."""
+
+    source: str
+    target: str
+    label: str = ""
+
+
+class Graph(NamedTuple):
+    """A model to be drawn. The nodes are in the order of the model."""
+
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+
+
+def graph_of(layers: Sequence[LayerReport], nested: bool, shown: Sequence[str] = ("type", "params")) -> Graph:
+    """The graph of these layers; with `nested` nested models are graphs inside of it. `shown` are those of `SHOWN` that
+    stand in a box."""
+    nodes = [
+        _node(layer, number, nested, shown) for layer in layers for number in range(max(len(layer.calls), 1))
+    ]  # fmt: skip
+    edges = [
+        GraphEdge(_name(source, number), _name(layer.layer, at), shape_text(shape))
+        for layer in layers
+        for at, call in enumerate(layer.calls)
+        for source, number, shape in zip(call.sources, _numbers(call), call.input_shapes, strict=False)
+    ]
+    return Graph(tuple(nodes), tuple(dict.fromkeys(edges)))
+
+
+def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -> GraphNode:
+    call = layer.calls[number] if layer.calls else None
+    shapes = call.output_shapes if call is not None else ()
+    lines: dict[str, Callable[[], str]] = {
+        "type": lambda: layer.type,
+        "params": lambda: parameters_text(layer.params or 0),
+        "formulas": lambda: layer.operation if layer.type != "InputLayer" else "",
+    }
+    single = len(layer.calls) == 1
+    return GraphNode(
+        _name(layer.layer, number),
+        tuple([line for name in shown if name in lines and (line := lines[name]())]),
+        layer.type,
+        ", ".join([sizes_text(shape) for shape in shapes]) if "shapes" in shown else "",
+        (layer.params or 0) if "params" in shown else 0,
+        layer.type == "InputLayer",
+        graph_of(layer.layers, nested, shown) if nested and layer.layers else None,
+        same=(_computed(layer), tuple(shapes)) if single else None,
+        alike=(_but_for_channels(layer), tuple([shape and shape[:-1] for shape in shapes])) if single else None,
+    )
+
+
+def parameters_text(count: int) -> str:
+    """What a box tells of its parameters, if it has any."""
+    return plural(count, "parameter") if count else ""
+
+
+def _name(layer: str, number: int) -> str:
+    return f"{layer} (call {number + 1})" if number else layer
+
+
+def _numbers(call: CallReport) -> tuple[int, ...]:
+    return call.source_calls or (0,) * len(call.sources)
+
+
+def opened(graph: Graph, depth: int) -> Graph:
+    """The graph with boxes that hold others open down to a depth: 0 opens none."""
+    if depth < 0:
+        raise ValueError(f"depth {depth} is below 0, at which every box is closed")
+    nodes = [
+        node if node.inner is None else node._replace(inner=opened(node.inner, depth - 1) if depth else None)
+        for node in graph.nodes
+    ]
+    return graph._replace(nodes=tuple(nodes))
+
+
+def sizes_text(shape: Sequence[int | None] | None) -> str:
+    """A shape in a picture, which has little room: its sizes without the batch.
+
+    >>> sizes_text((None, 28, 28, 16)), sizes_text((None, None, 8)), sizes_text(None)
+    ('28×28×16', 'None×8', '?')
+    """
+    if shape is None:
+        return "?"
+    return "×".join(map(str, shape[1:])) or "1"
+
+
+def _computed(layer: LayerReport) -> Hashable:
+    """Equal for layers that compute the same: of nested models, those that hold the same layers in the same order."""
+    if layer.layers:
+        return (layer.type, tuple([(_computed(inner), inner.sources == ()) for inner in layer.layers]))
+    return layer.group
+
+
+def _but_for_channels(layer: LayerReport) -> Hashable:
+    operation = re.sub(r"\d[\d,]*(?= (?:filters|units|channels|groups)\b)", "n", layer.operation)
+    return (layer.type, operation, tuple([weight.name for weight in layer.weights]), bool(layer.layers))

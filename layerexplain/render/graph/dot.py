@@ -1,0 +1,67 @@
+"""DOT: a graph for graphviz, which lays it out itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from layerexplain.render.escape import clean
+from layerexplain.render.graph.diagram import Graph
+
+
+def dot(graph: Graph, horizontal: bool = False, ascii_only: bool = False) -> str:
+    """The graph as a `digraph`; boxes that hold others are clusters.
+
+    >>> from layerexplain.render.graph.diagram import GraphEdge, GraphNode
+    >>> print(dot(Graph((GraphNode("x"), GraphNode("dense", ("Dense",))), (GraphEdge("x", "dense", "(None, 4)"),))))
+    digraph model {
+      rankdir=TB; compound=true; node [shape=box, style=rounded, fontname="Helvetica"]; edge [fontname="Helvetica"];
+      n0 [label="x"];
+      n1 [label="dense\\nDense"];
+      n0 -> n1 [label="(None, 4)"];
+    }
+    <BLANKLINE>
+    """
+    common = 'compound=true; node [shape=box, style=rounded, fontname="Helvetica"]; edge [fontname="Helvetica"];'
+    lines = _lines(graph, "n", "  ", ascii_only)
+    return "\n".join(["digraph model {", f"  rankdir={'LR' if horizontal else 'TB'}; {common}", *lines, "}"]) + "\n"
+
+
+def _lines(graph: Graph, prefix: str, indent: str, ascii_only: bool) -> Iterator[str]:
+    ids = {node.name: f"{prefix}{number}" for number, node in enumerate(graph.nodes)}
+    held = {node.name: node.inner for node in graph.nodes if node.inner is not None and node.inner.nodes}
+    for node in graph.nodes:
+        label = "\\n".join([_quoted(line, ascii_only) for line in (node.name, *node.about) if line])
+        if node.name in held:
+            yield f"{indent}subgraph cluster_{ids[node.name]} {{"
+            yield f'{indent}  label="{label}"; fontname="Helvetica";'
+            yield from _lines(held[node.name], f"{ids[node.name]}_", f"{indent}  ", ascii_only)
+            yield f"{indent}}}"
+        elif node.port:
+            yield f'{indent}{ids[node.name]} [label="", shape=point];'
+        else:
+            yield f'{indent}{ids[node.name]} [label="{label}"];'
+    for edge in graph.edges:
+        if edge.source not in ids or edge.target not in ids:
+            continue
+        options = [f'label="{_quoted(edge.label, ascii_only)}"'] if edge.label else []
+        source, target = ids[edge.source], ids[edge.target]
+        # An edge joins nodes; of a cluster, its last and its first, and it is cut off at the frame.
+        if edge.source in held:
+            options.append(f"ltail=cluster_{source}")
+            source = _end(held[edge.source], f"{source}_", -1)
+        if edge.target in held:
+            options.append(f"lhead=cluster_{target}")
+            target = _end(held[edge.target], f"{target}_", 0)
+        told = f" [{', '.join(options)}]" if options else ""
+        yield f"{indent}{source} -> {target}{told};"
+
+
+def _end(graph: Graph, prefix: str, at: int) -> str:
+    """The first or the last node inside of a cluster, however deep."""
+    number = at % len(graph.nodes)
+    inner = graph.nodes[number].inner
+    return f"{prefix}{number}" if inner is None or not inner.nodes else _end(inner, f"{prefix}{number}_", at)
+
+
+def _quoted(text: str, ascii_only: bool) -> str:
+    return clean(text, ascii_only).replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,301 @@
+"""Folding: what a model repeats is drawn once, and what a name holds together is one box.
+
+Three kinds of boxes take the place of several nodes, in this order: copies of a block that are the same; copies that
+differ in their channels alone; and neighbours whose names begin alike (`conv2_block1_1_conv`, `conv2_block1_1_bn`).
+Every node stays in the result: a box knows the names of all its copies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from heapq import heappop, heappush
+from itertools import pairwise  # noqa: F401 (in the example)
+
+from layerexplain.records import NamedTuple
+from layerexplain.render.graph.diagram import Graph, GraphEdge, GraphNode, parameters_text
+from layerexplain.render.quantities import plural
+
+_PERIODS = 60
+"""So many lengths of blocks are tried, those that occur most."""
+_LEAST_PART = 3
+"""From so many nodes on, a name that they share makes them one box."""
+
+
+class Run(NamedTuple):
+    """`copies` blocks of `length` nodes, one after the other, from `start` on; `exact` where they are the same."""
+
+    start: int
+    length: int
+    copies: int
+    exact: bool
+
+    @property
+    def end(self) -> int:
+        return self.start + self.length * self.copies
+
+
+def fold(graph: Graph) -> Graph:
+    """The graph with boxes for what repeats and for what is named alike; nested graphs are folded too.
+
+    >>> chain = [GraphNode(name, same=name[0]) for name in ("a", "b1", "c1", "b2", "c2", "b3", "c3", "d")]
+    >>> edges = [GraphEdge(x.name, y.name) for x, y in pairwise(chain)]
+    >>> [node.name for node in fold(Graph(tuple(chain), tuple(edges))).nodes]
+    ['a', 'b1 … c3', 'd']
+    """
+    nodes = tuple([n._replace(inner=fold(n.inner)) if n.inner is not None else n for n in graph.nodes])
+    sources = _sources(nodes, graph.edges)
+    orders = dict.fromkeys((_by_number(sources), _by_depth(sources)))
+    folded = [_Folder([nodes[at] for at in order], graph.edges).folded(0, len(nodes)) for order in orders]
+    return min(folded, key=lambda one: len(one.nodes))
+
+
+def in_order(graph: Graph) -> list[GraphNode]:
+    """The nodes so that each comes behind those that feed it, else in their own order."""
+    return [graph.nodes[at] for at in _by_number(_sources(graph.nodes, graph.edges))]
+
+
+def _sources(nodes: Sequence[GraphNode], edges: Sequence[GraphEdge]) -> list[list[int]]:
+    """The places of the nodes that feed each."""
+    place = {node.name: at for at, node in enumerate(nodes)}
+    sources: list[list[int]] = [[] for _ in nodes]
+    for edge in edges:
+        if edge.source in place and edge.target in place:
+            sources[place[edge.target]].append(place[edge.source])
+    return sources
+
+
+def _by_number(sources: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """The places in an order of calls that departs least from the one there is."""
+    waits = [len({*before}) for before in sources]
+    followers: dict[int, list[int]] = {}
+    for target, before in enumerate(sources):
+        for source in dict.fromkeys(before):
+            followers.setdefault(source, []).append(target)
+    ready = [at for at, count in enumerate(waits) if not count]
+    order: list[int] = []
+    while ready:
+        order.append(heappop(ready))
+        for target in followers.get(order[-1], ()):
+            waits[target] -= 1
+            if not waits[target]:
+                heappush(ready, target)
+    return (*order, *sorted({*range(len(sources))} - {*order}))  # the rest: a circle, which no model has
+
+
+def _by_depth(sources: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """The places so that what one tensor is computed from stands together: a file may mix the branches of a block."""
+    read = {source for before in sources for source in before}
+    order: list[int] = []
+    seen: set[int] = set()
+    for last in [at for at in range(len(sources)) if at not in read]:
+        path = [(last, iter(sources[last]))]
+        seen.add(last)
+        while path:
+            at, before = path[-1]
+            source = next((one for one in before if one not in seen), None)
+            if source is None:
+                order.append(at)
+                path.pop()
+            else:
+                seen.add(source)
+                path.append((source, iter(sources[source])))
+    return (*order, *sorted({*range(len(sources))} - {*order}))
+
+
+class _Folder:
+    """The nodes of one graph in order, with what is asked of them again and again."""
+
+    def __init__(self, nodes: list[GraphNode], edges: Sequence[GraphEdge]) -> None:
+        self.nodes = nodes
+        self.edges = edges
+        self.sources = _sources(nodes, edges)
+        self.last_reader = list(range(len(nodes)))
+        for target, before in enumerate(self.sources):
+            for source in before:
+                self.last_reader[source] = max(self.last_reader[source], target)
+        self.titles: set[str] = {node.name for node in nodes}
+        self.same = _numbered([node.same for node in nodes])
+        self.alike = _numbered([node.alike for node in nodes])
+
+    def folded(self, start: int, end: int, ports: bool = False) -> Graph:
+        """The graph of the nodes from `start` to `end`; with `ports` it has one for each tensor from before."""
+        boxes: list[tuple[GraphNode, int, int]] = []
+        for first, last, run in self._pieces(start, end, by_name=not ports):
+            box = self.nodes[first] if last - first == 1 else self._box(first, last, run)
+            boxes.append((box, first, last))
+        return self._wired(boxes, start, ports)
+
+    def _pieces(self, start: int, end: int, by_name: bool) -> list[tuple[int, int, Run | None]]:
+        """What the boxes of a range stand for: runs, parts and single nodes, in order."""
+        found: list[tuple[int, int, Run | None]] = []
+        waiting = [(start, end, True)]
+        while waiting:
+            first, last, exact = waiting.pop()
+            run = self._best(first, last, exact)
+            if run is None and exact:
+                waiting.append((first, last, False))
+            elif run is None:
+                found += self._parts(first, last) if by_name else [(at, at + 1, None) for at in range(first, last)]
+            else:
+                found.append((run.start, run.end, run))
+                waiting += [(a, b, exact) for a, b in ((first, run.start), (run.end, last)) if a < b]
+        return sorted(found)
+
+    def _best(self, start: int, end: int, exact: bool) -> Run | None:
+        """The run that saves most boxes."""
+        tokens = self.same if exact else self.alike
+        best: tuple[tuple[int, int], Run] | None = None
+        for period in _periods(tokens, start, end):
+            for run in self._runs(tokens, start, end, period, exact):
+                worth = ((run.copies - 1) * run.length, -run.length)
+                if best is None or worth > best[0]:
+                    best = (worth, run)
+        return None if best is None else best[1]
+
+    def _runs(self, tokens: list[int], start: int, end: int, period: int, exact: bool) -> list[Run]:
+        runs = []
+        first = start
+        for at in range(start, end - period + 1):
+            if at < end - period and tokens[at] == tokens[at + period] and self._wired_alike(at, period, first):
+                continue
+            if at - first >= (period if period > 1 else 2) and (run := self._phase(first, at + period, period, exact)):
+                runs.append(run)
+            first = at + 1
+        return runs
+
+    def _wired_alike(self, at: int, period: int, first: int) -> bool:
+        """Whether a node and the one a period on read the same: as far before them, or one tensor from before all."""
+        ours, its = self.sources[at], self.sources[at + period]
+        return len(ours) == len(its) and all(
+            b - a == period or (a == b and a < first) for a, b in zip(ours, its, strict=True)
+        )
+
+    def _phase(self, start: int, end: int, period: int, exact: bool) -> Run | None:
+        """Where the blocks of a run begin: so that fewest tensors pass from one to the next, and then so that the
+        names in a block have most in common. Only the last copy may be read from behind the run."""
+        choices = []
+        for first in range(start, start + period):
+            copies = (end - first) // period
+            while copies > 1 and any(
+                self.last_reader[at] >= first + copies * period for at in range(first, first + (copies - 1) * period)
+            ):
+                copies -= 1
+            if copies < 2 or (period == 1 and copies < 3):
+                continue
+            block = range(first, first + period)
+            passed = len({source for at in block for source in self.sources[at] if source < first})
+            prefix = len(_prefix([self.nodes[at].name for at in block])) if period > 1 else 0
+            choices.append(((copies, -passed, prefix, -first), Run(first, period, copies, exact)))
+        return max(choices)[1] if choices else None
+
+    def _parts(self, start: int, end: int) -> list[tuple[int, int, Run | None]]:
+        """Neighbours with a numbered beginning of their names in common are a piece."""
+        pieces: list[tuple[int, int, Run | None]] = []
+        at = start
+        while at < end:
+            last = at + 1
+            while last < end and _part_of(self.nodes[at : last + 1]) and self._is_joined(at, last):
+                last += 1
+            if last - at < _LEAST_PART:
+                last = at + 1
+            pieces.append((at, last, None))
+            at = last
+        return pieces
+
+    def _is_joined(self, first: int, at: int) -> bool:
+        """Whether a node reads one of those from `first` on, or reads what they read."""
+        before = {source for number in range(first, at) for source in self.sources[number]}
+        return any(source >= first or source in before for source in self.sources[at])
+
+    def _box(self, first: int, last: int, run: Run | None) -> GraphNode:
+        length = run.length if run is not None else last - first
+        copies = [tuple([n.name for n in self.nodes[at : at + length]]) for at in range(first, last, length)]
+        block = self.nodes[first : first + length]
+        title = _title(copies)
+        if title in self.titles:
+            title = f"{copies[0][0]} … {copies[-1][-1]}"
+        self.titles.add(title)
+        kinds = Counter(node.type for node in block if node.type)
+        held = ", ".join([f"{count} {kind}" if count > 1 else kind for kind, count in kinds.items()])
+        layers = plural(length, "layer") if length > 1 else ""
+        if run is not None:
+            layers = f"×{len(copies)}{f', {layers} each' if layers else ''}{'' if run.exact else ', channels differ'}"
+        params = sum([node.params for node in self.nodes[first:last]])
+        return GraphNode(
+            title,
+            tuple(filter(None, [layers, held, parameters_text(params)])),
+            block[0].type if length == 1 else "",
+            self.nodes[last - 1].makes,
+            params,
+            inner=self.folded(first, first + length, ports=True) if length > 1 else block[0].inner,
+            copies=tuple(copies),
+        )
+
+    def _wired(self, boxes: list[tuple[GraphNode, int, int]], start: int, ports: bool) -> Graph:
+        box_of = {at: box.name for box, first, last in boxes for at in range(first, last)}
+        place = {self.nodes[at].name: at for at in box_of}
+        outside: dict[str, GraphNode] = {}
+        edges: dict[GraphEdge, None] = {}
+        for edge in self.edges:
+            target = place.get(edge.target)
+            if target is None:
+                continue
+            source = place.get(edge.source)
+            if source is not None:
+                name = box_of[source]
+            elif ports:
+                name = outside.setdefault(edge.source, GraphNode(f"from {edge.source}", port=True)).name
+            else:
+                continue
+            if name != box_of[target]:
+                edges[GraphEdge(name, box_of[target], edge.label)] = None
+        return Graph((*outside.values(), *[box for box, _, _ in boxes]), tuple(edges))
+
+
+def _numbered(tokens: list[Hashable]) -> list[int]:
+    """A number for each token, another one for each None."""
+    numbers: dict[Hashable, int] = {}
+    return [
+        numbers.setdefault(token, len(numbers)) if token is not None else -1 - at for at, token in enumerate(tokens)
+    ]
+
+
+def _periods(tokens: list[int], start: int, end: int) -> list[int]:
+    """The distances at which a token is met again, those that occur most first."""
+    seen: dict[int, int] = {}
+    distances: Counter[int] = Counter()
+    for at in range(start, end):
+        if tokens[at] in seen:
+            distances[at - seen[tokens[at]]] += 1
+        seen[tokens[at]] = at
+    return [period for period, _ in distances.most_common(_PERIODS)]
+
+
+def _prefix(names: Sequence[str]) -> str:
+    """What all names begin with."""
+    low, high = min(names), max(names)
+    size = next(
+        (at for at, pair in enumerate(zip(low, high, strict=False)) if pair[0] != pair[1]), min(len(low), len(high))
+    )
+    return low[:size]
+
+
+def _part_of(nodes: Sequence[GraphNode]) -> str:
+    """The numbered beginning that the names have in common, as a whole word: `conv2_block1`; "" if there is none."""
+    if any(node.inner is not None or node.is_input for node in nodes):
+        return ""
+    common = _prefix([f"{node.name}_" for node in nodes])
+    found = re.match(r"(.*\d[^_./]*)[_./]", common)
+    return found[1] if found else ""
+
+
+def _title(copies: Sequence[tuple[str, ...]]) -> str:
+    """What names a box: what its names begin with, of the first and of the last copy."""
+    begins = [_prefix(copy).rstrip("_./ ") if len(copy) > 1 else "" for copy in (copies[0], copies[-1])]
+    if len(copies) == 1:
+        return begins[0] or f"{copies[0][0]} … {copies[0][-1]}"
+    if all(begins) and begins[0] != begins[1]:
+        return f"{begins[0]} … {begins[1]}"
+    return f"{copies[0][0]} … {copies[-1][-1]}"

@@ -1,0 +1,159 @@
+"""Where the nodes of a graph stand: in which row, and in which lane beside the trunk.
+
+The longest path is the trunk, straight from the first row to the last. The other nodes are cut into strands, which are
+paths too, and each strand has a lane of its own for the rows that it takes, lines that join it included. So has each
+tensor that goes to a row further down. Short strands are inside. No line crosses a box, since a lane has one thing in
+a row, and what runs across runs between two rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from layerexplain.records import NamedTuple
+
+
+class Strand(NamedTuple):
+    """What takes a lane from row `top` to row `bottom`: `nodes`, or none for a line alone."""
+
+    top: int
+    bottom: int
+    nodes: tuple[int, ...]
+    source: int
+    """The node whose tensor goes down the lane at its end."""
+
+
+class Lanes(NamedTuple):
+    """The row and the lane of each node (0 is the trunk, lanes on the left are negative), the lane in which the tensor
+    of a node goes down to rows that are further away, and the node that comes next in a strand."""
+
+    rows: tuple[int, ...]
+    lanes: tuple[int, ...]
+    line_lanes: dict[int, int]
+    follows: dict[int, int]
+
+    def lane_between(self, source: int, target: int) -> int:
+        """The lane in which a tensor goes down to a row that is further away than the next."""
+        own = self.lanes[source]
+        return own if self.follows.get(source) == target else self.line_lanes.get(source, own)
+
+
+def lanes_of(sources: Sequence[Sequence[int]]) -> Lanes:
+    """Rows and lanes for nodes in an order of calls; `sources` are the nodes that feed each.
+
+    >>> lanes_of([[], [0], [1], [2, 0]])  # a residual connection: the tensor of node 0 has a lane beside 1 and 2
+    Lanes(rows=(0, 1, 2, 3), lanes=(0, 0, 0, 0), line_lanes={0: 1}, follows={})
+    """
+    targets: list[list[int]] = [[] for _ in sources]
+    for target, before in enumerate(sources):
+        for source in dict.fromkeys(before):
+            targets[source].append(target)
+    rows = _rows(sources, targets)
+    trunk = _trunk(rows, targets)
+    strands = _strands(rows, sources, targets, trunk)
+    lanes = [0] * len(sources)
+    line_lanes = {}
+    follows = {a: b for strand in strands for a, b in pairwise(strand.nodes)}
+    strands += _lines(rows, targets, follows, {strand.source for strand in strands})
+    taken = _Taken(max(rows, default=0) + 1)
+    for strand in sorted(strands, key=lambda one: (one.bottom - one.top, one.top, one.source)):
+        lane = taken.lane_for(strand)
+        for node in strand.nodes:
+            lanes[node] = lane
+        line_lanes[strand.source] = lane
+    return Lanes(tuple(rows), tuple(lanes), line_lanes, follows)
+
+
+def _rows(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[int]:
+    """Each node is in the row below the lowest of those that feed it; what nothing feeds, in the row above its first
+    reader."""
+    rows = [0] * len(sources)
+    for node, before in enumerate(sources):
+        rows[node] = max([rows[source] + 1 for source in before], default=0)
+    for node, before in enumerate(sources):
+        if not before and targets[node]:
+            rows[node] = min(rows[target] for target in targets[node]) - 1
+    return rows
+
+
+def _trunk(rows: Sequence[int], targets: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """The longest path: from row to row, without a gap."""
+    below = [1] * len(rows)
+    follows = [-1] * len(rows)
+    for node in reversed(range(len(rows))):
+        for target in targets[node]:
+            if rows[target] == rows[node] + 1 and below[target] + 1 > below[node]:
+                below[node], follows[node] = below[target] + 1, target
+    if not rows:
+        return ()
+    node = max(range(len(rows)), key=lambda one: (below[one], -one))
+    path = [node]
+    while follows[node] >= 0:
+        node = follows[node]
+        path.append(node)
+    return tuple(path)
+
+
+def _strands(
+    rows: Sequence[int], sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], trunk: Sequence[int]
+) -> list[Strand]:
+    """Paths of the nodes beside the trunk. A strand goes on as long as its tensor has a reader that is in none yet."""
+    placed = set(trunk)
+    strands = []
+    for first in sorted(range(len(rows)), key=rows.__getitem__):
+        if first in placed:
+            continue
+        path = [first]
+        placed.add(first)
+        while free := [target for target in targets[path[-1]] if target not in placed]:
+            path.append(min(free, key=rows.__getitem__))
+            placed.add(path[-1])
+        last = path[-1]
+        bottom = max([rows[target] - 1 for target in targets[last]], default=rows[last])
+        strands.append(Strand(rows[first], max(bottom, rows[last]), tuple(path), last))
+    return strands
+
+
+def _lines(
+    rows: Sequence[int], targets: Sequence[Sequence[int]], follows: dict[int, int], ends: set[int]
+) -> list[Strand]:
+    """The tensors that go further than to the next row, and not down the lane of their own strand."""
+    lines = []
+    for node, readers in enumerate(targets):
+        far = [rows[t] for t in readers if rows[t] > rows[node] + 1 and follows.get(node) != t]
+        if far and node not in ends:
+            lines.append(Strand(rows[node] + 1, max(far) - 1, (), node))
+    return lines
+
+
+class _Taken:
+    """Which rows of the lanes on each side are taken, as bits."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.sides: tuple[list[int], list[int]] = ([], [])
+        self.through: tuple[list[int], list[int]] = ([], [])
+        """The gaps between rows that a lane goes through, as bits of the row above."""
+
+    def lane_for(self, strand: Strand) -> int:
+        """The lane nearest to the trunk that is free, on the side on which its ends cross fewer lanes."""
+        bits = (1 << (strand.bottom - strand.top + 1)) - 1 << strand.top
+        ends = (1 << strand.top >> 1) | (1 << strand.bottom)
+        best: tuple[tuple[int, int, int], int, int] | None = None
+        for side in (1, 0):
+            lanes, through = self.sides[side], self.through[side]
+            at = next((at for at, taken in enumerate(lanes) if not taken & bits), len(lanes))
+            crossed = sum((gaps & ends).bit_count() for gaps in through[:at])
+            worth = (crossed, at, -side)
+            if best is None or worth < best[0]:
+                best = (worth, side, at)
+        assert best is not None  # noqa: S101 (there are two sides)
+        _, side, at = best
+        lanes, through = self.sides[side], self.through[side]
+        if at == len(lanes):
+            lanes.append(0)
+            through.append(0)
+        lanes[at] |= bits
+        through[at] |= bits & (bits >> 1)
+        return at + 1 if side else -at - 1

@@ -1,0 +1,309 @@
+"""Where the boxes and lines of a graph are drawn, in points from the upper left corner.
+
+Everything is placed as if the graph ran from top to bottom; `across` is the direction of a row, `along` that of the
+trunk. A graph from left to right is the same with the two exchanged at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from layerexplain.records import NamedTuple
+from layerexplain.render.graph.diagram import Graph, GraphNode
+from layerexplain.render.graph.fold import in_order
+from layerexplain.render.graph.lanes import Lanes, lanes_of
+
+Point = tuple[float, float]
+
+BETWEEN_BOXES = 20.0
+BETWEEN_LINES = 10.0
+BETWEEN_TRACKS = 7.0
+BEHIND_BOX = 16.0
+"""What is left free behind a box, for the shape that it gives."""
+BEFORE_BOX = 11.0
+"""What is left free before a box, for the head of an arrow."""
+FRAME = 12.0
+PORT = 16.0
+"""Lines that enter a box are so far apart."""
+
+
+class Size(NamedTuple):
+    """What a box measures: across, along, and of an open one the strip in which its title stands."""
+
+    across: float
+    along: float
+    title: float = 0.0
+
+
+class Box(NamedTuple):
+    """A placed node; what an open one holds is placed in the same points."""
+
+    node: GraphNode
+    x: float
+    y: float
+    width: float
+    height: float
+    inner: Placed | None = None
+
+
+class Line(NamedTuple):
+    """The way of a node's tensor to one reader."""
+
+    source: str
+    target: str
+    points: tuple[Point, ...]
+
+
+class Placed(NamedTuple):
+    """A graph as it is drawn; `labels` are what nodes give, and where that stands."""
+
+    boxes: tuple[Box, ...]
+    lines: tuple[Line, ...]
+    labels: tuple[tuple[str, Point], ...]
+    width: float
+    height: float
+
+
+def layout(
+    graph: Graph, size_of: Callable[[GraphNode], Size], label_width: Callable[[str], float], horizontal: bool = False
+) -> Placed:
+    """Place a graph. `size_of` gives what a closed box measures, and the title of an open one, as width and height,
+    `label_width` how wide a shape is; `horizontal` draws from left to right."""
+    placed, _ = _place(graph, size_of, label_width, horizontal)
+    return placed
+
+
+def moved(placed: Placed, x: float, y: float) -> Placed:
+    """It at another place."""
+    return placed._replace(
+        boxes=tuple([
+            b._replace(x=b.x + x, y=b.y + y, inner=None if b.inner is None else moved(b.inner, x, y))
+            for b in placed.boxes
+        ]),
+        lines=tuple([line._replace(points=tuple([(a + x, b + y) for a, b in line.points])) for line in placed.lines]),
+        labels=tuple([(text, (a + x, b + y)) for text, (a, b) in placed.labels]),
+    )  # fmt: skip
+
+
+def _place(
+    graph: Graph, size_of: Callable[[GraphNode], Size], label_width: Callable[[str], float], horizontal: bool
+) -> tuple[Placed, float]:
+    """The graph placed, and where its trunk runs."""
+    nodes = in_order(graph)
+    number = {node.name: at for at, node in enumerate(nodes)}
+    sources: list[list[int]] = [[] for _ in nodes]
+    for edge in graph.edges:
+        if edge.source in number and edge.target in number and number[edge.source] < number[edge.target]:
+            sources[number[edge.target]].append(number[edge.source])
+    sources = [list(dict.fromkeys(before)) for before in sources]
+    inner = [_place(node.inner, size_of, label_width, horizontal) if node.inner is not None else None for node in nodes]
+    sizes, anchors = [], []
+    for node, inside in zip(nodes, inner, strict=True):
+        width, height, title = size_of(node)
+        across, along = (height, width) if horizontal else (width, height)
+        anchor = across / 2
+        if inside is not None:
+            held = inside[0]
+            content = (held.height, held.width) if horizontal else (held.width, held.height)
+            before = title if horizontal else FRAME
+            anchor = before + inside[1]
+            across = max(before + content[0] + FRAME, title + FRAME if horizontal else width)
+            along = max(content[1] + (FRAME if horizontal else title) + FRAME, width if horizontal else 0)
+        sizes.append(Size(across, along, title))
+        anchors.append(anchor)
+    behind = [label_width(node.makes) + 10 if horizontal and node.makes else BEHIND_BOX for node in nodes]
+    drawing = _Drawing(lanes_of(sources), sources, sizes, anchors, behind)
+    boxes, lines, labels = [], [], []
+    for at, node in enumerate(nodes):
+        size = sizes[at]
+        a, b = drawing.centre(at) - anchors[at], drawing.tops[drawing.lanes.rows[at]]
+        box = Box(node, a, b, size.across, size.along)
+        box = Box(node, b, a, size.along, size.across) if horizontal else box
+        if (inside := inner[at]) is not None:
+            held = moved(inside[0], box.x + FRAME, box.y + size.title)
+            box = box._replace(inner=held)
+        boxes.append(box)
+        if node.makes:
+            labels.append((node.makes, drawing.label_at(at, horizontal)))
+    for (source, target), points in drawing.ways().items():
+        lines.append(Line(nodes[source].name, nodes[target].name, points))
+    if horizontal:
+        lines = [line._replace(points=tuple([(y, x) for x, y in line.points])) for line in lines]
+        labels = [(text, (y, x)) for text, (x, y) in labels]
+    width, height = (drawing.end, drawing.breadth) if horizontal else (drawing.breadth, drawing.end)
+    return Placed(tuple(boxes), tuple(lines), tuple(labels), width, height), drawing.lane_at.get(0, 0.0)
+
+
+class _Drawing:
+    """Rows, lanes and gaps of one graph, as points."""
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        sources: Sequence[Sequence[int]],
+        sizes: Sequence[Size],
+        anchors: Sequence[float],
+        behind: Sequence[float],
+    ) -> None:
+        self.lanes, self.sources, self.sizes, self.anchors, self.behind = lanes, sources, sizes, anchors, behind
+        self.targets: list[list[int]] = [[] for _ in sources]
+        for target, before in enumerate(sources):
+            for source in before:
+                self.targets[source].append(target)
+        self.lane_at, self.breadth = self._across()
+        self.ports = self._ports()
+        self.tracks = self._tracks()
+        self.tops, self.gaps, self.end = self._along()
+
+    def centre(self, node: int) -> float:
+        """Where the lines of a node's lane run."""
+        return self.lane_at[self.lanes.lanes[node]]
+
+    def label_at(self, node: int, horizontal: bool) -> Point:
+        """Where the shape that a node gives stands: right of the line that leaves it, or above it."""
+        across, along = (-4, 5) if horizontal else (5, 11)
+        return self.centre(node) + across, self.tops[self.lanes.rows[node]] + self.sizes[node].along + along
+
+    def ways(self) -> dict[tuple[int, int], tuple[Point, ...]]:
+        """The points of each edge, from the box that it leaves to the box that it enters."""
+        found = {}
+        for node, readers in enumerate(self.targets):
+            row, x = self.lanes.rows[node], self.centre(node)
+            start = (x, self.tops[row] + self.sizes[node].along)
+            for target in readers:
+                end_row = self.lanes.rows[target]
+                enters = self.ports[node, target]
+                points = [start]
+                if end_row > row + 1:
+                    lane = self._lane_of(node, target)
+                    points += self._across_gap(row, node, x, lane)
+                    points += self._across_gap(end_row - 1, node, lane, enters)
+                else:
+                    points += self._across_gap(row, node, x, enters)
+                found[node, target] = _plain((*points, (enters, self.tops[end_row])))
+        return found
+
+    def _across_gap(self, row: int, node: int, before: float, after: float) -> list[Point]:
+        if before == after:
+            return []
+        y = self.gaps[row] + self.tracks[row, node] * BETWEEN_TRACKS
+        return [(before, y), (after, y)]
+
+    def _lane_of(self, node: int, target: int) -> float:
+        return self.lane_at[self.lanes.lane_between(node, target)]
+
+    def _across(self) -> tuple[dict[int, float], float]:
+        """Where each lane runs, and how wide all are."""
+        reach: dict[int, tuple[float, float]] = dict.fromkeys(self.lanes.line_lanes.values(), (0.0, 0.0))
+        reach.setdefault(0, (0.0, 0.0))
+        for node, lane in enumerate(self.lanes.lanes):
+            left, right = reach.get(lane, (0.0, 0.0))
+            anchor = self.anchors[node]
+            reach[lane] = (max(left, anchor), max(right, self.sizes[node].across - anchor))
+        at: dict[int, float] = {}
+        x = 0.0
+        for lane in sorted(reach):
+            left, right = reach[lane]
+            if at:
+                x += BETWEEN_BOXES if left or right else BETWEEN_LINES
+            at[lane] = x + left
+            x += left + right
+        return at, x
+
+    def _ports(self) -> dict[tuple[int, int], float]:
+        """Where each tensor enters a box: a straight one at the middle, the others beside it in the order in which they
+        come, so that they do not cross."""
+        ports = {}
+        for node, before in enumerate(self.sources):
+            middle = self.centre(node)
+            comes = sorted([(self._comes_at(source, node), source) for source in before])
+            straight = next((at for at, (x, _) in enumerate(comes) if x == middle), None)
+            base = (len(comes) - 1) / 2 if straight is None else straight
+            room = min(self.anchors[node], self.sizes[node].across - self.anchors[node])
+            step = min(PORT, room / (len(comes) or 1))
+            for at, (_, source) in enumerate(comes):
+                ports[source, node] = middle + (at - base) * step
+        return ports
+
+    def _comes_at(self, source: int, target: int) -> float:
+        far = self.lanes.rows[target] > self.lanes.rows[source] + 1
+        return self._lane_of(source, target) if far else self.centre(source)
+
+    def _tracks(self) -> dict[tuple[int, int], int]:
+        """On which track a node's tensor runs across a gap. Where one comes down to a point from which another goes on
+        down, the first turns off above the other."""
+        spans: dict[int, dict[int, tuple[set[float], set[float]]]] = {}
+        for node, readers in enumerate(self.targets):
+            row, x = self.lanes.rows[node], self.centre(node)
+            for target in readers:
+                end_row, enters = self.lanes.rows[target], self.ports[node, target]
+                steps = [(row, x, enters)]
+                if end_row > row + 1:
+                    lane = self._lane_of(node, target)
+                    steps = [(row, x, lane), (end_row - 1, lane, enters)]
+                for gap, above, below in steps:
+                    ends = spans.setdefault(gap, {}).setdefault(node, (set(), set()))
+                    ends[0].add(above)
+                    ends[1].add(below)
+        tracks = {}
+        for gap, nets in spans.items():
+            across = {net: ends for net, ends in nets.items() if len(ends[0] | ends[1]) > 1}
+            for net, track in _assigned(across).items():
+                tracks[gap, net] = track
+        return tracks
+
+    def _along(self) -> tuple[list[float], list[float], float]:
+        """Where each row begins, where the tracks of the gap behind it begin, and where all ends."""
+        count = max(self.lanes.rows, default=-1) + 1
+        heights, behind = [0.0] * count, [0.0] * count
+        for node, row in enumerate(self.lanes.rows):
+            heights[row] = max(heights[row], self.sizes[node].along)
+            behind[row] = max(behind[row], self.behind[node])
+        used = [0] * count
+        for (gap, _), track in self.tracks.items():
+            used[gap] = max(used[gap], track + 1)
+        tops, gaps, y = [], [], 0.0
+        for row in range(count):
+            tops.append(y)
+            y += heights[row]
+            gaps.append(y + behind[row])
+            if row < count - 1:
+                y += behind[row] + max(used[row] - 1, 0) * BETWEEN_TRACKS + BEFORE_BOX
+        return tops, gaps, y + (behind[-1] if count else 0)
+
+
+def _assigned(nets: dict[int, tuple[set[float], set[float]]]) -> dict[int, int]:
+    """A track for each net, such that those that share one do not touch."""
+    comes = {x: net for net, (above, _) in nets.items() for x in above}
+    waits: dict[int, set[int]] = {net: set() for net in nets}
+    for net, (_, below) in nets.items():
+        waits[net] = {comes[x] for x in below if x in comes and comes[x] != net}
+    tracks: dict[int, int] = {}
+    ends: list[list[tuple[float, float]]] = []
+    left = sorted(nets, key=lambda net: (min(nets[net][0] | nets[net][1]), net))
+    while left:
+        net = next((one for one in left if not (waits[one] - tracks.keys())), left[0])  # a circle is cut anywhere
+        left.remove(net)
+        low, high = min(nets[net][0] | nets[net][1]), max(nets[net][0] | nets[net][1])
+        track = max([tracks[one] + 1 for one in waits[net] if one in tracks], default=0)
+        while track < len(ends) and any(low <= b + 2 and a <= high + 2 for a, b in ends[track]):
+            track += 1
+        while track >= len(ends):
+            ends.append([])
+        ends[track].append((low, high))
+        tracks[net] = track
+    return tracks
+
+
+def _plain(points: Sequence[Point]) -> tuple[Point, ...]:
+    """The points without those at which a line goes straight on."""
+    kept = [points[0]]
+    for (before, point), after in zip(pairwise(points), (*points[2:], None), strict=True):
+        if point == before:
+            continue
+        a = kept[-1]
+        if after is not None and (a[0] == point[0] == after[0] or a[1] == point[1] == after[1]):
+            continue
+        kept.append(point)
+    return tuple(kept)
