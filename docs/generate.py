@@ -353,6 +353,13 @@ def catalogue_schema() -> str:
     from layerexplain.catalogues.columns import json_schema
 
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+def picture(source: str, depth: int, shown: tuple[str, ...], horizontal: bool) -> str:
+    """docs/pictures/: a sample model as `draw` draws it."""
+    from layerexplain.api import draw
+
+    drawn = draw(str(ROOT / "sample_models" / source), depth=depth, show=shown, horizontal=horizontal)
+    assert isinstance(drawn, str)  # noqa: S101 (SVG is text)
+    return drawn
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -365,6 +372,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "checks.md": checks,
     "catalogue.md": catalogue,
     "catalogue.schema.json": catalogue_schema,
+    "pictures/resnet50.svg": functools.partial(picture, "resnet50.json", 0, ("type", "shapes", "params"), False),
+    "pictures/transformer.svg": functools.partial(picture, "transformer.json", 1, ("type", "shapes"), True),
     **{page: functools.partial(with_outputs, page) for page in ("../README.md", "formats.md")},
 }
 """File in docs/ → what it has to say."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         check,
         convert,
         diff,
+        draw,
         explain,
         explain_layer,
         format_report,

@@ -108,9 +108,9 @@ layers:
 """
     lines = api.format_report(api.explain(spec, detail=False), "mermaid", nested=True).splitlines()
     assert lines[0] == "flowchart TD"
-    ids = {label: id for id, label in re.findall(r'(?m)^ +(?:subgraph )?(n\w+)\(?\["(\w+)', "\n".join(lines))}
+    ids = {label: id for id, label in re.findall(r'(?m)^ +(?:subgraph )?(n\w+)\(?\["([\w ()]+)', "\n".join(lines))}
     assert f'    {ids["a"]} -->|"(None, 8)"| {ids["inner"]}' in lines
-    assert f'    {ids["b"]} -->|"(None, 8)"| {ids["inner"]}' in lines
+    assert f'    {ids["b"]} -->|"(None, 8)"| {ids["inner (call 2)"]}' in lines
     assert lines.count(f'    {ids["inner"]} -->|"(None, 3)"| {ids["concatenate"]}') == 1
     assert f'        {ids["dense"]} -->|"(None, 4)"| {ids["dense_1"]}' in lines
     assert '        n2_1["dense<br/>Dense<br/>36 parameters"]' in lines

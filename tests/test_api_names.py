@@ -13,7 +13,18 @@ def test_each_name_is_what_its_module_declares() -> None:
     homes = {"LayerExplainError": errors, "Model": model, "Report": data}
     functions = {
         *("explain", "explain_layer", "format_report", "layer_type", "layer_types", "list_weights", "make_inputs"),
-        *("optimizers", "read", "trace", "trace_element", "trace_statistics", "verify", "check", "convert", "diff"),
+        *(
+            "optimizers",
+            "read",
+            "trace",
+            "trace_element",
+            "trace_statistics",
+            "verify",
+            "check",
+            "convert",
+            "diff",
+            "draw",
+        ),
     }
     assert set(layerexplain.__all__) == {"__version__", *homes, *functions}
     for name, home in {**homes, **dict.fromkeys(functions, api)}.items():

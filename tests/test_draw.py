@@ -20,7 +20,17 @@ from layerexplain.render.graph.fold import fold
 from layerexplain.render.graph.layout import Box, Placed, Size, layout
 from layerexplain.render.graph.svg import size_of, svg, width_of
 
-EVIL = ("<script>alert(1)</script>", 'a"]; evil [label="x', "b\\", "--> c", "\x1b[31m\u202e", "x" * 3000, "&amp;", "]]>", "a\nb")
+EVIL = (
+    "<script>alert(1)</script>",
+    'a"]; evil [label="x',
+    "b\\",
+    "--> c",
+    "\x1b[31m\u202e",
+    "x" * 3000,
+    "&amp;",
+    "]]>",
+    "a\nb",
+)
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
 
@@ -126,7 +136,10 @@ def test_no_line_crosses_a_box_and_no_boxes_overlap(seed: int, horizontal: bool)
     check_geometry(placed)
 
 
-@pytest.mark.parametrize("name", ["digits.keras", "resnet50.json", "transformer.json", "efficientnet_b0.json", "autoencoder_with_embedding.yaml"])
+@pytest.mark.parametrize(
+    "name",
+    ["digits.keras", "resnet50.json", "transformer.json", "efficientnet_b0.json", "autoencoder_with_embedding.yaml"],
+)
 def test_samples_are_drawn(name: str) -> None:
     graph = graph_of(layerexplain.explain(str(SAMPLES / name), detail=False).layers, nested=True)
     for each in (opened(graph, 3), opened(fold(graph), 0), opened(fold(graph), 3)):
@@ -141,7 +154,9 @@ def drawn(seed: int) -> Graph:
     for at in range(count):
         inner = drawn(seed * 31 + at + 1000) if seed < 1000 and generator.random() < 0.1 else None
         nodes.append(GraphNode(f"layer_{at}" * generator.randint(1, 3), makes="7×5", inner=inner))
-        for source in {generator.randrange(max(at - generator.choice((1, 1, 2, 9)), 0), at) for _ in range(2)} if at else ():
+        for source in (
+            {generator.randrange(max(at - generator.choice((1, 1, 2, 9)), 0), at) for _ in range(2)} if at else ()
+        ):
             edges.append(GraphEdge(nodes[source].name, nodes[at].name, "(None, 7, 5)"))
     unique = {node.name for node in nodes}
     return Graph(tuple(nodes), tuple(edges)) if len(unique) == count else drawn(seed + 5000)
@@ -174,9 +189,7 @@ def unmoved(box: Box) -> Placed:
     inner = box.inner
     assert inner is not None
     shift = lambda b: b._replace(x=b.x - box.x, y=b.y - box.y)  # noqa: E731
-    lines = tuple(
-        line._replace(points=tuple((x - box.x, y - box.y) for x, y in line.points)) for line in inner.lines
-    )
+    lines = tuple(line._replace(points=tuple((x - box.x, y - box.y) for x, y in line.points)) for line in inner.lines)
     moved = tuple(deep(shift(one), box) for one in inner.boxes)
     return inner._replace(boxes=moved, lines=lines, width=box.width, height=box.height)
 
@@ -189,7 +202,12 @@ def deep(one: Box, box: Box) -> Box:
 
 
 def overlap(a: Box, b: Box) -> bool:
-    return a.x < b.x + b.width - 0.01 and b.x < a.x + a.width - 0.01 and a.y < b.y + b.height - 0.01 and b.y < a.y + a.height - 0.01
+    return (
+        a.x < b.x + b.width - 0.01
+        and b.x < a.x + a.width - 0.01
+        and a.y < b.y + b.height - 0.01
+        and b.y < a.y + a.height - 0.01
+    )
 
 
 def on_border(point: tuple[float, float], box: Box) -> bool:
@@ -236,7 +254,9 @@ def texts(picture: str) -> list[str]:
 
 
 def test_svg_says_names_types_shapes_and_parameters() -> None:
-    picture = layerexplain.draw(b"input: [28, 28, 1]\nlayers:\n  - Conv2D: {filters: 16, kernel_size: 3}\n  - Flatten\n")
+    picture = layerexplain.draw(
+        b"input: [28, 28, 1]\nlayers:\n  - Conv2D: {filters: 16, kernel_size: 3}\n  - Flatten\n"
+    )
     assert isinstance(picture, str)
     assert texts(picture) == [
         "input", "InputLayer", "conv2d", "Conv2D", "160 parameters", "flatten", "Flatten", "28×28×1", "26×26×16", "10816",
