@@ -353,6 +353,8 @@ def catalogue_schema() -> str:
     from layerexplain.catalogues.columns import json_schema
 
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 def picture(source: str, depth: int, shown: tuple[str, ...], horizontal: bool) -> str:
     """docs/pictures/: a sample model as `draw` draws it."""
     from layerexplain.api import draw
