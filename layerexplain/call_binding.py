@@ -86,6 +86,9 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
             tensors.append(value)
         elif declaration.variadic is not None and _is_tensor_list(value):
             tensors += _tensors(value)
+        elif isinstance(value, TensorRef) and declaration.reads_mask and not masks:
+            masks[0] = value  # `softmax(scores, mask)`
+            positional[place] = None
         elif keywords:
             config[keywords.pop(0)] = value
     named_tensors: dict[str, Any] = {}

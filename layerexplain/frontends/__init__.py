@@ -83,7 +83,7 @@ def read(source: Any, code: Code = ()) -> Model:
         for fault in model.faults:
             fault.with_place(source=name)
         if own:
-            model = model._replace(declarations=ChainMap(dict(model.declarations), own))  # type: ignore[arg-type]
+            model = model._replace(declarations=ChainMap(model.declarations, own))  # type: ignore[arg-type]
         return model._replace(source=name)
     except LayerExplainError as error:
         raise error.with_place(source=name) from None

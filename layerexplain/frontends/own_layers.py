@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.model import Layer, Model
+from layerexplain.model import Call, Layer, Model
 
 if TYPE_CHECKING:
     from layerexplain.layers.declaration import Declaration
@@ -78,7 +78,19 @@ def with_own_models(model: Model, own: Mapping[str, Declaration]) -> Model:
                 faults=(*model.faults, *made.faults),
             )  # fmt: skip
     layers = tuple([_with_model(layer, own) for layer in model.layers])
-    return model if layers == model.layers else model._replace(layers=layers)
+    replaced = {one.name for one, before in zip(layers, model.layers, strict=True) if one is not before}
+    if not replaced:
+        return model
+    calls = tuple([_by_name(call) if call.layer in replaced else call for call in model.calls])
+    return model._replace(layers=layers, calls=calls)
+
+
+def _by_name(call: Call) -> Call:
+    """The call of a model whose inputs are given by name: in the order of their names, as Keras lists them."""
+    if len(call.args) != 1 or not isinstance(call.args[0], dict):
+        return call
+    given = call.args[0]
+    return call._replace(args=([given[key] for key in sorted(given)],))
 
 
 def _with_model(layer: Layer, own: Mapping[str, Declaration]) -> Layer:

@@ -45,7 +45,7 @@ class Scope:
         self.input_readers: dict[TensorRef, tuple[Layer, str]] | None = None
         self._declarations: Mapping[str, Declaration] = model.declarations
         if outer is not None and outer._declarations:
-            self._declarations = ChainMap(dict(model.declarations), outer._declarations)  # type: ignore[arg-type]
+            self._declarations = ChainMap(model.declarations, outer._declarations)  # type: ignore[arg-type]
         self._found: dict[str, Declaration | None] = {}
         self._inside: dict[str, Scope] = {}
         self._readers: dict[TensorRef, list[tuple[Layer, int, int]]] | None = None

@@ -1,4 +1,5 @@
-"""Writes small models of keras-hub, and subclassed ones, as .keras files with what Keras itself says of their weights.
+"""Writes small models of keras-hub, and subclassed ones, as .keras files with what Keras itself says of their weights;
+and the outputs of those of keras-hub on drawn inputs (`--outputs`).
 
 Run by hand, in an environment with keras-hub and TensorFlow: `python tests/data/make_hub_files.py [NAME…]`. The tests
 need neither: they read the files and `hub_truth.json`.
@@ -222,7 +223,45 @@ def truth(model: Any) -> dict[str, Any]:
     }
 
 
+def drawn(model: Any) -> dict[str, Any]:
+    """Inputs of a model by name: two examples of seven steps, padded behind the fifth."""
+    random = np.random.default_rng(5)
+    inputs = model.input if isinstance(model.input, dict) else {model.input.name: model.input}
+    given: dict[str, Any] = {}
+    for name, tensor in inputs.items():
+        shape = (2, *[7 if size is None else size for size in tensor.shape[1:]])
+        if name == "encoder_features":
+            shape = (2, 26, 7)
+        if "padding_mask" in name:
+            given[name] = np.ones(shape, "int32")
+            given[name][0, 5:] = 0
+        elif "int" in str(tensor.dtype):
+            given[name] = random.integers(0 if "segment" in name else 1, 2 if "segment" in name else 50, shape).astype(
+                "int32"
+            )
+        else:
+            given[name] = random.normal(size=shape).astype("float32")
+    return given
+
+
+def outputs() -> None:
+    """Record what keras-hub computes with the files that are there."""
+    found: dict[str, Any] = {}
+    for make in MODELS[:8]:
+        name = make.__name__
+        model = keras.saving.load_model(FOLDER / f"{name}.keras", compile=False)
+        given = drawn(model)
+        made = model(given if isinstance(model.input, dict) else next(iter(given.values())))
+        named = made if isinstance(made, dict) else {"y": made}
+        found.update({f"{name}/in_{key}": value for key, value in given.items()})
+        found.update({f"{name}/out_{key}": np.asarray(value) for key, value in named.items()})
+    np.savez_compressed(HERE / "hub_outputs.npz", **found)
+
+
 def main(names: list[str]) -> None:
+    if names == ["--outputs"]:
+        outputs()
+        return
     FOLDER.mkdir(exist_ok=True)
     known = json.loads(TRUTH.read_text()) if TRUTH.exists() else {}
     for make in MODELS:

@@ -11,6 +11,8 @@ applications.py   the models of keras.applications, from the source of an instal
 tracing.py        calls of layers, and the graph behind a model; graphs.py: in the order in which Keras lists its layers
 own_calls.py      the `call` of an own layer or model at given arguments, and the masks that tensors carry in it
 layer_attributes.py    attributes and methods of layers, models, tensors and weights
+run_time_sizes.py    operations on sizes that are known at run time only
+keras_source.py   the classes of an installed Keras's layers, from its source; modules.py: modules beside a program
 shapes.py         the shape of a tensor while code is read, from the layers' declarations
 emit.py           layers and calls → the `Model` that a file would have given; grade.py: how sure it is
 reader.py         a source → its models

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.bounds import MOST_SOURCE
 from layerexplain.frontends.code.frames import File, Frame
+from layerexplain.frontends.code.keras_source import keras_folder
 from layerexplain.frontends.code.values import Unknown
 
 if TYPE_CHECKING:
@@ -19,20 +19,9 @@ _FOLDER = os.path.join("src", "applications")
 
 
 @cache
-def _folder() -> str | None:
-    """The folder of the installed Keras, which is found and not imported; None where there is none."""
-    try:
-        spec = find_spec("keras")
-    except (ImportError, ValueError):
-        return None
-    places = list(spec.submodule_search_locations or ()) if spec is not None else []
-    return places[0] if places and os.path.isdir(os.path.join(places[0], _FOLDER)) else None
-
-
-@cache
 def _homes() -> dict[str, str]:
     """The module of each function of keras.applications that makes a model or helps to."""
-    folder = _folder()
+    folder = keraskeras_folder()
     found: dict[str, str] = {}
     for name in sorted(os.listdir(os.path.join(folder, _FOLDER))) if folder is not None else ():
         if not name.endswith(".py") or name.endswith("_test.py"):
@@ -47,7 +36,7 @@ def _homes() -> dict[str, str]:
 def application(keras: Keras, name: str, args: list[Any], kwargs: dict[str, Any], module: str = "") -> Any:
     """The result of a function of keras.applications, of a module of it where several have the function; Unknown where
     no Keras is installed whose source has it."""
-    home, folder = f"{module}.py" if module else _homes().get(name), _folder()
+    home, folder = f"{module}.py" if module else _homes().get(name), keras_folder()
     if home is None or folder is None:
         why = (
             "no Keras is installed whose source could be read" if folder is None else "it is not in the installed Keras"

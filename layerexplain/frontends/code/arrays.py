@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget, fits
-from layerexplain.frontends.code.builtin_functions import call_builtin
+from layerexplain.frontends.code.builtin_functions import call_builtin, items_of
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, binary, is_plain
 from layerexplain.frontends.code.values import Array, Size, Tensor, Unknown
 from layerexplain.model import Shape
@@ -173,6 +173,8 @@ def item(array: Array, key: Any) -> Any:
         return Array(shape, array.values[keys[0]], None, array.dtype)
     if not shape:
         return Unknown("a value of the data")
+    if all(one is None or one == slice(None) for one in keys if not isinstance(one, Array)):
+        return array._replace(shape=shape)
     return Array(shape, None, array.classes, array.dtype)
 
 
@@ -463,10 +465,19 @@ def _shape_of(args: list[Any], kwargs: dict[str, Any]) -> Any:
     return array if isinstance(array, Unknown) else attribute(array, "shape")
 
 
+def _delete(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """`np.delete(values, places)` of a list of numbers."""
+    values, places = (items_of(one) if not isinstance(one, int) else [one] for one in [*args, None, None][:2])
+    if isinstance(values, Unknown) or isinstance(places, Unknown) or not all(isinstance(one, int) for one in places):
+        return Unknown("it comes from np.delete(…)")
+    left_out = {one % len(values) for one in places if values}
+    return array_of([one for place, one in enumerate(values) if place not in left_out])
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "zeros": _filled(0.0), "ones": _filled(1.0), "empty": _filled(None), "expand_dims": _expand, "reshape": _reshape,
     "concatenate": _concatenate, "vstack": _concatenate, "append": lambda a, k: _concatenate([a[:2], *a[2:]], k),
-    "stack": _stack, "linspace": _linspace, "arange": _arange, "shape": _shape_of,
+    "delete": _delete, "stack": _stack, "linspace": _linspace, "arange": _arange, "shape": _shape_of,
     "zeros_like": lambda a, k: array_of(a[0])._replace(values=None) if isinstance(array_of(a[0]), Array) else a[0],
     "ones_like": lambda a, k: array_of(a[0])._replace(values=None) if isinstance(array_of(a[0]), Array) else a[0],
 }  # fmt: skip

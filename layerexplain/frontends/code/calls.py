@@ -171,6 +171,8 @@ class Calls(InterpreterPart):
 
     def _method(self, bound: Bound, args: list[Any], kwargs: dict[str, Any]) -> Any:
         of, function = bound
+        if isinstance(function, Function) and function.name == "build" and isinstance(of, Instance) and of.layer:
+            return self.keras.build_by_hand(of, function, args, kwargs)
         if isinstance(function, Function):
             return self._function(function, [of, *args], kwargs)
         if isinstance(function, Symbol):

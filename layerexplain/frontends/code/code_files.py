@@ -86,17 +86,24 @@ class PythonCode(Mapping[str, Declaration]):
         interpreter.open.clear()
         interpreter.assumed.clear()
         keras.counters.clear()
-        given = {key: ready(keras, value) for key, value in arguments.items()}
-        method = cls.find("from_config")
-        if isinstance(method, Function):
-            made = interpreter.call(interpreter.attribute(cls, "from_config"), [given], {})
-        else:
-            made = interpreter.call(cls, [], given)
-        layer = layer_of(made)
+        layer = layer_of(self._object(cls, arguments))
         if not isinstance(layer, ModelValue):
             return None
         reading.follow([layer])
         return reading.model(Found(layer.name, layer))
+
+    def _object(self, cls: Class, arguments: Mapping[str, Any]) -> Any:
+        """What a class makes of the arguments of a file."""
+        interpreter = self.reading.interpreter
+        given = {key: ready(interpreter.keras, value, self._held) for key, value in arguments.items()}
+        if isinstance(cls.find("from_config"), Function):
+            return interpreter.call(interpreter.attribute(cls, "from_config"), [given], {})
+        return interpreter.call(cls, [], given)
+
+    def _held(self, layer: Any) -> Any:
+        """An object of the code's classes in the arguments of another one; None for one of Keras's."""
+        cls = self.cls(layer.type) if getattr(layer, "kind", "custom") == "custom" else None
+        return None if cls is None or not is_keras(cls) else self._object(cls, {"name": layer.name, **layer.config})
 
 
 class PythonFolder(PythonCode):

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from layerexplain.frontends.code.frames import File, Frame
+from layerexplain.frontends.code.keras_source import with_source
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
 from layerexplain.frontends.code.values import Class, Function, Imported, Module, Symbol
 
@@ -63,6 +64,7 @@ class Definitions(InterpreterPart):
         self.block(node.body, inner)
         made.attributes = inner.names
         made.docstring = ast.get_docstring(node) or ""
+        with_source(self.keras, made)
         for value in inner.names.values():
             if isinstance(value, Function) and value.owner is None:
                 value.owner = made

@@ -58,6 +58,8 @@ def plain_value(value: Any, key: str, deep: int = 0) -> Any:
             return _function(value.class_name, key)
         if value.class_name == "dtype":
             return value.config.get("name")
+        if value.path.endswith((".get", ".deserialize")):
+            return value.class_name
         return {"class_name": value.class_name, "config": plain_config(value.config)}
     if isinstance(value, Array):
         return arrays.plain(value)

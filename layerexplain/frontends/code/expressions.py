@@ -195,7 +195,8 @@ class Expressions(InterpreterPart):
         if isinstance(left, Tensor | Variable) or isinstance(right, Tensor | Variable):
             return self.keras.operator(name, left, right)
         if isinstance(left, Array) or isinstance(right, Array):
-            return arrays.operate(name, left, right)
+            made = arrays.operate(name, left, right)
+            return made if getattr(made, "values", made) is not None else self.keras.of_tables(name, left, right, made)
         return binary(name, left, right, self.budget)
 
     def on_unaryop(self, node: ast.UnaryOp, frame: Frame) -> Any:
@@ -230,7 +231,8 @@ class Expressions(InterpreterPart):
         for op, part in zip(node.ops, node.comparators, strict=True):
             right = self.value(part, frame)
             name = type(op).__name__
-            is_tensor = isinstance(left, Tensor) or isinstance(right, Tensor)
+            tensors = (Tensor, Array, Variable) if self.keras.quiet else (Tensor,)
+            is_tensor = isinstance(left, tensors) or isinstance(right, tensors)
             if is_tensor and name in ("Lt", "LtE", "Gt", "GtE", "Eq", "NotEq"):
                 result = self.keras.operator(name, left, right)
             else:
@@ -352,7 +354,10 @@ class Expressions(InterpreterPart):
         if isinstance(items, Tensor):
             return self.keras.tensor_item(items, key)
         if isinstance(items, Array):
-            return arrays.item(items, key)
+            made = arrays.item(items, key)
+            if self.keras.quiet and items.values is not None and getattr(made, "values", made) is None:
+                return self.keras.item_of_table(items, key)
+            return made
         if isinstance(key, Unknown):
             return key
         if isinstance(key, slice):

@@ -329,6 +329,8 @@ _LIKE: Mapping[str, Op] = {
 
 def _filled(config: Mapping[str, Any], values: Mapping[Tensor, Expr]) -> Expr:
     """Numbers that no input changes: zeros, ones; random numbers like a tensor of their shape, if there is one."""
+    if "values" in config:
+        return constant(config["values"])
     name, shape = config["words"], constant_shape(config["shape"])
     if name in ("zeros", "ones"):
         return broadcast_to(constant(float(name == "ones")), shape=shape)

@@ -64,6 +64,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         self.sequences: dict[Any, Graph | None] = {}
         self.first_shapes: dict[int, tuple[LayerValue, Any]] = {}
         self.tracing: list[tuple[ModelValue, list[Tensor]]] = []
+        self.building: list[Instance] = []
         self.training = False
         self.declarations: dict[int, Any] = {}
         self.masks: dict[Tensor, Tensor | None] = {}
@@ -161,7 +162,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             return Setting(name, {}, "activations")
         if what.kind == "setting":
             if name in ("get", "deserialize") and args:
-                return args[0]
+                return Setting(args[0], {}, what.path) if isinstance(args[0], str) else args[0]
             return self.make_setting(what.path, name, args, kwargs)
         if what.kind == "operation":
             return self.operation(name, args, kwargs, what.path)
@@ -222,6 +223,8 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             if isinstance(given, str):
                 self.policy = "" if given == "float32" else given
             return None
+        if what.path in ("dtype_policies.get", "dtype_policies.deserialize") and args:
+            return Setting("dtype", {"name": args[0]}, "") if isinstance(args[0], str) else args[0]
         if name in ("Policy", "DTypePolicy"):
             return Setting("dtype", {"name": args[0] if args else kwargs.get("name")}, "")
         if name in ("clone_model",) and args:

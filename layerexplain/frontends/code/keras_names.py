@@ -110,8 +110,9 @@ def named(path: str) -> Named | None:
         return None
     parts = rest.split(".")
     last = parts[-1]
+    in_source = "layers" in parts[:-1] and last in layer_names()  # `layers.activations.softmax.Softmax`
     for part in parts[:-1]:
-        if part in _MODULES and not (part == "preprocessing" and last in layer_names()):
+        if part in _MODULES and not in_source and not (part == "preprocessing" and last in layer_names()):
             return Named(_MODULES[part], last, rest)
     if last in MODELS:
         return Named("model", last, rest)

@@ -99,7 +99,7 @@ class LayerAttributes(KerasPart):
         if isinstance(of, Setting):
             if name in of.config:
                 return of.config[name]
-            return Bound(of, name)
+            return of if name == "__class__" else Bound(of, name)
         layer: LayerValue = of
         if name in ("name", "trainable"):
             return getattr(layer, name)
@@ -202,6 +202,8 @@ class LayerAttributes(KerasPart):
                 return dict(of.config)
             if of.path.startswith("sklearn"):
                 return datasets.scaled(of, name, args)
+            if name == "from_config" and args and type(args[0]) is dict:
+                return Setting(of.class_name, args[0], of.path)
             return self.interpreter.unknown(f"the method {name} of {of.class_name}")
         layer: LayerValue = of
         if name in ("__call__", "call"):
@@ -215,8 +217,10 @@ class LayerAttributes(KerasPart):
         if name == "compute_mask":
             return self.base_mask(layer, args, kwargs)
         if not isinstance(layer, ModelValue):
-            if name in ("build", "compute_output_shape") and args:
-                self.first_shapes.setdefault(id(layer), (layer, args[0])) if name == "build" else None
+            if name == "compute_output_shape" and args:
+                return self.shape_behind(layer, args[0])
+            if name == "build" and args:
+                self.first_shapes.setdefault(id(layer), (layer, args[0]))
             return self.interpreter.unknown(f"{name}() of the layer '{layer.name}'") if name != "build" else None
         if name == "add":
             return self.add(layer, args[0] if args else kwargs.get("layer"))

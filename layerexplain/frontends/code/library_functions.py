@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import string
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code import datasets
@@ -39,7 +40,15 @@ _MATH = frozenset(
         "atan",
     ]
 )
-CONSTANTS = {"math.pi": math.pi, "math.e": math.e, "math.inf": math.inf, "math.nan": math.nan}
+CONSTANTS = {
+    "string.ascii_lowercase": string.ascii_lowercase,
+    "string.ascii_letters": string.ascii_letters,
+    "string.ascii_uppercase": string.ascii_uppercase,
+    "math.pi": math.pi,
+    "math.e": math.e,
+    "math.inf": math.inf,
+    "math.nan": math.nan,
+}
 _BINARY = {"add": "Add", "mul": "Mult", "sub": "Sub", "truediv": "Div", "floordiv": "FloorDiv"}
 
 

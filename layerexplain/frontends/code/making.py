@@ -85,6 +85,8 @@ class Making(KerasPart):
         given = dict(kwargs)
         self._positional(type_, args, given, shown or type_)
         trainable = given.pop("trainable", True)
+        for key in [key for key in given if key.endswith("activation")]:
+            given[key] = self._own_function(given[key])
         inner = {key: given.pop(key) for key in list(given) if isinstance(layer_of(given[key]), LayerValue)}
         shape = self._first_shape(type_, given)
         reason = given.pop("**", None)
@@ -104,6 +106,15 @@ class Making(KerasPart):
         if shape is not None:
             self.first_shapes[id(made)] = (made, shape)
         self.interpreter.budget.call()
+        return made
+
+    def _own_function(self, value: Any) -> Any:
+        """A function of the program as what a layer applies: the layer that computes it."""
+        function = value.function if isinstance(value, Bound) else value
+        if not isinstance(function, Function):
+            return value
+        made = ModelValue("own", function.name, function.name, self.interpreter.place())
+        made.config = {"function": value}
         return made
 
     def _positional(self, type_: str, args: list[Any], given: dict[str, Any], shown: str) -> None:

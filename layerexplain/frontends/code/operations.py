@@ -45,6 +45,37 @@ _GIVEN_SHAPE = frozenset({"normal", "uniform", "truncated_normal", "randint", "z
 _OF_DRAWS = {"mean": "mean", "stddev": "stddev", "minval": "low", "maxval": "high"}
 """What random numbers are drawn by, and its name in the formula language."""
 
+_OF_TENSORS = frozenset({"Einsum", "Concatenate", "Stack", "Where", "Matmul", "Tensordot", "Dot", "Hstack", "Vstack"})
+"""Operations all of whose positional arguments are tensors; arrays may stand among them."""
+
+_BY_OPERATOR = {
+    "add": "Add",
+    "subtract": "Sub",
+    "multiply": "Mult",
+    "divide": "Div",
+    "true_divide": "Div",
+    "floor_divide": "FloorDiv",
+    "power": "Pow",
+    "mod": "Mod",
+}
+"""Functions of numbers that are operators of Python."""
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number, or lists of them."""
+    if type(value) in (list, tuple):
+        return all(map(_is_number, value))
+    return isinstance(value, bool | int | float | str | type(None))
+
+
+_SETTLED = {
+    "epsilon": 1e-7,
+    "floatx": "float32",
+    "backend": "tensorflow",
+    "is_flash_attention_enabled": False,
+}
+"""What Keras's settings are where no program changes them."""
+
 _SIZES = frozenset({"shape", "int_shape", "size", "rank", "ndim"})
 
 
@@ -59,6 +90,15 @@ class Operations(KerasPart):
         given = [self._operand(one) for one in ((left,) if right is None else (left, right))]
         unknown = next((one for one in given if isinstance(one, Unknown)), None)
         return unknown if unknown is not None else self._operation(type_, given, {})
+
+    def of_tables(self, name: str, left: Any, right: Any, made: Any) -> Any:
+        """An operator on arrays that the reader does not compute: in a `call` it is one on constant tensors."""
+        given = [one.values if isinstance(one, Array) else one for one in (left, right)]
+        return made if not self.quiet or None in given else self.operator(name, left, right)
+
+    def item_of_table(self, table: Array, key: Any) -> Any:
+        """A part of an array that the reader does not compute."""
+        return self.tensor_item(self._table(table), key)
 
     def _operand(self, value: Any) -> Any:
         if isinstance(value, Variable):
@@ -113,7 +153,21 @@ class Operations(KerasPart):
         if type_ is None:
             return self.opaque_call(path or f"keras.ops.{name}", args, kwargs)
         args, kwargs = self._with_sizes(type_, args, kwargs)
+        if type_ in _OF_TENSORS:
+            args = [self._table(one) for one in args]
         return self._operation(type_, args, kwargs)
+
+    def _table(self, value: Any) -> Any:
+        """An array among the tensors of an operation, as a tensor."""
+        if type(value) in (list, tuple):
+            return type(value)([self._table(one) for one in value])
+        if not isinstance(value, Array) or not self.quiet:
+            return value
+        if value.values is None:
+            return self.constant_tensor(value.shape)
+        made = self.constant_tensor(value.shape, "table")
+        made.node.layer.config["values"] = arrays.plain(value)
+        return made
 
     def _given(self, value: Any) -> Any:
         if isinstance(value, Variable):
@@ -187,7 +241,20 @@ class Operations(KerasPart):
                 return self.constant_tensor(self.filled_at_run_time(shape), name, drawn)
             made = name if name in ("zeros", "ones") else "empty"
             return arrays.call_numpy(made, args[:1], kwargs, self.interpreter.budget)
-        return arrays.call_numpy(name, args, kwargs, self.interpreter.budget)
+        operator = _BY_OPERATOR.get(name)
+        if operator is not None and len(args) == 2 and not kwargs:
+            return self.interpreter.operate(operator, *args)
+        made = arrays.call_numpy(name, args, kwargs, self.interpreter.budget)
+        type_ = operation_type(name)
+        if not isinstance(made, Unknown) or not self.quiet or type_ is None:
+            return made
+        if type_ in _OF_TENSORS:
+            given = [one if isinstance(one, str) else self._table(arrays.array_of(one)) for one in args]
+            return self._operation(type_, given, kwargs) if tensors_in(given) else made
+        given = [self._operand(one) for one in args]
+        if any(isinstance(one, Unknown) for one in given) or not all(map(_is_number, given)):
+            return made
+        return self._operation(type_, given, kwargs)
 
     def constant_tensor(self, shape: Any, name: str = "constant", drawn: Any = None) -> Any:
         """A tensor whose values no input changes: random numbers, or an array. In a functional model it is a fault of
@@ -266,8 +333,16 @@ class Operations(KerasPart):
                     self.interpreter.unknown("set_image_data_format changes the axes of images")
                 )
             return None
-        if name in ("epsilon", "floatx", "backend"):
-            return {"epsilon": 1e-7, "floatx": "float32", "backend": "tensorflow"}[name]
+        if name in _SETTLED:
+            return _SETTLED[name]
+        if name == "get_keras_mask" and args:
+            return self.mask_of(args[0]) if isinstance(args[0], Tensor) else None
+        if name == "set_keras_mask" and args and isinstance(args[0], Tensor):
+            mask = args[1] if len(args) > 1 else kwargs.get("mask")
+            self.masks[args[0]] = mask if isinstance(mask, Tensor) else None
+            return None
+        if name == "standardize_dtype" and args:
+            return args[0]
         if name == "is_keras_tensor":
             return bool(args) and isinstance(args[0], Tensor)
         if name == "variable":

@@ -132,18 +132,30 @@ class OwnCalls(KerasPart):
         method = instance.cls.find("build") if instance is not None else None
         if not isinstance(method, Function) or instance is None:
             return
-        if "__built__" in instance.attributes:
-            if model.before_build is None or not self._known([*args, *kwargs.values()]):
-                return
-            instance.attributes.clear()
-            instance.attributes.update(model.before_build)
-            model.before_build = None
+        if "__built__" in instance.attributes and not (model.before_build and self._known([*args, *kwargs.values()])):
+            return
         shapes, named = self._build_shapes(model, method, args, kwargs)
-        if unknown_in([*shapes, *named.values()]) is not None:
-            kept = instance.attributes
-            model.before_build = {key: list(one) if type(one) is list else one for key, one in kept.items()}
-        instance.attributes["__built__"] = True
-        self.interpreter.call(Bound(instance, method), shapes, named)
+        self.build_by_hand(instance, method, shapes, named)
+
+    def build_by_hand(self, instance: Instance, method: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """`layer.build(shape)`: what is built already stays as it is, unless its shape was not known then."""
+        attributes, model = instance.attributes, instance.layer
+        if not isinstance(model, ModelValue) or instance in self.building:
+            return self.interpreter.call(method, [instance, *args], kwargs)  # a method that calls that of its base
+        if "__built__" in attributes:
+            if model.before_build is None:
+                return None
+            attributes.clear()
+            attributes.update(model.before_build)
+            model.before_build = None
+        if unknown_in([*args, *kwargs.values()]) is not None:
+            model.before_build = {key: list(one) if type(one) is list else one for key, one in attributes.items()}
+        attributes["__built__"] = True
+        self.building.append(instance)
+        try:
+            return self.interpreter.call(method, [instance, *args], kwargs)
+        finally:
+            self.building.pop()
 
     def _known(self, values: list[Any]) -> bool:
         return all(self.shapes.of(tensor) is not None for tensor in tensors_in(values))
@@ -168,6 +180,18 @@ class OwnCalls(KerasPart):
         if spec is None:
             return self.interpreter.unknown("the shape of a tensor that is not known")
         return tuple([one if isinstance(one, int) else None for one in spec.shape])
+
+    def shape_behind(self, layer: LayerValue, shape: Any) -> Any:
+        """`compute_output_shape` of a layer of Keras."""
+        if type(shape) not in (list, tuple) or not all(isinstance(one, int | None) for one in shape):
+            return self.interpreter.unknown(f"the shape behind '{layer.name}'")
+        before = list(layer.nodes)
+        self.quiet += 1
+        fed = self.new_input("x", tuple(shape))
+        made = self.shape_tuple(Tensor(Node(layer, (fed,), {}, self.interpreter.place(), self.count())))
+        self.quiet -= 1
+        layer.nodes[:] = before
+        return made
 
     def _run(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
         instance = model.instance

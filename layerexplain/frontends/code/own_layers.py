@@ -8,7 +8,7 @@ the graph behind the result becomes one formula (graph_formula.py): operations i
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.call_binding import Bound as BoundCall
@@ -334,15 +334,19 @@ def _placeholder(keras: Keras, name: str, spec: Spec) -> Tensor:
     return keras.new_input(name, shape, "float32" if spec.dtype == "float" else spec.dtype)
 
 
-def ready(keras: Keras, value: Any) -> Any:
-    """A value of a configuration as code has it: layers as layers, tuples as lists of them."""
-    if hasattr(value, "definition") and hasattr(value, "config"):
-        inner = {key: ready(keras, one) for key, one in value.config.items()}
+def ready(keras: Keras, value: Any, make: Callable[[Any], Any] | None = None) -> Any:
+    """A value of a configuration as code has it: layers as layers, tuples as lists of them. `make` makes an object of a
+    class of the code."""
+    if (hasattr(value, "definition") and hasattr(value, "config")) or isinstance(value, Layer):
+        made = None if make is None else make(value)
+        if made is not None:
+            return made
+        if isinstance(value, Layer) and value.kind != "layer":
+            raise NotKnown(f"{value.type} in its configuration is not known")
+        inner = {key: ready(keras, one, make) for key, one in value.config.items()}
         return keras.make_layer(value.type, [], inner)
-    if isinstance(value, Layer):
-        raise NotKnown(f"{value.type} in its configuration is not known")
     if type(value) in (list, tuple):
-        return type(value)([ready(keras, one) for one in value])
+        return type(value)([ready(keras, one, make) for one in value])
     if isinstance(value, str | int | float | bool | dict | type(None)):
         return value
     return Unknown(f"{str(value)[:60]} of the configuration")

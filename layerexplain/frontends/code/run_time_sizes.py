@@ -21,6 +21,7 @@ _ARANGES = frozenset({"arange", "range"})
 _SLICES = frozenset({"slice"})
 _BROADCASTS = frozenset({"broadcast_to"})
 _TILES = frozenset({"tile"})
+_RESHAPES = frozenset({"reshape"})
 
 
 def _sizes(likes: Sequence[Expr], shape: Any) -> tuple[Any, ...]:
@@ -41,6 +42,10 @@ def _first(x: Expr, like: Expr, *, axis: int, of: int) -> Expr:
 
 def _broadcast(x: Expr, *likes: Expr, shape: Any) -> Expr:
     return movement.broadcast_to(x, shape=_sizes(likes, shape))
+
+
+def _reshape(x: Expr, *likes: Expr, shape: Any) -> Expr:
+    return movement.reshape(x, shape=_sizes(likes, shape))
 
 
 def _tile(x: Expr, *likes: Expr, times: Any) -> Expr:
@@ -68,6 +73,7 @@ def _declared(name: str, formula: Any, tensors: tuple[str, ...], variadic: str |
 POSITIONS = _declared("Positions", _positions, ("x",), None, "axis")
 FIRST = _declared("FirstAsMany", _first, ("x", "like"), None, "axis", "of")
 BROADCAST = _declared("BroadcastTo", _broadcast, ("x",), "likes", "shape")
+RESHAPE = _declared("ReshapeTo", _reshape, ("x",), "likes", "shape")
 TILE = _declared("Tile", _tile, ("x",), "likes", "times")
 SIZE = _declared("SizeOf", _size, ("x",), None, "axis")
 
@@ -86,6 +92,11 @@ class RunTimeSizes(KerasPart):
             return NotImplemented
         if name in _BROADCASTS:
             return self._shaped(BROADCAST, x, args[1] if len(args) > 1 else kwargs.get("shape"), "shape")
+        if name in _RESHAPES:
+            given = args[1] if len(args) > 1 else kwargs.get("newshape", kwargs.get("shape"))
+            sizes = given if isinstance(given, list | tuple) else ()
+            several = len([one for one in sizes if isinstance(one, Size) or one == -1]) > 1
+            return self._shaped(RESHAPE, x, given, "shape") if several else NotImplemented
         if name in _TILES:
             given = args[1] if len(args) > 1 else kwargs.get("repeats", kwargs.get("multiples"))
             return self._shaped(TILE, x, given, "times")
@@ -129,7 +140,7 @@ class RunTimeSizes(KerasPart):
             if isinstance(one, Size) and one.tensor is not None:
                 sizes.append(("axis", len(likes), one.axis))
                 likes.append(one.tensor)
-            elif isinstance(one, int) and one >= 0:
+            elif isinstance(one, int) and (one >= 0 or declaration is RESHAPE):
                 sizes.append(one)
             else:
                 return NotImplemented

@@ -101,6 +101,9 @@ class Shapes:
             variable = layer.config["variable"]
             return [Spec(tuple(variable.shape), variable.dtype)] if is_shape(variable.shape) else None
         if layer.type == CONSTANT_TYPE:
+            if "values" in layer.config:
+                table = constant(layer.config["values"])
+                return [Spec(table.shape, table.dtype)]
             return [Spec(constant_shape(layer.config["shape"]), "float")]
         declaration = declaration_of(layer)
         if declaration is None or declaration.facts.runs_code or layer.reason is not None:

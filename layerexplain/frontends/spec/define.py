@@ -16,6 +16,7 @@ All that can be said before shapes are known is checked here: names, axes, what 
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -68,7 +69,7 @@ def read_define(
     `known` are own layers that come from elsewhere; `source` is the file, "" where messages name it anyway.
     """
     load_all()
-    own: dict[str, Declaration] = dict(known)
+    own: ChainMap[str, Declaration] = ChainMap({}, known)  # type: ignore[arg-type]  # only the first is written
     layers: dict[str, FormulaLayer] = {}
     lines: dict[str, int] = {}
     for key, _ in _mapping(node, "`define`", faults):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -174,7 +175,7 @@ class _SpecReader:
             return
         from layerexplain.frontends.spec.define import read_define
 
-        self.own = {**self.own, **read_define(node, self.faults, self.own, "")}
+        self.own = ChainMap(read_define(node, self.faults, self.own, ""), self.own)  # type: ignore[arg-type]
 
     def _check_keys(self, keys: dict[str, tuple[Node, Node]]) -> None:
         for key, (node, _) in keys.items():

@@ -1,0 +1,81 @@
+"""The classes of an installed Keras's layers, from their source: it is found, not imported, and read as text as the
+program is. A class of the program that changes how such a layer computes is followed through it."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.frontends.code.frames import File
+from layerexplain.frontends.code.keras_names import inside_keras, named
+from layerexplain.frontends.code.modules import read_module
+from layerexplain.frontends.code.values import Class, Function, Symbol
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.keras_calls import Keras
+
+_CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
+_SAYS_NOTHING = frozenset({"__init__", "get_config", "from_config", "compute_output_shape", "compute_output_spec"})
+"""Methods that change nothing of what a layer computes."""
+
+
+@cache
+def keras_folder() -> str | None:
+    """The folder of the installed Keras, which is found and not imported; None where there is none."""
+    try:
+        spec = find_spec("keras")
+    except (ImportError, ValueError):
+        return None
+    places = list(spec.submodule_search_locations or ()) if spec is not None else []
+    return places[0] if places and os.path.isdir(os.path.join(places[0], "src", "layers")) else None
+
+
+@cache
+def _homes() -> dict[str, str]:
+    """The file of each class of Keras's layers."""
+    folder = keras_folder()
+    found: dict[str, str] = {}
+    for place, _, names in os.walk(os.path.join(folder, "src", "layers")) if folder is not None else ():
+        for name in sorted(names):
+            if name.endswith(".py") and not name.endswith("_test.py"):
+                path = os.path.join(place, name)
+                with open(path, encoding="utf-8") as file:
+                    for match in _CLASS.findall(file.read()):
+                        found.setdefault(match, path)
+    return found
+
+
+def source_class(keras: Keras, name: str) -> Class | None:
+    """A class of Keras's layers as its source has it; None where no Keras is installed that has it."""
+    path, folder = _homes().get(name), keras_folder()
+    read = None if path is None or folder is None else read_module(path, os.path.relpath(path, os.path.dirname(folder)))
+    if read is None:
+        return None
+    # Without a folder, what it imports are names of Keras, as they are in a program.
+    file = File(read.name, None, read.tree, read.path)
+    value = keras.interpreter.module_of(name, file).frame.names.get(name)
+    return value if isinstance(value, Class) else None
+
+
+def with_source(keras: Keras, cls: Class) -> None:
+    """Put the source of Keras's layers in place of bases whose computation a class changes, or that are Keras's own."""
+    for place, base in enumerate(cls.bases):
+        if not isinstance(base, Symbol) or inside_keras(base.path) is None or base.last in ("Layer", "Wrapper"):
+            continue
+        what = named(base.path)
+        is_layer = what is not None and what.kind == "layer"
+        is_inner = what is not None and what.kind == "other" and "layers" in base.path.split(".")
+        if (is_layer and _changes(cls)) or (is_inner and base.last in _homes()):
+            found = source_class(keras, what.name if what is not None and is_layer else base.last)
+            if found is not None and found is not cls:
+                cls.bases[place] = found
+
+
+def _changes(cls: Class) -> bool:
+    """Whether a class has methods by which its layer computes something else."""
+    own: dict[str, Any] = cls.attributes
+    return any(isinstance(one, Function) and one.kind != "property" and name not in _SAYS_NOTHING
+               for name, one in own.items())  # fmt: skip
