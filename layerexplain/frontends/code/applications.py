@@ -21,7 +21,7 @@ _FOLDER = os.path.join("src", "applications")
 @cache
 def _homes() -> dict[str, str]:
     """The module of each function of keras.applications that makes a model or helps to."""
-    folder = keraskeras_folder()
+    folder = keras_folder()
     found: dict[str, str] = {}
     for name in sorted(os.listdir(os.path.join(folder, _FOLDER))) if folder is not None else ():
         if not name.endswith(".py") or name.endswith("_test.py"):
