@@ -161,7 +161,8 @@ def _as_it_is(value: Any) -> Any:
 
 
 def _int(least: int) -> Callable[[Any], int]:
-    return _that(lambda value: is_int(value) and value >= least, int)
+    # True is 1 in Python, and so for Keras.
+    return _that(lambda value: isinstance(value, int) and value >= least, int)
 
 
 def _one_or_list(accepts: Callable[[Any], Any], *, empty: bool = False) -> Callable[[Any], Any]:
@@ -172,11 +173,31 @@ def _one_or_list(accepts: Callable[[Any], Any], *, empty: bool = False) -> Calla
     )
 
 
-def _ints(least: int) -> Callable[[Any], Any]:
-    return _one_or_list(lambda value: is_int(value) and value >= least)
+def _ints(least: float, *, empty: bool = False) -> Callable[[Any], Any]:
+    def normal(value: Any) -> Any:
+        return tuple(map(int, value)) if isinstance(value, tuple) else int(value)
+
+    ints = _one_or_list(lambda value: isinstance(value, int) and value >= least, empty=empty)
+    return lambda value: normal(ints(value))
 
 
-_number = _that(is_number, float)
+def _is_real(value: Any) -> bool:
+    """Whether a value serves as a number; true is 1, as in Python."""
+    return isinstance(value, int | float)
+
+
+_number = _that(_is_real, float)
+
+
+_FALSE = frozenset({"false", "no", "off", "f", "n", "0", "none", "null"})
+
+
+def _truth(value: Any) -> bool:
+    """Whether Keras takes a value for true, as Python does: it checks none. A text that says that it is false is true for
+    Keras; nobody means that."""
+    if isinstance(value, str) and value.strip().lower() in _FALSE:
+        raise Refused("Keras takes any text for true, also this one")
+    return bool(value)
 
 
 def _numbers(value: Any) -> Any:
@@ -268,20 +289,20 @@ PositiveInt = Annotated[int, _plain("an integer ≥ 1", "16", _int(1))]
 Int = Annotated[int, _plain("an integer", "1", _int(-(2**63)))]
 NaturalInt = Annotated[int, _plain("an integer ≥ 0", "0", _int(0))]
 Number = Annotated[float, _plain("a number", "0.5", _number)]
-Numeral = Annotated[float, _plain("a number", "0.5", _that(is_number, _as_it_is))]
+Numeral = Annotated[
+    float, _plain("a number", "0.5", _that(_is_real, lambda value: int(value) if isinstance(value, bool) else value))
+]
 NonNegative = Annotated[
-    float, _plain("a number ≥ 0", "0.1", _that(lambda value: is_number(value) and not value < 0, float))
+    float, _plain("a number ≥ 0", "0.1", _that(lambda value: _is_real(value) and not value < 0, float))
 ]
 Numbers = Annotated[Any, _plain("a number, or a list of numbers", "0.5", _numbers)]
 Share = Annotated[
-    float, _plain("a number from 0 to 1", "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float))
+    float, _plain("a number from 0 to 1", "0.5", _that(lambda value: _is_real(value) and 0 <= value <= 1, float))
 ]
-Bool = Annotated[
-    bool, _plain("true or false", "true", _that(lambda value: value is None or isinstance(value, int | float), bool))
-]
+Bool = Annotated[bool, _plain("true or false", "true", _truth)]
 Sizes = Annotated[Any, _plain("an integer ≥ 1, or one per axis", "3", _ints(1))]
 Naturals = Annotated[Any, _plain("an integer ≥ 0, or one per axis", "1", _ints(0))]
-AxisArgument = Annotated[Any, _plain("an axis, or a list of axes", "-1", _one_or_list(is_int, empty=True))]
+AxisArgument = Annotated[Any, _plain("an axis, or a list of axes", "-1", _ints(float("-inf"), empty=True))]
 ShapeArgument = Annotated[Any, _plain("a shape: integers, None for unknown sizes", "[28, 28]", _shape)]
 Padding = choice("valid", "same", example="same")
 CausalPadding = choice("valid", "same", "causal", example="same")

@@ -189,6 +189,10 @@ class _Ways:
             if layer.type == "InputLayer":
                 continue
             if made.network is not None:
+                # Where shapes are not known, a call may tell of more or fewer results than the model has outputs.
+                count = len(made.network.model.outputs)
+                results = [*results, *[False] * count][:count]
+                whys = [*whys, *[{End(name, UNUSED)} for _ in range(count)]][:count]
                 inner, ends_of = self.backward(made.network, f"{name}/", results, whys, held)
                 for ref, one, why in zip(made.sources, inner, ends_of, strict=False):
                     send(ref, one, why)
