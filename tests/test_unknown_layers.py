@@ -242,3 +242,29 @@ def test_of_several_results_those_are_told_that_are_read() -> None:
 def test_a_size_that_no_file_recorded_is_not_said_to_be_recorded() -> None:
     axes = axes_of(Expr(opaque, (), {"name": "Mine", "shape": (None, 4)}, (None, 4), "float"))
     assert [axis.why for axis in axes] == ["not known", "as the file recorded it"]
+
+
+def test_results_that_the_file_does_not_record_are_said_to_be_missing() -> None:
+    """Keras writes the shapes of tensors where a layer takes them: of three results here the second and the third."""
+    own = {"module": None, "registered_name": "own>Two", "class_name": "Two", "config": {"name": "two"}, "name": "two"}
+    own["inbound_nodes"] = [{"args": [keras_tensor("x", [None, 3])], "kwargs": {}}]
+    takers = [
+        {**dense(name, 2), "name": name, "inbound_nodes": [{"args": [keras_tensor("two", shape, i)], "kwargs": {}}]}
+        for name, shape, i in (("d", [None, 5], 1), ("e", [None, 7], 2))
+    ]
+    start = {**entry([None, 3]), "name": "x", "inbound_nodes": []}
+    start["config"] = {**start["config"], "name": "x"}
+    config = {"name": "m", "layers": [start, own, *takers], "input_layers": [["x", 0, 0]],
+              "output_layers": [["d", 0, 0], ["e", 0, 0]]}  # fmt: skip
+    report = build(read({"module": "keras", "class_name": "Functional", "config": config}))
+    (row,) = [row for row in report.layers if row.layer == "two"]
+    assert row.calls[0].output_shapes == (None, (None, 5), (None, 7))
+    assert row.notes == (
+        "Two (from own) is not a layer that layerexplain has a formula for; its shapes are those that the file "
+        "recorded, of results that a layer takes",
+    )
+
+
+def keras_tensor(layer: str, shape: list[int | None], output: int = 0) -> dict[str, Any]:
+    config = {"shape": shape, "dtype": "float32", "keras_history": [layer, 0, output]}
+    return {"class_name": "__keras_tensor__", "config": config}

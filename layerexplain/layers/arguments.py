@@ -193,8 +193,8 @@ _FALSE = frozenset({"false", "no", "off", "f", "n", "0", "none", "null"})
 
 
 def _truth(value: Any) -> bool:
-    """Whether Keras takes a value for true, as Python does: it checks none. A text that says that it is false is true for
-    Keras; nobody means that."""
+    """Whether Keras takes a value for true: as Python does, unchecked. The text `false` is true for it, which nobody
+    means."""
     if isinstance(value, str) and value.strip().lower() in _FALSE:
         raise Refused("Keras takes any text for true, also this one")
     return bool(value)

@@ -13,10 +13,11 @@ def operation_type(layer: Layer) -> str:
 
 
 def opaque_note(code: str, where: str, reason: str, shapes: str) -> Note:
-    """Why a layer has no formula, and where its shapes are from: "recorded" by a file, "known" of its class, or
-    "unknown"."""
+    """Why a layer has no formula, and where its shapes are from: "recorded" by a file, of all results or "partly",
+    "known" of its class, or "unknown"."""
     rest = {
         "recorded": "; its shapes are those that the file recorded",
+        "partly": "; its shapes are those that the file recorded, of results that a layer takes",
         "known": "",
         "unknown": "; the shape of its output is not known either",
     }

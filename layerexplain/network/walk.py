@@ -293,7 +293,9 @@ class Walk:
             told = known_result(layer.type, layer.config, known[0].expr.shape)
             recorded = [] if told is None else [Spec(*told)]
         all_known = [spec for spec in recorded if spec is not None]
-        if shapes == "unknown" and recorded and len(all_known) == len(recorded):
+        if len(all_known) < len(recorded):
+            shapes = "partly" if shapes == "recorded" else shapes
+        elif shapes == "unknown" and recorded:
             shapes = "known"
         self._without_formula(layer, reason, shapes)
         # A Lambda without a mask of its own loses what reaches it; what an unknown layer does is not known.
