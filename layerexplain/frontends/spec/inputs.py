@@ -47,14 +47,15 @@ def read_input_layer(name: str, arguments: dict[str, Node], line: int, faults: S
     shape: Shape | None = None
     found = False
     bare = False
+    whole = False
     batch: int | None = None
     dtype = "float32"
     for key, node in arguments.items():
         if key in ("batch_shape", "batch_input_shape"):
-            shape, found = _sizes(node, key, faults, batch=True), True
+            shape, found, whole = _sizes(node, key, faults, batch=True), True, True
         elif key in ("shape", "input_shape", BARE):
             inner = _sizes(node, "shape" if key == BARE else key, faults)
-            shape, found, bare = None if inner is None else (None, *inner), True, key == BARE
+            shape, found, bare, whole = None if inner is None else (None, *inner), True, key == BARE, False
         elif key == "batch_size":
             if node.value is not None and (type(node.value) is not int or node.value < 1):
                 faults.add(f"batch_size is {words_for(node)}; a whole number from 1 is needed", node.line, name)
@@ -72,7 +73,8 @@ def read_input_layer(name: str, arguments: dict[str, Node], line: int, faults: S
         faults.add("an input has no shape; give one, like {shape: [28, 28, 1]}", line, name)
     if batch is not None and shape is not None:
         shape = (batch, *shape[1:])
-    typed = {BARE: bare} if found and batch is None and shape is not None and shape[:2] == (None, None) else {}
+    is_open = found and not whole and batch is None and shape is not None and shape[:2] == (None, None)
+    typed = {BARE: bare} if is_open else {}
     return Layer(name, "InputLayer", "layer", {"batch_shape": shape, "dtype": dtype, **typed}, line=line)
 
 
