@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -77,6 +78,29 @@ def test_models_of_two_servers_are_compared(server: Server, tmp_path: Path) -> N
     assert code == 0 and "differ" in said
     code, said, faults = run("convert", server.url("digits.keras"), str(tmp_path / "made.yaml"))
     assert (code, faults) == (0, "") and "Conv2D" in (tmp_path / "made.yaml").read_text()
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", ["digits.keras", "digits.h5"])
+def test_keras_takes_what_is_behind_a_url(server: Server, name: str, tmp_path: Path) -> None:
+    url, made = server.url(name), str(tmp_path / "made.keras")
+    code, said, faults = run("verify", url, "--format", "json")
+    assert (code, faults) == (0, "") and json.loads(said)["agrees"] and json.loads(said)["source"] == url
+    code, said, _ = run("trace", url, "digit", "--at", "0,3")
+    assert code == 0 and said.replace(url, name) == run("trace", str(SAMPLES / name), "digit", "--at", "0,3")[
+        1
+    ].replace(str(SAMPLES / name), name)
+    code, _, _ = run("convert", url, made)
+    assert code == 0 and run("diff", made, url, "--weights")[0] == 0
+
+
+def test_a_model_that_was_read_from_a_url_has_its_weights(server: Server) -> None:
+    image = np.linspace(0, 16, 64, dtype=np.float32).reshape(1, 8, 8, 1)
+    there, here = (
+        api.trace(source, image).outputs[0]
+        for source in (api.read(server.url("digits.keras")), SAMPLES / "digits.keras")
+    )
+    assert np.array_equal(there, here)
 
 
 def test_saved_models_and_unzipped_archives_are_read_by_their_folders(server: Server) -> None:

@@ -69,6 +69,21 @@ def test_a_file_is_read_without_what_it_does_not_need(file: str, allowed: set[st
     assert loaded(program(command, file)) <= allowed
 
 
+@pytest.mark.parametrize("file", ["digits.keras", "digits.h5", "mnist_mlp.yaml"])
+@pytest.mark.parametrize("command", ["summary", "weights"])
+def test_a_path_imports_nothing_that_urls_need(file: str, command: str) -> None:
+    names = (
+        "[name for name in sys.modules if name.startswith(('layerexplain.sources', 'fsspec', 'aiohttp', 'asyncio'))]"
+    )
+    assert loaded(f"{program(command, file)}\nassert {names} == [], {names}")
+
+
+@pytest.mark.parametrize("source", ["digits.keras::config.json", "*.keras"])
+def test_archives_and_globs_of_this_machine_need_no_fsspec(source: str) -> None:
+    names = "[name for name in sys.modules if name.partition('.')[0] in ('fsspec', 'aiohttp', 'asyncio')]"
+    assert loaded(f"{program('summary', source)}\nassert {names} == [], {names}")
+
+
 def test_no_layer_module_is_loaded_that_the_model_does_not_use() -> None:
     code = "import sys\nimport layerexplain\nlayerexplain.explain('mnist_mlp.yaml', detail=False)\n"
     for module in ("rnn", "attention", "pooling", "wrappers"):

@@ -14,6 +14,7 @@ from layerexplain.cli.amounts import amount
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import SOURCES_OR_NONE, Output, code_option, finding_output_options, input_option
 from layerexplain.cli.output import emit
+from layerexplain.cli.progress import fetching
 from layerexplain.cli.project_settings import use_project_settings
 from layerexplain.render.documents.findings import findings, rules
 from layerexplain.render.formats import printed
@@ -105,15 +106,16 @@ def command(
         raise click.UsageError("Missing argument 'SOURCE...'.")
 
     def ask(source: str) -> CheckReport:
-        return api.check(
-            reading.content_of(source),
-            inputs=partial(inputs_of, typed=inputs),
-            code=code,
-            select=select,
-            ignore=ignore,
-            budgets=budgets,
-            weights=weights,
-        )
+        with fetching(source):
+            return api.check(
+                reading.content_of(source),
+                inputs=partial(inputs_of, typed=inputs),
+                code=code,
+                select=select,
+                ignore=ignore,
+                budgets=budgets,
+                weights=weights,
+            )
 
     def sheet(report: CheckReport) -> Any:
         return findings(report, len(sources) > 1)

@@ -12,6 +12,7 @@ from layerexplain.cli.failures import note
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.located import reach_options
 from layerexplain.cli.options import code_option, input_option, set_option, source_argument
+from layerexplain.cli.progress import fetching
 
 FORMS = ("keras", "py", "yaml", "json")
 
@@ -65,10 +66,11 @@ def command(
       layerexplain convert s3://bucket/old_model.h5 model.keras
       layerexplain convert spec.yaml model.json --force
     """
-    said = api.convert(
-        reading.content_of(source), target, to=form, force=force, inputs=partial(inputs_of, typed=inputs), code=code,
-        weights=weights, backend=backend,
-    )  # fmt: skip
+    with fetching(source):
+        said = api.convert(
+            reading.content_of(source), target, to=form, force=force, inputs=partial(inputs_of, typed=inputs),
+            code=code, weights=weights, backend=backend,
+        )  # fmt: skip
     if target == "-":
         click.echo(said.text, nl=False)
     for words in said.notes:

@@ -13,6 +13,7 @@ from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.located import reach_options
 from layerexplain.cli.options import Output, code_option, input_option, output_options, set_option, source_argument
 from layerexplain.cli.output import emit
+from layerexplain.cli.progress import fetching
 from layerexplain.errors import LayerExplainError, lines_of
 from layerexplain.render.documents.comparison import comparison
 from layerexplain.render.formats import printed
@@ -51,13 +52,14 @@ def command(
       layerexplain diff model.keras s3://bucket/model.keras
     """
     try:
-        found = api.diff(
-            reading.content_of(before),
-            reading.content_of(after),
-            inputs=partial(inputs_of, typed=inputs),
-            code=code,
-            weights=weights,
-        )
+        with fetching(before, after):
+            found = api.diff(
+                reading.content_of(before),
+                reading.content_of(after),
+                inputs=partial(inputs_of, typed=inputs),
+                code=code,
+                weights=weights,
+            )
     except LayerExplainError as error:
         tell_lines(lines_of(error))
         ctx.exit(2)

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import click
 
-from layerexplain.cli.amounts import amount
 from layerexplain.errors import LayerExplainError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -41,6 +40,8 @@ def _told(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value is None:
         return
     if parameter.name == "max_download":
+        from layerexplain.cli.amounts import amount
+
         size = amount(value)
         if size is None:
             raise click.BadParameter(f"'{value}' is no size; write 500MB or 2GiB", ctx, parameter)

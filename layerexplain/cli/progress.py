@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 from layerexplain.cli.failures import clean
 
 _WIPE = "\r\x1b[K"
+_MUCH = 2_000_000
 
 
 @contextmanager
@@ -28,6 +31,29 @@ def progress(source: str, what: str, quiet: bool = False) -> Iterator[Callable[.
 
     try:
         yield tell
+    finally:
+        sys.stderr.write(_WIPE)
+        sys.stderr.flush()
+
+
+@contextmanager
+def fetching(*sources: Any) -> Iterator[None]:
+    """Says on a terminal how much was fetched of each source that is behind a URL, where it is more than a summary
+    needs."""
+    if not sys.stderr.isatty() or not any(hasattr(source, "tell") for source in sources):
+        yield
+        return
+
+    def tell(name: str, done: int) -> None:
+        if done >= _MUCH:
+            sys.stderr.write(f"{_WIPE}{name}: {done / 1e6:,.0f} MB fetched")
+            sys.stderr.flush()
+
+    for source in sources:
+        if hasattr(source, "tell"):
+            source.tell = partial(tell, clean(source.shown)[-30:])
+    try:
+        yield
     finally:
         sys.stderr.write(_WIPE)
         sys.stderr.flush()

@@ -11,7 +11,7 @@ from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import SOURCES, Output, code_option, input_option, output_options, seed_option
-from layerexplain.cli.progress import progress
+from layerexplain.cli.progress import fetching, progress
 
 if TYPE_CHECKING:
     from layerexplain.api import VerifyReport
@@ -82,7 +82,7 @@ def _verified(
     """The report of a source."""
     shapes = partial(inputs_of, typed=inputs) if inputs else None
     name = reading.name_of(source)
-    with progress(name, "calls compared") as tell:
+    with progress(name, "calls compared") as tell, fetching(source):
         report = api.verify(
             reading.content_of(source),
             inputs=shapes,

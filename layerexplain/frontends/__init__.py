@@ -127,12 +127,19 @@ def read_for_good(source: Any, code: Code = ()) -> tuple[Any, Model]:
     """A source that is read again later, for its weights, and its model without faults: standard input as its bytes."""
     if isinstance(source, Model):
         return source, source
+    source = named_source(source)
     if source_name(source) != "<stdin>":
         return source, read_faultless(source, code)
     from layerexplain.frontends.regular_file import standard_input
 
     content = standard_input()
     return content, read_faultless(content, code)._replace(source="<stdin>")
+
+
+def place_of(model: Model) -> str | None:
+    """The path or URL that a model was read from, if it is there to be read again."""
+    place = named_source(model.source)
+    return place if is_remote(place) or os.path.exists(place) else None
 
 
 def source_name(source: Any) -> str:

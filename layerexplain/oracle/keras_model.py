@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends import is_remote, place_of
 from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Shape
@@ -148,14 +148,24 @@ def loaded(source: Any, model: Model) -> KerasModel:
         return KerasModel(source, "of the model")
     must_be_keras_alone(model)
     if isinstance(source, Model):
-        source = source.source if os.path.exists(source.source) else source
+        source = place_of(source) or source
     if model.format in ("yaml-spec", "code") or isinstance(source, Model):
         return KerasModel(to_keras(model), "drawn")
     if isinstance(source, Mapping):
         return KerasModel(keras_model_of_config(source), "drawn")
     content = bytes(source) if isinstance(source, bytearray | memoryview) else source
     weights: Weights = "drawn" if model.format == "config-json" else "of the model"
-    return KerasModel(keras_model_of_file(content, model), weights)
+    with _on_this_machine(content) as file:
+        return KerasModel(keras_model_of_file(file, model), weights)
+
+
+def _on_this_machine(source: Any) -> AbstractContextManager[Any]:
+    """A source as Keras can open it: a copy of what is behind a URL."""
+    if not is_remote(source):
+        return nullcontext(source)
+    from layerexplain.sources.remote import local_copy
+
+    return local_copy(source)
 
 
 def _loaded_or_rebuilt(source: Any, model: Model, network: Network) -> KerasModel:

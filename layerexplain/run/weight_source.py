@@ -78,8 +78,10 @@ def weight_source(source: Any, network: Network, seed: int, *, backend: str | No
 
 def _content(source: Any) -> str | bytes | None:
     """Return what may store weights: a path, or the bytes of a file."""
+    from layerexplain.frontends import place_of
+
     if isinstance(source, Model):
-        return source.source if os.path.exists(source.source) else None
+        return place_of(source)
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
     return os.fsdecode(source) if isinstance(source, str | os.PathLike) else None

@@ -20,6 +20,9 @@ from layerexplain.sources.names import Reach
 MAX_PAGE_BYTES = 16 * 1024 * 1024
 """A page that lists a directory, in bytes."""
 
+_SLOWEST = 20
+"""How many times the time that a server may be silent one request may take."""
+
 _from_public = contextvars.ContextVar("_from_public", default=False)
 """Whether the request that is made follows a redirect of a public address."""
 
@@ -36,7 +39,9 @@ def client_maker(reach: Reach) -> Callable[..., Awaitable[Any]]:
     async def get_client(**given: Any) -> Any:
         import aiohttp
 
-        timeout = aiohttp.ClientTimeout(total=None, connect=reach.timeout, sock_read=reach.timeout)
+        # A server that sends a byte now and then is not waited for without an end.
+        total = _SLOWEST * reach.timeout
+        timeout = aiohttp.ClientTimeout(total=total, connect=reach.timeout, sock_read=reach.timeout)
         headers = {"Accept-Encoding": "identity", **given.pop("headers", {})}
         resolver = _resolver()
         settings = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.records import NamedTuple
@@ -15,6 +16,10 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 _LOCAL = ("file://", "local://")
 _CREDENTIALS = re.compile(r"(://[^/@:]*):[^/@]*@")
 _MIB = 1024 * 1024
+
+
+Tell = Callable[[int], None]
+"""Is told how many bytes were fetched of a file so far."""
 
 
 class Reach(NamedTuple):
@@ -34,16 +39,17 @@ USUAL = Reach()
 class Remote(str):
     """A URL, or a place in an archive, and how it is reached. It is the URL as text, so that whoever names or compares
     sources needs to know nothing of it. `place` is where it is, once that was looked up: a summary, its weights and
-    their values fetch nothing twice."""
+    their values fetch nothing twice. `tell` is told of what is fetched."""
 
     reach: Reach
     place: Place | None
+    tell: Tell | None
     _members: dict[str, Remote]
 
     def __new__(cls, url: str, reach: Reach = USUAL) -> Remote:
         """Make one of a URL."""
         made = super().__new__(cls, url)
-        made.reach, made.place, made._members = reach, None, {}
+        made.reach, made.place, made.tell, made._members = reach, None, None, {}
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -59,6 +65,7 @@ class Remote(str):
         """The same of a model's directory, of whose files each is looked up once."""
         if name not in self._members:
             self._members[name] = self.inside(name)
+            self._members[name].tell = self.tell
         return self._members[name]
 
     @property

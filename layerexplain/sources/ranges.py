@@ -27,7 +27,7 @@ _LONGEST_AHEAD = 1024 * 1024
 _KEPT = 64 * 1024 * 1024
 """Bytes of blocks that are kept."""
 
-_LONGEST_RUN = 64 * 1024 * 1024
+_LONGEST_RUN = 16 * 1024 * 1024
 """The most bytes of one request."""
 
 Fetch = Callable[[int, int], bytes]
@@ -35,7 +35,8 @@ Fetch = Callable[[int, int], bytes]
 
 
 class Ranges:
-    """The blocks of one file of `size` bytes. `requests` and `fetched` count what went over the wire."""
+    """The blocks of one file of `size` bytes. `requests` and `fetched` count what went over the wire; `tell` is told
+    of the latter."""
 
     def __init__(self, fetch: Fetch, size: int, mark: str = "", *, whole: bool = False) -> None:
         """`whole` says that the server sent all of the file at once, since it has no ranges."""
@@ -46,6 +47,7 @@ class Ranges:
         self._blocks: dict[int, bytes] = {}
         self._last_end = -1
         self._ahead = BLOCK
+        self.tell: Callable[[int], None] | None = None
         self.requests = 0
         self.fetched = 0
 
@@ -101,6 +103,8 @@ class Ranges:
         self.requests += 1
         data = self._fetch(start, end)
         self.fetched += len(data)
+        if self.tell is not None:
+            self.tell(self.fetched)
         if len(data) != end - start:
             raise SourceError(f"ends after {start + len(data):,} of the {self.size:,} bytes that the server states")
         return data

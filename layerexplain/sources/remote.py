@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from layerexplain.errors import SourceError
 from layerexplain.sources.found import Entry, Found
 from layerexplain.sources.names import Remote
 from layerexplain.sources.ranges import RangeFile
+
+_PIECE = 16 * 1024 * 1024
+"""Bytes that are copied at once."""
 
 
 class Place(Protocol):
@@ -91,9 +98,36 @@ def exists(source: Remote) -> bool:
         return False
 
 
+@contextmanager
+def local_copy(source: Remote) -> Iterator[str]:
+    """The path of a copy on this machine, for libraries that open files themselves, for as long as the `with`: of a
+    file, or of a directory with its files. Raises SourceError."""
+    with TemporaryDirectory(prefix="layerexplain-") as folder:
+        # The end of a name means something to Keras.
+        path = os.path.join(folder, "model" + os.path.splitext(source.partition("?")[0])[1][:20])
+        if is_directory(source):
+            os.mkdir(path)
+            for name in names_in(source):
+                # A name of a server is a path here.
+                if name not in ("", ".", "..") and not set(name) & set("/\\:\0"):
+                    _copy(source.member(name), os.path.join(path, name))
+        else:
+            _copy(source, path)
+        yield path
+
+
+def _copy(source: Remote, path: str) -> None:
+    file = open_remote(source)
+    with open(path, "wb") as copy:
+        while data := file.read(_PIECE):
+            copy.write(data)
+
+
 def open_remote(source: Remote) -> RangeFile:
     """A file that can be read and moved in. What is read of it is fetched, and kept for whoever opens it next.
 
     Raises SourceError.
     """
-    return place_of(source).open()
+    file = place_of(source).open()
+    file.ranges.tell = source.tell
+    return file
