@@ -31,6 +31,10 @@ class ArchiveFiles:
             return Entry(self._inner, True)
         return self._archive.entry(self._inner)
 
+    def may_be_listed(self) -> bool:
+        """Whether it is a directory."""
+        return self.describe().is_directory
+
     def entries(self) -> list[Entry]:
         """What the directory holds. Raises SourceError where there is none."""
         if self._inner not in self._archive.directories:

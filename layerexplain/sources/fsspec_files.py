@@ -56,6 +56,10 @@ class FsspecFiles:
             return Entry(self._path, True)
         return _entry(self._path, self._info())
 
+    def may_be_listed(self) -> bool:
+        """Whether it is a directory, or a page that may be the index of one."""
+        return self.describe().is_directory or self._info().get("mimetype") == "text/html"
+
     def entries(self) -> list[Entry]:
         """What the directory lists. Raises SourceError."""
         base = self._path.rstrip("/") + "/"
@@ -172,7 +176,7 @@ def _file_system(source: Remote) -> tuple[Any, str]:
     try:
         import fsspec.core
     except ImportError:
-        raise SourceError("is a URL, which fsspec is needed to read; `pip install 'layerexplain[remote]'`") from None
+        raise SourceError("is a URL, which fsspec is needed to read; `pip install fsspec aiohttp`") from None
     options: dict[str, Any] = {}
     for link in source.split("::"):
         protocol = link.partition("://")[0] if "://" in link else link
@@ -203,8 +207,9 @@ def _options(protocol: str, reach: Reach) -> dict[str, Any]:
 
         own = conf.get("s3", {}).get("config_kwargs", {})
         limits = {"connect_timeout": reach.timeout, "read_timeout": reach.timeout, "retries": {"max_attempts": 1}}
-        return {"config_kwargs": {**limits, **own}}
-    return {}
+        return {"config_kwargs": {**limits, **own}, "use_listings_cache": False}
+    # What was listed would fill the memory, and hide what changes.
+    return {"use_listings_cache": False} if protocol in ("gs", "gcs") else {}
 
 
 def _entry(name: str, info: Any) -> Entry:

@@ -106,7 +106,7 @@ def below(directory: str, depth: int = 0) -> Iterator[Found]:
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        place = inside(directory, entry.name)
+        place = inside(directory, entry)
         if not entry.is_directory:
             fault = NotAModel("is code; name it to have it read") if entry.name.endswith(_CODE) else None
             yield Found(place, entry.size, entry.mark, fault)
@@ -148,7 +148,7 @@ def _matching(directory: str, parts: list[str], depth: int) -> Iterator[Found]:
     for entry in entries_of(directory):
         if not matches(entry.name) or (entry.name.startswith(".") and not part.startswith(".")):
             continue
-        place = inside(directory, entry.name) if directory else entry.name
+        place = inside(directory, entry) if directory else entry.name
         if not entry.is_directory:
             if not rest:
                 yield Found(place, entry.size, entry.mark)
@@ -177,9 +177,11 @@ def entries_of(directory: str) -> Sequence[Entry]:
         raise SourceError(_words(error)) from None
 
 
-def inside(directory: str, name: str) -> str:
-    """The place of a name in a directory."""
-    return directory.inside(name) if isinstance(directory, Remote) else os.path.join(directory, name)
+def inside(directory: str, entry: Entry) -> str:
+    """The place of what a directory lists; a URL tells of itself by its end that it is a directory."""
+    if isinstance(directory, Remote):
+        return directory.inside(f"{entry.name}/" if entry.is_directory else entry.name)
+    return os.path.join(directory, entry.name)
 
 
 def _entry(one: os.DirEntry[str]) -> Entry | None:
@@ -194,9 +196,9 @@ def _entry(one: os.DirEntry[str]) -> Entry | None:
 
 def _is_directory(source: str) -> bool:
     if isinstance(source, Remote):
-        from layerexplain.sources.remote import is_directory
+        from layerexplain.sources.remote import place_of
 
-        return is_directory(source)
+        return place_of(source).may_be_listed()
     return os.path.isdir(source)
 
 

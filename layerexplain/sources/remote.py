@@ -23,6 +23,9 @@ class Place(Protocol):
     def describe(self) -> Entry:
         """A file's or directory's size and mark. Raises SourceError where there is none."""
 
+    def may_be_listed(self) -> bool:
+        """Whether it is a directory, or a page that may be the index of one."""
+
     def entries(self) -> list[Entry]:
         """What a directory lists. Raises SourceError."""
 
