@@ -260,7 +260,8 @@ def test_tls_that_is_none(server: Server) -> None:
     [
         ("reference://x::http://127.0.0.1/r.json", "the protocol reference is which reads"),
         ("nothing://host/m.keras", "is no URL that fsspec opens: Protocol not known: nothing"),
-        ("http:///m.keras", ""),
+        ("http:///m.keras", "is not a URL that can be opened"),
+        ("http://[::1]:9/m.keras", "has an address in brackets"),
     ],
 )
 def test_what_is_no_url(url: str, told: str) -> None:

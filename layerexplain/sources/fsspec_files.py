@@ -177,6 +177,8 @@ def _file_system(source: Remote) -> tuple[Any, str]:
         import fsspec.core
     except ImportError:
         raise SourceError("is a URL, which fsspec is needed to read; `pip install fsspec aiohttp`") from None
+    if "://[" in source:
+        raise SourceError("has an address in brackets, which fsspec does not take; give the name of the host")
     options: dict[str, Any] = {}
     for link in source.split("::"):
         protocol = link.partition("://")[0] if "://" in link else link
