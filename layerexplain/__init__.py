@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     )
     from layerexplain.errors import LayerExplainError
     from layerexplain.model import Model
-    from layerexplain.report.data import Report
 
 __version__ = "0.1.0"
 
@@ -67,9 +66,8 @@ __all__ = [
 _HOMES = {
     "LayerExplainError": "layerexplain.errors",
     "Model": "layerexplain.model",
-    "Report": "layerexplain.report.data",
 }
-"""Where the classes are; all functions are in `api`."""
+"""Where the classes are that are not in `api`."""
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,7 @@ from layerexplain.errors import ErrorGroup, LayerExplainError, each_of, raise_an
 from layerexplain.model import InputShapes, InputShapesOf, shapes_for
 from layerexplain.model import Model as Model
 from layerexplain.report.data import LayerReport as LayerReport
-from layerexplain.report.data import Report as Report
+from layerexplain.report.data import Report as PlainReport
 
 if TYPE_CHECKING:
     from layerexplain.catalogues.run import Catalogued as Catalogued
@@ -87,6 +87,20 @@ _HOMES = {
     "trace_statistics": "run.trace_results",
     "verify": "oracle.verify",
 }
+
+
+class Report(PlainReport):
+    """A report, which a notebook shows as a table with a picture."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        from layerexplain.render.documents.summary import summary
+        from layerexplain.render.html import html
+        from layerexplain.render.layout import Look
+
+        sheet = summary(self)
+        return html(sheet.document(), Look(), sheet.graph and sheet.graph())
 
 
 def __getattr__(name: str) -> Any:
@@ -167,7 +181,7 @@ def explain(
         fault.with_place(source=source.source or None)
     if source.strict and not partial:
         raise_any(report.faults)
-    return report
+    return Report(*report)
 
 
 def begins_with_batch(model: Model, name: str, shape: Sequence[int | None]) -> bool:
@@ -222,7 +236,7 @@ def explain_layer(
         given = {name: layers_in(value) for name, value in given.items()}
     elif not list(input_shape):
         shapes = []
-    return build_layer(type_, given, [tuple(s)[1:] for s in shapes], code=code, gradient=gradient)
+    return Report(*build_layer(type_, given, [tuple(s)[1:] for s in shapes], code=code, gradient=gradient))
 
 
 def optimizers() -> tuple[str, ...]:
@@ -381,7 +395,7 @@ def format_report(
 
     Args:
         report: What a function of this module returned.
-        format: "table", "json", "jsonl", "csv", "tsv", "markdown" or "latex"; of a `Report` also "mermaid".
+        format: "table", "json", "jsonl", "csv", "tsv", "markdown", "latex" or "html"; of a `Report` also "mermaid".
         explain: Of a `Report`, print the explanations and not a row a layer.
         nested: Of a `Report`, also the layers inside nested models.
         columns: The columns of a table, in this order, where it can be chosen.

@@ -6,11 +6,10 @@ import pytest
 
 import layerexplain
 from layerexplain import api, errors, model
-from layerexplain.report import data
 
 
 def test_each_name_is_what_its_module_declares() -> None:
-    homes = {"LayerExplainError": errors, "Model": model, "Report": data}
+    homes = {"LayerExplainError": errors, "Model": model, "Report": api}
     functions = {
         *("explain", "explain_layer", "format_report", "layer_type", "layer_types", "list_weights", "make_inputs"),
         *(

@@ -85,6 +85,17 @@ def csv_cell(text: str) -> str:
     return text
 
 
+def escaped(text: str) -> str:
+    """A text in which nothing is read as markup of HTML or XML.
+
+    >>> escaped('<b a="1">&')
+    '&lt;b a=&quot;1&quot;&gt;&amp;'
+    """
+    for sign, name in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;")):
+        text = text.replace(sign, name)
+    return text
+
+
 def markdown_prose(text: str) -> str:
     """Running text: every sign that markdown or HTML would read is escaped, and links are not made of addresses."""
     text = re.sub(_MARKDOWN, r"\\\1", text.replace("&", "&amp;"))

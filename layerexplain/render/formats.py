@@ -12,7 +12,7 @@ from layerexplain.render.layout import Look
 if TYPE_CHECKING:
     from layerexplain.render.graph.diagram import Graph
 
-FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "latex")
+FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "latex", "html")
 GRAPH_FORMATS = (*FORMATS, "mermaid")
 """Those of a report that has a graph."""
 
@@ -68,6 +68,10 @@ def pieces(sheet: Sheet, format: str, look: Look) -> Iterable[str]:
         from layerexplain.render.latex import latex
 
         return [latex(sheet.document())]
+    if format == "html":
+        from layerexplain.render.html import html
+
+        return [html(sheet.document(), look, sheet.graph and sheet.graph())]
     if format == "mermaid":
         from layerexplain.render.mermaid import mermaid
 
@@ -112,6 +116,10 @@ def joined(
         from layerexplain.render.latex import AFTER, BEFORE
 
         before, behind = BEFORE, AFTER
+    elif format == "html":
+        from layerexplain.render import html
+
+        before, behind = html.before(), html.AFTER
     elif format in _DELIMITERS:
         from layerexplain.render.delimited import header
 

@@ -32,6 +32,10 @@ class MarkupWriter:
         """Return a piece of code in a line, escaped."""
         raise NotImplementedError
 
+    def paragraph(self, text: str) -> str:
+        """Return text, which is escaped, as a paragraph."""
+        return text
+
     def heading(self, level: int, title: str) -> str:
         """Return a heading; level 1 is that of the document."""
         raise NotImplementedError
@@ -79,13 +83,17 @@ class MarkupWriter:
             case doc.Heading():
                 title = " ".join([self._marked(span.text, span.kind) for span in block.title])
                 about = [self._line(line) for line in block.about]
-                return [self.heading(block.level, title), self.prose(" · ").join(filter(None, about)).strip()]
+                return [
+                    self.heading(block.level, title),
+                    self.paragraph(self.prose(" · ").join(filter(None, about)).strip()),
+                ]
             case doc.Section() | doc.Labelled():
                 return self.chunks(block.blocks)
             case doc.Prose():
-                return [self.prose(text) for text in block.texts]
+                return [self.paragraph(self.prose(text)) for text in block.texts]
             case doc.Code():
-                return [self.prose(f"{block.title}:") if block.title and block.lines else "", self.listing(block)]
+                titled = self.paragraph(self.prose(f"{block.title}:")) if block.title and block.lines else ""
+                return [titled, self.listing(block)]
             case doc.Points():
                 return self._points(block)
             case doc.Table() | doc.Listing():

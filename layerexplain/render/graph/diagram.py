@@ -51,7 +51,7 @@ class Graph(NamedTuple):
     edges: tuple[GraphEdge, ...]
 
 
-def graph_of(layers: Sequence[LayerReport], nested: bool, shown: Sequence[str] = ("type", "params")) -> Graph:
+def graph_of(layers: Sequence[LayerReport], nested: bool, shown: Sequence[str] = ("type", "shapes", "params")) -> Graph:
     """The graph of these layers; with `nested` nested models are graphs inside of it. `shown` are those of `SHOWN` that
     stand in a box."""
     nodes = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from layerexplain.records import NamedTuple
-from layerexplain.render.escape import clean
+from layerexplain.render.escape import clean, escaped
 from layerexplain.render.graph.diagram import Graph, GraphNode
 from layerexplain.render.graph.layout import Box, Placed, Size, layout
 
@@ -157,10 +157,7 @@ def _fill(node: GraphNode, look: Theme) -> str:
 
 
 def _escaped(text: str) -> str:
-    text = clean(text)
-    for sign, name in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
-        text = text.replace(sign, name)
-    return text
+    return escaped(clean(text))
 
 
 def _n(number: float) -> str:
