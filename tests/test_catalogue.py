@@ -249,6 +249,15 @@ def test_a_table_that_is_there_is_not_touched(tmp_path: Path) -> None:
     assert (tmp_path / "t.csv").read_text().startswith("schema,source")
 
 
+def test_parquet_is_written_anew(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    folder = zoo(tmp_path / "zoo", 2)
+    for names in (["nested.yaml", "mnist_mlp.yaml"], ["nested.yaml"]):
+        result = run(*[folder / name for name in names], "--to", tmp_path / "t.parquet", "--overwrite")
+        assert result.exit_code == 0, result.output
+        assert len(pq.read_table(tmp_path / "t.parquet")) == len(names)
+
+
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path) -> None:
     code = "import sys; sys.modules['pyarrow'] = None; from layerexplain.__main__ import main; main()"
     command = [sys.executable, "-c", code, "catalogue", "x.yaml", "--to", "t.parquet"]

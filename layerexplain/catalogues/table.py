@@ -129,7 +129,7 @@ def opened(table: Table, shown: str, *, resume: bool, overwrite: bool, facts: di
 def _remove(path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
-    else:
+    elif os.path.lexists(path):  # a directory before may have held it
         os.unlink(path)
 
 

@@ -43,9 +43,10 @@ class Writer(Protocol):
 
 
 def unfinished(path: str) -> str:
-    """The path of a file that is being written: readers of Parquet pass over names that begin so."""
+    """The path of a file that is being written: pyarrow passes over names that begin so, and DuckDB's `*.parquet` over
+    those that end so."""
     folder, name = os.path.split(path)
-    return os.path.join(folder, f"_{name}")
+    return os.path.join(folder, f"_{name}.new")
 
 
 class TextWriter:
