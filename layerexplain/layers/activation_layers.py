@@ -59,11 +59,12 @@ def elu(x: Expr, *, alpha: Number = 1.0) -> Expr:
 
 
 @layer("Softmax", mask="pass", facts=KEEPS_AXES)
-def softmax(x: Expr, *, axis: AxisArgument = -1, mask: Expr | None = None) -> Expr:
+def softmax(x: Expr, *, axis: AxisArgument | None = -1, mask: Expr | None = None) -> Expr:
     """Turns the values {along} into probabilities that sum to 1; masked positions get 0.
 
     A mask needs to broadcast to the input.
     """
+    axis = tuple(range(x.ndim)) if axis is None else axis
     normalize_axes(axis, x.ndim)
     if isinstance(axis, tuple) and len(axis) == 1:
         axis = axis[0]

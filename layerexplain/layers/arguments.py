@@ -137,8 +137,8 @@ def is_int(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is a number, not a boolean."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Return whether a value serves as a number; true is 1, as in Python."""
+    return isinstance(value, int | float)
 
 
 def _that(accepts: Callable[[Any], Any], normal: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -181,12 +181,7 @@ def _ints(least: float, *, empty: bool = False) -> Callable[[Any], Any]:
     return lambda value: normal(ints(value))
 
 
-def _is_real(value: Any) -> bool:
-    """Whether a value serves as a number; true is 1, as in Python."""
-    return isinstance(value, int | float)
-
-
-_number = _that(_is_real, float)
+_number = _that(is_number, float)
 
 
 _FALSE = frozenset({"false", "no", "off", "f", "n", "0", "none", "null"})
@@ -250,11 +245,13 @@ def _padding_amounts(value: Any) -> Any:
         return _is_list(part, _is_natural) and len(part) == 2
 
     given = _one_or_list(lambda part: _is_natural(part) or is_pair(part))(value)
-    return given if is_int(given) else tuple(part if is_int(part) else tuple(part) for part in given)
+    if isinstance(given, int):
+        return int(given)
+    return tuple(int(part) if isinstance(part, int) else tuple(map(int, part)) for part in given)
 
 
 def _is_natural(value: Any) -> bool:
-    return is_int(value) and value >= 0
+    return isinstance(value, int) and value >= 0
 
 
 def _is_layer(value: Any) -> bool:
@@ -290,14 +287,20 @@ Int = Annotated[int, _plain("an integer", "1", _int(-(2**63)))]
 NaturalInt = Annotated[int, _plain("an integer ≥ 0", "0", _int(0))]
 Number = Annotated[float, _plain("a number", "0.5", _number)]
 Numeral = Annotated[
-    float, _plain("a number", "0.5", _that(_is_real, lambda value: int(value) if isinstance(value, bool) else value))
+    float, _plain("a number", "0.5", _that(is_number, lambda value: int(value) if isinstance(value, bool) else value))
+]
+Epsilon = Annotated[
+    float, _plain("a number, or None for 1e-07", "0.001", lambda value: 1e-7 if value is None else _number(value))
+]
+Strength = Annotated[
+    float, _plain("a number, or None for 0", "0.01", lambda value: 0.0 if value is None else _number(value))
 ]
 NonNegative = Annotated[
-    float, _plain("a number ≥ 0", "0.1", _that(lambda value: _is_real(value) and not value < 0, float))
+    float, _plain("a number ≥ 0", "0.1", _that(lambda value: is_number(value) and not value < 0, float))
 ]
 Numbers = Annotated[Any, _plain("a number, or a list of numbers", "0.5", _numbers)]
 Share = Annotated[
-    float, _plain("a number from 0 to 1", "0.5", _that(lambda value: _is_real(value) and 0 <= value <= 1, float))
+    float, _plain("a number from 0 to 1", "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float))
 ]
 Bool = Annotated[bool, _plain("true or false", "true", _truth)]
 Sizes = Annotated[Any, _plain("an integer ≥ 1, or one per axis", "3", _ints(1))]

@@ -25,7 +25,7 @@ def _factor(low: float, high: float) -> Check:
 
     def normal(value: Any) -> Any:
         if is_number(value) and low <= value <= high:
-            return value
+            return int(value) if isinstance(value, bool) else value
         pair = isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value))
         if not pair or value[0] > high or value[1] < low:
             raise Refused

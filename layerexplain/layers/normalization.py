@@ -5,7 +5,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named, weight
-from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number
+from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Epsilon, Int, Number
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.facts import KEEPS_AXES, Facts
 from layerexplain.layers.registry import layer
@@ -142,7 +142,7 @@ def layer_normalization(
     x: Expr,
     *,
     axis: AxisArgument = -1,
-    epsilon: Number = 1e-3,
+    epsilon: Epsilon = 1e-3,
     center: Bool = True,
     scale: Bool = True,
     rms_scaling: Bool = False,
@@ -224,7 +224,7 @@ def group_normalization(
 
 
 @layer("RMSNormalization", gist="x / sqrt(mean(x ** 2) + {epsilon}) * γ, axis {axis}")
-def rms_normalization(x: Expr, *, axis: AxisArgument = -1, epsilon: Number = 1e-6) -> Expr:
+def rms_normalization(x: Expr, *, axis: AxisArgument = -1, epsilon: Epsilon = 1e-6) -> Expr:
     """Divides the values {along} by their root mean square, then scales by a learned γ.
 
     Input shape: any, with the sizes of `axis` known; these need to be the last axes. Output shape: the same.

@@ -7,7 +7,7 @@ import math
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import DataFormat, Number, ShapeArgument, Share
+from layerexplain.layers.arguments import DataFormat, ShapeArgument, Share, Strength
 from layerexplain.layers.facts import CARRIES_IDS, KEEPS_AXES
 from layerexplain.layers.registry import layer, layers_of_rank
 from layerexplain.ops.functions import SELU_ALPHA, SELU_SCALE
@@ -117,7 +117,7 @@ def gaussian_noise(x: Expr, *, stddev: Share, training: bool = False) -> Expr:
     facts=KEEPS_AXES._replace(adds_to_loss=True),
     gist="x; in training {l1} * sum(abs(x)) + {l2} * sum(x ** 2) joins the loss",
 )
-def activity_regularization(x: Expr, *, l1: Number = 0.0, l2: Number = 0.0) -> Expr:
+def activity_regularization(x: Expr, *, l1: Strength = 0.0, l2: Strength = 0.0) -> Expr:
     """In training, adds {l1} times the sum of absolute values and {l2} times the sum of squares of its input to the
     loss. Returns its input unchanged.
     """
