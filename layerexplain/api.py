@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from layerexplain.report.weight_data import WeightTable as WeightTable
     from layerexplain.report.weight_table import list_weights as list_weights
     from layerexplain.run.activations import Progress
+    from layerexplain.run.gradient_report import GradientTrace as GradientTrace
+    from layerexplain.run.gradient_results import gradient_statistics as gradient_statistics
     from layerexplain.run.made_inputs import GivenInput
     from layerexplain.run.made_inputs import make_inputs as make_inputs
     from layerexplain.run.trace import trace as trace
@@ -84,6 +86,7 @@ _HOMES = {
     "make_inputs": "run.made_inputs",
     "training_types": "layers.registry",
     "trace": "run.trace",
+    "gradient_statistics": "run.gradient_results",
     "trace_statistics": "run.trace_results",
     "verify": "oracle.verify",
 }
@@ -296,6 +299,61 @@ def trace_element(
     )
 
 
+def gradient_element(
+    source: Any,
+    model: Model,
+    inputs: Sequence[GivenInput],
+    path: str,
+    index: Sequence[int],
+    targets: Any = (),
+    *,
+    of: str = "",
+    call: int = 0,
+    loss: Any = None,
+    optimizer: Any = None,
+    training: bool = True,
+    seed: int = 0,
+    keras: bool | None = None,
+    max_memory: int | None = None,
+    progress: Progress | None = None,
+) -> ElementReport:
+    """Work out one element of a gradient of a layer: its formula, and every number in it.
+
+    Args:
+        source, model, inputs, path, index, call, seed, max_memory, progress: As for `trace_element`.
+        targets, loss, optimizer, training: As for `gradient_statistics`.
+        of: Of which tensor of the layer: a weight or an input, by its letter in the formula or its name; "" for its
+            first input.
+        keras: Whether real Keras computes the gradient of a weight too; None if it is installed.
+
+    Raises:
+        LayerExplainError: There is no such element, no gradient reaches the layer, or it is not written element by
+            element.
+    """
+    from layerexplain.oracle.keras_step import keras_gradient
+    from layerexplain.oracle.keras_value import keras_is_installed
+    from layerexplain.run.gradient_element import gradient_element as element
+
+    oracle = keras_gradient if keras or (keras is None and keras_is_installed()) else None
+    return element(
+        source,
+        model,
+        inputs,
+        path,
+        index,
+        targets,
+        of=of,
+        call=call,
+        loss=loss,
+        optimizer=optimizer,
+        training=training,
+        seed=seed,
+        oracle=oracle,
+        max_memory=max_memory,
+        progress=progress,
+    )
+
+
 def diff(
     before: Model | Any,
     after: Model | Any,
@@ -381,7 +439,7 @@ def draw(
 
 
 def format_report(
-    report: Report | WeightTable | VerifyReport | TraceReport | ElementReport,
+    report: Report | WeightTable | VerifyReport | TraceReport | ElementReport | GradientTrace,
     format: str = "table",
     *,
     explain: bool = False,

@@ -24,6 +24,7 @@ def test_each_name_is_what_its_module_declares() -> None:
             "diff",
             "draw",
         ),
+        *("gradient_element", "gradient_statistics"),
     }
     assert set(layerexplain.__all__) == {"__version__", *homes, *functions}
     for name, home in {**homes, **dict.fromkeys(functions, api)}.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -11,9 +10,9 @@ from layerexplain import api
 from layerexplain.api import LayerReport, Report
 from layerexplain.cli import options
 from layerexplain.cli import sources as reading
-from layerexplain.cli.arguments import parse_arguments
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.layer_names import Row, found, layers_in, no_match
+from layerexplain.cli.training_options import WithTraining, given_training, training_options
 from layerexplain.cli.workers import Partly
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import Model, Shape
@@ -23,52 +22,10 @@ from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.documents.training import training_sheet
 from layerexplain.render.formats import Sheet
 
-LOSS, OPTIMIZER = "--loss", "--optimizer"
-
-
-class _WithTraining(options.WithNumbers):
-    """A command with `--loss NAME [ARG=VALUE]...` and `--optimizer NAME [ARG=VALUE]...`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        left: list[str] = []
-        found: dict[str, list[list[str]]] = {}
-        at = 0
-        while at < len(args):
-            if args[at] not in (LOSS, OPTIMIZER) or at + 1 == len(args):
-                left.append(args[at])
-                at += 1
-                continue
-            end = at + 2
-            while end < len(args) and not args[end].startswith("-") and _is_argument(args[end]):
-                end += 1
-            found.setdefault(args[at], []).append(args[at + 1 : end])
-            at = end
-        ctx.meta[LOSS] = found
-        return super().parse_args(ctx, left)
-
-
-def _is_argument(word: str) -> bool:
-    name, equals, _ = word.partition("=")
-    return bool(equals) and name.isidentifier()
-
-
-def _trained_with(found: dict[str, list[list[str]]]) -> dict[str, Any]:
-    """What the model is to be trained with: `{"loss": {"Huber": {"delta": 2}}}`; by output where these are named."""
-    given: dict[str, Any] = {}
-    for option, key in ((LOSS, "loss"), (OPTIMIZER, "optimizer")):
-        for first, *words in found.get(option, ()):
-            output, named, name = first.partition("=") if key == "loss" else ("", "", first)
-            one = {name if named else first: parse_arguments(words)}
-            if named:
-                given.setdefault(key, {})[output] = one
-            else:
-                given[key] = one
-    return given
-
 
 @click.command(
     "explain",
-    cls=_WithTraining,
+    cls=WithTraining,
     short_help="Explain each layer: what it computes, and where its shape and parameters come from.",
 )
 @options.SOURCE
@@ -85,18 +42,7 @@ def _trained_with(found: dict[str, list[list[str]]]) -> dict[str, Any]:
     is_flag=True,
     help="A step of training instead: what differs in training, the loss, its gradient, and the update of each weight.",
 )
-@click.option(
-    LOSS,
-    metavar="[OUTPUT=]NAME [ARG=VALUE]...",
-    expose_value=False,
-    help="With --training: the loss, in place of the one that the model was compiled with.",
-)
-@click.option(
-    OPTIMIZER,
-    metavar="NAME [ARG=VALUE]...",
-    expose_value=False,
-    help="With --training: the optimizer, in place of the one that the model was compiled with.",
-)
+@training_options("With --training: the")
 def command(
     source: str,
     patterns: tuple[str, ...],
@@ -129,9 +75,7 @@ def command(
       layerexplain explain model.keras --training --loss Huber delta=2 --optimizer SGD momentum=0.9
     """
     options.columns_must_fit(columns, output)
-    given = click.get_current_context().meta[LOSS]
-    if given and not training:
-        raise click.UsageError(f"{next(iter(given))} needs --training")
+    given = given_training(training, "--training")
     if training and patterns:
         raise click.UsageError("--training explains a step of the whole model; leave out the names of layers")
     wanted = [pattern.strip() for pattern in patterns]
@@ -151,7 +95,7 @@ def command(
             inputs=shapes,
             gradient=gradient,
             only=lambda path: not chosen or path in chosen,
-            training=_trained_with(given) if training else False,
+            training=given if training else False,
             backward=gradient or training,
             code=code,
             partial=True,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +16,6 @@ from layerexplain.cli.options import (
     LAYERS,
     SOURCE,
     Output,
-    WithNumbers,
     code_option,
     number_option,
     output_options,
@@ -23,17 +23,27 @@ from layerexplain.cli.options import (
     shapes_option,
 )
 from layerexplain.cli.progress import progress
+from layerexplain.cli.training_options import WithTraining, given_training, training_options
 from layerexplain.errors import LayerExplainError
+from layerexplain.records import NamedTuple
 from layerexplain.render.formats import Sheet
 
 if TYPE_CHECKING:
     from layerexplain.api import Model
 
 
-def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+class At(NamedTuple):
+    """An element as typed: of the output, or of the gradient of the tensor `of`."""
+
+    place: tuple[int, ...]
+    of: str
+
+
+def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) -> At | None:
     if value is None:
         return None
-    parts = value.strip().strip("()[]").replace(",", " ").split()
+    of, _, index_text = value.rpartition(":")
+    parts = index_text.strip().strip("()[]").replace(",", " ").split()
     try:
         index = tuple(int(part) for part in parts)
     except ValueError:
@@ -42,7 +52,7 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
         raise click.BadParameter(
             f"'{value}' is not an index; write one number per axis, the batch first: 0,3,4,7", ctx, parameter
         )
-    return index
+    return At(index, of.strip())
 
 
 def _bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
@@ -60,8 +70,8 @@ def _bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 
 @click.command(
     "trace",
-    cls=WithNumbers,
-    short_help="Run the formulas: print what each layer outputs, or one element as a sum of products.",
+    cls=WithTraining,
+    short_help="Run the formulas: what each layer outputs, its gradients, or one element as a sum of products.",
 )
 @SOURCE
 @LAYERS
@@ -82,9 +92,10 @@ def _bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @number_option("--batch", 1, 100_000, default=1, help="The number of examples in generated inputs.")
 @click.option(
     "--at",
-    metavar="I,J,...",
+    metavar="[W:]I,J,...",
     callback=_index,
-    help="Explain one element of a LAYER's output, the batch first: its formula, and every number in it.",
+    help="Explain one element of a LAYER's output, the batch first: its formula, and every number in it. With "
+    "--gradient one of the gradient of a weight or an input, by its letter or name: W:2,0,3,5.",
 )
 @number_option(
     "--call",
@@ -112,6 +123,26 @@ def _bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     help="Write the arrays to OUT.npz. Keys are the paths of layers; further calls and outputs have their numbers, "
     "from 0, behind two slashes: encoder/dense//call/1/output/0.",
 )
+@click.option(
+    "--gradient",
+    is_flag=True,
+    help="Run the model backwards as well: the loss, and the size of the gradient at each layer and of each weight.",
+)
+@click.option(
+    "--target",
+    "targets",
+    metavar="[OUTPUT=]WHAT",
+    multiple=True,
+    help="With --gradient: what an output is compared with: a file FILE.npy or FILE.npz, or random[:SEED], which fits "
+    "the loss. Repeatable. Default: random.",
+)
+@training_options("With --gradient: the")
+@click.option("--step", is_flag=True, help="With --gradient: update the weights once, by the optimizer's formula.")
+@click.option(
+    "--inference",
+    is_flag=True,
+    help="With --gradient: compute as at inference (no dropout, stored statistics), not as in training.",
+)
 @code_option
 @seed_option("The seed for weights that the source does not have.")
 @click.option(
@@ -133,7 +164,7 @@ def command(
     inputs: tuple[str, ...],
     sizes: tuple[InputShape, ...],
     batch: int,
-    at: tuple[int, ...] | None,
+    at: At | None,
     call: int,
     result: int,
     terms: int,
@@ -143,6 +174,10 @@ def command(
     seed: int,
     max_memory: int | None,
     partial: bool,
+    gradient: bool,
+    targets: tuple[str, ...],
+    step: bool,
+    inference: bool,
 ) -> None:
     """Run the formulas of SOURCE in NumPy on its own weights, or on random weights if it has none.
 
@@ -150,17 +185,39 @@ def command(
     layer's output, or of the named LAYERs (patterns: 'conv*', 'encoder/*'). With --at, work out one element of one
     LAYER: its formula, the formula with the indices filled in, every product of its sums, and Keras's result.
 
+    With --gradient, run the model backwards too, by the formulas that explain --gradient prints: the value of the loss,
+    how large each layer's output, the gradient that reaches it and its weights' gradients are (the norm as a bar, the
+    largest, the share of zeros), and whether the gradient vanishes or explodes. With --step, what one update of the
+    optimizer changes. Loss and optimizer are those that the model was compiled with, or --loss and --optimizer.
+
     \b
     Examples:
       layerexplain trace model.keras --input image.npy
       layerexplain trace model.keras --input tokens=ids.npy --input zeros --save activations.npz
       layerexplain trace model.keras second --at 0,3,4,7
+      layerexplain trace model.keras --gradient --input images.npy --target labels.npy
+      layerexplain trace spec.yaml --gradient --target random --loss mse --step --optimizer SGD momentum=0.9
+      layerexplain trace model.keras conv2d --gradient --at W:2,0,3,5
       layerexplain trace spec.yaml --size tokens=16 --format json | jq '.layers[] | select(.nans > 0)'
     """  # fmt: skip
     if at is not None and len(patterns) != 1:
         raise click.UsageError("--at needs one LAYER: layerexplain trace SOURCE LAYER --at 0,3,4,7")
     if at is not None and save is not None:
         raise click.UsageError("--save writes whole arrays and has no meaning with --at")
+    trained = given_training(gradient, "--gradient")
+    named = at is not None and bool(at.of)
+    alone = {
+        "--target": bool(targets),
+        "--step": step,
+        "--inference": inference,
+        "--at with a tensor's name": named,
+    }
+    for option in [name for name, given in alone.items() if given and not gradient]:
+        raise click.UsageError(f"{option} needs --gradient")
+    if at is not None and step:
+        raise click.UsageError("--step updates whole weights and has no meaning with --at")
+    if gradient and result:
+        raise click.UsageError("--result picks an output; with --gradient name a tensor, as in --at W:2,0,3,5")
 
     def run(one: str) -> Sheet:
         content = reading.content_of(one)
@@ -168,17 +225,34 @@ def command(
         given = api.make_inputs(
             model, inputs, sizes=inputs_of(model, sizes, "--size"), batch=batch, max_memory=max_memory
         )
-        with progress(model.source, "calls run") as tell:
-            if at is not None:
-                from layerexplain.render.documents.worked_element import worked_element
+        from layerexplain.render.documents.worked_element import worked_element
 
+        with progress(model.source, "calls run") as tell:
+            if gradient:
+                training = {"loss": trained.get("loss"), "optimizer": trained.get("optimizer")}
+                how: dict[str, Any] = {**training, "training": not inference, "seed": seed, "max_memory": max_memory}
+                how["progress"] = tell
+                if at is not None:
+                    path = _one_matching(model, patterns[0])
+                    element = api.gradient_element(
+                        content, model, given, path, at.place, targets, of=at.of, call=call, keras=keras, **how
+                    )
+                    return worked_element(element, terms)
+                from layerexplain.render.documents.gradients import gradients
+
+                wanted = _wanted(model, patterns)
+                found = api.gradient_statistics(
+                    content, model, given, targets, step=step, partial=partial, wanted=wanted, save=save, **how
+                )
+                return gradients(found)
+            if at is not None:
                 path = _one_matching(model, patterns[0])
                 element = api.trace_element(
                     content,
                     model,
                     given,
                     path,
-                    at,
+                    at.place,
                     call=call,
                     output=result,
                     seed=seed,
@@ -189,8 +263,7 @@ def command(
                 return worked_element(element, terms)
             from layerexplain.render.documents.trace import trace
 
-            paths = {path for pattern in patterns for path in _matching(model, pattern)}
-            wanted = paths.__contains__ if patterns else None
+            wanted = _wanted(model, patterns)
             return trace(
                 api.trace_statistics(
                     content,
@@ -206,6 +279,12 @@ def command(
             )
 
     reading.print_each(output, [source], run, lambda sheet: sheet)
+
+
+def _wanted(model: Model, patterns: tuple[str, ...]) -> Callable[[str], bool] | None:
+    """Which paths the patterns match; None if there are none."""
+    paths = {path for pattern in patterns for path in _matching(model, pattern)}
+    return paths.__contains__ if patterns else None
 
 
 def _matching(model: Model, pattern: str) -> list[str]:

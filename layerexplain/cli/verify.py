@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,7 @@ from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import SOURCES, Output, code_option, input_option, output_options, seed_option
 from layerexplain.cli.progress import fetching, progress
+from layerexplain.cli.training_options import WithTraining, given_training, training_options
 
 if TYPE_CHECKING:
     from layerexplain.api import VerifyReport
@@ -23,7 +25,9 @@ def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> f
     return value
 
 
-@click.command("verify", short_help="Run every formula and compare it with real Keras, layer by layer.")
+@click.command(
+    "verify", cls=WithTraining, short_help="Run every formula and compare it with real Keras, layer by layer."
+)
 @SOURCES
 @output_options
 @input_option
@@ -43,6 +47,12 @@ def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> f
     is_flag=True,
     help="Generate weights in place of the file's own: none zero, variances positive, so that no error is hidden.",
 )
+@click.option(
+    "--gradient",
+    is_flag=True,
+    help="Compare gradients as well: of every call, and a step of training of the whole model.",
+)
+@training_options("With --gradient: the")
 def command(
     sources: tuple[str, ...],
     output: Output,
@@ -51,6 +61,7 @@ def command(
     tolerance: float,
     seed: int,
     drawn: bool,
+    gradient: bool,
 ) -> None:
     """Run every formula of SOURCE in NumPy and compare shapes, parameters and values with real Keras.
 
@@ -59,25 +70,39 @@ def command(
     the model is compared end to end. The exit code is 0 only if something was compared and everything agrees. Needs
     TensorFlow: pip install '.[tensorflow]' in a clone.
 
+    With --gradient, the derived gradients of every call whose values agree are compared with tf.GradientTape, in
+    training too where the layer differs then; and for the whole model the loss, the gradients of all weights and one
+    step of the optimizer. Without a loss in the source or in --loss, the mean squared error is taken.
+
     \b
     Examples:
       layerexplain verify model.keras
       layerexplain verify spec.yaml --seed 7
+      layerexplain verify model.keras --gradient
+      layerexplain verify spec.yaml --gradient --loss mse --optimizer Adam learning_rate=0.01
       layerexplain verify model.json --input 64,64,3 --format json | jq '.layers[] | select(.status != "agrees")'
     """  # fmt: skip
     from layerexplain.render.documents.verification import verification
 
+    trained = given_training(gradient, "--gradient")
     reading.print_each(
         output,
         sources,
-        lambda one: _verified(one, inputs, code, tolerance, seed, drawn),
+        lambda one: _verified(one, inputs, code, tolerance, seed, drawn, gradient, trained),
         lambda report: verification(report, len(sources) > 1),
         is_fine=lambda report: report.agrees,
     )
 
 
 def _verified(
-    source: str, inputs: tuple[InputShape, ...], code: tuple[str, ...], tolerance: float, seed: int, drawn: bool
+    source: str,
+    inputs: tuple[InputShape, ...],
+    code: tuple[str, ...],
+    tolerance: float,
+    seed: int,
+    drawn: bool,
+    gradient: bool,
+    training: Mapping[str, Any],
 ) -> VerifyReport:
     """The report of a source."""
     shapes = partial(inputs_of, typed=inputs) if inputs else None
@@ -90,6 +115,8 @@ def _verified(
             seed=seed,
             drawn=drawn,
             code=code,
+            gradient=gradient,
+            training=training or None,
             progress=tell,
         )
     return report._replace(source=name)

@@ -32,8 +32,9 @@ class Facts(NamedTuple):
     - `home`: the module of keras.applications that defines it; "" for the layers of keras.layers.
     - `sets_in_held`: arguments of the layers that it holds, which it sets itself, whatever they say.
     - `copies_held`: an argument which, if it is left out, is a copy of another with the opposite of a flag.
+    - `regularizes`: the regularizer that in training adds a function of what it computes to the loss; its arguments are
+      those of the layer. "" for none.
     - `runs_code`: it runs code written by the author of the model.
-    - `adds_to_loss`: in training a function of what it computes is added to the loss.
     - `example`: how it is shown with no model, where that cannot be told from its declaration: arguments as NAME=VALUE,
       and shapes of inputs as they are typed.
     """
@@ -57,8 +58,8 @@ class Facts(NamedTuple):
     home: str = ""
     sets_in_held: tuple[str, ...] = ()
     copies_held: Mapping[str, tuple[str, str]] = MappingProxyType({})
+    regularizes: str = ""
     runs_code: bool = False
-    adds_to_loss: bool = False
     example: tuple[tuple[str, ...], tuple[str, ...]] | None = None
 
 

@@ -19,9 +19,19 @@ from layerexplain.ops import elementwise as e
 from layerexplain.ops import reduce
 from layerexplain.ops.movement import take_slice
 from layerexplain.ops.sizes import shape_text
+from layerexplain.records import NamedTuple
 
-Targets = Callable[[Shape], str]
-"""Says which targets fit an output of a shape."""
+
+class Targets(NamedTuple):
+    """Says which targets fit an output of a shape, and of which `kind` they are: "numbers", "positive", "bits",
+    "signs", "classes", "one-hot", "shares", "counts" or "letters"."""
+
+    words: Callable[[Shape], str]
+    kind: str
+
+    def __call__(self, shape: Shape) -> str:
+        return self.words(shape)
+
 
 Reduction = choice("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", "auto")
 
@@ -45,7 +55,7 @@ class Loss(Declaration):
         super().__init__(f"losses.{type_}", formula, signature, description=first_paragraph(function), ignores="fn")
         self.targets = targets
         self.of = of
-        self.sparse = targets is class_numbers
+        self.sparse = targets.kind == "classes"
 
 
 def loss(type_: str, targets: Targets, of: str, *also: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -169,22 +179,23 @@ def operation(name: str, *tensors: Expr, **arguments: Any) -> Expr:
 # Which targets fit -------------------------------------------------------------------------------------------------
 
 
-def each(what: str) -> Targets:
+def each(what: str, kind: str = "numbers") -> Targets:
     """Targets of the shape of the output."""
-    return lambda shape: f"{what}, of shape {shape_text(shape)}"
+    return Targets(lambda shape: f"{what}, of shape {shape_text(shape)}", kind)
 
 
-def class_numbers(shape: Shape) -> str:
+def _class_numbers(shape: Shape) -> str:
     """Targets that are the number of a class for each row of the output."""
     last = shape[-1] if shape else None
     upto = f"0 to {last - 1}" if isinstance(last, int) else "from 0 on"
     return f"whole numbers {upto}, of shape {shape_text(shape[:-1])}"
 
 
-def one_per_class(shape: Shape) -> str:
+def _one_per_class(shape: Shape) -> str:
     """Targets that are one-hot, or shares that sum to 1."""
     classes = "one number per class" if not shape or shape[-1] is None else shape[-1]
     return f"rows of {classes} that sum to 1, of shape {shape_text(shape)}"
 
 
-numbers, binary, signs = each("numbers"), each("0 or 1"), each("-1 or 1")
+class_numbers, one_per_class = Targets(_class_numbers, "classes"), Targets(_one_per_class, "one-hot")
+numbers, binary, signs = each("numbers"), each("0 or 1", "bits"), each("-1 or 1", "signs")

@@ -7,6 +7,7 @@ from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import AxisArgument, Bool, Int, Number, Share
 from layerexplain.layers.losses import (
     EPSILON,
+    Targets,
     binary,
     class_numbers,
     each,
@@ -135,7 +136,7 @@ def categorical_generalized_cross_entropy(y_true: Expr, y_pred: Expr, *, q: Shar
     return (1 - p**q) / q
 
 
-@loss("KLDivergence", each("probabilities that sum to 1"), "classes", "kld", "kullback_leibler_divergence")
+@loss("KLDivergence", each("probabilities that sum to 1", "shares"), "classes", "kld", "kullback_leibler_divergence")
 def kl_divergence(y_true: Expr, y_pred: Expr) -> Expr:
     """How far the predicted distribution is from the true one: the true one's mean logarithm of their ratio."""
     p, q = (named(name, e.minimum(e.maximum(x, EPSILON), 1)) for name, x in (("p", y_true), ("q", y_pred)))
@@ -194,7 +195,10 @@ def circle(
     return values, e.greater(values, 0)
 
 
-@loss("CTC", lambda shape: "rows of label numbers from 1 on, padded with 0", "numbers")
+LABELS = Targets(lambda shape: "rows of label numbers from 1 on, padded with 0", "letters")
+
+
+@loss("CTC", LABELS, "numbers")
 def ctc_of_scores(y_true: Expr, y_pred: Expr) -> Expr:
     """Minus the logarithm of the probability of a text, over all ways in which its letters may fall on the steps.
 

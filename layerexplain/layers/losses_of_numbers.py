@@ -19,13 +19,13 @@ def mean_absolute_error(y_true: Expr, y_pred: Expr) -> Expr:
     return reduce.mean(e.absolute(y_pred - y_true), axis=-1)
 
 
-@loss("MeanAbsolutePercentageError", each("numbers, none of them 0"), "numbers", "mape")
+@loss("MeanAbsolutePercentageError", each("numbers, none of them 0", "positive"), "numbers", "mape")
 def mean_absolute_percentage_error(y_true: Expr, y_pred: Expr) -> Expr:
     """The mean of the absolute differences in percent of the targets."""
     return 100 * reduce.mean(e.absolute((y_pred - y_true) / e.maximum(e.absolute(y_true), EPSILON)), axis=-1)
 
 
-@loss("MeanSquaredLogarithmicError", each("numbers above -1"), "numbers", "msle")
+@loss("MeanSquaredLogarithmicError", each("numbers above -1", "positive"), "numbers", "msle")
 def mean_squared_logarithmic_error(y_true: Expr, y_pred: Expr) -> Expr:
     """The mean of the squared differences between the logarithms of targets and outputs, each plus 1."""
     logs = [e.log(e.maximum(x, EPSILON) + 1) for x in (y_pred, y_true)]
@@ -48,7 +48,7 @@ def log_cosh(y_true: Expr, y_pred: Expr) -> Expr:
     return reduce.mean(d + functions.softplus(-2 * d) - e.log(2.0), axis=-1)
 
 
-@loss("Poisson", each("counts from 0 on"), "numbers")
+@loss("Poisson", each("counts from 0 on", "counts"), "numbers")
 def poisson(y_true: Expr, y_pred: Expr) -> Expr:
     """The mean of output minus target times the output's logarithm: how badly rates fit counts."""
     return reduce.mean(y_pred - y_true * e.log(y_pred + EPSILON), axis=-1)

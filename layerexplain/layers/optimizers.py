@@ -47,6 +47,12 @@ class Part(NamedTuple):
         """The arguments."""
         return self.arguments
 
+    @property
+    def loss_scale(self) -> float:
+        """By what Keras multiplies the loss before its gradient is taken; the step divides the gradient by it."""
+        given = {**self.declaration.default_values, **self.arguments}
+        return float(given.get("initial_scale") or given.get("loss_scale_factor") or 1)
+
     def __str__(self) -> str:
         return self.type
 

@@ -114,7 +114,7 @@ def gaussian_noise(x: Expr, *, stddev: Share, training: bool = False) -> Expr:
 @layer(
     "ActivityRegularization",
     mask="pass",
-    facts=KEEPS_AXES._replace(adds_to_loss=True),
+    facts=KEEPS_AXES._replace(regularizes="L1L2"),
     gist="x; in training {l1} * sum(abs(x)) + {l2} * sum(x ** 2) joins the loss",
 )
 def activity_regularization(x: Expr, *, l1: Strength = 0.0, l2: Strength = 0.0) -> Expr:

@@ -280,5 +280,5 @@ def _is_regularized(layer: Layer, weight: str) -> bool:
 
 def _penalized(layer: Layer, made: TracedCall) -> bool:
     """Return whether a layer adds to the loss what it computes."""
-    declared = made.declaration is not None and made.declaration.facts.adds_to_loss
+    declared = made.declaration is not None and bool(made.declaration.facts.regularizes)
     return declared or layer.config.get("activity_regularizer") is not None

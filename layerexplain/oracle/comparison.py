@@ -23,9 +23,13 @@ from layerexplain.run.precision import computed_in, rounded_to
 
 
 class Comparison:
-    """Walks a model and its Keras model side by side. `faults` are the known faults of Keras that were found."""
+    """Walks a model and its Keras model side by side. `faults` are the known faults of Keras that were found. With
+    `gradients`, a seed, those of calls that agree are compared too."""
 
-    def __init__(self, tolerance: float, batch: int, total: int, progress: Progress | None) -> None:
+    def __init__(
+        self, tolerance: float, batch: int, total: int, progress: Progress | None, gradients: int | None = None
+    ) -> None:
+        self.gradients = gradients
         self.tolerance = tolerance
         self.batch = batch
         self.total = total
@@ -92,7 +96,14 @@ class Comparison:
             return [not_compared(row, f"Keras cannot run it: {first_line(error)}")]
         if given is None:
             return [differs(row, "the inputs of this call are other tensors in Keras's model")]
-        return [self._checked(network, row, made.definition, layer, graph, operation, given, theirs)]
+        row = self._checked(network, row, made.definition, layer, graph, operation, given, theirs)
+        if self.gradients is not None and row.status == "agrees":
+            from layerexplain.oracle.gradients import CallOfLayer, compare_gradients
+
+            call = CallOfLayer(graph, key, operation, layer, made, [value for value, _ in given])
+            found = compare_gradients(call, self.batch, self.tolerance, is_random, self.gradients)
+            row = row._replace(gradient=found)
+        return [row]
 
     # One call ---------------------------------------------------------------------------------------------------
 
@@ -253,6 +264,14 @@ class NotComputed(Exception):
 def is_random(definition: Definition) -> bool:
     """Return whether a formula draws random numbers."""
     return any(node.op.element is RANDOM for one in (definition, *inner_definitions(definition)) for node in nodes(one))
+
+
+def draws(network: Network) -> bool:
+    """Return whether a formula of a network draws random numbers."""
+    return any(
+        draws(made.network) if made.network is not None else made.definition is not None and is_random(made.definition)
+        for made in network.calls
+    )
 
 
 def calls_in(network: Network) -> int:

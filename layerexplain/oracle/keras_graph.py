@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.oracle.keras_faults import fault
 from layerexplain.oracle.keras_import import load_keras, silence
-from layerexplain.oracle.reference import Key
+from layerexplain.oracle.reference import Gradients, Key
 from layerexplain.run.live_weights import functional_graph, plain_floats, variables_of_layer
 
 NO_KERNEL_ON_CPU = (
@@ -58,6 +58,7 @@ class KerasGraph:
         self._calls = {key: KerasOperation(node.operation) for key, node in self.nodes.items() if not node.is_input}
         self._tensors: dict[int, Any] = {}
         self._when_needed: frozenset[Key] = frozenset()
+        self._masks: dict[Key, list[tuple[Any, Any]]] = {}
 
     def inputs(self) -> list[Any]:
         """Return the tensors that it was fed with."""
@@ -109,9 +110,44 @@ class KerasGraph:
         """Run a call and keep its results. Raises whatever Keras and its backend raise."""
         node = self.nodes[key]
         args, kwargs = node.arguments.fill_in(self._tensors)
+        given = [self._tensors[id(tensor)] for tensor in node.input_tensors]
+        self._masks[key] = [(one, mask) for one in given if (mask := mask_of(one)) is not None]
         outputs = call_operation(node.operation, args, kwargs)
         self.keep(key, outputs)
         return outputs
+
+    def gradients(
+        self,
+        key: Key,
+        given: Sequence[Any],
+        definition: Definition,
+        results: Sequence[int],
+        draw: Callable[..., Any],
+        *,
+        training: bool,
+    ) -> Gradients:
+        import tensorflow as tf
+
+        node = self.nodes[key]
+        args, kwargs = node.arguments.fill_in(self._tensors)
+        variables = variables_of_layer(node.operation, definition)[: len(definition.weights)]
+        kept = [(v, as_array(v)) for v in getattr(node.operation, "weights", ())] if training else []
+        for tensor, mask in self._masks.get(key, ()):  # some layers take them off when they run
+            _set_mask(tensor, mask)
+        watched = [one for one in given if one is not None and one.dtype.is_floating]
+        with tf.GradientTape() as tape:
+            for one in watched:
+                tape.watch(one)
+            outputs = call_operation(node.operation, args, kwargs, training=training)
+            chosen = [outputs[i] for i in results]
+            seeds = [tf.cast(draw(size=tuple(y.shape)), y.dtype) for y in chosen]
+            total = tf.add_n([tf.reduce_sum(tf.cast(y * dy, "float64")) for y, dy in zip(chosen, seeds, strict=True)])
+        for variable, value in kept:
+            variable.assign(value)
+        found = tape.gradient(total, [*watched, *[v.value for v in variables]])
+        dense = [None if g is None else as_array(tf.convert_to_tensor(g)) for g in found]
+        by_id = {id(one): g for one, g in zip(watched, dense, strict=False)}
+        return Gradients([as_array(dy) for dy in seeds], [by_id.get(id(one)) for one in given], dense[len(watched) :])
 
     def keep(self, key: Key, outputs: Sequence[Any]) -> None:
         for tensor, value in zip(self.nodes[key].outputs, outputs, strict=True):
@@ -143,12 +179,13 @@ class KerasGraph:
         return str(load_keras().backend.standardize_dtype(tensor.dtype))
 
 
-def call_operation(operation: Any, args: Any, kwargs: Any) -> list[Any]:
-    """Return the outputs at inference as a flat list; compiled by XLA if the CPU has no kernel."""
+def call_operation(operation: Any, args: Any, kwargs: Any, *, training: bool = False) -> list[Any]:
+    """Return the outputs as a flat list, those of inference unless `training` is said; compiled by XLA if the CPU has
+    no kernel."""
     keras = load_keras()
     if "training" in getattr(operation, "_call_context_args", ()):
         # As Keras does if a model is called with training=False.
-        kwargs = {**kwargs, "training": False}
+        kwargs = {**kwargs, "training": training}
     try:
         return list(keras.tree.flatten(operation(*args, **kwargs)))
     except Exception as refusal:  # the backend's own classes of errors

@@ -12,14 +12,16 @@ from layerexplain.frontends import is_remote, place_of
 from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Shape
+from layerexplain.layers.optimizers import Part
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Model, Note
 from layerexplain.network.traced import Network
 from layerexplain.oracle.keras_files import KerasRefuses, keras_model_of_config, keras_model_of_file
 from layerexplain.oracle.keras_graph import KerasGraph, as_array, compiled, has_no_kernel
 from layerexplain.oracle.keras_import import load_keras
-from layerexplain.oracle.reference import Weights
+from layerexplain.oracle.reference import TrainingStep, Weights
 from layerexplain.oracle.to_keras import must_be_keras_alone, to_keras
+from layerexplain.report.objective import OutputLoss
 from layerexplain.run.drawn import drawn_weight
 from layerexplain.run.live_weights import LiveWeights
 from layerexplain.run.weight_source import WeightSource, weight_source
@@ -62,8 +64,25 @@ class KerasModel:
             made = compiled(lambda x: self.real(x, training=False), (given,), {})
         return [as_array(one) for one in made]
 
+    def step(
+        self,
+        network: Network,
+        arrays: Sequence[Any],
+        losses: Sequence[OutputLoss],
+        targets: Sequence[Any],
+        *,
+        training: bool,
+        optimizer: Part | None,
+    ) -> TrainingStep:
+        from layerexplain.oracle.keras_step import keras_step
+
+        return keras_step(self, network, arrays, losses, targets, training=training, optimizer=optimizer)
+
+    def weight_source(self) -> WeightSource:
+        return LiveWeights(self.real)
+
     def arrays(self, network: Network) -> list[Any]:
-        return [as_array(v) for _, _, variables in self._variables(network) for v in variables]
+        return [as_array(v) for _, _, variables in self.variables(network) for v in variables]
 
     def count_params(self) -> int | None:
         try:
@@ -73,7 +92,7 @@ class KerasModel:
 
     def assign(self, network: Network, weights: WeightSource) -> None:
         """Give the layers of a network their weights from a source. Raises LayerExplainError if shapes differ."""
-        for layer, definition, variables in self._variables(network):
+        for layer, definition, variables in self.variables(network):
             arrays = weights.of(layer.path, definition)
             given, wanted = [tuple(a.shape) for a in arrays], [tuple(v.shape) for v in variables]
             if given != wanted:
@@ -83,7 +102,7 @@ class KerasModel:
                 variable.assign(array)
         _refresh(self.real)
 
-    def _variables(self, network: Network) -> Iterator[tuple[WeightedLayer, Definition, list[Any]]]:
+    def variables(self, network: Network) -> Iterator[tuple[WeightedLayer, Definition, list[Any]]]:
         """Yield the layers with weights, at any depth, and the variables of each, as its definition orders them."""
         live = LiveWeights(self.real)
         for layer in weighted_layers(network):

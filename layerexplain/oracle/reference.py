@@ -10,8 +10,12 @@ from typing import Any, Literal, Protocol
 
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Shape
+from layerexplain.layers.optimizers import Part
 from layerexplain.model import Note
 from layerexplain.network.traced import Network
+from layerexplain.records import NamedTuple
+from layerexplain.report.objective import OutputLoss
+from layerexplain.run.weight_source import WeightSource
 
 Weights = Literal["of the model", "drawn"]
 """The origin of a model's weights."""
@@ -37,6 +41,24 @@ class Operation(Protocol):
         """Return the known fault of the framework that affects it, as text; None if there is none."""
 
 
+class Gradients(NamedTuple):
+    """The gradients of a call: of its tensors and of a formula's weights (None where none comes back), given `seeds`
+    for its results."""
+
+    seeds: list[Any]
+    of_inputs: list[Any]
+    of_weights: list[Any]
+
+
+class TrainingStep(NamedTuple):
+    """A step of training: the loss, and by the path and the number of each weight its gradient (None where none comes
+    back) and its value after the step (None where no optimizer was given)."""
+
+    loss: float
+    gradients: Mapping[tuple[tuple[str, ...], int], Any]
+    new: Mapping[tuple[tuple[str, ...], int], Any] | None
+
+
 class Graph(Protocol):
     """A model of the framework, fed with inputs and run call by call."""
 
@@ -57,6 +79,19 @@ class Graph(Protocol):
 
     def run(self, key: Key) -> list[Any]:
         """Run a call and keep its results. Raises whatever the framework raises."""
+
+    def gradients(
+        self,
+        key: Key,
+        given: Sequence[Any],
+        definition: Definition,
+        results: Sequence[int],
+        draw: Callable[..., Any],
+        *,
+        training: bool,
+    ) -> Gradients:
+        """Return the gradients of a call by the tensors that it was `given` and by a definition's weights. Those of its
+        `results`, by their numbers, are drawn: `draw(size=shape)`. Raises whatever the framework raises."""
 
     def keep(self, key: Key, outputs: Sequence[Any]) -> None:
         """Keep the results of a call."""
@@ -97,6 +132,21 @@ class Reference(Protocol):
 
     def run(self, network: Network, arrays: Sequence[Any]) -> list[Any]:
         """Return the outputs of the whole model at once. Raises whatever the framework raises."""
+
+    def step(
+        self,
+        network: Network,
+        arrays: Sequence[Any],
+        losses: Sequence[OutputLoss],
+        targets: Sequence[Any],
+        *,
+        training: bool,
+        optimizer: Part | None,
+    ) -> TrainingStep:
+        """Return a step of training; the weights are as before afterwards. Raises whatever the framework raises."""
+
+    def weight_source(self) -> WeightSource:
+        """Return its weights for a run of the formulas."""
 
     def arrays(self, network: Network) -> list[Any]:
         """Return the values of the weights of all layers, in the order of the network's own definition."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import LayerExplainError, raise_any
@@ -18,16 +18,18 @@ from layerexplain.oracle.comparison import (
     NotComputed,
     calls_in,
     computed,
+    draws,
     is_random,
     nowhere_finite,
 )
 from layerexplain.oracle.difference import allowed, difference
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Graph, Reference
-from layerexplain.oracle.verify_report import Compared, DrawnInput, Status, VerifyReport, WholeCheck
+from layerexplain.oracle.verify_report import Compared, DrawnInput, Status, StepCheck, VerifyReport, WholeCheck
 from layerexplain.records import NamedTuple
 from layerexplain.run.activations import Progress, dtype_name
 from layerexplain.run.drawn import draw_inputs
+from layerexplain.run.given_inputs import traced_at
 from layerexplain.weights.shared_weights import weight_count
 
 BATCH = 2
@@ -48,6 +50,8 @@ def verify(
     seed: int = 0,
     drawn: bool = False,
     code: Code = (),
+    gradient: bool = False,
+    training: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> VerifyReport:
     """Run every formula of a model in NumPy and compare shapes, weights and values with real Keras.
@@ -59,6 +63,10 @@ def verify(
         seed: What inputs, and weights where they are drawn, are drawn from.
         drawn: Whether weights are drawn although the source has its own.
         code: Files that say what own layers of the source compute.
+        gradient: Whether gradients are compared as well, with those of Keras's backend: of each call, and in a step of
+            training of the whole model its loss, the gradients of all weights, and the step of the optimizer.
+        training: With `gradient`, loss and optimizer in place of what the source says, as `explain` takes them. A
+            source that names no loss is compared with the mean squared error.
         progress: Called before each call of a layer.
 
     Returns:
@@ -80,11 +88,15 @@ def verify(
             raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
         if not is_live_model(source):  # what belongs to the caller runs the caller's code
             must_be_keras_alone(model)
+        if training:
+            from layerexplain.frontends.training import trained_with
+
+            model = trained_with(model, training)
         # Trace first, so that mistakes in a spec are reported before Keras is imported.
         shapes = shapes_for(model, inputs)
         network, _ = traced(model, shapes, None)
         with without_warnings(), opened(source, model, network, seed, drawn) as reference:
-            return compared(model, reference, shapes, tolerance, seed, progress)
+            return compared(model, reference, shapes, tolerance, seed, progress, gradient)
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source_name(source)) from None
 
@@ -166,6 +178,7 @@ def compared(
     tolerance: float,
     seed: int,
     progress: Progress | None,
+    gradient: bool = False,
 ) -> VerifyReport:
     """Compare a model with a reference; see `verify`."""
     # The installed Keras runs, whatever version wrote the file; versions differ in which masks reach a layer.
@@ -175,7 +188,7 @@ def compared(
     batch = fixed_batch(model) or BATCH
     trial = tried(model, reference, inputs, batch, seed)
     graph = reference.graph(trial.network, trial.arrays)
-    comparison = Comparison(tolerance, batch, calls_in(trial.network), progress)
+    comparison = Comparison(tolerance, batch, calls_in(trial.network), progress, seed if gradient else None)
     checks = comparison.compare(trial.network, graph)
     whole = _whole(trial, reference, graph, batch, tolerance)
     if comparison.faults and whole.status == "differs":
@@ -199,7 +212,16 @@ def compared(
         notes=tuple(dict.fromkeys(notes)),
         keras_version=written_by,
         parameters=Compared(weight_count(trial.network), reference.count_params()),
+        steps=_steps(model, reference, trial, tolerance, seed) if gradient else (),
     )
+
+
+def _steps(model: Model, reference: Reference, trial: Trial, tolerance: float, seed: int) -> tuple[StepCheck, ...]:
+    from layerexplain.oracle.gradients import compare_steps
+
+    trained = traced_at(model, trial.arrays, training=True)
+    random = draws(trained)
+    return tuple(compare_steps(model, reference, trial.arrays, tolerance, seed, random))
 
 
 def _first_shape(network: Network) -> Shape | None:

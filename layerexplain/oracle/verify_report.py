@@ -28,13 +28,49 @@ class Compared(NamedTuple):
         return told(self, "formula keras agree")
 
 
+class GradientCheck(NamedTuple):
+    """The gradients of a call, of its tensors and its weights: `difference` is the largest, relative to the largest
+    gradient of the call in Keras."""
+
+    status: Status
+    difference: float | None
+    tolerance: float
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return this part of the JSON contract."""
+        return {**told(self, "status difference tolerance"), "reason": self.reason or None}
+
+
+class StepCheck(NamedTuple):
+    """A step of training of the whole model, in the mode "training" or "inference": the values of the `losses`, the
+    gradients of all weights (relative to the largest of them), and the step of the `optimizer` ("" where the source
+    names none), from Keras's gradients and relative to the largest change. `loss` names the losses."""
+
+    mode: Literal["training", "inference"]
+    status: Status
+    loss: str
+    losses: Compared | None
+    loss_difference: float | None
+    gradient_difference: float | None
+    optimizer: str
+    step_difference: float | None
+    tolerance: float
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return this part of the JSON contract."""
+        names = "mode status loss losses loss_difference gradient_difference optimizer step_difference tolerance"
+        return {**told(self, names), "reason": self.reason or None}
+
+
 class LayerCheck(NamedTuple):
     """One call of a layer. `call` counts the calls of the layer from 0.
 
     `output_shapes` include the batch; `weight_shapes` are in Keras's order. `difference` is the largest difference
     between the values, relative to the largest value of Keras's output (0.0001 is one part in ten thousand); None if
     values were not compared, infinite if they are incomparable (different shapes, NaN on one side). `reason` says what
-    differs, or why something was not compared.
+    differs, or why something was not compared. `gradient` is there if gradients were asked for and the values agree.
     """
 
     layer: str
@@ -47,6 +83,7 @@ class LayerCheck(NamedTuple):
     difference: float | None
     tolerance: float
     reason: str
+    gradient: GradientCheck | None = None
 
     @property
     def params(self) -> int | None:
@@ -57,7 +94,8 @@ class LayerCheck(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """Return the row of the JSON contract."""
         names = "layer type path call status output_shapes weight_shapes params difference tolerance"
-        return {**told(self, names), "reason": self.reason or None}
+        found = {**told(self, names), "reason": self.reason or None}
+        return found if self.gradient is None else {**found, "gradient": self.gradient.to_dict()}
 
 
 class WholeCheck(NamedTuple):
@@ -84,7 +122,7 @@ class DrawnInput(NamedTuple):
 class VerifyReport(NamedTuple):
     """All results of a comparison. `keras` and `backend` are the versions that ran, `keras_version` the one that wrote
     the source; `weights` is their origin. `parameters` are counted for the whole model, shared ones once: by its
-    formulas, and by Keras's `count_params()`."""
+    formulas, and by Keras's `count_params()`. `steps` are steps of training, if gradients were asked for."""
 
     source: str
     format: str
@@ -100,6 +138,7 @@ class VerifyReport(NamedTuple):
     notes: tuple[Note, ...] = ()
     keras_version: str | None = None
     parameters: Compared = Compared(None, None)
+    steps: tuple[StepCheck, ...] = ()
 
     def of(self, status: Status) -> tuple[LayerCheck, ...]:
         """Return the checks with this status."""
@@ -108,7 +147,9 @@ class VerifyReport(NamedTuple):
     @property
     def agrees(self) -> bool:
         """Whether something was compared and everything compared agrees."""
-        statuses = {*[one.status for one in self.layers], self.whole.status} - {"not compared"}
+        statuses = {*[one.status for one in self.layers], *[one.status for one in self.steps], self.whole.status}
+        statuses |= {one.gradient.status for one in self.layers if one.gradient is not None}
+        statuses -= {"not compared"}
         return statuses == {"agrees"} and self.parameters.agree is not False
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,6 +158,7 @@ class VerifyReport(NamedTuple):
         return {
             **origin_fields(self),
             **told(self, "keras backend weights seed inputs layers whole parameters"),
+            **(told(self, "steps") if self.steps else {}),
             "totals": {"calls": len(self.layers), **counts},
             **told(self, "agrees notes"),
         }

@@ -40,5 +40,6 @@ _BUILDERS = {
     "Comparison": "comparison",
     "TraceReport": "trace",
     "ElementReport": "worked_element",
+    "GradientTrace": "gradients",
 }
 """For each kind of report the module of documents/ that has a function of the same name."""

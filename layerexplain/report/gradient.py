@@ -142,9 +142,9 @@ def _derived(
     found = derived(definition, frozen, inputs, results)
     backward = found.backward
     cost = Costs().of(backward)
-    element = element_text(element_form(backward, _roles(definition, found)))
+    element = element_text(element_form(backward, gradient_roles(definition, found)))
     return BackwardReport(
-        kept=_kept(definition, found),
+        kept=kept_of(definition, found),
         statements=tuple([_noted(statement(line, True), found) for line in statements(backward)]),
         element=element.lines,
         element_notes=element.notes,
@@ -155,10 +155,10 @@ def _derived(
     )
 
 
-def before_last_function(definition: Definition) -> Definition:
-    """A layer without the function that it applies last: its result is called z."""
-    ((_, result),) = definition.results.items()
-    results = {"z": result.args[0]}
+def before_last_function(definition: Definition, *, beside: bool = False) -> Definition:
+    """A layer without the function that it applies last: its result is called z, `beside` its own if that is said."""
+    ((name, result),) = definition.results.items()
+    results = {name: result, "z": result.args[0]} if beside else {"z": result.args[0]}
     return Definition(definition.name, definition.params, definition.weights, results, arguments=definition.arguments)
 
 
@@ -166,7 +166,7 @@ _INPUTS = ("channels", "states")
 _TAPS = ("rows", "columns", "planes", "steps", "window")
 
 
-def _roles(definition: Definition, found: Gradient) -> dict[str, tuple[str, ...]]:
+def gradient_roles(definition: Definition, found: Gradient) -> dict[str, tuple[str, ...]]:
     """Return the roles of the axes of each weight's gradient: those of the weight, called as where it is used."""
     made = {}
     for weight in found.whole.weights:
@@ -191,7 +191,7 @@ def _noted(line: Statement, found: Gradient) -> Statement:
     return line if weight is None or line.indent else line._replace(note=f"gradient of {weight.attrs['name']}")
 
 
-def _kept(definition: Definition, found: Gradient) -> tuple[Statement, ...]:
+def kept_of(definition: Definition, found: Gradient) -> tuple[Statement, ...]:
     """The lines of the forward pass that give what is kept, without those that the formula has already."""
     results = {str(stand_in.label): node for stand_in, node in found.kept.items()}
     if not results:

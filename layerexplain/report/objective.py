@@ -6,9 +6,10 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from layerexplain.attribute_path import InnerName
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import CALL, Shape
+from layerexplain.lang.expr import CALL, Expr, Shape
 from layerexplain.lang.names import identifier
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.losses import Loss, loss_of
@@ -16,13 +17,13 @@ from layerexplain.layers.optimizers import Part, part
 from layerexplain.model import Layer, Setting, TensorRef, Training
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
+from layerexplain.report.training import setting_of_output
 from layerexplain.report.training_part import loss_definition
 
-_OF_LOGITS = {
-    "softmax": ("categorical_crossentropy", "sparse_categorical_crossentropy"),
-    "sigmoid": ("binary_crossentropy",),
-}
-"""The losses that Keras computes from what an activation is applied to, if they get its result."""
+_REMEMBERED = ("softmax", "sigmoid")
+_OF_LOGITS = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
+"""Of the results of these activations Keras remembers what they are applied to (on TensorFlow, `_keras_logits`), and
+computes these losses from that: whichever activation it was."""
 
 _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "auto")
 
@@ -79,7 +80,7 @@ def output_losses(
     calls = {(made.call.layer, made.call.index): made for made in network.calls}
     several = len(network.model.outputs) > 1
     for number, ref in enumerate(network.model.outputs):
-        setting = training.losses.get(ref.layer) or training.losses.get("")
+        setting = setting_of_output(training, ref.layer)
         made = calls.get((ref.layer, ref.call))
         if setting is None or made is None:
             continue
@@ -106,7 +107,7 @@ def _output_loss(
     arguments = loss.bind(shortest(setting.config))
     path, call, last, output = _giver(network, ref)
     activation = _last_function(last.definition, output)
-    if loss.name in _OF_LOGITS.get(activation, ()):
+    if activation in _REMEMBERED and loss.name in _OF_LOGITS:
         arguments["from_logits"] = True
     else:
         activation = ""
@@ -144,25 +145,37 @@ def _last_function(definition: Definition | None, output: int) -> str:
 # Regularizers -------------------------------------------------------------------------------------------------------
 
 
-def regularizers_of(layer: Layer) -> Iterator[tuple[str, Any]]:
-    """Yield the regularizers of a layer, and of those that it holds, each with what it is for: "kernel", "activity"."""
+class Regularizer(NamedTuple):
+    """A regularizer in the configuration of a layer, or of one that it holds: `steps` lead there. `of` says what it is
+    for: "kernel", "bias", or "activity" for the output."""
+
+    steps: tuple[str | int, ...]
+    of: str
+    value: Any
+
+    def is_for(self, weight: Expr) -> bool:
+        """Whether it is for a weight of the layer that holds it."""
+        inside = [part.steps for part in weight.attrs["path"] if isinstance(part, InnerName)]
+        return self.steps == (inside[-1] if inside else ()) and _is_called(str(weight.attrs["name"]), self.of)
+
+
+def regularizers_of(layer: Any, steps: tuple[str | int, ...] = ()) -> Iterator[Regularizer]:
+    """Yield the regularizers of a layer, and of those that it holds."""
     for key, value in layer.config.items():
         if key.endswith("_regularizer") and value is not None:
-            yield key.removesuffix("_regularizer"), value
+            yield Regularizer(steps, key.removesuffix("_regularizer"), value)
         elif isinstance(value, Layer):
-            yield from regularizers_of(value)
+            yield from regularizers_of(value, (*steps, key))
+        elif isinstance(value, list | tuple):
+            for i, inner in enumerate(value):
+                if isinstance(inner, Layer):
+                    yield from regularizers_of(inner, (*steps, key, i))
 
 
-def is_regularized(name: str, of: str) -> bool:
-    """Whether a regularizer or a constraint is for the weight of a name.
-
-    >>> is_regularized("forward_layer/cell/kernel", "kernel"), is_regularized("pointwise_kernel", "pointwise")
-    (True, True)
-    >>> is_regularized("kernel", "depthwise"), is_regularized("recurrent_kernel", "kernel")
-    (True, False)
-    """
-    last = name.rpartition("/")[2]
-    return last in (of, f"{of}_kernel") or (last, of) == ("kernel", "depthwise")
+def _is_called(name: str, of: str) -> bool:
+    """Whether the weight of a name is meant by `of`: separable layers have a `depthwise_regularizer` for the weight
+    `depthwise_kernel`, depthwise ones for `kernel`."""
+    return name in (of, f"{of}_kernel") or (name, of) == ("kernel", "depthwise")
 
 
 def regularizer_formula(value: Any, shape: Shape) -> tuple[Part, Definition]:

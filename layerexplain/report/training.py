@@ -29,6 +29,11 @@ def training_report(training: Training, outputs: Sequence[OutputReport]) -> Trai
     )
 
 
+def setting_of_output(training: Training, name: str) -> Setting | None:
+    """Return the loss of an output of a model."""
+    return training.losses.get(name) or training.losses.get("")
+
+
 def targets(loss: Setting, output: OutputReport) -> str:
     """Return which targets fit an output, in words; "" where that is not known."""
     known = loss_of(loss.name)

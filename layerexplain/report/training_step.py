@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from math import prod
 from typing import Any
 
+from layerexplain.attribute_path import weight_name
 from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
@@ -20,7 +21,7 @@ from layerexplain.report.gradient import gradient_report
 from layerexplain.report.hints import Neighbours
 from layerexplain.report.objective import (
     OutputLoss,
-    is_regularized,
+    Regularizer,
     output_losses,
     regularizer_formula,
     regularizers_of,
@@ -132,12 +133,12 @@ def _penalties(placed: Sequence[_Placed], notes: list[str]) -> Iterator[TermRepo
     """What the regularizers of layers add to the loss."""
     number = 0
     for one in placed:
-        for of, value in regularizers_of(one.layer):
-            for path, shape, label in _regularized(one, of):
+        for regularizer in regularizers_of(one.layer):
+            for path, shape, label in _regularized(one, regularizer):
                 try:
-                    made, definition = regularizer_formula(value, shape)
+                    made, definition = regularizer_formula(regularizer.value, shape)
                 except (Refused, LayerExplainError) as error:
-                    notes.append(f"The {of}_regularizer of '{one.path}': {error}.")
+                    notes.append(f"The {regularizer.of}_regularizer of '{one.path}': {error}.")
                     continue
                 number += 1
                 symbol = f"R_{number}"
@@ -148,17 +149,20 @@ def _penalties(placed: Sequence[_Placed], notes: list[str]) -> Iterator[TermRepo
                 yield TermReport(symbol, "regularizer", path, made.type, None, told, sent, False)
 
 
-def _regularized(one: _Placed, of: str) -> Iterator[tuple[str, Any, str]]:
+def _regularized(one: _Placed, regularizer: Regularizer) -> Iterator[tuple[str, Any, str]]:
     """The weights that a regularizer is for, or the outputs of the layer: where, the shape and the letter of each. What
     is not trained adds nothing."""
-    if of == "activity":
+    if regularizer.of == "activity":
         for spec in one.calls[0].outputs if one.calls else ():
             if spec is not None:
                 yield f"the output of '{one.path}'", spec.shape, "y"
         return
-    for weight in one.row.weights:
-        if is_regularized(weight.name, of) and weight.trainable:
-            yield f"{one.path}/{weight.name}", weight.shape, weight.symbol
+    definition = one.calls[0].definition if one.calls else None
+    trained = {weight.name for weight in one.row.weights if weight.trainable}
+    for leaf in definition.weights if definition is not None else ():
+        name = weight_name(leaf.attrs, one.layer)
+        if regularizer.is_for(leaf) and name in trained:
+            yield f"{one.path}/{name}", leaf.shape, str(leaf.label)
 
 
 # What passes back ---------------------------------------------------------------------------------------------------

@@ -18,9 +18,9 @@ from layerexplain.run.precision import is_float, rounded_to
 
 class ModelInput:
     """An input of a model: `shape` has the batch first and None for open sizes (`shape` is None if it is unknown);
-    `dtype` is Keras's."""
+    `dtype` is Keras's. `what` it is in messages: an input, or the target of an output."""
 
-    __slots__ = ("dtype", "name", "shape")
+    __slots__ = ("dtype", "name", "shape", "what")
 
     def __init__(self, layer: Layer) -> None:
         shape = layer.config.get("batch_shape")
@@ -28,6 +28,12 @@ class ModelInput:
         self.name = layer.name
         self.shape: tuple[int | None, ...] | None = shape if isinstance(shape, tuple) else None
         self.dtype = dtype if isinstance(dtype, str) else "float32"
+        self.what = "input"
+
+    @property
+    def who(self) -> str:
+        """What it is called in messages."""
+        return f"the {self.what} '{self.name}'"
 
     @property
     def shape_words(self) -> str:
@@ -93,15 +99,13 @@ def checked_array(wanted: ModelInput, value: Any) -> Any:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
-        raise ArgumentError(f"the input '{wanted.name}' needs an array of {wanted.shape_words}: {error}") from None
+        raise ArgumentError(f"{wanted.who} needs an array of {wanted.shape_words}: {error}") from None
     array = _of_kind(wanted, array)
     hint = wanted.misfit(array.shape)
     if hint is not None:
-        raise ArgumentError(
-            f"the input '{wanted.name}' needs {wanted.shape_words}, got {shape_text(array.shape)}{hint}"
-        )
+        raise ArgumentError(f"{wanted.who} needs {wanted.shape_words}, got {shape_text(array.shape)}{hint}")
     if array.size == 0:
-        raise ArgumentError(f"the input '{wanted.name}' needs at least one value, got {shape_text(array.shape)}")
+        raise ArgumentError(f"{wanted.who} needs at least one value, got {shape_text(array.shape)}")
     return array
 
 
@@ -113,7 +117,7 @@ def _of_kind(wanted: ModelInput, array: Any) -> Any:
     if text != (dtype == "string") or kind not in "biufcUSO" or (kind == "O" and not text) or kind == "c":
         holds = "text" if text else f"{array.dtype}"
         needs = "text" if dtype == "string" else f"numbers ({dtype})"
-        raise ArgumentError(f"the input '{wanted.name}' needs {needs}, got an array of {holds}")
+        raise ArgumentError(f"{wanted.who} needs {needs}, got an array of {holds}")
     if text:
         return array.astype(object)
     if is_float(dtype):
@@ -122,12 +126,13 @@ def _of_kind(wanted: ModelInput, array: Any) -> Any:
     if odd.size:
         finite = np.isfinite(array).all()
         words = f"values such as {odd[0]:g}" if finite else "NaN or infinity among the values"
-        raise ArgumentError(f"the input '{wanted.name}' needs integers ({dtype}), got {array.dtype} with {words}")
+        raise ArgumentError(f"{wanted.who} needs integers ({dtype}), got {array.dtype} with {words}")
     return array.astype(dtype)
 
 
-def traced_at(model: Model, arrays: Sequence[Any]) -> Network:
-    """Trace the model at the shapes of arrays, with its calls as nodes. Raises LayerExplainError."""
+def traced_at(model: Model, arrays: Sequence[Any], *, training: bool = False) -> Network:
+    """Trace the model at the shapes of arrays, with its calls as nodes, and as in `training` if that is said. Raises
+    LayerExplainError."""
     model = with_input_layers(model)
     layers = {layer.name: layer for layer in model.layers}
     specs: list[Spec | None] = []
@@ -135,6 +140,6 @@ def traced_at(model: Model, arrays: Sequence[Any]) -> Network:
         known = model_input(model, layers, ref)
         dtype = known.dtype if known is not None else "float" if array.dtype.kind == "f" else str(array.dtype)
         specs.append(Spec((known.shape[0] if known is not None and known.shape else BATCH, *array.shape[1:]), dtype))
-    network = trace_at(model, specs, linked=True)
+    network = trace_at(model, specs, linked=True, training=training)
     raise_any(network.faults)
     return network

@@ -9,7 +9,7 @@ import math
 import os
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
@@ -45,18 +45,21 @@ class GivenInput(NamedTuple):
     origin: str
 
 
-def split_names(model: Model, texts: Sequence[str]) -> list[Named]:
-    """Split each `[NAME=]WHAT`. Raises ArgumentError if NAME is not an input of the model."""
-    names = sorted((one.name for one in inputs_of(model)), key=len, reverse=True)
+def split_names(
+    names: Iterable[str], texts: Sequence[str], option: str = "--input", what: str = "input"
+) -> list[Named]:
+    """Split each `[NAME=]WHAT`. Raises ArgumentError if NAME is none of the names, those of the model's inputs or of
+    `what` else."""
+    names = sorted(names, key=len, reverse=True)
     found = []
     for text in texts:
         name = next((n for n in names if text.startswith(f"{n}=")), None)
-        what = text if name is None else text[len(name) + 1 :]
-        head, equals, _ = what.partition("=")
-        if name is None and equals and not os.path.exists(what):
+        value = text if name is None else text[len(name) + 1 :]
+        head, equals, _ = value.partition("=")
+        if name is None and equals and not os.path.exists(value):
             listed = ", ".join(f"'{n}'" for n in reversed(names))
-            raise ArgumentError(f"--input {text}: the model has no input '{head}'; its inputs: {listed}")
-        found.append(Named(name, what))
+            raise ArgumentError(f"{option} {text}: the model has no {what} '{head}'; its {what}s: {listed}")
+        found.append(Named(name, value))
     return found
 
 
@@ -82,18 +85,18 @@ def make_inputs(
         LayerExplainError: if a file cannot be read, or if an array does not fit the model.
     """
     inputs = inputs_of(model)
-    named = split_names(model, given)
+    named = split_names([one.name for one in inputs], given)
     arrays: dict[str, GivenInput] = {}
     names = [one.name for one in named if one.name is not None]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ArgumentError(f"--input {twice}=… is given twice")
-    files = [one for one in named if not _is_made(one.what)]
+    files = [one for one in named if not is_made(one.what)]
     for one in sorted(files, key=lambda one: one.name is None):
         free = [i for i in inputs if (i.name == one.name if one.name else i.name not in {*arrays, *names})]
         if not free:
             raise ArgumentError(f"--input {one.what}: all inputs of the model already have an array")
-        for name, array in _read_for(one.what, free).items():
+        for name, array in read_for(one.what, free).items():
             arrays[name] = GivenInput(name, array, one.what)
     left = [i for i in inputs if i.name not in arrays]
     if left:
@@ -103,13 +106,14 @@ def make_inputs(
     return [arrays[one.name] for one in inputs]
 
 
-def _is_made(what: str) -> bool:
+def is_made(what: str) -> bool:
+    """Whether values are made, and not read from a file."""
     return what in _FLAT or what == "random" or (what.startswith("random:") and not os.path.exists(what))
 
 
 def _whats(left: Sequence[ModelInput], named: Sequence[Named]) -> dict[str, str]:
     """Return how to generate each input without a file: random numbers if nothing was given at all."""
-    unnamed = [n.what for n in named if n.name is None and _is_made(n.what)]
+    unnamed = [n.what for n in named if n.name is None and is_made(n.what)]
     if len(unnamed) > 1:
         raise ArgumentError(
             f"--input is given twice without a name, as {unnamed[0]} and {unnamed[1]}; write NAME=… for each"
@@ -152,19 +156,20 @@ def _made(
             array = np.zeros(shapes[one.name], dtype) if what == "zeros" else np.ones(shapes[one.name], dtype)
             found.append(GivenInput(one.name, array, what))
             continue
-        seed = _seed(what)
+        seed = seed_of(what)
         if seed not in drawn:
             drawn[seed] = _drawn(model, shapes, seed, batch)
         found.append(GivenInput(one.name, drawn[seed][one.name], f"random, from seed {seed}"))
     return found
 
 
-def _seed(what: str) -> int:
+def seed_of(what: str, option: str = "--input") -> int:
+    """Return the seed of "random" or "random:SEED"."""
     _, colon, seed = what.partition(":")
     if not colon:
         return 0
     if not (seed.isdecimal() and seed.isascii() and len(seed) <= 10):
-        raise ArgumentError(f"--input {what}: a seed is an integer, as in random:7")
+        raise ArgumentError(f"{option} {what}: a seed is an integer, as in random:7")
     return int(seed)
 
 
@@ -214,8 +219,8 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
 # Files --------------------------------------------------------------------------------------------------------------
 
 
-def _read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
-    """Return the arrays of a file by input name."""
+def read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
+    """Return the arrays of a file by the names of what is wanted. Raises SourceError."""
     try:
         with open_regular(path) as file:
             head = file.read(6)
@@ -318,6 +323,4 @@ def _must_fit(shape: Sequence[int], path: str, wanted: ModelInput) -> None:
     hint = wanted.misfit(shape)
     if hint is not None:
         held = shape_text(shape) if shape else "()"
-        raise SourceError(
-            f"holds an array of {held}; the input '{wanted.name}' needs {wanted.shape_words}{hint}", source=path
-        )
+        raise SourceError(f"holds an array of {held}; {wanted.who} needs {wanted.shape_words}{hint}", source=path)

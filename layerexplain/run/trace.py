@@ -91,6 +91,7 @@ class Running(NamedTuple):
     activations: Activations
     weights: Origin
     notes: tuple[Note, ...]
+    training: bool = False
 
     def steps(self, progress: Progress | None) -> Iterator[Activation]:
         """Run it; yield each call of a layer."""
@@ -110,9 +111,10 @@ def ready(
     model: Model | None = None,
     code: Code = (),
     max_memory: int | None = None,
+    training: bool = False,
 ) -> Iterator[Running]:
     """Open a source with inputs; its weights are open inside the `with`. `model` is the source already read, if any;
-    otherwise it is read with `code`.
+    otherwise it is read with `code`. With `training` it computes as in training.
 
     Raises:
         LayerExplainError: with the source's name, here and while it runs.
@@ -123,10 +125,12 @@ def ready(
         source, model = read_for_good(source, code)
     try:
         arrays = checked_inputs(model, inputs)
-        network = traced_at(model, arrays)
+        network = traced_at(model, arrays, training=training)
         with weight_source(source, network, seed) as weights:
             notes = tuple(dict.fromkeys([*network.notes, *weights.notes]))
-            yield Running(model, arrays, Activations(network, weights, seed, max_memory), weights.origin, notes)
+            yield Running(
+                model, arrays, Activations(network, weights, seed, max_memory), weights.origin, notes, training
+            )
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source_name(source)) from None
 
@@ -147,6 +151,12 @@ def trace(
     code: Code = (),
     max_memory: int | None = None,
     progress: Progress | None = None,
+    gradient: bool = False,
+    target: Any = None,
+    loss: Any = None,
+    optimizer: Any = None,
+    training: bool = True,
+    sample_weight: Any = None,
 ) -> Trace:
     """Run a whole model in NumPy, by the formulas that are printed, and return what every layer outputs.
 
@@ -160,15 +170,50 @@ def trace(
         code: Files that say what own layers of the source compute.
         max_memory: How many bytes one array may have; by default as many as the machine has.
         progress: Called after each call of a layer.
+        gradient: Whether the model runs backwards as well, by its derived gradients.
+        target: With `gradient`, what the outputs are compared with: an array, or a mapping of the names of outputs to
+            arrays; random ones that fit the loss if it is not given.
+        loss, optimizer: With `gradient`, in place of what the source says: `"mse"`, `{"Huber": {"delta": 2}}`; losses
+            also by output.
+        training: With `gradient`, whether layers compute as in training; else as at inference.
+        sample_weight: With `gradient`, a weight of the loss for each example; a mapping for several outputs.
 
     Returns:
         A mapping of `(path, call, output)` to arrays; a bare path is the first output of a layer's first call. Its
-        `outputs` are the model's.
+        `outputs` are the model's. With `gradient` a `TracedStep`, which has the `loss`, the `gradients` of outputs, the
+        `weight_gradients`, and with an optimizer the `new_weights`.
 
     Raises:
         LayerExplainError: if there is no such model or, without `partial`, if a layer's formula is not known or cannot
-            be computed.
+            be computed; with `gradient`, also if the loss or a gradient is not known.
+
+    >>> import numpy as np
+    >>> spec = b"input: [2]\\nlayers:\\n  - Dense: {units: 1, use_bias: false}\\n"
+    >>> step = trace(spec, np.ones((1, 2), "float32"), gradient=True, target=np.zeros((1, 1)), loss="mse")
+    >>> y = float(step.outputs[0][0, 0])
+    >>> bool(abs(step.loss - y**2) < 1e-6)
+    True
+    >>> np.allclose(step.weight_gradients["dense/kernel"], 2 * y)
+    True
     """
+    if gradient:
+        from layerexplain.run.traced_step import trace_step
+
+        return trace_step(
+            source,
+            inputs,
+            target,
+            loss=loss,
+            optimizer=optimizer,
+            training=training,
+            sample_weight=sample_weight,
+            seed=seed,
+            partial=partial,
+            keep=keep,
+            code=code,
+            max_memory=max_memory,
+            progress=progress,
+        )
     arrays: dict[Key, Any] = {}
     names: dict[str, tuple[str, ...]] = {}
     refused: dict[str, str] = {}

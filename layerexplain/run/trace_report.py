@@ -92,6 +92,7 @@ class TraceReport(NamedTuple):
 class ElementReport(NamedTuple):
     """One element of a layer's output, worked out.
 
+    `gradient_of` says of which of its tensors it is the gradient, "" for an element of the output.
     `formula` has the lines of the layer's formula; `whole` is the element when the whole layer is computed at once, in
     the layer's own dtype; `keras` is real Keras's value, None if not available, for the reason in `keras_note`.
     """
@@ -109,12 +110,14 @@ class ElementReport(NamedTuple):
     whole: float
     keras: float | None
     keras_note: str
+    gradient_of: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in the form of the JSON contract."""
         return {
             **self.run.to_dict(),
             **told(self, "layer type path call output index shape formula"),
+            "gradient_of": self.gradient_of or None,
             "lines": [_line(one) for one in self.worked.lines],
             **told(self.worked, "shortened value"),
             **told(self, "layer_value=whole keras_value=keras"),

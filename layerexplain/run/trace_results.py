@@ -53,7 +53,7 @@ def trace_statistics(
     """
     rows: list[OutputRow] = []
     with ExitStack() as stack:
-        opened = ready(source, _by_name(inputs), seed=seed, model=model, max_memory=max_memory)
+        opened = ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory)
         running = stack.enter_context(opened)
         add = stack.enter_context(npz_writer(save)) if save is not None else None
         for step in running.steps(progress):
@@ -65,10 +65,11 @@ def trace_statistics(
             if add is not None:
                 for i, array in enumerate(step.outputs):
                     add(step.path, step.call, i, array)
-        return TraceReport(_run_of(running, inputs, seed), tuple(rows), save)
+        return TraceReport(run_of(running, inputs, seed), tuple(rows), save)
 
 
-def _by_name(inputs: Sequence[GivenInput]) -> Mapping[str, Any]:
+def by_name(inputs: Sequence[GivenInput]) -> Mapping[str, Any]:
+    """Return the arrays of inputs by their names."""
     return {one.name: one.array for one in inputs}
 
 
@@ -83,7 +84,8 @@ def _rows(step: Activation) -> list[OutputRow]:
     return rows
 
 
-def _run_of(running: Running, inputs: Sequence[GivenInput], seed: int) -> Run:
+def run_of(running: Running, inputs: Sequence[GivenInput], seed: int) -> Run:
+    """Return the facts of a run."""
     model = running.model
     given = tuple(
         TracedInput(one.name, tuple(array.shape), dtype_name(array), one.origin)
@@ -116,20 +118,20 @@ def element_report(
     Raises:
         LayerExplainError: with the source's name, if the layer does not exist or has no element form.
     """
-    with ready(source, _by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running:
+    with ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running:
         step = _step(running, path, call, progress)
         try:
             array, at = _output(step, output), tuple(index)
             calls = running.activations.network.of_layer(step.name)
             ranks = {made.call.index: len(spec.shape) for made in calls if (spec := made.outputs[output]) is not None}
-            at = _checked(at, array, ranks)
+            at = checked_index(at, array, ranks)
             worked = _worked(step, running, output, at)
         except LayerExplainError as error:
             raise error.with_place(layer=path) from None
         value, note = _asked(oracle, source, running, step, output, at) if oracle is not None else (None, "")
         assert step.definition is not None  # noqa: S101 (what is worked out has a formula)
         return ElementReport(
-            run=_run_of(running, inputs, seed),
+            run=run_of(running, inputs, seed),
             layer=step.layer.name,
             path=path,
             type=step.type,
@@ -170,7 +172,7 @@ def _output(step: Activation, output: int) -> Any:
     return array
 
 
-def _checked(index: tuple[int, ...], array: Any, ranks: Mapping[int, int]) -> tuple[int, ...]:
+def checked_index(index: tuple[int, ...], array: Any, ranks: Mapping[int, int]) -> tuple[int, ...]:
     """Return the index with negative numbers resolved. `ranks` maps each call to its number of output axes."""
     shape = tuple(array.shape)
     if len(index) != len(shape):

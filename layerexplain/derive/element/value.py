@@ -147,11 +147,15 @@ class Frame:
     def _fold(self, e: sc.Fold, env: Mapping[sc.Letter, int]) -> Any:
         return self.folded(e.kind, [self.scalar(e.body, inner) for inner in self.places(e, env)])
 
+    def sizes(self, e: sc.Fold) -> list[int | None]:
+        """Return how many numbers each letter of a sum runs over; None where that is not known."""
+        return [self.run.batch if one.size is None and one.role == "batch" else one.size for one in e.letters]
+
     def places(self, e: sc.Fold, env: Mapping[sc.Letter, int]) -> Iterator[dict[sc.Letter, int]]:
         """Yield the numbers of the letters for each term of a sum that satisfies its conditions.
 
         Terms are skipped as soon as a letter violates a condition. All terms share one mapping, which changes."""
-        sizes = [self.run.batch if one.size is None and one.role == "batch" else one.size for one in e.letters]
+        sizes = self.sizes(e)
         if None in sizes:
             raise sc.CannotIndex("needs the size of the axis that is summed over; give it with --input")
         conditions = _by_depth(e)

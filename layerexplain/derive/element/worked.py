@@ -217,9 +217,10 @@ class _Reader:
         return e
 
     def _fold(self, e: sc.Fold) -> Any:
-        count = math.prod(one.size or 0 for one in e.letters)
+        lengths = {one: size or 0 for one, size in zip(e.letters, self.frame.sizes(e), strict=True)}
+        count = math.prod(lengths.values())
         names = self.printer.inside(e, self.taken)
-        shown = [one for one in e.letters if one.size != 1]
+        shown = [one for one in e.letters if lengths[one] != 1]
         factors = _factors(e.body)
         terms: list[WorkedTerm] = []
         values: list[Any] = []
@@ -238,7 +239,7 @@ class _Reader:
                 kind=e.kind,
                 text=self.printer.text(e, dict(self.taken)),
                 letters=tuple([names[one] for one in shown]),
-                sizes=tuple([one.size or 0 for one in shown]),
+                sizes=tuple([lengths[one] for one in shown]),
                 roles=tuple([one.role for one in shown]),
                 factors=tuple([self.printer.text(f, dict(names)) for f in factors]),
                 terms=tuple(terms),

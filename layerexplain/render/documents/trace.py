@@ -31,7 +31,8 @@ def _statistic(name: str, heading: str = "") -> doc.Column:
     return doc.number(name, heading, value, number_text)
 
 
-def _share(share: float) -> str:
+def share_text(share: float) -> str:
+    """A share in percent, of which neither few nor nearly all look like none or all."""
     if share == 0:
         return "0%"
     return f"{share:.1%}" if 0.001 <= share <= 0.999 or share == 1 else "<0.1%" if share < 0.5 else ">99.9%"
@@ -65,7 +66,7 @@ _COLUMNS = doc.named(
     _statistic("max", "Max"),
     _statistic("std"),
     _statistic("zeros"),
-    doc.number("share_of_zeros", "Zeros", lambda row: row.share_of_zeros, _share),
+    doc.number("share_of_zeros", "Zeros", lambda row: row.share_of_zeros, share_text),
     _statistic("nans", "NaNs")._replace(shown=_nans),
     _statistic("infinities"),
     doc.words("reason", "", lambda row: row.reason),

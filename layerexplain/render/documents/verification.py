@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 from layerexplain.oracle.verify_report import Compared, LayerCheck, VerifyReport
 from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet, sheet
@@ -14,15 +17,34 @@ def _name(check: LayerCheck) -> str:
 
 def _result(check: LayerCheck) -> str:
     status = "DIFFERS" if check.status == "differs" else check.status
-    return f"{status}: {check.reason}" if check.reason else status
+    told = f"{status}: {check.reason}" if check.reason else status
+    back = check.gradient
+    if back is None or back.status == "agrees":
+        return told
+    return f"{told}; gradient {'DIFFERS' if back.status == 'differs' else back.status}: {back.reason}"
 
 
 def _result_style(check: LayerCheck) -> str:
+    if check.gradient is not None and check.gradient.status == "differs":
+        return "yellow"
     return {"agrees": "", "differs": "yellow", "not compared": "dim"}[check.status]
 
 
 def _shapes(check: LayerCheck) -> str:
     return shapes_text(check.output_shapes.keras or check.output_shapes.formula or ())
+
+
+def _far(difference: float | None) -> str:
+    return "not compared" if difference is None else f"{difference:.1e}" if difference else "0"
+
+
+def _of_gradient(column: Callable[..., doc.Column], field: str, heading: str, *show: Any) -> doc.Column:
+    """A column on the gradients of a call."""
+
+    def value(check: LayerCheck) -> Any:
+        return None if check.gradient is None else getattr(check.gradient, field)
+
+    return column(f"gradient_{field}", heading, value, *show)
 
 
 _COLUMNS = doc.named(
@@ -36,12 +58,15 @@ _COLUMNS = doc.named(
     doc.number("params", "Parameters", lambda check: check.params),
     doc.flag("weights_agree", "Weights agree", lambda check: check.weight_shapes.agree),
     doc.number("difference", "Difference", lambda check: check.difference, lambda far: f"{far:.1e}" if far else "0"),
+    _of_gradient(doc.number, "difference", "Gradient", _far)._replace(optional=True),
+    _of_gradient(doc.words, "status", ""),
+    _of_gradient(doc.words, "reason", ""),
     doc.number("tolerance", "Tolerance", lambda check: check.tolerance, repr),
     doc.words("reason", "Reason", lambda check: check.reason),
 )
 
 _READ = (
-    *doc.picked(_COLUMNS, ("layer", "type", "output_shapes", "params", "difference")),
+    *doc.picked(_COLUMNS, ("layer", "type", "output_shapes", "params", "difference", "gradient_difference")),
     doc.words("result", "Result", _result, kind="prose", style=_result_style),
 )
 """The columns of a table; those for programs are all the others."""
@@ -89,7 +114,36 @@ def _closing(report: VerifyReport) -> list[str]:
         result += f", {whole.difference:.1e} (tolerance {whole.tolerance:.1e})"
     if whole.reason:
         result += f": {whole.reason}"
-    return [text, f"The model end to end: {result}", _parameters(report.parameters)]
+    return [text, f"The model end to end: {result}", *_gradients(report), _parameters(report.parameters)]
+
+
+def _gradients(report: VerifyReport) -> Iterator[str]:
+    """What was found of the gradients: of the calls together, and of a step of training."""
+    checks = [check.gradient for check in report.layers if check.gradient is not None]
+    if checks:
+        agree, differ, other = (
+            sum(one.status == status for one in checks) for status in ("agrees", "differs", "not compared")
+        )
+        worst = max([one.difference for one in checks if one.difference is not None], default=0.0)
+        yield (
+            f"Gradients of {plural(len(checks), 'call')}: {agree:,} {'agrees' if agree == 1 else 'agree'}, {differ:,} "
+            f"{'differs' if differ == 1 else 'differ'}, {other:,} not compared. Largest difference: {worst:.1e} of the "
+            "largest gradient of the call."
+        )
+    for step in report.steps:
+        where = f"A step of training, layers as {'in training' if step.mode == 'training' else 'at inference'}"
+        status = "DIFFERS" if step.status == "differs" else step.status
+        if step.losses is None:
+            yield f"{where}: {status}: {step.reason}"
+            continue
+        said = [
+            f"loss {step.losses.formula:.6g} here, {step.losses.keras:.6g} in Keras ({step.loss})",
+            f"gradients {_far(step.gradient_difference)}",
+        ]
+        if step.optimizer:
+            said.append(f"the step of {step.optimizer} {_far(step.step_difference)}")
+        reason = f" in {step.reason}" if step.reason else ""
+        yield f"{where}: {status}{reason} (tolerance {step.tolerance:.1e}): {'; '.join(said)}"
 
 
 def _parameters(check: Compared) -> str:

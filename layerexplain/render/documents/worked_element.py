@@ -87,7 +87,8 @@ def _term_rows(report: ElementReport) -> Iterator[TermRow]:
 def _body(report: ElementReport, look: Look, terms: int) -> list[list[str]]:
     """The layer, then each line that was worked out, then what it comes to; a list of lines each."""
     name = call_name(report.path, report.call, report.output)
-    title = f"{name}{look.dot}{report.type}{look.dot}element {_index(report)} of {shape_text(report.shape)}"
+    of = f"the gradient of {report.gradient_of}, " if report.gradient_of else ""
+    title = f"{name}{look.dot}{report.type}{look.dot}{of}element {_index(report)} of {shape_text(report.shape)}"
     top = [paint(line, "bold", look) for line in wrap(clean(title, look.ascii), look.width)]
     for i, line in enumerate(report.formula):
         indent = len(line) - len(line.lstrip(" "))

@@ -1,0 +1,140 @@
+"""A step of training in real Keras: its loss, gradients by tf.GradientTape, the update of its optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.layers.optimizers import Part
+from layerexplain.model import Setting, Training
+from layerexplain.network.traced import Network
+from layerexplain.oracle.comparison import draws
+from layerexplain.oracle.keras_graph import as_array, has_no_kernel
+from layerexplain.oracle.keras_import import first_line, load_keras, silence, without_warnings
+from layerexplain.oracle.keras_model import KerasModel, loaded
+from layerexplain.oracle.reference import TrainingStep
+from layerexplain.report.objective import OutputLoss, shortest
+from layerexplain.report.training import setting_of_output
+from layerexplain.run.gradients import Step, WeightGradient
+from layerexplain.run.trace import Running
+
+
+def keras_step(
+    reference: KerasModel,
+    network: Network,
+    arrays: Sequence[Any],
+    losses: Sequence[OutputLoss],
+    targets: Sequence[Any],
+    *,
+    training: bool,
+    optimizer: Part | None = None,
+) -> TrainingStep:
+    """Return a step of training of a model; its weights are as before afterwards. Raises whatever Keras raises."""
+    import tensorflow as tf
+
+    keras = load_keras()
+    real = reference.real
+    places = [(layer.path, number, v) for layer, _, own in reference.variables(network) for number, v in enumerate(own)]
+    variables = list({id(v): v for _, _, v in places}.values())
+    kept = [(v, as_array(v)) for v in real.weights]
+    graph = reference.graph(network, arrays)
+    given = keras.tree.pack_sequence_as(graph.graph._inputs_struct, graph.inputs())
+    outputs = [graph.output_of(one.ref.layer, one.ref.call, one.ref.output) for one in losses]
+    made = [keras_loss(one, network.model.training or Training()) for one in losses]
+    wanted = [v.value for v in variables]
+
+    def run(x: Any, ys: Any) -> Any:
+        with tf.GradientTape() as tape:
+            results = keras.tree.flatten(real(x, training=training))
+            terms = [
+                one.weight * loss(y, results[at or 0])
+                for one, loss, y, at in zip(losses, made, ys, outputs, strict=True)
+            ]
+            total = sum(keras.ops.cast(term, terms[0].dtype) for term in [*terms, *real.losses])
+        return total, tape.gradient(total, wanted)
+
+    try:
+        try:
+            total, gradients = run(given, list(targets))
+        except Exception as refusal:  # the backend's own classes of errors
+            if not (has_no_kernel(refusal) or isinstance(refusal, LookupError)):
+                raise
+            with silence():
+                total, gradients = tf.function(run, jit_compile=True, autograph=False)(given, list(targets))
+        by_id = {id(v): g for v, g in zip(variables, gradients, strict=True)}
+        found = {(path, n): None if by_id[id(v)] is None else _dense(by_id[id(v)]) for path, n, v in places}
+        new = None
+        if optimizer is not None:
+            _apply(optimizer, real.trainable_variables, by_id)
+            new = {(path, number): as_array(v) for path, number, v in places}
+        return TrainingStep(float(total), found, new)
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
+
+
+def _dense(gradient: Any) -> Any:
+    import tensorflow as tf
+
+    return as_array(tf.convert_to_tensor(gradient))
+
+
+def _apply(optimizer: Part, variables: Sequence[Any], gradients: Mapping[int, Any]) -> None:
+    keras = load_keras()
+    real = keras_part(keras.optimizers, optimizer)
+    trained = [v for v in variables if gradients.get(id(v)) is not None]
+    real.build(trained)
+    scale = optimizer.loss_scale
+    real.apply([keras.ops.convert_to_tensor(_dense(gradients[id(v)])) * scale for v in trained], trained)
+
+
+def keras_loss(one: OutputLoss, training: Training) -> Any:
+    """Return Keras's loss for an output, as the model was compiled with it."""
+    setting = setting_of_output(training, one.ref.layer)
+    keras = load_keras()
+    config = {} if setting is None else shortest(setting.config)
+    kept = {name: value for name, value in config.items() if name in one.arguments}
+    return getattr(keras.losses, one.type)(**kept)
+
+
+def keras_part(home: Any, made: Part | Setting) -> Any:
+    """Return Keras's optimizer, or the schedule in it, with the same arguments."""
+    keras = load_keras()
+    name = made.type if isinstance(made, Part) else made.name
+    cls = getattr(home, name, None) or getattr(keras.optimizers.schedules, name)
+    config = {
+        key: keras_part(home, value) if isinstance(value, Part | Setting) else value
+        for key, value in made.config.items()
+        if key != "name"
+    }
+    return cls(**config)
+
+
+def keras_gradient(source: Any, running: Running, made: Step, weight: WeightGradient) -> Any:
+    """Return the whole gradient of a weight of a model that was run, as an array.
+
+    Raises:
+        LayerExplainError: with a one-line reason, if Keras cannot compute it.
+    """
+    weights = running.activations.weights
+    with without_warnings():
+        reference = loaded(source, running.model)
+        if draws(made.network):
+            raise LayerExplainError(
+                "a layer draws random numbers in training, in Keras others than here; --inference compares"
+            )
+        try:
+            if weights.origin == "drawn":
+                reference.assign(running.activations.network, weights)
+            targets = [one.array for one in made.targets]
+            step = keras_step(reference, made.network, running.arrays, made.losses, targets, training=running.training)
+        except LayerExplainError:
+            raise
+        except Exception as error:  # Keras raises whatever its backend raises
+            raise LayerExplainError(first_line(error)) from None
+    key = next(key for key, one in made.weights.items() if one is weight)
+    found = step.gradients.get(key)
+    if found is None:
+        raise LayerExplainError("no gradient comes back to it in Keras")
+    return found

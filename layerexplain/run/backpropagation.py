@@ -1,0 +1,320 @@
+"""Runs a model forwards and then backwards: each layer's derived gradient, on what its forward pass kept.
+
+The gradient that runs is the one that `explain --gradient` prints. The forward pass computes each layer's results and,
+beside them, what its gradient reads; the backward pass goes over the calls from the last to the first and hands what
+comes out of one to the calls before it. What several calls send to one tensor is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from layerexplain.derive.evaluate import Evaluation, evaluate, evaluate_nodes
+from layerexplain.derive.gradient.backward import Gradient, gradient, is_float
+from layerexplain.errors import ShapeError
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import ITEM, CannotDerive, Expr
+from layerexplain.model import Layer
+from layerexplain.network.traced import Network, TracedCall
+from layerexplain.records import NamedTuple
+from layerexplain.report.gradient import before_last_function
+from layerexplain.run.activations import Activations, Ran, Walk, tensors_of
+from layerexplain.run.precision import rounded_to
+from layerexplain.run.weight_source import WeightSource
+
+CallNumber = tuple[tuple[str, ...], int]
+"""A call of a layer: the names that lead to the layer, and the number of the call, as an `Activation` has them."""
+
+Penalty = Callable[[Ran, Sequence[Any]], Sequence[Any]]
+"""Gives what a term of the loss on the results of a call sends back to each of them; None for nothing."""
+
+
+class NoGradient(str):
+    """In place of a gradient: the reason why it is not known."""
+
+    __slots__ = ()
+
+
+class Taped(NamedTuple):
+    """A call of a layer that was run. `gradient` is its gradient, or why there is none; `arrays` are those that it
+    reads, by the leaves of its backward formula; `penalties` what its results get back from the loss itself."""
+
+    ran: Ran
+    number: int
+    gradient: Gradient | NoGradient
+    arrays: Mapping[Expr, Any]
+    penalties: Sequence[Any]
+    run: Evaluation
+    dtypes: Mapping[str, str]
+
+
+class _Model(NamedTuple):
+    """Where a nested model begins or ends."""
+
+    outer: Walk
+    call: TracedCall
+    inner: Walk
+    begins: bool
+
+
+class SentBack(NamedTuple):
+    """What the backward pass found at one call of a layer.
+
+    `outputs` are the gradients that reach its results: None for one to which none comes back, `NoGradient` for one that
+    is not known. `params` and `weights` are what the call sends to its tensors and weights; None where nothing passes.
+    `held` are the values of its weights. `before_last` is the gradient that reaches what its last function is applied
+    to, where the loss is computed from that.
+    `formula` is the gradient that ran, on `arrays` (by the leaves of its backward formula), None where none did.
+    """
+
+    path: tuple[str, ...]
+    layer: Layer
+    call: int
+    outputs: tuple[Any, ...]
+    params: tuple[Any, ...] = ()
+    weights: tuple[Any, ...] = ()
+    held: tuple[Any, ...] = ()
+    definition: Definition | None = None
+    formula: Gradient | None = None
+    arrays: Mapping[Expr, Any] = {}
+    refusal: str = ""
+    before_last: Any = None
+
+    @property
+    def name(self) -> str:
+        """The path of the layer as in reports."""
+        return "/".join(self.path)
+
+
+class Tape(Activations):
+    """A run of a model that keeps what gradients read. After `run`, `back` runs it backwards.
+
+    `logits` are the calls that give an output whose loss is computed from what their last function is applied to:
+    `before_last` then has that. `frozen` says which layers are not trained; `home` where a weight
+    of a layer, by its number, is counted, if several layers share it.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        weights: WeightSource,
+        seed: int,
+        max_memory: int | None = None,
+        *,
+        logits: Collection[CallNumber] = (),
+        frozen: Collection[tuple[str, ...]] = (),
+        penalty: Penalty | None = None,
+        home: Callable[[tuple[str, ...], int], tuple[tuple[str, ...], int]] = lambda path, number: (path, number),
+    ) -> None:
+        super().__init__(network, weights, seed, max_memory)
+        self.logits = frozenset(logits)
+        self.frozen = frozenset(frozen)
+        self.penalty = penalty
+        self.before_last: dict[CallNumber, Any] = {}
+        self.home = home
+        self.moved: dict[tuple[tuple[str, ...], int], Any] = {}
+        """The weights that layers themselves give new values in training: their running statistics."""
+        self._tape: list[Taped | _Model] = []
+        self._sent: dict[Walk, dict[tuple[Expr, int], Any]] = {}
+        self._known: dict[Any, Gradient | NoGradient] = {}
+
+    # Forwards -------------------------------------------------------------------------------------------------------
+
+    def results_of(self, ran: Ran, run: Evaluation) -> list[Any]:
+        definition = ran.definition
+        at = (ran.path, ran.number)
+        if definition.updates:
+            self._move(ran, run)
+        found = self._gradient(definition, ran.path in self.frozen, self._form(ran, at))
+        leaves = dict(zip((*definition.params, *definition.weights), (*ran.values, *ran.weights), strict=True))
+        if isinstance(found, NoGradient):
+            results = super().results_of(ran, run)
+            self._tape.append(Taped(ran, ran.number, found, {}, (), run, {}))
+            return results
+        masks = [mask for mask in definition.masks if mask is not None]
+        with run.np.errstate(all="ignore"):
+            made = evaluate_nodes([*found.forward.values(), *masks, *found.kept.values()], leaves, run)
+        made = [run.np.asarray(one) for one in made]
+        count = len(found.forward)
+        forward = dict(zip(found.forward, made, strict=False))
+        if at in self.logits:
+            self.before_last[at] = forward["z"]
+        if not definition.results.keys() <= forward.keys():
+            (name,) = definition.results
+            forward[name] = self._last(ran, forward["z"], run)
+        results = [forward[name] for name in definition.results]
+        kept = dict(zip(found.kept, made[count + len(masks) :], strict=True))
+        read = {*found.backward.params, *found.backward.weights}
+        arrays = {leaf: value for leaf, value in {**leaves, **kept}.items() if leaf in read}
+        penalties = self.penalty(ran, results) if self.penalty is not None else ()
+        dtypes = {name: e.dtype for name, e in definition.results.items()}
+        self._tape.append(Taped(ran, ran.number, found, arrays, penalties, run, dtypes))
+        return [*results, *made[count : count + len(masks)]]
+
+    def _move(self, ran: Ran, run: Evaluation) -> None:
+        """Keep the new values of a layer's running statistics, from those that an earlier call left."""
+        definition, home = ran.definition, self.home
+        leaves = dict(zip((*definition.params, *definition.weights), (*ran.values, *ran.weights), strict=True))
+        homes = {str(leaf.label): home(ran.path, number) for number, leaf in enumerate(definition.weights)}
+        leaves |= {leaf: self.moved[at] for leaf in definition.weights if (at := homes[str(leaf.label)]) in self.moved}
+        with run.np.errstate(all="ignore"):
+            made = evaluate_nodes(list(definition.updates.values()), leaves, run)
+        for label, value in zip(definition.updates, made, strict=True):
+            self.moved[homes[label]] = run.np.asarray(value)
+
+    def _last(self, ran: Ran, z: Any, run: Evaluation) -> Any:
+        """Return what the last function of a layer makes of what it is applied to."""
+        (result,) = ran.definition.results.values()
+        with run.np.errstate(all="ignore"):
+            (y,) = evaluate_nodes([result], {result.args[0]: z}, run)
+        return run.np.asarray(y)
+
+    def _form(self, ran: Ran, at: CallNumber) -> str:
+        """Which gradient of a call is needed: of its results, or of what its last function is applied to ("z"), or of
+        both, where its result goes elsewhere too."""
+        if at not in self.logits:
+            return "y"
+        walk, node = ran.walk, ran.call.node
+        used = any(one is not ran.call and any(e is node for e in tensors_of(one)) for one in walk.network.calls)
+        penalized = self.penalty is not None and bool(ran.layer.config.get("activity_regularizer"))
+        return "yz" if used or penalized or walk is not self.root else "z"
+
+    def _gradient(self, definition: Definition, frozen: bool, form: str) -> Gradient | NoGradient:
+        """Return the gradient of a formula, derived once for all layers that are alike."""
+        key = (definition, frozen, form)
+        if key not in self._known:
+            wanted = definition if form == "y" else before_last_function(definition, beside=form == "yz")
+            try:
+                self._known[key] = gradient(wanted, frozen=frozen)
+            except (CannotDerive, ShapeError) as why:
+                self._known[key] = NoGradient(f"its gradient is not known: {why}")
+        return self._known[key]
+
+    def entered(self, outer: Walk, call: TracedCall, inner: Walk) -> None:
+        self._tape.append(_Model(outer, call, inner, True))
+
+    def left(self, outer: Walk, call: TracedCall, inner: Walk) -> None:
+        self._tape.append(_Model(outer, call, inner, False))
+
+    # Backwards ------------------------------------------------------------------------------------------------------
+
+    def back(self, outputs: Sequence[Any], logits: Mapping[CallNumber, Any]) -> Iterator[SentBack]:
+        """Run the model backwards; yield what is found at each call, from the last to the first, then at the inputs.
+
+        Args:
+            outputs: The gradient of the loss by each output of the model; None for one that it does not depend on.
+            logits: The same by what `before_last` has.
+        """
+        root = self.root
+        assert root is not None  # noqa: S101 (the model was run)
+        nodes = {(made.call.layer, made.call.index): made.node for made in self.network.calls}
+        for ref, dy in zip(self.network.model.outputs, outputs, strict=True):
+            node = nodes.get((ref.layer, ref.call))
+            if dy is not None and node is not None:
+                self._send(root, node, dy, ref.output)
+        while self._tape:
+            entry = self._tape.pop()
+            if isinstance(entry, Taped):
+                yield self._back(entry, logits)
+            elif entry.begins:
+                yield from self._begun(entry)
+            else:
+                yield self._ended(entry)
+        yield from self._inputs(root, [made.node for made in self.network.calls])
+
+    def _send(self, walk: Walk, e: Expr, value: Any, at: int = 0) -> None:
+        while e.op is ITEM:
+            at, e = e.attrs["i"], e.args[0]
+        sent = self._sent.setdefault(walk, {})
+        known = sent.get((e, at))
+        if known is None or isinstance(value, NoGradient):
+            sent[e, at] = value
+        elif not isinstance(known, NoGradient):
+            sent[e, at] = known + value
+
+    def _received(self, walk: Walk, node: Expr | None, count: int) -> list[Any]:
+        """Return the gradients of a node's results, which are needed no more."""
+        sent = self._sent.get(walk, {})
+        return [None if node is None else sent.pop((node, i), None) for i in range(count)]
+
+    def _back(self, taped: Taped, logits: Mapping[CallNumber, Any]) -> SentBack:
+        ran, found = taped.ran, taped.gradient
+        definition, at = ran.definition, (ran.path, taped.number)
+        received = self._received(ran.walk, ran.call.node, len(definition.results))
+        for i, more in enumerate(taped.penalties):
+            if more is not None:
+                received[i] = more if received[i] is None else received[i] + more
+        dz = logits.get(at)
+        told = SentBack(ran.path, ran.layer, taped.number, tuple(received), held=ran.weights, definition=definition)
+        told = told._replace(before_last=dz)
+        unknown = next((one for one in received if isinstance(one, NoGradient)), None)
+        if unknown is None and isinstance(found, NoGradient) and any(one is not None for one in received):
+            unknown = found
+        if unknown is not None:
+            for e, param in zip(tensors_of(ran.call), definition.params, strict=True):
+                if is_float(param):
+                    self._send(ran.walk, e, NoGradient(f"that of '{'/'.join(ran.path)}' is not known"))
+            return told._replace(refusal=str(unknown), weights=(unknown,) * len(definition.weights))
+        if dz is None and all(one is None for one in received):
+            return told._replace(weights=(None,) * len(definition.weights))
+        assert not isinstance(found, NoGradient)  # noqa: S101 (asked above)
+        arrays = {**taped.arrays, **self._seeds(taped, found, received, dz)}
+        backward = found.backward
+        with taped.run.np.errstate(all="ignore"):
+            values = [arrays[leaf] for leaf in backward.params]
+            made = evaluate(backward, values, [arrays[leaf] for leaf in backward.weights], taped.run)
+        by_name = dict(zip(backward.results, made, strict=True))
+        of = {leaf: by_name[name] for leaf, name in found.of.items()}
+        params = tuple([of.get(param) for param in definition.params])
+        for e, value in zip(tensors_of(ran.call), params, strict=True):
+            if value is not None:
+                self._send(ran.walk, e, value)
+        weights = tuple([of.get(weight) for weight in definition.weights])
+        return told._replace(params=params, weights=weights, formula=found, arrays=arrays)
+
+    def _seeds(self, taped: Taped, found: Gradient, received: Sequence[Any], dz: Any) -> dict[Expr, Any]:
+        """Return the gradients of the results, by the leaves that stand for them."""
+        run, ran = taped.run, taped.ran
+        given = dict(zip(ran.definition.results, received, strict=True))
+        given["z"] = given.get("z") if dz is None else dz
+        leaves = found.whole.params[len(ran.definition.params) :]
+        names = [name for name, e in found.forward.items() if is_float(e)]
+        seeds = {}
+        for name, leaf in zip(names, leaves, strict=True):
+            value = given[name]
+            if value is None:
+                value = run.np.zeros([run.batch if not isinstance(s, int) else s for s in leaf.shape], run.float)
+            seeds[leaf] = rounded_to(value, run.float)
+        return seeds
+
+    def _ended(self, entry: _Model) -> SentBack:
+        """Hand what reaches the results of a nested model to the calls in it that give them."""
+        definition = entry.call.definition
+        assert definition is not None  # noqa: S101 (it was run)
+        received = self._received(entry.outer, entry.call.node, len(definition.results))
+        for e, value in zip(definition.results.values(), received, strict=True):
+            if value is not None:
+                self._send(entry.inner, e, value)
+        layer = entry.outer.layers[entry.call.call.layer]
+        number = entry.outer.call_number(entry.call)
+        return SentBack((*entry.outer.path, layer.name), layer, number, tuple(received))
+
+    def _begun(self, entry: _Model) -> Iterator[SentBack]:
+        """Hand what reaches the inputs of a nested model to the tensors that it was called on."""
+        definition = entry.call.definition
+        assert definition is not None  # noqa: S101 (it was run)
+        sent = self._sent.get(entry.inner, {})
+        for e, param in zip(tensors_of(entry.call), definition.params, strict=True):
+            value = sent.get((param, 0))
+            if value is not None:
+                self._send(entry.outer, e, value)
+        yield from self._inputs(entry.inner, definition.params)
+        self._sent.pop(entry.inner, None)
+
+    def _inputs(self, walk: Walk, leaves: Sequence[Expr | None]) -> Iterator[SentBack]:
+        for made in walk.network.calls:
+            layer = walk.layers[made.call.layer]
+            if layer.type == "InputLayer" and any(leaf is made.node for leaf in leaves):
+                received = self._received(walk, made.node, 1)
+                yield SentBack((*walk.path, layer.name), layer, walk.call_number(made), tuple(received))

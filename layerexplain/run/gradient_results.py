@@ -1,0 +1,239 @@
+"""Run a model forwards and backwards for `layerexplain trace --gradient`: its sizes, or one element worked out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.training import trained_with
+from layerexplain.lang.text import statements
+from layerexplain.model import Model, Note
+from layerexplain.run.activations import Activation, Progress, dtype_name
+from layerexplain.run.backpropagation import NoGradient, SentBack
+from layerexplain.run.gradient_report import (
+    GradientTrace,
+    ReachedRow,
+    StepOfOptimizer,
+    WeightRow,
+    size_of,
+)
+from layerexplain.run.gradient_words import gradient_words
+from layerexplain.run.gradients import Step, WeightGradient, untold
+from layerexplain.run.made_inputs import GivenInput
+from layerexplain.run.npz import Add, npz_writer
+from layerexplain.run.trace import Running, ready
+from layerexplain.run.trace_report import Run, TracedInput
+from layerexplain.run.trace_results import by_name, run_of
+from layerexplain.run.updates import Update
+
+
+def gradient_statistics(
+    source: Any,
+    model: Model,
+    inputs: Sequence[GivenInput],
+    targets: Any = (),
+    *,
+    loss: Any = None,
+    optimizer: Any = None,
+    step: bool = False,
+    training: bool = True,
+    seed: int = 0,
+    partial: bool = False,
+    wanted: Callable[[str], bool] | None = None,
+    save: str | None = None,
+    max_memory: int | None = None,
+    progress: Progress | None = None,
+) -> GradientTrace:
+    """Run a model forwards and backwards, and keep the sizes of its activations and gradients.
+
+    Args:
+        source, model, inputs, seed, partial, wanted, max_memory, progress: As for `trace_statistics`.
+        targets: What the outputs are compared with: as texts `[OUTPUT=]WHAT`, a file FILE.npy or FILE.npz or
+            "random[:SEED]", or as arrays; random where there are none.
+        loss, optimizer: In place of what the model was compiled with: `"mse"`, `{"Huber": {"delta": 2}}`.
+        step: Whether the weights are updated once by the optimizer.
+        training: Whether layers compute as in training; else as at inference.
+        save: A file .npz for all activations, gradients and new weights.
+
+    Raises:
+        LayerExplainError: With the source's name; also where the loss or the gradient of a layer is not known.
+    """
+    given = {"loss": loss, "optimizer": optimizer}
+    with ExitStack() as stack:
+        running, made = opened(
+            stack,
+            source,
+            model,
+            inputs,
+            targets,
+            given,
+            training,
+            seed,
+            partial,
+            max_memory,
+        )
+        add = stack.enter_context(npz_writer(save)) if save is not None else None
+        found = _Rows(add)
+        try:
+            made.forward(found.activation, progress)
+            made.backward(found.sent, progress)
+            steps = made.update() if step else {}
+        except LayerExplainError as error:
+            raise error.with_place(source=model.source or None) from None
+        weights = [_weight_row(one, add) for one in _in_order(made)]
+        layers = found.rows(made, weights)
+        asked = wanted if wanted is not None else lambda path: True
+        return GradientTrace(
+            run=gradient_run(running, made, inputs, seed),
+            training=training,
+            targets=tuple([TracedInput(t.name, t.array.shape, dtype_name(t.array), t.origin) for t in made.targets]),
+            loss=made.loss,
+            terms=tuple(made.terms),
+            layers=tuple([row for row in layers if asked(row.path)]),
+            weights=tuple([row for row in weights if asked(row.path)]),
+            optimizer=_step_of(made, steps) if step else None,
+            said=tuple(gradient_words(layers, weights)),
+            saved=save,
+        )
+
+
+def opened(
+    stack: ExitStack,
+    source: Any,
+    model: Model,
+    inputs: Sequence[GivenInput],
+    targets: Any,
+    given: Mapping[str, Any],
+    training: bool,
+    seed: int,
+    partial: bool,
+    max_memory: int | None,
+) -> tuple[Running, Step]:
+    """Open a model for a step of training. Raises LayerExplainError with the source's name."""
+    try:
+        model = trained_with(model, given)
+        opened = ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory, training=training)
+        running = stack.enter_context(opened)
+        return running, Step(running, targets, seed=seed, max_memory=max_memory, partial=partial)
+    except LayerExplainError as error:
+        raise error.with_place(source=model.source or None) from None
+
+
+def gradient_run(running: Running, made: Step, inputs: Sequence[GivenInput], seed: int) -> Run:
+    """Return the facts of a run, with notes on what is not as in training."""
+    run = run_of(running, inputs, seed)
+    told = [*made.notes, *untold(made.network, set())]
+    return run._replace(notes=(*run.notes, *[Note("training", None, words) for words in dict.fromkeys(told)]))
+
+
+# Sizes --------------------------------------------------------------------------------------------------------------
+
+
+class _Rows:
+    """The sizes of activations and of the gradients that reach them."""
+
+    def __init__(self, add: Add | None) -> None:
+        self.add = add
+        self.seen: list[Activation] = []
+        self.sizes: list[list[Any]] = []
+        self.back: dict[tuple[tuple[str, ...], int], tuple[list[Any], float | None]] = {}
+        self.before_last: set[tuple[tuple[str, ...], int]] = set()
+
+    def activation(self, step: Activation) -> None:
+        """Keep the sizes of what a call of a layer gives."""
+        self.seen.append(step._replace(outputs=(), values=(), weights=(), definition=None))
+        self.sizes.append([(size_of(array), tuple(array.shape)) for array in step.outputs])
+        if self.add is not None:
+            for i, array in enumerate(step.outputs):
+                self.add(step.path, step.call, i, array)
+
+    def sent(self, sent: SentBack) -> None:
+        """Keep the sizes of the gradients that reach a call of a layer."""
+        outputs = list(sent.outputs)
+        if sent.before_last is not None and len(outputs) == 1 and outputs[0] is None:
+            outputs = [sent.before_last]
+            self.before_last.add((sent.path, sent.call))
+        reached = [one if isinstance(one, NoGradient) else size_of(one) for one in outputs]
+        norms = [one.norm for one in reached if one is not None and not isinstance(one, NoGradient)]
+        out = math.hypot(*norms) if norms else 0.0
+        passed = [size.norm for one in sent.params if (size := size_of(one)) is not None]
+        share = math.hypot(*passed) / out if passed and out else None
+        self.back[sent.path, sent.call] = [sent.refusal or one for one in reached], share
+        if self.add is not None:
+            for i, array in enumerate(sent.outputs):
+                if array is not None and not isinstance(array, NoGradient):
+                    self.add(sent.path, sent.call, i, array, of=f"call/{sent.call}/output/{i}/gradient")
+            if sent.before_last is not None:
+                self.add(sent.path, sent.call, 0, sent.before_last, of=f"call/{sent.call}/z/gradient")
+
+    def rows(self, made: Step, weights: Sequence[WeightRow]) -> list[ReachedRow]:
+        """Return a row for each output of each call, in the order of computation."""
+        together: dict[str, list[float]] = {}
+        for row in weights:
+            if row.gradient is not None:
+                together.setdefault(row.path, []).append(row.gradient.norm)
+        functions = {
+            (one.path, one.call): f"at z, to which it applies {one.activation}" for one in made.losses if one.activation
+        }
+        found: list[ReachedRow] = []
+        for step, sizes in zip(self.seen, self.sizes, strict=True):
+            reached, share = self.back.get((step.path, step.call), ([], None))
+            norms = together.pop(step.name, None) if step.layer.model is None else None
+            start = (step.layer.name, step.name, step.type, step.call)
+            if not sizes:
+                found.append(ReachedRow(*start, 0, None, None, None, None, None, step.refusal))
+            for i, (size, shape) in enumerate(sizes):
+                gradient = reached[i] if i < len(reached) else None
+                reason = gradient if isinstance(gradient, str) else ""
+                if gradient is None and size is not None:
+                    reason = "no gradient reaches it"
+                elif (step.path, step.call) in self.before_last:
+                    reason = functions[step.path, step.call]
+                known = None if isinstance(gradient, str) else gradient
+                weight = math.hypot(*norms) if norms and not i else None
+                found.append(ReachedRow(*start, i, shape, size, known, share, weight, reason))
+        return found
+
+
+def _in_order(made: Step) -> list[WeightGradient]:
+    order = {path: i for i, path in enumerate(made.layers)}
+    return [one for _, one in sorted(made.weights.items(), key=lambda each: (order.get(each[0][0], 0), each[0][1]))]
+
+
+def _weight_row(one: WeightGradient, add: Add | None) -> WeightRow:
+    gradient = one.gradient
+    reason = str(gradient) if isinstance(gradient, NoGradient) else ""
+    if not one.trainable:
+        reason = "frozen" if one.leaf.attrs["trainable"] else "not trained"
+    known = None if isinstance(gradient, NoGradient) else gradient
+    if add is not None and known is not None:
+        add(one.path, 0, 0, known, of=f"weight/{one.name}/gradient")
+    if add is not None and one.new is not None:
+        add(one.path, 0, 0, one.new, of=f"weight/{one.name}/new")
+    return WeightRow(
+        layer=one.path[-1],
+        path="/".join(one.path),
+        type=one.layer.type,
+        name=one.name,
+        symbol=str(one.leaf.label),
+        shape=tuple(one.value.shape),
+        trainable=one.trainable,
+        value=size_of(one.value),
+        gradient=size_of(known),
+        change=None if one.new is None else size_of(one.new - one.value),
+        reason=reason,
+    )
+
+
+def _step_of(made: Step, steps: Mapping[Any, Update]) -> StepOfOptimizer | None:
+    optimizer = made.optimizer
+    if optimizer is None:
+        return None
+    update = next(iter(steps.values()), None)
+    lines = () if update is None else statements(update.definition)
+    formula = tuple(["    " * line.indent + line.text for line in lines])
+    arguments = {name: value for name, value in optimizer.arguments.items() if isinstance(value, int | float | str)}
+    return StepOfOptimizer(optimizer.type, arguments, formula)

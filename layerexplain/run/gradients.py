@@ -1,0 +1,291 @@
+"""One step of training in numbers: the loss, what reaches each layer, the gradient of each weight, the update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from layerexplain.attribute_path import weight_name
+from layerexplain.derive.evaluate import CannotEvaluate
+from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.lang.expr import Expr
+from layerexplain.lang.visit import inner_definitions
+from layerexplain.layers.optimizers import Part
+from layerexplain.model import Layer, TensorRef, Training
+from layerexplain.network.traced import Network
+from layerexplain.report.explanation import said_of_training
+from layerexplain.report.objective import OutputLoss, output_losses, regularizers_of
+from layerexplain.run.activations import Activation, Progress, calls_in
+from layerexplain.run.backpropagation import NoGradient, SentBack, Tape
+from layerexplain.run.made_inputs import GivenInput
+from layerexplain.run.made_targets import make_targets
+from layerexplain.run.objective import Penalties, Term, output_term
+from layerexplain.run.trace import Running, must_have_run
+from layerexplain.run.updates import Update, optimizer_of, updates
+from layerexplain.weights.shared_weights import shared_weights
+from layerexplain.weights.weighted_layers import weighted_layers
+
+WeightKey = tuple[tuple[str, ...], int]
+"""A weight: the names that lead to the layer that it is counted with, and its number there."""
+
+
+class WeightGradient:
+    """A weight of a model and its gradient, the sum of what all calls of all layers that use it send.
+
+    `path` are the names that lead to its layer, `name` is its own, below the layer. `gradient` is None where none comes
+    back, and `NoGradient` where it is not known. `new` is its value after the step, if one was made.
+    """
+
+    def __init__(self, path: tuple[str, ...], layer: Layer, leaf: Expr, value: Any, trainable: bool) -> None:
+        self.path = path
+        self.layer = layer
+        self.leaf = leaf
+        self.name = weight_name(leaf.attrs, layer)
+        self.value = value
+        self.trainable = trainable
+        self.gradient: Any = None
+        self.new: Any = None
+
+    @property
+    def where(self) -> str:
+        """Its path as in reports: `encoder/dense/kernel`."""
+        return "/".join((*self.path, self.name))
+
+    def receive(self, sent: Any) -> None:
+        """Add what is sent to it."""
+        if sent is None or isinstance(self.gradient, NoGradient):
+            return
+        self.gradient = sent if self.gradient is None or isinstance(sent, NoGradient) else self.gradient + sent
+
+
+class Step:
+    """A step of training of a model that is ready to run. `forward` runs it, then `backward`; then it has the `terms`
+    of the loss, the `weights` with their gradients, and after `update` their new values."""
+
+    def __init__(
+        self,
+        running: Running,
+        targets: Any,
+        *,
+        seed: int = 0,
+        max_memory: int | None = None,
+        partial: bool = False,
+        sample_weight: Any = None,
+    ) -> None:
+        self.running = running
+        self.network: Network = running.activations.network
+        self.partial = partial
+        self.batch = next((int(a.shape[0]) for a in running.arrays if a.ndim), 1)
+        self.notes: list[str] = []
+        training = running.model.training or Training()
+        self.losses = _losses(self.network, training)
+        self.targets: list[GivenInput] = make_targets(self.losses, targets, self.batch)
+        self.sample_weight = sample_weight
+        self.optimizer: Part | None = None if training.optimizer is None else optimizer_of(training.optimizer)
+        self.terms: list[Term] = []
+        self.weights: dict[WeightKey, WeightGradient] = {}
+        self.layers = {one.path: one for one in weighted_layers(self.network)}
+        shared = shared_weights(self.network)
+        self._elsewhere = {} if shared is None else shared.first
+        self._penalties = Penalties()
+        self._seed, self._most = seed, max_memory
+        self.tape = self._new_tape()
+
+    def _new_tape(self) -> Tape:
+        tape = Tape(
+            self.network,
+            self.running.activations.weights,
+            self._seed,
+            self._most,
+            logits=[(one.path, one.call) for one in self.losses if one.activation],
+            frozen=[path for path, one in self.layers.items() if one.frozen],
+            penalty=self._penalties.of_outputs,
+            home=self._key,
+        )
+        tape.wanted = self._masks()
+        return tape
+
+    def _masks(self) -> Sequence[Expr | None]:
+        definition = self.network.definition
+        count = len(self.network.model.outputs)
+        return (definition.masks if definition is not None else ()) or (None,) * count
+
+    @property
+    def loss(self) -> float:
+        """The loss: the sum of all terms, each with its factor."""
+        return sum(term.weight * term.value for term in self.terms)
+
+    def forward(self, tell: Callable[[Activation], None], progress: Progress | None = None) -> None:
+        """Run the model; `tell` gets each call of a layer."""
+        total = calls_in(self.network)
+        for number, step in enumerate(self.tape.run(self.running.arrays), start=1):
+            if progress is not None:
+                progress(number, 2 * total, step.name)
+            if not self.partial:
+                must_have_run(step)
+            tell(step)
+
+    def backward(self, tell: Callable[[SentBack], None], progress: Progress | None = None) -> None:
+        """Compute the loss, and run the model backwards; `tell` gets what is found at each call.
+
+        Raises:
+            LayerExplainError: The loss, or without `partial` the gradient of a layer on the way, is not known.
+        """
+        outputs, logits = self._seeds()
+        total = calls_in(self.network)
+        for number, sent in enumerate(self.tape.back(outputs, logits), start=total + 1):
+            if progress is not None:
+                progress(min(number, 2 * total), 2 * total, sent.name)
+            if sent.refusal and not self.partial:
+                raise LayerExplainError(sent.refusal, layer=sent.name)
+            self._keep(sent)
+            tell(sent)
+        self._regularize()
+        self.terms += self._penalties.terms
+        self.notes += self._penalties.notes
+
+    def _seeds(self) -> tuple[list[Any], dict[Any, Any]]:
+        """Return what the losses send to the outputs of the model, and to what their last function is applied to."""
+        refs = list(self.network.model.outputs)
+        outputs: list[Any] = [None] * len(refs)
+        logits: dict[Any, Any] = {}
+        root = self.tape.root
+        for one, target in zip(self.losses, self.targets, strict=True):
+            at, number = (one.path, one.call), refs.index(one.ref)
+            output = self.tape.before_last.get(at) if one.activation else self.tape.outputs[number]
+            if output is None:
+                raise LayerExplainError(f"the output '{one.ref.layer}' has no values, so there is no loss")
+            mask, leaf = None, self._masks()[number]
+            if leaf is not None and root is not None:
+                made = root.tensor(leaf)
+                mask = None if made is None else made.values[0]
+            term, sent = output_term(one, target.array, output, mask, self._sample_weight(one))
+            self.terms.append(term)
+            if one.activation:
+                logits[at] = sent if at not in logits else logits[at] + sent
+            else:
+                outputs[number] = sent if outputs[number] is None else outputs[number] + sent
+        return outputs, logits
+
+    def _sample_weight(self, one: OutputLoss) -> Any:
+        import numpy as np
+
+        given = self.sample_weight
+        value = given.get(one.ref.layer) if hasattr(given, "get") else given
+        if value is None:
+            return None
+        array = np.asarray(value, "float32")
+        if array.ndim == 0 or array.shape[0] != self.batch:
+            raise ArgumentError(f"sample_weight needs {self.batch} weights, one for each example, got {array.shape}")
+        return array
+
+    def _keep(self, sent: SentBack) -> None:
+        if sent.definition is None:
+            return
+        one = self.layers.get(sent.path)
+        for number, (leaf, value) in enumerate(zip(sent.definition.weights, sent.held, strict=True)):
+            key = self._key(sent.path, number)
+            if key not in self.weights:
+                frozen = one is not None and one.frozen
+                home = self.layers.get(key[0], one)
+                trainable = bool(leaf.attrs["trainable"]) and not frozen
+                layer = sent.layer if home is None else home.layer
+                own = leaf if home is None else home.weights[key[1]]
+                self.weights[key] = WeightGradient(key[0], layer, own, value, trainable)
+            if self.weights[key].trainable:
+                self.weights[key].receive(sent.weights[number])
+
+    def weight_of(self, path: tuple[str, ...], number: int) -> WeightGradient | None:
+        """Return a weight of a layer, which may be counted with another layer."""
+        return self.weights.get(self._key(path, number))
+
+    def _key(self, path: tuple[str, ...], number: int) -> WeightKey:
+        first = self._elsewhere.get(path, {}).get(number)
+        return (path, number) if first is None or first.weight is None else (first.path, first.number)
+
+    def _regularize(self) -> None:
+        order = {path: i for i, path in enumerate(self.layers)}
+        for (path, _), weight in sorted(self.weights.items(), key=lambda one: (order.get(one[0][0], 0), one[0][1])):
+            for one in regularizers_of(self.layers[path].layer):
+                if weight.trainable and one.of != "activity" and one.is_for(weight.leaf):
+                    weight.receive(self._penalties.of_weight(one.value, weight.value, weight.where))
+
+    def update(self) -> dict[WeightKey, Update]:
+        """Give the weights that have a gradient their values after one step of the optimizer, and the running
+        statistics of layers theirs; return the steps.
+
+        Raises:
+            LayerExplainError: It is not known which optimizer trains the model, or what it does.
+        """
+        if self.optimizer is None:
+            raise ArgumentError("the source does not say which optimizer trains the model; give --optimizer NAME")
+        trained = {
+            key: one
+            for key, one in self.weights.items()
+            if one.trainable and one.gradient is not None and not isinstance(one.gradient, NoGradient)
+        }
+        try:
+            made = updates(
+                self.optimizer,
+                {one.where: one.value for one in trained.values()},
+                {one.where: one.gradient for one in trained.values()},
+            )
+        except CannotEvaluate as why:
+            raise LayerExplainError(f"the step of {self.optimizer.type} cannot be computed: {why}") from None
+        found = {}
+        for key, one in trained.items():
+            found[key] = made[one.where]
+            one.new = found[key].new["W"]
+        for key, value in self.tape.moved.items():
+            if key in self.weights:
+                self.weights[key].new = value
+        self._constraints()
+        return found
+
+    def _constraints(self) -> None:
+        for one in self.layers.values():
+            inside = () if one.definition is None else inner_definitions(one.definition)
+            if self.running.training and any(inner.updates for inner in inside):
+                self.notes.append(f"The running statistics inside '{one.where}' move too, but not in these numbers.")
+        for one in self.layers.values():
+            for name, value in one.layer.config.items():
+                if name.endswith("_constraint") and value is not None and not one.frozen:
+                    self.notes.append(
+                        f"The {name} of '{one.where}' is applied after the update; it is not in these numbers."
+                    )
+
+
+def _losses(network: Network, training: Training) -> list[OutputLoss]:
+    if not training.losses:
+        raise ArgumentError("the source does not say with which loss the model is trained; give --loss NAME")
+    definition = network.definition
+    masks = definition.masks if definition is not None else ()
+
+    def refused(ref: TensorRef, fact: str) -> None:
+        raise LayerExplainError(f"the loss of '{ref.layer}': {fact}")
+
+    def mask_of(number: int, made: Any, shape: Any) -> Any:
+        mask = masks[number] if masks else None
+        return None if mask is None else mask.shape
+
+    found = list(output_losses(network, training, refused, mask_of))
+    if not found:
+        listed = ", ".join(f"'{ref.layer}'" for ref in network.model.outputs)
+        raise ArgumentError(f"no output of the model has a loss; its outputs are {listed}")
+    return found
+
+
+def untold(network: Network, seen: set[str]) -> list[str]:
+    """Return notes on layers that work as at inference here, because no formula says what they do in training."""
+    notes = []
+    for made in network.calls:
+        if made.network is not None:
+            notes += untold(made.network, seen)
+        declaration, definition = made.declaration, made.definition
+        if declaration is None or definition is None or declaration.training:
+            continue
+        said = next(said_of_training(declaration, definition, []), None)
+        if said is not None and made.call.layer not in seen:
+            seen.add(made.call.layer)
+            notes.append(f"'{made.call.layer}' works as at inference here: in training it {said.partition(';')[0]}.")
+    return notes

@@ -1,0 +1,133 @@
+"""The loss of a run as a number, and what it sends back: the losses of outputs and the terms of regularizers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
+from layerexplain.derive.gradient.backward import gradient_of_number
+from layerexplain.errors import LayerExplainError
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import BATCH, CannotDerive, Expr, Shape
+from layerexplain.layers.arguments import Refused
+from layerexplain.records import NamedTuple
+from layerexplain.report.objective import OutputLoss, regularizer_formula, regularizers_of
+from layerexplain.run.activations import Ran
+from layerexplain.run.precision import computed_in
+
+
+class Term(NamedTuple):
+    """A term of the loss: of an output, or of a regularizer. `of` says of what, `weight` is its factor in the sum, and
+    `value` what it comes to before that."""
+
+    symbol: str
+    kind: str
+    of: str
+    type: str
+    weight: float
+    value: float
+
+
+class Number(NamedTuple):
+    """A formula that gives one number, and how that changes with one of its tensors."""
+
+    formula: Definition
+    gradient: Definition
+
+    def at(self, arrays: Mapping[Expr, Any], run: Evaluation) -> tuple[float, Any]:
+        """Return the number, and its gradient, given an array for each of its tensors."""
+        values = [arrays[param] for param in self.formula.params]
+        with run.np.errstate(all="ignore"):
+            (value,) = evaluate(self.formula, values, [], run)
+            (sent,) = evaluate(self.gradient, values, [], run)
+        return float(value), run.np.asarray(sent)
+
+
+def output_term(one: OutputLoss, target: Any, output: Any, mask: Any, weights: Any = None) -> tuple[Term, Any]:
+    """Return the loss of an output and what it sends back, its factor included.
+
+    Args:
+        one: The loss.
+        target: The targets.
+        output: The output, or what its last function is applied to, if the loss is computed from that.
+        mask: The mask that the output carries, None for none.
+        weights: A weight for each example, or step of one.
+
+    Raises:
+        LayerExplainError: The loss refuses such targets, or its gradient is not known.
+    """
+    where = f"the loss of '{one.ref.layer}', {one.type}"
+    try:
+        definition = one.definition(_batched(target), None if weights is None else _batched(weights))
+    except LayerExplainError as error:
+        raise LayerExplainError(f"{where}: {error.fact}") from None
+    (result,) = definition.results.values()
+    if result.ndim:
+        raise LayerExplainError(f"{where}, gives many numbers with this reduction; one is needed")
+    run = Evaluation(len(output), computed_in(str(output.dtype)))
+    given = [target, output, *([] if weights is None else [weights]), *([] if one.mask is None else [mask])]
+    try:
+        number = Number(definition, gradient_of_number(definition, definition.params[1]))
+        value, sent = number.at(dict(zip(definition.params, given, strict=True)), run)
+    except CannotDerive as why:
+        raise LayerExplainError(f"{where}, has no gradient that is known: {why}") from None
+    except CannotEvaluate as why:
+        raise LayerExplainError(f"{where}, cannot be computed: {why}") from None
+    return Term(one.symbol, "loss", "/".join(one.path), one.type, one.weight, value), sent * run.np.asarray(
+        one.weight, sent.dtype
+    )
+
+
+def _batched(array: Any) -> Shape:
+    return (BATCH, *array.shape[1:])
+
+
+class Penalties:
+    """What regularizers add to the loss in a run, term by term; `notes` are on those whose formula is not known."""
+
+    def __init__(self) -> None:
+        self.terms: list[Term] = []
+        self.notes: list[str] = []
+        self._known: dict[Any, tuple[str, Number] | None] = {}
+
+    def of_outputs(self, ran: Ran, outputs: Sequence[Any]) -> list[Any]:
+        """Return what the activity regularizers of a layer send back to each of its results, None for nothing. Keras
+        divides it by the number of examples."""
+        given = [one.value for one in regularizers_of(ran.layer) if one.of == "activity" and not one.steps]
+        own = None if ran.call.declaration is None else ran.call.declaration.facts.regularizes
+        if own:
+            given.append({own: {name: ran.definition.arguments[name] for name in ("l1", "l2")}})
+        found: list[Any] = []
+        for output in outputs:
+            sent = None
+            for value in given:
+                term = self._term(value, output, f"the output of '{'/'.join(ran.path)}'", 1 / len(output))
+                if term is not None:
+                    sent = term if sent is None else sent + term
+            found.append(sent)
+        return found
+
+    def of_weight(self, value: Any, weight: Any, where: str) -> Any:
+        """Return what a regularizer sends back to a weight; None where its formula is not known."""
+        return self._term(value, weight, where, 1.0)
+
+    def _term(self, value: Any, array: Any, where: str, share: float) -> Any:
+        import numpy as np
+
+        key = (repr(value), array.shape)
+        if key not in self._known:
+            self._known[key] = None
+            try:
+                part, formula = regularizer_formula(value, array.shape)
+                self._known[key] = part.type, Number(formula, gradient_of_number(formula, formula.params[0]))
+            except (Refused, CannotDerive, LayerExplainError) as error:
+                self.notes.append(f"A regularizer of {where} is left out: {error}.")
+        known = self._known[key]
+        if known is None:
+            return None
+        type_, number = known
+        run = Evaluation(1, computed_in(str(array.dtype)))
+        total, sent = number.at({number.formula.params[0]: array}, run)
+        self.terms.append(Term(f"R_{len(self.terms) + 1}", "regularizer", where, type_, 1.0, total * share))
+        return sent * np.asarray(share, sent.dtype)

@@ -1,0 +1,73 @@
+"""One step of an optimizer in numbers: each weight after the update that its formula gives, from fresh slots."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from layerexplain.derive.evaluate import Evaluation, evaluate
+from layerexplain.errors import LayerExplainError
+from layerexplain.lang.definition import Definition
+from layerexplain.layers.arguments import Refused
+from layerexplain.layers.optimizers import Part, part
+from layerexplain.model import Setting
+from layerexplain.records import NamedTuple
+from layerexplain.report.objective import shortest
+from layerexplain.report.training_part import update_of
+from layerexplain.run.precision import computed_in
+
+
+class Update(NamedTuple):
+    """The step of one weight: its formula, the arrays that it reads, and what it gives, by symbol."""
+
+    definition: Definition
+    params: tuple[Any, ...]
+    slots: tuple[Any, ...]
+    new: Mapping[str, Any]
+
+
+def optimizer_of(setting: Setting) -> Part:
+    """Return an optimizer with its arguments. Raises LayerExplainError for one that Keras does not have."""
+    try:
+        return part("optimizers", setting._replace(config=shortest(setting.config)))
+    except Refused as refused:
+        raise LayerExplainError(f"the optimizer: {refused}") from None
+
+
+def updates(optimizer: Part, weights: Mapping[str, Any], gradients: Mapping[str, Any]) -> dict[str, Update]:
+    """Return the first step of each weight that has a gradient, by its path.
+
+    Raises LayerExplainError for an optimizer whose formula is not known.
+    """
+    import numpy as np
+
+    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in (one.astype("float64") for one in gradients.values())))
+    known: dict[Any, Definition] = {}
+    found = {}
+    for path, g in gradients.items():
+        weight = weights[path]
+        key = (weight.shape, optimizer.type == "Muon" and path)
+        if key not in known:
+            known[key] = update_of(optimizer, path, weight.shape)
+        definition = known[key]
+        scale = optimizer.loss_scale
+        float_ = computed_in(str(weight.dtype))
+        slots = {
+            str(leaf.label): _slot(leaf.attrs["initial"], leaf.shape, weight, float_) for leaf in definition.weights
+        }
+        given = {"W": weight, "g": g * np.asarray(scale, g.dtype), "step": np.asarray(1, float_)}
+        given["global_norm"] = np.asarray(norm, float_)
+        params = tuple([given[str(param.label)] for param in definition.params])
+        run = Evaluation(1, float_)
+        with np.errstate(all="ignore"):
+            made = evaluate(definition, params, list(slots.values()), run)
+        new = dict(zip(definition.results, [np.asarray(one) for one in made], strict=True))
+        found[path] = Update(definition, params, tuple(slots.values()), new)
+    return found
+
+
+def _slot(initial: Any, shape: Any, weight: Any, dtype: str) -> Any:
+    import numpy as np
+
+    return weight.astype(dtype) if initial == "W" else np.full(shape, initial, dtype)
