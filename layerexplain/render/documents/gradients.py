@@ -99,7 +99,7 @@ def _layers(report: GradientTrace) -> doc.Table:
             doc.Column("layer", "Layer", _name, _name, style="bold"),
             doc.words("type", "Type", lambda row: row.type, style="dim"),
             doc.words("shape", "Output shape", lambda row: shape_text(row.shape, ""), kind="shape"),
-            _size("activation", "Activation", "activation", "norm"),
+            _size("activation", "Output", "activation", "norm"),
             _gradient_column("Gradient"),
             _bars("bar", scale.words, _norm, scale),
             _size("largest", "Largest", "gradient", "largest"),
