@@ -4,15 +4,14 @@
     python benchmarks/gradient_against_keras.py 3 MobileNetV2 96
 
 Both run forwards and backwards, to the gradients of all weights, as in training. Loading is left out on both sides:
-Keras's step is a compiled tf.function that has run once; our weights are in memory and the formulas
-traced; that the gradients are derived is part of the time. NumPy's BLAS gets one thread: on cores that other work shares its threads wait for each other. What
-`trace --gradient` takes from the file on, and the memory that it needs, are told beside it.
+Keras's step is a compiled tf.function that has run once; our weights are in memory and the formulas traced. That the
+gradients are derived is part of the time. NumPy gets one thread: on cores that other work shares its threads wait
+for each other. What `trace --gradient` takes from the file on is told beside it.
 """
 
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -79,7 +78,6 @@ def main(pairs: int, name: str, size: int) -> bool:
             measured = [(seconds(ours), seconds(lambda: theirs(image, target))) for _ in range(pairs)]
         command = [sys.executable, "-m", "layerexplain", "trace", file, "--gradient", "--loss", "mse"]
         whole = seconds(lambda: subprocess.run(command, check=True, capture_output=True, cwd=ROOT))[0]
-        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     ratio = median(a[0] / b[0] for a, b in measured)
     of_processor = median(a[1] / b[1] for a, b in measured)
     print(f"{name}, {size} x {size}, forwards and backwards")
@@ -87,7 +85,7 @@ def main(pairs: int, name: str, size: int) -> bool:
     print(f"  Keras's gradient   {median(b[0] for _, b in measured) * 1000:8.0f} ms")
     print(f"  ratio              {ratio:8.2f}    (at most {ALLOWED} is wanted; {pairs} pairs)")
     print(f"  of processor time  {of_processor:8.2f}")
-    print(f"  trace --gradient   {whole * 1000:8.0f} ms from the file on, {memory // 1024} MiB")
+    print(f"  trace --gradient   {whole * 1000:8.0f} ms from the file on")
     return ratio <= ALLOWED
 
 
