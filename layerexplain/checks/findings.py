@@ -13,7 +13,8 @@ CONFIDENCES = ("certain", "likely", "hint")
 
 class Finding(NamedTuple):
     """One thing that is wrong: by which rule, how sure that is, the layer (None: the model as a whole) and its line in
-    a spec; what is wrong with the numbers of this model, why it matters, and what to do."""
+    a spec; what is wrong with the numbers of this model, why it matters, what to do, where the rule is from, and what
+    Keras itself says ("" for nothing)."""
 
     code: str
     confidence: str
@@ -22,10 +23,12 @@ class Finding(NamedTuple):
     message: str
     why: str
     fix: str
+    source: str = ""
+    keras: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as JSON has it."""
-        return told(self, "code confidence layer line message why fix")
+        return told(self, "code confidence source layer line message why fix keras")
 
 
 class CheckReport(NamedTuple):

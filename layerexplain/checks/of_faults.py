@@ -46,6 +46,7 @@ rule(
     why="By default a recurrent layer gives its last step alone.",
     fix="Give the layer before return_sequences=True.",
     source="keras/src/layers/rnn/rnn.py",
+    keras="raises an error",
 )(_faults("no-sequence"))
 
 rule(
@@ -55,6 +56,7 @@ rule(
     why="Each valid window and each pooling makes the map smaller, until none fits any more.",
     fix="Use a larger input, padding='same' or fewer poolings.",
     source="keras/src/ops/operation_utils.py, compute_conv_output_shape",
+    keras="raises an error",
 )(_faults("map-used-up"))
 
 rule(
@@ -64,6 +66,7 @@ rule(
     why="Keras runs the one or the other: a dilated window that also jumps would skip most of its input.",
     fix="Set strides or dilation_rate to 1.",
     source="keras/src/layers/convolutional/base_conv.py",
+    keras="raises an error",
 )(_faults("strides-with-dilation"))
 
 rule(
@@ -73,6 +76,7 @@ rule(
     why="Each group takes the same number of channels and makes the same number of filters.",
     fix="Use a number of groups that divides the input channels and the filters.",
     source="keras/src/layers/convolutional/base_conv.py",
+    keras="raises an error",
 )(_faults("groups-do-not-divide"))
 
 rule(
@@ -82,6 +86,7 @@ rule(
     why="Keras cannot make weights of which it does not know how many there are.",
     fix="Give the input a fixed size, or use a global pooling in place of Flatten.",
     source="keras/src/layers/core/dense.py",
+    keras="raises an error",
 )(_faults("unknown-axis"))
 
 rule(
@@ -91,4 +96,5 @@ rule(
     why="The model cannot be built, so that no other rule can be asked.",
     fix="The message says what would be right.",
     source="keras/src/layers/layer.py",
+    keras="raises an error",
 )(_faults(_GENERAL))

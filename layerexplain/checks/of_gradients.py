@@ -18,6 +18,7 @@ from layerexplain.network.gradient_paths import End, LostWeight, end_words, lost
     fix="Replace what the path ends at by something with a gradient (softmax in place of argmax), read the output, or "
     "set trainable=False.",
     source="keras/src/backend/tensorflow/trainer.py; tf.GradientTape",
+    keras="warns on TensorFlow, in fit()",
 )
 def no_gradient(view: CheckedNetwork) -> Iterator[Found]:
     of_layer: dict[str, list[LostWeight]] = {}

@@ -145,6 +145,7 @@ def batchnorm_axis(view: CheckedNetwork) -> Iterator[Found]:
     why="The layer further on reads the padding as if it were data.",
     fix="Put the layer that needs the mask before the one that loses it, or leave padding out.",
     source="keras/src/layers/layer.py, which warns of it at run time",
+    keras="warns when the layer is called",
 )
 def mask_lost(view: CheckedNetwork) -> Iterator[Found]:
     for name, mask in view.network.lost.items():

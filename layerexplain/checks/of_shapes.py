@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from layerexplain.checks.rules import Found, rule
 from layerexplain.checks.view import CheckedNetwork
 from layerexplain.lang.visit import nodes
+from layerexplain.model import TensorRef
+from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
 from layerexplain.ops.window import first_windows
 
@@ -156,7 +158,10 @@ def small_receptive_field(view: CheckedNetwork) -> Iterator[Found]:
         and (before := view.before(made)) is not None
         and len(view.after(before)) == 1
     ]
-    if not pools or len(view.network.model.inputs) > 1:
+    inputs = view.network.model.inputs
+    least = _least_reaches(view.network) if len(inputs) == 1 else {}
+    pools = [made for made in pools if not _covers(least.get(made.sources[0]), view.calls.get((inputs[0].layer, 0)))]
+    if not pools or len(inputs) > 1:
         return
     from layerexplain.report.receptive_field import fields_of
 
@@ -172,3 +177,53 @@ def small_receptive_field(view: CheckedNetwork) -> Iterator[Found]:
                     f"a feature that '{made.call.layer}' pools sees {one.size} of {one.of} {one.role}",
                 )
                 break
+
+
+_Reach = tuple[tuple[int, int], ...]
+"""For rows and columns: how many positions of the input one element depends on at least, and how far apart those of
+neighbours begin."""
+
+
+def _covers(reach: _Reach | None, entry: TracedCall | None) -> bool:
+    """Whether elements depend on at least as many positions as the input has, by the cheap bound."""
+    spec = entry.outputs[0] if entry is not None and entry.outputs else None
+    sizes = spec.shape[1:] if spec is not None and reach is not None and len(spec.shape) == 4 else ()
+    # Channels may be first or last: both readings of the sizes must be covered.
+    known = [size for size in sizes if isinstance(size, int)]
+    if len(sizes) == 3 and len(known) < 2:
+        return True  # of an input of any size nothing can be said
+    return len(known) == 3 and reach is not None and all(seen >= max(known) for seen, _ in reach)
+
+
+def _least_reaches(network: Network, entry: _Reach = ((1, 1), (1, 1))) -> dict[TensorRef, _Reach]:
+    """Return how far the elements of each map reach at least, by the windows on one way from the input; the exact
+    fields, which ask each formula, take several times as long as the rest of a check."""
+    found: dict[TensorRef, _Reach] = dict.fromkeys(network.model.inputs, entry)
+    for made in network.calls:
+        spec = made.outputs[0] if made.outputs else None
+        given = [found[ref] for ref in made.sources if ref in found]
+        if not given or spec is None or len(spec.shape) != 4:
+            continue
+        before = max(given)
+        place = TensorRef(made.call.layer, made.call.index)
+        if made.network is not None:
+            inside = _least_reaches(made.network, before).get(made.network.model.outputs[0])
+            found.update({} if inside is None else {place: inside})
+            continue
+        names = {node.op.name for node in nodes(made.definition)} if made.definition is not None else _MOVED
+        windows = first_windows(made.definition)
+        kept = (
+            windows
+            or "pad" in names
+            or any(one is not None and one.shape[1:3] == spec.shape[1:3] for one in made.inputs)
+        )
+        if names & _MOVED or len(windows) not in (0, 2) or not kept:
+            continue
+        reach = zip(before, windows, strict=True) if windows else ()
+        made_of = tuple([(seen + (w.reach - 1) * apart, apart * w.stride) for (seen, apart), w in reach]) or before
+        found[place] = made_of
+    return found
+
+
+_MOVED = frozenset({"reshape", "transpose", "conv_transpose", "resize", "repeat", "gather"})
+"""Operations behind which rows and columns are not what they were."""

@@ -24,7 +24,8 @@ _KERAS_LOSSES = "keras/src/losses/losses.py"
     "certain",
     why="A softmax over a single value is always 1, whatever the weights: nothing can be learned.",
     fix="Use sigmoid with binary_crossentropy for two classes, or one unit per class.",
-    source="keras/src/activations/activations.py (softmax raises for tensors of rank 1 alone)",
+    source="keras/src/ops/nn.py, softmax",
+    keras="warns when the model is called",
     inside=True,
 )
 def softmax_over_one(view: CheckedNetwork) -> Iterator[Found]:
@@ -47,6 +48,7 @@ def softmax_over_one(view: CheckedNetwork) -> Iterator[Found]:
     "Keras takes the values before the activation, and warns.",
     fix="Leave the activation out, or set from_logits=False.",
     source=_KERAS_LOSSES,
+    keras="warns on TensorFlow, in fit()",
 )
 def logits_of_probabilities(view: CheckedNetwork) -> Iterator[Found]:
     for made, _, loss, setting in view.losses():
@@ -76,6 +78,7 @@ def no_probabilities(view: CheckedNetwork) -> Iterator[Found]:
     why="With one class the loss is 0 whatever the weights, or the targets have no class to name.",
     fix="Use binary_crossentropy with a sigmoid, or one unit per class.",
     source=_KERAS_LOSSES,
+    keras="warns of categorical_crossentropy, in fit()",
 )
 def one_class(view: CheckedNetwork) -> Iterator[Found]:
     for made, shape, loss, _ in view.losses():
@@ -208,6 +211,7 @@ def negative_into_logarithm(view: CheckedNetwork) -> Iterator[Found]:
     why="They keep their initial values: their gradient is always 0.",
     fix="Give their output a loss, take the branch out, or freeze it (trainable=False).",
     source="keras/src/trainers/trainer.py, compile",
+    keras="warns on TensorFlow, in fit()",
 )
 def untrained_weights(view: CheckedNetwork) -> Iterator[Found]:
     training = view.network.model.training
@@ -254,6 +258,7 @@ def learning_rate(view: CheckedNetwork) -> Iterator[Found]:
     why="Since Keras 2.11 optimizers have no decay: the learning rate stays as it is.",
     fix="Use a schedule, such as keras.optimizers.schedules.InverseTimeDecay.",
     source="https://github.com/keras-team/keras/releases/tag/v2.11.0",
+    keras="refuses the argument in new code",
 )
 def decay_ignored(view: CheckedNetwork) -> Iterator[Found]:
     training = view.network.model.training

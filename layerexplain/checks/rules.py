@@ -26,8 +26,8 @@ Look = Callable[[CheckedNetwork], Iterator[Found]]
 
 
 class Rule(NamedTuple):
-    """A rule: its stable code, what it is called, how sure it is, why a finding matters, what to do, and where it is
-    from. `inside` says that it looks into nested models too."""
+    """A rule: its stable code, what it is called, how sure it is, why a finding matters, what to do, where it is from,
+    and what Keras itself says of it ("" for nothing). `inside` says that it looks into nested models too."""
 
     code: str
     name: str
@@ -35,6 +35,7 @@ class Rule(NamedTuple):
     why: str
     fix: str
     source: str
+    keras: str
     inside: bool
     look: Look
 
@@ -44,12 +45,12 @@ RULES: dict[str, Rule] = {}
 
 
 def rule(
-    code: str, name: str, confidence: str, *, why: str, fix: str, source: str, inside: bool = False
+    code: str, name: str, confidence: str, *, why: str, fix: str, source: str, keras: str = "", inside: bool = False
 ) -> Callable[[Look], Look]:
     """Declare a function as a rule."""
 
     def declare(look: Look) -> Look:
-        RULES[code] = Rule(code, name, confidence, why, fix, source, inside, look)
+        RULES[code] = Rule(code, name, confidence, why, fix, source, keras, inside, look)
         return look
 
     return declare
@@ -126,7 +127,7 @@ def _findings(view: CheckedNetwork, rules: Sequence[Rule], path: str) -> Iterato
         for layer, message in one.look(view):
             name = None if layer is None else path + layer
             line = None if layer is None or layer not in view.layers else view.layers[layer].line
-            yield Finding(one.code, one.confidence, name, line, message, one.why, one.fix)
+            yield Finding(one.code, one.confidence, name, line, message, one.why, one.fix, one.source, one.keras)
     for made in view.network.calls:
         if made.network is not None and made.call.index == 0:
             yield from _findings(CheckedNetwork(made.network), rules, f"{path}{made.call.layer}/")

@@ -74,14 +74,16 @@ def _section(found: list[Finding]) -> doc.Section:
         places.append(f"and {len(found) - len(shown):,} more")
     heading = doc.Heading(2, (doc.Span(first.code, "name"),), beside=first.confidence)
     points = doc.Points(tuple([(doc.Span(place),) for place in places]))
-    return doc.Section((heading, points, doc.Prose((first.why, first.fix))))
+    return doc.Section(
+        (heading, points, doc.Prose((first.why, first.fix, *([f"Keras {first.keras}."] if first.keras else []))))
+    )
 
 
 def rules(found: Sequence[Rule]) -> Sheet:
     """What `check --list` prints."""
 
     def record(rule: Rule) -> dict[str, Any]:
-        return {name: getattr(rule, name) for name in ("code", "name", "confidence", "why", "fix", "source")}
+        return {name: getattr(rule, name) for name in ("code", "name", "confidence", "why", "fix", "source", "keras")}
 
     return Sheet(
         document=lambda: doc.Document((doc.Table(_RULE_COLUMNS, found),)),
