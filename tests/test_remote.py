@@ -153,6 +153,16 @@ def test_an_h5_of_200_mb_costs_less_than_4_mb(server: Server, command: str) -> N
     assert server.sent <= 4_000_000, (len(server.asked), server.sent)
 
 
+def test_a_file_cannot_ask_its_server_without_an_end(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    legacy_h5(Path(server.root) / "large.h5", 53, 983)
+    monkeypatch.setattr("layerexplain.frontends.keras.h5_service._MOST_REQUESTS", 20)
+    url = server.url("large.h5")
+    code, _, said = run("weights", url)
+    words = "needs more than 20 requests to its server; download the file"
+    assert (code, said) == (1, f"layerexplain: error: {url}: {words}\n")
+    assert len(server.asked) < 30
+
+
 def test_nothing_is_fetched_twice(server: Server) -> None:
     run("weights", server.url("digits.h5"), "--stats")
     ranges = [one.range for one in server.asked if one.range is not None]

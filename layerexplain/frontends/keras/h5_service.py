@@ -37,6 +37,9 @@ _START = (
 _LONGEST_FETCH = 24 * 3600
 """Seconds that fetching some bytes may take: time-outs of its own end it long before."""
 
+_MOST_REQUESTS = 50_000
+"""Requests that one question about a file behind a URL may cost; one of 20,000 arrays needs some 30,000."""
+
 _MOST_SERVED = 1024 * 1024 * 1024
 """Bytes that the child may ask for at once."""
 
@@ -112,10 +115,11 @@ class Service:
                     "path": path, "start": target.start, "size": target.size, "data": held, "served": served
                 }  # fmt: skip
             # Waiting for a disk takes no processor time; a stuck child is ended all the same.
+            most = _MOST_REQUESTS + (0 if target.served is None else target.served.ranges.requests)
             watch = _Watch(process, min(60 + 4 * seconds, _LONGEST_WAIT))
             try:
                 answer = _exchange(
-                    process, request, b"" if same else target.data or b"", partial(_serve, target, watch), hear
+                    process, request, b"" if same else target.data or b"", partial(_serve, target, watch, most), hear
                 )
             except SourceError:  # what the child needs cannot be fetched, and it waits for it
                 self._end()
@@ -210,13 +214,16 @@ class _Watch:
             self._deadline += time.monotonic() - since - _LONGEST_FETCH
 
 
-def _serve(target: H5Target, watch: _Watch, start: int, count: int) -> bytes:
+def _serve(target: H5Target, watch: _Watch, most: int, start: int, count: int) -> bytes:
     """The bytes that the child asks for. Raises SourceError where they cannot be fetched."""
     if target.served is None or start < 0 or not 0 <= count <= _MOST_SERVED:
         raise ValueError("bytes that nobody serves")
     with watch.paused():
         target.served.seek(start)
-        return target.served.read(count)
+        part = target.served.read(count)
+    if target.served.ranges.requests > most:
+        raise SourceError(f"needs more than {_MOST_REQUESTS:,} requests to its server; download the file")
+    return part
 
 
 def _exchange(
