@@ -21,6 +21,7 @@ from tests.drawn_values import TYPES, definitions, values_for
 from tests.element_values import ElementValues
 from tests.keras_oracle import BATCH_SIZE
 from tests.test_functions import ATTRIBUTES
+from tests.test_gradient_rules import LEAVES, _definition, _leaf
 from tests.test_gradients import Doubled, derived
 
 np = pytest.importorskip("numpy")
@@ -112,6 +113,45 @@ def test_contractions_cost_twice_the_forward(type_: str) -> None:
         found = derived(definition)
         if not isinstance(found, str):
             assert Costs().of(found.backward).macs == 2 * (Costs().of(definition).macs or 0), case.id
+
+
+LINEAR = """
+-a; 3 * a; a - column; sum(a, axis=1); sum(a); mean(a, axis=(1, 2)); dot(a, M); dot(a[:, 0], M); matmul(a, S)
+einsum(a, b, eq='nij,nkj->nik'); einsum(a, eq='nij->nj'); einsum(S, eq='nii->ni'); reshape(a, shape=(n, 12))
+transpose(a, axes=(0, 2, 1)); concatenate(a, a * 2); stack(a, b, axis=1); a[:, 1:3]; a[:, ::2]; a[:, None, 2, -2:]
+reverse(a); pad(a, pads=((0, 0), (1, 2), (0, 1))); repeat(a, times=2, axis=1); tile(a, times=(1, 2, 3)); roll(a, by=2, axis=1)
+broadcast_to(column, shape=(n, 4, 3)); band(S, below=0); diagonal(S, offset=1); diag(a, offset=-1); table[places]
+gather(a, parts, axis=1); take_along(a, order, axis=1); gather_nd(table, pairs); cumsum(a, axis=1); where(mask, a, 0)
+conv(line, K_line, strides=2, padding='same'); conv(image, K, dilation_rate=2); conv(image, K_grouped, groups=2)
+depthwise_conv(image, K_each, padding='same'); conv_transpose(image, K_back, strides=2); patches(image, size=2)
+average_pool(image, size=3, strides=2, padding='same'); adaptive_average_pool(image, size=(3, 5)); resize(image, times=2)
+resize(image, times=2, method='nearest'); average_pool_back(grads, to=(7, 8), size=2)
+"""
+
+
+@pytest.mark.parametrize("text", [row.strip() for row in LINEAR.replace("\n", ";").split(";") if row.strip()])
+def test_the_rule_of_a_linear_op_is_its_element_form_inverted(text: str) -> None:
+    """What an output takes of an input by the formula of one element, the input gets of the output's gradient."""
+    definition = _definition(f"y = {text}")
+    rng = np.random.default_rng(13)
+    values = [_leaf(rng, *LEAVES[str(p.label)]) for p in definition.params]
+    form, found = element_form(definition), gradient(definition).whole
+    assert not [line.refusal for line in form.lines if line.refusal]
+    x = values[0]
+    zero = ElementValues(form, [np.zeros(x.shape), *values[1:]], [], 2)
+    run = Evaluation(2, "float64")
+    (y,) = evaluate(definition, values, [], run)
+    for place in rng.choice(y.size, min(y.size, 6), replace=False):
+        dy = np.zeros(y.shape)
+        index = tuple(map(int, np.unravel_index(place, y.shape)))
+        dy[index] = 1
+        (dx, *_) = evaluate(found, [*values, dy], [], run)
+        from_it = [*rng.permutation(np.flatnonzero(dx))[:5], *rng.permutation(np.flatnonzero(dx == 0))[:3]]
+        for at in from_it:
+            one = np.zeros(x.shape)
+            one.flat[at] = 1
+            taken = ElementValues(form, [one, *values[1:]], [], 2).element(0, index) - zero.element(0, index)
+            assert float(dx.flat[at]) == pytest.approx(float(taken), abs=1e-12), (text, index, at)
 
 
 def _of_function(name: str, attrs: dict[str, Any]) -> Definition:

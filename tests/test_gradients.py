@@ -187,6 +187,28 @@ def test_the_command_line_prints_gradients() -> None:
     assert "Backward: 15,680 MACs and 31,390 FLOPs per example." in told
 
 
+def test_gradients_in_latex() -> None:
+    row = explain_layer("Dense", units=4, activation="relu", input_shape=(None, 6), gradient=True).layers[0]
+    assert row.gradient is not None
+    assert row.gradient.latex[2:] == (r"\mathrm{dx} = \mathrm{dz}\,W^{\top}", r"\mathrm{dW} = x^{\top}\,\mathrm{dz}")
+    assert len(row.gradient.kept_latex) == 1
+    arguments = ["layer", "Conv2D", "4", "3", "strides=2", "--input", "9,9,3", "--gradient", "--format", "latex"]
+    told = CliRunner().invoke(program_of_commands, arguments).output
+    assert "Gradient:" in told and r"W_{i-2p,j-2q,k,m}" in told.replace(" ", "")
+
+
+def test_what_the_formula_computes_anyway_is_not_printed_again() -> None:
+    told = CliRunner().invoke(program_of_commands, ["layer", "LSTM", "4", "--input", "5,3", "--gradient"]).output
+    kept = told[told.index("  kept") : told.index("  gradient")].splitlines()
+    assert [line.partition("#")[0][12:].strip() for line in kept] == [
+        "i, f, g, o of each step, as in the formula",
+        "c_new = f[t] * c + i[t] * g[t]",
+        "tanh_c_new[t] = tanh(c_new)",
+        "h_prev[t] = h",
+        "c_prev[t] = c",
+    ]
+
+
 def test_reports_with_gradients_keep_to_the_schema() -> None:
     schema = json.loads((Path(__file__).parents[1] / "docs" / "report.schema.json").read_text())
     report = explain(

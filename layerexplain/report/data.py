@@ -251,7 +251,8 @@ class BackwardReport(NamedTuple):
     `statements` give the gradient of each tensor that it takes and of each trainable weight; `kept` are the lines that
     compute what they read of the forward pass. `element` is the formula of one element of each, with notes; `facts` are
     sentences on what is worth knowing. `unreached` names the leaves to which nothing comes back. `macs` and `flops` are
-    those of the backward pass, per example. With a reason in `unknown` there are no statements.
+    those of the backward pass, per example. `latex` are the statements in LaTeX, `kept_latex` those of what is kept.
+    With a reason in `unknown` there are no statements.
     """
 
     kept: tuple[Statement, ...]
@@ -263,6 +264,8 @@ class BackwardReport(NamedTuple):
     macs: int | None
     flops: int | None
     unknown: str = ""
+    latex: tuple[str, ...] = ()
+    kept_latex: tuple[str, ...] = ()
 
 
 class BackwardCost(NamedTuple):

@@ -10,6 +10,7 @@ from layerexplain.derive.cost import Costs
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
 from layerexplain.derive.gradient.backward import Gradient, gradient, gradient_of_number
+from layerexplain.derive.latex.statements import latex
 from layerexplain.derive.roles import input_roles
 from layerexplain.errors import ShapeError
 from layerexplain.lang.definition import Definition
@@ -121,7 +122,11 @@ def number_gradient(definition: Definition, leaf: Expr) -> BackwardReport:
     cost = Costs().of(found)
     lines = tuple([statement(line, True) for line in statements(found)])
     return NOTHING._replace(
-        statements=lines, element=element_text(element_form(found)).lines, macs=cost.macs, flops=cost.flops
+        statements=lines,
+        element=element_text(element_form(found)).lines,
+        macs=cost.macs,
+        flops=cost.flops,
+        latex=latex(found),
     )
 
 
@@ -143,6 +148,7 @@ def _derived(
     backward = found.backward
     cost = Costs().of(backward)
     element = element_text(element_form(backward, gradient_roles(definition, found)))
+    kept = _kept(definition, found)
     return BackwardReport(
         kept=kept_of(definition, found),
         statements=tuple([_noted(statement(line, True), found) for line in statements(backward)]),
@@ -152,6 +158,8 @@ def _derived(
         unreached=found.unreached,
         macs=cost.macs,
         flops=cost.flops,
+        latex=latex(backward),
+        kept_latex=() if kept is None else latex(kept),
     )
 
 
@@ -192,9 +200,12 @@ def _noted(line: Statement, found: Gradient) -> Statement:
 
 
 def kept_of(definition: Definition, found: Gradient) -> tuple[Statement, ...]:
-    """The lines of the forward pass that give what is kept, without those that the formula has already."""
+    """The lines of the forward pass that give what is kept."""
+    kept = _kept(definition, found)
+    return () if kept is None else tuple([statement(line, True) for line in statements(kept)])
+
+
+def _kept(definition: Definition, found: Gradient) -> Definition | None:
+    """The part of the forward pass that gives what is kept; None where nothing is."""
     results = {str(stand_in.label): node for stand_in, node in found.kept.items()}
-    if not results:
-        return ()
-    forward = Definition(definition.name, definition.params, definition.weights, results)
-    return tuple([statement(line, True) for line in statements(forward)])
+    return Definition(definition.name, definition.params, definition.weights, results) if results else None

@@ -13,7 +13,7 @@ from typing import Any
 from layerexplain.derive.gradient.loops import backward_loop
 from layerexplain.derive.gradient.opened import opened
 from layerexplain.derive.gradient.patterns import normalized, through_normalization
-from layerexplain.derive.gradient.simplify import Simplifier
+from layerexplain.derive.gradient.simplify import Simplifier, is_light
 from layerexplain.derive.roles import AxisRoles
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition
@@ -109,7 +109,7 @@ def gradient(
     walk_back = Backward(inside, wanted, names)
     sent = walk_back.run([(made_results[name], dy) for name, dy in seeds.items()])
     fresh = {leaf: sent[leaf] for leaf in wanted if leaf in sent}
-    forward = {*inside, *walk_back.extra}
+    forward = {node for node in (*inside, *walk_back.extra) if not is_light(node)}
     simplifier = Simplifier(forward)
     made = simplifier.values(list(fresh.values()), {node: node for node in forward})
     gradients: dict[str, Expr] = {}
@@ -143,7 +143,7 @@ def gradient_of_number(definition: Definition, leaf: Expr) -> Definition:
     sent = walk_back.run([(number, constant(1))])
     if leaf not in sent:
         raise CannotDerive(f"it does not depend on {leaf.label}")
-    forward = {*inside, *walk_back.extra}
+    forward = {node for node in (*inside, *walk_back.extra) if not is_light(node)}
     (made,) = Simplifier(forward).values([sent[leaf]], {node: node for node in forward})
     return Definition(f"{definition.name}_gradient", definition.params, definition.weights, {f"d{leaf.label}": made})
 
@@ -157,6 +157,8 @@ class Names:
 
     def __init__(self, definition: Definition, results: Mapping[str, Expr], inside: Sequence[Expr]) -> None:
         self.names: dict[Expr, str] = {e: name for name, e in reversed(list(results.items()))}
+        self.kept: dict[Expr, str] = {}
+        """Names of values where they are kept alone."""
         self.taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)} | set(results)
         self.add(inside)
 
@@ -164,8 +166,11 @@ class Names:
         """Name the nodes of a body that textbooks name: the argument of an activation, normalized values."""
         self.taken |= {str(node.label) for node in nodes if node.label}
         for node in nodes:
-            if node.op is CALL and node.attrs["definition"].scalar:
+            if node.op is CALL and len(node.args) == 1:  # functions; all others are opened
                 self._name(node.args[0], f"z_{node.label}" if node.label and len(node.label) == 1 else "z")
+                argument = self.label(node.args[0])
+                if argument and not argument.startswith("z") and node not in self.names:
+                    self.kept[node] = free(f"{node.attrs['definition'].name}_{argument}", self.taken)
             elif normalized(node) is not None:
                 self._name(node, "x_hat")
                 self._name(node.args[1], "σ")
@@ -178,6 +183,10 @@ class Names:
     def label(self, node: Expr) -> str | None:
         """Return the name of a forward value, None if it has none."""
         return node.label or self.names.get(node)
+
+    def label_kept(self, node: Expr) -> str:
+        """Return the name of a forward value that is kept."""
+        return self.label(node) or self.kept.get(node, "a")
 
 
 # The walk ---------------------------------------------------------------------------------------------------------
@@ -363,7 +372,7 @@ def _without_forward(whole: Definition, forward: set[Expr], names: Names) -> tup
     env: dict[Expr, Any] = {}
     roles = AxisRoles({}).within(whole, walk(needed))
     for node in sorted(needed, key=lambda n: n.serial):
-        label = free(names.label(node) or "a", taken)
+        label = free(names.label_kept(node), taken)
         taken.add(label)
         stand_in = tensor(label, node.shape, node.dtype, roles[node])
         kept[stand_in] = node

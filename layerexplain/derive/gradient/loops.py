@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.derive.gradient.simplify import Sharing, Simplifier, joined, last_axis
+from layerexplain.derive.gradient.simplify import Sharing, Simplifier, is_light, joined, last_axis
 from layerexplain.lang.definition import Body, loop
-from layerexplain.lang.expr import ITEM, LEAVES, LOOP, Expr, Shapes, item, tensor, walk
+from layerexplain.lang.expr import CONSTANT, ITEM, LEAVES, LOOP, Expr, Shapes, item, tensor, walk
 from layerexplain.lang.names import free
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.convolution import conv_kernel
@@ -56,7 +56,8 @@ class _BackwardLoop:
         self.seeds: dict[Expr, Expr] = {}
         """The stand-in for the gradient of a result of the body at one step, and what it is taken from."""
         inner = self._derived(list(dys[count:]))
-        self.forward = {*self.body.order, *inner.extra, *self.body.steps, *self.body.states}
+        made_forward = [e for e in (*self.body.order, *inner.extra) if not is_light(e) and e.op is not CONSTANT]
+        self.forward = {*made_forward, *self.body.steps, *self.body.states}
         leaves = [leaf for leaf in self.body.leaves if leaf in inner.sent]
         known = {n: n for n in self.forward}
         self.simplifier = Simplifier(self.forward)
@@ -111,7 +112,7 @@ class _BackwardLoop:
             elif e in values:
                 found[e] = self._result(node, len(body.states) + values.index(e))
             else:
-                name = f"{e.label}_prev" if e in body.states else self.around.names.label(e) or "a"
+                name = f"{e.label}_prev" if e in body.states else self.around.names.label_kept(e)
                 extra[free(name, extra)] = e
         if extra:
             read = {arg for e in body.order for arg in e.args}

@@ -41,6 +41,16 @@ class Sharing(Copier):
         return self.known.setdefault((node.op, tuple([_key(a) for a in node.args]), attrs), node)
 
 
+_LIGHT = ("add", "subtract", "multiply", "negative")
+
+
+def is_light(node: Expr) -> bool:
+    """Return whether a forward value without a name is worked out again where it is read: it takes one operation with a
+    number, as `1 - z` does."""
+    others = [arg for arg in node.args if arg.op is not CONSTANT]
+    return node.op.name in _LIGHT and node.label is None and len(others) == 1
+
+
 Plain = Callable[[Expr, Op], bool]
 """Tells whether a node is an op that may be taken apart: it has no name and is not one of the forward pass."""
 

@@ -18,12 +18,12 @@ from layerexplain.derive.roles import AxisRoles, Roles
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, Shapes, walk
 from layerexplain.lang.names import free
-from layerexplain.lang.notation import ATOM, NEGATE, Index, Slice, Written
+from layerexplain.lang.notation import ATOM, NEGATE, POWER, Index, Slice, Written
 from layerexplain.lang.opaque import opaque
 from layerexplain.lang.scalar import Affine, CannotIndex, Element, Scalar, letter
 from layerexplain.lang.visit import Interpreter, inner_definitions
 from layerexplain.ops.contract import dot, matmul
-from layerexplain.ops.movement import split, zeros
+from layerexplain.ops.movement import split, transpose, zeros
 from layerexplain.records import NamedTuple
 
 HELPERS = "zsaqgdrv"
@@ -201,6 +201,9 @@ class _LatexStatements(Interpreter[Written]):
             text = rf"{tex.upright(name)}\left({', '.join(arg.text for arg in args)}\right)"
         elif node.op is zeros:
             return Written("0"), notes
+        elif node.op is transpose and not attrs:
+            inner = args[0].text if args[0].bind == ATOM and "^" not in args[0].text else tex.bracketed(args[0].text)
+            return Written(rf"{inner}^{{\top}}", POWER), notes
         else:
             if node.op is opaque:
                 name, attrs = str(attrs["name"]), {}

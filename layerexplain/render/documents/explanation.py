@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from layerexplain.render import document as doc
@@ -99,7 +100,7 @@ def _section(
     else:
         blocks += _told(told, alike, brief, known)
     if layer.gradient is not None:
-        blocks += gradient_blocks(layer.gradient)
+        blocks += gradient_blocks(layer.gradient, formula_lines(layer))
     notes = doc.Points(_lines(layer.notes), tone="warning")
     return doc.Section((*blocks, doc.Labelled("notes", (notes,))))
 
@@ -167,8 +168,9 @@ def _told(told: Explanation, alike: list[LayerReport], brief: bool, known: tuple
     ]
 
 
-def gradient_blocks(told: BackwardReport, element: bool = True) -> list[doc.Block]:
-    """How gradients pass the layer: what is kept of the forward pass, the statements, one `element`, and the facts."""
+def gradient_blocks(told: BackwardReport, formula: Sequence[str], element: bool = True) -> list[doc.Block]:
+    """How gradients pass the layer: what is kept of the forward pass, the statements, one `element`, and the facts.
+    `formula` are the lines of the layer's own formula, which are not printed once more."""
     if told.unknown:
         return [_labelled("gradient", "Gradient", (f"not known: {told.unknown}",))]
     cost = [f"{n:,} {what}" for n, what in ((told.macs, "MACs"), (told.flops, "FLOPs")) if n]
@@ -183,11 +185,54 @@ def gradient_blocks(told: BackwardReport, element: bool = True) -> list[doc.Bloc
         _code(told.element if element else (), "One element of each gradient", hang=4),
         doc.Points(_lines(told.element_notes if element else ()), tone="aside"),
     )
+    gradients = formula_block(told.statements, told.latex)
     return [
-        doc.Labelled("kept", (formula_block(told.kept)._replace(title="Kept from the forward pass"),)),
-        doc.Labelled("gradient", (formula_block(told.statements)._replace(title="Gradient"), doc.Points(_lines(said)))),
+        doc.Labelled("kept", _kept(told, formula)),
+        doc.Labelled("gradient", (gradients._replace(title="Gradient"), doc.Points(_lines(said)))),
         doc.Labelled("element", elements),
     ]
+
+
+def _kept(told: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, ...]:
+    """What is kept of the forward pass: the names of what the formula computes anyway, and the lines that it has not.
+    Of a loop that is printed above, only what each of its steps keeps besides."""
+    known = {_without_step(line.strip()) for line in formula}
+    read = {word for line in told.statements for word in re.findall(r"[^\W\d]\w*", line.text)}
+    in_formula: dict[bool, list[str]] = {False: [], True: []}
+    shown: list[Statement] = []
+    for line in told.kept:
+        name, equals, _ = line.text.partition(" = ")
+        collected = name.endswith("[t]")
+        base = name.removesuffix("[t]")
+        if _without_step(line.text) in known:
+            if base in read and (collected or not line.indent):
+                in_formula[bool(line.indent)].append(base)
+        elif equals and (collected or not line.indent):
+            shown.append(line)
+    if len(shown) == len(told.kept):
+        return (formula_block(told.kept, told.kept_latex)._replace(title="Kept from the forward pass"),)
+    used = {word for line in shown for word in re.findall(r"[^\W\d]\w*", line.text.partition(" = ")[2])}
+    lines = [line for line in told.kept if line in shown or (line.indent and line.text.partition(" = ")[0] in used)]
+    lines = [line for line in lines if line in shown or line.text.partition(" = ")[0] not in _names_in(formula)]
+    names = [
+        ", ".join(names) + (" of each step" if of_steps else "") for of_steps, names in in_formula.items() if names
+    ]
+    said = f"{' and '.join(names)}, as in the formula" if names else ""
+    block = formula_block([line._replace(indent=0) for line in lines])
+    return (doc.Points(_lines((said,)), "Kept from the forward pass"), block)
+
+
+def _names_in(formula: Sequence[str]) -> set[str]:
+    return {line.strip().partition(" = ")[0] for line in formula}
+
+
+def formula_lines(layer: LayerReport) -> tuple[str, ...]:
+    """The lines that are printed of a layer's forward pass: its formula, and what differs in training."""
+    return (*layer.formula, *(layer.explanation.training if layer.explanation is not None else ()))
+
+
+def _without_step(text: str) -> str:
+    return re.sub(r"\b(\w+)\[t\]", r"\1", text)
 
 
 def _labelled(label: str, title: str, texts: Iterable[str]) -> doc.Labelled:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from layerexplain.render import document as doc
-from layerexplain.render.documents.explanation import formula_block, gradient_blocks, grouped
+from layerexplain.render.documents.explanation import formula_block, formula_lines, gradient_blocks, grouped
+from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.documents.summary import heading, report_sheet, step_facts, training
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import plural, shapes_text
@@ -39,7 +40,7 @@ def _document(report: Report) -> doc.Document:
         *_part("2. Loss", "what a step makes smaller", map(_loss, losses)),
         *_part("", "", map(_penalty, penalties)),
         *_part("", "", [doc.Section((doc.Labelled("sum", (_code(step.total),)),))] if step.total else []),
-        *_part("3. Backward pass", "the gradient of the loss, from the last layer to the first", _back(step)),
+        *_part("3. Backward pass", "the gradient of the loss, from the last layer to the first", _back(report, step)),
         *_part("4. Update", "of each weight W by its gradient g", map(_update, step.updates)),
         *_part("", "", [doc.Section((doc.Labelled("notes", (notes,)),))] if step.notes else []),
         *step_facts(report),
@@ -104,7 +105,7 @@ def _penalty(term: TermReport) -> doc.Section:
     return _headed(term.symbol, term.type, f"of {term.of}", *_formula(term.formula))
 
 
-def _back(step: StepReport) -> Iterator[doc.Section]:
+def _back(report: Report, step: StepReport) -> Iterator[doc.Section]:
     """The gradient of each term of the loss, then what each layer passes back."""
     for term in step.terms:
         loss = term.kind == "loss"
@@ -116,10 +117,11 @@ def _back(step: StepReport) -> Iterator[doc.Section]:
         said = term.gradient.sentence if loss else "Added to the gradient that the layers below give."
         told = term.gradient._replace(sentence=f"{said}{factor}".strip())
         yield _headed(term.symbol, term.type, to, *_formula(told))
+    formulas = {row.layer.path: formula_lines(row.layer) for row in layers_of(report, nested=True)}
     for one in step.gradients:
         others = doc.Names(one.layers[1:], _SHOWN)
         alike = ((doc.Span(f"{len(one.layers) - 1} alike: "), others),) if len(one.layers) > 1 else ()
-        blocks = gradient_blocks(one.gradient, element=False)
+        blocks = gradient_blocks(one.gradient, formulas.get(one.layers[0], ()), element=False)
         yield _headed(one.layers[0], one.type, "", doc.Labelled("and", (doc.Points(alike),)), *blocks)
 
 
