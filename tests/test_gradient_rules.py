@@ -117,7 +117,7 @@ fold(windows, size=(2, 4), window=(2, 2), strides=(1, 2), padding=(1, 0)); max_p
 max_pool_back(stop_gradient(image), max_pool(stop_gradient(image), size=2), grads, size=2); ctc_loss(labels, line, many, steps_of); segment(v, parts, n=4, how='prod'); segment(v, parts, n=4, how='max')
 scatter(table, pairs, M[0, :5], how='max'); scatter(table, pairs, v, how='min'); fit(open, size=(3, 4), how='center')
 fit(open, size=(3, 4), how='crop'); fit(open, size=(3, 4), how='pad'); fit_back(open, fit(open, size=(3, 4), how='center'), how='center')
-irfft(a, b); irfft(a, b, length=3); irfft(a, b, length=9); istft(a, b, length=4, stride=1, fft=4)
+first_as_many(line, c, axis=1, of=0); irfft(a, b); irfft(a, b, length=3); irfft(a, b, length=9); istft(a, b, length=4, stride=1, fft=4)
 istft(a, b, length=4, stride=2, fft=4, center=False, window=''); stft_back(a, b, to=7, length=3, stride=2, fft=4)
 einsum(S, eq='nii->ni'); einsum(S, a, eq='nii,nai->an'); einsum(S, eq='njj->n')
 """
