@@ -135,7 +135,7 @@ def training_list() -> str:
         "`y_true` are the targets, `y_pred` is the output, `L` the loss. `W` is a weight, `g` the gradient of the loss "
         "by it, `step` the number of the update from 1 on (of a schedule from 0 on). An optimizer's statements assign "
         "in place: from there on a name stands for the new value.",
-        "`sample_weight` multiplies the loss of each example. `fit(class_weight=…)`, which no file keeps, does the same "
+        "`sample_weight` multiplies the loss of each example. `fit(class_weight=…)`, which no file keeps, does so "
         "with the weight of each example's class: `losses * w[y_true]`.",
     ]
     for kind, entries in training_types().items():
