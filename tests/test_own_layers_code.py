@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 import re
 import sys
@@ -85,14 +86,63 @@ def test_every_weight_is_where_keras_has_it(model: Any, tmp_path: Path) -> None:
         assert row.trainable == variable.trainable
 
 
-@pytest.mark.keras
-def test_patterns_of_layers_give_the_values_of_keras(keras: Any) -> None:
-    path = CODE.with_name("own_layer_patterns.py")
-    spec = importlib.util.spec_from_file_location("patterns_of_own_layers", path)
+def module_of(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
+    return module
+
+
+def flat(made: Any) -> list[Any]:
+    parts = [made[key] for key in sorted(made)] if isinstance(made, dict) else made
+    return [np.asarray(one) for one in (parts if isinstance(parts, list | tuple) else [parts])]
+
+
+@pytest.mark.keras
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_more_patterns_of_layers_give_the_values_and_masks_of_keras(keras: Any) -> None:
+    path = CODE.with_name("own_layer_patterns_more.py")
+    module, own, random = module_of(path), read_own_layers(path), np.random.default_rng(0)
+    mask = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], bool)
+    cases = [*module.CASES, *[(cls, config, None) for cls, config in module.MASKED]]
+    assert len({cls for cls, _, _ in cases}) >= 44
+    for cls, config, shapes in cases:
+        given = [np.abs(random.normal(size=(2, *shape))).astype("float32") for shape in shapes or [(5, 6)]]
+        layer = cls(**config)
+        fed = [keras.ops.convert_to_tensor(one) for one in given]
+        if shapes is None:
+            keras.src.backend.set_keras_mask(fed[0], keras.ops.convert_to_tensor(mask))
+        taken = [name for name in inspect.signature(layer.call).parameters if name not in ("training", "mask")]
+        args = fed if len(taken) > 1 or len(fed) == 1 else [fed]
+        layer(*args)
+        weights = [one for one in layer.weights if one.dtype.startswith("float")]
+        for one in weights:
+            one.assign(random.uniform(0.2, 1.0, size=one.shape))
+        made = layer(*args)
+        declaration = own[cls.__name__]
+        specs = [Spec((BATCH, *one.shape[1:]), "float") for one in given]
+        masks = [Spec((BATCH, 5), "bool")] if shapes is None else []
+        definition = declaration.trace(specs, declaration.bind(config), masks)
+        assert [one.shape for one in definition.weights] == [tuple(one.shape) for one in weights], cls
+        feeds = [*given, mask][: len(definition.params)]
+        ours = evaluate(definition, feeds, [np.asarray(one) for one in weights])
+        theirs = flat(made)
+        for mine, one in zip(ours, theirs, strict=False):
+            assert mine.shape == one.shape and np.abs(mine - one).max() <= 1e-4 * max(np.abs(one).max(), 1), cls
+        if shapes is None:
+            first = made[0] if isinstance(made, list | tuple) else made
+            carried = keras.src.backend.get_keras_mask(first)
+            own_mask = ours[len(theirs)] if definition.masks else mask if declaration.mask == "pass" else None
+            assert (carried is None) == (own_mask is None), cls
+            assert carried is None or (np.asarray(carried) == own_mask).all(), cls
+
+
+@pytest.mark.keras
+def test_patterns_of_layers_give_the_values_of_keras(keras: Any) -> None:
+    path = CODE.with_name("own_layer_patterns.py")
+    module = module_of(path)
     own, random = read_own_layers(path), np.random.default_rng(0)
     for cls, config, shapes in module.CASES:
         given = [

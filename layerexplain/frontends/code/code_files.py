@@ -12,15 +12,18 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.errors import LayerExplainError, NotKnown, SourceError
 from layerexplain.frontends.code.bounds import MOST_SOURCE, Budget
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.modules import Modules, package_of, read_module
 from layerexplain.frontends.code.own_layers import Code, OwnLayer, ready
 from layerexplain.frontends.code.reader import Found, Program, program
+from layerexplain.frontends.code.shapes import held
 from layerexplain.frontends.code.sources import Text
 from layerexplain.frontends.code.values import Class, Function, ModelValue, Place, layer_of
+from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.registry import find
 from layerexplain.model import Model
 from layerexplain.ops import load_all
 
@@ -36,7 +39,7 @@ class PythonCode(Mapping[str, Declaration]):
         load_all()
         self.reading = reading
         self.code = Code(reading.interpreter.keras, reading.where)
-        self._known: dict[str, OwnLayer | None] = {}
+        self._known: dict[str, Declaration | None] = {}
 
     def cls(self, name: str) -> Class | None:
         """The class of a name; None where the code has none."""
@@ -55,11 +58,19 @@ class PythonCode(Mapping[str, Declaration]):
     def __getitem__(self, name: str) -> Declaration:
         if name not in self._known:
             cls = self.cls(name)
-            self._known[name] = OwnLayer(cls, self.code, cls.name) if cls is not None and is_layer(cls) else None
+            self._known[name] = None if cls is None else self._declared(cls)
         found = self._known[name]
         if found is None:
             raise KeyError(name)
         return found
+
+    def _declared(self, cls: Class) -> Declaration | None:
+        if is_layer(cls):
+            return OwnLayer(cls, self.code, cls.name)
+        root = cls.root()
+        what = named(root.path) if root is not None else None
+        parent = find(what.name) if what is not None and what.kind == "layer" else None
+        return None if parent is None else Derived(cls, self.code, parent)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.get(name) is not None
@@ -104,6 +115,28 @@ class PythonCode(Mapping[str, Declaration]):
         """An object of the code's classes in the arguments of another one; None for one of Keras's."""
         cls = self.cls(layer.type) if getattr(layer, "kind", "custom") == "custom" else None
         return None if cls is None or not is_keras(cls) else self._object(cls, {"name": layer.name, **layer.config})
+
+
+class Derived(Declaration):
+    """The declaration of a class that changes nothing but the arguments of a layer of Keras's."""
+
+    def __init__(self, cls: Class, code: Code, parent: Declaration) -> None:
+        own = OwnLayer(cls, code, cls.name)
+        signature = parent.signature._replace(arguments=own.arguments, groups={})
+        super().__init__(cls.name, parent.formula, signature, description=own.description, mask=parent.mask,
+                         facts=parent.facts)  # fmt: skip
+        self.cls, self.code, self.parent = cls, code, parent
+
+    def trace(self, specs: Any, arguments: Mapping[str, Any], *args: Any, **keywords: Any) -> Definition:
+        """That of the parent, with the arguments that the class gives it."""
+        keras = self.code.keras
+        given = {key: ready(keras, one) for key, one in arguments.items() if one is not None}
+        layer = layer_of(keras.interpreter.call(self.cls, [], given))
+        if layer is None or layer.reason is not None or layer.declaration is not self.parent:
+            raise NotKnown(f"what {self.type} makes of its arguments is not known ({self.code.where(self.cls.place)})")
+        bound = self.parent.bind(held(layer.config, keras))
+        made: Definition = self.parent.trace(specs, bound, *args, **keywords)
+        return made
 
 
 class PythonFolder(PythonCode):

@@ -33,6 +33,7 @@ from layerexplain.frontends.code.values import (
     layer_of,
     tensors_in,
 )
+from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -344,10 +345,26 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             made.type = "Sequential"
             self._replace(layer, made, instance)
             return
+        if layer.config.get("base") not in (None, "Layer", "Model", "Functional") and layer.reason is not None:
+            derived = self.derived(instance, str(base), args, given)
+            if derived is not None:
+                instance.layer = derived
+                return
         if isinstance(layer, ModelValue) and not layer.name:
             if isinstance(given.get("trainable"), bool):
                 layer.trainable = given["trainable"]
             layer.name = self.named(layer.type, given)
+
+    def derived(self, instance: Instance, base: str, args: list[Any], given: dict[str, Any]) -> LayerValue | None:
+        """The layer of Keras that an object is whose class changes its arguments alone; None where it changes more."""
+        declaration = find(base)
+        if declaration is None or instance.cls.find("call") is not None:
+            return None
+        name = given.pop("name", None)
+        made = self.make_layer(base, args, {**given, "name": self.draw(instance.cls.name, name)})
+        made.declaration, made.kind, made.type = declaration, "custom", instance.cls.name
+        made.instance = instance
+        return made
 
     def _replace(self, old: LayerValue, made: ModelValue, instance: Instance) -> None:
         if old in self.models:
@@ -356,6 +373,8 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
 
     def _activation(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A function of keras.activations: that of keras.ops, whose gelu approximates unless it is told not to."""
+        if name == "linear" and args:
+            return args[0]
         return self.operation(name, args, {"approximate": False, **kwargs} if name == "gelu" else kwargs)
 
     def call_setting(self, setting: Setting, args: list[Any], kwargs: dict[str, Any]) -> Any:

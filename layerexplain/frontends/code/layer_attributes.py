@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from layerexplain.frontends.code import arrays, datasets
@@ -89,6 +90,18 @@ _NOTHING = frozenset(
 )
 
 
+_UNSET = frozenset({"quantization_mode", "activity_regularizer"})
+"""What every layer of Keras has, and no layer of a program sets."""
+
+
+def _as_keras_keeps(layer: LayerValue, name: str) -> Any:
+    """An argument of a layer as its attribute: a size for several axes is one for each."""
+    value = layer.config[name]
+    argument = {"kernel_size", "strides", "dilation_rate", "pool_size"}
+    rank = next((int(before) for before, after in pairwise(layer.type) if after == "D" and before.isdecimal()), 0)
+    return (value,) * rank if name in argument and type(value) is int and rank else value
+
+
 class LayerAttributes(KerasPart):
     """The part of `Keras` that answers for attributes and methods."""
 
@@ -113,7 +126,9 @@ class LayerAttributes(KerasPart):
         if name == "dtype_policy":
             return Setting("dtype", {"name": layer.config.get("dtype", "float32")}, "")
         if name in layer.config and name not in ("base", "model", "function"):
-            return layer.config[name]
+            return _as_keras_keeps(layer, name)
+        if name in _UNSET:
+            return None
         if name in _METHODS:
             return Bound(layer, name)
         if name == "built":

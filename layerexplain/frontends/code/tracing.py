@@ -47,6 +47,10 @@ _SEVERAL = frozenset(
         "unique",
         "ctcdecode",
         "lu",
+        "fft",
+        "fft2",
+        "rfft",
+        "stft",
     ]
 )
 
