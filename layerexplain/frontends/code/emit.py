@@ -267,7 +267,10 @@ class Emitter:
         line, file = layer.place.line or None, layer.place.file
         self._place(layer, name)
         if isinstance(layer, ModelValue) and layer.is_own_layer:
-            return self._own_layer(layer, name)
+            opaque = self._inside_own(layer)
+            if not opaque or self.keras.graph(layer) is None or self.held:
+                return self._own_layer(layer, name, opaque)
+            # What is not known in it is a row of its own, with line and reason, among what is known.
         if isinstance(layer, ModelValue):
             outer, self.path = self.path, (*self.path, LayerNamed(name))
             inner = self.model(layer)
@@ -302,7 +305,7 @@ class Emitter:
         made = Layer(name, layer.type, layer.kind, config, None, "", None, line, file=file)  # type: ignore[arg-type]
         return made if layer.declaration is None else made._replace(declaration=layer.declaration)
 
-    def _own_layer(self, layer: ModelValue, name: str) -> Layer:
+    def _own_layer(self, layer: ModelValue, name: str, opaque: list[Unknown]) -> Layer:
         """A layer of the program, with its formula."""
         line, file = layer.place.line or None, layer.place.file
         given = layer.instance.given if layer.instance is not None else {}
@@ -310,7 +313,7 @@ class Emitter:
         config = {key: value for key, value in plain.items() if is_told(value)}
         if not layer.trainable:
             config["trainable"] = False
-        for unknown in self._inside_own(layer):
+        for unknown in opaque:
             self._open(unknown, name)
         made = self.keras.declaration(layer)
         return Layer(name, layer.type, "custom", config, None, "", None, line, file=file, declaration=made)
