@@ -21,14 +21,33 @@ def truth(source, inputs, keep):
 
     keras.backend.clear_session()
     keras.config.set_dtype_policy("float32")
+    for data_set, (example, label, classes) in DATA.items():
+        getattr(keras.datasets, data_set).load_data = _loader(example, label, classes)
     names = {"__name__": "__main__"}
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         exec(compile(source, "program.py", "exec"), names)
     model = names["model"]
-    found = described(model)
-    if inputs is not None:
+    found = {}
+    if inputs is not None:  # first: the call of a class makes the weights of its layers
         found.update(values(model, inputs, keep, draws="random" in source))
-    return found
+    return {**found, **described(model)}
+
+
+DATA = {
+    "mnist": ((28, 28), (), 10),
+    "fashion_mnist": ((28, 28), (), 10),
+    "cifar10": ((32, 32, 3), (1,), 10),
+    "imdb": (None, (), 2),
+}
+"""Data sets, which no test loads from the network: the shapes of an example and of its label, and the classes."""
+
+
+def _loader(example, label, classes):
+    def part(count):
+        rows = np.array([[1, 2, 3]] * count, dtype=object) if example is None else np.zeros((count, *example), "uint8")
+        return rows, (np.arange(count) % classes).reshape(count, *label)
+
+    return lambda **_: (part(50), part(20))
 
 
 def described(model):

@@ -9,7 +9,7 @@ from typing import Any
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget, fits
 from layerexplain.frontends.code.builtin_functions import call_builtin, items_of
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, binary, is_plain
-from layerexplain.frontends.code.values import Array, Size, Tensor, Unknown
+from layerexplain.frontends.code.values import DTYPES, Array, Size, Tensor, Unknown
 from layerexplain.model import Shape
 
 _SAME = frozenset(
@@ -31,23 +31,6 @@ _SAME = frozenset(
     ]
 )
 _CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
-_DTYPES = frozenset(
-    [
-        "float16",
-        "float32",
-        "float64",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "uint8",
-        "uint16",
-        "uint32",
-        "uint64",
-        "bool_",
-        "str_",
-    ]
-)
 
 
 def constant_of(name: str) -> Any:
@@ -289,7 +272,7 @@ def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budge
         return function(args, kwargs)
     if any(isinstance(one, Tensor) for one in args):
         return Unknown(f"np.{name} of a tensor, which Keras refuses")
-    if name in _DTYPES and is_plain(first):
+    if name.rstrip("_") in DTYPES and is_plain(first):
         return call_builtin("int" if "int" in name else "float", args, kwargs, budget, lambda *_: None)
     if name in _SAME:
         return _cast(array_of(first), kwargs.get("dtype", args[1] if len(args) > 1 else None))

@@ -306,6 +306,11 @@ def _sum(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
     if isinstance(items, Unknown):
         return items
     if not all(isinstance(one, int | float) for one in items):
+        if any(isinstance(one, Tensor) for one in items):
+            made = args[1] if len(args) > 1 else 0
+            for one in items:
+                made = call(Symbol("operator.add"), [made, one])
+            return made
         return next((one for one in items if isinstance(one, Unknown)), Unknown("a sum of what is not known"))
     total = sum(items, args[1] if len(args) > 1 and isinstance(args[1], int | float) else 0)
     return total if isinstance(total, float) or total.bit_length() <= MOST_BITS else Unknown(TOO_LARGE)

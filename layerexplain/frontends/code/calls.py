@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.frontends.code import arrays, library_functions
+from layerexplain.frontends.code import arrays, command_line, library_functions
 from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
 from layerexplain.frontends.code.builtin_functions import call_builtin
 from layerexplain.frontends.code.frames import Frame
@@ -135,14 +135,15 @@ class Calls(InterpreterPart):
             if name in ("getattr", "setattr", "type", "vars"):
                 return self._reflection(name, args)
             return self.placed(call_builtin(name, args, kwargs, self.budget, self.call))
+        if root in library_functions.ROOTS:
+            made = library_functions.call_library(symbol.path, args, kwargs, cast("Interpreter", self))
+            if made is not NotImplemented:
+                return self.placed(made)
         made = self.keras.call_symbol(symbol, args, kwargs)
         if made is not None:
             return None if made is self.keras.NOTHING else self.placed(made)
         if root == "numpy":
             return self.placed(arrays.call_numpy(name, args, kwargs, self.budget))
-        made = library_functions.call_library(symbol.path, args, kwargs, cast("Interpreter", self))
-        if made is not NotImplemented:
-            return self.placed(made)
         return self.unknown(f"it comes from {symbol.path}(…), which only running the code would tell")
 
     def placed(self, value: Any) -> Any:
@@ -165,6 +166,8 @@ class Calls(InterpreterPart):
             return None
         if name == "type" and len(args) == 1 and isinstance(args[0], Instance):
             return args[0].cls
+        if name == "type" and len(args) == 1 and isinstance(args[0], LayerValue):
+            return self.attribute(args[0], "__class__")
         if name == "vars" and args and isinstance(args[0], Instance):
             return args[0].attributes
         return args[0] if args and isinstance(args[0], Unknown) else self.unknown(f"{name}(…) of a value")
@@ -177,6 +180,8 @@ class Calls(InterpreterPart):
             return self._function(function, [of, *args], kwargs)
         if isinstance(function, Symbol):
             return self.keras.call_base(of, function, args, kwargs)
+        if isinstance(of, Setting) and of.path == "argparse":
+            return command_line.call(of, function, args, kwargs, cast("Interpreter", self))
         if isinstance(of, LayerValue | Tensor | Setting):
             return self.keras.call_method(of, function, args, kwargs)
         if isinstance(of, Array):
@@ -215,11 +220,10 @@ class Calls(InterpreterPart):
 
     def _function(self, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """The result of a function of the program."""
-        if function.has_yield:
-            return self.unknown("it comes from a generator")
         if self.budget.depth >= MOST_DEPTH:
             return self.unknown(f"calls nest more than {MOST_DEPTH} deep")
         frame = Frame(function.frame.file, function.frame)
+        frame.yields = [] if function.has_yield else None
         frame.owner = function.owner or None
         if function.owner is not None and args:
             frame.self = args[0]
@@ -231,6 +235,8 @@ class Calls(InterpreterPart):
             if isinstance(function.node, ast.Lambda):
                 return self.value(function.node.body, frame)
             signal = self.block(function.node.body, frame)
+            if function.has_yield:
+                return self.unknown("it comes from a generator") if frame.yields is None else frame.yields
             return signal[1] if signal is not None and signal[0] == "return" else None
         except RecursionError:
             return self.unknown("the program nests too deeply")

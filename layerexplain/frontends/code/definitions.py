@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
 from typing import Any
 
 from layerexplain.frontends.code.frames import File, Frame
@@ -131,6 +132,18 @@ class Definitions(InterpreterPart):
             frame.assign(alias.asname or alias.name, Symbol(f"{name}.{alias.name}") if inner is None else inner)
         return None
 
+    def foreign_import(self, node: ast.Try, frame: Frame) -> str:
+        """The module that a `try` may fail to import, where nobody knows whether it is installed; "" for none."""
+        caught = node.handlers[0].type if node.handlers else None
+        if not node.handlers or (caught is not None and not catches(ast.unparse(caught), "ImportError")):
+            return ""
+        for one in node.body:
+            for name in _imported(one):
+                root = name.partition(".")[0]
+                if root not in sys.stdlib_module_names and root not in _PRESENT and self.module(name, frame) is None:
+                    return name
+        return ""
+
     def module(self, name: str, frame: Frame, level: int = 0) -> Module | None:
         """A module beside the file or of its package, read as text once; None where there is none."""
         key = f"{frame.file.folder}/{'.' * level}{name}"
@@ -149,3 +162,20 @@ class Definitions(InterpreterPart):
             self.line = line
         found: Module = self.modules[file.path]
         return found
+
+
+_PRESENT = frozenset({"keras", "tensorflow", "tf_keras", "numpy"})
+"""Libraries that are there where a program of Keras runs."""
+
+
+def _imported(node: ast.stmt) -> list[str]:
+    """The modules that a statement imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+
+
+def catches(names: str, kind: str) -> bool:
+    """Whether `except names` catches an error."""
+    caught = [one.strip(" ()").rpartition(".")[2] for one in names.split(",")]
+    return kind in caught or "Exception" in caught or "BaseException" in caught

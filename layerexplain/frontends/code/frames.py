@@ -28,7 +28,7 @@ class Assumption(NamedTuple):
 class Frame:
     """The names of a module, a function, a class or a comprehension. `outer` is the one around it."""
 
-    __slots__ = ("file", "globals", "is_class", "maybe", "names", "nonlocals", "outer", "owner", "self")
+    __slots__ = ("file", "globals", "is_class", "maybe", "names", "nonlocals", "outer", "owner", "self", "yields")
 
     def __init__(self, file: File, outer: Frame | None = None, *, is_class: bool = False) -> None:
         self.file = file
@@ -41,6 +41,8 @@ class Frame:
         self.owner: Any = None
         """The class that a method belongs to, for `super()`."""
         self.self: Any = None
+        self.yields: list[Any] | None = None
+        """What a generator has given so far; None for any other function, and where that is not known."""
 
     @property
     def module(self) -> Frame:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.attributes import Attributes
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.calls import Calls
 from layerexplain.frontends.code.definitions import Definitions
@@ -26,7 +27,7 @@ Loader = Callable[[str, File], File | None]
 """Gives the module of a name, as text beside a file; None where there is none."""
 
 
-class Interpreter(Statements, Loops, Definitions, Expressions, Calls):
+class Interpreter(Statements, Loops, Definitions, Expressions, Attributes, Calls):
     """One reading of one program.
 
     Args:
@@ -118,6 +119,13 @@ class Interpreter(Statements, Loops, Definitions, Expressions, Calls):
         finally:
             self.file = outer
         return frame
+
+    def given(self, name: str, value: Any) -> Any:
+        """The value of a name, or the one that `--set` gives it."""
+        if name not in self.settings:
+            return value
+        self.used.add(name)
+        return self.settings[name]
 
     def parse_setting(self, text: str) -> Any:
         """The value that `--set` gives: a number, a text, sizes with commas between them."""

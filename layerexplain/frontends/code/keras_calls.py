@@ -22,6 +22,7 @@ from layerexplain.frontends.code.run_time_sizes import RunTimeSizes
 from layerexplain.frontends.code.shapes import Shapes
 from layerexplain.frontends.code.tracing import Tracing
 from layerexplain.frontends.code.values import (
+    DTYPES,
     Instance,
     LayerValue,
     ModelValue,
@@ -119,7 +120,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             self.keras_2 = True
         if name == "newaxis":
             return None
-        if path.startswith("tensorflow.") and symbol.path == "tensorflow" and name in _DTYPES:
+        if path.startswith("tensorflow.") and symbol.path == "tensorflow" and name in DTYPES:
             return name
         inside = keras_names.inside_keras(symbol.path)
         if inside == "layers":
@@ -439,23 +440,3 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
 
 _KNOWN_STARS = frozenset({"keras", "tensorflow", "tf_keras", "numpy", "math", "os", "matplotlib", "pylab", "typing"})
 """Libraries all of whose names may be imported without hiding a layer of Keras."""
-
-_DTYPES = frozenset(
-    [
-        "float16",
-        "float32",
-        "float64",
-        "bfloat16",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "uint8",
-        "uint16",
-        "uint32",
-        "uint64",
-        "bool",
-        "string",
-        "complex64",
-    ]
-)

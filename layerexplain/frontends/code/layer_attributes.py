@@ -14,6 +14,7 @@ from layerexplain.frontends.code.values import (
     Bound,
     LayerValue,
     ModelValue,
+    Namespace,
     Setting,
     Size,
     Tensor,
@@ -116,6 +117,8 @@ class LayerAttributes(KerasPart):
         layer: LayerValue = of
         if name in ("name", "trainable"):
             return getattr(layer, name)
+        if name == "__class__":
+            return Namespace({"__name__": layer.type})
         if name in ("output", "input", "outputs", "inputs", "layers"):
             return self._graph_attribute(layer, name)
         if name in ("output_shape", "input_shape"):

@@ -11,7 +11,7 @@ from layerexplain.frontends.code import datasets
 from layerexplain.frontends.code.bounds import MOST_ITEMS
 from layerexplain.frontends.code.builtin_functions import call_builtin, items_of
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, binary
-from layerexplain.frontends.code.values import Class, Namespace, Partial, Size, Unknown
+from layerexplain.frontends.code.values import Class, Namespace, Partial, Setting, Size, Unknown
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -49,6 +49,11 @@ CONSTANTS = {
     "math.inf": math.inf,
     "math.nan": math.nan,
 }
+ROOTS = frozenset(
+    {"math", "functools", "operator", "sklearn", "tqdm", "six", "itertools", "copy", "collections", "types", "typing"}
+    | {"argparse"}
+)
+"""The libraries of which functions are read here."""
 _BINARY = {"add": "Add", "mul": "Mult", "sub": "Sub", "truediv": "Div", "floordiv": "FloorDiv"}
 
 
@@ -72,6 +77,8 @@ def call_library(path: str, args: list[Any], kwargs: dict[str, Any], interpreter
         return made
     if root == "operator" and name in _BINARY and len(args) == 2:
         return interpreter.operate(_BINARY[name], args[0], args[1])
+    if path == "argparse.ArgumentParser":
+        return Setting("ArgumentParser", {}, "argparse")
     if root == "sklearn":
         return datasets.of_sklearn(path, args, kwargs)
     if root == "tqdm" and args and name.rpartition(".")[2] in ("tqdm", "trange"):

@@ -101,6 +101,7 @@ class Loops(InterpreterPart):
     def _left(self, node: ast.For | ast.While, mutated: int, frame: Frame) -> Signal:
         """A long loop over data is left before its end: what it changes is not known."""
         why = Unknown(f"it changes in the loop in line {node.lineno}, which is not read to its end", node.lineno)
+        frame.yields = None
         self._forget(self.mutated[mutated:], why, frame)
         for name in assigned_names([node]) & frame.names.keys():
             frame.names[name] = why._replace(name=name, file=self.file)
@@ -127,6 +128,7 @@ class Loops(InterpreterPart):
         changes is not known."""
         if target is not None:
             self.assign(target, why, frame)
+        frame.yields = None
         before, touched, mutated = dict(frame.names), self.touched, len(self.mutated)
         drawn = dict(self.keras.counters)
         start = next(births)

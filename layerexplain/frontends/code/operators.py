@@ -8,7 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, MOST_TEXT, Budget, fits, weight
-from layerexplain.frontends.code.values import Class, Function, Instance, LayerValue, Setting, Size, Symbol, Unknown
+from layerexplain.frontends.code.values import (
+    Class,
+    Function,
+    Instance,
+    LayerValue,
+    Namespace,
+    Setting,
+    Size,
+    Symbol,
+    Unknown,
+)
 
 PLAIN = (bool, int, float, str, bytes, type(None), complex)
 """Kinds of values that are what they say."""
@@ -132,6 +142,8 @@ def compare(name: str, left: Any, right: Any) -> Any:
     if name in ("In", "NotIn"):
         found = _contains(right, left)
         return found if isinstance(found, Unknown) or name == "In" else not found
+    if isinstance(left, Namespace) and isinstance(right, Namespace) and name in ("Eq", "NotEq"):
+        return (left is right) is (name == "Eq")
     objects = (Symbol, Class, Function, Instance, LayerValue, Setting)
     if isinstance(left, objects) or isinstance(right, objects):
         same = left == right if type(left) is type(right) else False

@@ -7,6 +7,7 @@ from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Exhausted
 from layerexplain.frontends.code.builtin_functions import items_of
+from layerexplain.frontends.code.definitions import catches
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import Raised, is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_name
@@ -303,11 +304,17 @@ class Statements(InterpreterPart):
         raise Raised(kind, what.reason.partition(": ")[2] if isinstance(what, Unknown) else "", node.lineno)
 
     def on_try(self, node: ast.Try, frame: Frame) -> Signal:
+        foreign = self.foreign_import(node, frame)
+        if foreign:
+            taken, other = [*node.body, *node.orelse], node.handlers[0].body
+            words = f"the import of {foreign} is taken to succeed"
+            signal = self.branch(taken, other, frame, Assumption(node.lineno, words))
+            return self.block(node.finalbody, frame) or signal
         try:
             signal = self.block(node.body, frame)
         except Raised as error:
             for handler in node.handlers:
-                if handler.type is None or _catches(ast.unparse(handler.type), error.kind):
+                if handler.type is None or catches(ast.unparse(handler.type), error.kind):
                     if handler.name:
                         frame.assign(handler.name, self.unknown(str(error)))
                     signal = self.block(handler.body, frame)
@@ -426,9 +433,3 @@ def _only_raises(body: list[ast.stmt]) -> bool:
     if isinstance(last, ast.Expr) and ast.unparse(last).startswith(("sys.exit", "exit(", "quit(", "parser.error")):
         return _tame(body[:-1])
     return isinstance(last, ast.Raise) and _tame(body)
-
-
-def _catches(names: str, kind: str) -> bool:
-    """Whether `except names` catches an error."""
-    caught = [one.strip(" ()").rpartition(".")[2] for one in names.split(",")]
-    return kind in caught or "Exception" in caught or "BaseException" in caught

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.expressions import UNDEFINED
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.own_calls import mirrored
@@ -24,6 +25,7 @@ from layerexplain.frontends.code.values import (
     tensors_in,
     unknown_in,
 )
+from layerexplain.ops.sizes import shape_text
 
 _STATES = {"LSTM": 2, "GRU": 1, "SimpleRNN": 1, "ConvLSTM1D": 2, "ConvLSTM2D": 2, "ConvLSTM3D": 2}
 _SEVERAL = frozenset(
@@ -87,7 +89,21 @@ class Tracing(KerasPart):
             trace = self.trace(layer, args, kwargs)
         node = self.node(layer, tuple(args), kwargs)
         node.trace = trace
+        if isinstance(layer, ModelValue) and layer.form != "own":
+            self._check_inputs(layer, tensors)
         return self._results(layer, node)
+
+    def _check_inputs(self, model: ModelValue, given: list[Tensor]) -> None:
+        """Keep the fault of a model that is called on other sizes than those that it is made for."""
+        graph = self.graph(model)
+        for own, one in zip(graph.inputs if graph is not None else (), given, strict=False):
+            wanted, got = self.shapes.of(own), self.shapes.of(one)
+            if wanted is None or got is None or len(wanted.shape) != len(got.shape):
+                continue
+            pairs = list(zip(wanted.shape[1:], got.shape[1:], strict=True))
+            if any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs):
+                sizes, found = (shape_text(tuple(spec.shape)) for spec in (wanted, got))
+                self.fault(ShapeError(f"the model '{model.name}' needs an input of {sizes}, got {found}"))
 
     def _as_tensor(self, value: Any) -> Any:
         """A name that the code does not define is an input of that name; a weight is a tensor."""
@@ -118,7 +134,7 @@ class Tracing(KerasPart):
         if isinstance(first, Unknown):
             return first
         if isinstance(layer, ModelValue) and isinstance(first, Array):
-            self.built(layer, (None, *first.shape[1:]))
+            self.built(layer, first.shape if layer.form == "sequential" else (None, *first.shape[1:]))
             return self.result_on(layer, first)
         return self.interpreter.unknown("the result of a layer that is called on data")
 

@@ -10,6 +10,27 @@ from typing import Any
 from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
 
+DTYPES = frozenset(
+    [
+        "float16",
+        "float32",
+        "float64",
+        "bfloat16",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "bool",
+        "string",
+        "complex64",
+    ]
+)
+"""The names of the kinds of numbers, in NumPy, TensorFlow and Keras."""
+
 
 class Unknown(NamedTuple):
     """A value that only running the program would tell. `reason` is the first cause, `line` where it stands, `name` the
@@ -101,6 +122,8 @@ class Class:
         self.place = Place("" if frame is None else frame.file.name, line)
         self.docstring = ""
         self.attributes: dict[str, Any] = {}
+        self.members: dict[str, Namespace] = {}
+        """Those of an Enum that were asked for."""
 
     def order(self) -> list[Any]:
         """The class and its bases in the order in which attributes are looked up, symbols included."""
