@@ -50,9 +50,14 @@ def width_of(text: str) -> int:
 
 
 def _is_narrow(text: str) -> bool:
-    """Whether a glance shows that each character takes one column: those of shapes and kernels do. The wide and the
-    combining characters begin at U+0300."""
-    return text.isascii() or max(text.replace("→", "A")) < "\u0300"
+    """Whether a glance shows that each character takes one column: the wide and the combining ones are no Latin-1."""
+    if text.isascii():
+        return True
+    try:
+        text.replace("→", "").encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def pad(text: str, width: int, right: bool = False) -> str:
