@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from layerexplain.conversions.blocks import Block, Step, beginning, repeated_blocks
+from layerexplain.conversions.block_names import joined_name, loop_over_names, word_for
+from layerexplain.conversions.blocks import Block, Step, repeated_blocks
 from layerexplain.conversions.operations import INFIX, function_of
 from layerexplain.conversions.python_text import (
     WIDTH,
@@ -339,7 +340,7 @@ class _Body:
         start, last = block.starts[0], block.starts[0] + block.length - 1
         named = any(suffix is not None for suffix in block.suffixes)
         entry = self._entry(start)
-        name = self.module.names.take(_word(block))
+        name = self.module.names.take(word_for(block))
         outer, names = dict(self.variables), self.names
         self.names = Identifiers()
         # The tensor that comes in is x where only the first statement reads it.
@@ -348,7 +349,7 @@ class _Body:
         body: list[str] = []
         for i in range(start, last + 1):
             suffix = block.suffixes[i - start]
-            code = None if suffix is None else _joined(suffix)
+            code = None if suffix is None else joined_name(suffix)
             own = self._inner_variable(i, suffix) if i < last else "x"
             body += self._statement(i, own, code)
         body[-1] = f"return {body[-1].removeprefix('x = ')}"
@@ -391,7 +392,7 @@ class _Body:
             return
         if given != "x":
             yield f"x = {given}"
-        loop, name = _loop(prefixes) if named else (f"for _ in range({len(run)}):", "")
+        loop, name = loop_over_names(prefixes) if named else (f"for _ in range({len(run)}):", "")
         yield loop
         if function:
             yield f"    x = {function}(x{f', {name}' if named else ''})"
@@ -421,40 +422,6 @@ def _shape_of_call(value: Any, distances: Mapping[TensorRef, int]) -> Any:
     if isinstance(value, list | tuple):
         return (type(value).__name__, *[_shape_of_call(one, distances) for one in value])
     return repr(value)
-
-
-def _joined(suffix: str) -> str:
-    """Return the code of a name with something behind it."""
-    if not suffix:
-        return "name"
-    return f'f"{{name}}{_inner(suffix)}"'
-
-
-def _inner(text: str) -> str:
-    """Return what stands between the quotes of an f-string."""
-    return ascii(text)[1:-1].replace("{", "{{").replace("}", "}}").replace('"', '\\"')
-
-
-def _loop(prefixes: Sequence[str]) -> tuple[str, str]:
-    """Return the head of a loop over names, and the code of one of them: over numbers where they count up."""
-    stem = beginning(prefixes).rstrip("0123456789")
-    tail = beginning([prefix[len(stem) :][::-1] for prefix in prefixes])[::-1].lstrip("0123456789")
-    numbers = [prefix[len(stem) : len(prefix) - len(tail)] for prefix in prefixes]
-    if all(number.isdecimal() and number == str(int(number)) for number in numbers):
-        first = int(numbers[0])
-        if [int(number) for number in numbers] == list(range(first, first + len(numbers))):
-            begin = f"{first}, " if first else ""
-            return f"for i in range({begin}{first + len(numbers)}):", f'f"{_inner(stem)}{{i}}{_inner(tail)}"'
-    head = f"for name in ({', '.join(map(text_code, prefixes))}):"
-    if len(head) > WIDTH:
-        head = "for name in (\n" + "".join(f"    {text_code(prefix)},\n" for prefix in prefixes) + "):"
-    return head, "name"
-
-
-def _word(block: Block) -> str:
-    """Return what a block is called: what its names have in common."""
-    stem = beginning(block.prefixes).rstrip("0123456789_./-")
-    return stem if stem and len(block.prefixes) > 1 else "block"
 
 
 def _compiled(model: Model) -> list[str]:
