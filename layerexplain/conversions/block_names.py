@@ -1,4 +1,4 @@
-"""How Keras code names the layers of repeated blocks: `f"{name}_conv"` in a function, a loop over what stands before."""
+"""How Keras code names the layers of repeated blocks: `f"{name}_conv"` in a function, a loop over its names."""
 
 from __future__ import annotations
 
