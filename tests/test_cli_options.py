@@ -169,8 +169,8 @@ def test_arguments() -> None:
 
 def test_patterns_choose_layers_by_name_or_path_in_the_models_order() -> None:
     def names(report: Any, *patterns: str) -> list[str]:
-        layers, missing = choose(report, patterns)
-        assert not missing
+        layers, found = choose(report, patterns)
+        assert found.matched == set(patterns)
         return [layer.path for layer in layers]
 
     cnn, nested = reports.read("cnn"), reports.read("nested")

@@ -74,6 +74,23 @@ def test_a_name_that_there_is_not(two: str) -> None:
     assert result.stderr == f"layerexplain: error: {two}: has no 'encodr'; did you mean 'encoder'?\n"
 
 
+@pytest.mark.parametrize(
+    ("patterns", "shown", "error"),
+    [
+        (["dense_2"], ["dense_2"], None),
+        (["dense_1", "dense_2"], ["dense_1", "dense_2"], None),
+        (["Dense"], ["dense_1", "dense", "dense_2"], None),
+        (["dense_1", "sense_9"], ["dense_1"], "no layer matches 'sense_9'; did you mean 'dense_2'?"),
+        (["gru"], [], "no layer matches 'gru'; the models have input_layer, dense_1, dense, input_layer_1, dense_2"),
+    ],
+)
+def test_a_layer_of_one_of_several_models(two: str, patterns: list, shown: list, error: str | None) -> None:
+    result = run("explain", two, *patterns, "--brief")
+    assert result.stderr == (f"layerexplain: error: {two}: {error}\n" if error else "")
+    assert result.exit_code == (1 if error else 0)
+    assert [line.split(" ")[0] for line in result.stdout.splitlines() if " · Dense" in line] == shown
+
+
 SNIPPETS = {
     "prompts": ">>> model = Sequential()\n>>> model.add(Dense(3, input_dim=4))\nWhy?\n",
     "stray indentation": "    model = Sequential()\n    model.add(Dense(3, input_dim=4))\n",

@@ -79,6 +79,8 @@ def command(
     if training and patterns:
         raise click.UsageError("--training explains a step of the whole model; leave out the names of layers")
     wanted = [pattern.strip() for pattern in patterns]
+    sources = api.each_model(source)
+    unmatched = _Unmatched(wanted, len(sources))
 
     def ask(one: str) -> _Chosen | Partly:
         chosen: set[str] = set()
@@ -102,9 +104,8 @@ def command(
         )
         if not patterns:
             return reading.with_faults(_Chosen(report, [row.layer for row in layers_of(report, nested)]), report.faults)
-        layers, missing = choose(report, wanted)
-        for error in missing:
-            error.with_place(source=report.source)
+        layers, names = choose(report, wanted)
+        missing = [error.with_place(source=report.source) for error in unmatched.after(names)]
         return reading.with_faults(_Chosen(report, layers), [*report.faults, *missing])
 
     def sheet(chosen: _Chosen) -> Sheet | None:
@@ -119,7 +120,7 @@ def command(
             else None
         )
 
-    reading.print_each(output, api.each_model(source), ask, sheet)
+    reading.print_each(output, sources, ask, sheet)
 
 
 class _Chosen(NamedTuple):
@@ -129,15 +130,38 @@ class _Chosen(NamedTuple):
     layers: Sequence[LayerReport]
 
 
-def choose(report: Report, patterns: Sequence[str]) -> tuple[tuple[LayerReport, ...], list[LayerExplainError]]:
-    """The layers, however deep, that a pattern matches, in the report's order; an error for each that matches none."""
+class _Unmatched:
+    """The patterns that no model of a source has matched so far. Whether one matches none is known after all models;
+    where one of them could not be read it never is."""
+
+    def __init__(self, patterns: Sequence[str], models: int) -> None:
+        self._patterns, self._models = list(patterns), models
+        self._known: list[str] = []
+        self._seen = 0
+
+    def after(self, model: Matches) -> list[LayerExplainError]:
+        """What is to be said after one more model: an error for each pattern that none of all the models matched."""
+        self._seen += 1
+        self._known += model.known
+        self._patterns = [pattern for pattern in self._patterns if pattern not in model.matched]
+        if self._seen < self._models:
+            return []
+        return [no_match(pattern, self._known, self._models) for pattern in self._patterns]
+
+
+class Matches(NamedTuple):
+    """The patterns that a model's layers match, and the names that these layers have."""
+
+    matched: frozenset[str]
+    known: Sequence[str]
+
+
+def choose(report: Report, patterns: Sequence[str]) -> tuple[tuple[LayerReport, ...], Matches]:
+    """The layers, however deep, that a pattern matches, in the report's order, and the patterns that match one."""
     every = [row.layer for row in layers_of(report, nested=True)]
     rows = [Row(layer.path, layer.layer, layer.type) for layer in every]
-    each = [found(pattern, rows) for pattern in patterns]
-    chosen = {path for paths in each for path in paths}
-    missing = [
-        no_match(pattern, [name for layer in every for name in (layer.layer, layer.path)])
-        for pattern, paths in zip(patterns, each, strict=True)
-        if not paths
-    ]
-    return tuple([layer for layer in every if layer.path in chosen]), missing
+    each = {pattern: found(pattern, rows) for pattern in patterns}
+    chosen = {path for paths in each.values() for path in paths}
+    known = [name for layer in every for name in (layer.layer, layer.path)]
+    matched = frozenset([pattern for pattern, paths in each.items() if paths])
+    return tuple([layer for layer in every if layer.path in chosen]), Matches(matched, known)

@@ -65,9 +65,9 @@ def found(pattern: str, rows: Sequence[Row]) -> list[str]:
     return []
 
 
-def no_match(pattern: str, names: Iterable[str]) -> LayerExplainError:
-    """The error for a pattern that matches none of the names."""
+def no_match(pattern: str, names: Iterable[str], models: int = 1) -> LayerExplainError:
+    """The error for a pattern that matches none of the names, which are those of one model or of several."""
     known = list(dict.fromkeys(names))
     shown = ", ".join(known[:_LISTED]) + (f" and {len(known) - _LISTED:,} more" if len(known) > _LISTED else "")
-    hint = did_you_mean(pattern, known) or f"the model has {shown}"
+    hint = did_you_mean(pattern, known) or f"the {'model has' if models == 1 else 'models have'} {shown}"
     return LayerExplainError(f"no layer matches '{pattern}'; {hint}")
