@@ -365,7 +365,7 @@ def diff(
     """Compare two models, of any formats and Keras versions.
 
     Args:
-        before: What `read` takes, or a model that it returned.
+        before: What `read` takes, or a model that it returned; "/dev/null" for no model, so that all layers are added.
         after: The same of the other model.
         inputs: Shapes of inputs by name, without the batch, for those that the models leave open.
         code: Files that say what own layers of the two compute.
@@ -381,11 +381,16 @@ def diff(
     >>> [(change.layer, change.differences[0]) for change in diff(one, other).changes]
     [('dense', Difference(what='units', before='3', after='5', is_consequence=False))]
     """
-    from layerexplain.report.comparison import compare
+    from layerexplain.report.comparison import NO_MODEL, compare, is_no_model
 
-    one, other = (model if isinstance(model, Model) else _read(model, code) for model in (before, after))
-    first, second = ((model, explain(model, inputs=inputs, detail=False)) for model in (one, other))
-    if not weights:
+    one, other = (
+        NO_MODEL if is_no_model(model) else model if isinstance(model, Model) else _read(model, code)
+        for model in (before, after)
+    )
+    first, second = (
+        (model, explain(model, inputs=inputs if model is not NO_MODEL else None, detail=False)) for model in (one, other)
+    )
+    if not weights or NO_MODEL in (one, other):
         return compare(first, second)
     from layerexplain.report.weight_changes import weight_changes
 

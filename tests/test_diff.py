@@ -142,6 +142,27 @@ def test_the_command(tmp_path: Path) -> None:
     assert run(str(one)).exit_code == 2
 
 
+def test_a_new_and_a_removed_file_of_git(tmp_path: Path) -> None:
+    path = tmp_path / "one.yaml"
+    path.write_text(BASE)
+
+    def run(*arguments: str) -> Any:
+        return CliRunner().invoke(program, ["diff", *arguments])
+
+    for sides, kind, totals in (
+        (("/dev/null", str(path)), "added", "0 → 404"),
+        ((str(path), "/dev/null"), "removed", "404 → 0"),
+    ):
+        result = run(*sides, "--input", "input=8,8,3")
+        assert result.exit_code == 1 and re.search(f"^Parameters +{totals}$", result.output, re.MULTILINE)
+        assert f"9 layers {kind}" in result.output and "load_weights" not in result.output
+        told = json.loads(run(*sides, "--weights", "--format", "json").output)
+        jsonschema.validate(told, SCHEMA)
+        assert {one["kind"] for one in told["changes"]} == {kind} and len(told["changes"]) == 9
+    assert run("/dev/null", "/dev/null").exit_code == 0
+    assert run(str(path), str(tmp_path / "null")).exit_code == 2
+
+
 @pytest.mark.parametrize(("edit", "by_name", "by_order"), [
     (("", ""), (3, 404, (), ()), ""),
     (("name: head", "name: top"), (2, 334, (), ("top",)), ""),

@@ -6,6 +6,7 @@ defaults filled in, names and values of older versions in today's, so that a fil
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,19 @@ class Comparison(NamedTuple):
         return {"schema": SCHEMA_VERSION, "alike": self.alike, **told(self, "before after changes loading")}
 
 
+NO_MODEL = Model("no model", "none", (), (), (), (), source="/dev/null", format="no-file")
+"""What stands for a file that is not there: git calls it /dev/null, on every system."""
+
+
+def is_no_model(source: Any) -> bool:
+    """Whether a source is the file that stands for none, which a version control system gives for a new or a removed
+    one."""
+    return source is NO_MODEL or (isinstance(source, str | os.PathLike) and os.fspath(source) in _NOWHERE)
+
+
+_NOWHERE = (NO_MODEL.source, os.devnull)
+
+
 def compare(before: tuple[Model, Report], after: tuple[Model, Report], values: Changes | None = None) -> Comparison:
     """Return what differs between two models, given with their reports; with `values`, also in their weights."""
     a, b = (list(normal_layers(model, report.layers)) for model, report in (before, after))
@@ -85,7 +99,8 @@ def compare(before: tuple[Model, Report], after: tuple[Model, Report], values: C
 
 
 def _side(report: Report) -> Side:
-    return Side(report.source, report.format, report.model_name, report.model_type, report.keras_version, report.totals)
+    totals = Totals(0, 0, 0, 0, 0, 0) if report.format == NO_MODEL.format else report.totals
+    return Side(report.source, report.format, report.model_name, report.model_type, report.keras_version, totals)
 
 
 # Aligning -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import bytes_text, count_text, origin_text, plural
-from layerexplain.report.comparison import Change, Comparison, Difference, Side
+from layerexplain.report.comparison import NO_MODEL, Change, Comparison, Difference, Side
 from layerexplain.report.data import plain
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "~"}
@@ -111,6 +111,8 @@ def _totals(found: Comparison) -> doc.Facts:
 def _loading(found: Comparison) -> Iterator[str]:
     """What `load_weights` would take of the first model's weights."""
     by_name, by_order = found.loading
+    if NO_MODEL.format in (found.before.format, found.after.format):
+        return
     if not (by_name.layers or by_name.differ or by_name.missing):
         return
     said = f"takes {plural(by_name.layers, 'layer')} ({count_text(by_name.params)} parameters)"
