@@ -388,7 +388,8 @@ def diff(
         for model in (before, after)
     )
     first, second = (
-        (model, explain(model, inputs=inputs if model is not NO_MODEL else None, detail=False)) for model in (one, other)
+        (model, explain(model, inputs=inputs if model is not NO_MODEL else None, detail=False))
+        for model in (one, other)
     )
     if not weights or NO_MODEL in (one, other):
         return compare(first, second)

@@ -552,8 +552,42 @@ def test_equal_layers_are_told(tmp_path: Path) -> None:
     made = keras.Sequential([keras.Input((4,)), *[keras.layers.Dense(4, name=name) for name in "abc"]])
     made.get_layer("c").set_weights(made.get_layer("a").get_weights())
     made.save(tmp_path / "m.keras")
-    report = layerexplain.check(str(tmp_path / "m.keras"), select=["equal-layers"], weights=True)
-    assert [(one.layer, one.message) for one in report.findings] == [("c", "kernel is the same 16 numbers as in 'a'")]
+    for source in (str(tmp_path / "m.keras"), layerexplain.read(tmp_path / "m.keras"), made):
+        report = layerexplain.check(source, select=["equal-layers"], weights=True)
+        told = [(one.layer, one.message) for one in report.findings]
+        assert told == [("c", "kernel is the same 16 numbers as in 'a'")]
+
+
+@pytest.mark.keras
+def test_weights_of_a_live_model_are_those_it_has_now(tmp_path: Path) -> None:
+    import keras
+    import numpy as np
+
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5, name="deep")], name="inner")
+    shared = keras.layers.Dense(3, name="shared")
+    inputs = keras.Input((7,))
+    hidden = keras.layers.LSTM(3, name="steps")(keras.layers.Reshape((7, 1))(inputs))
+    made = keras.Model(inputs, inner(shared(shared(hidden))))
+
+    def told(source: Any) -> list[tuple[str, str | None, str]]:
+        report = layerexplain.check(source, select=OF_WEIGHTS, weights=True)
+        return [(one.code, one.layer, one.message) for one in report.findings]
+
+    assert told(made) == []
+    deep, steps = inner.get_layer("deep"), made.get_layer("steps")
+    kernel = keras.ops.convert_to_numpy(deep.kernel).copy()
+    kernel[:, 2] = 0
+    deep.kernel.assign(kernel)
+    shared.bias.assign([1, float("nan"), float("inf")])
+    steps.cell.recurrent_kernel.assign(np.full((3, 12), np.nan))
+    expected = [
+        ("weights-not-finite", "steps", "36 of the 36 numbers in lstm_cell/recurrent_kernel are NaN or infinite"),
+        ("weights-not-finite", "shared", "2 of the 3 numbers in bias are NaN or infinite"),
+        ("dead-units", "inner/deep", "1 of 5 units have only zeros in kernel"),
+    ]
+    assert told(made) == expected
+    made.save(tmp_path / "m.keras")
+    assert told(tmp_path / "m.keras") == expected
 
 
 def test_weights_of_what_has_none() -> None:

@@ -85,7 +85,7 @@ def check(
         ignore: Codes of rules to leave out.
         code: Files that say what own layers of the source compute.
         budgets: The most that the model may have, by what is counted: `{"params": 5e6, "memory": 50e6}`, in bytes.
-        weights: Whether the values of the weights are read, for the rules on them.
+        weights: Whether the values of the weights are read, of a file or a live model, for the rules on them.
 
     Returns:
         The findings, in the order of the layers.

@@ -1,4 +1,4 @@
-"""What the stored values of a model's weights are like, a weight at a time: as much as the rules on weights ask."""
+"""What the values of a model's weights are like, a weight at a time: as much as the rules on weights ask."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from layerexplain.records import NamedTuple
 
 
 class StoredWeight(NamedTuple):
-    """A weight as the file stores it: its layer and name, how many of its numbers are NaN or infinite, how many units
-    have only zeros (of how many) where it is a kernel, and a digest by which equal kernels are told; "" for one in
-    which all numbers are the same."""
+    """A weight of a file or a live model: its layer and name, how many of its numbers are NaN or infinite, how many
+    units have only zeros (of how many) where it is a kernel, and a digest by which equal kernels are told; "" for one
+    in which all numbers are the same."""
 
     layer: str
     name: str
@@ -25,43 +25,68 @@ class StoredWeight(NamedTuple):
 
 
 def stored_weights(source: Any, network: Network) -> tuple[StoredWeight, ...]:
-    """Return the weights of a file, each read and left again.
+    """Return the weights of a file or of a live model, each read and left again.
 
     Raises LayerExplainError where the source stores no weights.
     """
-    import os
-
-    from layerexplain.frontends.keras.weight_files import open_weights
+    from layerexplain.frontends.keras.live_model import is_live_model
+    from layerexplain.frontends.keras.weight_files import content_of, open_weights
     from layerexplain.weights.match import match
 
-    content = (
-        source if isinstance(source, bytes | str) else os.fspath(source) if hasattr(source, "__fspath__") else None
-    )
+    content = content_of(source)
+    if content is None and is_live_model(source):
+        return tuple(_told(_of_live(source, network)))
     if content is None:
-        raise LayerExplainError("--weights reads the weights of a file; this source is none")
+        raise LayerExplainError("stores no weights that --weights could read", source=network.model.source or None)
     with open_weights(content) as stored:
         if stored is None or not stored.tensors:
             raise LayerExplainError("stores no weights that --weights could read", source=network.model.source or None)
         matched = match(network, stored)
-        return tuple(_each(matched.stored, matched.weights))
+        return tuple(_told(_of_file(matched.stored, matched.weights)))
 
 
-def _each(stored: Any, weights: Any) -> Iterator[StoredWeight]:
+_Value = tuple[str, str, Any]
+"""The layer of a weight, its name, and its values as an array."""
+
+
+def _of_file(stored: Any, weights: Any) -> Iterator[_Value]:
+    for one in weights:
+        if one.tensor is not None and one.shared is None and one.fits:
+            yield one.owner.where, one.name, stored.read(one.tensor)
+
+
+def _of_live(model: Any, network: Network) -> Iterator[_Value]:
+    from layerexplain.attribute_path import weight_name
+    from layerexplain.weights.live_weights import LiveWeights, plain_floats
+    from layerexplain.weights.weighted_layers import weighted_layers
+
+    live = LiveWeights(model)
+    seen: set[int] = set()
+    for layer in weighted_layers(network):
+        if layer.definition is None:
+            continue
+        for number, variable in enumerate(live.variables(layer.path, layer.definition)):
+            if id(variable) in seen:
+                continue
+            seen.add(id(variable))
+            known = layer.weights[number : number + 1]
+            name = weight_name(known[0].attrs, layer.layer) if known else variable.name
+            yield layer.where, name, plain_floats(variable)
+
+
+def _told(values: Iterator[_Value]) -> Iterator[StoredWeight]:
     import hashlib
 
     import numpy as np
 
-    for one in weights:
-        if one.tensor is None or one.shared is not None or not one.fits:
+    for layer, name, array in values:
+        if array.dtype.kind not in "fiu" or not array.size:
             continue
-        values = stored.read(one.tensor)
-        if values.dtype.kind not in "fiu" or not values.size:
-            continue
-        is_kernel = one.name.rpartition("/")[2] == "kernel" and values.ndim > 1
-        numbers = values.astype(np.float32) if values.dtype.kind != "f" else values
+        is_kernel = name.rpartition("/")[2] == "kernel" and array.ndim > 1
+        numbers = array.astype(np.float32) if array.dtype.kind != "f" else array
         dead = int((~numbers.reshape(-1, numbers.shape[-1]).any(axis=0)).sum()) if is_kernel else 0
         varied = is_kernel and bool((numbers != numbers.flat[0]).any())
-        digest = hashlib.sha256(repr(values.shape).encode() + values.tobytes()).hexdigest() if varied else ""
-        units = int(values.shape[-1]) if is_kernel else 0
+        digest = hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest() if varied else ""
+        units = int(array.shape[-1]) if is_kernel else 0
         not_finite = int((~np.isfinite(numbers)).sum())
-        yield StoredWeight(one.owner.where, one.name, int(values.size), not_finite, dead, units, digest)
+        yield StoredWeight(layer, name, int(array.size), not_finite, dead, units, digest)

@@ -10,7 +10,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.oracle.keras_faults import fault
 from layerexplain.oracle.keras_import import load_keras, silence
 from layerexplain.oracle.reference import Gradients, Key
-from layerexplain.run.live_weights import functional_graph, plain_floats, variables_of_layer
+from layerexplain.weights.live_weights import functional_graph, plain_floats, variables_of_layer
 
 NO_KERNEL_ON_CPU = (
     "only supports the NHWC tensor format",

@@ -23,8 +23,8 @@ from layerexplain.oracle.reference import TrainingStep, Weights
 from layerexplain.oracle.to_keras import must_be_keras_alone, to_keras
 from layerexplain.report.objective import OutputLoss
 from layerexplain.run.drawn import drawn_weight
-from layerexplain.run.live_weights import LiveWeights
 from layerexplain.run.weight_source import WeightSource, weight_source
+from layerexplain.weights.live_weights import LiveWeights
 from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 
 

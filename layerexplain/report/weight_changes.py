@@ -27,14 +27,14 @@ Changes = Callable[[str, str], Iterator[WeightChange]]
 @contextmanager
 def weight_changes(sources: tuple[Any, Any], models: tuple[Model, Model]) -> Iterator[Changes]:
     """Open the weights of two sources. Raises LayerExplainError for one that stores none."""
-    from layerexplain.frontends.keras.weight_files import open_weights
+    from layerexplain.frontends.keras.weight_files import content_of, open_weights
     from layerexplain.network.trace import trace_model
     from layerexplain.weights.match import match
 
     with ExitStack() as opened:
         found = []
         for source, model in zip(sources, models, strict=True):
-            content = source if isinstance(source, bytes | str) else getattr(source, "__fspath__", lambda: None)()
+            content = content_of(source)
             stored = None if content is None else opened.enter_context(open_weights(content))
             if stored is None or not stored.tensors:
                 raise LayerExplainError("stores no weights that could be compared", source=model.source or None)

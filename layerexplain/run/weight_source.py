@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from layerexplain.attribute_path import path_names
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
-from layerexplain.model import Model, Note
+from layerexplain.model import Note
 from layerexplain.network.traced import Network
 from layerexplain.run.cudnn_order import in_keras_order
 from layerexplain.run.drawn import drawn_weight
@@ -55,10 +54,10 @@ def weight_source(source: Any, network: Network, seed: int, *, backend: str | No
     weights, they are drawn. `backend` is what Keras ran on ("theano"), where the file does not say it.
     """
     from layerexplain.frontends.keras.live_model import is_live_model
-    from layerexplain.frontends.keras.weight_files import open_weights
-    from layerexplain.run.live_weights import LiveWeights
+    from layerexplain.frontends.keras.weight_files import content_of, open_weights
+    from layerexplain.weights.live_weights import LiveWeights
 
-    content = _content(source)
+    content = content_of(source)
     if content is None and is_live_model(source):
         yield LiveWeights(source)
         return
@@ -74,17 +73,6 @@ def weight_source(source: Any, network: Network, seed: int, *, backend: str | No
         else:
             stored.backend = stored.backend or backend
             yield _Stored(match(network, stored))
-
-
-def _content(source: Any) -> str | bytes | None:
-    """Return what may store weights: a path, or the bytes of a file."""
-    from layerexplain.frontends import place_of
-
-    if isinstance(source, Model):
-        return place_of(source)
-    if isinstance(source, bytes | bytearray | memoryview):
-        return bytes(source)
-    return os.fsdecode(source) if isinstance(source, str | os.PathLike) else None
 
 
 class _Stored:

@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from typing import IO, Any
 
 from layerexplain.errors import LayerExplainError, SourceError, first_line
-from layerexplain.frontends import HEAD, is_hdf5, is_remote, named_source
+from layerexplain.frontends import HEAD, is_hdf5, is_remote, named_source, place_of
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.archive import DAMAGE, member_target, members_by_name, read_member
 from layerexplain.frontends.keras.h5_service import SERVICE, Answer, H5Target
@@ -24,7 +24,7 @@ from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listin
 from layerexplain.frontends.keras.weight_tensors import Groups, Layout, Statistics, StoredTensor, statistics
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.frontends.regular_file import folder_of, in_folder, is_file_in, is_folder, names_in, open_regular
-from layerexplain.model import Note
+from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
 
 WEIGHTS = "model.weights.h5"
@@ -110,6 +110,16 @@ class WeightFile:
         seconds = 10 + tensor.bytes / _READ_A_SECOND
         asked = {"path": tensor.path, "dtype": tensor.dtype, **details}
         return SERVICE.ask(self.files[tensor.file], what, seconds=seconds, **asked)
+
+
+def content_of(source: Any) -> str | bytes | None:
+    """Return what may store the weights of a source: a path, the bytes of a file, or the place of a model that was
+    read; None for what is in no file."""
+    if isinstance(source, Model):
+        return place_of(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    return os.fsdecode(source) if isinstance(source, str | os.PathLike) else None
 
 
 @contextmanager
