@@ -87,9 +87,11 @@ GROUP = "group "
 
 
 class StoredGroup(NamedTuple):
-    """Where a file of weights keeps a layer that only its weights tell of: the names of groups that lead to it."""
+    """Where a file of weights keeps a layer that only its weights tell of: the names of groups that lead to it.
+    `is_built` is False where the group is empty and the layer has weights once it is built."""
 
     parts: tuple[str, ...]
+    is_built: bool = True
 
 
 class ObjectNumber(NamedTuple):
@@ -150,6 +152,12 @@ class Layer(NamedTuple):
     def is_stored(self) -> bool:
         """Whether the row was made from a file of weights or an export without layers: it has what is stored."""
         return isinstance(self.config.get("group"), StoredGroup) or bool(self.stored_variables)
+
+    @property
+    def is_unbuilt(self) -> bool:
+        """Whether a file of weights has an empty group for the layer, which has weights once it is built."""
+        group = self.config.get("group")
+        return self.model is None and isinstance(group, StoredGroup) and not group.is_built
 
 
 class Call(NamedTuple):

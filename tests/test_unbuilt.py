@@ -140,3 +140,86 @@ def test_a_lambda_of_a_spec(arguments: str, tmp_path: Path) -> None:
     text = run("explain", path).output
     assert "file" not in text.replace(str(path), "")
     assert ("because that of 'lambda' is not" in text) == (shapes == [None])
+
+
+GROUPS = {
+    "first": "dense",
+    "norm": "layer_normalization",
+    "parts/dense": "dense_1",
+    "parts/own": "own",
+    "drop": "dropout",
+}
+"""The groups of a subclassed model → the names that Keras keeps beside them: an attribute each, `parts` a list."""
+
+
+def subclassed(folder: Path, built: dict[str, tuple[int, ...]]) -> Path:
+    """What Keras saves of a subclassed model whose layers in `built` alone have a kernel of that shape."""
+    path = folder / "own.keras"
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        for group, name in GROUPS.items():
+            variables = file.create_group(f"{group}/vars")
+            variables.attrs["name"] = name
+            if group in built:
+                variables.create_dataset("0", shape=built[group], dtype="float32")
+        file.create_group("vars").attrs["name"] = "net"
+    config = {"module": None, "class_name": "Net", "registered_name": "Custom>Net", "config": {"trainable": True}}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
+        archive.writestr("model.weights.h5", weights.getvalue())
+    return path
+
+
+SUBCLASSED = {
+    # Nothing is stored: that layers of unknown classes have weights cannot be ruled out; Dropout has none.
+    "never built": ({}, {"dense": None, "layer_normalization": None, "dense_1": None, "own": None, "dropout": 0}),
+    # One layer was never called. The others were, so that an empty group is one of a layer without weights.
+    "one layer": (
+        {"first": (7, 5)}, {"dense": 35, "layer_normalization": 0, "dense_1": None, "own": 0, "dropout": 0}
+    ),
+    "all built": (
+        {"first": (7, 5), "parts/dense": (5, 3)},
+        {"dense": 35, "layer_normalization": 0, "dense_1": 15, "own": 0, "dropout": 0},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SUBCLASSED)
+def test_layers_of_a_subclassed_model_that_were_never_built(name: str, tmp_path: Path) -> None:
+    built, counts = SUBCLASSED[name]
+    path = subclassed(tmp_path, built)
+    report = json.loads(run("summary", path, "--format", "json").output)
+    table = json.loads(run("weights", path, "--format", "json").output)
+    assert {row["layer"]: row["params"] for row in report["layers"]} == counts
+    missing = [layer for layer, params in counts.items() if params is None]
+    for found in (report, table):
+        assert sorted(note["layer"] for note in found["notes"] if note["code"] == "unbuilt") == sorted(missing)
+        assert "layers-from-weights" in [note["code"] for note in found["notes"]]
+        assert found["totals"]["params"] == (None if missing else sum(params or 0 for params in counts.values()))
+    for layer in missing:
+        said = run("explain", path, layer).output
+        assert "never built" in said and ("does not show whether" in said) == (layer == "own")
+
+
+@pytest.mark.keras
+def test_keras_writes_such_groups_for_a_subclassed_model(tmp_path: Path) -> None:
+    import keras
+    import numpy as np
+
+    class Net(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.unused = keras.layers.Dense(5, name="dense"), keras.layers.LSTM(3, name="lstm")
+            self.drop = keras.layers.Dropout(0.5, name="dropout")
+
+        def call(self, x: Any) -> Any:
+            return self.drop(self.first(x))
+
+    for called, first in ((False, None), (True, 7 * 5 + 5)):
+        model, path = Net(), tmp_path / "net.keras"
+        if called:
+            model(np.zeros((2, 7), "float32"))
+        model.save(path)
+        rows = json.loads(run("summary", path, "--format", "json").output)["layers"]
+        assert {row["layer"]: row["params"] for row in rows} == {"dense": first, "lstm": None, "dropout": 0}

@@ -213,7 +213,10 @@ FOREIGN: dict[str, tuple[bytes, str]] = {
     "graph as text": (b'node {\n  name: "x"\n', "is a TensorFlow graph written as text"),
     "PyTorch zip": (zipped("archive/data.pkl", "archive/data/0"), "is a PyTorch file"),
     "PyTorch pickle": (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02", "is a PyTorch file, a pickle"),
-    "SavedModel, zipped": (zipped("m/saved_model.pb"), "is a zipped SavedModel; unpack it and give the folder"),
+    "SavedModel, zipped": (
+        zipped("m/saved_model.pb"),
+        "is a zipped SavedModel; give its folder in it as FILE::m, or unpack it",
+    ),
     "safetensors": (b"\x40" + bytes(7) + b'{"__metadata__":{"format":"pt"}}', "is a safetensors file"),
     "tar": (tar(), "is a tar archive; unpack it first"),
     "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(20), "is a PNG picture, not a model"),

@@ -417,12 +417,14 @@ def _is_json(opened: Opened) -> bool:
 
 def _read_json(opened: Opened) -> Model:
     """A Keras configuration; a spec may be written as JSON, too, and YAML may begin as JSON does."""
-    from layerexplain.frontends.json_text import parse_json
+    from layerexplain.frontends.json_text import TooManyValues, parse_json
     from layerexplain.frontends.keras.config import is_spec, model_of_document
 
     data = opened.text()
     try:
         document = parse_json(data, "the text")
+    except TooManyValues:
+        raise
     except SourceError:
         if looks_like_json(data):
             raise

@@ -14,6 +14,10 @@ _ANY_DIGIT = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER = b"0" * (MAX_DIGITS + 2)
 
 
+class TooManyValues(SourceError):
+    """What is refused before it is read, whatever else is wrong with it."""
+
+
 def parse_json(data: bytes | str, what: str = "the text") -> Any:
     """The value that the text states. NaN and Infinity pass, since Keras writes them.
 
@@ -26,7 +30,8 @@ def parse_json(data: bytes | str, what: str = "the text") -> Any:
     # Every value but the first of a list or mapping follows a comma, and an empty list takes fifty bytes of memory.
     values = sum([text.count(mark) for mark in ",[{"])
     if values > MAX_JSON_VALUES:
-        raise SourceError(f"{what} holds about {values:,} values; a configuration needs at most {MAX_JSON_VALUES:,}")
+        words = f"{what} is JSON with about {values:,} values; a configuration needs at most {MAX_JSON_VALUES:,}"
+        raise TooManyValues(words)
     # A function called for every integer costs more than the whole parse, so it is used only where it may matter.
     digits = (text.encode("utf-8", "surrogatepass") if isinstance(data, str) else data).translate(_ANY_DIGIT)
     check = _checked_int if _LONG_NUMBER in digits else None

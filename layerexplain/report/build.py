@@ -88,7 +88,7 @@ def build(
         complete = is_complete(model)
         memory = memory_of(network, rows, batch=1 if batch is None else batch, optimizer=optimizer, complete=complete)
     notes = (*builder.notes, *(builder.opened.notes if builder.opened is not None else ()))
-    if any(note.code in ("opaque", "not-derived") for note in notes):
+    if any(note.code in ("opaque", "not-derived", "unbuilt") for note in notes):
         notes = (*notes, *partial_totals(rows))
     outputs = _outputs(network, _batch_of(model))
     return Report(
@@ -251,6 +251,11 @@ class Builder:
         variables = None if known else self._variables(layer, definition, where)
         used = weights = _nested_weights(known) if known else _weights(layer, definition, variables, at.frozen)
         notes, shared = tuple(at.noted.get(where, ())), ""
+        if layer.is_unbuilt:
+            from layerexplain.weights.stored_weights import unbuilt_note
+
+            self.notes.append(unbuilt_note(where, layer))
+            notes += (self.notes[-1].message,)
         if self.shared is not None:
             elsewhere = self.shared.first.get(path, {})
             weights = tuple([w for number, w in enumerate(used) if number not in elsewhere]) if elsewhere else used
@@ -383,7 +388,9 @@ class Builder:
         """What a file stores for a layer without a formula; None where it has one, or nothing tells."""
         if (definition is not None and definition.kind != "opaque") or has_no_weights(layer):
             return None
-        return layer.stored_variables if layer.is_stored else self.stored().variables.get(where)
+        if layer.is_stored:
+            return None if layer.is_unbuilt else layer.stored_variables
+        return self.stored().variables.get(where)
 
     def _group(self, layer: Layer, definition: Definition | None, calls: list[TracedCall]) -> int:
         if definition is None or definition.kind in ("model", "opaque") or len(calls) > 1:

@@ -125,7 +125,7 @@ def _is_certain(network: Network, matched: MatchedWeights, notes: list[Note]) ->
     """Whether all weights are known: a layer without a formula has those that the file stores, if there is one."""
     if matched.stored is not None:
         missing = unbuilt_layers(matched)
-        notes += [unbuilt_note(path) for path in missing]
+        notes += [unbuilt_note(path, layer) for path, layer in missing.items()]
         return not missing
     unknown = [one.where for one in weighted_layers(network) if not (one.is_known or one.layer.is_stored)]
     words = "the source stores no weights; the list is derived from its layers"

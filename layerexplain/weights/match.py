@@ -127,6 +127,8 @@ class _Matcher:
             if current.layer.model is not None:
                 waiting += reversed(self._inside(current, current.layer.model.layers))
                 continue
+            if current.layer.is_unbuilt and current is not layer:
+                self.opaque.append(current)
             group = current.group or ()
             if current.layer.type == LOOSE and len(current.path) > 1:
                 # What an object holds beside its layers is its own.

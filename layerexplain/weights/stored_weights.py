@@ -92,14 +92,14 @@ def _read(network: Network) -> StoredWeights:
             owner = next((path[:n] for n in range(1, len(path)) if path[:n] in opaque), path)
             found.setdefault("/".join(owner), []).append(variable)
     unbuilt = unbuilt_layers(matched)
-    # Rows made from weights alone need no such note.
+    # Rows made from weights alone need no such note, or bear it already.
     plain = {layer.where for layer in matched.opaque if layer.layer.is_stored}
     counted = [path for path, variables in found.items() if variables and path not in plain]
     notes = (
         *stored.notes,
         # In a file saved without any weights, none are missing.
         *(matched.notes if stored.tensors else ()),
-        *[unbuilt_note(path) for path in unbuilt],
+        *[unbuilt_note(path, layer) for path, layer in unbuilt.items() if path not in plain],
         *[Note("stored-weights", path, _COUNTED) for path in counted],
     )
     return StoredWeights({p: tuple(own) for p, own in found.items() if p not in unbuilt}, inside, notes)
@@ -108,15 +108,18 @@ def _read(network: Network) -> StoredWeights:
 # Layers that Keras never built ------------------------------------------------------------------------------------
 
 
-def unbuilt_layers(matched: MatchedWeights) -> list[str]:
-    """The paths of layers that have weights by their class and none in the file."""
+def unbuilt_layers(matched: MatchedWeights) -> dict[str, Layer]:
+    """The layers, by their paths, that have weights by their class and none in the file."""
     with_weights = {one.owner.path[:n] for one in matched.weights for n in range(len(one.owner.path) + 1)}
-    return [one.where for one in matched.opaque if one.path not in with_weights and _has_weights(one.layer)]
+    without = [one for one in matched.opaque if one.path not in with_weights]
+    return {one.where: one.layer for one in without if one.layer.is_unbuilt or _has_weights(one.layer)}
 
 
-def unbuilt_note(path: str) -> Note:
-    """The note for an unbuilt layer."""
+def unbuilt_note(path: str, layer: Layer) -> Note:
+    """The note for an unbuilt layer, or for one of an unknown class in a model that was never built."""
     words = "never built: the file stores no weights, and their number depends on the shape of the input"
+    if layer.is_stored and declaration_of(layer._replace(kind="layer")) is None:
+        words = "the model was never built, so that the file does not show whether this layer has weights"
     return Note("unbuilt", path, words)
 
 

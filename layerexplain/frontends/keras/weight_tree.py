@@ -57,6 +57,14 @@ _HOLDERS = frozenset({
 })  # fmt: skip
 """Layers of Keras that keep their weights in other layers."""
 
+_LATER = frozenset({
+    *_NAMED, *_HOLDERS,
+}) - {"TimeDistributed", "RNN", "StackedRNNCells", "Pipeline", "LayerNormalization", "GroupNormalization"}  # fmt: skip
+"""Layers of Keras that have weights whenever they are built, by themselves and with any arguments."""
+
+_PERHAPS_LATER = frozenset({"LayerNormalization", "GroupNormalization", "Normalization", "AdditiveAttention"})
+"""Layers of Keras that have weights, once they are built, with most arguments."""
+
 _HELD = {
     **{(kind, "cell"): f"{kind}Cell" for kind in ("LSTM", "GRU", "SimpleRNN")},
     **{("MultiHeadAttention", f"{part}_dense"): "EinsumDense" for part in ("query", "key", "value", "output")},
@@ -88,6 +96,8 @@ class WeightTree:
                 self._members.setdefault(group[:-1], []).append(group)
         # What stands in a list bears its class: the same name elsewhere is one that Keras gave for that class.
         self._classes = {stem(group[-1]) for group in stored.groups if group and self._in_list(group)}
+        self._unbuilt = self._without_weights()
+        self._weighty |= {group[:n] for group in self._unbuilt for n in range(len(group) + 1)}
 
     def layers(self, root: Groups = (), depth: int = 0) -> tuple[Layer, ...]:
         """The layers in a group, in the order in which they lie in the file, which is the model's for its list of
@@ -142,7 +152,8 @@ class WeightTree:
 
     def _row(self, name: str, type_: str, group: Groups, tensors: Sequence[StoredTensor]) -> Layer:
         variables = [StoredVariable(self.name(t, group), t.shape, t.dtype, None) for t in tensors]
-        return Layer(name, type_, "custom", {"variables": tuple(variables), "group": StoredGroup(group)})
+        place = StoredGroup(group, bool(tensors) or group not in self._unbuilt)
+        return Layer(name, type_, "custom", {"variables": tuple(variables), "group": place})
 
     def name(self, tensor: StoredTensor, group: Groups) -> str:
         """What an array is called below the object that a group stands for: `kernel`, `cell/bias`, or its number."""
@@ -190,6 +201,21 @@ class WeightTree:
         return found
 
     # Classes ----------------------------------------------------------------------------------------------------
+
+    def _without_weights(self) -> set[Groups]:
+        """The objects that were never built: the file has nothing for them, and they are of a class that has weights.
+        Where it has nothing at all, these are also the objects of unknown classes."""
+        nothing = not self._weighty
+        found = set()
+        for group in self.stored.groups:
+            if not group or group in self._weighty or role_of(group, "") != "parameter" or not self._is_object(group):
+                continue
+            name = stem(group[-1] if self._in_list(group) else self.stored.names.get(group, ""))
+            type_ = self._types.get(name)
+            known = type_ is not None or name in self._models
+            if type_ in _LATER or (nothing and (type_ in _PERHAPS_LATER or not known)):
+                found.add(group)
+        return found
 
     def _told_type(self, group: Groups) -> str:
         """The class of an object, as far as names and arrays show it."""

@@ -39,12 +39,15 @@ def with_stored_layers(model: Model, source: str | bytes) -> Model:
     """Add the layers that the weights show to a model without a graph; configured layers stay as they are."""
     try:
         with open_weights(source) as stored:
-            if stored is None or not stored.parameters:
+            # A model that was never built has a group for each of its layers, with nothing in it.
+            if stored is None or not (stored.parameters or (stored.layout == "classes" and not model.layers)):
                 return model
             if model.layers and not (stored.layout == "classes" and stored.names):
                 return model
             held = {layer.name: layer for layer in model.layers}
             rows = tuple([held.get(row.name, row) for row in _rows(stored)])
+            if not rows:
+                return model
             note = Note("layers-from-weights", None, _TOLD if stored.layout == "classes" else _LISTED)
             return model._replace(layers=rows, notes=(*model.notes, note, *stored.notes))
     except SourceError as error:

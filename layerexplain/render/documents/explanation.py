@@ -148,7 +148,8 @@ def _fed(call: CallReport) -> doc.Line:
 
 def _told(told: Explanation, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None) -> list[doc.Block]:
     formula = doc.Labelled("formula", (formula_block(told.statements, told.latex),))
-    notes = doc.Points(_lines(told.shape_notes))
+    # What windows read of each axis, and the axes of further calls, are more than the shape.
+    notes = doc.Points(_lines(() if brief else told.shape_notes))
     shape = doc.Labelled("shape", (doc.Listing(_AXIS_COLUMNS, told.axes, head=3), notes) if told.axes else (notes,))
     if brief:
         return [formula, shape, doc.Labelled("weights", _weights(told))]
