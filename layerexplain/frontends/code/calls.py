@@ -28,6 +28,7 @@ from layerexplain.frontends.code.values import (
     Tensor,
     Unknown,
 )
+from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -56,6 +57,8 @@ class Calls(InterpreterPart):
         for keyword in node.keywords:
             value = self.value(keyword.value, frame)
             if keyword.arg is not None:
+                if keyword.arg in kwargs:
+                    raise Raised("SyntaxError", f"the argument {keyword.arg} is given twice; give it once", node.lineno)
                 kwargs[keyword.arg] = value
             elif type(value) is dict and all(isinstance(key, str) for key in value):
                 kwargs.update(value)
@@ -251,13 +254,17 @@ class Calls(InterpreterPart):
         given = dict(zip(names, args, strict=False))
         extra = args[len(names) :]
         if extra and spec.vararg is None:
-            words = f"{function.name}() takes {len(names)} arguments, got {len(args)}"
+            own = names[_implied(function) :]
+            takes = f"{len(own)} argument{'s' * (len(own) != 1)}" + f" ({', '.join(own)})" * bool(own)
+            words = f"{_shown(function)}() takes {takes}, got {len(args) - len(names) + len(own)}"
             raise Raised("TypeError", words, self.line)
         if spec.vararg is not None:
             given[spec.vararg.arg] = tuple(extra)
         keywords = [one.arg for one in spec.kwonlyargs]
         rest: dict[str, Any] = {}
         for name, value in kwargs.items():
+            if name in given and name not in [one.arg for one in spec.posonlyargs]:
+                raise Raised("TypeError", f"{_shown(function)}() is given {name} twice; give it once", self.line)
             if name in names or name in keywords:
                 given[name] = value
             else:
@@ -265,7 +272,9 @@ class Calls(InterpreterPart):
         if spec.kwarg is not None:
             given[spec.kwarg.arg] = rest
         elif rest and "**" not in rest:
-            raise Raised("TypeError", f"{function.name}() has no argument {next(iter(rest))!r}", self.line)
+            name, known = next(iter(rest)), [*names[_implied(function) :], *keywords]
+            hint = did_you_mean(name, known) or f"it takes {', '.join(known) or 'none'}"
+            raise Raised("TypeError", f"{_shown(function)}() has no argument {name!r}; {hint}", self.line)
         for name, default in zip(reversed(names), reversed(function.defaults), strict=False):
             self._default(given, name, default)
         for name, default, node in zip(keywords, function.keyword_defaults, spec.kw_defaults, strict=True):
@@ -291,3 +300,13 @@ class Calls(InterpreterPart):
             self.used.add(name)
             default = self.settings[name]
         given[name] = default
+
+
+def _implied(function: Function) -> int:
+    """How many arguments of a function the program does not write: `self`."""
+    return int(function.owner is not None and function.kind != "staticmethod")
+
+
+def _shown(function: Function) -> str:
+    """A function as an error names it; a constructor is called by the name of its class."""
+    return function.owner.name if function.owner is not None and function.name == "__init__" else function.name

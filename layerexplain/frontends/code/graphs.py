@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code.values import LayerValue, Node, Tensor
+from layerexplain.frontends.code.expressions import UNDEFINED
+from layerexplain.frontends.code.values import LayerValue, Node, Tensor, Unknown
 
 
 def flat(value: Any) -> list[Any]:
@@ -101,4 +102,8 @@ class Graph:
 def loose_error(tensor: Tensor) -> SpecError:
     """The error of a model whose outputs hang on an input that it is not given."""
     name = tensor.node.layer.name
+    shape = tensor.node.layer.config.get("batch_shape")
+    if isinstance(shape, Unknown) and shape.reason == UNDEFINED:
+        fact = f"{name} is not defined in this code, nor is it an input of the model; is it the name of another tensor?"
+        return SpecError(fact, line=shape.line or None, source=shape.file or None)
     return SpecError(f"the outputs depend on the input '{name}', which is not among the inputs of the model; add it")

@@ -64,6 +64,8 @@ class Interpreter(Statements, Loops, Definitions, Expressions, Attributes, Calls
         self.open: list[Unknown] = []
         self.notes: list[Note] = []
         self.faults: list[LayerExplainError] = []
+        self.raised: list[LayerExplainError] = []
+        """What statements of the program itself raise, with their lines."""
         self.used: set[str] = set()
         """The settings that were asked for."""
         self.lazy = False

@@ -9,6 +9,7 @@ from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.bounds import fits
 from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.frames import Assumption
+from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.values import (
     Array,
@@ -20,9 +21,11 @@ from layerexplain.frontends.code.values import (
     Node,
     Setting,
     Size,
+    Symbol,
     Tensor,
     Unknown,
     layer_of,
+    tensors_in,
     unknown_in,
 )
 from layerexplain.frontends.keras.old_names import modern_layer, todays_argument
@@ -209,6 +212,7 @@ class Making(KerasPart):
         if shape is None:
             shape = given.get("shape", given.get("input_shape"))
             shape = (shape,) if isinstance(shape, int) else arrays.plain(shape)
+            self._check_shape(shape)
             shape = (given.get("batch_size"), *shape) if type(shape) in (tuple, list) else shape
             if shape is None:
                 tensor = given.get("tensor")
@@ -216,6 +220,14 @@ class Making(KerasPart):
         dtype = given.get("dtype")
         dtype = dtype if isinstance(dtype, str) else getattr(dtype, "last", "float32")
         return self.new_input(self.named("InputLayer", given), shape, dtype)
+
+    def _check_shape(self, shape: Any) -> None:
+        """Keep an error where the shape of an input is none."""
+        sizes = shape if type(shape) in (tuple, list) else ()
+        negative = any(isinstance(one, int) and one < 0 for one in sizes)
+        if negative or isinstance(shape, str):
+            right = "each of its sizes is an integer, or None where it is open: shape=(28, 28, 1)"
+            self.fault(ArgumentError(f"Input needs a shape without the batch, got shape={shape!r}; {right}"))
 
     def new_input(self, name: str, shape: Any, dtype: str = "float32") -> Tensor:
         """The tensor of an input of a shape (with the batch), which may be Unknown."""
@@ -268,6 +280,7 @@ class Making(KerasPart):
             model.name = self.named("Functional" if into is None else into.cls.name, given)
             self.register(model)
             model.inputs, model.outputs = copied(inputs), copied(outputs)
+            self._outputs_are_tensors(inputs, outputs)
             for one in (inputs, outputs):
                 unknown = unknown_in(one)
                 if unknown is not None:
@@ -277,6 +290,17 @@ class Making(KerasPart):
         if into is not None:
             model.instance = into
         return model
+
+    def _outputs_are_tensors(self, inputs: Any, outputs: Any) -> None:
+        """Keep an error where a model of tensors is given no outputs, or layers in their place."""
+        if not tensors_in(inputs) or tensors_in(outputs) or unknown_in(outputs) is not None:
+            return
+        layer = layer_of(outputs)
+        if outputs is None:
+            self.fault(SpecError("Model needs outputs: the tensors that its last layers return; got None"))
+        elif layer is not None:
+            fact = f"Model needs tensors as outputs, got the layer '{layer.name}'; call it: {layer.type}(…)(x)"
+            self.fault(SpecError(fact))
 
     def register(self, model: ModelValue) -> None:
         """Keep a model among those of the program."""
@@ -299,6 +323,8 @@ class Making(KerasPart):
                     self.add(model, one)
                 return
             why = item if isinstance(item, Unknown) else self.interpreter.unknown("what is added is not a layer")
+            if (fact := _no_layer(item)) is not None:
+                self.fault(SpecError(f"{model.type} takes layers, got {fact}"))
             layer = LayerValue(why.name or "Layer", "custom", why.name or "layer", {}, self.interpreter.place())
             layer.reason = why
         if layer in model.layers:
@@ -328,6 +354,16 @@ class Making(KerasPart):
             config.setdefault(first, args[0])
         kept = {key: one for key, one in config.items() if key != "**"}
         return Setting(name, kept, path)
+
+
+def _no_layer(item: Any) -> str | None:
+    """What stands where a layer should, and what would be right; None for what may be one."""
+    if isinstance(item, Tensor):
+        type_ = item.node.layer.type
+        return f"a tensor, the result of a layer that is called; give the layer: {type_}(…) without (x)"
+    if isinstance(item, Symbol) and (what := named(item.path)) is not None and what.kind == "layer":
+        return f"the class {item.last}; make one: {item.last}(…)"
+    return f"{item!r}; give layers alone" if isinstance(item, int | float | str) else None
 
 
 def copied(value: Any, deep: int = 0) -> Any:

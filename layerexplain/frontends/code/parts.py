@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from layerexplain.errors import LayerExplainError
     from layerexplain.frontends.code.frames import Frame
 
 Signal = tuple[str, Any] | None
@@ -45,6 +46,7 @@ class InterpreterPart(Part):
     events: int
     changes: int
     idle: int
+    raised: list[LayerExplainError]
 
     if TYPE_CHECKING:
         passed: list[Any]

@@ -340,6 +340,9 @@ def read_code(
         faults = reading.interpreter.faults
         if faults:
             raise faults[0]
+        error = next(iter(reading.interpreter.raised), None)
+        if error is not None and not reading.text.locate(error.line or 1).file:
+            raise SourceError(f"{error.fact}; no model is made before that", line=error.line)
         raise SourceError(_without_model(reading))
     if len(found) > 1:
         names = ", ".join(one.name for one in found[:12])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from layerexplain.errors import SourceError
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Exhausted
 from layerexplain.frontends.code.builtin_functions import items_of
 from layerexplain.frontends.code.definitions import catches
@@ -72,6 +73,7 @@ class Statements(InterpreterPart):
                 if signal is not None:
                     return signal
             except Raised as error:
+                self._keep(node, error)
                 self._failed(node, frame, self.unknown(f"line {error.line or self.line} raises {error}"[:160]))
             except RecursionError:
                 self._failed(node, frame, self.unknown("the program nests too deeply"))
@@ -81,6 +83,15 @@ class Statements(InterpreterPart):
                 self.open.append(why)
                 self._failed(node, frame, why)
         return None
+
+    def _keep(self, node: ast.stmt, error: Raised) -> None:
+        """Keep what a statement of the program raises: in its own line, or in another that it leads to."""
+        if self.file:
+            return
+        inside = node.lineno <= (error.line or self.line) <= (node.end_lineno or node.lineno)
+        line = (error.line or self.line) if inside else node.lineno
+        where = "" if inside else f"line {error.line or self.line} "
+        self.raised.append(SourceError(f"{where}raises {error}"[:200], line=line))
 
     def _failed(self, node: ast.stmt, frame: Frame, why: Unknown) -> None:
         """A statement of the module that raises: what it would have assigned is not known."""
