@@ -6,6 +6,7 @@ up, it counts as one whose process died.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -15,6 +16,16 @@ from layerexplain.processes import Result
 
 _AHEAD = 2
 """How many shares are with the cluster, times its threads."""
+
+_LOCAL = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.worker.memory.monitor-interval": "1s",
+    "distributed.worker.memory.spill": False,
+}
+"""What a local cluster does without: its workers have nothing but a share each, and a look at them 100 times a second,
+as the statistical profiler takes one, costs time that the shares need."""
 
 
 def on_cluster(
@@ -41,13 +52,19 @@ def on_cluster(
         try:
             cluster: Any = address
             if address == "local":
+                from dask import config
+
+                stack.enter_context(config.set(_LOCAL))
                 cluster = stack.enter_context(
-                    distributed.LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+                    distributed.LocalCluster(
+                        n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None
+                    )
                 )
             client = stack.enter_context(distributed.Client(cluster, timeout=10))
         except (OSError, TimeoutError, ValueError) as error:
             words = str(error) or type(error).__name__
             raise LayerExplainError(f"--dask: the cluster {address} cannot be reached: {words}") from None
+        pace = gc.get_threshold()
         given: dict[Any, Any] = {}
         waiting = True
         while waiting or given:
@@ -57,7 +74,7 @@ def on_cluster(
                 if item is None:
                     waiting = False
                 else:
-                    given[client.submit(work, item, pure=False)] = item
+                    given[client.submit(_worked, work, item, pace, pure=False)] = item
             if not given:
                 return
             try:
@@ -68,6 +85,16 @@ def on_cluster(
             for future in ended:
                 item = given.pop(future)
                 yield _result(future, item)
+
+
+def _worked(work: Callable[[Any], Any], item: Any, pace: tuple[int, int, int]) -> Any:
+    """What a worker does with an item, while it collects garbage at the pace of the program."""
+    before = gc.get_threshold()
+    gc.set_threshold(*pace)
+    try:
+        return work(item)
+    finally:
+        gc.set_threshold(*before)
 
 
 def _result(future: Any, item: Any) -> Result:

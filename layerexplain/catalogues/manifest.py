@@ -1,7 +1,7 @@
 """What is written of a catalogue, so that nothing is read twice and nothing is missing: a file of SQLite.
 
-Each source stands there with its place in the listing, its size and mark, and the part that holds its rows. Memory does
-not follow the number of sources.
+Each source stands there with its place in the listing, its size and mark, and the part that holds its rows; a URL
+without its password. Memory does not follow the number of sources.
 """
 
 from __future__ import annotations
@@ -118,6 +118,11 @@ class Manifest:
                     rows.clear()
                     yield place + 1
             self._base.executemany(_LIST, rows)
+
+    def knows_mark(self, source: str) -> bool:
+        """Whether a source was read that had a mark, so that its mark of today says whether it has changed."""
+        query = "SELECT 1 FROM sources WHERE source = ? AND part NOTNULL AND mark != '' AND NOT again"
+        return bool(self._all(query, source))
 
     def stale_parts(self) -> list[str]:
         """The parts with rows of sources that have changed or are no longer there."""

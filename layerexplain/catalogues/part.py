@@ -22,7 +22,7 @@ from layerexplain.frontends.own_layers import Code
 from layerexplain.records import NamedTuple
 from layerexplain.sources.found import Found
 from layerexplain.sources.listing import describe
-from layerexplain.sources.names import USUAL, Reach, is_remote, named
+from layerexplain.sources.names import USUAL, Passwords, Reach, is_remote, named
 
 SECONDS = 30
 """A part ends after so many seconds, so that no more than that is lost with a process; the rest is for the next."""
@@ -35,12 +35,13 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 class Ask(NamedTuple):
-    """What is the same for all parts."""
+    """What is the same for all parts. `passwords` are those of URLs, which shares and the manifest do not have."""
 
     table: Table
     code: Code = ()
     reach: Reach = USUAL
     seconds: float = SECONDS
+    passwords: Passwords = Passwords()
 
 
 class Share(NamedTuple):
@@ -127,7 +128,7 @@ def begun(table: Table) -> int:
 
 def _rows(one: Listed, ask: Ask) -> tuple[Done, list[ModelRows]]:
     """The rows of a source, and what is remembered of it."""
-    source: Any = named(one.source, ask.reach)
+    source: Any = named(ask.passwords.put_back(one.source), ask.reach)
     listed = Found(source, one.size, one.mark)
     fault = one.fault
     if one.deaths >= MOST_DEATHS:

@@ -17,11 +17,11 @@ from layerexplain.catalogues.manifest import Counts, Done, Listed, Manifest
 from layerexplain.catalogues.part import Ask, Share, Written, begun, deaths, write_part
 from layerexplain.catalogues.table import Table, assemble, opened, table_at, tidy, without_stale_rows
 from layerexplain.catalogues.writers import TABLES
-from layerexplain.errors import LayerExplainError, NotAModel
+from layerexplain.errors import LayerExplainError, NotAModel, SourceError
 from layerexplain.processes import Result, processors, shared
 from layerexplain.records import NamedTuple
-from layerexplain.sources.listing import find_sources
-from layerexplain.sources.names import USUAL, Reach
+from layerexplain.sources.listing import describe, find_sources
+from layerexplain.sources.names import USUAL, Passwords, Reach
 
 _LEAST_IN_A_PART, _MOST_IN_A_PART = 8, 1000
 _PARTS_EACH = 8
@@ -99,20 +99,24 @@ def catalogue(
     """
     shown = os.fspath(to)
     table = table_at(shown)
-    run = _Run(
-        table, shown, jobs or processors(), dask, Ask(table, tuple(code), reach), tell or (lambda progress: None)
-    )
+    ask = Ask(table, tuple(code), reach, passwords=Passwords())
+    run = _Run(table, shown, jobs or processors(), dask, ask, tell or (lambda progress: None))
     facts = {"layers of --code": ", ".join(code) or "none"}
     with closing(opened(table, shown, resume=resume, overwrite=overwrite, facts=facts)) as manifest:
-        return run.done(manifest, _listed(sources, recursive, reach))
+        return run.done(manifest, _listed(sources, recursive, ask, manifest))
 
 
-def _listed(sources: Iterable[str], recursive: bool, reach: Reach) -> Iterator[Listed]:
+def _listed(sources: Iterable[str], recursive: bool, ask: Ask, manifest: Manifest) -> Iterator[Listed]:
     for source in sources:
-        for found in find_sources([source], recursive=recursive, reach=reach):
+        for found in find_sources([source], recursive=recursive, reach=ask.reach):
+            name = ask.passwords.taken_out(found.source)
+            if not found.mark and found.fault is None and manifest.knows_mark(name):
+                # An index of files may tell nothing of them but their names.
+                with suppress(SourceError):
+                    found = describe(found.source, ask.reach)
             fault = None if found.fault is None else found.fault.fact
             no_model = isinstance(found.fault, NotAModel)
-            yield Listed(str(found.source), found.size, found.mark, found.source == source, fault, no_model)
+            yield Listed(name, found.size, found.mark, found.source == source, fault, no_model)
 
 
 class _Run:

@@ -12,6 +12,7 @@ import click
 from layerexplain import api
 from layerexplain.cli import options
 from layerexplain.cli.failures import clean, note
+from layerexplain.cli.located import reach_of, reach_options
 from layerexplain.errors import SourceError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     "--dask", metavar="ADDRESS", help="Read on a Dask cluster, by the address of its scheduler; local starts one here."
 )
 @options.code_option
+@reach_options
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 @click.pass_context
 def command(
@@ -75,7 +77,7 @@ def command(
     try:
         found = api.catalogue(
             _each(sources, lists), to, recursive=recursive, resume=resume, overwrite=overwrite, jobs=jobs, dask=dask,
-            code=code, tell=shown.tell,
+            code=code, reach=reach_of(ctx), tell=shown.tell,
         )  # fmt: skip
     finally:
         shown.end()

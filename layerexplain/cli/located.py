@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from layerexplain.errors import LayerExplainError
+
+if TYPE_CHECKING:
+    from layerexplain.api import Reach
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -78,6 +81,13 @@ def reach_options(command: _Function) -> _Function:
     return command
 
 
+def reach_of(ctx: click.Context) -> Reach:
+    """How URLs are reached, as the command's options say."""
+    from layerexplain.api import Reach
+
+    return Reach()._replace(**ctx.meta.get(_META, {}))
+
+
 def _walk(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     ctx.meta[_RECURSIVE] = value
 
@@ -92,9 +102,9 @@ def located(ctx: click.Context, source: str) -> str:
     """A source as it was typed, a URL with how it is reached."""
     if "://" not in source and "::" not in source:
         return source
-    from layerexplain.api import Reach, named
+    from layerexplain.api import named
 
-    return named(source, Reach()._replace(**ctx.meta.get(_META, {})))
+    return named(source, reach_of(ctx))
 
 
 def each_located(ctx: click.Context, sources: Sequence[str]) -> Iterator[str]:

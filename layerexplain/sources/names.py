@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 _LOCAL = ("file://", "local://")
-_CREDENTIALS = re.compile(r"(://[^/@:]*):[^/@]*@")
+_CREDENTIALS = re.compile(r"(://[^/@:]*):[^/@]*(@[^/]*)")
 _MIB = 1024 * 1024
 
 
@@ -78,7 +78,7 @@ class Remote(str):
     @property
     def shown(self) -> str:
         """The URL without a password in it."""
-        return _CREDENTIALS.sub(r"\1:***@", self)
+        return _CREDENTIALS.sub(r"\1:***\2", self)
 
 
 def is_remote(source: str) -> bool:
@@ -104,3 +104,26 @@ def named(source: str, reach: Reach = USUAL) -> str:
             source = f"{outer}::{inner}"
         return Remote(source, reach)
     return next((source.removeprefix(one) for one in _LOCAL if source.startswith(one)), source)
+
+
+class Passwords(dict[str, str]):
+    """The passwords of URLs, by user and host, for whoever keeps URLs where no password may be.
+
+    >>> known = Passwords()
+    >>> known.taken_out("ftp://me:secret@host/m.keras")
+    'ftp://me:***@host/m.keras'
+    >>> known.put_back("ftp://me:***@host/other.keras"), known.put_back("ftp://me:***@elsewhere/m.keras")
+    ('ftp://me:secret@host/other.keras', 'ftp://me:***@elsewhere/m.keras')
+    """
+
+    def taken_out(self, source: str) -> str:
+        """A source without its password, which is remembered."""
+        source = named(source)
+        if not isinstance(source, Remote):
+            return source
+        self.update({_CREDENTIALS.sub(r"\1:***\2", found[0]): found[0] for found in _CREDENTIALS.finditer(source)})
+        return source.shown
+
+    def put_back(self, shown: str) -> str:
+        """The source with the password that was taken out of it."""
+        return _CREDENTIALS.sub(lambda found: self.get(found[0], found[0]), shown) if self else shown
