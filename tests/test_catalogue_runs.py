@@ -336,6 +336,37 @@ def test_progress_counts_up_to_the_end(tmp_path: Path) -> None:
     assert (told[-1].done, told[-1].to_do, told[-1].errors) == (48, 48, 1)
 
 
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (80, "models/of/many/people.parquet: 1,203 of 4,001 sources, 11 a second, 4:15 left"),
+        (60, "rquet: 1,203 of 4,001 sources, 11 a second, 4:15 left"),
+        (47, "1,203 of 4,001 sources, 11 a second, 4:15 left"),
+        (46, "1,203 of 4,001 sources, 11 a second"),
+        (13, "1,203 of 4,0"),
+    ],
+)
+def test_a_line_on_a_terminal_does_not_wrap(
+    columns: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from layerexplain.cli import progress
+    from layerexplain.cli.catalogue import progress_words
+
+    monkeypatch.setattr(progress, "_columns", lambda: columns)
+    words = progress_words(run.CatalogueProgress(4001, 1203, 4001, 0, 109.5))
+    progress.write_over("models/of/many/people.parquet", words)
+    assert capsys.readouterr().err == f"\r\x1b[K{line}"
+
+
+def test_time_left_is_told_when_it_is_known() -> None:
+    from layerexplain.cli.catalogue import progress_words
+
+    now = run.CatalogueProgress(1000, 1, 1000, 0, 1.9)
+    assert progress_words(now) == "1 of 1,000 sources, 0.5 a second"
+    assert progress_words(now._replace(done=999, seconds=10)).endswith(" 0:01 left")
+    assert progress_words(now._replace(done=1000, seconds=10)) == "1,000 of 1,000 sources, 100 a second"
+
+
 def test_a_log_gets_plain_lines(tmp_path: Path) -> None:
     code = "from layerexplain.cli import catalogue; catalogue._LOG_SECONDS = 0; from layerexplain.__main__ import main; main()"
     folder = simple_zoo(tmp_path / "zoo", 30)

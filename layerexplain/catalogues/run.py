@@ -177,7 +177,7 @@ class _Run:
         self._told(counts, before)
         size = min(_MOST_IN_A_PART, max(_LEAST_IN_A_PART, before // (self.jobs * _PARTS_EACH)))
         started = time.monotonic()
-        rest = before
+        rest, done = before, 0
         while rest and not self.stopped:
             progressed = False
             shares = (Share(self._name(manifest), some) for some in self._until_stopped(manifest.waiting(size)))
@@ -186,7 +186,9 @@ class _Run:
                     if result is not None:
                         progressed |= self._entered(manifest, result)
                         rest = before - self.read
-                    now = CatalogueProgress(counts.sources, self.read + begun(self.table), before, self.errors, 0)
+                    # A part that was ended and not entered yet is in neither number.
+                    done = max(done, self.read + begun(self.table))
+                    now = CatalogueProgress(counts.sources, done, before, self.errors, 0)
                     self.tell(now._replace(seconds=time.monotonic() - started))
             if not progressed and not self.stopped:
                 raise LayerExplainError("no part of it could be written", source=self.shown)

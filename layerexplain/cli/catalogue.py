@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from math import ceil
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from layerexplain import api
 from layerexplain.cli import options
 from layerexplain.cli.failures import clean, note
 from layerexplain.cli.located import reach_of, reach_options
+from layerexplain.cli.progress import wipe, write_over
 from layerexplain.errors import SourceError
 
 if TYPE_CHECKING:
@@ -135,15 +137,16 @@ def _names(file: IO[bytes]) -> Iterator[str]:
 
 # Progress -----------------------------------------------------------------------------------------------------------
 
-_WIPE = "\r\x1b[K"
 _LOG_SECONDS = 10
+_SURE_SECONDS = 2
+"""Before that, the start of the processes is most of the time, and says nothing of the time left."""
 
 
 class Shown:
     """Progress on standard error: a line that is written over on a terminal, a line every ten seconds in a log."""
 
     def __init__(self, name: str, quiet: bool) -> None:
-        self._name = clean(name)[-30:]
+        self._name = clean(name)
         self._quiet = quiet
         self._terminal = sys.stderr.isatty()
         self._next = time.monotonic() + (0 if self._terminal else _LOG_SECONDS)
@@ -154,16 +157,18 @@ class Shown:
         if self._quiet or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + (0.2 if self._terminal else _LOG_SECONDS)
-        text = f"{self._name}: {progress_words(now)}"
-        sys.stderr.write(f"{_WIPE}{text}" if self._terminal else f"{text}\n")
-        sys.stderr.flush()
-        self._shown = self._terminal
+        words = progress_words(now)
+        if self._terminal:
+            write_over(self._name, words)
+            self._shown = True
+        else:
+            sys.stderr.write(f"{self._name}: {words}\n")
+            sys.stderr.flush()
 
     def end(self) -> None:
         """Take the line away."""
         if self._shown:
-            sys.stderr.write(_WIPE)
-            sys.stderr.flush()
+            wipe()
 
 
 def progress_words(now: CatalogueProgress) -> str:
@@ -181,8 +186,8 @@ def progress_words(now: CatalogueProgress) -> str:
         parts.append(f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second")
     if now.errors:
         parts.append(_count(now.errors, "error"))
-    if rate and now.done < now.to_do:
-        minutes, seconds = divmod(round((now.to_do - now.done) / rate), 60)
+    if rate and now.done < now.to_do and now.seconds >= _SURE_SECONDS:
+        minutes, seconds = divmod(ceil((now.to_do - now.done) / rate), 60)
         hours, minutes = divmod(minutes, 60)
         left = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
         parts.append(f"{left} left")

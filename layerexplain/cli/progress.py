@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,32 @@ from layerexplain.cli.failures import clean
 
 _WIPE = "\r\x1b[K"
 _MUCH = 2_000_000
+_LONGEST_NAME, _SHORTEST_NAME = 30, 6
+
+
+def write_over(name: str, words: str) -> None:
+    """Write a line on the terminal in place of the one before. It is never as wide as the terminal, since only the last
+    row of a line that wraps could be wiped: the name gives way first, then what is behind the last comma."""
+    room = _columns() - 1
+    while len(words) > room and ", " in words:
+        words = words.rpartition(", ")[0]
+    left = min(room - len(words) - 2, _LONGEST_NAME)
+    start = f"{clean(name)[-left:]}: " if left >= _SHORTEST_NAME else ""
+    sys.stderr.write(f"{_WIPE}{start}{words}"[: room + len(_WIPE)])
+    sys.stderr.flush()
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except OSError:
+        return 80
+
+
+def wipe() -> None:
+    """Take the line away."""
+    sys.stderr.write(_WIPE)
+    sys.stderr.flush()
 
 
 @contextmanager
@@ -21,19 +48,15 @@ def progress(source: str, what: str, quiet: bool = False) -> Iterator[Callable[.
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    name = clean(source)[-30:]
 
     def tell(done: int, count: int, path: str = "") -> None:
         at = f", {clean(path)[:40]}" if path else ""
-        # The line is written over by the next.
-        sys.stderr.write(f"{_WIPE}{name}: {done:,} of {count:,} {what}{at}")
-        sys.stderr.flush()
+        write_over(source, f"{done:,} of {count:,} {what}{at}")
 
     try:
         yield tell
     finally:
-        sys.stderr.write(_WIPE)
-        sys.stderr.flush()
+        wipe()
 
 
 @contextmanager
@@ -46,14 +69,12 @@ def fetching(*sources: Any) -> Iterator[None]:
 
     def tell(name: str, done: int) -> None:
         if done >= _MUCH:
-            sys.stderr.write(f"{_WIPE}{name}: {done / 1e6:,.0f} MB fetched")
-            sys.stderr.flush()
+            write_over(name, f"{done / 1e6:,.0f} MB fetched")
 
     for source in sources:
         if hasattr(source, "tell"):
-            source.tell = partial(tell, clean(source.shown)[-30:])
+            source.tell = partial(tell, source.shown)
     try:
         yield
     finally:
-        sys.stderr.write(_WIPE)
-        sys.stderr.flush()
+        wipe()
