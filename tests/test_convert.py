@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -298,3 +299,80 @@ def test_a_hostile_name_of_an_argument_does_not_become_code() -> None:
     document = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
     with pytest.raises(LayerExplainError, match="is no name in Python"):
         to_code(read(json.dumps(document).encode()))
+
+
+def slashed() -> dict[str, Any]:
+    """What Keras 2 wrote of a model with '/' in names: beside a name that is taken, in a nested model and a wrapper."""
+
+    def layer(class_name: str, name: str, sources: list[str], **config: Any) -> dict[str, Any]:
+        nodes = [[[source, 0, 0, {}] for source in sources]] if sources else []
+        return {"class_name": class_name, "name": name, "config": {"name": name, **config}, "inbound_nodes": nodes}
+
+    def graph(name: str, layers: list[Any], inputs: str, *outputs: str) -> dict[str, Any]:
+        ends = [[one, 0, 0] for one in outputs]
+        return {"name": name, "layers": layers, "input_layers": [[inputs, 0, 0]], "output_layers": ends}
+
+    first = layer("InputLayer", "in/put", [], batch_input_shape=[None, 5, 7], dtype="float32")
+    inner = graph("in/ner", [first, layer("Dense", "deep/er", ["in/put"], units=3)], "in/put", "deep/er")
+    wrapped = {"class_name": "Dense", "config": {"name": "wrap/ped", "units": 2}}
+    nested = {**layer("Functional", "in/ner", ["a/b"]), "config": inner}
+    layers = [
+        first,
+        layer("Dense", "a_b", ["in/put"], units=7),
+        layer("Dense", "a/b", ["a_b"], units=7),
+        nested,
+        layer("TimeDistributed", "each/one", ["in/ner"], layer=wrapped),
+        layer("Concatenate", "to/gether", ["a/b", "each/one"], axis=-1),
+    ]
+    config = graph("a/ll", layers, "in/put", "to/gether", "a_b")
+    return {"class_name": "Functional", "config": config, "keras_version": "2.15.0", "backend": "tensorflow"}
+
+
+@pytest.mark.parametrize("form", ["yaml", "json", "py"])
+def test_names_with_a_slash_become_names_that_keras_takes(form: str, tmp_path: Path) -> None:
+    source, target = tmp_path / "old.json", tmp_path / f"new.{form}"
+    source.write_text(json.dumps(slashed()))
+    note = "layerexplain: note: Keras 3 takes no '/' in names: 'a/ll' is 'a_ll', and 7 more likewise\n"
+    assert run(str(source), str(target)) == (0, "", note)
+    made = read(target)
+    assert [one.name for one in made.layers] == ["in_put", "a_b", "a_b_1", "in_ner", "each_one", "to_gether"]
+    inner = next(one.model for one in made.layers if one.model is not None)
+    assert [one.name for one in inner.layers] == ["in_put", "deep_er"]
+    assert [ref.layer for ref in made.outputs] == ["to_gether", "a_b"]
+    assert [row.output_shapes for row in api.explain(made).layers] == [
+        row.output_shapes for row in api.explain(source).layers
+    ]
+    other = tmp_path / "again.json"
+    assert run(str(target), str(other)) == (0, "", "") and "/" not in "".join(
+        name for name in re.findall('"name": "([^"]*)"', other.read_text())
+    )
+
+
+def test_settings_of_a_kernel_that_a_separable_convolution_lacks_are_left_out() -> None:
+    spec = b"input: [8, 8, 3]\nlayers:\n  - SeparableConv2D: {filters: 4, kernel_size: 3}\n"
+    model = read(spec)
+    old = {"kernel_initializer": "he_normal", "kernel_regularizer": {"class_name": "L2", "config": {"l2": 0.5}}}
+    (given, layer) = model.layers
+    written = {**layer.config, **old, "depthwise_regularizer": "l2", "kernel_constraint": "max_norm"}
+    text = to_spec(model._replace(layers=(given, layer._replace(config=written))))
+    assert "kernel_i" not in text and "kernel_r" not in text and "kernel_c" not in text
+    assert "depthwise_regularizer: l2" in text and not read(text.encode()).faults
+
+
+@pytest.mark.keras
+def test_a_keras_file_of_names_with_a_slash(tmp_path: Path) -> None:
+    import keras
+    import numpy as np
+    import tf_keras
+
+    x = tf_keras.Input((5, 7), name="in/put")
+    y = tf_keras.layers.Dense(7, name="a/b")(tf_keras.layers.Dense(7, name="a_b")(x))
+    inner = tf_keras.Sequential([tf_keras.Input((5, 7)), tf_keras.layers.Dense(3, name="deep/er")], name="in/ner")
+    old = tf_keras.Model(x, inner(y), name="a/ll")
+    old.save(tmp_path / "old.keras")
+    code, _, said = run(str(tmp_path / "old.keras"), str(tmp_path / "new.keras"), "--input", "in/put=5,7")
+    assert (code, said.count("'a/ll' is 'a_ll', and 4 more likewise")) == (0, 1)
+    new = keras.models.load_model(tmp_path / "new.keras")
+    given = np.linspace(-1, 1, 70, dtype="float32").reshape(2, 5, 7)
+    np.testing.assert_allclose(new(given), old(given), atol=1e-5)
+    assert [one.name for one in new.layers] == ["in_put", "a_b", "a_b_1", "in_ner"]

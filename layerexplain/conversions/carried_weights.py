@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.conversions.gone_layers import GONE
@@ -15,13 +16,16 @@ from layerexplain.weights.weighted_layers import weighted_layers
 
 
 class CarriedWeights:
-    """A `WeightSource` for the network of today's model, from the weights of the one that it was made of."""
+    """A `WeightSource` for the network of today's model, from the weights of the one that it was made of. `names` has
+    for the path of each of its layers the one in today's."""
 
-    def __init__(self, weights: WeightSource, network: Network) -> None:
+    def __init__(
+        self, weights: WeightSource, network: Network, names: Mapping[tuple[str, ...], tuple[str, ...]]
+    ) -> None:
         self.weights = weights
         self.origin: Origin = weights.origin
         self.notes: tuple[Note, ...] = weights.notes
-        self.layers = {one.path: one for one in weighted_layers(network)}
+        self.layers = {names.get(one.path, one.path): one for one in weighted_layers(network)}
 
     def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         for depth in (len(path), len(path) - 1):

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from layerexplain.conversions.todays_names import in_todays_names
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import InputShapes, InputShapesOf, Layer, Model, shapes_for
 from layerexplain.records import NamedTuple
@@ -101,13 +102,14 @@ def convert(
 
             raise_any(model.faults)
         model = _with_shapes(model, shapes)
+        today, renamed = in_todays_names(model)
         if form == "keras":
             from layerexplain.conversions.keras_file import to_keras_file
 
             content, notes = to_keras_file(source if weights is None else weights, model, shapes, backend)
-            made = Converted(form, "", notes)
+            made = Converted(form, "", (*renamed, *notes))
         else:
-            made = Converted(form, TEXTS[form](model), ())
+            made = Converted(form, TEXTS[form](today), renamed)
             content = made.text.encode()
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source_name(source)) from None

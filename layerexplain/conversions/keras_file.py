@@ -11,6 +11,7 @@ from typing import Any
 from layerexplain.conversions.carried_weights import CarriedWeights
 from layerexplain.conversions.config import to_config
 from layerexplain.conversions.settings import home_of
+from layerexplain.conversions.todays_names import in_todays_names, layer_paths
 from layerexplain.conversions.training import TodaysTraining, todays_training
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.config import read_config
@@ -44,7 +45,9 @@ def to_keras_file(
     Raises:
         LayerExplainError: for what cannot be carried over, and if the new model computes something else.
     """
-    config = to_config(model)
+    named, _ = in_todays_names(model)
+    names = dict(zip(layer_paths(model), layer_paths(named), strict=True))
+    config = to_config(named)
     network, _ = traced(model, inputs, None)
     with weight_source(source, network, seed=0, backend=backend) as weights, without_warnings():
         if weights.origin == "drawn":
@@ -57,9 +60,10 @@ def to_keras_file(
         reference = KerasModel(real, "of the model")
         reference.build(lambda: _first_shape(network))
         # The same reader reads today's configuration, so that each of its layers has its formula.
-        today = trace_model(read_config(config), inputs)
-        reference.assign(today, CarriedWeights(weights, network))
-        notes = list(_compile(real, todays_training(model)))
+        shapes = {names[(name,)][0] if (name,) in names else name: shape for name, shape in inputs.items()}
+        today = trace_model(read_config(config), shapes)
+        reference.assign(today, CarriedWeights(weights, network, names))
+        notes = list(_compile(real, todays_training(named)))
         with tempfile.TemporaryDirectory(prefix="layerexplain-") as folder:
             path = os.path.join(folder, "model.keras")
             real.save(path)

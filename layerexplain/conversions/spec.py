@@ -269,8 +269,12 @@ def _short(type_: str, arguments: dict[str, Any]) -> Any:
     if type_ == "Sequential" and arguments.keys() == {"layers"}:
         return arguments["layers"]
     first = first_argument(type_) if type_ not in ("Sequential", "Functional") else None
-    if [*arguments] == [first] and not isinstance(arguments[first or ""], Mapping | Setting | None):
-        return arguments[first or ""]
+    if [*arguments] == [first]:
+        value = arguments[first or ""]
+        # A layer with a name of its own is a mapping with several keys, which would be taken for arguments.
+        named = isinstance(value, Layer) and value is not OLD_HARD_SIGMOID and not automatic(value)
+        if not named and not isinstance(value, Mapping | Setting | None):
+            return value
     return arguments or None
 
 

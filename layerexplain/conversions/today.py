@@ -228,7 +228,7 @@ def _operation(layer: Layer) -> Layer:
 def _kept(declaration: Declaration, name: str, value: Any) -> tuple[Any] | None:
     """Return the value that an argument is written with; None where it says nothing."""
     if name.endswith(_SETTINGS):
-        return _setting(name, value)
+        return None if _is_unused(declaration, name) else _setting(name, value)
     argument = declaration.arguments.get(name)
     if argument is not None and name not in ("dtype", "data_format"):
         if _is_default(argument, declaration.type, name, value):
@@ -240,6 +240,12 @@ def _kept(declaration: Declaration, name: str, value: Any) -> tuple[Any] | None:
     if argument is None and name not in declaration.ignores and name not in COMMON:
         raise ArgumentError(f"{declaration.type} has no argument {name} in Keras 3, which is {value!r}"[:300])
     return (_plain(name, value),)
+
+
+def _is_unused(declaration: Declaration, name: str) -> bool:
+    """Whether a setting is for the kernel of a layer that has depthwise kernels in its place: Keras 2 wrote both."""
+    weight, _, rest = name.partition("_")
+    return weight == "kernel" and name not in declaration.ignores and f"depthwise_{rest}" in declaration.ignores
 
 
 def _is_default(argument: Argument, type_: str, name: str, value: Any) -> bool:

@@ -1,0 +1,96 @@
+"""Names of layers as Keras 3 allows them: without the '/' that Keras 1 and 2 had in those of many models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from layerexplain.frontends.model_builder import FreeNames
+from layerexplain.model import Layer, Model, TensorRef, Training
+
+_Value = TypeVar("_Value")
+
+
+def in_todays_names(model: Model) -> tuple[Model, tuple[str, ...]]:
+    """Return a model with a '_' for each '/' in the names of layers, and a note where there were any.
+
+    >>> in_todays_names(Model("a/b", "Sequential", (Layer("block/conv", "ReLU", "layer", {}),), (), (), ()))[0].name
+    'a_b'
+    """
+    old = [model.name, *[path[-1] for path in layer_paths(model)]]
+    if not any("/" in name for name in old):
+        return model, ()
+    found = _renamed(model)
+    new = [found.name, *[path[-1] for path in layer_paths(found)]]
+    changed = [f"'{before}' is '{after}'" for before, after in zip(old, new, strict=True) if before != after]
+    more = f", and {len(changed) - 1:,} more likewise" if len(changed) > 1 else ""
+    return found, (f"Keras 3 takes no '/' in names: {changed[0]}{more}",)
+
+
+def layer_paths(model: Model, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the names that lead to each layer, at any depth, in the order of the layers."""
+    for layer in model.layers:
+        yield (*path, layer.name)
+        if layer.model is not None:
+            yield from layer_paths(layer.model, (*path, layer.name))
+
+
+def todays_name(name: str) -> str:
+    """Return a name without '/'."""
+    return name.replace("/", "_")
+
+
+def _renamed(model: Model) -> Model:
+    free = FreeNames({layer.name for layer in model.layers if "/" not in layer.name})
+    names = {one.name: free.take(todays_name(one.name)) if "/" in one.name else one.name for one in model.layers}
+
+    def ref(value: TensorRef) -> TensorRef:
+        return value._replace(layer=names.get(value.layer, value.layer))
+
+    def wired(value: Any) -> Any:
+        if isinstance(value, TensorRef):
+            return ref(value)
+        if type(value) in (list, tuple):
+            return type(value)(map(wired, value))
+        return {key: wired(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+
+    return model._replace(
+        name=todays_name(model.name),
+        layers=tuple([_layer(layer)._replace(name=names[layer.name]) for layer in model.layers]),
+        calls=tuple(
+            [
+                call._replace(layer=names[call.layer], args=wired(call.args), kwargs=wired(call.kwargs))
+                for call in model.calls
+            ]
+        ),
+        inputs=tuple(map(ref, model.inputs)),
+        outputs=tuple(map(ref, model.outputs)),
+        recorded={ref(key): value for key, value in model.recorded.items()},
+        training=None if model.training is None else _training(model.training, names),
+    )
+
+
+def _layer(layer: Layer) -> Layer:
+    """Return a layer with the names inside of it as they are today."""
+    inner = None if layer.model is None else _renamed(layer.model)
+    return layer._replace(name=todays_name(layer.name), config=_inside(layer.config), model=inner)
+
+
+def _inside(value: Any) -> Any:
+    if isinstance(value, Layer):
+        return _layer(value)
+    if type(value) in (list, tuple):
+        return type(value)(map(_inside, value))
+    return {key: _inside(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+
+
+def _training(training: Training, names: Mapping[str, str]) -> Training:
+    return training._replace(
+        losses=_by_output(training.losses, names),
+        loss_weights=_by_output(training.loss_weights, names),
+        metrics=_by_output(training.metrics, names),
+    )
+
+
+def _by_output(some: Mapping[str, _Value], names: Mapping[str, str]) -> dict[str, _Value]:
+    return {names.get(name, name): one for name, one in some.items()}
