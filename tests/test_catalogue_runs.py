@@ -340,7 +340,7 @@ def test_progress_counts_up_to_the_end(tmp_path: Path) -> None:
     ("columns", "line"),
     [
         (80, "models/of/many/people.parquet: 1,203 of 4,001 sources, 11 a second, 4:15 left"),
-        (60, "rquet: 1,203 of 4,001 sources, 11 a second, 4:15 left"),
+        (60, "ple.parquet: 1,203 of 4,001 sources, 11 a second, 4:15 left"),
         (47, "1,203 of 4,001 sources, 11 a second, 4:15 left"),
         (46, "1,203 of 4,001 sources, 11 a second"),
         (13, "1,203 of 4,0"),

@@ -20,9 +20,9 @@ def write_over(name: str, words: str) -> None:
     """Write a line on the terminal in place of the one before. It is never as wide as the terminal, since only the last
     row of a line that wraps could be wiped: the name gives way first, then what is behind the last comma."""
     room = _columns() - 1
+    left = min(room - len(words) - 2, _LONGEST_NAME)
     while len(words) > room and ", " in words:
         words = words.rpartition(", ")[0]
-    left = min(room - len(words) - 2, _LONGEST_NAME)
     start = f"{clean(name)[-left:]}: " if left >= _SHORTEST_NAME else ""
     sys.stderr.write(f"{_WIPE}{start}{words}"[: room + len(_WIPE)])
     sys.stderr.flush()
