@@ -22,6 +22,7 @@ def test_each_name_is_what_its_module_declares() -> None:
             "check",
             "convert",
             "diff",
+            "catalogue",
             "draw",
         ),
         *("gradient_element", "gradient_statistics"),

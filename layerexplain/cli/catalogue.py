@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--to", metavar="TABLE", required=True, type=click.Path(),
     help="The table: zoo.parquet (a directory, needs pyarrow), zoo.jsonl or zoo.csv. The rows of layers go beside it: "
-    "zoo.layers.parquet, …",
+    "zoo.layers.parquet, and so on",
 )  # fmt: skip
 @click.option("--recursive", "-r", is_flag=True, help="Walk directories; files that hold no model are passed over.")
 @click.option(

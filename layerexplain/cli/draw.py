@@ -61,7 +61,7 @@ def command(
 ) -> None:
     """Draw the graph of SOURCE: a box for each layer, a line for each tensor with its shape.
 
-    What repeats is drawn once (`×12`). SVG, DOT and Mermaid need nothing else; PNG and PDF need
+    What repeats is drawn once. SVG, DOT and Mermaid need nothing else; PNG and PDF need
     `pip install 'layerexplain[draw]'`.
 
     \b
