@@ -235,8 +235,11 @@ ROWS = {
         (flat("Dense: {units: 3, activation: softmax}"), flat("Dense: {units: 3, dtype: float16}", "Dense: {units: 3, activation: softmax, dtype: float32}")),
     ),
     "rescaled-twice": Row(
-        {flat("Rescaling: 0.00392156862745098", "Rescaling: 0.00392156862745098", shape="[8, 8, 3]"): ["rescaling_1"]},
+        {flat("Rescaling: 0.00392156862745098", "Rescaling: 0.00392156862745098", shape="[8, 8, 3]"): ["rescaling_1"],
+         flat("Rescaling: 0.00392156862745098", "Sequential: [{Rescaling: 0.00784}, Flatten]", shape="[8, 8, 3]"): ["sequential"]},
         (flat("Rescaling: 0.00392156862745098", "Rescaling: {scale: 2.0, offset: -1.0}", shape="[8, 8, 3]"),
+         flat("Rescaling: 0.00392156862745098", "Sequential: [{Rescaling: {scale: 2.0, offset: -1.0}}]", shape="[8, 8, 3]"),
+         flat("Rescaling: 255", "Sequential: [{Rescaling: 0.00392156862745098}]", shape="[8, 8, 3]"),
          flat("Rescaling: 0.00392156862745098", shape="[8, 8, 3]")),
     ),
     "skipped-pixels": Row(

@@ -209,8 +209,7 @@ def rescaled_twice(view: CheckedNetwork) -> Iterator[Found]:
             before = view.before(before)
         if before is not None and view.type_of(before) == "Rescaling":
             scales = [view.layers[one.call.layer].config.get("scale") for one in (before, made)]
-            small = all(isinstance(scale, int | float) and abs(scale) <= 1 / 64 for scale in scales)
-            if small:
+            if all(map(_divides, scales)):
                 yield (
                     made.call.layer,
                     f"'{before.call.layer}' has divided already: scales {scales[0]:.4g} and {scales[1]:.4g}",
@@ -220,10 +219,20 @@ def rescaled_twice(view: CheckedNetwork) -> Iterator[Found]:
         before = view.before(made)
         if inner is None or before is None or view.type_of(before) != "Rescaling":
             continue
+        scale = view.layers[before.call.layer].config.get("scale")
         first = CheckedNetwork(inner)
         for one in first.derived():
-            if first.type_of(one) == "Rescaling" and one.sources[0] in inner.model.inputs:
-                yield made.call.layer, f"'{made.call.layer}' rescales its input itself, after '{before.call.layer}'"
+            if first.type_of(one) != "Rescaling" or one.sources[0] not in inner.model.inputs:
+                continue
+            own = first.layers[one.call.layer].config.get("scale")
+            if _divides(scale) and _divides(own):  # a scale of 2, or back to 0 to 255, is meant
+                said = f"rescales its input itself by {own:.4g}, after '{before.call.layer}' by {scale:.4g}"
+                yield made.call.layer, f"'{made.call.layer}' {said}"
+
+
+def _divides(scale: object) -> bool:
+    """Whether a scale brings whole numbers of pixels near 1."""
+    return isinstance(scale, int | float) and abs(scale) <= 1 / 64
 
 
 @rule(
