@@ -1,6 +1,8 @@
 """Code as a source, on the command line: which models, which values, and where each layer stands."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,17 @@ def test_a_layer_of_one_of_several_models(two: str, patterns: list, shown: list,
     assert result.stderr == (f"layerexplain: error: {two}: {error}\n" if error else "")
     assert result.exit_code == (1 if error else 0)
     assert [line.split(" ")[0] for line in result.stdout.splitlines() if " · Dense" in line] == shown
+
+
+def test_what_is_set_holds_for_each_of_several_models(two: str) -> None:
+    shown = run("explain", two, "dense", "--brief", "--set", "N=50").stdout
+    assert "(None, 16) → (None, 50)" in shown
+    code = "m = Sequential([Input((4,)), Dense(units)])"
+    words = {"explain": "(None, 4) → (None, 3)", "check": "nothing found"}
+    for command, told in words.items():  # of a real pipe, which is read once
+        line = [sys.executable, "-m", "layerexplain", command, "-", "--set", "units=3"]
+        piped = subprocess.run(line, input=code, capture_output=True, text=True, check=True)
+        assert told in piped.stdout
 
 
 SNIPPETS = {

@@ -22,7 +22,7 @@ _Result = TypeVar("_Result")
 
 def content_of(source: str) -> Any:
     """What is read more than once: the source, or all of standard input."""
-    if source != "-":
+    if source != "-" or getattr(source, "content", None) is not None:  # code that was read already, to list its models
         return source
     import io
 

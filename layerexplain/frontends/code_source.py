@@ -96,6 +96,7 @@ def each_model(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> 
     if not isinstance(source, str) or source.endswith(_OTHERS) or os.path.isdir(source):
         return [source]
     request = source.request if isinstance(source, CodeSource) else ""
+    given = source.given if isinstance(source, CodeSource) else given
     held: bytes | None = getattr(source, "content", None)
     found = held if held is not None else _content(source)
     if found is None or request:

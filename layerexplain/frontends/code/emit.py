@@ -298,9 +298,10 @@ class Emitter:
             config["trainable"] = False
         if layer.reason is not None:
             self._open(layer.reason, name)
-        unknown = unknown_in(config)
-        if unknown is not None:
-            self._open(unknown, name)
+        unknowns = [one for value in config.values() if (one := unknown_in(value)) is not None]
+        if unknowns:
+            for unknown in unknowns:
+                self._open(unknown, name)
             config = {key: None if unknown_in(value) is not None else value for key, value in config.items()}
         made = Layer(name, layer.type, layer.kind, config, None, "", None, line, file=file)  # type: ignore[arg-type]
         return made if layer.declaration is None else made._replace(declaration=layer.declaration)
@@ -379,11 +380,13 @@ class Emitter:
             if self.deep > 1:
                 return {"batch_shape": None, "dtype": dtype}
         if unknown is not None or type(shape) not in (tuple, list):
+            sizes = [one for one in shape if isinstance(one, Unknown)] if type(shape) in (tuple, list) else []
             why = unknown or Unknown("the shape of the input is not known", layer.place.line)
-            self._open(why, name)
+            for one in sizes[:20] or [why]:
+                self._open(one, name)
             return {"batch_shape": None, "dtype": dtype}
-        sizes = tuple([one if isinstance(one, int) else None for one in shape])
-        return {"batch_shape": sizes, "dtype": dtype}
+        known = tuple([one if isinstance(one, int) else None for one in shape])
+        return {"batch_shape": known, "dtype": dtype}
 
     def _open(self, unknown: Unknown, name: str) -> None:
         self.opened.append((unknown, name))

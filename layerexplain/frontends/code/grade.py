@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from layerexplain.frontends.code.expressions import IMPLIED
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.values import Unknown
 from layerexplain.model import Note
@@ -36,6 +37,8 @@ def words_of(unknown: Unknown) -> str:
     place = f"{where}: " if unknown.line else ""
     if unknown.reason.startswith("the input of") and "has no shape" in unknown.reason:
         return f"{place}{unknown.reason}; give it with --input"
+    if unknown.reason == IMPLIED:
+        return f"{place}the shape of {unknown.name} is not known: {IMPLIED}; give --input {unknown.name}=SHAPE"
     if not unknown.name:
         return f"{place}{unknown.reason}"
     return f"{place}{unknown.name} is not known: {unknown.reason}; give --set {unknown.name}=VALUE"

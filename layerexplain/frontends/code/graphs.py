@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code.expressions import UNDEFINED
+from layerexplain.frontends.code.expressions import IMPLIED
 from layerexplain.frontends.code.values import LayerValue, Node, Tensor, Unknown
 
 
@@ -103,7 +103,7 @@ def loose_error(tensor: Tensor) -> SpecError:
     """The error of a model whose outputs hang on an input that it is not given."""
     name = tensor.node.layer.name
     shape = tensor.node.layer.config.get("batch_shape")
-    if isinstance(shape, Unknown) and shape.reason == UNDEFINED:
+    if isinstance(shape, Unknown) and shape.reason == IMPLIED:
         fact = f"{name} is not defined in this code, nor is it an input of the model; is it the name of another tensor?"
         return SpecError(fact, line=shape.line or None, source=shape.file or None)
     return SpecError(f"the outputs depend on the input '{name}', which is not among the inputs of the model; add it")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.errors import ShapeError
-from layerexplain.frontends.code.expressions import UNDEFINED
+from layerexplain.frontends.code.expressions import IMPLIED, UNDEFINED
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
@@ -109,7 +109,7 @@ class Tracing(KerasPart):
         """A name that the code does not define is an input of that name; a weight is a tensor."""
         if isinstance(value, Unknown) and value.reason == UNDEFINED and value.name and not self.quiet:
             if value.name not in self.implied:
-                self.implied[value.name] = self.new_input(value.name, value)
+                self.implied[value.name] = self.new_input(value.name, value._replace(reason=IMPLIED))
             return self.implied[value.name]
         if isinstance(value, Variable):
             return self.weight_tensor(value) if self.quiet else self.data_of(value)

@@ -1,0 +1,117 @@
+"""The questions that this project began with, as the code that stands in them: pasted, each gets its explanation, and what
+the code leaves open is named with the option that gives it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from layerexplain.cli.main import program
+
+SAMPLE = Path(__file__).parents[1] / "sample_models/question.txt"
+
+MLP = """What does each line do?
+
+model = Sequential()
+model.add(Flatten(input_shape=(28, 28, 1)))
+model.add(Dense(512, activation='relu'))
+model.add(Dropout(0.2))
+model.add(Dense(num_classes))
+model.add(Activation('softmax'))
+"""
+CONVOLUTIONS = """    i = Input((28, 28, 1))
+    a = Conv2D(16, 3, padding="same", strides=2)(i)
+    b = Conv2D(32, 3, padding="same", strides=2)(a)
+"""
+WIDE = """model.add(layers.Dense(10*10*256, use_bias=False, input_shape=(100,)))
+model.add(layers.Reshape((10, 10, 256)))
+"""
+EMBEDDED = """>>> model = Sequential()
+>>> model.add(Embedding(10, 4, input_length=6))
+>>> model.add(Dense(10, use_bias=False))
+"""
+LSTMS = """model = Sequential()
+model.add(LSTM(32, return_sequences=True, input_shape=(timesteps, features)))
+model.add(LSTM(16, return_sequences=True))
+model.add(Flatten())
+model.add(Dense(1))
+"""
+AUTOENCODER = """inp = Input(shape=(max_len,))
+emb = Embedding(vocab_size, 32)(inp)
+enc = LSTM(64)(emb)
+dec = RepeatVector(max_len)(enc)
+out = LSTM(32, return_sequences=True)(dec)
+autoencoder = Model(inp, out)
+autoencoder.compile(optimizer='adam', loss=my_loss)
+"""
+
+QUESTIONS = {
+    "what the layers of an MLP do": (MLP, {"num_classes": (7, 10)}, 784 * 512 + 512 + 512 * 10 + 10, "784 → 512"),
+    "what a convolution sums": (CONVOLUTIONS, {}, 9 * 16 + 16 + 9 * 16 * 32 + 32, "ceil(14 / 2) = 7"),
+    "a wide Dense without a bias": (WIDE, {}, 100 * 25600, "25600 becomes 10 × 10 × 256"),
+    "Dense behind an Embedding": (EMBEDDED, {}, 10 * 4 + 4 * 10, "the same matrix W is applied along the last axis"),
+    "how an LSTM is flattened": (
+        LSTMS,
+        {"timesteps": (2, 20), "features": (2, 8)},
+        4 * 32 * (8 + 32 + 1) + 4 * 16 * (32 + 16 + 1) + 20 * 16 + 1,
+        "20 × 16 = 320 values per example.",
+    ),
+    "an autoencoder with an Embedding": (
+        AUTOENCODER,
+        {"max_len": (1, 20), "vocab_size": (2, 1000)},
+        1000 * 32 + 4 * 64 * (32 + 64 + 1) + 4 * 32 * (64 + 32 + 1),
+        "ids 1000 × features 32 = 32,000",
+    ),
+    "1.8 million parameters": (
+        SAMPLE.read_text(),
+        {"n_hidden": (10, 128)},
+        27 * 32 + 32 + 9 * 32 * 64 + 64 + 12544 * 128 + 128 + 128 * 10 + 10,
+        "inputs 12544 × units 128 = 1,605,632",
+    ),
+}
+"""The text, the names that it leaves open with their lines and a value for each, the parameters, and words that answer."""
+
+
+def run(*arguments: str, code: str) -> Result:
+    return CliRunner().invoke(program, arguments, prog_name="layerexplain", input=code, catch_exceptions=False)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_what_is_pasted_is_explained(name: str) -> None:
+    code, left_open, params, answer = QUESTIONS[name]
+    given = [part for key, (_, value) in left_open.items() for part in ("--set", f"{key}={value}")]
+    result = run("summary", "-", "--format", "json", *given, code=code)
+    assert (result.exit_code, result.stderr) == (0, "")
+    report = json.loads(result.stdout)
+    assert (report["totals"]["params"], report["model"]["grade"]) == (params, "complete")
+    explained = run("explain", "-", *given, "--width", "300", code=code)
+    assert (explained.exit_code, explained.stderr) == (0, "")
+    assert answer in " ".join(explained.stdout.split())
+
+
+@pytest.mark.parametrize("name", [name for name, row in QUESTIONS.items() if row[1]])
+def test_every_name_that_is_left_open_has_its_option(name: str) -> None:
+    code, left_open, _, _ = QUESTIONS[name]
+    result = run("explain", "-", code=code)
+    assert (result.exit_code, result.stderr) == (0, "")
+    for key, (line, _) in left_open.items():
+        words = f"line {line}: {key} is not known: it is not defined in this code; give --set {key}=VALUE"
+        assert words in " ".join(result.stdout.split())
+
+
+def test_a_concatenation_of_one_tensor_is_the_error_with_the_way_out() -> None:
+    asked = run("summary", "-", "--width", "300", code="Y = Concatenate()(X)\n")
+    assert asked.exit_code == 0
+    assert "line 1: the shape of X is not known" in asked.stdout
+    assert "give --input X=SHAPE" in asked.stdout
+    words = "Concatenate joins two or more tensors, got one of shape (None, 4, 3): it cannot flatten it; "
+    for arguments, code in [
+        (["--input", "X=4,3"], "Y = Concatenate()(X)\n"),
+        ([], "X = Input((4, 3))\nY = Concatenate()(X)\n"),
+    ]:
+        result = run("summary", "-", *arguments, code=code)
+        assert result.exit_code == 1
+        line = code.count("\n")
+        assert result.stderr.startswith(f"layerexplain: error: <stdin>:{line}: layer 'concatenate': {words}to lay its")
+        assert "use Flatten" in result.stderr
