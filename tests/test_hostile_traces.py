@@ -8,6 +8,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -83,6 +84,35 @@ def test_an_archive_of_another_coding(coding: int, tmp_path: Path) -> None:
     with zipfile.ZipFile(stream, "w", coding) as archive:
         archive.writestr("input.npy", whole())
     assert "store or deflate it" in refused(stream.getvalue(), tmp_path, "x.npz")
+
+
+def test_complex_numbers_are_no_input(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    np.save(stream, np.zeros((1, 8, 8), "c8"))
+    said = refused(stream.getvalue(), tmp_path)
+    assert said == "<bytes>: the input 'input' needs numbers (float32), got an array of complex64"
+
+
+def test_complex_numbers_are_no_weights(tmp_path: Path) -> None:
+    layers = [
+        {"module": "keras.layers", "class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 5]}},
+        {"module": "keras.layers", "class_name": "Dense", "config": {"name": "dense", "units": 3}},
+    ]
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        file["layers/dense/vars/0"] = np.zeros((5, 3), "c8")
+        file["layers/dense/vars/1"] = np.zeros(3, "f4")
+    path = tmp_path / "net.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        document = {"module": "keras", "class_name": "Sequential", "config": {"name": "net", "layers": layers}}
+        archive.writestr("config.json", json.dumps(document))
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
+        archive.writestr("model.weights.h5", weights.getvalue())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        done = CliRunner().invoke(program, ["trace", str(path)])
+    assert done.exit_code == 1
+    assert done.stderr.endswith("layer 'dense': it has weights of complex64; real numbers are needed\n")
 
 
 @pytest.mark.parametrize(
