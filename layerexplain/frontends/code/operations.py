@@ -41,6 +41,12 @@ _BACKEND = {
 }
 """Functions of keras.backend that are those of keras.ops, in today's names."""
 
+ORDER = {
+    "average": ("x", "axis", "weights"),
+    "isin": ("x1", "x2", "assume_unique", "invert"),
+}
+"""Keras's order of the arguments of functions that are declared in another, with the tensors first."""
+
 _GIVEN_SHAPE = frozenset({"normal", "uniform", "truncated_normal", "randint", "zeros", "ones", "random_normal"})
 _OF_DRAWS = {"mean": "mean", "stddev": "stddev", "minval": "low", "maxval": "high"}
 """What random numbers are drawn by, and its name in the formula language."""
@@ -152,6 +158,9 @@ class Operations(KerasPart):
         type_ = operation_type(name)
         if type_ is None:
             return self.opaque_call(path or f"keras.ops.{name}", args, kwargs)
+        if name in ORDER:
+            kwargs = {**dict(list(zip(ORDER[name], args, strict=False))[1:]), **kwargs}
+            args = args[:1]
         args, kwargs = self._with_sizes(type_, args, kwargs)
         if type_ in _OF_TENSORS:
             args = [self._table(one) for one in args]
