@@ -338,7 +338,7 @@ Memory for a batch of 32, trained with adam
   inference      4.2 kB  = weights + 32 × peak
   gradients      1.1 kB  one for each trainable parameter
   optimizer      2.2 kB  2 values that adam keeps for each trainable parameter
-  kept        180 bytes  per example: what gradients read of the forward pass
+  kept        176 bytes  per example: what gradients read of the forward pass
   training      10.0 kB  = weights + gradients + optimizer + 32 × kept
 """
     )

@@ -254,6 +254,11 @@ def picked(columns: dict[str, Column], names: Iterable[str], several: bool = Fal
     return tuple([columns[name] for name in (("source", *chosen) if several and "source" not in chosen else chosen)])
 
 
+def filled(columns: Iterable[Column], rows: Sequence[Any]) -> tuple[Column, ...]:
+    """The columns without those optional ones in which all is empty."""
+    return tuple([column for column in columns if not column.optional or any(map(column.shown, rows))])
+
+
 def of_row(value: str | Callable[[Any], str], row: Any) -> str:
     """The kind or style of a cell, which may depend on its row."""
     return value if isinstance(value, str) else value(row)

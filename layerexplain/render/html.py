@@ -64,17 +64,18 @@ def html(document: doc.Document, look: Look, graph: Graph | None = None) -> str:
     chunks = _Html(look.ascii).chunks(document.blocks)
     if graph is not None and len(graph.nodes) > 1:
         at = next((at + 1 for at, chunk in enumerate(chunks) if chunk.startswith("<p")), len(chunks))
-        chunks.insert(at, _picture(graph))
+        chunks.insert(at, _picture(graph, look))
     return "\n".join(chunks) + "\n"
 
 
-def _picture(graph: Graph) -> str:
+def _picture(graph: Graph, look: Look) -> str:
     from layerexplain.render.graph.diagram import opened
     from layerexplain.render.graph.fold import fold
     from layerexplain.render.graph.svg import svg
 
     boxes = opened(fold(graph), 0)
-    return f"<figure>\n{svg(boxes)}</figure>"
+    drawn = f"<figure>\n{svg(boxes)}</figure>"
+    return drawn.encode("ascii", "xmlcharrefreplace").decode("ascii") if look.ascii else drawn
 
 
 class _Html(MarkupWriter):

@@ -59,8 +59,8 @@ def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> 
     narrow = (COMPACT, STACKED) if columns is None else ((), ())
     costs = () if columns is not None or report.step_cost is None else (COLUMNS["macs"], COLUMNS["backward_macs"])
     each = (*table_columns(columns), *costs)
-    shown = [column for column in each if not column.optional or any(map(column.shown, rows))]
-    table = doc.Table(tuple(shown), rows, compact=narrow[0], stacked=narrow[1])
+    shown = doc.filled(each, rows)
+    table = doc.Table(shown, rows, compact=narrow[0], stacked=narrow[1])
     parts = (heading(report), table, *totals(report), *step_facts(report), *_memory(report), *training(report))
     return doc.Document((*parts, doc.notes_block(all_notes(report))))
 

@@ -89,7 +89,7 @@ def _document(report: VerifyReport) -> doc.Document:
     return doc.Document(
         (
             doc.title(report.model_name, [report.model_type, origin, against, f"weights {whose}, seed {report.seed}"]),
-            doc.Table(_READ, report.layers, _DROPPED),
+            doc.Table(doc.filled(_READ, report.layers), report.layers, _DROPPED),
             doc.Prose(tuple(_closing(report))),
             doc.notes_block(doc.noted(report.notes)),
         )
