@@ -9,6 +9,7 @@ from typing import Any
 
 from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.keras_source import with_source
+from layerexplain.frontends.code.modules import PRESENT
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
 from layerexplain.frontends.code.values import Class, Function, Imported, Module, Symbol
 
@@ -140,7 +141,7 @@ class Definitions(InterpreterPart):
         for one in node.body:
             for name in _imported(one):
                 root = name.partition(".")[0]
-                if root not in sys.stdlib_module_names and root not in _PRESENT and self.module(name, frame) is None:
+                if root not in sys.stdlib_module_names and root not in PRESENT and self.module(name, frame) is None:
                     return name
         return ""
 
@@ -162,10 +163,6 @@ class Definitions(InterpreterPart):
             self.line = line
         found: Module = self.modules[file.path]
         return found
-
-
-_PRESENT = frozenset({"keras", "tensorflow", "tf_keras", "numpy"})
-"""Libraries that are there where a program of Keras runs."""
 
 
 def _imported(node: ast.stmt) -> list[str]:

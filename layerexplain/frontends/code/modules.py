@@ -13,6 +13,10 @@ from layerexplain.frontends.code.bounds import MOST_SOURCE
 from layerexplain.frontends.code.frames import File
 from layerexplain.frontends.code.sources import read_text
 
+PRESENT = frozenset({"keras", "tensorflow", "tf_keras", "numpy"})
+"""Libraries that are there where a program of Keras runs. What they do is known, so that their files are not read,
+though they lie beside an installed package."""
+
 _MOST_LEVELS = 20
 """How many folders lead up to that of a package."""
 
@@ -36,7 +40,7 @@ class Modules:
             return self._below(os.path.join(file.folder, *[os.pardir] * (level - 1)), parts, file)
         package = package_of(file.folder)
         around = [os.path.dirname(package)] if package is not None and os.path.basename(package) == parts[0] else []
-        for base in (file.folder, *around, *self.roots):
+        for base in (file.folder, *around, *(self.roots if parts and parts[0] not in PRESENT else ())):
             found = self._below(base, parts, file)
             if found is not None:
                 return found
