@@ -10,10 +10,12 @@ def main() -> None:
     # What a run makes stays until its end, and there are no cycles to speak of: Python's own pace of collecting,
     # each 700 objects, walks over the same ones again and again, which was a seventh of the time of a `summary`.
     gc.set_threshold(100_000, 20, 50)
-    from layerexplain.cli.main import main as run
-
     try:
+        from layerexplain.cli.main import main as run
+
         run()
+    except KeyboardInterrupt:  # before there is a command that could tell of it
+        raise SystemExit(130) from None
     except SystemExit as end:
         _leave(end)
         raise

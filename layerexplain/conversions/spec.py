@@ -271,11 +271,21 @@ def _short(type_: str, arguments: dict[str, Any]) -> Any:
     first = first_argument(type_) if type_ not in ("Sequential", "Functional") else None
     if [*arguments] == [first]:
         value = arguments[first or ""]
-        # A layer with a name of its own is a mapping with several keys, which would be taken for arguments.
-        named = isinstance(value, Layer) and value is not OLD_HARD_SIGMOID and not automatic(value)
-        if not named and not isinstance(value, Mapping | Setting | None):
+        # A layer with a name of its own is a mapping with several keys, and where no layer is expected any mapping is
+        # one of arguments.
+        long = (
+            isinstance(value, Layer)
+            and value is not OLD_HARD_SIGMOID
+            and not (automatic(value) and _takes_layers(type_, first or ""))
+        )
+        if not long and not isinstance(value, Mapping | Setting | None):
             return value
     return arguments or None
+
+
+def _takes_layers(type_: str, name: str) -> bool:
+    declaration = find(type_)
+    return declaration is not None and declaration.arguments[name].check.of_layers
 
 
 def _training(model: Model) -> dict[str, Any]:

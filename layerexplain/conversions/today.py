@@ -237,6 +237,8 @@ def _kept(declaration: Declaration, name: str, value: Any) -> tuple[Any] | None:
         return None
     if any(one is ... or (type(value) is type(one) and value == one) for one in _NO_EFFECT.get(name, ())):
         return None
+    if isinstance(value, Layer) and argument is not None and isinstance(argument.default, bool):
+        raise ArgumentError(f"{declaration.type} needs {name} to be true or false, got the layer {value.type}")
     if argument is None and name not in declaration.ignores and name not in COMMON:
         raise ArgumentError(f"{declaration.type} has no argument {name} in Keras 3, which is {value!r}"[:300])
     return (_plain(name, value),)
