@@ -6,7 +6,7 @@
 Both run forwards and backwards, to the gradients of all weights, as in training. Loading is left out on both sides:
 Keras's step is a compiled tf.function that has run once; our weights are in memory and the formulas traced. That the
 gradients are derived is part of the time. NumPy gets one thread: on cores that other work shares its threads wait
-for each other. What `trace --gradient` takes from the file on is told beside it.
+for each other. The time of the whole `trace --gradient`, reading the file included, stands beside it.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@
 
 Loading is left out on both sides: Keras's model is loaded and has predicted once (which compiles it), our weights are
 in memory and the formulas traced. The two sides of a pair run one after the other, and the median of the pairs' ratios
-is shown: a machine that is busy for a while slows both. What `trace` takes from the file on is told beside it.
+is shown: a machine that is busy for a while slows both. The time of the whole
+`trace`, reading the file included, stands beside it.
 """
 
 from __future__ import annotations

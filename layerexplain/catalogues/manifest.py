@@ -45,7 +45,7 @@ UPDATE sources SET part = ?, size = ?, mark = ?, models_from = ?, models_to = ?,
 
 class Listed(NamedTuple):
     """A source that is to be read. `named` says that it was given by its name, and not found; `fault` why there is
-    nothing to read, and `no_model` that this is since it is no model; `deaths` how often a process has died over it."""
+    nothing to read, and `no_model` that it holds no model; `deaths` how often a process has died over it."""
 
     source: str
     size: int | None

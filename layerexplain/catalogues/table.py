@@ -102,7 +102,8 @@ def table_at(path: str) -> Table:
 def opened(table: Table, shown: str, *, resume: bool, overwrite: bool, facts: dict[str, str]) -> Manifest:
     """The manifest of a table: of a new one, or of one that is there and is resumed or written anew.
 
-    Raises LayerExplainError where it is there and nothing is said of that, or cannot be written.
+    Raises LayerExplainError if the table exists and neither `resume` nor `overwrite` is set, or if it cannot be
+    written.
     """
     there = [path for path in (*map(table.of, TABLES), table.work) if os.path.lexists(path)]
     if there and not (resume or overwrite):
