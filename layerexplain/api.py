@@ -105,6 +105,21 @@ class Report(PlainReport):
         sheet = summary(self)
         return html(sheet.document(), Look(), sheet.graph and sheet.graph())
 
+    def page(self, fold: bool = True) -> Page:
+        """The page of the model, which a notebook shows; `page` says what is on it."""
+        return page(self, fold=fold)
+
+
+class Page(str):
+    """A page as HTML, which a notebook shows in a frame of its own."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        from layerexplain.render.page.shell import frame
+
+        return frame(self)
+
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
@@ -442,6 +457,40 @@ def draw(
 
     report = model if isinstance(model, Report) else explain(model, inputs=inputs, detail=False, code=code)
     return drawn(report.layers, form, fold, depth, tuple(show), theme, horizontal)
+
+
+def page(
+    model: Model | Report | Any,
+    *,
+    fold: bool = True,
+    gradient: bool = False,
+    inputs: InputShapes | InputShapesOf | None = None,
+    code: Code = (),
+) -> Page:
+    """Make the page of a model: its graph, and each layer explained, in one HTML file that works offline.
+
+    Args:
+        model: A model, its report, or anything that `read` takes.
+        fold: Whether what repeats is drawn once, and layers that a name holds together are one box.
+        gradient: Whether layers have their gradients as well.
+        inputs: The shapes of inputs by name, as `explain` takes them.
+        code: What says what own layers compute, as `explain` takes it.
+
+    Returns:
+        The page as text, which a notebook shows.
+
+    Raises:
+        LayerExplainError: as `explain` does.
+
+    >>> page(b"input: [784]\\nlayers:\\n  - Dense: 10\\n")[:15]
+    '<!doctype html>'
+    """
+    from layerexplain.render.page.data import page_data
+    from layerexplain.render.page.shell import shell
+
+    report = model if isinstance(model, Report) else explain(model, gradient=gradient, inputs=inputs, code=code)
+    data = page_data(report, fold)
+    return Page(shell(data, data["model"]["title"]))
 
 
 def format_report(

@@ -24,6 +24,7 @@ def test_each_name_is_what_its_module_declares() -> None:
             "diff",
             "catalogue",
             "draw",
+            "page",
         ),
         *("gradient_element", "gradient_statistics"),
     }

@@ -21,6 +21,7 @@ COMMANDS = {
     "diff": "layerexplain.cli.diff",
     "convert": "layerexplain.cli.convert",
     "draw": "layerexplain.cli.draw",
+    "page": "layerexplain.cli.page",
     "trace": "layerexplain.cli.trace",
     "catalogue": "layerexplain.cli.catalogue",
     "completion": "layerexplain.cli.completion",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Hashable, Sequence
 
 from layerexplain.records import NamedTuple
+from layerexplain.render.graph.families import family_of
 from layerexplain.render.quantities import plural, shape_text
 from layerexplain.report.data import CallReport, LayerReport
 
@@ -20,7 +21,7 @@ class GraphNode(NamedTuple):
     parameters where they are to be shown. `inner` is the graph of what it holds: of a nested model, or of one of the
     `copies` of a block, each the names of its nodes in order. Nodes with equal `same` compute the same at the same
     shapes, those with equal `alike` but for the number of channels; None stands for a node that is like no other. A
-    `port` is no layer: by it a block gets a tensor from outside.
+    `port` is no layer: by it a block gets a tensor from outside. `family` is what it does, which gives it its colour.
     """
 
     name: str
@@ -34,6 +35,7 @@ class GraphNode(NamedTuple):
     same: Hashable = None
     alike: Hashable = None
     port: bool = False
+    family: str = ""
 
 
 class GraphEdge(NamedTuple):
@@ -58,7 +60,7 @@ def graph_of(layers: Sequence[LayerReport], nested: bool, shown: Sequence[str] =
         _node(layer, number, nested, shown) for layer in layers for number in range(max(len(layer.calls), 1))
     ]  # fmt: skip
     edges = [
-        GraphEdge(_name(source, number), _name(layer.layer, at), shape_text(shape))
+        GraphEdge(call_name(source, number), call_name(layer.layer, at), shape_text(shape))
         for layer in layers
         for at, call in enumerate(layer.calls)
         for source, number, shape in zip(call.sources, _numbers(call), call.input_shapes, strict=False)
@@ -76,7 +78,7 @@ def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -
     }
     single = len(layer.calls) == 1
     return GraphNode(
-        _name(layer.layer, number),
+        call_name(layer.layer, number),
         tuple([line for name in shown if name in lines and (line := lines[name]())]),
         layer.type,
         ", ".join([sizes_text(shape) for shape in shapes]) if "shapes" in shown else "",
@@ -85,6 +87,7 @@ def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -
         graph_of(layer.layers, nested, shown) if nested and layer.layers else None,
         same=(_computed(layer), tuple(shapes)) if single else None,
         alike=(_but_for_channels(layer), tuple([shape and shape[:-1] for shape in shapes])) if single else None,
+        family=family_of(layer),
     )
 
 
@@ -93,7 +96,12 @@ def parameters_text(count: int) -> str:
     return plural(count, "parameter") if count else ""
 
 
-def _name(layer: str, number: int) -> str:
+def call_name(layer: str, number: int) -> str:
+    """The name of a node: that of its layer, with the number of the call behind the first.
+
+    >>> call_name("dense", 0), call_name("dense", 1)
+    ('dense', 'dense (call 2)')
+    """
     return f"{layer} (call {number + 1})" if number else layer
 
 

@@ -231,6 +231,7 @@ class _Folder:
             params,
             inner=self.folded(first, first + length, ports=True) if length > 1 else block[0].inner,
             copies=tuple(copies),
+            family=block[0].family if length == 1 else "",
         )
 
     def _wired(self, boxes: list[tuple[GraphNode, int, int]], start: int, ports: bool) -> Graph:

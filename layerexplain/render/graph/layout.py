@@ -56,13 +56,21 @@ class Line(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """A graph as it is drawn; `labels` are what nodes give, and where that stands."""
+    """A graph as it is drawn; `labels` are what nodes give, and where that stands.
+
+    `rows` are where each row of boxes begins and ends, `lanes` where the lines of each lane run and where its boxes
+    begin and end, from left to right; the trunk runs at `trunk`. With these a box that is opened pushes the others
+    apart without another layout. They count along and across: of a graph from left to right they are exchanged.
+    """
 
     boxes: tuple[Box, ...]
     lines: tuple[Line, ...]
     labels: tuple[tuple[str, Point], ...]
     width: float
     height: float
+    rows: tuple[Point, ...] = ()
+    lanes: tuple[tuple[float, float, float], ...] = ()
+    trunk: float = 0.0
 
 
 def layout(
@@ -70,8 +78,7 @@ def layout(
 ) -> Placed:
     """Place a graph. `size_of` gives what a closed box measures, and the title of an open one, as width and height,
     `label_width` how wide a shape is; `horizontal` draws from left to right."""
-    placed, _ = _place(graph, size_of, label_width, horizontal)
-    return placed
+    return _place(graph, size_of, label_width, horizontal)
 
 
 def moved(placed: Placed, x: float, y: float) -> Placed:
@@ -88,8 +95,7 @@ def moved(placed: Placed, x: float, y: float) -> Placed:
 
 def _place(
     graph: Graph, size_of: Callable[[GraphNode], Size], label_width: Callable[[str], float], horizontal: bool
-) -> tuple[Placed, float]:
-    """The graph placed, and where its trunk runs."""
+) -> Placed:
     nodes = in_order(graph)
     number = {node.name: at for at, node in enumerate(nodes)}
     sources: list[list[int]] = [[] for _ in nodes]
@@ -104,10 +110,9 @@ def _place(
         across, along = (height, width) if horizontal else (width, height)
         anchor = across / 2
         if inside is not None:
-            held = inside[0]
-            content = (held.height, held.width) if horizontal else (held.width, held.height)
+            content = (inside.height, inside.width) if horizontal else (inside.width, inside.height)
             before = title if horizontal else FRAME
-            anchor = before + inside[1]
+            anchor = before + inside.trunk
             across = max(before + content[0] + FRAME, title + FRAME if horizontal else width)
             along = max(content[1] + (FRAME if horizontal else title) + FRAME, width if horizontal else 0)
         sizes.append(Size(across, along, title))
@@ -121,7 +126,7 @@ def _place(
         box = Box(node, a, b, size.across, size.along)
         box = Box(node, b, a, size.along, size.across) if horizontal else box
         if (inside := inner[at]) is not None:
-            held = moved(inside[0], box.x + FRAME, box.y + size.title)
+            held = moved(inside, box.x + FRAME, box.y + size.title)
             box = box._replace(inner=held)
         boxes.append(box)
         if node.makes:
@@ -132,7 +137,16 @@ def _place(
         lines = [line._replace(points=tuple([(y, x) for x, y in line.points])) for line in lines]
         labels = [(text, (y, x)) for text, (x, y) in labels]
     width, height = (drawing.end, drawing.breadth) if horizontal else (drawing.breadth, drawing.end)
-    return Placed(tuple(boxes), tuple(lines), tuple(labels), width, height), drawing.lane_at.get(0, 0.0)
+    return Placed(
+        tuple(boxes),
+        tuple(lines),
+        tuple(labels),
+        width,
+        height,
+        tuple(drawing.rows()),
+        tuple([(at, *drawing.lane_ends[lane]) for lane, at in sorted(drawing.lane_at.items())]),
+        drawing.lane_at.get(0, 0.0),
+    )
 
 
 class _Drawing:
@@ -151,7 +165,7 @@ class _Drawing:
         for target, before in enumerate(sources):
             for source in before:
                 self.targets[source].append(target)
-        self.lane_at, self.breadth = self._across()
+        self.lane_at, self.lane_ends, self.breadth = self._across()
         self.ports = self._ports()
         self.tracks = self._tracks()
         self.tops, self.gaps, self.end = self._along()
@@ -193,8 +207,15 @@ class _Drawing:
     def _lane_of(self, node: int, target: int) -> float:
         return self.lane_at[self.lanes.lane_between(node, target)]
 
-    def _across(self) -> tuple[dict[int, float], float]:
-        """Where each lane runs, and how wide all are."""
+    def rows(self) -> list[Point]:
+        """Where each row of boxes begins and ends."""
+        heights = [0.0] * len(self.tops)
+        for node, row in enumerate(self.lanes.rows):
+            heights[row] = max(heights[row], self.sizes[node].along)
+        return [(top, top + height) for top, height in zip(self.tops, heights, strict=True)]
+
+    def _across(self) -> tuple[dict[int, float], dict[int, Point], float]:
+        """Where each lane runs, where it begins and ends, and how wide all are."""
         reach: dict[int, tuple[float, float]] = dict.fromkeys(self.lanes.line_lanes.values(), (0.0, 0.0))
         reach.setdefault(0, (0.0, 0.0))
         for node, lane in enumerate(self.lanes.lanes):
@@ -202,14 +223,16 @@ class _Drawing:
             anchor = self.anchors[node]
             reach[lane] = (max(left, anchor), max(right, self.sizes[node].across - anchor))
         at: dict[int, float] = {}
+        ends: dict[int, Point] = {}
         x = 0.0
         for lane in sorted(reach):
             left, right = reach[lane]
             if at:
                 x += BETWEEN_BOXES if left or right else BETWEEN_LINES
             at[lane] = x + left
+            ends[lane] = (x, x + left + right)
             x += left + right
-        return at, x
+        return at, ends, x
 
     def _ports(self) -> dict[tuple[int, int], float]:
         """Where each tensor enters a box: a straight one at the middle, the others beside it in the order in which they

@@ -47,15 +47,6 @@ THEMES = {
     "dark": Theme("#15171a", "#e9ecef", "#a4acb4", "#7f8890", "#4a5158", "#25292d", _DARK),
 }
 
-_FAMILIES = {
-    "core": "weights", "convolutional": "weights", "convolutional_transpose": "weights",
-    "depthwise_separable": "weights", "pooling": "windows", "reshaping": "shape",
-    "normalization": "normal", "activation_layers": "activation", "rnn": "sequence",
-    "convolutional_recurrent": "sequence", "wrappers": "sequence", "attention": "attention", "merging": "join",
-    "regularization": "random", "augmentation": "random", "preprocessing": "random",
-}  # fmt: skip
-"""Which colour a module of declarations has; what is in none is plain."""
-
 
 def svg(graph: Graph, theme: str = "light", horizontal: bool = False) -> str:
     """The graph as an SVG file. `theme` is one of `THEMES`; `horizontal` draws from left to right."""
@@ -151,9 +142,7 @@ def _head(points: tuple[tuple[float, float], ...], look: Theme) -> str:
 
 
 def _fill(node: GraphNode, look: Theme) -> str:
-    from layerexplain.layers.index import MODULES
-
-    return look.families.get(_FAMILIES.get(MODULES.get(node.type, ""), ""), look.plain)
+    return look.families.get(node.family, look.plain)
 
 
 def _escaped(text: str) -> str:

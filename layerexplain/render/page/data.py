@@ -1,0 +1,226 @@
+"""What a page shows, as one structure that JSON can hold. Texts are clean: no control or invisible character is in one.
+
+- `model`: `name`, `type`, `source`, `format`, `keras` (its version), `title`, `totals` (as in the report), `inputs` and
+  `outputs` as texts, `notes` on the whole model, `training` (lines).
+- `layers`: an entry for each layer, those inside of others behind them; numbers of layers count in this list.
+  `name`, `path`, `type`, `parent` (the layer around it, or -1), `operation`, `shape` ("(None, 4) → (None, 3)"),
+  `calls`: for each call `{from: [[layer or null, text]], to: text, mask: layer or null}`; `params`, `trainable`,
+  `macs`, `flops`, `values` (what it gives, per example), each null where it is not known; and where there is something
+  to tell, `hints`, `notes`, `weights_note`, `cost`, `mask`, `field` (what one element sees of the model's input),
+  `keras` (how its weights are reached in Keras), `place` (its line in the source), `definition`: a number in
+  `definitions`.
+- `definitions`: what layers that compute the same have in common. `sentence`, `dtype`; `formula`: statements as
+  `[text, indent, shape, note]`, `where`: the functions in it; `tex` and `math`: the formula in LaTeX, and as trees that
+  js/math.js typesets (formula_tree.py says which); `element`, `element_math`, `element_notes`; `axes`: `[role, before,
+  after, why]`, `shape_notes`; `weights`: `[symbol, name, shape, factors, params, trainable, reach]`, where `reach`
+  stands behind the layer's `keras`; `training`: lines; `gradient`: `{formula, math, tex, kept, element, element_notes,
+  facts, unreached, cost, unknown}`.
+- `calls`: the nodes of graphs, each `[layer, number of the call]`.
+- `graph`: graph_data.py says what is in it.
+
+A key whose value would be empty is left out of `layers` and `definitions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
+
+from layerexplain.render.escape import clean
+from layerexplain.render.page.graph_data import Calls, graph_data
+from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
+from layerexplain.report.data import (
+    NO_MASK,
+    SAME_IN_TRAINING,
+    BackwardReport,
+    Explanation,
+    LayerReport,
+    Report,
+    Statement,
+    plain,
+)
+
+
+def page_data(report: Report, fold: bool = True) -> dict[str, Any]:
+    """The structure of the page of a model whose layers are explained; `fold` draws once what repeats.
+
+    >>> from layerexplain import explain
+    >>> data = page_data(explain(b"input: [4]\\nlayers:\\n  - Dense: 3\\n  - Dense: 3\\n"))
+    >>> data["layers"][1]["name"], data["layers"][1]["params"], data["calls"]
+    ('dense', 15, [[0, 0], [1, 0], [2, 0]])
+    """
+    calls = Calls(report.layers)
+    numbers = {layer.path: number for number, layer in enumerate(calls.layers)}
+    definitions: dict[Any, int] = {}
+    made: list[dict[str, Any]] = []
+    layers = []
+    for layer, parent in zip(calls.layers, calls.parents, strict=True):
+        entry = _layer(layer, parent, numbers)
+        told = layer.explanation
+        if told is not None:
+            entry["keras"], reaches = _reach(layer, told)
+            key = (_common(told), reaches, layer.gradient)
+            number = definitions.setdefault(key, len(definitions))
+            if number == len(made):
+                made.append(_cleaned(_filled(definition_parts(layer, told, reaches))))
+            entry["definition"] = number
+        layers.append(_cleaned(_filled(entry)))
+    return {
+        "model": _cleaned(_model(report)),
+        "layers": layers,
+        "definitions": made,
+        "calls": calls.calls,
+        "graph": graph_data(calls, report.layers, fold),
+    }
+
+
+def layer_parts(layer: LayerReport) -> dict[str, Any]:
+    """What differs from layer to layer, by key; what is empty is left out."""
+    told = layer.explanation
+    parts: dict[str, Any] = {"notes": layer.notes, "place": layer.place}
+    if told is None:
+        return parts
+    return {
+        **parts,
+        "hints": told.hints,
+        "weights_note": told.weights_note,
+        "cost": told.cost,
+        "mask": "" if told.mask == NO_MASK else told.mask,
+        "field": told.receptive_field,
+    }
+
+
+def definition_parts(layer: LayerReport, told: Explanation, reaches: Sequence[str]) -> dict[str, Any]:
+    """What layers that compute the same have in common, by key; what is empty is left out."""
+    return {
+        "sentence": told.sentence,
+        "dtype": told.dtype,
+        "formula": _statements(told.statements),
+        "where": told.where,
+        "tex": told.latex,
+        "element": told.element,
+        "element_notes": told.element_notes,
+        "axes": [list(axis) for axis in told.axes],
+        "shape_notes": told.shape_notes,
+        "weights": [
+            [w.symbol, w.name, shape_text(w.shape), w.factors, w.params, w.trainable, reach]
+            for w, reach in zip(told.weights, reaches, strict=True)
+        ],
+        "training": () if told.training == (SAME_IN_TRAINING,) else told.training,
+        "gradient": None if layer.gradient is None else _gradient(layer.gradient),
+    }
+
+
+def _model(report: Report) -> dict[str, Any]:
+    return {
+        "name": report.model_name,
+        "type": report.model_type,
+        "source": report.source,
+        "format": report.format,
+        "keras": report.keras_version,
+        "title": report.model_name or report.source or report.model_type,
+        "totals": report.totals._asdict(),
+        "inputs": [f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in report.inputs],
+        "outputs": [f"{one.layer} {shape_text(one.shape)} {one.dtype or ''}".rstrip() for one in report.outputs],
+        "notes": [note.message for note in report.notes if note.layer is None],
+    }
+
+
+def _layer(layer: LayerReport, parent: int, numbers: Mapping[str, int]) -> dict[str, Any]:
+    inputs, outputs = shapes_text(layer.input_shapes), results_text(layer.results, layer.output_shapes)
+    front = layer.path[: len(layer.path) - len(layer.layer)]
+    return {
+        "name": layer.layer,
+        "path": layer.path,
+        "type": layer.type,
+        "parent": parent,
+        "operation": layer.operation,
+        "shape": f"{inputs} → {outputs}" if inputs else outputs,
+        "calls": [
+            {
+                "from": [
+                    [numbers.get(front + source), f"{name} {shape_text(shape)}"]
+                    for source, name, shape in zip(call.sources, call.source_names, call.input_shapes, strict=False)
+                ],
+                "to": shapes_text(call.output_shapes),
+                "mask": numbers.get(front + call.mask) if call.mask is not None else None,
+            }
+            for call in layer.calls
+        ],
+        "params": layer.params,
+        "trainable": layer.trainable,
+        "macs": layer.macs,
+        "flops": layer.flops,
+        "values": _values(layer),
+        **layer_parts(layer),
+    }
+
+
+def _values(layer: LayerReport) -> int | None:
+    """How many numbers a layer gives per example, in all calls; None where a size is not known."""
+    shapes = [shape for call in layer.calls for shape in call.output_shapes]
+    if any(shape is None or None in shape[1:] for shape in shapes):
+        return None
+    return sum([prod([size or 1 for size in (shape or ())[1:]]) for shape in shapes])
+
+
+def _reach(layer: LayerReport, told: Explanation) -> tuple[str, tuple[str, ...]]:
+    """How the layer is reached in Keras, and what stands behind that for each of its weights."""
+    reaches = [weight.reach for weight in told.weights]
+    ends = [reach.rfind(f'"{layer.layer}")') + len(layer.layer) + 3 for reach in reaches]
+    if (
+        not reaches
+        or len({reach[:end] for reach, end in zip(reaches, ends, strict=True)}) > 1
+        or min(ends) < len(layer.layer) + 3
+    ):
+        return "", tuple(reaches)
+    return reaches[0][: ends[0]], tuple([reach[end:] for reach, end in zip(reaches, ends, strict=True)])
+
+
+def _common(told: Explanation) -> Explanation:
+    """An explanation without what differs between layers that compute the same."""
+    weights = tuple([weight._replace(reach="") for weight in told.weights])
+    return told._replace(hints=(), weights=weights, weights_note="", cost=(), mask="", receptive_field=())
+
+
+def _statements(statements: Sequence[Statement]) -> list[list[Any]]:
+    return [list(line) for line in statements]
+
+
+def _gradient(told: BackwardReport) -> dict[str, Any]:
+    cost = [f"{count_text(n)} {what}" for n, what in ((told.macs, "MACs"), (told.flops, "FLOPs")) if n]
+    return _filled({
+        "unknown": told.unknown,
+        "formula": _statements(told.statements),
+        "tex": told.latex,
+        "kept": _statements(told.kept),
+        "element": told.element,
+        "element_notes": told.element_notes,
+        "facts": told.facts,
+        "unreached": told.unreached,
+        "cost": " and ".join(cost),
+    })  # fmt: skip
+
+
+_NUMBERS = ("params", "trainable", "macs", "flops", "values", "parent")
+"""Of these null says that the number is not known, and none is left out."""
+
+
+def _filled(parts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in parts.items()
+        if key in _NUMBERS or (value is not None and value not in ((), [], ""))
+    }
+
+
+def _cleaned(value: Any) -> Any:
+    """It as JSON has it, with clean texts."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {key: _cleaned(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_cleaned(item) for item in value]
+    return plain(value)

@@ -1,0 +1,133 @@
+"""The graph of a page: boxes and lines as they are placed when all boxes are closed, level by level.
+
+A graph is `{boxes, lines, rows, lanes, trunk, width, height}`. `rows` are where each row of boxes begins and ends,
+`lanes` where the lines of each lane run and where its boxes begin and end, so that the page can push rows and lanes
+apart where a box is opened, without a layout of its own.
+
+A box is `{x, y, w, h, lines, family}` and, where there is something to tell: `call`, the number of its call in
+`data.calls`; `copies`, of a block that repeats, for each copy the calls in it; `inner`, the graph that shows when it is
+open, and `tw`, `th`, what its title takes then; `port` for a point at which a tensor enters; `input`; `makes`, the
+shape that it gives. `lines` are the texts in it, the first its name. A line is `[from, to, x1, y1, x2, y2, …]`, the
+first two numbers of boxes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from layerexplain.render.escape import clean
+from layerexplain.render.graph.diagram import Graph, GraphNode, call_name, graph_of, opened
+from layerexplain.render.graph.fold import fold as folded
+from layerexplain.render.graph.layout import Box, layout
+from layerexplain.render.graph.svg import size_of, width_of
+from layerexplain.report.data import LayerReport
+
+_LABEL = 10.0
+"""The size of the font in which shapes stand."""
+
+
+class Calls:
+    """The number of each call in a page, by the layers around it and the name of its node."""
+
+    def __init__(self, layers: Sequence[LayerReport]) -> None:
+        self.layers: list[LayerReport] = []
+        """All layers, those inside of others behind them."""
+        self.parents: list[int] = []
+        self.calls: list[list[int]] = []
+        """For each call its layer and its number."""
+        self.names: dict[int, dict[str, int]] = {}
+        """By the layer around them (-1 for none), the calls by the names of their nodes."""
+        self._add(layers, -1)
+
+    def _add(self, layers: Sequence[LayerReport], parent: int) -> None:
+        names = self.names.setdefault(parent, {})
+        for layer in layers:
+            number = len(self.layers)
+            self.layers.append(layer)
+            self.parents.append(parent)
+            for call in range(max(len(layer.calls), 1)):
+                names[call_name(layer.layer, call)] = len(self.calls)
+                self.calls.append([number, call])
+            if layer.layers:
+                self._add(layer.layers, number)
+
+    def with_inner(self, call: int) -> list[int]:
+        """A call, and behind that of a model the calls inside of it, in the same order in each copy of a model."""
+        layer, number = self.calls[call]
+        if not self.layers[layer].layers or number:
+            return [call]
+        return [call, *[one for inner in self.names[layer].values() for one in self.with_inner(inner)]]
+
+
+def graph_data(calls: Calls, layers: Sequence[LayerReport], fold: bool) -> dict[str, Any]:
+    """The graph of the layers of a model, with what repeats folded if wanted."""
+    graph = graph_of(layers, nested=True)
+    return _level(folded(graph) if fold else graph, calls, -1)
+
+
+def _level(graph: Graph, calls: Calls, parent: int) -> dict[str, Any]:
+    placed = layout(opened(graph, 0), size_of, lambda text: width_of(text, _LABEL))
+    inner = {node.name: node.inner for node in graph.nodes}
+    number = {box.node.name: at for at, box in enumerate(placed.boxes)}
+    names = calls.names[parent]
+    return {
+        "boxes": [
+            _box(box, inner[box.node.name], calls, names, parent) for box in placed.boxes
+        ],
+        "lines": [
+            [number[line.source], number[line.target], *[_n(value) for point in line.points for value in point]]
+            for line in placed.lines
+        ],
+        "rows": [[_n(a), _n(b)] for a, b in placed.rows],
+        "lanes": [[_n(value) for value in lane] for lane in placed.lanes],
+        "trunk": _n(placed.trunk),
+        "width": _n(placed.width),
+        "height": _n(placed.height),
+    }  # fmt: skip
+
+
+def _box(placed: Box, inner: Graph | None, calls: Calls, names: Mapping[str, int], parent: int) -> dict[str, Any]:
+    node = placed.node
+    box: dict[str, Any] = {"x": _n(placed.x), "y": _n(placed.y), "w": _n(placed.width), "h": _n(placed.height)}
+    if node.port:
+        return {**box, "port": True, "lines": [clean(node.name)]}
+    box["lines"] = [clean(line) for line in (node.name, *node.about) if line]
+    box["family"] = node.family
+    call = names.get(node.name) if not node.copies else None
+    if call is not None:
+        box["call"] = call
+        parent = calls.calls[call][0]
+    if node.copies:
+        box["copies"] = [[call for name in copy for call in calls.with_inner(names[name])] for copy in node.copies]
+    if node.is_input:
+        box["input"] = True
+    if node.makes:
+        box["makes"] = node.makes
+    if inner is not None:
+        box["inner"] = _level(inner, calls, _around(node, inner, names, calls, parent))
+        title = size_of(node)
+        box["tw"], box["th"] = _n(title.across), _n(title.title)
+    return box
+
+
+def _around(node: GraphNode, inner: Graph, names: Mapping[str, int], calls: Calls, parent: int) -> int:
+    """The layer that the calls in an opened box stand in: of a block the same as its own, of a model that model."""
+    if node.copies and len(node.copies[0]) == 1:
+        return calls.calls[names[node.copies[0][0]]][0]
+    return parent
+
+
+def _n(number: float) -> float:
+    """A number with one decimal, or as an integer."""
+    short = round(number, 1)
+    return int(short) if short == int(short) else short
+
+
+def shown_calls(graph: Mapping[str, Any]) -> Iterator[int]:
+    """The calls that a graph holds, each copy of a block included (for tests)."""
+    for box in graph["boxes"]:
+        if "copies" in box:
+            yield from [call for copy in box["copies"] for call in copy]
+        elif "call" in box:
+            yield box["call"]

@@ -1,0 +1,30 @@
+/** What boxes are compared by: how much of a quantity the layers in a box have. */
+
+/** @typedef {import("./types.js").Data} Data */
+
+/** @type {[keyof import("./types.js").Layer, string, string][]} key, title, unit */
+export const MEASURES = [
+  ["params", "parameters", "parameters"],
+  ["macs", "MACs", "MACs"],
+  ["values", "activations", "values"],
+];
+
+/**
+ * The sum of a measure over calls; a layer counts once, one inside of another that counts not at all.
+ * @param {Data} data
+ * @param {number[]} calls
+ * @param {string} measure
+ * @returns {number | null} null where a part is not known
+ */
+export function amount(data, calls, measure) {
+  const layers = new Set(calls.map((call) => data.calls[call][0]));
+  let sum = 0;
+  for (const at of layers) {
+    const layer = data.layers[at];
+    if (layer.parent >= 0 && layers.has(layer.parent)) continue;
+    const value = /** @type {Record<string, any>} */ (layer)[measure];
+    if (value === null || value === undefined) return null;
+    sum += value;
+  }
+  return sum;
+}

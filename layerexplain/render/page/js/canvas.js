@@ -1,0 +1,377 @@
+/** The graph on a canvas: only what is in view is drawn, so that ten thousand boxes move as smoothly as ten. */
+import { amount } from "./amounts.js";
+import { short } from "./dom.js";
+import { lastAtMost } from "./placing.js";
+
+/**
+ * @typedef {import("./types.js").Data} Data
+ * @typedef {import("./placing.js").Item} Item
+ * @typedef {import("./placing.js").Drawing} Drawing
+ *
+ * @typedef {Object} Look what is to be drawn how
+ * @property {string} measure "" colours by the kind of layer
+ * @property {Item | null} active
+ * @property {Item | null} hovered
+ * @property {Set<number> | null} found calls that a search found; null where nothing is sought
+ * @property {boolean} masks
+ *
+ * @typedef {Object} View which part is seen: the point at the upper left corner, and pixels per unit
+ * @property {number} x
+ * @property {number} y
+ * @property {number} scale
+ */
+
+const TITLE = 13;
+const TEXT = 11;
+const LABEL = 10;
+const LEADING = 1.35;
+const PADDING = 9;
+const LONG = 3000;
+/** So much wider than its room a text may be; it is condensed. */
+const CONDENSED = 1.22;
+const FAMILIES = ["weights", "windows", "shape", "normal", "activation", "sequence", "attention", "join", "random"];
+const FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif";
+
+export class Picture {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {Data} data
+   */
+  constructor(canvas, data) {
+    this.canvas = canvas;
+    this.data = data;
+    this.pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    /** @type {Record<string, string>} */
+    this.colours = {};
+    /** @type {Map<string, string>} */
+    this.cut = new Map();
+    /** @type {Drawing} */
+    this.drawing = { items: [], lines: [], width: 0, height: 0 };
+    /** @type {Item[]} */
+    this.byTop = [];
+    this.tallest = 0;
+    /** @type {Drawing["lines"]} */
+    this.shortLines = [];
+    /** @type {Drawing["lines"]} */
+    this.longLines = [];
+    /** @type {Map<Item, number | null>} */
+    this.amounts = new Map();
+    this.most = 1;
+    this.measured = "";
+    this.readColours();
+  }
+
+  readColours() {
+    const style = getComputedStyle(document.documentElement);
+    for (const name of ["paper", "text", "quiet", "line", "frame", "plain", "accent", "found", ...FAMILIES.map((one) => `of-${one}`)]) {
+      this.colours[name] = style.getPropertyValue(`--${name}`).trim();
+    }
+  }
+
+  /** @param {Drawing} drawing */
+  show(drawing) {
+    this.drawing = drawing;
+    this.byTop = drawing.items.filter((item) => !item.open).sort((a, b) => a.y - b.y);
+    this.tallest = this.byTop.reduce((most, item) => Math.max(most, item.h), 0);
+    this.shortLines = drawing.lines.filter((line) => line.bottom - line.top <= LONG).sort((a, b) => a.top - b.top);
+    this.longLines = drawing.lines.filter((line) => line.bottom - line.top > LONG);
+    this.measured = "";
+  }
+
+  /** @param {string} measure */
+  measure(measure) {
+    if (this.measured === measure) return;
+    this.measured = measure;
+    this.amounts = new Map();
+    this.most = 1;
+    if (!measure) return;
+    for (const item of this.byTop) {
+      const value = item.calls.length ? amount(this.data, item.calls, measure) : 0;
+      this.amounts.set(item, value);
+      this.most = Math.max(this.most, value || 0);
+    }
+  }
+
+  /**
+   * The boxes that a view shows.
+   * @param {number} top
+   * @param {number} bottom
+   * @returns {Item[]}
+   */
+  within(top, bottom) {
+    const first = lastAtMost(this.byTop.length, (at) => this.byTop[at].y, top - this.tallest - 6) + 1;
+    const last = lastAtMost(this.byTop.length, (at) => this.byTop[at].y, bottom);
+    return this.byTop.slice(first, last + 1).filter((item) => item.y + item.h + 6 >= top);
+  }
+
+  /**
+   * @param {View} view
+   * @param {Look} look
+   */
+  draw(view, look) {
+    const { canvas, pen } = this;
+    const ratio = window.devicePixelRatio || 1;
+    const width = canvas.clientWidth;
+    const height = canvas.clientHeight;
+    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+      canvas.width = Math.round(width * ratio);
+      canvas.height = Math.round(height * ratio);
+    }
+    this.measure(look.measure);
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.fillStyle = this.colours.paper;
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    const k = ratio * view.scale;
+    pen.setTransform(k, 0, 0, k, -view.x * k, -view.y * k);
+    const top = view.y;
+    const bottom = view.y + height / view.scale;
+    for (const item of this.drawing.items) {
+      if (item.open && item.y <= bottom && item.y + item.h >= top) this.frame(item, look, view.scale);
+    }
+    this.lines(top, bottom, view.scale, look);
+    const seen = this.within(top, bottom);
+    for (const item of seen) this.box(item, look, view.scale);
+    if (view.scale >= 0.5) for (const item of seen) this.label(item);
+    if (look.masks) this.masks(top, bottom, view.scale);
+  }
+
+  /**
+   * @param {number} x
+   * @param {number} y
+   * @param {number} w
+   * @param {number} h
+   * @param {number} corner
+   */
+  rectangle(x, y, w, h, corner) {
+    this.pen.beginPath();
+    this.pen.roundRect(x, y, w, h, corner);
+  }
+
+  /**
+   * @param {Item} item
+   * @param {Look} look
+   * @param {number} scale
+   */
+  frame(item, look, scale) {
+    const { pen, colours } = this;
+    this.rectangle(item.x, item.y, item.w, item.h, 8);
+    pen.fillStyle = colours.paper;
+    pen.fill();
+    pen.strokeStyle = look.active === item ? colours.accent : colours.frame;
+    pen.lineWidth = look.active === item ? 2.5 : 1;
+    pen.setLineDash(item.box.copies ? [5, 3] : []);
+    pen.stroke();
+    pen.setLineDash([]);
+    if (scale < 0.3) return;
+    pen.textAlign = "left";
+    const lines = item.box.lines;
+    const room = item.w - 24 - 62;
+    pen.fillStyle = colours.text;
+    pen.font = `600 ${TITLE}px ${FONT}`;
+    this.write(titleOf(item, this.data), item.x + 12, item.y + PADDING + 11, room);
+    pen.fillStyle = colours.quiet;
+    pen.font = `${TEXT}px ${FONT}`;
+    lines.slice(1).forEach((line, at) => {
+      this.write(line, item.x + 12, item.y + PADDING + 11 + (TITLE + TEXT * at) * LEADING, item.w - 24);
+    });
+    pen.fillStyle = colours.accent;
+    pen.textAlign = "right";
+    pen.font = `600 ${TEXT}px ${FONT}`;
+    pen.fillText("close", item.x + item.w - 12, item.y + PADDING + 10);
+    const copies = item.box.copies;
+    if (copies && copies.length > 1) {
+      pen.fillText(`‹ ${item.copy + 1} of ${copies.length} ›`, item.x + item.w - 12, item.y + PADDING + 10 + 16);
+    }
+  }
+
+  /**
+   * @param {number} top
+   * @param {number} bottom
+   * @param {number} scale
+   * @param {Look} look
+   */
+  lines(top, bottom, scale, look) {
+    const { pen, colours } = this;
+    const last = lastAtMost(this.shortLines.length, (at) => this.shortLines[at].top, bottom);
+    const first = lastAtMost(this.shortLines.length, (at) => this.shortLines[at].top, top - LONG - 1) + 1;
+    const shown = this.shortLines.slice(first, last + 1).filter((line) => line.bottom >= top);
+    shown.push(...this.longLines.filter((line) => line.bottom >= top && line.top <= bottom));
+    pen.lineJoin = "round";
+    for (const lit of [false, true]) {
+      pen.beginPath();
+      const ends = [];
+      for (const { from, to, points } of shown) {
+        if ((look.active !== null && (from === look.active || to === look.active)) !== lit) continue;
+        pen.moveTo(points[0], points[1]);
+        for (let at = 2; at < points.length; at += 2) pen.lineTo(points[at], points[at + 1]);
+        ends.push(points[points.length - 2], points[points.length - 1]);
+      }
+      pen.strokeStyle = pen.fillStyle = lit ? colours.accent : colours.line;
+      pen.lineWidth = lit ? 2 : Math.max(1.2, 0.5 / scale);
+      pen.stroke();
+      if (scale < 0.25) continue;
+      pen.beginPath();
+      for (let at = 0; at < ends.length; at += 2) {
+        pen.moveTo(ends[at], ends[at + 1]);
+        pen.lineTo(ends[at] - 3.4, ends[at + 1] - 7);
+        pen.lineTo(ends[at] + 3.4, ends[at + 1] - 7);
+        pen.closePath();
+      }
+      pen.fill();
+    }
+  }
+
+  /**
+   * @param {Item} item
+   * @param {Look} look
+   * @param {number} scale
+   */
+  box(item, look, scale) {
+    const { pen, colours } = this;
+    const { x, y, w, h, box } = item;
+    if (box.port) {
+      pen.beginPath();
+      pen.arc(x + w / 2, y + h / 2, 3, 0, 7);
+      pen.fillStyle = colours.line;
+      pen.fill();
+      return;
+    }
+    const missed = look.found !== null && !item.calls.some((call) => /** @type {Set<number>} */ (look.found).has(call));
+    pen.globalAlpha = missed ? 0.28 : 1;
+    const corner = box.input ? 12 : 5;
+    pen.strokeStyle = colours.frame;
+    pen.lineWidth = 1;
+    if (box.copies && box.copies.length > 1 && scale >= 0.15) {
+      this.rectangle(x + 4, y + 4, w, h, corner);
+      pen.fillStyle = colours.paper;
+      pen.fill();
+      pen.stroke();
+    }
+    this.rectangle(x, y, w, h, corner);
+    pen.fillStyle = look.measure ? colours.plain : colours[`of-${box.family}`] || colours.plain;
+    pen.fill();
+    const value = this.amounts.get(item);
+    if (look.measure && value) {
+      const share = value / this.most;
+      pen.globalAlpha *= 0.12 + 0.5 * Math.sqrt(share);
+      pen.fillStyle = colours.accent;
+      pen.fill();
+      pen.globalAlpha = missed ? 0.28 : 1;
+      pen.fillRect(x + 1, y + h - 4, Math.max((w - 2) * share, 1), 3);
+    }
+    const marked = look.found !== null && !missed;
+    if (look.active === item || look.hovered === item || marked) {
+      pen.strokeStyle = look.active === item ? colours.accent : marked ? colours.found : colours.quiet;
+      pen.lineWidth = (look.active === item || marked ? 2.5 : 1.5) / Math.min(scale, 1);
+    }
+    pen.stroke();
+    if (scale >= 0.3) this.texts(item, look, value);
+    pen.globalAlpha = 1;
+  }
+
+  /**
+   * @param {Item} item
+   * @param {Look} look
+   * @param {number | null | undefined} value
+   */
+  texts(item, look, value) {
+    const { pen, colours } = this;
+    const lines = [titleOf(item, this.data), ...item.box.lines.slice(1)];
+    if (look.measure && lines.length > 2) lines.length = 2;
+    if (look.measure && (lines.length > 1 || item.h > 40)) lines.push(value === undefined ? "" : `${short(value)}`);
+    const tall = TITLE * LEADING + TEXT * LEADING * (lines.length - 1) - 2;
+    let y = item.y + Math.max((item.h - tall) / 2, 3) + TITLE - 2;
+    pen.textAlign = "center";
+    lines.forEach((line, at) => {
+      pen.font = at ? `${TEXT}px ${FONT}` : `600 ${TITLE}px ${FONT}`;
+      pen.fillStyle = at ? colours.quiet : colours.text;
+      this.write(line, item.x + item.w / 2, y, item.w - 2 * PADDING + 4);
+      y += (at ? TEXT : TITLE) * LEADING;
+    });
+  }
+
+  /** @param {Item} item the shape that it gives, right of the line that leaves it */
+  label(item) {
+    if (!item.box.makes) return;
+    const { pen, colours } = this;
+    const anchor = item.x + item.w / 2;
+    pen.font = `${LABEL}px ${FONT}`;
+    pen.textAlign = "left";
+    pen.fillStyle = colours.quiet;
+    pen.fillText(item.box.makes, anchor + 5, item.y + item.h + 11 + (item.box.copies && item.box.copies.length > 1 ? 2 : 0));
+  }
+
+  /**
+   * Where masks go: from the layer that makes one to those that it reaches.
+   * @param {number} top
+   * @param {number} bottom
+   * @param {number} scale
+   */
+  masks(top, bottom, scale) {
+    const { pen, colours, data } = this;
+    /** @type {Map<number, Item>} */
+    const shownAs = new Map();
+    for (const item of this.byTop) for (const call of item.calls) shownAs.set(data.calls[call][0], item);
+    pen.setLineDash([4, 4]);
+    pen.strokeStyle = colours.found;
+    pen.lineWidth = Math.max(1.4, 0.8 / scale);
+    pen.beginPath();
+    for (const item of this.byTop) {
+      for (const call of item.calls) {
+        const [layer, number] = data.calls[call];
+        const mask = data.layers[layer].calls?.[number]?.mask;
+        const from = mask === null || mask === undefined ? undefined : shownAs.get(mask);
+        if (!from || from === item || from.y > bottom || item.y + item.h < top) continue;
+        const x = Math.min(from.x, item.x) - 26 - Math.min(40, (item.y - from.y) / 30);
+        pen.moveTo(from.x, from.y + from.h / 2);
+        pen.bezierCurveTo(x, from.y + from.h / 2, x, item.y + item.h / 2, item.x, item.y + item.h / 2);
+      }
+    }
+    pen.stroke();
+    pen.setLineDash([]);
+  }
+
+  /**
+   * Writes a text in a room, in the font that is set: a little condensed, then with its middle left out.
+   * @param {string} text
+   * @param {number} x
+   * @param {number} y
+   * @param {number} room
+   */
+  write(text, x, y, room) {
+    this.pen.fillText(this.fitted(text, room * CONDENSED), x, y, room);
+  }
+
+  /**
+   * A text with its middle left out where it is too wide, in the font that is set.
+   * @param {string} text
+   * @param {number} room
+   */
+  fitted(text, room) {
+    const key = `${this.pen.font}|${Math.round(room)}|${text}`;
+    let found = this.cut.get(key);
+    if (found === undefined) {
+      found = text;
+      let keep = text.length > 400 ? 200 : text.length;
+      while (keep > 3 && this.pen.measureText(found).width > room) {
+        keep -= Math.max(1, keep >> 4);
+        const end = Math.floor(keep / 3);
+        found = `${text.slice(0, keep - end)}…${text.slice(text.length - end)}`;
+      }
+      if (this.cut.size > 20000) this.cut.clear();
+      this.cut.set(key, found);
+    }
+    return found;
+  }
+}
+
+/**
+ * What a box is called: the layer that it stands for in the copy that shows.
+ * @param {Item} item
+ * @param {Data} data
+ */
+export function titleOf(item, data) {
+  if (item.call < 0) return item.box.lines[0] || "";
+  const [layer, number] = data.calls[item.call];
+  return number ? `${data.layers[layer].name} (call ${number + 1})` : data.layers[layer].name;
+}

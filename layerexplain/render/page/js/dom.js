@@ -1,0 +1,90 @@
+/** Elements, made without markup: what a model calls its layers is text and nothing else. */
+
+/**
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {string} [kind] its classes
+ * @param {...(Node | string | null | undefined)} inside
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function make(tag, kind, ...inside) {
+  const made = document.createElement(tag);
+  if (kind) made.className = kind;
+  for (const one of inside) if (one !== null && one !== undefined && one !== "") made.append(one);
+  return made;
+}
+
+/**
+ * A button that does something.
+ * @param {string} label
+ * @param {() => void} does
+ * @param {string} [kind]
+ * @returns {HTMLButtonElement}
+ */
+export function button(label, does, kind) {
+  const made = make("button", kind, label);
+  made.type = "button";
+  made.addEventListener("click", does);
+  return made;
+}
+
+/**
+ * A list of texts.
+ * @param {string[]} texts
+ * @param {string} [kind]
+ */
+export function points(texts, kind) {
+  return make("ul", kind, ...texts.map((text) => make("li", "", text)));
+}
+
+/**
+ * A table in a box that scrolls.
+ * @param {string[]} headings
+ * @param {(Node | string)[][]} rows
+ * @param {number[]} right the columns that are aligned at the right
+ */
+export function table(headings, rows, right = []) {
+  const kind = (/** @type {number} */ at) => (right.includes(at) ? "right" : "");
+  const head = make("tr", "", ...headings.map((text, at) => {
+    const cell = make("th", kind(at), text);
+    cell.scope = "col";
+    return cell;
+  }));
+  const body = rows.map((cells) => make("tr", "", ...cells.map((cell, at) => make("td", kind(at), cell))));
+  const box = make("div", "table", make("table", "", make("thead", "", head), make("tbody", "", ...body)));
+  box.tabIndex = 0;
+  box.setAttribute("role", "group");
+  box.setAttribute("aria-label", headings.filter(Boolean).join(", "));
+  return box;
+}
+
+/**
+ * A number for people: 25,636,712.
+ * @param {number | null | undefined} value
+ */
+export function count(value) {
+  return value === null || value === undefined ? "?" : value.toLocaleString("en-US");
+}
+
+/**
+ * A number in little room: 25.6 M.
+ * @param {number | null | undefined} value
+ */
+export function short(value) {
+  if (value === null || value === undefined) return "?";
+  for (const [unit, size] of /** @type {[string, number][]} */ ([["G", 1e9], ["M", 1e6], ["k", 1e3]])) {
+    if (value >= size * 0.9995) return `${(value / size).toPrecision(3)} ${unit}`;
+  }
+  return String(value);
+}
+
+/**
+ * The element with an id that the page itself has made.
+ * @param {string} id
+ * @returns {HTMLElement}
+ */
+export function byId(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`no element #${id}`);
+  return found;
+}

@@ -1,0 +1,379 @@
+/** The graph as it is moved, opened and walked through, by pointer, touch and keys. */
+import { Picture, titleOf } from "./canvas.js";
+import { make } from "./dom.js";
+import { place, wayTo } from "./placing.js";
+
+/**
+ * @typedef {import("./types.js").Data} Data
+ * @typedef {import("./types.js").Box} Box
+ * @typedef {import("./placing.js").Item} Item
+ */
+
+const LEAST_SCALE = 0.02;
+const MOST_SCALE = 3;
+const MARGIN = 24;
+const LISTED = 12;
+
+export class GraphView {
+  /**
+   * @param {Data} data
+   * @param {(item: Item | null) => void} chosen is told of what is chosen
+   */
+  constructor(data, chosen) {
+    this.data = data;
+    this.chosen = chosen;
+    this.canvas = make("canvas", "graph");
+    this.canvas.setAttribute("aria-hidden", "true");
+    this.options = make("div", "unseen");
+    this.options.setAttribute("role", "presentation");
+    this.element = make("div", "graph-box", this.canvas, this.options);
+    this.element.id = "graph";
+    this.element.tabIndex = 0;
+    this.element.setAttribute("role", "listbox");
+    this.element.setAttribute("aria-label", "Graph of the model: arrow keys go along the lines, Enter opens a box, Escape closes it");
+    this.picture = new Picture(this.canvas, data);
+    /** @type {Map<Box, number>} */
+    this.open = new Map();
+    this.view = { x: 0, y: 0, scale: 1 };
+    /** @type {import("./canvas.js").Look} */
+    this.look = { measure: "", active: null, hovered: null, found: null, masks: false };
+    /** @type {(() => void)[]} */
+    this.onDraw = [];
+    this.waiting = false;
+    /** @type {Map<number, {x: number, y: number}>} */
+    this.pointers = new Map();
+    this.drawing = place(data.graph, this.open);
+    this.picture.show(this.drawing);
+    this.listen();
+    new ResizeObserver(() => this.redraw()).observe(this.element);
+  }
+
+  redraw() {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      this.picture.draw(this.view, this.look);
+      for (const told of this.onDraw) told();
+    });
+  }
+
+  /** Places all boxes anew after one was opened or closed; `kept` stays where it is seen. @param {Item | null} kept */
+  replace(kept) {
+    const before = kept && { x: kept.x, y: kept.y };
+    const active = this.look.active;
+    this.drawing = place(this.data.graph, this.open);
+    this.picture.show(this.drawing);
+    this.look.hovered = null;
+    this.look.active = active && this.same(active);
+    const now = kept && this.same(kept);
+    if (before && now) {
+      this.view.x += now.x - before.x;
+      this.view.y += now.y - before.y;
+    }
+    this.redraw();
+  }
+
+  /** @param {Item} item what stands for it in the drawing as it is now */
+  same(item) {
+    const around = item.around?.box;
+    return this.drawing.items.find((one) => one.box === item.box && one.around?.box === around) || null;
+  }
+
+  fit() {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const scale = Math.min((width - 2 * MARGIN) / this.drawing.width, (height - 2 * MARGIN) / this.drawing.height, 1);
+    this.view.scale = Math.max(scale, Math.min(0.62, (width - 2 * MARGIN) / Math.min(this.drawing.width, width * 2)));
+    this.view.x = this.drawing.width / 2 - width / 2 / this.view.scale;
+    if (this.drawing.width * this.view.scale > width) {
+      this.view.x = this.data.graph.trunk - width / 2 / this.view.scale;
+    }
+    this.view.y = -MARGIN / this.view.scale;
+    if (this.drawing.height * this.view.scale < height - 2 * MARGIN) {
+      this.view.y = (this.drawing.height - height / this.view.scale) / 2;
+    }
+    this.redraw();
+  }
+
+  /** @param {Item} item brings it into view */
+  reveal(item) {
+    const { view } = this;
+    const width = this.canvas.clientWidth / view.scale;
+    const height = this.canvas.clientHeight / view.scale;
+    const pad = Math.min(60 / view.scale, width / 6, height / 6);
+    const w = Math.min(item.w, width - 2 * pad);
+    const h = Math.min(item.h, height - 2 * pad);
+    if (item.x < view.x + pad || item.x + w > view.x + width - pad) view.x = item.x + w / 2 - width / 2;
+    if (item.y < view.y + pad || item.y + h > view.y + height - pad) view.y = item.y + h / 2 - height / 2;
+    this.redraw();
+  }
+
+  /** @param {Item | null} item @param {boolean} [show] */
+  choose(item, show = true) {
+    this.look.active = item;
+    this.listOptions();
+    if (item && show) this.reveal(item);
+    this.redraw();
+    this.chosen(item);
+  }
+
+  /** Opens what is around a call and chooses it. @param {number} call */
+  chooseCall(call) {
+    for (const [box, copy] of wayTo(this.data.graph, call) || []) this.open.set(box, copy);
+    this.replace(null);
+    const found = this.drawing.items.find((item) => item.call === call) || this.drawing.items.find((item) => item.calls.includes(call));
+    if (found) this.choose(found);
+  }
+
+  /** @param {Item} item */
+  toggle(item) {
+    if (!item.box.inner) return;
+    if (item.open) this.open.delete(item.box);
+    else this.open.set(item.box, 0);
+    this.replace(item);
+    this.choose(this.same(item), false);
+  }
+
+  /** Opens all boxes that hold others, or closes them. @param {boolean} open */
+  toggleAll(open) {
+    this.open.clear();
+    const add = (/** @type {import("./types.js").Graph} */ graph) => {
+      for (const box of graph.boxes) {
+        if (!box.inner) continue;
+        this.open.set(box, 0);
+        add(box.inner);
+      }
+    };
+    if (open) add(this.data.graph);
+    this.replace(null);
+    this.fit();
+  }
+
+  /** @param {Item} item @param {number} copy */
+  showCopy(item, copy) {
+    const count = item.box.copies?.length || 0;
+    if (!count) return;
+    this.open.set(item.box, (copy + count) % count);
+    this.replace(item);
+    this.choose(this.same(item), false);
+  }
+
+  /** @param {number} factor @param {number} [px] @param {number} [py] the point of the canvas that stays */
+  zoom(factor, px = this.canvas.clientWidth / 2, py = this.canvas.clientHeight / 2) {
+    const { view } = this;
+    const scale = Math.min(Math.max(view.scale * factor, LEAST_SCALE), MOST_SCALE);
+    view.x += px / view.scale - px / scale;
+    view.y += py / view.scale - py / scale;
+    view.scale = scale;
+    this.redraw();
+  }
+
+  /** @param {number} px @param {number} py @returns {Item | null} the box at a point of the canvas */
+  at(px, py) {
+    const x = this.view.x + px / this.view.scale;
+    const y = this.view.y + py / this.view.scale;
+    const inside = (/** @type {Item} */ item) => x >= item.x && x <= item.x + item.w && y >= item.y && y <= item.y + item.h;
+    const closed = this.picture.within(y, y).find((item) => inside(item) && !item.box.port);
+    if (closed) return closed;
+    const frames = this.drawing.items.filter((item) => item.open && inside(item));
+    return frames.length ? frames[frames.length - 1] : null;
+  }
+
+  /** Where an item is seen, in pixels of the canvas. @param {Item} item */
+  seenAt(item) {
+    const { x, y, scale } = this.view;
+    return { x: (item.x - x) * scale, y: (item.y - y) * scale, w: item.w * scale, h: item.h * scale };
+  }
+
+  // Pointer ----------------------------------------------------------------------------------------------------
+
+  listen() {
+    const { canvas, element } = this;
+    let moved = 0;
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button > 0) return;
+      canvas.setPointerCapture(event.pointerId);
+      this.pointers.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
+      if (this.pointers.size === 1) moved = 0;
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      const before = this.pointers.get(event.pointerId);
+      if (!before) {
+        this.hover(this.at(event.offsetX, event.offsetY));
+        return;
+      }
+      const others = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
+      if (others.length) {
+        const [other] = others;
+        const apart = (/** @type {{x: number, y: number}} */ a) => Math.hypot(a.x - other.x, a.y - other.y) || 1;
+        const here = { x: event.offsetX, y: event.offsetY };
+        this.zoom(apart(here) / apart(before), (here.x + other.x) / 2, (here.y + other.y) / 2);
+        moved += 10;
+      } else {
+        this.view.x -= (event.offsetX - before.x) / this.view.scale;
+        this.view.y -= (event.offsetY - before.y) / this.view.scale;
+        moved += Math.abs(event.offsetX - before.x) + Math.abs(event.offsetY - before.y);
+        this.redraw();
+      }
+      this.pointers.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
+    });
+    const released = (/** @type {PointerEvent} */ event) => {
+      const pressed = this.pointers.delete(event.pointerId);
+      if (pressed && event.type === "pointerup" && moved < 6) this.press(event.offsetX, event.offsetY);
+    };
+    canvas.addEventListener("pointerup", released);
+    canvas.addEventListener("pointercancel", released);
+    canvas.addEventListener("pointerleave", () => this.hover(null));
+    canvas.addEventListener("dblclick", (event) => {
+      const item = this.at(event.offsetX, event.offsetY);
+      if (item && !item.open) this.toggle(item);
+    });
+    element.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      const unit = event.deltaMode === 1 ? 20 : 1;
+      if (event.ctrlKey || event.metaKey) this.zoom(Math.exp(-event.deltaY * unit * 0.004), event.offsetX, event.offsetY);
+      else {
+        this.view.x += ((event.shiftKey ? event.deltaY : event.deltaX) * unit) / this.view.scale;
+        this.view.y += ((event.shiftKey ? 0 : event.deltaY) * unit) / this.view.scale;
+        this.redraw();
+      }
+    }, { passive: false });
+    element.addEventListener("keydown", (event) => this.key(event));
+    element.addEventListener("focus", () => {
+      if (!this.look.active) this.choose(this.firstItem(), false);
+    });
+  }
+
+  /** @param {Item | null} item */
+  hover(item) {
+    if (this.look.hovered === item) return;
+    this.look.hovered = item;
+    this.canvas.classList.toggle("over", item !== null);
+    const call = item ? item.box.lines.join("\n") : "";
+    this.canvas.title = item ? [titleOf(item, this.data), ...item.box.lines.slice(1)].join("\n") : call;
+    this.redraw();
+  }
+
+  /** @param {number} px @param {number} py */
+  press(px, py) {
+    this.element.focus({ preventScroll: true });
+    const item = this.at(px, py);
+    if (item && item.open) {
+      const seen = this.seenAt(item);
+      const right = (seen.x + seen.w - px) / this.view.scale;
+      const down = (py - seen.y) / this.view.scale;
+      if (right < 62 && down < 24) return this.toggle(item);
+      if (right < 62 && down < 42 && item.box.copies && item.box.copies.length > 1) {
+        return this.showCopy(item, item.copy + (right > 36 ? -1 : 1));
+      }
+    }
+    this.choose(item, false);
+  }
+
+  // Keys -------------------------------------------------------------------------------------------------------
+
+  firstItem() {
+    return this.drawing.items.find((item) => !item.box.port) || null;
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const item = this.look.active || this.firstItem();
+    if (!item) return;
+    /** @type {Record<string, () => void>} */
+    const does = {
+      ArrowDown: () => this.choose(along(item, "after") || item),
+      ArrowUp: () => this.choose(along(item, "before") || item),
+      ArrowLeft: () => this.choose(this.beside(item, -1) || item),
+      ArrowRight: () => this.choose(this.beside(item, 1) || item),
+      Home: () => this.choose(this.firstItem()),
+      End: () => this.choose(this.drawing.items.filter((one) => !one.box.port && !one.around).pop() || item),
+      Enter: () => (item.open ? this.choose(this.insideOf(item) || item) : this.toggle(item)),
+      " ": () => this.toggle(item),
+      Escape: () => {
+        const around = item.open ? item : item.around;
+        if (around) this.toggle(around);
+      },
+      "[": () => this.turn(item, -1),
+      "]": () => this.turn(item, 1),
+      "+": () => this.zoom(1.25),
+      "=": () => this.zoom(1.25),
+      "-": () => this.zoom(0.8),
+      0: () => this.fit(),
+    };
+    const act = does[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+
+  /** Shows another copy of the block that an item is or stands in. @param {Item} item @param {number} by */
+  turn(item, by) {
+    /** @type {Item | null} */
+    let around = item;
+    while (around && !(around.open && around.box.copies && around.box.copies.length > 1)) around = around.around;
+    if (!around) return;
+    const place = item;
+    this.showCopy(around, around.copy + by);
+    const now = this.same(place);
+    if (now) this.choose(now);
+  }
+
+  /** @param {Item} item the first box in an open one */
+  insideOf(item) {
+    return this.drawing.items.find((one) => one.around && one.around.box === item.box && one.around.around?.box === item.around?.box && !one.box.port) || null;
+  }
+
+  /** The next box at the left or right, one that reads or feeds the same first. @param {Item} item @param {number} side */
+  beside(item, side) {
+    let best = null;
+    let least = Infinity;
+    for (const one of this.drawing.items) {
+      if (one === item || one.box.port || one.around?.box !== item.around?.box) continue;
+      const dx = (one.x + one.w / 2 - item.x - item.w / 2) * side;
+      const dy = Math.abs(one.y + one.h / 2 - item.y - item.h / 2);
+      const cost = dx + 3 * dy;
+      if (dx > 8 && cost < least && dy < 400) [best, least] = [one, cost];
+    }
+    return best;
+  }
+
+  // What a screen reader is told -------------------------------------------------------------------------------
+
+  /** The boxes around the chosen one as options of a list, each with its place among all. */
+  listOptions() {
+    const active = this.look.active;
+    const all = this.drawing.items.filter((item) => !item.box.port);
+    const at = active ? all.indexOf(active) : -1;
+    const made = [];
+    for (let place = Math.max(at - LISTED, 0); place < Math.min(at + LISTED + 1, all.length) && at >= 0; place++) {
+      const item = all[place];
+      const held = item.box.inner ? (item.open ? ", open" : ", closed") : "";
+      const option = make("div", "", [titleOf(item, this.data), ...item.box.lines.slice(1), item.box.makes || ""].filter(Boolean).join(", ") + held);
+      option.id = `option-${place}`;
+      option.setAttribute("role", "option");
+      option.setAttribute("aria-selected", String(item === active));
+      option.setAttribute("aria-posinset", String(place + 1));
+      option.setAttribute("aria-setsize", String(all.length));
+      made.push(option);
+    }
+    this.options.replaceChildren(...made);
+    if (at >= 0) this.element.setAttribute("aria-activedescendant", `option-${at}`);
+    else this.element.removeAttribute("aria-activedescendant");
+  }
+}
+
+/**
+ * The next box along the lines, the one most straight below or above first; out of an open box behind its last.
+ * @param {Item} item
+ * @param {"after" | "before"} way
+ * @returns {Item | null}
+ */
+function along(item, way) {
+  const middle = (/** @type {Item} */ one) => one.x + one.w / 2;
+  const near = [...item[way]].filter((one) => !one.box.port)
+    .sort((a, b) => Math.abs(middle(a) - middle(item)) - Math.abs(middle(b) - middle(item)) || a.y - b.y);
+  if (near.length) return near[0];
+  return item.around ? (way === "after" ? along(item.around, way) || item.around : item.around) : null;
+}

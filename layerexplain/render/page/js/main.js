@@ -1,0 +1,79 @@
+/** The page: reads its data, puts its parts together, and keeps the address in step with what is chosen. */
+import { byId, button, make } from "./dom.js";
+import { GraphView } from "./graph_view.js";
+import { showBox, showLayer, showModel } from "./pane.js";
+
+/** @typedef {import("./types.js").Data} Data */
+
+/** @returns {Promise<Data>} the data, which stands in the page compressed */
+async function readData() {
+  const packed = Uint8Array.from(atob(byId("data").textContent || ""), (sign) => sign.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+/** @param {Data} data */
+function start(data) {
+  const pane = make("aside", "pane");
+  pane.id = "pane";
+  pane.tabIndex = 0;
+  pane.setAttribute("aria-label", "What is chosen");
+  const view = new GraphView(data, (item) => {
+    if (item && item.call >= 0) {
+      const [layer] = data.calls[item.call];
+      showLayer(pane, layer, data);
+      setAddress(data.layers[layer].path);
+    } else if (item) showBox(pane, item, view);
+    else {
+      showModel(pane, data);
+      setAddress("");
+    }
+  });
+  const title = make("h1", "", data.model.title);
+  const bar = make("header", "bar", title, button("Fit", () => view.fit()), button("Open all", () => view.toggleAll(true)), button("Close all", () => view.toggleAll(false)));
+  document.body.append(bar, make("main", "", view.element, pane));
+  view.fit();
+  const follow = () => {
+    const call = called(data, decoded(location.hash.slice(1)));
+    if (call >= 0) view.chooseCall(call);
+    else if (!view.look.active) showModel(pane, data);
+  };
+  window.addEventListener("hashchange", follow);
+  follow();
+  document.body.classList.add("ready");
+  Object.assign(window, { layerexplain: { data, view } });
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * The first call of a layer.
+ * @param {Data} data
+ * @param {string} path
+ */
+function called(data, path) {
+  const layer = path ? data.layers.findIndex((one) => one.path === path) : -1;
+  return data.calls.findIndex(([at]) => at === layer);
+}
+
+/** @param {string} path */
+function setAddress(path) {
+  const wanted = path ? `#${encodeURIComponent(path)}` : "";
+  if (location.hash === wanted) return;
+  try {
+    history.replaceState(null, "", wanted || location.pathname + location.search);
+  } catch {
+    // In a frame without an address of its own there is none to change.
+  }
+}
+
+readData().then(start, (error) => {
+  document.body.append(make("p", "failed", `This page needs a browser of 2023 or later: ${error}`));
+});

@@ -1,0 +1,103 @@
+/** What is told of what is chosen: a layer, a box that holds several, or the model. */
+import { MEASURES, amount } from "./amounts.js";
+import { titleOf } from "./canvas.js";
+import { button, count, make, points, short, table } from "./dom.js";
+import { linkTo } from "./panel_facts.js";
+import { PANELS } from "./panels.js";
+
+/**
+ * @typedef {import("./types.js").Data} Data
+ * @typedef {import("./placing.js").Item} Item
+ * @typedef {import("./graph_view.js").GraphView} GraphView
+ */
+
+const COPIES_SHOWN = 60;
+const LARGEST = 8;
+
+/**
+ * @param {HTMLElement} pane
+ * @param {number} at the layer
+ * @param {Data} data
+ */
+export function showLayer(pane, at, data) {
+  const layer = data.layers[at];
+  const front = layer.path.slice(0, layer.path.length - layer.name.length);
+  pane.replaceChildren(
+    heading(layer.name, layer.type, front ? `in ${front.replace(/\/$/, "")}` : ""),
+    make("p", "shape", layer.shape),
+  );
+  for (const [id, title, panel] of PANELS) {
+    const section = make("section", `panel ${id}`);
+    panel(layer, data, section);
+    if (!section.childNodes.length) continue;
+    if (title) section.prepend(make("h3", "", title));
+    pane.append(section);
+  }
+  pane.scrollTop = 0;
+}
+
+/**
+ * @param {HTMLElement} pane
+ * @param {Item} item
+ * @param {GraphView} view
+ */
+export function showBox(pane, item, view) {
+  const { data } = view;
+  const copies = item.box.copies || [item.calls];
+  pane.replaceChildren(heading(titleOf(item, data), copies.length > 1 ? `a block that repeats ${copies.length} times` : "a block"));
+  for (const line of item.box.lines.slice(1)) pane.append(make("p", "quiet", line));
+  const facts = MEASURES.map(([key, , unit]) => `${count(amount(data, item.calls, key))} ${unit}`);
+  pane.append(points(facts), button(item.open ? "Close the box" : "Open the box", () => view.toggle(item), "main"));
+  if (copies.length > 1) {
+    const names = copies.slice(0, COPIES_SHOWN).map((calls, copy) => {
+      const named = calls.map((call) => data.layers[data.calls[call][0]].name);
+      const text = named.length > 1 ? `${named[0]} … ${named[named.length - 1]}` : named[0];
+      return make("li", "", button(text, () => view.chooseCall(copies[copy][0]), "link"));
+    });
+    pane.append(make("h3", "", `Its ${copies.length} copies`), make("ol", "", ...names));
+    if (copies.length > COPIES_SHOWN) pane.append(make("p", "quiet", `and ${copies.length - COPIES_SHOWN} more; the list has all`));
+  } else {
+    const links = copies[0].map((call) => make("li", "", linkTo(data.layers[data.calls[call][0]])));
+    pane.append(make("h3", "", "Its layers"), make("ol", "", ...links));
+  }
+  pane.scrollTop = 0;
+}
+
+/**
+ * @param {HTMLElement} pane
+ * @param {Data} data
+ */
+export function showModel(pane, data) {
+  const { model } = data;
+  const facts = [
+    ["layers", count(data.layers.filter((layer) => layer.parent < 0).length)],
+    ["parameters", count(model.totals.params)],
+    ["trainable", count(model.totals.trainable)],
+    ["MACs per example", count(model.totals.macs)],
+    ["FLOPs per example", count(model.totals.flops)],
+  ];
+  pane.replaceChildren(
+    heading(model.title, model.type || "", [model.source, model.keras ? `Keras ${model.keras}` : ""].filter(Boolean).join(", ")),
+    table(["", ""], facts, [1]),
+  );
+  pane.append(make("h3", "", "Takes"), points(model.inputs), make("h3", "", "Gives"), points(model.outputs));
+  if (model.notes.length) pane.append(make("h3", "", "Notes"), points(model.notes, "warning"));
+  for (const [key, title] of MEASURES.slice(0, 2)) {
+    const value = (/** @type {any} */ layer) => layer[key] || 0;
+    const largest = data.layers.filter((layer) => layer.parent < 0 && value(layer)).sort((a, b) => value(b) - value(a)).slice(0, LARGEST);
+    if (!largest.length) continue;
+    const total = model.totals[key] || 0;
+    const rows = largest.map((layer) => [linkTo(layer), layer.type, short(value(layer)), total ? `${((100 * value(layer)) / total).toFixed(1)} %` : ""]);
+    pane.append(make("h3", "", `Most ${title}`), table(["Layer", "Type", title, "Share"], rows, [2, 3]));
+  }
+  pane.scrollTop = 0;
+}
+
+/**
+ * @param {string} title
+ * @param {string} type
+ * @param {string} [place]
+ */
+function heading(title, type, place = "") {
+  return make("header", "title", make("h2", "", title), make("span", "type", type), make("span", "quiet", place));
+}

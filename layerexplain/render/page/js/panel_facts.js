@@ -1,0 +1,88 @@
+/** What else there is to tell of a layer: its place in the model, cost, training, notes, and the way to it in Keras. */
+import { make, points, table } from "./dom.js";
+import { listing } from "./panel_formula.js";
+
+/**
+ * @typedef {import("./types.js").Data} Data
+ * @typedef {import("./types.js").Layer} Layer
+ */
+
+/**
+ * A link to a layer of the page.
+ * @param {Layer} layer
+ * @param {string} [text]
+ */
+export function linkTo(layer, text) {
+  const link = make("a", "", text ?? layer.name);
+  link.href = `#${encodeURIComponent(layer.path)}`;
+  return link;
+}
+
+/**
+ * @param {Layer} layer
+ * @param {Data} data
+ * @param {HTMLElement} element
+ */
+export function panelWiring(layer, data, element) {
+  const calls = layer.calls || [];
+  calls.forEach((call, number) => {
+    const line = make("p", "wiring");
+    if (calls.length > 1) line.append(`call ${number + 1}: `);
+    call.from.forEach(([source, text], at) => {
+      if (at) line.append(", ");
+      if (source === null) line.append(text);
+      else line.append(linkTo(data.layers[source], text));
+    });
+    line.append(`${call.from.length ? " → " : ""}${call.to}`);
+    element.append(line);
+  });
+}
+
+/**
+ * @param {Layer} layer
+ * @param {Data} data
+ * @param {HTMLElement} element
+ */
+export function panelCost(layer, data, element) {
+  if (layer.cost) element.append(points(layer.cost));
+  if (layer.field) element.append(points(layer.field));
+}
+
+/**
+ * @param {Layer} layer
+ * @param {Data} data
+ * @param {HTMLElement} element
+ */
+export function panelTraining(layer, data, element) {
+  const told = layer.definition === undefined ? undefined : data.definitions[layer.definition];
+  if (told?.training) element.append(points(told.training));
+  const gradient = told?.gradient;
+  if (!gradient) return;
+  element.append(make("h4", "", "Gradient"));
+  if (gradient.unknown) element.append(make("p", "quiet", `not known: ${gradient.unknown}`));
+  if (gradient.formula) element.append(listing(gradient.formula));
+  if (gradient.facts) element.append(points(gradient.facts));
+}
+
+/**
+ * @param {Layer} layer
+ * @param {Data} data
+ * @param {HTMLElement} element
+ */
+export function panelNotes(layer, data, element) {
+  if (layer.notes) element.append(points(layer.notes, "warning"));
+  if (layer.mask) element.append(make("p", "", `Mask: ${layer.mask}`));
+}
+
+/**
+ * @param {Layer} layer
+ * @param {Data} data
+ * @param {HTMLElement} element
+ */
+export function panelKeras(layer, data, element) {
+  const told = layer.definition === undefined ? undefined : data.definitions[layer.definition];
+  const rows = (told?.weights || []).filter((weight) => weight[6]).map((weight) => [
+    weight[0] || weight[1], make("code", "", (layer.keras || "") + weight[6]),
+  ]);
+  if (rows.length) element.append(table(["", "Weight"], rows));
+}

@@ -1,0 +1,34 @@
+/** Why a layer's output has its shape, and what its weights are. */
+import { count, make, points, table } from "./dom.js";
+
+/**
+ * @typedef {import("./types.js").Data} Data
+ * @typedef {import("./types.js").Layer} Layer
+ */
+
+/**
+ * @param {Layer} layer
+ * @param {Data} data
+ * @param {HTMLElement} element
+ */
+export function panelShape(layer, data, element) {
+  const told = layer.definition === undefined ? undefined : data.definitions[layer.definition];
+  if (told?.axes) element.append(table(["Axis", "Before", "After", "Why"], told.axes, [1, 2]));
+  if (told?.shape_notes) element.append(points(told.shape_notes, "quiet"));
+}
+
+/**
+ * @param {Layer} layer
+ * @param {Data} data
+ * @param {HTMLElement} element
+ */
+export function panelWeights(layer, data, element) {
+  const told = layer.definition === undefined ? undefined : data.definitions[layer.definition];
+  if (told?.weights) {
+    const rows = told.weights.map(([symbol, name, shape, factors, params, trainable]) => [
+      symbol, name, shape, factors, count(params), trainable ? "yes" : "no",
+    ]);
+    element.append(table(["", "Weight", "Shape", "Axes", "Parameters", "Trainable"], rows, [4]));
+  }
+  if (layer.weights_note) element.append(make("p", "quiet", layer.weights_note));
+}

@@ -1,0 +1,23 @@
+/** What is shown of a chosen layer: a section for each panel, in this order. */
+import { panelFormula, panelWhat } from "./panel_formula.js";
+import { panelShape, panelWeights } from "./panel_shape.js";
+import { panelCost, panelKeras, panelNotes, panelTraining, panelWiring } from "./panel_facts.js";
+
+/**
+ * @typedef {import("./types.js").Data} Data
+ * @typedef {import("./types.js").Layer} Layer
+ * @typedef {(layer: Layer, data: Data, element: HTMLElement) => void} Panel
+ */
+
+/** @type {[string, string, Panel][]} the id of the section, its title ("" for none), what fills it */
+export const PANELS = [
+  ["what", "", panelWhat],
+  ["wiring", "Takes and gives", panelWiring],
+  ["formula", "Formula", panelFormula],
+  ["shape", "Shape", panelShape],
+  ["weights", "Weights", panelWeights],
+  ["cost", "Cost and reach", panelCost],
+  ["training", "Training", panelTraining],
+  ["notes", "Notes", panelNotes],
+  ["keras", "In Keras", panelKeras],
+];

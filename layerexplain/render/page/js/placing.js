@@ -1,0 +1,232 @@
+/**
+ * Where boxes and lines are drawn, some boxes being open: what an open box needs more pushes rows and lanes apart.
+ *
+ * @typedef {import("./types.js").Box} Box
+ * @typedef {import("./types.js").Graph} Graph
+ *
+ * @typedef {Object} Item a box as it is drawn
+ * @property {Box} box
+ * @property {number} x
+ * @property {number} y
+ * @property {number} w
+ * @property {number} h
+ * @property {number} call the call that it stands for, or -1
+ * @property {number[]} calls all calls in it
+ * @property {boolean} open
+ * @property {number} copy
+ * @property {Item | null} around
+ * @property {Item[]} before the items that feed it
+ * @property {Item[]} after the items that it feeds
+ *
+ * @typedef {Object} Drawing
+ * @property {Item[]} items
+ * @property {{from: Item, to: Item, points: number[], top: number, bottom: number}[]} lines
+ * @property {number} width
+ * @property {number} height
+ *
+ * @typedef {Object} Spread how far a graph is pushed apart
+ * @property {number[]} tops of rows
+ * @property {number[]} centres of lanes
+ * @property {number[]} ends of lanes
+ * @property {number} width
+ * @property {number} height
+ * @property {number} trunk
+ * @property {{w: number, h: number, anchor: number}[]} sizes of boxes
+ */
+
+const FRAME = 12;
+const NEAR = 0.11;
+
+/** @type {WeakMap<Graph, {row: number[], lane: number[]}>} */
+const PLACES = new WeakMap();
+
+/**
+ * The last of sorted numbers that is at most `value`, as its place; -1 if there is none.
+ * @param {number} count
+ * @param {(at: number) => number} of
+ * @param {number} value
+ */
+export function lastAtMost(count, of, value) {
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (of(middle) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** @param {Graph} graph the row and the lane of each of its boxes */
+function placesOf(graph) {
+  let found = PLACES.get(graph);
+  if (!found) {
+    const rows = graph.boxes.map((box) => lastAtMost(graph.rows.length, (at) => graph.rows[at][0], box.y + NEAR));
+    const lanes = graph.boxes.map((box) => {
+      const at = lastAtMost(graph.lanes.length, (lane) => graph.lanes[lane][1], box.x + box.w / 2 + NEAR);
+      return Math.max(at, 0);
+    });
+    found = { row: rows, lane: lanes };
+    PLACES.set(graph, found);
+  }
+  return found;
+}
+
+/**
+ * @param {Graph} graph
+ * @param {Map<Box, number>} open the open boxes, with the number of the copy that shows
+ * @returns {Drawing}
+ */
+export function place(graph, open) {
+  /** @type {Map<Graph, Spread>} */
+  const spreads = new Map();
+  /** @type {Drawing} */
+  const drawing = { items: [], lines: [], width: 0, height: 0 };
+  const own = spread(graph, open, spreads);
+  add(graph, open, spreads, 0, 0, null, null, drawing);
+  drawing.width = own.width;
+  drawing.height = own.height;
+  return drawing;
+}
+
+/**
+ * @param {Graph} graph
+ * @param {Map<Box, number>} open
+ * @param {Map<Graph, Spread>} spreads
+ * @returns {Spread}
+ */
+function spread(graph, open, spreads) {
+  const { row, lane } = placesOf(graph);
+  const heights = graph.rows.map(([top, bottom]) => bottom - top);
+  const left = graph.lanes.map(([centre, begin]) => centre - begin);
+  const right = graph.lanes.map(([centre, , end]) => end - centre);
+  const sizes = graph.boxes.map((box, at) => {
+    let size = { w: box.w, h: box.h, anchor: box.w / 2 };
+    if (box.inner && open.has(box)) {
+      const held = spread(box.inner, open, spreads);
+      const w = Math.max(held.width + 2 * FRAME, (box.tw || 0) + 70);
+      size = { w, h: (box.th || 0) + held.height + FRAME, anchor: FRAME + held.trunk };
+    }
+    heights[row[at]] = Math.max(heights[row[at]], size.h);
+    left[lane[at]] = Math.max(left[lane[at]], size.anchor);
+    right[lane[at]] = Math.max(right[lane[at]], size.w - size.anchor);
+    return size;
+  });
+  const tops = [];
+  let more = 0;
+  for (let at = 0; at < heights.length; at++) {
+    tops.push(graph.rows[at][0] + more);
+    more += heights[at] - (graph.rows[at][1] - graph.rows[at][0]);
+  }
+  const centres = [];
+  const ends = [];
+  let wider = 0;
+  for (let at = 0; at < graph.lanes.length; at++) {
+    const [centre, begin, end] = graph.lanes[at];
+    wider += left[at] - (centre - begin);
+    centres.push(centre + wider);
+    wider += right[at] - (end - centre);
+    ends.push(end + wider);
+  }
+  const trunk = graph.lanes.findIndex(([centre]) => Math.abs(centre - graph.trunk) < NEAR);
+  const found = {
+    tops, centres, ends, sizes, width: graph.width + wider, height: graph.height + more,
+    trunk: trunk < 0 ? graph.trunk : centres[trunk],
+  };
+  spreads.set(graph, found);
+  return found;
+}
+
+/**
+ * @param {Graph} graph
+ * @param {Map<Box, number>} open
+ * @param {Map<Graph, Spread>} spreads
+ * @param {number} x0
+ * @param {number} y0
+ * @param {Item | null} around
+ * @param {Map<number, number> | null} names which call stands for which of the first copy
+ * @param {Drawing} drawing
+ */
+function add(graph, open, spreads, x0, y0, around, names, drawing) {
+  const { row, lane } = placesOf(graph);
+  const own = /** @type {Spread} */ (spreads.get(graph));
+  const named = (/** @type {number} */ call) => (names ? names.get(call) ?? call : call);
+  const items = graph.boxes.map((box, at) => {
+    const size = own.sizes[at];
+    const calls = box.copies ? box.copies.flat().map(named) : box.call === undefined ? [] : [named(box.call)];
+    const single = box.call === undefined ? -1 : named(box.call);
+    /** @type {Item} */
+    const item = {
+      box, x: x0 + own.centres[lane[at]] - size.anchor, y: y0 + own.tops[row[at]], w: size.w, h: size.h,
+      call: single, calls, open: !!box.inner && open.has(box), copy: open.get(box) ?? 0, around, before: [], after: [],
+    };
+    drawing.items.push(item);
+    return item;
+  });
+  const acrossOf = (/** @type {number} */ x) => {
+    const at = lastAtMost(graph.lanes.length, (one) => graph.lanes[one][1], x + NEAR);
+    if (at < 0) return x;
+    const [centre, , end] = graph.lanes[at];
+    return x <= end + NEAR ? own.centres[at] + x - centre : own.ends[at] + x - end;
+  };
+  const alongOf = (/** @type {number} */ y) => {
+    const at = lastAtMost(graph.rows.length, (one) => graph.rows[one][0], y + NEAR);
+    if (at < 0) return y;
+    const [top, bottom] = graph.rows[at];
+    if (y <= bottom + NEAR) return own.tops[at] + y - top;
+    const next = at + 1 < own.tops.length ? own.tops[at + 1] - graph.rows[at + 1][0] : own.height - graph.height;
+    return y + next;
+  };
+  for (const line of graph.lines) {
+    const from = items[line[0]];
+    const to = items[line[1]];
+    const way = [x0 + acrossOf(line[2]), from.y + from.h];
+    for (let at = 4; at < line.length; at += 2) way.push(x0 + acrossOf(line[at]), y0 + alongOf(line[at + 1]));
+    way[way.length - 1] = to.y;
+    drawing.lines.push({ from, to, points: way, top: way[1], bottom: way[way.length - 1] });
+    from.after.push(to);
+    to.before.push(from);
+  }
+  for (const item of items) {
+    if (!item.open || !item.box.inner) continue;
+    add(item.box.inner, open, spreads, item.x + FRAME, item.y + (item.box.th || 0), item, copied(item, names), drawing);
+  }
+}
+
+/**
+ * Which call of the copy that shows stands for which of the first one.
+ * @param {Item} item
+ * @param {Map<number, number> | null} names
+ * @returns {Map<number, number> | null}
+ */
+function copied(item, names) {
+  const copies = item.box.copies;
+  if (!copies) return names;
+  const shown = copies[item.copy] || copies[0];
+  return new Map(copies[0].map((call, at) => [call, names ? names.get(shown[at]) ?? shown[at] : shown[at]]));
+}
+
+/**
+ * The boxes to open, each with its copy, so that a call shows; null if the graph does not hold it.
+ * @param {Graph} graph
+ * @param {number} call
+ * @returns {[Box, number][] | null}
+ */
+export function wayTo(graph, call) {
+  for (const box of graph.boxes) {
+    if (box.call === call) return [];
+    if (box.copies) {
+      const copy = box.copies.findIndex((calls) => calls.includes(call));
+      if (copy >= 0) {
+        if (!box.inner) return [];
+        const first = box.copies[0][box.copies[copy].indexOf(call)];
+        return [[box, copy], ...(wayTo(box.inner, first) || [])];
+      }
+    }
+    if (box.inner) {
+      const inside = wayTo(box.inner, call);
+      if (inside) return [[box, 0], ...inside];
+    }
+  }
+  return null;
+}

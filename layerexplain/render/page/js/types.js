@@ -1,0 +1,109 @@
+/**
+ * The data of a page; data.py and graph_data.py say what each part means.
+ *
+ * @typedef {Object} Box
+ * @property {number} x
+ * @property {number} y
+ * @property {number} w
+ * @property {number} h
+ * @property {string[]} lines
+ * @property {string} [family]
+ * @property {number} [call]
+ * @property {number[][]} [copies]
+ * @property {Graph} [inner]
+ * @property {number} [tw]
+ * @property {number} [th]
+ * @property {boolean} [port]
+ * @property {boolean} [input]
+ * @property {string} [makes]
+ *
+ * @typedef {Object} Graph
+ * @property {Box[]} boxes
+ * @property {number[][]} lines
+ * @property {[number, number][]} rows
+ * @property {[number, number, number][]} lanes
+ * @property {number} trunk
+ * @property {number} width
+ * @property {number} height
+ *
+ * @typedef {Object} Call
+ * @property {[number | null, string][]} from
+ * @property {string} to
+ * @property {number | null} mask
+ *
+ * @typedef {[string, number, string, string]} Statement
+ *
+ * @typedef {string | MathNode[]} MathTree
+ * @typedef {MathTree} MathNode
+ *
+ * @typedef {Object} Gradient
+ * @property {string} [unknown]
+ * @property {Statement[]} [formula]
+ * @property {string[]} [tex]
+ * @property {any[]} [math]
+ * @property {Statement[]} [kept]
+ * @property {string[]} [element]
+ * @property {string[]} [element_notes]
+ * @property {string[]} [facts]
+ * @property {string[]} [unreached]
+ * @property {string} [cost]
+ *
+ * @typedef {Object} Definition
+ * @property {string} [sentence]
+ * @property {string} [dtype]
+ * @property {Statement[]} [formula]
+ * @property {string[]} [where]
+ * @property {string[]} [tex]
+ * @property {any[]} [math]
+ * @property {string[]} [element]
+ * @property {any[]} [element_math]
+ * @property {string[]} [element_notes]
+ * @property {[string, string, string, string][]} [axes]
+ * @property {string[]} [shape_notes]
+ * @property {[string, string, string, string, number, boolean, string][]} [weights]
+ * @property {string[]} [training]
+ * @property {Gradient} [gradient]
+ *
+ * @typedef {Object} Layer
+ * @property {string} name
+ * @property {string} path
+ * @property {string} type
+ * @property {number} parent
+ * @property {string} operation
+ * @property {string} shape
+ * @property {Call[]} [calls]
+ * @property {number | null} params
+ * @property {number | null} trainable
+ * @property {number | null} macs
+ * @property {number | null} flops
+ * @property {number | null} values
+ * @property {string[]} [hints]
+ * @property {string[]} [notes]
+ * @property {string} [weights_note]
+ * @property {string[]} [cost]
+ * @property {string} [mask]
+ * @property {string[]} [field]
+ * @property {string} [keras]
+ * @property {string} [place]
+ * @property {number} [definition]
+ *
+ * @typedef {Object} Model
+ * @property {string} [name]
+ * @property {string} [type]
+ * @property {string} [source]
+ * @property {string} [format]
+ * @property {string | null} [keras]
+ * @property {string} title
+ * @property {Record<string, number | null>} totals
+ * @property {string[]} inputs
+ * @property {string[]} outputs
+ * @property {string[]} notes
+ *
+ * @typedef {Object} Data
+ * @property {Model} model
+ * @property {Layer[]} layers
+ * @property {Definition[]} definitions
+ * @property {[number, number][]} calls
+ * @property {Graph} graph
+ */
+export {};

@@ -1,0 +1,69 @@
+"""The HTML file around the data: one style sheet, one script, both named by their hashes in the policy of the page.
+
+No request leaves the page, and no text of a model becomes markup: the data is compressed and written in base64.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from layerexplain.render.escape import clean, escaped
+from layerexplain.render.graph.svg import THEMES
+from layerexplain.render.page.scripts import script
+
+
+def shell(data: Mapping[str, Any], title: str, start: str = "main") -> str:
+    """The page that shows `data`; `start` names the module of js/ that runs."""
+    style, code = styles(), script(start)
+    policy = (
+        f"default-src 'none'; script-src '{_hashed(code)}'; style-src '{_hashed(style)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    told = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False)
+    packed = b64encode(zlib.compress(told.encode("utf-8", "replace"), 6)).decode()
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escaped(clean(title))}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        "<noscript>This page draws a model with a script of its own, which this browser does not run.</noscript>\n"
+        f'<script type="application/octet-stream" id="data">{packed}</script>\n<script>{code}</script>\n'
+        "</body>\n</html>\n"
+    )
+
+
+def frame(page: str) -> str:
+    """A page inside of another one, as notebooks show it: by itself, with no access to what is around it."""
+    return (
+        f'<iframe srcdoc="{escaped(page)}" sandbox="allow-scripts allow-popups allow-modals" '
+        'width="100%" height="720" style="border: 1px solid #8886; border-radius: 6px"></iframe>'
+    )
+
+
+@cache
+def styles() -> str:
+    """The style sheet, with the colours of pictures as variables of both themes."""
+    light, dark = (_variables(THEMES[name]) for name in ("light", "dark"))
+    colours = (
+        f":root {{ color-scheme: light; {light} }}\n"
+        f"@media (prefers-color-scheme: dark) {{ :root:not(.light) {{ color-scheme: dark; {dark} }} }}\n"
+        f":root.dark {{ color-scheme: dark; {dark} }}\n"
+        f"@media print {{ :root, :root.dark, :root:not(.light) {{ color-scheme: light; {light} }} }}\n"
+    )
+    return colours + (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+
+
+def _variables(theme: Any) -> str:
+    plain = [f"--{name}: {getattr(theme, name)};" for name in ("paper", "text", "quiet", "line", "frame", "plain")]
+    return " ".join([*plain, *[f"--of-{name}: {colour};" for name, colour in theme.families.items()]])
+
+
+def _hashed(text: str) -> str:
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"

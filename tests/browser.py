@@ -1,0 +1,47 @@
+"""A real browser for tests of pages: Chromium as the distribution has it, one for all tests of a process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHROMIUM = os.environ.get("LAYEREXPLAIN_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@cache
+def _browser() -> Any:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright, which the dev extra has")
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium (apt install chromium)")
+    # It ends with the process; a test that stops it would stop it for the others.
+    return sync_api.sync_playwright().start().chromium.launch(executable_path=CHROMIUM)
+
+
+@contextmanager
+def shown(html: str, folder: Path, anchor: str = "", width: int = 1200, **options: Any) -> Iterator[Any]:
+    """A page that is open in a browser, when it is ready. Whatever it complains of, and each request beside that for its
+    file, fails the test. `options` are those of a browser context: color_scheme, has_touch."""
+    file = folder / "page.html"
+    file.write_text(html, encoding="utf-8")
+    context = _browser().new_context(viewport={"width": width, "height": 800}, **options)
+    try:
+        page = context.new_page()
+        said: list[str] = []
+        asked: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{file.as_uri()}{f'#{anchor}' if anchor else ''}")
+        page.wait_for_selector("body.ready", timeout=20_000)
+        yield page
+        assert said == []
+        assert [url.partition("#")[0] for url in asked if not url.startswith("blob:")] == [file.as_uri()]
+    finally:
+        context.close()
