@@ -14,8 +14,9 @@ import pytest
 from layerexplain import frontends
 from layerexplain.api import explain
 from layerexplain.errors import ArgumentError, ErrorGroup, SourceError
-from layerexplain.frontends import FORMATS, Format, Opened, read
+from layerexplain.frontends import FORMATS, Format, read
 from layerexplain.frontends.model_builder import ModelBuilder
+from layerexplain.frontends.opened import Opened
 from layerexplain.model import Layer, Model
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"

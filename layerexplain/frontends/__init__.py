@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import io
 import os
-import stat
-import sys
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, Any, TypeGuard
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from layerexplain.errors import LayerExplainError, NotAModel, SourceError, raise_any
 from layerexplain.frontends.code_source import CodeSource, code_source, is_elsewhere
-from layerexplain.frontends.limits import MAX_CONFIG_BYTES
+from layerexplain.frontends.opened import (
+    Opened,
+    as_source_errors,
+    begins_as_json,
+    is_hdf5,
+    is_text,
+    is_zip,
+    looks_like_json,
+    opened_path,
+    opened_stdin,
+)
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
 
@@ -29,16 +35,6 @@ if TYPE_CHECKING:
 
 _BINARY_ENDINGS = {".keras": "no zip archive", ".h5": "no HDF5 file", ".hdf5": "no HDF5 file"}
 """What a file that is neither of these nor a text is not, by the end of its name."""
-
-_STANDARD_INPUTS = ("/dev/stdin", "/dev/fd/0", os.devnull)
-
-HEAD = 4096
-"""How many first bytes tell the kind of a file."""
-
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-# HDF5 allows a foreign block of 512 · 2**n bytes in front.
-_HDF5_OFFSETS = (0, 512, 1024, 2048)
 
 
 def read(source: Any, code: Code = ()) -> Model:
@@ -224,123 +220,6 @@ def _read_remote(source: Remote, own: Mapping[str, Declaration]) -> Model:
         words = f"the server sends no ranges, so that all {file.size:,} bytes were read"
         model = model._replace(notes=(*model.notes, Note("no-ranges", None, words)))
     return model
-
-
-# Opening ----------------------------------------------------------------------------------------------------------
-
-
-def is_zip(head: bytes) -> bool:
-    """Whether a file begins as a zip archive does."""
-    return head.startswith(_ZIP)
-
-
-def is_hdf5(head: bytes) -> bool:
-    """Whether a file begins as an HDF5 file does."""
-    return any(head[offset : offset + 8] == _HDF5 for offset in _HDF5_OFFSETS)
-
-
-def begins_as_json(data: bytes) -> bool:
-    """Whether a text begins as a JSON object or list does."""
-    return data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
-
-
-def looks_like_json(data: bytes) -> bool:
-    """Whether a text that is no JSON was meant to be: its first key is quoted."""
-    import re
-
-    return re.match(rb'(\xef\xbb\xbf)?\s*(\[\s*)?(\{\s*"[^"\n]*"\s*:|[\[{]\s*$)', data) is not None
-
-
-def is_text(head: bytes) -> bool:
-    """Whether the first bytes may be those of a text in UTF-8, which may end within a character."""
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.reason == "unexpected end of data" and error.start > 0
-    return b"\0" not in head
-
-
-class Opened(NamedTuple):
-    """An open source: its first bytes, the file, its path (None for standard input and bytes), and the own layers that
-    it may have beside those that it defines itself."""
-
-    head: bytes
-    file: IO[bytes]
-    path: str | None
-    own: Mapping[str, Declaration] = MappingProxyType({})
-
-    @classmethod
-    def of(cls, file: IO[bytes], path: str | None) -> Opened:
-        """A file that stands at its beginning."""
-        head = file.read(HEAD)
-        file.seek(0)
-        return cls(head, file, path)
-
-    def text(self) -> bytes:
-        """All bytes of a text. Raises SourceError where no configuration has as many."""
-        self.file.seek(0)
-        data = self.file.read(MAX_CONFIG_BYTES + 1)
-        if len(data) > MAX_CONFIG_BYTES:
-            raise SourceError(f"is a text of more than {MAX_CONFIG_BYTES:,} bytes, which no configuration needs")
-        return data
-
-
-@contextmanager
-def opened_path(path: str) -> Iterator[Opened]:
-    """Open the file or pipe at a path. Raises SourceError for a device, which may never end."""
-    with open(path, "rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if (stat.S_ISCHR(mode) and path not in _STANDARD_INPUTS) or stat.S_ISBLK(mode):
-            raise SourceError("is a device, not a file; give a file, or - for standard input")
-        if stat.S_ISREG(mode):
-            yield Opened.of(file, path)
-        else:
-            with _kept(file, path) as opened:
-                yield opened
-
-
-@contextmanager
-def as_source_errors() -> Iterator[None]:
-    """Turns what the system raises inside into a SourceError."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise SourceError("no such file") from None
-    except PermissionError:
-        raise SourceError("may not be read (permission denied)") from None
-    except (OSError, ValueError) as error:
-        words = getattr(error, "strerror", None) or str(error)
-        raise SourceError(f"cannot be read: {words}") from None
-
-
-@contextmanager
-def opened_stdin() -> Iterator[Opened]:
-    """Standard input. Raises SourceError where it cannot be read."""
-    if sys.stdin is None:
-        raise SourceError("cannot be read: standard input is closed")
-    try:
-        with _kept(sys.stdin.buffer, None) as opened:
-            yield opened
-    except (OSError, ValueError) as error:
-        raise SourceError(f"cannot be read: {error}") from None
-
-
-@contextmanager
-def _kept(pipe: IO[bytes], path: str | None) -> Iterator[Opened]:
-    """A stream that cannot go back: kept in memory while it is text, in a temporary file where it is an archive."""
-    head = pipe.read(HEAD)
-    if not is_zip(head) and not is_hdf5(head):
-        yield Opened(head, io.BytesIO(head + pipe.read(MAX_CONFIG_BYTES + 1)), path)
-        return
-    import tempfile
-
-    from layerexplain.frontends.regular_file import copy_stream
-
-    with tempfile.NamedTemporaryFile(prefix="layerexplain-") as copy:
-        copy_stream(pipe, copy, head)
-        copy.flush()
-        copy.seek(0)
-        yield Opened(head, copy, path)
 
 
 # Formats ----------------------------------------------------------------------------------------------------------

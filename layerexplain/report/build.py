@@ -24,20 +24,13 @@ from layerexplain.network.scope import has_no_weights
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall, Use, cost_of, networks_of, uses_of
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import (
-    CallReport,
-    InputReport,
-    LayerReport,
-    OutputReport,
-    Report,
-    TrainingReport,
-    WeightReport,
-)
+from layerexplain.report.data import CallReport, InputReport, LayerReport, OutputReport, Report, WeightReport
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
 
 if TYPE_CHECKING:
     from layerexplain.report.gradient import Gradients
     from layerexplain.report.hints import Neighbours
+    from layerexplain.report.training_data import TrainingReport
     from layerexplain.weights.shared_weights import SharedWeights
     from layerexplain.weights.stored_weights import StoredWeights
 

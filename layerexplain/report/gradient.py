@@ -22,9 +22,10 @@ from layerexplain.model import Layer
 from layerexplain.network.gradient_paths import GradientPaths, Needs, end_words, gradient_paths
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.network.trained import trained_definition
-from layerexplain.report.data import BackwardReport, LayerReport, Statement
+from layerexplain.report.data import LayerReport, Statement
 from layerexplain.report.explanation import said_of_training, statement
 from layerexplain.report.hints import LayerInNetwork, Neighbours
+from layerexplain.report.training_data import BackwardReport
 
 NOTHING = BackwardReport((), (), (), (), (), (), None, None)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from layerexplain.layers.losses import loss_of
 from layerexplain.model import Setting, Training
-from layerexplain.report.data import LossReport, MetricReport, OutputReport, TrainingReport
+from layerexplain.report.data import OutputReport
+from layerexplain.report.training_data import LossReport, MetricReport, TrainingReport
 
 
 def training_report(training: Training, outputs: Sequence[OutputReport]) -> TrainingReport:

@@ -21,9 +21,10 @@ from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import BackwardCost, LayerReport, StepCost
+from layerexplain.report.data import LayerReport
 from layerexplain.report.gradient import before_last_function, derived, in_training
 from layerexplain.report.objective import output_losses
+from layerexplain.report.training_data import BackwardCost, StepCost
 
 NOTHING = Cost(0, 0)
 

@@ -6,8 +6,8 @@ from layerexplain.derive.gradient.backward import gradient_of_number
 from layerexplain.derive.latex.statements import latex
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
-from layerexplain.report.data import FormulaReport
 from layerexplain.report.explanation import statements_of
+from layerexplain.report.training_data import FormulaReport
 from layerexplain.report.where import where
 
 

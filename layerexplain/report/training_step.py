@@ -16,7 +16,7 @@ from layerexplain.model import Layer, TensorRef, Training, is_before_keras_3
 from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import GradientReport, LayerReport, StepReport, TermReport, UpdateReport
+from layerexplain.report.data import LayerReport
 from layerexplain.report.gradient import gradient_report
 from layerexplain.report.hints import Neighbours
 from layerexplain.report.objective import (
@@ -27,6 +27,7 @@ from layerexplain.report.objective import (
     regularizers_of,
     shortest,
 )
+from layerexplain.report.training_data import GradientReport, StepReport, TermReport, UpdateReport
 from layerexplain.report.training_gradient import formula_report, loss_gradient
 from layerexplain.report.training_part import slots_note, update_of
 

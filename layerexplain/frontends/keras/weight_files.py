@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from typing import IO, Any
 
 from layerexplain.errors import LayerExplainError, SourceError, first_line
-from layerexplain.frontends import HEAD, is_hdf5, is_remote, named_source, place_of
+from layerexplain.frontends import is_remote, named_source, place_of
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.archive import DAMAGE, member_target, members_by_name, read_member
 from layerexplain.frontends.keras.h5_service import SERVICE, Answer, H5Target
@@ -23,6 +23,7 @@ from layerexplain.frontends.keras.raw_values import RawValues
 from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listing, joined
 from layerexplain.frontends.keras.weight_tensors import Groups, Layout, Statistics, StoredTensor, statistics
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
+from layerexplain.frontends.opened import HEAD, is_hdf5
 from layerexplain.frontends.regular_file import folder_of, in_folder, is_file_in, is_folder, names_in, open_regular
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple

@@ -10,14 +10,8 @@ from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.documents.summary import heading, report_sheet, step_facts, training
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import plural, shapes_text
-from layerexplain.report.data import (
-    SAME_IN_TRAINING,
-    FormulaReport,
-    Report,
-    StepReport,
-    TermReport,
-    UpdateReport,
-)
+from layerexplain.report.data import SAME_IN_TRAINING, Report
+from layerexplain.report.training_data import FormulaReport, StepReport, TermReport, UpdateReport
 
 _SHOWN = 6
 _WEIGHTS_SHOWN = 12

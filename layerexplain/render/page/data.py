@@ -30,16 +30,8 @@ from typing import Any
 from layerexplain.render.escape import clean
 from layerexplain.render.page.graph_data import Calls, graph_data
 from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
-from layerexplain.report.data import (
-    NO_MASK,
-    SAME_IN_TRAINING,
-    BackwardReport,
-    Explanation,
-    LayerReport,
-    Report,
-    Statement,
-    plain,
-)
+from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, Explanation, LayerReport, Report, Statement, plain
+from layerexplain.report.training_data import BackwardReport
 
 
 def page_data(report: Report, fold: bool = True) -> dict[str, Any]:
