@@ -156,6 +156,7 @@ class Explanation(NamedTuple):
     latex: tuple[str, ...]
     receptive_field: tuple[str, ...] = ()
     dtype: str = ""
+    element_latex: tuple[str, ...] = ()
 
 
 class FieldAxis(NamedTuple):

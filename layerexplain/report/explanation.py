@@ -9,6 +9,7 @@ from typing import Any
 
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
+from layerexplain.derive.latex.element import element_latex
 from layerexplain.derive.latex.statements import latex
 from layerexplain.derive.sentence import sentence
 from layerexplain.derive.shape_reasons import shape_reasons
@@ -93,7 +94,8 @@ def of_formula(definition: Definition) -> Explanation:
     if len(definition.params) > MOST_TENSORS:
         words = f"takes {len(definition.params):,} tensors; the formula of one element is written for {MOST_TENSORS}"
         return told._replace(shape_notes=(words,))
-    element = element_text(element_form(shown))
+    form = element_form(shown)
+    element = element_text(form)
     reasons = shape_reasons(definition)
     return told._replace(
         element=element.lines,
@@ -101,6 +103,7 @@ def of_formula(definition: Definition) -> Explanation:
         axes=tuple(AxisReason(*axis) for axis in reasons.axes),
         shape_notes=reasons.notes,
         latex=latex(shown),
+        element_latex=element_latex(form),
     )
 
 

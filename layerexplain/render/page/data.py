@@ -28,6 +28,7 @@ from math import prod
 from typing import Any
 
 from layerexplain.render.escape import clean
+from layerexplain.render.formula_tree import formula_tree
 from layerexplain.render.page.graph_data import Calls, graph_data
 from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, Explanation, LayerReport, Report, Statement, plain
@@ -91,7 +92,9 @@ def definition_parts(layer: LayerReport, told: Explanation, reaches: Sequence[st
         "formula": _statements(told.statements),
         "where": told.where,
         "tex": told.latex,
+        "math": _typeset(told.latex),
         "element": told.element,
+        "element_math": _typeset(told.element_latex),
         "element_notes": told.element_notes,
         "axes": [list(axis) for axis in told.axes],
         "shape_notes": told.shape_notes,
@@ -180,12 +183,18 @@ def _statements(statements: Sequence[Statement]) -> list[list[Any]]:
     return [list(line) for line in statements]
 
 
+def _typeset(lines: Sequence[str]) -> list[Any]:
+    """The trees of formulas in LaTeX; none where one of them is too long to be looked at."""
+    return [formula_tree(line) for line in lines] if sum(map(len, lines)) <= _LONGEST else []
+
+
 def _gradient(told: BackwardReport) -> dict[str, Any]:
     cost = [f"{count_text(n)} {what}" for n, what in ((told.macs, "MACs"), (told.flops, "FLOPs")) if n]
     return _filled({
         "unknown": told.unknown,
         "formula": _statements(told.statements),
         "tex": told.latex,
+        "math": _typeset(told.latex),
         "kept": _statements(told.kept),
         "element": told.element,
         "element_notes": told.element_notes,
@@ -194,6 +203,9 @@ def _gradient(told: BackwardReport) -> dict[str, Any]:
         "cost": " and ".join(cost),
     })  # fmt: skip
 
+
+_LONGEST = 20_000
+"""Of longer formulas the text alone is shown."""
 
 _NUMBERS = ("params", "trainable", "macs", "flops", "values", "parent")
 """Of these null says that the number is not known, and none is left out."""

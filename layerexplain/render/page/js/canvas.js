@@ -109,7 +109,7 @@ export class Picture {
    * @param {Look} look
    */
   draw(view, look) {
-    const { canvas, pen } = this;
+    const { canvas } = this;
     const ratio = window.devicePixelRatio || 1;
     const width = canvas.clientWidth;
     const height = canvas.clientHeight;
@@ -117,6 +117,29 @@ export class Picture {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
     }
+    this.paint(view, look, ratio, height);
+  }
+
+  /**
+   * All of the graph at twice its size, for paper.
+   * @param {Look} look
+   * @param {number} margin
+   */
+  still(look, margin) {
+    const { width, height } = this.drawing;
+    this.canvas.width = 2 * (width + 2 * margin);
+    this.canvas.height = 2 * (height + 2 * margin);
+    this.paint({ x: -margin, y: -margin, scale: 1 }, look, 2, height + 2 * margin);
+  }
+
+  /**
+   * @param {View} view
+   * @param {Look} look
+   * @param {number} ratio pixels of the canvas for each of the page
+   * @param {number} height
+   */
+  paint(view, look, ratio, height) {
+    const { canvas, pen } = this;
     this.measure(look.measure);
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.fillStyle = this.colours.paper;
@@ -253,7 +276,7 @@ export class Picture {
     const value = this.amounts.get(item);
     if (look.measure && value) {
       const share = value / this.most;
-      pen.globalAlpha *= 0.12 + 0.5 * Math.sqrt(share);
+      pen.globalAlpha *= 0.06 + 0.34 * Math.sqrt(share);
       pen.fillStyle = colours.accent;
       pen.fill();
       pen.globalAlpha = missed ? 0.28 : 1;
@@ -276,15 +299,14 @@ export class Picture {
    */
   texts(item, look, value) {
     const { pen, colours } = this;
-    const lines = [titleOf(item, this.data), ...item.box.lines.slice(1)];
-    if (look.measure && lines.length > 2) lines.length = 2;
-    if (look.measure && (lines.length > 1 || item.h > 40)) lines.push(value === undefined ? "" : `${short(value)}`);
+    const about = item.box.lines.slice(1);
+    const lines = [titleOf(item, this.data), ...(look.measure ? [`${about[0] || ""} · ${short(value)}`] : about)];
     const tall = TITLE * LEADING + TEXT * LEADING * (lines.length - 1) - 2;
     let y = item.y + Math.max((item.h - tall) / 2, 3) + TITLE - 2;
     pen.textAlign = "center";
     lines.forEach((line, at) => {
       pen.font = at ? `${TEXT}px ${FONT}` : `600 ${TITLE}px ${FONT}`;
-      pen.fillStyle = at ? colours.quiet : colours.text;
+      pen.fillStyle = at && !look.measure ? colours.quiet : colours.text;
       this.write(line, item.x + item.w / 2, y, item.w - 2 * PADDING + 4);
       y += (at ? TEXT : TITLE) * LEADING;
     });

@@ -29,6 +29,26 @@ export function button(label, does, kind) {
 }
 
 /**
+ * A button that copies a text.
+ * @param {string} label
+ * @param {() => string} text
+ */
+export function copy(label, text) {
+  const made = button(label, async () => {
+    const held = make("textarea", "unseen");
+    held.value = text();
+    document.body.append(held);
+    held.select();
+    const copied = document.execCommand("copy");
+    held.remove();
+    made.focus();
+    made.textContent = copied ? "copied" : "not allowed here";
+    setTimeout(() => (made.textContent = label), 1200);
+  }, "copy");
+  return made;
+}
+
+/**
  * A list of texts.
  * @param {string[]} texts
  * @param {string} [kind]

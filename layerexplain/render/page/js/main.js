@@ -1,7 +1,11 @@
 /** The page: reads its data, puts its parts together, and keeps the address in step with what is chosen. */
-import { byId, button, make } from "./dom.js";
+import { bar } from "./bar.js";
+import { byId, make } from "./dom.js";
 import { GraphView } from "./graph_view.js";
+import { overview } from "./overview.js";
 import { showBox, showLayer, showModel } from "./pane.js";
+import { printed } from "./print.js";
+import { search } from "./search.js";
 
 /** @typedef {import("./types.js").Data} Data */
 
@@ -29,9 +33,9 @@ function start(data) {
       setAddress("");
     }
   });
-  const title = make("h1", "", data.model.title);
-  const bar = make("header", "bar", title, button("Fit", () => view.fit()), button("Open all", () => view.toggleAll(true)), button("Close all", () => view.toggleAll(false)));
-  document.body.append(bar, make("main", "", view.element, pane));
+  const field = search(data, view);
+  const left = make("div", "left", overview(view), view.element);
+  document.body.append(bar(data, view, field, left), make("main", "", left, pane));
   view.fit();
   const follow = () => {
     const call = called(data, decoded(location.hash.slice(1)));
@@ -40,6 +44,17 @@ function start(data) {
   };
   window.addEventListener("hashchange", follow);
   follow();
+  window.addEventListener("keydown", (event) => {
+    const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    byId("search").focus();
+  });
+  window.addEventListener("beforeprint", () => {
+    document.querySelector(".printed")?.remove();
+    document.body.append(printed(data));
+  });
+  window.addEventListener("afterprint", () => document.querySelector(".printed")?.remove());
   document.body.classList.add("ready");
   Object.assign(window, { layerexplain: { data, view } });
 }

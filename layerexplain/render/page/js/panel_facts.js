@@ -1,5 +1,6 @@
 /** What else there is to tell of a layer: its place in the model, cost, training, notes, and the way to it in Keras. */
 import { make, points, table } from "./dom.js";
+import { typeset } from "./math.js";
 import { listing } from "./panel_formula.js";
 
 /**
@@ -58,10 +59,20 @@ export function panelTraining(layer, data, element) {
   if (told?.training) element.append(points(told.training));
   const gradient = told?.gradient;
   if (!gradient) return;
-  element.append(make("h4", "", "Gradient"));
+  element.append(make("h4", "", "Gradient, given dy, that of the output"));
   if (gradient.unknown) element.append(make("p", "quiet", `not known: ${gradient.unknown}`));
+  else if (!gradient.formula) element.append(make("p", "quiet", "no trainable weight and no float input"));
+  if (gradient.math) element.append(typeset(gradient.math, gradient.tex || []));
   if (gradient.formula) element.append(listing(gradient.formula));
-  if (gradient.facts) element.append(points(gradient.facts));
+  if (gradient.kept) element.append(make("h4", "", "Kept from the forward pass"), listing(gradient.kept));
+  const said = [...(gradient.facts || [])];
+  if (gradient.unreached) said.push(`Nothing comes back to ${gradient.unreached.join(", ")}.`);
+  if (gradient.cost) said.push(`Backward: ${gradient.cost} per example.`);
+  if (said.length) element.append(points(said));
+  if (gradient.element) {
+    element.append(make("h4", "", "One element of each gradient"), listing(gradient.element.map((text) => [text, 0, "", ""])));
+  }
+  if (gradient.element_notes) element.append(points(gradient.element_notes, "quiet"));
 }
 
 /**

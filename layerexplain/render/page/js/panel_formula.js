@@ -1,5 +1,6 @@
 /** The sentence and the formula of a layer. */
-import { make, points } from "./dom.js";
+import { copy, make, points } from "./dom.js";
+import { typeset } from "./math.js";
 
 /**
  * @typedef {import("./types.js").Data} Data
@@ -45,10 +46,23 @@ export function panelFormula(layer, data, element) {
     element.append(listing([[layer.operation, 0, "", ""]]));
     return;
   }
-  if (told.formula) element.append(listing(told.formula));
+  const statements = told.formula ? listing(told.formula) : null;
+  if (told.math) element.append(typeset(told.math, told.tex || []));
+  if (statements) element.append(statements);
   if (told.where) element.append(make("h4", "", "Where"), listing(told.where.map((text) => [text, 0, "", ""])));
   if (told.element) {
-    element.append(make("h4", "", "One element"), listing(told.element.map((text) => [text, 0, "", ""])));
+    element.append(make("h4", "", "One element of the output"));
+    if (told.element_math) element.append(typeset(told.element_math, told.element));
+    else element.append(listing(told.element.map((text) => [text, 0, "", ""])));
   }
   if (told.element_notes) element.append(points(told.element_notes, "quiet"));
+  const copies = make("p", "copies", "Copy as ", copy("LaTeX", () => (told.tex || []).join("\n")),
+    copy("Python", () => (told.formula || []).map(([text, indent]) => "    ".repeat(indent) + text).join("\n")),
+    copy("text", () => textOf(element)));
+  element.append(copies);
+}
+
+/** @param {HTMLElement} element what it says, line by line */
+function textOf(element) {
+  return [...element.querySelectorAll(".listing, h4, li")].map((one) => one.textContent).join("\n");
 }

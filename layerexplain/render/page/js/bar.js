@@ -1,0 +1,94 @@
+/** What stands above the graph: the model, the search, and how the graph is shown. */
+import { MEASURES } from "./amounts.js";
+import { button, make } from "./dom.js";
+import { layerList } from "./layer_list.js";
+
+/**
+ * @typedef {import("./types.js").Data} Data
+ * @typedef {import("./graph_view.js").GraphView} GraphView
+ */
+
+/**
+ * @param {Data} data
+ * @param {GraphView} view
+ * @param {HTMLElement} field the search
+ * @param {HTMLElement} left what holds the graph, and the list in its place
+ */
+export function bar(data, view, field, left) {
+  const colours = make("select", "", option("", "by kind"), ...MEASURES.map(([key, title]) => option(key, `by ${title}`)));
+  colours.id = "measure";
+  colours.addEventListener("change", () => {
+    view.look.measure = colours.value;
+    view.redraw();
+  });
+  const parts = [make("h1", "", data.model.title), field, make("label", "", "Colours ", colours)];
+  const holds = data.graph.boxes.some((box) => box.inner);
+  if (holds) {
+    const all = button("Open all", () => {
+      const open = view.open.size === 0;
+      view.toggleAll(open);
+      all.textContent = open ? "Close all" : "Open all";
+    });
+    parts.push(all);
+  }
+  if (data.layers.some((layer) => layer.calls?.some((call) => call.mask !== null))) {
+    parts.push(pressed("Masks", false, (on) => {
+      view.look.masks = on;
+      view.redraw();
+    }));
+  }
+  parts.push(button("Fit", () => view.fit()), listButton(data, view, left), themeButton(view), button("Print", () => window.print()));
+  return make("header", "bar", ...parts);
+}
+
+/** @param {string} value @param {string} text */
+function option(value, text) {
+  const made = make("option", "", text);
+  made.value = value;
+  return made;
+}
+
+/** @param {string} label @param {boolean} on @param {(on: boolean) => void} does */
+function pressed(label, on, does) {
+  const made = button(label, () => {
+    const now = made.getAttribute("aria-pressed") !== "true";
+    made.setAttribute("aria-pressed", String(now));
+    does(now);
+  });
+  made.setAttribute("aria-pressed", String(on));
+  return made;
+}
+
+/** @param {Data} data @param {GraphView} view @param {HTMLElement} left */
+function listButton(data, view, left) {
+  /** @type {HTMLElement | null} */
+  let list = null;
+  return pressed("List", false, (on) => {
+    if (!list) {
+      list = layerList(data, (layer) => view.chooseCall(data.calls.findIndex(([at]) => at === layer)));
+      left.append(list);
+    }
+    left.classList.toggle("as-list", on);
+    view.redraw();
+  });
+}
+
+/** @param {GraphView} view light, dark, or as the system is */
+function themeButton(view) {
+  const root = document.documentElement;
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const show = () => {
+    view.picture.readColours();
+    view.redraw();
+  };
+  dark.addEventListener("change", show);
+  const made = button("◐", () => {
+    const isDark = root.classList.contains("dark") || (dark.matches && !root.classList.contains("light"));
+    root.classList.toggle("dark", !isDark);
+    root.classList.toggle("light", isDark);
+    show();
+  });
+  made.title = "Light or dark";
+  made.setAttribute("aria-label", made.title);
+  return made;
+}

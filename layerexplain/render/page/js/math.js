@@ -1,0 +1,84 @@
+/** Formulas typeset: the trees of formula_tree.py as MathML. */
+import { make } from "./dom.js";
+
+const SPACE = "http://www.w3.org/1998/Math/MathML";
+const LARGE = ["∑", "∏"];
+
+/**
+ * @param {string} tag
+ * @param {(Node | string)[]} inside
+ * @returns {MathMLElement}
+ */
+function node(tag, ...inside) {
+  const made = /** @type {MathMLElement} */ (document.createElementNS(SPACE, tag));
+  made.append(...inside);
+  return made;
+}
+
+/** @param {string} text @param {boolean} fence */
+function sign(text, fence = false) {
+  const made = node("mo", text);
+  if (LARGE.includes(text)) made.setAttribute("class", "large");
+  if (!fence && "()[]|".includes(text)) made.setAttribute("stretchy", "false");
+  return made;
+}
+
+/** @param {string} width */
+function space(width) {
+  const made = node("mspace");
+  made.setAttribute("width", width);
+  return made;
+}
+
+/**
+ * @param {any} tree
+ * @returns {MathMLElement}
+ */
+function built(tree) {
+  if (typeof tree === "string") return node("mi", tree);
+  const [kind, ...parts] = tree;
+  const all = () => parts.map(built);
+  switch (kind) {
+    case "o": return sign(parts[0]);
+    case "n": return node("mn", parts[0]);
+    case "t": return node("mtext", parts[0].replace(/^ | $/g, "\u00a0"));
+    case "s": return space("1em");
+    case "p": return space("0.17em");
+    case "f": {
+      const name = node("mi", parts[0]);
+      name.setAttribute("mathvariant", "normal");
+      return name;
+    }
+    case "sub": return node("msub", ...all());
+    case "sup": return node("msup", ...all());
+    case "both": return node("msubsup", ...all());
+    case "under": return node("munder", ...all());
+    case "frac": return node("mfrac", ...all());
+    case "root": return node("msqrt", ...all());
+    case "fence": return node("mrow", sign(parts[0], true), ...parts.slice(2).map(built), ...(parts[1] ? [sign(parts[1], true)] : []));
+    case "cases": {
+      const rows = parts.map((/** @type {any} */ [value, condition]) => node("mtr", node("mtd", built(value)), node("mtd", built(condition))));
+      return node("mrow", sign("{", true), node("mtable", ...rows));
+    }
+    default: return node("mrow", ...all());
+  }
+}
+
+/**
+ * Lines of a formula, one below the other.
+ * @param {any[]} trees
+ * @param {string[]} texts the same as text, for who cannot see them
+ */
+export function typeset(trees, texts) {
+  const lines = trees.map((tree, at) => {
+    const math = node("math", built(tree));
+    math.setAttribute("display", "block");
+    if (texts[at]) math.setAttribute("aria-label", texts[at]);
+    return make("div", "math-line", math);
+  });
+  const box = make("div", "math", ...lines);
+  box.tabIndex = 0;
+  box.setAttribute("role", "group");
+  box.setAttribute("aria-label", "Formula");
+  return box;
+}
