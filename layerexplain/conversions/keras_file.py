@@ -3,8 +3,10 @@ before it is written."""
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -47,7 +49,7 @@ def to_keras_file(
     """
     named, _ = in_todays_names(model)
     names = dict(zip(layer_paths(model), layer_paths(named), strict=True))
-    config = to_config(named)
+    config = to_config(named, numbered=True)
     network, _ = traced(model, inputs, None)
     with weight_source(source, network, seed=0, backend=backend) as weights, without_warnings():
         if weights.origin == "drawn":
@@ -56,21 +58,34 @@ def to_keras_file(
         if any(note.code == "unknown-backend" for note in weights.notes):
             words = "Keras 1 did not store what it ran on: say --backend tensorflow, or theano"
             raise LayerExplainError(f"{words}, which reads the kernels of convolutions backwards")
-        real = keras_model_of_config(config)
+        real = keras_model_of_config(config, numbered=bool(named.shared))
         reference = KerasModel(real, "of the model")
         reference.build(lambda: _first_shape(network))
         # The same reader reads today's configuration, so that each of its layers has its formula.
         shapes = {names[(name,)][0] if (name,) in names else name: shape for name, shape in inputs.items()}
-        today = trace_model(read_config(config), shapes)
+        today = trace_model(read_config(config, numbered=True), shapes)
         reference.assign(today, CarriedWeights(weights, network, names))
         notes = list(_compile(real, todays_training(named)))
         with tempfile.TemporaryDirectory(prefix="layerexplain-") as folder:
             path = os.path.join(folder, "model.keras")
             real.save(path)
+            if named.shared:
+                _number_objects(path, config)
             saved = load_keras().models.load_model(path, safe_mode=True)
             _must_agree(model, KerasModel(saved, "of the model"), weights, inputs)
             with open(path, "rb") as file:
                 return file.read(), tuple(notes)
+
+
+def _number_objects(path: str, config: Mapping[str, Any]) -> None:
+    """Put the numbers of objects that stand in several places into an archive: Keras loses some when it saves."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    written = {**json.loads(parts["config.json"]), "config": config["config"]}
+    parts["config.json"] = json.dumps(written).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
 
 
 def _first_shape(network: Network) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.conversions.gone_layers import GONE, layer_for
+from layerexplain.conversions.one_object import must_be_certain
 from layerexplain.conversions.settings import CLASSES, setting_of
 from layerexplain.conversions.tensorflow_functions import is_tensorflow, todays_operation
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
@@ -94,8 +95,7 @@ def in_todays_words(model: Model) -> Model:
     """
     if not model.calls or not model.outputs:
         raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to write down")
-    if model.shared:
-        raise LayerExplainError("layers or models occur in several places with the same weights; this is not converted")
+    must_be_certain(model)
     if model.weights:
         raise LayerExplainError("weights of the model itself belong to no layer; they are not converted")
     return _model(model, "", trace_model(model) if _has_gone(model) else None)
@@ -287,7 +287,8 @@ def _setting(name: str, value: Any) -> tuple[Setting] | None:
 def _plain(name: str, value: Any) -> Any:
     """Return a value as code, YAML and JSON have it."""
     if isinstance(value, Layer):
-        return todays_layer(value)
+        made = todays_layer(value)
+        return made if made.model is None else made._replace(model=_model(made.model, f"{value.name}/", None))
     if isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID:
         return OLD_HARD_SIGMOID
     if isinstance(value, Function):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+from layerexplain.frontends.keras.shared_objects import all_layers
 from layerexplain.frontends.model_builder import FreeNames
-from layerexplain.model import Layer, Model, TensorRef, Training
+from layerexplain.model import Layer, Model, SharedObject, TensorRef, Training
 
 _Value = TypeVar("_Value")
 
@@ -20,11 +21,21 @@ def in_todays_names(model: Model) -> tuple[Model, tuple[str, ...]]:
     old = [model.name, *[path[-1] for path in layer_paths(model)]]
     if not any("/" in name for name in old):
         return model, ()
-    found = _renamed(model)
+    found = _with_shared(_renamed(model), model)
     new = [found.name, *[path[-1] for path in layer_paths(found)]]
     changed = [f"'{before}' is '{after}'" for before, after in zip(old, new, strict=True) if before != after]
     more = f", and {len(changed) - 1:,} more likewise" if len(changed) > 1 else ""
     return found, (f"Keras 3 takes no '/' in names: {changed[0]}{more}",)
+
+
+def _with_shared(model: Model, before: Model) -> Model:
+    """Return a renamed model with what is shared in it by today's names."""
+    if not before.shared:
+        return model
+    places = [[placed.steps for placed in all_layers(one)] for one in (before, model)]
+    today = dict(zip(*places, strict=True))
+    same = [SharedObject(today[one.steps], tuple([today[steps] for steps in one.same_as])) for one in before.shared]
+    return model._replace(shared=tuple(same))
 
 
 def layer_paths(model: Model, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -12,7 +12,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from layerexplain.errors import LayerExplainError, SourceError
@@ -73,12 +73,15 @@ def keras_model_of_file(source: Source, model: Model) -> Any:
         raise
 
 
-def keras_model_of_config(document: Any) -> Any:
-    """Return the model that Keras creates from a configuration, {"class_name", "config"}, with drawn weights."""
+def keras_model_of_config(document: Any, *, numbered: bool = False) -> Any:
+    """Return the model that Keras creates from a configuration, {"class_name", "config"}, with drawn weights.
+
+    With `numbered`, objects that it gives one number (`shared_object_id`) are one, as in an archive.
+    """
     must_be_keras(document)
     keras = load_keras()
     plain = {key: value for key, value in document.items() if key != "compile_config"}
-    with _words_of_keras(), _names_from_the_first():
+    with _words_of_keras(), _names_from_the_first(), _one_for_a_number() if numbered else nullcontext():
         made = keras.models.model_from_json(json.dumps(plain))
         if not isinstance(made, keras.Model):  # for Keras 0.3 it returns the configuration itself
             raise KerasRefuses("Keras refuses it: this configuration does not describe a model")
@@ -207,6 +210,15 @@ def _words_of_keras() -> Iterator[None]:
         raise
     except Exception as error:  # Keras raises whatever its parts raise
         raise KerasRefuses(f"Keras refuses it: {first_line(error)}") from None
+
+
+@contextmanager
+def _one_for_a_number() -> Iterator[None]:
+    """Let Keras make one object for all that have one number, as it does when it loads an archive."""
+    from keras.src.saving.serialization_lib import ObjectSharingScope
+
+    with ObjectSharingScope():
+        yield
 
 
 @contextmanager

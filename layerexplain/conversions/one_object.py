@@ -1,0 +1,108 @@
+"""Which layers of a model are one object in several places: written once, and named wherever else it stands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from layerexplain.attribute_path import Steps, step_text
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.keras.shared_objects import all_layers
+from layerexplain.model import Layer, Model
+from layerexplain.weights.shared_weights import Originals
+
+
+class OneObject:
+    """The layers that are one object with others, by the place where that object comes first.
+
+    >>> OneObject(Model("m", "Sequential", (), (), (), ())).of(Layer("d", "Dense", "layer", {})) is None
+    True
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._first: dict[int, Steps] = {}
+        self._places: dict[int, Steps] = {}
+        # Layers are told apart by identity; the model keeps them alive.
+        self._model = model
+        if not model.shared:
+            return
+        originals = Originals(model.shared)
+        kept = {originals.of(steps)[0] for one in model.shared for steps in (one.steps, *one.same_as)}
+        for placed in all_layers(model):
+            first = originals.of(placed.steps)[0]
+            self._places[id(placed.layer)] = placed.steps
+            if first in kept:
+                self._first[id(placed.layer)] = first
+
+    def of(self, layer: Layer) -> Steps | None:
+        """Return the first place of the object that a layer is; None for a layer that stands in one place alone."""
+        return self._first.get(id(layer))
+
+    def place(self, layer: Layer) -> Steps:
+        """Return the steps to a layer."""
+        return self._places[id(layer)]
+
+    def number(self, layer: Layer) -> int | None:
+        """Return a number that all places of an object have in common; None as for `of`."""
+        first = self.of(layer)
+        return None if first is None else list(dict.fromkeys(self._first.values())).index(first)
+
+
+def must_be_certain(model: Model) -> None:
+    """Raise LayerExplainError where the source does not say which of several layers an object is."""
+    for one in model.shared:
+        if len(one.same_as) > 1:
+            names = " or ".join(f"'{step_text(steps)}'" for steps in one.same_as)
+            raise LayerExplainError(
+                f"is one object with {names}, and the file does not say which", layer=step_text(one.steps)
+            )
+
+
+def nodes_before(model: Model, objects: OneObject) -> dict[int, int]:
+    """Return how often Keras, when it loads a model, has called a layer elsewhere before it calls it in one place.
+
+    Keras counts the calls of an object over all graphs that it stands in, and finds tensors by that count. It makes all
+    layers of a graph, those of nested models with their calls, before it calls one. The keys are those of `id`.
+    """
+    counts: Counter[Steps] = Counter()
+    made: set[Steps] = set()
+    found: dict[int, int] = {}
+
+    def make(layer: Layer) -> None:
+        first = objects.of(layer)
+        if first in made:
+            return
+        if first is not None:
+            made.add(first)
+        if layer.model is not None:
+            make_all(layer.model)
+        for one in held(layer.config):
+            make(one)
+
+    def make_all(model: Model) -> None:
+        for layer in model.layers:
+            make(layer)
+        calls = Counter([call.layer for call in model.calls])
+        own = [layer for layer in model.layers if layer.type != "InputLayer"]
+        known = model.layers[0].config.get("batch_shape") is not None
+        for place, layer in enumerate(own):
+            first = objects.of(layer)
+            if first is None:
+                continue
+            found[id(layer)] = counts[first]
+            # A Sequential whose input is known is built again for each layer that is added to it.
+            again = len(own) - place if known else 1
+            counts[first] += again if model.type == "Sequential" else calls[layer.name]
+
+    make_all(model)
+    return found
+
+
+def held(value: Any) -> Iterator[Layer]:
+    """Yield the layers among the arguments of a layer, and in lists and mappings of them."""
+    for one in value.values() if isinstance(value, Mapping) else value:
+        if isinstance(one, Layer):
+            yield one
+        elif isinstance(one, Mapping | list | tuple):
+            yield from held(one)
