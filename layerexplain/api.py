@@ -384,7 +384,8 @@ def diff(
         after: The same of the other model.
         inputs: Shapes of inputs by name, without the batch, for those that the models leave open.
         code: Files that say what own layers of the two compute.
-        weights: Whether the values of the weights are compared too; the sources must be files that store them.
+        weights: Whether the values of the weights are compared too; the sources must be files that store them, or live
+            models.
 
     Returns:
         The layers that differ, and what follows from it.
@@ -408,7 +409,7 @@ def diff(
     )
     if not weights or NO_MODEL in (one, other):
         return compare(first, second)
-    from layerexplain.report.weight_changes import weight_changes
+    from layerexplain.run.weight_changes import weight_changes
 
     with weight_changes((before, after), (one, other)) as values:
         return compare(first, second, values)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.model import Model
 from layerexplain.ops.sizes import shape_text
@@ -17,10 +17,6 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals, told
 from layerexplain.report.loading import Loading, loading
 from layerexplain.report.normal_form import NormalLayer, is_layer, normal_layers
-
-if TYPE_CHECKING:
-    from layerexplain.report.weight_changes import Changes
-
 
 class Side(NamedTuple):
     """One of the two models."""
@@ -76,6 +72,19 @@ class Comparison(NamedTuple):
         return {"schema": SCHEMA_VERSION, "alike": self.alike, **told(self, "before after changes loading")}
 
 
+class WeightChange(NamedTuple):
+    """A weight with other values: its name, the norm (root of the sum of squares) of each, in words, with the largest
+    difference and the share of the numbers that changed."""
+
+    name: str
+    before: str
+    after: str
+
+
+WeightChanges = Callable[[str, str], Iterator[WeightChange]]
+"""Gives the weights that differ between a layer of the first model and one of the second, by their paths."""
+
+
 NO_MODEL = Model("no model", "none", (), (), (), (), source="/dev/null", format="no-file")
 """What stands for a file that is not there: git calls it /dev/null, on every system."""
 
@@ -89,7 +98,7 @@ def is_no_model(source: Any) -> bool:
 _NOWHERE = (NO_MODEL.source, os.devnull)
 
 
-def compare(before: tuple[Model, Report], after: tuple[Model, Report], values: Changes | None = None) -> Comparison:
+def compare(before: tuple[Model, Report], after: tuple[Model, Report], values: WeightChanges | None = None) -> Comparison:
     """Return what differs between two models, given with their reports; with `values`, also in their weights."""
     a, b = (list(normal_layers(model, report.layers)) for model, report in (before, after))
     pairs = _aligned(a, b)
@@ -131,7 +140,7 @@ def _stand_alike(one: NormalLayer, other: NormalLayer, pairs: Mapping[str, str])
 
 
 def _changes(
-    a: Sequence[NormalLayer], b: Sequence[NormalLayer], pairs: Mapping[str, str], values: Changes | None
+    a: Sequence[NormalLayer], b: Sequence[NormalLayer], pairs: Mapping[str, str], values: WeightChanges | None
 ) -> list[Change]:
     after = {row.path: row for row in b}
     paired = set(pairs.values())

@@ -134,8 +134,8 @@ def _one_form(name: str, value: Any, rank: int) -> Any:
     """What versions write in several forms: an axis (3, [3], -1) counted from the end, and a size that is the same for
     all spatial axes ([3, 3], 3) as one number."""
     parts = value if isinstance(value, tuple) else (value,)
-    if name == "axis" and rank and all(type(axis) is int for axis in parts):
-        parts = tuple([axis % rank - rank for axis in parts])
+    if name == "axis" and parts and all(type(axis) is int for axis in parts):
+        parts = tuple([axis % rank - rank for axis in parts]) if rank else parts
         return parts[0] if len(parts) == 1 else parts
     if parts and len(parts) == rank - 2 and all(part == parts[0] for part in parts):
         inner = parts[0]
@@ -151,7 +151,8 @@ def _plain(value: Any) -> Any:
             from layerexplain.report.architecture import architecture
 
             return (value.type, (("architecture", architecture(trace_model(value.model), {}).hash),))
-        return (value.type, tuple(sorted(_arguments(value, None, _NONE).items(), key=lambda pair: pair[0])))
+        arguments = [(name, _one_form(name, one, 0)) for name, one in _arguments(value, None, _NONE).items()]
+        return (value.type, tuple(sorted(arguments, key=lambda pair: pair[0])))
     return tuple([_plain(one) for one in value]) if isinstance(value, list | tuple) else value
 
 

@@ -164,3 +164,11 @@ class _Drawn:
             return rng.integers(1, 100, shape).astype(weight.dtype)
         values = drawn_weight(name, shape, rng)
         return (abs(values) if attrs["positive"] else values).astype(np.float32)
+
+
+def stored_values(weights: WeightSource, path: str) -> dict[str, Any]:
+    """Return the arrays that a file stores for a layer, by their names, whether or not a formula takes them."""
+    if not isinstance(weights, _Stored) or weights.matched.stored is None:
+        return {}
+    read = weights.matched.stored.read
+    return {one.name: read(one.tensor) for one in weights.matched.of_layer(path) if one.tensor is not None}
