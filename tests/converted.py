@@ -26,7 +26,9 @@ def _plain(value: Any, known: dict[str, str], names: bool) -> Any:
             own: dict[str, str] = {}
             for item in config["layers"]:
                 name, stem = item["config"].get("name"), snake_case(item["class_name"])
-                if re.fullmatch(rf"({stem}|{_UNNAMED})(_\d+)?", str(name)):
+                # The functions of keras.ops take no names.
+                is_operation = str(item.get("module")).startswith("keras.src.ops")
+                if is_operation or re.fullmatch(rf"({stem}|{_UNNAMED})(_\d+)?", str(name)):
                     own[name] = f"{stem} number {len(own)}"
             inside = {key: _plain(one, own, names) for key, one in config.items() if key not in (*_NOT_OF_IT, "name")}
             name = str(config.get("name"))

@@ -11,9 +11,11 @@ from typing import Any
 
 from layerexplain.conversions.block_names import joined_name, loop_over_names, word_for
 from layerexplain.conversions.blocks import Block, Step, repeated_blocks
+from layerexplain.conversions.one_object import OneObject
 from layerexplain.conversions.operations import INFIX, function_of
 from layerexplain.conversions.python_text import (
     WIDTH,
+    Code,
     Identifiers,
     call_code,
     index_code,
@@ -22,7 +24,7 @@ from layerexplain.conversions.python_text import (
     text_code,
     value_code,
 )
-from layerexplain.conversions.today import automatic, in_todays_words
+from layerexplain.conversions.today import OLD_HARD_SIGMOID, automatic, in_todays_words
 from layerexplain.conversions.training import todays_training
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends.model_builder import in_order
@@ -52,7 +54,7 @@ def to_code(model: Model) -> str:
     )
     """
     today = in_todays_words(model)
-    module = _Module(_kept_names(today))
+    module = _Module(today)
     body = module.model(today, "model", 0)
     body += _compiled(today)
     functions = "".join(f"\n\n{one}\n" for one in module.functions)
@@ -83,13 +85,60 @@ def _kept_names(model: Model) -> set[str]:
 
 
 class _Module:
-    """The functions of a module, and the names that must be kept in it."""
+    """The functions of a module, the layers that several places in it share, and the names that must be kept."""
 
-    def __init__(self, kept: set[str]) -> None:
-        self.kept = kept
+    def __init__(self, today: Model) -> None:
+        self.kept = _kept_names(today)
+        self.objects = OneObject(today)
         self.functions: list[str] = []
         self.names = Identifiers()
+        """Those of functions and shared layers."""
+        self.local_names: set[str] = set()
+        """Those of all variables, which a function must not have: one would hide the other."""
+        self.variables = {first: self.names.take(name) for first, name in self.objects.names.items()}
         self.homes: set[str] = set()
+        self._defined: set[str] = set()
+        self._nested: dict[int, str] = {}
+
+    def variables_of_body(self) -> Identifiers:
+        """Return names for the variables of a function, or of the model itself."""
+        return Identifiers(self.names.taken, self.local_names)
+
+    def function_name(self, wish: str) -> str:
+        """Return a name for a function."""
+        while (name := self.names.take(wish)) in self.local_names:
+            pass
+        return name
+
+    def object(self, layer: Layer, name: str | None, indent: int) -> str:
+        """Return an expression for a layer or a nested model: the variable of one that stands in several places, else
+        what makes it. `name` is the code of its name, None for one that Keras gives."""
+        first = self.objects.of(layer)
+        if first is None:
+            return self._new(layer, name, indent)
+        variable = self.variables[first]
+        if variable not in self._defined:
+            self._defined.add(variable)
+            own = self.name_of(layer)
+            self.functions.append(f"{variable} = {self._new(layer, None if own is None else text_code(own), 0)}")
+        return variable
+
+    def _new(self, layer: Layer, name: str | None, indent: int) -> str:
+        if layer.model is not None:
+            return self.nested(layer, indent, name)
+        return self.made(layer, name, indent)
+
+    def _coded(self, value: Any, indent: int) -> Any:
+        """Return an argument with code for the models in it, and for layers that stand elsewhere as well."""
+        if isinstance(value, Layer):
+            if value is OLD_HARD_SIGMOID:
+                return value
+            if value.model is not None or self.objects.of(value) is not None:
+                return Code(self.object(value, None, indent))
+            return value._replace(config={key: self._coded(one, indent) for key, one in value.config.items()})
+        if isinstance(value, list | tuple) and any(isinstance(one, Layer) for one in value):
+            return [self._coded(one, indent) for one in value]
+        return value
 
     def name_of(self, layer: Layer) -> str | None:
         """Return the name that a layer was given; None for one that Keras gives."""
@@ -99,11 +148,12 @@ class _Module:
             return None  # the functions of keras.ops take no names
         return layer.name
 
-    def made(self, layer: Layer, name: str | None, indent: int) -> str:
-        """Return the call that makes a layer."""
+    def made(self, layer: Layer, name: str | None, indent: int, *, broken: bool = False) -> str:
+        """Return the call that makes a layer; `broken` gives each argument a line of its own."""
         if home := facts_of(layer.type).home:
             self.homes.add(home)
-        return layer_code(layer, name, indent)
+        config = {key: self._coded(value, indent + 4) for key, value in layer.config.items()}
+        return layer_code(layer._replace(config=config), name, indent, WIDTH if broken else 0)
 
     def model(self, model: Model, variable: str, indent: int) -> list[str]:
         """Return the statements that make a model and give it to a variable."""
@@ -125,11 +175,9 @@ class _Module:
             if layer.type == "InputLayer":
                 if layer.config.get("batch_shape") is not None:
                     lines.append(f"{pad}{self.input(layer)},")
-            elif layer.model is not None:
-                lines.append(f"{pad}{self.nested(layer, indent + 8)},")
             else:
-                own = self.name_of(layer)
-                lines.append(f"{pad}{self.made(layer, own and text_code(own), indent + 8)},")
+                own = self.name_of(layer) if layer.model is None else None
+                lines.append(f"{pad}{self.object(layer, own and text_code(own), indent + 8)},")
         end = f"{' ' * (indent + 4)}],\n"
         name = name if name is not None else self.model_name(model)
         end += f"{' ' * (indent + 4)}name={name},\n" if name else ""
@@ -147,7 +195,9 @@ class _Module:
         inner = layer.model._replace(name=layer.name, trainable=trainable)
         if inner.type == "Sequential" and trainable:
             return self.sequential(inner, indent, name)
-        function = self.names.take(f"make_{layer.name}")
+        if id(layer) in self._nested:
+            return self._nested[id(layer)]
+        function = self.function_name(f"make_{layer.name}")
         body = self.model(inner, "model", 4)
         made = "    model = "
         last = next(i for i in reversed(range(len(body))) if body[i].startswith(made))
@@ -156,6 +206,7 @@ class _Module:
         else:
             body.append("    return model")
         self.functions.append("\n".join([f"def {function}():", *body]))
+        self._nested[id(layer)] = f"{function}()"
         return f"{function}()"
 
     def input(self, layer: Layer) -> str:
@@ -191,7 +242,7 @@ class _Body:
         self.ends = {self.places.get(ref._replace(output=0), -2) for ref in model.outputs}
         self.often = {call.layer for call in self.calls if call.index > 0}
         self.variables: dict[TensorRef, str] = {}
-        self.names = Identifiers()
+        self.names = module.variables_of_body()
         self.objects: dict[str, str] = {}
         self.reach: dict[int, int] = {}
         every = [ref for call in self.calls for ref in tensor_refs((call.args, call.kwargs))]
@@ -250,7 +301,8 @@ class _Body:
             (call.args, dict(call.kwargs)), {ref: i - at for ref, at in zip(refs, places, strict=True)}
         )
         one = layer.model is None or (layer.type == "Sequential" and is_plain(layer.model))
-        made = self._object(layer, "", 0) if one and layer.model is not None else layer_code(layer, None)
+        one = one and self.module.objects.of(layer) is None
+        made = self.module.object(layer, "" if layer.model is not None else None, 0) if one else ""
         token = (layer.kind, layer.type, made, shape)
         last = len(self.calls) + 1 if i in self.ends else self.uses.get(i, i) - i
         alone = not one or call.layer in self.often or -2 in places
@@ -276,22 +328,20 @@ class _Body:
             yield f"{variable} = {self._operation(layer, call, len(variable) + 3)}"
         else:
             what = self.objects.get(layer.name)
+            if what is None and self.module.objects.of(layer) is not None:
+                what = self.module.object(layer, name, 0)
             if what is None and layer.name in self.often:
                 what = self.objects[layer.name] = self.names.take(f"{layer.name}_layer")
-                yield f"{what} = {self._object(layer, name, 0)}"
+                yield f"{what} = {self.module.object(layer, name, 0)}"
             arguments = self._arguments(call)
-            what = what or self._object(layer, name, 0)
+            what = what or self.module.object(layer, name, 0)
             line = f"{variable} = {what}({', '.join(arguments)})"
             if len(line) > WIDTH - 4 and "\n" not in what:
-                what = f"{layer_code(layer, name, WIDTH) if layer.model is None else what}"
-                line = f"{variable} = {what.replace(chr(10) + ' ' * WIDTH, chr(10))}({', '.join(arguments)})"
+                if layer.model is None and "(" in what:
+                    what = self.module.made(layer, name, 0, broken=True)
+                line = f"{variable} = {what}({', '.join(arguments)})"
             yield line
         self.variables[TensorRef(call.layer, call.index)] = variable
-
-    def _object(self, layer: Layer, name: str | None, indent: int) -> str:
-        if layer.model is not None:
-            return self.module.nested(layer, indent, name)
-        return self.module.made(layer, name, indent)
 
     def _arguments(self, call: Call) -> list[str]:
         args = [self._value(one) for one in call.args]
@@ -340,9 +390,9 @@ class _Body:
         start, last = block.starts[0], block.starts[0] + block.length - 1
         named = any(suffix is not None for suffix in block.suffixes)
         entry = self._entry(start)
-        name = self.module.names.take(word_for(block))
+        name = self.module.function_name(word_for(block))
         outer, names = dict(self.variables), self.names
-        self.names = Identifiers()
+        self.names = self.module.variables_of_body()
         # The tensor that comes in is x where only the first statement reads it.
         taken = "inputs" if self.uses.get(start - 1, start) > start and self._reads_later(start, last) else "x"
         self.variables[entry] = taken

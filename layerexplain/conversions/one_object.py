@@ -21,6 +21,8 @@ class OneObject:
     """
 
     def __init__(self, model: Model) -> None:
+        self.names: dict[Steps, str] = {}
+        """Of each object, by its first place."""
         self._first: dict[int, Steps] = {}
         self._places: dict[int, Steps] = {}
         # Layers are told apart by identity; the model keeps them alive.
@@ -34,6 +36,7 @@ class OneObject:
             self._places[id(placed.layer)] = placed.steps
             if first in kept:
                 self._first[id(placed.layer)] = first
+                self.names.setdefault(first, placed.layer.name)
 
     def of(self, layer: Layer) -> Steps | None:
         """Return the first place of the object that a layer is; None for a layer that stands in one place alone."""
@@ -46,7 +49,7 @@ class OneObject:
     def number(self, layer: Layer) -> int | None:
         """Return a number that all places of an object have in common; None as for `of`."""
         first = self.of(layer)
-        return None if first is None else list(dict.fromkeys(self._first.values())).index(first)
+        return None if first is None else list(self.names).index(first)
 
 
 def must_be_certain(model: Model) -> None:

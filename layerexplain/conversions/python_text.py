@@ -14,6 +14,7 @@ from layerexplain.errors import SpecError
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.registry import find, positional_arguments
 from layerexplain.model import Layer, Setting
+from layerexplain.records import NamedTuple
 
 WIDTH = 100
 
@@ -21,8 +22,9 @@ _WITHOUT_NAME = frozenset({"pool_size", "size", "padding", "cropping", "rate", "
 """Arguments that have a default and are mostly written without their name where they come first."""
 
 
-def layer_code(layer: Layer, name: str | None, indent: int = 0) -> str:
-    """Return the call that makes a layer; `name` is the code of its name, None for one that Keras gives.
+def layer_code(layer: Layer, name: str | None, indent: int = 0, more: int = 0) -> str:
+    """Return the call that makes a layer; `name` is the code of its name, None for one that Keras gives, and `more` is
+    how much stands behind the call.
 
     >>> layer_code(Layer("a", "Conv2D", "layer", {"filters": 16, "kernel_size": (3, 3)}), '"a"')
     'layers.Conv2D(16, 3, name="a")'
@@ -43,7 +45,7 @@ def layer_code(layer: Layer, name: str | None, indent: int = 0) -> str:
     home = "layers"
     if declaration is not None and declaration.facts.home:
         home = declaration.facts.home
-    return call_code(f"{home}.{layer.type}", [*front, *named], indent)
+    return call_code(f"{home}.{layer.type}", [*front, *named], indent, more)
 
 
 def call_code(head: str, arguments: Sequence[str], indent: int, more: int = 0) -> str:
@@ -77,10 +79,10 @@ def value_code(value: Any, indent: int = 0) -> str:
     >>> value_code({"a": (1, 2), "b": Setting("L2", {"l2": 0.1})})
     '{"a": (1, 2), "b": keras.regularizers.L2(l2=0.1)}'
     """
+    if isinstance(value, Code):
+        return value.text
     if isinstance(value, Layer):
-        if value.model is not None:
-            if any(layer.model is not None for layer in value.model.layers) or value.type != "Sequential":
-                raise SpecError("a model inside a wrapper is not written as code", layer=value.name)
+        if value.model is not None:  # the hard_sigmoid of Keras 2; any other model is `Code`
             inner = [layer_code(one, None, indent) for one in value.model.layers if one.type != "InputLayer"]
             return f"keras.Sequential([{', '.join(inner)}])"
         return layer_code(value, None if automatic(value) else text_code(value.name), indent)
@@ -99,7 +101,12 @@ def value_code(value: Any, indent: int = 0) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(map(value_code, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, list):
-        return f"[{', '.join(value_code(one, indent) for one in value)}]"
+        parts = [value_code(one, indent + 4) for one in value]
+        line = f"[{', '.join(parts)}]"
+        if not any(isinstance(one, Layer | Code) for one in value) or ("\n" not in line and indent + len(line) < WIDTH):
+            return line
+        pad = " " * (indent + 4)
+        return "[\n" + "".join([f"{pad}{one},\n" for one in parts]) + f"{' ' * indent}]"
     if isinstance(value, float) and value - value != 0:
         return f'float("{value}")'
     if value is None or isinstance(value, bool | int | float):
@@ -133,10 +140,17 @@ def index_code(value: Any) -> str:
     return value_code(value)
 
 
-class Identifiers:
-    """Names of variables: each is given once."""
+class Code(NamedTuple):
+    """A value that is code already: a variable, or a call of a function."""
 
-    def __init__(self, taken: Iterable[str] = ()) -> None:
+    text: str
+
+
+class Identifiers:
+    """Names of variables: each is given once. With `seen`, the names are put there as well."""
+
+    def __init__(self, taken: Iterable[str] = (), seen: set[str] | None = None) -> None:
+        self.seen = seen if seen is not None else set()
         self.taken = {"keras", "layers", "ops", "x", "model", "inputs", "outputs", "name", "i", "range", *taken}
 
     def take(self, wish: str) -> str:
@@ -153,4 +167,5 @@ class Identifiers:
         while name in self.taken:
             name, number = f"{stem}_{number}", number + 1
         self.taken.add(name)
+        self.seen.add(name)
         return name
