@@ -26,6 +26,7 @@ from layerexplain.frontends.code.values import (
     layer_of,
     unknown_in,
 )
+from layerexplain.frontends.keras.shared_objects import has_two_ways, list_steps
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.activations import NAMES as ACTIVATIONS
 from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef
@@ -150,8 +151,10 @@ class Emitter:
         self.deep = 0
         self.path: Steps = ()
         self.held = 0
-        self.first: dict[int, Steps | None] = {}
-        """Where each layer stands first; None in the arguments of another."""
+        self.copied = False
+        """Whether what holds a layer makes a copy of it, with weights of its own."""
+        self.first: dict[int, Steps] = {}
+        """Where each layer stands first."""
         self.shared: list[SharedObject] = []
 
     def model(self, value: ModelValue) -> Model:
@@ -272,9 +275,10 @@ class Emitter:
                 return self._own_layer(layer, name, opaque)
             # What is not known in it is a row of its own, with line and reason, among what is known.
         if isinstance(layer, ModelValue):
-            outer, self.path = self.path, (*self.path, LayerNamed(name))
+            outer, held = self.path, self.held
+            self.path, self.held = (*outer, *(() if held else (LayerNamed(name),))), 0
             inner = self.model(layer)
-            self.path = outer
+            self.path, self.held = outer, held
             kept: dict[str, Any] = {} if layer.trainable else {"trainable": False}
             if inner.calls or layer.form != "own":
                 kind = "Sequential" if layer.form == "sequential" else layer.type
@@ -291,7 +295,12 @@ class Emitter:
                 self._open(why, name)
             config = {"shape": shape, "dtype": variable.dtype, "trainable": layer.trainable and variable.trainable}
             return Layer(name, WEIGHT_TYPE, "custom", config, None, "", None, line, file=file)
-        config = {key: self._inside(value, name) for key, value in layer.config.items()}
+        outer, here = self.path, (*self.path, *(() if self.held else (LayerNamed(name),)))
+        config = {}
+        for key, value in layer.config.items():
+            self.path, self.copied = (*here, key), key == "layer" and has_two_ways(layer.type)
+            config[key] = self._inside(value)
+        self.path, self.copied = outer, False
         if layer.type == "InputLayer":
             config = self._input(layer, name)
         elif not layer.trainable:
@@ -344,21 +353,15 @@ class Emitter:
         return found
 
     def _place(self, layer: LayerValue, name: str) -> None:
-        """Note where a layer stands: one that stands in two models has its weights once."""
-        if layer.type == "InputLayer":
+        """Note where a layer stands: one that stands in two places has its weights once."""
+        if layer.type == "InputLayer" or self.copied:
             return
-        steps = None if self.held else (*self.path, LayerNamed(name))
-        if id(layer) not in self.first:
-            self.first[id(layer)] = steps
-            return
-        before = self.first[id(layer)]
-        if steps is None or before is None:
-            reason = f"the layer '{name}' is used by itself and inside of another layer, so that they share weights"
-            self._open(Unknown(reason, layer.place.line, "", layer.place.file), name)
-        else:
-            self.shared.append(SharedObject(steps, (before,)))
+        steps = self.path if self.held else (*self.path, LayerNamed(name))
+        first = self.first.setdefault(id(layer), steps)
+        if first != steps:
+            self.shared.append(SharedObject(steps, (first,)))
 
-    def _inside(self, value: Any, name: str) -> Any:
+    def _inside(self, value: Any) -> Any:
         """An argument whose layers are `Layer`s."""
         if isinstance(value, LayerValue):
             self.held += 1
@@ -366,7 +369,12 @@ class Emitter:
             self.held -= 1
             return made
         if type(value) is list:
-            return [self._inside(one, name) for one in value]
+            outer, made = self.path, []
+            for i, one in enumerate(value):
+                self.path = (*list_steps(outer), i)
+                made.append(self._inside(one))
+            self.path = outer
+            return made
         return value
 
     def _input(self, layer: LayerValue, name: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def all_layers(model: Model) -> Iterator[PlacedLayer]:
             inside = [((LayerNamed(one.name),), one, False) for one in layer.model.layers]
         for key, value in layer.config.items():
             if isinstance(value, Layer):
-                copies = key == "layer" and _has_two_ways(layer.type)
+                copies = key == "layer" and has_two_ways(layer.type)
                 inside.append((("forward_layer" if copies else key,), value, copies))
             elif isinstance(value, list | tuple):
                 items = enumerate(value)
@@ -189,7 +189,7 @@ def _content(value: Any) -> Any:
     return value if kind is str or value is None else f"{kind.__name__} {value!r}"
 
 
-def _has_two_ways(type_: str) -> bool:
+def has_two_ways(type_: str) -> bool:
     """Whether a layer of this type makes copies of the one that it is given: one forwards, one backwards."""
     from layerexplain.layers.registry import find
 
