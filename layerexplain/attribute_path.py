@@ -74,6 +74,11 @@ def step_text(steps: Steps) -> str:
     return "".join(marks).removeprefix("/")
 
 
+def list_steps(at: Steps) -> Steps:
+    """The steps to the list of layers in an argument: of a list of cells Keras makes StackedRNNCells."""
+    return (*at, "cells") if at[-1] == "cell" else at
+
+
 def reached(start: Any, steps: Steps) -> Any:
     """The object that steps lead to from a real Keras model or layer. Raises what Keras raises where there is none."""
     for step in steps:

@@ -6,19 +6,15 @@ of them loops.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from layerexplain.conversions.block_names import joined_name, loop_over_names, word_for
-from layerexplain.conversions.blocks import Block, Step, repeated_blocks
+from layerexplain.conversions.code_body import Body
 from layerexplain.conversions.one_object import OneObject
-from layerexplain.conversions.operations import INFIX, function_of
 from layerexplain.conversions.python_text import (
     WIDTH,
     Code,
     Identifiers,
     call_code,
-    index_code,
     keyword_code,
     layer_code,
     text_code,
@@ -26,11 +22,10 @@ from layerexplain.conversions.python_text import (
 )
 from layerexplain.conversions.today import OLD_HARD_SIGMOID, automatic, in_todays_words
 from layerexplain.conversions.training import todays_training
-from layerexplain.errors import LayerExplainError, SpecError
-from layerexplain.frontends.model_builder import in_order
+from layerexplain.errors import SpecError
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import Call, Layer, Model, TensorRef, tensor_refs
+from layerexplain.model import Layer, Model
 
 
 def to_code(model: Model) -> str:
@@ -54,7 +49,7 @@ def to_code(model: Model) -> str:
     )
     """
     today = in_todays_words(model)
-    module = _Module(today)
+    module = CodeModule(today)
     body = module.model(today, "model", 0)
     body += _compiled(today)
     functions = "".join(f"\n\n{one}\n" for one in module.functions)
@@ -84,7 +79,7 @@ def _kept_names(model: Model) -> set[str]:
     return named
 
 
-class _Module:
+class CodeModule:
     """The functions of a module, the layers that several places in it share, and the names that must be kept."""
 
     def __init__(self, today: Model) -> None:
@@ -160,7 +155,7 @@ class _Module:
         pad = " " * indent
         if model.type == "Sequential":
             return [f"{pad}{variable} = {self.sequential(model, indent)}", *self._frozen(model, variable, pad)]
-        body = _Body(self, model).lines()
+        body = Body(self, model).lines()
         lines = "\n".join([*body[:-1], f"{variable} = {body[-1]}"]).split("\n")
         return [*[f"{pad}{line}" if line else "" for line in lines], *self._frozen(model, variable, pad)]
 
@@ -219,259 +214,6 @@ class _Module:
             arguments.append(f"dtype={text_code(dtype)}")
         name = self.name_of(layer)
         return call_code("keras.Input", [*arguments, *([f"name={text_code(name)}"] if name else [])], 0)
-
-
-class _Body:
-    """The statements of one Functional model."""
-
-    def __init__(self, module: _Module, model: Model) -> None:
-        self.module = module
-        self.model = model
-        self.layers = {layer.name: layer for layer in model.layers}
-        made = {(call.layer, call.index): call for call in model.calls}
-        wanted = [made[ref.layer, ref.call] for ref in model.outputs]
-        inputs = {layer.name for layer in model.layers if layer.type == "InputLayer"}
-        self.calls = [call for call in in_order(model, wanted) if call.layer not in inputs]
-        self.places = {TensorRef(call.layer, call.index): i for i, call in enumerate(self.calls)}
-        if len(model.inputs) == 1:
-            self.places[model.inputs[0]] = -1
-        self.uses: dict[int, int] = {}
-        for i, call in enumerate(self.calls):
-            for ref in tensor_refs((call.args, call.kwargs)):
-                self.uses[self.places.get(ref._replace(output=0), -2)] = i
-        self.ends = {self.places.get(ref._replace(output=0), -2) for ref in model.outputs}
-        self.often = {call.layer for call in self.calls if call.index > 0}
-        self.variables: dict[TensorRef, str] = {}
-        self.names = module.variables_of_body()
-        self.objects: dict[str, str] = {}
-        self.reach: dict[int, int] = {}
-        every = [ref for call in self.calls for ref in tensor_refs((call.args, call.kwargs))]
-        self.several = {ref.layer for ref in (*every, *model.outputs) if ref.output}
-
-    def lines(self) -> list[str]:
-        """Return the statements; the last is the expression that makes the model."""
-        found = []
-        inputs = self.model.inputs
-        for ref in inputs:
-            layer = self.layers[ref.layer]
-            name = "inputs" if len(inputs) == 1 else self.names.take(ref.layer)
-            self.variables[ref] = name
-            found.append(f"{name} = {self.module.input(layer)}")
-        found += self._statements()
-        outputs = [self._tensor(ref) for ref in self.model.outputs]
-        arguments = [
-            *[", ".join(names) if len(names) == 1 else f"[{', '.join(names)}]"
-              for names in ([self.variables[ref] for ref in inputs], outputs)],
-        ]  # fmt: skip
-        name = self.module.model_name(self.model)
-        return [*found, call_code("keras.Model", [*arguments, *([f"name={name}"] if name else [])], 0, 12)]
-
-    def _statements(self) -> Iterator[str]:
-        blocks = repeated_blocks([self._step(i) for i in range(len(self.calls))])
-        self.reach = {start: start + block.length - 1 for block in blocks for start in block.starts}
-        at = {start: (block, number) for block in blocks for number, start in enumerate(block.starts)}
-        functions: dict[Block, str] = {}
-        i = 0
-        while i < len(self.calls):
-            if i not in at:
-                yield from self._statement(i, self._variable(i))
-                i += 1
-                continue
-            block, number = at[i]
-            run = [i]
-            while block.starts[number + len(run) : number + len(run) + 1] == (run[-1] + block.length,) and not (
-                self._is_seen_later(run[-1] + block.length - 1, run[-1] + 2 * block.length)
-            ):
-                run.append(run[-1] + block.length)
-            if block.length > 1 and block not in functions:
-                functions[block] = self._function(block)
-            yield from self._run(block, number, run, functions.get(block))
-            i = run[-1] + block.length
-
-    def _is_seen_later(self, place: int, end: int) -> bool:
-        return place in self.ends or self.uses.get(place, place) >= end
-
-    def _step(self, i: int) -> Step:
-        call = self.calls[i]
-        layer = self.layers[call.layer]
-        refs = [ref._replace(output=0) for ref in tensor_refs((call.args, call.kwargs))]
-        places = [self.places.get(ref, -2) for ref in refs]
-        name = self.module.name_of(layer)
-        shape = _shape_of_call(
-            (call.args, dict(call.kwargs)), {ref: i - at for ref, at in zip(refs, places, strict=True)}
-        )
-        one = layer.model is None or (layer.type == "Sequential" and is_plain(layer.model))
-        one = one and self.module.objects.of(layer) is None
-        made = self.module.object(layer, "" if layer.model is not None else None, 0) if one else ""
-        token = (layer.kind, layer.type, made, shape)
-        last = len(self.calls) + 1 if i in self.ends else self.uses.get(i, i) - i
-        alone = not one or call.layer in self.often or -2 in places
-        return Step(token, tuple([i - at for at in places]), last, name, alone)
-
-    def _variable(self, i: int) -> str:
-        """Return the variable that takes the result of a call: x where only the next statement uses it."""
-        call = self.calls[i]
-        if i in self.ends and len(self.model.outputs) == 1 and self.uses.get(i, i) == i:
-            return "outputs"
-        if self.uses.get(i, i + 1) <= self.reach.get(i + 1, i + 1) and i not in self.ends:
-            return "x"
-        layer = self.layers[call.layer]
-        return self.names.take(layer.name if call.index == 0 else f"{layer.name}_{call.index + 1}")
-
-    def _statement(self, i: int, variable: str, name: str | None = None) -> Iterator[str]:
-        """Yield the statement of a call; `name` is the code of the layer's name where it is another than its own."""
-        call = self.calls[i]
-        layer = self.layers[call.layer]
-        own = self.module.name_of(layer)
-        name = name if name is not None else text_code(own) if own is not None else None
-        if layer.kind == "operation":
-            yield f"{variable} = {self._operation(layer, call, len(variable) + 3)}"
-        else:
-            what = self.objects.get(layer.name)
-            if what is None and self.module.objects.of(layer) is not None:
-                what = self.module.object(layer, name, 0)
-            if what is None and layer.name in self.often:
-                what = self.objects[layer.name] = self.names.take(f"{layer.name}_layer")
-                yield f"{what} = {self.module.object(layer, name, 0)}"
-            arguments = self._arguments(call)
-            what = what or self.module.object(layer, name, 0)
-            line = f"{variable} = {what}({', '.join(arguments)})"
-            if len(line) > WIDTH - 4 and "\n" not in what:
-                if layer.model is None and "(" in what:
-                    what = self.module.made(layer, name, 0, broken=True)
-                line = f"{variable} = {what}({', '.join(arguments)})"
-            yield line
-        self.variables[TensorRef(call.layer, call.index)] = variable
-
-    def _arguments(self, call: Call) -> list[str]:
-        args = [self._value(one) for one in call.args]
-        return args + [keyword_code(key, self._value(one)) for key, one in call.kwargs.items()]
-
-    def _operation(self, layer: Layer, call: Call, before: int) -> str:
-        sign = INFIX.get(layer.type)
-        plain = all(isinstance(one, TensorRef | int | float) for one in call.args)
-        if sign and plain and len(call.args) == 2 and not layer.config and not call.kwargs:
-            return f" {sign} ".join(self._value(one) for one in call.args)
-        if layer.type == "GetItem" and len(call.args) == 2:
-            return f"{self._value(call.args[0])}[{index_code(call.args[1])}]"
-        config = [keyword_code(key, value_code(one)) for key, one in layer.config.items()]
-        return call_code(f"ops.{function_of(layer.type)}", [*self._arguments(call), *config], 0, before)
-
-    def _value(self, value: Any) -> str:
-        if isinstance(value, TensorRef):
-            return self._tensor(value)
-        if isinstance(value, list):
-            return f"[{', '.join(map(self._value, value))}]"
-        if isinstance(value, tuple):
-            return f"({', '.join(map(self._value, value))}{',' if len(value) == 1 else ''})"
-        if isinstance(value, Mapping):
-            return "{" + ", ".join(f"{value_code(key)}: {self._value(one)}" for key, one in value.items()) + "}"
-        return value_code(value)
-
-    def _tensor(self, ref: TensorRef) -> str:
-        name = self.variables.get(ref._replace(output=0))
-        if name is None:
-            raise LayerExplainError(f"no call gives the tensor {ref.output} of {ref.layer!r} that the model uses")
-        return f"{name}[{ref.output}]" if self._has_several(ref) else name
-
-    def _has_several(self, ref: TensorRef) -> bool:
-        """Whether a call gives several tensors: then each is asked for by its number."""
-        layer = self.layers[ref.layer]
-        if layer.model is not None:
-            return len(layer.model.outputs) > 1
-        if layer.config.get("return_state") is True or layer.config.get("return_attention_scores") is True:
-            return True
-        return ref.layer in self.several
-
-    # Blocks ---------------------------------------------------------------------------------------------------------
-
-    def _function(self, block: Block) -> str:
-        """Write the function of a block; return its name."""
-        start, last = block.starts[0], block.starts[0] + block.length - 1
-        named = any(suffix is not None for suffix in block.suffixes)
-        entry = self._entry(start)
-        name = self.module.function_name(word_for(block))
-        outer, names = dict(self.variables), self.names
-        self.names = self.module.variables_of_body()
-        # The tensor that comes in is x where only the first statement reads it.
-        taken = "inputs" if self.uses.get(start - 1, start) > start and self._reads_later(start, last) else "x"
-        self.variables[entry] = taken
-        body: list[str] = []
-        for i in range(start, last + 1):
-            suffix = block.suffixes[i - start]
-            code = None if suffix is None else joined_name(suffix)
-            own = self._inner_variable(i, suffix) if i < last else "x"
-            body += self._statement(i, own, code)
-        body[-1] = f"return {body[-1].removeprefix('x = ')}"
-        lines = "\n".join(body).split("\n")
-        head = f"def {name}({taken}{', name' if named else ''}):"
-        self.module.functions.append("\n".join([head, *[f"    {line}" if line else "" for line in lines]]))
-        self.variables, self.names = outer, names
-        return name
-
-    def _reads_later(self, start: int, last: int) -> bool:
-        entry = self._entry(start)
-        return any(
-            ref._replace(output=0) == entry
-            for i in range(start + 1, last + 1)
-            for ref in tensor_refs((self.calls[i].args, self.calls[i].kwargs))
-        )
-
-    def _inner_variable(self, i: int, suffix: str | None) -> str:
-        if self.uses.get(i, i + 1) <= i + 1:
-            return "x"
-        layer = self.layers[self.calls[i].layer]
-        return self.names.take((suffix or "").strip("_") or snake_case(layer.type))
-
-    def _entry(self, start: int) -> TensorRef:
-        if start == 0:
-            return self.model.inputs[0]
-        return TensorRef(self.calls[start - 1].layer, self.calls[start - 1].index)
-
-    def _run(self, block: Block, number: int, run: Sequence[int], function: str | None) -> Iterator[str]:
-        """Yield the statements of a block that stands several times behind one another, or once."""
-        last = run[-1] + block.length - 1
-        variable = self._variable(last)
-        prefixes = block.prefixes[number : number + len(run)]
-        named = any(suffix is not None for suffix in block.suffixes)
-        given = self.variables[self._entry(run[0])]
-        ref = TensorRef(self.calls[last].layer, self.calls[last].index)
-        if len(run) == 1 and function:
-            yield f"{variable} = {function}({given}{', ' + text_code(prefixes[0]) if named else ''})"
-            self.variables[ref] = variable
-            return
-        if given != "x":
-            yield f"x = {given}"
-        loop, name = loop_over_names(prefixes) if named else (f"for _ in range({len(run)}):", "")
-        yield loop
-        if function:
-            yield f"    x = {function}(x{f', {name}' if named else ''})"
-        else:
-            self.variables[self._entry(run[0])] = "x"
-            for line in self._statement(run[0], "x", name or None):
-                yield "    " + line.replace("\n", "\n    ")
-            self.variables[self._entry(run[0])] = given
-        if variable == "outputs":
-            variable = "x"
-        elif variable != "x":
-            yield f"{variable} = x"
-        self.variables[ref] = variable
-
-
-def is_plain(model: Model) -> bool:
-    """Whether a nested model is written as one expression, in a place of its own."""
-    return model.trainable and all(layer.model is None for layer in model.layers)
-
-
-def _shape_of_call(value: Any, distances: Mapping[TensorRef, int]) -> Any:
-    """Return the arguments of a call with distances in place of tensors."""
-    if isinstance(value, TensorRef):
-        return ("tensor", distances[value._replace(output=0)], value.output)
-    if isinstance(value, Mapping):
-        return tuple([(key, _shape_of_call(one, distances)) for key, one in value.items()])
-    if isinstance(value, list | tuple):
-        return (type(value).__name__, *[_shape_of_call(one, distances) for one in value])
-    return repr(value)
 
 
 def _compiled(model: Model) -> list[str]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from layerexplain.attribute_path import Steps, step_text
+from layerexplain.conversions.one_object import OneObject, held
 from layerexplain.conversions.settings import by_name
 from layerexplain.conversions.today import OLD_HARD_SIGMOID, as_one, automatic, in_todays_words, own_calls
 from layerexplain.conversions.training import todays_training
@@ -35,7 +37,7 @@ def to_spec(model: Model) -> str:
       - Dense: 2
     """
     today = in_todays_words(model)
-    written = {"name": today.name, **_Writer(today).keys(), **_training(today)}
+    written = {"name": today.name, **_Writer(today, FirstWritten(today)).keys(), **_training(today)}
     return "".join(f"{line}\n" for line in _block(written, 0))
 
 
@@ -49,11 +51,43 @@ class _Item(NamedTuple):
     call: Call
 
 
+class FirstWritten:
+    """Which layers of a model are one object with one that a spec writes before, and the path that names that."""
+
+    def __init__(self, model: Model) -> None:
+        self.objects = OneObject(model)
+        self._first: dict[Steps, Layer] = {}
+        if model.shared:
+            self._walk(model)
+
+    def path(self, layer: Layer) -> str | None:
+        """Return the path of the same object; None for a layer that is written where it stands."""
+        key = self.objects.of(layer)
+        first = None if key is None else self._first.get(key)
+        return None if first is None or first is layer else f"/{step_text(self.objects.place(first))}"
+
+    def _walk(self, model: Model) -> None:
+        layers = {layer.name: layer for layer in model.layers}
+        for call in own_calls(model):
+            if call.index == 0:
+                self._visit(layers[call.layer])
+
+    def _visit(self, layer: Layer) -> None:
+        key = self.objects.of(layer)
+        if key is not None and self._first.setdefault(key, layer) is not layer:
+            return
+        if layer.model is not None:
+            self._walk(layer.model)
+        for one in held(layer.config):
+            self._visit(one)
+
+
 class _Writer:
     """Writes one model: which names are said, and what each item takes."""
 
-    def __init__(self, model: Model, path: str = "") -> None:
+    def __init__(self, model: Model, objects: FirstWritten, path: str = "") -> None:
         self.model = model
+        self.objects = objects
         self.path = path
         self.layers = {layer.name: layer for layer in model.layers}
         inputs = {layer.name for layer in model.layers if layer.type == "InputLayer"}
@@ -158,18 +192,38 @@ class _Writer:
             arguments[key] = one
         if layer.model is not None:
             inner = layer.model._replace(trainable=layer.model.trainable and arguments.get("trainable", True))
-            return _Writer(inner, f"{self.path}{layer.name}/").keys()
-        return {key: as_one(value) if key in PER_AXIS else value for key, value in arguments.items()}
+            return _Writer(inner, self.objects, f"{self.path}{layer.name}/").keys()
+        found = {key: as_one(value) if key in PER_AXIS else value for key, value in arguments.items()}
+        return {key: self._inside(value) for key, value in found.items()}
+
+    def _inside(self, value: Any) -> Any:
+        """Return an argument with what stands for models in it, and for layers that are written elsewhere."""
+        if isinstance(value, list) and any(isinstance(one, Layer) for one in value):
+            return [self._inside(one) for one in value]
+        if not isinstance(value, Layer) or value is OLD_HARD_SIGMOID:
+            return value
+        again = self.objects.path(value)
+        if again is not None:
+            return {"reuse": again}
+        if value.model is not None:
+            inner = value.model._replace(trainable=value.model.trainable and value.config.get("trainable", True))
+            keys = _Writer(inner, self.objects, f"{self.path}{value.name}/").keys()
+            return {_type(value): keys, "name": value.name}
+        return value._replace(config={key: self._inside(one) for key, one in value.config.items()})
 
     def _said(self, items: Sequence[_Item]) -> set[str]:
         """Return the names that must be said, as reading would give others."""
         inputs = {ref.layer for ref in self.model.inputs}
         said = {item.known_as for item in items if item.reuse and self._is_named(item)}
+        elsewhere = {item.layer.name for item in items if not item.reuse and self.objects.path(item.layer) is not None}
         while True:
             names = FreeNames(said | inputs)
             more = set()
             for item in items:
                 if item.reuse:
+                    continue
+                if item.layer.name in elsewhere:
+                    names.taken.add(item.layer.name)
                     continue
                 name = item.layer.name if item.layer.name in said else names.take(default_name(item.layer.type))
                 names.taken.add(name)
@@ -197,6 +251,11 @@ class _Writer:
                 yield {"reuse": item.call.layer, **named, **self._beside(item)}
                 at += 1
                 continue
+            again = self.objects.path(item.layer)
+            if again is not None:
+                yield {"reuse": again, **self._beside(item)}
+                at += 1
+                continue
             arguments = self._arguments(item)
             count, name = 1, item.layer.name if item.layer.name in said else None
             base = name.removesuffix("_1") if name is not None and name.endswith("_1") else None
@@ -221,7 +280,7 @@ class _Writer:
         """Whether an item is one more of those before it."""
         if other.reuse or self._beside(other) != {k: v for k, v in self._beside(item).items() if k != "from"}:
             return False
-        if _type(other.layer) != _type(item.layer):
+        if _type(other.layer) != _type(item.layer) or self.objects.path(other.layer) is not None:
             return False
         named = item.layer.name in said
         if named != (other.layer.name in said) or (named and other.layer.name != f"{base}_{count + 1}"):
@@ -340,8 +399,6 @@ def _entry(key: str, value: Any, deep: int) -> Iterator[str]:
 def _of_layer(layer: Layer) -> Any:
     if layer is OLD_HARD_SIGMOID:
         return layer.name
-    if layer.model is not None:
-        raise SpecError(f"a model inside a wrapper ('{layer.name}') has no word in a spec")
     arguments = {key: as_one(value) if key in PER_AXIS else value for key, value in layer.config.items()}
     if not automatic(layer):
         return {"type": layer.type, "name": layer.name, **arguments}

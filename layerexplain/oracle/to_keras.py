@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layerexplain.attribute_path import LayerNamed, Steps
+from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import LayerExplainError, SpecError
-from layerexplain.frontends.keras.shared_objects import list_steps
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.layers.registry import find
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, TensorRef

@@ -18,6 +18,7 @@ from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals
 from layerexplain.report.loading import Loading, loading
 from layerexplain.report.normal_form import NormalLayer, is_layer, normal_layers
 
+
 class Side(NamedTuple):
     """One of the two models."""
 
@@ -98,7 +99,9 @@ def is_no_model(source: Any) -> bool:
 _NOWHERE = (NO_MODEL.source, os.devnull)
 
 
-def compare(before: tuple[Model, Report], after: tuple[Model, Report], values: WeightChanges | None = None) -> Comparison:
+def compare(
+    before: tuple[Model, Report], after: tuple[Model, Report], values: WeightChanges | None = None
+) -> Comparison:
     """Return what differs between two models, given with their reports; with `values`, also in their weights."""
     a, b = (list(normal_layers(model, report.layers)) for model, report in (before, after))
     pairs = _aligned(a, b)

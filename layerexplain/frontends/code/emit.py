@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.attribute_path import LayerNamed, Steps
+from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.graphs import Graph, loose_error
 from layerexplain.frontends.code.keras_names import inside_keras, named
@@ -26,7 +26,7 @@ from layerexplain.frontends.code.values import (
     layer_of,
     unknown_in,
 )
-from layerexplain.frontends.keras.shared_objects import has_two_ways, list_steps
+from layerexplain.frontends.keras.shared_objects import has_two_ways
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.activations import NAMES as ACTIVATIONS
 from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef
@@ -275,10 +275,10 @@ class Emitter:
                 return self._own_layer(layer, name, opaque)
             # What is not known in it is a row of its own, with line and reason, among what is known.
         if isinstance(layer, ModelValue):
-            outer, held = self.path, self.held
-            self.path, self.held = (*outer, *(() if held else (LayerNamed(name),))), 0
+            outer, depth = self.path, self.held
+            self.path, self.held = (*outer, *(() if depth else (LayerNamed(name),))), 0
             inner = self.model(layer)
-            self.path, self.held = outer, held
+            self.path, self.held = outer, depth
             kept: dict[str, Any] = {} if layer.trainable else {"trainable": False}
             if inner.calls or layer.form != "own":
                 kind = "Sequential" if layer.form == "sequential" else layer.type
@@ -369,12 +369,12 @@ class Emitter:
             self.held -= 1
             return made
         if type(value) is list:
-            outer, made = self.path, []
+            outer, found = self.path, []
             for i, one in enumerate(value):
                 self.path = (*list_steps(outer), i)
-                made.append(self._inside(one))
+                found.append(self._inside(one))
             self.path = outer
-            return made
+            return found
         return value
 
     def _input(self, layer: LayerValue, name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from layerexplain.attribute_path import LayerNamed, Steps, step_text
+from layerexplain.attribute_path import LayerNamed, Steps, list_steps, step_text
 from layerexplain.model import Layer, Model, Note, ObjectNumber, SharedObject
 from layerexplain.records import NamedTuple
 
@@ -67,11 +67,6 @@ def all_layers(model: Model) -> Iterator[PlacedLayer]:
                 inside += [((*list_steps((key,)), i), one, False) for i, one in items if isinstance(one, Layer)]
         for steps, one, copied in reversed(inside):
             waiting.append(PlacedLayer((*placed.steps, *steps), one, placed.steps, placed.is_copied or copied))
-
-
-def list_steps(at: Steps) -> Steps:
-    """The steps to the list of layers in an argument: of a list of cells Keras makes StackedRNNCells."""
-    return (*at, "cells") if at[-1] == "cell" else at
 
 
 def with_shared_objects(model: Model) -> Model:

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.attribute_path import LayerNamed, Steps
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError, raise_any
 from layerexplain.frontends.limits import MAX_SPEC_LAYERS
 from layerexplain.frontends.model_builder import ModelBuilder, default_name
@@ -39,6 +40,7 @@ from layerexplain.frontends.spec.items import (
     refuse_wishes,
     words_for,
 )
+from layerexplain.frontends.spec.objects import Objects, is_path
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, parse_yaml, to_python
 from layerexplain.model import Layer, Model, Note, TensorRef
 from layerexplain.suggest import did_you_mean
@@ -79,7 +81,12 @@ def read_yaml_spec(data: bytes, source: str = "", own: Mapping[str, Declaration]
     if model is None:
         raise SpecError("holds no model; `input:` and `layers:` are needed")
     return model._replace(
-        format="yaml-spec", strict=True, notes=tuple(reader.notes), faults=found, declarations=reader.own
+        format="yaml-spec",
+        strict=True,
+        notes=tuple(reader.notes),
+        faults=found,
+        declarations=reader.own,
+        shared=tuple(reader.objects.shared),
     )
 
 
@@ -93,8 +100,9 @@ def _is_keras_config(root: Node) -> bool:
 class _Graph(ModelBuilder):
     """The model so far: tensors by name, the lines of these names, and names that are given later."""
 
-    def __init__(self, taken: set[str]) -> None:
+    def __init__(self, taken: set[str], path: Steps = ()) -> None:
         super().__init__(taken)
+        self.path = path
         self.known: dict[str, TensorRef] = {}
         self.lines: dict[str, int | None] = {}
         self.last: TensorRef | None = None
@@ -117,9 +125,10 @@ class _SpecReader:
         self.faults = faults
         self.own = own
         self.notes: list[Note] = []
+        self.objects = Objects()
         self.made = 0
 
-    def model(self, kind: str, root: Node, name: str, *, top: bool = False) -> Model | None:
+    def model(self, kind: str, root: Node, name: str, path: Steps = (), *, top: bool = False) -> Model | None:
         """A model from its mapping (or its list of layers); None, with a fault, where it has no layers."""
         if root.kind == "list":
             root = Node("mapping", [(Node("scalar", "layers", root.line), root)], root.line)
@@ -141,12 +150,20 @@ class _SpecReader:
         items = self._items(keys["layers"][1])
         # All names that the items give, so that no made-up name takes one of them.
         wished = [item.wishes["name"].value for _, item in items if "name" in item.wishes]
-        graph = _Graph({one for one in wished if isinstance(one, str)})
+        graph = _Graph({one for one in wished if isinstance(one, str)}, path)
         for layer in read_inputs(keys, self.faults, graph.names.taken):
             graph.begin(layer)
         graph.names.taken |= graph.known.keys()
         graph.later = graph.names.taken - graph.known.keys()
-        maker = Maker(self.faults, self.model, lambda type_name: self._free(type_name, graph), self.notes, own=self.own)
+        maker = Maker(
+            self.faults,
+            self.model,
+            lambda type_name: self._free(type_name, graph),
+            self.notes,
+            own=self.own,
+            objects=self.objects,
+            path=path,
+        )
         for node, item in items:
             if self.faults.many:
                 self.faults.add("the rest is not read after so many faults", item.line)
@@ -248,7 +265,8 @@ class _SpecReader:
         args, kwargs = self._tensors(item, graph, use_from=number == 0)
         kwargs |= self._training(item)
         # The faults of a repeated layer are reported once.
-        layer = make_layer(item, name, maker if number == 0 else maker._replace(check=False))
+        maker = maker._replace(path=(*graph.path, LayerNamed(name)), check=maker.check and number == 0)
+        layer = make_layer(item, name, maker)
         graph.layers.append(layer._replace(ignore=self._ignored(item)) if "ignore" in item.wishes else layer)
         graph.last = graph.call(name, args, kwargs, item.line)
         graph.name(name, graph.last, item.line)
@@ -267,11 +285,11 @@ class _SpecReader:
         return int(count)
 
     def _reuse(self, item: Item, wished: str | None, graph: _Graph, maker: Maker) -> None:
-        graph.is_graph = True
         node = item.wishes["reuse"]
+        graph.is_graph = graph.is_graph or not is_path(node)
         if "repeat" in item.wishes:
             self.faults.add("`reuse` with `repeat`; write one item for each call", item.wishes["repeat"].line)
-        known = self._look_up(node, graph, "reuse")
+        known = self._of_elsewhere(node, graph) if is_path(node) else self._look_up(node, graph, "reuse")
         if known is None:
             # What follows can still be read, from whatever came before.
             return graph.name(wished, graph.last, item.line)
@@ -285,6 +303,22 @@ class _SpecReader:
         kwargs |= self._training(item)
         graph.last = graph.call(layer.name, args, kwargs, item.line)
         graph.name(wished, graph.last, item.line)
+
+    def _of_elsewhere(self, node: Node, graph: _Graph) -> TensorRef | None:
+        """What a layer of another model gives in this one; None, with a fault, where there is none."""
+        layer = self.objects.find(node, self.faults)
+        if layer is None:
+            return None
+        if layer.name in graph.names.taken:
+            words = f"`reuse: {node.value}` brings the name '{layer.name}', which another layer here has; rename one"
+            self.faults.add(words, node.line)
+            return None
+        self.objects.share(node, (*graph.path, LayerNamed(layer.name)))
+        graph.names.taken.add(layer.name)
+        graph.layers.append(layer)
+        known = TensorRef(layer.name)
+        graph.name(layer.name, known, node.line)
+        return known
 
     def _ignored(self, item: Item) -> tuple[str, ...]:
         """The codes of rules of `check` that are left out for a layer; which there are, `check` knows."""

@@ -10,9 +10,11 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.attribute_path import Steps, list_steps
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.keras.old_names import todays_argument
 from layerexplain.frontends.model_builder import LAYER_ARGUMENTS, known_types
+from layerexplain.frontends.spec.objects import Objects, is_path
 from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS, todays_form
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS as WISHES
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
@@ -29,6 +31,7 @@ OPERATIONS = "ops."
 MODEL_TYPES = frozenset({"Sequential", "Functional", "Model"})
 INPUT_KEYS = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
 
+_HELD = frozenset({*LAYER_ARGUMENTS, "layers"})
 _MAYBE_LAYER_ARGUMENTS = frozenset({"activation", "recurrent_activation"})
 
 
@@ -67,17 +70,36 @@ class Item(NamedTuple):
 class Maker(NamedTuple):
     """What turning items into layers needs: where faults and notes go, how a nested model is read,
     how a layer without a name is called, whether arguments are still to be checked, and the shape of the model's input
-    where it is the layer's own arguments that say it. `own` are the layers that the spec may have beside Keras's; in
-    the configuration of one of these, `names` stand for values that are not known."""
+    where it is the layer's own arguments that say it. `objects` are the layers so far, of which any may be used again
+    elsewhere, and `path` leads to the layer that is made, or to the model that it is made in. `own` are the layers that
+    the spec may have beside Keras's; in the configuration of one of these, `names` stand for values that are not known.
+    """
 
     faults: SpecFaults
-    model: Callable[[str, Node, str], Model | None]
+    model: Callable[[str, Node, str, Steps], Model | None]
     name: Callable[[str], str]
     notes: list[Note]
     check: bool = True
     input_shape: Shape | None = None
     own: Mapping[str, Declaration] = MappingProxyType({})
     names: frozenset[str] = frozenset()
+    objects: Objects | None = None
+    path: Steps = ()
+
+    def inside(self, type_name: str, key: str) -> Maker:
+        """What makes the layers in an argument of the layer; one that is copied is not that of another place."""
+        is_copied = False
+        if key == "layer":
+            from layerexplain.frontends.keras.shared_objects import has_two_ways
+
+            is_copied = has_two_ways(type_name)
+        return self._replace(path=(*self.path, key), objects=None if is_copied else self.objects)
+
+    def entered(self, layer: Layer) -> Layer:
+        """The layer, which may be used again from now on."""
+        if self.objects is not None:
+            self.objects.add(self.path, layer)
+        return layer
 
     def find(self, type_name: str) -> Declaration | None:
         """What declares a type: an own layer before one of Keras's."""
@@ -179,12 +201,12 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
     """The layer that an item describes, under the given name."""
     if item.type in MODEL_TYPES:
         pairs = [(Node("scalar", key, node.line), node) for key, node in item.arguments.items()]
-        model = maker.model(item.type, Node("mapping", pairs, item.line), name)
+        model = maker.model(item.type, Node("mapping", pairs, item.line), name, maker.path)
         kept: dict[str, Any] = {
             key: item.arguments[key].value for key in ("trainable", "dtype") if key in item.arguments
         }
         type_name = "Sequential" if item.type == "Sequential" else "Functional"
-        return Layer(name, type_name, "model", kept, model, line=item.line)
+        return maker.entered(Layer(name, type_name, "model", kept, model, line=item.line))
     config = {}
     if maker.check:
         item = _of_today(item, name, maker)
@@ -192,7 +214,7 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
         is_own = item.type in maker.own or key == "input_dim"
         if key in INPUT_KEYS and not (is_own and takes(item.declaration, key)):
             continue
-        config[key] = _argument(key, node, maker)
+        config[key] = _argument(key, node, maker.inside(item.type, key) if key in _HELD else maker)
     if maker.check:
         for key in item.arguments:
             if key in OLD_ARGUMENTS and (today := todays_form(item.type, key, maker.input_shape)):
@@ -202,7 +224,7 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
     if is_operation(item.type):
         return Layer(name, item.type.removeprefix(OPERATIONS), "operation", config, line=item.line)
     kind: Kind = "custom" if item.type in maker.own else "layer"
-    return Layer(name, item.type, kind, config, line=item.line)
+    return maker.entered(Layer(name, item.type, kind, config, line=item.line))
 
 
 def _of_today(item: Item, name: str, maker: Maker) -> Item:
@@ -304,11 +326,12 @@ def _argument(key: str, node: Node, maker: Maker) -> Any:
     """An argument's value: a wrapped layer as `Layer`, lists of plain values as tuples."""
     if key.endswith("activation") and node.value == KERAS_2_HARD_SIGMOID.name:
         return KERAS_2_HARD_SIGMOID
-    if key not in (*LAYER_ARGUMENTS, "layers") and not (key in _MAYBE_LAYER_ARGUMENTS and node.kind == "mapping"):
+    if key not in _HELD and not (key in _MAYBE_LAYER_ARGUMENTS and node.kind == "mapping"):
         return to_python(node)
     if node.kind != "list":
         return inner_layer(node, maker)
-    layers = [inner_layer(item, maker) for item in node.value]
+    at = list_steps(maker.path)
+    layers = [inner_layer(item, maker._replace(path=(*at, i))) for i, item in enumerate(node.value)]
     # Keras makes one cell of a list of them.
     stacked = "StackedRNNCells"
     if key in ("cells", "layers"):
@@ -321,10 +344,30 @@ def inner_layer(node: Node, maker: Maker) -> Any:
     item = read_item(node, maker)
     if item is None:
         return None
+    if not item.type:
+        return _again(item, maker)
     refuse_wishes(item, "a wrapped layer", "it belongs to the wrapper", maker.faults)
     named = item.wishes.get("name")
     name = named.value if named is not None and isinstance(named.value, str) else maker.name(item.type)
     return make_layer(item, name, maker._replace(notes=[]))
+
+
+def _again(item: Item, maker: Maker) -> Layer | None:
+    """The layer that another one holds where it is one of another place."""
+    node = item.wishes["reuse"]
+    others = {key: one for key, one in item.wishes.items() if key != "reuse"}
+    refuse_wishes(item._replace(wishes=others), "a wrapped layer", "it belongs to the wrapper", maker.faults)
+    if maker.objects is None:
+        maker.faults.add("what holds this layer makes copies of it, with weights of their own; write it out", node.line)
+        return None
+    if not is_path(node):
+        words = f"`reuse: {node.value}` inside a layer needs a path from the top: `reuse: /{node.value}`"
+        maker.faults.add(words, node.line)
+        return None
+    layer = maker.objects.find(node, maker.faults)
+    if layer is not None:
+        maker.objects.share(node, maker.path)
+    return layer
 
 
 def computed_names(value: Any, names: Container[str]) -> list[str]:
