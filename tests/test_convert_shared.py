@@ -61,7 +61,7 @@ def test_one_object_stays_one(generation: str, name: str, tmp_path: Path) -> Non
     assert read(f"{code}:model").grade == "complete"
 
     if model.shared:
-        with pytest.raises(LayerExplainError, match="one object with .* convert to .keras, .py or .yaml"):
+        with pytest.raises(LayerExplainError, match=r"one object with .* convert to .keras, .py or .yaml"):
             api.convert(source, tmp_path / "m.json")
     if (generation, name) == UNREADABLE:
         return
@@ -125,5 +125,5 @@ def test_an_object_that_may_be_one_of_several_is_not_converted() -> None:
     model = read((SHARED % "/td.layer").encode())
     (one,) = model.shared
     unsure = model._replace(shared=(one._replace(same_as=(*one.same_as, (LayerNamed("td"),))),))
-    with pytest.raises(LayerExplainError, match="is one object with 'td.layer' or 'td', and the file does not say"):
+    with pytest.raises(LayerExplainError, match=r"is one object with 'td\.layer' or 'td', and the file does not say"):
         to_code(unsure)

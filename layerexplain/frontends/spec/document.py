@@ -309,7 +309,7 @@ class _SpecReader:
         layer = self.objects.find(node, self.faults)
         if layer is None:
             return None
-        if layer.name in graph.names.taken:
+        if layer.name in graph.known or layer.name in graph.later:
             words = f"`reuse: {node.value}` brings the name '{layer.name}', which another layer here has; rename one"
             self.faults.add(words, node.line)
             return None
