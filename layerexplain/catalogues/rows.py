@@ -14,6 +14,7 @@ from layerexplain.frontends import read, source_name
 from layerexplain.frontends.code_source import CodeSource, each_model
 from layerexplain.frontends.own_layers import Code
 from layerexplain.model import Model, Note
+from layerexplain.network.definitions import Kept
 from layerexplain.network.trace import trace_model
 from layerexplain.records import NamedTuple
 from layerexplain.report import build
@@ -21,6 +22,9 @@ from layerexplain.report.architecture import architecture
 from layerexplain.report.data import LayerReport, Report
 
 Row = dict[str, Any]
+
+_KEPT = Kept(2000)
+"""The definitions of the models before: most layers of a zoo are like one of some model before."""
 
 _UNKNOWN: Row = dict.fromkeys([column.name for column in MODEL_COLUMNS])
 
@@ -76,7 +80,7 @@ def _line(place: re.Match[str]) -> str:
 
 
 def _rows(row: Row, model: Model) -> ModelRows:
-    network = trace_model(model)
+    network = trace_model(model, kept=_KEPT)
     report = build(model, batch=1, network=network)
     layers = list(_flat(report.layers))
     codes: dict[str | None, list[str]] = {}

@@ -84,7 +84,6 @@ class Costs(Interpreter[bool]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._bills: dict[Definition, _Bill] = {}
         self._bill = _Bill()
 
     def of(self, definition: Definition) -> Cost:
@@ -97,11 +96,11 @@ class Costs(Interpreter[bool]):
         return self._of(definition).terms
 
     def _of(self, definition: Definition) -> _Bill:
-        bill = self._bills.get(definition)
+        bill: _Bill | None = definition.answers.get("cost")
         if bill is None:
             reached = dict.fromkeys(definition.params, True)
             reached.update(dict.fromkeys(definition.weights, False))
-            bill = self._bills[definition] = self._body(_order(definition), reached)
+            bill = definition.answers["cost"] = self._body(_order(definition), reached)
         return bill
 
     def _body(self, order: list[Expr], reached: dict[Expr, Any]) -> _Bill:

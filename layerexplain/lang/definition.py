@@ -32,7 +32,8 @@ class Definition:
     call. `masks` has the mask of each result as an Expr of the parameters, or None. `arguments` are all arguments of
     a layer, defaults included; `description` is its sentence with `{fields}`, `gist` how
     it is said in one line. `order` are its nodes, if known. `updates` are new values of weights, by symbol, that the
-    layer itself gives them in training.
+    layer itself gives them in training. `answers` keeps what was derived of it, by the name of the question, for all
+    layers that share it, also those of other models.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Definition:
         updates: Mapping[str, Expr] | None = None,
     ) -> None:
         self._order = order
+        self.answers: dict[str, Any] = {}
         self.updates = updates or {}
         self.arguments = arguments or {}
         self.name = name

@@ -63,14 +63,40 @@ class HeldModel:
         return network.definition
 
 
+class Kept:
+    """Definitions for whoever traces many models, in which most layers are like some before: the `most` that were met
+    last, and at most twice as many."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._young: dict[Any, Definition] = {}
+        self._old: dict[Any, Definition] = {}
+
+    def get(self, key: Any) -> Definition | None:
+        """The definition of a key, if it is kept."""
+        found = self._young.get(key)
+        if found is None and (found := self._old.get(key)) is not None:
+            self[key] = found
+        return found
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def __setitem__(self, key: Any, definition: Definition) -> None:
+        if len(self._young) >= self._most:
+            self._old, self._young = self._young, {}
+        self._young[key] = definition
+
+
 class Definitions:
     """The definitions of one tracing, by declaration, arguments and specs: a bomb of nested calls costs no more than
-    its definitions. With `strict` an argument that a layer does not have is an error."""
+    its definitions. With `strict` an argument that a layer does not have is an error. `kept` are those of other
+    models."""
 
-    def __init__(self, enter: Enter, *, strict: bool = False) -> None:
+    def __init__(self, enter: Enter, *, strict: bool = False, kept: Kept | None = None) -> None:
         self._enter = enter
         self._strict = strict
-        self._known: dict[Any, Definition] = {}
+        self._known: dict[Any, Definition] | Kept = {} if kept is None else kept
 
     def of(
         self,
@@ -110,6 +136,7 @@ class Definitions:
             freeze(bound.constants) if bound.constants else None,
             training,
             whole,
+            scope.keras_2,
         )
         known = self._known.get(key)
         if known is None:

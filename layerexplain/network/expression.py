@@ -29,7 +29,6 @@ class ModelExpression:
         self._masks: list[Expr] = []
         self._weights: dict[str, tuple[Expr, ...]] = {}
         self._definitions: dict[str, Definition] = {}
-        self._roles: dict[Definition, tuple[Roles | None, ...] | None] = {}
 
     def input(self, ref: TensorRef, spec: Spec, given_mask: Spec | None) -> Tensor:
         """The parameter for an input, with the parameter for the mask that it is given."""
@@ -85,13 +84,15 @@ class ModelExpression:
 
     def roles(self, definition: Definition) -> tuple[Roles | None, ...] | None:
         """The roles of the results' axes; None where they follow from the number of axes, as nearly always."""
-        if definition not in self._roles:
-            self._roles[definition] = None
+        answers = definition.answers
+        if "roles" not in answers:
+            answers["roles"] = None
             if is_unusual(definition):
                 from layerexplain.derive.shape_reasons import result_roles
 
-                self._roles[definition] = result_roles(definition)
-        return self._roles[definition]
+                answers["roles"] = result_roles(definition)
+        roles: tuple[Roles | None, ...] | None = answers["roles"]
+        return roles
 
     def definition(self, tensors: Tensors) -> Definition | None:
         """The whole model; None if it is not linked, or an input or output is unknown."""

@@ -14,19 +14,22 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Layer, Model, Note
-from layerexplain.network.definitions import Definitions, not_known
+from layerexplain.network.definitions import Definitions, Kept, not_known
 from layerexplain.network.recorded_shapes import fixed_input, model_input
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
 from layerexplain.network.walk import Faults, Walk
 
 
-def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None = None) -> Network:
+def trace_model(
+    model: Model, inputs: Mapping[str, Sequence[int | None]] | None = None, *, kept: Kept | None = None
+) -> Network:
     """Trace a whole model: each call at the shapes that reach it.
 
     Args:
         model: The architecture as it was read.
         inputs: Shapes of inputs by name, without the batch, for those that the model leaves open.
+        kept: The definitions of other models, which alike layers of this one share.
 
     Returns:
         The network with the `faults` of its layers; what depends on a layer at fault is unknown.
@@ -43,7 +46,7 @@ def trace_model(model: Model, inputs: Mapping[str, Sequence[int | None]] | None 
         if wanted is not None:
             spec = fixed_input(ref.layer, spec, wanted)
         specs.append(spec)
-    network = trace_at(model, specs)
+    network = trace_at(model, specs, kept=kept)
     if model.strict and None in specs:
         network = _with_missing_input(network, specs)
     if inputs and all(spec is not None for spec in specs):
@@ -65,13 +68,15 @@ def _with_missing_input(network: Network, specs: Specs) -> Network:
     return network._replace(faults=(missing_input(model, model.inputs[place], count_faults), *network.faults))
 
 
-def trace_at(model: Model, specs: Specs = (), *, linked: bool = False, training: bool = False) -> Network:
+def trace_at(
+    model: Model, specs: Specs = (), *, linked: bool = False, training: bool = False, kept: Kept | None = None
+) -> Network:
     """Trace a whole model at given specs of its inputs, in its order; those of its InputLayers hold for the rest.
 
     With `linked` the whole model becomes an expression too: `Network.definition`, and the `node` of each call. With
     `training` each layer is traced as it computes in training. Returns and raises as `trace_model` does.
     """
-    tracing = _Tracing(model.strict, Faults(strict=model.strict, known=model.faults), training)
+    tracing = _Tracing(model.strict, Faults(strict=model.strict, known=model.faults), training, kept)
     network = tracing.walk(Scope(model), specs, (), linked, training)
     noted = {note.message for note in network.notes}
     known = [Note("not-derived", one.layer, one.fact) for one in model.faults if one.fact not in noted]
@@ -115,8 +120,8 @@ def trace_layer(
 class _Tracing(Definitions):
     """One tracing of a whole model: its definitions and its faults."""
 
-    def __init__(self, strict: bool, faults: Faults, training: bool = False) -> None:
-        super().__init__(partial(self.enter, training=training), strict=strict)
+    def __init__(self, strict: bool, faults: Faults, training: bool = False, kept: Kept | None = None) -> None:
+        super().__init__(partial(self.enter, training=training), strict=strict, kept=kept)
         self.faults = faults
 
     def walk(self, scope: Scope, specs: Specs, masks: Specs, linked: bool, training: bool) -> Network:

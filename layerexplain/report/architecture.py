@@ -9,7 +9,8 @@ values, dtypes, names and what the model was compiled with are not part of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from json import JSONEncoder
 from typing import Any
@@ -25,6 +26,8 @@ from layerexplain.report.normal_form import Declarations, arguments_of, is_train
 
 _DIGITS = 32
 """Hexadecimal digits of a hash: 128 bits."""
+
+_NOWHERE = '"?"'
 
 _Key = tuple[str, int]
 """A call: the name of its layer and the call's number."""
@@ -56,18 +59,19 @@ def architecture(network: Network, outer: Declarations | None = None) -> Archite
     walk = _Walk(network, {**(outer or {}), **network.model.declarations}, is_nested=outer is not None)
     walk.visit([(ref.layer, ref.call) for ref in network.model.outputs])
     walk.visit_others()
-    ends = [[walk.told(ref) for ref in refs] for refs in (network.model.inputs, network.model.outputs)]
+    ends = _listed([walk.told(refs) for refs in (network.model.inputs, network.model.outputs)])
     layers, types = walk.layers()
-    wires = [(number, sources) for number, sources, _ in walk.calls]
-    return Architecture(_digest((layers, walk.calls, ends)), _digest((types, wires, ends)))
+    calls = [f"[{number},{sources},{special}]" for number, sources, special in walk.calls]
+    wires = [f"[{number},{sources}]" for number, sources, _ in walk.calls]
+    return Architecture(_digest(layers, calls, ends), _digest(types, wires, ends))
 
 
 class _Walk:
     """The layers and calls of a model as a walk numbers them. In `calls` each has the number of its layer, its sources,
-    and what is special about it where the layer has several."""
+    and what is special about it where the layer has several; all that is told is canonical text."""
 
     def __init__(self, network: Network, declarations: Declarations, *, is_nested: bool) -> None:
-        self.calls: list[tuple[int, list[Any], Any]] = []
+        self.calls: list[tuple[int, str, str]] = []
         self._declarations = declarations
         self._is_nested = is_nested
         self._layers = {layer.name: layer for layer in network.model.layers}
@@ -100,41 +104,56 @@ class _Walk:
             self.visit(sorted([key for key in others if key not in read], key=self._signature))
 
     def _signature(self, key: _Key) -> str:
-        return _canonical(self._arguments(self._layers[key[0]], self._made[key]))
+        return self._arguments(self._layers[key[0]], self._made[key])
 
     def _number(self, key: _Key) -> None:
         made = self._made[key]
         number = self._numbers.setdefault(key[0], len(self._numbers))
         self._met[key] = len(self._met)
-        special = self._arguments(self._layers[key[0]], made) if len(self._of[key[0]]) > 1 else None
-        self.calls.append((number, [self.told(ref) for ref in made.sources], special))
+        special = self._arguments(self._layers[key[0]], made) if len(self._of[key[0]]) > 1 else "null"
+        self.calls.append((number, self.told(made.sources), special))
 
-    def told(self, ref: TensorRef) -> Any:
-        """A tensor without names: the number of the call that makes it, and which of its results it is."""
-        return self._met.get((ref.layer, ref.call), "?"), ref.output
+    def told(self, refs: Iterable[TensorRef]) -> str:
+        """Tensors without names: of each the number of the call that makes it, and which of its results it is."""
+        met = self._met
+        return _listed([f"[{met.get((layer, call), _NOWHERE)},{output}]" for layer, call, output in refs])
 
-    def layers(self) -> tuple[list[Any], list[Any]]:
+    def layers(self) -> tuple[list[str], list[str]]:
         """The layers in the order of their numbers, those without a call last; and what they are without arguments."""
-        full: list[Any] = []
-        types: list[Any] = []
+        full: list[str] = []
+        types: list[str] = []
         for name in [*self._numbers, *[name for name in self._layers if name not in self._numbers]]:
             layer, calls = self._layers[name], self._of.get(name, ())
-            trained = is_trained(layer)
+            trained = "true" if is_trained(layer) else "false"
             if layer.model is not None:
                 known = next((made.network for made in calls if made.network is not None), None)
                 inner = architecture(known or trace_model(layer.model), self._declarations)
-                full.append((inner.hash, trained))
-                types.append(inner.family)
+                full.append(f'["{inner.hash}",{trained}]')
+                types.append(f'"{inner.family}"')
             else:
                 arguments = self._arguments(layer, calls[0] if len(calls) == 1 else None)
-                is_operation = layer.kind == "operation"
-                full.append(arguments if is_operation else (layer.kind, layer.type, arguments, trained))
-                types.append(arguments if is_operation else (layer.kind, layer.type))
+                if layer.kind == "operation":
+                    full.append(arguments)
+                    types.append(arguments)
+                else:
+                    kind = _kind(layer.kind, layer.type)
+                    full.append(f"[{kind},{arguments},{trained}]")
+                    types.append(f"[{kind}]")
         return full, types
 
-    def _arguments(self, layer: Layer, made: TracedCall | None) -> Any:
+    def _arguments(self, layer: Layer, made: TracedCall | None) -> str:
         if self._is_nested and layer.type == "InputLayer":
-            return {}
+            return "{}"
+        if made is None or made.definition is None or made.origin is None:
+            return _canonical(self._told_arguments(layer, made))
+        # What they are in their normal form follows from the definition, which layers share.
+        question = f"arguments of {layer.kind} {layer.type}"
+        known: str | None = made.definition.answers.get(question)
+        if known is None:
+            known = made.definition.answers[question] = _canonical(self._told_arguments(layer, made))
+        return known
+
+    def _told_arguments(self, layer: Layer, made: TracedCall | None) -> Any:
         if made is not None and layer.kind == "operation" and made.definition is not None:
             formula = _formula(made.definition)
             if formula is not None:
@@ -156,8 +175,18 @@ def _formula(definition: Definition) -> Any:
     return parts, key[results + 1 :: 2], [str(result.shape) for result in definition.results.values()]
 
 
-def _digest(value: Any) -> str:
-    return sha256(_canonical(value).encode()).hexdigest()[:_DIGITS]
+def _digest(layers: Sequence[str], calls: Sequence[str], ends: str) -> str:
+    text = _listed([_listed(layers), _listed(calls), ends])
+    return sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return f"[{','.join(texts)}]"
+
+
+@lru_cache(1000)
+def _kind(kind: str, type_: str) -> str:
+    return f"{_canonical(kind)},{_canonical(type_)}"
 
 
 def _canonical(value: Any) -> str:

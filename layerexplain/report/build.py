@@ -193,7 +193,6 @@ class Builder:
         self.shared = _shared_weights(network)
         self.notes: list[Note] = [] if self.shared is None else [*self.shared.notes]
         self._texts: dict[Any, tuple[str, ...]] = {}
-        self._gists: dict[Definition, str] = {}
         self._groups: dict[Any, int] = {}
         self._networks: set[int] = set()
         self._around: dict[int, Neighbours] = {}
@@ -365,17 +364,15 @@ class Builder:
             inner = sum(one.type != "InputLayer" for one in layer.model.layers) if layer.model is not None else 0
             inside = f", {inner:,} layer{'s' * (inner != 1)}" if inner else ""
             return text + inside, (f"y = {text}",)
-        known = self._texts.get(definition)
+        known: tuple[str, tuple[str, ...]] | None = definition.answers.get("text")
         if known is None:
             key = form(definition) or definition
-            known = self._texts.get(key)
-            if known is None:
+            lines = self._texts.get(key)
+            if lines is None:
                 lines = tuple(["    " * line.indent + line.text for line in statements(definition)])
-                known = self._texts[key] = lines
-            self._texts[definition] = known
-        if definition not in self._gists:
-            self._gists[definition] = gist(definition, known)
-        return self._gists[definition], known
+                self._texts[key] = lines
+            known = definition.answers["text"] = (gist(definition, lines), lines)
+        return known
 
     def _variables(self, layer: Layer, definition: Definition | None, where: str) -> tuple[StoredVariable, ...] | None:
         """What a file stores for a layer without a formula; None where it has one, or nothing tells."""
