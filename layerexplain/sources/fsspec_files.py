@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from layerexplain.errors import SourceError
@@ -26,11 +27,28 @@ _MARKS = (
     "last_modified",
     "mtime",
     "updated",
+    "blob_id",
+    "xet_hash",
 )
 """What file systems call that which changes with a file's content."""
 
 _REFUSED = {"reference": "which reads whatever other files a file names", "file": "a path", "local": "a path"}
 """Protocols of fsspec that are not followed."""
+
+_PACKAGES = {
+    "http": "aiohttp",
+    "https": "aiohttp",
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "hf": "huggingface_hub",
+    "abfs": "adlfs",
+    "az": "adlfs",
+    "sftp": "paramiko",
+    "ssh": "paramiko",
+}
+"""What fsspec needs beside itself for a protocol."""
 
 _LONGEST_WAIT = 60.0
 """Seconds between two tries, whatever the server asks for."""
@@ -190,10 +208,21 @@ def _file_system(source: Remote) -> tuple[Any, str]:
     try:
         system, path = fsspec.core.url_to_fs(str(source), **options)
     except ImportError as error:
-        raise SourceError(f"cannot be opened: {error}") from None
+        raise SourceError(_missing_package(source) or f"cannot be opened: {error}") from None
     except ValueError as error:
         raise SourceError(f"is no URL that fsspec opens: {error}") from None
     return system, str(path)
+
+
+def _missing_package(source: str) -> str | None:
+    """What to say of a package that fsspec needs for a protocol of the source and does not find; None where it is
+    another one."""
+    for link in source.split("::"):
+        package = _PACKAGES.get(link.partition("://")[0])
+        if package is not None and find_spec(package) is None:
+            words = f"is a URL, which {package} is needed to read beside fsspec"
+            return f"{words}; `pip install {package}`"
+    return None
 
 
 def _options(protocol: str, reach: Reach) -> dict[str, Any]:

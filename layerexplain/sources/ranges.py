@@ -2,8 +2,9 @@
 be read next.
 
 HDF5 reads hundreds of small places, each near the one before or far from all; a zip archive is read from its end;
-values are read in long runs. So a request is small where a place is far from the last one, larger with each that
-follows the one before, and as long as what is asked for where that is long.
+values are read in long runs. So a request is small where a place is far from the last one (in a large file less
+so: what HDF5 says of a layer lies on both sides of its small arrays), larger with each that follows the one before, and
+as long as what is asked for where that is long.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ BLOCK = 16 * 1024
 
 _ENDS = 64 * 1024
 """Bytes that are fetched at once of the beginning and of the end of a file: most of what an archive says of itself."""
+
+_PARTS = 32 * 1024
+"""A request far from the last one asks for at least so small a part of the file: 64 KiB of 2 GiB."""
 
 _LONGEST_AHEAD = 1024 * 1024
 """The most that is fetched beyond what is asked for; what is asked for in longer runs is not kept."""
@@ -46,7 +50,8 @@ class Ranges:
         self.whole = whole
         self._blocks: dict[int, bytes] = {}
         self._last_end = -1
-        self._ahead = BLOCK
+        self._least = min(max(size // _PARTS // BLOCK * BLOCK, BLOCK), _ENDS)
+        self._ahead = self._least
         self.tell: Callable[[int], None] | None = None
         self.requests = 0
         self.fetched = 0
@@ -80,7 +85,7 @@ class Ranges:
         if start == self._last_end:
             self._ahead = min(2 * self._ahead, _LONGEST_AHEAD)
         else:
-            self._ahead = BLOCK
+            self._ahead = self._least
         wanted = max((last + 1) * BLOCK - start, self._ahead, _ENDS if number == 0 else 0)
         tail = max(self.size - _ENDS, 0) // BLOCK * BLOCK
         if tail <= start and number not in self._blocks and tail // BLOCK not in self._blocks:
