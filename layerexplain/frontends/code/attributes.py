@@ -149,6 +149,8 @@ class Attributes(InterpreterPart):
 
     def _of_instance(self, of: Instance, name: str) -> Any:
         if name in of.attributes:
+            if name in of.maybe and not isinstance(of.attributes[name], Unknown):
+                self.rely(of.maybe[name])
             return of.attributes[name]
         found = of.cls.find(name)
         if isinstance(found, Function):

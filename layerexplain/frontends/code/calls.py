@@ -228,6 +228,8 @@ class Calls(InterpreterPart):
         frame = Frame(function.frame.file, function.frame)
         frame.yields = [] if function.has_yield else None
         frame.owner = function.owner or None
+        if not isinstance(function.node, ast.Lambda):
+            frame.body = function.node.body
         if function.owner is not None and args:
             frame.self = args[0]
         self._bind(function, frame, args, kwargs)

@@ -63,9 +63,9 @@ class Expressions(InterpreterPart):
         holder = frame.holder(name)
         if holder is None:
             return self._undefined(name, frame)
-        if name in holder.maybe:
-            self.assume(holder.maybe[name])
         value = holder.names[name]
+        if name in holder.maybe and not isinstance(value, Unknown):
+            self.rely(holder.maybe[name])
         if isinstance(value, Imported):
             return self.loaded(holder, name)
         if isinstance(value, Unknown):
@@ -243,8 +243,11 @@ class Expressions(InterpreterPart):
         cause = test.reason if isinstance(test, Unknown) else "not known here"
         words = f"`if {ast.unparse(node.test)[:60]}` is taken as true ({cause})"
         value = self.value(node.body, frame)
-        if not isinstance(value, Unknown):
-            self.assume(Assumption(node.lineno, words))
+        level = self.reaches([node.orelse], frame)
+        if level:
+            self.assume(Assumption(node.lineno, words), level)
+        elif not isinstance(value, Unknown):
+            self.rely(Assumption(node.lineno, words))
         return value
 
     def on_namedexpr(self, node: ast.NamedExpr, frame: Frame) -> Any:

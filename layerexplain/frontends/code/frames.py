@@ -28,12 +28,26 @@ class Assumption(NamedTuple):
 class Frame:
     """The names of a module, a function, a class or a comprehension. `outer` is the one around it."""
 
-    __slots__ = ("file", "globals", "is_class", "maybe", "names", "nonlocals", "outer", "owner", "self", "yields")
+    __slots__ = (
+        "body",
+        "file",
+        "globals",
+        "is_class",
+        "maybe",
+        "names",
+        "nonlocals",
+        "outer",
+        "owner",
+        "self",
+        "yields",
+    )
 
     def __init__(self, file: File, outer: Frame | None = None, *, is_class: bool = False) -> None:
         self.file = file
         self.outer = outer
         self.is_class = is_class
+        self.body: list[ast.stmt] | None = None
+        """The statements of a function."""
         self.names: dict[str, Any] = {}
         self.maybe: dict[str, Assumption] = {}
         self.globals: set[str] = set()

@@ -14,20 +14,21 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.attributes import Attributes
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.calls import Calls
+from layerexplain.frontends.code.choices import Choices
 from layerexplain.frontends.code.definitions import Definitions
 from layerexplain.frontends.code.expressions import Expressions
 from layerexplain.frontends.code.frames import Assumption, File, Frame
 from layerexplain.frontends.code.keras_calls import Keras
 from layerexplain.frontends.code.loops import Loops
 from layerexplain.frontends.code.statements import Statements
-from layerexplain.frontends.code.values import Place, Unknown
+from layerexplain.frontends.code.values import Place, Unknown, births
 from layerexplain.model import Note
 
 Loader = Callable[[str, File], File | None]
 """Gives the module of a name, as text beside a file; None where there is none."""
 
 
-class Interpreter(Statements, Loops, Definitions, Expressions, Attributes, Calls):
+class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attributes, Calls):
     """One reading of one program.
 
     Args:
@@ -53,14 +54,22 @@ class Interpreter(Statements, Loops, Definitions, Expressions, Attributes, Calls
         self.fresh: list[Any] = []
         """Lists and dicts that such a loop makes."""
         self.written: list[tuple[Any, str]] = []
-        """Attributes of objects that such a loop assigns."""
+        """Attributes of objects that were assigned, in order."""
+        self.relied: list[Assumption] = []
+        """The choices that the statement which is read now hangs on."""
         self.touched = 0
         """Changes in such a loop of models that were there before."""
         self.idle = 0
         """Steps in rounds of loops in which nothing happened to a model."""
+        self.rounds: list[list[ast.stmt]] = []
+        """The bodies of the loops that are read now."""
         self.passed: list[Assumption] = []
         """Tests before `break` and `continue` that were taken as false, of the loops that are read now."""
         self.assumed: list[Assumption] = []
+        self.began = 0
+        """The statement of the module that is read now, as a number in the order in which objects are made."""
+        self.since: dict[Assumption | Unknown, int] = {}
+        """The statement in which each choice was taken for granted, and each model was changed nobody knows how."""
         self.open: list[Unknown] = []
         self.notes: list[Note] = []
         self.faults: list[LayerExplainError] = []
@@ -87,14 +96,23 @@ class Interpreter(Statements, Loops, Definitions, Expressions, Attributes, Calls
         """A value that is not known, here."""
         return Unknown(reason, self.line, name, self.file)
 
-    def assume(self, assumption: Assumption) -> None:
-        """Keep a choice that what follows hangs on."""
+    def assume(self, assumption: Assumption, level: int = 1) -> None:
+        """Keep a choice that what follows hangs on; with a level of 2 what is there already hangs on it too."""
         if assumption not in self.assumed and len(self.assumed) < 200:
             self.assumed.append(assumption)
+            self.since[assumption] = self.began
+        if level > 1:
+            self.since[assumption] = -1
+
+    def leave_open(self, unknown: Unknown) -> None:
+        """Keep that something of a model is not known from here on."""
+        self.open.append(unknown)
+        self.since.setdefault(unknown, self.began)
 
     def touch(self, layer: Any) -> None:
         """Note that something happens to a layer or a model."""
         self.events += 1
+        layer.changed = next(births)
         self.touched += bool(self.loops) and layer.birth < self.loops[0]
 
     def made(self, value: Any) -> Any:
@@ -112,14 +130,14 @@ class Interpreter(Statements, Loops, Definitions, Expressions, Attributes, Calls
     def run(self, file: File, frame: Frame | None = None) -> Frame:
         """Work through a file. Returns its names, as far as it was read."""
         frame = frame or Frame(file)
-        outer = self.file
+        outer, began = self.file, self.began
         self.file = file.name
         try:
             self.block(file.tree.body, frame, module=True)
         except Exhausted as error:
             self.open.append(self.unknown(f"the program {error}; it is read up to here"))
         finally:
-            self.file = outer
+            self.file, self.began = outer, began or self.began
         return frame
 
     def given(self, name: str, value: Any) -> Any:

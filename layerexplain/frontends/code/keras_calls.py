@@ -31,6 +31,7 @@ from layerexplain.frontends.code.values import (
     Tensor,
     Unknown,
     Variable,
+    births,
     layer_of,
     tensors_in,
 )
@@ -90,7 +91,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         foreign = next((star for star in stars if star.partition(".")[0] not in _KNOWN_STARS), None)
         if foreign is not None:
             words = f"{name} is taken as {path}; `from {foreign} import *` may define another one"
-            self.interpreter.assume(Assumption(self.interpreter.line, words))
+            self.interpreter.rely(Assumption(self.interpreter.line, words))
         return Symbol(path)
 
     def check_import(self, module: str, name: str) -> None:
@@ -267,8 +268,10 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             return None
         if tensors_in([*args, *kwargs.values()]):
             return self.opaque_call(function.name or "function", args, kwargs, function)
-        if any(layer_of(one) is not None for one in args):
-            self.interpreter.events += 1
+        for layer in (layer_of(one) for one in args):
+            if layer is not None:
+                self.interpreter.events += 1
+                layer.changed = next(births)
         return function
 
     def opaque_call(self, path: str, args: list[Any], kwargs: dict[str, Any], why: Unknown | None = None) -> Tensor:

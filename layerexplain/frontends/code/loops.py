@@ -8,10 +8,10 @@ from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS
 from layerexplain.frontends.code.builtin_functions import items_of
+from layerexplain.frontends.code.choices import assigned_names
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
-from layerexplain.frontends.code.statements import assigned_names
 from layerexplain.frontends.code.values import Instance, Tensor, Unknown, births
 
 _MOST_IDLE = 100
@@ -28,7 +28,11 @@ class Loops(InterpreterPart):
     def on_for(self, node: ast.For, frame: Frame) -> Signal:
         """A loop over items."""
         events, passed = self.events, len(self.passed)
-        signal = self._for(node, frame)
+        self.rounds.append(node.body)
+        try:
+            signal = self._for(node, frame)
+        finally:
+            self.rounds.pop()
         self._settle(events, passed)
         return signal
 
@@ -69,7 +73,11 @@ class Loops(InterpreterPart):
     def on_while(self, node: ast.While, frame: Frame) -> Signal:
         """A loop while a test holds."""
         events, passed = self.events, len(self.passed)
-        signal = self._while(node, frame)
+        self.rounds.append(node.body)
+        try:
+            signal = self._while(node, frame)
+        finally:
+            self.rounds.pop()
         self._settle(events, passed)
         return signal
 
@@ -130,6 +138,7 @@ class Loops(InterpreterPart):
             self.assign(target, why, frame)
         frame.yields = None
         before, touched, mutated = dict(frame.names), self.touched, len(self.mutated)
+        written = len(self.written)
         drawn = dict(self.keras.counters)
         start = next(births)
         self.loops.append(start)
@@ -140,20 +149,19 @@ class Loops(InterpreterPart):
         line = node.lineno
         reason = f"how often the loop in line {line} runs is not known: {why.reason}"
         if self.touched != touched:
-            self.open.append(Unknown(reason, line, why.name, self.file))
+            self.leave_open(Unknown(reason, line, why.name, self.file))
         elif self.keras.counters != drawn:
             words = f"the loop in line {line} is read for one round; later ones would count the names of layers on"
             self.assume(Assumption(line, f"{words} ({why.reason})"))
         if len(self.mutated) > mutated:
             fresh = {id(one) for one in self.fresh}
             self._forget([one for one in self.mutated[mutated:] if id(one) not in fresh], Unknown(reason, line), frame)
-        for of, name in self.written:
+        for of, name in self.written[written:]:
             value = of.attributes.get(name)
-            if of.birth < start and (is_plain(value) or isinstance(value, Tensor)):
+            if isinstance(of, Instance) and of.birth < start and (is_plain(value) or isinstance(value, Tensor)):
                 of.attributes[name] = Unknown(reason, line, "", self.file)
         if not self.loops:
             self.fresh.clear()
-            self.written.clear()
         changed = {name for name, value in frame.names.items() if before.get(name, self) is not value}
         carried = _carried(node.body) & before.keys()
         for name in changed:

@@ -24,6 +24,7 @@ from layerexplain.frontends.code.values import (
     Symbol,
     Tensor,
     Unknown,
+    births,
     layer_of,
     tensors_in,
     unknown_in,
@@ -243,6 +244,7 @@ class Making(KerasPart):
             self.interpreter.changes += 1
         else:
             self.interpreter.events += 1
+            layer.changed = next(births)
         self.made += 1
         if not layer.nodes and layer.kind == "layer":
             for inner in facts_of(layer.type).makes.split():
@@ -337,7 +339,8 @@ class Making(KerasPart):
     def set_trainable(self, layer: LayerValue, value: Any) -> None:
         """`layer.trainable = …`, which holds for all that is inside too."""
         if isinstance(value, Unknown):
-            self.interpreter.open.append(value)
+            layer.changed = next(births)
+            self.interpreter.leave_open(value)
         if not isinstance(value, bool | int):
             return
         if layer.trainable != bool(value):

@@ -167,6 +167,7 @@ class OwnLayer(Declaration):
                 keras.masks[one] = _placeholder(keras, "mask", mask)
         args, kwargs = self._arguments(arguments.get(_CALL), fed)
         trace = keras.trace(layer, args, kwargs)
+        interpreter.settle()
         if len(interpreter.faults) > faults:
             fault = interpreter.faults[faults]
             del interpreter.faults[faults:]

@@ -53,5 +53,9 @@ class InterpreterPart(Part):
         mutated: list[Any]
         loops: list[int]
         written: list[Any]
+        relied: list[Any]
+        rounds: list[list[ast.stmt]]
 
         def block(self, body: list[ast.stmt], frame: Frame, *, module: bool = False) -> Signal: ...
+        def branch(self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Any) -> Signal: ...
+        def followed(self, node: ast.stmt, frame: Frame, handler: Any) -> Signal: ...

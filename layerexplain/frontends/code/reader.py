@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -23,10 +24,12 @@ from layerexplain.frontends.code.sources import Text, notebook_text, read_text
 from layerexplain.frontends.code.values import (
     Class,
     Function,
+    LayerValue,
     ModelValue,
     Place,
     Tensor,
     Unknown,
+    births,
     layer_of,
     tensors_in,
 )
@@ -160,6 +163,7 @@ class Program:
         keras = self.interpreter.keras
         before = len(keras.models)
         keras.counters.clear()
+        self.interpreter.began = next(births)
         try:
             result = self.interpreter.call(value, args, kwargs)
         except Raised as error:
@@ -221,14 +225,20 @@ class Program:
     def model(self, found: Found) -> Model:
         """The model as a file would have given it, with its grade."""
         interpreter = self.interpreter
+        interpreter.settle()
         emitter = Emitter(interpreter.keras)
         try:
             model = emitter.model(found.value)
         except Exhausted as error:
             raise SourceError(f"{found.name} {error}") from None
-        opened = [(self._located(one), "") for one in interpreter.open]
+        last = self._last_change(found.value)
+        opened = [(self._located(one), "") for one in interpreter.open if interpreter.since.get(one, -1) < last]
         opened += [(self._located(one), layer) for one, layer in emitter.opened]
-        assumed = [Assumption(self._place("", one.line).line, one.words) for one in interpreter.assumed]
+        assumed = [
+            Assumption(self._place("", one.line).line, one.words)
+            for one in interpreter.assumed
+            if interpreter.since[one] < last
+        ]
         notes = [*notes_of(assumed, opened), *interpreter.notes]
         notes += [Note("repaired", None, words) for words in self.text.repaired if "cell" in words]
         faults: list[LayerExplainError] = [*interpreter.faults, *emitter.faults]
@@ -244,6 +254,22 @@ class Program:
         )
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
+
+    def _last_change(self, model: ModelValue) -> float:
+        """When a model, or something in it, was changed last: choices that were taken later do not reach it."""
+        interpreter = self.interpreter
+        if model.form == "own":
+            return math.inf
+        waiting: list[LayerValue] = [model]
+        last, seen = 0, {id(model)}
+        while waiting:
+            layer = waiting.pop()
+            last = max(last, layer.changed)
+            for one in interpreter.keras.inner_layers(layer):
+                if id(one) not in seen:
+                    seen.add(id(one))
+                    waiting.append(one)
+        return last
 
     def where(self, place: Place) -> str:
         """A place in words: `train.py:41`, `cell 3:12`, `line 12` of what was pasted."""

@@ -8,6 +8,7 @@ from typing import Any
 from layerexplain.errors import SourceError
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Exhausted
 from layerexplain.frontends.code.builtin_functions import items_of
+from layerexplain.frontends.code.choices import assigned_names
 from layerexplain.frontends.code.definitions import catches
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import Raised, is_plain, truth
@@ -19,6 +20,7 @@ from layerexplain.frontends.code.values import (
     Namespace,
     Tensor,
     Unknown,
+    births,
     layer_of,
 )
 
@@ -68,6 +70,7 @@ class Statements(InterpreterPart):
                 if signal is not None:
                     return signal
                 continue
+            self.began = next(births)
             try:
                 signal = self.statement(node, frame)
                 if signal is not None:
@@ -105,7 +108,7 @@ class Statements(InterpreterPart):
         self.budget.step()
         self.line = node.lineno
         handler = getattr(self, handler_name(type(node).__name__), None)
-        return None if handler is None else handler(node, frame)
+        return None if handler is None else self.followed(node, frame, handler)
 
     def on_expr(self, node: ast.Expr, frame: Frame) -> Signal:
         self.value(node.value, frame)
@@ -224,10 +227,12 @@ class Statements(InterpreterPart):
                 self.call(method, [of, value], {})
                 return
             self.changes += 1
-            if of.layer is not None and name == "trainable":
-                self.keras.set_trainable(of.layer, value)
-            if self.loops:
-                self.written.append((of, name))
+            if of.layer is not None:
+                of.layer.changed = next(births)
+                if name == "trainable":
+                    self.keras.set_trainable(of.layer, value)
+            self.written.append((of, name))
+            of.maybe.pop(name, None)
             of.attributes[name] = value
             return
         layer = layer_of(of)
@@ -236,10 +241,12 @@ class Statements(InterpreterPart):
             if name == "trainable":
                 self.keras.set_trainable(layer, value)
             elif name in ("_name", "name") and isinstance(value, str):
+                self.touch(layer)
                 layer.name = value
             return
         if isinstance(of, Class | Namespace | Function):
             self.changes += 1
+            self.written.append((of, name))
             of.attributes[name] = value
 
     def _set_item(self, items: Any, key: Any, value: Any) -> None:
@@ -270,37 +277,14 @@ class Statements(InterpreterPart):
             return self.block(node.orelse, frame)
         if node.orelse and _only_raises(node.orelse):
             return self.block(node.body, frame)
-        if isinstance(node.body[-1], ast.Break | ast.Continue) and _tame(node.body[:-1]) and not node.orelse:
+        if isinstance(node.body[-1], ast.Break | ast.Continue) and not node.orelse:
             words = f"`if {ast.unparse(node.test)[:60]}` is taken as false"
-            self.passed.append(Assumption(node.lineno, words))
-            return None
+            if self.skip(node.body[:-1], frame, Assumption(node.lineno, words)):
+                return None
         shown = ast.unparse(node.test)[:60]
         cause = test.reason if isinstance(test, Unknown) else "not known here"
         words = f"`if {shown}` is taken as true ({cause})"
         return self.branch(node.body, node.orelse, frame, Assumption(node.lineno, words))
-
-    def branch(self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Assumption) -> Signal:
-        """Work through a branch that was chosen. What hangs on the choice is assumed when it is used."""
-        before, events, changes, mutated = dict(frame.names), self.events, self.changes, len(self.mutated)
-        signal = self.block(taken, frame)
-        lists = {id(one) for one in self.mutated[mutated:]}
-        named = {name for name, value in frame.names.items() if id(value) in lists}
-        found = {id(frame.names[name]) for name in named}
-        missing = object()
-        changed = {name for name, value in frame.names.items() if before.get(name, missing) is not value}
-        known = {name for name in changed if not isinstance(frame.names[name], Unknown)}
-        # Assignments of plain values count where they are used; anything else that happened counts at once.
-        silent = signal is None or (signal[0] == "return" and isinstance(signal[1], Unknown))
-        elsewhere = self.changes - changes - (len(self.mutated) - mutated) > len(known) and not _tame(taken)
-        if not silent or self.events != events or lists - found or elsewhere or not _tame(other):
-            self.assume(assumption)
-        for name in known | named | (assigned_names(other) & frame.names.keys()):
-            frame.maybe[name] = assumption
-        for name in assigned_names(other) - frame.names.keys():
-            frame.names[name] = self.unknown(
-                f"it is assigned only where the test in line {assumption.line} fails", name
-            )
-        return signal
 
     def on_assert(self, node: ast.Assert, frame: Frame) -> Signal:
         if truth(self.value(node.test, frame)) is False:
@@ -390,23 +374,6 @@ def _loaded(target: ast.expr) -> ast.expr:
         case ast.Subscript(value=value, slice=key):
             return ast.copy_location(ast.Subscript(value, key, ast.Load()), target)
     return target
-
-
-def assigned_names(body: list[ast.stmt]) -> set[str]:
-    """The names that statements assign, functions inside them left out."""
-    found: set[str] = set()
-    waiting: list[Any] = list(body)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-        elif isinstance(node, ast.alias):
-            found.add((node.asname or node.name).partition(".")[0])
-        elif not isinstance(node, ast.Lambda):
-            waiting += ast.iter_child_nodes(node)
-    return found
 
 
 def _called(node: ast.expr) -> str:

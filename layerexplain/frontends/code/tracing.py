@@ -21,6 +21,7 @@ from layerexplain.frontends.code.values import (
     Trace,
     Unknown,
     Variable,
+    births,
     layer_of,
     tensors_in,
     unknown_in,
@@ -154,6 +155,7 @@ class Tracing(KerasPart):
         """Note the shape of the input (with the batch) that a model is built with."""
         if model.input_shape is None:
             self.interpreter.events += 1
+            model.changed = next(births)
             model.input_shape = shape
 
     def _results(self, layer: LayerValue, node: Node) -> Any:

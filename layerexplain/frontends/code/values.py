@@ -162,6 +162,8 @@ class Instance:
     def __init__(self, cls: Class) -> None:
         self.cls = cls
         self.attributes: dict[str, Any] = {}
+        self.maybe: dict[str, Any] = {}
+        """The choices that attributes hang on."""
         self.layer: LayerValue | None = None
         self.given: dict[str, Any] = {}
         """The arguments that it was made with, by name."""
@@ -285,8 +287,8 @@ class LayerValue:
         """Why nothing is known of what it computes."""
         self.declaration: Any = None
         """That of an operation which Keras does not have under a name."""
-        self.birth = next(births)
-        """Later ones have larger numbers."""
+        self.birth = self.changed = next(births)
+        """Later ones have larger numbers. `changed` is that of the last change of what it is."""
 
 
 class ModelValue(LayerValue):

@@ -1,0 +1,315 @@
+"""Choices that only running the program would confirm, and what hangs on them.
+
+A branch whose test is not known is chosen. The names that it assigns carry the choice, and so does what is computed
+from them, statement by statement; the answer is *assumed* where a choice reaches a layer or a model, and only there.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from layerexplain.frontends.code.bounds import MOST_ITEMS, weight
+from layerexplain.frontends.code.frames import Assumption, Frame
+from layerexplain.frontends.code.keras_names import named
+from layerexplain.frontends.code.parts import InterpreterPart, Signal
+from layerexplain.frontends.code.values import (
+    Bound,
+    Class,
+    Function,
+    Imported,
+    Instance,
+    LayerValue,
+    Module,
+    Partial,
+    Super,
+    Symbol,
+    Tensor,
+    Unknown,
+    layer_of,
+)
+
+_ONLY_READ = frozenset(
+    [
+        "evaluate",
+        "get_weights",
+        "loss",
+        "losses",
+        "metrics",
+        "name",
+        "optimizer",
+        "predict",
+        "predict_on_batch",
+        "save",
+        "save_weights",
+        "summary",
+        "test_on_batch",
+        "to_json",
+        "trainable_variables",
+        "trainable_weights",
+        "variables",
+        "weights",
+    ]
+)
+"""Attributes and methods of a model that change nothing of it."""
+_OF_MODELS = frozenset({"layer", "model", "application", "operation", "function"})
+_CHANGING = frozenset({"clear_session", "clone_model", "set_global_policy", "set_policy", "set_image_data_format"})
+_MAKES, _CHANGES = 1, 2
+"""What code may do: make layers or models, whose names count on; change those that are there."""
+_Waiting = tuple[ast.AST, Frame, set[str]]
+"""Code, the frame that it stands in, and the names that are local to it."""
+_MOST_FOLLOWED = 30
+"""Functions that a statement leads to, before it is taken to reach a model."""
+
+
+class Choices(InterpreterPart):
+    """The part of the interpreter that follows what hangs on a choice."""
+
+    def rely(self, assumption: Assumption) -> None:
+        """Note that the statement that is read now hangs on a choice."""
+        if assumption not in self.relied:
+            self.relied.append(assumption)
+
+    def settle(self, level: int = _MAKES) -> None:
+        """Take what is relied on as assumed."""
+        for one in self.relied:
+            self.assume(one, level)
+        self.relied.clear()
+
+    def followed(self, node: ast.stmt, frame: Frame, handler: Any) -> Signal:
+        """Work through one statement, and hand on the choices that it hangs on."""
+        outer, self.relied = self.relied, []
+        events, mutated, written = self.events, len(self.mutated), len(self.written)
+        try:
+            signal: Signal = handler(node, frame)
+            if self.relied:
+                self._hand_on(node, frame, signal, events, mutated, written)
+        finally:
+            if outer:
+                outer += [one for one in self.relied if one not in outer]
+                self.relied = outer
+        return signal
+
+    def _hand_on(self, node: ast.stmt, frame: Frame, signal: Signal, events: int, mutated: int, written: int) -> None:
+        """The end of a statement that hangs on choices: they go on to what it returns or assigns."""
+        if self.events != events:
+            self.settle()
+            return
+        if isinstance(node, ast.Return) or _yields(node):
+            return
+        first = self.relied[0]
+        level = self.reaches([node], frame) if _chooses(node) else 0
+        if signal is not None:
+            level = max(level, self._behind_signal(signal, frame))
+        if level:
+            self.settle(level)
+            return
+        if signal is not None and signal[0] != "return":
+            self.passed += self.relied
+        names = assigned_names([node])
+        if isinstance(node, ast.If | ast.Try | ast.Match | ast.While) and not names <= frame.names.keys():
+            missing = names - frame.names.keys()
+            frame.names.update({name: self.unknown("it is assigned in a branch that is not taken", name)
+                                for name in missing})  # fmt: skip
+        if not self._mark(names, frame, first, mutated, written):
+            self.settle()
+            return
+        if signal is None or signal[0] != "return":
+            self.relied.clear()
+
+    def _mark(self, names: Iterable[str], frame: Frame, choice: Assumption, mutated: int, written: int) -> bool:
+        """Let names, changed lists and attributes carry a choice; whether that holds all that has changed."""
+        for of, name in self.written[written:]:
+            if not isinstance(of, Instance) or _holds_layers(of.attributes.get(name)):
+                return False
+            of.maybe[name] = choice
+        lists = {id(one) for one in self.mutated[mutated:]}
+        found: set[int] = set()
+        at: Frame | None = frame if lists else None
+        while at is not None:
+            for name, value in at.names.items():
+                if id(value) in lists:
+                    at.maybe[name] = choice
+                    found.add(id(value))
+                elif isinstance(value, Instance):
+                    for key, one in value.attributes.items():
+                        if id(one) in lists:
+                            value.maybe[key] = choice
+                            found.add(id(one))
+            at = at.outer
+        for name in names:
+            holder = frame.holder(name)
+            if holder is not None:
+                holder.maybe[name] = choice
+        return lists <= found
+
+    def branch(self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Assumption) -> Signal:
+        """Work through a branch that was chosen. What hangs on the choice is assumed where it reaches a model."""
+        before, events = dict(frame.names), self.events
+        mutated, written = len(self.mutated), len(self.written)
+        signal = self.block(taken, frame)
+        missing = object()
+        changed = {name for name, value in frame.names.items() if before.get(name, missing) is not value}
+        known = {name for name in changed if not isinstance(frame.names[name], Unknown)}
+        left = assigned_names(other)
+        touched = self._lists_in(other, frame)
+        level = max(self.reaches(other, frame), self._behind_signal(signal, frame) if signal is not None else 0)
+        marked = self._mark(known | (left & frame.names.keys()) | touched, frame, assumption, mutated, written)
+        if self.events != events or not marked or level:
+            self.assume(assumption, level or _MAKES)
+        elif signal is not None:
+            if signal[0] == "return":
+                self.rely(assumption)
+            else:
+                self.passed.append(assumption)
+        for name in left - frame.names.keys():
+            frame.names[name] = self.unknown(
+                f"it is assigned only where the test in line {assumption.line} fails", name
+            )
+        return signal
+
+    def _behind_signal(self, signal: tuple[str, Any], frame: Frame) -> int:
+        """What the rest of a function, or of the rounds of a loop, would reach that is left early."""
+        if signal[0] != "return":
+            return self.reaches(self.rounds[-1], frame) if self.rounds else _MAKES
+        return _MAKES if frame.body is None else self.reaches(frame.body, frame)
+
+    def _lists_in(self, body: list[ast.stmt], frame: Frame) -> set[str]:
+        """The names in statements that stand for lists and dicts, which they may change."""
+        names = {node.id for one in body for node in ast.walk(one) if isinstance(node, ast.Name)}
+        return {name for name in names if (holder := frame.holder(name)) and type(holder.names[name]) in (list, dict)}
+
+    def skip(self, body: list[ast.stmt], frame: Frame, assumption: Assumption) -> bool:
+        """Pass over statements before a `break` or a `continue`, where they reach no model."""
+        if self.reaches(body, frame):
+            return False
+        names = (assigned_names(body) & frame.names.keys()) | self._lists_in(body, frame)
+        self._mark(names, frame, assumption, len(self.mutated), len(self.written))
+        self.passed.append(assumption)
+        return True
+
+    # What statements reach ----------------------------------------------------------------------------------------
+
+    def reaches(self, body: Sequence[ast.AST], frame: Frame) -> int:
+        """What statements that are not read might do: change a layer or a model that is there, make one, or neither."""
+        followed: set[int] = set()
+        own = assigned_names(frame.body) - frame.names.keys() if frame.body is not None else set()
+        waiting: list[_Waiting] = [(one, frame, own) for one in body]
+        level = 0
+        while waiting:
+            node, at, local = waiting.pop()
+            self.budget.step()
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in _ONLY_READ:
+                continue
+            if isinstance(node, ast.Attribute) and (path := _path_of(node, at)) is not None:
+                level = max(level, _makes(path))
+            elif isinstance(node, ast.Name):
+                if node.id in local or (isinstance(node.ctx, ast.Store) and node.id not in at.globals):
+                    continue
+                holder = at.holder(node.id)
+                if holder is None:
+                    if self.keras.by_convention(node.id, []) is not None or self.star:
+                        level = max(level, _MAKES)
+                    continue
+                more = self._behind(holder.names[node.id], followed)
+                if more == _CHANGES or len(followed) > _MOST_FOLLOWED:
+                    return _CHANGES
+                if type(more) is int:
+                    level = max(level, more)
+                else:
+                    waiting += more  # type: ignore[arg-type]
+            else:
+                waiting += [(one, at, local) for one in ast.iter_child_nodes(node)]
+        return level
+
+    def _behind(self, value: Any, followed: set[int]) -> list[_Waiting] | int:
+        """The code that the use of a value may run, or what the value may do by itself."""
+        if isinstance(value, Bound):
+            if _holds_layers(value.object):
+                return _CHANGES
+            value = value.function
+        if isinstance(value, Partial):
+            value = value.function
+        if isinstance(value, Symbol):
+            return _makes(value.path)
+        if isinstance(value, LayerValue | Tensor | Module | Super | Imported) or _holds_layers(value):
+            return _CHANGES
+        if isinstance(value, Instance):
+            value = value.cls
+        if id(value) in followed:
+            return []
+        if isinstance(value, Function):
+            followed.add(id(value))
+            body = value.node.body if type(value.node.body) is list else [value.node.body]
+            spec = value.node.args
+            own = assigned_names(body) | {one.arg for one in ast.walk(spec) if isinstance(one, ast.arg)}
+            return [(one, value.frame, own) for one in body]
+        if isinstance(value, Class):
+            followed.add(id(value))
+            root = value.root()
+            if root is not None and _makes(root.path):
+                return _MAKES
+            inner = [self._behind(one, followed) for one in value.attributes.values()]
+            levels = [one for one in inner if type(one) is int]
+            return max(levels) if any(levels) else [one for some in inner if type(some) is list for one in some]
+        return []
+
+
+def _makes(path: str) -> int:
+    """What a name of a library may do: make layers, or change how they are made."""
+    what = named(path)
+    return _MAKES if what is not None and (what.kind in _OF_MODELS or what.name in _CHANGING) else 0
+
+
+def _chooses(node: ast.stmt) -> bool:
+    """Whether a value that a statement hangs on may decide what it runs."""
+    if isinstance(node, ast.If | ast.For | ast.AsyncFor | ast.While | ast.Try | ast.Match):
+        return True
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.With):
+        return False
+    return any(isinstance(one, ast.IfExp | ast.BoolOp | ast.comprehension) for one in ast.walk(node))
+
+
+def _path_of(node: ast.Attribute, frame: Frame) -> str | None:
+    """The dotted path of a name of a library as it is written: `keras.layers.Dense`."""
+    names: list[str] = []
+    at: ast.expr = node
+    while isinstance(at, ast.Attribute) and len(names) < 10:
+        names.append(at.attr)
+        at = at.value
+    holder = frame.holder(at.id) if isinstance(at, ast.Name) else None
+    root = holder.names[at.id] if holder is not None and isinstance(at, ast.Name) else None
+    return ".".join([root.path, *reversed(names)]) if isinstance(root, Symbol) else None
+
+
+def _holds_layers(value: Any) -> bool:
+    """Whether a value is, or has in it, what models are made of."""
+    if type(value) in (list, tuple, dict):
+        if weight(value) > MOST_ITEMS:
+            return True
+        return any(_holds_layers(one) for one in (value.values() if type(value) is dict else value))
+    if isinstance(value, Instance):
+        return value.layer is not None or any(layer_of(one) is not None for one in value.attributes.values())
+    return isinstance(value, LayerValue | Tensor | Module)
+
+
+def _yields(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Yield | ast.YieldFrom)
+
+
+def assigned_names(body: list[ast.stmt]) -> set[str]:
+    """The names that statements assign, functions inside them left out."""
+    found: set[str] = set()
+    waiting: list[Any] = list(body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.alias):
+            found.add((node.asname or node.name).partition(".")[0])
+        elif not isinstance(node, ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return found

@@ -1,0 +1,85 @@
+"""A branch whose test is not known counts where it reaches a layer or a model, and nowhere else.
+
+Each program chooses by `t`, which only running it would tell; `n` is 3 before. Where the choice reaches the model, the
+other side of the branch would have given another one: so the answer is never complete.
+"""
+
+import pytest
+
+from layerexplain.frontends.code.reader import read_code
+
+BEFORE = "import os\nt, n, names = os.environ.get('T'), 3, [3]\nclass Options:\n    pass\nhp = Options()\n"
+MODEL = "m = Sequential([Input((4,)), Dense({}, name='d')])\n"
+
+ASSUMED = {
+    "a name": "if t:\n    n = 5\n" + MODEL.format("n"),
+    "through another name": "if t:\n    n = 5\nk = n * 2\n" + MODEL.format("k"),
+    "through two names at once": "if t:\n    n = 5\nk, j = n, 7\n" + MODEL.format("k"),
+    "through the test of a known branch": "if t:\n    n = 5\nif n > 4:\n    k = 2\nelse:\n    k = 7\n"
+    + MODEL.format("k"),
+    "through a function": "def f(x):\n    return x + 1\nif t:\n    n = 5\n" + MODEL.format("f(n)"),
+    "a return": "def f():\n    if t:\n        return 5\n    return 3\n" + MODEL.format("f()"),
+    "a return through a name": "def f():\n    if t:\n        return 5\n    return 3\nk = f()\n" + MODEL.format("k"),
+    "a return before the layers": "def f(m):\n    if t:\n        return m\n    m.add(Dense(2))\n    return m\n"
+    "m = f(Sequential([Input((4,)), Dense(3)]))\n",
+    "a list": "if t:\n    names.append(5)\n" + MODEL.format("names[-1]"),
+    "a list with what hangs on it": "if t:\n    n = 5\nnames.append(n)\n" + MODEL.format("names[-1]"),
+    "a list that the other side changes": "if t:\n    pass\nelse:\n    names.append(5)\n" + MODEL.format("names[-1]"),
+    "an attribute": "hp.n = 3\nif t:\n    hp.n = 5\n" + MODEL.format("hp.n"),
+    "an attribute through a name": "if t:\n    n = 5\nhp.n = n\n" + MODEL.format("hp.n"),
+    "an expression": "k = 5 if t else 3\n" + MODEL.format("k"),
+    "a closure": "def f():\n    return n\nif t:\n    n = 5\n" + MODEL.format("f()"),
+    "a generator": "def f():\n    if t:\n        yield 5\n    yield 3\n" + MODEL.format("next(iter(f()))"),
+    "a default": "if t:\n    n = 5\ndef f(k=n):\n    return Dense(k)\nm = Sequential([Input((4,)), f()])\n",
+    "a model": MODEL.format("3") + "if t:\n    m.add(Dense(2))\n",
+    "a model on the other side": MODEL.format("3") + "if t:\n    pass\nelse:\n    m.add(Dense(2))\n",
+    "a model by a function on the other side": MODEL.format("3")
+    + "def grow():\n    m.add(Dense(2))\nif t:\n    pass\nelse:\n    grow()\n",
+    "what is trained": MODEL.format("3") + "if t:\n    m.trainable = False\n",
+    "names that are drawn": "if t:\n    Dense(2)\nm = Sequential([Input((4,)), Dense(3)])\n",
+    "names that are drawn on the other side": "if t:\n    pass\nelse:\n    Dense(2)\n"
+    "m = Sequential([Input((4,)), Dense(3)])\n",
+    "a round that is left": "m = Sequential([Input((4,))])\nfor k in (3, 5):\n    if t:\n        continue\n    m.add(Dense(k))\n",
+    "a round that is left by a known test": "m = Sequential([Input((4,))])\nif t:\n    n = 5\nfor k in (3, 5):\n"
+    "    if n > 4:\n        continue\n    m.add(Dense(k))\n",
+    "the other side of a known test": MODEL.format("3")
+    + "if t:\n    n = 5\nif n > 4:\n    k = 1\nelse:\n    m.add(Dense(2))\n",
+    "the other side of a known expression": MODEL.format("3")
+    + "if t:\n    n = 5\nk = 1 if n > 4 else m.add(Dense(2))\n",
+    "the rest of a known test": MODEL.format("3") + "if t:\n    n = 5\nn > 4 or m.add(Dense(2))\n",
+    "how many rounds there are": "if t:\n    n = 0\nm = Sequential([Input((4,))])\nfor k in range(n):\n    m.add(Dense(k + 1))\n",
+    "the command line": "import argparse\np = argparse.ArgumentParser()\np.add_argument('--n', type=int, default=3)\n"
+    "a = p.parse_args()\n" + MODEL.format("a.n"),
+    "a model that is changed before and after": MODEL.format("3") + "if t:\n    n = 5\nm.add(Dense(n))\n",
+}
+
+COMPLETE = {
+    "a name that no layer has": "if t:\n    k = 5\nelse:\n    k = 7\nprint(k)\n" + MODEL.format("n"),
+    "a function on data": "def f(x):\n    if t:\n        return x[:5]\n    y = x.mean()\n    return y\n"
+    "rows = [f(1) for _ in range(3)]\n" + MODEL.format("n"),
+    "a list of data": "rows = []\nfor k in os.listdir('.'):\n    if k.endswith('.txt'):\n        rows.append(k)\n    else:\n"
+    "        rows.clear()\n" + MODEL.format("n"),
+    "a round that is left": "for k in os.listdir('.'):\n    if k in names:\n        print(k)\n        continue\n    print(k)\n"
+    + MODEL.format("n"),
+    "a model that was made before": MODEL.format("n") + "if t:\n    n = 5\nother = Dense(n)\n",
+    "a model that is only asked": MODEL.format("n")
+    + "def play():\n    if t:\n        return 1\n    return m.predict(names)\nfor _ in range(3):\n    play()\n",
+    "a local name like a layer outside": "d = Dense(2)\ndef f():\n    if t:\n        return 1\n    d = 4\n    return d\nf()\n"
+    + MODEL.format("n"),
+    "the command line": "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', type=float, default=3)\n"
+    "a = p.parse_args()\n" + MODEL.format("n") + "m.compile(loss='mse')\n",
+}
+
+
+def grade(code: str) -> str:
+    return read_code((BEFORE + code).encode(), None, "m").grade
+
+
+@pytest.mark.parametrize("name", ASSUMED)
+def test_a_choice_that_reaches_the_model_is_told(name: str) -> None:
+    assert grade(ASSUMED[name]) != "complete"
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_a_choice_that_reaches_no_model_is_none(name: str) -> None:
+    assert grade(COMPLETE[name]) == "complete"
