@@ -139,6 +139,8 @@ def _of_depthwise(y: Expr, dy: Expr, i: int) -> Expr:
     W = y.args[1]
     *window, channels, copies = W.shape
     axes, _ = image_axes(y)
+    if not channels:
+        raise CannotDerive("there is no channel to send anything to")
     if i:
         made = conv_kernel(y.args[0], dy, window=window, groups=channels, **y.attrs)
         return reshape(made, shape=W.shape)
