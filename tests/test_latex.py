@@ -6,7 +6,10 @@ import re
 
 import pytest
 
+from layerexplain.derive.element.form import element_form
+from layerexplain.derive.latex.element import element_latex
 from layerexplain.derive.latex.statements import latex
+from layerexplain.render.formula_tree import formula_tree
 from tests.cases import Case, Wrapped
 from tests.drawn_values import TYPES, definitions
 from tests.keras_oracle import trace_case
@@ -36,6 +39,8 @@ def test_every_case(type_: str, fixed: bool) -> None:
     for case, definition in definitions(type_, fixed=fixed):
         lines = latex(definition)
         assert lines, case.id
+        for line in (*lines, *element_latex(element_form(definition))):
+            formula_tree(line)  # which the page is typeset from; it refuses what it does not know
         for line in lines:
             assert balanced(line), (case.id, line)
             bare = without_escapes(line)
@@ -121,3 +126,31 @@ SNAPSHOTS = [
 @pytest.mark.parametrize(("case", "lines"), SNAPSHOTS, ids=[case.id for case, _ in SNAPSHOTS])
 def test_snapshot(case: Case, lines: tuple[str, ...]) -> None:
     assert latex(trace_case(case)) == lines
+
+
+TREES = {
+    r"y_{n,i} = \sum_{u<3} x_{n,i+u}\,W_{u}": [
+        "row", ["sub", "y", ["row", "n", ["o", ","], "i"]], ["o", "="],
+        ["under", ["o", "∑"], ["row", "u", ["o", "<"], ["n", "3"]]],
+        ["sub", "x", ["row", "n", ["o", ","], "i", ["o", "+"], "u"]], ["p"], ["sub", "W", "u"],
+    ],
+    r"{\left(x - \mu\right)}^{2}": ["sup", ["fence", "(", ")", "x", ["o", "−"], "μ"], ["n", "2"]],
+    r"\frac{a}{\sqrt{b}}": ["frac", "a", ["root", "b"]],
+    r"\text{for } t = 0, \ldots": ["row", ["t", "for "], "t", ["o", "="], ["n", "0"], ["o", ","], ["o", "…"]],
+    r"\begin{cases} a & \text{if } i \leq 2 \\ 0 & \text{otherwise} \end{cases}": [
+        "cases", ["a", ["row", ["t", "if "], "i", ["o", "≤"], ["n", "2"]]], [["n", "0"], ["t", "otherwise"]],
+    ],
+    r"W^{(q)}_{m}": ["both", "W", "m", ["fence", "(", ")", "q"]],
+    r"x[n, k]": ["row", "x", ["fence", "[", "]", "n", ["o", ","], "k"]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", TREES)
+def test_a_formula_as_a_tree(line: str) -> None:
+    assert formula_tree(line) == TREES[line]
+
+
+@pytest.mark.parametrize("line", [r"\unheard{x}", r"\frac{a", r"\begin{matrix} a \end{matrix}"])
+def test_what_no_formula_is_written_with(line: str) -> None:
+    with pytest.raises(ValueError, match="LaTeX"):
+        formula_tree(line)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +47,209 @@ def test_a_layer_is_chosen_by_address_link_and_keys(resnet: str, tmp_path: Path)
         page.keyboard.press("ArrowDown")
         assert page.evaluate(CHOSEN) == "conv2_block2_2_conv"
         assert page.evaluate("location.hash") == "#conv2_block2_2_conv"
+
+
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+ACTIVE = "layerexplain.view.look.active"
+
+
+@pytest.fixture(scope="module")
+def transformer() -> str:
+    return layerexplain.page(str(SAMPLES / "transformer.json"), gradient=True)
+
+
+def click(page: Any, name: str, at: str = "[x + w / 2, y + h / 2]") -> None:
+    """Clicks on the box with this title."""
+    page.evaluate(
+        f"layerexplain.view.reveal(layerexplain.view.drawing.items.find((one) => one.box.lines[0] === {name!r}))"
+    )
+    place = f"""(() => {{
+        const view = layerexplain.view;
+        const {{x, y, w, h}} = view.seenAt(view.drawing.items.find((one) => one.box.lines[0] === {name!r}));
+        return {at};
+    }})()"""
+    x, y = page.evaluate(place)
+    corner = page.locator("canvas.graph").bounding_box()
+    page.mouse.click(corner["x"] + x, corner["y"] + y)
+
+
+@pytest.mark.parametrize("sample", ["resnet50.json", "transformer.json", "autoencoder_with_embedding.yaml"])
+def test_every_call_is_reached_and_boxes_stand_apart(sample: str, tmp_path: Path) -> None:
+    with shown(layerexplain.page(str(SAMPLES / sample)), tmp_path) as page:
+        missed = page.evaluate("""
+            layerexplain.data.calls.map((_, call) => call).filter((call) => {
+                layerexplain.view.chooseCall(call);
+                return layerexplain.view.look.active?.call !== call;
+            })""")
+        assert missed == []
+        page.evaluate("layerexplain.view.toggleAll(true)")
+        drawing = page.evaluate("""({
+            items: layerexplain.view.drawing.items.map((one, at, all) =>
+                [one.x, one.y, one.w, one.h, all.indexOf(one.around), one.open]),
+            lines: layerexplain.view.drawing.lines.map((one) => one.points)})""")
+        items, lines = drawing["items"], drawing["lines"]
+        for at, (x, y, w, h, around, _) in enumerate(items):
+            if around >= 0:
+                outer = items[around]
+                assert outer[0] <= x and x + w <= outer[0] + outer[2] + 0.2, "a box stands in its frame"
+                assert outer[1] <= y and y + h <= outer[1] + outer[3] + 0.2
+            for a, b, c, d, other, _ in items[:at]:
+                assert other != around or x + w <= a or a + c <= x or y + h <= b or b + d <= y, "boxes stand apart"
+        closed = [item for item in items if not item[5]]
+        for points in lines:
+            pairs = list(zip(points[::2], points[1::2], strict=True))
+            for (a, b), (c, d) in pairwise(pairs):
+                for x, y, w, h, _, _ in closed:
+                    crosses = (
+                        max(a, c) > x + 1 and min(a, c) < x + w - 1 and max(b, d) > y + 1 and min(b, d) < y + h - 1
+                    )
+                    assert not crosses, "no line runs through a box"
+
+
+def test_a_block_opens_shows_each_copy_and_closes(resnet: str, tmp_path: Path) -> None:
+    with shown(resnet, tmp_path) as page:
+        count = page.evaluate("layerexplain.view.drawing.items.length")
+        click(page, "conv4_block2 … conv4_block6")
+        assert "repeats 5 times" in page.inner_text("#pane")
+        page.click("#pane button >> text=Open the box")
+        assert page.evaluate("layerexplain.view.drawing.items.length") > count + 10
+        click(page, "conv4_block2_1_conv")
+        assert page.evaluate(CHOSEN) == "conv4_block2_1_conv"
+        page.keyboard.press("]")
+        assert page.evaluate(CHOSEN) == "conv4_block3_1_conv"
+        page.keyboard.press("[")
+        page.keyboard.press("[")
+        assert page.evaluate(CHOSEN) == "conv4_block6_1_conv"
+        page.keyboard.press("Escape")
+        assert page.evaluate("layerexplain.view.drawing.items.length") == count
+        click(page, "conv4_block2 … conv4_block6")
+        page.keyboard.press("Enter")
+        click(page, "conv4_block2 … conv4_block6", "[x + w - 20, y + 12]")
+        assert page.evaluate("layerexplain.view.drawing.items.length") == count
+
+
+def test_arrow_keys_go_from_the_first_box_to_the_last(resnet: str, tmp_path: Path) -> None:
+    with shown(resnet, tmp_path) as page:
+        page.focus("#graph")
+        page.keyboard.press("Home")
+        seen = [page.evaluate(CHOSEN)]
+        for _ in range(13):
+            page.keyboard.press("ArrowDown")
+            seen.append(page.evaluate(CHOSEN))
+            option = page.evaluate(
+                "document.getElementById(document.activeElement.getAttribute('aria-activedescendant')).textContent"
+            )
+            assert option.startswith(seen[-1])
+        assert (seen[0], seen[-1]) == ("input_layer", "predictions")
+        assert len(set(seen)) == 14
+        page.keyboard.press("Shift+Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Print"
+
+
+def test_search_finds_by_name_type_number_and_note(resnet: str, tmp_path: Path) -> None:
+    with shown(resnet, tmp_path) as page:
+        page.keyboard.press("/")
+        for typed, found in (
+            ("conv5 relu", "6 of 177"),
+            ("type:Conv2D params>2m", "4 of 177"),
+            ("macs=0 type:dense", "Nothing found"),
+            ("note:", "Nothing found"),
+            ("flops>=1,000 type:dense", "1 of 177"),
+        ):
+            page.fill("#search", typed)
+            assert page.inner_text(".said-found").startswith(found), typed
+        page.keyboard.press("Enter")
+        assert page.evaluate(CHOSEN) == "predictions"
+        page.focus("#search")
+        page.keyboard.press("Escape")
+        assert page.evaluate("layerexplain.view.look.found") is None
+
+
+def test_the_list_has_every_layer(transformer: str, tmp_path: Path) -> None:
+    with shown(transformer, tmp_path) as page:
+        page.click("text=List")
+        assert page.locator(".layers li").count() == 31
+        page.click(".layers button >> text=block2_expand")
+        assert page.evaluate(CHOSEN) == "block2_expand"
+        page.click("text=Masks")
+        page.click("text=List")
+        assert page.evaluate(f"{ACTIVE}.call") >= 0
+
+
+def test_formulas_are_typeset_and_copied(transformer: str, tmp_path: Path) -> None:
+    with shown(transformer, tmp_path, "block1_expand") as page:
+        assert page.locator("#pane math").count() >= 3
+        assert page.locator("#pane math mi", has_text="undefined").count() == 0
+        element = page.locator("#pane .formula math").nth(1)
+        assert "∑" in element.text_content() and element.bounding_box()["height"] > 20
+        assert "dW" in page.inner_text("#pane .training")
+        assert 'model.get_layer("block1_expand").kernel' in page.inner_text("#pane .keras")
+        page.click("#pane .copies button >> text=LaTeX")
+        page.evaluate("document.querySelector('#search').focus()")
+        page.keyboard.press("Control+V")
+        assert "\\mathrm{gelu}" in page.input_value("#search")
+
+
+def test_dark_and_light(transformer: str, tmp_path: Path) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    pixel = "[...document.querySelector('canvas.graph').getContext('2d').getImageData(3, 3, 1, 1).data].slice(0, 3)"
+    with shown(transformer, tmp_path, complains="Canvas2D", color_scheme="dark") as page:
+        page.evaluate(DRAWN)
+        assert page.evaluate(pixel)[0] == 21
+        assert page.evaluate(background) == "rgb(21, 23, 26)"
+        page.click("[aria-label='Light or dark']")
+        assert page.evaluate(background) == "rgb(255, 255, 255)"
+        page.evaluate(DRAWN)
+        assert page.evaluate(pixel)[0] == 255
+
+
+def test_what_is_printed_is_a_document(transformer: str, tmp_path: Path) -> None:
+    with shown(transformer, tmp_path) as page:
+        assert page.pdf().count(b"/Type /Page") > 3
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        page.emulate_media(media="print")
+        told = page.inner_text(".printed")
+        assert "1,429,636" in told and "block2_contract" in told and "key_dim=32" in told
+        assert not page.locator("#graph").is_visible()
+
+
+def test_a_phone_has_one_column(transformer: str, tmp_path: Path) -> None:
+    with shown(transformer, tmp_path, "block1_attention", width=390, has_touch=True) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        graph, pane = (page.locator(one).bounding_box() for one in ("#graph", "#pane"))
+        assert pane["y"] >= graph["y"] + graph["height"] - 1 and graph["height"] > 300
+        page.touchscreen.tap(graph["x"] + 5, graph["y"] + 5)
+        assert page.evaluate(CHOSEN) == "transformer"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(transformer: str, tmp_path: Path, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    with shown(transformer, tmp_path, color_scheme=scheme) as page:
+        page.fill("#search", "block1")
+        steps = ["location.hash = 'block1_attention'", "document.querySelectorAll('.bar button')[3].click()"]
+        for step in ["", *steps] if scheme == "dark" else steps[:1]:
+            page.evaluate(step)
+            page.evaluate(DRAWN)
+            found = axe.run(page).response["violations"]
+            serious = [one for one in found if one["impact"] in ("serious", "critical")]
+            assert [(one["id"], [node["html"][:90] for node in one["nodes"][:3]]) for one in serious] == []
+
+
+def test_the_policy_is_in_force(transformer: str, tmp_path: Path) -> None:
+    with shown(transformer, tmp_path, complains="Content Security Policy") as page:
+        done = page.evaluate("""async () => {
+            const script = document.createElement("script");
+            script.textContent = "window.evil = 1";
+            const box = document.createElement("p");
+            box.setAttribute("style", "position: fixed");
+            document.body.append(script, box);
+            const refused = await fetch("data:text/plain,x").then(() => false, () => true);
+            const result = [window.evil, getComputedStyle(box).position, refused];
+            box.remove();
+            return result;
+        }""")
+        assert done == [None, "static", True]
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "long"])

@@ -395,5 +395,7 @@ export class Picture {
 export function titleOf(item, data) {
   if (item.call < 0) return item.box.lines[0] || "";
   const [layer, number] = data.calls[item.call];
-  return number ? `${data.layers[layer].name} (call ${number + 1})` : data.layers[layer].name;
+  const copies = item.box.copies;
+  const place = copies && !item.box.inner ? ` (${item.copy + 1} of ${copies.length})` : "";
+  return `${data.layers[layer].name}${number ? ` (call ${number + 1})` : ""}${place}`;
 }

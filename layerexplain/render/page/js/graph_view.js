@@ -127,8 +127,8 @@ export class GraphView {
 
   /** @param {Item} item */
   toggle(item) {
-    if (!item.box.inner) return;
-    if (item.open) this.open.delete(item.box);
+    if (!item.box.inner && !item.box.copies) return;
+    if (this.open.has(item.box)) this.open.delete(item.box);
     else this.open.set(item.box, 0);
     this.replace(item);
     this.choose(this.same(item), false);
@@ -292,7 +292,7 @@ export class GraphView {
       Enter: () => (item.open ? this.choose(this.insideOf(item) || item) : this.toggle(item)),
       " ": () => this.toggle(item),
       Escape: () => {
-        const around = item.open ? item : item.around;
+        const around = this.open.has(item.box) ? item : item.around;
         if (around) this.toggle(around);
       },
       "[": () => this.turn(item, -1),
@@ -312,7 +312,7 @@ export class GraphView {
   turn(item, by) {
     /** @type {Item | null} */
     let around = item;
-    while (around && !(around.open && around.box.copies && around.box.copies.length > 1)) around = around.around;
+    while (around && !(this.open.has(around.box) && around.box.copies && around.box.copies.length > 1)) around = around.around;
     if (!around) return;
     const place = item;
     this.showCopy(around, around.copy + by);

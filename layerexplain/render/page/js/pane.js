@@ -83,14 +83,35 @@ export function showModel(pane, data) {
   pane.append(make("h3", "", "Takes"), points(model.inputs), make("h3", "", "Gives"), points(model.outputs));
   if (model.notes.length) pane.append(make("h3", "", "Notes"), points(model.notes, "warning"));
   for (const [key, title] of MEASURES.slice(0, 2)) {
-    const value = (/** @type {any} */ layer) => layer[key] || 0;
-    const largest = data.layers.filter((layer) => layer.parent < 0 && value(layer)).sort((a, b) => value(b) - value(a)).slice(0, LARGEST);
-    if (!largest.length) continue;
     const total = model.totals[key] || 0;
-    const rows = largest.map((layer) => [linkTo(layer), layer.type, short(value(layer)), total ? `${((100 * value(layer)) / total).toFixed(1)} %` : ""]);
-    pane.append(make("h3", "", `Most ${title}`), table(["Layer", "Type", title, "Share"], rows, [2, 3]));
+    const rows = largest(data, key).map(([layers, sum]) => {
+      const more = layers.length - 1;
+      const name = make("span", "", linkTo(layers[0]), more ? ` and ${count(more)} alike` : "");
+      return [name, layers[0].type, short(sum), total ? `${((100 * sum) / total).toFixed(1)} %` : ""];
+    });
+    if (rows.length) pane.append(make("h3", "", `Most ${title}`), table(["Layer", "Type", "Sum", "Share"], rows, [2, 3]));
   }
   pane.scrollTop = 0;
+}
+
+/**
+ * The kinds of layers that have most of a measure: those that compute the same, and what they have together.
+ * @param {Data} data
+ * @param {string} measure
+ * @returns {[import("./types.js").Layer[], number][]}
+ */
+function largest(data, measure) {
+  /** @type {Map<number, [import("./types.js").Layer[], number]>} */
+  const kinds = new Map();
+  data.layers.forEach((layer, at) => {
+    const value = /** @type {Record<string, any>} */ (layer)[measure];
+    if (layer.parent >= 0 || !value) return;
+    const key = layer.definition ?? -1 - at;
+    const [layers, sum] = kinds.get(key) || [[], 0];
+    layers.push(layer);
+    kinds.set(key, [layers, sum + value]);
+  });
+  return [...kinds.values()].sort((a, b) => b[1] - a[1]).slice(0, LARGEST);
 }
 
 /**

@@ -154,7 +154,8 @@ function add(graph, open, spreads, x0, y0, around, names, drawing) {
   const items = graph.boxes.map((box, at) => {
     const size = own.sizes[at];
     const calls = box.copies ? box.copies.flat().map(named) : box.call === undefined ? [] : [named(box.call)];
-    const single = box.call === undefined ? -1 : named(box.call);
+    const copy = box.copies && box.single && open.has(box) ? box.copies[open.get(box) || 0] : undefined;
+    const single = copy ? named(copy[0]) : box.call === undefined ? -1 : named(box.call);
     /** @type {Item} */
     const item = {
       box, x: x0 + own.centres[lane[at]] - size.anchor, y: y0 + own.tops[row[at]], w: size.w, h: size.h,
@@ -218,7 +219,7 @@ export function wayTo(graph, call) {
     if (box.copies) {
       const copy = box.copies.findIndex((calls) => calls.includes(call));
       if (copy >= 0) {
-        if (!box.inner) return [];
+        if (!box.inner) return [[box, copy]];
         const first = box.copies[0][box.copies[copy].indexOf(call)];
         return [[box, copy], ...(wayTo(box.inner, first) || [])];
       }

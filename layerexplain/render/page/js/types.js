@@ -10,6 +10,7 @@
  * @property {string} [family]
  * @property {number} [call]
  * @property {number[][]} [copies]
+ * @property {boolean} [single]
  * @property {Graph} [inner]
  * @property {number} [tw]
  * @property {number} [th]
