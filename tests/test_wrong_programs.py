@@ -79,7 +79,7 @@ TENSORS = {
     "keras.ops.matmul(a, c)": ["matmul needs matrices", "got (None, 4) and (None, 5, 2)"],
     "layers.concatenate([a, c])": ["concatenate needs"],
     "layers.Concatenate()(a)": ["Concatenate joins two or more tensors", "use Flatten", "Reshape"],
-    "layers.MultiHeadAttention(2, 3)(c)": ["needs 2 tensors (query, value), got no value; give the same tensor twice"],
+    "layers.MultiHeadAttention(2, 3)(c)": ["is given no value", "give the same tensor twice"],
     "layers.Dense(3)": ["Model needs tensors as outputs, got the layer 'dense'; call it: Dense(…)(x)"],
     "None": ["Model needs outputs: the tensors that its last layers return; got None"],
     "layers.Dense(3)(keras.Input((7,), name='d'))": ["depend on the input 'd'", "add it"],

@@ -76,7 +76,9 @@ def trace_at(
     With `linked` the whole model becomes an expression too: `Network.definition`, and the `node` of each call. With
     `training` each layer is traced as it computes in training. Returns and raises as `trace_model` does.
     """
-    tracing = _Tracing(model.strict, Faults(strict=model.strict, known=model.faults), training, kept)
+    in_code = model.format == "code" and model.grade == "complete"
+    faults = Faults(strict=model.strict, known=model.faults, code=in_code)
+    tracing = _Tracing(model.strict, faults, training, kept)
     network = tracing.walk(Scope(model), specs, (), linked, training)
     noted = {note.message for note in network.notes}
     known = [Note("not-derived", one.layer, one.fact) for one in model.faults if one.fact not in noted]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import NOTHING_BOUND, Bound, bind_call, given_masks
-from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
+from layerexplain.errors import ArgumentError, LayerExplainError, NotKnown, ShapeError
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Batch, Expr, item, tensor
@@ -34,22 +34,25 @@ _MOST_BUILT = 1000
 class Faults:
     """The faults found while a model is traced. Those of a spec that a person wrote (`strict`) are kept each once,
     `known` being what its reader found; of a file that some program wrote those of a layer of Keras's own that refuses
-    an input of known sizes."""
+    an input of known sizes; of `code` also those of its arguments."""
 
-    def __init__(self, *, strict: bool = False, known: Sequence[LayerExplainError] = ()) -> None:
+    def __init__(self, *, strict: bool = False, known: Sequence[LayerExplainError] = (), code: bool = False) -> None:
         self._strict = strict
+        self._code = code
         self._known = frozenset([fault.fact for fault in known])
         self.found: list[LayerExplainError] = []
 
-    def keep(self, error: LayerExplainError, specs: Specs) -> None:
+    def keep(self, error: LayerExplainError, specs: Specs, kind: str) -> None:
         """Keep the fault of a layer that takes tensors of these specs."""
         if self._strict:
             found = {(one.fact, one.line) for one in self.found}
             follows = isinstance(error, NotKnown) and (self.found or self._known)
             if error.fact not in self._known and (error.fact, error.line) not in found and not follows:
                 self.found.append(error)
-        elif isinstance(error, ShapeError) and all(
-            spec is not None and all(isinstance(size, int | Batch) for size in spec.shape) for spec in specs
+        elif (
+            error.fact not in self._known
+            and (isinstance(error, ShapeError) or (self._code and kind == "layer" and isinstance(error, ArgumentError)))
+            and all(spec is not None and all(isinstance(size, int | Batch) for size in spec.shape) for spec in specs)
         ):
             self.found.append(error)
 
@@ -325,7 +328,7 @@ class Walk:
         specs = [None if t is None else t.spec for t in tensors]
         if declaration is not None and isinstance(error, ShapeError):
             error.fact += self._cure(layer, declaration, sources, [spec for spec in specs if spec is not None])
-        self.faults.keep(error, specs)
+        self.faults.keep(error, specs, layer.kind)
         if not self.scope.strict:
             return self._opaque(made, layer, declaration, error.fact)
         if declaration is not None:

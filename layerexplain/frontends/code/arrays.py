@@ -13,22 +13,10 @@ from layerexplain.frontends.code.values import DTYPES, Array, Size, Tensor, Unkn
 from layerexplain.model import Shape
 
 _SAME = frozenset(
-    [
-        "astype",
-        "copy",
-        "numpy",
-        "asarray",
-        "array",
-        "ascontiguousarray",
-        "float32",
-        "float64",
-        "squeeze_",
-        "nan_to_num",
-        "convert_to_tensor",
-        "constant",
-        "as_tensor",
-        "cast",
-    ]
+    """
+    astype copy numpy asarray array ascontiguousarray float32 float64 squeeze_ nan_to_num convert_to_tensor constant
+    as_tensor cast
+    """.split()  # noqa: SIM905
 )
 _CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
 

@@ -31,6 +31,8 @@ from layerexplain.frontends.code.values import (
     Variable,
 )
 
+_BUILTIN = (str, int, float, bool, list, tuple, dict)
+
 
 class Attributes(InterpreterPart):
     """The part of the interpreter that gives items and attributes."""
@@ -143,8 +145,9 @@ class Attributes(InterpreterPart):
         if isinstance(of, Size | slice) or is_plain(of) or type(of) in (list, tuple, dict, set):
             if is_plain(of) and of is not None and name in ("real", "imag"):
                 return getattr(of, name)
-            if of is None:
-                raise Raised("AttributeError", f"None has no attribute {name}", self.line)
+            if of is None or (type(of) in _BUILTIN and not hasattr(type(of), name)):
+                kind = "None" if of is None else f"a {type(of).__name__}"
+                raise Raised("AttributeError", f"{kind} has no attribute {name}", self.line)
         return self.unknown(f"the attribute {name} of a value that is not known")
 
     def _of_instance(self, of: Instance, name: str) -> Any:

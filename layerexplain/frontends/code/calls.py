@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.frontends.code import arrays, command_line, library_functions
@@ -71,6 +71,7 @@ class Calls(InterpreterPart):
             return self.unknown(TOO_LARGE)
         if isinstance(function, Unknown):
             return self.keras.on_unknown(function, node, args, kwargs, frame)
+        self.by_program = unknown is None
         return self.call(function, args, kwargs)
 
     def _fits(self, given: list[Any]) -> bool:
@@ -102,13 +103,15 @@ class Calls(InterpreterPart):
     def call(self, function: Any, args: list[Any], kwargs: Mapping[str, Any] | None = None) -> Any:
         """The result of a call. Raises Raised for what the program raises."""
         keywords: dict[str, Any] = dict(kwargs or {})
+        whole, self.by_program = self.by_program, False
         if isinstance(function, Function):
-            return self._function(function, args, keywords)
+            return self._function(function, args, keywords, whole)
         if isinstance(function, Bound):
-            return self._method(function, args, keywords)
+            return self._method(function, args, keywords, whole)
         if isinstance(function, Class):
-            return self._instance(function, args, keywords)
+            return self._instance(function, args, keywords, whole)
         if isinstance(function, Partial):
+            self.by_program = whole
             return self.call(function.function, [*function.args, *args], {**function.kwargs, **keywords})
         if isinstance(function, Symbol):
             return self._symbol(function, args, keywords)
@@ -127,7 +130,8 @@ class Calls(InterpreterPart):
         elif isinstance(function, Module):
             kind = f"the module {function.name}"
         else:
-            kind = f"a {type(function).__name__}" if is_plain(function) else "a value"
+            name = type(function).__name__
+            kind = f"a{'n' * (name[0] in 'aeiou')} {name}" if is_plain(function) else "a value"
         if is_plain(function) or isinstance(function, Tensor):
             raise Raised("TypeError", f"{kind} is called", self.line)
         return self.unknown(f"{kind} is called")
@@ -137,6 +141,9 @@ class Calls(InterpreterPart):
         if root == "builtins":
             if name in ("getattr", "setattr", "type", "vars"):
                 return self._reflection(name, args)
+            if name in ("float", "int", "bool") and not self.keras.quiet and args and isinstance(args[0], Tensor):
+                words = f"{name}() needs a number, got a tensor of Keras: its numbers are not there yet"
+                raise Raised("TypeError", words, self.line)
             return self.placed(call_builtin(name, args, kwargs, self.budget, self.call))
         if root in library_functions.ROOTS:
             made = library_functions.call_library(symbol.path, args, kwargs, cast("Interpreter", self))
@@ -175,12 +182,12 @@ class Calls(InterpreterPart):
             return args[0].attributes
         return args[0] if args and isinstance(args[0], Unknown) else self.unknown(f"{name}(…) of a value")
 
-    def _method(self, bound: Bound, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _method(self, bound: Bound, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
         of, function = bound
         if isinstance(function, Function) and function.name == "build" and isinstance(of, Instance) and of.layer:
             return self.keras.build_by_hand(of, function, args, kwargs)
         if isinstance(function, Function):
-            return self._function(function, [of, *args], kwargs)
+            return self._function(function, [of, *args], kwargs, whole)
         if isinstance(function, Symbol):
             return self.keras.call_base(of, function, args, kwargs)
         if isinstance(of, Setting) and of.path == "argparse":
@@ -195,7 +202,7 @@ class Calls(InterpreterPart):
                 self.events += 1
         return self.placed(call_method(of, function, args, kwargs, self.budget, self.call))
 
-    def _instance(self, cls: Class, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _instance(self, cls: Class, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
         """An object of a class of the program."""
         if cls.attributes.get("__dataclass__") or ((root := cls.root()) is not None and root.last == "NamedTuple"):
             fields = list(dict.fromkeys(cls.attributes.get("__fields__", [])))
@@ -213,16 +220,19 @@ class Calls(InterpreterPart):
             names = [one.arg for one in (*method.node.args.posonlyargs, *method.node.args.args)][1:]
             made.given = {**dict(zip(names, args, strict=False)), **kwargs}
         if isinstance(method, Function):
-            self._function(method, [made, *args], kwargs)
+            self._function(method, [made, *args], kwargs, whole)
         elif cls.root() is not None:
             self.keras.call_base(made, Symbol(f"{cls.root().path}.__init__"), args, kwargs)  # type: ignore[union-attr]
+        elif (args or kwargs) and whole and unread is None and cls.find("__new__") is None and not cls.is_decorated:
+            words = f"{cls.name}() takes no arguments, got {len(args) + len(kwargs)}; it has no __init__"
+            raise Raised("TypeError", words, self.line, certain=True)
         if unread is not None and made.layer is None:
             made.attributes.setdefault("__unread__", unread)
         self.keras.finish_instance(made)
         return made
 
-    def _function(self, function: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """The result of a function of the program."""
+    def _function(self, function: Function, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
+        """The result of a function of the program; `whole` says that the program gives all of its arguments."""
         if self.budget.depth >= MOST_DEPTH:
             return self.unknown(f"calls nest more than {MOST_DEPTH} deep")
         frame = Frame(function.frame.file, function.frame)
@@ -232,7 +242,7 @@ class Calls(InterpreterPart):
             frame.body = function.node.body
         if function.owner is not None and args:
             frame.self = args[0]
-        self._bind(function, frame, args, kwargs)
+        self._bind(function, frame, args, kwargs, whole and not function.is_decorated)
         line, file = self.line, self.file
         self.file = frame.file.name
         self.budget.depth += 1
@@ -249,34 +259,22 @@ class Calls(InterpreterPart):
             self.budget.depth -= 1
             self.line, self.file = line, file
 
-    def _bind(self, function: Function, frame: Frame, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """The parameters of a call by name. Raises Raised where they do not fit."""
+    def _bind(self, function: Function, frame: Frame, args: list[Any], kwargs: dict[str, Any], whole: bool) -> None:
+        """The parameters of a call by name. Raises Raised where they do not fit: the missing ones too where the call is
+        `whole`."""
+        words = misfit(function, args, kwargs, self.settings if whole else None)
+        if words is not None:
+            raise Raised("TypeError", words, self.line, certain=whole)
         spec = function.node.args
         names = [one.arg for one in (*spec.posonlyargs, *spec.args)]
         given = dict(zip(names, args, strict=False))
-        extra = args[len(names) :]
-        if extra and spec.vararg is None:
-            own = names[_implied(function) :]
-            takes = f"{len(own)} argument{'s' * (len(own) != 1)}" + f" ({', '.join(own)})" * bool(own)
-            words = f"{_shown(function)}() takes {takes}, got {len(args) - len(names) + len(own)}"
-            raise Raised("TypeError", words, self.line)
         if spec.vararg is not None:
-            given[spec.vararg.arg] = tuple(extra)
+            given[spec.vararg.arg] = tuple(args[len(names) :])
         keywords = [one.arg for one in spec.kwonlyargs]
-        rest: dict[str, Any] = {}
-        for name, value in kwargs.items():
-            if name in given and name not in [one.arg for one in spec.posonlyargs]:
-                raise Raised("TypeError", f"{_shown(function)}() is given {name} twice; give it once", self.line)
-            if name in names or name in keywords:
-                given[name] = value
-            else:
-                rest[name] = value
+        own = {name: value for name, value in kwargs.items() if name in names or name in keywords}
+        given.update(own)
         if spec.kwarg is not None:
-            given[spec.kwarg.arg] = rest
-        elif rest and "**" not in rest:
-            name, known = next(iter(rest)), [*names[_implied(function) :], *keywords]
-            hint = did_you_mean(name, known) or f"it takes {', '.join(known) or 'none'}"
-            raise Raised("TypeError", f"{_shown(function)}() has no argument {name!r}; {hint}", self.line)
+            given[spec.kwarg.arg] = {name: value for name, value in kwargs.items() if name not in own}
         for name, default in zip(reversed(names), reversed(function.defaults), strict=False):
             self._default(given, name, default)
         for name, default, node in zip(keywords, function.keyword_defaults, spec.kw_defaults, strict=True):
@@ -302,6 +300,37 @@ class Calls(InterpreterPart):
             self.used.add(name)
             default = self.settings[name]
         given[name] = default
+
+
+def misfit(
+    function: Function, args: list[Any], kwargs: Mapping[str, Any], elsewhere: Container[str] | None = None
+) -> str | None:
+    """What does not fit of the arguments of a call, `self` included: too many, a name that the function does not have,
+    one that is given twice; and, of a call whose arguments all are known, one that is missing where `elsewhere` does
+    not have it. None where all fits."""
+    spec = function.node.args
+    names = [one.arg for one in (*spec.posonlyargs, *spec.args)]
+    only = [one.arg for one in spec.posonlyargs]
+    keywords = [one.arg for one in spec.kwonlyargs]
+    own = [*names[_implied(function) :], *keywords]
+    shown = _shown(function)
+    if len(args) > len(names) and spec.vararg is None:
+        own = names[_implied(function) :]
+        takes = f"{len(own)} argument{'s' * (len(own) != 1)}" + f" ({', '.join(own)})" * bool(own)
+        return f"{shown}() takes {takes}, got {len(args) - len(names) + len(own)}"
+    given = set(names[: len(args)])
+    for name in kwargs:
+        if name in given and name not in only:
+            return f"{shown}() is given {name} twice; give it once"
+        if name not in names and name not in keywords and spec.kwarg is None and "**" not in kwargs:
+            hint = did_you_mean(name, own) or f"it takes {', '.join(own) or 'none'}"
+            return f"{shown}() has no argument {name!r}; {hint}"
+    if elsewhere is None or "**" in kwargs:
+        return None
+    required = [*names[: len(names) - len(function.defaults)]]
+    required += [one.arg for one, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None]
+    missing = next((one for one in required if one not in given and one not in kwargs and one not in elsewhere), None)
+    return None if missing is None else f"{shown}() is given no {missing}; it takes {', '.join(own)}"
 
 
 def _implied(function: Function) -> int:

@@ -146,6 +146,7 @@ class Choices(InterpreterPart):
 
     def branch(self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Assumption) -> Signal:
         """Work through a branch that was chosen. What hangs on the choice is assumed where it reaches a model."""
+        self.unsure += 1
         before, events = dict(frame.names), self.events
         mutated, written = len(self.mutated), len(self.written)
         signal = self.block(taken, frame)
@@ -182,6 +183,7 @@ class Choices(InterpreterPart):
 
     def skip(self, body: list[ast.stmt], frame: Frame, assumption: Assumption) -> bool:
         """Pass over statements before a `break` or a `continue`, where they reach no model."""
+        self.unsure += 1
         if self.reaches(body, frame):
             return False
         names = (assigned_names(body) & frame.names.keys()) | self._lists_in(body, frame)

@@ -13,6 +13,9 @@ from layerexplain.frontends.code.modules import PRESENT
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
 from layerexplain.frontends.code.values import Class, Function, Imported, Module, Symbol
 
+_KEEPING = frozenset({"function", "register_keras_serializable", "keras_export", "tf_export", "wraps", "lru_cache"})
+"""Decorators that leave the arguments of what they stand above as they are."""
+
 
 class Definitions(InterpreterPart):
     """The part of the interpreter that defines and imports."""
@@ -50,7 +53,10 @@ class Definitions(InterpreterPart):
             return self.call(what, [made], {})
         if isinstance(made, Class) and text.rpartition(".")[2] == "dataclass":
             made.attributes["__dataclass__"] = True
-        return made  # a decorator of a library: tf.function, register_keras_serializable
+        # a decorator of a library: tf.function and register_keras_serializable change nothing that counts here
+        if isinstance(made, Function | Class) and text.rpartition(".")[2] not in _KEEPING:
+            made.is_decorated = True
+        return made
 
     def function(self, node: Any, name: str, frame: Frame) -> Function:
         """A function of the program, with its defaults as they are where it is defined."""
@@ -82,6 +88,8 @@ class Definitions(InterpreterPart):
     def on_import(self, node: ast.Import, frame: Frame) -> Signal:
         for alias in node.names:
             module = self.module(alias.name, frame)
+            if module is None:
+                self.keras.check_import(alias.name, "")
             if alias.asname:
                 frame.assign(alias.asname, module or Symbol(alias.name))
             else:
@@ -114,6 +122,8 @@ class Definitions(InterpreterPart):
         """Import some names of a `from … import …`."""
         name = node.module or ""
         module = self.module(name, frame, node.level) if name else None
+        if module is None and not node.level:
+            self.keras.check_import(name, "")
         for alias in names:
             if alias.name == "*":
                 if isinstance(module, Module):

@@ -75,6 +75,15 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         self.faults: list[LayerExplainError] = []
         self.raised: list[LayerExplainError] = []
         """What statements of the program itself raise, with their lines."""
+        self.unsure = 0
+        """Loops that were not read to their end, and branches that were chosen: what they would have changed may be
+        why something is raised afterwards."""
+        self.handed_out = False
+        """Whether a layer or a model was given to what is not read."""
+        self.is_notebook = False
+        """Whether the cells after one that raises are run all the same."""
+        self.by_program = False
+        """Whether the call that follows stands in the program with all of its arguments."""
         self.used: set[str] = set()
         """The settings that were asked for."""
         self.lazy = False
@@ -98,6 +107,7 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
 
     def assume(self, assumption: Assumption, level: int = 1) -> None:
         """Keep a choice that what follows hangs on; with a level of 2 what is there already hangs on it too."""
+        self.unsure += 1
         if assumption not in self.assumed and len(self.assumed) < 200:
             self.assumed.append(assumption)
             self.since[assumption] = self.began

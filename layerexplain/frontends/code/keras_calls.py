@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, SpecError
 from layerexplain.frontends.code import arrays, datasets, keras_names
 from layerexplain.frontends.code.applications import application
+from layerexplain.frontends.code.checking import OF_LAYERS, Checking
+from layerexplain.frontends.code.cloning import Cloning
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.keras_names import Named, named
@@ -17,12 +19,14 @@ from layerexplain.frontends.code.layer_attributes import LayerAttributes
 from layerexplain.frontends.code.library_functions import CONSTANTS
 from layerexplain.frontends.code.making import Making
 from layerexplain.frontends.code.operations import Operations
-from layerexplain.frontends.code.own_calls import OwnCalls, mirrored
+from layerexplain.frontends.code.operators import Raised
+from layerexplain.frontends.code.own_calls import OwnCalls
 from layerexplain.frontends.code.run_time_sizes import RunTimeSizes
 from layerexplain.frontends.code.shapes import Shapes
 from layerexplain.frontends.code.tracing import Tracing
 from layerexplain.frontends.code.values import (
     DTYPES,
+    Function,
     Instance,
     LayerValue,
     ModelValue,
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
 
 
-class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes):
+class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes, Checking, Cloning):
     """What the reader knows of Keras while it reads one program."""
 
     NOTHING = object()
@@ -56,6 +60,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         self.made = 0
         self.quiet = 0
         self.keras_2 = False
+        self.has_custom_objects = False
         self.policy = ""
         self.soft: list[Unknown] = []
         self.implied: dict[str, Tensor] = {}
@@ -95,20 +100,10 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         return Symbol(path)
 
     def check_import(self, module: str, name: str) -> None:
-        """Keep the fault of an import of a layer that Keras does not have."""
+        """Keep the fault of an import of what Keras does not have."""
         if module.startswith("tf_keras"):
             self.keras_2 = True
-        inside = keras_names.inside_keras(module)
-        if inside is not None and inside.split(".")[0] == "layers":
-            self._check_layer(f"{module}.{name}", module)
-
-    def _check_layer(self, path: str, module: str) -> None:
-        what = named(path)
-        if what is None or what.kind != "other" or not what.name[:1].isupper():
-            return
-        hint = did_you_mean(what.name, keras_names.layer_names())
-        if hint:
-            self.fault(ArgumentError(f"{module} has no '{what.name}'; {hint}"))
+        self.check_name(f"{module}.{name}" if name else module)
 
     def symbol_attribute(self, symbol: Symbol, name: str) -> Any:
         """`keras.layers.Dense`, `np.pi`: a name behind a name."""
@@ -123,9 +118,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             return None
         if path.startswith("tensorflow.") and symbol.path == "tensorflow" and name in DTYPES:
             return name
-        inside = keras_names.inside_keras(symbol.path)
-        if inside == "layers":
-            self._check_layer(path, symbol.path)
+        self.check_name(path)
         if name == "__version__":
             return self.interpreter.unknown("the version of a library", path)
         return Symbol(path)
@@ -139,6 +132,9 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             if symbol.path.startswith("tensorflow."):
                 return self._tensorflow(symbol.path[len("tensorflow.") :], args, kwargs)
             if symbol.path.partition(".")[0] == "numpy" and tensors_in([*args, *kwargs.values()]):
+                if not self.quiet:
+                    words = f"np.{symbol.last} needs numbers, got a tensor of Keras; use keras.ops.{symbol.last}"
+                    raise Raised("TypeError", words, self.interpreter.line)
                 return self.operation(symbol.path[6:], args, kwargs)
             if tensors_in([*args, *kwargs.values()]):
                 return self.opaque_call(symbol.path, args, kwargs)
@@ -148,6 +144,9 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
 
     def _keras(self, what: Named, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
         name = what.name
+        fits = self.check_named_call(what, args, kwargs)
+        if not fits and (what.kind == "operation" or name == "Input"):
+            return self.interpreter.unknown(f"the call of {name}, which does not fit")
         if what.kind == "model":
             return self.make_model(name, args, kwargs)
         if what.kind == "layer":
@@ -241,7 +240,10 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         if name == "get_source_inputs" and args:
             return self.source_inputs(args[0])
         if name == "load_model" and args and isinstance(args[0], str) and args[0] in self.saved:
-            return self.clone(self.saved[args[0]])
+            loaded = self.clone(self.saved[args[0]])
+            if isinstance(loaded, ModelValue):
+                loaded.compiled = self.saved[args[0]].compiled
+            return loaded
         if name in ("load_model", "model_from_json", "model_from_config", "from_pretrained"):
             return self.interpreter.unknown(f"it comes from {name}(…), which reads a file that is not opened")
         if tensors_in([*args, *kwargs.values()]):
@@ -268,9 +270,10 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             return None
         if tensors_in([*args, *kwargs.values()]):
             return self.opaque_call(function.name or "function", args, kwargs, function)
-        for layer in (layer_of(one) for one in args):
+        for layer in (layer_of(one) for one in [*args, *kwargs.values()]):
             if layer is not None:
                 self.interpreter.events += 1
+                self.interpreter.handed_out = True
                 layer.changed = next(births)
         return function
 
@@ -310,6 +313,12 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         layer = made.layer
         if isinstance(layer, ModelValue) and layer.form == "own":
             if not layer.name:
+                init = made.cls.find("__init__")
+                root = made.cls.root()
+                own = isinstance(init, Function) and not self.quiet and not self.interpreter.unsure
+                if own and root is not None and root.path != "tensorflow.Module":
+                    words = f"{layer.type}.__init__ does not call super().__init__(); write it as its first line"
+                    self.fault(SpecError(words))
                 layer.name = self.draw(layer.type)
             if layer.config.get("model"):
                 self.register(layer)
@@ -354,6 +363,10 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             if derived is not None:
                 instance.layer = derived
                 return
+        wrong = next((key for key in given if key not in OF_LAYERS and key != "**"), None)
+        if base == "Layer" and wrong is not None:
+            hint = did_you_mean(wrong, sorted(OF_LAYERS)) or "it takes name, dtype and trainable"
+            self.fault(ArgumentError(f"super().__init__() of {layer.type} has no argument '{wrong}'; {hint}"))
         if isinstance(layer, ModelValue) and not layer.name:
             if isinstance(given.get("trainable"), bool):
                 layer.trainable = given["trainable"]
@@ -365,7 +378,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         if declaration is None or instance.cls.find("call") is not None:
             return None
         name = given.pop("name", None)
-        made = self.make_layer(base, args, {**given, "name": self.draw(instance.cls.name, name)})
+        made: LayerValue = self.make_layer(base, args, {**given, "name": self.draw(instance.cls.name, name)})
         made.declaration, made.kind, made.type = declaration, "custom", instance.cls.name
         made.instance = instance
         return made
@@ -388,57 +401,6 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         if tensors_in([*args, *kwargs.values()]):
             return self.opaque_call(setting.class_name, args, kwargs)
         return self.interpreter.unknown(f"the result of {setting.class_name}")
-
-    def source_inputs(self, value: Any) -> list[Tensor]:
-        """The inputs that a tensor hangs on."""
-        found: list[Tensor] = []
-        seen: set[int] = set()
-        waiting = tensors_in(value)
-        while waiting:
-            tensor = waiting.pop()
-            if id(tensor.node) not in seen:
-                seen.add(id(tensor.node))
-                found += [tensor] if tensor.node.layer.type == "InputLayer" else []
-                waiting += tensor.node.tensors()
-        return sorted(found, key=lambda tensor: tensor.node.number)
-
-    def clone(self, layer: LayerValue | None) -> Any:
-        """`clone_model`: the same layers anew, under the same names."""
-        if not isinstance(layer, ModelValue) or layer.form == "own":
-            return self.interpreter.unknown("a clone of a model that is not known")
-        copies: dict[int, LayerValue] = {}
-
-        def copy(one: LayerValue) -> LayerValue:
-            if isinstance(one, ModelValue) and id(one) not in copies:
-                made = self.clone(one)
-                copies[id(one)] = made if isinstance(made, LayerValue) else self.opaque_model(one.type, made.reason)
-            if id(one) not in copies:
-                new = copies[id(one)] = LayerValue(one.type, one.kind, one.name, dict(one.config), one.place)
-                new.trainable, new.reason = one.trainable, one.reason
-                if id(one) in self.first_shapes:
-                    self.first_shapes[id(new)] = (new, self.first_shapes[id(one)][1])
-            return copies[id(one)]
-
-        made = ModelValue(layer.form, layer.type, layer.name, layer.place)
-        made.input_shape, made.open = layer.input_shape, list(layer.open)
-        self.register(made)
-        if layer.form == "sequential":
-            made.layers = [one if one.type == "InputLayer" else copy(one) for one in layer.layers]
-            return made
-        graph = self.graph(layer)
-        if graph is None or any(isinstance(one, ModelValue) and one.form == "own" for one in graph.layers):
-            return self.interpreter.unknown("a clone of a model that is not known")
-        nodes: dict[int, Any] = {}
-        for node in graph.nodes:
-            new = copy(node.layer)
-            args = [mirrored(one, lambda t: Tensor(nodes[id(t.node)], t.index)) for one in node.args]
-            kwargs = {
-                key: mirrored(one, lambda t: Tensor(nodes[id(t.node)], t.index)) for key, one in node.kwargs.items()
-            }
-            nodes[id(node)] = self.node(new, tuple(args), kwargs)
-        made.inputs = mirrored(layer.inputs, lambda t: Tensor(nodes[id(t.node)], t.index))
-        made.outputs = mirrored(layer.outputs, lambda t: Tensor(nodes[id(t.node)], t.index))
-        return made
 
 
 _KNOWN_STARS = frozenset({"keras", "tensorflow", "tf_keras", "numpy", "math", "os", "matplotlib", "pylab", "typing"})

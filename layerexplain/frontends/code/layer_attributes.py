@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from layerexplain.frontends.code import arrays, datasets
+from layerexplain.frontends.code import arrays, datasets, keras_api
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import flat_tensors
@@ -22,72 +22,22 @@ from layerexplain.frontends.code.values import (
     Variable,
     layer_of,
 )
+from layerexplain.suggest import did_you_mean
 
 _METHODS = frozenset(
-    [
-        "add",
-        "pop",
-        "compile",
-        "fit",
-        "build",
-        "summary",
-        "get_layer",
-        "call",
-        "__call__",
-        "save",
-        "save_weights",
-        "load_weights",
-        "predict",
-        "evaluate",
-        "add_weight",
-        "add_variable",
-        "add_loss",
-        "add_metric",
-        "get_config",
-        "count_params",
-        "compute_output_shape",
-        "set_weights",
-        "get_weights",
-        "export",
-        "train_on_batch",
-        "fit_generator",
-        "to_json",
-        "get_weight_paths",
-        "compute_mask",
-        "adapt",
-        "get_vocabulary",
-        "vocabulary_size",
-        "set_vocabulary",
-        "from_config",
-        "test_on_batch",
-        "predict_on_batch",
-        "reset_states",
-        "make_train_function",
-        "save_spec",
-        "compute_loss",
-        "compiled_loss",
-        "update_state",
-        "result",
-        "reset_state",
-    ]
+    """
+    add pop compile fit build summary get_layer call __call__ save save_weights load_weights predict evaluate
+    add_weight add_variable add_loss add_metric get_config count_params compute_output_shape set_weights get_weights
+    export train_on_batch fit_generator to_json get_weight_paths compute_mask adapt get_vocabulary vocabulary_size
+    set_vocabulary from_config test_on_batch predict_on_batch reset_states make_train_function save_spec
+    compute_loss compiled_loss update_state result reset_state
+    """.split()  # noqa: SIM905
 )
 _NOTHING = frozenset(
-    [
-        "summary",
-        "save",
-        "save_weights",
-        "load_weights",
-        "add_loss",
-        "add_metric",
-        "export",
-        "set_weights",
-        "adapt",
-        "reset_states",
-        "set_vocabulary",
-        "make_train_function",
-        "update_state",
-        "reset_state",
-    ]
+    """
+    summary save save_weights add_loss add_metric export set_weights adapt reset_states set_vocabulary update_state
+    reset_state
+    """.split()  # noqa: SIM905
 )
 
 
@@ -132,6 +82,9 @@ class LayerAttributes(KerasPart):
             return _as_keras_keeps(layer, name)
         if name in _UNSET:
             return None
+        if name in ("add", "pop") and isinstance(layer, ModelValue) and layer.form == "functional":
+            words = f"a functional model has no {name}(); make a new one: Model(model.input, …(model.output))"
+            raise Raised("AttributeError", words, self.interpreter.line)
         if name in _METHODS:
             return Bound(layer, name)
         if name == "built":
@@ -140,9 +93,13 @@ class LayerAttributes(KerasPart):
             unread = next((one for one in layer.instance.cls.order() if isinstance(one, Unknown)), None)
             if unread is not None:
                 return unread
-            if name in ("optimizer", "loss", "metrics", "history", "losses", "weights", "variables", "stop_training"):
+            if name.startswith("_") or name in keras_api.members("Model"):
                 return self.interpreter.unknown(f"the attribute {name} of {layer.type}")
             raise Raised("AttributeError", f"{layer.type} has no attribute {name}", self.interpreter.line)
+        if isinstance(layer, ModelValue) and not name.startswith("_") and name not in keras_api.members("Model"):
+            kind = "a Sequential model" if layer.form == "sequential" else "a functional model"
+            hint = did_you_mean(name, sorted(keras_api.members("Model"))) or f"'{layer.name}' is {kind}"
+            raise Raised("AttributeError", f"{layer.type} has no attribute {name}; {hint}", self.interpreter.line)
         return self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
 
     def _graph_attribute(self, layer: LayerValue, name: str) -> Any:
@@ -224,6 +181,7 @@ class LayerAttributes(KerasPart):
                 return Setting(of.class_name, args[0], of.path)
             return self.interpreter.unknown(f"the method {name} of {of.class_name}")
         layer: LayerValue = of
+        self.check_method(layer, name, args, kwargs)
         if name in ("__call__", "call"):
             return self.call_layer(layer, args, kwargs)
         if name == "save" and isinstance(layer, ModelValue) and args and isinstance(args[0], str):
@@ -241,7 +199,8 @@ class LayerAttributes(KerasPart):
                 self.first_shapes.setdefault(id(layer), (layer, args[0]))
             return self.interpreter.unknown(f"{name}() of the layer '{layer.name}'") if name != "build" else None
         if name == "add":
-            return self.add(layer, args[0] if args else kwargs.get("layer"))
+            item = args[0] if args else kwargs.get("layer", self.NOTHING)
+            return None if item is self.NOTHING else self.add(layer, item)
         if name == "pop":
             self.interpreter.touch(layer)
             if not layer.layers:
@@ -260,6 +219,13 @@ class LayerAttributes(KerasPart):
         if name in ("fit", "predict", "evaluate", "train_on_batch", "fit_generator"):
             data: Any = args[0] if args else kwargs.get("x")
             data = data[0] if type(data) in (list, tuple) and len(data) == 1 else data
+            interpreter = self.interpreter
+            needed = layer.form != "own" and name not in ("predict", "fit_generator")
+            if needed and layer.compiled is None and not interpreter.unsure and not interpreter.handed_out:
+                words = f"{name}() needs a model that is compiled; call {layer.name}.compile(…) before"
+                raise Raised("RuntimeError", words, interpreter.line)
+            if isinstance(data, Array):
+                self.check_data(layer, data, name)
             if isinstance(data, Array):
                 self.built(layer, (None, *data.shape[1:]))
             if name == "predict" and isinstance(data, Array) and data.shape:
@@ -320,9 +286,18 @@ class LayerAttributes(KerasPart):
 
     def _tensor_method(self, tensor: Tensor, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if name in ("get_shape", "shape"):
+            if not self.quiet and name == "get_shape":
+                self.older("a tensor of Keras 3 has no get_shape(); today: its attribute shape")
             return self.shape_tuple(tensor)
         if name == "set_shape":
             return None
+        if name in ("numpy", "item", "tolist", "eval") and not self.quiet:
+            words = f"a tensor of Keras has no {name}(): its numbers are not there yet; call model.predict(…)"
+            raise Raised("AttributeError", words, self.interpreter.line)
         if name == "numpy":
             return self.interpreter.unknown("the values of a tensor")
+        if not self.quiet and not name.startswith("_"):
+            known = ("shape", "dtype", "ndim", "name", "reshape", "squeeze", "device", "op", "experimental_ref", "ref")
+            if name not in known:
+                raise Raised("AttributeError", f"a tensor of Keras has no {name}()", self.interpreter.line)
         return self.opaque_call(name, [tensor, *args], kwargs)

@@ -17,28 +17,9 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
 
 _MATH = frozenset(
-    [
-        "ceil",
-        "floor",
-        "sqrt",
-        "exp",
-        "log",
-        "log2",
-        "log10",
-        "sin",
-        "cos",
-        "tan",
-        "pow",
-        "fabs",
-        "trunc",
-        "gcd",
-        "isclose",
-        "isnan",
-        "radians",
-        "degrees",
-        "tanh",
-        "atan",
-    ]
+    """
+    ceil floor sqrt exp log log2 log10 sin cos tan pow fabs trunc gcd isclose isnan radians degrees tanh atan
+    """.split()  # noqa: SIM905
 )
 CONSTANTS = {
     "string.ascii_lowercase": string.ascii_lowercase,

@@ -10,7 +10,7 @@ from layerexplain.frontends.code.bounds import MOST_ITEMS
 from layerexplain.frontends.code.builtin_functions import items_of
 from layerexplain.frontends.code.choices import assigned_names
 from layerexplain.frontends.code.frames import Assumption, Frame
-from layerexplain.frontends.code.operators import is_plain, truth
+from layerexplain.frontends.code.operators import Raised, is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
 from layerexplain.frontends.code.values import Instance, Tensor, Unknown, births
 
@@ -47,6 +47,10 @@ class Loops(InterpreterPart):
         items = self.value(node.iter, frame)
         if isinstance(items, range) and len(items) > MOST_ITEMS:
             items = items[:MOST_ITEMS]
+        if isinstance(items, Tensor) and not self.keras.quiet and items.node.layer.kind == "layer":
+            raise Raised(
+                "TypeError", "a tensor of Keras cannot be iterated over: its numbers are not there yet", node.lineno
+            )
         rows = items_of(items)
         if isinstance(rows, Unknown):
             return self._unknown_loop(node, node.target, rows, frame)
@@ -108,6 +112,7 @@ class Loops(InterpreterPart):
 
     def _left(self, node: ast.For | ast.While, mutated: int, frame: Frame) -> Signal:
         """A long loop over data is left before its end: what it changes is not known."""
+        self.unsure += 1
         why = Unknown(f"it changes in the loop in line {node.lineno}, which is not read to its end", node.lineno)
         frame.yields = None
         self._forget(self.mutated[mutated:], why, frame)
@@ -137,6 +142,7 @@ class Loops(InterpreterPart):
         if target is not None:
             self.assign(target, why, frame)
         frame.yields = None
+        self.unsure += 1
         before, touched, mutated = dict(frame.names), self.touched, len(self.mutated)
         written = len(self.written)
         drawn = dict(self.keras.counters)

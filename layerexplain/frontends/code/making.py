@@ -77,20 +77,34 @@ class Making(KerasPart):
         given = kwargs.pop("name", None)
         if isinstance(given, Unknown):
             self.soft.append(given)
+        if isinstance(given, bool | int | float):
+            self.fault(ArgumentError(f"{type_} needs a text as its name, got name={given}; write name='{given}'"))
+        if isinstance(given, str) and "/" in given:
+            self.older(f"the name '{given[:60]}' has a '/', which Keras 3 refuses")
         return self.draw(type_, given)
 
-    def make_layer(self, type_: str, args: list[Any], kwargs: dict[str, Any], shown: str = "") -> LayerValue:
+    def make_layer(self, type_: str, args: list[Any], kwargs: dict[str, Any], shown: str = "") -> Any:
         """A layer of Keras with the arguments of its call."""
         interpreter = self.interpreter
         interpreter.events += 1
         place = interpreter.place()
         if type_ in ("Input", "InputLayer"):
             return self.make_input(args, kwargs).node.layer
+        if tensors_in(args) and type_ not in ("Wrapper", "Lambda", "Merge"):
+            words = f"{type_} is made with a tensor; make the layer first, then call it: {shown or type_}(…)(x)"
+            self.fault(ArgumentError(words))
+            return self.opaque_model(type_, words)
         given = dict(kwargs)
         self._positional(type_, args, given, shown or type_)
         trainable = given.pop("trainable", True)
+        if isinstance(trainable, str):
+            self.fault(ArgumentError(f"{type_} needs trainable to be True or False, got trainable={trainable[:40]!r}"))
         for key in [key for key in given if key.endswith("activation")]:
             given[key] = self._own_function(given[key])
+        if type_ == "Lambda" and isinstance(given.get("function"), bool | int | float | str):
+            self.fault(
+                ArgumentError(f"Lambda needs a function, got {given['function']!r}; for example lambda x: x * 2")
+            )
         inner = {key: given.pop(key) for key in list(given) if isinstance(layer_of(given[key]), LayerValue)}
         shape = self._first_shape(type_, given)
         reason = given.pop("**", None)
@@ -100,6 +114,7 @@ class Making(KerasPart):
         made.reason = reason
         if self.policy and "dtype" not in given:
             given["dtype"] = self.policy
+        self.check_settings(shown or type_, {**given, "activity_regularizer": given.get("activity_regularizer")})
         config = {key: _constant(value) for key, value in given.items() if value is not None or key != "activation"}
         config.update({key: layer_of(value) for key, value in inner.items()})
         plain: Any = plain_config(config)
@@ -210,22 +225,30 @@ class Making(KerasPart):
         for name, value in zip(("shape", "batch_size", "dtype"), args, strict=False):
             given.setdefault(name, value)
         shape: Any = given.get("batch_shape", given.get("batch_input_shape"))
+        if shape is not None and given.get("shape") is not None:
+            self.fault(ArgumentError("Input takes shape or batch_shape, got both; leave one out"))
         if shape is None:
             shape = given.get("shape", given.get("input_shape"))
-            shape = (shape,) if isinstance(shape, int) else arrays.plain(shape)
+            if isinstance(shape, int):
+                self.older(f"Input(shape={shape}) is taken by older Keras alone; today: shape=({shape},)")
+                shape = (shape,)
+            shape = arrays.plain(shape)
             self._check_shape(shape)
             shape = (given.get("batch_size"), *shape) if type(shape) in (tuple, list) else shape
             if shape is None:
                 tensor = given.get("tensor")
+                if tensor is None and "**" not in given and not given.keys() & {"sparse", "ragged", "type_spec"}:
+                    self.fault(ArgumentError("Input is given no shape; write shape=(…) without the batch"))
                 shape = tensor if isinstance(tensor, Unknown) else self.interpreter.unknown("the input has no shape")
         dtype = given.get("dtype")
+        self.check_settings("Input", {"dtype": dtype})
         dtype = dtype if isinstance(dtype, str) else getattr(dtype, "last", "float32")
         return self.new_input(self.named("InputLayer", given), shape, dtype)
 
     def _check_shape(self, shape: Any) -> None:
         """Keep an error where the shape of an input is none."""
         sizes = shape if type(shape) in (tuple, list) else ()
-        negative = any(isinstance(one, int) and one < 0 for one in sizes)
+        negative = any(isinstance(one, float) or (isinstance(one, int) and one < 0) for one in sizes)
         if negative or isinstance(shape, str):
             right = "each of its sizes is an integer, or None where it is open: shape=(28, 28, 1)"
             self.fault(ArgumentError(f"Input needs a shape without the batch, got shape={shape!r}; {right}"))
@@ -262,6 +285,11 @@ class Making(KerasPart):
         given = dict(kwargs)
         if type_ == "Sequential":
             layers = given.pop("layers", args[0] if args else None)
+            if layer_of(layers) is not None or isinstance(layers, Tensor):
+                one = layer_of(layers)
+                what = "a tensor" if one is None else f"the layer '{one.name}'"
+                self.fault(SpecError(f"Sequential takes a list of layers, got {what}; write them in [ and ]"))
+                layers = [layers]
             if len(args) > 1 and isinstance(args[1], str):
                 given.setdefault("name", args[1])
             model = ModelValue("sequential", "Sequential", "", interpreter.place())
@@ -300,7 +328,7 @@ class Making(KerasPart):
         layer = layer_of(outputs)
         if outputs is None:
             self.fault(SpecError("Model needs outputs: the tensors that its last layers return; got None"))
-        elif layer is not None:
+        elif layer is not None and layer.reason is None:
             fact = f"Model needs tensors as outputs, got the layer '{layer.name}'; call it: {layer.type}(…)(x)"
             self.fault(SpecError(fact))
 
@@ -320,7 +348,8 @@ class Making(KerasPart):
             return
         layer = layer_of(item)
         if layer is None:
-            if type(item) in (list, tuple):
+            if type(item) in (list, tuple) and item:
+                self.fault(SpecError(f"{model.type} takes layers one by one, got a {type(item).__name__} of them"))
                 for one in item:
                     self.add(model, one)
                 return
@@ -366,7 +395,13 @@ def _no_layer(item: Any) -> str | None:
         return f"a tensor, the result of a layer that is called; give the layer: {type_}(…) without (x)"
     if isinstance(item, Symbol) and (what := named(item.path)) is not None and what.kind == "layer":
         return f"the class {item.last}; make one: {item.last}(…)"
-    return f"{item!r}; give layers alone" if isinstance(item, int | float | str) else None
+    if isinstance(item, Symbol | Setting) and (path := getattr(item, "path", "")) and "activations" in path:
+        name = item.last if isinstance(item, Symbol) else item.class_name
+        return f"the function {name}; make a layer of it: Activation('{name}')"
+    if isinstance(item, Function):
+        return f"the function {item.name}; give what it returns, or Lambda({item.name})"
+    plain = isinstance(item, int | float | str | type(None))
+    return f"{item!r}; give layers alone" if plain else None
 
 
 def copied(value: Any, deep: int = 0) -> Any:

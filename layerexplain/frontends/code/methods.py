@@ -11,62 +11,18 @@ from layerexplain.frontends.code.operators import TOO_LARGE, Raised, format_valu
 from layerexplain.frontends.code.values import Unknown
 
 _TEXT = frozenset(
-    [
-        "capitalize",
-        "casefold",
-        "count",
-        "endswith",
-        "find",
-        "format",
-        "index",
-        "isalnum",
-        "isalpha",
-        "isdecimal",
-        "isdigit",
-        "isidentifier",
-        "islower",
-        "isspace",
-        "istitle",
-        "isupper",
-        "join",
-        "lower",
-        "lstrip",
-        "partition",
-        "removeprefix",
-        "removesuffix",
-        "replace",
-        "rfind",
-        "rindex",
-        "rpartition",
-        "rsplit",
-        "rstrip",
-        "split",
-        "splitlines",
-        "startswith",
-        "strip",
-        "swapcase",
-        "title",
-        "upper",
-    ]
+    """
+    capitalize casefold count endswith find format index isalnum isalpha isdecimal isdigit isidentifier islower
+    isspace istitle isupper join lower lstrip partition removeprefix removesuffix replace rfind rindex rpartition
+    rsplit rstrip split splitlines startswith strip swapcase title upper
+    """.split()  # noqa: SIM905
 )
 _LIST = frozenset(["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"])
 _DICT = frozenset(["clear", "copy", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"])
 _SET = frozenset(
-    [
-        "add",
-        "clear",
-        "copy",
-        "difference",
-        "discard",
-        "intersection",
-        "isdisjoint",
-        "issubset",
-        "issuperset",
-        "pop",
-        "remove",
-        "union",
-        "update",
-    ]
+    """
+    add clear copy difference discard intersection isdisjoint issubset issuperset pop remove union update
+    """.split()  # noqa: SIM905
 )
 _OTHERS: dict[type, frozenset[str]] = {
     str: _TEXT,
@@ -79,21 +35,9 @@ _OTHERS: dict[type, frozenset[str]] = {
     float: frozenset({"is_integer"}),
 }
 CHANGES = frozenset(
-    [
-        "append",
-        "clear",
-        "extend",
-        "insert",
-        "pop",
-        "remove",
-        "reverse",
-        "sort",
-        "popitem",
-        "setdefault",
-        "update",
-        "add",
-        "discard",
-    ]
+    """
+    append clear extend insert pop remove reverse sort popitem setdefault update add discard
+    """.split()  # noqa: SIM905
 )
 """Methods that change their object."""
 

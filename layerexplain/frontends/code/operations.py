@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from layerexplain.frontends.code import arrays
+from layerexplain.errors import ArgumentError
+from layerexplain.frontends.code import arrays, keras_api
 from layerexplain.frontends.code.keras_names import operation_type, tensorflow_function
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
@@ -161,6 +162,8 @@ class Operations(KerasPart):
         if name in ORDER:
             kwargs = {**dict(list(zip(ORDER[name], args, strict=False))[1:]), **kwargs}
             args = args[:1]
+        if path and not self._has_axis(f"ops.{name}", f"keras.{path}", args, kwargs):
+            return self.interpreter.unknown(f"the call of {name}, which does not fit")
         args, kwargs = self._with_sizes(type_, args, kwargs)
         if type_ in _OF_TENSORS:
             args = [self._table(one) for one in args]
@@ -290,7 +293,9 @@ class Operations(KerasPart):
             return made
         given = [*args, *kwargs.values()]
         if not tensors_in(given):
-            if path in ("function", "random.set_seed", "config.run_functions_eagerly", "get_logger", "device"):
+            if path == "function" and args:
+                return args[0]
+            if path in ("function", "random.set_seed", "config.run_functions_eagerly", "device"):
                 return self.NOTHING
             if path == "TensorShape" and args:
                 return tuple(args[0]) if type(args[0]) in (list, tuple) else args[0]
@@ -306,6 +311,10 @@ class Operations(KerasPart):
         function = tensorflow_function(path)
         if function is None:
             return self.opaque_call(f"tf.{path}", args, kwargs)
+        if not path.startswith("compat") and not self._fits_tensorflow(function, path, args, kwargs):
+            return self.interpreter.unknown(f"the call of tf.{path}, which does not fit")
+        if not self.quiet:
+            self.older(f"Keras 3 refuses tf.{path} on a tensor of Keras; keras.ops has what it takes")
         args, kwargs = self._with_sizes("TFOpLambda", args, kwargs)
         if any(isinstance(one, Size) for value in args + list(kwargs.values()) for one in
                (value if type(value) in (list, tuple) else [value])):  # fmt: skip
@@ -315,6 +324,24 @@ class Operations(KerasPart):
         layer = LayerValue("TFOpLambda", "operation", "", {"function": function}, self.interpreter.place())
         layer.name = self.draw(f"tf.{function}" if self.keras_2 else last, operation=True)
         return self._results(layer, self.node(layer, tuple(args), kwargs))
+
+    def _fits_tensorflow(self, function: str, path: str, args: list[Any], kwargs: dict[str, Any]) -> bool:
+        """Whether the arguments of a function of TensorFlow are its own, in its own order."""
+        if not self.check_call(f"tf.{function}", f"tf.{path}", args, kwargs):
+            return False
+        return self._has_axis(f"tf.{function}", f"tf.{path}", args, kwargs)
+
+    def _has_axis(self, path: str, shown: str, args: list[Any], kwargs: dict[str, Any]) -> bool:
+        """Whether no tensor stands where a function takes an axis."""
+        order = keras_api.arguments(path)
+        given = {**dict(zip(order, args, strict=False)), **kwargs}
+        axis = given.get("axis", given.get("perm", given.get("axes")))
+        if tensors_in(axis) and "einsum" not in path and not ("kron" in path or "dot" in path):
+            words = f"{shown} takes {', '.join(order)} in this order, got a tensor as its axis"
+            several = order[:1] in (("xs",), ("values",), ("x",)) and len(args) == 2 and all(map(tensors_in, args))
+            self.fault(ArgumentError(words + "; give the tensors as one list" * several))
+            return False
+        return True
 
     def tf_variable(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """`tf.Variable(initial_value)`."""

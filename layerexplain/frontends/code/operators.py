@@ -49,13 +49,15 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class Raised(Exception):
-    """What the program itself raises: the name of the class, and its text."""
+    """What the program itself raises: the name of the class, and its text. `certain` says that no data has a part in
+    it: a call that does not fit its function."""
 
-    def __init__(self, kind: str, text: str = "", line: int = 0) -> None:
-        super().__init__(f"{kind}: {text}")
+    def __init__(self, kind: str, text: str = "", line: int = 0, *, certain: bool = False) -> None:
+        super().__init__(f"{kind}: {text}" if text else kind)
         self.kind = kind
         self.text = text
         self.line = line
+        self.certain = certain
 
 
 TOO_LARGE = "its value is too large to be computed here"

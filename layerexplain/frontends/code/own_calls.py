@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from layerexplain.errors import SourceError, SpecError
 from layerexplain.frontends.code.bounds import fits
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised
 from layerexplain.frontends.code.parts import KerasPart
@@ -75,6 +76,9 @@ class OwnCalls(KerasPart):
             self._masks_of_results(model, trace, outputs, inner_args, inner_kwargs)
         except Raised as error:
             outputs = interpreter.unknown(f"its code raises {error}"[:160])._replace(line=error.line or line)
+            if self._known([*args, *kwargs.values()]) and interpreter.is_sure(error):
+                interpreter.line = error.line or interpreter.line
+                self.fault(SourceError(f"the call of {model.type} raises {error}"[:300]))
         finally:
             self.quiet -= 1
             self.training = before
@@ -83,6 +87,8 @@ class OwnCalls(KerasPart):
             if again:
                 self.counters.clear()
                 self.counters.update(counters)
+        if outputs is None and not interpreter.unsure and self._known([*args, *kwargs.values()]):
+            self.fault(SpecError(f"the call of {model.type} returns nothing; end it with `return` and its tensor"))
         unknown = unknown_in(outputs) if fits(outputs) else interpreter.unknown(TOO_LARGE)
         if unknown is None and not tensors_in(outputs):
             unknown = interpreter.unknown(f"`call` of {model.type} returns no tensor that is known")
@@ -203,6 +209,9 @@ class OwnCalls(KerasPart):
         method = instance.cls.find("call")
         if not isinstance(method, Function):
             root = instance.cls.root()
+            unread = any(isinstance(one, Unknown) for one in instance.cls.order())
+            if not unread and model.config.get("base") == "Layer":
+                raise Raised("NotImplementedError", f"{model.type} has no `call`; write what it computes there")
             return self.interpreter.unknown(f"{instance.cls.name} has no `call`; that of {root.path if root else '?'}")
         spec = method.node.args
         names = [one.arg for one in (*spec.args, *spec.kwonlyargs)]

@@ -33,6 +33,7 @@ class KerasPart(Part):
     counts the calls of layers."""
 
     quiet: int
+    has_custom_objects: bool
     training: bool
     made: int
 
@@ -47,6 +48,10 @@ class InterpreterPart(Part):
     changes: int
     idle: int
     raised: list[LayerExplainError]
+    faults: list[LayerExplainError]
+    unsure: int
+    is_notebook: bool
+    by_program: bool
 
     if TYPE_CHECKING:
         passed: list[Any]

@@ -59,6 +59,7 @@ class Program:
         self.path = path
         self.interpreter.where = self.where
         self.interpreter.settings = {name: self.interpreter.parse_setting(value) for name, value in given.items()}
+        self.interpreter.is_notebook = text.is_notebook
         self.file = File("", self.folder, text.tree)
         self.frame = self.interpreter.run(self.file)
         self.main = tuple(self.interpreter.assumed)

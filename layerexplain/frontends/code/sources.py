@@ -39,6 +39,7 @@ class Text(NamedTuple):
     tree: ast.Module
     locate: Callable[[int], Place]
     repaired: tuple[str, ...] = ()
+    is_notebook: bool = False
 
 
 def is_code(head: bytes, path: str | None) -> bool:
@@ -108,7 +109,7 @@ def notebook_text(document: Any) -> Text:
             return Place("", line)
         return Place(f"cell {lines[line][0]}", lines[line][1])
 
-    return Text(ast.Module(body, []), locate, tuple(repaired))
+    return Text(ast.Module(body, []), locate, tuple(repaired), True)
 
 
 def _parsed(text: str) -> ast.Module:

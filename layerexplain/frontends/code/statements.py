@@ -25,36 +25,10 @@ from layerexplain.frontends.code.values import (
 )
 
 _HARMLESS = frozenset(
-    [
-        "print",
-        "exit",
-        "quit",
-        "logging",
-        "logger",
-        "log",
-        "warnings",
-        "plt",
-        "matplotlib",
-        "os",
-        "sys",
-        "shutil",
-        "time",
-        "wandb",
-        "tf.print",
-        "pprint",
-        "display",
-        "input",
-        "tqdm",
-        "parser",
-        "argparse",
-        "json",
-        "pickle",
-        "random",
-        "seed",
-        "gc",
-        "subprocess",
-        "glob",
-    ]
+    """
+    print exit quit logging logger log warnings plt matplotlib os sys shutil time wandb tf.print pprint display
+    input tqdm parser argparse json pickle random seed gc subprocess glob
+    """.split()  # noqa: SIM905
 )
 """Calls of these change no model."""
 
@@ -76,7 +50,8 @@ class Statements(InterpreterPart):
                 if signal is not None:
                     return signal
             except Raised as error:
-                self._keep(node, error)
+                if self._keep(node, error):
+                    return None
                 self._failed(node, frame, self.unknown(f"line {error.line or self.line} raises {error}"[:160]))
             except RecursionError:
                 self._failed(node, frame, self.unknown("the program nests too deeply"))
@@ -87,14 +62,22 @@ class Statements(InterpreterPart):
                 self._failed(node, frame, why)
         return None
 
-    def _keep(self, node: ast.stmt, error: Raised) -> None:
-        """Keep what a statement of the program raises: in its own line, or in another that it leads to."""
+    def _keep(self, node: ast.stmt, error: Raised) -> bool:
+        """Keep what a statement of the program raises: in its own line, or in another that it leads to. Returns whether
+        the program ends here for sure."""
         if self.file:
-            return
+            return False
         inside = node.lineno <= (error.line or self.line) <= (node.end_lineno or node.lineno)
         line = (error.line or self.line) if inside else node.lineno
         where = "" if inside else f"line {error.line or self.line} "
-        self.raised.append(SourceError(f"{where}raises {error}"[:200], line=line))
+        made = SourceError(f"{where}raises {error}"[:300], line=line)
+        ends = self.is_sure(error) and not self.is_notebook
+        (self.faults if ends else self.raised).append(made)
+        return ends
+
+    def is_sure(self, error: Raised) -> bool:
+        """Whether the program raises this for sure: nothing before it was passed over or chosen without knowing."""
+        return error.certain or not self.unsure
 
     def _failed(self, node: ast.stmt, frame: Frame, why: Unknown) -> None:
         """A statement of the module that raises: what it would have assigned is not known."""
@@ -202,6 +185,10 @@ class Statements(InterpreterPart):
     def _unpack(self, parts: list[ast.expr], value: Any, frame: Frame) -> None:
         star = next((i for i, part in enumerate(parts) if isinstance(part, ast.Starred)), None)
         items: Any
+        if isinstance(value, Tensor) and not self.keras.quiet and value.node.layer.kind == "layer":
+            raise Raised(
+                "TypeError", f"one tensor for {len(parts)} names: a tensor of Keras cannot be unpacked", self.line
+            )
         if isinstance(value, Tensor):
             items = self.keras.split_input(value, parts)
         else:
@@ -250,6 +237,8 @@ class Statements(InterpreterPart):
             of.attributes[name] = value
 
     def _set_item(self, items: Any, key: Any, value: Any) -> None:
+        if isinstance(items, Tensor):
+            raise Raised("TypeError", "a tensor cannot be changed in place; use keras.ops.slice_update", self.line)
         if type(items) not in (list, dict):
             return
         self.mutate(items)
@@ -273,10 +262,14 @@ class Statements(InterpreterPart):
         if known is not None:
             self.changes += 1  # a loop may come here with another outcome
             return self.block(node.body if known else node.orelse, frame)
+        if isinstance(test, Tensor) and not self.keras.quiet:
+            words = "a tensor of Keras is neither true nor false: its numbers are not there yet; use keras.ops.where"
+            raise Raised("TypeError", words, node.lineno)
         if _only_raises(node.body):
             return self.block(node.orelse, frame)
         if node.orelse and _only_raises(node.orelse):
             return self.block(node.body, frame)
+        self.unsure += 1
         if isinstance(node.body[-1], ast.Break | ast.Continue) and not node.orelse:
             words = f"`if {ast.unparse(node.test)[:60]}` is taken as false"
             if self.skip(node.body[:-1], frame, Assumption(node.lineno, words)):
@@ -288,8 +281,19 @@ class Statements(InterpreterPart):
 
     def on_assert(self, node: ast.Assert, frame: Frame) -> Signal:
         if truth(self.value(node.test, frame)) is False:
-            raise Raised("AssertionError", ast.unparse(node.test)[:60], node.lineno)
+            raise Raised("AssertionError", self._untrue(node.test, frame), node.lineno)
         return None
+
+    def _untrue(self, test: ast.expr, frame: Frame) -> str:
+        """A test that fails, with the value that it compares."""
+        words = ast.unparse(test)[:80]
+        if not isinstance(test, ast.Compare) or isinstance(test.left, ast.Constant):
+            return f"{words} is not true"
+        left = self.value(test.left, frame)
+        shown = repr(left) if is_plain(left) or (type(left) in (tuple, list) and all(map(is_plain, left))) else ""
+        return (
+            f"{words} is not true: {ast.unparse(test.left)[:40]} is {shown[:60]}" if shown else f"{words} is not true"
+        )
 
     def on_raise(self, node: ast.Raise, frame: Frame) -> Signal:
         what = self.value(node.exc, frame) if node.exc is not None else None

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.errors import ShapeError
+from layerexplain.frontends.code.calls import misfit
 from layerexplain.frontends.code.expressions import IMPLIED, UNDEFINED
 from layerexplain.frontends.code.graphs import Graph
+from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import WEIGHT_TYPE, flat_tensors, is_shape
@@ -30,31 +32,10 @@ from layerexplain.ops.sizes import shape_text
 
 _STATES = {"LSTM": 2, "GRU": 1, "SimpleRNN": 1, "ConvLSTM1D": 2, "ConvLSTM2D": 2, "ConvLSTM3D": 2}
 _SEVERAL = frozenset(
-    [
-        "split",
-        "unstack",
-        "array_split",
-        "moments",
-        "top_k",
-        "topk",
-        "meshgrid",
-        "svd",
-        "qr",
-        "slogdet",
-        "eigh",
-        "hsplit",
-        "vsplit",
-        "nn.moments",
-        "math.top_k",
-        "linalg.svd",
-        "unique",
-        "ctcdecode",
-        "lu",
-        "fft",
-        "fft2",
-        "rfft",
-        "stft",
-    ]
+    """
+    split unstack array_split moments top_k topk meshgrid svd qr slogdet eigh hsplit vsplit nn.moments math.top_k
+    linalg.svd unique ctcdecode lu fft fft2 rfft stft
+    """.split()  # noqa: SIM905
 )
 
 
@@ -71,6 +52,8 @@ class Tracing(KerasPart):
         layer = layer_of(function)
         if layer is None:
             return self.interpreter.unknown("an object is called whose class is not read")
+        if not self.check_layer_call(layer, args, kwargs):
+            return self.interpreter.unknown(f"the call of {layer.type}, which does not fit")
         args = [self._as_tensor(one) for one in args]
         kwargs = {
             key: self._as_tensor(one) if key in ("inputs", "query", "value") else one for key, one in kwargs.items()
@@ -84,6 +67,8 @@ class Tracing(KerasPart):
             return unknown
         trace = None
         if isinstance(layer, ModelValue) and layer.form == "own":
+            if (words := self._misfit(layer, args, kwargs)) is not None:
+                raise Raised("TypeError", words, self.interpreter.line, certain=True)
             trace = self.trace(layer, args, kwargs)
         if layer.type == "Lambda" and isinstance(layer.config.get("function"), Function | Bound):
             layer = self._lambda_model(layer)
@@ -93,6 +78,18 @@ class Tracing(KerasPart):
         if isinstance(layer, ModelValue) and layer.form != "own":
             self._check_inputs(layer, tensors)
         return self._results(layer, node)
+
+    def _misfit(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> str | None:
+        """What does not fit of the arguments of a `call` of the program; None where all fits. Keras gives masks and
+        `training` itself."""
+        method = layer.instance.cls.find("call") if layer.instance is not None else None
+        if not isinstance(method, Function) or method.is_decorated or "**" in kwargs:
+            return None
+        names = [one.arg for one in (*method.node.args.args, *method.node.args.kwonlyargs)]
+        given = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
+        provided = {one for one in names if one == "training" or one.endswith("mask")}
+        words = misfit(method, [layer.instance, *args], given, provided)
+        return None if words is None else words.replace("call()", f"the call of {layer.type}", 1)
 
     def _check_inputs(self, model: ModelValue, given: list[Tensor]) -> None:
         """Keep the fault of a model that is called on other sizes than those that it is made for."""
@@ -105,6 +102,19 @@ class Tracing(KerasPart):
             if any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs):
                 sizes, found = (shape_text(tuple(spec.shape)) for spec in (wanted, got))
                 self.fault(ShapeError(f"the model '{model.name}' needs an input of {sizes}, got {found}"))
+
+    def check_data(self, model: ModelValue, data: Array, name: str) -> None:
+        """Keep the fault of a model that is trained or run on data of other sizes than those of its input."""
+        graph = self.graph(model) if model.form != "own" else None
+        spec = self.shapes.of(graph.inputs[0]) if graph is not None and len(graph.inputs) == 1 else None
+        if graph is None or spec is None or len(spec.shape) != len(data.shape):
+            return
+        if any(layer.kind != "layer" for layer in graph.layers):
+            return
+        pairs = list(zip(spec.shape[1:], data.shape[1:], strict=True))
+        if any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs):
+            sizes, found = shape_text(tuple(spec.shape)), shape_text((None, *data.shape[1:]))
+            self.fault(ShapeError(f"{name}() of '{model.name}' needs data of {sizes}, got {found}"))
 
     def _as_tensor(self, value: Any) -> Any:
         """A name that the code does not define is an input of that name; a weight is a tensor."""
@@ -290,6 +300,12 @@ class Tracing(KerasPart):
                 node = self._quiet_node(actual, current)
                 if isinstance(actual, ModelValue) and actual.form == "own":
                     node.trace = self.trace(actual, [current], {})
+                made = self._results(actual, node) if layer is not layers[-1] else None
+                if made is not None and not isinstance(made, Tensor | Unknown | dict) and len(made) > 1:
+                    words = f"'{layer.name}' gives {len(made)} tensors; a Sequential model takes layers that give one"
+                    error = ShapeError(words, line=layer.place.line, source=layer.place.file or None)
+                    if not any(one.fact == words for one in self.interpreter.faults):
+                        self.interpreter.faults.append(error)
                 current = Tensor(node)
             self.sequences[key] = Graph([start], [current])
         found: Graph | None = self.sequences[key]

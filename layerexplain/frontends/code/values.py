@@ -11,23 +11,9 @@ from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
 
 DTYPES = frozenset(
-    [
-        "float16",
-        "float32",
-        "float64",
-        "bfloat16",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "uint8",
-        "uint16",
-        "uint32",
-        "uint64",
-        "bool",
-        "string",
-        "complex64",
-    ]
+    """
+    float16 float32 float64 bfloat16 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool string complex64
+    """.split()  # noqa: SIM905
 )
 """The names of the kinds of numbers, in NumPy, TensorFlow and Keras."""
 
@@ -100,6 +86,8 @@ class Function:
         self.keyword_defaults: list[Any] = []
         self.has_yield = any(isinstance(one, ast.Yield | ast.YieldFrom) for one in _own_nodes(node))
         self.attributes: dict[str, Any] = {}
+        self.is_decorated = False
+        """Whether a decorator of a library may have changed what it takes."""
 
 
 def _own_nodes(node: Any) -> Any:
@@ -121,6 +109,7 @@ class Class:
         self.frame = frame
         self.place = Place("" if frame is None else frame.file.name, line)
         self.docstring = ""
+        self.is_decorated = False
         self.attributes: dict[str, Any] = {}
         self.members: dict[str, Namespace] = {}
         """Those of an Enum that were asked for."""

@@ -1,0 +1,338 @@
+"""What Keras refuses of a program: names that it does not have, arguments that do not fit, settings that it has not.
+
+Each is a fault with its line. What Keras 2 takes and Keras 3 refuses is a note: such a program is an older one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from layerexplain.errors import ArgumentError
+from layerexplain.frontends.code import keras_api
+from layerexplain.frontends.code.keras_names import Named, inside_keras, layer_names, named
+from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.values import (
+    DTYPES,
+    LayerValue,
+    ModelValue,
+    Setting,
+    Symbol,
+    Tensor,
+    Variable,
+    layer_of,
+    tensors_in,
+)
+from layerexplain.layers.registry import facts_of, find, part_names, part_of
+from layerexplain.model import Note
+from layerexplain.suggest import did_you_mean
+
+_WHOLE = frozenset(
+    """
+    activations losses metrics optimizers initializers regularizers constraints ops random optimizers.schedules
+    """.split()  # noqa: SIM905
+)
+"""Modules of which today's names are all that there ever were, but for other spellings."""
+
+_OLD_MODULES = frozenset(
+    """
+    engine objectives np_utils generic_utils core convolutional recurrent embeddings noise wrappers merge pooling
+    local advanced_activations convolutional_recurrent normalization visualize_util vis_utils data_utils layer_utils
+    topology training legacy io_utils conv_utils multi_gpu_utils test_utils tensorflow_backend load_backend common
+    contrib network base_layer sequential input_layer callbacks_v1 python api src scikit_learn tensorflow_backend
+    cntk_backend preprocessing containers advanced attention rnn image_preprocessing text_dataset feature_column
+    estimator premade premade_models activity_l1 activity_l2 activity_l1l2 WeightRegularizer
+    """.split()  # noqa: SIM905
+)
+"""Modules and names of older Keras, and those inside of its source."""
+
+_INSIDE = ("keras.src", "tf_keras.src", "tensorflow.python", "keras_core")
+"""Where there are other names than the public ones of today."""
+
+_OF_OPTIMIZERS = frozenset(
+    """
+    name weight_decay clipnorm clipvalue global_clipnorm use_ema ema_momentum ema_overwrite_frequency
+    loss_scale_factor gradient_accumulation_steps jit_compile is_legacy_optimizer lr decay epsilon momentum
+    """.split()  # noqa: SIM905
+)
+_STARS: dict[str, frozenset[str]] = {
+    "Model.compile": frozenset({"sample_weight_mode", "target_tensors", "distribute", "options", "run_metadata"}),
+    "Input": frozenset({"batch_input_shape", "input_shape"}),
+}
+"""What stands for `**` in what is called."""
+
+_OLD = {
+    "Model.fit": "nb_epoch nb_val_samples samples_per_epoch nb_worker val_samples show_accuracy nb_batch",
+    "Model.fit_generator": "nb_epoch nb_val_samples samples_per_epoch nb_worker pickle_safe max_q_size",
+    "Model.evaluate": "show_accuracy val_samples",
+    "Model.compile": "class_mode theano_mode",
+}
+_OLD_OF_TENSORFLOW = frozenset(
+    ["reduction_indices", "keep_dims", "dim", "concat_dim", "split_dim", "squeeze_dims", "logits", "targets"]
+)
+
+OF_LAYERS = frozenset(
+    """
+    activity_regularizer trainable dtype autocast name input_shape batch_input_shape input_dim batch_size
+    batch_shape dynamic weights input_dtype implementation input_length
+    """.split()  # noqa: SIM905
+)
+"""What `super().__init__()` of a layer takes."""
+
+_POLICIES = frozenset({"mixed_float16", "mixed_bfloat16", "float", "half", "double", "int", "string", "resource"})
+
+_KINDS = {
+    "initializer": ("initializers", "he_normal"),
+    "regularizer": ("regularizers", "l2"),
+    "constraint": ("constraints", "max_norm"),
+}
+"""Arguments of layers by their last word: the module that has them, and one of them."""
+
+_ALSO = frozenset({"acc", "accuracy", "crossentropy", "ce", "auc", "zero", "one", "uniform", "normal"})
+
+
+def _plainly(name: str) -> str:
+    return name.replace("_", "").replace(".", "").lower()
+
+
+class Checking(KerasPart):
+    """The part of `Keras` that refuses what Keras refuses."""
+
+    def older(self, words: str) -> None:
+        """Note that a program is one of older Keras."""
+        place = self.interpreter.where(self.interpreter.place())
+        note = Note("old-argument", None, f"{place}: {words}")
+        known = [one.message.partition(": ")[2] for one in self.interpreter.notes]
+        if words not in known and len(known) < 6:
+            self.interpreter.notes.append(note)
+
+    # Names ----------------------------------------------------------------------------------------------------------
+
+    def check_name(self, path: str) -> None:
+        """Keep the fault of a name that Keras does not have: a module, a layer, a loss."""
+        inside = inside_keras(path)
+        if not inside or path.startswith(_INSIDE):
+            return
+        module, _, name = inside.rpartition(".")
+        if name in ("get_custom_objects", "custom_object_scope", "CustomObjectScope", "register_keras_serializable"):
+            self.has_custom_objects = True
+        if name.startswith("_") or name in _OLD_MODULES or keras_api.is_known(inside) or module.startswith("backend"):
+            return
+        if any(part in _OLD_MODULES for part in module.split(".")) or not keras_api.is_module(module):
+            return
+        if name in layer_names() and module in ("", "layers", "models"):
+            self.older(f"{path} is a name of older Keras")
+            return
+        known = keras_api.names_in(module)
+        if module in _WHOLE and _plainly(name) in {_plainly(one) for one in known}:
+            return
+        alike = [one for one in known if one[:1].isupper() == name[:1].isupper()]
+        hint = did_you_mean(name, alike) or did_you_mean(name, known)
+        if hint or module in _WHOLE:
+            before = path.rpartition(".")[0]
+            self.fault(ArgumentError(f"{before} has no '{name}'" + (f"; {hint}" if hint else "")))
+
+    # Calls ----------------------------------------------------------------------------------------------------------
+
+    def check_call(
+        self, path: str, shown: str, args: list[Any], kwargs: dict[str, Any], stars: Collection[str] = ()
+    ) -> bool:
+        """Keep the fault of a call that does not fit what Keras's function takes. Returns whether it fits."""
+        if "**" in kwargs:
+            return True
+        old = _OLD.get(path, "").split()
+        if path.startswith("tf."):
+            old = list(_OLD_OF_TENSORFLOW)
+        for name in [name for name in kwargs if name in old]:
+            found = keras_api.misfit(path, 0, [name], stars or _STARS.get(path, ()))
+            if found is not None and f"'{name}'" in found.words:
+                self.older(f"{name} of {shown} is an argument of older versions")
+        names = [name for name in kwargs if name not in old]
+        found = keras_api.misfit(path, len(args), names, stars or _STARS.get(path, ()))
+        if found is None or found.only_today or (len(names) < len(kwargs) and "is given no" in found.words):
+            return True
+        self.fault(ArgumentError(f"{shown} {found.words}"))
+        return False
+
+    def check_named_call(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> bool:
+        """Keep the fault of a call of a name of Keras. Returns whether it fits."""
+        kind, path = what.kind, what.path
+        before = len(self.interpreter.faults)
+        if kind == "setting":
+            is_optimizer = path.startswith("optimizers.") and "schedules" not in path
+            stars = _OF_OPTIMIZERS if is_optimizer else frozenset({"l"}) if path.startswith("regularizers.") else ()
+            self.check_call(path, what.name, args, kwargs, stars)
+            if is_optimizer and "lr" in kwargs:
+                self.older(f"lr of {what.name} is an argument of older Keras; today: learning_rate")
+            rate = args[0] if args else kwargs.get("learning_rate")
+            if is_optimizer and isinstance(rate, str):
+                words = f"{what.name} needs learning_rate to be a number or a schedule, got {rate[:40]!r}"
+                self.fault(ArgumentError(words))
+        elif kind == "operation" or path in ("Input", "layers.Input", "layers.InputLayer"):
+            self.check_call(path, f"keras.{path}" if kind == "operation" else what.name, args, kwargs)
+        elif what.name == "Sequential":
+            if len(args) > 1 and type(args[1]) in (list, tuple):
+                self.fault(ArgumentError("Sequential takes one list of layers, got two; join them"))
+            elif len(args) == 1 or not args:
+                self.check_call("Sequential", "Sequential", args, kwargs)
+        elif what.name == "Model":
+            if len(args) > 3:
+                self.fault(ArgumentError(f"Model takes inputs, outputs and name, got {len(args)} values"))
+            if kwargs.keys() & {"input", "output"}:
+                self.older("input and output of Model are arguments of older Keras; today: inputs and outputs")
+        return len(self.interpreter.faults) == before
+
+    def check_method(self, layer: LayerValue, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Keep the fault of a method that is called with other arguments than it takes."""
+        owners = ["Model", "Layer"] if isinstance(layer, ModelValue) else ["Layer"]
+        if isinstance(layer, ModelValue) and layer.form == "sequential":
+            owners.append("Sequential")
+        owner = next((one for one in owners if keras_api.is_known(f"{one}.{name}")), None)
+        if name in ("call", "__call__", "build", "compute_mask", "add_loss", "add_metric") or owner is None:
+            return
+        if name == "add_weight" and args and isinstance(args[0], str):
+            self.older("add_weight takes the shape first in Keras 3; give the name as name=")
+            return
+        if self.check_call(f"{owner}.{name}", f"{name}()", args, kwargs) and name == "compile":
+            self._check_compiled(args, kwargs)
+        if name == "add_weight":
+            for key in ("initializer", "regularizer", "constraint"):
+                self.check_setting(key, kwargs.get(key), "add_weight")
+
+    def check_layer_call(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> bool:
+        """Keep the fault of a layer of Keras that is called with more or other than it takes. Returns whether it
+        fits."""
+        if layer.kind != "layer" or isinstance(layer, ModelValue) or "**" in kwargs:
+            return True
+        path, type_ = f"layers.{layer.type}.call", layer.type
+        if not keras_api.is_known(path):
+            return True
+        names = [name for name in kwargs if name not in ("training", "constants")]
+        found = keras_api.misfit(path, len(args), names)
+        if found is not None and not found.only_today:
+            listed = (
+                len(args) > 1 and all(tensors_in([one]) for one in args) and keras_api.misfit(path, 1, names) is None
+            )
+            takes_list = type_ in _merging()
+            hint = "; give the same tensor twice for self-attention" if "given no value" in found.words else ""
+            if listed and takes_list:
+                hint = f"; give them as one list: {type_}(…)([a, b])"
+            self.fault(ArgumentError(f"the call of {type_} {found.words}{hint}"))
+            return False
+        if len(args) > 1 and isinstance(args[1], Tensor) and keras_api.second(path) == "training":
+            self.fault(ArgumentError(f"the call of {type_} takes one tensor, got {len(args)}; make one of them first, "
+                                     f"for example with Concatenate()"))  # fmt: skip
+            return False
+        first = args[0] if args else None
+        if isinstance(first, Tensor) and facts_of(type_).takes_list and len(args) > 1 and isinstance(args[1], Tensor):
+            self.fault(ArgumentError(f"the call of {type_} takes its tensors as one list: {type_}(…)([a, b])"))
+            return False
+        declaration = find(type_)
+        one_tensor = declaration is not None and len(declaration.tensors) == 1 and declaration.variadic is None
+        several = [*first] if type(first) in (list, tuple) else []  # type: ignore[misc]  # known by its type
+        if one_tensor and not facts_of(type_).takes_list and len(several) > 1 and len(tensors_in(several)) > 1:
+            fact = f"the call of {type_} takes one tensor, got a list of {len(several)}; join them first"
+            self.fault(ArgumentError(f"{fact}, for example with Concatenate()"))
+            return False
+        if not self.quiet and args and (words := _no_tensor(first)) is not None:
+            self.fault(ArgumentError(f"{type_} is called on {words}"))
+            return False
+        return True
+
+    # Settings -------------------------------------------------------------------------------------------------------
+
+    def check_settings(self, type_: str, given: dict[str, Any]) -> None:
+        """Keep the faults of initializers, regularizers, constraints and dtypes that Keras does not have."""
+        for key, value in given.items():
+            self.check_setting(key, value, type_)
+        dtype = given.get("dtype")
+        if isinstance(dtype, str) and dtype not in DTYPES | _POLICIES and "_from_" not in dtype:
+            hint = did_you_mean(dtype, sorted(DTYPES | _POLICIES)) or "for example dtype='float32'"
+            self.fault(ArgumentError(f"{type_} needs dtype to be one of Keras's, got dtype='{dtype[:40]}'; {hint}"))
+
+    def check_setting(self, key: str, value: Any, type_: str) -> None:
+        """Keep the fault of one such argument."""
+        kind = _KINDS.get(key.rpartition("_")[2])
+        if kind is None or value is None or self.has_custom_objects:
+            return
+        module, example = kind
+        word = key.rpartition("_")[2]
+        if isinstance(value, bool | int | float):
+            right = f"{key}='{example}'" if word != "regularizer" else f"{key}=keras.regularizers.L2({value})"
+            self.fault(ArgumentError(f"{type_} needs {key} to be {_a(word)}, got {key}={value!r}; for example {right}"))
+        elif isinstance(value, str):
+            known = keras_api.names_in(module)
+            if _plainly(value) not in {_plainly(one) for one in known} | _ALSO:
+                hint = did_you_mean(value, known) or f"for example {key}='{example}'"
+                self.fault(ArgumentError(f"Keras has no {word} '{value[:40]}' ({key} of {type_}); {hint}"))
+
+    def _check_compiled(self, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Keep the faults of a loss, an optimizer or a metric that Keras does not have."""
+        given = {**dict(zip(("optimizer", "loss", "loss_weights", "metrics"), args, strict=False)), **kwargs}
+        optimizer = given.get("optimizer")
+        if isinstance(optimizer, Symbol) and (what := named(optimizer.path)) is not None and what.kind == "setting":
+            self.fault(
+                ArgumentError(
+                    f"compile needs an optimizer, got the class {optimizer.last}; make one: {optimizer.last}()"
+                )
+            )
+        if isinstance(optimizer, bool | int | float) or (
+            isinstance(optimizer, str) and not self._has("optimizers", optimizer)
+        ):
+            hint = did_you_mean(str(optimizer), [one.lower() for one in part_names("optimizers")])
+            self.fault(ArgumentError(f"Keras has no optimizer {optimizer!r}; {hint or 'for example adam'}"))
+        for value in _each(given.get("loss")):
+            if isinstance(value, bool | int | float) or (isinstance(value, str) and not self._has("losses", value)):
+                hint = did_you_mean(str(value), part_names("losses", aliases=True))
+                self.fault(ArgumentError(f"Keras has no loss {value!r}; {hint or 'for example mse'}"))
+        if "metrics" in kwargs:
+            for value in _each(kwargs["metrics"]):
+                if isinstance(value, bool | int | float) or (
+                    isinstance(value, str) and not self._has("metrics", value)
+                ):
+                    names = ["accuracy", *keras_api.names_in("metrics")]
+                    hint = did_you_mean(str(value), names)
+                    self.fault(ArgumentError(f"Keras has no metric {value!r}; {hint or 'for example accuracy'}"))
+
+    def _has(self, module: str, name: str) -> bool:
+        if self.has_custom_objects or name == "":
+            return True
+        known = {_plainly(one) for one in keras_api.names_in(module)} | _ALSO
+        if module == "metrics":
+            known |= {_plainly(one) for one in keras_api.names_in("losses")}
+        return _plainly(name) in known or (module in ("losses", "optimizers") and part_of(module, name) is not None)
+
+
+def _merging() -> Collection[str]:
+    from layerexplain.frontends.code.keras_names import MERGES
+
+    return MERGES.values()
+
+
+def _a(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def _each(value: Any) -> Iterable[Any]:
+    """What stands in lists and dicts of losses or metrics, one after the other."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if type(one) in (list, tuple):
+            waiting += one[::-1]
+        elif type(one) is dict:
+            waiting += reversed(list(one.values()))
+        elif one is not None:
+            yield one
+
+
+def _no_tensor(value: Any) -> str | None:
+    """What a layer is called on that is no tensor, and what would be right; None for what may be one."""
+    if isinstance(value, str | bool | int | float):
+        return f"{value!r}; call it on a tensor: the result of another layer, or an Input"
+    if isinstance(value, Symbol) and (what := named(value.path)) is not None and what.kind == "layer":
+        return f"the class {value.last}; make and call it: {value.last}(…)(x)"
+    layer = layer_of(value)
+    if layer is not None and not isinstance(value, Tensor | Variable | Setting):
+        return f"the layer '{layer.name}'; call it: {layer.type}(…)(x)"
+    return None

@@ -1,0 +1,177 @@
+"""What the names of Keras and TensorFlow are called with, in Keras 3 and in Keras 2: keras_api.txt, which
+scripts/keras_api.py writes from the installed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from functools import cache
+from pathlib import Path
+
+from layerexplain.records import NamedTuple
+from layerexplain.suggest import did_you_mean
+
+
+class Signature(NamedTuple):
+    """What a function takes: its arguments, those without a name first; `required` are those without a default."""
+
+    positional: tuple[str, ...]
+    keywords: tuple[str, ...]
+    required: tuple[str, ...]
+    any_count: bool
+    any_name: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names."""
+        return (*self.positional, *self.keywords)
+
+    def misfit(self, count: int, given: Collection[str]) -> str | None:
+        """What does not fit of `count` arguments without a name and the names of others; None where all fits."""
+        takes = ", ".join(self.names) or "no arguments"
+        if count > len(self.positional) and not self.any_count:
+            only = ", ".join(self.positional)
+            most = len(self.positional)
+            return f"takes {most} argument{'s' * (most != 1)}{f' ({only})' * bool(only)} without a name, got {count}"
+        first = self.positional[:count]
+        twice = next((name for name in given if name in first), None)
+        if twice is not None:
+            return f"is given {twice} twice; give it once"
+        if not self.any_name:
+            wrong = next((name for name in given if name not in self.names), None)
+            if wrong is not None:
+                return f"has no argument '{wrong}'; {did_you_mean(wrong, self.names) or f'it takes {takes}'}"
+        missing = next((name for name in self.required if name not in first and name not in given), None)
+        return None if missing is None else f"is given no {missing}; it takes {takes}"
+
+
+class Misfit(NamedTuple):
+    """What does not fit of a call; `only_today` says that Keras 2 takes it."""
+
+    words: str
+    only_today: bool
+
+
+@cache
+def _text() -> str:
+    return "\n" + (Path(__file__).parent / "keras_api.txt").read_text(encoding="utf-8")
+
+
+@cache
+def _entry(path: str) -> tuple[str, ...]:
+    """What is said of a name; nothing of one that is not there. The file is searched: few names are asked for."""
+    start = f"\n{path} | "
+    at = _text().find(start)
+    return tuple(_text()[at + len(start) : _text().index("\n", at + 1)].split(" | ")) if at >= 0 else ()
+
+
+@cache
+def _signature(text: str) -> Signature | None:
+    """A signature as it is written there; None for what is no function.
+
+    >>> _signature("x, axis=, *, name=").misfit(0, ["axes"])
+    "has no argument 'axes'; did you mean 'axis'?"
+    """
+    if text in ("-", "module", "value"):
+        return None
+    positional: list[str] = []
+    keywords: list[str] = []
+    required: list[str] = []
+    any_count = any_name = False
+    kept = positional
+    for part in text.split(", ") if text else ():
+        if part == "**":
+            any_name = True
+        elif part.startswith("*"):
+            any_count, kept = part != "*", keywords
+        else:
+            name = part.removesuffix("=")
+            kept.append(name)
+            required += [name] if name == part else []
+    return Signature(tuple(positional), tuple(keywords), tuple(required), any_count, any_name)
+
+
+def is_known(path: str) -> bool:
+    """Whether Keras 3 or Keras 2 has a name.
+
+    >>> is_known("losses.Huber"), is_known("losses.Hubert")
+    (True, False)
+    """
+    return bool(_entry(path))
+
+
+def is_module(path: str) -> bool:
+    """Whether a name is a module; "" is Keras itself.
+
+    >>> is_module("layers"), is_module("layers.Dense"), is_module("")
+    (True, False, True)
+    """
+    return not path or "module" in _entry(path)
+
+
+def names_in(module: str) -> list[str]:
+    """The names in a module of Keras; "" is Keras itself.
+
+    >>> "Huber" in names_in("losses"), "layers" in names_in("")
+    (True, True)
+    """
+    start = f"{module}." if module else ""
+    paths = [line.partition(" | ")[0] for line in _text().splitlines() if line.startswith(start)]
+    return [name for path in paths if "." not in (name := path[len(start) :]) and name and " " not in name]
+
+
+@cache
+def members(name: str) -> frozenset[str]:
+    """The attributes that every Layer, or every Model, of Keras has.
+
+    >>> "trainable_weights" in members("Layer"), "fit" in members("Layer")
+    (True, False)
+    """
+    return frozenset(_entry(f"members of {name}")[0].split())
+
+
+def misfit(path: str, count: int, given: Iterable[str], also: Collection[str] = ()) -> Misfit | None:
+    """What does not fit of a call of a name of Keras; None where it fits, or where the name is not known. `also` are
+    names that stand for `**`: where they are given, no others are taken.
+
+    >>> misfit("losses.Huber", 0, ["logits"]).words
+    "has no argument 'logits'; it takes delta, reduction, name, dtype"
+    >>> misfit("ops.expand_dims", 1, []).words, misfit("ops.expand_dims", 2, [])
+    ('is given no axis; it takes x, axis', None)
+    """
+    entry = _entry(path)
+    if not entry:
+        return None
+    names = list(given)
+    found: list[str | None] = []
+    for text in dict.fromkeys(entry):
+        signature = _signature(text)
+        if signature is None:
+            found.append("is not in this Keras" if text == "-" else None)
+            continue
+        if also and signature.any_name:
+            keywords = tuple(dict.fromkeys([*signature.keywords, *[one for one in also if one not in signature.names]]))
+            signature = signature._replace(keywords=keywords, any_name=False)
+        found.append(signature.misfit(count, names))
+    if all(found):
+        words = next((one for one in found if one != "is not in this Keras"), None)
+        return Misfit(words, False) if words else None
+    return Misfit(found[0], True) if found[0] else None
+
+
+def arguments(path: str) -> tuple[str, ...]:
+    """The arguments of a function that may be given without a name.
+
+    >>> arguments("tf.concat")
+    ('values', 'axis', 'name')
+    """
+    signature = _signature(_entry(path)[0]) if _entry(path) else None
+    return signature.positional if signature is not None else ()
+
+
+def second(path: str) -> str:
+    """The second argument of a function; "" where it takes one.
+
+    >>> second("layers.Dense.call"), second("layers.Add.call")
+    ('training', '')
+    """
+    return next(iter(arguments(path)[1:]), "")

@@ -1,0 +1,145 @@
+"""Write layerexplain/frontends/code/keras_api.txt: what the names of Keras are called with, in Keras 3 and in tf_keras.
+
+    python scripts/keras_api.py            # writes the file
+    python scripts/keras_api.py --check    # fails where it is not current
+
+It needs Keras, tf_keras and TensorFlow. A line is a name, what Keras 3 takes, and what tf_keras takes where that is
+something else; `-` stands for a name that one of them does not have:
+
+    losses.Huber | delta=, reduction=, name=, dtype=, ** | delta=, reduction=, name=
+    tf.concat | values, axis, name=
+
+Names that end in `.call` are what a layer is called with; `Layer.`, `Model.` and `Sequential.` are their methods. The
+lines `members of …` are the attributes of objects of these classes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+TARGET = Path(__file__).parents[1] / "layerexplain/frontends/code/keras_api.txt"
+_PASSED_OVER = {
+    "src",
+    "legacy",
+    "_tf_keras",
+    "tf_keras",
+    "estimator",
+    "experimental",
+    "wrappers",
+    "protobuf",
+    "dtensor",
+}
+_BASES = ("Layer", "Model", "Sequential")
+_KINDS = inspect.Parameter
+
+
+def taken(function: Any, *, implied: bool) -> str | None:
+    """The parameters of a function in the notation of the file; None where Python does not know them."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[int(implied) :]
+    except (TypeError, ValueError):
+        return None
+    parts: list[str] = []
+    for one in parameters:
+        if one.kind is _KINDS.VAR_POSITIONAL:
+            parts.append("*args")
+        elif one.kind is _KINDS.VAR_KEYWORD:
+            parts.append("**")
+        else:
+            if one.kind is _KINDS.KEYWORD_ONLY and not any(part.startswith("*") for part in parts):
+                parts.append("*")
+            parts.append(one.name + "=" * (one.default is not _KINDS.empty))
+    return ", ".join(parts)
+
+
+def names_of(root: ModuleType) -> dict[str, str]:
+    """The public names of a Keras, by their paths behind its root."""
+    found: dict[str, str] = {}
+    waiting: list[tuple[str, ModuleType]] = [("", root)]
+    seen = {id(root)}
+    while waiting:
+        before, module = waiting.pop()
+        for name, value in sorted(vars(module).items()):
+            path = f"{before}{name}"
+            if name.startswith("_") or (not before and name in _PASSED_OVER):
+                continue
+            if isinstance(value, ModuleType):
+                if value.__name__.startswith(("keras", "tf_keras")) and id(value) not in seen and path.count(".") < 3:
+                    seen.add(id(value))
+                    found[path] = "module"
+                    waiting.append((f"{path}.", value))
+            elif inspect.isclass(value):
+                found[path] = taken(value.__init__, implied=True) or ""  # type: ignore[misc]
+                if issubclass(value, root.layers.Layer) and path.startswith("layers."):
+                    found[f"{path}.call"] = taken(value.call, implied=True) or "*args, **"
+            elif callable(value) and (signature := taken(value, implied=False)) is not None:
+                found[path] = signature
+            else:
+                found[path] = "value"
+    for name, cls in zip(_BASES, (root.layers.Layer, root.Model, root.Sequential), strict=True):
+        for member in dir(cls):
+            value = inspect.getattr_static(cls, member)
+            is_static = isinstance(value, staticmethod)
+            if not member.startswith("_") and (inspect.isfunction(getattr(cls, member, None)) or is_static):
+                found[f"{name}.{member}"] = taken(getattr(cls, member), implied=not is_static) or ""
+    return found
+
+
+def members_of(root: ModuleType) -> dict[str, set[str]]:
+    """The public attributes of objects of a Keras's classes, also those that only an object has."""
+    layer = type("Own", (root.layers.Layer,), {})()
+    model = root.Sequential([root.layers.InputLayer((3,)), root.layers.Dense(2)])
+    model.compile("adam", "mse")
+    objects = {"Layer": [layer, root.layers.Layer], "Model": [model, root.Model, root.Sequential]}
+    return {
+        name: {one for thing in some for one in (*dir(type(thing) if thing is some[0] else thing), *vars(thing))
+               if not one.startswith("_")}
+        for name, some in objects.items()
+    }  # fmt: skip
+
+
+def text() -> str:
+    """The file."""
+    import keras
+    import tensorflow as tf
+    import tf_keras
+
+    from layerexplain.layers.index import MODULES
+
+    today, before = names_of(keras), names_of(tf_keras)
+    lines = []
+    for path in sorted({*today, *before}):
+        now, then = today.get(path), before.get(path)
+        second = "" if now == then else f" | {'-' if then is None else then}"
+        lines.append(f"{path} | {'-' if now is None else now}{second}")
+    for path in sorted(name for name in MODULES if name.startswith("tf.")):
+        value: Any = tf
+        for part in path.split(".")[1:]:
+            value = getattr(value, part, None)
+        if value is not None and (signature := taken(value, implied=False)) is not None:
+            lines.append(f"{path} | {signature}")
+    for name in ("Layer", "Model"):
+        members = sorted(members_of(keras)[name] | members_of(tf_keras)[name])
+        lines.append(f"members of {name} | {' '.join(members)}")
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write what the names of Keras are called with.")
+    parser.add_argument("--check", action="store_true", help="fail where the file is not current")
+    made = text()
+    if not parser.parse_args().check:
+        TARGET.write_text(made)
+    elif TARGET.read_text() != made:
+        sys.exit(f"{TARGET.name} is not current; run python scripts/keras_api.py")
+
+
+if __name__ == "__main__":
+    main()
