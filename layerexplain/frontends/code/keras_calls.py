@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import ArgumentError, SpecError
+from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code import arrays, datasets, keras_names
 from layerexplain.frontends.code.applications import application
 from layerexplain.frontends.code.checking import OF_LAYERS, Checking
@@ -316,9 +316,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
                 init = made.cls.find("__init__")
                 root = made.cls.root()
                 own = isinstance(init, Function) and not self.quiet and not self.interpreter.unsure
-                if own and root is not None and root.path != "tensorflow.Module":
-                    words = f"{layer.type}.__init__ does not call super().__init__(); write it as its first line"
-                    self.fault(SpecError(words))
+                layer.config["unmade"] = own and root is not None and root.path != "tensorflow.Module"
                 layer.name = self.draw(layer.type)
             if layer.config.get("model"):
                 self.register(layer)

@@ -41,6 +41,10 @@ _NOTHING = frozenset(
 )
 
 
+_OF_TORCH = frozenset(
+    {"parameters", "named_parameters", "state_dict", "load_state_dict", "zero_grad", "to", "eval", "cuda"}
+)
+"""What layers have on the backend PyTorch."""
 _UNSET = frozenset({"quantization_mode", "activity_regularizer"})
 """What every layer of Keras has, and no layer of a program sets."""
 
@@ -96,7 +100,11 @@ class LayerAttributes(KerasPart):
             if name.startswith("_") or name in keras_api.members("Model"):
                 return self.interpreter.unknown(f"the attribute {name} of {layer.type}")
             raise Raised("AttributeError", f"{layer.type} has no attribute {name}", self.interpreter.line)
-        if isinstance(layer, ModelValue) and not name.startswith("_") and name not in keras_api.members("Model"):
+        if (
+            isinstance(layer, ModelValue)
+            and not name.startswith("_")
+            and name not in keras_api.members("Model") | _OF_TORCH
+        ):
             kind = "a Sequential model" if layer.form == "sequential" else "a functional model"
             hint = did_you_mean(name, sorted(keras_api.members("Model"))) or f"'{layer.name}' is {kind}"
             raise Raised("AttributeError", f"{layer.type} has no attribute {name}; {hint}", self.interpreter.line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.errors import ShapeError
+from layerexplain.errors import ShapeError, SpecError
 from layerexplain.frontends.code.calls import misfit
 from layerexplain.frontends.code.expressions import IMPLIED, UNDEFINED
 from layerexplain.frontends.code.graphs import Graph
@@ -67,6 +67,9 @@ class Tracing(KerasPart):
             return unknown
         trace = None
         if isinstance(layer, ModelValue) and layer.form == "own":
+            if layer.config.pop("unmade", False):
+                words = f"{layer.type}.__init__ does not call super().__init__(); write it as its first line"
+                self.fault(SpecError(words))
             if (words := self._misfit(layer, args, kwargs)) is not None:
                 raise Raised("TypeError", words, self.interpreter.line, certain=True)
             trace = self.trace(layer, args, kwargs)
