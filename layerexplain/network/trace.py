@@ -77,8 +77,8 @@ def trace_at(
     `training` each layer is traced as it computes in training. Returns and raises as `trace_model` does.
     """
     in_code = model.format == "code" and model.grade == "complete"
-    faults = Faults(strict=model.strict, known=model.faults, code=in_code)
-    tracing = _Tracing(model.strict, faults, training, kept)
+    found = Faults(strict=model.strict, known=model.faults, code=in_code)
+    tracing = _Tracing(model.strict, found, training, kept)
     network = tracing.walk(Scope(model), specs, (), linked, training)
     noted = {note.message for note in network.notes}
     known = [Note("not-derived", one.layer, one.fact) for one in model.faults if one.fact not in noted]

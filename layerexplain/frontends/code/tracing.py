@@ -68,8 +68,8 @@ class Tracing(KerasPart):
         trace = None
         if isinstance(layer, ModelValue) and layer.form == "own":
             if layer.config.pop("unmade", False):
-                words = f"{layer.type}.__init__ does not call super().__init__(); write it as its first line"
-                self.fault(SpecError(words))
+                fact = f"{layer.type}.__init__ does not call super().__init__(); write it as its first line"
+                self.fault(SpecError(fact))
             if (words := self._misfit(layer, args, kwargs)) is not None:
                 raise Raised("TypeError", words, self.interpreter.line, certain=True)
             trace = self.trace(layer, args, kwargs)
