@@ -281,6 +281,7 @@ class Builder:
         )
         if self.detail and (self.only is None or self.only(where)):
             from layerexplain.report.cost_lines import cost_lines, fixing
+            from layerexplain.report.element_forms import ElementOf
             from layerexplain.report.explanation import explain_row
             from layerexplain.report.hints import Neighbours
 
@@ -291,7 +292,8 @@ class Builder:
             around = self._around[id(at.network)]
             lines = cost_lines(uses, self.costs, self._fixing)
             row = row._replace(
-                explanation=explain_row(row._replace(weights=used), layer, calls, around, at.path, lines)
+                explanation=explain_row(row._replace(weights=used), layer, calls, around, at.path, lines),
+                elements=tuple([ElementOf(made.definition) for made in calls]),
             )
             if self.gradient and calls:
                 from layerexplain.report.gradient import Gradients

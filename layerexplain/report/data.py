@@ -15,6 +15,7 @@ from layerexplain.model import Note, Shape
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
+    from layerexplain.report.element_forms import ElementOf
     from layerexplain.report.training_data import BackwardCost, BackwardReport, StepCost, TrainingReport
 
 SCHEMA_VERSION = 1
@@ -198,6 +199,7 @@ class LayerReport(NamedTuple):
     """One row. `group` is equal for layers that have the same definition (type, configuration and input shapes);
     `layers` are those of a nested model; `explanation`, `receptive_field` and `gradient` are there if asked for.
     Weights that are an earlier row's are counted and listed there alone; `shared` says so in words, as a note does.
+    `elements` are the element forms of the calls, made when asked for; there with the explanation.
     `backward` is there if the cost of training was asked for. `results` are the names of the outputs in the formula,
     empty where it is not known. `place` is the line of the code
     or of the spec that the layer stands in, `train.py:41`."""
@@ -225,6 +227,7 @@ class LayerReport(NamedTuple):
     results: tuple[str, ...] = ()
     place: str | None = None
     backward: BackwardCost | None = None
+    elements: tuple[ElementOf, ...] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:

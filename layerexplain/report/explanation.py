@@ -87,7 +87,7 @@ def explain_row(
 @lru_cache(maxsize=64)
 def of_formula(definition: Definition) -> Explanation:
     """What follows from the formula alone, once for all layers that are alike."""
-    shown = _without_masks(definition)
+    shown = without_masks(definition)
     told = NOTHING._replace(
         sentence=sentence(definition), statements=statements_of(definition), where=where(definition)
     )
@@ -125,7 +125,7 @@ def _at_other_shapes(calls: Sequence[TracedCall], first: Explanation) -> tuple[t
     return tuple(elements), tuple(shapes)
 
 
-def _without_masks(definition: Definition) -> Definition:
+def without_masks(definition: Definition) -> Definition:
     """The definition with the masks of its results left out, which `mask` tells of."""
     if all(mask is None for mask in definition.masks):
         return definition

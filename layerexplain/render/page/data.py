@@ -16,6 +16,8 @@
   stands behind the layer's `keras`; `training`: lines; `gradient`: `{formula, math, tex, kept, element, element_notes,
   facts, unreached, cost, unknown}`.
 - `calls`: the nodes of graphs, each `[layer, number of the call]`.
+- `forms`: element forms (derive/element/data.py says what is in one); a layer's `forms` are the numbers of those of its
+  calls. With the values of a run there are more keys; page_values.py says which.
 - `graph`: graph_data.py says what is in it.
 
 A key whose value would be empty is left out of `layers` and `definitions`.
@@ -25,18 +27,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.render.escape import clean
 from layerexplain.render.formula_tree import formula_tree
 from layerexplain.render.page.graph_data import Calls, graph_data
+from layerexplain.render.page.value_data import all_values, form_numbers, value_parts
 from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, Explanation, LayerReport, Report, Statement, plain
+from layerexplain.report.element_forms import FormTable
 from layerexplain.report.training_data import BackwardReport
 
+if TYPE_CHECKING:
+    from layerexplain.run.page_values import PageValues
 
-def page_data(report: Report, fold: bool = True) -> dict[str, Any]:
-    """The structure of the page of a model whose layers are explained; `fold` draws once what repeats.
+
+def page_data(report: Report, fold: bool = True, values: PageValues | None = None) -> dict[str, Any]:
+    """The structure of the page of a model whose layers are explained; `fold` draws once what repeats, `values` are
+    those of a run.
 
     >>> from layerexplain import explain
     >>> data = page_data(explain(b"input: [4]\\nlayers:\\n  - Dense: 3\\n  - Dense: 3\\n"))
@@ -47,6 +55,7 @@ def page_data(report: Report, fold: bool = True) -> dict[str, Any]:
     numbers = {layer.path: number for number, layer in enumerate(calls.layers)}
     definitions: dict[Any, int] = {}
     made: list[dict[str, Any]] = []
+    forms = FormTable()
     layers = []
     for layer, parent in zip(calls.layers, calls.parents, strict=True):
         entry = _layer(layer, parent, numbers)
@@ -58,6 +67,10 @@ def page_data(report: Report, fold: bool = True) -> dict[str, Any]:
             if number == len(made):
                 made.append(_cleaned(_filled(definition_parts(layer, told, reaches))))
             entry["definition"] = number
+        if values is None:
+            entry["forms"] = form_numbers(forms, layer)
+        else:
+            entry.update(value_parts(values, layer.path))
         layers.append(_cleaned(_filled(entry)))
     return {
         "model": _cleaned(_model(report)),
@@ -65,6 +78,7 @@ def page_data(report: Report, fold: bool = True) -> dict[str, Any]:
         "definitions": made,
         "calls": calls.calls,
         "graph": graph_data(calls, report.layers, fold),
+        **_filled({"forms": _cleaned(forms.data)} if values is None else all_values(values)),
     }
 
 

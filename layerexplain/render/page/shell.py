@@ -57,7 +57,8 @@ def styles() -> str:
         f":root.dark {{ color-scheme: dark; {dark} }}\n"
         f"@media print {{ :root, :root.dark, :root:not(.light) {{ color-scheme: light; {light} }} }}\n"
     )
-    return colours + (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+    here = Path(__file__).parent
+    return colours + "".join([(here / f"{name}.css").read_text(encoding="utf-8") for name in ("page", "reads")])
 
 
 def _variables(theme: Any) -> str:

@@ -1,5 +1,6 @@
 /** What is shown of a chosen layer: a section for each panel, in this order. */
 import { panelFormula, panelWhat } from "./panel_formula.js";
+import { panelReads } from "./panel_reads.js";
 import { panelShape, panelWeights } from "./panel_shape.js";
 import { panelCost, panelKeras, panelNotes, panelTraining, panelWiring } from "./panel_facts.js";
 
@@ -14,6 +15,7 @@ export const PANELS = [
   ["what", "", panelWhat],
   ["wiring", "Takes and gives", panelWiring],
   ["formula", "Formula", panelFormula],
+  ["reads", "What one element reads", panelReads],
   ["shape", "Shape", panelShape],
   ["weights", "Weights", panelWeights],
   ["cost", "Cost and reach", panelCost],

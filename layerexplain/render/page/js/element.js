@@ -1,0 +1,347 @@
+// What one element reads, and its value: works on the data of derive/element/data.py, and knows no layer.
+
+/** @typedef {number | string | any[]} Index an index as data.py writes it */
+/** @typedef {any} Scalar a scalar as data.py writes it */
+/** @typedef {Record<string, number>} Place the numbers of letters */
+/** @typedef {[string, number | null, string]} Letter its name, how many numbers it runs over, its role */
+/**
+ * @typedef {object} Line
+ * @property {string} name
+ * @property {Letter[]} letters
+ * @property {(number | null)[]} grid
+ * @property {Scalar} [value]
+ * @property {string} [refusal]
+ * @property {any[]} text
+ * @property {any[]} [numbers]
+ * @property {Scalar} [start]
+ * @property {number} [step]
+ * @property {Index} [after]
+ */
+/** @typedef {{params: number, tensors: [string, (number | null)[], string[], (number | null)[]][], lines: Line[], results: number[], values?: any, functions?: any[]}} Form */
+/** @typedef {"read" | "maybe" | "padding"} How "maybe": it depends on a value that is not known */
+/** @typedef {{of: number, index: number[], how: How}} Read a cell of a tensor, or of a line; NaN is an unknown place */
+/** @typedef {(of: number, index: number[]) => number | undefined} Values the values that are known */
+/** @typedef {{place: Place, factors: (number | undefined)[], value: number | undefined}} Term */
+
+/** A fold with more terms is cut off; the reader then says so. */
+export const MOST_TERMS = 300000;
+/** Evaluating one element takes at most so many elements. */
+const MOST_STEPS = 2000000;
+
+/** @type {Record<string, (...values: any[]) => any>} the elementwise ops that have a value here */
+const OPS = {
+  "+": (a, b) => +a + +b,
+  "-": (a, b) => a - b,
+  "*": (a, b) => a * b,
+  "/": (a, b) => a / b,
+  floor_divide: (a, b) => Math.floor(a / b),
+  mod: (a, b) => a - b * Math.floor(a / b),
+  fmod: (a, b) => a % b,
+  power: (a, b) => Math.pow(a, b),
+  negative: (a) => -a,
+  max: (a, b) => Math.max(a, b),
+  min: (a, b) => Math.min(a, b),
+  round: (a) => (Math.abs(a % 1) === 0.5 ? 2 * Math.round(a / 2) : Math.round(a)),
+  erf: (a) => errorFunction(a),
+  equal: (a, b) => +a === +b,
+  not_equal: (a, b) => +a !== +b,
+  less: (a, b) => a < b,
+  less_equal: (a, b) => a <= b,
+  greater: (a, b) => a > b,
+  greater_equal: (a, b) => a >= b,
+  logical_and: (a, b) => !!a && !!b,
+  logical_or: (a, b) => !!a || !!b,
+  logical_xor: (a, b) => !a !== !b,
+  logical_not: (a) => !a,
+  isnan: (a) => Number.isNaN(a),
+  isinf: (a) => Math.abs(a) === Infinity,
+  isfinite: (a) => Number.isFinite(a),
+  where: (c, a, b) => (c ? a : b),
+  bitwise_and: (a, b) => a & b,
+  bitwise_or: (a, b) => a | b,
+  bitwise_xor: (a, b) => a ^ b,
+  bitwise_not: (a) => ~a,
+  left_shift: (a, b) => a * 2 ** b,
+  right_shift: (a, b) => Math.floor(a / 2 ** b),
+  signbit: (a) => a < 0 || Object.is(a, -0),
+  arcsin: Math.asin,
+  arccos: Math.acos,
+  arctan: Math.atan,
+  arctan2: Math.atan2,
+  arcsinh: Math.asinh,
+  arccosh: Math.acosh,
+  arctanh: Math.atanh,
+  cast: (a, to) => (to === "bool" ? a !== 0 && a !== false : /int/.test(to) ? Math.trunc(a) : /float/.test(to) ? +a : undefined),
+};
+for (const name of ["abs", "sign", "floor", "ceil", "exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "log2", "log10", "trunc", "cbrt"]) {
+  OPS[name] = /** @type {any} */ (Math)[name];
+}
+
+/** @type {Record<string, (terms: any[]) => any>} */
+const FOLDS = {
+  sum: (terms) => terms.reduce((a, b) => a + +b, 0),
+  mean: (terms) => terms.reduce((a, b) => a + +b, 0) / terms.length,
+  prod: (terms) => terms.reduce((a, b) => a * +b, 1),
+  max: (terms) => terms.reduce((a, b) => (b > a || b !== b ? +b : a), -Infinity),
+  min: (terms) => terms.reduce((a, b) => (b < a || b !== b ? +b : a), Infinity),
+  any: (terms) => terms.some(Boolean),
+  all: (terms) => terms.every(Boolean),
+};
+
+/** The error function, within 1e-13: its series near 0, a continued fraction further out. @param {number} x */
+function errorFunction(x) {
+  const z = Math.abs(x);
+  if (!(z < 6)) return Math.sign(x);
+  if (z < 2.5) {
+    let term = z;
+    let total = z;
+    for (let n = 1; Math.abs(term) > 1e-17 * total; n++) total += (term *= (-z * z) / n) / (2 * n + 1);
+    return (Math.sign(x) * 2 * total) / Math.sqrt(Math.PI);
+  }
+  let below = z;
+  for (let n = 60; n > 0; n--) below = z + n / 2 / below;
+  return Math.sign(x) * (1 - Math.exp(-z * z) / below / Math.sqrt(Math.PI));
+}
+
+/** Enumerates what elements of a form read, and evaluates them. */
+export class ElementReader {
+  /**
+   * @param {Form} form
+   * @param {Values} [values] the values of its tensors, and of its lines where they are known
+   * @param {number} [unknown] what stands in for a size that is not known
+   */
+  constructor(form, values = () => undefined, unknown = 8) {
+    this.form = form;
+    this.first = form.tensors.length;
+    this.given = values;
+    this.unknown = unknown;
+    /** @type {Map<string, number | undefined>} */
+    this.known = new Map();
+    this.steps = 0;
+    this.cut = false;
+  }
+
+  /** How many numbers a letter runs over. @param {Letter} letter */
+  size(letter) {
+    return letter[1] ?? (letter[2] === "batch" ? 1 : this.unknown);
+  }
+
+  /** The sizes of a tensor or a line. @param {number} of @returns {number[]} */
+  sizes(of) {
+    const line = this.form.lines[of - this.first];
+    if (line) return line.letters.map((one) => this.size(one));
+    return this.form.tensors[of][1].map((size, axis) => size ?? (axis ? this.unknown : 1));
+  }
+
+  /** The letters of a line at an index. @param {Line} line @param {number[]} index @returns {Place} */
+  letters(line, index) {
+    return Object.fromEntries(line.letters.map((one, axis) => [one[0], index[axis]]));
+  }
+
+  /** What defines a line at an index: at steps before the first, its start. @param {Line} line @param {number[]} index */
+  formula(line, index) {
+    if (line.start === undefined) return line.value;
+    const step = index[line.step ?? 0];
+    const before = line.after === undefined ? step < 0 : step >= this.index(line.after, {});
+    return before ? line.start : line.value;
+  }
+
+  /** An index as a number; NaN where it needs a value that is not known. @param {Index} index @param {Place} at */
+  index(index, at) {
+    if (typeof index === "number") return index;
+    if (typeof index === "string") return at[index] ?? (index === "T" ? this.unknown - 1 : NaN);
+    let total = index[0];
+    for (let i = 1; i < index.length; i += 2) {
+      const atom = index[i + 1];
+      let value;
+      if (typeof atom === "string") value = this.index(atom, at);
+      else if (atom[0] === "v") value = Math.trunc(this.value(atom[1], at) ?? NaN);
+      else {
+        const of = this.index(atom[1], at);
+        value = Math.floor(of / atom[2]);
+        if (atom[0] === "%") value = of - value * atom[2];
+      }
+      total += index[i] * value;
+    }
+    return total;
+  }
+
+  /** Whether conditions hold: undefined where that depends on a value that is not known. @param {any[]} conditions @param {Place} at */
+  hold(conditions, at) {
+    let sure = true;
+    for (const one of conditions) {
+      const value = one[0] === "is" ? this.value(one[1], at) : this.index(one[1], at);
+      if (value === undefined || value !== value) sure = false;
+      else if (one[0] === "is" ? !value : one[0] === "by" ? value % one[2] : value < one[2] || value >= (one[3] ?? this.unknown)) return false;
+    }
+    return sure ? true : undefined;
+  }
+
+  /**
+   * The places of a fold's terms, with whether their conditions hold.
+   * @param {Scalar} fold @param {Place} at @returns {Generator<[Place, boolean | undefined]>}
+   */
+  *places(fold, at) {
+    const letters = /** @type {Letter[]} */ (fold[2]);
+    const sizes = letters.map((one) => this.size(one));
+    const count = sizes.reduce((a, b) => a * b, 1);
+    if (count > MOST_TERMS) this.cut = true;
+    for (let n = 0; n < Math.min(count, MOST_TERMS); n++) {
+      const place = { ...at };
+      for (let i = letters.length - 1, rest = n; i >= 0; rest = Math.floor(rest / sizes[i]), i--) place[letters[i][0]] = rest % sizes[i];
+      yield [place, this.hold(fold[3], place)];
+    }
+  }
+
+  // What an element reads --------------------------------------------------------------------------------------
+
+  /** The cells that an element of a line reads, each once. @param {number} line its number @param {number[]} index @returns {Read[]} */
+  reads(line, index) {
+    /** @type {Map<string, Read>} */
+    const found = new Map();
+    const of = this.form.lines[line];
+    this.cut = false;
+    this.steps = 0;
+    const scalar = this.formula(of, index);
+    if (scalar !== undefined) this.walk(scalar, this.letters(of, index), "read", found);
+    return [...found.values()];
+  }
+
+  /** @param {Scalar} e @param {Place} at @param {How} how @param {Map<string, Read>} found */
+  walk(e, at, how, found) {
+    if (!Array.isArray(e) || e[0] === "#" || e[0] === "$") return;
+    if (typeof e[0] === "number") {
+      const index = e.slice(1).map((one) => this.lookedUp(one, at, how, found));
+      const known = index.every((one) => one === one);
+      const key = e[0] + ":" + index;
+      const before = found.get(key);
+      if (!before || before.how !== "read") found.set(key, { of: e[0], index, how: known || how !== "read" ? how : "maybe" });
+    } else if (e[0] === "fold") {
+      for (const [place, holds] of this.places(e, at)) {
+        this.asked(e[3], place, how, found);
+        if (holds !== false) this.walk(e[4], place, holds ? how : "maybe", found);
+        else if (this.pads(e[3], place)) this.outside(e[4], place, found);
+      }
+    } else if (e[0] === "if") {
+      const holds = this.hold(e[1], at);
+      this.asked(e[1], at, how, found);
+      if (holds !== false) this.walk(e[2], at, holds ? how : "maybe", found);
+      if (holds !== true) this.walk(e[3], at, holds === false ? how : "maybe", found);
+      if (holds === false && !Array.isArray(e[3])) this.outside(e[2], at, found);
+    } else if (e[0] === "at") this.lookedUp(e[1], at, how, found);
+    else for (const part of e.slice(e[0] === "f" ? 2 : 1)) this.walk(part, at, how, found);
+  }
+
+  /** An index, and what it looks up. @param {Index} index @param {Place} at @param {How} how @param {Map<string, Read>} found */
+  lookedUp(index, at, how, found) {
+    if (Array.isArray(index)) {
+      for (let i = 2; i < index.length; i += 2) {
+        if (Array.isArray(index[i])) index[i][0] === "v" ? this.walk(index[i][1], at, how, found) : this.lookedUp(index[i][1], at, how, found);
+      }
+    }
+    return this.index(index, at);
+  }
+
+  /** What conditions read until one fails. @param {any[]} conditions @param {Place} at @param {How} how @param {Map<string, Read>} found */
+  asked(conditions, at, how, found) {
+    for (const one of conditions) {
+      if (one[0] === "is") this.walk(one[1], at, how, found);
+      else this.lookedUp(one[1], at, how, found);
+      if (this.hold([one], at) === false) return;
+    }
+  }
+
+  /** Whether only windows reach out of their tensor. @param {any[]} conditions @param {Place} at */
+  pads(conditions, at) {
+    return conditions.every((one) => (one[0] === "in" && one[4] === 1) || this.hold([one], at) !== false);
+  }
+
+  /** Cells of a scalar that lie outside their tensor. @param {Scalar} e @param {Place} at @param {Map<string, Read>} found */
+  outside(e, at, found) {
+    /** @type {Map<string, Read>} */
+    const cells = new Map();
+    this.walk(e, at, "padding", cells);
+    for (const [key, cell] of cells) {
+      const sizes = this.sizes(cell.of);
+      if (cell.of < this.first && cell.index.some((one, axis) => one < 0 || one >= sizes[axis]) && !found.has(key)) found.set(key, cell);
+    }
+  }
+
+  // Its value --------------------------------------------------------------------------------------------------
+
+  /** The value of an element; undefined where one that it needs is not known. @param {number} of @param {number[]} index @returns {number | undefined} */
+  element(of, index) {
+    const line = this.form.lines[of - this.first];
+    if (index.some((one) => one !== one)) return undefined;
+    const given = this.given(of, index);
+    if (given !== undefined || !line) return given ?? this.constant(of, index);
+    const key = of + ":" + index;
+    if (this.known.has(key) || this.steps > MOST_STEPS) return this.known.get(key);
+    if (line.start !== undefined) {
+      // Steps are computed from the first one on, so that nothing nests deeply.
+      const step = line.step ?? 0;
+      const back = line.after === undefined ? 1 : -1;
+      const begin = back > 0 ? 0 : this.index(/** @type {Index} */ (line.after), {}) - 1;
+      for (let t = begin; (index[step] - t) * back > 0; t += back) this.element(of, index.map((one, axis) => (axis === step ? t : one)));
+    }
+    this.known.set(key, undefined);
+    const found = this.value(this.formula(line, index), this.letters(line, index));
+    if (this.steps <= MOST_STEPS) this.known.set(key, found);
+    return found;
+  }
+
+  /** An element of a constant tensor. @param {number} of @param {number[]} index @returns {number | undefined} */
+  constant(of, index) {
+    let value = this.form.values?.[of];
+    for (const i of index) value = value?.[i];
+    return value === undefined || value === null ? undefined : this.value(value, {});
+  }
+
+  /** The value of a scalar. @param {Scalar} e @param {Place} at @param {any[]} [args] @returns {any} */
+  value(e, at, args = []) {
+    if (!Array.isArray(e)) return e;
+    this.steps++;
+    if (e[0] === "#") return e[1] === "inf" ? Infinity : e[1] === "-inf" ? -Infinity : NaN;
+    if (e[0] === "$") return args[e[1]];
+    if (typeof e[0] === "number") return this.element(e[0], e.slice(1).map((one) => this.index(one, at)));
+    if (e[0] === "at") return this.index(e[1], at);
+    if (e[0] === "if") {
+      const holds = this.hold(e[1], at);
+      return holds === undefined ? undefined : this.value(holds ? e[2] : e[3], at, args);
+    }
+    if (e[0] === "fold") {
+      const values = [];
+      for (const [place, holds] of this.places(e, at)) {
+        if (holds === undefined || this.steps > MOST_STEPS) return undefined;
+        if (holds) values.push(this.value(e[4], place));
+      }
+      return this.cut || values.includes(undefined) ? undefined : FOLDS[e[1]](values);
+    }
+    const values = e.slice(e[0] === "f" ? 2 : 1).map((part) => this.value(part, at, args));
+    if (values.includes(undefined)) return undefined;
+    return e[0] === "f" ? this.value(this.form.functions?.[e[1]][1], {}, values) : OPS[e[0]]?.(...values);
+  }
+
+  /** The terms of a fold whose conditions hold, with their factors. @param {Scalar} fold @param {Place} at @returns {Term[]} */
+  terms(fold, at) {
+    const found = [];
+    const factors = factorsOf(fold[4]);
+    for (const [place, holds] of this.places(fold, at)) {
+      if (holds === false) continue;
+      found.push({ place, factors: factors.map((one) => this.value(one, place)), value: this.value(fold[4], place) });
+    }
+    return found;
+  }
+}
+
+/** The factors of a product; the scalar itself if it is none. @param {Scalar} e @returns {Scalar[]} */
+export function factorsOf(e) {
+  return Array.isArray(e) && e[0] === "*" ? e.slice(1).flatMap(factorsOf) : [e];
+}
+
+/** The folds and elements of a scalar outside folds, in its order: the numbers of its template `numbers`. @param {Scalar} e @returns {Scalar[]} */
+export function valuesIn(e) {
+  if (!Array.isArray(e) || "#$".includes(e[0]) || e[0] === "at") return [];
+  if (typeof e[0] === "number" || e[0] === "fold") return [e];
+  return e.slice(e[0] === "f" || e[0] === "if" ? 2 : 1).flatMap(valuesIn);
+}

@@ -1,0 +1,65 @@
+// Formulas of single elements as text: fills the holes of templates of derive/element/data.py.
+
+/** @typedef {import("./element.js").ElementReader} Reader */
+/** @typedef {import("./element.js").Place} Place */
+
+/**
+ * A template with the numbers of the letters in `at` put in; other letters stay.
+ * @param {any[]} template @param {Reader} reader @param {Place} at
+ * @param {(number | boolean | undefined)[]} [values] the numbers of a template of numbers
+ * @returns {string}
+ */
+export function filledText(template, reader, at, values = []) {
+  return template
+    .map((part) => {
+      if (typeof part === "string") return part.replace(/\{([a-zA-Z]\d*)\}/g, (_, letter) => `${at[letter] ?? letter}`);
+      if (typeof part === "number") return numberText(values[part]);
+      if (part.length === 1) return indexText(part[0], reader, at);
+      const holds = reader.hold(part[0], at);
+      return filledText(part[holds === undefined ? 1 : holds ? 2 : 3], reader, at, values);
+    })
+    .join("");
+}
+
+/** An index with the numbers of known letters put in: `6+u`. @param {any} index @param {Reader} reader @param {Place} at @returns {string} */
+export function indexText(index, reader, at) {
+  if (typeof index === "number") return `${index}`;
+  if (typeof index === "string") return `${at[index] ?? index}`;
+  let known = index[0];
+  let text = "";
+  for (let i = 1; i < index.length; i += 2) {
+    const value = reader.index([0, 1, index[i + 1]], at);
+    if (value === value && index[i + 1] !== "T") known += index[i] * value;
+    else {
+      const factor = Math.abs(index[i]) === 1 ? "" : `${Math.abs(index[i])}`;
+      text += (index[i] < 0 ? "-" : "+") + factor + atomText(index[i + 1], reader, at, factor !== "");
+    }
+  }
+  if (known || !text) text = text.startsWith("-") || known < 0 ? known + text.replace(/^(?=\w)/, "+") : text + `+${known}`;
+  if (known < 0 && text.startsWith(`${known}+`)) text = text.slice(`${known}+`.length) + known;
+  return text.replace(/^\+/, "");
+}
+
+/** @param {any} atom @param {Reader} reader @param {Place} at @param {boolean} scaled */
+function atomText(atom, reader, at, scaled) {
+  if (typeof atom === "string") return atom;
+  if (atom[0] === "v") return filledText(atom[2], reader, at);
+  const of = indexText(atom[1], reader, at);
+  const text = `${/^\w+$/.test(of) ? of : `(${of})`}${atom[0] === "%" ? "%" : "//"}${atom[2]}`;
+  return scaled ? `(${text})` : text;
+}
+
+/** A number in four digits or less. @param {any} value */
+export function numberText(value) {
+  if (value === undefined || value === null) return "?";
+  if (typeof value === "boolean") return value ? "true" : "false";
+  if (!Number.isFinite(value)) return value !== value ? "nan" : value > 0 ? "∞" : "-∞";
+  if (Number.isInteger(value) && Math.abs(value) < 1e6) return `${value}`;
+  const size = Math.abs(value);
+  return size >= 1e5 || size < 1e-4 ? value.toExponential(2) : `${+value.toPrecision(4)}`;
+}
+
+/** `y[0, 3, 4, 7]`. @param {string} name @param {(number | string)[]} index */
+export function placeText(name, index) {
+  return index.length ? `${name}[${index.join(", ")}]` : name;
+}

@@ -1,0 +1,396 @@
+// What one element reads: an element of a line is chosen, and the cells that it reads light up.
+
+import { CellGrid, cellFigure } from "./cells.js";
+import { button, make } from "./dom.js";
+import { ElementReader } from "./element.js";
+import { firstUse, foldLetters, lettersOf, mentioned, onlyCopies } from "./element_uses.js";
+import { filledText, numberText, placeText } from "./element_words.js";
+import { sumsOf } from "./sums.js";
+import { layerValues } from "./values.js";
+
+/** @typedef {import("./element.js").Form} Form */
+/** @typedef {import("./element.js").Read} Read */
+/** @typedef {import("./element.js").Letter} Letter */
+
+/** How many lines are offered as buttons; more are a list. */
+const MOST_BUTTONS = 8;
+
+/**
+ * @param {any} layer @param {any} data @param {HTMLElement} element
+ */
+export function panelReads(layer, data, element) {
+  const calls = /** @type {number[]} */ (layer.forms ?? []);
+  if (!calls.length) return;
+  const picture = make("div");
+  const show = (/** @type {number} */ call) => {
+    picture.replaceChildren();
+    new ReadsView(data.forms[calls[call]], layerValues(layer, data, call), picture);
+  };
+  if (new Set(calls).size > 1 || (calls.length > 1 && data.arrays)) {
+    const choice = make("select", "", ...calls.map((_, call) => make("option", "", `call ${call + 1}`)));
+    choice.addEventListener("change", () => show(choice.selectedIndex));
+    element.append(make("label", "readscall", "Call: ", choice));
+  }
+  element.append(picture);
+  show(0);
+}
+
+class ReadsView {
+  /**
+   * @param {Form} form @param {ReturnType<typeof layerValues>} values @param {HTMLElement} element
+   */
+  constructor(form, values, element) {
+    this.form = form;
+    this.values = values;
+    this.reader = new ElementReader(form, values.get);
+    this.element = element;
+    this.first = form.tensors.length;
+    this.numbers = values.known;
+    this.line = -1;
+    /** @type {number[]} the chosen element */
+    this.index = [];
+    /** @type {number[]} */
+    this.sizes = [];
+    /** @type {number[]} what the line reads */
+    this.tensors = [];
+    /** @type {{of: number, grid: CellGrid, figure: HTMLElement, words: HTMLElement}[]} */
+    this.grids = [];
+    this.output = new CellGrid(["out"]);
+    this.outwords = make("div");
+    /** @type {Read[]} */
+    this.now = [];
+    /** @type {Map<number, [number, number][]>} */
+    this.pads = new Map();
+    /** @type {Record<string, number>} the places of the letters that are summed over */
+    this.summed = {};
+    /** @type {(line: number) => void} */
+    this.chosen = () => {};
+    const lines = form.lines.map((_, i) => i).filter((i) => form.lines[i].value !== undefined);
+    const refused = form.lines.filter((line) => line.refusal);
+    this.lines = lines;
+    this.choices = make("div", "readslines");
+    this.formula = make("div", "readsformula");
+    this.stage = make("div", "readsstage");
+    this.sliders = make("div", "readssliders");
+    this.status = make("p", "readsstatus");
+    this.status.setAttribute("aria-live", "polite");
+    this.sums = make("div", "readssums");
+    if (lines.length) {
+      element.append(this.choices, this.formula, this.stage, this.sliders, this.status, this.sums);
+      this.offerLines();
+      this.chooseLine(this.bestLine());
+      let width = 0;
+      new ResizeObserver(() => {
+        if (Math.abs(element.clientWidth - width) > 8) this.update(false);
+        width = element.clientWidth;
+      }).observe(element);
+    }
+    for (const line of refused) element.append(make("p", "quiet", `${line.name} has no formula of one element: ${line.refusal}`));
+  }
+
+  /** The line to begin with: the result, or where that only copies other lines the first that sums. */
+  bestLine() {
+    const result = this.form.results[0];
+    const copies = this.lines.includes(result) && onlyCopies(this.form.lines[result].value, this.first);
+    if (this.lines.includes(result) && !copies) return result;
+    const sums = this.lines.find((i) => foldLetters(this.form.lines[i].value).length > 0);
+    return sums ?? (copies ? result : this.lines[0]);
+  }
+
+  offerLines() {
+    if (this.lines.length < 2) return;
+    const names = this.lines.map((i) => this.form.lines[i].name);
+    if (this.lines.length > MOST_BUTTONS) {
+      const select = make("select", "", ...names.map((name) => make("option", "", name)));
+      select.addEventListener("change", () => this.chooseLine(this.lines[select.selectedIndex]));
+      this.choices.append(make("label", "", "Line of the formula: ", select));
+      this.chosen = (/** @type {number} */ line) => { select.selectedIndex = this.lines.indexOf(line); };
+    } else {
+      const buttons = this.lines.map((line, i) => button(names[i], () => this.chooseLine(line), "readsline"));
+      this.choices.append("Line of the formula: ", ...buttons);
+      this.chosen = (/** @type {number} */ line) => buttons.forEach((one, i) => one.setAttribute("aria-pressed", `${this.lines[i] === line}`));
+    }
+  }
+
+  /** @param {number} line @param {number[]} [index] */
+  chooseLine(line, index) {
+    this.line = line;
+    const of = this.form.lines[line];
+    this.chosen(line);
+    this.sizes = this.reader.sizes(this.first + line);
+    const middle = this.sizes.map((size, axis) => (of.grid.includes(axis) ? Math.floor((size - 1) / 2) : 0));
+    this.index = index ?? middle;
+    const rank = (/** @type {number} */ one) => (one < this.form.params ? 0 : one < this.first ? 2 : 1);
+    this.tensors = mentioned([of.value, of.start ?? 0]).sort((a, b) => rank(a) - rank(b));
+    this.pads = this.padding();
+    this.summed = {};
+    this.build();
+    this.update(false);
+  }
+
+  /** How far each tensor is read beyond its ends, from what the first and the last element read. */
+  padding() {
+    /** @type {Map<number, [number, number][]>} */
+    const found = new Map();
+    const ends = [this.sizes.map(() => 0), this.sizes.map((size) => size - 1)];
+    for (const of of this.tensors) found.set(of, this.reader.sizes(of).map((size) => [0, size]));
+    for (const end of ends) {
+      for (const read of this.reader.reads(this.line, end)) {
+        read.index.forEach((at, axis) => {
+          const reach = found.get(read.of)?.[axis];
+          if (reach && at === at) found.get(read.of)?.splice(axis, 1, [Math.min(reach[0], at), Math.max(reach[1], at + 1)]);
+        });
+      }
+    }
+    return found;
+  }
+
+  build() {
+    const line = this.form.lines[this.line];
+    this.grids = this.tensors.map((of) => {
+      const grid = new CellGrid([of]);
+      const name = this.name(of);
+      const open = of >= this.first && this.lines.includes(of - this.first) && of - this.first !== this.line;
+      const title = open ? button(name, () => this.follow(of - this.first), "readsfollow") : make("b", "", name);
+      if (open) title.title = `How ${name} comes about`;
+      const shown = cellFigure(grid, title);
+      const kind = of < this.form.params || of >= this.first ? "from" : "by";
+      shown.figure.classList.add(kind);
+      return { of, grid, ...shown };
+    });
+    this.output = new CellGrid(["out"]);
+    const out = cellFigure(this.output, make("b", "", line.name));
+    out.figure.classList.add("to");
+    this.outwords = out.words;
+    const svg = this.output.svg;
+    svg.setAttribute("tabindex", "0");
+    svg.setAttribute("role", "application");
+    svg.setAttribute("aria-label", `${line.name}: choose an element with the arrow keys`);
+    const choose = (/** @type {Event} */ event) => {
+      const at = /** @type {SVGElement} */ (event.target).dataset?.at;
+      if (at) this.move(at.split(",").map(Number));
+    };
+    svg.addEventListener("pointerover", choose);
+    svg.addEventListener("pointerdown", choose);
+    svg.addEventListener("keydown", (event) => this.key(/** @type {KeyboardEvent} */ (event)));
+    this.stage.replaceChildren(...this.grids.map((one) => one.figure), out.figure, make("div", "readsbreak"));
+    this.stage.classList.toggle("alone", !this.tensors.length);
+    this.offerSliders(line);
+  }
+
+  /** Sliders for the axes of the output that its grid does not show, and for sums over axes that no grid shows. @param {any} line */
+  offerSliders(line) {
+    const rows = [];
+    line.letters.forEach((/** @type {Letter} */ letter, /** @type {number} */ axis) => {
+      if (line.grid.includes(axis) || this.sizes[axis] < 2) return;
+      rows.push(this.slider(letter, this.sizes[axis], this.index[axis], true, (at) => this.move(this.index.map((one, i) => (i === axis ? at : one)), false)));
+    });
+    for (const letter of foldLetters(line.value)) {
+      const hides = this.tensors.some((of) => {
+        const used = this.indexOf(of);
+        const grid = this.gridOf(of);
+        return used?.some((part, axis) => !grid.includes(axis) && lettersOf(part).includes(letter[0]));
+      });
+      const size = this.reader.size(letter);
+      this.summed[letter[0]] = 0;
+      if (hides && size > 1) rows.push(this.slider(letter, size, 0, false, (at) => { this.summed[letter[0]] = at; this.update(true); }));
+    }
+    if (this.values.known) {
+      const box = make("input");
+      box.type = "checkbox";
+      box.checked = this.numbers;
+      box.addEventListener("change", () => { this.numbers = box.checked; this.update(false); });
+      rows.push(make("label", "readsnumbers", box, " numbers in the cells"));
+    }
+    this.sliders.replaceChildren(...rows);
+  }
+
+  /**
+   * @param {Letter} letter @param {number} size @param {number} at @param {boolean} own whether it is of the output @param {(at: number) => void} moved
+   */
+  slider(letter, size, at, own, moved) {
+    const input = make("input");
+    input.type = "range";
+    input.min = "0";
+    input.max = `${size - 1}`;
+    input.value = `${at}`;
+    const words = make("span", "quiet", own ? `of ${size}` : `× ${size} ${letter[2] || "places"} alike`);
+    const name = make("span", "readsletter");
+    const say = () => {
+      name.textContent = `${singular(letter[2])} ${letter[0]} = ${input.value}`;
+    };
+    input.addEventListener("input", () => { say(); moved(+input.value); });
+    say();
+    return make("label", "readsslider", name, input, words);
+  }
+
+  /** @param {number} of */
+  name(of) {
+    return of < this.first ? this.form.tensors[of][0] : this.form.lines[of - this.first].name;
+  }
+
+  /** @param {number} of @returns {(number | null)[]} */
+  gridOf(of) {
+    return of < this.first ? this.form.tensors[of][3] : this.form.lines[of - this.first].grid;
+  }
+
+  /** The index by which the line reads a tensor, where it does first. @param {number} of @returns {any[] | undefined} */
+  indexOf(of) {
+    const line = this.form.lines[this.line];
+    return firstUse([line.value, line.start ?? 0], of)?.slice(1);
+  }
+
+  /** @param {number} line */
+  follow(line) {
+    const read = this.now.find((one) => one.of === line + this.first);
+    const sizes = this.reader.sizes(line + this.first);
+    const index = read?.index.map((at, axis) => Math.max(0, Math.min(sizes[axis] - 1, at === at ? at : 0)));
+    this.chooseLine(line, index);
+    this.output.svg.focus();
+  }
+
+  /** @param {number[]} index @param {boolean} [stay] */
+  move(index, stay = true) {
+    if (index.join() === this.index.join()) return;
+    this.index = index;
+    this.update(stay);
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const line = this.form.lines[this.line];
+    const hidden = this.sizes.reduce((last, size, axis) => (size > 1 && !line.grid.includes(axis) ? axis : last), -1);
+    const [rows, columns] = line.grid;
+    const moves = /** @type {Record<string, [number | null, number]>} */ ({
+      ArrowUp: [rows, -1], ArrowDown: [rows, 1], ArrowLeft: [columns, -1], ArrowRight: [columns, 1],
+      Home: [columns, -Infinity], End: [columns, Infinity], PageUp: [hidden, -1], PageDown: [hidden, 1],
+    });
+    const [axis, by] = moves[event.key] ?? [null, 0];
+    if (!moves[event.key]) return;
+    event.preventDefault();
+    if (axis === null || axis < 0) return;
+    this.move(this.index.map((at, i) => (i === axis ? Math.max(0, Math.min(this.sizes[i] - 1, at + by)) : at)));
+    if (axis === hidden) this.offerSliders(line);
+  }
+
+  /** Draws what the chosen element reads. @param {boolean} stay whether grids stay where they are if they can */
+  update(stay) {
+    const line = this.form.lines[this.line];
+    const at = this.reader.letters(line, this.index);
+    const reads = this.reader.reads(this.line, this.index);
+    this.now = reads;
+    const width = this.element.clientWidth || 640;
+    const room = Math.min(340, this.numbers && width < 460 ? width - 24 : (width - 50) / 2);
+    const counts = [];
+    for (const { of, grid, words } of this.grids) {
+      const sizes = this.reader.sizes(of);
+      const own = reads.filter((one) => one.of === of);
+      const axes = this.gridOf(of);
+      const used = this.indexOf(of) ?? [];
+      const slice = sizes.map((size, axis) => {
+        const place = axes.includes(axis) ? 0 : this.reader.index(used[axis] ?? 0, { ...this.summed, ...at });
+        return Math.max(0, Math.min(size - 1, place === place ? place : (own[0]?.index[axis] || 0)));
+      });
+      const reach = axes.map((axis) => (axis === null ? /** @type {[number, number]} */ ([0, 1]) : /** @type {[number, number][]} */ (this.pads.get(of))[axis]));
+      const around = axes.flatMap((axis, i) => {
+        const places = axis === null ? [0] : own.map((one) => one.index[axis]).filter((one) => one === one);
+        return places.length ? [Math.min(...places.slice(0, 50000)), Math.max(...places.slice(0, 50000))] : [reach[i][0], reach[i][0]];
+      });
+      grid.show({ sizes, axes, slice, reach, around, room, tall: of < this.first && of >= this.form.params ? 180 : 300, numbers: this.numbers && this.values.has(of) }, stay);
+      /** @type {Map<string, string>} */
+      const lit = new Map();
+      for (const one of own) for (const index of everyPlace(one.index, sizes)) lit.set(index.join(), one.how);
+      const largest = this.numbers || this.values.known ? this.largest(grid, of) : 0;
+      grid.paint((index) => {
+        const outside = index.some((one, axis) => one < 0 || one >= sizes[axis]);
+        const value = outside ? undefined : this.values.has(of) ? this.reader.element(of, index) : undefined;
+        return { kind: `${outside ? "outside " : ""}${lit.get(index.join()) ?? "cell"}`, value };
+      }, numberText, largest);
+      const inside = own.filter((one) => one.how !== "padding" && !one.index.some((i, axis) => i < 0 || i >= sizes[axis]));
+      const padded = own.filter((one) => one.how === "padding").length;
+      const total = sizes.reduce((a, b) => a * b, 1);
+      words.textContent = this.shapeWords(of, sizes) + sliceWords(axes, slice, sizes, this.roles(of));
+      const unsure = inside.some((one) => one.how === "maybe");
+      if (inside.length || padded) counts.push(`${unsure ? "by the values some" : inside.length.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} in ${this.name(of)}${padded ? ` and ${padded} in the padding` : ""}`);
+    }
+    const [rows, columns] = line.grid;
+    const here = [rows, columns].flatMap((axis) => (axis === null ? [0, 0] : [this.index[axis], this.index[axis]]));
+    const reach = [rows, columns].map((axis) => /** @type {[number, number]} */ ([0, axis === null ? 1 : this.sizes[axis]]));
+    const of = this.first + this.line;
+    this.output.show({ sizes: this.sizes, axes: line.grid, slice: this.index.map((one, axis) => (line.grid.includes(axis) ? 0 : one)), reach, around: here, room, tall: 300, numbers: this.numbers && this.values.has(of) }, stay);
+    const largest = this.values.known ? this.largest(this.output, of) : 0;
+    const chosen = this.index.join();
+    this.output.paint((index) => ({ kind: index.join() === chosen ? "chosen" : "cell", value: this.values.has(of) ? this.reader.element(of, index) : undefined }), numberText, largest);
+    this.outwords.textContent = this.shapeWords(of, this.sizes) + sliceWords(line.grid, this.index, this.sizes, line.letters.map((one) => one[2]));
+    const place = placeText(line.name, this.index);
+    this.status.textContent = `${place} reads ${counts.join(", ") || "nothing"}.${this.reader.cut ? " The sum is long; its first terms are drawn." : ""}`;
+    this.write(line, at, place);
+    sumsOf(this.sums, this, at);
+  }
+
+  /** @param {any} line @param {Record<string, number>} at @param {string} place */
+  write(line, at, place) {
+    const general = placeText(line.name, line.letters.map((/** @type {Letter} */ one) => one[0] || 0));
+    const before = this.reader.formula(line, this.index) === line.start;
+    const lines = [make("div", "readsgeneral", `${general} = ${filledText(line.text, this.reader, {})}`)];
+    if (!before) lines.push(make("div", "readshere", `${place} = ${filledText(line.text, this.reader, at)}`));
+    this.formula.replaceChildren(...lines);
+  }
+
+  /** Marks the cells of one term of a sum; none unmarks them. @param {[number, number[]][]} cells */
+  mark(cells) {
+    for (const { of, grid } of this.grids) {
+      const marked = cells.filter((one) => one[0] === of).map((one) => one[1].join());
+      for (const cell of grid.cells) cell.rect.classList.toggle("term", marked.includes(cell.index.join()));
+    }
+  }
+
+  /** @param {number} of @returns {string[]} */
+  roles(of) {
+    return of < this.first ? this.form.tensors[of][2] : this.form.lines[of - this.first].letters.map((one) => one[2]);
+  }
+
+  /** @param {number} of @param {number[]} sizes */
+  shapeWords(of, sizes) {
+    const roles = this.roles(of);
+    const named = !roles.includes("rows") && (of < this.form.params || of >= this.first);
+    const shown = sizes.map((size, axis) => {
+      const role = named && roles[axis] ? ` ${size === 1 ? singular(roles[axis]) : roles[axis]}` : "";
+      return this.open(of, axis) ? `any number of ${roles[axis]}` : `${size}${role}`;
+    });
+    return shown.filter((_, axis) => roles[axis] !== "batch").join(" × ") || "one number";
+  }
+
+  /** Whether a size is not known before the model runs. @param {number} of @param {number} axis */
+  open(of, axis) {
+    return (of < this.first ? this.form.tensors[of][1][axis] : this.form.lines[of - this.first].letters[axis][1]) === null;
+  }
+
+  /** The largest absolute value of a grid's cells. @param {CellGrid} grid @param {number} of */
+  largest(grid, of) {
+    if (!this.values.has(of)) return 0;
+    let most = 0;
+    for (const cell of grid.cells) {
+      const value = Math.abs(Number(this.reader.element(of, cell.index) ?? 0));
+      if (value > most && value < Infinity) most = value;
+    }
+    return most;
+  }
+}
+
+/** All indices for one with unknown places. @param {number[]} index @param {number[]} sizes @returns {number[][]} */
+function everyPlace(index, sizes) {
+  const axis = index.findIndex((one) => one !== one);
+  if (axis < 0) return [index];
+  return Array.from({ length: Math.min(sizes[axis], 5000) }, (_, i) => everyPlace(index.map((one, k) => (k === axis ? i : one)), sizes)).flat();
+}
+
+/** Which slice is shown: `, channel 3 of 64`. @param {(number | null)[]} axes @param {number[]} slice @param {number[]} sizes @param {string[]} roles */
+function sliceWords(axes, slice, sizes, roles) {
+  return slice.map((at, axis) => (axes.includes(axis) || sizes[axis] < 2 || roles[axis] === "batch" ? "" : `, ${singular(roles[axis])} ${at}`)).join("");
+}
+
+/** @param {string} role */
+function singular(role) {
+  return { inputs: "input", classes: "class" }[role] ?? (/[^s]s$/.test(role) ? role.slice(0, -1) : role || "place");
+}

@@ -1,0 +1,84 @@
+// The chosen element in numbers: each sum term by term, then the formula with the sums put in.
+
+import { button, make, table } from "./dom.js";
+import { factorsOf, valuesIn } from "./element.js";
+import { filledText, numberText, placeText } from "./element_words.js";
+
+/** So many terms of a sum are listed at first, and at most. */
+const FIRST_TERMS = 9;
+const ALL_TERMS = 1000;
+
+/** @typedef {{form: import("./element.js").Form, reader: import("./element.js").ElementReader, line: number, index: number[], first: number, values: {known: boolean}, name: (of: number) => string, mark: (cells: [number, number[]][]) => void}} View */
+
+/** @type {Record<string, string>} */
+const FOLD_NAMES = { sum: "Sum", mean: "Mean", prod: "Product", max: "Largest", min: "Smallest", any: "Any", all: "All" };
+
+/**
+ * Fills an element with the numbers of the chosen element; leaves it empty where they are not known.
+ * @param {HTMLElement} element @param {View} view @param {Record<string, number>} at
+ */
+export function sumsOf(element, view, at) {
+  element.replaceChildren();
+  const line = view.form.lines[view.line];
+  if (!view.values.known || !line.numbers) return;
+  const { reader } = view;
+  if (reader.formula(line, view.index) !== line.value) return;
+  const parts = valuesIn(line.value);
+  const values = parts.map((part) => reader.value(part, at));
+  const value = reader.element(view.first + view.line, view.index);
+  if (value === undefined) return;
+  const worked = filledText(line.numbers, reader, at, values);
+  const place = placeText(line.name, view.index);
+  const result = numberText(value);
+  element.append(make("p", "sumsresult", `${place} = ${worked === result ? "" : `${worked} = `}`, make("b", "", result)));
+  let listed = 0;
+  for (const part of parts) {
+    if (part[0] === "fold" && listed < 4) {
+      element.append(termsOf(part, view, at));
+      listed++;
+    }
+  }
+}
+
+/** A fold term by term. @param {any} fold @param {View} view @param {Record<string, number>} at */
+function termsOf(fold, view, at) {
+  const terms = view.reader.terms(fold, at);
+  const parts = factorsOf(fold[4]);
+  const folded = numberText(view.reader.value(fold, at));
+  const title = `${FOLD_NAMES[fold[1]]} of ${terms.length.toLocaleString("en-US")} term${terms.length === 1 ? "" : "s"}: ${folded}`;
+  const box = make("details", "sumsterms", make("summary", "", title));
+  box.open = true;
+  const fill = (/** @type {number} */ most) => {
+    const rows = terms.slice(0, most).map(({ place, factors, value }) => {
+      const cells = factors.map((one, i) => `${elementName(parts[i], view, place)}${numberText(one)}`);
+      return [...cells, ...(parts.length > 1 ? [numberText(value)] : [])];
+    });
+    const heads = [...parts.map((part, i) => (isRead(part) ? view.name(part[0]) : parts.length > 1 ? `factor ${i + 1}` : "term")), ...(parts.length > 1 ? ["product"] : [])];
+    const shown = table(heads, rows, heads.map((_, i) => i));
+    shown.querySelectorAll("tbody tr").forEach((row, i) => {
+      row.addEventListener("pointerenter", () => view.mark(parts.filter(isRead).map((part) => [part[0], indexOf(part, view, terms[i].place)])));
+      row.addEventListener("pointerleave", () => view.mark([]));
+    });
+    const rest = Math.min(terms.length, ALL_TERMS);
+    const more = most < rest ? [button(rest === terms.length ? `all ${rest} terms` : `the first ${rest} terms`, () => fill(rest))] : [];
+    const left = most >= rest && rest < terms.length ? [make("p", "quiet", `${(terms.length - rest).toLocaleString("en-US")} more terms are in the sum.`)] : [];
+    box.replaceChildren(make("summary", "", title), shown, ...more, ...left);
+  };
+  fill(FIRST_TERMS);
+  return box;
+}
+
+/** @param {any} part */
+function isRead(part) {
+  return Array.isArray(part) && typeof part[0] === "number";
+}
+
+/** @param {any[]} part @param {View} view @param {Record<string, number>} place @returns {number[]} */
+function indexOf(part, view, place) {
+  return part.slice(1).map((one) => view.reader.index(one, place));
+}
+
+/** `x[0, 6, 8, 2] = `. @param {any} part @param {View} view @param {Record<string, number>} place */
+function elementName(part, view, place) {
+  return isRead(part) ? `${placeText(view.name(part[0]), indexOf(part, view, place))} = ` : "";
+}

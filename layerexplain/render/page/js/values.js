@@ -1,0 +1,45 @@
+// The values of a run that are in the page: arrays of float32, decoded when they are first asked for.
+
+/** @typedef {{shape: number[], kind: string, data: string}} PackedArray base64 of little-endian numbers */
+/** @typedef {{shape: number[], strides: number[], values: ArrayLike<number>}} OpenArray */
+
+/** @type {WeakMap<PackedArray, OpenArray>} */
+const openArrays = new WeakMap();
+
+/** @param {PackedArray} packed @returns {OpenArray} */
+export function openArray(packed) {
+  let found = openArrays.get(packed);
+  if (!found) {
+    const bytes = Uint8Array.from(atob(packed.data), (one) => one.charCodeAt(0));
+    const values = packed.kind === "b" ? bytes : packed.kind === "i" ? new Int32Array(bytes.buffer) : new Float32Array(bytes.buffer);
+    const strides = packed.shape.map((_, axis) => packed.shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+    openArrays.set(packed, (found = { shape: packed.shape, strides, values }));
+  }
+  return found;
+}
+
+/**
+ * The values of one call of a layer, by the numbers of tensors and lines in its form.
+ * @param {any} layer @param {any} data @param {number} call
+ */
+export function layerValues(layer, data, call) {
+  const arrays = /** @type {Record<string, number>} */ (layer.numbers?.[call] ?? {});
+  /** @param {number} of */
+  const array = (of) => (of in arrays ? openArray(data.arrays[arrays[of]]) : undefined);
+  return {
+    known: Object.keys(arrays).length > 0,
+    has: (/** @type {number} */ of) => of in arrays,
+    array,
+    /** @type {import("./element.js").Values} */
+    get(of, index) {
+      const found = array(of);
+      if (!found) return undefined;
+      let at = 0;
+      for (let axis = 0; axis < index.length; axis++) {
+        if (index[axis] < 0 || index[axis] >= found.shape[axis]) return undefined;
+        at += index[axis] * found.strides[axis];
+      }
+      return found.values[at];
+    },
+  };
+}

@@ -1,0 +1,58 @@
+"""Element forms and the values of a run in the data of a page.
+
+- `run`: `inputs` (texts), `weights` (where they come from), `notes`, `left`: what is left out, in words.
+- `arrays`: `{shape, kind, data}`: numbers of kind f (float32), i (int32) or b (bytes) in base64.
+- of a layer: `numbers`: for each call, by the number of a tensor or line in its form, the number of an array;
+  `pictures` of its results and `spreads` of its weights (run/page_values.py says what is in one); `unnumbered`: why it
+  has no numbers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.render.escape import clean
+from layerexplain.render.quantities import plural, shape_text
+from layerexplain.report.data import LayerReport
+from layerexplain.report.element_forms import FormTable
+
+if TYPE_CHECKING:
+    from layerexplain.run.page_values import PageValues
+
+
+def form_numbers(forms: FormTable, layer: LayerReport) -> list[int | None]:
+    """The numbers of the forms of a layer's calls; none where no call has one."""
+    numbers = [forms.number(one.data()) for one in layer.elements]
+    return numbers if any([number is not None for number in numbers]) else []
+
+
+def value_parts(values: PageValues, path: str) -> dict[str, Any]:
+    """What a layer has of the values of a run, by key."""
+    parts: dict[str, Any] = {"forms": list(values.forms.calls.get(path, ()))}
+    own = values.layers.get(path)
+    if own is not None:
+        if any(own.numbers):
+            parts["numbers"] = [{str(of): array for of, array in call.items()} for call in own.numbers]
+        parts.update({"pictures": own.pictures, "spreads": own.spreads, "unnumbered": own.left})
+    return parts
+
+
+def all_values(values: PageValues) -> dict[str, Any]:
+    """What a page has of the values of a run for all layers."""
+    run = values.run
+    left = len(values.left)
+    budget = f"{values.budget / 1e6:,.1f} MB".replace(".0 MB", " MB")
+    words = (
+        f"The numbers of {plural(left, 'layer')} are left out: the file may hold {budget} of numbers (--max-values); "
+    )
+    words += "--values names the layers whose numbers are wanted."
+    return {
+        "forms": values.forms.data,
+        "arrays": values.arrays,
+        "run": {
+            "inputs": [clean(f"{one.name} {shape_text(one.shape)}: {one.values}") for one in run.inputs],
+            "weights": run.weights,
+            "notes": [clean(note.message) for note in run.notes],
+            "left": words if left else "",
+        },
+    }

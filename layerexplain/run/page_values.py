@@ -1,0 +1,306 @@
+"""The values of a run that a page shows: whole arrays as far as a budget goes, pictures, and the spread of weights.
+
+Everything is of the first example. Arrays are written as little-endian float32, int32 or bytes in base64.
+"""
+
+from __future__ import annotations
+
+import math
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from layerexplain.derive.element.form import ElementForm, ElementLine
+from layerexplain.derive.element.value import ArrayFrame
+from layerexplain.derive.evaluate import Evaluation
+from layerexplain.frontends.keras.weight_tensors import statistics
+from layerexplain.lang.expr import BATCH
+from layerexplain.lang.scalar import Letter
+from layerexplain.model import Model
+from layerexplain.records import NamedTuple
+from layerexplain.report.element_forms import ElementForms, calls_in, element_forms
+from layerexplain.run.activations import Activation, Progress
+from layerexplain.run.made_inputs import GivenInput
+from layerexplain.run.precision import computed_in
+from layerexplain.run.trace import ready
+from layerexplain.run.trace_report import Run
+from layerexplain.run.trace_results import by_name, run_of
+
+MOST_BYTES = 3_000_000
+"""The budget, unless told otherwise: bytes of all arrays together, before they are written in base64."""
+
+_MOST_TILES = 12
+_TILE = 28
+"""A picture has so many tiles, and each so many cells along an axis at most."""
+
+_BINS = 24
+
+
+class LayerValues(NamedTuple):
+    """The values of a layer. `numbers` has, for each call, by the number of a tensor or line in its form, the number of
+    its array; empty for a call without them. `pictures` are tiles of the first call's results, `spreads` the
+    distribution of each weight. `left` says what is left out."""
+
+    numbers: tuple[Mapping[int, int], ...]
+    pictures: tuple[dict[str, Any], ...]
+    spreads: tuple[dict[str, Any], ...]
+    left: str
+
+
+class PageValues(NamedTuple):
+    """The values of a run for a page: its facts, the element forms at the shapes of its inputs, the arrays, and what
+    layers have of them, by their paths. `left` are the paths of layers that are wanted and have no numbers."""
+
+    run: Run
+    forms: ElementForms
+    arrays: tuple[dict[str, Any], ...]
+    layers: Mapping[str, LayerValues]
+    left: tuple[str, ...]
+    budget: int
+
+
+def page_values(
+    source: Any,
+    model: Model,
+    inputs: Sequence[GivenInput],
+    *,
+    wanted: Callable[[str], bool] | None = None,
+    budget: int = MOST_BYTES,
+    seed: int = 0,
+    max_memory: int | None = None,
+    progress: Progress | None = None,
+) -> PageValues:
+    """Run a model as `trace` does, and keep what a page shows.
+
+    Args:
+        source: What the weights are read from: whatever `read` takes.
+        model: What `read` gave for it.
+        inputs: What `make_inputs` gave.
+        wanted: Which layers have values, by their paths; all if it is not given.
+        budget: How many bytes the arrays may have. Layers that need little come first.
+        seed, max_memory, progress: As for `trace`.
+
+    Raises:
+        LayerExplainError: with the source's name.
+    """
+    with ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running:
+        forms = element_forms(running.activations.network)
+        chosen = _chosen(running.activations.network, forms, wanted, budget)
+        kept = _Kept()
+        layers: dict[str, LayerValues] = {}
+        left: list[str] = []
+        room = budget // 2
+        for step in running.steps(progress):
+            if wanted is not None and not wanted(step.name):
+                continue
+            numbers, why = _numbers(step, forms, chosen, kept)
+            known = layers.get(step.name)
+            if known is not None:
+                layers[step.name] = known._replace(numbers=(*known.numbers, numbers))
+                continue
+            pictures = _pictures(step, room) if not numbers and not step.refusal else ()
+            spreads = _spreads(step) if room > 0 else ()
+            room -= sum([len(one["data"]) for one in (*pictures, *spreads)])
+            layers[step.name] = LayerValues((numbers,), pictures, spreads, why)
+            if why:
+                left.append(step.name)
+        facts = run_of(running, inputs, seed)
+    return PageValues(facts, forms, tuple(kept.arrays), layers, tuple(left), budget)
+
+
+# Which calls have their numbers -------------------------------------------------------------------------------------
+
+
+def _chosen(
+    network: Any, forms: ElementForms, wanted: Callable[[str], bool] | None, budget: int
+) -> set[tuple[str, int]]:
+    """The calls whose arrays fit the budget together, those that need least first."""
+    needs: list[tuple[int, int, tuple[str, int]]] = []
+    for path, made in calls_in(network, ()):
+        name = "/".join(path)
+        form = _form(forms, name, made.call.index)
+        if form is not None and (wanted is None or wanted(name)):
+            needs.append((_bytes(form), len(needs), (name, made.call.index)))
+    chosen = set()
+    for need, _, key in sorted(needs):
+        if need <= budget:
+            budget -= need
+            chosen.add(key)
+    return chosen
+
+
+def _form(forms: ElementForms, name: str, call: int) -> ElementForm | None:
+    numbers = forms.calls.get(name, ())
+    number = numbers[call] if call < len(numbers) else None
+    return None if number is None else forms.forms[number]
+
+
+def _bytes(form: ElementForm) -> int:
+    leaves = (*form.definition.params, *form.definition.weights)
+    sizes = [math.prod([size if isinstance(size, int) else 1 for size in leaf.shape]) for leaf in leaves]
+    lines = [math.prod([one.size or 1 for one in line.letters]) for line in _own_lines(form)]
+    return 4 * sum([*sizes, *lines])
+
+
+def _own_lines(form: ElementForm) -> list[ElementLine]:
+    return [line for line in form.lines if line in form.nodes and line.value is not None]
+
+
+# Their arrays -------------------------------------------------------------------------------------------------------
+
+
+class _Kept:
+    """The arrays of a page, each once."""
+
+    def __init__(self) -> None:
+        self.arrays: list[dict[str, Any]] = []
+        self._numbers: dict[int, int] = {}
+        self._alive: list[Any] = []
+
+    def number(self, array: Any, batched: bool) -> int:
+        """The number of an array, of which the first example is kept where it is `batched`."""
+        if id(array) not in self._numbers:
+            self._alive.append(array)  # as long as it is, no other array has its id
+            self._numbers[id(array)] = len(self.arrays)
+            self.arrays.append(packed(array[:1] if batched else array))
+        return self._numbers[id(array)]
+
+
+def packed(array: Any) -> dict[str, Any]:
+    """Return an array as data: its shape, the kind of its numbers (f, i or b) and its bytes in base64.
+
+    >>> import numpy as np
+    >>> packed(np.array([[1.0, 2.0]]))
+    {'shape': [1, 2], 'kind': 'f', 'data': 'AACAPwAAAEA='}
+    """
+    import numpy as np
+
+    kind = {"b": "b", "i": "i", "u": "i"}.get(array.dtype.kind, "f")
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = array.astype({"b": "u1", "i": "<i4", "f": "<f4"}[kind])
+    data = b64encode(np.ascontiguousarray(values).tobytes()).decode()
+    return {"shape": list(array.shape), "kind": kind, "data": data}
+
+
+def _numbers(
+    step: Activation, forms: ElementForms, chosen: set[tuple[str, int]], kept: _Kept
+) -> tuple[dict[int, int], str]:
+    """The arrays of a call by their numbers in its form, and why there are none."""
+    if step.refusal:
+        return {}, step.refusal
+    form = _form(forms, step.name, step.call)
+    if form is None or step.definition is None:
+        return {}, ""
+    if (step.name, step.call) not in chosen:
+        return {}, f"its numbers ({_bytes(form) / 1e6:,.1f} MB) do not fit into this file"
+    if any([value.dtype.kind not in "biuf" for value in (*step.values, *step.weights, *step.outputs)]):
+        return {}, "text is not shown"
+    definition = step.definition
+    leaves = (*definition.params, *definition.weights)
+    numbers = {
+        number: kept.number(value, leaf.shape[:1] == (BATCH,))
+        for number, (leaf, value) in enumerate(zip(leaves, (*step.values, *step.weights), strict=True))
+    }
+    first = len(forms.data[forms.calls[step.name][step.call] or 0]["tensors"])
+    at = {line: first + number for number, line in enumerate(form.lines)}
+    results = list(form.results.values())
+    for line, value in zip(results, step.outputs, strict=False):
+        numbers[at[line]] = kept.number(value, _is_batch(line.letters))
+    if len(_own_lines(form)) > len(results) and form.definition.params == definition.params:
+        numbers.update(_inner_lines(step, form, at, kept, set(results)))
+    return numbers, ""
+
+
+def _inner_lines(
+    step: Activation, form: ElementForm, at: Mapping[ElementLine, int], kept: _Kept, done: set[ElementLine]
+) -> dict[int, int]:
+    """The arrays of the lines between the arguments and the results."""
+    definition = form.definition
+    arrays = dict(zip((*definition.params, *definition.weights), (*step.values, *step.weights), strict=True))
+    examples = [v.shape[0] for p, v in zip(definition.params, step.values, strict=True) if p.shape[:1] == (BATCH,)]
+    batch = int(examples[0]) if examples else 1
+    frame = ArrayFrame(form, arrays, Evaluation(batch, "float64"), computed_in(step.dtypes[0]))
+    found = {}
+    for line in _own_lines(form):
+        whole = frame.whole(line) if line not in done else None
+        if whole is not None and whole.dtype.kind in "biuf" and len(whole.shape) == len(line.letters):
+            found[at[line]] = kept.number(whole, _is_batch(line.letters))
+    return found
+
+
+def _is_batch(letters: Sequence[Letter]) -> bool:
+    return bool(letters) and letters[0].role == "batch"
+
+
+# Pictures -----------------------------------------------------------------------------------------------------------
+
+
+def _pictures(step: Activation, room: int) -> tuple[dict[str, Any], ...]:
+    if room <= 0 or not step.outputs or step.outputs[0].dtype.kind not in "biuf" or step.outputs[0].size == 0:
+        return ()
+    return (tiles(step.outputs[0][0] if step.outputs[0].ndim > 1 else step.outputs[0]),)
+
+
+def tiles(array: Any) -> dict[str, Any]:
+    """Return an array as a small picture: of each of its first channels some rows and columns, a byte for a value.
+
+    `shape` is that of the array, `tiles` how many `rows` and `columns` of how many channels there are, `low` and
+    `high` the values of the bytes 0 and 254; 255 is no number.
+
+    >>> import numpy as np
+    >>> made = tiles(np.arange(6.0).reshape(2, 3))
+    >>> made["tiles"], made["rows"], made["columns"], made["low"], made["high"], made["data"]
+    (1, 2, 3, 0.0, 5.0, 'ADNmmMv+')
+    """
+    import numpy as np
+
+    values = np.asarray(array, dtype=np.float64)
+    pages = values.reshape((1,) * (3 - values.ndim) + values.shape) if values.ndim < 3 else np.moveaxis(values, -1, 0)
+    while pages.ndim > 3:
+        pages = pages[:, pages.shape[1] // 2]
+    rows, columns = [max(1, -(-size // _TILE)) for size in pages.shape[1:]]
+    pages = pages[:_MOST_TILES, ::rows, ::columns][:, :_TILE, :_TILE]
+    finite = pages[np.isfinite(pages)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    with np.errstate(invalid="ignore"):
+        scaled = np.round((pages - low) * (254 / (high - low) if high > low else 0))
+        coded = np.where(np.isfinite(pages), scaled, 255).astype(np.uint8)
+    count, height, width = coded.shape
+    return {
+        "shape": list(values.shape),
+        "tiles": count,
+        "rows": height,
+        "columns": width,
+        "every": [rows, columns],
+        "low": low,
+        "high": high,
+        "data": b64encode(coded.tobytes()).decode(),
+    }
+
+
+def _spreads(step: Activation) -> tuple[dict[str, Any], ...]:
+    """How the values of each weight are spread, and a small picture of it."""
+    import numpy as np
+
+    found = []
+    for leaf, value in zip(step.definition.weights if step.definition is not None else (), step.weights, strict=False):
+        if value.dtype.kind not in "biuf" or value.size == 0:
+            continue
+        told = statistics([value])
+        if told.min is None or told.max is None:
+            continue
+        finite = value[np.isfinite(value)].astype(np.float64)
+        counts, _ = np.histogram(finite, bins=_BINS, range=(told.min, told.max) if told.max > told.min else None)
+        square = value.reshape(-1, value.shape[-1]) if value.ndim > 1 else value.reshape(1, -1)
+        found.append(
+            {
+                "name": str(leaf.label),
+                "low": told.min,
+                "high": told.max,
+                "mean": told.mean,
+                "std": told.std,
+                "counts": counts.tolist(),
+                **{f"picture_{key}" if key in ("low", "high") else key: one for key, one in tiles(square).items()},
+            }
+        )
+    return tuple(found)
