@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from layerexplain.checks.rules import check
 from layerexplain.frontends import read
 from layerexplain.model import Model
 from layerexplain.network.trace import trace_model
@@ -74,6 +75,13 @@ def with_notes(count: int) -> dict[str, Any]:
     first = {**keras_object("InputLayer", name="input", batch_shape=[None, 2]), "name": "input", "inbound_nodes": []}
     ends = {"input_layers": [["input", 0, 0]], "output_layers": [[made[-1], 0, 0]]}
     return keras_object("Functional", name="f", layers=[*reversed(layers), first], **ends)
+
+
+def moves(count: int) -> dict[str, Any]:
+    """A chain of layers that only move values: what made them is far before each."""
+    layers = [keras_object("Flatten", name=f"flatten{i}") for i in range(count)]
+    first = keras_object("InputLayer", name="input", batch_shape=[None, 2, 3])
+    return keras_object("Sequential", name="s", layers=[first, *layers])
 
 
 def calls(of: Callable[[], Any]) -> int:
@@ -136,6 +144,17 @@ def test_a_tensor_of_a_sum_costs_a_bounded_number_of_calls(tmp_path: Path) -> No
         explanation(path, "json")
         work.append(calls(lambda path=path: explanation(path, "json")))
     assert work[1] - work[0] < 1_600 * (60 * 60 - 30 * 30) / 2
+
+
+@pytest.mark.parametrize("kind", [sequential, moves, with_skips])
+def test_rules_ask_each_layer_once(kind: Callable[[int], Any], tmp_path: Path) -> None:
+    work = []
+    for count in (FEW, MANY):
+        path = tmp_path / f"{count}.json"
+        path.write_text(json.dumps(kind(count)))
+        check(str(path))
+        work.append(calls(lambda path=path: check(str(path))))
+    assert work[1] < 1.1 * MANY / FEW * work[0]
 
 
 class Counted(tuple[Any, ...]):

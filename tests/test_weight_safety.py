@@ -107,6 +107,18 @@ def test_a_lattice_of_hard_links_is_walked_once() -> None:
     assert len(noted(h5_bytes(fill))) == 60
 
 
+def test_no_group_is_opened_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening them is what listing 40,000 of them takes."""
+    data = h5_bytes(classes({f"layers/dense_{n}": [array(2)] for n in range(7)}))
+    opened = []
+    for module in (h5py.h5o, h5py.h5g):
+        of = module.open
+        monkeypatch.setattr(module, "open", lambda group, name, of=of: opened.append(name) or of(group, name))
+    with h5py.File(io.BytesIO(data)) as root:
+        assert len(list_tree(root).datasets) == 7
+    assert len(opened) == 1 + 3 * 7
+
+
 def test_groups_nested_too_deeply_are_refused() -> None:
     def fill(root: h5py.File) -> None:
         group = root.create_group("layers")

@@ -204,9 +204,8 @@ def rescaled_twice(view: CheckedNetwork) -> Iterator[Found]:
     for made in view.derived():
         if view.type_of(made) != "Rescaling":
             continue
-        before = view.before(made)
-        while before is not None and not view.ends_with(before):
-            before = view.before(before)
+        direct = view.before(made)
+        before = None if direct is None else view.maker(direct)
         if before is not None and view.type_of(before) == "Rescaling":
             scales = [view.layers[one.call.layer].config.get("scale") for one in (before, made)]
             if all(map(_divides, scales)):

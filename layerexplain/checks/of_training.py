@@ -217,13 +217,16 @@ def untrained_weights(view: CheckedNetwork) -> Iterator[Found]:
     training = view.network.model.training
     if training is None or not training.losses or "" in training.losses:
         return
+    feeding: dict[str, list[str]] = {}
+    for made in view.network.calls:
+        feeding.setdefault(made.call.layer, []).extend([ref.layer for ref in made.sources])
     reached: set[str] = set()
     waiting = [ref.layer for ref in view.network.model.outputs if ref.layer in training.losses]
     while waiting:
         name = waiting.pop()
         if name not in reached:
             reached.add(name)
-            waiting += [ref.layer for made in view.network.of_layer(name) for ref in made.sources]
+            waiting += feeding.get(name, [])
     for made in view.network.calls:
         name = made.call.layer
         definition = made.definition

@@ -12,7 +12,7 @@ from layerexplain.checks.view import CheckedNetwork
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends import read
 from layerexplain.frontends.own_layers import Code
-from layerexplain.model import InputShapes, InputShapesOf, Model, shapes_for
+from layerexplain.model import InputShapes, InputShapesOf, Layer, Model, shapes_for
 from layerexplain.network.trace import trace_model
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
@@ -106,10 +106,9 @@ def check(
         raise_any([fault.with_place(source=model.source) for fault in left])
         rules = [one for one in rules if one.look.__module__.endswith(_FILES[0])]
     stored = stored_weights(source, network) if weights else ()
+    ignored = _Ignored(model)
     found = [
-        one
-        for one in _findings(CheckedNetwork(network, stored), rules, "")
-        if one.code not in _ignored(model, one.layer)
+        one for one in _findings(CheckedNetwork(network, stored), rules, "") if one.code not in ignored.at(one.layer)
     ]
     order = {layer.name: number for number, layer in enumerate(model.layers)}
     if budgets:
@@ -139,15 +138,28 @@ def _code_of(fact: str) -> str:
     return code_of(fact)
 
 
-def _ignored(model: Model, path: str | None) -> Collection[str]:
+class _Ignored:
     """The codes that a spec ignores for a layer, or for a model that it is in."""
-    codes: set[str] = set()
-    inside: Model | None = model
-    for name in (path or "").split("/"):
-        layer = next((one for one in inside.layers if one.name == name), None) if inside is not None else None
-        codes.update(layer.ignore if layer is not None else ())
-        inside = layer.model if layer is not None else None
-    return codes
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._layers: dict[int, dict[str, Layer]] = {}
+
+    def at(self, path: str | None) -> Collection[str]:
+        """The codes for the layer at a path, such as `encoder/dense`."""
+        codes: set[str] = set()
+        inside: Model | None = self.model
+        for name in (path or "").split("/"):
+            layer = None if inside is None else self._layers_of(inside).get(name)
+            codes.update(layer.ignore if layer is not None else ())
+            inside = layer.model if layer is not None else None
+        return codes
+
+    def _layers_of(self, model: Model) -> dict[str, Layer]:
+        found = self._layers.get(id(model))
+        if found is None:
+            found = self._layers[id(model)] = {layer.name: layer for layer in reversed(model.layers)}
+        return found
 
 
 def _chosen(rules: Sequence[Rule], select: Collection[str], ignore: Collection[str]) -> list[Rule]:

@@ -31,6 +31,9 @@ class CheckedNetwork:
         for made in network.calls:
             for ref in made.sources:
                 self._readers.setdefault(ref.layer, []).append(made)
+        self._outputs = frozenset([ref.layer for ref in network.model.outputs])
+        self._endings: dict[int, str] = {}
+        self._makers: dict[int, TracedCall | None] = {}
 
     # Calls --------------------------------------------------------------------------------------------------------
 
@@ -61,7 +64,7 @@ class CheckedNetwork:
 
     def is_output(self, made: TracedCall) -> bool:
         """Whether the model gives out what a call makes."""
-        return any(ref.layer == made.call.layer for ref in self.network.model.outputs)
+        return made.call.layer in self._outputs
 
     def type_of(self, made: TracedCall) -> str:
         """The class name of its layer."""
@@ -72,6 +75,13 @@ class CheckedNetwork:
     def ends_with(self, made: TracedCall) -> str:
         """The function that makes the values of a call's first output: "softmax", "relu", "add", …; "" where the values
         are those of its input."""
+        found = self._endings.get(id(made))
+        if found is None:
+            found = self._endings[id(made)] = self._ends_with(made)
+        return found
+
+    @staticmethod
+    def _ends_with(made: TracedCall) -> str:
         if made.definition is None:
             return "?"
         node = next(iter(made.definition.results.values()))
@@ -87,13 +97,24 @@ class CheckedNetwork:
     def activation(self, made: TracedCall) -> str:
         """The activation of a call, also where it is a layer before one that only moves values: "linear" for a weighted
         sum, "" for what is none of these."""
+        maker = self.maker(made)
+        if maker is None:
+            return ""
+        last = self.ends_with(maker)
+        return "linear" if (last == "add" and self.is_linear(maker)) or last in _LINEAR else last
+
+    def maker(self, made: TracedCall) -> TracedCall | None:
+        """The call that makes the values that a call gives: itself, or the one before it if it only moves values, and
+        so on; None where these are an input's."""
+        passed: list[int] = []
         seen: TracedCall | None = made
-        while seen is not None:
-            last = self.ends_with(seen)
-            if last:
-                return "linear" if (last == "add" and self.is_linear(seen)) or last in _LINEAR else last
+        while seen is not None and id(seen) not in self._makers and not self.ends_with(seen):
+            passed.append(id(seen))
             seen = self.before(seen)
-        return ""
+        found = None if seen is None else self._makers.get(id(seen), seen)
+        # Each of a long chain of moves asks for the same one: it is looked for once.
+        self._makers.update(dict.fromkeys(passed, found))
+        return found
 
     def is_linear(self, made: TracedCall) -> bool:
         """Whether a call is a weighted sum of its input, with or without a bias, and nothing else."""

@@ -6,6 +6,7 @@ files are passed over with a note. Whatever h5py raises for damaged bytes is in 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from layerexplain.errors import SourceError
@@ -45,50 +46,66 @@ def list_tree(root: Any) -> H5Tree:
     """The tree below an open h5py group. Raises SourceError for one that is too large or nested too deeply."""
     import h5py
 
-    notes: list[Note] = []
-    datasets: list[Dataset] = []
+    found: list[list[Dataset | Note]] = []
     addresses: dict[tuple[str, ...], int] = {(): 0}
     names: dict[tuple[str, ...], str] = {}
     # A group is known by its address in the file; asking for all of `h5o.get_info` would take most of the time.
     seen = {h5py.h5o.get_info(root.id).addr}
-    # A group is opened when its turn comes: a file may have more of them than can be open at once.
-    waiting: list[tuple[tuple[str, ...], Any, bytes]] = [((), root.id, b".")]
     visited = 0
     dtypes: dict[Any, str | None] = {}
-    while waiting:
-        parts, parent, own = waiting.pop()
-        group = h5py.h5g.open(parent, own)
-        name = text_attribute(group, "name")
-        if name:
-            names[parts] = name
-        inner: list[tuple[tuple[str, ...], Any, bytes]] = []
+    waiting: list[_Opened] = []
+
+    def enter(parts: tuple[str, ...], group: Any) -> None:
+        nonlocal visited
         visited += group.get_num_objs()
         if visited > MAX_H5_OBJECTS:
             raise SourceError(f"is an HDF5 file of more than {MAX_H5_OBJECTS:,} objects; no model has that many")
-        for raw, kind, address in _links(group):
-            path = (*parts, raw.decode("utf-8", "backslashreplace"))
-            refused = _refused(raw, kind, path)
-            if refused is not None:
-                notes.append(refused)
+        name = text_attribute(group, "name")
+        if name:
+            names[parts] = name
+        found.append([])
+        waiting.append(_Opened(parts, group, iter(_links(group)), found[-1]))
+
+    # A group is left when all below it is done: only those on the way to it are open, and none is opened twice, which
+    # is what takes the time. What is said of a group still comes before what is said of the groups in it.
+    enter((), root.id)
+    while waiting:
+        parts, group, links, own = waiting[-1]
+        link = next(links, None)
+        if link is None:
+            waiting.pop()
+            continue
+        raw, kind, address = link
+        path = (*parts, raw.decode("utf-8", "backslashreplace"))
+        refused = _refused(raw, kind, path)
+        if refused is not None:
+            own.append(refused)
+            continue
+        member = h5py.h5o.open(group, raw)
+        if isinstance(member, h5py.h5d.DatasetID):
+            own.append(_dataset(member, path, dtypes))
+        elif isinstance(member, h5py.h5g.GroupID):
+            if address in seen:
+                own.append(_note("hard-link", path, "is a group that was read before, under another name"))
                 continue
-            member = h5py.h5o.open(group, raw)
-            if isinstance(member, h5py.h5d.DatasetID):
-                found = _dataset(member, path, dtypes)
-                if isinstance(found, Note):
-                    notes.append(found)
-                else:
-                    datasets.append(found)
-            elif isinstance(member, h5py.h5g.GroupID):
-                if address in seen:
-                    notes.append(_note("hard-link", path, "is a group that was read before, under another name"))
-                    continue
-                if len(path) > MAX_H5_DEPTH:
-                    raise SourceError(f"is an HDF5 file nested more than {MAX_H5_DEPTH} groups deep; no model is")
-                seen.add(address)
-                addresses[path] = address
-                inner.append((path, group, raw))
-        waiting += reversed(inner)
-    return H5Tree(tuple(datasets), _in_file_order(addresses), names, tuple(notes))
+            if len(path) > MAX_H5_DEPTH:
+                raise SourceError(f"is an HDF5 file nested more than {MAX_H5_DEPTH} groups deep; no model is")
+            seen.add(address)
+            addresses[path] = address
+            enter(path, member)
+    told = [one for group in found for one in group]
+    datasets = tuple([one for one in told if isinstance(one, Dataset)])
+    notes = tuple([one for one in told if isinstance(one, Note)])
+    return H5Tree(datasets, _in_file_order(addresses), names, notes)
+
+
+class _Opened(NamedTuple):
+    """A group that is being gone through: the links that are left, and what was found of its own."""
+
+    parts: tuple[str, ...]
+    group: Any
+    links: Iterator[tuple[bytes, int, Any]]
+    own: list[Dataset | Note]
 
 
 def _in_file_order(addresses: dict[tuple[str, ...], int]) -> tuple[tuple[str, ...], ...]:
