@@ -267,6 +267,13 @@ def test_gradients_pass_what_is_rounded_to_few_bits() -> None:
     assert np.all(da == 3)
 
 
+def test_a_depthwise_convolution_of_no_channels() -> None:
+    """In as many groups as there are channels, by whose number nothing can be divided."""
+    x, W = tensor("x", (BATCH, 5, 7, 0)), tensor("W", (3, 3, 0, 2))
+    found = gradient(Definition("d", (x, W), (), {"y": OPS["depthwise_conv"](x, W)})).backward
+    assert [made.shape for made in found.results.values()] == [(BATCH, 5, 7, 0), (3, 3, 0, 2)]
+
+
 def test_an_element_that_is_0_gets_its_share_of_a_product() -> None:
     a = np.array([[[2.0, 0.0, 5.0]] * 4])
     (da,) = evaluate(

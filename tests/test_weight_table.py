@@ -21,6 +21,7 @@ from jsonschema import Draft202012Validator
 from layerexplain.api import explain
 from layerexplain.cli.main import program
 from layerexplain.errors import SourceError
+from layerexplain.frontends.keras.h5_service import H5Target, Service
 from layerexplain.frontends.keras.weight_tensors import Statistics, statistics
 from layerexplain.lang.expr import weight
 from layerexplain.model import Layer
@@ -33,6 +34,7 @@ from layerexplain.report.weight_table import list_weights
 from layerexplain.weights.assign import only_embedding
 from layerexplain.weights.keras_expression import layer_expression, variable_expression
 from tests.h5_files import archive, array, classes, h5_bytes, legacy
+from tests.sparse_models import legacy_h5
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "sample_models"
@@ -264,6 +266,24 @@ def test_values_that_cannot_be_read_are_a_note(tmp_path: Path) -> None:
     assert not faults(table.to_dict())
 
 
+def test_complex_numbers_are_told_by_their_absolute_values(tmp_path: Path) -> None:
+    def fill(root: h5py.File) -> None:
+        values = np.array([3 + 4j, -5 + 12j, 0, complex(np.nan, 1), complex(0, np.inf)], "complex64")
+        root["layers/a/vars/0"] = values
+        root["layers/b/vars/0"] = array(2)
+
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes(h5_bytes(fill))
+    table = list_weights(path, stats=True)
+    told = table.weights[0].statistics
+    assert told is not None
+    assert (told.min, told.max, told.mean) == (0, 13, 6)
+    assert told.std == pytest.approx(((6**2 + 1 + 7**2) / 3) ** 0.5)
+    assert (told.zeros, told.nans, told.infinities) == (1, 1, 1)
+    (note,) = table.notes
+    assert note.code == "complex-values" and note.message.startswith("/layers/a/vars/0 holds complex numbers")
+
+
 # Formats ----------------------------------------------------------------------------------------------------------
 
 
@@ -438,6 +458,22 @@ def test_progress_inside_a_large_tensor(tmp_path: Path) -> None:
     assert told == [(0, 1), (0, 1, "84% of the next"), (1, 1)]
     assert table.weights[0].statistics is not None
     assert table.weights[0].statistics.max == 3 and table.weights[0].statistics.zeros == 4001 * 5003 - 1
+
+
+def test_memory_does_not_follow_the_size_of_a_tensor(tmp_path: Path) -> None:
+    """320 MB of a sparse file, in a child that holds some 16 MiB of it at a time."""
+    path = legacy_h5(tmp_path / "wide.h5", 1, 8941)
+    peaks = []
+    for name in ("bias:0", "kernel:0"):
+        service = Service()
+        place = f"/model_weights/dense_0/dense_0/{name}"
+        answer = service.ask(H5Target.of(str(path)), "statistics", seconds=60, path=place, dtype="float32")
+        assert answer.value["statistics"][4] == (8941 if name == "bias:0" else 8941**2)
+        assert service._process is not None
+        status = Path(f"/proc/{service._process.pid}/status").read_text()
+        peaks.append(int(status.partition("VmHWM:")[2].split()[0]))
+        service._end()
+    assert peaks[1] - peaks[0] < 150_000, peaks
 
 
 def test_what_is_imported() -> None:

@@ -134,10 +134,12 @@ def _depthwise_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], a
 
 def _of_depthwise(y: Expr, dy: Expr, i: int) -> Expr:
     """A depthwise convolution is one in as many groups as there are channels."""
-    from layerexplain.ops.movement import reshape
+    from layerexplain.ops.movement import reshape, zeros
 
     W = y.args[1]
     *window, channels, copies = W.shape
+    if not channels:  # no groups either
+        return zeros(shape=y.args[i].shape)
     axes, _ = image_axes(y)
     if not channels:
         raise CannotDerive("there is no channel to send anything to")

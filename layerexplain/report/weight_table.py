@@ -233,6 +233,10 @@ def _with_statistics(table: WeightTable, stored: WeightFile, progress: Progress 
             found[tensor.path] = stored.statistics(tensor, hear)
         except SourceError as error:
             notes.append(Note("unreadable-values", None, error.fact))
+            continue
+        if tensor.dtype.startswith("complex"):
+            of = "have no order: min, mean, max and std are those of their absolute values"
+            notes.append(Note("complex-values", None, f"{tensor.path} holds complex numbers, which {of}"))
     if progress is not None:
         progress(len(tensors), len(tensors))
     return table._replace(

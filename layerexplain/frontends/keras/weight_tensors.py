@@ -78,7 +78,8 @@ def plain_name(name: str) -> str:
 
 class Statistics(NamedTuple):
     """What the values of a tensor are like. `min`, `max`, `mean` and `std` (of all values, not of a sample) are over
-    the finite ones, None where there are none; the others count values."""
+    the finite ones, None where there are none; the others count values. Of complex numbers, which have no order, they
+    are those of the absolute values."""
 
     min: float | None
     max: float | None
@@ -98,7 +99,10 @@ def statistics(blocks: Iterable[Any]) -> Statistics:
     count = zeros = nans = infinities = 0
     mean = spread = 0.0
     for block in blocks:
-        values = np.asarray(block).astype(np.float64, copy=False).reshape(-1)
+        values = np.asarray(block).reshape(-1)
+        if values.dtype.kind == "c":
+            values = np.abs(values.astype(np.complex128, copy=False))
+        values = values.astype(np.float64, copy=False)
         finite = np.isfinite(values)
         if not finite.all():
             nans += int(np.isnan(values).sum())
