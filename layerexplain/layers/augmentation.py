@@ -87,7 +87,7 @@ RandomGaussianBlur(x, factor: ShareFactor = 1.0, kernel_size: OddSizes = 3, sigm
     blurs each image with probability {factor}, by a Gaussian kernel of {kernel_size} pixels.
 Solarization(x, addition_factor: ShareFactor = 0.0, threshold_factor: ShareFactor = 0.0, RANGE) →
     inverts the values above a random threshold.
-Equalization(x, RANGE, bins: PositiveInt = 256) ⇒ equalizes the histogram of each channel of each image.
+Equalization(x, RANGE, bins: Int = 256) ⇒ equalizes the histogram of each channel of each image.
 # Cubuk et al., 2020
 RandAugment(x, RANGE, num_ops: PositiveInt = 2, factor: ShareFactor = 0.5, interpolation: Interpolation = 'bilinear') →
     applies {num_ops} operations, chosen at random from eleven, to each image.

@@ -84,6 +84,9 @@ HINTS: dict[str, list[Hint]] = {}
 """The hints of each layer type; they are said in the order of the files, and of the lines in each."""
 
 
+EVERYWHERE: list[Hint] = []
+"""The hints for layers of any type, which are said last."""
+
 FACTS: dict[str, list[Hint]] = {}
 """What is worth knowing of the gradients of each layer type."""
 
@@ -118,4 +121,4 @@ def hints(place: Place) -> tuple[str, ...]:
     if not place.definition.params:
         return ()
     ordered = sorted(HINTS.get(place.type, ()), key=lambda one: files.index(one.__module__))  # in any order of imports
-    return tuple([text for text in (one(place) for one in ordered) if text])
+    return tuple([text for text in (one(place) for one in (*ordered, *EVERYWHERE)) if text])

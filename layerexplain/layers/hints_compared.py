@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from layerexplain.lang.expr import CONSTANT, INPUT
 from layerexplain.lang.visit import nodes
-from layerexplain.layers.hints import Place, hint
+from layerexplain.layers.hints import EVERYWHERE, Place, hint
+from layerexplain.ops.sizes import FLOATS, INTS
 from layerexplain.ops.window import each, windows
 
 
@@ -126,3 +128,31 @@ def _torch_paddings(w: Any, output_padding: int | None) -> tuple[int, int, bool]
     before = w.transposed_start(size)
     more = size - ((w.n - 1) * w.stride + w.reach - 2 * before)
     return before, more, 0 <= more < max(w.stride, w.dilation)
+
+
+# TensorFlow ---------------------------------------------------------------------------------------------------------
+
+
+def _casts(at: Place) -> str | None:
+    """What a cast to whole numbers makes of numbers and leaves undefined; of 32 bits with a sign nobody meets the
+    bounds."""
+    for node in nodes(at.definition):
+        if node.op.name != "cast" or node.args[0].dtype not in FLOATS:
+            continue
+        (x,), to = node.args, str(node.dtype)
+        value = x.attrs.get("value") if x.op is CONSTANT else None
+        if isinstance(value, float) and to in INTS and abs(value) < 2**31 and value != int(value):
+            return f"Keras casts its numbers to {to}, too: {value:.5g} becomes {int(value)}."
+        if x.op is INPUT and to in _NARROW:
+            least, most = _NARROW[to]
+            return (
+                f"Floats of {least - 1:,} and less or {most + 1:,} and more have no defined value in {to}: what "
+                "TensorFlow gives depends on where in the tensor they stand. All others lose what is behind the point."
+            )
+    return None
+
+
+_NARROW = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)} | {f"uint{n}": (0, 2**n - 1) for n in (8, 16, 32, 64)}
+"""The least and the largest whole number of each dtype."""
+
+EVERYWHERE.append(_casts)

@@ -9,7 +9,7 @@ from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Epsilon,
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.facts import KEEPS_AXES, Facts
 from layerexplain.layers.registry import layer
-from layerexplain.ops.elementwise import as_floats, maximum, minimum, sqrt, where
+from layerexplain.ops.elementwise import as_floats, cast, maximum, minimum, sqrt, where
 from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.movement import laid, reshape, take_slice
 from layerexplain.ops.reduce import mean, sum_
@@ -195,10 +195,13 @@ def group_normalization(
     epsilon: Number = 1e-3,
     center: Bool = True,
     scale: Bool = True,
+    mask: Expr | None = None,
+    keras_2: bool = False,
 ) -> Expr:
     """Splits the channels into {groups} groups and normalizes each to mean 0 and variance 1{then}.
 
-    With groups=-1 each channel is its own group (instance normalization).
+    With groups=-1 each channel is its own group (instance normalization). In Keras 2, mean and variance are weighted by
+    the mask.
     Input shape: any, with the size of `axis` known. Output shape: the same.
     Reference: Wu and He, 2018.
     """
@@ -217,8 +220,17 @@ def group_normalization(
     shape = (*x.shape[:at], count, channels // count, *x.shape[at + 1 :])
     others = tuple(i for i in range(1, x.ndim + 1) if i != at)
     z = named("z", reshape(as_floats(x, "float32"), shape=shape), "with an axis for the groups")
-    μ = named("μ", mean(z, axis=others, keepdims=True))
-    v = named("v", mean((z - μ) ** 2, axis=others, keepdims=True))
+    if mask is None or not keras_2:
+        μ = named("μ", mean(z, axis=others, keepdims=True))
+        v = named("v", mean((z - μ) ** 2, axis=others, keepdims=True))
+    else:
+        from layerexplain.ops.movement import broadcast_to
+
+        w = reshape(cast(broadcast_to(mask, shape=x.shape), to=z.dtype), shape=shape)
+        w = named("w", w, "what the mask counts")
+        count = named("count", sum_(w, axis=others, keepdims=True))
+        μ = named("μ", sum_(w * z, axis=others, keepdims=True) / count)
+        v = named("v", sum_(w * (z - μ) ** 2, axis=others, keepdims=True) / count)
     y = reshape((z - μ) / sqrt(v + epsilon), shape=x.shape)
     return scaled(y, *[None if w is None else laid(w, (at,), x.ndim) for w in (gamma, beta)])
 

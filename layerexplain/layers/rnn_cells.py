@@ -49,7 +49,7 @@ def states_of(cell: InnerLayer, number: str = "") -> States:
             f"a recurrent layer needs cells of Keras ({', '.join(NAMES)}, StackedRNNCells), got {cell.type}; "
             f"the states of other cells are unknown"
         )
-    return States(tuple(f"{name}{number}" for name in names), (units,) * len(names))
+    return States(tuple(f"{name}{number}" for name in names), (int(units),) * len(names))  # True is 1
 
 
 MOST_CELLS = 32

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.derive.gradient.simplify import Sharing, Simplifier, is_light, joined, last_axis
 from layerexplain.lang.definition import Body, loop
-from layerexplain.lang.expr import CONSTANT, ITEM, LEAVES, LOOP, Expr, Shapes, item, tensor, walk
+from layerexplain.lang.expr import ITEM, LEAVES, LOOP, Expr, Shapes, item, tensor, walk
 from layerexplain.lang.names import free
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.convolution import conv_kernel
@@ -56,8 +56,14 @@ class _BackwardLoop:
         self.seeds: dict[Expr, Expr] = {}
         """The stand-in for the gradient of a result of the body at one step, and what it is taken from."""
         inner = self._derived(list(dys[count:]))
-        made_forward = [e for e in (*self.body.order, *inner.extra) if not is_light(e) and e.op is not CONSTANT]
-        self.forward = {*made_forward, *self.body.steps, *self.body.states}
+        # What is the same at each step has no sequence that could be kept: the backward loop works it out again.
+        changing = {*self.body.steps, *self.body.states}
+        self.forward = set(changing)
+        for e in (*self.body.order, *inner.extra):
+            if any(arg in changing for arg in e.args):
+                changing.add(e)
+                if not is_light(e):
+                    self.forward.add(e)
         leaves = [leaf for leaf in self.body.leaves if leaf in inner.sent]
         known = {n: n for n in self.forward}
         self.simplifier = Simplifier(self.forward)
