@@ -359,6 +359,14 @@ def test_settings_of_a_kernel_that_a_separable_convolution_lacks_are_left_out() 
     assert "depthwise_regularizer: l2" in text and not read(text.encode()).faults
 
 
+@pytest.mark.parametrize(("axis", "written"), [([-1], "BatchNormalization"), ([1], "BatchNormalization: 1")])
+def test_an_axis_in_a_list_is_compared_with_the_default(axis: list[int], written: str) -> None:
+    model = read(b"input: [8, 8, 3]\nlayers: [BatchNormalization]\n")
+    given, layer = model.layers
+    text = to_spec(model._replace(layers=(given, layer._replace(config={**layer.config, "axis": axis}))))
+    assert f"- {written}\n" in text and "axis" not in text.replace(written, "")
+
+
 @pytest.mark.keras
 def test_a_keras_file_of_names_with_a_slash(tmp_path: Path) -> None:
     import keras

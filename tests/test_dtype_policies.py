@@ -61,6 +61,25 @@ def test_explain_says_it_and_float32_goes_without_saying() -> None:
     assert [bool(layer["explanation"]["dtype"]) for layer in layers] == [False, True, False]
 
 
+@pytest.mark.parametrize(
+    ("layer", "dtype", "words"),
+    [
+        ("Flatten", "uint8", "Floats of -1 and less or 256 and more have no defined value in uint8"),
+        ("ReLU", "int16", "Floats of -32,769 and less or 32,768 and more have no defined value in int16"),
+        ("Rescaling: 2.5", "int32", "Keras casts its numbers to int32, too: 2.5 becomes 2."),
+        ("Flatten", "int32", ""),
+        ("Flatten", "float16", ""),
+    ],
+)
+def test_what_a_cast_to_whole_numbers_leaves_open(layer: str, dtype: str, words: str) -> None:
+    type_, _, scale = layer.partition(": ")
+    given = f"{{dtype: {dtype}{f', scale: {scale}' if scale else ''}}}"
+    report = explain(f"input: [4]\nlayers:\n  - {type_}: {given}\n".encode(), detail=True)
+    explanation = report.layers[1].explanation
+    assert explanation is not None
+    assert any(words in hint for hint in explanation.hints) if words else "defined value" not in str(explanation.hints)
+
+
 WHOLE = [
     ("Flatten", {}, "uint8", (3, 2)),
     ("Identity", {}, "int32", (3,)),

@@ -230,3 +230,14 @@ def test_forward_and_backward_drop_the_same_elements() -> None:
     assert row.gradient is not None
     assert [line.text for line in row.gradient.statements] == ["dx = dy * D"]
     assert "D = dropout(full_like(x, value=1), rate=0.5)" in [line.text for line in row.gradient.kept]
+
+
+@pytest.mark.parametrize("inner", ["LSTM: 2", "Dense: {units: 3, activation: softmax}", "Conv1D: {filters: 3, kernel_size: 2}", *[
+    f"{type_}: {{units: 2, activation: gelu, recurrent_dropout: 0.1}}" for type_ in ("LSTM", "GRU")
+]])  # fmt: skip
+def test_the_gradient_of_a_layer_at_each_step_is_told(inner: str) -> None:
+    """gelu divides by the square root of 2, in half precision a number that is cast: nothing to keep of each step."""
+    for held in (inner, f"Bidirectional: {{{inner}}}")[: 1 + ("LSTM" in inner)]:
+        spec = f"input: [7, 5, 3]\nlayers:\n  - TimeDistributed: {{{held}, dtype: float16}}\n".encode()
+        (row,) = explain(spec, detail=True, gradient=True).layers[1:]
+        assert row.gradient is not None and not row.gradient.unknown and row.gradient.statements

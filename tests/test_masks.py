@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from layerexplain.api import explain
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.layers.registry import find
 from tests.cases import CASES, Case
 from tests.keras_oracle import keras_layer, run_keras, trace_case
+from tests.test_operations import network_of
 
 MAKERS = ("Embedding", "ReversibleEmbedding", "Masking")
 NOT_HERE = ("LSTM", "GRU", "SimpleRNN", "Bidirectional", "TimeDistributed", "RNN", "Softmax")
@@ -84,3 +87,28 @@ def test_a_layer_hands_on_the_mask_of_its_one_tensor_as_keras_does(type_: str) -
     mask = object()
     passes = layer.supports_masking and layer.compute_mask(None, mask) is mask
     assert passes == (declaration.mask == "pass"), type_
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("shape", "dtype"), [((5, 1), "float32"), ((5, 6), "float32"), ((5, 6), "bool")])
+def test_group_normalization_of_keras_2_weighs_by_its_mask(shape: tuple[int, ...], dtype: str, tmp_path: Path) -> None:
+    """Keras 3 has no mask there; Keras 2 takes one that broadcasts to the input, of any numbers."""
+    import numpy as np
+    import tf_keras
+
+    x, mask = tf_keras.Input((5, 6)), tf_keras.Input(shape, dtype=dtype)
+    model = tf_keras.Model([x, mask], tf_keras.layers.GroupNormalization(3)(x, mask=mask))
+    rng = np.random.default_rng(5)
+    weights = [rng.normal(1, 0.3, w.shape).astype("float32") for w in model.weights]
+    model.set_weights(weights)
+    values = [rng.normal(size=(2, 5, 6)).astype("float32"), (rng.random((2, *shape)) * 2).astype(dtype)]
+    if dtype == "bool":
+        values[1] = rng.random((2, *shape)) > 0.4
+    path = tmp_path / "m.json"
+    path.write_text(model.to_json())
+    network = network_of(path)
+    assert network.definition is not None
+    ours = evaluate(network.definition, values, weights)[0]  # then the mask
+    np.testing.assert_allclose(ours, np.asarray(model(values)), atol=1e-5)
+    (row,) = [row for row in explain(path, detail=True).layers if row.type == "GroupNormalization"]
+    assert "left out" in str(row.explanation.mask if row.explanation else "")

@@ -185,12 +185,15 @@ def todays_layer(layer: Layer, shape: Shape | None = None) -> Layer:
     config = {k: v for k, v in declaration.default_values.items() if k != "dtype"} if declaration.facts.home else {}
     for key, value in layer.config.items():
         name = declaration.renamed.get(key, key)
+        if (
+            (declaration.type, name) == ("BatchNormalization", "axis")
+            and isinstance(value, list | tuple)
+            and len(value) == 1
+        ):
+            (value,) = value  # as tf.keras wrote it
         kept = _kept(declaration, name, value)
         if kept is not None:
             config[name] = kept[0]
-    axis = config.get("axis")
-    if declaration.type == "BatchNormalization" and isinstance(axis, list | tuple) and len(axis) == 1:
-        config["axis"] = axis[0]  # as tf.keras wrote it
     pool = config.get("pool_size", layer.config.get("pool_size", declaration.default_values.get("pool_size")))
     if pool is not None and as_one(config.get("strides")) == as_one(pool):
         del config["strides"]  # which is what it is unless it is said

@@ -28,7 +28,7 @@ def input_roles(node: Expr, definition: Definition) -> Roles:
         return channels_at(node.ndim, axis % node.ndim) if isinstance(axis, int) and axis else axis_roles(node)
     if name.startswith("conv_lstm"):
         return sequence_roles(node.ndim, given) if node is definition.params[0] else image_roles(node.ndim, given)
-    if name == "time_distributed":
+    if name == "time_distributed" and "layer" in definition.arguments:  # what is kept for its gradient has no arguments
         return sequence_roles(node.ndim, definition.arguments["layer"].config.get("data_format"))
     # The argument of Flatten is Keras's global setting, independent of its input.
     if given is None or name == "flatten":
