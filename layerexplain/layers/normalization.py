@@ -109,7 +109,7 @@ def _batch_moments(x: Expr, at: int, mask: Expr | None) -> tuple[Expr, Expr]:
     counted = named("counted", take_slice(mask, key=(Ellipsis, None)))
     # Keras adds 1e-7 lest it divide by 0.
     count = named("count", sum_(where(counted, full_like(x, value=1), 0), axis=others, keepdims=True) + 1e-7)
-    centre = named("batch_mean", sum_(where(counted, x, 0), axis=others, keepdims=True) / count)
+    centre = named("batch_mean", sum_(where(counted, x, 0), axis=others, keepdims=True) / counted)
     spread = sum_(where(counted, (x - centre) ** 2, 0), axis=others, keepdims=True) / count
     return centre, named("batch_var", spread)
 
@@ -228,9 +228,9 @@ def group_normalization(
 
         w = reshape(cast(broadcast_to(mask, shape=x.shape), to=z.dtype), shape=shape)
         w = named("w", w, "what the mask counts")
-        count = named("count", sum_(w, axis=others, keepdims=True))
-        μ = named("μ", sum_(w * z, axis=others, keepdims=True) / count)
-        v = named("v", sum_(w * (z - μ) ** 2, axis=others, keepdims=True) / count)
+        counted = named("count", sum_(w, axis=others, keepdims=True))
+        μ = named("μ", sum_(w * z, axis=others, keepdims=True) / counted)
+        v = named("v", sum_(w * (z - μ) ** 2, axis=others, keepdims=True) / counted)
     y = reshape((z - μ) / sqrt(v + epsilon), shape=x.shape)
     return scaled(y, *[None if w is None else laid(w, (at,), x.ndim) for w in (gamma, beta)])
 
