@@ -366,6 +366,16 @@ def picture(source: str, depth: int, shown: tuple[str, ...], horizontal: bool) -
     return drawn
 
 
+def terminal(command: str) -> str:
+    """docs/pictures/: what a command prints, as a terminal shows it."""
+    sys.path.insert(0, str(HERE))
+    from terminal_picture import terminal_picture
+
+    run = [sys.executable, "-m", *shlex.split(command), "--color", "always"]
+    printed = subprocess.run(run, cwd=ROOT, capture_output=True, check=True, text=True, encoding="utf-8").stdout
+    return terminal_picture(command, printed)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_reference,
     "layers.md": layer_list,
@@ -378,6 +388,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "catalogue.schema.json": catalogue_schema,
     "pictures/resnet50.svg": functools.partial(picture, "resnet50.json", 0, ("type", "shapes", "params"), False),
     "pictures/transformer.svg": functools.partial(picture, "transformer.json", 1, ("type", "shapes"), True),
+    "pictures/terminal.svg": functools.partial(
+        terminal, "layerexplain explain sample_models/resnet50.json conv1_conv --width 112"
+    ),
     **{page: functools.partial(with_outputs, page) for page in ("../README.md", "formats.md")},
 }
 """File in docs/ → what it has to say."""

@@ -5,10 +5,10 @@
 - `layers`: an entry for each layer, those inside of others behind them; numbers of layers count in this list.
   `name`, `path`, `type`, `parent` (the layer around it, or -1), `operation`, `shape` ("(None, 4) → (None, 3)"),
   `calls`: for each call `{from: [[layer or null, text]], to: text, mask: layer or null}`; `params`, `trainable`,
-  `macs`, `flops`, `values` (what it gives, per example), each null where it is not known; and where there is something
-  to tell, `hints`, `notes`, `weights_note`, `cost`, `mask`, `field` (what one element sees of the model's input),
-  `keras` (how its weights are reached in Keras), `place` (its line in the source), `definition`: a number in
-  `definitions`.
+  `macs`, `flops`, `values` (what it gives, per example), `bytes` (of its weights), each null where it is not known;
+  and where there is something to tell, `hints`, `notes`, `weights_note`, `cost`, `mask`, `field` (what one element
+  sees of the model's input), `keras` (how its weights are reached in Keras), `place` (its line in the source),
+  `definition`: a number in `definitions`.
 - `definitions`: what layers that compute the same have in common. `sentence`, `dtype`; `formula`: statements as
   `[text, indent, shape, note]`, `where`: the functions in it; `tex` and `math`: the formula in LaTeX, and as trees that
   js/math.js typesets (formula_tree.py says which); `element`, `element_math`, `element_notes`; `axes`: `[role, before,
@@ -36,6 +36,7 @@ from layerexplain.render.page.value_data import all_values, form_numbers, value_
 from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, Explanation, LayerReport, Report, Statement, plain
 from layerexplain.report.element_forms import FormTable
+from layerexplain.report.totals import totals
 from layerexplain.report.training_data import BackwardReport
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ def _layer(layer: LayerReport, parent: int, numbers: Mapping[str, int]) -> dict[
         "macs": layer.macs,
         "flops": layer.flops,
         "values": _values(layer),
+        "bytes": totals((layer,)).bytes,
         **layer_parts(layer),
     }
 
@@ -221,7 +223,7 @@ def _gradient(told: BackwardReport) -> dict[str, Any]:
 _LONGEST = 20_000
 """Of longer formulas the text alone is shown."""
 
-_NUMBERS = ("params", "trainable", "macs", "flops", "values", "parent")
+_NUMBERS = ("params", "trainable", "macs", "flops", "values", "bytes", "parent")
 """Of these null says that the number is not known, and none is left out."""
 
 

@@ -5,8 +5,9 @@
 /** @type {[keyof import("./types.js").Layer, string, string][]} key, title, unit */
 export const MEASURES = [
   ["params", "parameters", "parameters"],
-  ["macs", "MACs", "MACs"],
-  ["values", "activations", "values"],
+  ["macs", "MACs", "MACs per example"],
+  ["values", "activations", "values per example"],
+  ["bytes", "weight memory", "bytes of weights"],
 ];
 
 /**

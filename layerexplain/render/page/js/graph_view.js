@@ -83,7 +83,7 @@ export class GraphView {
   fit() {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     const scale = Math.min((width - 2 * MARGIN) / this.drawing.width, (height - 2 * MARGIN) / this.drawing.height, 1);
-    this.view.scale = Math.max(scale, Math.min(0.62, (width - 2 * MARGIN) / Math.min(this.drawing.width, width * 2)));
+    this.view.scale = Math.max(scale, Math.min(0.78, (width - 2 * MARGIN) / Math.min(this.drawing.width, width * 2)));
     this.view.x = this.drawing.width / 2 - width / 2 / this.view.scale;
     if (this.drawing.width * this.view.scale > width) {
       this.view.x = this.data.graph.trunk - width / 2 / this.view.scale;

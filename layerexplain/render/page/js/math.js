@@ -58,10 +58,28 @@ function built(tree) {
     case "fence": return node("mrow", sign(parts[0], true), ...parts.slice(2).map(built), ...(parts[1] ? [sign(parts[1], true)] : []));
     case "cases": {
       const rows = parts.map((/** @type {any} */ [value, condition]) => node("mtr", node("mtd", built(value)), node("mtd", built(condition))));
-      return node("mrow", sign("{", true), node("mtable", ...rows));
+      const cases = node("mtable", ...rows);
+      cases.setAttribute("class", "cases");
+      return cases;
     }
     default: return node("mrow", ...all());
   }
+}
+
+/**
+ * A line, and what stands beside it in LaTeX, behind a wide space: it stands below it.
+ * @param {any} tree
+ * @returns {any[]}
+ */
+function parts(tree) {
+  if (!Array.isArray(tree) || tree[0] !== "row") return [tree];
+  /** @type {any[][]} */
+  const found = [["row"]];
+  for (const one of tree.slice(1)) {
+    if (one[0] === "s" && found[found.length - 1].length > 1) found.push(["row"]);
+    else found[found.length - 1].push(one);
+  }
+  return found;
 }
 
 /**
@@ -70,12 +88,12 @@ function built(tree) {
  * @param {string[]} texts the same as text, for who cannot see them
  */
 export function typeset(trees, texts) {
-  const lines = trees.map((tree, at) => {
-    const math = node("math", built(tree));
-    math.setAttribute("display", "block");
-    if (texts[at]) math.setAttribute("aria-label", texts[at]);
-    return make("div", "math-line", math);
-  });
+  const lines = trees.flatMap((tree, at) => parts(tree).map((part, number) => {
+    const math = node("math", built(part));
+    if (!number) math.setAttribute("display", "block");
+    if (texts[at] && !number) math.setAttribute("aria-label", texts[at]);
+    return make("div", number ? "math-line side" : "math-line", math);
+  }));
   const box = make("div", "math", ...lines);
   box.tabIndex = 0;
   box.setAttribute("role", "group");

@@ -23,6 +23,8 @@ export function overview(view) {
   const redraw = () => {
     const ratio = window.devicePixelRatio || 1;
     const { clientWidth, clientHeight } = canvas;
+    const room = view.canvas;
+    canvas.classList.toggle("idle", view.drawing.height * 0.6 < room.clientHeight && view.drawing.width * 0.6 < room.clientWidth);
     if (!clientWidth || !clientHeight) return;
     const at = scales();
     const state = [view.drawing, clientWidth, clientHeight, view.look.found, view.picture.colours.paper, view.look.measure].map(String).join() ;

@@ -22,10 +22,7 @@ const LARGEST = 8;
 export function showLayer(pane, at, data) {
   const layer = data.layers[at];
   const front = layer.path.slice(0, layer.path.length - layer.name.length);
-  pane.replaceChildren(
-    heading(layer.name, layer.type, front ? `in ${front.replace(/\/$/, "")}` : ""),
-    make("p", "shape", layer.shape),
-  );
+  pane.replaceChildren(heading(layer.name, layer.type, front ? `in ${front.replace(/\/$/, "")}` : ""));
   for (const [id, title, panel] of PANELS) {
     const section = make("section", `panel ${id}`);
     panel(layer, data, section);

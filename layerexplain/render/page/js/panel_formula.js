@@ -15,8 +15,16 @@ import { typeset } from "./math.js";
  */
 export function panelWhat(layer, data, element) {
   const told = layer.definition === undefined ? undefined : data.definitions[layer.definition];
-  const texts = [told?.sentence || "", ...(layer.hints || [])].filter(Boolean);
-  for (const text of texts) element.append(make("p", "", text));
+  if (told?.sentence) element.append(make("p", "", told.sentence));
+}
+
+/**
+ * @param {Layer} layer
+ * @param {Data} _data
+ * @param {HTMLElement} element
+ */
+export function panelHints(layer, _data, element) {
+  if (layer.hints) element.append(points(layer.hints));
 }
 
 /**

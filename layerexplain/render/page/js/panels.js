@@ -1,5 +1,5 @@
 /** What is shown of a chosen layer: a section for each panel, in this order. */
-import { panelFormula, panelWhat } from "./panel_formula.js";
+import { panelFormula, panelHints, panelWhat } from "./panel_formula.js";
 import { panelReads } from "./panel_reads.js";
 import { panelShape, panelWeights } from "./panel_shape.js";
 import { panelCost, panelKeras, panelNotes, panelTraining, panelWiring } from "./panel_facts.js";
@@ -12,12 +12,13 @@ import { panelCost, panelKeras, panelNotes, panelTraining, panelWiring } from ".
 
 /** @type {[string, string, Panel][]} the id of the section, its title ("" for none), what fills it */
 export const PANELS = [
+  ["wiring", "", panelWiring],
   ["what", "", panelWhat],
-  ["wiring", "Takes and gives", panelWiring],
   ["formula", "Formula", panelFormula],
   ["reads", "What one element reads", panelReads],
   ["shape", "Shape", panelShape],
   ["weights", "Weights", panelWeights],
+  ["hints", "Worth knowing", panelHints],
   ["cost", "Cost and reach", panelCost],
   ["training", "Training", panelTraining],
   ["notes", "Notes", panelNotes],

@@ -78,6 +78,7 @@
  * @property {number | null} macs
  * @property {number | null} flops
  * @property {number | null} values
+ * @property {number | null} bytes
  * @property {string[]} [hints]
  * @property {string[]} [notes]
  * @property {string} [weights_note]
