@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code_source import code_settings as code_settings
     from layerexplain.frontends.code_source import code_source as code_source
     from layerexplain.frontends.code_source import each_model as each_model
+    from layerexplain.frontends.code_source import piped as piped
     from layerexplain.frontends.not_a_model import holds_no_model as holds_no_model
     from layerexplain.frontends.own_layers import Code
     from layerexplain.frontends.own_layers import read_own_layers as read_own_layers
@@ -63,6 +64,7 @@ _HOMES = {
     "code_settings": "frontends.code_source",
     "copy_standard_input": "frontends.regular_file",
     "each_model": "frontends.code_source",
+    "piped": "frontends.code_source",
     "Catalogued": "catalogues.run",
     "CheckReport": "checks.findings",
     "Comparison": "report.comparison",

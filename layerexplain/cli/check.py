@@ -108,7 +108,7 @@ def command(
     def ask(source: str) -> CheckReport:
         with fetching(source):
             return api.check(
-                reading.content_of(source),
+                api.piped(source),
                 inputs=partial(inputs_of, typed=inputs),
                 code=code,
                 select=select,

@@ -7,7 +7,6 @@ from functools import partial
 import click
 
 from layerexplain import api
-from layerexplain.cli import sources as reading
 from layerexplain.cli.failures import note
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.located import reach_options
@@ -68,7 +67,7 @@ def command(
     """
     with fetching(source):
         said = api.convert(
-            reading.content_of(source), target, to=form, force=force, inputs=partial(inputs_of, typed=inputs),
+            api.piped(source), target, to=form, force=force, inputs=partial(inputs_of, typed=inputs),
             code=code, weights=weights, backend=backend,
         )  # fmt: skip
     if target == "-":

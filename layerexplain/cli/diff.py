@@ -7,7 +7,6 @@ from functools import partial
 import click
 
 from layerexplain import api
-from layerexplain.cli import sources as reading
 from layerexplain.cli.failures import tell_lines
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.located import reach_options
@@ -54,8 +53,8 @@ def command(
     try:
         with fetching(before, after):
             found = api.diff(
-                reading.content_of(before),
-                reading.content_of(after),
+                api.piped(before),
+                api.piped(after),
                 inputs=partial(inputs_of, typed=inputs),
                 code=code,
                 weights=weights,

@@ -7,9 +7,8 @@ from functools import partial
 import click
 
 from layerexplain import api
-from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import code_option, input_option, source_argument
+from layerexplain.cli.options import SOURCE, code_option, input_option
 from layerexplain.errors import LayerExplainError
 from layerexplain.render.graph.diagram import SHOWN
 
@@ -25,7 +24,7 @@ def _shown(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
 
 
 @click.command("draw", short_help="Draw a model as a picture: SVG, PNG, PDF, DOT or Mermaid.")
-@source_argument("source")
+@SOURCE
 @click.option(
     "-o", "--output", metavar="FILE", default="-", type=click.Path(allow_dash=True),
     help="Where to write; its ending says the form. Default: standard output.",
@@ -75,7 +74,7 @@ def command(
     if form not in FORMS:
         raise LayerExplainError(f"{output}: draws {', '.join(FORMS)}, by the ending of the file or --to")
     drawn = api.draw(
-        reading.content_of(source), form, fold=fold, depth=depth, show=show, theme=theme, horizontal=horizontal,
+        api.piped(source), form, fold=fold, depth=depth, show=show, theme=theme, horizontal=horizontal,
         inputs=partial(inputs_of, typed=inputs), code=code,
     )  # fmt: skip
     if output == "-":

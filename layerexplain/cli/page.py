@@ -7,13 +7,12 @@ from functools import partial
 import click
 
 from layerexplain import api
-from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import code_option, gradient_option, input_option, source_argument
+from layerexplain.cli.options import SOURCE, code_option, gradient_option, input_option
 
 
 @click.command("page", short_help="Make a page of a model: its graph, each layer explained; one HTML file.")
-@source_argument("source")
+@SOURCE
 @click.option(
     "-o", "--output", metavar="FILE", default="-", type=click.Path(allow_dash=True),
     help="Where to write the HTML. Default: standard output.",
@@ -38,9 +37,7 @@ def command(
       layerexplain page model.keras -o model.html
       layerexplain page train.py --gradient -o model.html
     """
-    made = api.page(
-        reading.content_of(source), fold=fold, gradient=gradient, inputs=partial(inputs_of, typed=inputs), code=code
-    )
+    made = api.page(api.piped(source), fold=fold, gradient=gradient, inputs=partial(inputs_of, typed=inputs), code=code)
     if output == "-":
         click.echo(made, nl=False)
         return

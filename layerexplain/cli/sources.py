@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import click
 
@@ -18,17 +18,6 @@ from layerexplain.errors import LayerExplainError, lines_of
 from layerexplain.render.formats import Sheet, printed
 
 _Result = TypeVar("_Result")
-
-
-def content_of(source: str) -> Any:
-    """What is read more than once: the source, or all of standard input."""
-    if source != "-" or getattr(source, "content", None) is not None:  # code that was read already, to list its models
-        return source
-    import io
-
-    content = io.BytesIO()
-    api.copy_standard_input(content)
-    return content.getvalue()
 
 
 def name_of(source: str) -> str:

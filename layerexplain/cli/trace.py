@@ -220,7 +220,7 @@ def command(
         raise click.UsageError("--result picks an output; with --gradient name a tensor, as in --at W:2,0,3,5")
 
     def run(one: str) -> Sheet:
-        content = reading.content_of(one)
+        content = api.piped(one)
         model = api.read(content, code)._replace(source=reading.name_of(one))
         given = api.make_inputs(
             model, inputs, sizes=inputs_of(model, sizes, "--size"), batch=batch, max_memory=max_memory

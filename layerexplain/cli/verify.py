@@ -109,7 +109,7 @@ def _verified(
     name = reading.name_of(source)
     with progress(name, "calls compared") as tell, fetching(source):
         report = api.verify(
-            reading.content_of(source),
+            api.piped(source),
             inputs=shapes,
             tolerance=tolerance,
             seed=seed,

@@ -94,7 +94,8 @@ def _table_of(
     name = reading.name_of(source)
     with ExitStack() as stack:
         tell = stack.enter_context(progress(name, "tensors read", quiet))
-        path = stack.enter_context(_file_of_standard_input()) if source == "-" else source
+        held = source != "-" or hasattr(source, "content")  # code
+        path = source if held else stack.enter_context(_file_of_standard_input())
         try:
             shapes = partial(inputs_of, typed=inputs)
             table = api.list_weights(path, stats=stats, inputs=shapes, code=code, progress=tell)

@@ -69,7 +69,9 @@ def outcome(source: str, ask: Callable[[str], Any]) -> Outcome:
     # The boundary of one source: even a bug that it brings out must not hide the other sources.
     except Exception as error:
         no_model = is_listed(source) and isinstance(error, LayerExplainError) and api.holds_no_model(source, error)
-        return Outcome(None, tuple(lines_of(error, source)), has_value=False, is_no_model=no_model)
+        return Outcome(
+            None, tuple(lines_of(error, "<stdin>" if source == "-" else source)), has_value=False, is_no_model=no_model
+        )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from layerexplain.errors import LayerExplainError, NotAModel, SourceError, raise_any
-from layerexplain.frontends.code_source import CodeSource, code_source, is_elsewhere
+from layerexplain.frontends.code_source import CodeSource, Piped, code_source, is_elsewhere
 from layerexplain.frontends.opened import (
     Opened,
     as_source_errors,
@@ -126,9 +126,9 @@ def read_for_good(source: Any, code: Code = ()) -> tuple[Any, Model]:
     source = named_source(source)
     if source_name(source) != "<stdin>":
         return source, read_faultless(source, code)
-    from layerexplain.frontends.regular_file import standard_input
+    from layerexplain.frontends.code_source import piped
 
-    content = standard_input()
+    content = piped(source)
     return content, read_faultless(content, code)._replace(source="<stdin>")
 
 
@@ -146,7 +146,7 @@ def source_name(source: Any) -> str:
             return source.shown
         return "<stdin>" if source == "-" else str(source)
     if isinstance(source, bytes):
-        return "<bytes>"
+        return "<stdin>" if isinstance(source, Piped) else "<bytes>"
     if isinstance(source, Mapping | list):
         return "<config>"
     return f"<{type(source).__name__}>"
@@ -183,7 +183,7 @@ def _is_stored(source: Any, name: str) -> bool:
 
 
 def _read(source: Any, name: str, own: Mapping[str, Declaration]) -> Model:
-    if name == "<stdin>":
+    if isinstance(source, str) and name == "<stdin>":
         with opened_stdin() as opened:
             return _read_opened(opened._replace(own=own))
     if isinstance(source, str):

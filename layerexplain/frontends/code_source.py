@@ -59,7 +59,7 @@ def code_source(source: Any, given: Mapping[str, str] = MappingProxyType({})) ->
             return _code_behind(source, given)
     path, request = source, ""
     if source != "-" and ":" in source and not os.path.exists(source):
-        at = source.find(":", 2 if source[1:2] == ":" else 0)
+        at = source.find(":", 2 if source[1:2] == ":" and source[0].isalpha() else 0)
         if os.path.isfile(source[:at]) or source[:at] == "-":
             path, request = source[:at], source[at + 1 :]
     return CodeSource(path, request, given) if request or given else source
@@ -116,6 +116,24 @@ def each_model(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> 
     if several == [""] and content is None and not given:
         return [source]
     return [CodeSource(str(source), name, given, content) for name in several]
+
+
+class Piped(bytes):
+    """The content of standard input."""
+
+
+def piped(source: Any) -> Any:
+    """Return what is read more than once: standard input whole, code with what is requested of it and anything else as
+    bytes; any other source as it is."""
+    if source != "-" or getattr(source, "content", None) is not None:  # code that was read already, to list its models
+        return source
+    from layerexplain.frontends import holds_code
+    from layerexplain.frontends.regular_file import standard_input
+
+    found = Piped(standard_input())
+    if holds_code(found[:_HEAD], None):
+        return CodeSource("-", getattr(source, "request", ""), getattr(source, "given", {}), found)
+    return found
 
 
 def _content(source: str) -> bytes | None:

@@ -46,6 +46,8 @@ def trace_model(
         if wanted is not None:
             spec = fixed_input(ref.layer, spec, wanted)
         specs.append(spec)
+    if inputs and model.grade == "open" and None not in specs:
+        model = _answered(model, inputs)
     network = trace_at(model, specs, kept=kept)
     if model.strict and None in specs:
         network = _with_missing_input(network, specs)
@@ -53,6 +55,17 @@ def trace_model(
         # What the file leaves open the user has said.
         network = network._replace(notes=tuple([note for note in network.notes if note.code != "unknown-input"]))
     return network
+
+
+def _answered(model: Model, inputs: Mapping[str, Sequence[int | None]]) -> Model:
+    """A model of code without the questions that the shapes of its inputs answer."""
+    notes = tuple(
+        [n for n in model.notes if n.code != "open" or n.layer not in inputs or "give it with --input" not in n.message]
+    )
+    left = {note.code for note in notes}
+    return model._replace(
+        notes=notes, grade="open" if "open" in left else "assumed" if "assumed" in left else "complete"
+    )
 
 
 def _with_missing_input(network: Network, specs: Specs) -> Network:

@@ -96,7 +96,7 @@ def build(
         totals=totals(rows) if is_complete(model) else UNKNOWN_TOTALS,
         notes=notes,
         memory=memory,
-        grade=model.grade,
+        grade=network.model.grade,
         faults=network.faults,
         training=_training(network, outputs, rows if training else None),
         step_cost=step_cost,

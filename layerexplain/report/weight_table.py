@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from layerexplain.attribute_path import expression
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
-from layerexplain.frontends import read_faultless
-from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
+from layerexplain.frontends import read_faultless, source_name
+from layerexplain.frontends.keras.weight_files import WeightFile, content_of, open_weights
 from layerexplain.frontends.keras.weight_layouts import layer_of
 from layerexplain.frontends.keras.weight_tensors import Statistics, StoredTensor
 from layerexplain.frontends.keras.weight_tree import WeightTree
@@ -56,8 +56,8 @@ def list_weights(
     >>> [(row.layer, row.name) for row in list_weights(b"input: [784]\\nlayers:\\n  - Dense: 10\\n").weights]
     [('dense', 'kernel'), ('dense', 'bias')]
     """
-    name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
-    with open_weights(source) as stored:
+    name = source_name(source)
+    with open_weights(content_of(source) or os.fspath(source)) as stored:
         model = read_faultless(source, code) if stored is None or stored.has_model else None
         fixed = shapes_for(model, inputs) if model is not None else {}
         table = _table(model, stored, fixed)._replace(source=name, stats=stats)

@@ -373,7 +373,7 @@ def read_code(
         raise SourceError(_without_model(reading))
     if len(found) > 1:
         names = ", ".join(one.name for one in found[:12])
-        raise SourceError(f"has {len(found)} models: {names}; name one: {path or 'code.py'}:{found[0].name}")
+        raise SourceError(f"has {len(found)} models: {names}; name one: {path or '-- -'}:{found[0].name}")
     return reading.model(found[0])
 
 

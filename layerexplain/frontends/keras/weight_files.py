@@ -120,6 +120,9 @@ def content_of(source: Any) -> str | bytes | None:
         return place_of(source)
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
+    held: bytes | None = getattr(source, "content", None)  # of code that was read from a pipe
+    if held is not None:
+        return held
     return os.fsdecode(source) if isinstance(source, str | os.PathLike) else None
 
 
