@@ -9,7 +9,7 @@ from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.graphs import Graph, loose_error
 from layerexplain.frontends.code.keras_names import inside_keras, named
-from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors, is_shape
+from layerexplain.frontends.code.shapes import CONSTANT_TYPE, TOLD, WEIGHT_TYPE, flat_tensors, is_shape
 from layerexplain.frontends.code.values import (
     Array,
     Function,
@@ -234,8 +234,14 @@ class Emitter:
             args, kwargs = ((), {}) if node.layer.type in _WITHOUT_INPUT else plain_call(node, ref)
             calls.append(Call(layer_names[id(node.layer)], indices[id(node)], args, kwargs, node.place.line or None))
         called = {call.layer for call in calls}
+        told = {}
+        for node in graph.nodes:
+            spec = self.keras.shapes.of(Tensor(node)) if node.layer.config.get(TOLD) is not None else None
+            if spec is not None:
+                sizes = tuple([one if isinstance(one, int) else None for one in spec.shape])
+                told[ref(Tensor(node))] = (sizes, "float32" if spec.dtype == "float" else spec.dtype)
         calls += [Call(one.name, 0, (), {}) for one in layers if one.type == WEIGHT_TYPE and one.name not in called]
-        recorded = {}
+        recorded = told
         for tensor, made in inputs.items():
             spec = self.keras.shapes.of(tensor)
             if spec is None and self.deep == 1:

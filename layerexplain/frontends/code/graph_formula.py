@@ -13,6 +13,7 @@ from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.shapes import (
     CONSTANT_TYPE,
+    TOLD,
     WEIGHT_TYPE,
     constant_shape,
     declaration_of,
@@ -165,6 +166,11 @@ class Formula:
         layer = node.layer
         if layer.type == WEIGHT_TYPE and layer.kind == "custom":
             return {0: self._weight(layer.config["variable"])}
+        if layer.config.get(TOLD) is not None and layer.reason is not None:
+            spec = self.keras.shapes.of(Tensor(node))
+            given = [values[one] for one in node.tensors() if one in values]
+            how = {"name": identifier(layer.type), "shape": spec.shape}
+            return {0: Expr(opaque, tuple(given), how, spec.shape, given[0].dtype if given else "float")}
         if layer.reason is not None and not isinstance(layer, ModelValue):
             raise not_known(layer.type, self._at(layer.reason), layer.reason)
         if layer.type == CONSTANT_TYPE and layer.kind == "custom":

@@ -298,6 +298,7 @@ class LayerAttributes(KerasPart):
                 self.older("a tensor of Keras 3 has no get_shape(); today: its attribute shape")
             return self.shape_tuple(tensor)
         if name == "set_shape":
+            self.tell_shape(tensor, args[0] if args else None)
             return None
         if name in ("numpy", "item", "tolist", "eval") and not self.quiet:
             words = f"a tensor of Keras has no {name}(): its numbers are not there yet; call model.predict(…)"

@@ -288,6 +288,8 @@ class Operations(KerasPart):
             return self._size(last, args, kwargs)
         if path in ("Variable", "compat.v1.Variable"):
             return self.tf_variable(args, kwargs)
+        if path == "ensure_shape" and len(args) > 1 and isinstance(args[0], Tensor):
+            self.tell_shape(args[0], args[1])
         made = self.with_run_time_sizes(last, args, kwargs)
         if made is not NotImplemented:
             return made

@@ -12,7 +12,7 @@ from layerexplain.errors import SourceError, SpecError
 from layerexplain.frontends.code.bounds import fits
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised
 from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.shapes import declaration_of, flat_tensors
+from layerexplain.frontends.code.shapes import TOLD, declaration_of, flat_tensors
 from layerexplain.frontends.code.values import (
     Array,
     Bound,
@@ -72,7 +72,7 @@ class OwnCalls(KerasPart):
         self.tracing.append((model, trace.inputs))
         try:
             self._build(model, args, kwargs)
-            outputs = self._run(model, inner_args, inner_kwargs)
+            outputs = self._told_result(model, self._run(model, inner_args, inner_kwargs), inner_args, inner_kwargs)
             self._masks_of_results(model, trace, outputs, inner_args, inner_kwargs)
         except Raised as error:
             outputs = interpreter.unknown(f"its code raises {error}"[:160])._replace(line=error.line or line)
@@ -129,6 +129,37 @@ class OwnCalls(KerasPart):
         if model.instance is not None:
             names = names[1:]
         return [*names, *[f"x{i}" for i in range(20)]]
+
+    # What is not read -------------------------------------------------------------------------------------------------
+
+    def tell_shape(self, value: Any, shape: Any) -> None:
+        """Note the shape of the result of a function that is not read: what it is fed to, or what is said of it."""
+        if not isinstance(value, Tensor) or value.node.layer.reason is None or self.shapes.of(value) is not None:
+            return
+        sizes = list(shape) if type(shape) in (list, tuple) else []
+        if sizes and value.node.layer.kind == "custom" and all(is_size(one) for one in sizes[1:]):
+            value.node.layer.config[TOLD] = (None, *sizes[1:])
+            value.node.specs = None
+
+    def _told_result(self, model: ModelValue, outputs: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """The result of a `call` that cannot be followed to its end, where the class tells its shape itself
+        (`compute_output_shape`): a function that is not read, of all that goes in."""
+        method = model.instance.cls.find("compute_output_shape") if model.instance is not None else None
+        given = tensors_in([*args, *kwargs.values()])
+        unknown = unknown_in(outputs)
+        results = flat_tensors(outputs)
+        is_known = unknown is None and results and all(self.shapes.of(one) is not None for one in results)
+        if is_known or not isinstance(method, Function) or not self._known(given) or len(results) > 1 or not given:
+            return outputs
+        first = args[0] if args else next(iter(kwargs.values()))
+        try:
+            shape = self.interpreter.call(Bound(model.instance, method), [mirrored(first, self.shape_tuple)], {})
+        except Raised:
+            return outputs
+        if unknown is not None:
+            outputs = self.opaque_call(model.type, given, {}, unknown)
+        self.tell_shape(outputs, shape)
+        return outputs
 
     # Building and running -------------------------------------------------------------------------------------------
 
@@ -306,6 +337,11 @@ class OwnCalls(KerasPart):
             return self.operator("NotEq", args[0], 0)
         declaration = None if isinstance(layer, ModelValue) else declaration_of(layer)
         return mask if declaration is None or declaration.mask == "pass" else None
+
+
+def is_size(value: Any) -> bool:
+    """Whether a value is a size that may stand in a shape."""
+    return value is None or (isinstance(value, int) and value >= 0)
 
 
 def passes_masks(instance: Instance) -> bool:

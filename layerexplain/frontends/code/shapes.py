@@ -105,6 +105,9 @@ class Shapes:
                 table = constant(layer.config["values"])
                 return [Spec(table.shape, table.dtype)]
             return [Spec(constant_shape(layer.config["shape"]), "float")]
+        told = layer.config.get(TOLD)
+        if told is not None and layer.reason is not None:
+            return [Spec((BATCH, *told[1:]), inputs[0].dtype if inputs and inputs[0] is not None else "float")]
         declaration = declaration_of(layer)
         if declaration is None or declaration.facts.runs_code or layer.reason is not None:
             return None
@@ -178,6 +181,9 @@ class Shapes:
             found.append(made[tensor.index] if made and tensor.index < len(made) else None)
         return found
 
+
+TOLD = "(told)"
+"""In the configuration of a function that is not read: the shape of its result, which the program tells elsewhere."""
 
 WEIGHT_TYPE = "Weight"
 """The type of the rows of weights that code makes itself."""

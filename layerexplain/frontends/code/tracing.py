@@ -66,6 +66,8 @@ class Tracing(KerasPart):
         if unknown is not None:
             return unknown
         trace = None
+        if id(layer) in self.first_shapes and args:
+            self.tell_shape(args[0], self.first_shapes[id(layer)][1])
         if isinstance(layer, ModelValue) and layer.form == "own":
             if layer.config.pop("unmade", False):
                 fact = f"{layer.type}.__init__ does not call super().__init__(); write it as its first line"

@@ -1,0 +1,60 @@
+"""A function that is not read, inside of an own layer: an operation of its own where its shape is told, by what takes it, by
+`ensure_shape` or by `compute_output_shape`; what stands around it keeps its formula, its weights and its shapes."""
+
+from pathlib import Path
+
+import pytest
+
+from layerexplain import api
+
+LAYER = """import tensorflow as tf
+from keras import layers
+class Part(layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        self.first = layers.Dense(units)
+        self.last = layers.Dense(7)
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(5,), name="scale")
+{build}
+    def call(self, x):
+        y = self.first(x) * self.scale
+        z = tf.numpy_function(abs, [y], tf.float32)
+{call}
+"""
+MODEL = "import keras\ni = keras.Input((11,))\nm = keras.Model(i, layers.Dense(3)(Part(5)(i)))\n"
+TOLD = {
+    "what takes it was built": ("        self.last.build((None, 5))", "        return self.last(z)"),
+    "ensure_shape": ("", "        z = tf.ensure_shape(z, (None, 5))\n        return self.last(z)"),
+    "set_shape": ("", "        z.set_shape((None, 5))\n        return self.last(z)"),
+    "the class tells its shape": (
+        "",
+        "        return z\n    def compute_output_shape(self, shape):\n        return (shape[0], 5)",
+    ),
+}
+"""Who tells the shape: lines of `build`, and of `call`."""
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_is_not_read_is_an_operation_and_the_rest_goes_on(name: str, tmp_path: Path) -> None:
+    build, call = TOLD[name]
+    path = tmp_path / "part.py"
+    path.write_text(LAYER.format(build=build, call=call))
+    report = api.explain(b"input: [11]\nlayers:\n  - Part: {units: 5}\n  - Dense: 3\n", code=str(path), detail=True)
+    part, dense = report.layers[1:]
+    last = 0 if name == "the class tells its shape" else 5 * 7 + 7
+    assert part.params == 11 * 5 + 5 + 5 + last
+    assert part.explanation is not None
+    assert "numpy_function(" in str(part.explanation)
+    assert dense.to_dict()["output_shapes"] == [[None, 3]]
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_program_goes_on_behind_it_and_names_its_line(name: str, tmp_path: Path) -> None:
+    build, call = TOLD[name]
+    path = tmp_path / "part.py"
+    path.write_text(LAYER.format(build=build, call=call) + MODEL)
+    report = api.explain(str(path))
+    assert report.grade == "open"
+    assert any("line 13: tf.numpy_function(…) is a function" in note.message for note in report.notes)
+    assert [row.to_dict()["output_shapes"] for row in report.layers if row.layer == "dense"] == [[[None, 3]]]
