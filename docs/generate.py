@@ -120,7 +120,7 @@ def layer_list() -> str:
 
 
 def training_list() -> str:
-    """docs/training.md: the losses, optimizers, learning rate schedules and regularizers, each with its formula."""
+    """docs/training.md: losses, optimizers, schedules, regularizers, constraints, each with its formula."""
     from layerexplain.cli.arguments import parse_arguments
     from layerexplain.cli.input_shapes import parse_input
     from layerexplain.errors import ArgumentError
@@ -128,13 +128,13 @@ def training_list() -> str:
     from layerexplain.report.one_layer import build_layer, layer_type
 
     parts = [
-        "# Losses, optimizers, schedules, regularizers",
+        "# Losses, optimizers, schedules, regularizers, constraints",
         "What takes part in training alone, from the registry (`python docs/generate.py`). Arguments have Keras's "
         "names and defaults; the formulas are those of the defaults. "
         "`layerexplain layer NAME ARG=VALUE… --input SHAPE` explains one.",
         "`y_true` are the targets, `y_pred` is the output, `L` the loss. `W` is a weight, `g` the gradient of the loss "
         "by it, `step` the number of the update from 1 on (of a schedule from 0 on). An optimizer's statements assign "
-        "in place: from there on a name stands for the new value.",
+        "in place: from there on a name stands for the new value. A constraint replaces the weight after each update.",
         "`sample_weight` multiplies the loss of each example. `fit(class_weight=…)`, which no file keeps, does so "
         "with the weight of each example's class: `losses * w[y_true]`.",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,7 +64,15 @@ def _attention(L: Any, keras: Any, rng: Any) -> Built:  # noqa: N803
 
 def _images(L: Any, keras: Any, rng: Any) -> Built:  # noqa: N803
     x = image = keras.Input((11, 9, 3))
-    x = L.Conv2D(5, 3, strides=2, padding="same", kernel_regularizer="l2", use_bias=False)(x)
+    x = L.Conv2D(
+        5,
+        3,
+        strides=2,
+        padding="same",
+        kernel_regularizer="l2",
+        kernel_constraint=keras.constraints.MaxNorm(0.3, axis=[0, 1, 2]),
+        use_bias=False,
+    )(x)
     x = L.BatchNormalization()(x)
     x = L.Activation("swish")(x)
     x = L.DepthwiseConv2D(3, depth_multiplier=2, depthwise_regularizer=keras.regularizers.L1L2(0.1, 0.2))(x)
@@ -106,7 +115,9 @@ def _frozen(L: Any, keras: Any, rng: Any) -> Built:  # noqa: N803
 def _wrapped(L: Any, keras: Any, rng: Any) -> Built:  # noqa: N803
     inner = keras.Sequential([keras.Input((5,)), L.Dense(4, activation="relu"), L.BatchNormalization()])
     x = keras.Input((3, 5))
-    y = L.SimpleRNN(2, go_backwards=True)(L.TimeDistributed(inner)(x))
+    y = L.SimpleRNN(2, go_backwards=True, recurrent_constraint="unit_norm", bias_constraint="non_neg")(
+        L.TimeDistributed(inner)(x)
+    )
     return keras.Model(x, y), rng.normal(size=(4, 3, 5)), {"loss": "mae"}
 
 
@@ -182,6 +193,56 @@ def test_each_optimizer_makes_the_step_of_keras() -> None:
         if not found.step_ < 1e-3 or moved == bool(accumulates):
             wrong.append((name, arguments, found.step_))
     assert not wrong
+
+
+def _optimizers(keras: Any) -> list[Any]:
+    decay = keras.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5)
+    o = keras.optimizers
+    return [
+        o.SGD(0.1), o.SGD(decay, momentum=0.9, nesterov=True), o.Adam(0.02, amsgrad=True, weight_decay=0.01), o.Nadam(0.02),
+        o.RMSprop(0.02, momentum=0.5, centered=True), o.Adadelta(1.0), o.Adamax(0.02, use_ema=True), o.Ftrl(0.1),
+    ]  # fmt: skip
+
+
+def test_a_step_goes_on_from_the_slots_of_the_source(tmp_path: Path) -> None:
+    """After some steps of fit(), the next one is that of the same optimizer of Keras: live, and from both kinds of files."""
+    import keras
+    import tensorflow as tf
+
+    import layerexplain
+
+    L = keras.layers
+
+    def last_two(path: str) -> str:
+        return "/".join(path.split("/")[-2:])
+
+    rng = np.random.default_rng(2)
+    X, Y = rng.normal(size=(12, 7)).astype("float32"), rng.normal(size=(12, 3)).astype("float32")
+    for optimizer in _optimizers(keras):
+        keras.utils.set_random_seed(4)
+        keras.backend.clear_session()
+        x = keras.Input((7,))
+        inner = keras.Sequential([keras.Input((6,)), L.BatchNormalization(name="norm"), L.Dense(5, "tanh", name="in")])
+        frozen = L.Dense(6, name="frozen", trainable=False)
+        model = keras.Model(x, L.Dense(3, name="out", kernel_constraint="unit_norm")(inner(frozen(x))))
+        model.compile(optimizer, "mse", run_eagerly=True)
+        model.fit(X, Y, batch_size=4, epochs=1, verbose=0)
+        files = [str(tmp_path / "model.keras"), str(tmp_path / "model.h5")]
+        for file in files:
+            model.save(file)
+        steps = [layerexplain.trace(one, X[:5], target=Y[:5], gradient=True, training=True) for one in (model, *files)]
+        with tf.GradientTape() as tape:
+            loss = keras.losses.MeanSquaredError()(Y[:5], model(X[:5], training=True))
+        gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
+        optimizer.apply(gradients, model.trainable_variables)
+        wanted = {last_two(v.path): np.asarray(v) for v in model.trainable_variables}
+        for step in steps:
+            assert not [note for note in step.notes if "first step" in note.message]
+            found = {last_two(where): value for where, value in step.new_weights.items()}
+            for where, value in wanted.items():
+                np.testing.assert_allclose(
+                    found[where], value, rtol=2e-4, atol=2e-5, err_msg=f"{optimizer.name} {where}"
+                )
 
 
 APPLICATIONS = [("MobileNetV2", 32), ("EfficientNetB0", 32)]

@@ -272,6 +272,26 @@ def test_regularizers_are_those_of_keras(name: str, arguments: dict[str, Any]) -
     )
 
 
+CONSTRAINTS: list[tuple[str, dict[str, Any]]] = [
+    ("MaxNorm", {"max_value": 1.5}), ("MaxNorm", {"max_value": 0.7, "axis": [0, 1]}), ("NonNeg", {}), ("UnitNorm", {}),
+    ("UnitNorm", {"axis": 1}), ("MinMaxNorm", {}), ("MinMaxNorm", {"min_value": 2.2, "max_value": 2.4, "rate": 0.3}),
+]  # fmt: skip
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("name", "arguments"), CONSTRAINTS)
+def test_constraints_are_those_of_keras(name: str, arguments: dict[str, Any]) -> None:
+    import keras
+
+    W = np.random.default_rng(1).normal(size=(5, 7)).astype("float32")
+    declaration = declared("constraints", name)
+    definition = declaration.trace([Spec(W.shape, "float")], declaration.bind(arguments, strict=True))
+    (got,) = evaluate(definition, [W], [], Evaluation(1))
+    wanted = np.asarray(getattr(keras.constraints, name)(**arguments)(keras.ops.convert_to_tensor(W)))
+    np.testing.assert_allclose(got, wanted, rtol=1e-5)
+    assert not np.allclose(wanted, W)
+
+
 @pytest.mark.keras
 def test_all_parts_of_keras_are_declared() -> None:
     import keras
@@ -287,6 +307,7 @@ def test_all_parts_of_keras_are_declared() -> None:
     schedules = keras.optimizers.schedules
     assert classes(schedules, schedules.LearningRateSchedule) == set(part_names("schedules"))
     assert classes(keras.regularizers, keras.regularizers.Regularizer) == set(part_names("regularizers"))
+    assert classes(keras.constraints, keras.constraints.Constraint) == set(part_names("constraints"))
 
 
 @pytest.mark.parametrize(

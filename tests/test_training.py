@@ -103,7 +103,7 @@ input: [4]
 layers:
   - Dense: {units: 8, activation: relu, kernel_regularizer: {L2: {l2: 0.1}}, activity_regularizer: l1, name: body}
   - Dense: {units: 3, activation: softmax, name: kind, trainable: false, bias_constraint: NonNeg}
-  - {Dense: {units: 1, name: size}, from: body}
+  - {Dense: {units: 1, name: size, bias_constraint: non_neg}, from: body}
 outputs: [kind, size]
 loss: {kind: categorical_crossentropy, size: {Huber: {delta: 2}}}
 loss_weights: {size: 0.5}
@@ -138,13 +138,15 @@ def test_several_outputs_regularizers_and_a_schedule() -> None:
     assert step.total == "L = L_kind + 0.5 * L_size + R_1 + R_2"
     assert [line.text for line in step.terms[2].formula.statements] == ["R_1 = 0.1 * sum(W ** 2)"]
     assert [line.text for line in step.terms[3].formula.statements] == ["R_2 = 0.01 * sum(abs(y))"]
-    (update,) = step.updates
+    update, constraint = step.updates
     assert update.weights == ("body/kernel", "body/bias", "size/kernel", "size/bias")
     assert [line.text for line in update.formula.statements] == [
         "lr = 0.1 * 0.5 ** ((step - 1) / 10.0)", "m = 0.9 * m - lr * g", "W = W + m",
     ]  # fmt: skip
     assert update.slots == 4 * 8 + 8 + 8 + 1
-    assert step.notes == ("The bias_constraint of 'kind' is applied after each update.",)
+    assert (constraint.optimizer, constraint.weights) == ("NonNeg", ("size/bias",))  # 'kind' is frozen
+    assert [line.text for line in constraint.formula.statements] == ["W = W * (W >= 0)"]
+    assert step.notes == ()
 
 
 @pytest.mark.parametrize(

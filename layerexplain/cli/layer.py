@@ -123,7 +123,8 @@ def command(
     Arguments have Keras's names and order; a layer may also be written as in Keras's code. With only a TYPE, print its
     arguments and an example. Without TYPE, list all types by family. After --vs follows a second layer, or other
     arguments of the same one: both are shown side by side. TYPE may also be a loss (--input is the shape of the
-    output), an optimizer or a regularizer (--input is the shape of a weight), or a learning rate schedule.
+    output), an optimizer, a regularizer or a constraint (--input is the shape of a weight), or a schedule of learning
+    rates.
 
     \b
     Examples:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.layers.declaration import snake_case
+from layerexplain.layers.optimizers import HOMES
 from layerexplain.layers.registry import PARTS_OF_TRAINING, part_of
 from layerexplain.model import Setting
 
@@ -121,9 +122,7 @@ def home_of(class_name: str) -> str:
     >>> home_of("HeNormal"), home_of("L2"), home_of("MaxNorm"), home_of("ExponentialDecay"), home_of("Huber")
     ('initializers', 'regularizers', 'constraints', 'optimizers.schedules', 'losses')
     """
-    if class_name in ("MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"):
-        return "constraints"
-    if class_name in CLASSES and not part_of("regularizers", class_name):
+    if class_name in CLASSES and not any(part_of(kind, class_name) for kind in ("regularizers", "constraints")):
         return "initializers"
-    kinds = {**{kind: kind for kind in PARTS_OF_TRAINING}, "schedules": "optimizers.schedules"}
+    kinds = {**{kind: kind for kind in PARTS_OF_TRAINING}, **HOMES}
     return next((home for kind, home in kinds.items() if part_of(kind, class_name)), "metrics")

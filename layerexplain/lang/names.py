@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from keyword import iskeyword
 
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import CALL, LOOP, Expr
+from layerexplain.lang.expr import CALL, CONSTANT, LOOP, RANDOM, Expr
 
 RESERVED = frozenset({"n", "t", "s", "steps", "reversed_steps"})
 """Reserved names: the batch, the loop variables, and what loops run over."""
@@ -95,3 +95,61 @@ def unique(name: str, taken: set[str]) -> str:
     found = free(name, taken | RESERVED)
     taken.add(found)
     return found
+
+
+# Values without a name ----------------------------------------------------------------------------------------------
+
+_PRODUCTS = ("dot", "einsum", "matmul")
+_BEHIND = {"transpose": "T", "reverse": "reversed", "max": "clipped", "min": "clipped"}
+_BEFORE = {"amax": "max", "amin": "min", "sum": "sum", "mean": "mean", "sqrt": "root", "isnan": "is_nan"}
+_SHORT = 10
+"""Most letters of a name that becomes a part of another."""
+
+
+def made_of(node: Expr, name_of: Callable[[Expr], str | None]) -> str | None:
+    """Return a name for a value that has none, from what it is made of: `QK` for the product of Q and K, `x_T` for x
+    transposed. None where that gives nothing short. `name_of` gives the names of its arguments, None for a formula."""
+    name = node.op.name
+    if node.op.element is RANDOM:
+        return "noise"
+    others = [arg for arg in node.args if not _is_number(arg)]
+    names = [name_of(arg) or (name_of(_but_number(arg)) if is_light(arg) else None) for arg in others]
+    short = [one for one in names if one and len(one) <= _SHORT]
+    if name in _PRODUCTS and len(short) == 2 and not short[1].endswith("_T"):
+        return short[0].partition("_")[0] + short[1]
+    if name == "multiply" and len(short) == 2 and max(map(len, short)) <= 2:
+        return "".join(short)
+    if name == "add" and len(others) == 2 and names[0] is None:
+        return made_of(others[0], name_of) if others[0].op.name in _PRODUCTS else None  # the bias is not named
+    if name == "subtract" and len(short) == 2:
+        return "_minus_".join(short)
+    if len(others) != 1:
+        return None
+    of = f"_{short[0]}" if short else ""
+    if node.op is CALL:
+        return f"{node.attrs['definition'].name}{of}"
+    if name in _BEFORE:
+        return f"{_BEFORE[name]}{of}"
+    if name in _BEHIND:
+        return f"{short[0]}_{_BEHIND[name]}" if short else _BEHIND[name] if len(_BEHIND[name]) > 1 else None
+    return f"{short[0]}_scaled" if short and name in ("multiply", "divide") else None
+
+
+def _is_number(node: Expr) -> bool:
+    """Return whether a node is a number, or one worked out of numbers: `sqrt(8.0)`."""
+    return node.op is CONSTANT or (bool(node.args) and all(arg.op is CONSTANT for arg in node.args))
+
+
+def _but_number(node: Expr) -> Expr:
+    return next(arg for arg in node.args if arg.op is not CONSTANT)
+
+
+_LIGHT = ("add", "subtract", "multiply", "negative")
+
+
+def is_light(node: Expr) -> bool:
+    """Return whether a value without a name is written, and worked out, again wherever it is read: it takes one
+    operation with a number, as `1 - z` does."""
+    if node.label is not None or node.op.name not in _LIGHT:
+        return False
+    return len([arg for arg in node.args if arg.op is not CONSTANT]) == 1

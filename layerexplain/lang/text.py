@@ -6,12 +6,12 @@ statement. Statements follow the order in which the declaration created their no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import CALL, ITEM, LEAVES, LOOP, Batch, Expr, Shapes, walk
-from layerexplain.lang.names import definition_names, free, identifier, leaf_names, unique
+from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Batch, Expr, Shapes, walk
+from layerexplain.lang.names import definition_names, free, identifier, is_light, leaf_names, made_of, unique
 from layerexplain.lang.notation import ATOM, NEGATE, Fraction, Index, Infix, Prefix, Slice, needs_brackets
 from layerexplain.lang.opaque import opaque
 from layerexplain.lang.tables import table_shape
@@ -203,11 +203,16 @@ class _Statements(Interpreter[tuple[str, int]]):
     def _name(self, e: Expr, wanted: Mapping[Expr, str]) -> str:
         if e in wanted:
             return wanted[e]
-        name = e.label
+        name = e.label or made_of(e, self._name_of)
         if name is None:
             self.autonamed += 1
             name = f"v{self.autonamed}"
         return unique(name, self.taken)
+
+    def _name_of(self, e: Expr) -> str | None:
+        """Return the name that a value has in the text, None if it is written as a formula."""
+        text = self.texts.get(e, ("", 0))[0].partition("[")[0]
+        return text if text.isidentifier() else None
 
     def _write(
         self,
@@ -263,7 +268,13 @@ class _Statements(Interpreter[tuple[str, int]]):
                 return text, bind
             self.lines.append(FormulaLine(block.indent, f"{name} = {text}", (node,)))
             return name, ATOM
-        elif node in block.wanted or node.label or block.uses[node] > 1 or node in block.must or len(text) > WIDEST:
+        elif (
+            node in block.wanted
+            or node.label
+            or (block.uses[node] > 1 and not _is_short(node))
+            or node in block.must
+            or len(text) > WIDEST
+        ):
             name = self._name(node, block.wanted)
             self.lines.append(FormulaLine(block.indent, f"{name} = {text}", (node,)))
             return name, ATOM
@@ -327,6 +338,8 @@ class _Statements(Interpreter[tuple[str, int]]):
 
     def loop(self, node: Expr, env: dict[Expr, Any]) -> tuple[str, int]:
         body: Body = node.attrs["body"]
+        for inner in body.order:  # another loop, which collects more, may have been written with the same nodes
+            self.texts.pop(inner, None)
         wanted, indent = self.block.wanted, self.block.indent
         parts = self.block.items.get(node, [])
         sequences = node.attrs["sequences"]
@@ -373,7 +386,7 @@ class _Statements(Interpreter[tuple[str, int]]):
         early = self._assigned_in_place(body, stop)
         start = len(self.lines)
         wanted = {early_new: states[i] for early_new, i in early.items()}
-        at_once = self._collected_at_once(body, stop, collected, variable)
+        at_once = self._collected_at_once(body, stop, early, collected, variable)
         self._write(body.outputs, stop, wanted, indent, must=body.next, collected=at_once)
         for name, value in zip(collected, body.collected.values(), strict=True):
             if at_once.get(value):
@@ -384,14 +397,17 @@ class _Statements(Interpreter[tuple[str, int]]):
             raise AssertionError("a loop without statements")
 
     @staticmethod
-    def _collected_at_once(body: Body, stop: set[Expr], names: list[str], variable: str) -> dict[Expr, str]:
+    def _collected_at_once(
+        body: Body, stop: set[Expr], early: Container[Expr], names: list[str], variable: str
+    ) -> dict[Expr, str]:
         """Return the nodes that are collected where they are computed, `dz[t] = …`, since later lines read them: those
-        that come first in the order of the sequences. Others that are collected get no name of their own ("")."""
+        that come first in the order of the sequences; `early` are states that are assigned in place. Others that are
+        collected get no name of their own ("")."""
         values = list(body.collected.values())
         if len(set(values)) != len(values):
             return {}
-        read = {arg for node in walk(body.outputs, stop) for arg in node.args}
-        own = [e for e in values if e not in stop and e not in body.next and e.op is not ITEM and e.op not in LEAVES]
+        read = {*body.next, *[arg for node in walk(body.outputs, stop) for arg in node.args]}
+        own = [e for e in values if e not in stop and e not in early and e.op is not ITEM and e.op not in LEAVES]
         found = [e for e in own if e in read]
         if found != values[: len(found)] or found != sorted(found, key=lambda e: e.serial):
             return {}
@@ -436,13 +452,31 @@ class _Statements(Interpreter[tuple[str, int]]):
                 if arg in consumers:
                     consumers[arg].append(node)
         for node in reversed(order):
-            if node.label or len(consumers[node]) > 1 or node in states or type(node.shape) is Shapes:
+            if (
+                node.label
+                or (len(consumers[node]) > 1 and not _is_short(node))
+                or node in states
+                or type(node.shape) is Shapes
+            ):
                 latest[node] = node.serial
             elif node in collected:
                 latest[node] = 1 << 62
             else:
                 latest[node] = max((latest[c] for c in consumers[node]), default=node.serial)
         return latest
+
+
+def _is_short(node: Expr) -> bool:
+    """Return whether a value is written again wherever it is read, not given a name: `1 - z`, `x[:, None]`, zeros."""
+    if node.label is not None or node.op in (CALL, LOOP, opaque) or type(node.shape) is Shapes:
+        return False
+    if not node.args:
+        return True
+    named = [arg for arg in node.args if arg.op is not CONSTANT]
+    if len(named) != 1 or (named[0].label is None and named[0].op not in LEAVES):
+        return False
+    moved = type(node.op.notation) is Slice or (node.op.name == "transpose" and not node.attrs)
+    return moved or is_light(node)
 
 
 def _plain(node: Expr) -> bool:

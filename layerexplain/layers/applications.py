@@ -1,7 +1,7 @@
 """Layers defined in modules of keras.applications: parts of ConvNeXt and Inception-ResNet."""
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import Expr, weight
+from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.arguments import Anything, Number, PositiveInt, Share
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer
@@ -32,7 +32,8 @@ def stochastic_depth(x: Expr, *, drop_path_rate: Share, training: bool = False) 
     from layerexplain.ops.movement import take_slice
 
     one = take_slice(x, key=(slice(None), *[slice(0, 1)] * (x.ndim - 1)))
-    return x / (1 - drop_path_rate) * floor(1 - drop_path_rate + uniform_like(one))
+    keep = floor(1 - drop_path_rate + uniform_like(one))
+    return x / (1 - drop_path_rate) * named("keep", keep, "0 or 1, drawn for each example")
 
 
 @layer("CustomScaleLayer", facts=Facts(home="inception_resnet_v2"))

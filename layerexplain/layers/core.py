@@ -3,7 +3,7 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import BATCH, Expr, Shape, Size, weight
+from layerexplain.lang.expr import BATCH, Expr, Shape, Size, named, weight
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import (
@@ -221,7 +221,8 @@ def masking(x: Expr, *, mask_value: Number = 0.0) -> Expr:
 
     Input shape: (batch, steps, features). Output shape: the same, with a mask (batch, steps).
     """
-    return where(any_(not_equal(x, _plain_number(mask_value)), axis=-1, keepdims=True), x, 0)
+    keep = named("keep", any_(not_equal(x, _plain_number(mask_value)), axis=-1, keepdims=True))
+    return where(keep, x, 0)
 
 
 @layer("Lambda", ignores="function_type module output_shape_type output_shape_module", facts=Facts(runs_code=True))

@@ -120,10 +120,19 @@ def batch_normalization(at: Place) -> str | None:
 @fact("LayerNormalization", "GroupNormalization")
 def normalization(at: Place) -> str | None:
     """What the mean takes away."""
-    return "Adding a constant to all normalized values does not change the result, so their gradients sum to 0."
+    return (
+        "Adding a constant to all values that share a mean does not change the result, so the gradients that reach "
+        "them sum to 0."
+    )
 
 
-@fact("Add", "Subtract")
+@fact("Subtract")
+def difference(at: Place) -> str | None:
+    """The second gets the negative."""
+    return "The first tensor gets the whole gradient, the second one the same with its sign turned round."
+
+
+@fact("Add")
 def residual(at: Place) -> str | None:
     """A residual branch passes the gradient on unchanged."""
     return "The gradient reaches every branch undiminished: this is why residual connections train deep networks."

@@ -49,7 +49,7 @@ def auto_contrast(x: Expr, *, value_range: Numbers = (0, 255)) -> Expr:
     low = named("low", amin(z, axis=(1, 2), keepdims=True), "the darkest of each channel")
     high = named("high", amax(z, axis=(1, 2), keepdims=True), "the brightest")
     scale = named("scale", 255 / (high - low))
-    y = named("stretched", minimum(maximum(z * scale - low * scale, 0), 255))
+    y = named("stretched", minimum(maximum(named("spread", z * scale - low * scale), 0), 255))
     if not plain:
         y = named("back", y / 255 * (white - black) + black, "in the given range again")
     return where(isnan(y), x, y)

@@ -10,6 +10,7 @@ augmentation: AugMix CutMix Equalization MixUp RandAugment RandomBrightness Rand
 RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight
 RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness
 RandomShear RandomTranslation RandomWidth RandomZoom Solarization;
+constraints constraints.: MaxNorm MinMaxNorm NonNeg UnitNorm;
 convolutional: Conv1D Conv2D Conv3D Convolution1D Convolution2D Convolution3D;
 convolutional_recurrent: ConvLSTM1D ConvLSTM2D ConvLSTM3D;
 convolutional_transpose: Conv1DTranspose Conv2DTranspose Conv3DTranspose Convolution1DTranspose Convolution2DTranspose

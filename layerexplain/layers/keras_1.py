@@ -23,7 +23,7 @@ def maxout_dense(x: Expr, *, units: PositiveInt, nb_feature: PositiveInt = 4, us
     z = einsum(x, W, eq="ni,kio->nko")
     if use_bias:
         z = z + weight("b", "b", [("pieces", nb_feature), ("units", units)])
-    return amax(z, axis=1)
+    return amax(named("z", z), axis=1)
 
 
 @layer("Highway", ndim=2, ignores=KERNEL_AND_BIAS)
@@ -41,7 +41,7 @@ def highway(x: Expr, *, activation: Activation = "linear", use_bias: Bool = True
         z = z + weight("b", "b", square[1:])
         gate = gate + weight("b_carry", "c", square[1:])
     T = named("T", sigmoid(gate), "transform gate")
-    return T * activate(activation, z) + (1 - T) * x
+    return T * named("H", activate(activation, z)) + (1 - T) * x
 
 
 @layer("BatchNormalization0", ignores="mode momentum")
@@ -59,4 +59,4 @@ def batch_normalization_0(x: Expr, *, axis: AxisArgument | None = None, epsilon:
     deviation = weight("running_std", "σ", axes, trainable=False, positive=True)
     if at is not None:
         g, b, mean, deviation = (laid(one, (at,), x.ndim) for one in (g, b, mean, deviation))
-    return (x - mean) / (deviation + epsilon) * g + b
+    return named("x_hat", (x - mean) / (deviation + epsilon)) * g + b

@@ -57,6 +57,10 @@ class Part(NamedTuple):
         return self.type
 
 
+HOMES = {"schedules": "optimizers.schedules"}
+"""The modules of Keras whose names are not those of the kinds."""
+
+
 def part(kind: str, value: Any) -> Part:
     """Return the part of training that a value names: `{"CosineDecay": {…}}`, or an object with name and config.
 
@@ -74,7 +78,7 @@ def part(kind: str, value: Any) -> Part:
     known = part_of(kind, name) if isinstance(name, str) else None
     declaration = None if known is None else find(known)
     if declaration is None:
-        raise Refused(f"{str(name or value)[:60]} is not one of keras.optimizers")
+        raise Refused(f"{str(name or value)[:60]} is not one of keras.{HOMES.get(kind, kind)}")
     try:
         return Part(declaration, declaration.bind(config if isinstance(config, Mapping) else {}))
     except ArgumentError as error:

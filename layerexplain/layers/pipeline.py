@@ -69,4 +69,4 @@ def _normalized(W: Expr, u: Expr, times: int) -> Expr:
         u = named("u_new", l2_normalize(matmul(v, M), axis=None))
     v, u = stop_gradient(v), stop_gradient(u)
     stretch = named("sigma", matmul(matmul(v, M), transpose(u, axes=(1, 0))), "the largest singular value")
-    return named("W_new", W / reshape(stretch, shape=()))
+    return named("W_new", W / stretch)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import Expr, constant, weight
+from layerexplain.lang.expr import Expr, constant, named, weight
 from layerexplain.layers.arguments import (
     AxisArgument,
     Bool,
@@ -131,7 +131,7 @@ def normalization(
     else:
         m, v = _given(mean, variance, axes, x)
     m, v = (laid(w, axes[len(axes) - w.ndim :], x.ndim) for w in (m, v))
-    deviation = maximum(sqrt(v), EPSILON)
+    deviation = named("σ", maximum(sqrt(v), EPSILON))
     y = m + x * deviation if invert else (x - m) / deviation
     return Stored(y, stored)
 

@@ -140,7 +140,7 @@ def find(type_: str) -> Declaration | None:
 
 
 def part_of(kind: str, name: str) -> str | None:
-    """Return how a part of training is declared: kind "losses", "optimizers", "schedules" or "regularizers".
+    """Return how a part of training is declared; its `kind` is one of PARTS_OF_TRAINING.
 
     Any of its names will do: Keras has `mse`, `mean_squared_error` and `MeanSquaredError` for one loss.
 
@@ -153,12 +153,12 @@ def part_of(kind: str, name: str) -> str | None:
     return next((known for known in MODULES if known.replace("_", "").lower() == wanted), None)
 
 
-PARTS_OF_TRAINING = ("losses", "optimizers", "schedules", "regularizers")
+PARTS_OF_TRAINING = ("losses", "optimizers", "schedules", "regularizers", "constraints")
 """The kinds of what is declared as layers are, and takes part in training alone."""
 
 
 def find_named(name: str) -> Declaration | None:
-    """Return the declaration of a layer type, or of a loss, an optimizer, a schedule or a regularizer by any name."""
+    """Return the declaration of a layer type, or of a loss, an optimizer or another part of training by any name."""
     if "." in name:
         return None
     known = next(filter(None, [part_of(kind, name) for kind in PARTS_OF_TRAINING]), None)
@@ -166,7 +166,7 @@ def find_named(name: str) -> Declaration | None:
 
 
 def training_types() -> dict[str, list[tuple[str, str, str]]]:
-    """List the losses, optimizers, schedules and regularizers: of each its name, its arguments and what it does.
+    """List the parts of training by their kinds: of each its name, its arguments and what it does.
 
     >>> [entry[0] for entry in training_types()["regularizers"]]
     ['L1', 'L1L2', 'L2', 'OrthogonalRegularizer']

@@ -232,7 +232,8 @@ def _taken(
         both = cell_weight("bias", "b", [("kernels", 2), packed], cell)
         halves = [take_slice(both, key=(i,)) for i in (0, 1)]
     elif bias == "flat":
-        halves = list(split(cell_weight("bias", "b", [[("kernels", 2), *packed]], cell), n=2))
+        both = split(cell_weight("bias", "b", [[("kernels", 2), *packed]], cell), n=2)
+        halves = [named(f"b_{of}", half) for of, half in zip("xh", both, strict=True)]
     b_x, b_h = ({}, b) if one_of_state else (b, {})
     if halves:
         b_x, b_h = (gates(half, names, f"b{s}") for half, s in zip(halves, "xh", strict=True))

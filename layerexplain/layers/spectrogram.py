@@ -163,11 +163,11 @@ def mel_spectrogram(
     x = as_floats(x)
     run = stft(x, length=length, stride=sequence_stride, fft=fft_length, window=window or "")
     re, im = named("re", item(run, 0)), named("im", item(run, 1))
-    size = sqrt(re**2 + im**2)
+    size = named("magnitude", sqrt(named("power", re**2 + im**2)))
     strength = named("strength", size if mag_exp == 1 else size**mag_exp)
     top = max_freq if max_freq is not None else int(sampling_rate / 2)
     filters = mel_filters(bins=num_mel_bins, of=fft_length // 2 + 1, rate=sampling_rate, low=min_freq, high=top)
-    y = dot(strength, named("M", filters, "a column for each band"))
+    y = named("bands", dot(strength, named("M", filters, "a column for each band")))
     if power_to_db:
         y = 10.0 * log10(maximum(y, min_power))
         reference = 10.0 * math.log10(max(abs(ref_power), min_power))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang.expr import NO_GRADIENT, Expr
+from layerexplain.lang.expr import NO_GRADIENT, Expr, named
 from layerexplain.lang.notation import Function
 from layerexplain.ops.elementwise import cast, equal
 from layerexplain.ops.families import reduction
@@ -39,7 +39,9 @@ def _of_mean(y: Expr, dy: Expr, i: int) -> Expr:
 
 def _of_extreme(y: Expr, dy: Expr, i: int) -> Expr:
     """The elements that are the largest share the gradient evenly, as in TensorFlow."""
-    hits = cast(equal(y.args[0], unreduced(y, y)), to="float")
+    hits = named(
+        "largest" if y.op is amax else "smallest", cast(equal(y.args[0], unreduced(y, y)), to="float"), "1 where it is"
+    )
     return unreduced(y, dy) * hits / sum_(hits, axis=y.options["axis"], keepdims=True)
 
 

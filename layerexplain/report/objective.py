@@ -1,4 +1,5 @@
-"""What training makes small: the loss of each output, and what regularizers add, each as a formula at its shapes."""
+"""What training makes small: the loss of each output, and what regularizers add, each as a formula at its shapes; and
+the constraints of weights."""
 
 from __future__ import annotations
 
@@ -145,9 +146,9 @@ def _last_function(definition: Definition | None, output: int) -> str:
 # Regularizers -------------------------------------------------------------------------------------------------------
 
 
-class Regularizer(NamedTuple):
-    """A regularizer in the configuration of a layer, or of one that it holds: `steps` lead there. `of` says what it is
-    for: "kernel", "bias", or "activity" for the output."""
+class OfWeight(NamedTuple):
+    """A regularizer or a constraint in the configuration of a layer, or of one that it holds: `steps` lead there. `of`
+    says what it is for: "kernel", "bias", or "activity" for the output."""
 
     steps: tuple[str | int, ...]
     of: str
@@ -159,17 +160,21 @@ class Regularizer(NamedTuple):
         return self.steps == (inside[-1] if inside else ()) and _is_called(str(weight.attrs["name"]), self.of)
 
 
-def regularizers_of(layer: Any, steps: tuple[str | int, ...] = ()) -> Iterator[Regularizer]:
+def regularizers_of(layer: Any) -> Iterator[OfWeight]:
     """Yield the regularizers of a layer, and of those that it holds."""
+    return _settings_of(layer, "regularizer")
+
+
+def _settings_of(layer: Any, kind: str, steps: tuple[str | int, ...] = ()) -> Iterator[OfWeight]:
     for key, value in layer.config.items():
-        if key.endswith("_regularizer") and value is not None:
-            yield Regularizer(steps, key.removesuffix("_regularizer"), value)
+        if key.endswith(f"_{kind}") and value is not None:
+            yield OfWeight(steps, key.removesuffix(f"_{kind}"), value)
         elif isinstance(value, Layer):
-            yield from regularizers_of(value, (*steps, key))
+            yield from _settings_of(value, kind, (*steps, key))
         elif isinstance(value, list | tuple):
             for i, inner in enumerate(value):
                 if isinstance(inner, Layer):
-                    yield from regularizers_of(inner, (*steps, key, i))
+                    yield from _settings_of(inner, kind, (*steps, key, i))
 
 
 def _is_called(name: str, of: str) -> bool:
@@ -184,6 +189,20 @@ def regularizer_formula(value: Any, shape: Shape) -> tuple[Part, Definition]:
     Raises Refused or LayerExplainError for one whose formula is not known.
     """
     made = part("regularizers", value)
+    return made, made.declaration.trace([Spec(shape, "float")], made.arguments)
+
+
+# Constraints --------------------------------------------------------------------------------------------------------
+
+
+def constraints_of(layer: Any) -> Iterator[OfWeight]:
+    """Yield the constraints of a layer, and of those that it holds, as `regularizers_of` does."""
+    return _settings_of(layer, "constraint")
+
+
+def constraint_formula(value: Any, shape: Shape) -> tuple[Part, Definition]:
+    """Return a constraint, and what it makes of a weight of a shape. Raises as `regularizer_formula` does."""
+    made = part("constraints", value)
     return made, made.declaration.trace([Spec(shape, "float")], made.arguments)
 
 

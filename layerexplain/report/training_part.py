@@ -1,7 +1,7 @@
-"""A loss, an optimizer, a learning rate schedule or a regularizer without a model: its formula, explained as a layer's.
+"""A part of training without a model, such as a loss or an optimizer: its formula, explained as a layer's.
 
 Shapes are without the batch. A loss takes that of the output, and the targets' and the weights' where these differ; an
-optimizer and a regularizer take that of a weight; a schedule takes none.
+optimizer, a regularizer and a constraint take that of a weight; a schedule takes none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from layerexplain.lang.expr import BATCH, Expr, Shape
 from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.losses import Loss
-from layerexplain.layers.optimizers import Part
+from layerexplain.layers.optimizers import Optimizer, Part
 from layerexplain.report.build import plain_shape
 from layerexplain.report.cost_lines import lines_of_one
 from layerexplain.report.data import CallReport, Explanation, LayerReport, Report, WeightReason, WeightReport
@@ -93,7 +93,7 @@ def part_report(
 def _definition(declaration: Declaration, arguments: Mapping[str, Any], shapes: Sequence[Shape]) -> Definition:
     if isinstance(declaration, Loss):
         return loss_definition(declaration, arguments, *[(BATCH, *shape) for shape in shapes])
-    if declaration.kind == "update":
+    if isinstance(declaration, Optimizer):
         return update_definition(declaration, arguments, shapes[0])
     return declaration.trace([Spec(shapes[0] if shapes else (), "float")], arguments)
 
@@ -169,7 +169,8 @@ def slots_note(definition: Definition) -> str:
     'kept by the optimizer for each weight; a begins at 0.1'
     """
     if not definition.weights:
-        return "the optimizer keeps nothing between steps" if definition.kind == "update" else ""
+        steps = definition.kind == "update" and len(definition.params) > 1  # a constraint takes the weight alone
+        return "the optimizer keeps nothing between steps" if steps else ""
     begins: dict[str, list[str]] = {}
     for leaf in definition.weights:
         initial = leaf.attrs["initial"]

@@ -20,14 +20,16 @@ from layerexplain.report.data import LayerReport
 from layerexplain.report.gradient import gradient_report
 from layerexplain.report.hints import Neighbours
 from layerexplain.report.objective import (
+    OfWeight,
     OutputLoss,
-    Regularizer,
+    constraint_formula,
+    constraints_of,
     output_losses,
     regularizer_formula,
     regularizers_of,
     shortest,
 )
-from layerexplain.report.training_data import GradientReport, StepReport, TermReport, UpdateReport
+from layerexplain.report.training_data import FormulaReport, GradientReport, StepReport, TermReport, UpdateReport
 from layerexplain.report.training_gradient import formula_report, loss_gradient
 from layerexplain.report.training_part import slots_note, update_of
 
@@ -135,7 +137,7 @@ def _penalties(placed: Sequence[_Placed], notes: list[str]) -> Iterator[TermRepo
     number = 0
     for one in placed:
         for regularizer in regularizers_of(one.layer):
-            for path, shape, label in _regularized(one, regularizer):
+            for path, shape, label in _of_weights(one, regularizer):
                 try:
                     made, definition = regularizer_formula(regularizer.value, shape)
                 except (Refused, LayerExplainError) as error:
@@ -150,10 +152,10 @@ def _penalties(placed: Sequence[_Placed], notes: list[str]) -> Iterator[TermRepo
                 yield TermReport(symbol, "regularizer", path, made.type, None, told, sent, False)
 
 
-def _regularized(one: _Placed, regularizer: Regularizer) -> Iterator[tuple[str, Any, str]]:
-    """The weights that a regularizer is for, or the outputs of the layer: where, the shape and the letter of each. What
-    is not trained adds nothing."""
-    if regularizer.of == "activity":
+def _of_weights(one: _Placed, setting: OfWeight) -> Iterator[tuple[str, Any, str]]:
+    """The weights that a regularizer or a constraint is for, or the outputs of the layer: where, the shape and the
+    letter of each. What is not trained is left alone."""
+    if setting.of == "activity":
         for spec in one.calls[0].outputs if one.calls else ():
             if spec is not None:
                 yield f"the output of '{one.path}'", spec.shape, "y"
@@ -162,7 +164,7 @@ def _regularized(one: _Placed, regularizer: Regularizer) -> Iterator[tuple[str, 
     trained = {weight.name for weight in one.row.weights if weight.trainable}
     for leaf in definition.weights if definition is not None else ():
         name = weight_name(leaf.attrs, one.layer)
-        if regularizer.is_for(leaf) and name in trained:
+        if setting.is_for(leaf) and name in trained:
             yield f"{one.path}/{name}", leaf.shape, str(leaf.label)
 
 
@@ -235,7 +237,22 @@ def _updates(training: Training, placed: Sequence[_Placed], notes: list[str]) ->
             sum(prod(leaf.shape) for _, made in weights for leaf in made.weights if not leaf.attrs["shared"]),
             slots_note(definition),
         )
+    yield from _constraints(placed, notes)
+
+
+def _constraints(placed: Sequence[_Placed], notes: list[str]) -> Iterator[UpdateReport]:
+    """What constraints make of weights after each update; weights with one formula together."""
+    found: dict[tuple[Any, ...], tuple[str, FormulaReport, list[str]]] = {}
     for one in placed:
-        for name, value in one.layer.config.items():
-            if name.endswith("_constraint") and value is not None:
-                notes.append(f"The {name} of '{one.path}' is applied after each update.")
+        for constraint in constraints_of(one.layer):
+            for path, shape, _ in _of_weights(one, constraint):
+                try:
+                    made, definition = constraint_formula(constraint.value, shape)
+                except (Refused, LayerExplainError) as error:
+                    notes.append(f"The {constraint.of}_constraint of '{one.path}': {error}.")
+                    continue
+                told = formula_report(sentence(definition), definition)
+                found.setdefault((made.type, told.statements), (made.type, told, []))[2].append(path)
+    for type_, told, paths in found.values():
+        told = told._replace(sentence=f"After the update: {told.sentence[:1].lower()}{told.sentence[1:]}")
+        yield UpdateReport(type_, tuple(paths), told, 0, "")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from layerexplain.layers.registry import find
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import plain, told
 from layerexplain.run.objective import Term
@@ -104,11 +105,23 @@ class WeightRow(NamedTuple):
 
 
 class StepOfOptimizer(NamedTuple):
-    """The optimizer whose first step was made, and the formula of the step of each group of weights that have one."""
+    """The optimizer of which a step was made, and the formula of the step of the first weight. `step` is the number of
+    the step; `stored` says that the slots are those that the source stores, not fresh ones."""
 
     type: str
     arguments: dict[str, Any]
     formula: tuple[str, ...]
+    step: int
+    stored: bool
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """The learning rate, and the arguments that are not at their defaults."""
+        found = find(f"optimizers.{self.type}")
+        defaults = {} if found is None else found.default_values
+        return {
+            k: v for k, v in self.arguments.items() if k == "learning_rate" or k not in defaults or v != defaults[k]
+        }
 
 
 class GradientTrace(NamedTuple):

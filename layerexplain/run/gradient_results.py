@@ -10,7 +10,7 @@ from typing import Any
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.training import trained_with
 from layerexplain.lang.text import statements
-from layerexplain.model import Model, Note
+from layerexplain.model import Model
 from layerexplain.run.activations import Activation, Progress, dtype_name
 from layerexplain.run.backpropagation import NoGradient, SentBack
 from layerexplain.run.gradient_report import (
@@ -21,9 +21,10 @@ from layerexplain.run.gradient_report import (
     size_of,
 )
 from layerexplain.run.gradient_words import gradient_words
-from layerexplain.run.gradients import Step, WeightGradient, untold
+from layerexplain.run.gradients import Step, WeightGradient
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.npz import Add, npz_writer
+from layerexplain.run.stored_slots import stored_optimizer
 from layerexplain.run.trace import Running, ready
 from layerexplain.run.trace_report import Run, TracedInput
 from layerexplain.run.trace_results import by_name, run_of
@@ -83,7 +84,7 @@ def gradient_statistics(
             steps = made.update() if step else {}
         except LayerExplainError as error:
             raise error.with_place(source=model.source or None) from None
-        weights = [_weight_row(one, add) for one in _in_order(made)]
+        weights = [_weight_row(one, add) for one in made.in_order()]
         layers = found.rows(made, weights)
         asked = wanted if wanted is not None else lambda path: True
         return GradientTrace(
@@ -117,7 +118,10 @@ def opened(
         model = trained_with(model, given)
         opened = ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory, training=training)
         running = stack.enter_context(opened)
-        return running, Step(running, targets, seed=seed, max_memory=max_memory, partial=partial)
+        made = Step(running, targets, seed=seed, max_memory=max_memory, partial=partial)
+        if given["optimizer"] is None:
+            made.stored = stored_optimizer(source, model)
+        return running, made
     except LayerExplainError as error:
         raise error.with_place(source=model.source or None) from None
 
@@ -125,8 +129,7 @@ def opened(
 def gradient_run(running: Running, made: Step, inputs: Sequence[GivenInput], seed: int) -> Run:
     """Return the facts of a run, with notes on what is not as in training."""
     run = run_of(running, inputs, seed)
-    told = [*made.notes, *untold(made.network, set())]
-    return run._replace(notes=(*run.notes, *[Note("training", None, words) for words in dict.fromkeys(told)]))
+    return run._replace(notes=(*run.notes, *made.told()))
 
 
 # Sizes --------------------------------------------------------------------------------------------------------------
@@ -198,11 +201,6 @@ class _Rows:
         return found
 
 
-def _in_order(made: Step) -> list[WeightGradient]:
-    order = {path: i for i, path in enumerate(made.layers)}
-    return [one for _, one in sorted(made.weights.items(), key=lambda each: (order.get(each[0][0], 0), each[0][1]))]
-
-
 def _weight_row(one: WeightGradient, add: Add | None) -> WeightRow:
     gradient = one.gradient
     reason = str(gradient) if isinstance(gradient, NoGradient) else ""
@@ -236,4 +234,5 @@ def _step_of(made: Step, steps: Mapping[Any, Update]) -> StepOfOptimizer | None:
     lines = () if update is None else statements(update.definition)
     formula = tuple(["    " * line.indent + line.text for line in lines])
     arguments = {name: value for name, value in optimizer.arguments.items() if isinstance(value, int | float | str)}
-    return StepOfOptimizer(optimizer.type, arguments, formula)
+    number = None if made.slots is None else made.slots.step
+    return StepOfOptimizer(optimizer.type, arguments, formula, number or 1, number is not None)

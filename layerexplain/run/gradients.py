@@ -6,20 +6,32 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from layerexplain.attribute_path import weight_name
-from layerexplain.derive.evaluate import CannotEvaluate
+from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.lang.expr import Expr
 from layerexplain.lang.visit import inner_definitions
+from layerexplain.layers.arguments import Refused
 from layerexplain.layers.optimizers import Part
-from layerexplain.model import Layer, TensorRef, Training
+from layerexplain.model import Layer, Note, TensorRef, Training
 from layerexplain.network.traced import Network
 from layerexplain.report.explanation import said_of_training
-from layerexplain.report.objective import OutputLoss, output_losses, regularizers_of
+from layerexplain.report.objective import (
+    OfWeight,
+    OutputLoss,
+    constraint_formula,
+    constraints_of,
+    output_losses,
+    regularizers_of,
+    shortest,
+)
+from layerexplain.report.training_part import update_of
 from layerexplain.run.activations import Activation, Progress, calls_in
 from layerexplain.run.backpropagation import NoGradient, SentBack, Tape
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.made_targets import make_targets
 from layerexplain.run.objective import Penalties, Term, output_term
+from layerexplain.run.precision import computed_in
+from layerexplain.run.stored_slots import Slots, StoredOptimizer, slots_of_weights
 from layerexplain.run.trace import Running, must_have_run
 from layerexplain.run.updates import Update, optimizer_of, updates
 from layerexplain.weights.shared_weights import shared_weights
@@ -82,6 +94,9 @@ class Step:
         self.targets: list[GivenInput] = make_targets(self.losses, targets, self.batch)
         self.sample_weight = sample_weight
         self.optimizer: Part | None = None if training.optimizer is None else optimizer_of(training.optimizer)
+        self.stored: StoredOptimizer | None = None
+        """What the source stores of its optimizer: the step goes on from there."""
+        self.slots: Slots | None = None
         self.terms: list[Term] = []
         self.weights: dict[WeightKey, WeightGradient] = {}
         self.layers = {one.path: one for one in weighted_layers(self.network)}
@@ -114,6 +129,10 @@ class Step:
     def loss(self) -> float:
         """The loss: the sum of all terms, each with its factor."""
         return sum(term.weight * term.value for term in self.terms)
+
+    def told(self) -> list[Note]:
+        """Return notes on what is not as in training, or not as in Keras."""
+        return [Note("training", None, words) for words in dict.fromkeys([*self.notes, *_untold(self.network, set())])]
 
     def forward(self, tell: Callable[[Activation], None], progress: Progress | None = None) -> None:
         """Run the model; `tell` gets each call of a layer."""
@@ -204,9 +223,8 @@ class Step:
         return (path, number) if first is None or first.weight is None else (first.path, first.number)
 
     def _regularize(self) -> None:
-        order = {path: i for i, path in enumerate(self.layers)}
-        for (path, _), weight in sorted(self.weights.items(), key=lambda one: (order.get(one[0][0], 0), one[0][1])):
-            for one in regularizers_of(self.layers[path].layer):
+        for weight in self.in_order():
+            for one in regularizers_of(self.layers[weight.path].layer):
                 if weight.trainable and one.of != "activity" and one.is_for(weight.leaf):
                     weight.receive(self._penalties.of_weight(one.value, weight.value, weight.where))
 
@@ -225,10 +243,12 @@ class Step:
             if one.trainable and one.gradient is not None and not isinstance(one.gradient, NoGradient)
         }
         try:
+            self._go_on()
             made = updates(
                 self.optimizer,
                 {one.where: one.value for one in trained.values()},
                 {one.where: one.gradient for one in trained.values()},
+                self.slots,
             )
         except CannotEvaluate as why:
             raise LayerExplainError(f"the step of {self.optimizer.type} cannot be computed: {why}") from None
@@ -236,23 +256,49 @@ class Step:
         for key, one in trained.items():
             found[key] = made[one.where]
             one.new = found[key].new["W"]
+            for constraint in constraints_of(one.layer):
+                if constraint.is_for(one.leaf):
+                    self._constrain(one, constraint)
         for key, value in self.tape.moved.items():
             if key in self.weights:
                 self.weights[key].new = value
-        self._constraints()
+        self._unknown_moves()
         return found
 
-    def _constraints(self) -> None:
+    def in_order(self) -> list[WeightGradient]:
+        """Return the weights in Keras's order."""
+        order = {path: i for i, path in enumerate(self.layers)}
+        return [one for _, one in sorted(self.weights.items(), key=lambda each: (order.get(each[0][0], 0), each[0][1]))]
+
+    def _go_on(self) -> None:
+        """Take the slots and the learning rate from the source, if it stores them."""
+        if self.stored is None or self.optimizer is None:
+            return
+        try:
+            trainable = [one for one in self.in_order() if one.trainable]
+            made = {one.where: update_of(self.optimizer, one.where, one.value.shape) for one in trainable}
+            self.slots = slots_of_weights(self.stored, self.optimizer, made)
+        except LayerExplainError as error:
+            self.notes.append(f"This is a first step of the optimizer: {error.fact}.")
+            return
+        if self.slots.rate is not None:
+            rate = shortest({"learning_rate": self.slots.rate})
+            self.optimizer = self.optimizer._replace(arguments={**self.optimizer.arguments, **rate})
+
+    def _unknown_moves(self) -> None:
         for one in self.layers.values():
             inside = () if one.definition is None else inner_definitions(one.definition)
             if self.running.training and any(inner.updates for inner in inside):
                 self.notes.append(f"The running statistics inside '{one.where}' move too, but not in these numbers.")
-        for one in self.layers.values():
-            for name, value in one.layer.config.items():
-                if name.endswith("_constraint") and value is not None and not one.frozen:
-                    self.notes.append(
-                        f"The {name} of '{one.where}' is applied after the update; it is not in these numbers."
-                    )
+
+    def _constrain(self, one: WeightGradient, constraint: OfWeight) -> None:
+        """Replace the new value of a weight by what its constraint makes of it."""
+        try:
+            part, formula = constraint_formula(constraint.value, one.new.shape)
+            self.notes.append(f"'{one.where}' has a constraint: {part.type} changes it after the update.")
+            (one.new,) = evaluate(formula, [one.new], [], Evaluation(1, computed_in(str(one.new.dtype))))
+        except (Refused, CannotEvaluate, LayerExplainError) as error:
+            self.notes.append(f"The {constraint.of}_constraint of '{one.where}' is left out: {error}.")
 
 
 def _losses(network: Network, training: Training) -> list[OutputLoss]:
@@ -275,12 +321,12 @@ def _losses(network: Network, training: Training) -> list[OutputLoss]:
     return found
 
 
-def untold(network: Network, seen: set[str]) -> list[str]:
+def _untold(network: Network, seen: set[str]) -> list[str]:
     """Return notes on layers that work as at inference here, because no formula says what they do in training."""
     notes = []
     for made in network.calls:
         if made.network is not None:
-            notes += untold(made.network, seen)
+            notes += _untold(made.network, seen)
         declaration, definition = made.declaration, made.definition
         if declaration is None or definition is None or declaration.training:
             continue

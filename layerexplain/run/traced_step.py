@@ -15,6 +15,7 @@ from layerexplain.run.backpropagation import NoGradient, SentBack
 from layerexplain.run.gradients import Step, WeightGradient
 from layerexplain.run.npz import npz_writer
 from layerexplain.run.objective import Term
+from layerexplain.run.stored_slots import stored_optimizer
 from layerexplain.run.trace import Key, Trace, ready
 
 
@@ -100,12 +101,14 @@ def trace_step(
         model = trained_with(model, {"loss": loss, "optimizer": optimizer})
         with ready(source, inputs, seed=seed, model=model, max_memory=max_memory, training=training) as running:
             made = Step(running, target, seed=seed, max_memory=max_memory, partial=partial, sample_weight=sample_weight)
+            if optimizer is None:
+                made.stored = stored_optimizer(source, model)
             made.forward(forward, progress)
             made.backward(back, progress)
             if made.optimizer is not None:
                 made.update()
             outputs = made.tape.outputs
-            found = TracedStep(arrays, names, outputs, running.weights, running.notes, refused)
+            found = TracedStep(arrays, names, outputs, running.weights, (*running.notes, *made.told()), refused)
     except LayerExplainError as error:
         raise error.with_place(source=model.source or None) from None
     found.loss, found.terms = made.loss, tuple(made.terms)

@@ -1,4 +1,5 @@
-"""One step of an optimizer in numbers: each weight after the update that its formula gives, from fresh slots."""
+"""One step of an optimizer in numbers: each weight after the update that its formula gives, from fresh slots or from
+those that the source stores."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.objective import shortest
 from layerexplain.report.training_part import update_of
 from layerexplain.run.precision import computed_in
+from layerexplain.run.stored_slots import Slots
 
 
 class Update(NamedTuple):
@@ -35,8 +37,10 @@ def optimizer_of(setting: Setting) -> Part:
         raise LayerExplainError(f"the optimizer: {refused}") from None
 
 
-def updates(optimizer: Part, weights: Mapping[str, Any], gradients: Mapping[str, Any]) -> dict[str, Update]:
-    """Return the first step of each weight that has a gradient, by its path.
+def updates(
+    optimizer: Part, weights: Mapping[str, Any], gradients: Mapping[str, Any], stored: Slots | None = None
+) -> dict[str, Update]:
+    """Return the step of each weight that has a gradient, by its path: the first one, or that from `stored` slots.
 
     Raises LayerExplainError for an optimizer whose formula is not known.
     """
@@ -53,10 +57,15 @@ def updates(optimizer: Part, weights: Mapping[str, Any], gradients: Mapping[str,
         definition = known[key]
         scale = optimizer.loss_scale
         float_ = computed_in(str(weight.dtype))
+        kept = {} if stored is None else stored.of[path]
         slots = {
-            str(leaf.label): _slot(leaf.attrs["initial"], leaf.shape, weight, float_) for leaf in definition.weights
+            str(leaf.label): kept[leaf.attrs["name"]].astype(float_)
+            if kept
+            else _slot(leaf.attrs["initial"], leaf.shape, weight, float_)
+            for leaf in definition.weights
         }
-        given = {"W": weight, "g": g * np.asarray(scale, g.dtype), "step": np.asarray(1, float_)}
+        step = 1 if stored is None else stored.step
+        given = {"W": weight, "g": g * np.asarray(scale, g.dtype), "step": np.asarray(step, float_)}
         given["global_norm"] = np.asarray(norm, float_)
         params = tuple([given[str(param.label)] for param in definition.params])
         run = Evaluation(1, float_)

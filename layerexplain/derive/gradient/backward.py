@@ -7,13 +7,13 @@ without a rule of their own are opened first. What the gradient reads of the for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.gradient.loops import backward_loop
 from layerexplain.derive.gradient.opened import opened
 from layerexplain.derive.gradient.patterns import normalized, through_normalization
-from layerexplain.derive.gradient.simplify import Simplifier, is_light
+from layerexplain.derive.gradient.simplify import Simplifier
 from layerexplain.derive.roles import AxisRoles
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition
@@ -37,10 +37,10 @@ from layerexplain.lang.expr import (
     tensor,
     walk,
 )
-from layerexplain.lang.names import free
+from layerexplain.lang.names import free, is_light, made_of
 from layerexplain.lang.visit import Copier
 from layerexplain.ops.families import is_elementwise
-from layerexplain.ops.movement import broadcast_to, cut
+from layerexplain.ops.movement import broadcast_to, cut, reshape, stop_gradient
 from layerexplain.ops.numbers import conjugate, is_complex, real
 from layerexplain.ops.reduce import count_of, sum_
 from layerexplain.ops.sizes import FLOATS
@@ -152,14 +152,24 @@ def _is_wanted(leaf: Expr) -> bool:
     return is_float(leaf) and (leaf.op is INPUT or bool(leaf.attrs["trainable"]))
 
 
+def _with_bodies(nodes: Sequence[Expr]) -> Iterator[Expr]:
+    for node in nodes:
+        yield node
+        if node.op is LOOP:
+            yield from _with_bodies(node.attrs["body"].order)
+
+
 class Names:
     """The names of forward values, from which those of their gradients are made."""
 
     def __init__(self, definition: Definition, results: Mapping[str, Expr], inside: Sequence[Expr]) -> None:
         self.names: dict[Expr, str] = {e: name for name, e in reversed(list(results.items()))}
-        self.kept: dict[Expr, str] = {}
-        """Names of values where they are kept alone."""
         self.taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)} | set(results)
+        labels = {node.label for node in _with_bodies(inside) if node.label}
+        self.gates = labels & {label.partition("_")[2] for label in labels}
+        """Names of values for each of which a weight has a part: i with W_i and U_i."""
+        self.argument = "a" if any(label.partition("_")[0] == "z" for label in self.gates) else "z"
+        """What the argument of a function is called: z, if that is not the name of a gate."""
         self.add(inside)
 
     def add(self, nodes: Sequence[Expr]) -> None:
@@ -167,16 +177,14 @@ class Names:
         self.taken |= {str(node.label) for node in nodes if node.label}
         for node in nodes:
             if node.op is CALL and len(node.args) == 1:  # functions; all others are opened
-                self._name(node.args[0], f"z_{node.label}" if node.label and len(node.label) == 1 else "z")
-                argument = self.label(node.args[0])
-                if argument and not argument.startswith("z") and node not in self.names:
-                    self.kept[node] = free(f"{node.attrs['definition'].name}_{argument}", self.taken)
+                gate = node.label if node.label in self.gates else None
+                self._name(node.args[0], f"{self.argument}_{gate}" if gate else self.argument)
             elif normalized(node) is not None:
                 self._name(node, "x_hat")
                 self._name(node.args[1], "σ")
 
     def _name(self, node: Expr, name: str) -> None:
-        if node.op not in LEAVES and node.label is None and node not in self.names:
+        if node.op not in LEAVES and node.label is None and node not in self.names and not is_light(node):
             self.names[node] = free(name, self.taken)
             self.taken.add(self.names[node])
 
@@ -186,7 +194,7 @@ class Names:
 
     def label_kept(self, node: Expr) -> str:
         """Return the name of a forward value that is kept."""
-        return self.label(node) or self.kept.get(node, "a")
+        return self.label(node) or made_of(node, self.label) or "a"
 
 
 # The walk ---------------------------------------------------------------------------------------------------------
@@ -209,6 +217,7 @@ class Backward:
 
     def run(self, seeds: Sequence[tuple[Expr, Expr]]) -> dict[Expr, Expr]:
         """Return what comes back to each node, given nodes and their gradients."""
+        self.seeds = {str(dy.label) for _, dy in seeds}
         for e, dy in seeds:
             self._send(e, dy)
         for node in reversed(self.order):
@@ -227,8 +236,10 @@ class Backward:
 
     def _named(self, node: Expr) -> Expr:
         e = self.sent[node]
-        label = self.names.label(node)
-        return named(f"d{label}", e) if label else e
+        label = self.names.label(node) if node.op is not reshape else None
+        if label is None and len([arg for arg in node.args if arg in self.active]) > 1:  # it is read twice
+            label = made_of(node, self.names.label)
+        return named(f"d{label}" if f"d{label}" not in self.seeds else f"d{label}_total", e) if label else e
 
     def inside(self, order: Sequence[Expr], wanted: Sequence[Expr]) -> Backward:
         """Return the walk over the body of a loop."""
@@ -365,6 +376,7 @@ def _without_forward(whole: Definition, forward: set[Expr], names: Names) -> tup
             needed[node] = None
             continue
         pending.extend(node.args)
+    needed = _before_moves(needed, forward, names)
     leaves = {*whole.params, *whole.weights}
     kept: dict[Expr, Expr] = {}
     taken = {str(leaf.label) for leaf in leaves} | set(whole.results)
@@ -384,8 +396,28 @@ def _without_forward(whole: Definition, forward: set[Expr], names: Names) -> tup
     return Definition(whole.name, tuple(params), weights, results), kept
 
 
+def _before_moves(needed: Mapping[Expr, None], forward: Collection[Expr], names: Names) -> dict[Expr, None]:
+    """Return what is kept, given what is read: of a value that is only moved, by a reshape or a transposition, the
+    value itself where that is kept anyway or has a name."""
+    found = dict.fromkeys(needed)
+    for node in sorted(needed, key=lambda n: -n.serial):
+        source = node
+        while source.op.flops is FREE and source.op not in (CALL, LOOP, ITEM) and len(source.args) == 1:
+            (source,) = source.args
+            if source.op.element is RANDOM or source.op in LEAVES:
+                break
+            if source in found or (source in forward and names.label(source)):
+                del found[node]
+                found[source] = None
+                break
+    return found
+
+
 class _Cut(Copier):
-    """Copy a formula; nodes whose arguments do not change stay as they are."""
+    """Copy a formula; nodes whose arguments do not change stay as they are. No gradient is stopped in a gradient."""
+
+    def op(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        return env[node.args[0]] if node.op is stop_gradient else super().op(node, env)
 
     def like(self, node: Expr, env: Mapping[Expr, Any], attrs: dict[str, Any]) -> Expr:
         if attrs is node.attrs and all(env[a] is a for a in node.args):

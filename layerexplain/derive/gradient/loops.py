@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.derive.gradient.simplify import Sharing, Simplifier, is_light, joined, last_axis
+from layerexplain.derive.gradient.simplify import Sharing, Simplifier, joined, last_axis
 from layerexplain.lang.definition import Body, loop
 from layerexplain.lang.expr import ITEM, LEAVES, LOOP, Expr, Shapes, item, tensor, walk
-from layerexplain.lang.names import free
+from layerexplain.lang.names import free, is_light
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.convolution import conv_kernel
 from layerexplain.ops.elementwise import add
@@ -112,16 +112,17 @@ class _BackwardLoop:
         found: dict[Expr, Expr] = {}
         extra: dict[str, Expr] = {}
         values = list(body.collected.values())
+        enough = all(e in body.steps or e in values for e in needed)
         for e in sorted(needed, key=lambda one: one.serial):
             if e in body.steps:
                 found[e] = node.args[body.steps.index(e)]
-            elif e in values:
+            elif enough:
                 found[e] = self._result(node, len(body.states) + values.index(e))
             else:
                 name = f"{e.label}_prev" if e in body.states else self.around.names.label_kept(e)
                 extra[free(name, extra)] = e
         if extra:
-            read = {arg for e in body.order for arg in e.args}
+            read = {*body.next, *[arg for e in body.order for arg in e.args]}
             first = [name for name, e in extra.items() if e in read and e not in body.states]
             extra = {name: extra[name] for name in (*first, *[name for name in extra if name not in first])}
             longer = Body(body.steps, body.states, body.next, extra, body.captured)
@@ -158,7 +159,9 @@ class _BackwardLoop:
         behind, kept_sums = self._sums()
         collect: dict[Expr, str] = {}
         for leaf in steps:
-            collect.setdefault(self.back[leaf], f"d{steps[leaf].label or leaf.label}")
+            more = str(body.states[0].label).partition("_")[2] if body.states else ""
+            name = f"d{steps[leaf].label or leaf.label}"
+            collect.setdefault(self.back[leaf], f"{name}_{more}" if more else name)
         for summed in behind.values():
             for one in summed:
                 for part in one.parts:
@@ -254,7 +257,7 @@ class _BackwardLoop:
             if complete and last_axis(source, weight.ndim) and weight in self.around.active:
                 for leaf in parts.values():
                     del kept[leaf]
-                dz = joined([e.args[1] for e in made], made[0].attrs)
+                dz = joined([e.args[1] for e in made], made[0].attrs, weight)
                 self.back[weight] = self.simplifier.simple(conv_kernel(made[0].args[0], dz, **made[0].attrs))
                 kept[weight] = free(f"d{weight.label}", {*kept.values(), *self._state_names()})
 
@@ -276,7 +279,7 @@ class _BackwardLoop:
             ):
                 continue
             parts = [gates[i][0].parts[-1] for i in range(len(gates))]
-            dz = self.simplifier.simple(joined(parts, {}))
+            dz = self.simplifier.simple(joined(parts, {}, weight))
             ((first, axes),) = alike
             whole = {leaf: sums for leaf, sums in whole.items() if leaf.op is not ITEM or leaf.args[0] is not source}
             whole[weight] = [_Summed((*first, dz), axes)]

@@ -4,6 +4,7 @@ and dropout is a product with what it draws, so that forward and backward drop t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.gradient.simplify import Sharing
@@ -28,7 +29,34 @@ def has_rule(node: Expr) -> bool:
     return composite is not None and (composite.gradient is not None or composite.slope is not None)
 
 
+def _suffix(definition: Definition, args: Sequence[Expr]) -> str:
+    """Return what the weights of a call are called by behind their names inside: `_fwd` of W_fwd."""
+    weights = list(zip(definition.weights, args[len(definition.params) :], strict=True))
+    found = {str(arg.label).removeprefix(str(leaf.label)) if arg.label else "" for leaf, arg in weights}
+    (suffix,) = found if len(found) == 1 else ("",)
+    return suffix if suffix.startswith("_") else ""
+
+
 class _Opener(Sharing):
+    def __init__(self) -> None:
+        super().__init__()
+        self.suffix = ""
+
+    def like(self, node: Expr, env: Mapping[Expr, Any], attrs: dict[str, Any]) -> Expr:
+        made = super().like(node, env, attrs)
+        if self.suffix and made is not node and made.label and made.label == node.label:
+            made.label += self.suffix
+        return made
+
+    def loop(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        made = super().loop(node, env)
+        body = made.attrs["body"]
+        if self.suffix and body is not node.attrs["body"]:
+            for state in body.states:
+                state.label = f"{state.label}{self.suffix}"
+            body.collected = {f"{name}{self.suffix}": e for name, e in body.collected.items()}
+        return made
+
     def op(self, node: Expr, env: dict[Expr, Any]) -> Any:
         if node.op is dropout:
             x = env[node.args[0]]
@@ -42,7 +70,9 @@ class _Opener(Sharing):
         definition: Definition = node.attrs["definition"]
         leaves = (*definition.params, *definition.weights)
         inside = {leaf: env[arg] for leaf, arg in zip(leaves, node.args, strict=True)}
+        outside, self.suffix = self.suffix, self.suffix or _suffix(definition, node.args)
         self.visit(walk(definition.outputs, inside), inside)
+        self.suffix = outside
         made = [inside[e] for e in definition.outputs]
         return made if type(node.shape) is Shapes else made[0]
 

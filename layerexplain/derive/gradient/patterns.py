@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from layerexplain.lang.expr import CONSTANT, Expr
+from layerexplain.lang.expr import CONSTANT, Expr, named
 from layerexplain.ops.elementwise import add, divide, power, sqrt, subtract
 from layerexplain.ops.reduce import mean
 
@@ -32,5 +32,7 @@ def through_normalization(node: Expr, dy: Expr, centred: bool) -> Expr:
     taken away."""
     s = node.args[1]
     over = s.args[0].args[0].attrs
-    rest = dy - mean(dy, **over) if centred else dy
-    return (rest - node * mean(dy * node, **over)) / s
+    second = mean(dy * node, **over)
+    if not centred:
+        return (dy - node * second) / s
+    return (dy - named("m1", mean(dy, **over)) - node * named("m2", second)) / s

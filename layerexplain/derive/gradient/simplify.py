@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
+from math import prod
 from typing import Any
 
 from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, RANDOM, Expr, Op, constant, named
 from layerexplain.lang.visit import Copier, labelled
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.convolution import conv_transpose
-from layerexplain.ops.elementwise import add, divide, multiply, negative, subtract, where
+from layerexplain.ops.elementwise import add, divide, greater, less, multiply, negative, subtract, where
 from layerexplain.ops.families import is_elementwise
 from layerexplain.ops.movement import concatenate, pad, reshape, reverse, split, stack, take_slice, transpose
 from layerexplain.ops.reduce import count_of, mean, sum_
@@ -41,16 +42,6 @@ class Sharing(Copier):
         return self.known.setdefault((node.op, tuple([_key(a) for a in node.args]), attrs), node)
 
 
-_LIGHT = ("add", "subtract", "multiply", "negative")
-
-
-def is_light(node: Expr) -> bool:
-    """Return whether a forward value without a name is worked out again where it is read: it takes one operation with a
-    number, as `1 - z` does."""
-    others = [arg for arg in node.args if arg.op is not CONSTANT]
-    return node.op.name in _LIGHT and node.label is None and len(others) == 1
-
-
 Plain = Callable[[Expr, Op], bool]
 """Tells whether a node is an op that may be taken apart: it has no name and is not one of the forward pass."""
 
@@ -62,6 +53,10 @@ class Simplifier(Sharing):
         super().__init__()
         self.forward = forward
         self.done = set(forward)
+
+    def once(self, node: Expr) -> Expr:
+        first = super().once(node)
+        return first if first is node or first in self.forward else labelled(first, node)
 
     def plain(self, e: Expr, op: Op) -> bool:
         """Return whether a node is this op and may be taken apart."""
@@ -219,17 +214,25 @@ def _gates(node: Expr) -> Expr | None:
             of.setdefault((part.args[0], term.op, repr(term.attrs)), {})[part.attrs["i"]] = term
     for (source, op, _), products in of.items():
         if source.op is split and len(products) == len(source.shape) and last_axis(source, source.args[0].ndim):
-            dz = joined([products[i].args[0] for i in range(len(products))], products[0].attrs)
             (weight,) = source.args
+            dz = joined([products[i].args[0] for i in range(len(products))], products[0].attrs, weight)
             whole = op(dz, weight if op is conv_transpose else transpose(weight), **products[0].attrs)
             return reduce(add, [*[term for term in terms if term not in products.values()], whole])
     return None
 
 
-def joined(parts: Sequence[Expr], attrs: Mapping[str, Any]) -> Expr:
-    """Return the gradients of all gates as one tensor, along the channels of a product with these attributes."""
+def joined(parts: Sequence[Expr], attrs: Mapping[str, Any], weight: Expr | None = None) -> Expr:
+    """Return the gradients of all gates as one tensor, along the channels of a product with these attributes: `dz` of
+    `dz_i, dz_f, …`. If not all are those of gates, it is called by the weight: `dz_U`."""
     first = attrs.get("data_format") == "channels_first"
-    return named("dz", concatenate(*parts, axis=1) if first else concatenate(*parts))
+    made = concatenate(*parts, axis=1) if first else concatenate(*parts)
+    labels = [part.label.split("_") for part in parts if part.label and "_" in part.label]
+    if not labels:
+        return made
+    base, _, *more = labels[0]
+    if len(labels) == len(parts) and all(label[0] == base for label in labels):
+        return named("_".join((base, *more)), made)
+    return named(f"{base}_{weight.label}", made) if weight is not None else made
 
 
 def _weight_of(term: Expr) -> Expr | None:
@@ -258,6 +261,8 @@ def _difference(node: Expr, plain: Plain) -> Expr | None:
         return negative(b)
     if plain(b, negative):
         return add(a, b.args[0])
+    if plain(a, multiply) and plain(b, multiply) and a.args[0] is b.args[0] and number(a.args[0]) is None:
+        return multiply(a.args[0], subtract(a.args[1], b.args[1]))
     return None
 
 
@@ -306,12 +311,30 @@ def _reshape(node: Expr, plain: Plain) -> Expr | None:
     (a,) = node.args
     if a.shape == node.shape and None not in a.shape:
         return a
-    return reshape(a.args[0], shape=node.attrs["shape"]) if plain(a, reshape) else None
+    if plain(a, reshape):
+        return reshape(a.args[0], shape=node.attrs["shape"])
+    return _sum_of_reshaped(node, a) if plain(a, sum_) else None
+
+
+def _sum_of_reshaped(node: Expr, a: Expr) -> Expr | None:
+    """A sum along one axis, reshaped beside it, is the sum of what is reshaped so: sums come together."""
+    axes = normalize_axes(a.options["axis"], a.args[0].ndim)
+    if a.options["keepdims"] or len(axes) != 1 or None in node.shape or node.shape[:1] != a.shape[:1]:
+        return None
+    (at,) = axes
+    before = prod(a.shape[1:at])
+    for k in range(1, node.ndim + 1):
+        if at and prod(node.shape[1:k]) == before:
+            shape = (*node.shape[:k], a.args[0].shape[at], *node.shape[k:])
+            return sum_(reshape(a.args[0], shape=shape), axis=k)
+    return None
 
 
 def _transpose(node: Expr, plain: Plain) -> Expr | None:
     (a,) = node.args
-    if not plain(a, transpose):
+    if node.ndim == 2 and node.options["axes"] == (1, 0):
+        return transpose(a)
+    if a.op is not transpose or a.label is not None:
         return None
     outer, inner = (e.options["axes"] or tuple(reversed(range(e.ndim))) for e in (node, a))
     order = tuple(inner[k] for k in outer)
@@ -329,7 +352,20 @@ def _reduced(node: Expr, plain: Plain) -> Expr | None:
     (a,) = node.args
     if node.op is sum_ and plain(a, negative):
         return negative(sum_(a.args[0], **node.attrs))
+    if node.op is sum_ and plain(a, sum_) and not (node.options["keepdims"] or a.options["keepdims"]):
+        inner = normalize_axes(a.options["axis"], a.args[0].ndim)
+        left = [k for k in range(a.args[0].ndim) if k not in inner]
+        outer = [left[k] for k in normalize_axes(node.options["axis"], a.ndim)]
+        return sum_(a.args[0], axis=tuple(sorted((*inner, *outer))))
     return None
+
+
+def _comparison(node: Expr, plain: Plain) -> Expr | None:
+    """`-x > 0` is `x < 0`."""
+    a, b = node.args
+    if not plain(a, negative) or number(b) != 0:
+        return None
+    return (less if node.op is greater else greater)(a.args[0], b)
 
 
 def _choice(node: Expr, plain: Plain) -> Expr | None:
@@ -364,12 +400,12 @@ def _concatenate(node: Expr, plain: Plain) -> Expr | None:
         return None
     axes = normalize_axes(first.options["axis"], first.args[0].ndim) if first.op is sum_ else ()
     if first.op is sum_ and first.args[0].ndim - 1 not in axes:
-        return sum_(named("dz", concatenate(*[e.args[0] for e in node.args])), **first.attrs)
+        return sum_(joined([e.args[0] for e in node.args], {}), **first.attrs)
     left = all(e.args[0] is first.args[0] for e in node.args)
     if first.op is einsum and left and len(first.args) == 2 and first.attrs["eq"] == "ntm,ntk->mk":
-        return einsum(first.args[0], named("dz", concatenate(*[e.args[1] for e in node.args])), **first.attrs)
+        return einsum(first.args[0], joined([e.args[1] for e in node.args], {}), **first.attrs)
     if first.op is dot and left and first.args[0].ndim == first.args[1].ndim == 2:
-        return dot(first.args[0], named("dz", concatenate(*[e.args[1] for e in node.args])))
+        return dot(first.args[0], joined([e.args[1] for e in node.args], {}))
     return None
 
 
@@ -401,4 +437,6 @@ RULES: Mapping[str, Callable[[Expr, Plain], Expr | None]] = {
     "slice": _slice,
     "size_of": _size,
     "concatenate": _concatenate,
+    "greater": _comparison,
+    "less": _comparison,
 }

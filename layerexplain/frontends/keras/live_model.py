@@ -11,6 +11,7 @@ from layerexplain.errors import SourceError
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config import read_config
 from layerexplain.frontends.keras.shared_objects import with_live_objects
+from layerexplain.frontends.training import with_training
 from layerexplain.model import Model
 
 
@@ -28,8 +29,20 @@ def read_live_model(model: Any) -> Model:
     roots = [base.__module__.split(".", 1)[0] for base in cls.__mro__]
     package = next((name for name in roots if name in ("keras", "tf_keras")), "")
     version = getattr(sys.modules.get(package), "__version__", None)
-    read = read_config(document, keras_version=version)._replace(format="keras-model")
+    read = _with_optimizer(read_config(document, keras_version=version)._replace(format="keras-model"), model)
     return with_live_objects(read, model) if read.calls else read
+
+
+def _with_optimizer(read: Model, model: Any) -> Model:
+    """The model with its optimizer, which Keras leaves out of to_json() where a schedule gives the learning rate."""
+    optimizer = getattr(model, "optimizer", None)
+    if read.training is None or read.training.optimizer is not None or not hasattr(optimizer, "get_config"):
+        return read
+    with suppress(Exception):  # an optimizer of one's own may raise anything
+        made = {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
+        found = with_training(read, {"optimizer": made}).training
+        return read._replace(training=read.training._replace(optimizer=None if found is None else found.optimizer))
+    return read
 
 
 def _serialized(model: Any) -> Any:

@@ -176,8 +176,11 @@ def _document(report: GradientTrace) -> doc.Document:
         blocks.append(_weights(report))
     if report.optimizer is not None:
         lines = tuple([doc.CodeLine(line) for line in report.optimizer.formula])
-        given = ", ".join(f"{name}={value}" for name, value in report.optimizer.arguments.items())
-        title = f"The first step of {report.optimizer.type}({given}); every weight has slots of its own:"
+        given = ", ".join(f"{name}={value}" for name, value in report.optimizer.stated.items())
+        made = report.optimizer
+        which = f"Step {made.step:,}" if made.stored else "The first step"
+        slots = ", from the slots that the source stores" if made.stored else "; every weight has slots of its own"
+        title = f"{which} of {made.type}({given}){slots}:"
         code = doc.Code(lines, hang=4, formula=True)
         blocks.append(doc.Section((doc.Prose((title,)), doc.Labelled("step", (code,)))))
     blocks += [doc.Prose((*report.said, *_closing(report))), doc.notes_block(doc.noted(report.run.notes))]

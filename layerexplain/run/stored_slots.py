@@ -1,0 +1,116 @@
+"""What a source stores of its optimizer: how many steps it made, its learning rate, and its slots for each weight.
+
+Keras 3 stores them as a list without names: the number of steps, the learning rate if that is a number, then the slots
+in the order in which the optimizer made them. Reference: keras/src/optimizers/base_optimizer.py and the `build` of each
+optimizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.lang.definition import Definition
+from layerexplain.layers.optimizers import Part
+from layerexplain.model import Model, is_before_keras_3
+from layerexplain.records import NamedTuple
+
+_COMMON = (("average",), ("gradient_accumulator",))
+"""What every optimizer may keep, before its own."""
+
+_OWN = {
+    "Adadelta": (("accumulated_grad", "accumulated_delta_var"),),
+    "Adafactor": (("r", "c", "velocity"),),
+    "RMSprop": (("velocity",), ("momentum",), ("average_gradient",)),
+}
+_PLAIN = (("momentum", "velocity", "norm", "accumulator", "linear"), ("velocity_hat",), ("u_product",))
+"""Lists of slots in the order in which they are made; those of one list are made for one weight after the other."""
+
+_OTHERWISE = ("Muon", "LossScaleOptimizer", "MultiOptimizer")
+
+
+class StoredOptimizer(NamedTuple):
+    """The numbers of an optimizer as stored: in Keras's order, or by their names, such as "dense_kernel_momentum"."""
+
+    arrays: tuple[Any, ...] = ()
+    named: Mapping[str, Any] = MappingProxyType({})
+
+
+class Slots(NamedTuple):
+    """How an optimizer goes on from what is stored: `step` is the number of the next step, `rate` the learning rate,
+    None where a schedule says it; `of` has the slots of each weight by their names."""
+
+    step: int
+    rate: float | None
+    of: Mapping[str, Mapping[str, Any]]
+
+
+def stored_optimizer(source: Any, model: Model) -> StoredOptimizer | None:
+    """Return what a source stores of its optimizer; None where that is nothing."""
+    from layerexplain.frontends.keras.live_model import is_live_model
+    from layerexplain.frontends.keras.weight_files import content_of, open_weights
+    from layerexplain.weights.live_weights import plain_floats
+
+    content = content_of(source)
+    if content is None:
+        optimizer = getattr(source, "optimizer", None) if is_live_model(source) else None
+        found = [plain_floats(one) for one in getattr(optimizer, "variables", None) or ()]
+        return StoredOptimizer(tuple(found)) if found else None
+    with open_weights(content) as stored:
+        tensors = [] if stored is None else [one for one in stored.tensors if one.role == "optimizer"]
+        if stored is None or not tensors:
+            return None
+        if is_before_keras_3(model.keras_version):
+            return StoredOptimizer()
+        if all(one.parts[-1].isdecimal() for one in tensors):
+            tensors.sort(key=lambda one: int(one.parts[-1]))
+            return StoredOptimizer(tuple([stored.read(one) for one in tensors]))
+        return StoredOptimizer(named={one.parts[-1]: stored.read(one) for one in tensors})
+
+
+def slots_of_weights(stored: StoredOptimizer, optimizer: Part, definitions: Mapping[str, Definition]) -> Slots:
+    """Return what is stored for each trainable weight, in Keras's order of them; `definitions` are the formulas of
+    their steps by their paths.
+
+    Raises LayerExplainError where the stored numbers are not those of this optimizer for these weights.
+    """
+    if optimizer.type in _OTHERWISE:
+        raise LayerExplainError(f"the order in which {optimizer.type} stores its numbers is not known")
+    if not stored.arrays and not stored.named:
+        raise LayerExplainError("the numbers that Keras 1 and 2 stored of an optimizer are not read")
+    fixed = not isinstance(optimizer.arguments.get("learning_rate"), Part)
+    places = list(_places(optimizer.type, definitions))
+    start = 2 if fixed else 1
+    wanted = [*[()] * start, *[shape for _, _, shape in places]]
+    arrays = list(stored.arrays)
+    if stored.named:
+        names = ["iteration", "learning_rate"][:start]
+        names += [f"{paths[0].replace('/', '_')}_{name}" for paths, name, _ in places]
+        rest = [name for name in stored.named if name not in names]  # what all weights share has a name of its own
+        names = [name if name in stored.named else rest.pop() if rest else name for name in names]
+        arrays = [stored.named[name] for name in names if name in stored.named]
+    if [tuple(one.shape) for one in arrays] != wanted:
+        raise LayerExplainError("the stored numbers are not those of this optimizer for these weights")
+    found: dict[str, dict[str, Any]] = {path: {} for path in definitions}
+    for (paths, name, _), array in zip(places, arrays[start:], strict=True):
+        for path in paths:
+            found[path][name] = array
+    return Slots(int(arrays[0]) + 1, float(arrays[1]) if fixed else None, found)
+
+
+def _places(type_: str, definitions: Mapping[str, Definition]) -> Iterator[tuple[Sequence[str], str, tuple[int, ...]]]:
+    """Yield for each stored slot the paths of the weights that it is for, its name and its shape."""
+    kept = {
+        path: {str(leaf.attrs["name"]): leaf for leaf in definition.weights} for path, definition in definitions.items()
+    }
+    for together in (*_COMMON, *_OWN.get(type_, _PLAIN)):
+        shared = next((slots[name] for slots in kept.values() for name in together if name in slots), None)
+        if shared is not None and shared.attrs["shared"]:
+            yield list(kept), str(shared.attrs["name"]), ()
+            continue
+        for path, slots in kept.items():
+            for name in together:
+                if name in slots:
+                    yield [path], name, tuple(slots[name].shape)
