@@ -55,7 +55,7 @@ def max_norm(W: Expr, *, max_value: NonNegative = 2, axis: AxisArgument = 0) -> 
 @constraint("NonNeg")
 def non_neg(W: Expr) -> Expr:
     """Replaces negative values by 0."""
-    return W * e.cast(e.greater_equal(W, 0), to="float")
+    return W * e.greater_equal(W, 0)
 
 
 @constraint("UnitNorm")
