@@ -36,7 +36,7 @@ def read_live_model(model: Any) -> Model:
 def _with_optimizer(read: Model, model: Any) -> Model:
     """The model with its optimizer, which Keras leaves out of to_json() where a schedule gives the learning rate."""
     optimizer = getattr(model, "optimizer", None)
-    if read.training is None or read.training.optimizer is not None or not hasattr(optimizer, "get_config"):
+    if read.training is None or read.training.optimizer is not None or optimizer is None:
         return read
     with suppress(Exception):  # an optimizer of one's own may raise anything
         made = {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
