@@ -53,6 +53,20 @@ DENSE = "input: [10]\nlayers:\n  - Dense: 8\n"
 LSTM = "input: [5, 10]\nlayers:\n  - LSTM: {units: 4, return_sequences: WHOLE}\n    name: first\n"
 IMAGE = "input: [28, 28]\nlayers:\n"
 TWO = "inputs: {a: [8, 3], b: [SIZES]}\nlayers:\n"
+DEEP = """
+input: [179, 179, 3]
+layers:
+  - Conv2D: {filters: 4, kernel_size: 3, padding: same}
+    name: whole
+  - MaxPooling2D: 2
+    name: p
+  - MaxPooling2D: 2
+    name: q
+  - UpSampling2D: 4
+    name: up
+  - Concatenate:
+    from: [up, whole]
+"""
 CONV = "Conv2D: {filters: 4, kernel_size: 3}"
 
 ROWS = {
@@ -112,6 +126,13 @@ ROWS = {
             ),
             u_net(180),
         ),
+    ),
+    "two dropped rows": Row(
+        DEEP,
+        "'p' drops row 178 and column 178 of 179 × 179, 'q' drops row 88 and column 88 of 89 × 89: "
+        "ZeroPadding2D(((0, 3), (0, 3))) after 'up' makes them equal; or Cropping2D(((0, 3), (0, 3))) after 'whole'; "
+        "or an input whose rows and columns are multiples of 4",
+        (DEEP.replace("179", "180"),),
     ),
     "another axis": Row(
         TWO.replace("SIZES", "2, 3") + "  - Concatenate:\n    from: [a, b]\n",

@@ -11,7 +11,7 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
-from layerexplain.layers.opaque_layers import REASONS
+from layerexplain.layers.opaque_layers import FIRST_ARGUMENTS, REASONS, WITHOUT_WEIGHTS
 from layerexplain.layers.registry import find
 from tests.registry import BY_THE_WALK, KERAS_VERSION, coverage_rows, keras_layers
 
@@ -60,10 +60,34 @@ def test_the_installed_keras_has_no_other_class() -> None:
 def test_a_type_without_a_formula_says_why(type_: str, tmp_path: Path) -> None:
     spec = tmp_path / "opaque.yaml"
     spec.write_text(f"input: [7]\nlayers:\n  - {type_}\n", "utf-8")
-    with pytest.raises(LayerExplainError, match=f"{type_} has no formula: "):
-        layerexplain.explain(layerexplain.read(spec))
+    if type_ in WITHOUT_WEIGHTS:
+        (note,) = layerexplain.explain(layerexplain.read(spec)).notes
+        assert note.message.startswith(f"{type_} has no formula: ")
+    else:
+        with pytest.raises(LayerExplainError, match=f"{type_} has no formula: "):
+            layerexplain.explain(layerexplain.read(spec))
     with pytest.raises(LayerExplainError, match=f"{type_} has no formula: "):
         layerexplain.explain_layer(type_, input_shape=(None, 7))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [("Hashing: 16", (None, 3)), ("Hashing: {num_bins: 16, output_mode: one_hot}", (None, 3, 16)),
+     ("TextVectorization: {output_sequence_length: 7}", (None, 7)), ("StringLookup: 100", (None, 3))],
+)  # fmt: skip
+def test_the_shape_of_a_layer_without_a_formula_is_told(layer: str, shape: tuple[int | None, ...]) -> None:
+    report = layerexplain.explain(f"input: {{shape: [3], dtype: string}}\nlayers:\n  - {layer}\n".encode())
+    assert report.layers[1].output_shapes == (shape,)
+
+
+@pytest.mark.keras
+def test_the_first_arguments_of_layers_without_a_formula_are_those_of_keras() -> None:
+    import inspect
+
+    import keras
+
+    for name, argument in FIRST_ARGUMENTS.items():
+        assert list(inspect.signature(getattr(keras.layers, name).__init__).parameters)[1] == argument
 
 
 @pytest.mark.keras

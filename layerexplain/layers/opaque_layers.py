@@ -28,6 +28,16 @@ WITHOUT_WEIGHTS: Final = frozenset(
 """Those that have no weights all the same: a vocabulary is a table of words, which Keras does not count."""
 
 
+FIRST_ARGUMENTS: Final = {
+    "ContrastLimitedAdaptiveHistogramEqualization": "value_range",
+    "Hashing": "num_bins",
+    "HashedCrossing": "num_bins",
+    "StringLookup": "max_tokens",
+    "TextVectorization": "max_tokens",
+}
+"""What a single value stands for, as in `Hashing(16)`."""
+
+
 def known_result(type_: str, config: Mapping[str, Any], shape: Shape) -> tuple[Shape, str] | None:
     """Return the shape and dtype of what one of these returns for an input of a shape; None where it is not known.
 

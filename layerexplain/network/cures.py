@@ -230,10 +230,12 @@ def _lost_positions(
 
 
 def _loser(refs: Sequence[TensorRef], specs: Sequence[Spec], calls: Calls) -> str:
-    """Say which layer before the smaller tensor alone left out the last positions; "" where none did."""
+    """Say which layers before the smaller tensor alone left out the last positions, the first one first; "" where none
+    did."""
     first, second = (product(spec.shape[1:-1]) or 0 for spec in specs)
     less, more = refs if first < second else reversed(refs)
     shared = {call.call.layer for call in _before(more, calls)}
+    told: list[str] = []
     for made in _before(less, calls):
         if made.call.layer in shared:
             continue
@@ -241,8 +243,8 @@ def _loser(refs: Sequence[TensorRef], specs: Sequence[Spec], calls: Calls) -> st
         said = [w.last(w.unread) for w in slides if w.unread]
         if said:
             sizes = " × ".join(str(w.n) for w in slides)
-            return f"'{made.call.layer}' drops {' and '.join(said)} of {sizes}"
-    return ""
+            told.append(f"'{made.call.layer}' drops {' and '.join(said)} of {sizes}")
+    return ", ".join(told[: -_MOST_NAMED - 1 : -1])
 
 
 def _before(ref: TensorRef, calls: Calls) -> Iterator[TracedCall]:

@@ -185,7 +185,10 @@ def known_type(name: str, line: int, maker: Maker) -> str:
     meant = ALIASES.get(name, name)
     if _is_declared(meant):
         return meant
-    from layerexplain.layers.opaque_layers import why_not
+    from layerexplain.layers.opaque_layers import WITHOUT_WEIGHTS, why_not
+
+    if name in WITHOUT_WEIGHTS:
+        return name  # its row says why it has no formula; its shape is known all the same
 
     reason = _code_in_yaml(name) if "(" in name else _without_colon(name) or why_not(name)
     if not reason:
@@ -301,6 +304,10 @@ def _arguments(type_name: str, value: Node, maker: Maker) -> dict[str, Node]:
         return {"shape": value}
     declaration = maker.find(type_name)
     first = _wrapped_argument(type_name, maker) or (next(iter(declaration.arguments), None) if declaration else None)
+    if first is None and declaration is None:
+        from layerexplain.layers.opaque_layers import FIRST_ARGUMENTS
+
+        first = FIRST_ARGUMENTS.get(type_name)
     if first is not None:
         return {first: value}
     if declaration is not None:
