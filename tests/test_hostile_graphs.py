@@ -54,6 +54,16 @@ def test_a_layer_that_cannot_be(item: dict[str, Any], shape: list[int | None], s
     assert any(said in note.message for note in report.notes), report.notes
 
 
+def test_what_is_shifted_along_an_axis_of_nothing() -> None:
+    constant = {"class_name": "__numpy__", "config": {"value": [], "dtype": "float32"}}
+    (row,) = [
+        row
+        for row in all_said(operation("Roll", node(constant), shift=2, axis=-1), [None, 3]).layers
+        if row.type == "Roll"
+    ]
+    assert row.output_shapes == ((0,),)
+
+
 def wrapped(type_: str, **inside: Any) -> dict[str, Any]:
     """A SpectralNormalization around a layer."""
     held = {"module": "keras.layers", "class_name": type_, "config": {"name": "i", **inside}}

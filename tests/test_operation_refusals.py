@@ -21,6 +21,12 @@ REFUSED: list[tuple[str, dict[str, Any], list[tuple[int | None, ...]], str]] = [
     ("ops.Meshgrid", {}, [(None,), (3,)], "meshgrid needs rows of a fixed length, got (None,), (None,)"),
     ("ops.Corrcoef", {}, [(None,)], "corrcoef needs rows of numbers of a fixed length, got (None, None)"),
     (
+        "tf.nn.depthwise_conv2d",
+        {"strides": "nearest", "padding": "SAME"},
+        [(5, 5, 3), (5, 5, 3)],
+        "windows need integers ≥ 1, got",
+    ),
+    (
         "ops.Correlate",
         {},
         [(5, 3), (5,)],

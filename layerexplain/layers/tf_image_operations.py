@@ -153,14 +153,13 @@ def per_image_standardization(image: Expr) -> Expr:
 # Windows --------------------------------------------------------------------------------------------------------
 
 
-def _steps(value: Any) -> Any:
-    return tuple(value[1:3]) if isinstance(value, list | tuple) and len(value) == 4 else value
-
-
 def depthwise_conv2d(x: Expr, filter: Expr, strides: Any, rate: Any, dilations: Any, **how: Any) -> Expr:
     """A convolution of each channel by itself."""
-    dilation = rate or dilations or 1
-    return windows.depthwise_conv(x, filter, strides=_steps(strides), dilation_rate=dilation, **how)
+    from layerexplain.layers.tf_operations import spatial
+
+    last = how["data_format"] == "channels_last"
+    steps, dilation = (spatial(value, 2, last) for value in (strides, rate or dilations))
+    return windows.depthwise_conv(x, filter, strides=steps, dilation_rate=dilation, **how)
 
 
 @layer("tf.linalg.matvec", ignores="transpose_a adjoint_a a_is_sparse b_is_sparse")

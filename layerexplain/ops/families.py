@@ -301,6 +301,8 @@ def along_an_axis(name: str, *, reads: Callable[..., sc.Affine], needs: str = ""
         attrs = node.options
         axis = attrs["axis"] % node.ndim
         size = node.args[0].shape[axis]
+        if size == 0:
+            raise sc.CannotIndex("an axis of size 0 has no element")
         return at(0, placed(index, axis, reads(index[axis], needed(size, axis, needs) if needs else size, attrs)))
 
     return movement(name, element=element, **rules)
