@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 pytest.importorskip("fsspec", reason="fsspec is not installed: layerexplain[remote]")
 pytest.importorskip("aiohttp", reason="aiohttp is not installed: layerexplain[remote]")
 
+from layerexplain.catalogues.listing import AT_ONCE, overlapped
 from layerexplain.cli.main import program
 from tests.served import Server, serving
 
@@ -49,8 +51,7 @@ def told(table: Path, base: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: str(row["source"]))
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-@pytest.mark.parametrize("how", ["index", "glob", "names"])
+@pytest.mark.parametrize(("how", "jobs"), [("index", "1"), ("glob", "1"), ("names", "1"), ("names", "2")])
 def test_urls_give_the_rows_of_the_files(server: Server, tmp_path: Path, jobs: str, how: str) -> None:
     asked = {
         "index": ["--recursive", server.url("zoo/")],
@@ -64,8 +65,32 @@ def test_urls_give_the_rows_of_the_files(server: Server, tmp_path: Path, jobs: s
     assert [row["size"] for row in rows(there)] == [(SAMPLES / name).stat().st_size for name in NAMES]
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-@pytest.mark.parametrize("how", ["index", "names"])
+def test_servers_are_asked_about_several_sources_at_once() -> None:
+    together = threading.Barrier(AT_ONCE)
+    alive = most = 0
+
+    def items() -> Iterator[int]:
+        nonlocal alive, most
+        for number in range(10 * AT_ONCE):
+            alive += 1
+            most = max(most, alive)
+            yield number
+
+    def work(number: int) -> str:
+        together.wait(60)
+        return f"asked {number}"
+
+    found = []
+    for result in overlapped(items(), work, lambda number: None if number % 2 else f"known {number}"):
+        alive -= 1
+        found.append(result)
+    assert found == [f"{'asked' if number % 2 else 'known'} {number}" for number in range(10 * AT_ONCE)]
+    assert most <= 2 * AT_ONCE
+    with pytest.raises(ZeroDivisionError):
+        list(overlapped([1, 0], lambda number: 1 // number, lambda number: None))
+
+
+@pytest.mark.parametrize(("how", "jobs"), [("index", "1"), ("names", "1"), ("index", "2")])
 def test_an_etag_says_that_nothing_has_changed(server: Server, tmp_path: Path, jobs: str, how: str) -> None:
     # The index tells names and nothing more, so that each file is asked for its ETag.
     asked = ["--recursive", server.url("zoo/")] if how == "index" else [server.url(f"zoo/{name}") for name in NAMES]

@@ -17,6 +17,9 @@ from layerexplain.processes import Result
 _AHEAD = 2
 """How many shares are with the cluster, times its threads."""
 
+_CONNECTING = 10.0
+"""Seconds in which a scheduler must answer."""
+
 _LOCAL = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",
@@ -60,7 +63,7 @@ def on_cluster(
                         n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None
                     )
                 )
-            client = stack.enter_context(distributed.Client(cluster, timeout=10))
+            client = stack.enter_context(distributed.Client(cluster, timeout=_CONNECTING))
         except (OSError, TimeoutError, ValueError) as error:
             words = str(error) or type(error).__name__
             raise LayerExplainError(f"--dask: the cluster {address} cannot be reached: {words}") from None

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -59,14 +59,15 @@ class Written(NamedTuple):
     fault: str | None = None
 
 
-def write_part(ask: Ask, share: Share) -> Written:
-    """Read the sources of a share, until time is up or all are to stop, and write their rows. Raises nothing."""
+def write_part(ask: Ask, share: Share, tell: Callable[[], None] | None = None) -> Written:
+    """Read the sources of a share, until time is up or all are to stop, and write their rows. `tell` is called before
+    each. Raises nothing."""
     with _ONE_AT_A_TIME:
         writers: dict[str, Writer] = {}
         try:
             for name in TABLES:
                 writers[name] = ask.table.writer(name, share.part)
-            done = _read(ask, share, writers)
+            done = _read(ask, share, writers, tell)
             for writer in writers.values():
                 writer.close()
         # The boundary of a part: a full disk, or whatever else keeps it from being written.
@@ -85,7 +86,7 @@ def _cause(error: Exception) -> str:
     return error.fact if isinstance(error, LayerExplainError) else f"cannot be written: {type(error).__name__}: {error}"
 
 
-def _read(ask: Ask, share: Share, writers: dict[str, Writer]) -> list[Done]:
+def _read(ask: Ask, share: Share, writers: dict[str, Writer], tell: Callable[[], None] | None) -> list[Done]:
     before = deaths(ask.table, share)
     until = time.monotonic() + ask.seconds
     done: list[Done] = []
@@ -95,6 +96,8 @@ def _read(ask: Ask, share: Share, writers: dict[str, Writer]) -> list[Done]:
             if done and (time.monotonic() > until or os.path.exists(ask.table.stop)):
                 break
             journal.write(b"%d\n" % number)
+            if tell is not None:
+                tell()
             one = one._replace(deaths=one.deaths + before[number])
             begin = [writer.at for writer in writers.values()]
             result, rows = _rows(one, ask)

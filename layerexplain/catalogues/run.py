@@ -13,14 +13,14 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import Any
 
+from layerexplain.catalogues.listing import listed
 from layerexplain.catalogues.manifest import Counts, Done, Listed, Manifest
 from layerexplain.catalogues.part import Ask, Share, Written, begun, deaths, write_part
 from layerexplain.catalogues.table import Table, assemble, opened, table_at, tidy, without_stale_rows
 from layerexplain.catalogues.writers import TABLES
-from layerexplain.errors import LayerExplainError, NotAModel, SourceError
+from layerexplain.errors import LayerExplainError
 from layerexplain.processes import Result, processors, shared
 from layerexplain.records import NamedTuple
-from layerexplain.sources.listing import describe, find_sources
 from layerexplain.sources.names import USUAL, Passwords, Reach
 
 _LEAST_IN_A_PART, _MOST_IN_A_PART = 8, 1000
@@ -103,20 +103,7 @@ def catalogue(
     run = _Run(table, shown, jobs or processors(), dask, ask, tell or (lambda progress: None))
     facts = {"layers of --code": ", ".join(code) or "none"}
     with closing(opened(table, shown, resume=resume, overwrite=overwrite, facts=facts)) as manifest:
-        return run.done(manifest, _listed(sources, recursive, ask, manifest))
-
-
-def _listed(sources: Iterable[str], recursive: bool, ask: Ask, manifest: Manifest) -> Iterator[Listed]:
-    for source in sources:
-        for found in find_sources([source], recursive=recursive, reach=ask.reach):
-            name = ask.passwords.taken_out(found.source)
-            if not found.mark and found.fault is None and manifest.knows_mark(name):
-                # An index of files may tell nothing of them but their names.
-                with suppress(SourceError):
-                    found = describe(found.source, ask.reach)
-            fault = None if found.fault is None else found.fault.fact
-            no_model = isinstance(found.fault, NotAModel)
-            yield Listed(name, found.size, found.mark, found.source == source, fault, no_model)
+        return run.done(manifest, listed(sources, recursive, ask, manifest))
 
 
 class _Run:
@@ -177,19 +164,31 @@ class _Run:
         self._told(counts, before)
         size = min(_MOST_IN_A_PART, max(_LEAST_IN_A_PART, before // (self.jobs * _PARTS_EACH)))
         started = time.monotonic()
-        rest, done = before, 0
+        rest = before
+        now = CatalogueProgress(counts.sources, 0, before, 0, 0)
+        last = started
+
+        def tell() -> None:
+            """Tell how far it is. A part that was ended and not entered yet is in neither number."""
+            nonlocal now, last
+            last = time.monotonic()
+            done = max(now.done, self.read + begun(self.table))
+            now = now._replace(done=done, errors=self.errors, seconds=last - started)
+            self.tell(now)
+
+        def tell_if_due() -> None:
+            if time.monotonic() > last + _TICK:
+                tell()
+
         while rest and not self.stopped:
             progressed = False
             shares = (Share(self._name(manifest), some) for some in self._until_stopped(manifest.waiting(size)))
-            with closing(self._results(shares)) as results:
+            with closing(self._results(shares, tell_if_due)) as results:
                 for result in results:
                     if result is not None:
                         progressed |= self._entered(manifest, result)
                         rest = before - self.read
-                    # A part that was ended and not entered yet is in neither number.
-                    done = max(done, self.read + begun(self.table))
-                    now = CatalogueProgress(counts.sources, done, before, self.errors, 0)
-                    self.tell(now._replace(seconds=time.monotonic() - started))
+                    tell()
             if not progressed and not self.stopped:
                 raise LayerExplainError("no part of it could be written", source=self.shown)
 
@@ -202,14 +201,15 @@ class _Run:
                 return
             yield sources
 
-    def _results(self, shares: Iterator[Share]) -> Generator[Result | None, None, None]:
+    def _results(self, shares: Iterator[Share], tell: Callable[[], None]) -> Generator[Result | None, None, None]:
+        """What comes of shares. `tell` is for those who work in this process; of others None says that time passes."""
         work = partial(write_part, self.ask)
         if self.dask is not None:
             from layerexplain.catalogues.cluster import on_cluster
 
             return on_cluster(shares, work, self.dask, self.jobs, _TICK)
         if self.jobs == 1:
-            return (Result(share, work(share)) for share in shares)
+            return (Result(share, work(share, tell)) for share in shares)
         return shared(shares, work, self.jobs, ordered=False, tick=_TICK)
 
     def _entered(self, manifest: Manifest, result: Result) -> bool:
