@@ -330,6 +330,26 @@ def test_a_part_ends_when_its_time_is_up(tmp_path: Path) -> None:
     assert written.fault is None and not os.path.exists(table.journal("one"))
 
 
+def test_what_works_for_a_run_that_was_killed_writes_nothing_into_the_next(
+    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = simple_zoo(tmp_path / "zoo", 3)
+    table = Table(str(tmp_path / f"t.{ending}"), ending)
+    layerexplain.catalogue([str(folder)], table.path, recursive=True, jobs=1)
+    before = tables(Path(table.path))
+    rows_of = part.rows_of
+
+    def meanwhile(*asked: Any) -> Any:
+        layerexplain.catalogue([str(folder)], table.path, recursive=True, jobs=1, resume=True)
+        return rows_of(*asked)
+
+    monkeypatch.setattr(part, "rows_of", meanwhile)
+    listed = [part.Listed(str(path), 1, "", False) for path in sorted(folder.iterdir())]
+    written = part.write_part(part.Ask(table), part.Share("part-000-000001", listed))
+    assert (written.done, written.fault) == ((), "its run has ended")
+    assert tables(Path(table.path)) == before
+
+
 # Progress -----------------------------------------------------------------------------------------------------------
 
 

@@ -7,8 +7,10 @@ up, it counts as one whose process died.
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
@@ -20,15 +22,19 @@ _AHEAD = 2
 _CONNECTING = 10.0
 """Seconds in which a scheduler must answer."""
 
+_LOST = "the connection to the scheduler is lost; what is written stays, --resume carries it on"
+
 _LOCAL = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "5s",
     "distributed.worker.memory.monitor-interval": "1s",
     "distributed.worker.memory.spill": False,
+    "distributed.deploy.lost-worker-timeout": "1 day",
 }
 """What a local cluster does without: its workers have nothing but a share each, and a look at them 100 times a second,
-as the statistical profiler takes one, costs time that the shares need."""
+as the statistical profiler takes one, costs time that the shares need. One that dies is started again, also where that
+takes long; the cluster would give it up after 15 s, in the end the last one, and the run would never end."""
 
 
 def on_cluster(
@@ -52,6 +58,7 @@ def on_cluster(
         hint = "`pip install 'layerexplain[catalogue]'`"
         raise LayerExplainError(f"--dask needs dask[distributed], which is not installed; {hint}") from None
     with ExitStack() as stack:
+        stack.enter_context(_in_our_words())
         try:
             cluster: Any = address
             if address == "local":
@@ -85,9 +92,26 @@ def on_cluster(
             except TimeoutError:
                 yield None
                 continue
+            except CancelledError:
+                raise LayerExplainError(f"--dask: {_LOST}") from None
             for future in ended:
                 item = given.pop(future)
                 yield _result(future, item)
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Keeps Dask from logging what it meets, with tracebacks: what there is to say of it we say."""
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in ("distributed", "tornado")]
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _worked(work: Callable[[Any], Any], item: Any, pace: tuple[int, int, int]) -> Any:
@@ -107,5 +131,7 @@ def _result(future: Any, item: Any) -> Result:
         return Result(item, future.result())
     except distributed.KilledWorker:
         return Result(item, died=True)
+    except CancelledError:
+        raise LayerExplainError(f"--dask: {_LOST}") from None
     except Exception as error:
         raise LayerExplainError(f"--dask: a worker cannot do its share: {type(error).__name__}: {error}") from None

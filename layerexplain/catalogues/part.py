@@ -68,6 +68,9 @@ def write_part(ask: Ask, share: Share, tell: Callable[[], None] | None = None) -
             for name in TABLES:
                 writers[name] = ask.table.writer(name, share.part)
             done = _read(ask, share, writers, tell)
+            if not os.path.exists(ask.table.journal(share.part)):
+                # The program was killed, and another run has tidied up: its table must not get these rows as well.
+                raise LayerExplainError("its run has ended")
             for writer in writers.values():
                 writer.close()
         # The boundary of a part: a full disk, or whatever else keeps it from being written.
