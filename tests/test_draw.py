@@ -343,6 +343,36 @@ def test_graphviz_draws_what_dot_says(depth: int) -> None:
     assert done.stderr == "" and "attention_0" in done.stdout
 
 
+def chain(*nodes: tuple[str, str]) -> Graph:
+    """Nodes one behind the other, each of a name and a type, no two alike."""
+    made = tuple([GraphNode(name, type=kind) for name, kind in nodes])
+    return Graph(made, tuple([GraphEdge(a.name, b.name) for a, b in pairwise(made)]))
+
+
+def test_a_large_graph_folds_by_the_numbers_that_names_end_with() -> None:
+    cells = [(f"{part}_{cell}", "Dense") for cell in range(7) for part in "abcdefghk"]
+    counted = [("dense_7", "Dense"), *cells[:9], ("activation_3", "Activation"), *cells[9:]]
+    folded = fold(chain(*counted))
+    # What Keras counts goes with the name behind it.
+    assert [node.about[0] for node in folded.nodes] == ["10 layers", "10 layers", *["9 layers"] * 5]
+    assert len(fold(chain(*cells[:54])).nodes) == 54, "a graph of no more than 60 layers stays"
+    few = [(f"{part}_{cell}", "Dense") for cell in range(13) for part in "abcde"]
+    assert len(fold(chain(*few)).nodes) == 65, "five names are no cell"
+
+
+def test_a_large_graph_folds_by_chains_that_are_met_all_over_it() -> None:
+    kinds = [f"Kind{number}" for number in range(20)]
+    nodes = []
+    for number, kind in enumerate(kinds):
+        nodes += [(f"c{number}", "Conv2D"), (f"n{number}", "BatchNormalization"), (f"r{number}", "ReLU"), (kind, kind)]
+    folded = fold(chain(*nodes))
+    assert [len(node.inner.nodes) if node.inner else node.name for node in folded.nodes[:4]] == [3, "Kind0", 4, "Kind1"]
+    assert len(folded.nodes) == 40
+    rng = random.Random(7)
+    drawn = [(f"x{number}", rng.choice(("Dense", "Add", "ReLU", "Dropout", "Softmax"))) for number in range(500)]
+    assert len(fold(chain(*drawn)).nodes) == 500, "what chance repeats belongs not together"
+
+
 @pytest.mark.keras
 @pytest.mark.parametrize(
     ("application", "most"), [("ResNet50", 16), ("EfficientNetB0", 30), ("DenseNet121", 75), ("Xception", 26)]

@@ -1,7 +1,9 @@
 """Folding: what a model repeats is drawn once, and what a name holds together is one box.
 
-Three kinds of boxes take the place of several nodes, in this order: copies of a block that are the same; copies that
-differ in their channels alone; and neighbours whose names begin alike (`conv2_block1_1_conv`, `conv2_block1_1_bn`).
+Several nodes become one box, in this order, as copies of a block that are the same; as copies that differ in their
+channels alone; as neighbours whose names begin alike (`conv2_block1_1_conv`, `conv2_block1_1_bn`); and in a large graph
+as neighbours whose names end alike (`normal_conv_1_7`, `normal_add_5_7`), or as chains of the same types that are met
+all over it (a convolution, its normalization, its activation).
 Every node stays in the result: a box knows the names of all its copies.
 """
 
@@ -9,9 +11,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from heapq import heappop, heappush
-from itertools import pairwise  # noqa: F401 (in the example)
+from itertools import groupby, pairwise  # noqa: F401 (one in the example)
 
 from layerexplain.records import NamedTuple
 from layerexplain.render.graph.diagram import Graph, GraphEdge, GraphNode, parameters_text
@@ -21,6 +23,19 @@ _PERIODS = 60
 """So many lengths of blocks are tried, those that occur most."""
 _LEAST_PART = 3
 """From so many nodes on, a name that they share makes them one box."""
+
+
+_LARGE = 60
+"""A graph of more nodes is large."""
+_CHAINS = range(3, 9)
+"""So long are chains that are met all over a graph."""
+_LEAST_MET = 3
+_LEAST_CELL = 8
+"""So many names that end with the same number make neighbours one box."""
+_LEAST_SAVED = 0.01
+"""A chain that belongs together saves this share of all boxes."""
+_MOSTLY = 0.8
+"""Such a share of the nodes of one of its types stands in a chain that belongs together."""
 
 
 class Run(NamedTuple):
@@ -116,6 +131,8 @@ class _Folder:
             for source in before:
                 self.last_reader[source] = max(self.last_reader[source], target)
         self.titles: set[str] = {node.name for node in nodes}
+        self.cells = _cells(nodes) if len(nodes) > _LARGE else {}
+        self.chains = self._chains() if len(nodes) > _LARGE else {}
         self.same = _numbered([node.same for node in nodes])
         self.alike = _numbered([node.alike for node in nodes])
 
@@ -199,10 +216,41 @@ class _Folder:
             while last < end and _part_of(self.nodes[at : last + 1]) and self._is_joined(at, last):
                 last += 1
             if last - at < _LEAST_PART:
-                last = at + 1
+                last = min(self.cells.get(at, at), end)  # of a cell, what no run has taken
+                if last - at < _LEAST_CELL:
+                    last = self.chains.get(at, at + 1)
+                    last = last if last <= end else at + 1
             pieces.append((at, last, None))
             at = last
         return pieces
+
+    def _chains(self) -> dict[int, int]:
+        """Where chains begin whose types are met all over the graph, and where each ends."""
+        readers = Counter([source for before in self.sources for source in {*before}])
+        words: list[tuple[int, int]] = []
+        start = 0
+        for at in range(1, len(self.nodes) + 1):
+            if at < len(self.nodes) and self.sources[at] == [at - 1] and readers[at - 1] == 1:
+                continue
+            words.append((start, at))
+            start = at
+        types = [node.type for node in self.nodes]
+        totals = Counter(types)
+        found: dict[int, int] = {}
+        while (chain := _commonest(types, words, totals)) is not None:
+            rest = []
+            for first, last in words:
+                at = free = first
+                while at + len(chain) <= last:
+                    if tuple(types[at : at + len(chain)]) != chain:
+                        at += 1
+                        continue
+                    found[at] = at + len(chain)
+                    rest.append((free, at))
+                    at = free = at + len(chain)
+                rest.append((free, last))
+            words = rest
+        return found
 
     def _is_joined(self, first: int, at: int) -> bool:
         """Whether a node reads one of those from `first` on, or reads what they read."""
@@ -253,6 +301,52 @@ class _Folder:
             if name != box_of[target]:
                 edges[GraphEdge(name, box_of[target], edge.label)] = None
         return Graph((*outside.values(), *[box for box, _, _ in boxes]), tuple(edges))
+
+
+def _cells(nodes: Sequence[GraphNode]) -> dict[int, int]:
+    """Of neighbours whose names end with the same number, where they end. Names that Keras gives
+    (`activation_7`) count layers, and go with the next name that does not."""
+    ends = []
+    following = ""
+    for node in reversed(nodes):
+        found = re.search(r"_(\d+)$", node.name)
+        words = re.sub(r"[^a-z0-9]", "", node.type.lower())
+        counted = re.sub(r"[^a-z]", "", node.name.lower()) in (re.sub(r"\d", "", words), words)
+        if not counted:
+            following = found[1] if found and node.inner is None and not node.is_input else ""
+        ends.append((following, not counted))
+    cells: dict[int, int] = {}
+    start = 0
+    for (end, _), group in groupby(reversed(ends), key=lambda one: (one[0], None)):
+        named = [is_named for _, is_named in group]
+        if end and sum(named) >= _LEAST_CELL:
+            cells.update(dict.fromkeys(range(start, start + len(named)), start + len(named)))
+        start += len(named)
+    return cells
+
+
+def _commonest(
+    types: Sequence[str], words: Sequence[tuple[int, int]], totals: Mapping[str, int]
+) -> tuple[str, ...] | None:
+    """The chain of types that saves most boxes in these words, each a range of nodes in a line. It is often all of a
+    line; or one of its types is met in it nearly always, and it is no shorter chain twice."""
+    met: Counter[tuple[str, ...]] = Counter()
+    for length in _CHAINS:
+        until: dict[tuple[str, ...], int] = {}
+        for first, last in words:
+            for at in range(first, last - length + 1):
+                chain = tuple(types[at : at + length])
+                if until.get(chain, 0) <= at:  # one that overlaps the one before does not count
+                    until[chain] = at + length
+                    met[chain] += 1
+    whole = Counter([tuple(types[first:last]) for first, last in words if last - first in _CHAINS])
+    best: tuple[int, tuple[str, ...]] = (0, ())
+    for chain, count in met.items():
+        repeats = any(len(chain) % n == 0 and chain[:n] * (len(chain) // n) == chain for n in range(1, len(chain)))
+        mostly = max([count * chain.count(kind) / totals[kind] for kind in chain]) >= _MOSTLY and not repeats
+        if count >= _LEAST_MET and (mostly or whole[chain] >= _MOSTLY * count):
+            best = max(best, (count * (len(chain) - 1), chain))
+    return best[1] if best[0] >= _LEAST_SAVED * sum(totals.values()) else None
 
 
 def _numbered(tokens: list[Hashable]) -> list[int]:
