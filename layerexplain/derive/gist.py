@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 
 from layerexplain.lang.definition import Definition, Gist
 from layerexplain.lang.expr import CALL, Expr
-from layerexplain.lang.text import statements, value_text
+from layerexplain.lang.notation import value_text
+from layerexplain.lang.text import statements
 from layerexplain.lang.visit import nodes
 
 _SHAPED = ("kernel_size",)

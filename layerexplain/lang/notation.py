@@ -1,13 +1,15 @@
-"""The notation of ops: its kinds, and one table of binding strengths for text, LaTeX and indices.
+"""The notation of ops: its kinds, one table of binding strengths for text, LaTeX and indices, attributes as text.
 
 Printers read the kind of notation from the op's record and add brackets themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Final
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final
 
+from layerexplain.lang.expr import Batch
+from layerexplain.lang.tables import table_shape
 from layerexplain.records import NamedTuple
 
 # Binding strengths, weakest first, the same as Python's, so that Python's parser can read the printed text.
@@ -117,3 +119,39 @@ def joined(
             texts.append(operand.text)
             chain += operand.chain if operand.bind == notation.bind else ()
     return Written(sign.join(texts), notation.bind, tuple(dict.fromkeys(chain)))
+
+
+_MOST_ITEMS = 100
+"""A table of more numbers is written as its shape."""
+
+
+def _count(value: Any) -> int:
+    return sum(map(_count, value)) if isinstance(value, tuple) else 1
+
+
+def value_text(value: Any) -> str:
+    """Return an attribute as text."""
+    if isinstance(value, Batch):
+        return "n"
+    if isinstance(value, tuple):
+        if len(value) > _MOST_ITEMS or (value and isinstance(value[0], tuple) and _count(value) > _MOST_ITEMS):
+            return f"constant{value_text(table_shape(value) or (len(value),))}"
+        inner = ", ".join(value_text(v) for v in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return "1e999" if value > 0 else "-1e999"
+    return repr(value)
+
+
+def key_text(key: Sequence[Any]) -> str:
+    """Return the key of a slice as text: `..., 2:5`."""
+    parts = []
+    for k in key:
+        if k is Ellipsis:
+            parts.append("...")
+        elif isinstance(k, slice):
+            start, stop = ("" if v is None else str(v) for v in (k.start, k.stop))
+            parts.append(f"{start}:{stop}" + ("" if k.step is None else f":{k.step}"))
+        else:
+            parts.append(str(k))
+    return ", ".join(parts)

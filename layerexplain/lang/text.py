@@ -10,11 +10,21 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Batch, Expr, Shapes, walk
+from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Expr, Shapes, walk
 from layerexplain.lang.names import definition_names, free, identifier, is_light, leaf_names, made_of, unique
-from layerexplain.lang.notation import ATOM, NEGATE, Fraction, Index, Infix, Prefix, Slice, needs_brackets
+from layerexplain.lang.notation import (
+    ATOM,
+    NEGATE,
+    Fraction,
+    Index,
+    Infix,
+    Prefix,
+    Slice,
+    key_text,
+    needs_brackets,
+    value_text,
+)
 from layerexplain.lang.opaque import opaque
-from layerexplain.lang.tables import table_shape
 from layerexplain.lang.visit import Interpreter
 from layerexplain.records import NamedTuple
 
@@ -99,42 +109,6 @@ def _mask_name(mask: Expr, outputs: Mapping[str, Expr], leaves: set[str]) -> str
     if mask.op in LEAVES and mask.label and mask.label not in outputs:
         return mask.label
     return free("mask", {*outputs, *leaves})
-
-
-_MOST_ITEMS = 100
-"""A table of more numbers is written as its shape."""
-
-
-def _count(value: Any) -> int:
-    return sum(map(_count, value)) if isinstance(value, tuple) else 1
-
-
-def value_text(value: Any) -> str:
-    """Return an attribute as text."""
-    if isinstance(value, Batch):
-        return "n"
-    if isinstance(value, tuple):
-        if len(value) > _MOST_ITEMS or (value and isinstance(value[0], tuple) and _count(value) > _MOST_ITEMS):
-            return f"constant{value_text(table_shape(value) or (len(value),))}"
-        inner = ", ".join(value_text(v) for v in value)
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
-    if isinstance(value, float) and value in (float("inf"), float("-inf")):
-        return "1e999" if value > 0 else "-1e999"
-    return repr(value)
-
-
-def key_text(key: Sequence[Any]) -> str:
-    """Return the key of a slice as text: `..., 2:5`."""
-    parts = []
-    for k in key:
-        if k is Ellipsis:
-            parts.append("...")
-        elif isinstance(k, slice):
-            start, stop = ("" if v is None else str(v) for v in (k.start, k.stop))
-            parts.append(f"{start}:{stop}" + ("" if k.step is None else f":{k.step}"))
-        else:
-            parts.append(str(k))
-    return ", ".join(parts)
 
 
 NOTHING_COLLECTED: Mapping[Expr, str] = {}

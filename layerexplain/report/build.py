@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from math import prod
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.attribute_path import weight_name
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.gist import gist
 from layerexplain.frontends.model_builder import held_layers
@@ -17,14 +15,15 @@ from layerexplain.lang.expr import BATCH, Size
 from layerexplain.lang.names import identifier
 from layerexplain.lang.text import form, statements
 from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable, Training
-from layerexplain.network.dtypes import dtypes_of, float_of
+from layerexplain.network.dtypes import float_of
 from layerexplain.network.notes import operation_type
 from layerexplain.network.recorded_shapes import recorded_spec
 from layerexplain.network.scope import has_no_weights
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall, Use, cost_of, networks_of, uses_of
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import CallReport, InputReport, LayerReport, OutputReport, Report, WeightReport
+from layerexplain.report.data import CallReport, InputReport, LayerReport, OutputReport, Report
+from layerexplain.report.row_weights import counts_of, weights_of, weights_within
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
 
 if TYPE_CHECKING:
@@ -241,7 +240,7 @@ class Builder:
         layers, complete = self._inside(at, path, layer, definition, uses)
         known = layers if complete else ()
         variables = None if known else self._variables(layer, definition, where)
-        used = weights = _nested_weights(known) if known else _weights(layer, definition, variables, at.frozen)
+        used = weights = weights_within(known) if known else weights_of(layer, definition, variables, at.frozen)
         notes, shared = tuple(at.noted.get(where, ())), ""
         if layer.is_unbuilt:
             from layerexplain.weights.stored_weights import unbuilt_note
@@ -253,7 +252,7 @@ class Builder:
             weights = tuple([w for number, w in enumerate(used) if number not in elsewhere]) if elsewhere else used
             shared = self.shared.words.get(path, "")
             notes += tuple([note.message for note in self.shared.notes if note.layer == where])
-        params, trainable = _counts(layer, definition, weights, known, variables)
+        params, trainable = counts_of(layer, definition, weights, known, variables)
         if at.frozen and params is not None:
             trainable = 0
         cost = Cost(0, 0) if layer.type == "InputLayer" else cost_of(uses, self.costs)
@@ -402,57 +401,6 @@ def _shared_weights(network: Network) -> SharedWeights | None:
     from layerexplain.weights.shared_weights import shared_weights
 
     return shared_weights(network)
-
-
-def _counts(
-    layer: Layer,
-    definition: Definition | None,
-    weights: Sequence[WeightReport],
-    layers: Sequence[LayerReport],
-    variables: tuple[StoredVariable, ...] | None,
-) -> tuple[int | None, int | None]:
-    if layer.model is not None and not is_complete(layer.model):
-        return None, None
-    if layers:
-        inner = totals(layers)
-        return inner.params, inner.trainable
-    if definition is not None and definition.kind != "opaque":
-        return sum([w.params for w in weights]), sum([w.params for w in weights if w.trainable])
-    if has_no_weights(layer):
-        return 0, 0
-    if variables is None or any(size is None for v in variables for size in v.shape):
-        return None, None
-    counts = [prod([size for size in v.shape if size is not None]) for v in variables]
-    if any(v.trainable is None for v in variables):
-        return sum(counts), None
-    return sum(counts), sum([count for count, v in zip(counts, variables, strict=True) if v.trainable])
-
-
-def _weights(
-    layer: Layer, definition: Definition | None, variables: tuple[StoredVariable, ...] | None, frozen: bool
-) -> tuple[WeightReport, ...]:
-    """The weights of a layer: what a file stores for it, without variables of open sizes, or those of its formula."""
-    if variables:
-        return tuple(
-            [
-                WeightReport(v.name, v.name, v.shape, v.dtype, v.trainable is not False and not frozen, prod(sizes))
-                for v in variables
-                if len(sizes := [size for size in v.shape if size is not None]) == len(v.shape)
-            ]
-        )
-    dtype = dtypes_of(layer)[0] if definition is not None and definition.weights else ""
-    found = []
-    for own in definition.weights if definition is not None else ():
-        trainable = bool(own.attrs["trainable"]) and not frozen
-        held = dtype if own.dtype == "float" else own.dtype
-        found.append(
-            WeightReport(weight_name(own.attrs, layer), str(own.label), own.shape, held, trainable, prod(own.shape))
-        )
-    return tuple(found)
-
-
-def _nested_weights(layers: Sequence[LayerReport]) -> tuple[WeightReport, ...]:
-    return tuple([w._replace(name=f"{row.layer}/{w.name}") for row in layers for w in row.weights])
 
 
 def _call_report(made: TracedCall, batch: int | None) -> CallReport:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.text import statements, value_text
+from layerexplain.lang.notation import value_text
+from layerexplain.lang.text import statements
 from layerexplain.lang.visit import inner_definitions
 
 

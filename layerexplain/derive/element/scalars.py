@@ -23,8 +23,8 @@ from layerexplain.lang.notation import (
     Written,
     joined,
     needs_brackets,
+    value_text,
 )
-from layerexplain.lang.text import value_text
 
 LETTERS: Final = {
     "batch": "n",

@@ -18,10 +18,11 @@ from layerexplain.lang.notation import (
     Prefix,
     Written,
     joined,
+    key_text,
     needs_brackets,
+    value_text,
 )
 from layerexplain.lang.scalar import Affine, Apply, Element, Fold, Guard, Letter, Quotient
-from layerexplain.lang.text import key_text, value_text
 
 FOLDS: Final = {"sum": r"\sum", "prod": r"\prod", "max": r"\max", "min": r"\min"}
 FRACTION: Final = NEGATE + 5

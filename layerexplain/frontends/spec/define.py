@@ -22,10 +22,10 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, FormulaError, raise_any
 from layerexplain.frontends.spec.define_circles import refuse_circles
+from layerexplain.frontends.spec.define_names import faults_of_names
 from layerexplain.frontends.spec.items import MODEL_TYPES, Maker, computed_names, inner_layer, words_for
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS, Node, SpecFaults, parse_yaml, to_python
 from layerexplain.lang.composite import COMPOSITES
-from layerexplain.lang.expr import OPS
 from layerexplain.lang.parse import callable_op
 from layerexplain.lang.syntax import checked_expression, checked_tree
 from layerexplain.lang.uses import Uses, uses
@@ -137,7 +137,10 @@ class _Reader:
         arguments = {name: self._argument(name, value, used) for name, value in given.items()}
         names = {*arguments, *tensors, *[w.symbol for w in weights], *layers, *sizes, *axes, "inputs"}
         if used is not None:
-            self._check_names(used, names, layers, tensors, weights)
+            node = self.parts["formula"]
+            first = node.line - (not node.below)
+            for fact, line in faults_of_names(used, first, names, self.lines, layers, tensors, weights, self.sized):
+                self.fault(fact, line)
         results = self._results(used)
         reads = frozenset({"training"} if layers else ())
         if used is not None:
@@ -397,46 +400,6 @@ class _Reader:
                 hint = did_you_mean(field, sorted(names)) or f"known are {', '.join(sorted(names))}"
                 self.fault(f"`about` has the field {{{field}}}, which nothing gives; {hint}", node.line)
         return " ".join(node.value.split())
-
-    # Names --------------------------------------------------------------------------------------------------------
-
-    def _check_names(
-        self,
-        used: Uses,
-        names: set[str],
-        layers: Mapping[str, Any],
-        tensors: Mapping[str, Any],
-        weights: tuple[OwnWeight, ...],
-    ) -> None:
-        """Faults for names that nothing gives, for functions that there are not, and for what is not used."""
-        node = self.parts["formula"]
-        first = node.line - (not node.below)
-        for name, line in used.called.items():
-            if name in used.defined or name in COMPOSITES or callable_op(name):
-                continue
-            if name in self.lines and name not in (*tensors, *[w.symbol for w in weights]):
-                continue
-            known = [*used.defined, *layers, *COMPOSITES, *OPS]
-            hint = did_you_mean(name, known) or "docs/ops.md lists all; a layer stands below `layers:`"
-            self.fault(f"there is no function '{name}'; {hint}", first + line)
-        given = {*names, *self.lines, *used.assigned, "n", "mask", "training"}
-        all_known = True
-        for name, line in {**used.conditions, **used.values, **used.tensors}.items():
-            if name not in given:
-                all_known = False
-                hint = did_you_mean(name, sorted(given), before="; ")
-                self.fault(f"'{name}' is not defined{hint}", first + line)
-        for name, line in used.assigned.items():
-            if name in names:
-                self.fault(f"'{name}' is assigned, and is a name of the layer already; use a new name", first + line)
-        there = {*used.tensors, *used.conditions, *used.called}
-        # A tensor may be there for its sizes alone.
-        sized = {*self.sized, *used.values}
-        idle = [name for name, axes in tensors.items() if all_known and axes and sized.isdisjoint(axes)]
-        for what, listed in (("weight", [w.symbol for w in weights]), ("input", idle), ("layer", [*layers])):
-            for name in listed:
-                if name not in there:
-                    self.fault(f"the formula does not use the {what} {name}; use it, or leave it out", self.lines[name])
 
 
 def _mapping(node: Node, what: str, faults: SpecFaults) -> list[tuple[Node, Node]]:

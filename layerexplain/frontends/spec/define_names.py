@@ -1,0 +1,59 @@
+"""Names of the formula of an own layer: which of them nothing gives, and what is given and not used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from layerexplain.lang.composite import COMPOSITES
+from layerexplain.lang.expr import OPS
+from layerexplain.lang.parse import callable_op
+from layerexplain.lang.uses import Uses
+from layerexplain.layers.formula_layer import OwnWeight
+from layerexplain.suggest import did_you_mean
+
+
+def faults_of_names(
+    used: Uses,
+    first: int,
+    names: set[str],
+    lines: Mapping[str, int],
+    layers: Mapping[str, Any],
+    tensors: Mapping[str, Any],
+    weights: tuple[OwnWeight, ...],
+    sized: Mapping[str, Any],
+) -> Iterator[tuple[str, int]]:
+    """Yield each fault with its line: names that nothing gives, functions that do not exist, what is
+    not used.
+
+    Args:
+        used: What the formula uses; `first` is the line before its first one.
+        names: All names that are given; `lines` has those of the definition's parts, with their lines.
+        sized: The names from which sizes are computed.
+    """
+    for name, line in used.called.items():
+        if name in used.defined or name in COMPOSITES or callable_op(name):
+            continue
+        if name in lines and name not in (*tensors, *[w.symbol for w in weights]):
+            continue
+        known = [*used.defined, *layers, *COMPOSITES, *OPS]
+        hint = did_you_mean(name, known) or "docs/ops.md lists all; a layer stands below `layers:`"
+        yield f"there is no function '{name}'; {hint}", first + line
+    given = {*names, *lines, *used.assigned, "n", "mask", "training"}
+    all_known = True
+    for name, line in {**used.conditions, **used.values, **used.tensors}.items():
+        if name not in given:
+            all_known = False
+            hint = did_you_mean(name, sorted(given), before="; ")
+            yield f"'{name}' is not defined{hint}", first + line
+    for name, line in used.assigned.items():
+        if name in names:
+            yield f"'{name}' is assigned, and is a name of the layer already; use a new name", first + line
+    there = {*used.tensors, *used.conditions, *used.called}
+    # A tensor may be there for its sizes alone.
+    measured = {*sized, *used.values}
+    idle = [name for name, axes in tensors.items() if all_known and axes and measured.isdisjoint(axes)]
+    for what, listed in (("weight", [w.symbol for w in weights]), ("input", idle), ("layer", [*layers])):
+        for name in listed:
+            if name not in there:
+                yield f"the formula does not use the {what} {name}; use it, or leave it out", lines[name]

@@ -1,0 +1,67 @@
+"""The weights of a row, and how many numbers they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from layerexplain.attribute_path import weight_name
+from layerexplain.lang.definition import Definition
+from layerexplain.model import Layer, StoredVariable
+from layerexplain.network.dtypes import dtypes_of
+from layerexplain.network.scope import has_no_weights
+from layerexplain.report.data import LayerReport, WeightReport
+from layerexplain.report.totals import is_complete, totals
+
+
+def weights_of(
+    layer: Layer, definition: Definition | None, variables: tuple[StoredVariable, ...] | None, frozen: bool
+) -> tuple[WeightReport, ...]:
+    """The weights of a layer: what a file stores for it, without variables of open sizes, or those of its formula."""
+    if variables:
+        return tuple(
+            [
+                WeightReport(v.name, v.name, v.shape, v.dtype, v.trainable is not False and not frozen, prod(sizes))
+                for v in variables
+                if len(sizes := [size for size in v.shape if size is not None]) == len(v.shape)
+            ]
+        )
+    dtype = dtypes_of(layer)[0] if definition is not None and definition.weights else ""
+    found = []
+    for own in definition.weights if definition is not None else ():
+        trainable = bool(own.attrs["trainable"]) and not frozen
+        held = dtype if own.dtype == "float" else own.dtype
+        found.append(
+            WeightReport(weight_name(own.attrs, layer), str(own.label), own.shape, held, trainable, prod(own.shape))
+        )
+    return tuple(found)
+
+
+def counts_of(
+    layer: Layer,
+    definition: Definition | None,
+    weights: Sequence[WeightReport],
+    layers: Sequence[LayerReport],
+    variables: tuple[StoredVariable, ...] | None,
+) -> tuple[int | None, int | None]:
+    """How many parameters a layer has, and how many of them are trainable; None where that is not known."""
+    if layer.model is not None and not is_complete(layer.model):
+        return None, None
+    if layers:
+        inner = totals(layers)
+        return inner.params, inner.trainable
+    if definition is not None and definition.kind != "opaque":
+        return sum([w.params for w in weights]), sum([w.params for w in weights if w.trainable])
+    if has_no_weights(layer):
+        return 0, 0
+    if variables is None or any(size is None for v in variables for size in v.shape):
+        return None, None
+    counts = [prod([size for size in v.shape if size is not None]) for v in variables]
+    if any(v.trainable is None for v in variables):
+        return sum(counts), None
+    return sum(counts), sum([count for count, v in zip(counts, variables, strict=True) if v.trainable])
+
+
+def weights_within(layers: Sequence[LayerReport]) -> tuple[WeightReport, ...]:
+    """The weights of the layers inside, by their names there."""
+    return tuple([w._replace(name=f"{row.layer}/{w.name}") for row in layers for w in row.weights])
