@@ -162,13 +162,15 @@ class Layer(NamedTuple):
 
 class Call(NamedTuple):
     """One call of a layer. Arguments are as in the Keras call: a `TensorRef`, a constant (number, string, bool,
-    None, slice, Ellipsis), or lists, tuples and dicts of them, nested as in the file."""
+    None, slice, Ellipsis), or lists, tuples and dicts of them, nested as in the file. In code `callers` are the places
+    from which the function was called that makes the call, the next one first: `train.py:88`."""
 
     layer: str
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a call
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     line: int | None = None
+    callers: tuple[str, ...] = ()
 
 
 def is_before_keras_3(version: str | None) -> bool:

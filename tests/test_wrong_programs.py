@@ -148,3 +148,26 @@ def test_a_call_that_does_not_fit(name: str, tmp_path: Path) -> None:
 def test_the_line_is_that_of_the_layer_in_a_helper(tmp_path: Path) -> None:
     code = f"{HELPERS}i = Input((9, 9, 5))\nm = Model(i, body(i))\n"
     check(code, 3, ["ZeroPadding2D(((0, 2), (0, 2))) after 'conv2d' makes them equal"], tmp_path)
+
+
+CHAINS = {
+    "a call in a helper of a helper": (f"{HELPERS}i = Input((9, 9, 5))\nm = Model(i, body(i))\n", [5, 7]),
+    "a layer that a helper makes": (
+        "def dense(n):\n    return Dense(n)\nm = Sequential([Input((9,))])\nfor n in (3, 0):\n    m.add(dense(n))\n", [5]
+    ),
+    "a layer that does not fit": (
+        "def conv(n):\n    return Conv2D(n, 7)\nm = Sequential([Input((5, 5, 3))])\nm.add(conv(3))\n", [4]
+    ),
+}  # fmt: skip
+"""Programs, and the lines from which the helper is called whose layer is at fault."""
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_an_error_in_a_helper_names_where_it_is_called_from(name: str, tmp_path: Path) -> None:
+    code, lines = CHAINS[name]
+    path = tmp_path / "wrong.py"
+    path.write_text(code)
+    result = CliRunner().invoke(program, ["summary", str(path)], prog_name="layerexplain", catch_exceptions=False)
+    assert result.exit_code == 1
+    assert "; called from " + ", ".join(f"wrong.py:{line}" for line in lines) in result.stderr
+    assert "complete" not in result.stdout

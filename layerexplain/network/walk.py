@@ -328,6 +328,8 @@ class Walk:
         specs = [None if t is None else t.spec for t in tensors]
         if declaration is not None and isinstance(error, ShapeError):
             error.fact += self._cure(layer, declaration, sources, [spec for spec in specs if spec is not None])
+        if made.callers:
+            error.fact += f"; called from {', '.join(made.callers)}"
         self.faults.keep(error, specs, layer.kind)
         if not self.scope.strict:
             return self._opaque(made, layer, declaration, error.fact)

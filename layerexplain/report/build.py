@@ -95,7 +95,7 @@ def build(
         totals=totals(rows) if is_complete(model) else UNKNOWN_TOTALS,
         notes=notes,
         memory=memory,
-        grade=network.model.grade,
+        grade="open" if network.model.grade and network.faults else network.model.grade,
         faults=network.faults,
         training=_training(network, outputs, rows if training else None),
         step_cost=step_cost,

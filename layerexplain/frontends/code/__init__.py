@@ -5,7 +5,8 @@ bounds.py         how many steps, and how large results, before the reader gives
 values.py         what a name may stand for: plain values, Unknown, tensors, layers, models, functions, classes
 interpreter.py    the interpreter of `ast`: statements, loops, definitions, expressions, attributes, calls;
                   command_line.py: argparse; choices.py: what hangs on a branch that was chosen
-operators.py, builtin_functions.py, methods.py, library_functions.py, arrays.py    what Python and NumPy compute
+operators.py, builtin_functions.py, methods.py, library_functions.py, arrays.py, numpy_functions.py    what Python and
+                  NumPy compute
 keras_names.py    which name, through which import, is which class or function of Keras
 keras_calls.py    what calls of these names make: making.py (layers, inputs, models), operations.py, datasets.py
 checking.py       what Keras refuses of a program; keras_api.py: what its names are called with (keras_api.txt, which

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.frontends.code import arrays, command_line, library_functions
+from layerexplain.frontends.code import arrays, command_line, library_functions, numpy_functions
 from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
 from layerexplain.frontends.code.builtin_functions import call_builtin
 from layerexplain.frontends.code.frames import Frame
@@ -22,6 +22,7 @@ from layerexplain.frontends.code.values import (
     LayerValue,
     Module,
     Partial,
+    Place,
     Setting,
     Super,
     Symbol,
@@ -153,7 +154,7 @@ class Calls(InterpreterPart):
         if made is not None:
             return None if made is self.keras.NOTHING else self.placed(made)
         if root == "numpy":
-            return self.placed(arrays.call_numpy(name, args, kwargs, self.budget))
+            return self.placed(numpy_functions.call_numpy(name, args, kwargs, self.budget))
         return self.unknown(f"it comes from {symbol.path}(…), which only running the code would tell")
 
     def placed(self, value: Any) -> Any:
@@ -246,6 +247,7 @@ class Calls(InterpreterPart):
         line, file = self.line, self.file
         self.file = frame.file.name
         self.budget.depth += 1
+        self.callers.append(Place(file, line))
         try:
             if isinstance(function.node, ast.Lambda):
                 return self.value(function.node.body, frame)
@@ -257,6 +259,7 @@ class Calls(InterpreterPart):
             return self.unknown("the program nests too deeply")
         finally:
             self.budget.depth -= 1
+            self.callers.pop()
             self.line, self.file = line, file
 
     def _bind(self, function: Function, frame: Frame, args: list[Any], kwargs: dict[str, Any], whole: bool) -> None:

@@ -232,7 +232,11 @@ class Emitter:
             if unknown is not None:
                 self.opened.append((unknown, layer_names[id(node.layer)]))
             args, kwargs = ((), {}) if node.layer.type in _WITHOUT_INPUT else plain_call(node, ref)
-            calls.append(Call(layer_names[id(node.layer)], indices[id(node)], args, kwargs, node.place.line or None))
+            calls.append(
+                Call(
+                    layer_names[id(node.layer)], indices[id(node)], args, kwargs, node.place.line or None, node.callers
+                )
+            )
         called = {call.layer for call in calls}
         told = {}
         for node in graph.nodes:

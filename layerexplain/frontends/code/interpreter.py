@@ -82,6 +82,8 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         """Whether a layer or a model was given to what is not read."""
         self.is_notebook = False
         """Whether the cells after one that raises are run all the same."""
+        self.callers: list[Place] = []
+        """The calls of functions of the program that are read now."""
         self.by_program = False
         """Whether the call that follows stands in the program with all of its arguments."""
         self.used: set[str] = set()
@@ -100,6 +102,10 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
     def place(self) -> Place:
         """Where the reading is."""
         return Place(self.file, self.line)
+
+    def called_from(self) -> tuple[str, ...]:
+        """Where the function was called that is read now, in words, the next place first."""
+        return tuple([self.where(one) for one in self.callers[:-4:-1]])
 
     def unknown(self, reason: str, name: str = "") -> Unknown:
         """A value that is not known, here."""

@@ -110,6 +110,8 @@ class Making(KerasPart):
         reason = given.pop("**", None)
         name = self.named(today(type_), given)
         made = LayerValue(type_, "layer", name, {}, place)
+        if interpreter.callers and not self.quiet:
+            made.callers = interpreter.called_from()
         made.trainable = trainable if isinstance(trainable, bool) else True
         made.reason = reason
         if self.policy and "dtype" not in given:
@@ -215,6 +217,8 @@ class Making(KerasPart):
         """Keep an error of the program, with its line."""
         if len(self.interpreter.faults) < 50:
             place = self.interpreter.place()
+            if self.interpreter.callers and not self.quiet:
+                error.fact += f"; called from {', '.join(self.interpreter.called_from())}"
             self.interpreter.faults.append(error.with_place(line=place.line, source=place.file or None))
 
     # Inputs -----------------------------------------------------------------------------------------------------
@@ -274,7 +278,10 @@ class Making(KerasPart):
                 self.draw(inner)
         given = tuple([copied(one) for one in args])
         named = {key: copied(one) for key, one in kwargs.items()}
-        return Node(layer, given, named, self.interpreter.place(), self.made)
+        made = Node(layer, given, named, self.interpreter.place(), self.made)
+        if self.interpreter.callers and not self.quiet:
+            made.callers = self.interpreter.called_from()
+        return made
 
     # Models -----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code import arrays, keras_api
+from layerexplain.frontends.code import arrays, keras_api, numpy_functions
 from layerexplain.frontends.code.keras_names import operation_type, tensorflow_function
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
@@ -252,11 +252,11 @@ class Operations(KerasPart):
             if self.quiet and is_drawn and all(isinstance(one, int | Size | None) for one in shape):
                 return self.constant_tensor(self.filled_at_run_time(shape), name, drawn)
             made = name if name in ("zeros", "ones") else "empty"
-            return arrays.call_numpy(made, args[:1], kwargs, self.interpreter.budget)
+            return numpy_functions.call_numpy(made, args[:1], kwargs, self.interpreter.budget)
         operator = _BY_OPERATOR.get(name)
         if operator is not None and len(args) == 2 and not kwargs:
             return self.interpreter.operate(operator, *args)
-        made = arrays.call_numpy(name, args, kwargs, self.interpreter.budget)
+        made = numpy_functions.call_numpy(name, args, kwargs, self.interpreter.budget)
         type_ = operation_type(name)
         if not isinstance(made, Unknown) or not self.quiet or type_ is None:
             return made

@@ -52,6 +52,7 @@ class InterpreterPart(Part):
     unsure: int
     is_notebook: bool
     by_program: bool
+    callers: list[Any]
 
     if TYPE_CHECKING:
         passed: list[Any]

@@ -249,7 +249,7 @@ class Program:
             keras_version="2" if interpreter.keras.keras_2 else None,
             notes=tuple(notes),
             faults=tuple(faults),
-            grade=grade_of(assumed, opened),
+            grade="open" if faults else grade_of(assumed, opened),
             shared=tuple(emitter.shared),
             declarations=declarations(model),
         )

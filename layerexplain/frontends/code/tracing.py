@@ -319,7 +319,9 @@ class Tracing(KerasPart):
     def _quiet_node(self, layer: LayerValue, *args: Any) -> Node:
         """A call that no line of the program makes."""
         self.interpreter.budget.call()
-        return Node(layer, args, {}, layer.place, self.count())
+        made = Node(layer, args, {}, layer.place, self.count())
+        made.callers = layer.callers
+        return made
 
     def first_shape(self, layer: LayerValue) -> Any:
         """The input shape (with the batch) that a layer carries, also as the first one of a model inside."""

@@ -219,6 +219,8 @@ class Node:
         self.specs: Any = None
         self.names: dict[int, str] = {}
         """What the author calls the results, by number."""
+        self.callers: tuple[str, ...] = ()
+        """Where the function was called that makes the call, in words."""
         self.trace: Trace | None = None
         """What the `call` of a layer or model of the program did with these arguments."""
         layer.nodes.append(self)
@@ -274,6 +276,8 @@ class LayerValue:
         self.instance: Instance | None = None
         self.reason: Unknown | None = None
         """Why nothing is known of what it computes."""
+        self.callers: tuple[str, ...] = ()
+        """Where the function was called that makes it, in words."""
         self.declaration: Any = None
         """That of an operation which Keras does not have under a name."""
         self.birth = self.changed = next(births)

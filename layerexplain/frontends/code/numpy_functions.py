@@ -1,0 +1,223 @@
+"""Functions of NumPy on arrays of which the shape is known, and on small ones whose values are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
+from layerexplain.frontends.code.builtin_functions import call_builtin, items_of
+from layerexplain.frontends.code.operators import TOO_LARGE, Raised, is_plain
+from layerexplain.frontends.code.values import DTYPES, Array, Size, Tensor, Unknown
+
+SAME = frozenset(
+    """
+    astype copy numpy asarray array ascontiguousarray float32 float64 squeeze_ nan_to_num convert_to_tensor constant
+    as_tensor cast
+    """.split()  # noqa: SIM905
+)
+_CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
+from layerexplain.frontends.code.arrays import FOLDS, SAME, array_of, attribute, fold, folded, plain, reshaped
+
+
+def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
+    """A function of NumPy by its name behind `numpy.`."""
+    function = _FUNCTIONS.get(name)
+    first: Any = args[0] if args else None
+    if function is not None:
+        return function(args, kwargs)
+    if any(isinstance(one, Tensor) for one in args):
+        return Unknown(f"np.{name} of a tensor, which Keras refuses")
+    if name.rstrip("_") in DTYPES and is_plain(first):
+        return call_builtin("int" if "int" in name else "float", args, kwargs, budget, lambda *_: None)
+    if name in SAME:
+        return _cast(array_of(first), kwargs.get("dtype", args[1] if len(args) > 1 else None))
+    if name in _EACH and not is_plain(plain(first)) and not isinstance(first, Size):
+        return _of_each_value(array_of(first), _EACH[name])
+    if name.startswith("random."):
+        return _random(name.partition(".")[2], args, kwargs)
+    if name == "abs" and is_plain(plain(first)) and not isinstance(plain(first), str):
+        return abs(plain(first))
+    if name in ("sqrt", "exp", "log", "log2", "log10", "ceil", "floor", "sin", "cos", "tan") and is_plain(plain(first)):
+        value = plain(first)
+        if isinstance(value, str):
+            raise Raised("TypeError", f"np.{name} of a text")
+        try:
+            made = getattr(math, name)(value)
+            return float(made)
+        except (ValueError, OverflowError, TypeError):
+            return math.nan
+    if name in ("ceil", "floor", "sqrt", "exp", "log") and isinstance(first, Size):
+        return Size()
+    if name in ("prod", "product", "sum", "max", "min", "mean", "amax", "amin") and len(args) == 1 and not kwargs:
+        if type(first) in (tuple, list) and any(isinstance(one, Size) or one is None for one in first):
+            return Size()
+        array = array_of(first)
+        return (
+            array
+            if isinstance(array, Unknown)
+            else fold({"product": "prod", "amax": "max", "amin": "min"}.get(name, name), array)
+        )
+    if name in FOLDS and isinstance(first, Array):
+        return folded(name, first, args[1:], kwargs)
+    unknown = next((one for one in args if isinstance(one, Unknown)), None)
+    return unknown or Unknown(f"it comes from np.{name}(…)")
+
+
+_EACH: dict[str, Any] = {
+    "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "sin": math.sin, "cos": math.cos, "abs": abs, "clip": None,
+    "normalize": None,
+}  # fmt: skip
+"""Functions that give an array of the same shape; None for one whose values are not computed here."""
+
+
+def _of_each_value(array: Any, function: Any) -> Any:
+    if isinstance(array, Unknown) or array.values is None:
+        return array
+    try:
+        values = None if function is None else tuple([function(one) for one in array.values])
+    except (ValueError, OverflowError, TypeError):
+        values = None
+    return array._replace(values=values, dtype=array.dtype if function is abs else "float64")
+
+
+def _cast(array: Any, dtype: Any) -> Any:
+    """An array of another dtype; whole numbers that it would be cut to are not computed here."""
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "last", "")
+    if isinstance(array, Unknown) or array.values is None or "int" not in name:
+        return array
+    is_whole = all(isinstance(one, int) for one in array.values)
+    return array if is_whole else array._replace(values=None, dtype=name)
+
+
+def _shape(value: Any) -> Any:
+    """Sizes as they are given: a number or several."""
+    value = plain(value)
+    sizes = value if type(value) in (tuple, list) else (value,)
+    unknown = next((one for one in sizes if isinstance(one, Unknown)), None)
+    if unknown is not None:
+        return unknown
+    if any(isinstance(one, int) and (one < 0 or one > 10**12) for one in sizes):
+        return Unknown(TOO_LARGE)
+    return tuple([one if isinstance(one, int) else None for one in sizes])
+
+
+def _filled(fill: Any) -> Callable[..., Any]:
+    def made(args: list[Any], kwargs: dict[str, Any]) -> Any:
+        shape = _shape(kwargs.get("shape", args[0] if args else ()))
+        if isinstance(shape, Unknown):
+            return shape
+        count = None if None in shape else math.prod(shape)
+        if count is None or count > 1000 or fill is None:
+            return Array(shape)
+        return Array(shape, (fill,) * count)
+
+    return made
+
+
+def _random(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if name in ("rand", "randn"):
+        shape = _shape(tuple(args))
+    elif name in ("random", "random_sample", "normal", "uniform", "randint"):
+        sizes = kwargs.get(
+            "size", args[0] if name.startswith("random") and args else args[2] if len(args) > 2 else None
+        )
+        if sizes is None:
+            return Unknown("a random number")
+        shape = _shape(sizes)
+    else:
+        return Unknown(f"it comes from np.random.{name}(…)")
+    return shape if isinstance(shape, Unknown) else Array(shape)
+
+
+def _expand(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    array = array_of(args[0]) if args else Unknown("an array")
+    axis = plain(args[1] if len(args) > 1 else kwargs.get("axis", 0))
+    if isinstance(array, Unknown) or not isinstance(axis, int):
+        return array if isinstance(array, Unknown) else Unknown("an axis that is not known")
+    at = axis if axis >= 0 else len(array.shape) + 1 + axis
+    return array._replace(shape=(*array.shape[:at], 1, *array.shape[at:]))
+
+
+def _concatenate(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
+    axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
+    unknown = next((one for one in rows if isinstance(one, Unknown)), None)
+    if unknown is not None or not rows or not isinstance(axis, int):
+        return unknown or Unknown("arrays that are not known")
+    sizes = [row.shape[axis] for row in rows if -len(row.shape) <= axis < len(row.shape)]
+    total = None if None in sizes or len(sizes) < len(rows) else sum(sizes)
+    shape = list(rows[0].shape)
+    if shape:
+        shape[axis] = total
+    values = None
+    if len(shape) == 1 and all(row.values is not None for row in rows):
+        values = tuple([one for row in rows for one in row.values])
+    return Array(tuple(shape), values, rows[0].classes, rows[0].dtype)
+
+
+def _stack(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
+    unknown = next((one for one in rows if isinstance(one, Unknown)), None)
+    axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
+    if unknown is not None or not rows or not isinstance(axis, int):
+        return unknown or Unknown("arrays that are not known")
+    shape = rows[0].shape
+    at = axis if axis >= 0 else len(shape) + 1 + axis
+    return Array((*shape[:at], len(rows), *shape[at:]))
+
+
+def _reshape(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    array = array_of(args[0]) if args else Unknown("an array")
+    sizes = args[1] if len(args) > 1 else kwargs.get("newshape", kwargs.get("shape"))
+    if isinstance(array, Unknown):
+        return array
+    return reshaped(array, sizes if type(sizes) in (tuple, list) else [sizes])
+
+
+def _linspace(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    start, stop, count = (*map(plain, args), kwargs.get("num", 50))[:3]
+    if not all(isinstance(one, int | float) for one in (start, stop)) or not isinstance(count, int):
+        return next((one for one in (start, stop, count) if isinstance(one, Unknown)), Unknown("numbers"))
+    if not 0 <= count <= 1000:
+        return Array((count,)) if count > 0 else Unknown(TOO_LARGE)
+    step = (stop - start) / (count - 1) if count > 1 else 0.0
+    return Array((count,), tuple([start + step * i for i in range(count)]))
+
+
+def _arange(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    given = [*args, *[kwargs[key] for key in ("start", "limit", "stop", "delta", "step") if key in kwargs]]
+    numbers = [plain(one) for one in given]
+    if not numbers or not all(isinstance(one, int) for one in numbers):
+        return next((one for one in numbers if isinstance(one, Unknown)), Unknown("a range of numbers"))
+    try:
+        rows = range(*numbers)
+    except (TypeError, ValueError) as error:
+        raise Raised(type(error).__name__, str(error)) from None
+    return Array((len(rows),), tuple(rows) if len(rows) <= MOST_ITEMS else None, None, "int64")
+
+
+def _shape_of(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if args and isinstance(args[0], Tensor):
+        return Unknown("the shape of a tensor")
+    array = array_of(args[0]) if args else Unknown("an array")
+    return array if isinstance(array, Unknown) else attribute(array, "shape")
+
+
+def _delete(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """`np.delete(values, places)` of a list of numbers."""
+    values, places = (items_of(one) if not isinstance(one, int) else [one] for one in [*args, None, None][:2])
+    if isinstance(values, Unknown) or isinstance(places, Unknown) or not all(isinstance(one, int) for one in places):
+        return Unknown("it comes from np.delete(…)")
+    left_out = {one % len(values) for one in places if values}
+    return array_of([one for place, one in enumerate(values) if place not in left_out])
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "zeros": _filled(0.0), "ones": _filled(1.0), "empty": _filled(None), "expand_dims": _expand, "reshape": _reshape,
+    "concatenate": _concatenate, "vstack": _concatenate, "append": lambda a, k: _concatenate([a[:2], *a[2:]], k),
+    "delete": _delete, "stack": _stack, "linspace": _linspace, "arange": _arange, "shape": _shape_of,
+    "zeros_like": lambda a, k: array_of(a[0])._replace(values=None) if isinstance(array_of(a[0]), Array) else a[0],
+    "ones_like": lambda a, k: array_of(a[0])._replace(values=None) if isinstance(array_of(a[0]), Array) else a[0],
+}  # fmt: skip
