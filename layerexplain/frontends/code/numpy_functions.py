@@ -6,19 +6,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from layerexplain.frontends.code.arrays import FOLDS, SAME, array_of, attribute, fold, folded, plain, reshaped
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
 from layerexplain.frontends.code.builtin_functions import call_builtin, items_of
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, is_plain
 from layerexplain.frontends.code.values import DTYPES, Array, Size, Tensor, Unknown
-
-SAME = frozenset(
-    """
-    astype copy numpy asarray array ascontiguousarray float32 float64 squeeze_ nan_to_num convert_to_tensor constant
-    as_tensor cast
-    """.split()  # noqa: SIM905
-)
-_CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
-from layerexplain.frontends.code.arrays import FOLDS, SAME, array_of, attribute, fold, folded, plain, reshaped
 
 
 def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
