@@ -95,11 +95,18 @@ def build(
         totals=totals(rows) if is_complete(model) else UNKNOWN_TOTALS,
         notes=notes,
         memory=memory,
-        grade="open" if network.model.grade and network.faults else network.model.grade,
+        grade=_grade(network),
         faults=network.faults,
         training=_training(network, outputs, rows if training else None),
         step_cost=step_cost,
     )
+
+
+def _grade(network: Network) -> str:
+    """How sure a model of code is: what the formulas leave unknown is open too. "" for one of a file."""
+    grade = network.model.grade
+    unknown = network.faults or any(spec is None for call in network.calls for spec in call.outputs)
+    return "open" if grade and unknown else grade
 
 
 def _training(

@@ -280,7 +280,7 @@ class Emitter:
         line, file = layer.place.line or None, layer.place.file
         self._place(layer, name)
         if isinstance(layer, ModelValue) and layer.is_own_layer:
-            opaque = self._inside_own(layer)
+            opaque = self._inside_own(layer) if layer.traced or not self.held else []
             if not opaque or self.keras.graph(layer) is None or self.held:
                 return self._own_layer(layer, name, opaque)
             # What is not known in it is a row of its own, with line and reason, among what is known.

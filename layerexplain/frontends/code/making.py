@@ -12,6 +12,7 @@ from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.values import (
+    CALLED,
     Array,
     Bound,
     Function,
@@ -120,7 +121,7 @@ class Making(KerasPart):
         config = {key: _constant(value) for key, value in given.items() if value is not None or key != "activation"}
         config.update({key: layer_of(value) for key, value in inner.items()})
         plain: Any = plain_config(config)
-        if type_ == "Lambda" and isinstance(config.get("function"), Function | Bound):
+        if type_ == "Lambda" and isinstance(config.get("function"), CALLED):
             plain["function"] = config["function"]
         type_, plain = modern_layer(type_, plain, tells_module=True)
         made.type, made.config = type_, self._checked(type_, dict(plain), name)

@@ -13,8 +13,8 @@ from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import WEIGHT_TYPE, flat_tensors, is_shape
 from layerexplain.frontends.code.values import (
+    CALLED,
     Array,
-    Bound,
     Function,
     LayerValue,
     ModelValue,
@@ -75,7 +75,7 @@ class Tracing(KerasPart):
             if (words := self._misfit(layer, args, kwargs)) is not None:
                 raise Raised("TypeError", words, self.interpreter.line, certain=True)
             trace = self.trace(layer, args, kwargs)
-        if layer.type == "Lambda" and isinstance(layer.config.get("function"), Function | Bound):
+        if layer.type == "Lambda" and isinstance(layer.config.get("function"), CALLED):
             layer = self._lambda_model(layer)
             trace = self.trace(layer, args, kwargs)
         node = self.node(layer, tuple(args), kwargs)
@@ -300,7 +300,7 @@ class Tracing(KerasPart):
             current = start
             for layer in layers:
                 actual = layer
-                if layer.type == "Lambda" and isinstance(layer.config.get("function"), Function | Bound):
+                if layer.type == "Lambda" and isinstance(layer.config.get("function"), CALLED):
                     actual = self._lambda_model(layer)
                 node = self._quiet_node(actual, current)
                 if isinstance(actual, ModelValue) and actual.form == "own":

@@ -352,3 +352,7 @@ def layer_of(value: Any) -> LayerValue | None:
     if isinstance(value, LayerValue):
         return value
     return value.layer if isinstance(value, Instance) else None
+
+
+CALLED = (Function, Bound, Symbol, Partial)
+"""What a Lambda may apply: functions of the program and of libraries."""
