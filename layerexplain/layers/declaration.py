@@ -140,6 +140,10 @@ class Declaration:
         """What Keras calls a layer that is given no name."""
         return snake_case(self.type)
 
+    def state_sizes(self, config: Mapping[str, Any]) -> tuple[int, ...] | None:
+        """The sizes of the states of a recurrent cell that is no cell of Keras; None for any other layer."""
+        return None
+
     def trains(self, trainable: bool) -> bool:
         """Whether it is traced as in training where the model is: not if it is frozen and then works as at
         inference."""

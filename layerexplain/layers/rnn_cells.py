@@ -6,6 +6,7 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, item, named
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, Cell, Inners, PositiveInt, Share
+from layerexplain.layers.declaration import Spec
 from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply
 from layerexplain.layers.registry import LAYERS, layer
 from layerexplain.layers.rnn import (
@@ -42,6 +43,10 @@ def states_of(cell: InnerLayer, number: str = "") -> States:
     """
     if cell.type == "StackedRNNCells":
         return _states_of_all(_inner(cell.config.get("cells")), number)
+    own = cell.declaration.state_sizes(cell.config) if cell.declaration is not None else None
+    if own is not None:
+        labels = ["h"] if len(own) == 1 else [f"s{i + 1}" for i in range(len(own))]
+        return States(tuple([f"{label}{number}" for label in labels]), own)
     names = NAMES.get(cell.type)
     units = cell.config.get("units")
     if names is None or not isinstance(units, int):
@@ -174,6 +179,22 @@ def stacked_rnn_cells(x: Expr, *states: Expr, cells: Inners, training: bool = Fa
     return {"y": x, **results}
 
 
+def _with_output(cell: InnerLayer, states: States, x: Expr, training: bool) -> States:
+    """The states of a cell; of one of the author's own with the state that is its output too. Raises `ArgumentError`
+    where none is."""
+    if cell.type in NAMES or cell.type == "StackedRNNCells":
+        return states
+    before = [Spec((x.shape[0], size), "float") for size in states.sizes]
+    made = cell.definition([Spec((x.shape[0], *x.shape[2:]), x.dtype), *before], training=training)
+    output, *new = made.results.values()
+    if len(new) != len(states.names):
+        raise ArgumentError(f"{cell.type} needs to return its output and {len(states.names)} states, got {len(new)}")
+    shown = next((i for i, one in enumerate(new) if one is output), None)
+    if shown is None:
+        raise ArgumentError(f"the output of {cell.type} is none of its states, which RNN is not explained with")
+    return states._replace(shown=shown)
+
+
 def _stacked(cells: tuple[InnerLayer, ...]) -> DeclaredLayer:
     return DeclaredLayer(LAYERS["StackedRNNCells"], {"cells": cells})
 
@@ -202,7 +223,7 @@ def rnn(
     """
     need_sequence("RNN", x)
     one: InnerLayer = _stacked(cell) if isinstance(cell, tuple) else cell
-    states = states_of(one)
+    states = _with_output(one, states_of(one), x, training)
 
     def step(x_t: Expr, *before: Expr) -> Sequence[Expr]:
         run = apply(one, [x_t, *before], at=("cell",), training=training)

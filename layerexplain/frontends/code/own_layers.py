@@ -98,6 +98,7 @@ class OwnLayer(Declaration):
             facts=Facts(example=(given, ("9,16",) * max(len(required), 1))),
         )
         self.loose = (*self.loose, _CALL)
+        self.is_cell = cls is not None and _has_states(cls)
 
     def bind(self, config: Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
         """The arguments of a configuration, and how the tensors stand in the call."""
@@ -187,12 +188,29 @@ class OwnLayer(Declaration):
             raise NotKnown(f"{self.type} is no layer that is read ({self._at(0)})")
         return layer
 
+    def state_sizes(self, config: Mapping[str, Any]) -> tuple[int, ...] | None:
+        """What its `state_size` says; None for a layer without one."""
+        if self.cls is None or not self.is_cell:
+            return None
+        keras = self.code.keras
+        with _Quiet(keras, False):
+            try:
+                layer = self.made if self.made is not None else self._object(keras, self.bind(config))
+                found = keras.interpreter.attribute(layer.instance, "state_size")
+            except (Exhausted, Raised):
+                return None
+        sizes = found if type(found) in (list, tuple) else [found]
+        sizes = [one[0] if type(one) in (list, tuple) and len(one) == 1 else one for one in sizes]
+        return tuple(sizes) if sizes and all(type(one) is int and one > 0 for one in sizes) else None
+
     def _arguments(self, pattern: Any, fed: list[Tensor | None]) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of a call with its tensors in their places."""
         if pattern is None:
             while fed and fed[-1] is None:
                 fed.pop()
             method = self.cls.find("call") if self.cls is not None else None
+            if self.is_cell and len(self.tensors) == 2 and len(fed) > 1:
+                return [fed[0], fed[1:]], {}
             alone = len(self.tensors) == 1 and len(fed) > 1
             listed = alone or (len(self.tensors) == 1 and _takes_list(method, self.tensors[0]))
             return [fed] if listed else list(fed), {}
@@ -294,6 +312,15 @@ def _passes(cls: Class | None) -> bool:
         and getattr(one.value, "value", None) is True
         for one in ast.walk(function.node)
     )
+
+
+def _has_states(cls: Class) -> bool:
+    """Whether a class is one of recurrent cells: it has a `state_size`."""
+    init = cls.find("__init__")
+    nodes = ast.walk(init.node) if isinstance(init, Function) else ()
+    stored = any(isinstance(one, ast.Attribute) and one.attr == "state_size" and isinstance(one.ctx, ast.Store)
+                 for one in nodes)  # fmt: skip
+    return stored or cls.find("state_size") is not None
 
 
 def _uses_masks(cls: Class | None, names: Sequence[str], deep: int = 0) -> bool:
