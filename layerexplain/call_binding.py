@@ -107,6 +107,8 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
             config[name] = value
         elif "axes_lengths" in declaration.arguments:  # rearrange takes keywords of any name
             config.setdefault("axes_lengths", {})[name] = value
+        elif _tensors(value) and name not in declaration.ignores:
+            raise ArgumentError(f"{declaration.type} takes no tensor as {name}; it takes {_listed(names)}")
     for name, value in config.items():
         if type(value) is Array:
             config[name] = value.value

@@ -29,7 +29,7 @@ def test_the_first_tensor_by_name(item: str, said: str) -> None:
 
 
 def test_another_name_is_no_tensor() -> None:
-    with pytest.raises(LayerExplainError, match="got no x"):
+    with pytest.raises(LayerExplainError, match=r"Dense takes no tensor as nonsense; it takes 1 tensor \(x\)"):
         layerexplain.explain(b"inputs: {a: [7, 4]}\nlayers:\n  - Dense: 5\n    from: {nonsense: a}\n")
 
 
