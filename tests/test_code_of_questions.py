@@ -160,3 +160,11 @@ def test_one_of_several_models_of_a_pipe_is_named() -> None:
     result = run("trace", "--set", "n=4", "-", code=TWO)
     assert result.exit_code == 1
     assert result.stderr == "layerexplain: error: <stdin>: has 2 models: a, b; name one: -- -:a\n"
+
+
+def test_a_loss_of_the_program_is_not_the_one_that_keras_has_under_its_name() -> None:
+    code = "def dice(t, p):\n    return t - p\nm = Sequential([Dense(2, input_dim=3)])\nm.compile('sgd', {})\n"
+    own = run("summary", "-", code=code.format("dice")).stdout
+    keras = run("summary", "-", code=code.format("'dice'")).stdout
+    assert "Trained with dice(); sgd" in own and "Targets" not in own
+    assert "Trained with dice; sgd" in keras and "Targets: " in keras

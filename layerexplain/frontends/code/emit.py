@@ -414,8 +414,8 @@ def settings(value: Any) -> Any:
     """A loss, an optimizer or metrics as a file has them."""
     if isinstance(value, Symbol):
         return value.last
-    if isinstance(value, Function):
-        return value.name
+    if isinstance(value, Function):  # one of the program, whatever Keras has under that name
+        return f"{value.name}()"
     if isinstance(value, Setting):
         config = {key: settings(one) for key, one in value.config.items()}
         return {"class_name": value.class_name, "config": {key: one for key, one in config.items() if one is not None}}
@@ -424,5 +424,5 @@ def settings(value: Any) -> Any:
     if type(value) is dict:
         return {str(key): settings(one) for key, one in value.items()}
     if isinstance(value, Instance):
-        return {"class_name": value.cls.name, "config": {}}
+        return {"class_name": f"{value.cls.name}()", "config": {}}
     return value if isinstance(value, bool | int | float | str) else None
