@@ -469,6 +469,9 @@ def page(
     gradient: bool = False,
     inputs: InputShapes | InputShapesOf | None = None,
     code: Code = (),
+    values: Any = None,
+    wanted: Callable[[str], bool] | None = None,
+    max_values: int | None = None,
 ) -> Page:
     """Make the page of a model: its graph, and each layer explained, in one HTML file that works offline.
 
@@ -478,6 +481,11 @@ def page(
         gradient: Whether layers have their gradients as well.
         inputs: The shapes of inputs by name, as `explain` takes them.
         code: What says what own layers compute, as `explain` takes it.
+        values: What the inputs get, as `trace` takes it, or as `make_inputs` gives it: the model is run on it, and the
+            values of its layers are on the page. A report has no weights to run.
+        wanted: Which layers have values, by their paths; all if it is not given.
+        max_values: How many bytes the arrays of numbers in the page may have; what does not fit is left out, and the
+            page says so.
 
     Returns:
         The page as text, which a notebook shows.
@@ -491,8 +499,20 @@ def page(
     from layerexplain.render.page.data import page_data
     from layerexplain.render.page.shell import shell
 
+    found = None
+    if values is not None:
+        from layerexplain.run.page_values import MOST_BYTES, page_values, shapes_of
+
+        if isinstance(model, Report):
+            raise LayerExplainError("a report has no weights, so there is nothing to run; give the model itself")
+        from layerexplain.frontends import read_for_good
+
+        source, model = read_for_good(model, code)
+        budget = MOST_BYTES if max_values is None else max_values
+        found = page_values(source, model, values, wanted=wanted, budget=budget)
+        inputs = shapes_of(model, values)
     report = model if isinstance(model, Report) else explain(model, gradient=gradient, inputs=inputs, code=code)
-    data = page_data(report, fold)
+    data = page_data(report, fold, found)
     return Page(shell(data, data["model"]["title"]))
 
 

@@ -6,8 +6,7 @@ import json
 import random
 import re
 import statistics
-from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -61,8 +60,23 @@ class Recorder(Frame):
         return self.asked, value
 
 
-def rows_of(type_: str) -> list[dict[str, Any]]:
-    """Rows of a type with a form as data, values, and drawn elements with what Python says of them."""
+class Row(NamedTuple):
+    """A row of a type: what the page gets of it, and what Python says of its elements."""
+
+    case: Case
+    data: dict[str, Any]
+    form: ElementForm
+    numbers: dict[Any, int]
+    recorder: Recorder
+
+    def cells(self, line: int, index: Index) -> tuple[list[list[int]], Any]:
+        """The cells that an element of a line reads, by the numbers of their tensors, and its value."""
+        read, value = self.recorder.read(self.form.lines[line], index)
+        return sorted([[self.numbers[of], *at] for of, at in read if of in self.numbers]), value
+
+
+def rows_of(type_: str) -> list[Row]:
+    """Rows of a type with a form as data, with values, and with elements that are asked for."""
     rows = []
     traced = list(definitions(type_, fixed=True))
     rng = random.Random(type_)
@@ -71,28 +85,32 @@ def rows_of(type_: str) -> list[dict[str, Any]]:
         inputs, weights = values_for(case, definition)
         leaves = (*definition.params, *definition.weights)
         arrays = dict(zip(leaves, (np.asarray(a) for a in (*inputs, *weights)), strict=True))
-        recorder = Recorder(form, arrays)
         data = element_data(form, numbers=True)
         numbers = {leaf: i for i, leaf in enumerate(leaves)}
         numbers.update({line: len(data["tensors"]) + i for i, line in enumerate(form.lines)})
-        lines = [(i, line) for i, line in enumerate(form.lines) if line.value is not None]
-        asked = []
+        lines = [i for i, line in enumerate(form.lines) if line.value is not None]
+        asked: list[dict[str, Any]] = []
+        row = Row(case, {"id": case.id, "form": data, "asked": asked}, form, numbers, Recorder(form, arrays))
         for draw in range(-(-ELEMENTS // ROWS) if lines else 0):
             # Every line comes once; the last ones, which are the results, come first.
-            i, line = lines[-1 - draw % len(lines)]
-            sizes = [BATCH_SIZE if one.size is None else one.size for one in line.letters]
+            line = lines[-1 - draw % len(lines)]
+            sizes = [BATCH_SIZE if one.size is None else one.size for one in form.lines[line].letters]
             if 0 in sizes:
                 continue
             index = tuple(rng.randrange(size) for size in sizes)
             try:
-                read, value = recorder.read(line, index)
+                cells, value = row.cells(line, index)
             except sc.CannotIndex:  # it needs another line, which has no element form
                 continue
-            cells = sorted([[numbers[of], *at] for of, at in read if of in numbers])
-            asked.append({"line": i, "index": index, "cells": cells, "value": told(value)})
-        shapes = [list(array.shape) for array in arrays.values()]
-        flat = [[told(value) for value in array.reshape(-1).tolist()] for array in arrays.values()]
-        rows.append({"id": case.id, "form": data, "shapes": shapes, "arrays": flat, "asked": asked})
+            asked.append({"line": line, "index": index, "cells": cells, "value": told(value)})
+        row.data["shapes"] = [list(array.shape) for array in arrays.values()]
+        row.data["arrays"] = [[told(value) for value in array.reshape(-1).tolist()] for array in arrays.values()]
+        rows.append(row)
+    hovered = next((row for row in rows if row.data["asked"]), None)
+    if hovered is not None:
+        lines = sorted({asked["line"] for asked in hovered.data["asked"]})
+        draws = [lines[draw * len(lines) // ELEMENTS] for draw in range(ELEMENTS)]
+        hovered.data["hovered"] = [[line, rng.random()] for line in draws]
     return rows
 
 
@@ -106,75 +124,112 @@ def told(value: Any) -> float | None:
 
 
 SCRIPT = """
-rows => rows.map(row => row.asked.map(({line, index}) => {
-  const values = (of, at) => {
+text => {
+  const BATCH = %d;
+  %s
+  const size = ElementReader.prototype.size;
+  ElementReader.prototype.size = function (letter) {
+    return letter[1] ?? (letter[2] === "batch" ? BATCH : size.call(this, letter));
+  };
+  const valuesOf = row => ({ known: false, has: of => of < row.shapes.length, get: (of, at) => {
     const shape = row.shapes[of];
     if (!shape || at.some((one, axis) => one < 0 || one >= shape[axis])) return undefined;
     return row.arrays[of][at.reduce((flat, one, axis) => flat * shape[axis] + one, 0)] ?? NaN;
+  } });
+  const found = row => {
+    const constants = of => of >= row.shapes.length && of < row.form.tensors.length;
+    return row.asked.map(({line, index}) => {
+      const reader = new ElementReader(row.form, valuesOf(row).get);
+      const reads = reader.reads(line, index).filter(one => one.how !== "padding" && !constants(one.of));
+      const value = reader.element(row.form.tensors.length + line, index);
+      return {
+        cells: reads.map(one => [one.of, ...one.index]),
+        unsure: reads.some(one => one.how === "maybe"),
+        value: value === undefined ? "none" : Number.isFinite(+value) ? +value : null,
+      };
+    });
   };
-  const reader = new Reader(row.form, BATCH, values);
-  const constants = of => of >= row.shapes.length && of < row.form.tensors.length;
-  const reads = reader.reads(line, index).filter(one => one.how !== "padding" && !constants(one.of));
-  const unsure = reads.some(one => one.how === "maybe");
-  const value = reader.element(row.form.tensors.length + line, index);
-  return {cells: reads.map(one => [one.of, ...one.index]), unsure, value: value === undefined ? "none" : Number.isFinite(+value) ? +value : null};
-}))
+  const lit = row => {
+    if (!row.hovered) return [];
+    const box = document.createElement("div");
+    document.body.append(box);
+    const view = new ReadsView(row.form, valuesOf(row), box);
+    const answers = row.hovered.map(([line, part]) => {
+      if (view.line !== line) view.chooseLine(line);
+      const cells = box.querySelectorAll('[data-of="out"] [data-at]');
+      const cell = cells[Math.floor(part * cells.length)];
+      cell.dispatchEvent(new PointerEvent("pointerover", {bubbles: true}));
+      const grids = [...box.querySelectorAll("[data-of]")].filter(svg => svg.dataset.of !== "out");
+      const at = rect => rect.dataset.at === "" ? [] : rect.dataset.at.split(",").map(Number);
+      return {line, index: at(cell), grids: grids.map(svg => ({
+        of: +svg.dataset.of,
+        shown: [...svg.querySelectorAll("[data-at]")].map(at),
+        lit: [...svg.querySelectorAll(".read, .maybe")].map(at),
+      }))};
+    });
+    box.remove();
+    return answers;
+  };
+  return JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(text)).map(
+    ([type, rows]) => [type, rows.map(row => [found(row), lit(row)])])));
+}
 """
 
 
-def evaluator() -> str:
-    """The evaluator of the page as an expression: a class whose batch is that of the rows."""
-    return (
-        f"(() => {{ {element_script()}\nreturn class extends ElementReader {{ constructor(form, batch, values) "
-        "{ super(form, values); this.batch = batch; } "
-        'size(letter) { return letter[1] ?? (letter[2] === "batch" ? this.batch : super.size(letter)); } }; })()'
-    )
+def panel_script() -> str:
+    """The modules of the panel without the function around them."""
+    return script("panel_reads").removeprefix("(() => {").strip().removesuffix("})();")
 
 
-@cache
-def element_script() -> str:
-    """The module `element` without the function around it."""
-    return script("element").removeprefix("(() => {").strip().removesuffix("})();")
+Answers = dict[str, list[tuple[Row, Any]]]
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[dict[str, Any], list[dict[str, Any]]]]]:
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     """For each type its rows and what JavaScript says of them: one page answers for all."""
     rows = {type_: rows_of(type_) for type_ in TYPES}
     empty = "<!doctype html><title>reads</title><body class=ready>Nothing but a script.</body>"
+    asked = json.dumps({type_: [row.data for row in own] for type_, own in rows.items()})
     with shown(empty, tmp_path_factory.mktemp("reads")) as page:
-        found = page.evaluate(
-            f"text => {{ const BATCH = {BATCH_SIZE}; const Reader = {evaluator()}; const answer = {SCRIPT}; "
-            "const found = Object.entries(JSON.parse(text)).map(([type, rows]) => [type, answer(rows)]); "
-            "return JSON.stringify(Object.fromEntries(found)); }",
-            json.dumps(rows),
-        )
-    told = json.loads(found)
-    return {type_: list(zip(rows[type_], told[type_], strict=True)) for type_ in TYPES}
+        found = json.loads(page.evaluate(SCRIPT % (BATCH_SIZE, panel_script()), asked))
+    return {type_: list(zip(rows[type_], found[type_], strict=True)) for type_ in TYPES}
 
 
 @pytest.mark.parametrize("type_", TYPES)
-def test_a_browser_finds_what_python_reads(type_: str, answers: Any) -> None:
+def test_a_browser_finds_what_python_reads(type_: str, answers: Answers) -> None:
     compared = 0
-    for row, found in answers[type_]:
-        for asked, answer in zip(row["asked"], found, strict=True):
-            where = (row["id"], row["form"]["lines"][asked["line"]]["name"], asked["index"])
+    for row, (found, _) in answers[type_]:
+        for asked, answer in zip(row.data["asked"], found, strict=True):
+            where = (row.case.id, row.form.lines[asked["line"]].name, asked["index"])
             assert sorted(answer["cells"]) == asked["cells"], where
             assert not answer["unsure"], where
             if answer["value"] == "none":
-                assert any(f'"{op}"' in json.dumps(row["form"]) for op in NO_VALUE_IN_A_BROWSER), where
+                assert any(f'"{op}"' in json.dumps(row.data["form"]) for op in NO_VALUE_IN_A_BROWSER), where
             elif answer["value"] is not None:  # a softmax of masked scores alone divides 0 by 0 there
-                expected = asked["value"]
-                assert answer["value"] == pytest.approx(expected, rel=1e-6, abs=1e-9), where
+                assert answer["value"] == pytest.approx(asked["value"], rel=1e-6, abs=1e-9), where
             compared += 1
     assert compared or type_ in ("MelSpectrogram", "STFTSpectrogram"), type_
 
 
+@pytest.mark.parametrize("type_", TYPES)
+def test_hovering_lights_exactly_what_python_reads(type_: str, answers: Answers) -> None:
+    hovered = [(row, answer) for row, (_, lit) in answers[type_] for answer in lit]
+    assert len(hovered) == ELEMENTS or type_ in ("MelSpectrogram", "STFTSpectrogram"), type_
+    for row, answer in hovered:
+        cells, _ = row.cells(answer["line"], tuple(answer["index"]))
+        where = (row.case.id, row.form.lines[answer["line"]].name, answer["index"])
+        grids = {grid["of"]: grid for grid in answer["grids"]}
+        assert {of for of, *_ in cells} <= grids.keys(), where
+        for of, grid in grids.items():
+            if of in row.numbers.values():
+                read = [at for number, *at in cells if number == of]
+                assert sorted(grid["lit"]) == sorted(at for at in read if at in grid["shown"]), (where, of)
+                assert grid["lit"] or not read, (where, of)
+
+
 def test_every_elementwise_op_has_a_value_or_is_known_to_have_none() -> None:
-    ours = set(re.findall(r"^  (\w+): \(", element_script(), re.MULTILINE)) | set(
-        re.findall(r'"(\w+)"', element_script())
-    )
-    ours |= {"add", "subtract", "multiply", "divide", *re.findall(r"^  (\w+): Math", element_script(), re.MULTILINE)}
+    ours = set(re.findall(r"^  (\w+): \(", panel_script(), re.MULTILINE)) | set(re.findall(r'"(\w+)"', panel_script()))
+    ours |= {"add", "subtract", "multiply", "divide", *re.findall(r"^  (\w+): Math", panel_script(), re.MULTILINE)}
     elementwise = {name for name, op in OPS.items() if getattr(op.element, "__name__", "") == "_elementwise_element"}
     assert elementwise - ours == NO_VALUE_IN_A_BROWSER
     assert len(elementwise) > 60

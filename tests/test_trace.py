@@ -338,7 +338,7 @@ def npz(**arrays: Any) -> bytes:
 
 GOOD = np.ones((1, 28, 28, 3))
 BAD_FILES: list[tuple[str, bytes, str]] = [
-    ("x.npy", pickle.dumps([1]), "is not an .npy or .npz file"),
+    ("x.npy", pickle.dumps([1]), "is not an .npy, .npz or .png file"),
     ("x.npy", npy(np.array([{}]), allow_pickle=True), "holds Python objects, which are never unpickled"),
     ("x.npy", npy(GOOD)[:300], "declares 18,816 bytes of data but stores 300"),
     ("x.npy", npy(GOOD[0]), r"holds an array of (28, 28, 3); the input 'input' needs the shape (None, 28, 28, 3)"),
@@ -346,7 +346,7 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
     ("x.npz", npz(a=GOOD, b=GOOD), "has no array 'input'; it has 'a', 'b'"),
     ("x.npz", npz(input=GOOD)[:-30], "is damaged"),
     ("x.npz", npz(input=np.array(["a"])), "holds an array of (1,)"),
-    ("x.npy", b"", "is not an .npy or .npz file"),
+    ("x.npy", b"", "is not an .npy, .npz or .png file"),
 ]
 
 
@@ -387,10 +387,10 @@ def test_inputs_that_are_made(tmp_path: Path) -> None:
 
 
 ARGUMENT_FAULTS: list[tuple[list[str], str]] = [
-    (["--input", "nothing.npy"], "nothing.npy: no such file; give an .npy or .npz file, zeros, ones or random"),
+    (["--input", "nothing.npy"], "nothing.npy: no such file; give an .npy, .npz or .png file, zeros, ones or random"),
     (
         ["--input", "28,28"],
-        "28,28: no such file; give an .npy or .npz file, zeros, ones or random; fix the open sizes "
+        "28,28: no such file; give an .npy, .npz or .png file, zeros, ones or random; fix the open sizes "
         "of an input with --size 28,28",
     ),
     (["--input", "picture=zeros"], "the model has no input 'picture'; its inputs: 'input'"),

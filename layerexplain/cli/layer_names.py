@@ -71,3 +71,18 @@ def no_match(pattern: str, names: Iterable[str], models: int = 1) -> LayerExplai
     shown = ", ".join(known[:_LISTED]) + (f" and {len(known) - _LISTED:,} more" if len(known) > _LISTED else "")
     hint = did_you_mean(pattern, known) or f"the {'model has' if models == 1 else 'models have'} {shown}"
     return LayerExplainError(f"no layer matches '{pattern}'; {hint}")
+
+
+def matching(model: Model, pattern: str) -> list[str]:
+    """The paths of the layers that a pattern matches. Raises LayerExplainError where there is none."""
+    rows = [Row(path, layer.name, layer.type) for path, layer in layers_in(model)]
+    paths = [row.path for row in rows if row.path == pattern] or found(pattern.strip(), rows)
+    if not paths:
+        raise no_match(pattern, [name for row in rows for name in (row.name, row.path)])
+    return paths
+
+
+def wanted_of(model: Model, patterns: Sequence[str]) -> Callable[[str], bool] | None:
+    """Which paths the patterns match; None if there are none."""
+    paths = {path for pattern in patterns for path in matching(model, pattern)}
+    return paths.__contains__ if patterns else None

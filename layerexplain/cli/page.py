@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import click
 
 from layerexplain import api
-from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import SOURCE, code_option, gradient_option, input_option
+from layerexplain.cli import sources as reading
+from layerexplain.cli.amounts import amount
+from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input
+from layerexplain.cli.layer_names import wanted_of
+from layerexplain.cli.options import SOURCE, code_option, gradient_option
+
+
+def _inputs(
+    ctx: click.Context, parameter: click.Parameter, typed: tuple[str, ...]
+) -> tuple[list[InputShape], list[str]]:
+    """The shapes and the values among what was typed: `28,28,1` is a shape, `image.npy` and `random` are values."""
+    shapes: list[InputShape] = []
+    values: list[str] = []
+    for text in typed:
+        try:
+            shapes.append(parse_input(text))
+        except click.BadParameter:
+            values.append(text)
+    return shapes, values
+
+
+def _bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    size = amount(value, "mb")
+    if size is None:
+        message = f"'{value.strip()}' is not a size; write megabytes (8), or a number with its unit: 500kB, 8MB"
+        raise click.BadParameter(message, ctx, parameter)
+    return int(size)
 
 
 @click.command("page", short_help="Make a page of a model: its graph, each layer explained; one HTML file.")
@@ -22,22 +51,55 @@ from layerexplain.cli.options import SOURCE, code_option, gradient_option, input
     help="Draw once what repeats, as one box, and one box for layers that a common beginning of their names joins.",
 )  # fmt: skip
 @gradient_option
-@input_option
+@click.option(
+    "--input", "inputs", metavar="[NAME=]WHAT", multiple=True, callback=_inputs,
+    help="The values of an input, with which the formulas are run: a file FILE.npy, FILE.npz or FILE.png, zeros, ones "
+    "or random[:SEED]. Or its shape, without the batch: 224,224,3 or tokens=128. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--values", metavar="LAYER", multiple=True,
+    help="With values: a layer whose numbers are in the file, as a name or a pattern ('conv*'). Repeatable. "
+    "Default: all, as far as --max-values goes.",
+)  # fmt: skip
+@click.option(
+    "--max-values", metavar="SIZE", callback=_bytes,
+    help="With values: how much the numbers in the file may take: megabytes (8), or with a unit (500kB). What does not "
+    "fit is left out, and the page says so. Default: 8.",
+)  # fmt: skip
 @code_option
 def command(
-    source: str, output: str, fold: bool, gradient: bool, inputs: tuple[InputShape, ...], code: tuple[str, ...]
+    source: str,
+    output: str,
+    fold: bool,
+    gradient: bool,
+    inputs: tuple[Sequence[InputShape], list[str]],
+    values: tuple[str, ...],
+    max_values: int | None,
+    code: tuple[str, ...],
 ) -> None:
-    """Make a page of SOURCE to look at in a browser: the graph, in which boxes open; for each layer its formula, the
-    reasons for its shape and its weights, cost, training and notes; and a search.
+    """Make a page of SOURCE to look at in a browser: the graph, in which boxes open; for each layer its formula, what
+    one element reads, the reasons for its shape and its weights, cost, training and notes; and a search.
 
-    It is one file, which works offline: nothing is fetched, and nothing of SOURCE is run.
+    With values for its inputs the formulas are run, as `trace` runs them: cells show numbers, the chosen element its
+    sum of products, and the outputs of layers are pictures.
+
+    It is one file, which works offline: nothing is fetched, and no code of SOURCE is run.
 
     \b
     Examples:
       layerexplain page model.keras -o model.html
       layerexplain page train.py --gradient -o model.html
+      layerexplain page model.keras --input image.png --values 'conv1*' -o model.html
     """
-    made = api.page(api.piped(source), fold=fold, gradient=gradient, inputs=partial(inputs_of, typed=inputs), code=code)
+    shapes, given = inputs
+    if not given and (values or max_values is not None):
+        raise click.UsageError("--values and --max-values need the values of an input, as in --input random")
+    content = api.piped(source)
+    of_run: dict[str, Any] = {}
+    if given:
+        content, of_run = _values(content, source, shapes, given, values, code)
+        of_run["max_values"] = max_values
+    made = api.page(content, fold=fold, gradient=gradient, inputs=partial(inputs_of, typed=shapes), code=code, **of_run)
     if output == "-":
         click.echo(made, nl=False)
         return
@@ -45,3 +107,17 @@ def command(
 
     with replacing(output) as file, writing(output):
         file.write(made.encode("utf-8"))
+
+
+def _values(
+    content: Any,
+    source: str,
+    shapes: Sequence[InputShape],
+    given: list[str],
+    patterns: tuple[str, ...],
+    code: tuple[str, ...],
+) -> tuple[Any, dict[str, Any]]:
+    """The source, and what the page is asked for its values."""
+    model = api.read(content, code)._replace(source=reading.name_of(source))
+    arrays = api.make_inputs(model, given, sizes=inputs_of(model, shapes))
+    return content, {"values": arrays, "wanted": wanted_of(model, patterns)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +10,7 @@ from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.amounts import amount
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.layer_names import Row, found, layers_in, no_match
+from layerexplain.cli.layer_names import matching, wanted_of
 from layerexplain.cli.options import (
     LAYERS,
     SOURCE,
@@ -240,7 +239,7 @@ def command(
                     return worked_element(element, terms)
                 from layerexplain.render.documents.gradients import gradients
 
-                wanted = _wanted(model, patterns)
+                wanted = wanted_of(model, patterns)
                 found = api.gradient_statistics(
                     content, model, given, targets, step=step, partial=partial, wanted=wanted, save=save, **how
                 )
@@ -263,7 +262,7 @@ def command(
                 return worked_element(element, terms)
             from layerexplain.render.documents.trace import trace
 
-            wanted = _wanted(model, patterns)
+            wanted = wanted_of(model, patterns)
             return trace(
                 api.trace_statistics(
                     content,
@@ -281,24 +280,9 @@ def command(
     reading.print_each(output, [source], run, lambda sheet: sheet)
 
 
-def _wanted(model: Model, patterns: tuple[str, ...]) -> Callable[[str], bool] | None:
-    """Which paths the patterns match; None if there are none."""
-    paths = {path for pattern in patterns for path in _matching(model, pattern)}
-    return paths.__contains__ if patterns else None
-
-
-def _matching(model: Model, pattern: str) -> list[str]:
-    """The paths of the layers that a pattern matches. Raises LayerExplainError where there is none."""
-    rows = [Row(path, layer.name, layer.type) for path, layer in layers_in(model)]
-    paths = [row.path for row in rows if row.path == pattern] or found(pattern.strip(), rows)
-    if not paths:
-        raise no_match(pattern, [name for row in rows for name in (row.name, row.path)])
-    return paths
-
-
 def _one_matching(model: Model, pattern: str) -> str:
     """The path of the one layer that a pattern matches."""
-    paths = _matching(model, pattern)
+    paths = matching(model, pattern)
     if len(paths) > 1:
         listed = ", ".join(paths[:6]) + (", …" if len(paths) > 6 else "")
         raise LayerExplainError(f"--at needs one layer, and '{pattern}' matches {len(paths)}: {listed}")

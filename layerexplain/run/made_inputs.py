@@ -1,4 +1,4 @@
-"""Inputs given on the command line: .npy and .npz files, zeros, ones or random numbers.
+"""Inputs given on the command line: .npy, .npz and .png files, zeros, ones or random numbers.
 
 Nothing is unpickled, and the shape in a file's header is checked against the model before its data is read.
 """
@@ -227,19 +227,24 @@ def read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
             file.seek(0)
             if head.startswith(b"PK"):
                 return _read_npz(file, path, wanted)
+            if head == b"\x89PNG\r\n":
+                from layerexplain.run.pictures import picture
+
+                return {wanted[0].name: picture(file, path, wanted[0])}
             if head == b"\x93NUMPY":
                 size = os.fstat(file.fileno()).st_size
                 return {wanted[0].name: _array(file, size, size, path, wanted[0])}
     except SourceError as error:
         raise error.with_place(source=path) from None
     except FileNotFoundError:
-        hint = "give an .npy or .npz file, zeros, ones or random"
+        hint = "give an .npy, .npz or .png file, zeros, ones or random"
         if re.fullmatch(r"[0-9x×, ]+", path):
             hint += f"; fix the open sizes of an input with --size {path}"
         raise SourceError(f"no such file; {hint}", source=path) from None
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror or error}", source=path) from None
-    raise SourceError("is not an .npy or .npz file; write one with numpy.save or numpy.savez", source=path)
+    hint = "write one with numpy.save or numpy.savez"
+    raise SourceError(f"is not an .npy, .npz or .png file; {hint}", source=path)
 
 
 def _read_npz(file: IO[bytes], path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:

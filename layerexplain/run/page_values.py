@@ -20,13 +20,14 @@ from layerexplain.model import Model
 from layerexplain.records import NamedTuple
 from layerexplain.report.element_forms import ElementForms, calls_in, element_forms
 from layerexplain.run.activations import Activation, Progress
+from layerexplain.run.given_inputs import checked_inputs, inputs_of
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import ready
 from layerexplain.run.trace_report import Run
 from layerexplain.run.trace_results import by_name, run_of
 
-MOST_BYTES = 3_000_000
+MOST_BYTES = 8_000_000
 """The budget, unless told otherwise: bytes of all arrays together, before they are written in base64."""
 
 _MOST_TILES = 12
@@ -62,7 +63,7 @@ class PageValues(NamedTuple):
 def page_values(
     source: Any,
     model: Model,
-    inputs: Sequence[GivenInput],
+    inputs: Any,
     *,
     wanted: Callable[[str], bool] | None = None,
     budget: int = MOST_BYTES,
@@ -75,7 +76,7 @@ def page_values(
     Args:
         source: What the weights are read from: whatever `read` takes.
         model: What `read` gave for it.
-        inputs: What `make_inputs` gave.
+        inputs: What the inputs get: as `trace` takes it, or what `make_inputs` gave.
         wanted: Which layers have values, by their paths; all if it is not given.
         budget: How many bytes the arrays may have. Layers that need little come first.
         seed, max_memory, progress: As for `trace`.
@@ -83,6 +84,7 @@ def page_values(
     Raises:
         LayerExplainError: with the source's name.
     """
+    inputs = _given(model, inputs)
     with ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running:
         forms = element_forms(running.activations.network)
         chosen = _chosen(running.activations.network, forms, wanted, budget)
@@ -98,7 +100,8 @@ def page_values(
             if known is not None:
                 layers[step.name] = known._replace(numbers=(*known.numbers, numbers))
                 continue
-            pictures = _pictures(step, room) if not numbers and not step.refusal else ()
+            form = _form(forms, step.name, step.call)
+            pictures = _pictures(step, form) if not numbers and not step.refusal and room > 0 else ()
             spreads = _spreads(step) if room > 0 else ()
             room -= sum([len(one["data"]) for one in (*pictures, *spreads)])
             layers[step.name] = LayerValues((numbers,), pictures, spreads, why)
@@ -106,6 +109,18 @@ def page_values(
                 left.append(step.name)
         facts = run_of(running, inputs, seed)
     return PageValues(facts, forms, tuple(kept.arrays), layers, tuple(left), budget)
+
+
+def shapes_of(model: Model, inputs: Any) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of inputs by name, without the batch, of what `page_values` takes."""
+    return {one.name: tuple(one.array.shape[1:]) for one in _given(model, inputs)}
+
+
+def _given(model: Model, inputs: Any) -> list[GivenInput]:
+    if isinstance(inputs, Sequence) and all([isinstance(one, GivenInput) for one in inputs]):
+        return list(inputs)
+    arrays = checked_inputs(model, inputs)
+    return [GivenInput(one.name, array, "given") for one, array in zip(inputs_of(model), arrays, strict=True)]
 
 
 # Which calls have their numbers -------------------------------------------------------------------------------------
@@ -215,17 +230,22 @@ def _inner_lines(
     step: Activation, form: ElementForm, at: Mapping[ElementLine, int], kept: _Kept, done: set[ElementLine]
 ) -> dict[int, int]:
     """The arrays of the lines between the arguments and the results."""
-    definition = form.definition
-    arrays = dict(zip((*definition.params, *definition.weights), (*step.values, *step.weights), strict=True))
-    examples = [v.shape[0] for p, v in zip(definition.params, step.values, strict=True) if p.shape[:1] == (BATCH,)]
-    batch = int(examples[0]) if examples else 1
-    frame = ArrayFrame(form, arrays, Evaluation(batch, "float64"), computed_in(step.dtypes[0]))
+    frame = _frame(step, form)
     found = {}
     for line in _own_lines(form):
         whole = frame.whole(line) if line not in done else None
         if whole is not None and whole.dtype.kind in "biuf" and len(whole.shape) == len(line.letters):
             found[at[line]] = kept.number(whole, _is_batch(line.letters))
     return found
+
+
+def _frame(step: Activation, form: ElementForm) -> ArrayFrame:
+    """The form on the values of a call."""
+    definition = form.definition
+    arrays = dict(zip((*definition.params, *definition.weights), (*step.values, *step.weights), strict=True))
+    examples = [v.shape[0] for p, v in zip(definition.params, step.values, strict=True) if p.shape[:1] == (BATCH,)]
+    batch = int(examples[0]) if examples else 1
+    return ArrayFrame(form, arrays, Evaluation(batch, "float64"), computed_in(step.dtypes[0]))
 
 
 def _is_batch(letters: Sequence[Letter]) -> bool:
@@ -235,10 +255,26 @@ def _is_batch(letters: Sequence[Letter]) -> bool:
 # Pictures -----------------------------------------------------------------------------------------------------------
 
 
-def _pictures(step: Activation, room: int) -> tuple[dict[str, Any], ...]:
-    if room <= 0 or not step.outputs or step.outputs[0].dtype.kind not in "biuf" or step.outputs[0].size == 0:
+def _pictures(step: Activation, form: ElementForm | None) -> tuple[dict[str, Any], ...]:
+    """The first result as tiles, and the lines that relate each step to each, as attention does."""
+    import numpy as np
+
+    if not step.outputs or step.outputs[0].dtype.kind not in "biuf" or step.outputs[0].size == 0:
         return ()
-    return (tiles(step.outputs[0][0] if step.outputs[0].ndim > 1 else step.outputs[0]),)
+    found = [tiles(step.outputs[0][0] if step.outputs[0].ndim > 1 else step.outputs[0])]
+    related = [] if form is None else [line for line in _own_lines(form) if _relates_steps(line)]
+    if form is not None and related and step.definition is not None:
+        frame = _frame(step, form)
+        for line in related:
+            whole = frame.whole(line)
+            if whole is not None and whole.dtype.kind in "biuf" and whole.size:
+                found.append({"name": line.name, **tiles(np.moveaxis(whole[0], 0, -1))})
+    return tuple(found)
+
+
+def _relates_steps(line: ElementLine) -> bool:
+    """Whether a line has heads, and a row and a column for each step."""
+    return [one.role for one in line.letters] == ["batch", "heads", "steps", "steps"]
 
 
 def tiles(array: Any) -> dict[str, Any]:

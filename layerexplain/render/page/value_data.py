@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.render.escape import clean
-from layerexplain.render.quantities import plural, shape_text
+from layerexplain.render.quantities import bytes_text, plural, shape_text
 from layerexplain.report.data import LayerReport
 from layerexplain.report.element_forms import FormTable
 
@@ -41,7 +41,7 @@ def all_values(values: PageValues) -> dict[str, Any]:
     """What a page has of the values of a run for all layers."""
     run = values.run
     left = len(values.left)
-    budget = f"{values.budget / 1e6:,.1f} MB".replace(".0 MB", " MB")
+    budget = bytes_text(values.budget)
     words = (
         f"The numbers of {plural(left, 'layer')} are left out: the file may hold {budget} of numbers (--max-values); "
     )

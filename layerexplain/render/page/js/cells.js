@@ -43,8 +43,8 @@ export class CellGrid {
 
   /** Lays out the cells of a view, unless they are there. @param {CellView} view @param {boolean} [stay] whether what is in sight stays where it can */
   show(view, stay = false) {
-    const wide = view.numbers ? 46 : 0;
     const spans = view.reach.map(([from, to]) => to - from);
+    const wide = view.numbers ? Math.max(32, Math.min(44, Math.floor((view.room - 2) / spans[1]))) : 0;
     const whole = Math.min(Math.floor((view.room - 2) / spans[1]), Math.floor(view.tall / spans[0]));
     const across = wide || (whole >= SMALLEST_CELL ? Math.min(whole, LARGEST_CELL) : MIDDLE_CELL);
     const down = wide ? 22 : across;

@@ -59,6 +59,14 @@ export function numberText(value) {
   return size >= 1e5 || size < 1e-4 ? value.toExponential(2) : `${+value.toPrecision(4)}`;
 }
 
+/** A number in the little room of a cell. @param {any} value */
+export function cellText(value) {
+  const size = Math.abs(value);
+  if (typeof value === "boolean" || !Number.isFinite(value) || Number.isInteger(value)) return size < 1e5 ? `${+value}` : numberText(value);
+  if (size >= 1e5 || size < 5e-4) return value.toExponential(0).replace("e+", "e");
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3).replace(/^(-?)0\./, "$1.");
+}
+
 /** `y[0, 3, 4, 7]`. @param {string} name @param {(number | string)[]} index */
 export function placeText(name, index) {
   return index.length ? `${name}[${index.join(", ")}]` : name;

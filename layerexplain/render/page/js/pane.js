@@ -78,6 +78,12 @@ export function showModel(pane, data) {
     table(["", ""], facts, [1]),
   );
   pane.append(make("h3", "", "Takes"), points(model.inputs), make("h3", "", "Gives"), points(model.outputs));
+  const { run } = /** @type {any} */ (data);
+  if (run) {
+    const weights = run.weights === "drawn" ? "Weights are drawn, since the source has none." : `Weights ${run.weights}.`;
+    pane.append(make("h3", "", "Values"), points([...run.inputs, weights, ...run.notes]));
+    if (run.left) pane.append(make("p", "warning", run.left));
+  }
   if (model.notes.length) pane.append(make("h3", "", "Notes"), points(model.notes, "warning"));
   for (const [key, title] of MEASURES.slice(0, 2)) {
     const total = model.totals[key] || 0;

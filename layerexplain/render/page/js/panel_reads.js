@@ -4,7 +4,7 @@ import { CellGrid, cellFigure } from "./cells.js";
 import { button, make } from "./dom.js";
 import { ElementReader } from "./element.js";
 import { firstUse, foldLetters, lettersOf, mentioned, onlyCopies } from "./element_uses.js";
-import { filledText, numberText, placeText } from "./element_words.js";
+import { cellText, filledText, placeText } from "./element_words.js";
 import { sumsOf } from "./sums.js";
 import { layerValues } from "./values.js";
 
@@ -13,7 +13,7 @@ import { layerValues } from "./values.js";
 /** @typedef {import("./element.js").Letter} Letter */
 
 /** How many lines are offered as buttons; more are a list. */
-const MOST_BUTTONS = 8;
+const MOST_BUTTONS = 14;
 
 /**
  * @param {any} layer @param {any} data @param {HTMLElement} element
@@ -46,6 +46,7 @@ class ReadsView {
     this.element = element;
     this.first = form.tensors.length;
     this.numbers = values.known;
+    this.width = element.clientWidth || 640;
     this.line = -1;
     /** @type {number[]} the chosen element */
     this.index = [];
@@ -79,10 +80,10 @@ class ReadsView {
       element.append(this.choices, this.formula, this.stage, this.sliders, this.status, this.sums);
       this.offerLines();
       this.chooseLine(this.bestLine());
-      let width = 0;
       new ResizeObserver(() => {
-        if (Math.abs(element.clientWidth - width) > 8) this.update(false);
-        width = element.clientWidth;
+        const before = this.width;
+        this.width = element.clientWidth || before;
+        if (Math.abs(this.width - before) > 8) this.update(false);
       }).observe(element);
     }
     for (const line of refused) element.append(make("p", "quiet", `${line.name} has no formula of one element: ${line.refusal}`));
@@ -279,7 +280,7 @@ class ReadsView {
     const at = this.reader.letters(line, this.index);
     const reads = this.reader.reads(this.line, this.index);
     this.now = reads;
-    const width = this.element.clientWidth || 640;
+    const { width } = this;
     const room = Math.min(340, this.numbers && width < 460 ? width - 24 : (width - 50) / 2);
     const counts = [];
     for (const { of, grid, words } of this.grids) {
@@ -291,6 +292,11 @@ class ReadsView {
         const place = axes.includes(axis) ? 0 : this.reader.index(used[axis] ?? 0, { ...this.summed, ...at });
         return Math.max(0, Math.min(size - 1, place === place ? place : (own[0]?.index[axis] || 0)));
       });
+      const seen = own.filter((one) => one.how !== "padding");
+      if (seen.length && !seen.some((one) => one.index.every((at, axis) => axes.includes(axis) || at !== at || at === slice[axis]))) {
+        // The slice holds nothing that is read: the one of the first cell that is.
+        seen[0].index.forEach((at, axis) => { if (!axes.includes(axis) && at === at) slice[axis] = at; });
+      }
       const reach = axes.map((axis) => (axis === null ? /** @type {[number, number]} */ ([0, 1]) : /** @type {[number, number][]} */ (this.pads.get(of))[axis]));
       const around = axes.flatMap((axis, i) => {
         const places = axis === null ? [0] : own.map((one) => one.index[axis]).filter((one) => one === one);
@@ -305,7 +311,7 @@ class ReadsView {
         const outside = index.some((one, axis) => one < 0 || one >= sizes[axis]);
         const value = outside ? undefined : this.values.has(of) ? this.reader.element(of, index) : undefined;
         return { kind: `${outside ? "outside " : ""}${lit.get(index.join()) ?? "cell"}`, value };
-      }, numberText, largest);
+      }, cellText, largest);
       const inside = own.filter((one) => one.how !== "padding" && !one.index.some((i, axis) => i < 0 || i >= sizes[axis]));
       const padded = own.filter((one) => one.how === "padding").length;
       const total = sizes.reduce((a, b) => a * b, 1);
@@ -320,7 +326,7 @@ class ReadsView {
     this.output.show({ sizes: this.sizes, axes: line.grid, slice: this.index.map((one, axis) => (line.grid.includes(axis) ? 0 : one)), reach, around: here, room, tall: 300, numbers: this.numbers && this.values.has(of) }, stay);
     const largest = this.values.known ? this.largest(this.output, of) : 0;
     const chosen = this.index.join();
-    this.output.paint((index) => ({ kind: index.join() === chosen ? "chosen" : "cell", value: this.values.has(of) ? this.reader.element(of, index) : undefined }), numberText, largest);
+    this.output.paint((index) => ({ kind: index.join() === chosen ? "chosen" : "cell", value: this.values.has(of) ? this.reader.element(of, index) : undefined }), cellText, largest);
     this.outwords.textContent = this.shapeWords(of, this.sizes) + sliceWords(line.grid, this.index, this.sizes, line.letters.map((one) => one[2]));
     const place = placeText(line.name, this.index);
     this.status.textContent = `${place} reads ${counts.join(", ") || "nothing"}.${this.reader.cut ? " The sum is long; its first terms are drawn." : ""}`;

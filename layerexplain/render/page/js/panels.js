@@ -1,6 +1,7 @@
 /** What is shown of a chosen layer: a section for each panel, in this order. */
 import { panelFormula, panelHints, panelWhat } from "./panel_formula.js";
 import { panelReads } from "./panel_reads.js";
+import { panelSpreads, panelValues } from "./panel_values.js";
 import { panelShape, panelWeights } from "./panel_shape.js";
 import { panelCost, panelKeras, panelNotes, panelTraining, panelWiring } from "./panel_facts.js";
 
@@ -16,8 +17,10 @@ export const PANELS = [
   ["what", "", panelWhat],
   ["formula", "Formula", panelFormula],
   ["reads", "What one element reads", panelReads],
+  ["values", "Values", panelValues],
   ["shape", "Shape", panelShape],
   ["weights", "Weights", panelWeights],
+  ["spreads", "", panelSpreads],
   ["hints", "Worth knowing", panelHints],
   ["cost", "Cost and reach", panelCost],
   ["training", "Training", panelTraining],
