@@ -14,10 +14,12 @@ from layerexplain.derive.element.data import element_data
 from layerexplain.derive.element.form import ElementForm, ElementLine, element_form
 from layerexplain.derive.element.opened import opened
 from layerexplain.derive.element.value import Frame, Index
+from layerexplain.derive.element.worked import _factors
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import OPS
 from layerexplain.ops import load_all
+from layerexplain.ops.elementwise import multiply
 from layerexplain.render.page.scripts import script
 from tests.browser import shown
 from tests.cases import Case, Wrapped
@@ -51,6 +53,17 @@ class Recorder(Frame):
     def _element(self, e: sc.Element, index: Index, env: Any) -> Any:
         self.asked.add((e.of, index))
         return self.plain._element(e, index, env)
+
+    def scalar(self, e: sc.Scalar, env: Any) -> Any:
+        """A product with a factor that is 0 and reads nothing reads nothing."""
+        if isinstance(e, sc.Apply) and e.op is multiply:
+            for factor in _factors(e):
+                if (
+                    not any(isinstance(part, sc.Element) for part in sc.parts(factor))
+                    and self.plain.scalar(factor, env) == 0
+                ):
+                    return 0.0
+        return super().scalar(e, env)
 
     def read(self, line: ElementLine, index: Index) -> tuple[set[tuple[Any, Index]], Any]:
         """What an element of a line reads, and its value."""
@@ -246,6 +259,7 @@ WINDOWS = (
     Case("AdaptiveAveragePooling2D", {"output_size": (3, 2)}, ((7, 5, 2),)),
     Case("Dense", {"units": 4}, ((7, 3),)),
     Case("UpSampling2D", {"size": (2, 3)}, ((3, 5, 2),)),
+    Case("UpSampling2D", {"size": 2, "interpolation": "bilinear"}, ((3, 5, 2),)),
     Case("ZeroPadding2D", {"padding": ((1, 0), (2, 3))}, ((3, 5, 2),)),
     Case("Permute", {"dims": (2, 1)}, ((5, 3),)),
     Case("TimeDistributed", {"layer": Wrapped("Dense", {"units": 2})}, ((5, 3),)),

@@ -18,6 +18,7 @@ from layerexplain.report.element_forms import FormTable
 
 if TYPE_CHECKING:
     from layerexplain.run.page_values import PageValues
+    from layerexplain.run.trace_report import TracedInput
 
 
 def form_numbers(forms: FormTable, layer: LayerReport) -> list[int | None]:
@@ -50,9 +51,15 @@ def all_values(values: PageValues) -> dict[str, Any]:
         "forms": values.forms.data,
         "arrays": values.arrays,
         "run": {
-            "inputs": [clean(f"{one.name} {shape_text(one.shape)}: {one.values}") for one in run.inputs],
+            "inputs": [clean(f"{one.name} {shape_text(one.shape)}: {one.values}{_first(one)}") for one in run.inputs],
             "weights": run.weights,
             "notes": [clean(note.message) for note in run.notes],
             "left": words if left else "",
         },
     }
+
+
+def _first(one: TracedInput) -> str:
+    """What is said of an input of several examples."""
+    count = one.shape[0] if one.shape else 1
+    return f"; the first of its {count} examples is shown" if count > 1 else ""

@@ -229,7 +229,12 @@ export class ElementReader {
       if (holds !== true) this.walk(e[3], at, holds === false ? how : "maybe", found);
       if (holds === false && !Array.isArray(e[3])) this.outside(e[2], at, found);
     } else if (e[0] === "at") this.lookedUp(e[1], at, how, found);
-    else for (const part of e.slice(e[0] === "f" ? 2 : 1)) this.walk(part, at, how, found);
+    else if (!this.isZero(e, at)) for (const part of e.slice(e[0] === "f" ? 2 : 1)) this.walk(part, at, how, found);
+  }
+
+  /** Whether a scalar is a product that is 0 whatever is read: a factor that reads nothing is 0. @param {Scalar} e @param {Place} at */
+  isZero(e, at) {
+    return Array.isArray(e) && e[0] === "*" && factorsOf(e).some((one) => !readsSomething(one) && this.value(one, at) === 0);
   }
 
   /** An index, and what it looks up. @param {Index} index @param {Place} at @param {How} how @param {Map<string, Read>} found */
@@ -327,7 +332,7 @@ export class ElementReader {
     const found = [];
     const factors = factorsOf(fold[4]);
     for (const [place, holds] of this.places(fold, at)) {
-      if (holds === false) continue;
+      if (holds === false || (this.isZero(fold[4], place) && fold[1] === "sum")) continue;
       found.push({ place, factors: factors.map((one) => this.value(one, place)), value: this.value(fold[4], place) });
     }
     return found;
@@ -337,6 +342,14 @@ export class ElementReader {
 /** The factors of a product; the scalar itself if it is none. @param {Scalar} e @returns {Scalar[]} */
 export function factorsOf(e) {
   return Array.isArray(e) && e[0] === "*" ? e.slice(1).flatMap(factorsOf) : [e];
+}
+
+/** Whether the value of a scalar depends on an element. @param {Scalar} e @returns {boolean} */
+function readsSomething(e) {
+  if (!Array.isArray(e) || e[0] === "#") return false;
+  if (e[0] === "at") return JSON.stringify(e).includes('["v",');
+  if (["+", "-", "*", "/", "abs", "max", "min", "negative"].includes(e[0])) return e.slice(1).some(readsSomething);
+  return true;
 }
 
 /** The folds and elements of a scalar outside folds, in its order: the numbers of its template `numbers`. @param {Scalar} e @returns {Scalar[]} */

@@ -5,6 +5,7 @@ import { button, make } from "./dom.js";
 import { ElementReader } from "./element.js";
 import { firstUse, foldLetters, lettersOf, mentioned, onlyCopies } from "./element_uses.js";
 import { cellText, filledText, placeText } from "./element_words.js";
+import { everyPlace, singular, sliceWords } from "./slices.js";
 import { sumsOf } from "./sums.js";
 import { layerValues } from "./values.js";
 
@@ -14,6 +15,8 @@ import { layerValues } from "./values.js";
 
 /** How many lines are offered as buttons; more are a list. */
 const MOST_BUTTONS = 14;
+/** Lines with more elements are not computed for their grids alone. */
+const MOST_COMPUTED = 4096;
 
 /**
  * @param {any} layer @param {any} data @param {HTMLElement} element
@@ -302,14 +305,14 @@ class ReadsView {
         const places = axis === null ? [0] : own.map((one) => one.index[axis]).filter((one) => one === one);
         return places.length ? [Math.min(...places.slice(0, 50000)), Math.max(...places.slice(0, 50000))] : [reach[i][0], reach[i][0]];
       });
-      grid.show({ sizes, axes, slice, reach, around, room, tall: of < this.first && of >= this.form.params ? 180 : 300, numbers: this.numbers && this.values.has(of) }, stay);
+      grid.show({ sizes, axes, slice, reach, around, room, tall: of < this.first && of >= this.form.params ? 180 : 300, numbers: this.numbers && this.shows(of) }, stay);
       /** @type {Map<string, string>} */
       const lit = new Map();
       for (const one of own) for (const index of everyPlace(one.index, sizes)) lit.set(index.join(), one.how);
       const largest = this.numbers || this.values.known ? this.largest(grid, of) : 0;
       grid.paint((index) => {
         const outside = index.some((one, axis) => one < 0 || one >= sizes[axis]);
-        const value = outside ? undefined : this.values.has(of) ? this.reader.element(of, index) : undefined;
+        const value = outside ? undefined : this.shows(of) ? this.reader.element(of, index) : undefined;
         return { kind: `${outside ? "outside " : ""}${lit.get(index.join()) ?? "cell"}`, value };
       }, cellText, largest);
       const inside = own.filter((one) => one.how !== "padding" && !one.index.some((i, axis) => i < 0 || i >= sizes[axis]));
@@ -317,16 +320,18 @@ class ReadsView {
       const total = sizes.reduce((a, b) => a * b, 1);
       words.textContent = this.shapeWords(of, sizes) + sliceWords(axes, slice, sizes, this.roles(of));
       const unsure = inside.some((one) => one.how === "maybe");
-      if (inside.length || padded) counts.push(`${unsure ? "by the values some" : inside.length.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} in ${this.name(of)}${padded ? ` and ${padded} in the padding` : ""}`);
+      const whole = `${total.toLocaleString("en-US")} in ${this.name(of)}`;
+      const many = unsure ? `those of ${whole} that values choose` : `${inside.length.toLocaleString("en-US")} of ${whole}`;
+      if (inside.length || padded) counts.push(`${many}${padded ? ` and ${padded} in the padding` : ""}`);
     }
     const [rows, columns] = line.grid;
     const here = [rows, columns].flatMap((axis) => (axis === null ? [0, 0] : [this.index[axis], this.index[axis]]));
     const reach = [rows, columns].map((axis) => /** @type {[number, number]} */ ([0, axis === null ? 1 : this.sizes[axis]]));
     const of = this.first + this.line;
-    this.output.show({ sizes: this.sizes, axes: line.grid, slice: this.index.map((one, axis) => (line.grid.includes(axis) ? 0 : one)), reach, around: here, room, tall: 300, numbers: this.numbers && this.values.has(of) }, stay);
+    this.output.show({ sizes: this.sizes, axes: line.grid, slice: this.index.map((one, axis) => (line.grid.includes(axis) ? 0 : one)), reach, around: here, room, tall: 300, numbers: this.numbers && this.shows(of) }, stay);
     const largest = this.values.known ? this.largest(this.output, of) : 0;
     const chosen = this.index.join();
-    this.output.paint((index) => ({ kind: index.join() === chosen ? "chosen" : "cell", value: this.values.has(of) ? this.reader.element(of, index) : undefined }), cellText, largest);
+    this.output.paint((index) => ({ kind: index.join() === chosen ? "chosen" : "cell", value: this.shows(of) ? this.reader.element(of, index) : undefined }), cellText, largest);
     this.outwords.textContent = this.shapeWords(of, this.sizes) + sliceWords(line.grid, this.index, this.sizes, line.letters.map((one) => one[2]));
     const place = placeText(line.name, this.index);
     this.status.textContent = `${place} reads ${counts.join(", ") || "nothing"}.${this.reader.cut ? " The sum is long; its first terms are drawn." : ""}`;
@@ -372,9 +377,15 @@ class ReadsView {
     return (of < this.first ? this.form.tensors[of][1][axis] : this.form.lines[of - this.first].letters[axis][1]) === null;
   }
 
+  /** Whether the numbers of a tensor or a line are known, or quickly computed. @param {number} of */
+  shows(of) {
+    if (this.values.has(of) || !this.values.known || of < this.first) return this.values.has(of);
+    return this.reader.sizes(of).reduce((a, b) => a * b, 1) <= MOST_COMPUTED;
+  }
+
   /** The largest absolute value of a grid's cells. @param {CellGrid} grid @param {number} of */
   largest(grid, of) {
-    if (!this.values.has(of)) return 0;
+    if (!this.shows(of)) return 0;
     let most = 0;
     for (const cell of grid.cells) {
       const value = Math.abs(Number(this.reader.element(of, cell.index) ?? 0));
@@ -382,21 +393,4 @@ class ReadsView {
     }
     return most;
   }
-}
-
-/** All indices for one with unknown places. @param {number[]} index @param {number[]} sizes @returns {number[][]} */
-function everyPlace(index, sizes) {
-  const axis = index.findIndex((one) => one !== one);
-  if (axis < 0) return [index];
-  return Array.from({ length: Math.min(sizes[axis], 5000) }, (_, i) => everyPlace(index.map((one, k) => (k === axis ? i : one)), sizes)).flat();
-}
-
-/** Which slice is shown: `, channel 3 of 64`. @param {(number | null)[]} axes @param {number[]} slice @param {number[]} sizes @param {string[]} roles */
-function sliceWords(axes, slice, sizes, roles) {
-  return slice.map((at, axis) => (axes.includes(axis) || sizes[axis] < 2 || roles[axis] === "batch" ? "" : `, ${singular(roles[axis])} ${at}`)).join("");
-}
-
-/** @param {string} role */
-function singular(role) {
-  return { inputs: "input", classes: "class" }[role] ?? (/[^s]s$/.test(role) ? role.slice(0, -1) : role || "place");
 }

@@ -43,7 +43,8 @@ export function panelSpreads(layer, _, element) {
   for (const one of layer.spreads ?? []) {
     const words = `${numberText(one.low)} to ${numberText(one.high)}, mean ${numberText(one.mean)}, standard deviation ${numberText(one.std)}`;
     const picture = coded({ ...one, low: one.picture_low, high: one.picture_high });
-    element.append(make("div", "spread", make("b", "", one.name), histogram(one), tilesCanvas(picture, 3), make("span", "quiet", words)));
+    const scale = Math.max(1, Math.min(10, Math.floor(84 / Math.max(picture.rows, picture.columns))));
+    element.append(make("div", "spread", make("b", "", one.name), histogram(one), tilesCanvas(picture, scale), make("span", "quiet", words)));
   }
 }
 

@@ -27,7 +27,7 @@ export function sumsOf(element, view, at) {
   const values = parts.map((part) => reader.value(part, at));
   const value = reader.element(view.first + view.line, view.index);
   if (value === undefined) return;
-  const worked = filledText(line.numbers, reader, at, values);
+  const worked = withSigns(filledText(line.numbers, reader, at, values));
   const place = placeText(line.name, view.index);
   const result = numberText(value);
   element.append(make("p", "sumsresult", `${place} = ${worked === result ? "" : `${worked} = `}`, make("b", "", result)));
@@ -38,6 +38,12 @@ export function sumsOf(element, view, at) {
       listed++;
     }
   }
+}
+
+/** `0.9 - 0.3` for `0.9 + -0.3`, and brackets around a factor below 0. @param {string} text */
+function withSigns(text) {
+  const signed = text.replace(/ \+ -(?=[\d.∞])/g, " - ").replace(/ - -(?=[\d.∞])/g, " + ");
+  return signed.replace(/(·|\/ )(-[\d.∞]+(?:e[+-]?\d+)?)/g, "$1($2)");
 }
 
 /** A fold term by term. @param {any} fold @param {View} view @param {Record<string, number>} at */
