@@ -155,3 +155,13 @@ def test_layers_that_would_run_without_end_are_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(program, ["trace", str(path)])
     assert done.exit_code == 1
     assert "as models in it are called again and again; at most 200,000 are run" in done.output
+
+
+def test_where_memory_runs_out_the_largest_array_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*given: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("layerexplain.run.weight_source.drawn_weight", no_room)
+    result = CliRunner().invoke(program, ["trace", "-"], input="input: [5]\nlayers:\n  - Dense: 70000000\n")
+    assert result.exit_code == 1
+    assert "it does not fit into memory: its largest array has 1.4 GB" in result.output

@@ -53,7 +53,7 @@ MAX_SAVED_PATH = 1_000
 MAX_PIPED_BYTES = 4 * 1024 * 1024 * 1024
 """An archive that comes through a pipe, in bytes: it is kept in a file or in memory while it is read."""
 
-MAX_H5_OBJECTS = 100_000
+MAX_H5_OBJECTS = 70_000
 """Groups and datasets of an HDF5 file; those of the largest models in keras.applications have some 5,000."""
 
 MAX_H5_DEPTH = 200

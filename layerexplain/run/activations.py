@@ -19,7 +19,7 @@ from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.notes import operation_type
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
-from layerexplain.run.memory_limit import must_fit, shapes_in
+from layerexplain.run.memory_limit import largest, must_fit, shapes_in
 from layerexplain.run.precision import common_float, computed_in, is_float, rounded_to
 from layerexplain.run.weight_source import WeightSource
 
@@ -244,14 +244,15 @@ class Walk:
             must_fit(shapes_in(definition), "it", self.runs["float32"].batch, self.whole.max_memory)
         except LayerExplainError as error:
             return self._refusal(call, layer, error.fact)
-        weights = tuple([rounded_to(w, compute) for w in self.whole.weights_of(path, definition)])
         try:
+            weights = tuple([rounded_to(w, compute) for w in self.whole.weights_of(path, definition)])
             ran = Ran(self, call, layer, path, definition, values, weights)
             results = self.whole.results_of(ran, self.runs[computed_in(compute)])
         except CannotEvaluate as refusal:
             return self._refusal(call, layer, f"its formula cannot be evaluated: {refusal}")
         except MemoryError:
-            return self._refusal(call, layer, "it does not fit into memory")
+            size = largest(shapes_in(definition), self.runs["float32"].batch)
+            return self._refusal(call, layer, f"it does not fit into memory: its largest array has {size}")
         except IndexError as error:
             raise LayerExplainError(f"an id is outside the table ({error})", layer="/".join(path)) from None
         dtypes = tuple([compute if e.dtype == "float" else e.dtype for e in definition.outputs])

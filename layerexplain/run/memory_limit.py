@@ -26,14 +26,24 @@ def _words(count: int) -> str:
     return f"{count / 1e9:,.1f} GB" if count >= 10**8 else f"{count:,} bytes"
 
 
+def largest(shapes: Iterable[Iterable[Size]], batch: int) -> str:
+    """Return the size of the largest array of these shapes in words."""
+    return _words(max([_bytes(shape, batch) for shape in shapes], default=0))
+
+
+def _bytes(shape: Iterable[Size], batch: int) -> int:
+    size = _NUMBER
+    for one in shape:
+        size *= batch if isinstance(one, Batch) else 1 if one is None else one
+    return size
+
+
 def must_fit(shapes: Iterable[Iterable[Size]], what: str, batch: int, most: int | None) -> None:
     """Raise LayerExplainError where one array of these shapes needs more than `most` bytes, by default all memory of
     the machine. Sizes that are not known count as 1."""
     most = machine_memory() if most is None else most
     for shape in shapes:
-        size = _NUMBER
-        for one in shape:
-            size *= batch if isinstance(one, Batch) else 1 if one is None else one
+        size = _bytes(shape, batch)
         if size > most:
             raise LayerExplainError(
                 f"{what} needs an array of {_words(size)}; at most {_words(most)} are used (--max-memory raises it)"
