@@ -14,6 +14,7 @@ from layerexplain.cli.main import program
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words, dtypes_of
+from layerexplain.oracle.verify import verify
 from tests.test_operations import network_of
 
 
@@ -128,3 +129,12 @@ def test_a_policy_of_whole_numbers_casts_what_comes_in(
     np.testing.assert_allclose(np.asarray(ours, "float64"), theirs.astype("float64"), atol=1e-5)
     (output,) = explain(source).outputs
     assert output.dtype == theirs.dtype.name
+
+
+@pytest.mark.keras
+def test_verify_draws_what_a_cast_defines(tmp_path: Path) -> None:
+    import keras
+
+    x = keras.Input((7, 3))
+    keras.Model(x, keras.layers.Dense(2)(keras.layers.Flatten(dtype="uint8")(x))).save(tmp_path / "m.keras")
+    assert verify(tmp_path / "m.keras").agrees

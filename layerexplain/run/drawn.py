@@ -8,6 +8,7 @@ from typing import Any
 
 from layerexplain.lang.expr import Batch, Shape
 from layerexplain.model import Layer, TensorRef
+from layerexplain.network.dtypes import whole_numbers
 from layerexplain.network.scope import declaration_of
 from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
@@ -15,11 +16,13 @@ from layerexplain.records import NamedTuple
 
 class Wish(NamedTuple):
     """What the layers reached by an input require of its values: ids below `ids` (None: any number), some of them 0 or
-    some steps equal to `masked` where a mask is created from that, one of `words` for text."""
+    some steps equal to `masked` where a mask is created from that, one of `words` for text, and none below 0 where a
+    layer casts them to whole numbers without a sign, which leaves these undefined (`unsigned`)."""
 
     ids: int | None = None
     masked: float | None = None
     words: tuple[str, ...] = ()
+    unsigned: bool = False
 
 
 # Weights ------------------------------------------------------------------------------------------------------------
@@ -85,6 +88,8 @@ def _drawn(dtype: str, shape: tuple[int, ...], wish: Wish, rng: Any, positive: b
             ids = np.where(_holes(shape, rng), 0, ids)
         return ids.astype("float32" if "float" in dtype else dtype)
     value = rng.uniform(0.1, 0.9, shape) if positive else rng.normal(0, 1, shape)
+    if wish.unsigned and not positive:
+        value = rng.uniform(0, 9, shape)
     if wish.masked is not None and len(shape) > 2:
         value[_holes(shape[:2], rng)] = wish.masked
     return value.astype("float32" if dtype == "bfloat16" else dtype)
@@ -104,6 +109,7 @@ def wish_of(network: Network, ref: TensorRef) -> Wish:
     ids: list[int] = []
     masked: list[float] = []
     words: list[str] = []
+    unsigned = False
     waiting = [(network, ref)]
     seen: set[tuple[int, TensorRef]] = set()
     while waiting:
@@ -125,11 +131,12 @@ def wish_of(network: Network, ref: TensorRef) -> Wish:
                 ]
                 continue
             _ask(layer, ids, masked, words)
+            unsigned = unsigned or whole_numbers(layer).startswith("uint")
             integral = [spec is not None and ("int" in spec.dtype or spec.dtype == "string") for spec in made.outputs]
             if (made.declaration is not None and made.declaration.facts.passes_ids) or any(integral):
                 outputs = range(len(made.outputs))
                 waiting += [(where, TensorRef(layer.name, made.call.index, i)) for i in outputs]
-    return Wish(min(ids) if ids else None, masked[0] if masked else None, tuple(words))
+    return Wish(min(ids) if ids else None, masked[0] if masked else None, tuple(words), unsigned)
 
 
 def _ask(layer: Layer, ids: list[int], masked: list[float], words: list[str]) -> None:
