@@ -156,8 +156,7 @@ OF_OUTPUTS = {
 
 
 def losses() -> list[Any]:
-    rows = [row for row in LOSSES if row[0] != "CTC" and row[3].get("axis") != 1]
-    return [pytest.param(*row, id=f"{row[0]}-{row[3]}") for row in rows]
+    return [pytest.param(*row, id=f"{row[0]}-{row[3]}") for row in LOSSES]
 
 
 @pytest.mark.parametrize(("name", "target", "output", "arguments"), losses())

@@ -17,10 +17,11 @@ from layerexplain.conversions.todays_names import in_todays_names, layer_paths
 from layerexplain.conversions.training import TodaysTraining, todays_training
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.config import read_config
+from layerexplain.lang.visit import is_random
 from layerexplain.model import InputShapes, Model, Setting
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
-from layerexplain.oracle.comparison import NotComputed, computed, is_random
+from layerexplain.oracle.comparison import NotComputed, computed
 from layerexplain.oracle.difference import allowed, difference
 from layerexplain.oracle.keras_files import keras_model_of_config
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, Op, walk
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, RANDOM, WEIGHT, Expr, Op, walk
 
 Value = TypeVar("Value")
 
@@ -166,3 +166,8 @@ def inner_definitions(definition: Definition) -> list[Definition]:
             done.add(inner)
             pending.append((inner, 0))
     return order[-2::-1]
+
+
+def is_random(definition: Definition) -> bool:
+    """Return whether a formula draws random numbers."""
+    return any(node.op.element is RANDOM for one in (definition, *inner_definitions(definition)) for node in nodes(one))

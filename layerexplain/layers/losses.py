@@ -57,6 +57,13 @@ class Loss(Declaration):
         self.of = of
         self.sparse = targets.kind == "classes"
 
+    def targets_shape(self, output: Shape) -> Shape:
+        """Return the shape of targets that fit an output: one number for each row of classes, labels of half as many
+        letters as there are steps, or the output's own."""
+        if self.targets.kind == "letters" and len(output) == 3 and isinstance(output[1], int):
+            return (output[0], max(output[1] // 2, 1))
+        return output[:-1] if self.sparse else output
+
 
 def loss(type_: str, targets: Targets, of: str, *also: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a loss by the formula of the loss of each example, from targets and output of the same rank.

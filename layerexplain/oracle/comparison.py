@@ -7,8 +7,8 @@ from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import RANDOM, Batch
-from layerexplain.lang.visit import inner_definitions, nodes
+from layerexplain.lang.expr import Batch
+from layerexplain.lang.visit import is_random, nodes
 from layerexplain.model import Layer, Shape, TensorRef
 from layerexplain.network.masks import as_keras_runs
 from layerexplain.network.notes import operation_type
@@ -259,11 +259,6 @@ class NotComputed(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
-
-
-def is_random(definition: Definition) -> bool:
-    """Return whether a formula draws random numbers."""
-    return any(node.op.element is RANDOM for one in (definition, *inner_definitions(definition)) for node in nodes(one))
 
 
 def draws(network: Network) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends.own_layers import Code
 from layerexplain.lang.expr import Shape
+from layerexplain.lang.visit import is_random
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note, shapes_for
 from layerexplain.network.recorded_shapes import fixed_input, model_input, with_input_layers
@@ -19,7 +20,6 @@ from layerexplain.oracle.comparison import (
     calls_in,
     computed,
     draws,
-    is_random,
     nowhere_finite,
 )
 from layerexplain.oracle.difference import allowed, difference

@@ -45,8 +45,8 @@ def loss_definition(
     Raises ArgumentError for arguments that the loss refuses, ShapeError for such shapes.
     """
     if targets is None:
-        targets = output[:-1] if loss.sparse else output
-    whole = loss.sparse or loss.name == "ctc"
+        targets = loss.targets_shape(output)
+    whole = loss.sparse or loss.targets.kind == "letters"
     given = [Spec(targets, "int32" if whole else "float"), Spec(output, "float")]
     masks = () if mask is None else (None, Spec(mask, "bool"))
     return loss.trace([*given, None if weights is None else Spec(weights, "float")], arguments, masks)

@@ -9,7 +9,7 @@ from layerexplain.attribute_path import weight_name
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.lang.expr import Expr
-from layerexplain.lang.visit import inner_definitions
+from layerexplain.lang.visit import inner_definitions, is_random
 from layerexplain.layers.arguments import Refused
 from layerexplain.layers.optimizers import Part
 from layerexplain.model import Layer, Note, TensorRef, Training
@@ -142,6 +142,8 @@ class Step:
                 progress(number, 2 * total, step.name)
             if not self.partial:
                 must_have_run(step)
+            if self.running.training and step.definition is not None and is_random(step.definition):
+                self.notes.append(f"What '{step.name}' draws is from seed {self._seed}; Keras draws other numbers.")
             tell(step)
 
     def backward(self, tell: Callable[[SentBack], None], progress: Progress | None = None) -> None:

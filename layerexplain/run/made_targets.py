@@ -87,7 +87,7 @@ class _Target(ModelInput):
         self.loss = loss
         self.what = "target of"
         self.kind = loss.loss.targets.kind
-        shape = loss.shape[:-1] if self.kind == "classes" else loss.shape
+        shape = loss.loss.targets_shape(loss.shape)
         self.shape = tuple([None if isinstance(size, Batch) or size is None else size for size in shape])
         self.dtype = "int32" if self.kind in WHOLE else "float32"
 
@@ -131,7 +131,8 @@ class _Target(ModelInput):
 
         shape = tuple([batch if size is None else size for size in self.shape or ()])
         classes = self.loss.shape[-1]
-        most = classes if isinstance(classes, int) and self.loss.loss.of == "classes" else 2
+        counted = self.loss.loss.of == "classes" or self.kind == "letters"
+        most = classes if isinstance(classes, int) and counted else 2
         return drawn_targets(self.kind, shape, most, np.random.default_rng(seed))
 
 
