@@ -177,6 +177,16 @@ def test_a_frozen_layer_passes_gradients_and_gets_none() -> None:
     assert [line.text for line in row.gradient.statements] == ["dx = dot(dy, transpose(W))"]
 
 
+def test_a_frozen_batch_normalization_keeps_examples_apart() -> None:
+    said = {}
+    for trainable in (True, False):
+        row = explain_layer("BatchNormalization", trainable=trainable, input_shape=(None, 7), gradient=True).layers[0]
+        assert row.gradient is not None
+        (said[trainable],) = row.gradient.facts
+    assert said[True].startswith("In training the mean and the variance depend on the whole batch")
+    assert said[False].startswith("It is frozen: mean and variance are the stored ones")
+
+
 def test_the_command_line_prints_gradients() -> None:
     arguments = ["layer", "Dense", "10", "activation=relu", "--input", "784", "--gradient"]
     told = CliRunner().invoke(program_of_commands, arguments).output

@@ -110,7 +110,9 @@ def embedding(at: Place) -> str | None:
 
 @fact("BatchNormalization")
 def batch_normalization(at: Place) -> str | None:
-    """Examples depend on each other."""
+    """Examples depend on each other, unless the layer is frozen."""
+    if at.gives("dx") and not at.gives("m1"):
+        return "It is frozen: mean and variance are the stored ones, so that each example's gradient passes by itself."
     return (
         "In training the mean and the variance depend on the whole batch, so that each example sends a gradient to all "
         "others; the gradients of a channel sum to 0."
