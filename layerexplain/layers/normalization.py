@@ -109,7 +109,7 @@ def _batch_moments(x: Expr, at: int, mask: Expr | None) -> tuple[Expr, Expr]:
     counted = named("counted", take_slice(mask, key=(Ellipsis, None)))
     # Keras adds 1e-7 lest it divide by 0.
     count = named("count", sum_(where(counted, full_like(x, value=1), 0), axis=others, keepdims=True) + 1e-7)
-    centre = named("batch_mean", sum_(where(counted, x, 0), axis=others, keepdims=True) / counted)
+    centre = named("batch_mean", sum_(where(counted, x, 0), axis=others, keepdims=True) / count)
     spread = sum_(where(counted, (x - centre) ** 2, 0), axis=others, keepdims=True) / count
     return centre, named("batch_var", spread)
 
