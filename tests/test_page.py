@@ -176,6 +176,20 @@ def test_the_list_has_every_layer(transformer: str, tmp_path: Path) -> None:
         assert page.evaluate(f"{ACTIVE}.call") >= 0
 
 
+def test_what_leads_to_no_output_stands_aside(transformer: str, tmp_path: Path) -> None:
+    count = "layerexplain.view.drawing.items.length"
+    with shown(transformer, tmp_path) as page:
+        main = page.evaluate(count)
+        page.click("text=Side operations")
+        assert page.evaluate(count) > main
+        page.click("text=Side operations")
+        assert page.evaluate(count) == main
+        page.evaluate("location.hash = 'logical_or_2'")
+        page.evaluate(DRAWN)
+        assert page.evaluate(CHOSEN) == "logical_or_2"
+        assert page.get_attribute("text=Side operations", "aria-pressed") == "true"
+
+
 def test_formulas_are_typeset_and_copied(transformer: str, tmp_path: Path) -> None:
     with shown(transformer, tmp_path, "block1_expand") as page:
         assert page.locator("#pane math").count() >= 3

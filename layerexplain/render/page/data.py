@@ -18,7 +18,8 @@
 - `calls`: the nodes of graphs, each `[layer, number of the call]`.
 - `forms`: element forms (derive/element/data.py says what is in one); a layer's `forms` are the numbers of those of its
   calls. With the values of a run there are more keys; page_values.py says which.
-- `graph`: graph_data.py says what is in it.
+- `graph`: graph_data.py says what is in it; `whole` the same with layers that lead to no output, where there are some:
+  operations that compute masks.
 
 A key whose value would be empty is left out of `layers` and `definitions`.
 """
@@ -53,6 +54,7 @@ def page_data(report: Report, fold: bool = True, values: PageValues | None = Non
     ('dense', 15, [[0, 0], [1, 0], [2, 0]])
     """
     calls = Calls(report.layers)
+    graph, whole = graph_data(calls, report.layers, fold, {output.layer for output in report.outputs})
     numbers = {layer.path: number for number, layer in enumerate(calls.layers)}
     definitions: dict[Any, int] = {}
     made: list[dict[str, Any]] = []
@@ -78,7 +80,8 @@ def page_data(report: Report, fold: bool = True, values: PageValues | None = Non
         "layers": layers,
         "definitions": made,
         "calls": calls.calls,
-        "graph": graph_data(calls, report.layers, fold),
+        "graph": graph,
+        **({} if whole is None else {"whole": whole}),
         **_filled({"forms": _cleaned(forms.data)} if values is None else all_values(values)),
     }
 

@@ -13,7 +13,7 @@ tensor enters; `input`; `makes`, the shape that it gives. `lines` are the texts 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.render.escape import clean
@@ -60,10 +60,33 @@ class Calls:
         return [call, *[one for inner in self.names[layer].values() for one in self.with_inner(inner)]]
 
 
-def graph_data(calls: Calls, layers: Sequence[LayerReport], fold: bool) -> dict[str, Any]:
-    """The graph of the layers of a model, with what repeats folded if wanted."""
-    graph = graph_of(layers, nested=True)
-    return _level(folded(graph) if fold else graph, calls, -1)
+def graph_data(
+    calls: Calls, layers: Sequence[LayerReport], fold: bool, outputs: Collection[str] = ()
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The graph of the layers of a model, with what repeats folded if wanted: that of all that leads to one of the
+    `outputs`, and where there is more (operations that compute masks alone), that of all layers too."""
+    whole = graph_of(layers, nested=True)
+    main = _leading_to(whole, outputs)
+    drawn = [_level(folded(graph) if fold else graph, calls, -1) for graph in dict.fromkeys((main, whole))]
+    return drawn[0], drawn[1] if len(drawn) > 1 else None
+
+
+def _leading_to(graph: Graph, outputs: Collection[str]) -> Graph:
+    """The part of a graph from which tensors flow to one of the layers that are outputs; inputs stay."""
+    sources: dict[str, list[str]] = {}
+    for edge in graph.edges:
+        sources.setdefault(edge.target, []).append(edge.source)
+    ahead = [node.name for node in graph.nodes if node.name in outputs or node.is_input]
+    kept = set(ahead)
+    for name in ahead:  # grows as it is read
+        ahead += [source for source in dict.fromkeys(sources.get(name, ())) if source not in kept]
+        kept.update(sources.get(name, ()))
+    if len(kept) == len(graph.nodes) or not any(node.name in outputs for node in graph.nodes):
+        return graph
+    return Graph(
+        tuple([node for node in graph.nodes if node.name in kept]),
+        tuple([edge for edge in graph.edges if edge.source in kept and edge.target in kept]),
+    )
 
 
 def _level(graph: Graph, calls: Calls, parent: int) -> dict[str, Any]:

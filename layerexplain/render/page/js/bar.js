@@ -37,6 +37,12 @@ export function bar(data, view, field, left) {
       view.redraw();
     }));
   }
+  if (data.whole) {
+    const side = pressed("Side operations", false, (on) => view.showWhole(on));
+    side.title = "Layers that lead to no output: operations that compute masks";
+    view.onGraph = () => side.setAttribute("aria-pressed", String(view.graph === data.whole));
+    parts.push(side);
+  }
   parts.push(button("Fit", () => view.fit()), listButton(data, view, left), themeButton(view), button("Print", () => window.print()));
   return make("header", "bar", ...parts);
 }

@@ -42,7 +42,10 @@ export class GraphView {
     this.waiting = false;
     /** @type {Map<number, {x: number, y: number}>} */
     this.pointers = new Map();
-    this.drawing = place(data.graph, this.open);
+    this.graph = data.graph;
+    this.drawing = place(this.graph, this.open);
+    /** @type {() => void} what is told where the graph is another one */
+    this.onGraph = () => {};
     this.picture.show(this.drawing);
     this.listen();
     new ResizeObserver(() => this.redraw()).observe(this.element);
@@ -62,7 +65,7 @@ export class GraphView {
   replace(kept) {
     const before = kept && { x: kept.x, y: kept.y };
     const active = this.look.active;
-    this.drawing = place(this.data.graph, this.open);
+    this.drawing = place(this.graph, this.open);
     this.picture.show(this.drawing);
     this.look.hovered = null;
     this.look.active = active && this.same(active);
@@ -86,7 +89,7 @@ export class GraphView {
     this.view.scale = Math.max(scale, Math.min(0.78, (width - 2 * MARGIN) / Math.min(this.drawing.width, width * 2)));
     this.view.x = this.drawing.width / 2 - width / 2 / this.view.scale;
     if (this.drawing.width * this.view.scale > width) {
-      this.view.x = this.data.graph.trunk - width / 2 / this.view.scale;
+      this.view.x = this.graph.trunk - width / 2 / this.view.scale;
     }
     this.view.y = -MARGIN / this.view.scale;
     if (this.drawing.height * this.view.scale < height - 2 * MARGIN) {
@@ -119,10 +122,23 @@ export class GraphView {
 
   /** Opens what is around a call and chooses it. @param {number} call */
   chooseCall(call) {
-    for (const [box, copy] of wayTo(this.data.graph, call) || []) this.open.set(box, copy);
+    if (!wayTo(this.graph, call)) this.showWhole(true);
+    for (const [box, copy] of wayTo(this.graph, call) || []) this.open.set(box, copy);
     this.replace(null);
     const found = this.drawing.items.find((item) => item.call === call) || this.drawing.items.find((item) => item.calls.includes(call));
     if (found) this.choose(found);
+  }
+
+  /** Draws also what leads to no output, or not. @param {boolean} whole */
+  showWhole(whole) {
+    const wanted = (whole && this.data.whole) || this.data.graph;
+    if (wanted === this.graph) return;
+    this.graph = wanted;
+    this.open.clear();
+    this.look.active = null;
+    this.replace(null);
+    this.fit();
+    this.onGraph();
   }
 
   /** @param {Item} item */
@@ -144,7 +160,7 @@ export class GraphView {
         add(box.inner);
       }
     };
-    if (open) add(this.data.graph);
+    if (open) add(this.graph);
     this.replace(null);
     this.fit();
   }

@@ -107,5 +107,6 @@
  * @property {Definition[]} definitions
  * @property {[number, number][]} calls
  * @property {Graph} graph
+ * @property {Graph} [whole]
  */
 export {};
