@@ -120,7 +120,7 @@ class Attributes(InterpreterPart):
             base = of.root()
             if found is not None and not isinstance(found, Function) and base and base.path.startswith("enum."):
                 return of.members.setdefault(name, Namespace({"value": found, "name": name}))
-            if found is None:
+            if found is None and not of.has(name):
                 if name == "__name__":
                     return of.name
                 root = of.root()
@@ -142,6 +142,8 @@ class Attributes(InterpreterPart):
             return of.attributes.get(name, self.unknown(f"the attribute {name} of a value"))
         if has_method(of, name):
             return Bound(of, name)
+        if type(of) is tuple and name in ("rank", "ndims"):  # a shape
+            return len(of)
         if isinstance(of, Size | slice) or is_plain(of) or type(of) in (list, tuple, dict, set):
             if is_plain(of) and of is not None and name in ("real", "imag"):
                 return getattr(of, name)
@@ -162,7 +164,7 @@ class Attributes(InterpreterPart):
             if found.kind == "staticmethod":
                 return found
             return Bound(of.cls if found.kind == "classmethod" else of, found)
-        if found is not None:
+        if found is not None or of.cls.has(name):
             return found
         if name == "__class__":
             return of.cls

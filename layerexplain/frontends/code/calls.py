@@ -236,6 +236,8 @@ class Calls(InterpreterPart):
         """The result of a function of the program; `whole` says that the program gives all of its arguments."""
         if self.budget.depth >= MOST_DEPTH:
             return self.unknown(f"calls nest more than {MOST_DEPTH} deep")
+        if self.choosing and self.active.count(function.node) > 2 and self._recurs(function):
+            return self.unknown(f"how deep {function.name}() calls itself")
         frame = Frame(function.frame.file, function.frame)
         frame.yields = [] if function.has_yield else None
         frame.owner = function.owner or None
@@ -248,6 +250,7 @@ class Calls(InterpreterPart):
         self.file = frame.file.name
         self.budget.depth += 1
         self.callers.append(Place(file, line))
+        self.active.append(function.node)
         try:
             if isinstance(function.node, ast.Lambda):
                 return self.value(function.node.body, frame)
@@ -260,7 +263,12 @@ class Calls(InterpreterPart):
         finally:
             self.budget.depth -= 1
             self.callers.pop()
+            self.active.pop()
             self.line, self.file = line, file
+
+    def _recurs(self, function: Function) -> bool:
+        """Whether a test that is not known decides how deep a function calls itself."""
+        return bool(self.choosing[-1] > self.active.index(function.node))
 
     def _bind(self, function: Function, frame: Frame, args: list[Any], kwargs: dict[str, Any], whole: bool) -> None:
         """The parameters of a call by name. Raises Raised where they do not fit: the missing ones too where the call is

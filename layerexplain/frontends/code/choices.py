@@ -149,7 +149,11 @@ class Choices(InterpreterPart):
         self.unsure += 1
         before, events = dict(frame.names), self.events
         mutated, written = len(self.mutated), len(self.written)
-        signal = self.block(taken, frame)
+        self.choosing.append(len(self.active))
+        try:
+            signal = self.block(taken, frame)
+        finally:
+            self.choosing.pop()
         missing = object()
         changed = {name for name, value in frame.names.items() if before.get(name, missing) is not value}
         known = {name for name in changed if not isinstance(frame.names[name], Unknown)}
@@ -302,6 +306,15 @@ def _yields(node: ast.stmt) -> bool:
 
 def assigned_names(body: list[ast.stmt]) -> set[str]:
     """The names that statements assign, functions inside them left out."""
+    if not body:
+        return set()
+    known: dict[int, set[str]] = body[0].__dict__.setdefault("_assigned", {})  # a loop asks in each round
+    if len(body) not in known:
+        known[len(body)] = _assigned(body)
+    return set(known[len(body)])
+
+
+def _assigned(body: Sequence[ast.AST]) -> set[str]:
     found: set[str] = set()
     waiting: list[Any] = list(body)
     while waiting:

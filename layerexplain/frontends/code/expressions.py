@@ -28,6 +28,7 @@ from layerexplain.frontends.code.values import (
     Tensor,
     Unknown,
     Variable,
+    unknown_in,
 )
 
 UNDEFINED = "it is not defined in this code"
@@ -289,8 +290,7 @@ class Expressions(InterpreterPart):
 
         def rounds(number: int, inner: Frame) -> Any:
             if number == len(node.generators):
-                make(inner)
-                return None
+                return make(inner)
             generator = node.generators[number]
             items = items_of(self.value(generator.iter, inner))
             if isinstance(items, Unknown):
@@ -313,10 +313,19 @@ class Expressions(InterpreterPart):
 
     def on_listcomp(self, node: Any, frame: Frame) -> Any:
         found: list[Any] = []
+        idle = 0
 
-        def make(inner: Frame) -> None:
-            found.append(self.value(node.elt, inner))
+        def make(inner: Frame) -> Unknown | None:
+            nonlocal idle
+            events, steps = self.events, self.budget.steps
+            value = self.value(node.elt, inner)
+            found.append(value)
             self.budget.make(1)
+            why = unknown_in(value)
+            if why is None or self.events != events:
+                return None
+            idle += isinstance(value, Unknown)
+            return why if self._is_idle(idle, steps - self.budget.steps) else None
 
         why = self._rows(node, frame, make)
         return why if why is not None else self.made(found) if len(found) <= MOST_ITEMS else self.unknown(TOO_LARGE)

@@ -61,6 +61,10 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         """Changes in such a loop of models that were there before."""
         self.idle = 0
         """Steps in rounds of loops in which nothing happened to a model."""
+        self.active: list[ast.AST] = []
+        """The functions of the program that are called now."""
+        self.choosing: list[int] = []
+        """How many of them were called when each choice was taken whose branch is read now."""
         self.rounds: list[list[ast.stmt]] = []
         """The bodies of the loops that are read now."""
         self.passed: list[Assumption] = []

@@ -38,6 +38,7 @@ from layerexplain.frontends.code.values import (
     births,
     layer_of,
     tensors_in,
+    unknown_in,
 )
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean
@@ -390,6 +391,8 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         """A function of keras.activations: that of keras.ops, whose gelu approximates unless it is told not to."""
         if name == "linear" and args:
             return args[0]
+        if name == "relu" and unknown_in(args) is None:  # keras.activations has a class of its own for it
+            return self._operation("Relu", args, kwargs, "ReLU")
         return self.operation(name, args, {"approximate": False, **kwargs} if name == "gelu" else kwargs)
 
     def call_setting(self, setting: Setting, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -139,6 +139,15 @@ def by_convention(name: str) -> str | None:
     return None
 
 
+_OTHER_NAMES = {
+    "swish": "silu",
+    "nn.swish": "nn.silu",
+    "linalg.einsum": "einsum",
+    "nn.l2_normalize": "math.l2_normalize",
+}
+"""Functions that Keras and TensorFlow have under two names."""
+
+
 @cache
 def operation_types() -> dict[str, str]:
     """The classes of Keras's operations by the names of their functions, without underscores."""
@@ -155,7 +164,7 @@ def operation_type(function: str) -> str | None:
     >>> operation_type("expand_dims"), operation_type("nothing")
     ('ExpandDims', None)
     """
-    return operation_types().get(function.replace("_", "").lower())
+    return operation_types().get(_OTHER_NAMES.get(function, function).replace("_", "").lower())
 
 
 def tensorflow_function(path: str) -> str | None:
@@ -167,6 +176,7 @@ def tensorflow_function(path: str) -> str | None:
     from layerexplain.layers.index import MODULES
 
     path = path.removeprefix("compat.v1.").removeprefix("compat.v2.")
+    path = _OTHER_NAMES.get(path, path)
     for one in (path, f"math.{path}", f"linalg.{path}", f"nn.{path}", f"image.{path}", f"signal.{path}"):
         if f"tf.{one}" in MODULES:
             return one

@@ -270,6 +270,7 @@ class Making(KerasPart):
         self.interpreter.budget.call()
         if layer.nodes:
             self.interpreter.changes += 1
+            self.interpreter.events += bool(self.quiet)
         else:
             self.interpreter.events += 1
             layer.changed = next(births)

@@ -30,7 +30,7 @@ _OTHERS: dict[type, frozenset[str]] = {
     dict: _DICT,
     set: _SET,
     frozenset: frozenset({"difference", "intersection", "union", "issubset", "issuperset", "copy"}),
-    tuple: frozenset({"count", "index"}),
+    tuple: frozenset({"as_list", "count", "index"}),
     int: frozenset({"bit_length"}),
     float: frozenset({"is_integer"}),
 }
@@ -74,6 +74,8 @@ def call_method(
             return ordered
         value[:] = ordered
         return None
+    if name == "as_list":  # of a shape
+        return list(value)
     budget.make(weight(args) + (len(value) if name == "copy" else 1))
     try:
         result = getattr(value, name)(*args, **kwargs)
@@ -89,6 +91,10 @@ def sort(items: Any, key: Any, backwards: bool, call: Callable[..., Any]) -> Any
     if not fits(items):
         return Unknown(TOO_LARGE)
     by = [one if key is None else call(key, [one]) for one in items]
+    if by and all(type(one) is tuple and one and is_plain(one[0]) for one in by):
+        first = [one[0] for one in by]
+        if len(set(first)) == len(first):  # what stands behind the first parts is not compared
+            by = first
     if not all(is_plain(one) or (type(one) is tuple and all(map(is_plain, one))) for one in by):
         return Unknown("the order of values that are not known")
     try:

@@ -137,8 +137,9 @@ class Operations(KerasPart):
         """An input of a `call` that is asked for one of its parts by name."""
         return self.interpreter.unknown(f"the part {key!r} of an input, whose parts are not known")
 
-    def _operation(self, type_: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        layer = LayerValue(type_, "operation", self.draw(type_, operation=True), {}, self.interpreter.place())
+    def _operation(self, type_: str, args: list[Any], kwargs: dict[str, Any], called: str = "") -> Any:
+        """A call of an operation, which is named after its class or another one."""
+        layer = LayerValue(type_, "operation", self.draw(called or type_, operation=True), {}, self.interpreter.place())
         return self._results(layer, self.node(layer, tuple(args), kwargs))
 
     def operation(self, name: str, args: list[Any], kwargs: dict[str, Any], path: str = "") -> Any:

@@ -60,6 +60,8 @@ class InterpreterPart(Part):
         loops: list[int]
         written: list[Any]
         relied: list[Any]
+        active: list[Any]
+        choosing: list[int]
         rounds: list[list[ast.stmt]]
 
         def block(self, body: list[ast.stmt], frame: Frame, *, module: bool = False) -> Signal: ...

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
+from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import is_shape
 from layerexplain.frontends.code.values import LayerValue, Size, Tensor, Unknown
@@ -21,6 +22,7 @@ _ARANGES = frozenset({"arange", "range"})
 _SLICES = frozenset({"slice"})
 _BROADCASTS = frozenset({"broadcast_to"})
 _TILES = frozenset({"tile"})
+_VECTORS = frozenset({"concat", "concatenate", "convert_to_tensor", "expand_dims", "stack"})
 _RESHAPES = frozenset({"reshape"})
 
 
@@ -87,6 +89,8 @@ class RunTimeSizes(KerasPart):
             return NotImplemented
         if name in _ARANGES:
             return self._range(args, kwargs)
+        if name in _VECTORS:
+            return self._vector(name, args)
         x = next(iter(args), None)
         if not isinstance(x, Tensor):
             return NotImplemented
@@ -110,6 +114,19 @@ class RunTimeSizes(KerasPart):
         if type(value) in (list, tuple):
             return any(map(self._holds_size, value))
         return isinstance(value, Size) and value.tensor is not None
+
+    def _vector(self, name: str, args: list[Any]) -> Any:
+        """A list of sizes as code puts it together: `concat([[shape(x)[0]], [1, 1]], 0)`."""
+        given = args[0] if args else None
+        if name == "expand_dims" and isinstance(given, Size):
+            return [given]
+        items: Any = given if type(given) in (list, tuple) else ()
+        parts = [arrays.plain(one) for one in items]
+        flat = [one for part in parts for one in (part if isinstance(part, list | tuple) else [part])]
+        nests = [type(part) in (list, tuple) for part in parts]
+        if not parts or not all(isinstance(one, Size | int) for one in flat):
+            return NotImplemented
+        return flat if (all(nests) if name.startswith("concat") else not any(nests)) else NotImplemented
 
     def made_at_run_time(self, declaration: Declaration, args: list[Any], config: dict[str, Any]) -> Any:
         """A call of one of the operations of this file."""

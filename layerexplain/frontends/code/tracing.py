@@ -31,12 +31,12 @@ from layerexplain.frontends.code.values import (
 from layerexplain.ops.sizes import shape_text
 
 _STATES = {"LSTM": 2, "GRU": 1, "SimpleRNN": 1, "ConvLSTM1D": 2, "ConvLSTM2D": 2, "ConvLSTM3D": 2}
-_SEVERAL = frozenset(
-    """
-    split unstack array_split moments top_k topk meshgrid svd qr slogdet eigh hsplit vsplit nn.moments math.top_k
-    linalg.svd unique ctcdecode lu fft fft2 rfft stft
-    """.split()  # noqa: SIM905
-)
+_SEVERAL = {
+    "array_split": 0, "ctcdecode": 2, "eigh": 2, "fft": 2, "fft2": 2, "hsplit": 0, "linalg.svd": 0, "lu": 0,
+    "math.top_k": 2, "meshgrid": 0, "moments": 2, "nn.moments": 2, "qr": 2, "rfft": 2, "slogdet": 2, "split": 0,
+    "stft": 2, "svd": 0, "top_k": 2, "topk": 2, "unique": 0, "unstack": 0, "vsplit": 0,
+}  # fmt: skip
+"""Functions that give several results, and how many; 0 where that hangs on their arguments."""
 
 
 if TYPE_CHECKING:
@@ -152,6 +152,10 @@ class Tracing(KerasPart):
         if isinstance(layer, ModelValue) and isinstance(first, Array):
             self.built(layer, first.shape if layer.form == "sequential" else (None, *first.shape[1:]))
             return self.result_on(layer, first)
+        if type(layer) is LayerValue and isinstance(first, Array) and len(args) == 1:
+            shape = self.shape_behind(layer, first.shape)
+            if not isinstance(shape, Unknown):
+                return Array(shape)
         return self.interpreter.unknown("the result of a layer that is called on data")
 
     def result_on(self, model: ModelValue, data: Array) -> Any:
@@ -203,7 +207,8 @@ class Tracing(KerasPart):
             lengths = next((len(one) for one in sections if type(one) in (list, tuple)), None)
             found = number if number is not None else lengths
             return [Tensor(node, i) for i in range(min(found, 1000))] if found else self._count_unknown(layer)
-        return [Tensor(node, i) for i in range(len(specs))] if specs else self._count_unknown(layer)
+        number = len(specs) if specs else _SEVERAL.get(name.lower(), 0)
+        return [Tensor(node, i) for i in range(number)] if number else self._count_unknown(layer)
 
     def _count_unknown(self, layer: LayerValue) -> Any:
         return self.interpreter.unknown(
@@ -242,6 +247,9 @@ class Tracing(KerasPart):
                 at = placed.index(tensor)
                 placed[at : at + 1] = made
                 return made
+        shape = self.shape_tuple(tensor)
+        if self.quiet and not isinstance(shape, Unknown) and shape and shape[0] == len(parts):
+            return [self.tensor_item(tensor, i) for i in range(len(parts))]
         return self.interpreter.unknown("the parts of a tensor that is unpacked")
 
     # Graphs -------------------------------------------------------------------------------------------------------

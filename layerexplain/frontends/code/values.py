@@ -84,7 +84,9 @@ class Function:
         """"property", "classmethod", "staticmethod", or "" """
         self.defaults: list[Any] = []
         self.keyword_defaults: list[Any] = []
-        self.has_yield = any(isinstance(one, ast.Yield | ast.YieldFrom) for one in _own_nodes(node))
+        if "_yields" not in node.__dict__:  # a loop may define a function in each round
+            node._yields = any(isinstance(one, ast.Yield | ast.YieldFrom) for one in _own_nodes(node))
+        self.has_yield: bool = node._yields
         self.attributes: dict[str, Any] = {}
         self.is_decorated = False
         """Whether a decorator of a library may have changed what it takes."""
@@ -135,6 +137,10 @@ class Class:
             if isinstance(one, Class) and name in one.attributes:
                 return one.attributes[name]
         return None
+
+    def has(self, name: str) -> bool:
+        """Whether the class or one of its bases has an attribute, which may be None."""
+        return any(name in one.attributes for one in self.order() if isinstance(one, Class))
 
     def root(self) -> Symbol | None:
         """The first base that is no class of the program."""
