@@ -52,6 +52,12 @@ def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> f
     is_flag=True,
     help="Compare gradients as well: of every call, and a step of training of the whole model.",
 )
+@click.option(
+    "--run-code",
+    is_flag=True,
+    help="Run the code that is named, in a process of its own: SOURCE where it is a program, or the Python files of "
+    "--code. Own layers are then compared with their real classes. Only for code that you trust.",
+)
 @training_options("With --gradient: the")
 def command(
     sources: tuple[str, ...],
@@ -62,6 +68,7 @@ def command(
     seed: int,
     drawn: bool,
     gradient: bool,
+    run_code: bool,
 ) -> None:
     """Run every formula of SOURCE in NumPy and compare shapes, parameters and values with real Keras.
 
@@ -74,12 +81,16 @@ def command(
     training too where the layer differs then; and for the whole model the loss, the gradients of all weights and one
     step of the optimizer. Without a loss in the source or in --loss, the mean squared error is taken.
 
+    Nothing but Keras runs, unless --run-code says so: the whole program, or the files of --code, as Python would run
+    them.
+
     \b
     Examples:
       layerexplain verify model.keras
       layerexplain verify spec.yaml --seed 7
       layerexplain verify model.keras --gradient
       layerexplain verify spec.yaml --gradient --loss mse --optimizer Adam learning_rate=0.01
+      layerexplain verify model.keras --code layers.py --run-code
       layerexplain verify model.json --input 64,64,3 --format json | jq '.layers[] | select(.status != "agrees")'
     """  # fmt: skip
     from layerexplain.render.documents.verification import verification
@@ -88,7 +99,7 @@ def command(
     reading.print_each(
         output,
         sources,
-        lambda one: _verified(one, inputs, code, tolerance, seed, drawn, gradient, trained),
+        lambda one: _verified(one, inputs, code, tolerance, seed, drawn, gradient, trained, run_code),
         lambda report: verification(report, len(sources) > 1),
         is_fine=lambda report: report.agrees,
     )
@@ -103,6 +114,7 @@ def _verified(
     drawn: bool,
     gradient: bool,
     training: Mapping[str, Any],
+    run_code: bool,
 ) -> VerifyReport:
     """The report of a source."""
     shapes = partial(inputs_of, typed=inputs) if inputs else None
@@ -118,5 +130,6 @@ def _verified(
             gradient=gradient,
             training=training or None,
             progress=tell,
+            run_code=run_code,
         )
     return report._replace(source=name)

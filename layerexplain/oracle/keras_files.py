@@ -88,6 +88,19 @@ def keras_model_of_config(document: Any, *, numbered: bool = False) -> Any:
         return made
 
 
+def keras_model_of_own_file(source: Source, model: Model, objects: Mapping[str, Any]) -> Any:
+    """Return the model of a file whose own classes and functions are given by name. The file itself runs no code."""
+    if model.format not in _FILES:
+        raise KerasRefuses(f"Keras 3 does not load a model from a {model.format}; save it as .keras")
+    read, _, ending = _FILES[model.format]
+    keras = load_keras()
+    with keras.saving.custom_object_scope(dict(objects)), _words_of_keras(), _names_from_the_first():
+        if model.format == "config-json":
+            return keras.models.model_from_json(read(source))
+        with _named(source, ending) as path:
+            return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
 def must_be_keras(document: Any) -> None:
     """Raise LayerExplainError if a configuration names a class, function or module that holds no part of a model."""
     if isinstance(document, Mapping):

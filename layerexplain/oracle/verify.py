@@ -53,6 +53,7 @@ def verify(
     gradient: bool = False,
     training: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    run_code: bool = False,
 ) -> VerifyReport:
     """Run every formula of a model in NumPy and compare shapes, weights and values with real Keras.
 
@@ -67,7 +68,9 @@ def verify(
             training of the whole model its loss, the gradients of all weights, and the step of the optimizer.
         training: With `gradient`, loss and optimizer in place of what the source says, as `explain` takes them. A
             source that names no loss is compared with the mean squared error.
-        progress: Called before each call of a layer.
+        progress: Called before each call of a layer; not with `run_code`.
+        run_code: Whether own code is run, in a process of its own: the program that the source is, or the Python files
+            of `code`. Own layers are then compared with their real classes. Only for code that you trust.
 
     Returns:
         The report. Its `agrees` says whether all that was compared agrees.
@@ -75,6 +78,29 @@ def verify(
     Raises:
         LayerExplainError: if there is no such model, or if it would run code that is not Keras's own.
     """
+    options = {"inputs": inputs, "tolerance": tolerance, "seed": seed, "drawn": drawn, "code": code,
+               "gradient": gradient, "training": training}  # fmt: skip
+    if run_code:
+        from layerexplain.oracle.own_code import verified_elsewhere
+
+        return verified_elsewhere(source, options)
+    return verified_here(source, **options, progress=progress)  # type: ignore[arg-type]
+
+
+def verified_here(
+    source: Any,
+    *,
+    inputs: InputShapes | InputShapesOf | None,
+    tolerance: float,
+    seed: int,
+    drawn: bool,
+    code: Code,
+    gradient: bool,
+    training: Mapping[str, Any] | None,
+    progress: Progress | None = None,
+    run_code: bool = False,
+) -> VerifyReport:
+    """`verify`, in this process."""
     from layerexplain.frontends import read_for_good, source_name
     from layerexplain.frontends.keras.live_model import is_live_model
     from layerexplain.oracle.keras_import import without_warnings
@@ -86,7 +112,7 @@ def verify(
     try:
         if not model.calls or not model.outputs:
             raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
-        if not is_live_model(source):  # what belongs to the caller runs the caller's code
+        if not run_code and not is_live_model(source):  # what belongs to the caller runs the caller's code
             must_be_keras_alone(model)
         if training:
             from layerexplain.frontends.training import trained_with
@@ -95,7 +121,13 @@ def verify(
         # Trace first, so that mistakes in a spec are reported before Keras is imported.
         shapes = shapes_for(model, inputs)
         network, _ = traced(model, shapes, None)
-        with without_warnings(), opened(source, model, network, seed, drawn) as reference:
+        if run_code:
+            from layerexplain.oracle.own_code import opened_with_code
+
+            real = opened_with_code(source, model, code, seed, drawn)
+        else:
+            real = opened(source, model, network, seed, drawn)
+        with without_warnings(), real as reference:
             return compared(model, reference, shapes, tolerance, seed, progress, gradient)
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source_name(source)) from None
