@@ -111,8 +111,9 @@ def _of_program(source: Any) -> Any:
             content = opened.text()
     reading = program(content, path)
     request = request or reading.models()[0].name
-    names = run(reading.text.tree, path)
     keras = load_keras()
+    keras.backend.clear_session()  # names of layers count from the start, as they are read
+    names = run(reading.text.tree, path)
     try:
         value = eval(compile(request, "the request", "eval"), names)  # noqa: S307  # likewise
         value = value() if callable(value) and not isinstance(value, keras.Model) else value
