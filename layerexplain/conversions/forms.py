@@ -10,25 +10,26 @@ from typing import Any
 from layerexplain.conversions.todays_names import in_todays_names
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import InputShapes, InputShapesOf, Layer, Model, shapes_for
+from layerexplain.network.recorded_shapes import with_input_layers
 from layerexplain.records import NamedTuple
 
 
 def _code(model: Model) -> str:
     from layerexplain.conversions.code import to_code
 
-    return to_code(model)
+    return to_code(with_input_layers(model))
 
 
 def _spec(model: Model) -> str:
     from layerexplain.conversions.spec import to_spec
 
-    return to_spec(model)
+    return to_spec(with_input_layers(model))
 
 
 def _config(model: Model) -> str:
     from layerexplain.conversions.config import to_config
 
-    return json.dumps(to_config(model), indent=2, allow_nan=False) + "\n"
+    return json.dumps(to_config(with_input_layers(model)), indent=2, allow_nan=False) + "\n"
 
 
 TEXTS: dict[str, Callable[[Model], str]] = {"py": _code, "yaml": _spec, "json": _config}
@@ -101,7 +102,7 @@ def convert(
             from layerexplain.errors import raise_any
 
             raise_any(model.faults)
-        model = _with_shapes(model, shapes)
+        model = with_input_layers(_with_shapes(model, shapes))
         today, renamed = in_todays_names(model)
         if form == "keras":
             from layerexplain.conversions.keras_file import to_keras_file

@@ -50,6 +50,8 @@ def cure(
     """
     if (len(specs) == 1 and declaration.alone) or not all(spec.shape for spec in specs):
         return ""
+    if len(specs) == 1 and refs[0].layer not in layers:  # an argument of a `call`, which no layer makes
+        return ""
     if len(specs) == 1:
         source = calls.get((refs[0].layer, refs[0].call))
         said = list(_of_one(layer, declaration, specs[0], layers[refs[0].layer], source, attempt))

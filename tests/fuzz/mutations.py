@@ -1,5 +1,5 @@
 """A number → a mutated file: bytes of real files changed, configurations changed in their structure, layers with
-absurd arguments, and whole models drawn from a grammar. The same number gives the same mutation."""
+absurd arguments, whole models drawn from a grammar, and programs. The same number gives the same mutation."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import random
 from typing import Any
 
 from tests.fuzz.grammar import random_model
+from tests.fuzz.programs import program
 from tests.fuzz.seeds import containers, documents
 
-KINDS = ("bytes", "structure", "arguments", "grammar")
+KINDS = ("bytes", "structure", "arguments", "grammar", "code")
 
 TOKENS = [
     b"\x00", b"\xff", b"\x7f", b"\x80", b"\n", b"\t", b"{", b"}", b"[", b"]", b":", b"-", b"&a ", b"*a", b"!!python/x ",
@@ -202,4 +203,6 @@ def mutation(kind: str, number: int) -> Any:
         return mutated_bytes(number)
     if kind == "grammar":
         return random_model(number)
+    if kind == "code":
+        return program(number)
     return mutated_document(number) if kind == "structure" else absurd_layer(number)

@@ -144,7 +144,7 @@ def _concatenate(args: list[Any], kwargs: dict[str, Any]) -> Any:
     if shape:
         shape[axis] = total
     values = None
-    if len(shape) == 1 and all(row.values is not None for row in rows):
+    if len(shape) == 1 and all(row.values is not None for row in rows) and (total or 0) <= MOST_ITEMS:
         values = tuple([one for row in rows for one in row.values])
     return Array(tuple(shape), values, rows[0].classes, rows[0].dtype)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code import arrays, keras_api, numpy_functions
+from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.keras_names import operation_type, tensorflow_function
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
@@ -354,6 +355,9 @@ class Operations(KerasPart):
         value = arrays.array_of(value) if not isinstance(value, Tensor) else value
         trainable = kwargs.get("trainable", True)
         shape = value.shape if isinstance(value, Array) else self.interpreter.unknown("the shape of a tf.Variable")
+        if not self.keras_2:
+            words = "a tf.Variable counts as a weight, as in Keras 2; Keras 3 counts what add_weight makes"
+            self.interpreter.rely(Assumption(self.interpreter.line, words))
         return Variable(name, shape, "float32", trainable is not False, self.interpreter.place())
 
     # keras.backend --------------------------------------------------------------------------------------------------
