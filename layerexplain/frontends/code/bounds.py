@@ -22,7 +22,7 @@ MOST_BITS = 1024
 MOST_CELLS = 3_000_000
 """Items and characters that a program makes, all in all."""
 
-MOST_CALLS = 8_000
+MOST_CALLS = 5_000
 """Calls of layers."""
 
 MOST_SOURCE = 4 * 1024 * 1024
