@@ -384,3 +384,15 @@ def test_a_keras_file_of_names_with_a_slash(tmp_path: Path) -> None:
     given = np.linspace(-1, 1, 70, dtype="float32").reshape(2, 5, 7)
     np.testing.assert_allclose(new(given), old(given), atol=1e-5)
     assert [one.name for one in new.layers] == ["in_put", "a_b", "a_b_1", "in_ner"]
+
+
+@pytest.mark.parametrize("form", ["py", "yaml", "json"])
+def test_a_model_whose_call_makes_its_inputs_is_written_with_them(form: str, tmp_path: Path) -> None:
+    source, target = tmp_path / "net.py", tmp_path / f"written.{form}"
+    source.write_text(
+        "import keras\nfrom keras import layers\nclass Net(keras.Model):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.d = layers.Dense(3)\n    def call(self, inputs):\n"
+        "        return self.d(inputs)\nmodel = Net()\nmodel(keras.Input((5,)))\n"
+    )
+    api.convert(str(source), str(target))
+    assert api.explain(str(target)).totals.params == 5 * 3 + 3

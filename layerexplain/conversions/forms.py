@@ -14,22 +14,28 @@ from layerexplain.network.recorded_shapes import with_input_layers
 from layerexplain.records import NamedTuple
 
 
+def _fed(model: Model) -> Model:
+    """The model, and all inside it, with an InputLayer for each input, as a file has them."""
+    layers = tuple([one if one.model is None else one._replace(model=_fed(one.model)) for one in model.layers])
+    return with_input_layers(model._replace(layers=layers))
+
+
 def _code(model: Model) -> str:
     from layerexplain.conversions.code import to_code
 
-    return to_code(with_input_layers(model))
+    return to_code(_fed(model))
 
 
 def _spec(model: Model) -> str:
     from layerexplain.conversions.spec import to_spec
 
-    return to_spec(with_input_layers(model))
+    return to_spec(_fed(model))
 
 
 def _config(model: Model) -> str:
     from layerexplain.conversions.config import to_config
 
-    return json.dumps(to_config(with_input_layers(model)), indent=2, allow_nan=False) + "\n"
+    return json.dumps(to_config(_fed(model)), indent=2, allow_nan=False) + "\n"
 
 
 TEXTS: dict[str, Callable[[Model], str]] = {"py": _code, "yaml": _spec, "json": _config}
@@ -102,7 +108,7 @@ def convert(
             from layerexplain.errors import raise_any
 
             raise_any(model.faults)
-        model = with_input_layers(_with_shapes(model, shapes))
+        model = _fed(_with_shapes(model, shapes))
         today, renamed = in_todays_names(model)
         if form == "keras":
             from layerexplain.conversions.keras_file import to_keras_file
