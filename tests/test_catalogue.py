@@ -212,11 +212,15 @@ def test_what_holds_no_model_is_passed_over_where_it_was_not_named(tmp_path: Pat
     folder = zoo(tmp_path / "zoo", 3)
     (folder / "notes.txt").write_text("what was tried\n", "utf-8")
     (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50))
+    # Values without a zero among the first bytes: a shard of TensorFlow.js.
+    (folder / "group1-shard1of1.bin").write_bytes(bytes.fromhex("1aa1103f2c999c3e6bcd0d3cd4e22ebf") * 90)
+    (folder / "torn.json").write_bytes(bytes.fromhex("1aa1103f2c999c3e6bcd0d3cd4e22ebf") * 90)
     result = run(folder, "-r", "--to", tmp_path / "t.jsonl")
-    assert result.exit_code == 1 and "3 files without a model passed over" in result.output
-    assert {Path(row["source"]).name for row in rows(tmp_path / "t.jsonl") if row["error"]} == {"broken.keras"}
+    assert result.exit_code == 1 and "4 files without a model passed over" in result.output
+    errors = {Path(row["source"]).name for row in rows(tmp_path / "t.jsonl") if row["error"]}
+    assert errors == {"broken.keras", "torn.json"}
     again = run(folder, "-r", "--to", tmp_path / "t.jsonl", "--resume")
-    assert "3 files without a model passed over; 0 sources read now" in again.output
+    assert "4 files without a model passed over; 0 sources read now" in again.output
     result = run(folder / "notes.txt", folder / "more*" / "*", "--to", tmp_path / "other.jsonl")
     assert result.exit_code == 1 and "1 error" in result.output
 

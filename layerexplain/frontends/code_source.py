@@ -15,7 +15,7 @@ from layerexplain.errors import ArgumentError
 if TYPE_CHECKING:
     from layerexplain.sources.names import Remote
 
-_OTHERS = (".keras", ".h5", ".hdf5", ".json", ".yaml", ".yml", ".pb", ".npz", ".safetensors")
+OTHER_ENDINGS = (".keras", ".h5", ".hdf5", ".json", ".yaml", ".yml", ".pb", ".npz", ".safetensors")
 """Endings of files that are no code, which need not be opened to know that."""
 
 _HEAD = 4096
@@ -93,7 +93,7 @@ def _code_behind(source: Remote, given: Mapping[str, str]) -> Any:
 def each_model(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> list[Any]:
     """Return a source for each model of a source: of code that makes several models one for each, else itself."""
     source = code_source(source, given)
-    if not isinstance(source, str) or source.endswith(_OTHERS) or os.path.isdir(source):
+    if not isinstance(source, str) or source.endswith(OTHER_ENDINGS) or os.path.isdir(source):
         return [source]
     request = source.request if isinstance(source, CodeSource) else ""
     given = source.given if isinstance(source, CodeSource) else given

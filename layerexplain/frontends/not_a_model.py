@@ -139,6 +139,8 @@ _TELLING = re.compile(
 )
 """What texts have that are meant to be a model, be they whole or not."""
 
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
 _LOOKED_AT = 256 * 1024
 
 
@@ -147,12 +149,15 @@ def holds_no_model(source: str, error: LayerExplainError) -> bool:
     if all(isinstance(one, NotAModel) for one in each_of(error)):
         return True
     from layerexplain.frontends import named_source
+    from layerexplain.frontends.code_source import OTHER_ENDINGS
     from layerexplain.frontends.opened import is_text
-    from layerexplain.frontends.regular_file import open_regular
+    from layerexplain.frontends.regular_file import ARCHIVES, open_regular
 
     try:
         with open_regular(named_source(source)) as file:
             head = file.read(_LOOKED_AT)
     except (LayerExplainError, OSError):
         return False
-    return is_text(head) and not source.endswith(".py") and _TELLING.search(head) is None
+    if not is_text(head) and (head.startswith((*ARCHIVES, *_UTF_16)) or source.endswith(OTHER_ENDINGS)):
+        return False
+    return not source.endswith(".py") and _TELLING.search(head) is None
