@@ -16,7 +16,8 @@ CHROMIUM = os.environ.get("LAYEREXPLAIN_CHROMIUM") or shutil.which("chromium") o
 
 
 @cache
-def _browser() -> Any:
+def browser() -> Any:
+    """The browser; a test without one is skipped."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright, which the dev extra has")
     if CHROMIUM is None:
         pytest.skip("needs Chromium (apt install chromium)")
@@ -33,7 +34,7 @@ def shown(
     has_touch."""
     file = folder / "page.html"
     file.write_text(html, encoding="utf-8")
-    context = _browser().new_context(viewport={"width": width, "height": 800}, **options)
+    context = browser().new_context(viewport={"width": width, "height": 800}, **options)
     try:
         page = context.new_page()
         said: list[str] = []

@@ -22,6 +22,7 @@ COMMANDS = {
     "convert": "layerexplain.cli.convert",
     "draw": "layerexplain.cli.draw",
     "page": "layerexplain.cli.page",
+    "view": "layerexplain.cli.view",
     "trace": "layerexplain.cli.trace",
     "catalogue": "layerexplain.cli.catalogue",
     "completion": "layerexplain.cli.completion",

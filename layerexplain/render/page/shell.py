@@ -21,9 +21,9 @@ from layerexplain.render.page.scripts import script
 
 def shell(data: Mapping[str, Any], title: str, start: str = "main") -> str:
     """The page that shows `data`; `start` names the module of js/ that runs."""
-    style, code = styles(), script(start)
+    style, code = styles("page", "reads"), script(start)
     policy = (
-        f"default-src 'none'; script-src '{_hashed(code)}'; style-src '{_hashed(style)}'; "
+        f"default-src 'none'; script-src '{hashed(code)}'; style-src '{hashed(style)}'; "
         "base-uri 'none'; form-action 'none'"
     )
     told = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False)
@@ -48,8 +48,8 @@ def frame(page: str) -> str:
 
 
 @cache
-def styles() -> str:
-    """The style sheet, with the colours of pictures as variables of both themes."""
+def styles(*sheets: str) -> str:
+    """The style sheets of that name, with the colours of pictures as variables of both themes."""
     light, dark = (_variables(THEMES[name]) for name in ("light", "dark"))
     colours = (
         f":root {{ color-scheme: light; {light} }}\n"
@@ -58,7 +58,7 @@ def styles() -> str:
         f"@media print {{ :root, :root.dark, :root:not(.light) {{ color-scheme: light; {light} }} }}\n"
     )
     here = Path(__file__).parent
-    return colours + "".join([(here / f"{name}.css").read_text(encoding="utf-8") for name in ("page", "reads")])
+    return colours + "".join([(here / f"{name}.css").read_text(encoding="utf-8") for name in sheets])
 
 
 def _variables(theme: Any) -> str:
@@ -66,5 +66,6 @@ def _variables(theme: Any) -> str:
     return " ".join([*plain, *[f"--of-{name}: {colour};" for name, colour in theme.families.items()]])
 
 
-def _hashed(text: str) -> str:
+def hashed(text: str) -> str:
+    """The hash by which a policy names a text."""
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,70 @@
+"""`layerexplain view`: a page in the browser that follows its source."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import click
+
+from layerexplain import api
+from layerexplain.cli.input_shapes import InputShape, inputs_of
+from layerexplain.cli.options import code_option, gradient_option, input_option
+
+
+@click.command("view", short_help="Show the page of a model in the browser, and renew it when a file changes.")
+@click.argument("source", required=False)
+@click.option("--browser/--no-browser", default=True, show_default=True, help="Open the address in a browser.")
+@click.option("--fold/--no-fold", default=True, show_default=True, help="Draw once what repeats, as one box.")
+@gradient_option
+@input_option
+@code_option
+def command(
+    source: str | None, browser: bool, fold: bool, gradient: bool, inputs: tuple[InputShape, ...], code: tuple[str, ...]
+) -> None:
+    """Show the page of SOURCE, a file or a folder of this machine, in the browser until Ctrl-C. When the file changes,
+    a spec or code being written, the page is renewed; what is at fault with it stands above the last good model.
+
+    A model that is dropped on the page is shown in its place; an array or an image that is dropped is its input, whose
+    values the page then shows. Without SOURCE it waits for a model to be dropped.
+
+    The server answers on this machine alone, under an address that nobody else can guess.
+
+    \b
+    Examples:
+      layerexplain view model.keras
+      layerexplain view spec.yaml --gradient
+      layerexplain view train.py:build_model --no-browser
+    """
+    from layerexplain.viewer.server import Viewer
+    from layerexplain.viewer.shown import Shown
+
+    if source == "-":
+        raise click.UsageError("view follows a file; to look at what comes from a pipe, use layerexplain page -")
+
+    def make(source: str, values: str | None) -> str:
+        of_run: dict[str, Any] = {}
+        if values is not None:
+            model = api.read(source, code)
+            of_run["values"] = api.make_inputs(model, [values], sizes=inputs_of(model, inputs))
+        typed = partial(inputs_of, typed=inputs)
+        return api.page(source, fold=fold, gradient=gradient, inputs=typed, code=code, **of_run)
+
+    with suppress(KeyboardInterrupt), Viewer(Shown(make, source, beside=code)) as viewer:
+        for line in viewer.shown.state.faults:
+            click.echo(f"layerexplain: {line}", err=True)
+        click.echo(viewer.address)
+        click.echo("layerexplain: showing it until Ctrl-C", err=True)
+        if browser and _has_screen():
+            import webbrowser
+
+            webbrowser.open(viewer.address)
+        viewer.over.wait()
+
+
+def _has_screen() -> bool:
+    """Whether a browser can be seen: a terminal on another machine has none."""
+    return os.name != "posix" or sys.platform == "darwin" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())

@@ -1,0 +1,27 @@
+"""The frame that `layerexplain view` puts around a page: it shows what is at fault, and takes the next file."""
+
+from __future__ import annotations
+
+import re
+
+from layerexplain.render.page.scripts import script
+from layerexplain.render.page.shell import hashed, styles
+
+
+def viewer() -> str:
+    """The frame as HTML. Its script asks the server that it comes from, and nothing else."""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>layerexplain</title>\n<style>{styles('page', 'viewer')}</style>\n</head>\n<body>\n"
+        f"<script>{script('viewer')}</script>\n</body>\n</html>\n"
+    )
+
+
+def policy_of(html: str) -> str:
+    """The content security policy that a frame is sent with."""
+    style, code = (re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)[0] for tag in ("style", "script"))
+    return (
+        f"default-src 'none'; script-src '{hashed(code)}'; style-src '{hashed(style)}'; connect-src 'self'; "
+        "frame-src 'self'; base-uri 'none'; form-action 'none'"
+    )

@@ -1,0 +1,207 @@
+"""The server of a viewer: for browsers of this machine that know its address, and for nobody else.
+
+It listens on the loopback interface alone, at a port that the system chooses. Its address has a token that cannot be
+guessed; a request with another Host is refused, so that no name on the web can be made to point here, and what changes
+anything must come from its own page.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import tempfile
+import threading
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from layerexplain.render.page.viewer import policy_of, viewer
+from layerexplain.viewer.shown import Shown
+
+MOST_BYTES = 1 << 29
+"""So large a file may be dropped on the page; a larger one is given by its path."""
+
+_QUIET = 10.0
+"""Seconds without news after which a browser is told that the server is still there."""
+
+_LOOKS = 0.2
+"""Seconds between two looks at the files."""
+
+_PIECE = 1 << 20
+
+
+class Viewer:
+    """A server that shows a page until it is closed.
+
+    >>> with Viewer(Shown(lambda source, values: "", None)) as made:
+    ...     made.address.startswith("http://127.0.0.1:")
+    True
+    """
+
+    def __init__(self, shown: Shown) -> None:
+        self.shown = shown
+        self.token = secrets.token_urlsafe(18)
+        self.folder = tempfile.TemporaryDirectory(prefix="layerexplain-")
+        self.over = threading.Event()
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.viewer = self
+        port = self._server.server_address[1]
+        self.hosts = (f"127.0.0.1:{port}", f"localhost:{port}")
+        self.address = f"http://{self.hosts[0]}/{self.token}/"
+        self._threads = [
+            threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True),
+            threading.Thread(target=self._look, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _look(self) -> None:
+        while not self.over.wait(_LOOKS):
+            self.shown.again()
+
+    def close(self) -> None:
+        """End the server, and remove the files that were dropped on its page."""
+        self.over.set()
+        self._server.shutdown()
+        self._server.server_close()
+        for thread in self._threads:
+            thread.join()
+        self.folder.cleanup()
+
+    def __enter__(self) -> Viewer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    viewer: Viewer
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "layerexplain"
+    sys_version = ""
+    timeout = 60
+    server: _Server
+
+    def do_GET(self) -> None:
+        what = self._asked()
+        viewer_, shown = self._viewer, self._viewer.shown
+        if what is None:
+            return
+        if what == "":
+            made = viewer()
+            self._send(made, "text/html; charset=utf-8", policy_of(made) + "; frame-ancestors 'none'")
+        elif what == "page" and shown.page:
+            self._send(shown.page, "text/html; charset=utf-8", "frame-ancestors 'self'")
+        elif what == "events":
+            self._tell_news(viewer_)
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND)
+
+    def do_POST(self) -> None:
+        what = self._asked()
+        if what is None:
+            return
+        if self.headers.get("Origin") not in [f"http://{host}" for host in self._viewer.hosts]:
+            self._refuse(HTTPStatus.FORBIDDEN)
+        elif what == "random":
+            self._viewer.shown.compute("random")
+            self._send("", "text/plain", "")
+        elif what in ("model", "values"):
+            path = self._taken()
+            if path is not None:
+                (self._viewer.shown.show if what == "model" else self._viewer.shown.compute)(path)
+                self._send("", "text/plain", "")
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND)
+
+    @property
+    def _viewer(self) -> Viewer:
+        return self.server.viewer
+
+    def _asked(self) -> str | None:
+        """What is asked for, below the token; None where the request was refused."""
+        if self.headers.get("Host") not in self._viewer.hosts:
+            self._refuse(HTTPStatus.FORBIDDEN)
+            return None
+        token, slash, what = urlsplit(self.path).path.removeprefix("/").partition("/")
+        if not slash or not secrets.compare_digest(token.encode(), self._viewer.token.encode()):
+            self._refuse(HTTPStatus.NOT_FOUND)
+            return None
+        return what
+
+    def _taken(self) -> str | None:
+        """The file that was sent, in a folder of the server's own; None where it was refused."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > MOST_BYTES:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return None
+        sent = parse_qs(urlsplit(self.path).query).get("name", [""])[0]
+        path = os.path.join(tempfile.mkdtemp(dir=self._viewer.folder.name), harmless(unquote(sent)))
+        left = int(length)
+        with open(path, "wb") as file:
+            while left:
+                piece = self.rfile.read(min(left, _PIECE))
+                if not piece:
+                    self.close_connection = True
+                    return None
+                file.write(piece)
+                left -= len(piece)
+        return path
+
+    def _tell_news(self, viewer_: Viewer) -> None:
+        """The states as they come, as server-sent events, until the browser goes away."""
+        self.send_response(HTTPStatus.OK)
+        self._head({"Content-Type": "text/event-stream", "Connection": "close"})
+        self.close_connection = True
+        version = -1
+        try:
+            while not viewer_.over.is_set():
+                state = viewer_.shown.newer(version, 0.5 if version < 0 else _QUIET)
+                if state is None:
+                    self.wfile.write(b": still here\n\n")
+                else:
+                    version = state.version
+                    self.wfile.write(f"data: {json.dumps(state._asdict())}\n\n".encode())
+                self.wfile.flush()
+        except OSError:
+            return
+
+    def _send(self, text: str, kind: str, policy: str) -> None:
+        body = text.encode("utf-8", "replace")
+        self.send_response(HTTPStatus.OK)
+        told = {"Content-Type": kind, "Content-Length": str(len(body))}
+        self._head({**told, "Content-Security-Policy": policy} if policy else told)
+        self.wfile.write(body)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        self.send_response(status)
+        self._head({"Content-Length": "0", "Connection": "close"})
+        self.close_connection = True
+
+    def _head(self, fields: Mapping[str, str]) -> None:
+        common = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+        for name, value in {**common, **fields}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: the terminal is the user's."""
+
+
+def harmless(name: str) -> str:
+    """Return the name of a file without what could lead elsewhere; its ending stays.
+
+    >>> harmless("../../etc/pass wd.keras")
+    'pass_wd.keras'
+    """
+    last = re.split(r"[/\\]", name)[-1]
+    return re.sub(r"[^\w.-]", "_", last).lstrip(".")[-100:] or "model"

@@ -1,0 +1,214 @@
+"""`layerexplain view`: whom its server answers, what follows a file, and the frame around the page in a real browser."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import layerexplain
+from layerexplain.errors import SpecError
+from layerexplain.viewer.server import MOST_BYTES, Viewer
+from layerexplain.viewer.shown import Shown, State
+from tests.browser import browser
+
+SPEC = "input: [5]\nlayers:\n  - Dense: {units: 3, name: first}\n  - Dense: {units: 2, name: second}\n"
+BROKEN = SPEC.replace("Dense", "Dens", 1)
+
+
+def made(source: str, values: str | None) -> str:
+    """Stands for a page: what it was made of."""
+    text = Path(source).read_text("utf-8")
+    if "Dens:" in text:
+        raise SpecError("unknown layer type 'Dens'", line=3)
+    return f"{text}|{values}"
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "spec.yaml"
+    path.write_text(SPEC, "utf-8")
+    return path
+
+
+@pytest.fixture
+def viewer(spec: Path) -> Iterator[Viewer]:
+    with Viewer(Shown(made, str(spec))) as opened:
+        yield opened
+
+
+def ask(viewer: Viewer, method: str, what: str, body: bytes = b"", **headers: str) -> tuple[int, str]:
+    """Send a request as the viewer's own page does, but for the headers given."""
+    host = viewer.hosts[0]
+    connection = http.client.HTTPConnection(host, timeout=10)
+    try:
+        sent = {"Host": host, "Origin": f"http://{host}", **headers}
+        connection.request(method, what, body=body, headers=sent)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/{token}/", {}, 200),
+        ("GET", "/{token}/page", {}, 200),
+        ("GET", "/{token}/page", {"Host": "localhost:{port}"}, 200),
+        ("GET", "/{token}/page", {"Host": "layerexplain.example:{port}"}, 403),
+        ("GET", "/{token}/page", {"Host": "127.0.0.1"}, 403),
+        ("GET", "/", {}, 404),
+        ("GET", "/{token}", {}, 404),
+        ("GET", "/{token}x/page", {}, 404),
+        ("GET", "/guessed/page", {}, 404),
+        ("GET", "/{token}/../../etc/passwd", {}, 404),
+        ("GET", "/{token}/spec.yaml", {}, 404),
+        ("POST", "/{token}/random", {"Origin": "http://127.0.0.1:1"}, 403),
+        ("POST", "/{token}/random", {"Origin": "null"}, 403),
+        ("POST", "/guessed/random", {}, 404),
+        ("POST", "/{token}/page", {}, 404),
+        ("POST", "/{token}/model", {"Content-Length": str(MOST_BYTES + 1)}, 413),
+        ("POST", "/{token}/model", {"Content-Length": "-1"}, 413),
+    ],
+)  # fmt: skip
+def test_whom_it_answers(viewer: Viewer, method: str, path: str, headers: dict[str, str], status: int) -> None:
+    port = viewer.hosts[0].partition(":")[2]
+    told = {name: value.format(port=port) for name, value in headers.items()}
+    found, text = ask(viewer, method, path.format(token=viewer.token), **told)
+    assert found == status
+    assert bool(text) == (status == 200)
+
+
+def test_it_listens_on_this_machine_alone_under_a_new_address_each_time(spec: Path) -> None:
+    with Viewer(Shown(made, None)) as one, Viewer(Shown(made, None)) as other:
+        assert one.token != other.token
+        assert one.address == f"http://{one.hosts[0]}/{one.token}/"
+        assert one.hosts[0].startswith("127.0.0.1:")
+        assert len(one.token) >= 24
+        assert ask(one, "GET", f"/{one.token}/page")[0] == 404  # nothing is shown yet
+
+
+def test_a_page_follows_its_file_and_the_last_good_one_stays(spec: Path) -> None:
+    shown = Shown(made, str(spec))
+    assert shown.state == State(1, "spec.yaml", True, ())
+    assert not shown.again()
+    spec.write_text(BROKEN, "utf-8")
+    os.utime(spec, ns=(1, 1))
+    assert shown.again()
+    assert shown.state.faults == (f"{spec}:3: unknown layer type 'Dens'",)
+    assert shown.page == f"{SPEC}|None"
+    assert shown.state.has_page
+    spec.write_text(SPEC.replace("3", "7"), "utf-8")
+    assert shown.again()
+    assert shown.state.faults == ()
+    assert "units: 7" in shown.page
+    assert shown.newer(shown.state.version, 0.01) is None
+    assert shown.newer(0, 0.01) == shown.state
+
+
+def test_code_beside_a_program_counts(tmp_path: Path) -> None:
+    program, beside, own = tmp_path / "train.py", tmp_path / "blocks.py", tmp_path / "gates.yaml"
+    for path in (program, beside, own):
+        path.write_text("x = 1\n", "utf-8")
+    shown = Shown(lambda source, values: source, f"{program}:build", beside=[str(own)])
+    for path in (beside, own, program):
+        path.write_text("x = 12\n", "utf-8")
+        assert shown.again(), path
+        assert not shown.again(), path
+
+
+def test_files_that_are_sent_are_shown(viewer: Viewer) -> None:
+    sent = ask(viewer, "POST", f"/{viewer.token}/model?name=..%2F..%2Fother+one.yaml", SPEC.replace("3", "9").encode())
+    assert sent == (200, "")
+    assert viewer.shown.state.name == "other_one.yaml"
+    assert "units: 9" in ask(viewer, "GET", f"/{viewer.token}/page")[1]
+    assert ask(viewer, "POST", f"/{viewer.token}/random")[0] == 200
+    assert viewer.shown.page.endswith("|random")
+    assert ask(viewer, "POST", f"/{viewer.token}/values?name=x.npy", b"123")[0] == 200
+    kept = Path(viewer.shown.page.partition("|")[2])
+    assert kept.read_bytes() == b"123"
+    assert kept.parent.parent == Path(viewer.folder.name)
+    assert ask(viewer, "POST", f"/{viewer.token}/model?name=x.yaml", BROKEN.encode())[0] == 200
+    assert viewer.shown.state.faults
+    assert not viewer.shown.state.has_page
+    viewer.close()
+    assert not kept.exists()
+
+
+def test_states_are_told_as_they_come(viewer: Viewer, spec: Path) -> None:
+    connection = http.client.HTTPConnection(viewer.hosts[0], timeout=20)
+    connection.request("GET", f"/{viewer.token}/events", headers={"Host": viewer.hosts[0]})
+    answer = connection.getresponse()
+    assert answer.getheader("Content-Type") == "text/event-stream"
+    first = json.loads(answer.readline().removeprefix(b"data: "))
+    assert (first["version"], first["faults"]) == (1, [])
+    answer.readline()
+    spec.write_text(BROKEN + "#", "utf-8")
+    second = json.loads(answer.readline().removeprefix(b"data: "))
+    assert (second["version"], second["has_page"]) == (2, True)
+    assert second["faults"] == [f"{spec}:3: unknown layer type 'Dens'"]
+    connection.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_the_command_says_its_address_and_ends_with_ctrl_c(spec: Path) -> None:
+    command = [sys.executable, "-m", "layerexplain", "view", "--no-browser", str(spec)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in said
+
+
+def real(source: str, values: str | None) -> str:
+    model = layerexplain.read(source)
+    given = {} if values is None else {"values": layerexplain.api.make_inputs(model, [values])}
+    return layerexplain.page(source, **given)
+
+
+@pytest.fixture
+def looked_at(spec: Path) -> Iterator[tuple[Any, list[str]]]:
+    chromium = browser()
+    with Viewer(Shown(real, str(spec))) as viewer:
+        context = chromium.new_context()
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(f"{viewer.address}#first")
+        page.frame_locator("iframe").locator("body.ready").wait_for(timeout=20_000)
+        yield page, said
+        context.close()
+
+
+def test_the_frame_in_a_browser(looked_at: tuple[Any, list[str]], spec: Path) -> None:
+    page, said = looked_at
+    inner: Callable[[str], Any] = page.frame_locator("iframe").locator
+    assert inner("#pane h2").first.inner_text() == "first"
+    inner("#pane").evaluate("() => layerexplain.view.chooseCall(2)")
+    assert inner("#pane h2").first.inner_text() == "second"
+    spec.write_text(BROKEN + "# <img src=x onerror=alert(1)>\n", "utf-8")
+    page.locator(".told >> text=unknown layer type").wait_for(timeout=20_000)
+    assert "3:" in page.inner_text(".told")
+    assert inner("#pane h2").first.inner_text() == "second"
+    spec.write_text(SPEC.replace("units: 2", "units: 11"), "utf-8")
+    inner("#pane >> text=(None, 11)").first.wait_for(timeout=20_000)
+    assert inner("#pane h2").first.inner_text() == "second"
+    assert page.locator(".told:visible").count() == 0
+    page.click("text=Random input")
+    page.wait_for_function("() => document.querySelector('iframe').src.includes('page?4')", timeout=20_000)
+    inner("body.ready").wait_for(timeout=20_000)
+    page.set_input_files("input[type=file]", files=[{"name": "<b>.yaml", "mimeType": "", "buffer": SPEC.encode()}])
+    page.wait_for_function("() => document.title === '_b_.yaml'", timeout=20_000)
+    assert said == []
