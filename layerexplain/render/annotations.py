@@ -45,7 +45,7 @@ def sarif(annotations: Sequence[Annotation], look: Look) -> str:
 
 
 def _result(one: Annotation) -> dict[str, Any]:
-    location: dict[str, Any] = {"artifactLocation": {"uri": one.file.replace("\\", "/")}}
+    location: dict[str, Any] = {"artifactLocation": {"uri": _uri(one.file)}}
     if one.line is not None:
         location["region"] = {"startLine": one.line}
     return {
@@ -54,3 +54,10 @@ def _result(one: Annotation) -> dict[str, Any]:
         "message": {"text": one.message},
         "locations": [{"physicalLocation": location}],
     }
+
+
+def _uri(file: str) -> str:
+    """Return the reference to a file as SARIF has it: that of a path has no signs with a meaning of their own."""
+    from urllib.parse import quote
+
+    return file if "://" in file else quote(file.replace("\\", "/"), safe="/~+@,=!$&'();*")

@@ -35,7 +35,16 @@ def findings(report: CheckReport, several: bool = False) -> Sheet:
     """What `check` prints; `several` says that several sources were asked for."""
     columns = {"source": doc.words("source", "Source", lambda _: report.source), **_COLUMNS}
     made = sheet(report, report, lambda: _document(report), doc.picked(columns, _COLUMNS, several), report.findings)
-    return made._replace(annotations=lambda: [_annotation(finding, report) for finding in report.findings])
+    return made._replace(
+        annotations=lambda: [_annotation(finding, report) for finding in report.findings],
+        records=lambda: (_line(finding, report) for finding in report.findings),
+    )
+
+
+def _line(finding: Finding, report: CheckReport) -> dict[str, Any]:
+    """A finding as a line of its own: `source` is the file as in all lines, and `rule_source` what the rule is from."""
+    told = finding.to_dict()
+    return {"source": report.source, "model": report.model_name, "rule_source": told.pop("source"), **told}
 
 
 _LEVELS = {"certain": "error", "likely": "warning", "hint": "note"}
