@@ -13,9 +13,9 @@ _NOT_OF_IT = ("build_config", "build_input_shape", "compile_config", "shared_obj
 
 
 def configuration(model: Any, *, names: bool = True) -> Any:
-    """The configuration of a Keras model as plain data; without `names` that are automatic, which are numbered anew in
-    each model."""
-    return _plain(json.loads(model.to_json()), {}, names)
+    """The configuration of a Keras model, or of its JSON, as plain data; without `names` that are automatic, which are
+    numbered anew in each model."""
+    return _plain(json.loads(model if isinstance(model, str) else model.to_json()), {}, names)
 
 
 def _plain(value: Any, known: dict[str, str], names: bool) -> Any:

@@ -11,9 +11,15 @@ from typing import Any
 import pytest
 
 import layerexplain
+from layerexplain.conversions.code import to_code
+from layerexplain.conversions.config import to_config
+from layerexplain.conversions.spec import to_spec
+from layerexplain.conversions.todays_names import in_todays_names
 from layerexplain.network.trace import trace_model
 from layerexplain.report.architecture import Architecture, architecture
 from tests.test_diff import BASE, EDITS, OLD
+from tests.truth import applications, load
+from tests.truth.record_applications import MODULES
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = sorted(
@@ -55,6 +61,10 @@ def test_formats_and_versions_of_one_model_have_one_hash(tmp_path: Path) -> None
         name: sorted(map(sorted, some)) for name, some in GROUPS.items()
     }
     assert files > 50
+
+
+FAMILIES = ["ConvNeXtTiny", "DenseNet121", "EfficientNetB0", "EfficientNetV2B0", "InceptionResNetV2", "InceptionV3", "MobileNet", "MobileNetV2", "MobileNetV3Small", "NASNetMobile", "RegNetX002", "RegNetY002", "ResNet50", "ResNet50V2", "ResNetRS50", "VGG16", "Xception"]
+"""One of each family of keras.applications."""
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
@@ -191,3 +201,16 @@ def test_code_has_the_hash_of_what_keras_makes_of_it(name: str) -> None:
     code = f"import keras\nmodel = keras.applications.{name}(weights=None)\n"
     made = getattr(keras.applications, name)(weights=None).to_json()
     assert hashes(code.encode()) == hashes(made.encode())
+
+
+@pytest.mark.parametrize(
+    ("generation", "name"), [(one, name) for one in MODULES for name in applications(one) if name in FAMILIES]
+)
+def test_applications_as_code_and_specs_have_their_hash(generation: str, name: str) -> None:
+    """The readers of code and of specs are the oracles: they share nothing with what is written."""
+    model, _ = in_todays_names(layerexplain.read(json.loads(load(generation, name)["config"])))
+    own = architecture(trace_model(model))
+    for written in (to_code(model).encode(), to_spec(model).encode(), json.dumps(to_config(model)).encode()):
+        again = layerexplain.read(written)
+        assert not again.faults and again.grade == "complete"
+        assert architecture(trace_model(again)) == own

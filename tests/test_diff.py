@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -92,27 +93,62 @@ def test_what_follows_from_a_change_is_told() -> None:
     assert (found.before.totals.params, found.after.totals.params) == (404, 486)
 
 
-OLD = sorted((ROOT / "tests" / "data" / "old").rglob("*.zip"))
+DATA = ROOT / "tests" / "data"
+OLD = sorted((DATA / "old").glob("*.zip"))
+LATER = ("keras_2.1.6", "keras_2.2.4", "tf.keras_2.2.4-tf", "keras_2.15.0", "keras_3.0.5")
+"""Versions with one model of each name; those of Keras 0.3 and 1 are others."""
 
 
-def test_formats_of_one_model_do_not_differ(tmp_path: Path) -> None:
-    import zipfile
-
-    compared = 0
-    for archive in OLD:
-        folder = tmp_path / archive.stem
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], list[Path]]:
+    """The files of each model by the Keras that wrote them. Of 2.15 there are SavedModels and TensorFlow.js too."""
+    found: dict[tuple[str, str], list[Path]] = {}
+    for archive in [*OLD, DATA / "carried.zip"]:
+        folder = tmp_path_factory.mktemp("corpus") / archive.stem
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(folder)
-        groups: dict[str, list[Path]] = {}
-        for path in sorted(folder.rglob("*")):
-            name = path.name.removesuffix("_saved_model").partition(".")[0]
-            is_model = path.suffix in (".h5", ".json", ".keras") or path.name.endswith("_saved_model")
-            if is_model and "weights" not in path.name and "saved_model" not in path.parent.name:
-                groups.setdefault(name, []).append(path)
-        for one, other in itertools.chain.from_iterable(itertools.combinations(some, 2) for some in groups.values()):
-            assert layerexplain.diff(str(one), str(other)).changes == (), (one, other)
-            compared += 1
-    assert compared > 20
+        keras = "keras_2.15.0" if archive.stem == "carried" else archive.stem
+        for path in sorted(folder.iterdir()):
+            name = path.name.partition(".")[0]
+            for end in ("_saved_model", "_tfjs"):
+                name = name.removesuffix(end)
+            file = path / "model.json" if path.name.endswith("_tfjs") else path
+            if not any(word in path.name for word in ("weights", "outputs", "_export")):
+                found.setdefault((keras, name), []).append(file)
+    return found
+
+
+def test_formats_of_one_model_do_not_differ(corpus: dict[tuple[str, str], list[Path]]) -> None:
+    pairs = [pair for files in corpus.values() for pair in itertools.combinations(files, 2)]
+    assert len(pairs) > 70
+    for one, other in pairs:
+        assert layerexplain.diff(str(one), str(other)).changes == (), (one, other)
+
+
+@pytest.mark.parametrize("name", ["convnet", "graph", "operations", "recurrent"])
+def test_values_of_one_model_do_not_differ(name: str, corpus: dict[tuple[str, str], list[Path]]) -> None:
+    files = [path for path in corpus["keras_2.15.0", name] if path.parent.name == "carried" or path.suffix == ".h5"]
+    files += [path for path in corpus["keras_2.15.0", name] if path.parent.parent.name == "carried"]
+    assert len(files) == 3
+    for one, other in itertools.combinations(files, 2):
+        assert layerexplain.diff(str(one), str(other), weights=True).changes == (), (one, other)
+
+
+def test_versions_of_keras_differ_in_names_alone(corpus: dict[tuple[str, str], list[Path]]) -> None:
+    """A name that a version gives by itself is another in the next; Keras 2.3 changed two defaults."""
+    for name in ("convnet", "graph", "operations", "recurrent"):
+        firsts = [(keras, corpus[keras, name][0]) for keras in LATER if (keras, name) in corpus]
+        for (old, one), (new, other) in itertools.combinations(firsts, 2):
+            found = layerexplain.diff(str(one), str(other))
+            differences = [d for change in found.changes for d in change.differences if not d.is_consequence]
+            told = {(d.what.removeprefix("layer."), d.before, d.after) for d in differences}
+            defaults = {
+                ("recurrent_activation", "'hard_sigmoid_keras2'", "'sigmoid'"),
+                ("reset_after", "False", "True"),
+            }
+            changed = name == "recurrent" and old in LATER[:3] and new in LATER[3:]
+            assert {change.kind for change in found.changes} <= {"renamed", *(["changed"] if changed else [])}
+            assert told == (defaults if changed else set()), (one, other)
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 from layerexplain.conversions.gone_layers import GONE, layer_for
 from layerexplain.conversions.one_object import must_be_certain
 from layerexplain.conversions.settings import CLASSES, setting_of
-from layerexplain.conversions.tensorflow_functions import is_tensorflow, todays_operation
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration, snake_case
@@ -20,6 +19,7 @@ from layerexplain.layers.registry import find
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Setting, Shape
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
+from layerexplain.report.tensorflow_functions import is_tensorflow, todays_operation
 
 _SETTINGS = ("_initializer", "_regularizer", "_constraint")
 

@@ -136,6 +136,8 @@ def _aligned(a: Sequence[NormalLayer], b: Sequence[NormalLayer]) -> dict[str, st
 
 
 def _stand_alike(one: NormalLayer, other: NormalLayer, pairs: Mapping[str, str]) -> bool:
+    if one.type == "InputLayer":
+        return True
     return bool(one.sources) and tuple([pairs.get(source) for source in one.sources]) == other.sources
 
 
@@ -162,7 +164,8 @@ def _changes(
         differences = tuple(_differences(row, other, pairs, gone, new))
         if values is not None and row.kind != "model":
             differences += tuple([Difference(*one, False) for one in values(row.path, other.path)])
-        if differences or row.path.rpartition("/")[2] != other.path.rpartition("/")[2]:
+        implied = row.is_implied_input and other.is_implied_input
+        if differences or (not implied and row.path.rpartition("/")[2] != other.path.rpartition("/")[2]):
             kind = "changed" if differences else "renamed"
             found.append(Change(kind, row.path, other.path, row.type, differences))
     return [*found, *map(_added, waiting)]
@@ -186,9 +189,7 @@ def _differences(
     new: Mapping[str, NormalLayer],
 ) -> Iterator[Difference]:
     for name in dict.fromkeys([*one.arguments, *other.arguments]):
-        before, after = one.arguments.get(name), other.arguments.get(name)
-        if _text(before) != _text(after):  # as texts, NaN equals itself
-            yield Difference(name, _text(before), _text(after), False)
+        yield from _argument(name, one.arguments.get(name), other.arguments.get(name))
     if one.trainable != other.trainable:
         yield Difference("trainable", str(one.trainable), str(other.trainable), False)
     # What a layer that is gone, or new, only hands on is not the fault of the one behind it.
@@ -198,6 +199,16 @@ def _differences(
         yield Difference("inputs", ", ".join(_through(one.sources, gone)), ", ".join(ends), False)
     if one.row is not None and other.row is not None:
         yield from _consequences(one.row, other.row)
+
+
+def _argument(name: str, before: Any, after: Any) -> Iterator[Difference]:
+    """Yield how an argument differs; of a layer inside another, the arguments of that one."""
+    if is_layer(before) and is_layer(after) and before[0] == after[0]:
+        first, second = dict(before[1]), dict(after[1])
+        for inner in dict.fromkeys([*first, *second]):
+            yield from _argument(f"{name}.{inner}", first.get(inner), second.get(inner))
+    elif _text(before) != _text(after):  # as texts, NaN equals itself
+        yield Difference(name, _text(before), _text(after), False)
 
 
 def _through(sources: Sequence[str], passed: Mapping[str, NormalLayer]) -> list[str]:

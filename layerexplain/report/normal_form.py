@@ -7,6 +7,7 @@ axis, a size that is the same for all spatial axes) has one form. `comparison` a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -16,10 +17,11 @@ from layerexplain.layers.activations import usual_name
 from layerexplain.layers.arguments import Activation
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.facts import Facts
-from layerexplain.model import Call, Layer, Model
+from layerexplain.model import Call, Function, Layer, Model
 from layerexplain.network.scope import declaration_of
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
+from layerexplain.report.tensorflow_functions import is_tensorflow, todays_operation
 
 _NO_ARGUMENTS = frozenset({"name", "trainable", "dtype", "batch_shape", "batch_input_shape"})
 
@@ -35,6 +37,7 @@ class NormalLayer(NamedTuple):
     arguments: Mapping[str, Any]
     trainable: bool
     row: LayerReport | None
+    in_sequential: bool = False
 
     @property
     def kind(self) -> str:
@@ -43,8 +46,14 @@ class NormalLayer(NamedTuple):
 
     @property
     def type(self) -> str:
-        """The name of its class."""
-        return self.layer.type
+        """The name of its class; Keras 1 and 2 called a Functional model Model."""
+        nested = self.layer.model is not None and self.layer.type == "Model"
+        return "Functional" if nested else self.layer.type
+
+    @property
+    def is_implied_input(self) -> bool:
+        """Whether it is the input of a Sequential, whose name a reader or a version of Keras makes up."""
+        return self.in_sequential and self.type == "InputLayer"
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -70,11 +79,15 @@ def normal_layers(
     for layer in model.layers:
         row = by_name.get(layer.name)
         own = sorted(calls.get(layer.name, ()), key=lambda call: call.index)
+        if is_tensorflow(layer) and len(own) == 1:
+            with suppress(LayerExplainError):  # what Keras 3 has no operation for stays what it is
+                layer, own[0] = todays_operation(layer, own[0])
         rank = len(row.input_shapes[0] or ()) if row is not None and row.input_shapes else 0
         arguments: dict[str, Any] = {}
         for one in own or (None,):
             arguments.update(arguments_of(layer, one, rank, declarations))
-        yield NormalLayer(layer, prefix + layer.name, arguments, is_trained(layer), row)
+        in_sequential = model.type == "Sequential"
+        yield NormalLayer(layer, prefix + layer.name, arguments, is_trained(layer), row, in_sequential)
         if layer.model is not None:
             inner = row.layers if row is not None else ()
             yield from normal_layers(layer.model, inner, f"{prefix}{layer.name}/", declarations)
@@ -153,6 +166,8 @@ def _plain(value: Any) -> Any:
             return (value.type, (("architecture", architecture(trace_model(value.model), {}).hash),))
         arguments = [(name, _one_form(name, one, 0)) for name, one in _arguments(value, None, _NONE).items()]
         return (value.type, tuple(sorted(arguments, key=lambda pair: pair[0])))
+    if isinstance(value, Function):
+        return value.name
     return tuple([_plain(one) for one in value]) if isinstance(value, list | tuple) else value
 
 

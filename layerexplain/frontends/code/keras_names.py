@@ -10,6 +10,7 @@ from functools import cache
 from typing import Literal
 
 from layerexplain.frontends.model_builder import known_types
+from layerexplain.layers.registry import facts_of
 from layerexplain.records import NamedTuple
 
 _ROOTS = (
@@ -111,6 +112,8 @@ def named(path: str) -> Named | None:
     parts = rest.split(".")
     last = parts[-1]
     in_source = "layers" in parts[:-1] and last in layer_names()  # `layers.activations.softmax.Softmax`
+    if "applications" in parts[:-1] and last in layer_names() and facts_of(last).home == parts[-2]:
+        return Named("layer", last, rest)  # a layer that a module of keras.applications defines
     for part in parts[:-1]:
         if part in _MODULES and not in_source and not (part == "preprocessing" and last in layer_names()):
             return Named(_MODULES[part], last, rest)
