@@ -63,7 +63,25 @@ def test_formats_and_versions_of_one_model_have_one_hash(tmp_path: Path) -> None
     assert files > 50
 
 
-FAMILIES = ["ConvNeXtTiny", "DenseNet121", "EfficientNetB0", "EfficientNetV2B0", "InceptionResNetV2", "InceptionV3", "MobileNet", "MobileNetV2", "MobileNetV3Small", "NASNetMobile", "RegNetX002", "RegNetY002", "ResNet50", "ResNet50V2", "ResNetRS50", "VGG16", "Xception"]
+FAMILIES = [
+    "ConvNeXtTiny",
+    "DenseNet121",
+    "EfficientNetB0",
+    "EfficientNetV2B0",
+    "InceptionResNetV2",
+    "InceptionV3",
+    "MobileNet",
+    "MobileNetV2",
+    "MobileNetV3Small",
+    "NASNetMobile",
+    "RegNetX002",
+    "RegNetY002",
+    "ResNet50",
+    "ResNet50V2",
+    "ResNetRS50",
+    "VGG16",
+    "Xception",
+]
 """One of each family of keras.applications."""
 
 
