@@ -434,3 +434,12 @@ def test_nested_definitions_are_read_once_each() -> None:
     while model.layers[-1].model is not None:
         depth, model = depth + 1, model.layers[-1].model
     assert depth == 21
+
+
+def test_tagged_tuples_of_a_saved_model_are_no_sides_of_keras_1() -> None:
+    pair = {"class_name": "__tuple__", "items": [0, 1]}
+    padding = {"class_name": "__tuple__", "items": [pair, {"class_name": "__tuple__", "items": [2, 3]}]}
+    config = {"name": "pad", "padding": padding, "batch_input_shape": [None, 5, 7, 2]}
+    document = {"class_name": "Sequential", "config": {"layers": [{"class_name": "ZeroPadding2D", "config": config}]}}
+    (layer,) = read(document).layers[1:]
+    assert layer.config["padding"] == ((0, 1), (2, 3))

@@ -73,9 +73,22 @@ def to_keras_file(
             if named.shared:
                 _number_objects(path, config)
             saved = load_keras().models.load_model(path, safe_mode=True)
-            _must_agree(model, KerasModel(saved, "of the model"), weights, inputs)
+            try:
+                _must_agree(model, KerasModel(saved, "of the model"), weights, inputs)
+            except LayerExplainError as error:
+                raise LayerExplainError(error.fact + _lost_mask(network, today, names)) from None
             with open(path, "rb") as file:
                 return file.read(), tuple(notes)
+
+
+def _lost_mask(before: Network, after: Network, names: Mapping[tuple[str, ...], tuple[str, ...]]) -> str:
+    """Return which layer takes a mask in the source and none in today's model, in words; "" where none does."""
+    masks = {made.call.layer: made.mask for made in after.calls}
+    for made in before.calls:
+        (name,) = names.get((made.call.layer,), (made.call.layer,))
+        if made.mask is not None and masks.get(name, made.mask) is None:
+            return f"; a mask reaches '{name}' in the source, and does not in Keras 3"
+    return ""
 
 
 def _number_objects(path: str, config: Mapping[str, Any]) -> None:

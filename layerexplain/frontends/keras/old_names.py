@@ -116,8 +116,8 @@ def _arguments(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _padding(class_name: str, value: Any) -> Any:
-    """Keras 1 had dicts of named sides, and four numbers for the two axes."""
-    if isinstance(value, Mapping):
+    """Keras 1 had dicts of named sides, and four numbers for the two axes; a SavedModel tags its tuples."""
+    if isinstance(value, Mapping) and "class_name" not in value:
         pairs = [[value.get(side, 0) for side in sides] for sides in _PADS]
         return pairs if class_name == "ZeroPadding2D" else pairs[1]
     if class_name == "ZeroPadding2D" and isinstance(value, (list, tuple)) and len(value) == 4:
