@@ -20,7 +20,7 @@ ALLOWED = {
     "conversions/config.py": "classes of which Keras reads no configuration that leaves arguments out",
     "conversions/operations.py": "operations of Keras that are called like layers",
     "conversions/settings.py": "an initializer that is called like a layer",
-    "conversions/tensorflow_functions.py": "operations of Keras that are called like layers",
+    "report/tensorflow_functions.py": "operations of Keras that are called like layers",
     "conversions/today.py": "classes that Keras 3 no longer has, and those that compute the same",
     "checks/of_shapes.py": "rules on mistakes that are made with these layers",
     "checks/of_training.py": "the layer that classifies each place of a map by itself",
