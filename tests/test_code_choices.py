@@ -83,3 +83,12 @@ def test_a_choice_that_reaches_the_model_is_told(name: str) -> None:
 @pytest.mark.parametrize("name", COMPLETE)
 def test_a_choice_that_reaches_no_model_is_none(name: str) -> None:
     assert grade(COMPLETE[name]) == "complete"
+
+
+def test_a_name_that_is_not_known_is_told() -> None:
+    assert grade("m = Sequential([Input((4,)), Dense(3, name=t)])\n") == "assumed"
+
+
+def test_names_are_computed_from_characters() -> None:
+    model = read_code(b"m = Sequential([Input((4,)), Dense(3, name=f'b{chr(ord(\"a\") + 2)}')])\n", None, "m")
+    assert [layer.name for layer in model.layers][1:] == ["bc"]

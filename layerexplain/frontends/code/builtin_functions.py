@@ -24,8 +24,8 @@ from layerexplain.frontends.code.values import (
 
 NAMES = frozenset(
     """
-    abs all any bool bytes callable dict divmod enumerate filter float format frozenset getattr hasattr id int
-    isinstance issubclass iter len list map max min next object pow print property range repr reversed round set
+    abs all any bool bytes callable chr dict divmod enumerate filter float format frozenset getattr hasattr id int
+    isinstance issubclass iter len list map max min next object ord pow print property range repr reversed round set
     setattr slice sorted str staticmethod classmethod sum super tuple type vars zip open input exit quit ValueError
     TypeError RuntimeError KeyError IndexError NotImplementedError AttributeError ImportError Exception
     AssertionError ZeroDivisionError OSError IOError FileNotFoundError StopIteration KeyboardInterrupt BaseException
@@ -242,6 +242,15 @@ def _all(found: bool) -> Callable[..., Any]:
     return test
 
 
+def _ord(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    text = args[0] if len(args) == 1 else None
+    if isinstance(text, Unknown):
+        return text
+    if not isinstance(text, str) or len(text) != 1:
+        raise Raised("TypeError", "ord() takes one character")
+    return ord(text)
+
+
 def _number(function: Any) -> Callable[..., Any]:
     def compute(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
         if any(isinstance(one, Size) for one in args):
@@ -373,7 +382,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "long": _convert("long"), "bool": _convert("bool"), "list": _collect(list), "tuple": _collect(tuple),
     "set": _collect(set), "frozenset": _collect(frozenset), "dict": _dict, "zip": _zip, "enumerate": _enumerate,
     "map": _map, "filter": _filter, "max": _least(max), "min": _least(min), "sum": _sum, "all": _all(False),
-    "any": _all(True), "abs": _number(abs), "round": _number(round), "pow": _number(pow), "divmod": _divmod,
+    "any": _all(True), "abs": _number(abs), "chr": _number(chr), "ord": _ord,
+    "round": _number(round), "pow": _number(pow), "divmod": _divmod,
     "str": _text, "unicode": _text, "repr": _repr, "sorted": _sorted, "reversed": _reversed, "iter": _collect(list),
     "next": _next, "slice": _slice, "callable": _callable, "isinstance": _isinstance, "hasattr": _hasattr,
 }  # fmt: skip

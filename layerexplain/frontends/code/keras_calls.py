@@ -63,7 +63,6 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         self.keras_2 = False
         self.has_custom_objects = False
         self.policy = ""
-        self.soft: list[Unknown] = []
         self.implied: dict[str, Tensor] = {}
         self.saved: dict[str, ModelValue] = {}
         """The models that the program saves, by the names of the files."""

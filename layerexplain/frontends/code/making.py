@@ -77,7 +77,8 @@ class Making(KerasPart):
         """The name of a new object; its argument `name` is taken out."""
         given = kwargs.pop("name", None)
         if isinstance(given, Unknown):
-            self.soft.append(given)
+            words = f"the name of a {type_} is counted on, since the code leaves it open: {given.reason}"
+            self.interpreter.rely(Assumption(self.interpreter.line, words))
         if isinstance(given, bool | int | float):
             self.fault(ArgumentError(f"{type_} needs a text as its name, got name={given}; write name='{given}'"))
         if isinstance(given, str) and "/" in given:
