@@ -189,8 +189,9 @@ def gradient_list() -> str:
 
 def op_list() -> str:
     """docs/ops.md: the vocabulary of formulas, from the registries."""
+    from layerexplain.lang.axes import BATCH
     from layerexplain.lang.composite import COMPOSITES
-    from layerexplain.lang.expr import BATCH, LEAVES, OPS, STRUCTURAL, UNKNOWN_GRADIENT, Marker
+    from layerexplain.lang.expr import LEAVES, OPS, STRUCTURAL, UNKNOWN_GRADIENT, Marker
     from layerexplain.lang.notation import value_text
     from layerexplain.lang.text import statements
     from layerexplain.ops import load_all

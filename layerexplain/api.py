@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.errors import ErrorGroup, LayerExplainError, each_of, raise_any
 from layerexplain.model import InputShapes, InputShapesOf, shapes_for
 from layerexplain.model import Model as Model
+from layerexplain.render.notebook import Report as Report
 from layerexplain.report.data import LayerReport as LayerReport
-from layerexplain.report.data import Report as PlainReport
 
 if TYPE_CHECKING:
     from layerexplain.catalogues.run import Catalogued as Catalogued
@@ -35,18 +35,19 @@ if TYPE_CHECKING:
     from layerexplain.frontends.own_layers import read_own_layers as read_own_layers
     from layerexplain.frontends.regular_file import copy_standard_input as copy_standard_input
     from layerexplain.layers.registry import training_types as training_types
+    from layerexplain.oracle.one_element import gradient_element as gradient_element
+    from layerexplain.oracle.one_element import trace_element as trace_element
     from layerexplain.oracle.verify import verify as verify
     from layerexplain.oracle.verify_report import VerifyReport as VerifyReport
+    from layerexplain.render.notebook import Page as Page
     from layerexplain.report.comparison import Comparison as Comparison
     from layerexplain.report.one_layer import LayerType as LayerType
     from layerexplain.report.one_layer import layer_type as layer_type
     from layerexplain.report.one_layer import layer_types as layer_types
     from layerexplain.report.weight_data import WeightTable as WeightTable
     from layerexplain.report.weight_table import list_weights as list_weights
-    from layerexplain.run.activations import Progress
     from layerexplain.run.gradient_report import GradientTrace as GradientTrace
     from layerexplain.run.gradient_results import gradient_statistics as gradient_statistics
-    from layerexplain.run.made_inputs import GivenInput
     from layerexplain.run.made_inputs import make_inputs as make_inputs
     from layerexplain.run.trace import trace as trace
     from layerexplain.run.trace_report import ElementReport as ElementReport
@@ -87,40 +88,13 @@ _HOMES = {
     "read": "frontends",
     "make_inputs": "run.made_inputs",
     "training_types": "layers.registry",
+    "gradient_element": "oracle.one_element",
     "trace": "run.trace",
+    "trace_element": "oracle.one_element",
     "gradient_statistics": "run.gradient_results",
     "trace_statistics": "run.trace_results",
     "verify": "oracle.verify",
 }
-
-
-class Report(PlainReport):
-    """A report, which a notebook shows as a table with a picture."""
-
-    __slots__ = ()
-
-    def _repr_html_(self) -> str:
-        from layerexplain.render.documents.summary import summary
-        from layerexplain.render.html import html
-        from layerexplain.render.layout import Look
-
-        sheet = summary(self)
-        return html(sheet.document(), Look(), sheet.graph and sheet.graph())
-
-    def page(self, fold: bool = True) -> Page:
-        """The page of the model, which a notebook shows; `page` says what is on it."""
-        return page(self, fold=fold)
-
-
-class Page(str):
-    """A page as HTML, which a notebook shows in a frame of its own."""
-
-    __slots__ = ()
-
-    def _repr_html_(self) -> str:
-        from layerexplain.render.page.shell import frame
-
-        return frame(self)
 
 
 def __getattr__(name: str) -> Any:
@@ -270,107 +244,6 @@ def optimizers() -> tuple[str, ...]:
     return optimizer_names()
 
 
-def trace_element(
-    source: Any,
-    model: Model,
-    inputs: Sequence[GivenInput],
-    path: str,
-    index: Sequence[int],
-    *,
-    call: int = 0,
-    output: int = 0,
-    seed: int = 0,
-    keras: bool | None = None,
-    max_memory: int | None = None,
-    progress: Progress | None = None,
-) -> ElementReport:
-    """Work out one element of a layer's output: its formula, and every number in it.
-
-    Args:
-        source, model, inputs, seed, max_memory, progress: As for `trace_statistics`.
-        path: The names that lead to the layer, with slashes between them.
-        index: The element, batch first; negative numbers count from the end.
-        call: Which call of the layer, from 0.
-        output: Which output of the layer, from 0.
-        keras: Whether real Keras computes it too; None if it is installed.
-
-    Raises:
-        LayerExplainError: if there is no such element, or if the layer is not written element by element.
-    """
-    from layerexplain.oracle.keras_value import keras_is_installed, keras_output
-    from layerexplain.run.trace_results import element_report
-
-    oracle = keras_output if keras or (keras is None and keras_is_installed()) else None
-    return element_report(
-        source,
-        model,
-        inputs,
-        path,
-        index,
-        call=call,
-        output=output,
-        seed=seed,
-        oracle=oracle,
-        max_memory=max_memory,
-        progress=progress,
-    )
-
-
-def gradient_element(
-    source: Any,
-    model: Model,
-    inputs: Sequence[GivenInput],
-    path: str,
-    index: Sequence[int],
-    targets: Any = (),
-    *,
-    of: str = "",
-    call: int = 0,
-    loss: Any = None,
-    optimizer: Any = None,
-    training: bool = True,
-    seed: int = 0,
-    keras: bool | None = None,
-    max_memory: int | None = None,
-    progress: Progress | None = None,
-) -> ElementReport:
-    """Work out one element of a gradient of a layer: its formula, and every number in it.
-
-    Args:
-        source, model, inputs, path, index, call, seed, max_memory, progress: As for `trace_element`.
-        targets, loss, optimizer, training: As for `gradient_statistics`.
-        of: Of which tensor of the layer: a weight or an input, by its letter in the formula or its name; "" for its
-            first input.
-        keras: Whether real Keras computes the gradient of a weight too; None if it is installed.
-
-    Raises:
-        LayerExplainError: There is no such element, no gradient reaches the layer, or it is not written element by
-            element.
-    """
-    from layerexplain.oracle.keras_step import keras_gradient
-    from layerexplain.oracle.keras_value import keras_is_installed
-    from layerexplain.run.gradient_element import gradient_element as element
-
-    oracle = keras_gradient if keras or (keras is None and keras_is_installed()) else None
-    return element(
-        source,
-        model,
-        inputs,
-        path,
-        index,
-        targets,
-        of=of,
-        call=call,
-        loss=loss,
-        optimizer=optimizer,
-        training=training,
-        seed=seed,
-        oracle=oracle,
-        max_memory=max_memory,
-        progress=progress,
-    )
-
-
 def diff(
     before: Model | Any,
     after: Model | Any,
@@ -496,8 +369,7 @@ def page(
     >>> page(b"input: [784]\\nlayers:\\n  - Dense: 10\\n")[:15]
     '<!doctype html>'
     """
-    from layerexplain.render.page.data import page_data
-    from layerexplain.render.page.shell import shell
+    from layerexplain.render.notebook import page_of
 
     found = None
     if values is not None:
@@ -512,8 +384,7 @@ def page(
         found = page_values(source, model, values, wanted=wanted, budget=budget)
         inputs = shapes_of(model, values)
     report = model if isinstance(model, Report) else explain(model, gradient=gradient, inputs=inputs, code=code)
-    data = page_data(report, fold, found)
-    return Page(shell(data, data["model"]["title"]))
+    return page_of(report, fold, found)
 
 
 def format_report(

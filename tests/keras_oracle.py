@@ -10,8 +10,8 @@ import zlib
 from typing import Any, NamedTuple
 
 from layerexplain.derive.evaluate import evaluate
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
 from tests.cases import Case, Wrapped
 from tests.tracing import trace_layer

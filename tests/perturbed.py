@@ -13,8 +13,8 @@ from typing import Any
 from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.receptive_field.fields import View
 from layerexplain.derive.receptive_field.spans import AxisSpan
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH
 from layerexplain.lang.scalar import Affine, Letter, Quotient
 
 

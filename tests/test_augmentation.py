@@ -9,7 +9,7 @@ import pytest
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.report.one_layer import build_layer
 from tests.cases import CASES

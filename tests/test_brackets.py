@@ -18,8 +18,9 @@ import pytest
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
 from layerexplain.derive.latex.statements import latex
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, OPS, Expr, constant, tensor
+from layerexplain.lang.expr import OPS, Expr, constant, tensor
 from layerexplain.lang.parse import parse
 from layerexplain.lang.text import program
 from layerexplain.ops import functions, load_all

@@ -16,7 +16,7 @@ from layerexplain.cli.main import program
 from layerexplain.frontends.code.keras_source import keras_folder
 from layerexplain.frontends.code.modules import package_folder
 from layerexplain.frontends.own_layers import read_own_layers
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Spec
 

@@ -14,8 +14,9 @@ from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.evaluate import CannotEvaluate
 from layerexplain.frontends import read
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, CALL, LOOP, UNKNOWN_COST
+from layerexplain.lang.expr import CALL, LOOP, UNKNOWN_COST
 from layerexplain.model import Call
 from layerexplain.network.traced import TracedCall, Use
 from layerexplain.report import build

@@ -11,8 +11,9 @@ from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.scalars import LETTERS
 from layerexplain.derive.element.text import element_text
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, tensor
+from layerexplain.lang.expr import tensor
 from layerexplain.lang.parse import parse
 from layerexplain.ops import load_all
 from layerexplain.ops.elementwise import exp

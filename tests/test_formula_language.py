@@ -9,8 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition, call, loop
-from layerexplain.lang.expr import BATCH, Expr, constant, item, named, tensor, weight
+from layerexplain.lang.expr import Expr, constant, item, named, tensor, weight
 from layerexplain.lang.text import program
 from layerexplain.ops import load_all
 from layerexplain.ops.contract import einsum

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from layerexplain.errors import FormulaError, LayerExplainError
-from layerexplain.lang.expr import BATCH, tensor
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.expr import tensor
 from layerexplain.lang.parse import parse, parse_expression
 from layerexplain.ops import load_all
 from tests.same import same

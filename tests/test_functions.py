@@ -8,9 +8,10 @@ import pytest
 
 from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.errors import ShapeError
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, Expr, tensor
+from layerexplain.lang.expr import Expr, tensor
 from layerexplain.layers.activations import NAMES, activate
 from layerexplain.model import Function
 

@@ -10,7 +10,7 @@ import pytest
 import layerexplain
 from layerexplain.derive.gist import gist
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Spec
 from tests.cases import CASES, Case, Wrapped

@@ -12,9 +12,10 @@ from layerexplain.derive.cost import Costs
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate, evaluate_nodes
 from layerexplain.derive.gradient.backward import Gradient, gradient
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.composite import COMPOSITES, composite
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, Expr, tensor
+from layerexplain.lang.expr import Expr, tensor
 from layerexplain.ops import load_all
 from tests.cases import Case
 from tests.drawn_values import TYPES, definitions, values_for

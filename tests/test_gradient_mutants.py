@@ -12,8 +12,9 @@ import pytest
 
 from layerexplain.derive.gradient import backward, loops, patterns
 from layerexplain.derive.gradient.backward import gradient
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.composite import COMPOSITES
-from layerexplain.lang.expr import BATCH, OPS, Expr, Op
+from layerexplain.lang.expr import OPS, Expr, Op
 from layerexplain.ops import load_all
 from layerexplain.ops.contract import dot, einsum, matmul, turned
 from layerexplain.ops.convolution import conv, conv_kernel, conv_transpose

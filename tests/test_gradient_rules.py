@@ -8,18 +8,9 @@ import pytest
 
 from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.gradient.backward import gradient
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import (
-    BATCH,
-    NO_GRADIENT,
-    OPS,
-    STRUCTURAL,
-    UNKNOWN_GRADIENT,
-    CannotDerive,
-    Marker,
-    Op,
-    tensor,
-)
+from layerexplain.lang.expr import NO_GRADIENT, OPS, STRUCTURAL, UNKNOWN_GRADIENT, CannotDerive, Marker, Op, tensor
 from layerexplain.lang.parse import parse
 from layerexplain.ops import load_all
 

@@ -12,8 +12,9 @@ import pytest
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.derive.gradient.backward import gradient
 from layerexplain.errors import LayerExplainError
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, CannotDerive
+from layerexplain.lang.expr import CannotDerive
 from layerexplain.layers.declaration import Spec
 from layerexplain.ops import load_all
 from layerexplain.ops.sizes import FLOATS

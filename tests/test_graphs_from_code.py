@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from layerexplain.api import explain
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Call, Layer, Model, ModelWeight, TensorRef
 from layerexplain.network.trace import trace_at, trace_model

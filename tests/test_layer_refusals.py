@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.report.one_layer import build_layer
 from tests.tracing import trace_layer

@@ -10,7 +10,7 @@ import pytest
 from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.gradient.backward import gradient_of_number
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.parse import parse
 from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Spec

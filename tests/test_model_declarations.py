@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from layerexplain.api import explain
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.layers.arguments import Number, Signature, argument_of
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Call, Layer, Model, TensorRef

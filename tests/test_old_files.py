@@ -142,7 +142,7 @@ def test_maxout_and_highway_compute_what_keras_1_computed() -> None:
     import numpy as np
 
     from layerexplain.derive.evaluate import evaluate
-    from layerexplain.lang.expr import BATCH
+    from layerexplain.lang.axes import BATCH
     from layerexplain.layers.declaration import Spec
     from tests.tracing import trace_layer
 

@@ -14,8 +14,9 @@ from layerexplain.derive.evaluate import evaluate
 from layerexplain.derive.latex.statements import latex
 from layerexplain.lang import expr as lang_expr
 from layerexplain.lang import parse as lang_parse
+from layerexplain.lang.axes import BATCH, GONE, AxesOfEach, Shapes
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, GONE, NO_MACS, OPS, AxesOfEach, Expr, Op, Shapes, axes_of, tensor, weight
+from layerexplain.lang.expr import NO_MACS, OPS, Expr, Op, axes_of, tensor, weight
 from layerexplain.lang.text import program
 from layerexplain.ops.contract import einsum
 from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv

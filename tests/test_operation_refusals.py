@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from tests.tracing import trace_layer
 

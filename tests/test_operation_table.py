@@ -14,7 +14,8 @@ import pytest
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang import text
-from layerexplain.lang.expr import BATCH, Expr, constant
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.expr import Expr, constant
 from layerexplain.lang.syntax import checked_expression
 from layerexplain.layers import index, registry
 from layerexplain.layers.declaration import Declaration, Spec

@@ -26,8 +26,8 @@ from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.lang import text
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH
 from layerexplain.lang.scalar import CannotIndex
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import TensorRef

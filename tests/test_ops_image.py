@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from layerexplain.derive.evaluate import evaluate
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, tensor
+from layerexplain.lang.expr import tensor
 from layerexplain.layers.arguments import METHODS
 from layerexplain.ops.image import crop_to_ratio, fit, pad_to_ratio, resize
 

@@ -7,7 +7,8 @@ import pytest
 
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import BATCH, Expr, weight
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.expr import Expr, weight
 from layerexplain.lang.text import statements
 from layerexplain.layers import registry
 from layerexplain.layers.arguments import (

@@ -22,8 +22,8 @@ from layerexplain.errors import LayerExplainError, each_of
 from layerexplain.frontends.spec.define import read_definitions
 from layerexplain.frontends.spec.define_circles import MOST_INSIDE
 from layerexplain.frontends.spec.document import read_yaml_spec
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH
 from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Declaration, Spec
 from tests.own_layer_cases import CASES, B, OwnCase

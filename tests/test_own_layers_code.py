@@ -20,7 +20,7 @@ from layerexplain.derive.cost import Costs
 from layerexplain.derive.evaluate import evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.own_layers import read_own_layers
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.oracle.keras_model import draw_weights

@@ -16,8 +16,9 @@ from layerexplain.derive.evaluate import CannotEvaluate
 from layerexplain.derive.receptive_field.fields import ReceptiveFields
 from layerexplain.derive.receptive_field.spans import AxisSpan
 from layerexplain.frontends import read
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, constant, tensor
+from layerexplain.lang.expr import constant, tensor
 from layerexplain.network.trace import trace_at
 from layerexplain.ops.lookup import gather
 from layerexplain.report import build

@@ -14,7 +14,7 @@ from layerexplain.derive.element.text import element_text
 from layerexplain.derive.sentence import fields
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec, snake_case
 from layerexplain.layers.registry import description_of, find
 from layerexplain.model import Call, Layer, Model, TensorRef

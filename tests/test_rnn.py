@@ -13,8 +13,8 @@ from layerexplain.derive.evaluate import evaluate
 from layerexplain.derive.sentence import sentence
 from layerexplain.derive.shape_reasons import shape_reasons
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH
 from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import find

@@ -9,8 +9,8 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH
 from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Spec
 from tests.cases import Wrapped

@@ -13,8 +13,9 @@ from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.same_sizes import SameSizes, Sizes, Unknown, fresh
 from layerexplain.errors import ShapeError
 from layerexplain.frontends import read
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition, call
-from layerexplain.lang.expr import BATCH, Expr, tensor
+from layerexplain.lang.expr import Expr, tensor
 from layerexplain.model import TensorRef
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network

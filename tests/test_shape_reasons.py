@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from layerexplain.derive.shape_reasons import ShapeReasons, shape_reasons
+from layerexplain.lang.axes import BATCH, GONE, AxesOfEach, Axis
 from layerexplain.lang.definition import Definition, call
-from layerexplain.lang.expr import BATCH, CALL, GONE, ITEM, LEAVES, LOOP, AxesOfEach, Axis, Expr, tensor
+from layerexplain.lang.expr import CALL, ITEM, LEAVES, LOOP, Expr, tensor
 from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.layers.declaration import Spec
 from layerexplain.ops.elementwise import exp

@@ -9,8 +9,8 @@ import pytest
 
 from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import find
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition, call, loop
-from layerexplain.lang.expr import BATCH, Expr, item, named, tensor, weight
+from layerexplain.lang.expr import Expr, item, named, tensor, weight
 from layerexplain.lang.visit import Copier, Interpreter, inner_definitions, nodes
 from layerexplain.ops.elementwise import add, sqrt
 from layerexplain.ops.movement import split, zeros

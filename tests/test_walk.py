@@ -10,7 +10,8 @@ import pytest
 from layerexplain.api import explain
 from layerexplain.errors import ErrorGroup, LayerExplainError, ShapeError, SpecError
 from layerexplain.frontends import read
-from layerexplain.lang.expr import BATCH, Expr, tensor
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.expr import Expr, tensor
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, TensorRef, is_before_keras_3, tensor_refs
 from layerexplain.network.recorded_shapes import Tensor, built_shape, fixed_input

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from layerexplain.derive.window_reads import reads
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.declaration import Spec
 from tests.tracing import trace_layer

@@ -8,8 +8,9 @@ import pytest
 
 from layerexplain.derive.element.form import ElementForm, element_form
 from layerexplain.derive.element.worked import MOST_LINES, Worked, WorkedFold, worked_element
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, tensor
+from layerexplain.lang.expr import tensor
 from layerexplain.lang.parse import parse
 from layerexplain.ops import load_all
 from tests.drawn_values import definitions, values_for

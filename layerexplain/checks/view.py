@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from layerexplain.checks.stored import StoredWeight
-from layerexplain.lang.expr import CALL, CONSTANT, INPUT, Expr, Shape
+from layerexplain.lang.axes import Shape
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, Expr
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.losses import Loss, loss_of
 from layerexplain.model import Layer, Setting, TensorRef

@@ -11,6 +11,7 @@ import functools
 from collections import Counter
 from typing import Any
 
+from layerexplain.lang.axes import Factor, Size
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import (
     FREE,
@@ -22,8 +23,6 @@ from layerexplain.lang.expr import (
     TWICE_MACS,
     UNKNOWN_COST,
     Expr,
-    Factor,
-    Size,
     walk,
 )
 from layerexplain.lang.visit import Interpreter

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from layerexplain.lang.axes import Batch, Shapes
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import CONSTANT, Batch, Expr, Marker, Shapes
+from layerexplain.lang.expr import CONSTANT, Expr, Marker
 from layerexplain.lang.visit import Interpreter
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import CALL, Expr, Shapes
+from layerexplain.lang.expr import CALL, Expr
 from layerexplain.ops.movement import reshape
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from layerexplain.lang.axes import GONE, Axis, Batch, Shape
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import GONE, WEIGHT, Axis, Batch, Expr, Marker, Shape, axes_of
+from layerexplain.lang.expr import WEIGHT, Expr, Marker, axes_of
 from layerexplain.lang.visit import Interpreter
 from layerexplain.ops.contract import matmul
 from layerexplain.ops.convolution import conv, depthwise_conv
@@ -50,7 +51,8 @@ def fresh(shape: Shape) -> Sizes:
 class SameSizes(Interpreter[Sizes]):
     """Compute the sizes of nodes. Equal unknown sizes are the same object.
 
-    >>> from layerexplain.lang.expr import BATCH, tensor
+    >>> from layerexplain.lang.axes import BATCH
+    >>> from layerexplain.lang.expr import tensor
     >>> from layerexplain.ops.elementwise import exp
     >>> x = tensor("x", (BATCH, None, 3))
     >>> before, after = SameSizes().values([x, exp(x)], {})

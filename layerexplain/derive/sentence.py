@@ -9,8 +9,8 @@ from typing import Any
 
 from layerexplain.derive.gist import argument_text
 from layerexplain.derive.roles import input_roles
+from layerexplain.lang.axes import Batch, Size
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Batch, Size
 from layerexplain.ops.sizes import product
 
 

@@ -11,23 +11,9 @@ from typing import Any
 
 from layerexplain.derive.roles import AxisRoles, Roles, input_roles, is_alone
 from layerexplain.derive.window_reads import reads
+from layerexplain.lang.axes import BATCH, GONE, Shape, Shapes
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import (
-    BATCH,
-    CALL,
-    CONSTANT,
-    GONE,
-    INPUT,
-    LEAVES,
-    LOOP,
-    WEIGHT,
-    Expr,
-    Shape,
-    Shapes,
-    axes_of,
-    picked,
-    walk,
-)
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LEAVES, LOOP, WEIGHT, Expr, axes_of, picked, walk
 from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv
 from layerexplain.ops.movement import reshape

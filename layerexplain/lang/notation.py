@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
-from layerexplain.lang.expr import Batch
+from layerexplain.lang.axes import Batch
 from layerexplain.lang.tables import table_shape
 from layerexplain.records import NamedTuple
 

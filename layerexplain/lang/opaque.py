@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from layerexplain.lang.expr import (
-    FREE,
-    NO_MACS,
-    NOT_EVALUATED,
-    NOT_INDEXED,
-    UNKNOWN_COST,
-    UNKNOWN_GRADIENT,
-    AxesOfEach,
-    Axis,
-    Op,
-    Shape,
-    Shapes,
-)
+from layerexplain.lang.axes import AxesOfEach, Axis, Shape, Shapes
+from layerexplain.lang.expr import FREE, NO_MACS, NOT_EVALUATED, NOT_INDEXED, UNKNOWN_COST, UNKNOWN_GRADIENT, Op
 from layerexplain.lang.notation import Function
 
 

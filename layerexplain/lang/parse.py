@@ -14,9 +14,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.errors import FormulaError, LayerExplainError
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition, call, loop
-from layerexplain.lang.expr import LEAVES, OPS, STRUCTURAL, Expr, Op, Shapes, constant, item, named, tensor
+from layerexplain.lang.expr import LEAVES, OPS, STRUCTURAL, Expr, Op, constant, item, named, tensor
 from layerexplain.lang.notation import Slice
 from layerexplain.lang.opaque import opaque
 from layerexplain.lang.settings import NO_SETTINGS, attribute, holds, is_key, key_part, table_shape
@@ -58,7 +59,8 @@ def parse(
         ShapeError: An op refuses the shapes.
 
     >>> import layerexplain.ops
-    >>> from layerexplain.lang.expr import BATCH, tensor
+    >>> from layerexplain.lang.axes import BATCH
+    >>> from layerexplain.lang.expr import tensor
     >>> x = tensor("x", (BATCH, 3))
     >>> parse("y = 2 * x + 1", {"x": x})["y"].shape
     (n, 3)
@@ -83,7 +85,8 @@ def parse_expression(
     """Read one expression, with the arguments and errors of `parse`. The expression may have several results.
 
     >>> import layerexplain.ops
-    >>> from layerexplain.lang.expr import BATCH, tensor
+    >>> from layerexplain.lang.axes import BATCH
+    >>> from layerexplain.lang.expr import tensor
     >>> x = tensor("x", (BATCH, 3))
     >>> parse_expression("slope * x + 1", {"x": x}, settings={"slope": 0.5}).shape
     (n, 3)

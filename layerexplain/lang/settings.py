@@ -6,7 +6,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.lang.expr import BATCH, LARGEST
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.expr import LARGEST
 from layerexplain.lang.syntax import refuse, source_of
 
 if TYPE_CHECKING:

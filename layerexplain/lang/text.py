@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Expr, Shapes, walk
+from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Expr, walk
 from layerexplain.lang.names import definition_names, free, identifier, is_light, leaf_names, made_of, unique
 from layerexplain.lang.notation import (
     ATOM,
@@ -45,41 +46,6 @@ class FormulaLine(NamedTuple):
 def statements(definition: Definition) -> list[FormulaLine]:
     """Return the statements of a definition's body."""
     return _Statements(definition, definition_names(definition)).lines
-
-
-def form(definition: Definition) -> tuple[Any, ...] | None:
-    """Return a key that is equal for definitions with the same operation and statements, None if it has a loop, a
-    called layer or a mask.
-
-    Such definitions differ only in sizes. A model of a thousand layers has few forms, and a key takes a fifth of the
-    time of the statements."""
-    if any(mask is not None for mask in definition.masks):
-        return None
-    leaves = (*definition.params, *definition.weights)
-    places = {leaf: place for place, leaf in enumerate(leaves)}
-    parts: list[Any] = [definition.name, len(definition.params), *[leaf.label for leaf in leaves]]
-    for node in definition.order:
-        if node in places:
-            continue
-        op, attrs = node.op, node.attrs
-        if op is CALL:
-            inner = attrs["definition"]
-            if inner.kind != "composite":
-                return None
-            op, attrs = inner.name, inner.attrs
-        elif op is LOOP:
-            return None
-        places[node] = len(places)
-        parts += (op, node.label)
-        if attrs:  # as text, since 1, 1.0 and True are equal and read differently
-            parts.append(repr(attrs))
-        if type(node.shape) is Shapes:
-            parts.append(f"{len(node.shape)} results")
-        for arg in node.args:
-            parts.append(places[arg])
-    for name, e in definition.results.items():
-        parts += (name, places[e])
-    return tuple(parts)
 
 
 def program(definition: Definition) -> str:

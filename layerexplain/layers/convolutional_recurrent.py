@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import BATCH, Expr, named, weight
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import BatchFirst, Bool, PositiveInt
 from layerexplain.layers.convolutional import Sliding

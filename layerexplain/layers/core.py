@@ -3,7 +3,8 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import BATCH, Expr, Shape, Size, named, weight
+from layerexplain.lang.axes import BATCH, Shape, Size
+from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import (

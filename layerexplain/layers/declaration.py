@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition, Gist
-from layerexplain.lang.expr import BATCH, WEIGHT, Expr, Shape, tensor, walk
+from layerexplain.lang.expr import WEIGHT, Expr, tensor, walk
 from layerexplain.layers.arguments import GIVEN, Argument, Signature, short, signature_of
 from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.ops.sizes import FLOATS, default_roles, shape_text

@@ -3,7 +3,8 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import Expr, Shape, constant, named
+from layerexplain.lang.axes import Shape
+from layerexplain.lang.expr import Expr, constant, named
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.arguments import Anything, Bool, Int, NaturalInt, NonNegative, Numbers, PositiveInt, choice
 from layerexplain.layers.facts import Facts

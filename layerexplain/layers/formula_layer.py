@@ -12,8 +12,9 @@ from typing import Any
 
 from layerexplain.attribute_path import WeightPath
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
+from layerexplain.lang.axes import Batch, Shape, Size
 from layerexplain.lang.definition import Definition, call
-from layerexplain.lang.expr import Batch, Expr, Shape, Size, weight
+from layerexplain.lang.expr import Expr, weight
 from layerexplain.lang.parse import parse
 from layerexplain.lang.settings import NotGiven, attribute, holds
 from layerexplain.lang.syntax import checked_expression
@@ -95,7 +96,7 @@ class FormulaLayer(NamedTuple):
     def declaration(self) -> Declaration:
         """The declaration of the layer.
 
-        >>> from layerexplain.lang.expr import BATCH
+        >>> from layerexplain.lang.axes import BATCH
         >>> from layerexplain.layers.arguments import PositiveInt
         >>> power = {"power": argument_of(PositiveInt, 2)}
         >>> squares = FormulaLayer("Squares", "y = x ** power", power).declaration()

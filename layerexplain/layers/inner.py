@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from layerexplain.attribute_path import InnerName
 from layerexplain.errors import ShapeError
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Definition, call
-from layerexplain.lang.expr import Expr, Shapes, item
+from layerexplain.lang.expr import Expr, item
 from layerexplain.layers.declaration import Declaration, Spec, snake_case
 from layerexplain.layers.registry import inner_weights
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import Expr, Shape, named
+from layerexplain.lang.axes import Shape
+from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import argument_of, choice, signature_of
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find, first_paragraph, part_of, register

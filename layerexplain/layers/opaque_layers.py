@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from layerexplain.lang.expr import Shape
+from layerexplain.lang.axes import Shape
 
 REASONS: Final[dict[str, str]] = {
     "Layer": "the base class of all layers: it computes nothing itself",

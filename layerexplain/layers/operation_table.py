@@ -34,8 +34,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, FormulaError, LayerExplainError
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.composite import COMPOSITES
-from layerexplain.lang.expr import CONSTANT, OPS, Expr, Shapes, item, named
+from layerexplain.lang.expr import CONSTANT, OPS, Expr, item, named
 from layerexplain.lang.parse import parse_expression
 from layerexplain.lang.settings import attribute
 from layerexplain.layers import arguments as kinds

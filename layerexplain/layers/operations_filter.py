@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import BATCH, CONSTANT, Expr, constant, named
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.expr import CONSTANT, Expr, constant, named
 from layerexplain.layers.arguments import Anything, Text, short
 from layerexplain.layers.operations_image import Layout, channel_axes_last, layout
 from layerexplain.layers.operations_reduce import measurable

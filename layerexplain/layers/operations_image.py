@@ -7,7 +7,8 @@ Output shape: likewise. Reference: keras.ops.image, tf.image.
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import BATCH, Expr, Size
+from layerexplain.lang.axes import BATCH, Size
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import METHODS, Annotated, Bool, Check, Sizes, Text
 from layerexplain.layers.preprocessing import resizing
 from layerexplain.layers.registry import layer

@@ -7,7 +7,8 @@ the batch among the axes. Reference: keras.ops.linalg, keras.ops.numpy; Golub an
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import BATCH, CONSTANT, Expr, Size, constant, named
+from layerexplain.lang.axes import BATCH, Size
+from layerexplain.lang.expr import CONSTANT, Expr, constant, named
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt, short
 from layerexplain.layers.operations_reduce import countable, measurable
 from layerexplain.layers.operations_shape import divided, in_a_row, moved, numbered

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import Expr, Size, constant
+from layerexplain.lang.axes import Size
+from layerexplain.lang.expr import Expr, constant
 from layerexplain.layers.arguments import Anything, Int, is_int, short
 from layerexplain.layers.registry import layer
 from layerexplain.ops import arrange

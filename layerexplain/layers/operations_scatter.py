@@ -6,7 +6,8 @@ Unlike layers, `keras.ops` counts the batch among the axes. Reference: keras.ops
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import BATCH, CONSTANT, Expr, Size, constant
+from layerexplain.lang.axes import BATCH, Size
+from layerexplain.lang.expr import CONSTANT, Expr, constant
 from layerexplain.layers.arguments import Anything, Int, NaturalInt, PositiveInt, is_int, short
 from layerexplain.layers.operations_shape import numbered
 from layerexplain.layers.registry import layer

@@ -9,7 +9,8 @@ from itertools import accumulate
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import BATCH, Expr, Size
+from layerexplain.lang.axes import BATCH, Size
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, is_int, short
 from layerexplain.layers.registry import layer
 from layerexplain.ops import movement as m

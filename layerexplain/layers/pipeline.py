@@ -3,8 +3,9 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import call
-from layerexplain.lang.expr import Expr, Shapes, item, named, weight
+from layerexplain.lang.expr import Expr, item, named, weight
 from layerexplain.layers.arguments import Inner, Inners, PositiveInt
 from layerexplain.layers.declaration import Spec, Stored
 from layerexplain.layers.inner import apply, held

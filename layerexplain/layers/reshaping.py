@@ -3,7 +3,8 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.expr import BATCH, Expr
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import DataFormat, Interpolation, PaddingAmounts, PositiveInt, ShapeArgument, Sizes
 from layerexplain.layers.convolutional import per_axis
 from layerexplain.layers.facts import Facts

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
+from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import loop
-from layerexplain.lang.expr import BATCH, Expr, Shape, WeightAxes, item, named, weight
+from layerexplain.lang.expr import Expr, WeightAxes, item, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, PositiveInt, Share
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer

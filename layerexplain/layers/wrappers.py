@@ -5,8 +5,9 @@ from typing import Any
 
 from layerexplain.attribute_path import InnerName
 from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Definition, call, loop
-from layerexplain.lang.expr import ITEM, Expr, Shapes, item, named
+from layerexplain.lang.expr import ITEM, Expr, item, named
 from layerexplain.layers.arguments import Inner, MergeMode
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.facts import Facts

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isqrt
 from typing import Any
 
+from layerexplain.lang.axes import Shape, Size
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Shape, Size
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import find
 from layerexplain.model import Layer, TensorRef

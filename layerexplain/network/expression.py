@@ -8,8 +8,9 @@ from functools import partial
 from layerexplain.attribute_path import LayerNamed, WeightPath, path_names
 from layerexplain.derive.roles import Roles, is_unusual
 from layerexplain.errors import ShapeError
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Definition, call
-from layerexplain.lang.expr import Expr, Shapes, item, named, tensor, weight
+from layerexplain.lang.expr import Expr, item, named, tensor, weight
 from layerexplain.lang.names import identifier
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import inner_weights

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 
 from layerexplain.call_binding import NOTHING_BOUND, Bound
 from layerexplain.errors import LayerExplainError
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Layer, TensorRef

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from layerexplain.derive.roles import Roles, image_roles
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import BATCH, Expr, Shape, Size, tensor
+from layerexplain.lang.axes import BATCH, Shape, Size
+from layerexplain.lang.expr import Expr, tensor
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Call, Layer, Model, Note, TensorRef, tensor_refs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from layerexplain.lang.expr import Size
+from layerexplain.lang.axes import Size
 from layerexplain.layers.arguments import is_int
 from layerexplain.model import Call, TensorRef
 

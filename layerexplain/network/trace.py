@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from layerexplain.call_binding import Bound
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Layer, Model, Note
 from layerexplain.network.definitions import Definitions, Kept, not_known

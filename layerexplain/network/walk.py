@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from layerexplain.call_binding import NOTHING_BOUND, Bound, bind_call, given_masks
 from layerexplain.errors import ArgumentError, LayerExplainError, NotKnown, ShapeError
 from layerexplain.frontends.model_builder import in_order
+from layerexplain.lang.axes import Batch
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Batch, Expr, item, tensor
+from layerexplain.lang.expr import Expr, item, tensor
 from layerexplain.lang.names import identifier
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.declaration import Declaration, Spec, snake_case

@@ -7,7 +7,8 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import BATCH, GONE, NO_GRADIENT, NOT_INDEXED, Axis, CannotDerive, Expr, Op, Shape, Size
+from layerexplain.lang.axes import BATCH, GONE, Axis, Shape, Size
+from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, CannotDerive, Expr, Op
 from layerexplain.ops.families import along_an_axis, movement, needed
 from layerexplain.ops.movement import cut, framed, reshape, runtime
 from layerexplain.ops.reduce import sum_

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import GONE, NO_GRADIENT, NOT_INDEXED, AxesOfEach, Axis, Expr, Op, Size, item, tensor
+from layerexplain.lang.axes import GONE, AxesOfEach, Axis, Size
+from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, Expr, Op, item, tensor
 from layerexplain.ops.families import always, common, function, movement
 from layerexplain.ops.fourier import SUM_OF_WAVES, pair, parts, sized, transform
 from layerexplain.ops.sizes import changed, equation, kept, shape_text, size_text

@@ -8,21 +8,8 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import (
-    BATCH,
-    CALL,
-    GONE,
-    PER_OUTPUT,
-    STRUCTURAL,
-    WEIGHT,
-    Axis,
-    CannotDerive,
-    Expr,
-    LazyAxes,
-    Shape,
-    Size,
-    axes_of,
-)
+from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size
+from layerexplain.lang.expr import CALL, PER_OUTPUT, STRUCTURAL, WEIGHT, CannotDerive, Expr, axes_of
 from layerexplain.lang.notation import Function
 from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.families import Term, aligned, contraction

@@ -8,7 +8,8 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import Axis, CannotDerive, Expr, Factor, LazyAxes
+from layerexplain.lang.axes import Axis, Factor, LazyAxes
+from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.families import Term, contraction
 from layerexplain.ops.movement import cut, framed

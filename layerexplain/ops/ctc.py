@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang.expr import (
-    NO_GRADIENT,
-    NOT_INDEXED,
-    UNKNOWN_COST,
-    UNKNOWN_GRADIENT,
-    AxesOfEach,
-    Axis,
-    Expr,
-    named,
-)
+from layerexplain.lang.axes import AxesOfEach, Axis
+from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, UNKNOWN_COST, UNKNOWN_GRADIENT, Expr, named
 from layerexplain.ops.families import function
 from layerexplain.ops.functions import softmax
 from layerexplain.ops.movement import cut

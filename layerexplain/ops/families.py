@@ -8,25 +8,8 @@ from math import prod
 from typing import Any, TypeAlias
 
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import (
-    BATCH,
-    CONSTANT,
-    FREE,
-    GONE,
-    NO_MACS,
-    PER_INPUT,
-    PER_OUTPUT,
-    TWICE_MACS,
-    WEIGHT,
-    Axes,
-    Axis,
-    Expr,
-    Factor,
-    LazyAxes,
-    Op,
-    Shape,
-    Size,
-)
+from layerexplain.lang.axes import BATCH, GONE, Axes, Axis, Factor, LazyAxes, Shape, Size
+from layerexplain.lang.expr import CONSTANT, FREE, NO_MACS, PER_INPUT, PER_OUTPUT, TWICE_MACS, WEIGHT, Expr, Op
 from layerexplain.lang.notation import Function, Notation
 from layerexplain.ops.sizes import broadcast, normalize_axes, promote, size_text
 

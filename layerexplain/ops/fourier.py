@@ -8,17 +8,8 @@ from math import prod
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import (
-    NOT_INDEXED,
-    AxesOfEach,
-    Axis,
-    CannotDerive,
-    Expr,
-    Op,
-    Shape,
-    Size,
-    item,
-)
+from layerexplain.lang.axes import AxesOfEach, Axis, Shape, Size
+from layerexplain.lang.expr import NOT_INDEXED, CannotDerive, Expr, Op, item
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.families import common, function
 from layerexplain.ops.movement import cut, framed

@@ -7,7 +7,8 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import NOT_INDEXED, Axis, CannotDerive, Expr, LazyAxes, Op, Size, tensor
+from layerexplain.lang.axes import Axis, LazyAxes, Size
+from layerexplain.lang.expr import NOT_INDEXED, CannotDerive, Expr, Op, tensor
 from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, subtract
 from layerexplain.ops.elementwise import add as plus
 from layerexplain.ops.families import function, letters_of, movement, needed

@@ -5,22 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from layerexplain.lang.expr import (
-    GONE,
-    NOT_INDEXED,
-    UNKNOWN_COST,
-    AxesOfEach,
-    Axis,
-    CannotDerive,
-    Expr,
-    Marker,
-    Op,
-    Shape,
-    Shapes,
-    Size,
-    item,
-    named,
-)
+from layerexplain.lang.axes import GONE, AxesOfEach, Axis, Shape, Shapes, Size
+from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, CannotDerive, Expr, Marker, Op, item, named
 from layerexplain.ops.arrange import band, diag, diagonal, full_like
 from layerexplain.ops.contract import matmul, turned
 from layerexplain.ops.elementwise import equal, where

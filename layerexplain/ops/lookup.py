@@ -5,17 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import (
-    NO_GRADIENT,
-    NOT_INDEXED,
-    PER_INPUT,
-    PER_OUTPUT,
-    WEIGHT,
-    Axis,
-    CannotDerive,
-    Expr,
-    Op,
-)
+from layerexplain.lang.axes import Axis
+from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, PER_OUTPUT, WEIGHT, CannotDerive, Expr, Op
 from layerexplain.lang.notation import Index
 from layerexplain.ops.elementwise import equal
 from layerexplain.ops.families import aligned, always, function, movement

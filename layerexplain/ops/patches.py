@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, Axis, CannotDerive, Expr, LazyAxes, Op
+from layerexplain.lang.axes import Axis, LazyAxes
+from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, CannotDerive, Expr, Op
 from layerexplain.ops.families import function, movement
 from layerexplain.ops.movement import framed, reshape, transpose
 from layerexplain.ops.sizes import equation, misfit, product, size_text

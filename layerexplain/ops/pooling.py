@@ -11,17 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import (
-    NOT_INDEXED,
-    PER_OUTPUT,
-    UNKNOWN_GRADIENT,
-    Axis,
-    CannotDerive,
-    Expr,
-    LazyAxes,
-    Op,
-    Size,
-)
+from layerexplain.lang.axes import Axis, LazyAxes, Size
+from layerexplain.lang.expr import NOT_INDEXED, PER_OUTPUT, UNKNOWN_GRADIENT, CannotDerive, Expr, Op
 from layerexplain.ops.elementwise import divide
 from layerexplain.ops.families import function, letters_of, needed
 from layerexplain.ops.sizes import product, size_text

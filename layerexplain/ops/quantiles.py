@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang.expr import PER_INPUT, Axis, CannotDerive, Expr, Op
+from layerexplain.lang.axes import Axis
+from layerexplain.lang.expr import PER_INPUT, CannotDerive, Expr, Op
 from layerexplain.ops.elementwise import absolute, cast, ceil, floor, isnan, logical_not, maximum, round_
 from layerexplain.ops.families import folded_axes, function
 from layerexplain.ops.movement import cut

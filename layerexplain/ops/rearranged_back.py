@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from layerexplain.lang.expr import BATCH, CannotDerive, Expr
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.ops.movement import cut, framed, reshape, reverse, transpose
 from layerexplain.ops.reduce import sum_
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import BATCH, GONE, LARGEST, Axis, Expr, LazyAxes, Shape, Size
+from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size
+from layerexplain.lang.expr import LARGEST, Expr
 from layerexplain.ops.families import needed
 from layerexplain.ops.sizes import default_roles, equation, product, shape_text, size_text
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang.expr import Axis, CannotDerive, Expr
+from layerexplain.lang.axes import Axis
+from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.ops.families import movement
 from layerexplain.ops.movement import pad
 from layerexplain.ops.sizes import changed, normalize_axis, size_text

@@ -5,17 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import (
-    NO_GRADIENT,
-    NOT_INDEXED,
-    PER_INPUT,
-    AxesOfEach,
-    Axis,
-    CannotDerive,
-    Expr,
-    Op,
-    item,
-)
+from layerexplain.lang.axes import AxesOfEach, Axis
+from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, CannotDerive, Expr, Op, item
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.elementwise import cast, equal, where
 from layerexplain.ops.families import always, function, movement

@@ -7,7 +7,8 @@ from math import prod
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.expr import BATCH, Axis, Batch, Expr, Shape, Size
+from layerexplain.lang.axes import BATCH, Axis, Batch, Shape, Size
+from layerexplain.lang.expr import Expr
 
 FLOATS = ("float", "float64", "float32", "bfloat16", "float16", "weak float")
 INTS = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "weak int")

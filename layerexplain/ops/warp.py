@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, Axis, CannotDerive, Expr, Op, named
+from layerexplain.lang.axes import Axis
+from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, CannotDerive, Expr, Op, named
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.contract import turned
 from layerexplain.ops.elementwise import floor

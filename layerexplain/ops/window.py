@@ -12,8 +12,9 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang import scalar as sc
+from layerexplain.lang.axes import Axis, LazyAxes, Shape, Size
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Axis, Expr, LazyAxes, Shape, Size
+from layerexplain.lang.expr import Expr
 from layerexplain.lang.visit import nodes
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation
+from layerexplain.lang.axes import Batch
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Batch
 from layerexplain.lang.visit import is_random, nodes
 from layerexplain.model import Layer, Shape, TensorRef
 from layerexplain.network.masks import as_keras_runs

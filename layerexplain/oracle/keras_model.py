@@ -10,8 +10,8 @@ from typing import Any
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import is_remote, place_of
 from layerexplain.frontends.keras.live_model import is_live_model
+from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Shape
 from layerexplain.layers.optimizers import Part
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Model, Note

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Shape
 from layerexplain.layers.optimizers import Part
 from layerexplain.model import Note
 from layerexplain.network.traced import Network

@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends.own_layers import Code
-from layerexplain.lang.expr import Shape
+from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import is_random
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note, shapes_for

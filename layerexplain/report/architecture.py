@@ -15,9 +15,8 @@ from hashlib import sha256
 from json import JSONEncoder
 from typing import Any
 
-from layerexplain.lang.definition import Definition
+from layerexplain.lang.definition import Definition, form
 from layerexplain.lang.expr import Op
-from layerexplain.lang.text import form
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall

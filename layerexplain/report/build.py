@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.gist import gist
 from layerexplain.frontends.model_builder import held_layers
-from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, Size
+from layerexplain.lang.axes import BATCH, Size
+from layerexplain.lang.definition import Definition, form
 from layerexplain.lang.names import identifier
-from layerexplain.lang.text import form, statements
+from layerexplain.lang.text import statements
 from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable, Training
 from layerexplain.network.dtypes import float_of
 from layerexplain.network.notes import operation_type

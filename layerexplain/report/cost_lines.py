@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from layerexplain.derive.cost import Contraction, Costs
 from layerexplain.derive.roles import input_roles
+from layerexplain.lang.axes import Batch, Factor, Size
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Batch, Factor, Size
 from layerexplain.model import Model
 from layerexplain.network.traced import Network, Use, cost_of
 from layerexplain.ops.sizes import default_roles, shape_text

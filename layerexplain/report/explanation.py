@@ -14,8 +14,9 @@ from layerexplain.derive.latex.statements import latex
 from layerexplain.derive.sentence import sentence
 from layerexplain.derive.shape_reasons import shape_reasons
 from layerexplain.frontends.value_text import arguments_text
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Expr, Shapes, walk
+from layerexplain.lang.expr import Expr, walk
 from layerexplain.lang.text import FormulaLine, inner_blocks, statements
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.layers.declaration import Declaration

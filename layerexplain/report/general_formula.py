@@ -6,7 +6,7 @@ from typing import Any
 
 from layerexplain.derive.gist import gist
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.text import statements
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration, Spec

@@ -9,8 +9,9 @@ from typing import Any
 
 from layerexplain.attribute_path import InnerName
 from layerexplain.errors import LayerExplainError
+from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import CALL, Expr, Shape
+from layerexplain.lang.expr import CALL, Expr
 from layerexplain.lang.names import identifier
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.losses import Loss, loss_of

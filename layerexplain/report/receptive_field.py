@@ -10,8 +10,9 @@ from layerexplain.derive.element.scalars import choose, index_text
 from layerexplain.derive.receptive_field.fields import ReceptiveFields, Seen, View, source_view
 from layerexplain.derive.receptive_field.spans import AxisSpan, extremes, is_whole, slope, value, width
 from layerexplain.derive.roles import AxisRoles, Roles
+from layerexplain.lang.axes import Size
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Expr, Size, tensor
+from layerexplain.lang.expr import Expr, tensor
 from layerexplain.lang.scalar import Affine, Letter, Quotient, letters_in
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.traced import Network, TracedCall

@@ -13,8 +13,9 @@ from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.gradient.backward import Gradient
 from layerexplain.derive.memory_reuse import is_view
 from layerexplain.errors import ShapeError
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, CannotDerive, Expr
+from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.model import Layer, TensorRef, Training
 from layerexplain.network.dtypes import BYTES, float_of
 from layerexplain.network.gradient_paths import GradientPaths, gradient_paths

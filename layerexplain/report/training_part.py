@@ -13,8 +13,9 @@ from typing import Any
 from layerexplain.derive.cost import Costs
 from layerexplain.derive.gist import main_statement
 from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, Expr, Shape
+from layerexplain.lang.expr import Expr
 from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.losses import Loss

@@ -14,7 +14,7 @@ from layerexplain.frontends.keras.weight_layouts import layer_of
 from layerexplain.frontends.keras.weight_tensors import Statistics, StoredTensor
 from layerexplain.frontends.keras.weight_tree import WeightTree
 from layerexplain.frontends.own_layers import Code
-from layerexplain.lang.expr import Size
+from layerexplain.lang.axes import Size
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note, shapes_for
 from layerexplain.network.dtypes import BYTES, dtypes_of
 from layerexplain.network.trace import trace_model

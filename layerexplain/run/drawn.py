@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.lang.expr import Batch, Shape
+from layerexplain.lang.axes import Batch, Shape
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.dtypes import whole_numbers
 from layerexplain.network.scope import declaration_of

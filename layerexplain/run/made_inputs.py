@@ -16,7 +16,7 @@ from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
 from layerexplain.frontends.keras.archive import refuse_coding
 from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_MEMBERS
 from layerexplain.frontends.regular_file import open_regular
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import InputShapes, Model
 from layerexplain.network.recorded_shapes import model_input, with_input_layers

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.lang.expr import Batch
+from layerexplain.lang.axes import Batch
 from layerexplain.model import Layer
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.objective import OutputLoss

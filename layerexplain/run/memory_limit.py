@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.lang.axes import Batch, Shapes, Size
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Batch, Shapes, Size
 from layerexplain.lang.visit import inner_definitions, nodes
 
 _NUMBER = 4

@@ -8,8 +8,9 @@ from typing import Any
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.derive.gradient.backward import gradient_of_number
 from layerexplain.errors import LayerExplainError
+from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, CannotDerive, Expr, Shape
+from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.layers.arguments import Refused
 from layerexplain.records import NamedTuple
 from layerexplain.report.objective import OutputLoss, regularizer_formula, regularizers_of

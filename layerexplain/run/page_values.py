@@ -14,7 +14,7 @@ from layerexplain.derive.element.form import ElementForm, ElementLine
 from layerexplain.derive.element.value import ArrayFrame
 from layerexplain.derive.evaluate import Evaluation
 from layerexplain.frontends.keras.weight_tensors import statistics
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.scalar import Letter
 from layerexplain.model import Model
 from layerexplain.records import NamedTuple

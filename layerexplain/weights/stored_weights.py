@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.lang.expr import BATCH
+from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, Model, Note, StoredVariable
 from layerexplain.network.scope import declaration_of

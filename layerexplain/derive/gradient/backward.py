@@ -15,6 +15,7 @@ from layerexplain.derive.gradient.opened import opened
 from layerexplain.derive.gradient.patterns import normalized, through_normalization
 from layerexplain.derive.gradient.simplify import Simplifier
 from layerexplain.derive.roles import AxisRoles
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import (
@@ -31,7 +32,6 @@ from layerexplain.lang.expr import (
     CannotDerive,
     Expr,
     Marker,
-    Shapes,
     constant,
     named,
     tensor,
@@ -88,7 +88,7 @@ def gradient(
     Raises:
         CannotDerive: What passes back through an op is not known, or needs a size that is not known.
 
-    >>> from layerexplain.lang.expr import BATCH
+    >>> from layerexplain.lang.axes import BATCH
     >>> import layerexplain.ops
     >>> x = tensor("x", (BATCH, 3))
     >>> found = gradient(Definition("square", (x,), (), {"y": x * x}))

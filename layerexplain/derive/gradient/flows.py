@@ -11,8 +11,9 @@ from typing import Any
 
 from layerexplain.derive.gradient.backward import is_float, passes
 from layerexplain.derive.gradient.opened import has_rule
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import ITEM, CannotDerive, Expr, Shapes, tensor
+from layerexplain.lang.expr import ITEM, CannotDerive, Expr, tensor
 from layerexplain.lang.visit import Interpreter
 from layerexplain.ops.families import is_elementwise
 from layerexplain.ops.sizes import FLOATS
@@ -39,7 +40,7 @@ class Flow(NamedTuple):
 def flow(definition: Definition) -> Flow:
     """Return how gradients pass a definition.
 
-    >>> from layerexplain.lang.expr import BATCH
+    >>> from layerexplain.lang.axes import BATCH
     >>> from layerexplain.ops.order import argmax
     >>> x = tensor("x", (BATCH, 3))
     >>> flow(Definition("double", (x,), (), {"y": 2 * x})).reaches(0)

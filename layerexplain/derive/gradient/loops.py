@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.derive.gradient.simplify import Sharing, Simplifier, joined, last_axis
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Body, loop
-from layerexplain.lang.expr import ITEM, LEAVES, LOOP, Expr, Shapes, item, tensor, walk
+from layerexplain.lang.expr import ITEM, LEAVES, LOOP, Expr, item, tensor, walk
 from layerexplain.lang.names import free, is_light
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.convolution import conv_kernel

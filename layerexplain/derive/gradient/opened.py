@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.gradient.simplify import Sharing
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Expr, Shapes, named, walk
+from layerexplain.lang.expr import Expr, named, walk
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.random import dropout
 

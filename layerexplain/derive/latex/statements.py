@@ -15,8 +15,9 @@ from layerexplain.derive.element.plan import kind_of
 from layerexplain.derive.element.scalars import choose
 from layerexplain.derive.latex import scalars as tex
 from layerexplain.derive.roles import AxisRoles, Roles
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, Shapes, walk
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, walk
 from layerexplain.lang.names import free
 from layerexplain.lang.notation import ATOM, NEGATE, POWER, Index, Slice, Written
 from layerexplain.lang.opaque import opaque

@@ -18,8 +18,9 @@ from typing import Any, TypeAlias
 from layerexplain.derive.receptive_field.facts import NOTHING, ValueFacts
 from layerexplain.derive.receptive_field.reads import Known, marked, reads
 from layerexplain.derive.receptive_field.spans import AxisSpan, at, depth, extremes, hull, slope, through, whole
+from layerexplain.lang.axes import Shape, Shapes, Size
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import INPUT, Expr, Shape, Shapes, Size
+from layerexplain.lang.expr import INPUT, Expr
 from layerexplain.lang.scalar import Affine, CannotIndex, Letter, add, number
 from layerexplain.lang.visit import Interpreter
 from layerexplain.records import NamedTuple

@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeAlias
 from layerexplain.derive.receptive_field.facts import NOTHING, ValueFacts, facts, is_far, of_number
 from layerexplain.derive.receptive_field.spans import AxisSpan, at, difference, through, whole, width
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import CONSTANT, Expr, Marker, Size
+from layerexplain.lang.axes import Size
+from layerexplain.lang.expr import CONSTANT, Expr, Marker
 from layerexplain.ops.image import REACH
 from layerexplain.ops.movement import positions, split, split_element
 from layerexplain.ops.sizes import normalize_axis

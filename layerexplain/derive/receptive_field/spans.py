@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import gcd, prod
 
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import Size
+from layerexplain.lang.axes import Size
 from layerexplain.records import NamedTuple
 
 LONGEST_PERIOD = 10_000

@@ -34,22 +34,9 @@ from layerexplain.frontends.code.values import (
     layer_of,
     unknown_in,
 )
+from layerexplain.lang.axes import BATCH, Shapes
 from layerexplain.lang.definition import Definition, call
-from layerexplain.lang.expr import (
-    BATCH,
-    LEAVES,
-    WEIGHT,
-    Expr,
-    Op,
-    Shapes,
-    constant,
-    item,
-    named,
-    next_serial,
-    tensor,
-    walk,
-    weight,
-)
+from layerexplain.lang.expr import LEAVES, WEIGHT, Expr, Op, constant, item, named, next_serial, tensor, walk, weight
 from layerexplain.lang.names import identifier
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.declaration import Spec, snake_case

@@ -28,8 +28,9 @@ from layerexplain.frontends.code.values import (
     layer_of,
     unknown_in,
 )
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, WEIGHT, Expr, walk
+from layerexplain.lang.expr import WEIGHT, Expr, walk
 from layerexplain.layers.arguments import Anything, Argument, Signature, argument_of
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.facts import Facts

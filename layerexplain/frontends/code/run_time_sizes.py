@@ -13,7 +13,8 @@ from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import is_shape
 from layerexplain.frontends.code.values import LayerValue, Size, Tensor, Unknown
-from layerexplain.lang.expr import BATCH, Expr
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, Signature, argument_of
 from layerexplain.layers.declaration import Declaration
 from layerexplain.ops import arrange, movement, run_time

@@ -9,8 +9,9 @@ from layerexplain.call_binding import bind_call
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.values import LayerValue, ModelValue, Node, Tensor, unknown_in
+from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import BATCH, Expr, constant
+from layerexplain.lang.expr import Expr, constant
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.inner import DeclaredLayer
 from layerexplain.layers.registry import find

@@ -1,0 +1,105 @@
+"""Sizes, shapes, and the axes of results: which axis of a tensor each continues, and why it has its size.
+
+A size is an int, `None` (unknown until run time; it propagates) or `BATCH`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeAlias
+
+from layerexplain.records import NamedTuple
+
+
+class Batch:
+    """The size of the batch axis. Costs per example leave it out."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "n"
+
+
+BATCH: Final = Batch()
+
+Size: TypeAlias = int | Batch | None
+Shape: TypeAlias = tuple[Size, ...]
+
+
+class Shapes(tuple[Shape, ...]):
+    """The shapes of a node that has several results. `item(e, i)` picks one."""
+
+    __slots__ = ()
+
+
+class Factor(NamedTuple):
+    """A named factor of a cost: `Factor("positions", (14, 14))` reads "14 × 14 positions"."""
+
+    name: str
+    sizes: tuple[Size, ...]
+
+
+class Axis(NamedTuple):
+    """How one axis of an op's result is derived.
+
+    `role` is the name of the axis ("" for that of its source). `source` is the (argument, axis) that it continues,
+    None for a new axis. `after` is its size; the sizes of all axes are the op's shape. Axes of a source that the
+    result lacks follow those of the result, with `after` GONE. `why` is the arithmetic in words, "" for an axis that
+    is kept; a function without arguments if the words are slow to make, since most nodes are never explained.
+    """
+
+    role: str
+    source: tuple[int, int] | None
+    after: Any
+    why: str | Callable[[], str] = ""
+
+    @property
+    def reason(self) -> str:
+        """`why` as text.
+
+        >>> Axis("rows", (0, 1), 14, lambda: "28 / 2 = 14").reason
+        '28 / 2 = 14'
+        """
+        return self.why if isinstance(self.why, str) else self.why()
+
+
+Axes: TypeAlias = Sequence[Axis]
+
+
+def _kept(shape: Shape) -> list[Axis]:
+    return [Axis("", (0, i), size) for i, size in enumerate(shape)]
+
+
+class LazyAxes(Sequence[Axis]):
+    """The axes of a result: its shape, and `make(*given, shape)`, which creates the records when they are read.
+
+    Nodes are created far more often than they are explained. Without `make`, the axes are those of argument 0.
+
+    >>> [axis.source for axis in LazyAxes((BATCH, 4))]
+    [(0, 0), (0, 1)]
+    """
+
+    __slots__ = ("given", "make", "shape")
+
+    def __init__(self, shape: Shape, make: Callable[..., list[Axis]] = _kept, *given: Any) -> None:
+        self.shape = shape
+        self.make = make
+        self.given = given
+
+    def __len__(self) -> int:
+        return len(self.make(*self.given, self.shape))
+
+    def __getitem__(self, at: Any) -> Any:
+        return self.make(*self.given, self.shape)[at]
+
+    def __iter__(self) -> Iterator[Axis]:
+        return iter(self.make(*self.given, self.shape))
+
+
+class AxesOfEach(tuple[Axes, ...]):
+    """The axes of each result of an op that has several."""
+
+    __slots__ = ()
+
+
+GONE: Final = "removed"

@@ -1,0 +1,45 @@
+"""What a notebook shows of a report and of a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.report.data import Report as PlainReport
+
+
+class Page(str):
+    """A page as HTML, which a notebook shows in a frame of its own."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        from layerexplain.render.page.shell import frame
+
+        return frame(self)
+
+
+class Report(PlainReport):
+    """A report, which a notebook shows as a table with a picture."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        from layerexplain.render.documents.summary import summary
+        from layerexplain.render.html import html
+        from layerexplain.render.layout import Look
+
+        sheet = summary(self)
+        return html(sheet.document(), Look(), sheet.graph and sheet.graph())
+
+    def page(self, fold: bool = True) -> Page:
+        """The page of the model, which a notebook shows; `page` says what is on it."""
+        return page_of(self, fold)
+
+
+def page_of(report: PlainReport, fold: bool, values: Any = None) -> Page:
+    """The page of a report, with the values of a run if there are any."""
+    from layerexplain.render.page.data import page_data
+    from layerexplain.render.page.shell import shell
+
+    data = page_data(report, fold, values)
+    return Page(shell(data, data["model"]["title"]))
