@@ -37,7 +37,7 @@ def to_config(model: Model, *, numbered: bool = False) -> Json:
         LayerExplainError: for what today's Keras does not have; and for objects in several places, unless numbered.
 
     >>> from layerexplain.frontends import read
-    >>> config = to_config(read(b"input: [4]\nlayers:\n  - Dense: 10\n"))
+    >>> config = to_config(read(b"input: [4]\\nlayers:\\n  - Dense: 10\\n"))
     >>> config["class_name"], config["config"]["layers"][1]["config"]
     ('Sequential', {'name': 'dense', 'units': 10})
     """

@@ -79,7 +79,7 @@ class ModelBuilder:
     >>> builder.layers.append(Layer("hidden", "Dense", "layer", {"units": 3}))
     >>> y = builder.call("hidden", (x,))
     >>> builder.model("tiny", [y]).calls[1]
-    Call(layer='hidden', index=0, args=(TensorRef(layer='x', call=0, output=0),), kwargs={}, line=None)
+    Call(layer='hidden', index=0, args=(TensorRef(layer='x', call=0, output=0),), kwargs={}, line=None, callers=())
     """
 
     def __init__(self, taken: set[str] | None = None) -> None:
