@@ -219,18 +219,70 @@ def explain_layer(
     >>> explain_layer("Dense", units=10, input_shape=(None, 784)).layers[0].params
     7850
     """
+    from layerexplain.report.one_layer import build_layer
+
+    given, shapes = _one_layer(type_, {**(arguments_ or {}), **arguments}, input_shape, code)
+    return Report(*build_layer(type_, given, shapes, code=code, gradient=gradient))
+
+
+def _one_layer(
+    type_: str,
+    arguments: Mapping[str, Any],
+    input_shape: Sequence[int | None] | Sequence[Sequence[int | None]],
+    code: Code,
+) -> tuple[Mapping[str, Any], list[tuple[int | None, ...]]]:
+    """The arguments of a layer, those inside it as layers, and the shapes of its inputs without the batch."""
     from layerexplain.network.inner_layers import layers_in
-    from layerexplain.report.one_layer import build_layer, is_layer
+    from layerexplain.report.one_layer import is_layer
 
     shapes: list[Any] = list(input_shape)
     if not shapes or shapes[0] is None or isinstance(shapes[0], int):
         shapes = [input_shape]
-    given = {**(arguments_ or {}), **arguments}
     if is_layer(type_, code):
-        given = {name: layers_in(value) for name, value in given.items()}
+        arguments = {name: layers_in(value) for name, value in arguments.items()}
     elif not list(input_shape):
         shapes = []
-    return Report(*build_layer(type_, given, [tuple(s)[1:] for s in shapes], code=code, gradient=gradient))
+    return arguments, [tuple(shape)[1:] for shape in shapes]
+
+
+_LARGEST_LAYER_PAGE = 1_000_000
+
+
+def layer_page(
+    type_: str,
+    arguments_: Mapping[str, Any] | None = None,
+    /,
+    *,
+    input_shape: Sequence[int | None] | Sequence[Sequence[int | None]],
+    gradient: bool = False,
+    code: Code = (),
+    **arguments: Any,
+) -> Page:
+    """Make the page of one layer, on which its arguments are changed: what it computes, reads and costs follows.
+
+    The page holds at most 150 combinations of the values that it offers, each explained, and fewer where it would have
+    more than a megabyte; of a combination that the layer refuses it says why. It works offline. Arguments and errors
+    are those of `explain_layer`.
+
+    >>> layer_page("Dense", units=10, input_shape=(None, 784))[:15]
+    '<!doctype html>'
+    """
+    from layerexplain.render.page.layer_data import what_if_data
+    from layerexplain.render.page.shell import shell
+    from layerexplain.report.one_layer import layer_type
+    from layerexplain.report.what_if import MOST_ROWS, what_if
+
+    typed = {**(arguments_ or {}), **arguments}
+    given, shapes = _one_layer(type_, typed, input_shape, code)
+    told = layer_type(type_, code)
+    most = MOST_ROWS
+    while True:
+        found = what_if(type_, given, shapes, gradient=gradient, code=code, most=most)
+        data = what_if_data(told, found, typed, shapes)
+        made = Page(shell(data, data["model"]["title"], "what_if", ("one_layer",)))
+        if len(made) <= _LARGEST_LAYER_PAGE or most == 1:
+            return made
+        most //= 2
 
 
 def optimizers() -> tuple[str, ...]:

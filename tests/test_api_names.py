@@ -11,7 +11,16 @@ from layerexplain import api, errors, model
 def test_each_name_is_what_its_module_declares() -> None:
     homes = {"LayerExplainError": errors, "Model": model, "Report": api}
     functions = {
-        *("explain", "explain_layer", "format_report", "layer_type", "layer_types", "list_weights", "make_inputs"),
+        *(
+            "explain",
+            "explain_layer",
+            "format_report",
+            "layer_page",
+            "layer_type",
+            "layer_types",
+            "list_weights",
+            "make_inputs",
+        ),
         *(
             "optimizers",
             "read",

@@ -23,13 +23,13 @@ def resnet() -> str:
     return layerexplain.page(str(SAMPLES / "resnet50.json"))
 
 
-def test_modules_declare_each_name_once() -> None:
-    names = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", script(), re.MULTILINE)
+@pytest.mark.parametrize("start", ["main", "what_if", "gallery"])
+def test_modules_declare_each_name_once(start: str) -> None:
+    code = script(start)
+    names = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", code, re.MULTILINE)
     assert len(names) > 20
     assert sorted(names) == sorted(set(names))
-    assert not re.search(
-        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|setAttribute\(.style", script()
-    )
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|setAttribute\(.style", code)
 
 
 def test_the_same_model_makes_the_same_bytes(resnet: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from layerexplain.api import LayerType, Report
 
 
+_Made = TypeVar("_Made")
 VERSUS, INPUT = "--vs", "--input"
 
 
@@ -126,6 +128,9 @@ def command(
     output), an optimizer, a regularizer or a constraint (--input is the shape of a weight), or a schedule of learning
     rates.
 
+    With --format html it is a page on which the arguments of the layer are changed; formula, picture, shapes, weights
+    and cost follow.
+
     \b
     Examples:
       layerexplain layer
@@ -138,6 +143,7 @@ def command(
       layerexplain layer Conv2D filters=16 kernel_size=3 strides=2 padding=same --input 28x28x3
       layerexplain layer MultiHeadAttention num_heads=2 key_dim=8 --input query=4,16 --input value=10,16
       layerexplain layer "Bidirectional(LSTM(16))" --input 9,5
+      layerexplain layer Conv2D 16 3 --input 28x28x3 --format html -o conv2d.html
       layerexplain layer CategoricalCrossentropy from_logits=true --input 10
       layerexplain layer Adam learning_rate=0.01 --input 784x10
     """
@@ -169,12 +175,15 @@ def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient
     told = api.layer_type(asked.type, asked.code)
     page: tuple[Block, ...] = ()
     if not asked.inputs and (told.example_inputs or not (arguments or asked.arguments)):
-        if arguments or asked.arguments or output.format != "table":
+        if arguments or asked.arguments or output.format not in ("table", "html"):
             raise _no_shape(told)
         asked = _Asked(
             asked.type, parse_arguments(told.example), tuple(map(parse_input, told.example_inputs)), asked.code
         )
         page = layer_type_page(told, _command(told, asked.code))
+    if output.format == "html":
+        made = _made(asked, partial(api.layer_page, gradient=gradient))
+        return emit(output, lambda look: made)
     sheet = explanation(_report(asked, gradient), whole=False)
     if page:
         document = Document((*page, *sheet.document().blocks))
@@ -214,22 +223,24 @@ def _no_shape(told: LayerType) -> click.UsageError:
 
 
 def _report(asked: _Asked, gradient: bool = False) -> Report:
-    """The report of the layer. A None in front of a shape is the batch where the layer takes the rest alone."""
+    """The report of the layer."""
+    return _made(asked, partial(api.explain_layer, gradient=gradient))
+
+
+def _made(asked: _Asked, make: Callable[..., _Made]) -> _Made:
+    """What `make` makes of the layer. A None in front of a shape is the batch where the layer takes the rest alone."""
     shapes = _in_call_order(asked)
     typed = [shape for shape in shapes if len(shape) > 1 and shape[0] is None]
     if typed:
         try:
             batched = [shape if shape in typed else (None, *shape) for shape in shapes]
-            found = api.explain_layer(
-                asked.type, asked.arguments, input_shape=batched, code=asked.code, gradient=gradient
-            )
+            found = make(asked.type, asked.arguments, input_shape=batched, code=asked.code)
         except LayerExplainError:
             pass  # then it is an axis of unknown size
         else:
             tell_batch(typed[0])
             return found
-    shaped = [(None, *shape) for shape in shapes]
-    return api.explain_layer(asked.type, asked.arguments, input_shape=shaped, code=asked.code, gradient=gradient)
+    return make(asked.type, asked.arguments, input_shape=[(None, *shape) for shape in shapes], code=asked.code)
 
 
 def _command(told: LayerType, code: tuple[str, ...]) -> list[str]:

@@ -25,10 +25,11 @@ class Check:
 
     `plain` says that normal forms are words, truth values, numbers of one kind or tuples of these: equal ones are the
     same, so that they serve as keys as they are. `of_layers` says that they are layers. `optional` says that None is
-    accepted too, as in `PositiveInt | None`.
+    accepted too, as in `PositiveInt | None`. `tries` gives a few values that show what such an argument does beside the
+    value that it has, those first that show most; none where one looks like another.
     """
 
-    __slots__ = ("example", "normal", "of_layers", "optional", "plain", "words")
+    __slots__ = ("example", "normal", "of_layers", "optional", "plain", "tries", "words")
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Check:
         plain: bool = False,
         of_layers: bool = False,
         optional: bool = False,
+        tries: Callable[[Any], tuple[Any, ...]] = lambda value: (),
     ) -> None:
         self.words = words
         self.example = example
@@ -46,9 +48,18 @@ class Check:
         self.plain = plain
         self.of_layers = of_layers
         self.optional = optional
+        self.tries = tries
 
     def __or__(self, none: None) -> Check:
-        return Check(self.words, self.example, self.normal, plain=self.plain, of_layers=self.of_layers, optional=True)
+        return Check(
+            self.words,
+            self.example,
+            self.normal,
+            plain=self.plain,
+            of_layers=self.of_layers,
+            optional=True,
+            tries=self.tries,
+        )
 
 
 if TYPE_CHECKING:
@@ -271,20 +282,46 @@ def _merge_mode(value: Any) -> str | None:
     return None if value is None else _one_of("concat", "sum", "mul", "ave")(value)
 
 
-def _plain(words: str, example: str, normal: Callable[[Any], Any]) -> Check:
-    return Check(words, example, normal, plain=True)
+def _these(*values: Any) -> Callable[[Any], tuple[Any, ...]]:
+    return lambda value: values
+
+
+_nothing = _these()
+
+
+def _half_and_double(value: Any) -> tuple[int, ...]:
+    return () if value is None else (2 * value, max(value // 2, 1))
+
+
+def _small(value: Any) -> tuple[int, ...]:
+    """Small sizes: the next larger one, then smaller ones, then the others."""
+    now = max(value) if isinstance(value, tuple) else value or 1
+    larger = [size for size in _SMALL if size > now]
+    return (*larger[:1], *[size for size in _SMALL if size < now], *larger[1:], *([now] if value != now else []))
+
+
+_SMALL = (1, 2, 3, 5)
+
+
+def _plain(
+    words: str,
+    example: str,
+    normal: Callable[[Any], Any],
+    tries: Callable[[Any], tuple[Any, ...]] = _nothing,
+) -> Check:
+    return Check(words, example, normal, plain=True, tries=tries)
 
 
 def choice(*choices: str, example: str = "") -> Any:
     """A kind of argument that takes one of a few words."""
     listed = ", ".join(repr(c) for c in choices[:-1])
     words = f"{listed} or {choices[-1]!r}" if listed else repr(choices[0])
-    return Annotated[str, _plain(words, repr(example or choices[0]), _one_of(*choices))]
+    return Annotated[str, _plain(words, repr(example or choices[0]), _one_of(*choices), _these(*choices))]
 
 
-PositiveInt = Annotated[int, _plain("an integer ≥ 1", "16", _int(1))]
+PositiveInt = Annotated[int, _plain("an integer ≥ 1", "16", _int(1), _half_and_double)]
 Int = Annotated[int, _plain("an integer", "1", _int(-(2**63)))]
-NaturalInt = Annotated[int, _plain("an integer ≥ 0", "0", _int(0))]
+NaturalInt = Annotated[int, _plain("an integer ≥ 0", "0", _int(0), _these(0, 1, 2))]
 Number = Annotated[float, _plain("a number", "0.5", _number)]
 Numeral = Annotated[
     float, _plain("a number", "0.5", _that(is_number, lambda value: int(value) if isinstance(value, bool) else value))
@@ -302,10 +339,12 @@ Numbers = Annotated[Any, _plain("a number, or a list of numbers", "0.5", _number
 Share = Annotated[
     float, _plain("a number from 0 to 1", "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float))
 ]
-Bool = Annotated[bool, _plain("true or false", "true", _truth)]
-Sizes = Annotated[Any, _plain("an integer ≥ 1, or one per axis", "3", _ints(1))]
-Naturals = Annotated[Any, _plain("an integer ≥ 0, or one per axis", "1", _ints(0))]
-AxisArgument = Annotated[Any, _plain("an axis, or a list of axes", "-1", _ints(float("-inf"), empty=True))]
+Bool = Annotated[bool, _plain("true or false", "true", _truth, _these(False, True))]
+Sizes = Annotated[Any, _plain("an integer ≥ 1, or one per axis", "3", _ints(1), _small)]
+Naturals = Annotated[Any, _plain("an integer ≥ 0, or one per axis", "1", _ints(0), _these(0, 1, 2))]
+AxisArgument = Annotated[
+    Any, _plain("an axis, or a list of axes", "-1", _ints(float("-inf"), empty=True), _these(-1, 1, 2))
+]
 ShapeArgument = Annotated[Any, _plain("a shape: integers, None for unknown sizes", "[28, 28]", _shape)]
 Padding = choice("valid", "same", example="same")
 CausalPadding = choice("valid", "same", "causal", example="same")
@@ -313,12 +352,25 @@ METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area", "ga
 """Ways to resize an image; the last two exist only in Keras 2."""
 Interpolation = choice(*METHODS)
 DataFormat = Annotated[str, _plain("'channels_last' or 'channels_first'", "'channels_last'", _data_format)]
-Activation = Annotated[Any, Check("the name of a Keras activation", "'relu'", _activation)]
+Activation = Annotated[
+    Any,
+    Check(
+        "the name of a Keras activation",
+        "'relu'",
+        _activation,
+        tries=_these("relu", "softmax", "tanh", "sigmoid", "linear"),
+    ),
+]
 PaddingAmounts = Annotated[
     Any,
-    _plain("an integer ≥ 0, one per axis, or a pair (before, after) per axis", "1", _padding_amounts),
+    _plain("an integer ≥ 0, one per axis, or a pair (before, after) per axis", "1", _padding_amounts, _these(1, 2, 0)),
 ]
-MergeMode = Annotated[str | None, _plain("'concat', 'sum', 'mul', 'ave' or None", "'concat'", _merge_mode)]
+MergeMode = Annotated[
+    str | None,
+    _plain(
+        "'concat', 'sum', 'mul', 'ave' or None", "'concat'", _merge_mode, _these("concat", "sum", "mul", "ave", None)
+    ),
+]
 BatchFirst = Annotated[
     bool,
     _plain(

@@ -70,7 +70,7 @@ def layer_type(type_: str, code: Code = ()) -> LayerType:
     from layerexplain.layers.arguments import Argument
     from layerexplain.layers.examples import example_of
 
-    declaration = _declared(type_, read_own_layers(code))
+    declaration = declared(type_, read_own_layers(code))
     arguments = []
     for name, argument in declaration.arguments.items():
         if name not in IN_FILES_ONLY:
@@ -101,7 +101,8 @@ def layer_types(code: Code = ()) -> dict[str, list[tuple[str, str, str]]]:
     return {**({"own": rows} if rows else {}), **registry.layer_types()}
 
 
-def _declared(type_: str, own: Mapping[str, Declaration]) -> Declaration:
+def declared(type_: str, own: Mapping[str, Declaration]) -> Declaration:
+    """Return the declaration of a type, of own layers or of Keras. Raises ArgumentError for one that has none."""
     declaration = own.get(type_) or find_named(type_)
     if declaration is None:
         raise unknown_type(type_, own)
@@ -110,7 +111,7 @@ def _declared(type_: str, own: Mapping[str, Declaration]) -> Declaration:
 
 def is_layer(type_: str, code: Code = ()) -> bool:
     """Return whether a type is one of layers, and not a loss, an optimizer or another part of training."""
-    return _declared(type_, read_own_layers(code)).kind == "layer"
+    return declared(type_, read_own_layers(code)).kind == "layer"
 
 
 def unknown_type(type_: str, own: Collection[str] = ()) -> ArgumentError:
@@ -137,7 +138,7 @@ def build_layer(
     Raises `ArgumentError` or `ShapeError`, placed at the layer.
     """
     own = read_own_layers(code)
-    declaration = _declared(type_, own)
+    declaration = declared(type_, own)
     if declaration.kind != "layer":
         from layerexplain.report.training_part import part_report
 

@@ -5,6 +5,9 @@ layer. The files: `data` makes the one JSON structure of a page (its docstring s
 graph in it; `formula_tree` makes formulas that a browser typesets; `scripts` joins the modules of js/; `shell` puts the
 style sheet, the script and the data into the file, under a content security policy that names the first two by hash.
 
+Pages of single layers without a model (`layer_data`) have their own scripts, `js/what_if.js` and `js/gallery.js`, which
+show the same panels.
+
 **A panel** is a part of what is shown of the chosen layer. To add one:
 
 1. Put its data under a key of its own: in `data.layer_parts` where it differs from layer to layer, in

@@ -55,13 +55,27 @@ def page_data(report: Report, fold: bool = True, values: PageValues | None = Non
     """
     calls = Calls(report.layers)
     graph, whole = graph_data(calls, report.layers, fold, {output.layer for output in report.outputs})
-    numbers = {layer.path: number for number, layer in enumerate(calls.layers)}
+    return {
+        "model": _cleaned(_model(report)),
+        **layer_data(calls.layers, calls.parents, values),
+        "calls": calls.calls,
+        "graph": graph,
+        **({} if whole is None else {"whole": whole}),
+    }
+
+
+def layer_data(
+    layers: Sequence[LayerReport], parents: Sequence[int] = (), values: PageValues | None = None
+) -> dict[str, Any]:
+    """`layers`, `definitions` and `forms` of a page. Without `parents`, the layers around each, they are of no model:
+    independent ones, of which several may have the same name."""
+    numbers = {layer.path: number for number, layer in enumerate(layers)} if parents else {}
     definitions: dict[Any, int] = {}
     made: list[dict[str, Any]] = []
     forms = FormTable()
-    layers = []
-    for layer, parent in zip(calls.layers, calls.parents, strict=True):
-        entry = _layer(layer, parent, numbers)
+    entries = []
+    for at, layer in enumerate(layers):
+        entry = _layer(layer, parents[at] if parents else -1, numbers)
         told = layer.explanation
         if told is not None:
             entry["keras"], reaches = _reach(layer, told)
@@ -74,14 +88,10 @@ def page_data(report: Report, fold: bool = True, values: PageValues | None = Non
             entry["forms"] = form_numbers(forms, layer)
         else:
             entry.update(value_parts(values, layer.path))
-        layers.append(_cleaned(_filled(entry)))
+        entries.append(_cleaned(_filled(entry)))
     return {
-        "model": _cleaned(_model(report)),
-        "layers": layers,
+        "layers": entries,
         "definitions": made,
-        "calls": calls.calls,
-        "graph": graph,
-        **({} if whole is None else {"whole": whole}),
         **_filled({"forms": _cleaned(forms.data)} if values is None else all_values(values)),
     }
 

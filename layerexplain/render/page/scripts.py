@@ -16,12 +16,13 @@ def script(start: str = "main") -> str:
     """The module `start` behind all that it imports, each once, as one script in strict mode.
 
     Modules import with `import { a, b } from "./file.js";` alone and export at the declaration; since all stand in one
-    scope, no two declare the same name (tested). Comments on lines of their own are left out.
+    scope, no two declare the same name (tested). Comments on lines of their own are left out. Signs that are not ASCII
+    are written as JavaScript's escapes, so that a page can be printed in any encoding.
     """
     texts: dict[str, str] = {}
     _add(start, texts, ())
     body = "\n".join(texts.values())
-    return f'(() => {{\n"use strict";\n{body}\n}})();\n'
+    return f'(() => {{\n"use strict";\n{body}\n}})();\n'.encode("ascii", "backslashreplace").decode()
 
 
 def _add(name: str, texts: dict[str, str], around: tuple[str, ...]) -> None:

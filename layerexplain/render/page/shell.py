@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import zlib
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -19,9 +19,9 @@ from layerexplain.render.graph.svg import THEMES
 from layerexplain.render.page.scripts import script
 
 
-def shell(data: Mapping[str, Any], title: str, start: str = "main") -> str:
-    """The page that shows `data`; `start` names the module of js/ that runs."""
-    style, code = styles("page", "reads"), script(start)
+def shell(data: Mapping[str, Any], title: str, start: str = "main", sheets: Sequence[str] = ()) -> str:
+    """The page that shows `data`; `start` names the module of js/ that runs, `sheets` its own style sheets."""
+    style, code = styles("page", "reads", *sheets), script(start)
     policy = (
         f"default-src 'none'; script-src '{hashed(code)}'; style-src '{hashed(style)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -32,7 +32,7 @@ def shell(data: Mapping[str, Any], title: str, start: str = "main") -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escaped(clean(title))}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        f"<title>{_in_ascii(escaped(clean(title)))}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         "<noscript>This page draws a model with a script of its own, which this browser does not run.</noscript>\n"
         f'<script type="application/octet-stream" id="data">{packed}</script>\n<script>{code}</script>\n'
         "</body>\n</html>\n"
@@ -64,6 +64,10 @@ def styles(*sheets: str) -> str:
 def _variables(theme: Any) -> str:
     plain = [f"--{name}: {getattr(theme, name)};" for name in ("paper", "text", "quiet", "line", "frame", "plain")]
     return " ".join([*plain, *[f"--of-{name}: {colour};" for name, colour in theme.families.items()]])
+
+
+def _in_ascii(text: str) -> str:
+    return text.encode("ascii", "xmlcharrefreplace").decode()
 
 
 def hashed(text: str) -> str:

@@ -1,5 +1,6 @@
 /** What stands above the graph: the model, the search, and how the graph is shown. */
 import { MEASURES } from "./amounts.js";
+import { themeButton } from "./document.js";
 import { button, make } from "./dom.js";
 import { layerList } from "./layer_list.js";
 
@@ -43,7 +44,11 @@ export function bar(data, view, field, left) {
     view.onGraph = () => side.setAttribute("aria-pressed", String(view.graph === data.whole));
     parts.push(side);
   }
-  parts.push(button("Fit", () => view.fit()), listButton(data, view, left), themeButton(view), button("Print", () => window.print()));
+  const recoloured = () => {
+    view.picture.readColours();
+    view.redraw();
+  };
+  parts.push(button("Fit", () => view.fit()), listButton(data, view, left), themeButton(recoloured), button("Print", () => window.print()));
   return make("header", "bar", ...parts);
 }
 
@@ -77,24 +82,4 @@ function listButton(data, view, left) {
     left.classList.toggle("as-list", on);
     view.redraw();
   });
-}
-
-/** @param {GraphView} view light, dark, or as the system is */
-function themeButton(view) {
-  const root = document.documentElement;
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const show = () => {
-    view.picture.readColours();
-    view.redraw();
-  };
-  dark.addEventListener("change", show);
-  const made = button("◐", () => {
-    const isDark = root.classList.contains("dark") || (dark.matches && !root.classList.contains("light"));
-    root.classList.toggle("dark", !isDark);
-    root.classList.toggle("light", isDark);
-    show();
-  });
-  made.title = "Light or dark";
-  made.setAttribute("aria-label", made.title);
-  return made;
 }

@@ -1,6 +1,7 @@
 /** The page: reads its data, puts its parts together, and keeps the address in step with what is chosen. */
 import { bar } from "./bar.js";
 import { byId, make } from "./dom.js";
+import { address, setAddress, whenRead } from "./document.js";
 import { GraphView } from "./graph_view.js";
 import { overview } from "./overview.js";
 import { showBox, showLayer, showModel } from "./pane.js";
@@ -8,13 +9,6 @@ import { printed } from "./print.js";
 import { search } from "./search.js";
 
 /** @typedef {import("./types.js").Data} Data */
-
-/** @returns {Promise<Data>} the data, which stands in the page compressed */
-async function readData() {
-  const packed = Uint8Array.from(atob(byId("data").textContent || ""), (sign) => sign.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return JSON.parse(await new Response(stream).text());
-}
 
 /** @param {Data} data */
 function start(data) {
@@ -38,7 +32,7 @@ function start(data) {
   document.body.append(bar(data, view, field, left), make("main", "", left, pane));
   view.fit();
   const follow = () => {
-    const call = called(data, decoded(location.hash.slice(1)));
+    const call = called(data, address());
     if (call >= 0) view.chooseCall(call);
     else if (!view.look.active) showModel(pane, data);
   };
@@ -59,15 +53,6 @@ function start(data) {
   Object.assign(window, { layerexplain: { data, view } });
 }
 
-/** @param {string} text */
-function decoded(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
 /**
  * The first call of a layer.
  * @param {Data} data
@@ -78,17 +63,4 @@ function called(data, path) {
   return data.calls.findIndex(([at]) => at === layer);
 }
 
-/** @param {string} path */
-function setAddress(path) {
-  const wanted = path ? `#${encodeURIComponent(path)}` : "";
-  if (location.hash === wanted) return;
-  try {
-    history.replaceState(null, "", wanted || location.pathname + location.search);
-  } catch {
-    // In a frame without an address of its own there is none to change.
-  }
-}
-
-readData().then(start, (error) => {
-  document.body.append(make("p", "failed", `This page needs a browser of 2023 or later: ${error}`));
-});
+whenRead(start);

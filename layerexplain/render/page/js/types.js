@@ -34,9 +34,6 @@
  *
  * @typedef {[string, number, string, string]} Statement
  *
- * @typedef {string | MathNode[]} MathTree
- * @typedef {MathTree} MathNode
- *
  * @typedef {Object} Gradient
  * @property {string} [unknown]
  * @property {Statement[]} [formula]

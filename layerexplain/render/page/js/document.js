@@ -1,0 +1,53 @@
+/** What all pages do: read the data in the file, keep the address, switch between light and dark. */
+import { button, byId, make } from "./dom.js";
+
+/** @returns {Promise<any>} the data, which stands in the page compressed */
+async function readData() {
+  const packed = Uint8Array.from(atob(byId("data").textContent || ""), (sign) => sign.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+/** Starts a page with its data, or says that this browser cannot. @param {(data: any) => void} start */
+export function whenRead(start) {
+  readData().then(start, (error) => {
+    document.body.append(make("p", "failed", `This page needs a browser of 2023 or later: ${error}`));
+  });
+}
+
+/** What stands behind the # of the address. */
+export function address() {
+  const text = location.hash.slice(1);
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** @param {string} text what is to stand behind the # */
+export function setAddress(text) {
+  const wanted = text ? `#${encodeURIComponent(text)}` : "";
+  if (location.hash === wanted) return;
+  try {
+    history.replaceState(null, "", wanted || location.pathname + location.search);
+  } catch {
+    // In a frame without an address of its own there is none to change.
+  }
+}
+
+/** A button for light and dark, which begins as the system is. @param {() => void} [changed] is told of each change */
+export function themeButton(changed = () => {}) {
+  const root = document.documentElement;
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  dark.addEventListener("change", changed);
+  const made = button("◐", () => {
+    const isDark = root.classList.contains("dark") || (dark.matches && !root.classList.contains("light"));
+    root.classList.toggle("dark", !isDark);
+    root.classList.toggle("light", isDark);
+    changed();
+  });
+  made.title = "Light or dark";
+  made.setAttribute("aria-label", made.title);
+  return made;
+}

@@ -1,0 +1,116 @@
+"""The data of pages of single layers, each without a model: js/what_if.js and js/gallery.js show them.
+
+Both have `model`, of which the `title` counts, and `layers`, `definitions` and `forms` as data.py says. Beside them:
+
+- of one layer whose arguments are changed: `type`, `about`; `controls`: `[name, values, number of the given one,
+  words]`, where a value is `[text, word of the command or ""]`; `command`: what stands in front and behind of these
+  words; `given`: texts of the arguments that have no control; `table`: for each combination of values, the last control
+  changing fastest, the number of its layer, or -1 - n where line n of `refused` says why it is none.
+- of a gallery: `families`: `[title, [number of a type, …]]`; `types`: `{type, about, command, arguments}` in the order
+  of `layers`.
+- of both: `arguments` of a type: `[name, words, default]`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from shlex import quote
+from typing import Any
+
+from layerexplain.keras_code import flow_text
+from layerexplain.render.escape import clean
+from layerexplain.render.page.data import layer_data
+from layerexplain.report.data import LayerReport
+from layerexplain.report.one_layer import LayerType
+from layerexplain.report.what_if import Control, WhatIf
+
+
+def gallery_data(title: str, families: Mapping[str, Iterable[tuple[LayerType, LayerReport]]]) -> dict[str, Any]:
+    """The structure of a page of many independent layers, by family: of each its type and its example, explained."""
+    types: list[dict[str, Any]] = []
+    layers: list[LayerReport] = []
+    listed: list[tuple[str, list[int]]] = []
+    for family, examples in families.items():
+        listed.append((clean(family), []))
+        for told, layer in examples:
+            listed[-1][1].append(len(layers))
+            layers.append(layer)
+            shapes = [word for shape in told.example_inputs for word in ("--input", shape)]
+            types.append({
+                "type": told.type,
+                "about": clean(told.description),
+                "command": clean(" ".join(map(quote, ["layerexplain", "layer", told.type, *told.example, *shapes]))),
+                "arguments": _arguments(told),
+            })  # fmt: skip
+    return {"model": {"title": clean(title)}, **layer_data(layers), "families": listed, "types": types}
+
+
+def what_if_data(
+    told: LayerType, found: WhatIf, typed: Mapping[str, Any], input_shapes: Sequence[Sequence[int | None]]
+) -> dict[str, Any]:
+    """The structure of the page of one layer, for all combinations of the values of its controls; `typed` are its
+    arguments as they were given."""
+    offered = {one.name for one in found.controls}
+    fixed = {name: value for name, value in typed.items() if name not in offered and name in found.fixed}
+    layers = [row for row in found.rows if not isinstance(row, str)]
+    data = layer_data(layers)
+    numbers: dict[str, int] = {}
+    kept: list[Any] = []
+    places = []
+    for entry in data["layers"]:
+        place = numbers.setdefault(json.dumps(entry), len(kept))
+        if place == len(kept):
+            kept.append(entry)
+        places.append(place)
+    refused: dict[str, int] = {}
+    following = iter(places)
+    table = [
+        -1 - refused.setdefault(clean(row), len(refused)) if isinstance(row, str) else next(following)
+        for row in found.rows
+    ]
+    shapes = [",".join(map(str, shape)) or "()" for shape in input_shapes]
+    return {
+        **data,
+        "model": {"title": f"{told.type}: what if"},
+        "layers": kept,
+        "type": told.type,
+        "about": clean(told.description),
+        "controls": [
+            [
+                one.name,
+                [[_text(value), _typed(one, number, typed)] for number, value in enumerate(one.values)],
+                one.given,
+                clean(one.words),
+            ]
+            for one in found.controls
+        ],
+        "given": [clean(f"{name}={flow_text(value)}") for name, value in fixed.items()],
+        "command": [
+            clean(f"layerexplain layer {quote(told.type)}"),
+            " ".join([*[_word(*one) for one in fixed.items()], *[f"--input {quote(one)}" for one in shapes]]),
+        ],
+        "arguments": _arguments(told),
+        "table": table,
+        "refused": list(refused),
+    }
+
+
+def _typed(control: Control, number: int, typed: Mapping[str, Any]) -> str:
+    """The word of the command for a value; none where it is what the command has without one."""
+    is_default = number == control.given and control.name not in typed
+    return "" if is_default else _word(control.name, control.values[number])
+
+
+def _arguments(told: LayerType) -> list[list[str]]:
+    return [
+        [one.name, clean(one.words), "required" if one.is_required else _text(one.default)] for one in told.arguments
+    ]
+
+
+def _text(value: Any) -> str:
+    return clean("None" if value is None else flow_text(value))
+
+
+def _word(name: str, value: Any) -> str:
+    return clean(quote(f"{name}={flow_text(value)}"))
