@@ -120,8 +120,16 @@ def test_a_block_opens_shows_each_copy_and_closes(resnet: str, tmp_path: Path) -
         page.keyboard.press("[")
         page.keyboard.press("[")
         assert page.evaluate(CHOSEN) == "conv4_block6_1_conv"
+        # Its formula is that of one element already, and is not shown twice.
+        assert page.locator("#pane .formula math").count() == 1
+        assert "One element of the output" not in page.inner_text("#pane .formula")
         page.keyboard.press("Escape")
         assert page.evaluate("layerexplain.view.drawing.items.length") == count
+        click(page, "conv4_block2 … conv4_block6")
+        page.keyboard.press("Enter")
+        for label, all_open in (("Open all", True), ("Close all", False)):
+            page.click(f"button >> text={label}")
+            assert page.evaluate("layerexplain.view.allOpen()") is all_open
         click(page, "conv4_block2 … conv4_block6")
         page.keyboard.press("Enter")
         click(page, "conv4_block2 … conv4_block6", "[x + w - 20, y + 12]")

@@ -85,7 +85,7 @@ ceil = elementwise(
 )
 round_ = elementwise("round", lambda np, a: np.round(a), gradient=NO_GRADIENT("constant between jumps"))
 exp = elementwise(
-    "exp", lambda np, a: np.exp(a), Function(r"e^{{{0}}}"), dtype="float", gradient=lambda y, dy, i: dy * y
+    "exp", lambda np, a: np.exp(a), Function(r"\mathrm{{e}}^{{{0}}}"), dtype="float", gradient=lambda y, dy, i: dy * y
 )
 log = elementwise(
     "log", lambda np, a: np.log(a), Function(r"\ln {0}"), dtype="float", gradient=lambda y, dy, i: dy / y.args[0]

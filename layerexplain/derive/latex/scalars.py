@@ -27,6 +27,8 @@ from layerexplain.lang.scalar import Affine, Apply, Element, Fold, Guard, Letter
 FOLDS: Final = {"sum": r"\sum", "prod": r"\prod", "max": r"\max", "min": r"\min"}
 FRACTION: Final = NEGATE + 5
 """A fraction needs no brackets in a product, but needs them as the base of a power."""
+LONGEST_EXPONENT: Final = 40
+"""A power of e with a longer exponent is written as a function: small print is hard to read."""
 _PRODUCT: Final = Infix("*", PRODUCT, r"\,")
 
 
@@ -136,6 +138,8 @@ def combine(notation: Any, args: Sequence[Written], *, name: str, tensors: bool 
     template = notation.latex if isinstance(notation, Function) else ""
     if not template:
         return Written(rf"{upright(name)}({', '.join(arg.text for arg in args)})")
+    if "^{{{0}}}" in template and len(args[0].text) > LONGEST_EXPONENT:
+        return Written(rf"{upright(name)}{bracketed(args[0].text)}")
     if any(mark in template for mark in ("(", "{{", r"\lvert", r"\lfloor", r"\lceil")):
         return Written(template.format(*[arg.text for arg in args]), POWER if "^" in template else ATOM)
     if len(args) == 2:

@@ -49,8 +49,13 @@ def latex(definition: Definition) -> tuple[str, ...]:
     for inner in reversed(names):
         leaves = ", ".join(tex.symbol(str(p.label)) for p in (*inner.params, *inner.weights))
         lines.append(rf"{tex.upright(names[inner])}({leaves})\colon")
-        lines += _LatexStatements(inner, names, roles).lines
+        lines += [indented(line) for line in _LatexStatements(inner, names, roles).lines]
     return (*lines, *_LatexStatements(definition, names, roles).lines)
+
+
+def indented(line: str) -> str:
+    """A line of a loop's body, or of a layer that is called."""
+    return rf"\quad {line}"
 
 
 class _Body(NamedTuple):
@@ -190,11 +195,9 @@ class _LatexStatements(Interpreter[Written]):
         notes = [note for a in node.args for note in self.notes[a]]
         notation = node.op.notation
         if isinstance(notation, Index):
-            table = args[0].text
-            table = table if args[0].bind == ATOM and "_" not in table else tex.bracketed(table)
-            return Written(f"{table}_{{{args[1].text}}}"), notes
+            return Written(f"{_table(args[0])}_{{{args[1].text}}}"), notes
         if isinstance(notation, Slice):
-            return Written(f"{tex.bracketed(args[0].text)}_{{{tex.slice_text(node.attrs['key'])}}}"), notes
+            return Written(f"{_table(args[0])}_{{{tex.slice_text(node.attrs['key'])}}}"), notes
         name, attrs = node.op.name, dict(node.attrs)
         if node.op is CALL:
             definition = node.attrs["definition"]
@@ -278,6 +281,7 @@ class _LatexStatements(Interpreter[Written]):
             self._bind(state, name, (*steps, step_before))
             self._say(tex.symbol(name, (*steps, before)), self.texts[first].text, self.notes[first])
         self.lines.append(rf"\text{{for }} {variable} = {first_step}, \ldots, {last}\colon")
+        first_line = len(self.lines)
         inside = {new: name for name, new in reversed(list(zip(states, body.next, strict=True)))}
         own = {new: name for new, name in inside.items() if new.args and new not in body.captured}
         self._write(body.outputs, {*body.captured, *body.steps, *body.states}, own, (*steps, variable))
@@ -286,6 +290,7 @@ class _LatexStatements(Interpreter[Written]):
             if self.texts[new].text != now:
                 self._say(now, self.texts[new].text, self.notes[new])
         self._results(node, states, wanted, steps, variable, last)
+        self.lines[first_line:] = [indented(line) for line in self.lines[first_line:]]
         return self.texts.get(node) or Written("")
 
     def _results(
@@ -311,6 +316,11 @@ class _LatexStatements(Interpreter[Written]):
                 bound = (name, steps)
             for part in parts:
                 self._bind(part, *bound)
+
+
+def _table(written: Written) -> str:
+    """What an index is put to."""
+    return written.text if written.bind == ATOM and "_" not in written.text else tex.bracketed(written.text)
 
 
 def _by_element(node: Expr) -> bool:

@@ -26,6 +26,7 @@ A key whose value would be empty is left out of `layers` and `definitions`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -123,6 +124,7 @@ def definition_parts(layer: LayerReport, told: Explanation, reaches: Sequence[st
         "math": _typeset(told.latex),
         "element": told.element,
         "element_math": _typeset(told.element_latex),
+        "element_same": _bare(told.latex) == _bare(told.element_latex) or None,
         "element_notes": told.element_notes,
         "axes": [list(axis) for axis in told.axes],
         "shape_notes": told.shape_notes,
@@ -235,6 +237,14 @@ def _gradient(told: BackwardReport) -> dict[str, Any]:
 
 _LONGEST = 20_000
 """Of longer formulas the text alone is shown."""
+
+_NOTATION = re.compile(r"(?<!\A)\\quad.*|\\left|\\right|\\,|[\s_{}\[\]]")
+"""In what a formula for tensors and one for an element may differ, and still say the same."""
+
+
+def _bare(lines: Sequence[str]) -> list[str]:
+    return [_NOTATION.sub("", line.replace(r"\quad \quad", "")) for line in lines]
+
 
 _NUMBERS = ("params", "trainable", "macs", "flops", "values", "bytes", "parent")
 """Of these null says that the number is not known, and none is left out."""

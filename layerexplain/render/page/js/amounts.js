@@ -6,8 +6,8 @@
 export const MEASURES = [
   ["params", "parameters", "parameters"],
   ["macs", "MACs", "MACs per example"],
-  ["values", "activations", "values per example"],
-  ["bytes", "weight memory", "bytes of weights"],
+  ["values", "activations (values)", "values per example"],
+  ["bytes", "weights (bytes)", "bytes of weights"],
 ];
 
 /**

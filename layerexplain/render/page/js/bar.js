@@ -25,11 +25,10 @@ export function bar(data, view, field, left) {
   const parts = [make("h1", "", data.model.title), field, make("label", "", "Colours ", colours)];
   const holds = data.graph.boxes.some((box) => box.inner);
   if (holds) {
-    const all = button("Open all", () => {
-      const open = view.open.size === 0;
-      view.toggleAll(open);
-      all.textContent = open ? "Close all" : "Open all";
-    });
+    const all = button("Open all", () => view.toggleAll(!view.allOpen()));
+    view.onOpen = () => {
+      all.textContent = view.allOpen() ? "Close all" : "Open all";
+    };
     parts.push(all);
   }
   if (data.layers.some((layer) => layer.calls?.some((call) => call.mask !== null))) {
@@ -48,7 +47,7 @@ export function bar(data, view, field, left) {
     view.picture.readColours();
     view.redraw();
   };
-  parts.push(button("Fit", () => view.fit()), listButton(data, view, left), themeButton(recoloured), button("Print", () => window.print()));
+  parts.push(button("Fit", () => view.fit()), listButton(data, view, left), themeButton(recoloured), button("Print", () => window.print(), "print"));
   return make("header", "bar", ...parts);
 }
 

@@ -28,7 +28,7 @@ const LEADING = 1.35;
 const PADDING = 9;
 const LONG = 3000;
 /** So much wider than its room a text may be; it is condensed. */
-const CONDENSED = 1.22;
+const CONDENSED = 1.08;
 const FAMILIES = ["weights", "windows", "shape", "normal", "activation", "sequence", "attention", "join", "random"];
 const FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif";
 
@@ -318,9 +318,10 @@ export class Picture {
     const { pen, colours } = this;
     const anchor = item.x + item.w / 2;
     pen.font = `${LABEL}px ${FONT}`;
-    pen.textAlign = "left";
+    // Where no line leaves, it stands below the middle.
+    pen.textAlign = item.after.length ? "left" : "center";
     pen.fillStyle = colours.quiet;
-    pen.fillText(item.box.makes, anchor + 5, item.y + item.h + 11 + (item.box.copies && item.box.copies.length > 1 ? 2 : 0));
+    pen.fillText(item.box.makes, anchor + (item.after.length ? 5 : 0), item.y + item.h + 11 + (item.box.copies && item.box.copies.length > 1 ? 2 : 0));
   }
 
   /**
@@ -344,7 +345,7 @@ export class Picture {
         const mask = data.layers[layer].calls?.[number]?.mask;
         const from = mask === null || mask === undefined ? undefined : shownAs.get(mask);
         if (!from || from === item || from.y > bottom || item.y + item.h < top) continue;
-        const x = Math.min(from.x, item.x) - 26 - Math.min(40, (item.y - from.y) / 30);
+        const x = Math.min(edgeOf(from, item), edgeOf(item, from)) - 26 - Math.min(40, (item.y - from.y) / 30);
         pen.moveTo(from.x, from.y + from.h / 2);
         pen.bezierCurveTo(x, from.y + from.h / 2, x, item.y + item.h / 2, item.x, item.y + item.h / 2);
       }
@@ -365,7 +366,7 @@ export class Picture {
   }
 
   /**
-   * A text with its middle left out where it is too wide, in the font that is set.
+   * A text with its last items or its middle left out where it is too wide, in the font that is set.
    * @param {string} text
    * @param {number} room
    */
@@ -374,6 +375,13 @@ export class Picture {
     let found = this.cut.get(key);
     if (found === undefined) {
       found = text;
+      // A list loses whole items first.
+      const listed = text.split(", ");
+      while (listed.length > 1 && this.pen.measureText(found).width > room) {
+        listed.pop();
+        found = `${listed.join(", ")}, …`;
+      }
+      if (found !== text && this.pen.measureText(found).width > room) found = text;
       let keep = text.length > 400 ? 200 : text.length;
       while (keep > 3 && this.pen.measureText(found).width > room) {
         keep -= Math.max(1, keep >> 4);
@@ -385,6 +393,15 @@ export class Picture {
     }
     return found;
   }
+}
+
+/** @param {Item} item @param {Item} other @returns {number} its left edge, or that of the outermost frame that the other one is not in */
+function edgeOf(item, other) {
+  const shared = new Set();
+  for (let around = other.around; around; around = around.around) shared.add(around.box);
+  let edge = item.x;
+  for (let around = item.around; around && !shared.has(around.box); around = around.around) edge = Math.min(edge, around.x);
+  return edge;
 }
 
 /**

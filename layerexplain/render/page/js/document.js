@@ -47,6 +47,7 @@ export function themeButton(changed = () => {}) {
     root.classList.toggle("light", isDark);
     changed();
   });
+  made.className = "theme";
   made.title = "Light or dark";
   made.setAttribute("aria-label", made.title);
   return made;

@@ -14,6 +14,11 @@ const MOST_SCALE = 3;
 const MARGIN = 24;
 const LISTED = 12;
 
+/** @param {import("./types.js").Graph} graph @returns {Box[]} the boxes in it that hold others */
+function holders(graph) {
+  return graph.boxes.flatMap((box) => (box.inner ? [box, ...holders(box.inner)] : []));
+}
+
 export class GraphView {
   /**
    * @param {Data} data
@@ -46,6 +51,8 @@ export class GraphView {
     this.drawing = place(this.graph, this.open);
     /** @type {() => void} what is told where the graph is another one */
     this.onGraph = () => {};
+    /** @type {() => void} what is told where boxes were opened or closed */
+    this.onOpen = () => {};
     this.picture.show(this.drawing);
     this.listen();
     new ResizeObserver(() => this.redraw()).observe(this.element);
@@ -67,6 +74,7 @@ export class GraphView {
     const active = this.look.active;
     this.drawing = place(this.graph, this.open);
     this.picture.show(this.drawing);
+    this.onOpen();
     this.look.hovered = null;
     this.look.active = active && this.same(active);
     const now = kept && this.same(kept);
@@ -153,16 +161,13 @@ export class GraphView {
   /** Opens all boxes that hold others, or closes them. @param {boolean} open */
   toggleAll(open) {
     this.open.clear();
-    const add = (/** @type {import("./types.js").Graph} */ graph) => {
-      for (const box of graph.boxes) {
-        if (!box.inner) continue;
-        this.open.set(box, 0);
-        add(box.inner);
-      }
-    };
-    if (open) add(this.graph);
+    if (open) for (const box of holders(this.graph)) this.open.set(box, 0);
     this.replace(null);
     this.fit();
+  }
+
+  allOpen() {
+    return holders(this.graph).every((box) => this.open.has(box));
   }
 
   /** @param {Item} item @param {number} copy */

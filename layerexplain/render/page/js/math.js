@@ -52,7 +52,7 @@ function built(tree) {
     case "sub": return node("msub", ...all());
     case "sup": return node("msup", ...all());
     case "both": return node("msubsup", ...all());
-    case "under": return node("munder", ...all());
+    case "under": return typeof parts[0] === "string" || parts[0][0] !== "f" ? node("munder", ...all()) : node("mrow", node("munder", ...all()), space("0.17em"));
     case "frac": return node("mfrac", ...all());
     case "root": return node("msqrt", ...all());
     case "fence": return node("mrow", sign(parts[0], true), ...parts.slice(2).map(built), ...(parts[1] ? [sign(parts[1], true)] : []));
@@ -75,9 +75,11 @@ function parts(tree) {
   if (!Array.isArray(tree) || tree[0] !== "row") return [tree];
   /** @type {any[][]} */
   const found = [["row"]];
+  const wide = (/** @type {any} */ one) => Array.isArray(one) && one[0] === "s";
   for (const one of tree.slice(1)) {
-    if (one[0] === "s" && found[found.length - 1].length > 1) found.push(["row"]);
-    else found[found.length - 1].push(one);
+    const last = found[found.length - 1];
+    if (wide(one) && last.slice(1).some((before) => !wide(before))) found.push(["row"]);
+    else last.push(one);
   }
   return found;
 }
@@ -88,7 +90,12 @@ function parts(tree) {
  * @param {string[]} texts the same as text, for who cannot see them
  */
 export function typeset(trees, texts) {
-  const lines = trees.flatMap((tree, at) => parts(tree).map((part, number) => {
+  const noted = new Set();
+  const lines = trees.flatMap((tree, at) => parts(tree).filter((part, number) => {
+    // What was said beside a line above is not said again.
+    const said = JSON.stringify(part);
+    return !number || !(noted.has(said) || !noted.add(said));
+  }).map((part, number) => {
     const math = node("math", built(part));
     if (!number) math.setAttribute("display", "block");
     if (texts[at] && !number) math.setAttribute("aria-label", texts[at]);

@@ -80,8 +80,9 @@ export function showModel(pane, data) {
   pane.append(make("h3", "", "Takes"), points(model.inputs), make("h3", "", "Gives"), points(model.outputs));
   const { run } = /** @type {any} */ (data);
   if (run) {
-    const weights = run.weights === "drawn" ? "Weights are drawn, since the source has none." : `Weights ${run.weights}.`;
-    pane.append(make("h3", "", "Values"), points([...run.inputs, weights, ...run.notes]));
+    // Of weights that are drawn, the notes say why and how.
+    const weights = run.weights === "drawn" && run.notes.length ? [] : [`Weights: ${run.weights}`];
+    pane.append(make("h3", "", "Values"), points([...run.inputs, ...weights, ...run.notes]));
     if (run.left) pane.append(make("p", "warning", run.left));
   }
   if (model.notes.length) pane.append(make("h3", "", "Notes"), points(model.notes, "warning"));

@@ -36,9 +36,11 @@ export function listing(statements) {
   box.tabIndex = 0;
   for (const [text, indent, shape, note] of statements) {
     const line = make("span", "line", "    ".repeat(indent) + text);
+    if (indent) line.style.setProperty("--indent", String(indent));
     const said = [shape, note].filter(Boolean).join("  ");
     if (said) line.append(make("span", "said", `  # ${said}`));
-    box.append(line, "\n");
+    line.append("\n");
+    box.append(line);
   }
   return box;
 }
@@ -56,9 +58,12 @@ export function panelFormula(layer, data, element) {
   }
   const statements = told.formula ? listing(told.formula) : null;
   if (told.math) element.append(typeset(told.math, told.tex || []));
-  if (statements) element.append(statements);
+  if (statements) {
+    if (told.math) element.append(make("h4", "", "The same as code"));
+    element.append(statements);
+  }
   if (told.where) element.append(make("h4", "", "Where"), listing(told.where.map((text) => [text, 0, "", ""])));
-  if (told.element) {
+  if (told.element && !(told.math && told.element_same)) {
     element.append(make("h4", "", "One element of the output"));
     if (told.element_math) element.append(typeset(told.element_math, told.element));
     else element.append(listing(told.element.map((text) => [text, 0, "", ""])));

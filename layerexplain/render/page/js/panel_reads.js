@@ -218,7 +218,7 @@ class ReadsView {
     input.min = "0";
     input.max = `${size - 1}`;
     input.value = `${at}`;
-    const words = make("span", "quiet", own ? `of ${size}` : `× ${size} ${letter[2] || "places"} alike`);
+    const words = make("span", "quiet", own ? `of ${size}` : `of ${size}; all are read`);
     const name = make("span", "readsletter");
     const say = () => {
       name.textContent = `${singular(letter[2])} ${letter[0]} = ${input.value}`;

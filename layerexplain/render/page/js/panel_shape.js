@@ -25,10 +25,12 @@ export function panelShape(layer, data, element) {
 export function panelWeights(layer, data, element) {
   const told = layer.definition === undefined ? undefined : data.definitions[layer.definition];
   if (told?.weights) {
+    // Where all are trainable, the line below says so.
+    const mixed = told.weights.some((weight) => !weight[5]);
     const rows = told.weights.map(([symbol, name, shape, factors, params, trainable]) => [
-      symbol, name, shape, factors, count(params), trainable ? "yes" : "no",
+      symbol, name, make("span", "whole", shape), factors, count(params), ...(mixed ? [trainable ? "yes" : "no"] : []),
     ]);
-    element.append(table(["", "Weight", "Shape", "Axes", "Parameters", "Trainable"], rows, [4]));
+    element.append(table(["", "Weight", "Shape", "Axes", "Parameters", ...(mixed ? ["Trainable"] : [])], rows, [4]));
   }
   if (layer.weights_note) element.append(make("p", "quiet", layer.weights_note));
 }

@@ -31,7 +31,7 @@
  * @property {number} width
  * @property {number} height
  * @property {number} trunk
- * @property {{w: number, h: number, anchor: number}[]} sizes of boxes
+ * @property {{w: number, h: number, anchor: number, inset: number}[]} sizes of boxes; what an open one holds begins at inset
  */
 
 const FRAME = 12;
@@ -101,11 +101,12 @@ function spread(graph, open, spreads) {
   const left = graph.lanes.map(([centre, begin]) => centre - begin);
   const right = graph.lanes.map(([centre, , end]) => end - centre);
   const sizes = graph.boxes.map((box, at) => {
-    let size = { w: box.w, h: box.h, anchor: box.w / 2 };
+    let size = { w: box.w, h: box.h, anchor: box.w / 2, inset: FRAME };
     if (box.inner && open.has(box)) {
       const held = spread(box.inner, open, spreads);
       const w = Math.max(held.width + 2 * FRAME, (box.tw || 0) + 70);
-      size = { w, h: (box.th || 0) + held.height + FRAME, anchor: FRAME + held.trunk };
+      const inset = (w - held.width) / 2;
+      size = { w, h: (box.th || 0) + held.height + FRAME, anchor: inset + held.trunk, inset };
     }
     heights[row[at]] = Math.max(heights[row[at]], size.h);
     left[lane[at]] = Math.max(left[lane[at]], size.anchor);
@@ -188,9 +189,9 @@ function add(graph, open, spreads, x0, y0, around, names, drawing) {
     from.after.push(to);
     to.before.push(from);
   }
-  for (const item of items) {
+  for (const [at, item] of items.entries()) {
     if (!item.open || !item.box.inner) continue;
-    add(item.box.inner, open, spreads, item.x + FRAME, item.y + (item.box.th || 0), item, copied(item, names), drawing);
+    add(item.box.inner, open, spreads, item.x + own.sizes[at].inset, item.y + (item.box.th || 0), item, copied(item, names), drawing);
   }
 }
 
