@@ -51,6 +51,9 @@ def layer_steps(names: Sequence[str]) -> Steps:
     return tuple([LayerNamed(name) for name in names])
 
 
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def expression(steps: Steps, start: str = "model") -> str:
     """The Python expression for what steps lead to in real Keras.
 
@@ -60,9 +63,9 @@ def expression(steps: Steps, start: str = "model") -> str:
     parts = [start]
     for step in steps:
         if isinstance(step, ItemNamed):
-            parts.append(f"[{json.dumps(step.number, ensure_ascii=False)}]")
+            parts.append(f"[{_quoted(step.number)}]")
         elif isinstance(step, LayerNamed):
-            parts.append(f".get_layer({json.dumps(step.name, ensure_ascii=False)})")
+            parts.append(f".get_layer({_quoted(step.name)})")
         else:
             parts.append(f"[{step}]" if isinstance(step, int) else f".{step}")
     return "".join(parts)

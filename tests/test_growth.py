@@ -8,8 +8,10 @@ from __future__ import annotations
 import gc
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from cProfile import Profile
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -122,6 +124,34 @@ def test_calls_grow_with_the_layers(
         command(path, format)  # whatever is done once only is done
     work = calls(lambda: command(few, format))
     assert calls(lambda: command(many, format)) < 1.1 * MANY / FEW * work
+
+
+@pytest.mark.parametrize(
+    ("file", "question"),
+    [("explanation", "statements"), ("explanation", "inner_blocks"), ("cost_lines", "_lines_of_a_call")],
+)
+def test_layers_that_are_alike_are_asked_once(
+    file: str, question: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = Counter[str]()
+    module = import_module(f"layerexplain.report.{file}")
+    of = getattr(module, question)
+
+    def counted(*args: Any) -> Any:
+        asked[question] += 1
+        return of(*args)
+
+    monkeypatch.setattr(module, question, counted)
+    path, counts = tmp_path / "model.json", []
+    for filters, repeats in ((5, 2), (7, 11)):  # other filters, so that nothing is known of them
+        block = [("Conv2D", {"filters": filters, "kernel_size": 3, "padding": "same"}), ("BatchNormalization", {})]
+        layers = [keras_object(type_, name=f"{type_}{i}", **own) for i in range(repeats) for type_, own in block]
+        first = keras_object("InputLayer", name="input", batch_shape=[None, 13, 13, filters])
+        path.write_text(json.dumps(keras_object("Sequential", name="s", layers=[first, *layers])))
+        asked.clear()
+        build(read(str(path)), detail=True)
+        counts.append(asked[question])
+    assert counts[0] == counts[1] > 0
 
 
 def all_before(count: int) -> dict[str, Any]:

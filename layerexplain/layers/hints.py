@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Protocol
 
 from layerexplain.lang.definition import Definition
@@ -117,8 +118,14 @@ def gradient_facts(place: Place) -> tuple[str, ...]:
 
 def hints(place: Place) -> tuple[str, ...]:
     """Return the hints for a layer at its place in a model."""
-    files = [importlib.import_module(f"layerexplain.layers.{name}").__name__ for name in _FILES]
     if not place.definition.params:
         return ()
-    ordered = sorted(HINTS.get(place.type, ()), key=lambda one: files.index(one.__module__))  # in any order of imports
-    return tuple([text for text in (one(place) for one in (*ordered, *EVERYWHERE)) if text])
+    return tuple([text for text in (one(place) for one in _hints_for(place.type)) if text])
+
+
+@cache
+def _hints_for(type_: str) -> tuple[Hint, ...]:
+    """What is asked of a layer of a type, in the order of the files, in whichever order these were imported."""
+    files = [importlib.import_module(f"layerexplain.layers.{name}").__name__ for name in _FILES]
+    ordered = sorted(HINTS.get(type_, ()), key=lambda one: files.index(one.__module__))
+    return (*ordered, *EVERYWHERE)

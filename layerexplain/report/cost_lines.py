@@ -52,7 +52,15 @@ def _shapes(definition: Definition) -> str:
 
 
 def _of_a_call(definition: Definition, costs: Costs, unit: str, fixed_by: str) -> list[_Line]:
-    """The cost of one call: its multiply-accumulates, then its FLOPs."""
+    """The cost of one call: its multiply-accumulates, then its FLOPs; found once for layers that are alike."""
+    question = f"cost lines, {unit}, {fixed_by}"
+    known: list[_Line] | None = definition.answers.get(question)
+    if known is None:
+        known = definition.answers[question] = _lines_of_a_call(definition, costs, unit, fixed_by)
+    return known
+
+
+def _lines_of_a_call(definition: Definition, costs: Costs, unit: str, fixed_by: str) -> list[_Line]:
     cost = costs.of(definition)
     needs = _needs(definition, fixed_by)
     if definition.kind == "model":

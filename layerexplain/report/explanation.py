@@ -281,14 +281,18 @@ def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[s
     declaration = made.declaration
     if declaration is None or made.origin is None:
         return (SAME_IN_TRAINING,)
-    said = tuple(said_of_training(declaration, definition, inner_definitions(definition)))
-    if not declaration.training:
-        return said or (SAME_IN_TRAINING,)
-    trained = trained_definition(layer, made)
-    if trained is definition:
+    trained = trained_definition(layer, made) if declaration.training else definition
+    if declaration.training and trained is definition:
         return (f"same as at inference: the layer is frozen, and a frozen {declaration.type} works as at inference",)
-    if trained is None:
-        return ()
+    return () if trained is None else _differs_in_training(declaration, definition, trained)
+
+
+@lru_cache(maxsize=64)
+def _differs_in_training(declaration: Declaration, definition: Definition, trained: Definition) -> tuple[str, ...]:
+    """What differs between a formula at inference and in training, once for all layers that are alike."""
+    said = tuple(said_of_training(declaration, definition, inner_definitions(definition)))
+    if trained is definition:
+        return said or (SAME_IN_TRAINING,)
     now = {line.text for line in (*inner_blocks(definition), *statements(definition))}
     then: list[str] = []
     head = ""

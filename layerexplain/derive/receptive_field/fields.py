@@ -17,7 +17,17 @@ from typing import Any, TypeAlias
 
 from layerexplain.derive.receptive_field.facts import NOTHING, ValueFacts
 from layerexplain.derive.receptive_field.reads import Known, marked, reads
-from layerexplain.derive.receptive_field.spans import AxisSpan, at, depth, extremes, hull, slope, through, whole
+from layerexplain.derive.receptive_field.spans import (
+    AxisSpan,
+    at,
+    depth,
+    extremes,
+    hull,
+    letters_of,
+    slope,
+    through,
+    whole,
+)
 from layerexplain.lang.axes import Shape, Shapes, Size
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import INPUT, Expr
@@ -91,7 +101,10 @@ def _cut(span: AxisSpan, size: Size, beyond: Sequence[tuple[Letter, int, int]]) 
     A position in the padding reads nothing, though its span may hold positions that the source has. That is no loss if
     the position that is read with it, inside the axis, has them too.
     """
+    own = letters_of(span)
     for one, outside, inside in beyond:
+        if one not in own:
+            continue
         out, beside = (through(span, {one: at(number(i))}, size) for i in (outside, inside))
         if out == beside:
             continue

@@ -93,6 +93,11 @@ def _all_letters(span: AxisSpan) -> Iterator[sc.Letter]:
         yield from sc.letters_in(span.high)
 
 
+def letters_of(span: AxisSpan) -> set[sc.Letter]:
+    """Return the letters in which a span and its parts are written."""
+    return {*_all_letters(span)}.union(*[letters_of(part) for part in span.parts])
+
+
 def _end(index: sc.Affine, env: Mapping[sc.Letter, AxisSpan], *, top: bool) -> sc.Affine | None:
     result = sc.number(index.const)
     for atom, factor in index.terms:
