@@ -267,6 +267,7 @@ def layer_page(
     >>> layer_page("Dense", units=10, input_shape=(None, 784))[:15]
     '<!doctype html>'
     """
+    from layerexplain.render.notebook import Page
     from layerexplain.render.page.layer_data import what_if_data
     from layerexplain.render.page.shell import shell
     from layerexplain.report.one_layer import layer_type

@@ -149,9 +149,12 @@ def combine(notation: Any, args: Sequence[Written], *, name: str, tensors: bool 
 
 
 def _side_by_side(left: Written, right: Written, sign: str) -> Written:
-    """Return a product whose sign is a space; a factor with a minus gets brackets, or it would read as a difference."""
+    """Return a product whose sign is a space: a factor with a minus gets brackets, or it would read as a difference,
+    and a number gets a dot in front of it."""
     if right.text.startswith("-"):
         right = Written(bracketed(right.text))
+    if right.text[:1].isdigit():
+        sign = r" \cdot "
     return joined(_PRODUCT, left, right, sign, bracketed)
 
 

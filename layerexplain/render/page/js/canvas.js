@@ -300,7 +300,7 @@ export class Picture {
   texts(item, look, value) {
     const { pen, colours } = this;
     const about = item.box.lines.slice(1);
-    const lines = [titleOf(item, this.data), ...(look.measure ? [`${about[0] || ""} · ${short(value)}`] : about)];
+    const lines = [titleOf(item, this.data), ...(look.measure ? [this.withValue(item, about[0] || "", short(value))] : about)];
     const tall = TITLE * LEADING + TEXT * LEADING * (lines.length - 1) - 2;
     let y = item.y + Math.max((item.h - tall) / 2, 3) + TITLE - 2;
     pen.textAlign = "center";
@@ -310,6 +310,13 @@ export class Picture {
       this.write(line, item.x + item.w / 2, y, item.w - 2 * PADDING + 4);
       y += (at ? TEXT : TITLE) * LEADING;
     });
+  }
+
+  /** @param {Item} item @param {string} about @param {string} value the two of them, or the value alone where there is no room for both */
+  withValue(item, about, value) {
+    this.pen.font = `${TEXT}px ${FONT}`;
+    const both = `${about} · ${value}`;
+    return about && this.pen.measureText(both).width <= item.w - 2 * PADDING + 4 ? both : value;
   }
 
   /** @param {Item} item the shape that it gives, right of the line that leaves it */

@@ -42,7 +42,8 @@ export function showBox(pane, item, view) {
   const { data } = view;
   const copies = item.box.copies || [item.calls];
   pane.replaceChildren(heading(titleOf(item, data), copies.length > 1 ? `a block that repeats ${copies.length} times` : "a block"));
-  for (const line of item.box.lines.slice(1)) pane.append(make("p", "quiet", line));
+  // The parameters are in the list below.
+  for (const line of item.box.lines.slice(1).filter((one) => !one.endsWith(" parameters"))) pane.append(make("p", "quiet", line));
   const facts = MEASURES.map(([key, , unit]) => `${count(amount(data, item.calls, key))} ${unit}`);
   pane.append(points(facts), button(item.open ? "Close the box" : "Open the box", () => view.toggle(item), "main"));
   if (copies.length > 1) {
