@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 # Before TensorFlow is imported, as layerexplain.oracle.keras_import does: what oneDNN's kernels refuse, and whether they
 # end the process, depends on the processor.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+# A shell that starts the tests in the background has Ctrl-C ignored, also by the programs that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 

