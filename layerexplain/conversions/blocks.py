@@ -45,11 +45,14 @@ def repeated_blocks(steps: Sequence[Step]) -> list[Block]:
     seen: dict[Hashable, list[int]] = {}
     windows: dict[tuple[int, int], tuple[Hashable, tuple[str | None, ...], str]] = {}
     for start in range(len(steps)):
+        used_to = start  # the last step that reads what the block makes before its own last step
         for length in range(1, min(_LONGEST, len(steps) - start) + 1):
             step = steps[start + length - 1]
             if step.alone or any(distance > length for distance in step.sources):
                 break  # it reads what stands before the block, and is not its one input
-            if not _is_closed(steps, start, length):
+            is_closed = used_to < start + length
+            used_to = max(used_to, start + length - 1 + step.last_use)
+            if not is_closed:
                 continue
             suffixes, prefix = _names(steps, start, length)
             key = (tuple(tokens[start : start + length]), suffixes)
@@ -95,14 +98,6 @@ def _saved(count: int, length: int) -> int:
 
 def _in_a_row(starts: Sequence[int]) -> bool:
     return len(starts) > 2 and starts[-1] - starts[0] == len(starts) - 1
-
-
-def _is_closed(steps: Sequence[Step], start: int, length: int) -> bool:
-    """Whether what is made inside, but for the last tensor, is not used behind, and all of it depends on one tensor."""
-    last = start + length - 1
-    if any(at + steps[at].last_use > last for at in range(start, last)):
-        return False
-    return all(at - distance >= start - 1 for at in range(start, last + 1) for distance in steps[at].sources)
 
 
 def beginning(names: Sequence[str]) -> str:
