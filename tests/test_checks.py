@@ -393,6 +393,44 @@ def test_formats(tmp_path: Path) -> None:
     ) + len(OF_WEIGHTS)
 
 
+def opaque_model(*layers: tuple[str, dict[str, Any]], shape: tuple[int, ...] = (5, 3)) -> bytes:
+    """The configuration of a Sequential; the name of each layer is its class in lower case."""
+    made = [("InputLayer", {"batch_shape": [None, *shape]}), *layers]
+    told = [{"class_name": type_, "config": {"name": type_.lower(), **config}} for type_, config in made]
+    return json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": told}}).encode()
+
+
+CELLS = [{"class_name": "LSTMCell", "config": {"units": 2}}] * 60
+INNER = {"name": "inner", "layers": [{"class_name": "Foo", "config": {"name": "foo"}}]}
+
+
+@pytest.mark.parametrize(("model", "notes"), [
+    (opaque_model(("Dense", {"units": 7})), {}),
+    (opaque_model(("Reshape", {"target_shape": [1] * 499 + [15]})), {"reshape": "at most 64 axes, got 501"}),
+    (opaque_model(("RNN", {"cell": {"class_name": "StackedRNNCells", "config": {"cells": CELLS}}})),
+     {"rnn": "up to 32, got 60"}),
+    (opaque_model(("Foo", {}), ("Dense", {"units": 7}), ("Dropout", {"rate": 0.2})),
+     {"foo": "Foo is not a layer that", "dense": "the shape of its input", "dropout": "the shape of its input"}),
+    (opaque_model(("Sequential", INNER)), {"inner/foo": "Foo is not a layer that"}),
+    (flat("Hashing: 11").encode(), {"hashing": "Hashing has no formula"}),
+    (flat("LSTM: 4", "GRU: 3", shape="[5, 2]").encode(), {}),  # a finding, which says that it is all
+])  # fmt: skip
+def test_what_could_not_be_looked_at_is_told(model: bytes, notes: dict[str, str], tmp_path: Path) -> None:
+    report = layerexplain.check(model)
+    jsonschema.validate(report.to_dict(), SCHEMA)
+    assert [note.layer for note in report.notes] == [*notes]
+    assert all(words in note.message for note, words in zip(report.notes, notes.values(), strict=True))
+    file = tmp_path / ("m.json" if model.startswith(b"{") else "m.yaml")
+    file.write_bytes(model)
+    table, rows = (CliRunner().invoke(program, ["check", str(file), "--format", one]) for one in ("table", "jsonl"))
+    count = f", {len(notes)} layer{'s' * (len(notes) != 1)} not looked at"
+    assert (count in table.stdout) == ("Notes" in table.stdout) == bool(notes) and not table.stderr
+    assert len(rows.stdout.splitlines()) == len(report.findings)
+    for words in notes.values():
+        assert words in " ".join(table.stdout.split()) and words in rows.stderr
+    assert bool(rows.stderr) == bool(notes)
+
+
 def test_what_is_wrong_is_told_before_any_rule() -> None:
     broken = flat(
         "LSTM: 4", "GRU: {units: 3, activation: selu}", "Dense: {units: 1, activation: softmax}", shape="[5, 2]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from layerexplain.model import Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import origin_fields, told
 
@@ -32,7 +33,8 @@ class Finding(NamedTuple):
 
 
 class CheckReport(NamedTuple):
-    """What was found in one model, in the order of its layers."""
+    """What was found in one model, in the order of its layers. `notes` name the layers that no rule could look at, each
+    with the reason."""
 
     source: str
     format: str
@@ -40,10 +42,11 @@ class CheckReport(NamedTuple):
     model_type: str
     keras_version: str | None
     findings: tuple[Finding, ...]
+    notes: tuple[Note, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The report as the JSON contract has it (docs/check.schema.json)."""
-        return {**origin_fields(self), **told(self, "findings")}
+        return {**origin_fields(self), **told(self, "findings notes")}
 
     def reaches(self, confidence: str) -> bool:
         """Whether a finding is at least so sure.

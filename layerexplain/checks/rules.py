@@ -8,6 +8,7 @@ from typing import Any
 
 from layerexplain.checks.findings import CheckReport, Finding
 from layerexplain.checks.stored import stored_weights
+from layerexplain.checks.unchecked import unchecked
 from layerexplain.checks.view import CheckedNetwork
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends import read
@@ -88,7 +89,7 @@ def check(
         weights: Whether the values of the weights are read, of a file or a live model, for the rules on them.
 
     Returns:
-        The findings, in the order of the layers.
+        The findings, in the order of the layers, and notes on the layers that no rule could look at.
 
     Raises:
         LayerExplainError: The source cannot be read, a layer of a spec is at fault, or a code is unknown.
@@ -116,7 +117,8 @@ def check(
 
         found += over_budget(model, shapes_for(model, inputs), budgets)
     found.sort(key=lambda one: order.get((one.layer or "").partition("/")[0], -1))
-    return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, tuple(found))
+    notes = tuple(unchecked(network))
+    return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, tuple(found), notes)
 
 
 def _findings(view: CheckedNetwork, rules: Sequence[Rule], path: str) -> Iterator[Finding]:

@@ -11,13 +11,14 @@ from layerexplain import api
 from layerexplain.api import CheckReport
 from layerexplain.cli import sources as reading
 from layerexplain.cli.amounts import amount
+from layerexplain.cli.failures import note
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import SOURCES_OR_NONE, Output, code_option, finding_output_options, input_option
 from layerexplain.cli.output import emit
 from layerexplain.cli.progress import fetching
 from layerexplain.cli.project_settings import use_project_settings
-from layerexplain.render.documents.findings import findings, rules
-from layerexplain.render.formats import printed
+from layerexplain.render.documents.findings import findings, note_lines, rules
+from layerexplain.render.formats import ROWS_ALONE, printed
 
 
 def _codes(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -87,6 +88,9 @@ def command(
     likely, or a hint. Defaults of --select, --ignore, --max, --fail-on and --weights may stand in pyproject.toml, under
     [tool.layerexplain].
 
+    Layers that no rule could look at, such as those of an unknown class, are named in notes; in formats with a row for
+    each finding these stand on stderr.
+
     The exit code is 1 if something certain was found (see --fail-on) or a source could not be read.
 
     \b
@@ -118,6 +122,8 @@ def command(
             )
 
     def sheet(report: CheckReport) -> Any:
+        for line in note_lines(report) if output.format in ROWS_ALONE else ():
+            note(line)
         return findings(report, len(sources) > 1)
 
     reading.print_each(

@@ -19,6 +19,9 @@ GRAPH_FORMATS = (*FORMATS, "mermaid")
 FINDING_FORMATS = (*FORMATS, "github", "sarif")
 """Those of a report on places in files."""
 
+ROWS_ALONE = frozenset({"jsonl", "csv", "tsv", "github", "sarif"})
+"""Those that have nothing but a row, a line or an annotation for each thing that a report tells of."""
+
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 

@@ -9,7 +9,7 @@ from layerexplain.checks.findings import CONFIDENCES, CheckReport, Finding
 from layerexplain.checks.rules import Rule
 from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet, sheet
-from layerexplain.render.quantities import origin_text, plural
+from layerexplain.render.quantities import names_text, origin_text, plural
 
 _COLUMNS = doc.named(
     doc.words("code", "Rule", lambda finding: finding.code),
@@ -64,15 +64,24 @@ def _document(report: CheckReport) -> doc.Document:
         if (count := sum(finding.confidence == name for finding in report.findings))
     ]
     origin = origin_text(report.source, report.format, report.keras_version)
-    heading = doc.title(report.model_name, (origin, ", ".join(counts) or "nothing found"))
+    unseen = {note.layer for note in report.notes if note.layer is not None}
+    left = [f"{plural(len(unseen), 'layer')} not looked at"] if unseen else []
+    heading = doc.title(report.model_name, (origin, ", ".join([*(counts or ["nothing found"]), *left])))
     by_code: dict[str, list[Finding]] = {}
     for finding in report.findings:
         by_code.setdefault(finding.code, []).append(finding)
-    return doc.Document((heading, *[_section(found) for found in by_code.values()]))
+    notes = doc.notes_block(doc.noted(report.notes))
+    return doc.Document((heading, *[_section(found) for found in by_code.values()], notes))
+
+
+def note_lines(report: CheckReport) -> list[str]:
+    """Which layers no rule could look at, a line for each reason: beside formats of which each row is a finding."""
+    told = [(names_text(list(names), _MOST), message) for message, names in doc.noted(report.notes).items()]
+    return [f"{report.source}: {f'{names}: ' if names else ''}not looked at: {message}" for names, message in told]
 
 
 _MOST = 4
-"""How many places of one rule are listed; of more, their number is given."""
+"""How many places of one rule, or layers of one note, are listed; of more, their number is given."""
 
 
 def _section(found: list[Finding]) -> doc.Section:
