@@ -45,7 +45,7 @@ function tell(lines, title) {
 function show(state) {
   name.textContent = state.name || "layerexplain";
   document.title = state.name || "layerexplain";
-  tell(state.faults, state.has_page ? "Not readable as it is now; the last model that was is shown." : "");
+  tell(state.faults, state.has_page ? "The source cannot be read as it is now. Below is the last model that could be." : "");
   frame.hidden = !state.has_page;
   empty.hidden = state.has_page || state.faults.length > 0;
   // A fault leaves the page as it is, with what is chosen in it.
@@ -91,8 +91,10 @@ picker.addEventListener("change", () => {
   picker.value = "";
 });
 
+const opener = button("Open a file …", () => picker.click());
+opener.title = "A model, a spec or code; or an array or image as its input";
 document.body.append(
-  make("header", "bar", name, button("Open or input …", () => picker.click()), button("Random input", () => send("random"))),
+  make("header", "bar", name, opener, button("Random input", () => send("random"))),
   picker, told, drop, empty, frame,
 );
 takesFiles(window);
