@@ -413,3 +413,8 @@ def test_each_name_of_another_library_is_understood_and_each_row_is_needed(monke
 def test_the_names_of_other_libraries_stand_for_types_that_there_are() -> None:
     assert set(SYNONYMS.values()) <= set(type_names())
     assert not {name.lower() for name in type_names()} & set(SYNONYMS)
+
+
+def test_initials_stand_for_a_type() -> None:
+    whole = "ContrastLimitedAdaptiveHistogramEqualization"
+    assert meant_type("CLAHE", ["Dense", whole]) == whole and meant_type("CLAHE", ["Dense"]) == ""

@@ -57,7 +57,18 @@ def meant_type(name: str, known: Iterable[str]) -> str:
     synonym = SYNONYMS.get(word) or SYNONYMS.get(word.removesuffix("layer"))
     if synonym in types:
         return str(synonym)
-    return by_word.get(word.removesuffix("layer"), "") or _nearest(word, by_word)
+    return by_word.get(word.removesuffix("layer"), "") or _spelt_out(word, types) or _nearest(word, by_word)
+
+
+_LEAST_INITIALS = 4
+"""Fewer initials stand for too many types."""
+
+
+def _spelt_out(word: str, types: Iterable[str]) -> str:
+    """The type whose initials a word is, or ""."""
+    if len(word) < _LEAST_INITIALS:
+        return ""
+    return next((one for one in types if "".join(filter(str.isupper, one)).lower() == word), "")
 
 
 def what_is_meant(name: str, known: Iterable[str]) -> str:

@@ -117,10 +117,10 @@ def is_layer(type_: str, code: Code = ()) -> bool:
 def unknown_type(type_: str, own: Collection[str] = ()) -> ArgumentError:
     """The error for a layer type that has no declaration: why it has none, or which one may be meant."""
     from layerexplain.layers.meant_types import what_is_meant
-    from layerexplain.layers.opaque_layers import why_not
+    from layerexplain.layers.opaque_layers import REASONS, why_not
 
     words = NOT_ALONE.get(type_) or why_not(type_)
-    names = [*type_names(), *own, *[name for kind in PARTS_OF_TRAINING for name in part_names(kind)]]
+    names = [*type_names(), *REASONS, *own, *[name for kind in PARTS_OF_TRAINING for name in part_names(kind)]]
     return ArgumentError(words or f"there is no layer type '{type_}'; {what_is_meant(type_, names)}")
 
 

@@ -194,7 +194,7 @@ def known_type(name: str, line: int, maker: Maker) -> str:
     if not reason:
         from layerexplain.layers.meant_types import what_is_meant
 
-        declared = {*known_types(), *maker.own, *MODEL_TYPES, "InputLayer"}
+        declared = {*known_types(), *maker.own, *MODEL_TYPES, *WITHOUT_WEIGHTS, "InputLayer"}
         reason = f"unknown layer type '{name}'; {what_is_meant(name, declared)}"
     maker.faults.keep(ArgumentError(reason), line)
     return name
