@@ -62,6 +62,7 @@ def test_each_combination_is_the_layer_with_these_arguments(found: WhatIf) -> No
         ("Dense", {"units": 3, "name": "out"}, [(5,)], ["units", "activation", "use_bias"], ["name"]),
         ("LSTM", {"units": 3, "go_backwards": False}, [(7, 5)], ["units", "go_backwards", "activation"], []),
         ("MaxPooling1D", {}, [(13, 3)], ["pool_size", "strides", "padding"], []),
+        ("Cropping2D", {}, [(13, 11, 3)], ["cropping"], []),
         ("Dropout", {"rate": 0.3}, [(5,)], [], ["rate"]),
         ("CategoricalCrossentropy", {}, [(5,)], ["from_logits"], []),
     ],

@@ -153,4 +153,4 @@ def _in_order(values: Sequence[Any], tries: Sequence[Any]) -> tuple[Any, ...]:
 def _size(value: Any) -> float:
     if value is None:
         return float("-inf")
-    return max(value, default=0) if isinstance(value, tuple) else value
+    return max(map(_size, value), default=0) if isinstance(value, tuple) else value
