@@ -42,6 +42,7 @@ REFUSED = {
     "factor": "what training cannot run with",
     "brightness_factor": "what training cannot run with",
     "dropout": "what training cannot run with",
+    "power_iterations": "what training cannot run with",
     "max_number": "no boxes, or fewer than none",
     "bin_boundaries": "no boundaries",
     "oov_token": "a token that is no whole number",
