@@ -114,6 +114,8 @@ def _candidates(declaration: Declaration, given: Mapping[str, Any]) -> list[tupl
         value = bound[name]
         others = [one for one in declaration.arguments[name].check.tries(value) if one != value]
         if others:
+            # There may be room for one other value alone: for the default, if that is not the one that was given.
+            others.sort(key=lambda one: one != declaration.default_values.get(name))
             found.append((name, value, others))
     return found
 
