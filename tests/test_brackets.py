@@ -224,9 +224,10 @@ class LatexReader(Reader):
         "<": "less", r"\leq": "less_equal", ">": "greater", r"\geq": "greater_equal", "=": "equal", r"\neq": "not_equal",
     }  # fmt: skip
     products: ClassVar = {
-        r"\odot": "multiply", r"\,": "multiply", r"\bmod": "mod", r"\mathbin{\mathrm{div}}": "floor_divide",
+        r"\odot": "multiply", r"\,": "multiply", r"\cdot": "multiply", r"\bmod": "mod",
+        r"\mathbin{\mathrm{div}}": "floor_divide",
     }  # fmt: skip
-    tight = frozenset({r"\odot", r"\,"})
+    tight = frozenset({r"\odot", r"\,", r"\cdot"})
 
     def __init__(self, text: str, by_eye: bool) -> None:
         super().__init__(text, by_eye)
@@ -260,7 +261,8 @@ class LatexReader(Reader):
             return self.enclosed(r"\right)")
         if token == r"\frac":
             return float(BINARY["divide"](self.braced(), self.braced()))
-        if token == "e^":
+        if token == r"\mathrm{e}":
+            self.take("^")
             return float(UNARY["exp"](self.braced()))
         if token == r"\sqrt":
             return float(UNARY["sqrt"](self.braced()))

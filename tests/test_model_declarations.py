@@ -10,8 +10,9 @@ import pytest
 
 from layerexplain.api import explain
 from layerexplain.lang.axes import BATCH
-from layerexplain.layers.arguments import Number, Signature, argument_of
+from layerexplain.layers.arguments import Number, argument_of
 from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.signature import Signature
 from layerexplain.model import Call, Layer, Model, TensorRef
 from layerexplain.network.trace import trace_model
 from layerexplain.report.data import LayerReport

@@ -11,19 +11,11 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import Expr, weight
 from layerexplain.lang.text import statements
 from layerexplain.layers import registry
-from layerexplain.layers.arguments import (
-    Argument,
-    Bool,
-    Number,
-    PositiveInt,
-    Signature,
-    Sizes,
-    argument_of,
-    signature_of,
-)
+from layerexplain.layers.arguments import Argument, Bool, Number, PositiveInt, Sizes, argument_of
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import facts_of, find, layer, layers_of_rank
+from layerexplain.layers.signature import Signature, signature_of
 from layerexplain.ops.contract import dot
 from layerexplain.records import NamedTuple
 

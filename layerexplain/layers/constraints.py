@@ -6,9 +6,10 @@ Input: the weight `W`. Reference: keras/src/constraints/constraints.py.
 from collections.abc import Callable
 
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import AxisArgument, NonNegative, Share, signature_of
+from layerexplain.layers.arguments import AxisArgument, NonNegative, Share
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import first_paragraph, register
+from layerexplain.layers.signature import signature_of
 from layerexplain.ops import elementwise as e
 from layerexplain.ops.reduce import sum_
 

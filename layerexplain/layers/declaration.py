@@ -11,8 +11,9 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition, Gist
 from layerexplain.lang.expr import WEIGHT, Expr, tensor, walk
-from layerexplain.layers.arguments import GIVEN, Argument, Signature, short, signature_of
+from layerexplain.layers.arguments import GIVEN, Argument, short
 from layerexplain.layers.facts import NO_FACTS, Facts
+from layerexplain.layers.signature import Signature, signature_of
 from layerexplain.ops.sizes import FLOATS, default_roles, shape_text
 from layerexplain.records import NamedTuple
 

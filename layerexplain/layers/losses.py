@@ -13,9 +13,10 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import argument_of, choice, signature_of
+from layerexplain.layers.arguments import argument_of, choice
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find, first_paragraph, part_of, register
+from layerexplain.layers.signature import signature_of
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import reduce
 from layerexplain.ops.movement import take_slice

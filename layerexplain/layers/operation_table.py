@@ -40,10 +40,11 @@ from layerexplain.lang.expr import CONSTANT, OPS, Expr, item, named
 from layerexplain.lang.parse import parse_expression
 from layerexplain.lang.settings import attribute
 from layerexplain.layers import arguments as kinds
-from layerexplain.layers.arguments import Argument, Signature, argument_of
+from layerexplain.layers.arguments import Argument, argument_of
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.facts import NO_FACTS
 from layerexplain.layers.registry import chosen, find
+from layerexplain.layers.signature import Signature
 from layerexplain.ops import load_all
 from layerexplain.records import NamedTuple
 

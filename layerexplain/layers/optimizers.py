@@ -18,13 +18,12 @@ from layerexplain.layers.arguments import (
     PositiveInt,
     Refused,
     Share,
-    Signature,
     argument_of,
     is_number,
-    signature_of,
 )
 from layerexplain.layers.declaration import Declaration, Stored
 from layerexplain.layers.registry import find, first_paragraph, part_of, register
+from layerexplain.layers.signature import Signature, signature_of
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import reduce
 from layerexplain.ops.averages import average

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.attribute_path import Steps, WeightPath
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr
-from layerexplain.layers.arguments import RANK, Argument, Signature, signature_of
+from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.facts import NO_FACTS, Facts
+from layerexplain.layers.signature import RANK, Signature, signature_of
 
 if TYPE_CHECKING:
     from typing import Unpack

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr, constant, named
-from layerexplain.layers.arguments import NonNegative, choice, signature_of
+from layerexplain.layers.arguments import NonNegative, choice
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import first_paragraph, register
+from layerexplain.layers.signature import signature_of
 from layerexplain.ops import elementwise as e
 from layerexplain.ops.contract import dot
 from layerexplain.ops.functions import l2_normalize

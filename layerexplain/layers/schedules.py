@@ -9,9 +9,10 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import Bool, Int, NonNegative, Number, Numbers, signature_of
+from layerexplain.layers.arguments import Bool, Int, NonNegative, Number, Numbers
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import first_paragraph, register
+from layerexplain.layers.signature import signature_of
 from layerexplain.ops import elementwise as e
 
 

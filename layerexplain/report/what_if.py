@@ -60,7 +60,7 @@ def what_if(
 
     >>> found = what_if("Dense", {"units": 4}, [(3,)], most=8)
     >>> [(one.name, one.values) for one in found.controls]
-    [('units', (4, 8)), ('activation', ('linear', 'relu')), ('use_bias', (False, True))]
+    [('units', (4, 8)), ('activation', ('relu', 'linear')), ('use_bias', (False, True))]
     >>> [row.params for row in found.rows]
     [12, 16, 12, 16, 24, 32, 24, 32]
     """

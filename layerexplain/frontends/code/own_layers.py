@@ -31,9 +31,10 @@ from layerexplain.frontends.code.values import (
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr, walk
-from layerexplain.layers.arguments import Anything, Argument, Signature, argument_of
+from layerexplain.layers.arguments import Anything, Argument, argument_of
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.facts import Facts
+from layerexplain.layers.signature import Signature
 from layerexplain.model import Call, Layer, TensorRef
 from layerexplain.ops import load_all
 from layerexplain.records import NamedTuple

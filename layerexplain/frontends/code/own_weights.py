@@ -9,8 +9,9 @@ from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, constant_shape
 from layerexplain.lang.expr import Expr, weight
 from layerexplain.lang.opaque import opaque
-from layerexplain.layers.arguments import Anything, Signature, argument_of
+from layerexplain.layers.arguments import Anything, argument_of
 from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.signature import Signature
 from layerexplain.model import Model
 
 

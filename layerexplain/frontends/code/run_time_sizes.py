@@ -15,8 +15,9 @@ from layerexplain.frontends.code.shapes import is_shape
 from layerexplain.frontends.code.values import LayerValue, Size, Tensor, Unknown
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.arguments import Anything, Signature, argument_of
+from layerexplain.layers.arguments import Anything, argument_of
 from layerexplain.layers.declaration import Declaration
+from layerexplain.layers.signature import Signature
 from layerexplain.ops import arrange, movement, run_time
 
 _ARANGES = frozenset({"arange", "range"})

@@ -34,6 +34,7 @@ from layerexplain.layers.arguments import GIVEN, Argument, argument_of
 from layerexplain.layers.declaration import COMMON, Declaration, snake_case
 from layerexplain.layers.formula_layer import REST, Computed, FormulaLayer, OwnWeight
 from layerexplain.layers.registry import find
+from layerexplain.layers.signature import Signature
 from layerexplain.model import Layer
 from layerexplain.ops import load_all
 from layerexplain.suggest import did_you_mean
@@ -80,7 +81,7 @@ def read_define(
             faults.add(f"more than {MOST_DEFINED:,} own layers; a file has at most as many", key.line)
             break
         else:
-            own[name] = Declaration(name, lambda *_: None, kinds.Signature())  # until all are known
+            own[name] = Declaration(name, lambda *_: None, Signature())  # until all are known
             lines[name] = key.line
             layers[name] = FormulaLayer(name, "")
     for key, value in node.value if node.kind == "mapping" else ():

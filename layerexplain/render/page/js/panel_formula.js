@@ -35,8 +35,8 @@ export function listing(statements) {
   const box = make("pre", "listing");
   box.tabIndex = 0;
   for (const [text, indent, shape, note] of statements) {
-    const line = make("span", "line", "    ".repeat(indent) + text);
-    if (indent) line.style.setProperty("--indent", String(indent));
+    // Deeper lines hang no further: a class each, since an element of the page has no style of its own.
+    const line = make("span", `line in-${Math.min(indent, 4)}`, "    ".repeat(indent) + text);
     const said = [shape, note].filter(Boolean).join("  ");
     if (said) line.append(make("span", "said", `  # ${said}`));
     line.append("\n");
