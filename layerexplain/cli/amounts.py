@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import click
+
 _UNITS = {unit: 1000.0**i for i, unit in enumerate(("", "kb", "mb", "gb", "tb"))}
 _UNITS |= {unit: 1024.0**i for i, unit in enumerate(("b", "kib", "mib", "gib", "tib"))}
 
@@ -21,3 +25,18 @@ def amount(text: str, unit: str = "") -> float | None:
     except (ValueError, KeyError):
         return None
     return found if 0 <= found < float("inf") else None
+
+
+def bytes_in(
+    unit: str, examples: str, least: int = 0
+) -> Callable[[click.Context, click.Parameter, str | None], int | None]:
+    """Return the callback of an option that takes a number of bytes, in `unit` where the text has none; `examples` says
+    in an error what would be right. A number below `least` is refused, too."""
+
+    def read(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+        size = None if value is None else amount(value, unit)
+        if value is not None and (size is None or size < least):
+            raise click.BadParameter(f"'{value.strip()}' is not a size; write {examples}", ctx, parameter)
+        return None if size is None else int(size)
+
+    return read

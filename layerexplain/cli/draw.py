@@ -8,7 +8,7 @@ import click
 
 from layerexplain import api
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import SOURCE, code_option, input_option
+from layerexplain.cli.options import SOURCE, code_option, fold_option, input_option
 from layerexplain.errors import LayerExplainError
 from layerexplain.render.graph.diagram import SHOWN
 
@@ -30,10 +30,7 @@ def _shown(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     help="Where to write; its ending says the form. Default: standard output.",
 )  # fmt: skip
 @click.option("--to", "form", type=click.Choice(FORMS), help="The form, where the ending of FILE does not say it.")
-@click.option(
-    "--fold/--no-fold", default=True, show_default=True,
-    help="Draw once what repeats, as one box, and one box for layers that a common beginning of their names joins.",
-)  # fmt: skip
+@fold_option
 @click.option(
     "--depth", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
     help="Open boxes that hold others (repeated blocks, nested models) down to this depth.",

@@ -250,3 +250,10 @@ gradient_option = click.option(
     is_flag=True,
     help="Also how gradients pass each layer in training: the gradient of its inputs and weights, as formulas.",
 )
+
+fold_option = click.option(
+    "--fold/--no-fold",
+    default=True,
+    show_default=True,
+    help="Draw once what repeats, as one box, and one box for layers that a common beginning of their names joins.",
+)

@@ -10,10 +10,10 @@ import click
 
 from layerexplain import api
 from layerexplain.cli import sources as reading
-from layerexplain.cli.amounts import amount
+from layerexplain.cli.amounts import bytes_in
 from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input
 from layerexplain.cli.layer_names import wanted_of
-from layerexplain.cli.options import SOURCE, code_option, gradient_option
+from layerexplain.cli.options import SOURCE, code_option, fold_option, gradient_option
 
 
 def _inputs(
@@ -30,26 +30,13 @@ def _inputs(
     return shapes, values
 
 
-def _bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
-    if value is None:
-        return None
-    size = amount(value, "mb")
-    if size is None:
-        message = f"'{value.strip()}' is not a size; write megabytes (8), or a number with its unit: 500kB, 8MB"
-        raise click.BadParameter(message, ctx, parameter)
-    return int(size)
-
-
 @click.command("page", short_help="Make a page of a model: its graph, each layer explained; one HTML file.")
 @SOURCE
 @click.option(
     "-o", "--output", metavar="FILE", default="-", type=click.Path(allow_dash=True),
     help="Where to write the HTML. Default: standard output.",
 )  # fmt: skip
-@click.option(
-    "--fold/--no-fold", default=True, show_default=True,
-    help="Draw once what repeats, as one box, and one box for layers that a common beginning of their names joins.",
-)  # fmt: skip
+@fold_option
 @gradient_option
 @click.option(
     "--input", "inputs", metavar="[NAME=]WHAT", multiple=True, callback=_inputs,
@@ -62,7 +49,7 @@ def _bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     "Default: all, as far as --max-values goes.",
 )  # fmt: skip
 @click.option(
-    "--max-values", metavar="SIZE", callback=_bytes,
+    "--max-values", metavar="SIZE", callback=bytes_in("mb", "megabytes (8), or a number with its unit: 500kB, 8MB"),
     help="With values: how much the numbers in the file may take: megabytes (8), or with a unit (500kB). What does not "
     "fit is left out, and the page says so. Default: 8.",
 )  # fmt: skip
@@ -97,8 +84,7 @@ def command(
     content = api.piped(source)
     of_run: dict[str, Any] = {}
     if given:
-        content, of_run = _values(content, source, shapes, given, values, code)
-        of_run["max_values"] = max_values
+        of_run = {**values_of_run(content, source, shapes, given, values, code), "max_values": max_values}
     made = api.page(content, fold=fold, gradient=gradient, inputs=partial(inputs_of, typed=shapes), code=code, **of_run)
     if output == "-":
         click.echo(made, nl=False)
@@ -109,15 +95,15 @@ def command(
         file.write(made.encode("utf-8"))
 
 
-def _values(
+def values_of_run(
     content: Any,
     source: str,
     shapes: Sequence[InputShape],
     given: list[str],
     patterns: tuple[str, ...],
     code: tuple[str, ...],
-) -> tuple[Any, dict[str, Any]]:
-    """The source, and what the page is asked for its values."""
+) -> dict[str, Any]:
+    """What a page is asked for the values of a run: those of the inputs, and which layers have theirs."""
     model = api.read(content, code)._replace(source=reading.name_of(source))
     arrays = api.make_inputs(model, given, sizes=inputs_of(model, shapes))
-    return content, {"values": arrays, "wanted": wanted_of(model, patterns)}
+    return {"values": arrays, "wanted": wanted_of(model, patterns)}

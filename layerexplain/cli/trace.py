@@ -8,7 +8,7 @@ import click
 
 from layerexplain import api
 from layerexplain.cli import sources as reading
-from layerexplain.cli.amounts import amount
+from layerexplain.cli.amounts import bytes_in
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.layer_names import matching, wanted_of
 from layerexplain.cli.options import (
@@ -52,19 +52,6 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
             f"'{value}' is not an index; write one number per axis, the batch first: 0,3,4,7", ctx, parameter
         )
     return At(index, of.strip())
-
-
-def _bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
-    if value is None:
-        return None
-    size = amount(value, "gb")
-    if not size:
-        raise click.BadParameter(
-            f"'{value.strip()}' is not a size; write gigabytes (0.5), or a number with its unit: 500MB, 2GiB",
-            ctx,
-            parameter,
-        )
-    return int(size)
 
 
 @click.command(
@@ -147,7 +134,7 @@ def _bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @click.option(
     "--max-memory",
     metavar="SIZE",
-    callback=_bytes,
+    callback=bytes_in("gb", "gigabytes (0.5), or a number with its unit: 500MB, 2GiB", least=1),
     help="Refuse a layer with an array larger than SIZE: gigabytes (0.5), or with a unit (500MB, 2GiB). "
     "Default: the memory of the machine.",
 )

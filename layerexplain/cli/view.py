@@ -6,19 +6,19 @@ import os
 import sys
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 import click
 
 from layerexplain import api
 from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.options import code_option, gradient_option, input_option
+from layerexplain.cli.options import code_option, fold_option, gradient_option, input_option
+from layerexplain.cli.page import values_of_run
 
 
 @click.command("view", short_help="Show the page of a model in the browser, and renew it when a file changes.")
 @click.argument("source", required=False)
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the address in a browser.")
-@click.option("--fold/--no-fold", default=True, show_default=True, help="Draw once what repeats, as one box.")
+@fold_option
 @gradient_option
 @input_option
 @code_option
@@ -46,10 +46,7 @@ def command(
         raise click.UsageError("view follows a file; to look at what comes from a pipe, use layerexplain page -")
 
     def make(source: str, values: str | None) -> str:
-        of_run: dict[str, Any] = {}
-        if values is not None:
-            model = api.read(source, code)
-            of_run["values"] = api.make_inputs(model, [values], sizes=inputs_of(model, inputs))
+        of_run = {} if values is None else values_of_run(source, source, inputs, [values], (), code)
         typed = partial(inputs_of, typed=inputs)
         return api.page(source, fold=fold, gradient=gradient, inputs=typed, code=code, **of_run)
 

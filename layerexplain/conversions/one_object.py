@@ -25,7 +25,7 @@ class OneObject:
         """Of each object, by its first place."""
         self._first: dict[int, Steps] = {}
         self._places: dict[int, Steps] = {}
-        # Layers are told apart by identity; the model keeps them alive.
+        # Layers are compared by `id`, which is theirs alone as long as the model is alive.
         self._model = model
         if not model.shared:
             return

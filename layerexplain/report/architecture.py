@@ -66,8 +66,8 @@ def architecture(network: Network, outer: Declarations | None = None) -> Archite
 
 
 class _Walk:
-    """The layers and calls of a model as a walk numbers them. In `calls` each has the number of its layer, its sources,
-    and what is special about it where the layer has several; all that is told is canonical text."""
+    """The layers and calls of a model, numbered in the order of a walk. An entry of `calls` is the number of the call's
+    layer, its sources, and how it differs from other calls of that layer, the last two in canonical text."""
 
     def __init__(self, network: Network, declarations: Declarations, *, is_nested: bool) -> None:
         self.calls: list[tuple[int, str, str]] = []

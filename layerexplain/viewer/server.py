@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from layerexplain.render.page.viewer import policy_of, viewer
 from layerexplain.viewer.shown import Shown
@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return None
         sent = parse_qs(urlsplit(self.path).query).get("name", [""])[0]
-        path = os.path.join(tempfile.mkdtemp(dir=self._viewer.folder.name), harmless(unquote(sent)))
+        path = os.path.join(tempfile.mkdtemp(dir=self._viewer.folder.name), harmless(sent))
         left = int(length)
         with open(path, "wb") as file:
             while left:

@@ -58,7 +58,7 @@ def _text() -> str:
 
 @cache
 def _entry(path: str) -> tuple[str, ...]:
-    """What is said of a name; nothing of one that is not there. The file is searched: few names are asked for."""
+    """The columns of the line of a name, () for an unknown one. The text is searched: a program asks for few names."""
     start = f"\n{path} | "
     at = _text().find(start)
     return tuple(_text()[at + len(start) : _text().index("\n", at + 1)].split(" | ")) if at >= 0 else ()

@@ -133,7 +133,7 @@ class OwnCalls(KerasPart):
     # What is not read -------------------------------------------------------------------------------------------------
 
     def tell_shape(self, value: Any, shape: Any) -> None:
-        """Note the shape of the result of a function that is not read: what it is fed to, or what is said of it."""
+        """Note the shape of what a function returned that is not read: the code or a layer that takes it states it."""
         if not isinstance(value, Tensor) or value.node.layer.reason is None or self.shapes.of(value) is not None:
             return
         sizes = list(shape) if type(shape) in (list, tuple) else []

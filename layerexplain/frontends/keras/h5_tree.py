@@ -66,8 +66,8 @@ def list_tree(root: Any) -> H5Tree:
         found.append([])
         waiting.append(_Opened(parts, group, iter(_links(group)), found[-1]))
 
-    # A group is left when all below it is done: only those on the way to it are open, and none is opened twice, which
-    # is what takes the time. What is said of a group still comes before what is said of the groups in it.
+    # Depth first: only the groups on the way down are open, and each is opened once, since opening is what takes the
+    # time. The objects of a group are still listed before those of the groups in it.
     enter((), root.id)
     while waiting:
         parts, group, links, own = waiting[-1]

@@ -60,6 +60,6 @@ def all_values(values: PageValues) -> dict[str, Any]:
 
 
 def _first(one: TracedInput) -> str:
-    """What is said of an input of several examples."""
+    """The words on which example of an input is shown; "" where it has one."""
     count = one.shape[0] if one.shape else 1
     return f"; the first of its {count} examples is shown" if count > 1 else ""
