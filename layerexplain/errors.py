@@ -18,7 +18,8 @@ _ENDLESS = re.compile(r"(\S{50})\S{140,}(\S{8})")
 
 
 class LayerExplainError(Exception):
-    """Something about the input is wrong; `str()` is one line: `file:line: layer 'x': fact; what would be right`."""
+    """Something about the input is wrong; `str()` is one line: `file:line: layer 'x': fact; what would be right`. Where
+    `column` is known too, it is `file:line:column`, both counted from 1, as compilers and editors count."""
 
     def __init__(
         self,
@@ -26,12 +27,14 @@ class LayerExplainError(Exception):
         *,
         source: str | None = None,
         line: int | None = None,
+        column: int | None = None,
         layer: str | None = None,
     ) -> None:
         super().__init__(fact)
         self.fact = fact
         self.source = source
         self.line = line
+        self.column = column
         self.layer = layer
 
     def with_place(
@@ -39,11 +42,13 @@ class LayerExplainError(Exception):
         *,
         source: str | None = None,
         line: int | None = None,
+        column: int | None = None,
         layer: str | None = None,
     ) -> LayerExplainError:
         """Add what the caller knows of the place; what is known already stays. Returns self, to raise again."""
-        self.source = self.source if self.source is not None else source
-        self.line = self.line if self.line is not None else line
+        self.source = source if self.source is None else within(source, self.source)
+        if self.line is None:
+            self.line, self.column = line, column
         self.layer = self.layer if self.layer is not None else layer
         return self
 
@@ -54,10 +59,11 @@ class LayerExplainError(Exception):
 
     def __str__(self) -> str:
         place = ""
+        column = f":{self.column}" if self.column else ""
         if self.source is not None:
-            place = self.source if self.line is None else f"{self.source}:{self.line}"
+            place = self.source if self.line is None else f"{self.source}:{self.line}{column}"
         elif self.line is not None:
-            place = f"line {self.line}"
+            place = f"line {self.line}{column}"
         parts = [place] if place else []
         if self.layer is not None:
             parts.append(f"layer '{_shortened(self.layer)}'")
@@ -106,6 +112,21 @@ class ErrorGroup(LayerExplainError):
 
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)
+
+
+def place_order(error: LayerExplainError) -> tuple[Any, ...]:
+    """The key by which errors of one source are sorted: the cell of a notebook, line and column."""
+    cell = re.search(r"cell (\d+)$", error.source or "")
+    return int(cell[1]) if cell else 0, error.line or 0, error.column or 0
+
+
+def within(source: str | None, file: str) -> str:
+    """What a place calls a file of a source: the cell of a notebook together with the notebook, another file alone.
+
+    >>> within("train.ipynb", "cell 3"), within("train.py", "layers.py")
+    ('train.ipynb:cell 3', 'layers.py')
+    """
+    return f"{source}:{file}" if source and file.startswith("cell ") else file
 
 
 def _shortened(text: str) -> str:

@@ -120,11 +120,11 @@ class Layer(NamedTuple):
     of weights alone, or an export without layers, tells of a layer are its `variables`, a tuple in `config`, and its
     `group`, a `StoredGroup`.
     `build_shape` is the input shape (or the mapping of them) that the file recorded when the layer was built.
-    `line` is the line of the spec or of the code that it stands in, `file` the file or the cell of a notebook where
-    that is not the source itself. `number` is there where the file says of the object that it holds
-    it in several places; `Model.shared` says what follows from that. `ignore` are the rules of `check` that a
-    spec leaves out for the layer. `declaration` is that of this very object, where code made it: two objects of one
-    class may hold different layers.
+    `line` is the line of the spec or of the code that it stands in, `column` where in the line of code, counted from 1,
+    `file` the file or the cell of a notebook where that is not the source itself. `number` is there where the file says
+    of the object that it holds it in several places; `Model.shared` says what follows from that. `ignore` are the rules
+    of `check` that a spec leaves out for the layer. `declaration` is that of this very object, where code made it: two
+    objects of one class may hold different layers.
     """
 
     name: str
@@ -139,6 +139,7 @@ class Layer(NamedTuple):
     file: str = ""
     ignore: tuple[str, ...] = ()
     declaration: Declaration | None = None
+    column: int | None = None
 
     @property
     def stored_variables(self) -> tuple[StoredVariable, ...]:
@@ -162,8 +163,9 @@ class Layer(NamedTuple):
 
 class Call(NamedTuple):
     """One call of a layer. Arguments are as in the Keras call: a `TensorRef`, a constant (number, string, bool,
-    None, slice, Ellipsis), or lists, tuples and dicts of them, nested as in the file. In code `callers` are the places
-    from which the function was called that makes the call, the next one first: `train.py:88`."""
+    None, slice, Ellipsis), or lists, tuples and dicts of them, nested as in the file. In code `line`, `column` and
+    `file` say where the call stands, as those of a `Layer`, and `callers` are the places from which the function was
+    called that makes the call, the next one first: `train.py:88`."""
 
     layer: str
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a call
@@ -171,6 +173,8 @@ class Call(NamedTuple):
     kwargs: Mapping[str, Any]
     line: int | None = None
     callers: tuple[str, ...] = ()
+    column: int | None = None
+    file: str = ""
 
 
 def is_before_keras_3(version: str | None) -> bool:

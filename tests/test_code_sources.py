@@ -222,28 +222,28 @@ def test_grades(name: str, tmp_path: Path) -> None:
 
 
 WRONG = {
-    "syntax": ("model = Sequential(\n", "{path}:1: is not Python at column 19: '(' was never closed"),
+    "syntax": ("model = Sequential(\n", "{path}:1:19: is not Python: '(' was never closed"),
     "an argument that there is not": (
         "m = Sequential([Input((4,)), Dense(3, activaton='relu')])",
-        "{path}:1: Dense has no argument 'activaton', did you mean 'activation'?",
+        "{path}:1:39: Dense has no argument 'activaton', did you mean 'activation'?",
     ),
     "an argument of a wrong kind": (
         "m = Sequential([Input((4,)), Dense(-3)])",
-        "{path}:1: Dense needs units to be an integer",
+        "{path}:1:36: Dense needs units to be an integer",
     ),
     "a layer that there is not": (
         "import keras\nm = keras.Sequential([keras.Input((4,)), keras.layers.Dens(3)])",
-        "{path}:2: keras.layers has no 'Dens'; did you mean 'Dense'?",
+        "{path}:2:55: keras.layers has no 'Dens'; did you mean 'Dense'?",
     ),
     "shapes that do not fit": (
         "a, b = Input((4,)), Input((5,))\nm = Model([a, b],\n    Add()([a, b]))",
-        "{path}:3: layer 'add': ",
+        "{path}:3:5: layer 'add': ",
     ),
     "one tensor where a list is needed": (
         "x = Input((4,))\nm = Model(x, Concatenate()(x))",
-        "{path}:2: layer 'concatenate': Concatenate",
+        "{path}:2:14: layer 'concatenate': Concatenate",
     ),
-    "too many values": ("m = Sequential([Input((4,)), Dropout(0.5, None, 3, 4, 5, 6)])", "{path}:1: "),
+    "too many values": ("m = Sequential([Input((4,)), Dropout(0.5, None, 3, 4, 5, 6)])", "{path}:1:49: "),
 }
 
 

@@ -78,8 +78,8 @@ class ModelBuilder:
     >>> x = builder.add_input(Layer("x", "InputLayer", "layer", {"batch_shape": (None, 4), "dtype": "float32"}))
     >>> builder.layers.append(Layer("hidden", "Dense", "layer", {"units": 3}))
     >>> y = builder.call("hidden", (x,))
-    >>> builder.model("tiny", [y]).calls[1]
-    Call(layer='hidden', index=0, args=(TensorRef(layer='x', call=0, output=0),), kwargs={}, line=None, callers=())
+    >>> builder.model("tiny", [y]).calls[1][:4]
+    ('hidden', 0, (TensorRef(layer='x', call=0, output=0),), {})
     """
 
     def __init__(self, taken: set[str] | None = None) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from layerexplain.call_binding import Bound
+from layerexplain.errors import place_order
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration, Spec
@@ -95,7 +96,7 @@ def trace_at(
     network = tracing.walk(Scope(model), specs, (), linked, training)
     noted = {note.message for note in network.notes}
     known = [Note("not-derived", one.layer, one.fact) for one in model.faults if one.fact not in noted]
-    faults = sorted([*model.faults, *tracing.faults.found], key=lambda error: error.line or 0)
+    faults = sorted([*model.faults, *tracing.faults.found], key=place_order)
     return network._replace(notes=(*network.notes, *known), faults=tuple(faults))
 
 

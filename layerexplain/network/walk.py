@@ -324,7 +324,8 @@ class Walk:
     ) -> TracedCall:
         """A layer that cannot be what it says: an error in a spec, a note in a file that some program wrote."""
         sources = tuple(tensor_refs((made.args, made.kwargs)))
-        error.with_place(layer=self.scope.where(layer), line=made.line or layer.line)
+        at = made if made.line else layer
+        error.with_place(layer=self.scope.where(layer), line=at.line, column=at.column, source=at.file or None)
         tensors = [self.tensors.get(ref) for ref in sources]
         specs = [None if t is None else t.spec for t in tensors]
         if declaration is not None and isinstance(error, ShapeError):

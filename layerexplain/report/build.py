@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.gist import gist
+from layerexplain.errors import within
 from layerexplain.frontends.model_builder import held_layers
 from layerexplain.lang.axes import BATCH, Size
 from layerexplain.lang.definition import Definition, form
@@ -314,7 +315,7 @@ class Builder:
         if layer.line is None:
             return None
         source = os.path.basename(self.network.model.source)
-        where = f"{source}:{layer.file}" if layer.file.startswith("cell ") else layer.file or source
+        where = within(source, layer.file) if layer.file else source
         return f"{where}:{layer.line}"
 
     def _inside(

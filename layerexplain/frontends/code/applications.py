@@ -62,8 +62,8 @@ def _module(keras: Keras, home: str, folder: str) -> Frame | None:
                 text = read_text(opened.read(MOST_SOURCE + 1), path)
         except (OSError, LayerExplainError):
             return None
-        line = keras.interpreter.line
+        at = keras.interpreter.node
         modules[key] = keras.interpreter.run(File(f"keras/applications/{home}", None, text.tree))
-        keras.interpreter.line = line
+        keras.interpreter.node = at
     found: Frame | None = modules[key]
     return found

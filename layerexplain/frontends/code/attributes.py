@@ -45,7 +45,7 @@ class Attributes(InterpreterPart):
     def on_subscript(self, node: ast.Subscript, frame: Frame) -> Any:
         items = self.value(node.value, frame)
         key = self.value(node.slice, frame)
-        self.line = node.lineno
+        self.node = node
         if isinstance(items, Unknown):
             return items
         return self.item(items, key)
@@ -79,7 +79,7 @@ class Attributes(InterpreterPart):
                     return items[key]
                 return self.unknown("an item under a key that is not known")
         except (IndexError, KeyError, TypeError, ValueError) as error:
-            raise Raised(type(error).__name__, str(error)[:100], self.line) from None
+            raise Raised(type(error).__name__, str(error)[:100], self.place()) from None
         if isinstance(items, Instance) and items.cls.find("__getitem__") is not None:
             return self.call(self.attribute(items, "__getitem__"), [key], {})
         return self.unknown("an item of a value that is not known")
@@ -89,7 +89,7 @@ class Attributes(InterpreterPart):
             self.used.add(named)
             return self.settings[named]
         of = self.value(node.value, frame)
-        self.line = node.lineno
+        self.node = node
         if isinstance(of, Unknown):
             return of._replace(name=_dotted(node) or of.name)
         found = self.attribute(of, node.attr)
@@ -149,7 +149,7 @@ class Attributes(InterpreterPart):
                 return getattr(of, name)
             if of is None or (type(of) in _BUILTIN and not hasattr(type(of), name)):
                 kind = "None" if of is None else f"a {type(of).__name__}"
-                raise Raised("AttributeError", f"{kind} has no attribute {name}", self.line)
+                raise Raised("AttributeError", f"{kind} has no attribute {name}", self.place())
         return self.unknown(f"the attribute {name} of a value that is not known")
 
     def _of_instance(self, of: Instance, name: str) -> Any:
@@ -174,7 +174,7 @@ class Attributes(InterpreterPart):
             return self.keras.attribute(of.layer, name)
         root = of.cls.root()
         if root is None and not any(isinstance(base, Unknown) for base in of.cls.order()):
-            raise Raised("AttributeError", f"{of.cls.name} has no attribute {name}", self.line)
+            raise Raised("AttributeError", f"{of.cls.name} has no attribute {name}", self.place())
         return self.unknown(f"the attribute {name} of {root.path if root else of.cls.name}")
 
 

@@ -10,6 +10,7 @@ from layerexplain.frontends.code import arrays, command_line, library_functions,
 from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
 from layerexplain.frontends.code.builtin_functions import call_builtin
 from layerexplain.frontends.code.frames import Frame
+from layerexplain.frontends.code.keras_api import Misfit
 from layerexplain.frontends.code.methods import CHANGES, call_method
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, is_plain
 from layerexplain.frontends.code.parts import InterpreterPart
@@ -22,7 +23,6 @@ from layerexplain.frontends.code.values import (
     LayerValue,
     Module,
     Partial,
-    Place,
     Setting,
     Super,
     Symbol,
@@ -59,13 +59,15 @@ class Calls(InterpreterPart):
             value = self.value(keyword.value, frame)
             if keyword.arg is not None:
                 if keyword.arg in kwargs:
-                    raise Raised("SyntaxError", f"the argument {keyword.arg} is given twice; give it once", node.lineno)
+                    raise Raised(
+                        "SyntaxError", f"the argument {keyword.arg} is given twice; give it once", self.place(keyword)
+                    )
                 kwargs[keyword.arg] = value
             elif type(value) is dict and all(isinstance(key, str) for key in value):
                 kwargs.update(value)
             else:
                 unknown = value if isinstance(value, Unknown) else self.unknown("arguments that are not known")
-        self.line = node.lineno
+        self.node = node
         if unknown is not None and not isinstance(function, Function):
             kwargs["**"] = unknown
         if not isinstance(function, Function) and not self._fits([*args, *kwargs.values()]):
@@ -134,7 +136,7 @@ class Calls(InterpreterPart):
             name = type(function).__name__
             kind = f"a{'n' * (name[0] in 'aeiou')} {name}" if is_plain(function) else "a value"
         if is_plain(function) or isinstance(function, Tensor):
-            raise Raised("TypeError", f"{kind} is called", self.line)
+            raise Raised("TypeError", f"{kind} is called", self.place())
         return self.unknown(f"{kind} is called")
 
     def _symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -144,7 +146,7 @@ class Calls(InterpreterPart):
                 return self._reflection(name, args)
             if name in ("float", "int", "bool") and not self.keras.quiet and args and isinstance(args[0], Tensor):
                 words = f"{name}() needs a number, got a tensor of Keras: its numbers are not there yet"
-                raise Raised("TypeError", words, self.line)
+                raise Raised("TypeError", words, self.place())
             return self.placed(call_builtin(name, args, kwargs, self.budget, self.call))
         if root in library_functions.ROOTS:
             made = library_functions.call_library(symbol.path, args, kwargs, cast("Interpreter", self))
@@ -159,9 +161,7 @@ class Calls(InterpreterPart):
 
     def placed(self, value: Any) -> Any:
         """The value; one that is not known with the line that is read now."""
-        return (
-            value._replace(line=self.line, file=self.file) if isinstance(value, Unknown) and not value.line else value
-        )
+        return value._replace(**self.place()._asdict()) if isinstance(value, Unknown) and not value.line else value
 
     def _reflection(self, name: str, args: list[Any]) -> Any:
         if name == "getattr" and len(args) >= 2 and isinstance(args[1], str):
@@ -226,7 +226,7 @@ class Calls(InterpreterPart):
             self.keras.call_base(made, Symbol(f"{cls.root().path}.__init__"), args, kwargs)  # type: ignore[union-attr]
         elif (args or kwargs) and whole and unread is None and cls.find("__new__") is None and not cls.is_decorated:
             words = f"{cls.name}() takes no arguments, got {len(args) + len(kwargs)}; it has no __init__"
-            raise Raised("TypeError", words, self.line, certain=True)
+            raise Raised("TypeError", words, self.place(), certain=True)
         if unread is not None and made.layer is None:
             made.attributes.setdefault("__unread__", unread)
         self.keras.finish_instance(made)
@@ -246,10 +246,10 @@ class Calls(InterpreterPart):
         if function.owner is not None and args:
             frame.self = args[0]
         self._bind(function, frame, args, kwargs, whole and not function.is_decorated)
-        line, file = self.line, self.file
+        node, file, place = self.node, self.file, self.place()
         self.file = frame.file.name
         self.budget.depth += 1
-        self.callers.append(Place(file, line))
+        self.callers.append(place)
         self.active.append(function.node)
         try:
             if isinstance(function.node, ast.Lambda):
@@ -260,11 +260,14 @@ class Calls(InterpreterPart):
             return signal[1] if signal is not None and signal[0] == "return" else None
         except RecursionError:
             return self.unknown("the program nests too deeply")
+        except Raised as error:
+            error.place = error.place or self.place()
+            raise
         finally:
             self.budget.depth -= 1
             self.callers.pop()
             self.active.pop()
-            self.line, self.file = line, file
+            self.node, self.file = node, file
 
     def _recurs(self, function: Function) -> bool:
         """Whether a test that is not known decides how deep a function calls itself."""
@@ -273,9 +276,9 @@ class Calls(InterpreterPart):
     def _bind(self, function: Function, frame: Frame, args: list[Any], kwargs: dict[str, Any], whole: bool) -> None:
         """The parameters of a call by name. Raises Raised where they do not fit: the missing ones too where the call is
         `whole`."""
-        words = misfit(function, args, kwargs, self.settings if whole else None)
-        if words is not None:
-            raise Raised("TypeError", words, self.line, certain=whole)
+        wrong = misfit(function, args, kwargs, self.settings if whole else None)
+        if wrong is not None:
+            raise Raised("TypeError", wrong.words, self.argument_place(wrong.argument), certain=whole)
         spec = function.node.args
         names = [one.arg for one in (*spec.posonlyargs, *spec.args)]
         given = dict(zip(names, args, strict=False))
@@ -315,7 +318,7 @@ class Calls(InterpreterPart):
 
 def misfit(
     function: Function, args: list[Any], kwargs: Mapping[str, Any], elsewhere: Container[str] | None = None
-) -> str | None:
+) -> Misfit | None:
     """What does not fit of the arguments of a call, `self` included: too many, a name that the function does not have,
     one that is given twice; and, of a call whose arguments all are known, one that is missing where `elsewhere` does
     not have it. None where all fits."""
@@ -328,20 +331,20 @@ def misfit(
     if len(args) > len(names) and spec.vararg is None:
         own = names[_implied(function) :]
         takes = f"{len(own)} argument{'s' * (len(own) != 1)}" + f" ({', '.join(own)})" * bool(own)
-        return f"{shown}() takes {takes}, got {len(args) - len(names) + len(own)}"
+        return Misfit(f"{shown}() takes {takes}, got {len(args) - len(names) + len(own)}", len(own))
     given = set(names[: len(args)])
     for name in kwargs:
         if name in given and name not in only:
-            return f"{shown}() is given {name} twice; give it once"
+            return Misfit(f"{shown}() is given {name} twice; give it once", name)
         if name not in names and name not in keywords and spec.kwarg is None and "**" not in kwargs:
             hint = did_you_mean(name, own) or f"it takes {', '.join(own) or 'none'}"
-            return f"{shown}() has no argument {name!r}; {hint}"
+            return Misfit(f"{shown}() has no argument {name!r}; {hint}", name)
     if elsewhere is None or "**" in kwargs:
         return None
     required = [*names[: len(names) - len(function.defaults)]]
     required += [one.arg for one, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None]
     missing = next((one for one in required if one not in given and one not in kwargs and one not in elsewhere), None)
-    return None if missing is None else f"{shown}() is given no {missing}; it takes {', '.join(own)}"
+    return None if missing is None else Misfit(f"{shown}() is given no {missing}; it takes {', '.join(own)}")
 
 
 def _implied(function: Function) -> int:

@@ -151,7 +151,7 @@ class Checking(KerasPart):
         found = keras_api.misfit(path, len(args), names, stars or _STARS.get(path, ()))
         if found is None or found.only_today or (len(names) < len(kwargs) and "is given no" in found.words):
             return True
-        self.fault(ArgumentError(f"{shown} {found.words}"))
+        self.fault(ArgumentError(f"{shown} {found.words}"), found.argument)
         return False
 
     def check_named_call(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> bool:
@@ -167,17 +167,17 @@ class Checking(KerasPart):
             rate = args[0] if args else kwargs.get("learning_rate")
             if is_optimizer and isinstance(rate, str):
                 words = f"{what.name} needs learning_rate to be a number or a schedule, got {rate[:40]!r}"
-                self.fault(ArgumentError(words))
+                self.fault(ArgumentError(words), "learning_rate", ("learning_rate",))
         elif kind == "operation" or path in ("Input", "layers.Input", "layers.InputLayer"):
             self.check_call(path, f"keras.{path}" if kind == "operation" else what.name, args, kwargs)
         elif what.name == "Sequential":
             if len(args) > 1 and type(args[1]) in (list, tuple):
-                self.fault(ArgumentError("Sequential takes one list of layers, got two; join them"))
+                self.fault(ArgumentError("Sequential takes one list of layers, got two; join them"), 1)
             elif len(args) == 1 or not args:
                 self.check_call("Sequential", "Sequential", args, kwargs)
         elif what.name == "Model":
             if len(args) > 3:
-                self.fault(ArgumentError(f"Model takes inputs, outputs and name, got {len(args)} values"))
+                self.fault(ArgumentError(f"Model takes inputs, outputs and name, got {len(args)} values"), 3)
             if kwargs.keys() & {"input", "output"}:
                 self.older("input and output of Model are arguments of older Keras; today: inputs and outputs")
         return len(self.interpreter.faults) == before
@@ -217,25 +217,25 @@ class Checking(KerasPart):
             hint = "; give the same tensor twice for self-attention" if "given no value" in found.words else ""
             if listed and takes_list:
                 hint = f"; give them as one list: {type_}(…)([a, b])"
-            self.fault(ArgumentError(f"the call of {type_} {found.words}{hint}"))
+            self.fault(ArgumentError(f"the call of {type_} {found.words}{hint}"), found.argument)
             return False
         if len(args) > 1 and isinstance(args[1], Tensor) and keras_api.second(path) == "training":
-            self.fault(ArgumentError(f"the call of {type_} takes one tensor, got {len(args)}; make one of them first, "
-                                     f"for example with Concatenate()"))  # fmt: skip
+            fact = f"the call of {type_} takes one tensor, got {len(args)}; make one of them first, for example with"
+            self.fault(ArgumentError(f"{fact} Concatenate()"), 1)
             return False
         first = args[0] if args else None
         if isinstance(first, Tensor) and facts_of(type_).takes_list and len(args) > 1 and isinstance(args[1], Tensor):
-            self.fault(ArgumentError(f"the call of {type_} takes its tensors as one list: {type_}(…)([a, b])"))
+            self.fault(ArgumentError(f"the call of {type_} takes its tensors as one list: {type_}(…)([a, b])"), 1)
             return False
         declaration = find(type_)
         one_tensor = declaration is not None and len(declaration.tensors) == 1 and declaration.variadic is None
         several = [*first] if type(first) in (list, tuple) else []  # type: ignore[misc]  # known by its type
         if one_tensor and not facts_of(type_).takes_list and len(several) > 1 and len(tensors_in(several)) > 1:
             fact = f"the call of {type_} takes one tensor, got a list of {len(several)}; join them first"
-            self.fault(ArgumentError(f"{fact}, for example with Concatenate()"))
+            self.fault(ArgumentError(f"{fact}, for example with Concatenate()"), 0)
             return False
         if not self.quiet and args and (words := _no_tensor(first)) is not None:
-            self.fault(ArgumentError(f"{type_} is called on {words}"))
+            self.fault(ArgumentError(f"{type_} is called on {words}"), 0)
             return False
         return True
 
@@ -248,7 +248,8 @@ class Checking(KerasPart):
         dtype = given.get("dtype")
         if isinstance(dtype, str) and dtype not in DTYPES | _POLICIES and "_from_" not in dtype:
             hint = did_you_mean(dtype, sorted(DTYPES | _POLICIES)) or "for example dtype='float32'"
-            self.fault(ArgumentError(f"{type_} needs dtype to be one of Keras's, got dtype='{dtype[:40]}'; {hint}"))
+            words = f"{type_} needs dtype to be one of Keras's, got dtype='{dtype[:40]}'; {hint}"
+            self.fault(ArgumentError(words), "dtype")
 
     def check_setting(self, key: str, value: Any, type_: str) -> None:
         """Keep the fault of one such argument."""
@@ -259,32 +260,33 @@ class Checking(KerasPart):
         word = key.rpartition("_")[2]
         if isinstance(value, bool | int | float):
             right = f"{key}='{example}'" if word != "regularizer" else f"{key}=keras.regularizers.L2({value})"
-            self.fault(ArgumentError(f"{type_} needs {key} to be {_a(word)}, got {key}={value!r}; for example {right}"))
+            words = f"{type_} needs {key} to be {_a(word)}, got {key}={value!r}; for example {right}"
+            self.fault(ArgumentError(words), key)
         elif isinstance(value, str):
             known = keras_api.names_in(module)
             if _plainly(value) not in {_plainly(one) for one in known} | _ALSO:
                 hint = did_you_mean(value, known) or f"for example {key}='{example}'"
-                self.fault(ArgumentError(f"Keras has no {word} '{value[:40]}' ({key} of {type_}); {hint}"))
+                self.fault(ArgumentError(f"Keras has no {word} '{value[:40]}' ({key} of {type_}); {hint}"), key)
 
     def _check_compiled(self, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Keep the faults of a loss, an optimizer or a metric that Keras does not have."""
-        given = {**dict(zip(("optimizer", "loss", "loss_weights", "metrics"), args, strict=False)), **kwargs}
+        order = ("optimizer", "loss", "loss_weights", "metrics")
+        given = {**dict(zip(order, args, strict=False)), **kwargs}
         optimizer = given.get("optimizer")
         if isinstance(optimizer, Symbol) and (what := named(optimizer.path)) is not None and what.kind == "setting":
-            self.fault(
-                ArgumentError(
-                    f"compile needs an optimizer, got the class {optimizer.last}; make one: {optimizer.last}()"
-                )
-            )
+            words = f"compile needs an optimizer, got the class {optimizer.last}; make one: {optimizer.last}()"
+            self.fault(ArgumentError(words), "optimizer", order)
         if isinstance(optimizer, bool | int | float) or (
             isinstance(optimizer, str) and not self._has("optimizers", optimizer)
         ):
             hint = did_you_mean(str(optimizer), [one.lower() for one in part_names("optimizers")])
-            self.fault(ArgumentError(f"Keras has no optimizer {optimizer!r}; {hint or 'for example adam'}"))
+            words = f"Keras has no optimizer {optimizer!r}; {hint or 'for example adam'}"
+            self.fault(ArgumentError(words), "optimizer", order)
         for value in _each(given.get("loss")):
             if isinstance(value, bool | int | float) or (isinstance(value, str) and not self._has("losses", value)):
                 hint = did_you_mean(str(value), part_names("losses", aliases=True))
-                self.fault(ArgumentError(f"Keras has no loss {value!r}; {hint or 'for example mse'}"))
+                words = f"Keras has no loss {value!r}; {hint or 'for example mse'}"
+                self.fault(ArgumentError(words), "loss", order)
         if "metrics" in kwargs:
             for value in _each(kwargs["metrics"]):
                 if isinstance(value, bool | int | float) or (
@@ -292,7 +294,8 @@ class Checking(KerasPart):
                 ):
                     names = ["accuracy", *keras_api.names_in("metrics")]
                     hint = did_you_mean(str(value), names)
-                    self.fault(ArgumentError(f"Keras has no metric {value!r}; {hint or 'for example accuracy'}"))
+                    words = f"Keras has no metric {value!r}; {hint or 'for example accuracy'}"
+                    self.fault(ArgumentError(words), "metrics")
 
     def _has(self, module: str, name: str) -> bool:
         if self.has_custom_objects or name == "":

@@ -89,6 +89,7 @@ class Definitions(InterpreterPart):
         for alias in node.names:
             module = self.module(alias.name, frame)
             if module is None:
+                self.node = alias
                 self.keras.check_import(alias.name, "")
             if alias.asname:
                 frame.assign(alias.asname, module or Symbol(alias.name))
@@ -139,6 +140,7 @@ class Definitions(InterpreterPart):
                 inner = self.module(f"{name}.{alias.name}".lstrip("."), frame, node.level)
                 if inner is None and isinstance(module, Module):
                     inner = self.unknown(f"{name}.py has no {alias.name}", alias.name)
+            self.node = alias
             self.keras.check_import(name, alias.name)
             frame.assign(alias.asname or alias.name, Symbol(f"{name}.{alias.name}") if inner is None else inner)
         return None
@@ -168,9 +170,9 @@ class Definitions(InterpreterPart):
         """The module that a file is. One that is imported while it is read has the names that it has so far."""
         if file.path not in self.modules:
             made = self.modules[file.path] = Module(name, Frame(file))
-            line = self.line
+            at = self.node
             self.run(file, made.frame)
-            self.line = line
+            self.node = at
         found: Module = self.modules[file.path]
         return found
 

@@ -181,7 +181,7 @@ class Emitter:
 
     def _wired(self, value: ModelValue, graph: Graph) -> Model:
         for tensor in graph.loose:
-            self.faults.append(loose_error(tensor).with_place(line=value.place.line, source=value.place.file or None))
+            self.faults.append(loose_error(tensor).with_place(**value.place.told))
         own = value.form == "own"
         names, layer_names = FreeNames(), {}
         hidden = {id(tensor.node) for tensor in graph.inputs} if own else set()
@@ -197,7 +197,7 @@ class Emitter:
                 place = layer.place
                 from layerexplain.errors import SpecError
 
-                self.faults.append(SpecError(fact).with_place(line=place.line, source=place.file or None))
+                self.faults.append(SpecError(fact).with_place(**place.told))
             layer_names[id(layer)] = name
             layers.append(self.layer(layer, name))
         cut = {t: TensorRef(names.take(f"{t.node.layer.name}_input")) for t in graph.inputs
@@ -231,10 +231,18 @@ class Emitter:
             unknown = unknown_in([*node.args, *node.kwargs.values()])
             if unknown is not None:
                 self.opened.append((unknown, layer_names[id(node.layer)]))
+            place = self.keras.interpreter.locate(node.place)
             args, kwargs = ((), {}) if node.layer.type in _WITHOUT_INPUT else plain_call(node, ref)
             calls.append(
                 Call(
-                    layer_names[id(node.layer)], indices[id(node)], args, kwargs, node.place.line or None, node.callers
+                    layer_names[id(node.layer)],
+                    indices[id(node)],
+                    args,
+                    kwargs,
+                    place.line or None,
+                    node.callers,
+                    place.column or None,
+                    place.file,
                 )
             )
         called = {call.layer for call in calls}
@@ -277,7 +285,11 @@ class Emitter:
 
     def layer(self, layer: LayerValue, name: str) -> Layer:
         """One layer with its arguments."""
-        line, file = layer.place.line or None, layer.place.file
+        place = self.keras.interpreter.locate(layer.place)
+        return self._layer(layer, name)._replace(line=place.line or None, column=place.column or None, file=place.file)
+
+    def _layer(self, layer: LayerValue, name: str) -> Layer:
+        line = layer.place.line
         self._place(layer, name)
         if isinstance(layer, ModelValue) and layer.is_own_layer:
             opaque = self._inside_own(layer) if layer.traced or not self.held else []
@@ -292,19 +304,19 @@ class Emitter:
             kept: dict[str, Any] = {} if layer.trainable else {"trainable": False}
             if inner.calls or layer.form != "own":
                 kind = "Sequential" if layer.form == "sequential" else layer.type
-                return Layer(name, kind, "model", kept, inner._replace(name=name), "", None, line, file=file)
-            self._open(layer.reason or Unknown(f"what {layer.type} computes is not known", line or 0), name)
+                return Layer(name, kind, "model", kept, inner._replace(name=name))
+            self._open(layer.reason or Unknown(f"what {layer.type} computes is not known", line), name)
             held = {one.name: self.layer(one, one.name) for one in self.keras.inner_layers(layer)}
-            return Layer(name, layer.type, "custom", {**kept, **held}, None, "", None, line, file=file)
+            return Layer(name, layer.type, "custom", {**kept, **held})
         if layer.type == WEIGHT_TYPE:
             self.weights = True
             variable: Variable = layer.config["variable"]
             shape = variable.shape if is_shape(variable.shape) else None
             if shape is None:
-                why = unknown_in(variable.shape) or Unknown(f"the shape of the weight {name} is not known", line or 0)
+                why = unknown_in(variable.shape) or Unknown(f"the shape of the weight {name} is not known", line)
                 self._open(why, name)
             config = {"shape": shape, "dtype": variable.dtype, "trainable": layer.trainable and variable.trainable}
-            return Layer(name, WEIGHT_TYPE, "custom", config, None, "", None, line, file=file)
+            return Layer(name, WEIGHT_TYPE, "custom", config)
         outer, here = self.path, (*self.path, *(() if self.held else (LayerNamed(name),)))
         config = {}
         for key, value in layer.config.items():
@@ -322,12 +334,11 @@ class Emitter:
             for unknown in unknowns:
                 self._open(unknown, name)
             config = {key: None if unknown_in(value) is not None else value for key, value in config.items()}
-        made = Layer(name, layer.type, layer.kind, config, None, "", None, line, file=file)  # type: ignore[arg-type]
+        made = Layer(name, layer.type, layer.kind, config)  # type: ignore[arg-type]
         return made if layer.declaration is None else made._replace(declaration=layer.declaration)
 
     def _own_layer(self, layer: ModelValue, name: str, opaque: list[Unknown]) -> Layer:
         """A layer of the program, with its formula."""
-        line, file = layer.place.line or None, layer.place.file
         given = layer.instance.given if layer.instance is not None else {}
         plain = {key: plain_value(value, key) for key, value in given.items() if key != "name"}
         config = {key: value for key, value in plain.items() if is_told(value)}
@@ -336,7 +347,7 @@ class Emitter:
         for unknown in opaque:
             self._open(unknown, name)
         made = self.keras.declaration(layer)
-        return Layer(name, layer.type, "custom", config, None, "", None, line, file=file, declaration=made)
+        return Layer(name, layer.type, "custom", config, declaration=made)
 
     def _inside_own(self, layer: ModelValue) -> list[Unknown]:
         """What is not known of what a layer of the program computes, also of the layers of the program in it."""

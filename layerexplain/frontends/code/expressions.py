@@ -48,7 +48,8 @@ class Expressions(InterpreterPart):
             return self.unknown(f"a {type(node).__name__.lower()}, which is not read here")
         value = handler(node, frame)
         if isinstance(value, Unknown) and not value.line:
-            return value._replace(line=getattr(node, "lineno", self.line), file=self.file)
+            place = self.place(node)
+            return value._replace(line=place.line, file=place.file, column=place.column)
         return value
 
     def on_constant(self, node: ast.Constant, frame: Frame) -> Any:
@@ -63,7 +64,7 @@ class Expressions(InterpreterPart):
         name = node.id
         holder = frame.holder(name)
         if holder is None:
-            return self._undefined(name, frame)
+            return self._undefined(node, frame)
         value = holder.names[name]
         if name in holder.maybe and not isinstance(value, Unknown):
             self.rely(holder.maybe[name])
@@ -77,8 +78,9 @@ class Expressions(InterpreterPart):
                 return value._replace(name=name)
         return value
 
-    def _undefined(self, name: str, frame: Frame) -> Any:
+    def _undefined(self, node: ast.Name, frame: Frame) -> Any:
         """A name that the program has not defined: a builtin, a setting, or a name of Keras by convention."""
+        name = node.id
         if name in self.settings:
             self.used.add(name)
             return self.settings[name]
@@ -92,8 +94,8 @@ class Expressions(InterpreterPart):
         if found is not None:
             return found
         if self.star:
-            return self.unknown(f"it comes from `from {self.star[-1]} import *` or is not defined", name)
-        return self.unknown(UNDEFINED, name)
+            return Unknown(f"it comes from `from {self.star[-1]} import *` or is not defined", name=name)
+        return Unknown(UNDEFINED, name=name)
 
     # Collections ------------------------------------------------------------------------------------------------
 
@@ -140,7 +142,7 @@ class Expressions(InterpreterPart):
             try:
                 made[named] = value
             except TypeError as error:
-                raise Raised("TypeError", str(error), self.line) from None
+                raise Raised("TypeError", str(error), self.place()) from None
             if len(made) > MOST_ITEMS:
                 return self.unknown(TOO_LARGE)
         self.budget.make(len(made))
@@ -171,7 +173,7 @@ class Expressions(InterpreterPart):
 
     def on_binop(self, node: ast.BinOp, frame: Frame) -> Any:
         left, right = self.value(node.left, frame), self.value(node.right, frame)
-        self.line = node.lineno
+        self.node = node
         return self.operate(type(node.op).__name__, left, right)
 
     def operate(self, name: str, left: Any, right: Any) -> Any:

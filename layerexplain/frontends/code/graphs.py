@@ -9,7 +9,7 @@ from typing import Any
 
 from layerexplain.errors import SpecError
 from layerexplain.frontends.code.expressions import IMPLIED
-from layerexplain.frontends.code.values import LayerValue, Node, Tensor, Unknown
+from layerexplain.frontends.code.values import LayerValue, Node, Place, Tensor, Unknown
 
 
 def flat(value: Any) -> list[Any]:
@@ -105,5 +105,5 @@ def loose_error(tensor: Tensor) -> SpecError:
     shape = tensor.node.layer.config.get("batch_shape")
     if isinstance(shape, Unknown) and shape.reason == IMPLIED:
         fact = f"{name} is not defined in this code, nor is it an input of the model; is it the name of another tensor?"
-        return SpecError(fact, line=shape.line or None, source=shape.file or None)
+        return SpecError(fact, **Place(shape.file, shape.line, shape.column).told)
     return SpecError(f"the outputs depend on the input '{name}', which is not among the inputs of the model; add it")

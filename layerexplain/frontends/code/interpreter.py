@@ -43,7 +43,7 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         self.settings = settings
         self.load = load
         self.budget = Budget()
-        self.line = 0
+        self.node: ast.AST | None = None
         self.file = ""
         self.events = 0
         self.changes = 0
@@ -101,11 +101,9 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
             f"{place.file or 'line '}{':' * bool(place.file)}{place.line}"
         )
         """Tells a place in the code: `train.py:41`."""
+        self.locate: Callable[[Place], Place] = lambda place: place
+        """Where a place in the text that is read stands in the source: in which cell of a notebook."""
         self.keras = Keras(self)
-
-    def place(self) -> Place:
-        """Where the reading is."""
-        return Place(self.file, self.line)
 
     def called_from(self) -> tuple[str, ...]:
         """Where the function was called that is read now, in words, the next place first."""
@@ -113,7 +111,8 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
 
     def unknown(self, reason: str, name: str = "") -> Unknown:
         """A value that is not known, here."""
-        return Unknown(reason, self.line, name, self.file)
+        place = self.place()
+        return Unknown(reason, place.line, name, place.file, place.column)
 
     def assume(self, assumption: Assumption, level: int = 1) -> None:
         """Keep a choice that what follows hangs on; with a level of 2 what is there already hangs on it too."""

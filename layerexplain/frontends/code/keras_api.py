@@ -11,6 +11,15 @@ from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
 
+class Misfit(NamedTuple):
+    """What does not fit of a call. `argument` is the one that is meant, by its name or number; None where one is
+    missing. `only_today` says that Keras 2 takes it."""
+
+    words: str
+    argument: str | int | None = None
+    only_today: bool = False
+
+
 class Signature(NamedTuple):
     """What a function takes: its arguments, those without a name first; `required` are those without a default."""
 
@@ -25,30 +34,28 @@ class Signature(NamedTuple):
         """All names."""
         return (*self.positional, *self.keywords)
 
-    def misfit(self, count: int, given: Collection[str]) -> str | None:
+    def misfit(self, count: int, given: Collection[str]) -> Misfit | None:
         """What does not fit of `count` arguments without a name and the names of others; None where all fits."""
         takes = ", ".join(self.names) or "no arguments"
         if count > len(self.positional) and not self.any_count:
             only = ", ".join(self.positional)
             most = len(self.positional)
-            return f"takes {most} argument{'s' * (most != 1)}{f' ({only})' * bool(only)} without a name, got {count}"
+            words = f"takes {most} argument{'s' * (most != 1)}{f' ({only})' * bool(only)} without a name, got {count}"
+            return Misfit(words, most)
         first = self.positional[:count]
         twice = next((name for name in given if name in first), None)
         if twice is not None:
-            return f"is given {twice} twice; give it once"
+            return Misfit(f"is given {twice} twice; give it once", twice)
         if not self.any_name:
             wrong = next((name for name in given if name not in self.names), None)
             if wrong is not None:
-                return f"has no argument '{wrong}'; {did_you_mean(wrong, self.names) or f'it takes {takes}'}"
+                hint = did_you_mean(wrong, self.names) or f"it takes {takes}"
+                return Misfit(f"has no argument '{wrong}'; {hint}", wrong)
         missing = next((name for name in self.required if name not in first and name not in given), None)
-        return None if missing is None else f"is given no {missing}; it takes {takes}"
+        return None if missing is None else Misfit(f"is given no {missing}; it takes {takes}")
 
 
-class Misfit(NamedTuple):
-    """What does not fit of a call; `only_today` says that Keras 2 takes it."""
-
-    words: str
-    only_today: bool
+_MISSING = Misfit("is not in this Keras")
 
 
 @cache
@@ -68,7 +75,7 @@ def _entry(path: str) -> tuple[str, ...]:
 def _signature(text: str) -> Signature | None:
     """A signature as it is written there; None for what is no function.
 
-    >>> _signature("x, axis=, *, name=").misfit(0, ["axes"])
+    >>> _signature("x, axis=, *, name=").misfit(0, ["axes"]).words
     "has no argument 'axes'; did you mean 'axis'?"
     """
     if text in ("-", "module", "value"):
@@ -142,20 +149,19 @@ def misfit(path: str, count: int, given: Iterable[str], also: Collection[str] = 
     if not entry:
         return None
     names = list(given)
-    found: list[str | None] = []
+    found: list[Misfit | None] = []
     for text in dict.fromkeys(entry):
         signature = _signature(text)
         if signature is None:
-            found.append("is not in this Keras" if text == "-" else None)
+            found.append(_MISSING if text == "-" else None)
             continue
         if also and signature.any_name:
             keywords = tuple(dict.fromkeys([*signature.keywords, *[one for one in also if one not in signature.names]]))
             signature = signature._replace(keywords=keywords, any_name=False)
         found.append(signature.misfit(count, names))
     if all(found):
-        words = next((one for one in found if one != "is not in this Keras"), None)
-        return Misfit(words, False) if words else None
-    return Misfit(found[0], True) if found[0] else None
+        return next((one for one in found if one is not _MISSING), None)
+    return None if found[0] is None else found[0]._replace(only_today=True)
 
 
 def arguments(path: str) -> tuple[str, ...]:

@@ -134,7 +134,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             if symbol.path.partition(".")[0] == "numpy" and tensors_in([*args, *kwargs.values()]):
                 if not self.quiet:
                     words = f"np.{symbol.last} needs numbers, got a tensor of Keras; use keras.ops.{symbol.last}"
-                    raise Raised("TypeError", words, self.interpreter.line)
+                    raise Raised("TypeError", words, self.interpreter.place())
                 return self.operation(symbol.path[6:], args, kwargs)
             if tensors_in([*args, *kwargs.values()]):
                 return self.opaque_call(symbol.path, args, kwargs)
@@ -364,7 +364,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         wrong = next((key for key in given if key not in OF_LAYERS and key != "**"), None)
         if base == "Layer" and wrong is not None:
             hint = did_you_mean(wrong, sorted(OF_LAYERS)) or "it takes name, dtype and trainable"
-            self.fault(ArgumentError(f"super().__init__() of {layer.type} has no argument '{wrong}'; {hint}"))
+            self.fault(ArgumentError(f"super().__init__() of {layer.type} has no argument '{wrong}'; {hint}"), wrong)
         if isinstance(layer, ModelValue) and not layer.name:
             if isinstance(given.get("trainable"), bool):
                 layer.trainable = given["trainable"]

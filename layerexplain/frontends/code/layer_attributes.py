@@ -88,7 +88,7 @@ class LayerAttributes(KerasPart):
             return None
         if name in ("add", "pop") and isinstance(layer, ModelValue) and layer.form == "functional":
             words = f"a functional model has no {name}(); make a new one: Model(model.input, …(model.output))"
-            raise Raised("AttributeError", words, self.interpreter.line)
+            raise Raised("AttributeError", words, self.interpreter.place())
         if name in _METHODS:
             return Bound(layer, name)
         if name == "built":
@@ -99,7 +99,7 @@ class LayerAttributes(KerasPart):
                 return unread
             if name.startswith("_") or name in keras_api.members("Model"):
                 return self.interpreter.unknown(f"the attribute {name} of {layer.type}")
-            raise Raised("AttributeError", f"{layer.type} has no attribute {name}", self.interpreter.line)
+            raise Raised("AttributeError", f"{layer.type} has no attribute {name}", self.interpreter.place())
         if (
             isinstance(layer, ModelValue)
             and not name.startswith("_")
@@ -107,7 +107,7 @@ class LayerAttributes(KerasPart):
         ):
             kind = "a Sequential model" if layer.form == "sequential" else "a functional model"
             hint = did_you_mean(name, sorted(keras_api.members("Model"))) or f"'{layer.name}' is {kind}"
-            raise Raised("AttributeError", f"{layer.type} has no attribute {name}; {hint}", self.interpreter.line)
+            raise Raised("AttributeError", f"{layer.type} has no attribute {name}; {hint}", self.interpreter.place())
         return self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
 
     def _graph_attribute(self, layer: LayerValue, name: str) -> Any:
@@ -212,7 +212,7 @@ class LayerAttributes(KerasPart):
         if name == "pop":
             self.interpreter.touch(layer)
             if not layer.layers:
-                raise Raised("TypeError", "there are no layers in the model", self.interpreter.line)
+                raise Raised("TypeError", "there are no layers in the model", self.interpreter.place())
             return layer.layers.pop()
         if name == "get_layer":
             return self._get_layer(layer, args, kwargs)
@@ -231,7 +231,7 @@ class LayerAttributes(KerasPart):
             needed = layer.form != "own" and name not in ("predict", "fit_generator")
             if needed and layer.compiled is None and not interpreter.unsure and not interpreter.handed_out:
                 words = f"{name}() needs a model that is compiled; call {layer.name}.compile(…) before"
-                raise Raised("RuntimeError", words, interpreter.line)
+                raise Raised("RuntimeError", words, interpreter.place())
             if isinstance(data, Array):
                 self.check_data(layer, data, name)
             if isinstance(data, Array):
@@ -255,10 +255,10 @@ class LayerAttributes(KerasPart):
             try:
                 return layers[index]
             except IndexError:
-                raise Raised("ValueError", f"the model has no layer {index}", self.interpreter.line) from None
+                raise Raised("ValueError", f"the model has no layer {index}", self.interpreter.place()) from None
         found = next((one for one in layers if (layer_of(one) or one).name == name), None)
         if found is None and isinstance(name, str):
-            raise Raised("ValueError", f"the model has no layer {name!r}", self.interpreter.line)
+            raise Raised("ValueError", f"the model has no layer {name!r}", self.interpreter.place())
         return found if found is not None else self.interpreter.unknown("a layer by a name that is not known")
 
     def _add_weight(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -302,11 +302,11 @@ class LayerAttributes(KerasPart):
             return None
         if name in ("numpy", "item", "tolist", "eval") and not self.quiet:
             words = f"a tensor of Keras has no {name}(): its numbers are not there yet; call model.predict(…)"
-            raise Raised("AttributeError", words, self.interpreter.line)
+            raise Raised("AttributeError", words, self.interpreter.place())
         if name == "numpy":
             return self.interpreter.unknown("the values of a tensor")
         if not self.quiet and not name.startswith("_"):
             known = ("shape", "dtype", "ndim", "name", "reshape", "squeeze", "device", "op", "experimental_ref", "ref")
             if name not in known:
-                raise Raised("AttributeError", f"a tensor of Keras has no {name}()", self.interpreter.line)
+                raise Raised("AttributeError", f"a tensor of Keras has no {name}()", self.interpreter.place())
         return self.opaque_call(name, [tensor, *args], kwargs)

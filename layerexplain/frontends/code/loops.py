@@ -49,7 +49,9 @@ class Loops(InterpreterPart):
             items = items[:MOST_ITEMS]
         if isinstance(items, Tensor) and not self.keras.quiet and items.node.layer.kind == "layer":
             raise Raised(
-                "TypeError", "a tensor of Keras cannot be iterated over: its numbers are not there yet", node.lineno
+                "TypeError",
+                "a tensor of Keras cannot be iterated over: its numbers are not there yet",
+                self.place(node),
             )
         rows = items_of(items)
         if isinstance(rows, Unknown):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.errors import ArgumentError, SpecError
+from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
 from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.bounds import fits
 from layerexplain.frontends.code.emit import plain_config
@@ -20,6 +21,7 @@ from layerexplain.frontends.code.values import (
     LayerValue,
     ModelValue,
     Node,
+    Place,
     Setting,
     Size,
     Symbol,
@@ -45,6 +47,7 @@ _OF_INPUT = (
     "batch_shape",
     "input_dtype",
 )
+_OF_INPUT_CALL = ("shape", "batch_size", "dtype")
 _KERAS_1 = frozenset({"border_mode", "subsample", "nb_filter", "nb_row", "dim_ordering", "init", "W_regularizer"})
 _FOR_FILES = frozenset({"dynamic", "activity_regularizer", "autocast", "weights", "implementation", "unroll"})
 _FIRST = {
@@ -80,7 +83,8 @@ class Making(KerasPart):
             words = f"the name of a {type_} is counted on, since the code leaves it open: {given.reason}"
             self.interpreter.rely(Assumption(self.interpreter.line, words))
         if isinstance(given, bool | int | float):
-            self.fault(ArgumentError(f"{type_} needs a text as its name, got name={given}; write name='{given}'"))
+            words = f"{type_} needs a text as its name, got name={given}; write name='{given}'"
+            self.fault(ArgumentError(words), "name")
         if isinstance(given, str) and "/" in given:
             self.older(f"the name '{given[:60]}' has a '/', which Keras 3 refuses")
         return self.draw(type_, given)
@@ -94,19 +98,19 @@ class Making(KerasPart):
             return self.make_input(args, kwargs).node.layer
         if tensors_in(args) and type_ not in ("Wrapper", "Lambda", "Merge"):
             words = f"{type_} is made with a tensor; make the layer first, then call it: {shown or type_}(…)(x)"
-            self.fault(ArgumentError(words))
+            self.fault(ArgumentError(words), next(i for i, one in enumerate(args) if tensors_in(one)))
             return self.opaque_model(type_, words)
         given = dict(kwargs)
         self._positional(type_, args, given, shown or type_)
         trainable = given.pop("trainable", True)
         if isinstance(trainable, str):
-            self.fault(ArgumentError(f"{type_} needs trainable to be True or False, got trainable={trainable[:40]!r}"))
+            words = f"{type_} needs trainable to be True or False, got trainable={trainable[:40]!r}"
+            self.fault(ArgumentError(words), "trainable")
         for key in [key for key in given if key.endswith("activation")]:
             given[key] = self._own_function(given[key])
         if type_ == "Lambda" and isinstance(given.get("function"), bool | int | float | str):
-            self.fault(
-                ArgumentError(f"Lambda needs a function, got {given['function']!r}; for example lambda x: x * 2")
-            )
+            words = f"Lambda needs a function, got {given['function']!r}; for example lambda x: x * 2"
+            self.fault(ArgumentError(words), "function", _FIRST["Lambda"])
         inner = {key: given.pop(key) for key in list(given) if isinstance(layer_of(given[key]), LayerValue)}
         shape = self._first_shape(type_, given)
         reason = given.pop("**", None)
@@ -143,7 +147,7 @@ class Making(KerasPart):
     def _positional(self, type_: str, args: list[Any], given: dict[str, Any], shown: str) -> None:
         """Put the arguments without a name under the names that they have in Keras."""
         declaration = find(today(type_))
-        names = _FIRST.get(type_) or (positional_arguments(declaration) if declaration is not None else ())
+        names = _order(type_)
         args = list(args)
         convolution = type_.startswith("Conv") and "2D" in type_ and "Transpose" not in type_
         is_old = shown == "Convolution2D" or not _KERAS_1.isdisjoint(given)
@@ -157,14 +161,14 @@ class Making(KerasPart):
             if len(names) < 4:
                 takes = ", ".join(names) or "none"
                 fact = f"{type_} takes {takes} without a name, got {len(args)} values; name the others"
-                self.fault(ArgumentError(fact))
+                self.fault(ArgumentError(fact), len(names))
             else:
                 given.setdefault(
                     "**", self.interpreter.unknown(f"the fifth argument of {type_}, which has no name here")
                 )
         for name, value in zip(names, args, strict=False):
             if name in given:
-                self.fault(ArgumentError(f"{type_}(…) is given {name} twice; give it once"))
+                self.fault(ArgumentError(f"{type_}(…) is given {name} twice; give it once"), name)
             given[name] = value
 
     def _first_shape(self, type_: str, given: dict[str, Any]) -> Any:
@@ -212,27 +216,30 @@ class Making(KerasPart):
                     self.interpreter.notes.append(Note("old-argument", name, words))
                 config.pop(key, None)
             else:
-                self.fault(fault)
+                self.fault(fault, key, _order(type_))
         return config
 
-    def fault(self, error: SpecError) -> None:
-        """Keep an error of the program, with its line."""
+    def fault(
+        self, error: LayerExplainError, place: Place | str | int | None = None, order: Sequence[str] = ()
+    ) -> None:
+        """Keep an error of the program, with its place: that of the call that is read now, or of an argument of it by
+        its name or number, unless it is given."""
+        at = place if isinstance(place, Place) else self.interpreter.argument_place(place, order)
         if len(self.interpreter.faults) < 50:
-            place = self.interpreter.place()
             if self.interpreter.callers and not self.quiet:
                 error.fact += f"; called from {', '.join(self.interpreter.called_from())}"
-            self.interpreter.faults.append(error.with_place(line=place.line, source=place.file or None))
+            self.interpreter.faults.append(error.with_place(**at.told))
 
     # Inputs -----------------------------------------------------------------------------------------------------
 
     def make_input(self, args: list[Any], kwargs: dict[str, Any]) -> Tensor:
         """`keras.Input(shape=…)`."""
         given = dict(kwargs)
-        for name, value in zip(("shape", "batch_size", "dtype"), args, strict=False):
+        for name, value in zip(_OF_INPUT_CALL, args, strict=False):
             given.setdefault(name, value)
         shape: Any = given.get("batch_shape", given.get("batch_input_shape"))
         if shape is not None and given.get("shape") is not None:
-            self.fault(ArgumentError("Input takes shape or batch_shape, got both; leave one out"))
+            self.fault(ArgumentError("Input takes shape or batch_shape, got both; leave one out"), "batch_shape")
         if shape is None:
             shape = given.get("shape", given.get("input_shape"))
             if isinstance(shape, int):
@@ -257,7 +264,8 @@ class Making(KerasPart):
         negative = any(isinstance(one, float) or (isinstance(one, int) and one < 0) for one in sizes)
         if negative or isinstance(shape, str):
             right = "each of its sizes is an integer, or None where it is open: shape=(28, 28, 1)"
-            self.fault(ArgumentError(f"Input needs a shape without the batch, got shape={shape!r}; {right}"))
+            fact = f"Input needs a shape without the batch, got shape={shape!r}; {right}"
+            self.fault(ArgumentError(fact), "shape", _OF_INPUT_CALL)
 
     def new_input(self, name: str, shape: Any, dtype: str = "float32") -> Tensor:
         """The tensor of an input of a shape (with the batch), which may be Unknown."""
@@ -298,7 +306,7 @@ class Making(KerasPart):
             if layer_of(layers) is not None or isinstance(layers, Tensor):
                 one = layer_of(layers)
                 what = "a tensor" if one is None else f"the layer '{one.name}'"
-                self.fault(SpecError(f"Sequential takes a list of layers, got {what}; write them in [ and ]"))
+                self.fault(SpecError(f"Sequential takes a list of layers, got {what}; write them in [ and ]"), 0)
                 layers = [layers]
             if len(args) > 1 and isinstance(args[1], str):
                 given.setdefault("name", args[1])
@@ -307,8 +315,8 @@ class Making(KerasPart):
             self.register(model)
             if isinstance(layers, Unknown):
                 model.open.append(layers)
-            for layer in layers if type(layers) in (list, tuple) else ():
-                self.add(model, layer)
+            for number, layer in enumerate(layers if type(layers) in (list, tuple) else ()):
+                self.add(model, layer, interpreter.item_place("layers", number))
         else:
             for name, value in zip(("inputs", "outputs", "name"), args, strict=False):
                 given.setdefault(name, value)
@@ -336,11 +344,12 @@ class Making(KerasPart):
         if not tensors_in(inputs) or tensors_in(outputs) or unknown_in(outputs) is not None:
             return
         layer = layer_of(outputs)
+        where = ("outputs", ("inputs", "outputs"))
         if outputs is None:
-            self.fault(SpecError("Model needs outputs: the tensors that its last layers return; got None"))
+            self.fault(SpecError("Model needs outputs: the tensors that its last layers return; got None"), *where)
         elif layer is not None and layer.reason is None:
             fact = f"Model needs tensors as outputs, got the layer '{layer.name}'; call it: {layer.type}(…)(x)"
-            self.fault(SpecError(fact))
+            self.fault(SpecError(fact), *where)
 
     def register(self, model: ModelValue) -> None:
         """Keep a model among those of the program."""
@@ -350,8 +359,8 @@ class Making(KerasPart):
 
             raise Exhausted("makes more than 500 models")
 
-    def add(self, model: ModelValue, item: Any) -> None:
-        """`model.add(layer)`."""
+    def add(self, model: ModelValue, item: Any, place: Place | int = 0) -> None:
+        """`model.add(layer)`. `place` is where the layer stands: by its number among the arguments."""
         self.interpreter.touch(model)
         if isinstance(item, Tensor) and item.node.layer.type == "InputLayer":
             model.layers.append(item.node.layer)
@@ -359,19 +368,21 @@ class Making(KerasPart):
         layer = layer_of(item)
         if layer is None:
             if type(item) in (list, tuple) and item:
-                self.fault(SpecError(f"{model.type} takes layers one by one, got a {type(item).__name__} of them"))
+                self.fault(
+                    SpecError(f"{model.type} takes layers one by one, got a {type(item).__name__} of them"), place
+                )
                 for one in item:
-                    self.add(model, one)
+                    self.add(model, one, place)
                 return
             why = item if isinstance(item, Unknown) else self.interpreter.unknown("what is added is not a layer")
             if (fact := _no_layer(item)) is not None:
-                self.fault(SpecError(f"{model.type} takes layers, got {fact}"))
+                self.fault(SpecError(f"{model.type} takes layers, got {fact}"), place)
             layer = LayerValue(why.name or "Layer", "custom", why.name or "layer", {}, self.interpreter.place())
             layer.reason = why
         if layer in model.layers:
             name = layer.name
             fact = f"the layer '{name}' is added twice; names of layers in a Sequential model must differ"
-            self.fault(SpecError(fact))
+            self.fault(SpecError(fact), place)
             return
         model.layers.append(layer)
 
@@ -423,6 +434,12 @@ def copied(value: Any, deep: int = 0) -> Any:
     if type(value) is dict and deep < 20:
         return {key: copied(one, deep + 1) for key, one in value.items()}
     return value
+
+
+def _order(type_: str) -> Sequence[str]:
+    """The arguments of a layer that are given without a name, in Keras's order."""
+    declaration = find(today(type_))
+    return _FIRST.get(type_) or (positional_arguments(declaration) if declaration is not None else ())
 
 
 def today(type_: str) -> str:

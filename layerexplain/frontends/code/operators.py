@@ -14,6 +14,7 @@ from layerexplain.frontends.code.values import (
     Instance,
     LayerValue,
     Namespace,
+    Place,
     Setting,
     Size,
     Symbol,
@@ -49,14 +50,14 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class Raised(Exception):
-    """What the program itself raises: the name of the class, and its text. `certain` says that no data has a part in
-    it: a call that does not fit its function."""
+    """What the program itself raises: the name of the class, its text, and where. `certain` says that no data has a
+    part in it: a call that does not fit its function."""
 
-    def __init__(self, kind: str, text: str = "", line: int = 0, *, certain: bool = False) -> None:
+    def __init__(self, kind: str, text: str = "", place: Place | None = None, *, certain: bool = False) -> None:
         super().__init__(f"{kind}: {text}" if text else kind)
         self.kind = kind
         self.text = text
-        self.line = line
+        self.place = place
         self.certain = certain
 
 

@@ -66,7 +66,7 @@ class OwnCalls(KerasPart):
         inner_args = [placed(one, name) for one, name in zip(args, names, strict=False)]
         inner_kwargs = {key: placed(one, key) for key, one in kwargs.items()}
         interpreter = self.interpreter
-        line, file, depth = interpreter.line, interpreter.file, interpreter.budget.depth
+        at, file, depth = interpreter.node, interpreter.file, interpreter.budget.depth
         before, self.training = self.training, training
         self.quiet += 1
         self.tracing.append((model, trace.inputs))
@@ -75,15 +75,15 @@ class OwnCalls(KerasPart):
             outputs = self._told_result(model, self._run(model, inner_args, inner_kwargs), inner_args, inner_kwargs)
             self._masks_of_results(model, trace, outputs, inner_args, inner_kwargs)
         except Raised as error:
-            outputs = interpreter.unknown(f"its code raises {error}"[:160])._replace(line=error.line or line)
+            place = error.place or interpreter.place()
+            outputs = Unknown(f"its code raises {error}"[:160], place.line, "", place.file)
             if self._known([*args, *kwargs.values()]) and interpreter.is_sure(error):
-                interpreter.line = error.line or interpreter.line
-                self.fault(SourceError(f"the call of {model.type} raises {error}"[:300]))
+                self.fault(SourceError(f"the call of {model.type} raises {error}"[:300]), place)
         finally:
             self.quiet -= 1
             self.training = before
             self.tracing.pop()
-            interpreter.line, interpreter.file, interpreter.budget.depth = line, file, depth
+            interpreter.node, interpreter.file, interpreter.budget.depth = at, file, depth
             if again:
                 self.counters.clear()
                 self.counters.update(counters)

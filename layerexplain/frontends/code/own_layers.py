@@ -144,17 +144,17 @@ class OwnLayer(Declaration):
             except Exhausted as error:
                 raise NotKnown(f"the code of {self.type} {error}") from None
             except Raised as error:
-                raise ShapeError(f"in {self._at(error.line)}, {self.type} raises {error}"[:300]) from None
+                raise ShapeError(f"in {self._at(error.place)}, {self.type} raises {error}"[:300]) from None
             if trace.outputs is None:
                 why = trace.reason or layer.reason
                 raise not_known(self.type, None if why is None else self.code.where(Place(why.file, why.line)), why)
             formula = Formula(keras, self.code.where)
             return self._definition(formula, layer, trace, arguments)
 
-    def _at(self, line: int) -> str:
-        own = self.cls.place if self.cls is not None else Place("", 0)
-        told: str = self.code.where(Place(own.file, line or own.line))
-        return told
+    def _at(self, place: Place | None = None) -> str:
+        """A place in the code in words: where it is not known, the class."""
+        told: str = self.code.where(place or (self.cls.place if self.cls is not None else Place("", 0)))
+        return f"{told}:{place.column}" if place is not None and place.column else told
 
     def _followed(
         self, keras: Keras, specs: Sequence[Spec | None], arguments: Mapping[str, Any], masks: Sequence[Spec | None]
@@ -174,12 +174,13 @@ class OwnLayer(Declaration):
         if len(interpreter.faults) > faults:
             fault = interpreter.faults[faults]
             del interpreter.faults[faults:]
-            at = self.code.where(Place(str(fault.source or ""), fault.line or 0))
+            at = self._at(Place(str(fault.source or ""), fault.line or 0, fault.column or 0))
             raise type(fault)(f"in {at}: {fault.fact}")
         if len(interpreter.assumed) > assumed:
             choice = interpreter.assumed[assumed]
             del interpreter.assumed[assumed:]
-            raise NotKnown(f"{self.type} hangs on a branch that is not known ({self._at(choice.line)}: {choice.words})")
+            at = self._at(Place(self.cls.place.file if self.cls is not None else "", choice.line))
+            raise NotKnown(f"{self.type} hangs on a branch that is not known ({at}: {choice.words})")
         return layer, trace
 
     def _object(self, keras: Keras, arguments: Mapping[str, Any]) -> ModelValue:
@@ -187,7 +188,7 @@ class OwnLayer(Declaration):
         config = {key: ready(keras, value) for key, value in arguments.items() if key != _CALL}
         layer = layer_of(keras.interpreter.call(self.cls, [], {k: one for k, one in config.items() if one is not None}))
         if not isinstance(layer, ModelValue):
-            raise NotKnown(f"{self.type} is no layer that is read ({self._at(0)})")
+            raise NotKnown(f"{self.type} is no layer that is read ({self._at()})")
         return layer
 
     def state_sizes(self, config: Mapping[str, Any]) -> tuple[int, ...] | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from layerexplain.frontends.code.values import Place
 
 if TYPE_CHECKING:
     from layerexplain.errors import LayerExplainError
@@ -12,6 +15,13 @@ if TYPE_CHECKING:
 
 Signal = tuple[str, Any] | None
 """How a block ends early: ("return", value), ("break", None), ("continue", None)."""
+
+
+def position(node: Any) -> tuple[int, int]:
+    """The line and the column of a node, both counted from 1: of `layers.Dense` those of the name behind the dot."""
+    if isinstance(node, ast.Attribute):
+        return node.end_lineno or node.lineno, (node.end_col_offset or 0) - len(node.attr) + 1
+    return (0, 0) if node is None else (node.lineno, node.col_offset + 1)
 
 
 @cache
@@ -39,10 +49,10 @@ class KerasPart(Part):
 
 
 class InterpreterPart(Part):
-    """A part of `Interpreter`. `line` and `file` are where the reading is; `events` counts what happens to models,
-    `changes` what happens to names, lists and objects."""
+    """A part of `Interpreter`. `node` of the tree of `file` is where the reading is; `events` counts what happens to
+    models, `changes` what happens to names, lists and objects."""
 
-    line: int
+    node: ast.AST | None
     file: str
     events: int
     changes: int
@@ -53,6 +63,40 @@ class InterpreterPart(Part):
     is_notebook: bool
     by_program: bool
     callers: list[Any]
+
+    @property
+    def line(self) -> int:
+        """The line that is read now; 0 before the first one."""
+        return position(self.node)[0]
+
+    def place(self, node: ast.AST | None = None) -> Place:
+        """Where a node of the file that is read now stands; without one, where the reading is."""
+        return Place(self.file, *position(node or self.node))
+
+    def argument_place(self, which: str | int | None, order: Sequence[str] = ()) -> Place:
+        """Where the call that is read now gives an argument: one with a name, or the one of a number, `order` being the
+        names of those that are given without one; the call itself where it does not say."""
+        call = self.node
+        if not isinstance(call, ast.Call):
+            return self.place()
+        named = next((one for one in call.keywords if one.arg == which), None)
+        if named is not None:
+            return self.place(named)
+        at = order.index(which) if isinstance(which, str) and which in order else which
+        given = call.args[: at + 1] if isinstance(at, int) else []
+        stands = len(given) - 1 == at and not any(isinstance(one, ast.Starred) for one in given)
+        return self.place(given[-1]) if stands else self.place()
+
+    def item_place(self, which: str, number: int) -> Place:
+        """Where an item stands in the list that is the first argument of the call that is read now, or its argument
+        `which`; the call itself where the list is not written there."""
+        call = self.node
+        if isinstance(call, ast.Call):
+            values = [*call.args[:1], *[one.value for one in call.keywords if one.arg == which]]
+            listed = values[0].elts if values and isinstance(values[0], ast.List | ast.Tuple) else []
+            if number < len(listed) and not any(isinstance(one, ast.Starred) for one in listed[: number + 1]):
+                return self.place(listed[number])
+        return self.place()
 
     if TYPE_CHECKING:
         passed: list[Any]

@@ -58,6 +58,7 @@ class Program:
         self.interpreter = Interpreter({}, (modules or Modules()).load)
         self.path = path
         self.interpreter.where = self.where
+        self.interpreter.locate = self.locate
         self.interpreter.settings = {name: self.interpreter.parse_setting(value) for name, value in given.items()}
         self.interpreter.is_notebook = text.is_notebook
         self.file = File("", self.folder, text.tree)
@@ -168,7 +169,7 @@ class Program:
         try:
             result = self.interpreter.call(value, args, kwargs)
         except Raised as error:
-            raise SourceError(f"{name}(…) raises {error}", line=error.line or None) from None
+            raise SourceError(f"{name}(…) raises {error}", **(error.place or Place("", 0)).told) from None
         except Exhausted as error:
             raise SourceError(f"{name}(…) {error}") from None
         made = _models_in(result)
@@ -236,13 +237,13 @@ class Program:
         opened = [(self._located(one), "") for one in interpreter.open if interpreter.since.get(one, -1) < last]
         opened += [(self._located(one), layer) for one, layer in emitter.opened]
         assumed = [
-            Assumption(self._place("", one.line).line, one.words)
+            Assumption(self.locate(Place("", one.line)).line, one.words)
             for one in interpreter.assumed
             if interpreter.since[one] < last
         ]
         notes = [*notes_of(assumed, opened), *interpreter.notes]
         notes += [Note("repaired", None, words) for words in self.text.repaired if "cell" in words]
-        faults: list[LayerExplainError] = [*interpreter.faults, *emitter.faults]
+        faults = self.faults(emitter.faults)
         model = model._replace(
             name=found.name if found.value.name in _AUTOMATIC else found.value.name,
             format="code",
@@ -255,6 +256,15 @@ class Program:
         )
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
+
+    def faults(self, others: Sequence[LayerExplainError] = ()) -> list[LayerExplainError]:
+        """The errors of the program, and others, where they stand in the source."""
+        found = [*self.interpreter.faults, *others]
+        for error in found:
+            if error.source is None and error.line is not None:
+                place = self.locate(Place("", error.line))
+                error.source, error.line = place.file or None, place.line
+        return found
 
     def _last_change(self, model: ModelValue) -> float:
         """When a model, or something in it, was changed last: choices that were taken later do not reach it."""
@@ -274,15 +284,16 @@ class Program:
 
     def where(self, place: Place) -> str:
         """A place in words: `train.py:41`, `cell 3:12`, `line 12` of what was pasted."""
-        found = self._place(place.file, place.line)
+        found = self.locate(place)
         name = found.file or (os.path.basename(self.path) if self.path is not None else "")
         return f"{name}:{found.line}" if name else f"line {found.line}"
 
-    def _place(self, file: str, line: int) -> Place:
-        return self.text.locate(line) if not file else Place(file, line)
+    def locate(self, place: Place) -> Place:
+        """Where a place in the text that is read stands in the source: in which cell of a notebook."""
+        return place if place.file else self.text.locate(place.line)._replace(column=place.column)
 
     def _located(self, unknown: Unknown) -> Unknown:
-        place = self._place(unknown.file, unknown.line)
+        place = self.locate(Place(unknown.file, unknown.line))
         return unknown._replace(line=place.line, file=place.file)
 
 
@@ -364,12 +375,13 @@ def read_code(
         return reading.model(reading.named(request))
     found = reading.models()
     if not found:
-        faults = reading.interpreter.faults
+        faults = reading.faults()
         if faults:
             raise faults[0]
         error = next(iter(reading.interpreter.raised), None)
         if error is not None and not reading.text.locate(error.line or 1).file:
-            raise SourceError(f"{error.fact}; no model is made before that", line=error.line)
+            error.fact += "; no model is made before that"
+            raise error
         raise SourceError(_without_model(reading))
     if len(found) > 1:
         names = ", ".join(one.name for one in found[:12])

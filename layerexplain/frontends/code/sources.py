@@ -58,21 +58,21 @@ def read_text(data: bytes, path: str | None) -> Text:
     """Return the code of a script, or of what was pasted. Raises SourceError with line and column for what is none."""
     if len(data) > MOST_SOURCE:
         raise SourceError(f"is a program of more than {MOST_SOURCE:,} bytes")
-    text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
-    text = text.replace("\0", " ").replace("\xa0", " ").replace("\u200b", "")
+    written = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    text = written.replace("\t", "    ").replace("\0", " ").replace("\xa0", " ").replace("\u200b", "")
 
     def here(line: int) -> Place:
         return Place("", line)
 
     try:
-        return Text(_parsed(text), here)
+        return Text(_with_columns(_parsed(text), text, written), here)
     except SyntaxError as error:
         first = error
     is_script = path is not None and path.endswith(".py")
-    repaired, tree = _repaired(text, prose=not is_script)
+    repaired, tree, read = _repaired(text, prose=not is_script)
     if tree is None:
-        raise _syntax(first, text)
-    return Text(tree, here, tuple(repaired))
+        raise _syntax(first, text, written)
+    return Text(_with_columns(tree, read, written), here, tuple(repaired))
 
 
 def notebook_text(document: Any) -> Text:
@@ -97,10 +97,11 @@ def notebook_text(document: Any) -> Text:
         try:
             tree: ast.Module | None = _parsed(clean)
         except SyntaxError:
-            _, tree = _repaired(clean, prose=False)
+            _, tree, clean = _repaired(clean, prose=False)
         if tree is None:
             repaired.append(f"cell {number} is not Python and is left out")
             continue
+        _with_columns(tree, clean, source)
         ast.increment_lineno(tree, start)
         body += tree.body
 
@@ -124,16 +125,49 @@ def _parsed(text: str) -> ast.Module:
         raise SyntaxError(str(error), ("", 1, 1, "")) from None
 
 
-def _syntax(error: SyntaxError, text: str) -> SourceError:
+def _with_columns(tree: ast.Module, read: str, written: str) -> ast.Module:
+    """The tree with the columns that its nodes have in the text as it is written, in characters: Python counts bytes,
+    and a tab, a prompt or an indentation may be gone from what is read."""
+    if read == written and read.isascii():
+        return tree
+    lines = list(zip(read.split("\n"), written.split("\n"), strict=False))
+    changed = {number for number, (one, other) in enumerate(lines, 1) if one != other or not one.isascii()}
+    for node in ast.walk(tree) if changed else ():
+        if getattr(node, "lineno", 0) in changed:
+            node.col_offset = _column(*lines[node.lineno - 1], node.col_offset)  # type: ignore[attr-defined]
+        if getattr(node, "end_lineno", 0) in changed:
+            end = _column(*lines[node.end_lineno - 1], node.end_col_offset)  # type: ignore[attr-defined]
+            node.end_col_offset = end  # type: ignore[attr-defined]
+    return tree
+
+
+def _column(read: str, written: str, offset: int) -> int:
+    """A column of a line that is read, in bytes, as the column of the line as it is written, in characters."""
+    column = len(read.encode("utf-8", "replace")[:offset].decode("utf-8", "ignore"))
+    start, rest = written.replace("\t", "    "), read.strip()
+    column += max(start.find(rest), 0) - read.find(rest) if rest else 0
+    before = 0
+    for number, letter in enumerate(written):
+        if before >= column:
+            return number
+        before += 4 if letter == "\t" else 1
+    return column
+
+
+def _syntax(error: SyntaxError, text: str, written: str) -> SourceError:
     line, column = error.lineno or 1, error.offset or 1
     lines = text.split("\n")
+    if line <= len(lines):
+        before = len(lines[line - 1][: column - 1].encode("utf-8", "replace"))
+        column = _column(lines[line - 1], written.split("\n")[line - 1], before) + 1
     shown = lines[line - 1].strip()[:60] if line <= len(lines) else ""
     message = (error.msg or "invalid syntax").replace("Perhaps you forgot a comma?", "is a comma missing?")
-    return SourceError(f"is not Python at column {column}: {message}; the line reads `{shown}`", line=line)
+    return SourceError(f"is not Python: {message}; the line reads `{shown}`", line=line, column=column)
 
 
-def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None]:
-    """What was mended in a text that is no Python as it stands, and its tree; None where nothing helps."""
+def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None, str]:
+    """What was mended in a text that is no Python as it stands, its tree, None where nothing helps, and the text that
+    is read."""
     lines = text.split("\n")
     said: list[str] = []
     if prose:
@@ -152,13 +186,14 @@ def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None]:
         lines[number] = line
     for _ in range(_MOST_REPAIRS):
         try:
-            return said, _parsed("\n".join(lines))
+            read = "\n".join(lines)
+            return said, _parsed(read), read
         except SyntaxError as error:
             at = (error.lineno or 1) - 1
             if not prose or not 0 <= at < len(lines) or not _mend(lines, at, error):
-                return said, None
+                return said, None, text
             said.append(f"line {at + 1}")
-    return said, None
+    return said, None, text
 
 
 def _mend(lines: list[str], at: int, error: SyntaxError) -> bool:

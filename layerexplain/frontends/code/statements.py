@@ -52,7 +52,9 @@ class Statements(InterpreterPart):
             except Raised as error:
                 if self._keep(node, error):
                     return None
-                self._failed(node, frame, self.unknown(f"line {error.line or self.line} raises {error}"[:160]))
+                self._failed(
+                    node, frame, self.unknown(f"line {(error.place or self.place()).line} raises {error}"[:160])
+                )
             except RecursionError:
                 self._failed(node, frame, self.unknown("the program nests too deeply"))
             except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -67,10 +69,10 @@ class Statements(InterpreterPart):
         the program ends here for sure."""
         if self.file:
             return False
-        inside = node.lineno <= (error.line or self.line) <= (node.end_lineno or node.lineno)
-        line = (error.line or self.line) if inside else node.lineno
-        where = "" if inside else f"line {error.line or self.line} "
-        made = SourceError(f"{where}raises {error}"[:300], line=line)
+        place = error.place or self.place()
+        inside = not place.file and node.lineno <= place.line <= (node.end_lineno or node.lineno)
+        where = "" if inside else f"{place.file}:{place.line} " if place.file else f"line {place.line} "
+        made = SourceError(f"{where}raises {error}"[:300], **(place if inside else self.place(node)).told)
         ends = self.is_sure(error) and not self.is_notebook
         (self.faults if ends else self.raised).append(made)
         return ends
@@ -89,7 +91,7 @@ class Statements(InterpreterPart):
     def statement(self, node: ast.stmt, frame: Frame) -> Signal:
         """Work through one statement."""
         self.budget.step()
-        self.line = node.lineno
+        self.node = node
         handler = getattr(self, handler_name(type(node).__name__), None)
         return None if handler is None else self.followed(node, frame, handler)
 
@@ -124,7 +126,7 @@ class Statements(InterpreterPart):
                     try:
                         del items[key]
                     except (KeyError, IndexError, TypeError) as error:
-                        raise Raised(type(error).__name__, str(error)[:100], self.line) from None
+                        raise Raised(type(error).__name__, str(error)[:100], self.place()) from None
         return None
 
     # Assignments ------------------------------------------------------------------------------------------------
@@ -187,7 +189,7 @@ class Statements(InterpreterPart):
         items: Any
         if isinstance(value, Tensor) and not self.keras.quiet and value.node.layer.kind == "layer":
             raise Raised(
-                "TypeError", f"one tensor for {len(parts)} names: a tensor of Keras cannot be unpacked", self.line
+                "TypeError", f"one tensor for {len(parts)} names: a tensor of Keras cannot be unpacked", self.place()
             )
         if isinstance(value, Tensor):
             items = self.keras.split_input(value, parts)
@@ -202,7 +204,7 @@ class Statements(InterpreterPart):
             middle = items[star : len(items) - after]
             items = [*items[:star], middle, *items[len(items) - after :]]
         if len(items) != len(parts):
-            raise Raised("ValueError", f"{len(items)} values for {len(parts)} names", self.line)
+            raise Raised("ValueError", f"{len(items)} values for {len(parts)} names", self.place())
         for part, one in zip(parts, items, strict=True):
             self.assign(part, one, frame)
 
@@ -238,7 +240,7 @@ class Statements(InterpreterPart):
 
     def _set_item(self, items: Any, key: Any, value: Any) -> None:
         if isinstance(items, Tensor):
-            raise Raised("TypeError", "a tensor cannot be changed in place; use keras.ops.slice_update", self.line)
+            raise Raised("TypeError", "a tensor cannot be changed in place; use keras.ops.slice_update", self.place())
         if type(items) not in (list, dict):
             return
         self.mutate(items)
@@ -252,7 +254,7 @@ class Statements(InterpreterPart):
             ):
                 items[key] = value
         except (IndexError, TypeError, ValueError) as error:
-            raise Raised(type(error).__name__, str(error)[:100], self.line) from None
+            raise Raised(type(error).__name__, str(error)[:100], self.place()) from None
 
     # Branches ---------------------------------------------------------------------------------------------------
 
@@ -264,7 +266,7 @@ class Statements(InterpreterPart):
             return self.block(node.body if known else node.orelse, frame)
         if isinstance(test, Tensor) and not self.keras.quiet:
             words = "a tensor of Keras is neither true nor false: its numbers are not there yet; use keras.ops.where"
-            raise Raised("TypeError", words, node.lineno)
+            raise Raised("TypeError", words, self.place(node))
         if _only_raises(node.body):
             return self.block(node.orelse, frame)
         if node.orelse and _only_raises(node.orelse):
@@ -281,7 +283,7 @@ class Statements(InterpreterPart):
 
     def on_assert(self, node: ast.Assert, frame: Frame) -> Signal:
         if truth(self.value(node.test, frame)) is False:
-            raise Raised("AssertionError", self._untrue(node.test, frame), node.lineno)
+            raise Raised("AssertionError", self._untrue(node.test, frame), self.place(node))
         return None
 
     def _untrue(self, test: ast.expr, frame: Frame) -> str:
@@ -300,7 +302,7 @@ class Statements(InterpreterPart):
         kind = "Exception"
         if isinstance(node.exc, ast.Call | ast.Name):
             kind = ast.unparse(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
-        raise Raised(kind, what.reason.partition(": ")[2] if isinstance(what, Unknown) else "", node.lineno)
+        raise Raised(kind, what.reason.partition(": ")[2] if isinstance(what, Unknown) else "", self.place(node))
 
     def on_try(self, node: ast.Try, frame: Frame) -> Signal:
         foreign = self.foreign_import(node, frame)

@@ -8,6 +8,7 @@ from layerexplain.errors import ShapeError, SpecError
 from layerexplain.frontends.code.calls import misfit
 from layerexplain.frontends.code.expressions import IMPLIED, UNDEFINED
 from layerexplain.frontends.code.graphs import Graph
+from layerexplain.frontends.code.keras_api import Misfit
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
@@ -72,8 +73,10 @@ class Tracing(KerasPart):
             if layer.config.pop("unmade", False):
                 fact = f"{layer.type}.__init__ does not call super().__init__(); write it as its first line"
                 self.fault(SpecError(fact))
-            if (words := self._misfit(layer, args, kwargs)) is not None:
-                raise Raised("TypeError", words, self.interpreter.line, certain=True)
+            if (wrong := self._misfit(layer, args, kwargs)) is not None:
+                words = wrong.words.replace("call()", f"the call of {layer.type}", 1)
+                place = self.interpreter.argument_place(wrong.argument)
+                raise Raised("TypeError", words, place, certain=True)
             trace = self.trace(layer, args, kwargs)
         if layer.type == "Lambda" and isinstance(layer.config.get("function"), CALLED):
             layer = self._lambda_model(layer)
@@ -84,7 +87,7 @@ class Tracing(KerasPart):
             self._check_inputs(layer, tensors)
         return self._results(layer, node)
 
-    def _misfit(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> str | None:
+    def _misfit(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Misfit | None:
         """What does not fit of the arguments of a `call` of the program; None where all fits. Keras gives masks and
         `training` itself."""
         method = layer.instance.cls.find("call") if layer.instance is not None else None
@@ -93,8 +96,7 @@ class Tracing(KerasPart):
         names = [one.arg for one in (*method.node.args.args, *method.node.args.kwonlyargs)]
         given = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
         provided = {one for one in names if one == "training" or one.endswith("mask")}
-        words = misfit(method, [layer.instance, *args], given, provided)
-        return None if words is None else words.replace("call()", f"the call of {layer.type}", 1)
+        return misfit(method, [layer.instance, *args], given, provided)
 
     def _check_inputs(self, model: ModelValue, given: list[Tensor]) -> None:
         """Keep the fault of a model that is called on other sizes than those that it is made for."""
@@ -106,7 +108,7 @@ class Tracing(KerasPart):
             pairs = list(zip(wanted.shape[1:], got.shape[1:], strict=True))
             if any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs):
                 sizes, found = (shape_text(tuple(spec.shape)) for spec in (wanted, got))
-                self.fault(ShapeError(f"the model '{model.name}' needs an input of {sizes}, got {found}"))
+                self.fault(ShapeError(f"the model '{model.name}' needs an input of {sizes}, got {found}"), 0)
 
     def check_data(self, model: ModelValue, data: Array, name: str) -> None:
         """Keep the fault of a model that is trained or run on data of other sizes than those of its input."""
@@ -119,7 +121,7 @@ class Tracing(KerasPart):
         pairs = list(zip(spec.shape[1:], data.shape[1:], strict=True))
         if any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs):
             sizes, found = shape_text(tuple(spec.shape)), shape_text((None, *data.shape[1:]))
-            self.fault(ShapeError(f"{name}() of '{model.name}' needs data of {sizes}, got {found}"))
+            self.fault(ShapeError(f"{name}() of '{model.name}' needs data of {sizes}, got {found}"), "x", ("x",))
 
     def _as_tensor(self, value: Any) -> Any:
         """A name that the code does not define is an input of that name; a weight is a tensor."""
@@ -316,7 +318,7 @@ class Tracing(KerasPart):
                 made = self._results(actual, node) if layer is not layers[-1] else None
                 if made is not None and not isinstance(made, Tensor | Unknown | dict) and len(made) > 1:
                     words = f"'{layer.name}' gives {len(made)} tensors; a Sequential model takes layers that give one"
-                    error = ShapeError(words, line=layer.place.line, source=layer.place.file or None)
+                    error = ShapeError(words, **layer.place.told)
                     if not any(one.fact == words for one in self.interpreter.faults):
                         self.interpreter.faults.append(error)
                 current = Tensor(node)

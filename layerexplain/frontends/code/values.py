@@ -26,6 +26,7 @@ class Unknown(NamedTuple):
     line: int = 0
     name: str = ""
     file: str = ""
+    column: int = 0
 
 
 class Size(NamedTuple):
@@ -66,10 +67,16 @@ class Setting(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A line of a file; `file` is "" for the source itself."""
+    """A place in a file; `file` is "" for the source itself. `column` is counted from 1, 0 where it is not known."""
 
     file: str
     line: int
+    column: int = 0
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The place as an error takes it."""
+        return {"source": self.file or None, "line": self.line or None, "column": self.column or None}
 
 
 class Function:
