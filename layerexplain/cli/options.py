@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from layerexplain.api import code_settings, code_source, each_model, optimizers, read_own_layers
+from layerexplain import api
 from layerexplain.cli.complete import layer_names, names_of
 from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.cli.located import each_located, located, reach_options, recursive_option
@@ -22,7 +22,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def _settings(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> None:
     try:
-        ctx.meta[_SETTINGS] = code_settings(value)
+        ctx.meta[_SETTINGS] = api.code_settings(value)
     except LayerExplainError as error:
         raise click.BadParameter(str(error), ctx, parameter) from None
 
@@ -31,12 +31,12 @@ _SETTINGS = "layerexplain.settings"
 
 
 def _source(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
-    return code_source(located(ctx, value), ctx.meta.get(_SETTINGS, {}))  # type: ignore[no-any-return]
+    return api.code_source(located(ctx, value), ctx.meta.get(_SETTINGS, {}))  # type: ignore[no-any-return]
 
 
 def _sources(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(
-        [one for source in each_located(ctx, value) for one in each_model(source, ctx.meta.get(_SETTINGS, {}))]
+        [one for source in each_located(ctx, value) for one in api.each_model(source, ctx.meta.get(_SETTINGS, {}))]
     )
 
 
@@ -197,7 +197,7 @@ def code_option(command: _Function) -> _Function:
 
     def read(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
         if value and not ctx.resilient_parsing:
-            read_own_layers(value)
+            api.read_own_layers(value)
         return value
 
     return click.option(
@@ -224,8 +224,8 @@ def seed_option(help: str) -> Callable[[_Function], _Function]:
 def memory_options(command: _Function) -> _Function:
     """--batch and --optimizer, which the command gets as `batch` and `optimizer`, None where they are not given."""
     command = click.option(
-        "--optimizer", metavar="NAME", type=click.Choice(optimizers()),
-        help=f"Include the memory needed for training with an optimizer: {', '.join(optimizers())}.",
+        "--optimizer", metavar="NAME", type=click.Choice(api.optimizers()),
+        help=f"Include the memory needed for training with an optimizer: {', '.join(api.optimizers())}.",
     )(command)  # fmt: skip
     return number_option("--batch", 1, 10**9, help="Include the memory needed for a batch of N examples.")(command)
 

@@ -18,7 +18,6 @@ from layerexplain import api
 from layerexplain.cli.failures import clean
 from layerexplain.cli.located import is_listed
 from layerexplain.errors import LayerExplainError, lines_of
-from layerexplain.processes import processors, shared
 from layerexplain.records import NamedTuple
 
 _MANY = 32
@@ -44,9 +43,11 @@ class Outcome(NamedTuple):
 
 def jobs_for(asked: int | None, sources: Sequence[str]) -> int:
     """How many processes work on the sources: as many as were asked for, or one for a few and else one a processor."""
-    if asked is None:
-        asked = min(processors(), _MOST_UNASKED) if len(sources) >= _MANY else 1
-    return max(1, min(asked, len(sources)))
+    if asked is None and len(sources) >= _MANY:
+        from layerexplain.processes import processors
+
+        asked = min(processors(), _MOST_UNASKED)
+    return max(1, min(asked or 1, len(sources)))
 
 
 def outcomes(sources: Sequence[str], ask: Callable[[str], Any], jobs: int) -> Generator[Outcome, None, None]:
@@ -97,6 +98,8 @@ def _told_if_it_waits(source: str) -> Iterator[None]:
 
 
 def _shared(sources: Sequence[str], ask: Callable[[str], Any], jobs: int) -> Generator[Outcome, None, None]:
+    from layerexplain.processes import shared
+
     # Standard input is the program's own.
     elsewhere = [source for source in sources if source != "-"]
     with closing(shared(elsewhere, partial(_outcome, ask), jobs, ahead=4)) as results:

@@ -277,6 +277,8 @@ def _no_model(opened: Opened) -> str | None:
     """What a source is that holds no model; None where it may be a text that does."""
     if not opened.head:
         return "is empty; a .keras or .h5 file, a config JSON or a YAML spec is needed"
+    if begins_as_json(opened.head) and is_text(opened.head):
+        return None
     from layerexplain.frontends.not_a_model import describe_foreign
 
     foreign = describe_foreign(opened.head)

@@ -14,7 +14,6 @@ from layerexplain.errors import SourceError, first_line
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config import model_of_document
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES, MAX_INFLATED_BYTES, MAX_MEMBERS, MAX_RATIO, RATIO_FREE_BYTES
-from layerexplain.frontends.regular_file import in_folder, names_in, open_regular
 from layerexplain.model import Model
 
 if TYPE_CHECKING:
@@ -77,6 +76,8 @@ def _folder(members: Mapping[str, Any]) -> str:
 
 def read_keras_directory(path: str) -> Model:
     """The model of an unzipped .keras archive. Raises SourceError for a directory that is something else."""
+    from layerexplain.frontends.regular_file import names_in
+
     names = names_in(path)
     name = _CONFIG if _CONFIG in names else _OLD_CONFIG
     if name not in names:
@@ -94,6 +95,8 @@ def _model(config: bytes, metadata: bytes | None) -> Model:
 
 
 def _read_file(folder: str, name: str) -> bytes:
+    from layerexplain.frontends.regular_file import in_folder, open_regular
+
     with open_regular(in_folder(folder, name), name) as file:
         return file.read(MAX_CONFIG_BYTES + 1)
 

@@ -12,7 +12,6 @@ from typing import Any
 from layerexplain.errors import NotAModel, SourceError, SpecError
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config_values import Context, name_in, plain_config, plain_value, shape_value
-from layerexplain.frontends.keras.functional_nodes import is_keras3_nodes, read_wires
 from layerexplain.frontends.keras.layer_config import (
     GRAPH_CLASSES,
     class_and_config,
@@ -254,6 +253,8 @@ def _layer_items(layers: Any) -> list[Any]:
 
 
 def _functional(config: Mapping[str, Any], context: Context) -> Model:
+    from layerexplain.frontends.keras.functional_nodes import is_keras3_nodes, read_wires
+
     items = _layer_items(config["layers"])
     keras3 = is_keras3_nodes(items)
     layers = [read_layer(item, context, keras3=keras3) for item in items]
