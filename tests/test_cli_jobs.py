@@ -133,7 +133,7 @@ def test_no_process_outlives_a_program_that_was_killed(tmp_path: Path) -> None:
     [(None, 1, 1), (None, 31, 1), (None, 1000, 2), (1, 1000, 1), (4, 1000, 4), (4, 3, 3), (4, 0, 1)],
 )
 def test_how_many_jobs(asked: int | None, sources: int, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "processors", lambda: 2)
+    monkeypatch.setattr(processes, "processors", lambda: 2)
     assert workers.jobs_for(asked, ["x"] * sources) == jobs
 
 
