@@ -251,3 +251,26 @@ def test_the_command_line_reads_code(tmp_path: Path) -> None:
     empty.write_text("import keras\nx = 3\n")
     made = CliRunner().invoke(program, ["summary", str(spec), "--code", str(empty)])
     assert made.exit_code == 1 and "defines no layer" in made.output
+
+
+@pytest.mark.parametrize(
+    ("class_name", "operation"),
+    [
+        ("Custom>Halved", "x / 2"),
+        ("Halved", "x / 2"),  # Keras 2.0 to 2.3 did not write where a class comes from
+        ("Custom>ReLU", "x / 3"),
+        ("ReLU", "relu(x)"),  # nothing says that it is not Keras's
+    ],
+)
+def test_the_class_of_an_old_file(class_name: str, operation: str, tmp_path: Path) -> None:
+    halved, third = (
+        f"class {name}(Layer):\n    def call(self, x):\n        return x / {by}\n"
+        for name, by in (("Halved", 2), ("ReLU", 3))
+    )
+    code = tmp_path / "own.py"
+    code.write_text(f"from tensorflow.keras.layers import Layer\n{halved}{third}")
+    layer = {"class_name": class_name, "config": {"name": "y", "batch_input_shape": [None, 5]}}
+    config = {"class_name": "Sequential", "keras_version": "2.3.1", "config": {"name": "m", "layers": [layer]}}
+    report = layerexplain.explain(config, code=code)
+    assert report.layers[-1].operation == operation
+    assert report.layers[-1].output_shapes == ((None, 5),)

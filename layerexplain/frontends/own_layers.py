@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Model
 
 if TYPE_CHECKING:
@@ -97,7 +98,10 @@ def _with_model(layer: Layer, own: Mapping[str, Declaration]) -> Layer:
     if layer.model is not None and layer.model.calls:
         inner = with_own_models(layer.model, own)
         return layer if inner is layer.model else layer._replace(model=inner)
-    if layer.kind != "custom" or layer.type in own:
+    if layer.kind == "operation" or layer.type in own:
+        return layer
+    # A file before Keras 3 may not tell where a class comes from.
+    if layer.kind == "layer" and find(layer.type) is not None:
         return layer
     made = model_of(own, layer.type, {"name": layer.name, **layer.config})
     if made is None:

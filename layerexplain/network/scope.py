@@ -89,7 +89,8 @@ def declaration_of(layer: Layer, own: Mapping[str, Declaration] = MappingProxyTy
     """The declaration of a layer; None for a model and for a class that has none.
 
     A class that does not come from Keras has the declaration that its model has for it (`own`), and no other: one that
-    is called `Dense` inherits nothing from Keras's.
+    is called `Dense` inherits nothing from Keras's. Files before Keras 3 do not always tell where a class comes from;
+    there Keras's goes before an own one.
     """
     if layer.declaration is not None:
         return layer.declaration
@@ -101,7 +102,7 @@ def declaration_of(layer: Layer, own: Mapping[str, Declaration] = MappingProxyTy
         function = layer.config.get("function")
         return find(f"tf.{function}") if isinstance(function, str) else find(f"ops.{layer.type}")
     # With a dot, a name is that of an operation, or of a loss or an optimizer, which are no layers.
-    return find(layer.type) if "." not in layer.type else None
+    return (find(layer.type) if "." not in layer.type else None) or own.get(layer.type)
 
 
 def has_no_weights(layer: Layer) -> bool:
