@@ -57,6 +57,16 @@ layers:
     from: base
 outputs: [a, b]
 """
+UP_AND_DOWN = """
+input: [null, null, 3]
+layers:
+  - MaxPooling2D: 2
+  - UpSampling2D: 2
+    name: up
+  - Concatenate: {}
+    name: joined
+    from: [up, input]
+"""
 EMBEDDED = "input: {shape: [9], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 9, output_dim: 4, mask_zero: true}\n"
 
 ARGMAX = "\n".join([
@@ -260,6 +270,16 @@ ROWS = {
         (flat("MaxPooling2D: 2", shape="[8, 8, 2]"), flat("MaxPooling2D: {pool_size: 2, padding: same}", shape="[9, 8, 2]"),
          flat("ZeroPadding2D: {padding: [[0, 1], [0, 0]]}", "MaxPooling2D: 2", shape="[8, 8, 2]"),
          flat("Conv2D: {filters: 2, kernel_size: 1, strides: 2}", shape="[8, 8, 2]")),
+    ),
+    "not-all-sizes": Row(
+        {UP_AND_DOWN: ["joined"], UP_AND_DOWN.replace("[null, null, 3]", "[null, 5, 3]").replace("2D: 2", "2D: [2, 1]"): ["joined"]},
+        (UP_AND_DOWN.replace("null", "12"), UP_AND_DOWN.replace("MaxPooling2D: 2", "MaxPooling2D: 1").replace("UpSampling2D: 2", "UpSampling2D: 1"),
+         # Both branches round up.
+         flat("MaxPooling2D: {pool_size: 2, padding: same}\n    name: a\n    from: input", "Conv2D: {filters: 3, kernel_size: 3, strides: 2, padding: same}\n    name: b\n    from: input",
+              "Add: {}\n    from: [a, b]", shape="[null, null, 3]"),
+         # Sizes of two inputs, and of sequences that are put one behind the other.
+         "inputs:\n  a: [null, 3]\n  b: [null, 3]\nlayers:\n  - Add: {}\n    from: [a, b]\n",
+         "inputs:\n  a: [null, 3]\n  b: [null, 3]\nlayers:\n  - Concatenate: {axis: 1}\n    from: [a, b]\n"),
     ),
     "checkerboard": Row(
         {flat("Conv2DTranspose: {filters: 2, kernel_size: 3, strides: 2}", shape="[4, 4, 2]"): ["conv2d_transpose"]},

@@ -17,8 +17,8 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.model import TensorRef
+from layerexplain.network import same_sizes
 from layerexplain.network.trace import trace_model
-from layerexplain.network.traced import Network
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.elementwise import add
 from layerexplain.ops.functions import relu
@@ -125,22 +125,11 @@ def run(case: Any, definition: Definition, shapes: list[list[Any]]) -> list[Any]
             return None
 
 
-def sizes_in(network: Network) -> dict[TensorRef, Sizes]:
-    """The shapes of a network's tensors, unknown sizes named."""
-    sizes, found = SameSizes(), dict[TensorRef, Sizes]()
-    for made in network.calls:
-        results = [fresh(spec.shape) for spec in made.outputs if spec is not None]
-        if made.definition is not None:
-            results = list(sizes.of_call(made.definition, [found[ref] for ref in made.sources]))
-        found |= {TensorRef(made.call.layer, made.call.index, i): result for i, result in enumerate(results)}
-    return found
-
-
 def test_the_branches_of_a_model_can_be_compared(tmp_path: Any) -> None:
     path = tmp_path / "two.yaml"
     path.write_text(MODEL)
     network = trace_model(read(path))
-    sizes = sizes_in(network)
+    sizes = same_sizes.sizes_of(network)
     left, right, apart = [sizes[TensorRef(name, 0, 0)] for name in ("left", "right", "apart")]
     assert left == right
     assert left != apart

@@ -18,7 +18,16 @@ from layerexplain.network.trace import trace_model
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
-_FILES = ("of_faults", "of_training", "of_gradients", "of_activations", "of_layers", "of_shapes", "of_weights")
+_FILES = (
+    "of_faults",
+    "of_training",
+    "of_gradients",
+    "of_activations",
+    "of_layers",
+    "of_shapes",
+    "of_sizes",
+    "of_weights",
+)
 
 Found = tuple[str | None, str]
 """The name of a layer, None for the model as a whole, and what is wrong there, with the numbers of this model."""

@@ -1,0 +1,89 @@
+"""Rules on sizes that the model leaves open: it takes any, but not all of them pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from layerexplain.checks.rules import Found, rule
+from layerexplain.checks.view import CheckedNetwork
+from layerexplain.derive.same_sizes import Sizes, Unknown
+from layerexplain.lang.axes import Size
+from layerexplain.network.same_sizes import sizes_of
+from layerexplain.network.trace import trace_model
+from layerexplain.network.traced import Network
+from layerexplain.ops.sizes import default_roles, shape_text
+
+_TRIED = (101, 4_099)
+"""Primes: no stride divides them. The larger one is for models that use up the smaller."""
+_MULTIPLES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024)
+
+
+@rule(
+    "not-all-sizes",
+    "Open sizes of which only some pass",
+    "hint",
+    why="Keras builds the model, and fails when the first input of another size comes.",
+    fix="Give inputs of such sizes, or pad and crop: ZeroPadding2D where a pooling lost a row, Cropping2D where one is "
+    "too many.",
+    source="Ronneberger, Fischer, Brox: U-Net (2015), section 2",
+)
+def not_all_sizes(view: CheckedNetwork) -> Iterator[Found]:
+    open_inputs = dict(_open_inputs(view))
+    joins = set(_joins_of_sizes_that_may_differ(view.network)) if open_inputs else set()
+    if not joins or view.network.faults:
+        return
+    for size in _TRIED:
+        tried = _with_size(view.network, open_inputs, size)
+        if not tried.faults:
+            return
+        layer = tried.faults[0].layer
+        if layer in joins:
+            break
+    else:
+        return
+    passing = next((m for m in _MULTIPLES if not _with_size(view.network, open_inputs, 61 * m).faults), None)
+    name, shape = next(iter(open_inputs.items()))
+    roles = default_roles(1 + len(shape))[1:]
+    taken = " and ".join([role for role, known in zip(roles, shape, strict=True) if known is None])
+    joined = next((made.inputs for made in tried.calls if made.call.layer == layer), ())
+    shapes = " and ".join([shape_text(spec.shape) for spec in joined if spec is not None])
+    multiples = "" if passing is None else f"; multiples of {passing} pass"
+    given = shape_text(_filled(shape, size))
+    yield (
+        layer,
+        f"'{name}' takes any {taken}, but with {given} the tensors here are {shapes}, which do not fit{multiples}",
+    )
+
+
+def _open_inputs(view: CheckedNetwork) -> Iterator[tuple[str, tuple[Size, ...]]]:
+    """The inputs with unknown sizes: their names and shapes, without the batch."""
+    for ref in view.network.model.inputs:
+        made = view.call_of(ref)
+        spec = None if made is None else made.outputs[0]
+        if spec is not None and None in spec.shape[1:]:
+            yield ref.layer, spec.shape[1:]
+
+
+def _joins_of_sizes_that_may_differ(network: Network) -> Iterator[str]:
+    """The layers that take several tensors whose unknown sizes were computed in different ways."""
+    if all(len(made.sources) < 2 for made in network.calls):
+        return
+    sizes = sizes_of(network)
+    for made in network.calls:
+        given = [sizes[ref] for ref in made.sources if ref in sizes]
+        if _may_differ(given):
+            yield made.call.layer
+
+
+def _may_differ(given: Sequence[Sizes]) -> bool:
+    if len(given) < 2:
+        return False
+    return any(len({size for size in along if isinstance(size, Unknown)}) > 1 for along in zip(*given, strict=False))
+
+
+def _with_size(network: Network, inputs: dict[str, tuple[Size, ...]], size: int) -> Network:
+    return trace_model(network.model, {name: _filled(shape, size) for name, shape in inputs.items()})
+
+
+def _filled(shape: Sequence[Size], size: int) -> tuple[int, ...]:
+    return tuple([one if isinstance(one, int) else size for one in shape])
