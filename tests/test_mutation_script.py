@@ -1,4 +1,4 @@
-"""The script that puts faults into the code makes the faults that it says, and knows which tests reach a line."""
+"""The script that puts faults into the code makes the faults that it says, and knows which tests come by them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "scripts"))
 
-from mutate import EQUIVALENT, Mutant, described, equivalents, pair, sample  # noqa: E402 (found by the path above)
+from mutate import EQUIVALENT, Mutant, described, equivalents, faults_of, pair, sample  # noqa: E402 (found by the path above)
 from mutation.changes import changes  # noqa: E402
-from mutation.reach import Reach, merged  # noqa: E402
+from mutation.places import Place, Places, exchange, probed  # noqa: E402
+from mutation.worker import in_turn  # noqa: E402
 
 FAULTS = [
     ("a < b", {"a <= b"}),
@@ -80,21 +81,103 @@ def test_the_sample_is_seeded_and_even() -> None:
     assert len(drawn) == 52 and set(counts.values()) <= {52 // len(counts), 52 // len(counts) + 1}
     assert len({(m.file, m.change.line) for m in drawn}) == len(drawn)
     assert {m.package for m in sample(9, seed=3, only=["lang"])} == {"lang"}
-    assert described(drawn[0], 7).startswith(f"{drawn[0].file}:{drawn[0].change.line} ")
+    assert described(drawn[0]).startswith(f"{drawn[0].file}:{drawn[0].change.line} ")
 
 
-def test_runs_of_shards_are_put_together() -> None:
-    first = Reach({"a": 1.0}, [], {"f.py": {1: 0b101, 2: 0b010}})
-    second = Reach({"b": 2.0, "c": 3.0}, ["c"], {"f.py": {1: 0b1000}, "g.py": {5: 0b100}})
-    both = merged([first, second])
-    assert both.tests("f.py", 1, 1) == {"a", "c"} and both.tests("g.py", 4, 6) == {"b"} and not both.tests("f.py", 2, 2)
-    assert both.at_import("f.py", 1) and not both.at_import("f.py", 2) and both.at_collection("f.py", 2)
-    assert both.failed == ["c"]
+PROBED = """
+def chosen(a):
+    if a > 2:
+        a -= 1
+    elif a:
+        return [a for b in (a,)]
+    else:
+        try:
+            return 1 // a
+        except ZeroDivisionError:
+            return lambda c: (
+                c + 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "argument", "comes_by"),
+    [
+        (3, 0, True), (4, 3, True), (4, 1, False), (5, 1, True), (5, 0, True), (5, 3, False), (6, 1, True),
+        (6, 3, False), (9, 0, True), (9, 1, False), (11, 0, True), (11, 1, False), (12, 0, False), (12, 1, False),
+    ],
+)  # fmt: skip
+def test_a_probe_tells_who_comes_by(line: int, argument: int, comes_by: bool) -> None:
+    column = len(PROBED.splitlines()[line - 1]) - 4
+    seen: set[int] = set()
+    module = {"_reached": seen.add}
+    exec(compile(probed(PROBED.encode(), {Place("", line, column): 5}), "f.py", "exec"), module)
+    module["chosen"](argument)  # type: ignore[operator]
+    assert seen == ({5} if comes_by else set())
+
+
+def test_a_lambda_is_met_when_it_is_called_and_keeps_its_value() -> None:
+    seen: set[int] = set()
+    module = {"_reached": seen.add}
+    places = {Place("", 12, 20): 1, Place("", 3, 10): 2}
+    exec(compile(probed(PROBED.encode(), places), "f.py", "exec"), module)
+    inner = module["chosen"](0)  # type: ignore[operator]
+    assert seen == {2}
+    assert inner(6) == 7
+    assert seen == {1, 2}
+
+
+def test_loaded_functions_take_the_code_of_a_fault() -> None:
+    module: dict[str, object] = {}
+    old, new = (compile(PROBED.replace("1 // a", text), "f.py", "exec") for text in ("1 // a", "1 * a"))
+    exec(old, module)
+    exchange([module["chosen"]], old, new)  # type: ignore[list-item]
+    assert module["chosen"](0) == 0  # type: ignore[operator]
+
+
+MADE = """
+LARGEST = 1 + 2
+
+def rule(name):
+    return lambda run: RULES.setdefault(name, run)
+
+@rule("twice")
+def twice(a, times=2):
+    return times * a
+
+def bounded(a):
+    return min(a, LARGEST)
+"""
+USED = "from layerexplain.made import LARGEST, twice\n\ndef used(a):\n    return twice(a)\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "is_warm", "met_at"),
+    [
+        (2, False, {("made", 12)}),  # a value: in the function that uses it
+        (5, True, {("made", 5)}),  # a lambda, which runs later, though it is made at import
+        (8, False, {("made", 9), ("used", 4)}),  # a default: in the function itself, and in those that call it
+        (9, True, {("made", 9)}),
+        (12, True, {("made", 12)}),
+    ],
+)
+def test_where_a_fault_is_met(tmp_path: Path, line: int, is_warm: bool, met_at: set[tuple[str, int]]) -> None:
+    (tmp_path / "layerexplain").mkdir()
+    for name, text in (("made", MADE), ("used", USED)):
+        (tmp_path / f"layerexplain/{name}.py").write_text(text)
+    change = next(one for one in changes(MADE.encode()) if one.line == line and one.kind != "return None")
+    found = Places(tmp_path).of("layerexplain/made.py", change)
+    assert (found[0], {(Path(place.file).stem, place.line) for place in found[1]}) == (is_warm, met_at)
+
+
+def test_each_function_has_its_turn_before_any_comes_again() -> None:
+    drawn = in_turn(["a[1]", "a[2]", "a[3]", "b", "c[x]", "c[y]"])
+    assert sorted(drawn) == ["a[1]", "a[2]", "a[3]", "b", "c[x]", "c[y]"]
+    assert [{name[0] for name in part} for part in (drawn[:3], drawn[3:5], drawn[5:])] == [set("abc"), set("ac"), {"a"}]
 
 
 def test_the_list_of_faults_without_effect_speaks_of_lines_that_there_are() -> None:
     assert equivalents("# about\n\nf.py: a reason\n  - x = 1\n  + x = 2\n") == {("f.py", "x = 1", "x = 2")}
     known = equivalents(EQUIVALENT.read_text("utf-8"))
     for file, line, fault in known:
-        made = {pair(Mutant(file, change)) for change in changes((ROOT / file).read_bytes())}
+        made = {pair(Mutant(file, change)) for change in faults_of(ROOT / file)}
         assert (file, line, fault) in made

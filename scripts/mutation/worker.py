@@ -1,152 +1,317 @@
-"""One worker: it takes mutants from a plan until none is left and runs for each the tests that reach it.
+"""Workers: they run the tests and, for each fault that a test comes by, the same tests with the fault.
 
 A process that has imported pytest and the large libraries, but nothing of this project, is forked twice over:
 
-- Once for all faults in the bodies of functions ("warm"). The child collects all tests, then forks for each mutant; the
-  grandchild exchanges the code of the functions that differ and runs its tests.
-- Once for each fault in what runs at import ("cold"): that child imports the package with the fault in it.
+- `warm`, for faults in the bodies of functions. It collects the tests and never runs one itself. For a batch of tests
+  it forks a child in which probes tell which test comes by which fault; then, for each fault that is alive, a child
+  that exchanges the code of the faulty functions and runs those of the tests until one fails.
+- `cold`, for a fault in what runs at import: a child that imports the package with the fault in it, then runs the tests
+  that come by, as the warm part has found.
 
-The tree that the worker runs in is a copy of its own, in which the file is faulty for as long as the mutant is tried,
-so that programs that tests start have the fault too.
+Tests may not start programs here: whether these come by a fault is not seen.
 """
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import ctypes
 import gc
 import importlib
 import json
+import mmap
 import os
-import pickle
+import pkgutil
+import random
+import re
 import select
 import signal
+import subprocess
 import sys
 import time
-import types
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mutation.changes import Change
+import pytest
 
-LIBRARIES = (
-    "numpy", "h5py", "yaml", "click", "click.testing", "rich.console", "rich.table", "jsonschema", "pytest",
-    "_pytest.assertion.rewrite", "tensorflow", "keras", "tf_keras",
-)  # fmt: skip
-CRASHED, SLOW, AT_IMPORT = "(crashed)", "(took too long)", "(at import)"
+from mutation.changes import Change
+from mutation.places import PROBE, Place, exchange, loaded_functions, probed
+
+LIBRARIES = ("numpy", "h5py", "yaml", "click", "click.testing", "rich.console", "rich.table", "jsonschema")
+KERAS = ("tensorflow", "keras", "tf_keras")
+CRASHED, AT_IMPORT = "(crashed or took too long)", "(at import)"
+ALIVE, DEAD, TAKEN = 0, 1, 2
+BATCH = 24
 _DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of Linux's prctl()."""
 
 
 class Planned(NamedTuple):
-    """A mutant and the tests to run for it, the likeliest to notice first. `name` is the same in every run."""
+    """A fault; `warm` where it can be put into a running program. Tests come by it at its places."""
 
-    number: int
     name: str
     file: str
     change: Change
     warm: bool
-    tests: tuple[str, ...]
+    places: Sequence[Place]
+    words: frozenset[str]
 
 
-class Plan(NamedTuple):
-    """What all workers do; `patience` is how many times slower than in the first run a test may be, and all tests of a
-    mutant together. What takes longer counts as noticed."""
+class Bounds(NamedTuple):
+    """Seconds of the processor: of the longest test that is used, of the tests for one fault; `patience` is how many
+    times more than without a fault a test may need; and the minutes after which no more tests are taken."""
 
-    mutants: tuple[Planned, ...]
-    seconds: dict[str, float]
+    longest: float
+    budget: float
     patience: float
-    claims: str
-    mark: dict[str, str]
+    minutes: float
 
 
-class Worker:
-    """Runs mutants of the plan in `tree`, and adds a line of JSON for each to `results`."""
+class Run:
+    """What all workers share. `came_by` is filled by `warm`: for each fault the tests with their seconds."""
 
-    def __init__(self, plan: Plan, tree: Path, results: Path) -> None:
-        self.plan, self.tree, self.results = plan, tree, results
+    def __init__(
+        self, root: Path, plan: Sequence[Planned], arguments: Sequence[str], bounds: Bounds, results: Path
+    ) -> None:
+        self.root, self.plan, self.arguments, self.bounds, self.results = root, plan, arguments, bounds, results
+        self.states = mmap.mmap(-1, max(1, len(plan)))
+        self.came_by: list[dict[str, float]] = [{} for _ in plan]
+        self.mode = ""
+        self.seconds: dict[str, float] = {}
         self.trusted: set[str] = set()
         self.distrusted: set[str] = set()
-        self.stamp = 1_000_000_000
+        self.started = time.monotonic()
 
-    def run(self) -> None:
-        """Take mutants until none is left."""
-        for name in LIBRARIES:
+    def all(self, jobs: int) -> None:
+        """Try all faults."""
+        libraries = LIBRARIES if "not keras" in " ".join(self.arguments) else LIBRARIES + KERAS
+        for name in libraries:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
-        pid = os.fork()
-        if pid == 0:
-            die_with_parent()
-            try:
-                self._serve_warm()
-            finally:
-                os._exit(0)  # the mutants that are left are counted by the process that waits for all workers
-        os.waitpid(pid, 0)
-        sys.dont_write_bytecode = True
-        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-        for one in self._claimed(warm=False):
-            self._tried(one, lambda tests, faulty: self._cold(tests))
+        for work in (self._warm, self._cold):
+            readers = [self._started(work, number, jobs) for number in range(jobs)]
+            for reader in readers:
+                with os.fdopen(reader) as lines:
+                    for line in lines:
+                        number, test, seconds = json.loads(line)
+                        self.came_by[number][test] = seconds
+            for _ in range(jobs):
+                os.wait()
+        for number, one in enumerate(self.plan):
+            if self.states[number] != DEAD:
+                self._record(one, "", len(self.came_by[number]))
 
-    def _claimed(self, warm: bool) -> Iterator[Planned]:
-        for one in self.plan.mutants:
-            if one.warm != warm:
-                continue
-            try:
-                os.close(os.open(f"{self.plan.claims}/{one.number}", os.O_CREAT | os.O_EXCL))
-            except FileExistsError:
-                continue
-            yield one
+    def _started(self, work: Callable[[int, int], None], number: int, jobs: int) -> int:
+        reader, writer = os.pipe()
+        if os.fork():
+            os.close(writer)
+            return reader
+        os.close(reader)
+        die_with_parent()
+        try:
+            work(number, jobs)
+            with os.fdopen(writer, "w") as lines:
+                for index, tests in enumerate(self.came_by):
+                    for test, seconds in tests.items():
+                        lines.write(json.dumps([index, test, seconds]) + "\n")
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(0)
 
-    # One mutant -----------------------------------------------------------------------------------------------------
+    def _record(self, one: Planned, killer: str, tests: int) -> None:
+        row = {"name": one.name, "killer": killer, "tests": tests}
+        with self.results.open("a") as handle:  # a short line is written at once, also where several processes write
+            handle.write(json.dumps(row) + "\n")
 
-    def _tried(self, one: Planned, run: Callable[[list[str], bool], None]) -> None:
-        path = self.tree / one.file
-        source, status = path.read_bytes(), path.stat()
-        started = time.monotonic()
-        while True:
-            tests = [name for name in one.tests if name not in self.distrusted]
-            path.write_bytes(one.change.applied(source))
-            self.stamp += 10
-            os.utime(path, (self.stamp, self.stamp))  # so that no compiled file passes for this one
-            try:
-                killer = self._forked(tests, lambda tests=tests: run(tests, True)) if tests else ""
-            finally:
-                path.write_bytes(source)
-                os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-            name = killer.rpartition(" ")[2]
-            if name not in tests or name in self.trusted:
+    # Warm -----------------------------------------------------------------------------------------------------------
+
+    def _warm(self, number: int, jobs: int) -> None:
+        run = self
+
+        class Serve(_Follow):
+            """In place of running the tests, serve."""
+
+            def pytest_runtestloop(self, session: Any) -> bool:
+                run._serve({item.nodeid: item for item in session.items}, number, jobs)
+                return True
+
+        pytest.main(["-q", "-p", "no:cacheprovider", *self.arguments], plugins=[Serve(self)])
+
+    def _serve(self, items: dict[str, Any], number: int, jobs: int) -> None:
+        next(iter(items.values())).config._tmp_path_factory.getbasetemp()
+        self.functions = loaded_functions(self.root)
+        self.sources = {one.file: (self.root / one.file).read_bytes() for one in self.plan}
+        self.probed = {}
+        places: dict[str, dict[Place, int]] = {}
+        self.faults_at: list[list[int]] = []
+        for index, one in enumerate(self.plan):
+            for place in one.places:
+                known = places.setdefault(place.file, {})
+                if place not in known:
+                    known[place] = len(self.faults_at)
+                    self.faults_at.append([])
+                self.faults_at[known[place]].append(index)
+        for file, known in places.items():
+            source, path = (self.root / file).read_bytes(), str(self.root / file)
+            self.probed[file] = compile(probed(source, known), path, "exec")
+            exchange(self.functions.get(file, ()), compile(source, path, "exec"), self.probed[file])
+        self.seen: set[int] = set()
+        setattr(builtins, PROBE, self.seen.add)
+        gc.collect()
+        gc.freeze()
+        spent = [0.0] * len(self.plan)
+        left = [name for name in in_turn(items) if name]
+        slow: set[str] = set()
+        for batch in range(number, -(-len(left) // BATCH), jobs):
+            if time.monotonic() - self.started > 60 * self.bounds.minutes:
                 break
-            # Does the test pass without the fault?
-            if self._forked([name], lambda name=name: run([name], False)) == "":
+            alive = [i for i in range(len(self.plan)) if not self.states[i] and spent[i] < self.bounds.budget]
+            if not alive:
+                break
+            names = [n for n in left[batch * BATCH : (batch + 1) * BATCH] if n.partition("[")[0] not in slow]
+            came_by: dict[int, list[str]] = {}
+            for test, found in self._probed(names, items, slow):
+                for index in {i for place in found for i in self.faults_at[place]}.intersection(alive):
+                    came_by.setdefault(index, []).append(test)
+            for index, tests in came_by.items():
+                self.came_by[index].update((test, self.seconds[test]) for test in tests)
+                if self.plan[index].warm and not self.states[index]:
+                    tests.sort(key=self.seconds.__getitem__)
+                    spent[index] += sum(map(self.seconds.__getitem__, tests))
+                    self._tried(index, tests, lambda names, fault: self._run_warm(names, fault, items))
+
+    def _probed(self, names: list[str], items: dict[str, Any], slow: set[str]) -> Iterator[tuple[str, list[int]]]:
+        """Run tests without a fault; those that pass in time, each with the places where it came by."""
+        while names:
+            at = ""
+            for line in self._child(lambda names=names: self._run(names, items, "probe")):
+                word, test, *rest = line
+                at = test if word == "at" else ""
+                if word == "done":
+                    failed, self.seconds[test], found = rest
+                    if not failed and self.seconds[test] <= self.bounds.longest:
+                        yield test, found
+            if not at:
+                return
+            slow.add(at.partition("[")[0])
+            names = [n for n in names[names.index(at) + 1 :] if n.partition("[")[0] not in slow]
+
+    def _run(self, names: Iterable[str], items: dict[str, Any], mode: str) -> None:
+        self.mode = mode
+        subprocess.Popen.__init__ = _no_program  # type: ignore[method-assign]
+        _clear_caches()
+        for name in names:
+            self.seen.clear()
+            self.failed = False
+            items[name].ihook.pytest_runtest_protocol(item=items[name], nextitem=None)
+
+    def _run_warm(self, names: list[str], fault: Planned | None, items: dict[str, Any]) -> None:
+        if fault is not None:
+            faulty = compile(fault.change.applied(self.sources[fault.file]), str(self.root / fault.file), "exec")
+            exchange(self.functions.get(fault.file, ()), self.probed[fault.file], faulty)
+        self._run(names, items, "fault")
+
+    # Cold -----------------------------------------------------------------------------------------------------------
+
+    def _cold(self, number: int, jobs: int) -> None:
+        for index, one in enumerate(self.plan):
+            if one.warm or self.states[index] or index % jobs != number:
+                continue
+            came_by = self.came_by[index]
+            ranked = sorted(came_by, key=lambda t: (-len(one.words & words(t)), came_by[t], t))
+            chosen: list[str] = []
+            for test in ranked:
+                files = {name.partition("::")[0] for name in (*chosen, test)}
+                if len(files) <= 4 and len(chosen) < 40:
+                    chosen.append(test)
+            self.came_by[index] = {test: came_by[test] for test in chosen}
+            self.seconds.update(came_by)
+            self._tried(index, chosen, self._run_cold)
+
+    def _run_cold(self, names: list[str], fault: Planned | None) -> None:
+        if fault is not None:
+            path, get_code = str(self.root / fault.file), SourceFileLoader.get_code
+            source = (self.root / fault.file).read_bytes()
+
+            def faulty(loader: SourceFileLoader, module: str) -> Any:
+                if loader.path != path:
+                    return get_code(loader, module)
+                return compile(fault.change.applied(source), path, "exec", dont_inherit=True)
+
+            SourceFileLoader.get_code = faulty  # type: ignore[method-assign]
+        self.mode, self.seen = "fault", set()
+        import layerexplain
+
+        for module in pkgutil.walk_packages(layerexplain.__path__, "layerexplain."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+        subprocess.Popen.__init__ = _no_program  # type: ignore[method-assign]
+        if names:
+            pytest.main(["-q", "-x", "-p", "no:cacheprovider", *names], plugins=[_Follow(self)])
+
+    # One fault ------------------------------------------------------------------------------------------------------
+
+    def _tried(self, index: int, tests: list[str], run: Callable[[list[str], Planned | None], None]) -> None:
+        one = self.plan[index]
+        while True:
+            tests = [name for name in tests if name not in self.distrusted]
+            killer = self._killer(lambda tests=tests: run(tests, one))
+            name = killer.removeprefix(CRASHED).strip()
+            if not killer or name not in tests or name in self.trusted:
+                break
+            if not self._killer(lambda name=name: run([name], None)):  # it passes without the fault
                 self.trusted.add(name)
                 break
             self.distrusted.add(name)
-        seconds = round(time.monotonic() - started, 1)
-        record = {"name": one.name, "warm": one.warm, "killer": killer, "tests": len(tests), "seconds": seconds}
-        with self.results.open("a") as handle:  # a short line is written at once, also where several processes write
-            handle.write(json.dumps(self.plan.mark | record) + "\n")
+        if killer and not self.states[index]:
+            self.states[index] = DEAD
+            self._record(one, killer, len(self.came_by[index]))
 
-    def _forked(self, tests: list[str], run: Callable[[], None]) -> str:
-        """The test that fails, with CRASHED or SLOW in front where that is how; "" where all pass."""
+    def _killer(self, run: Callable[[], None]) -> str:
+        """The test that fails, or why there is none; "" where all pass."""
+        at = ""
+        for word, test in self._child(run):
+            if word == "passed":
+                return ""
+            if word == "failed":
+                return test
+            at = test
+        return f"{CRASHED} {at}".strip()
+
+    def _child(self, run: Callable[[], None]) -> Iterator[list[Any]]:
+        """What a child says while it runs."""
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(reader)
             os.setpgid(0, 0)
             die_with_parent()
+            sink = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(sink, 1)
+            os.dup2(sink, 2)
             self.report = os.fdopen(writer, "wb", buffering=0)
             try:
                 run()
-                self.report.write(b"passed\n")
+                self.tell("passed", "")
             except BaseException as error:  # whatever it is, it is the fault's
-                self.report.write(f"failed {CRASHED} {type(error).__name__}\n".encode())
+                self.tell("failed", f"{AT_IMPORT} {type(error).__name__}")
             os._exit(0)
         os.close(writer)
         with contextlib.suppress(PermissionError, ProcessLookupError):
             os.setpgid(pid, pid)  # whoever is first, so that the whole group can be ended at any time
         try:
-            return self._followed(reader, tests)
+            buffer = b""
+            while select.select([reader], [], [], 60)[0]:  # a busy machine is slow, but not that slow
+                data = os.read(reader, 1 << 16)
+                if not data:
+                    break
+                *lines, buffer = (buffer + data).split(b"\n")
+                for line in lines:
+                    yield json.loads(line)
         finally:
             os.close(reader)
             for kill in (os.killpg, os.kill):  # it may not have a group of its own yet
@@ -154,98 +319,42 @@ class Worker:
                     kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
 
-    def _followed(self, reader: int, tests: list[str]) -> str:
-        current, buffer = "", b""
-        limit = 60.0
-        end = time.monotonic() + 60 + self.plan.patience * sum(self.plan.seconds.get(name, 1.0) for name in tests)
-        while True:
-            ready, _, _ = select.select([reader], [], [], max(0.0, min(limit, end - time.monotonic())))
-            if not ready:
-                return f"{SLOW} {current}".strip()
-            data = os.read(reader, 1 << 16)
-            if not data:
-                return f"{CRASHED} {current}".strip()
-            *lines, buffer = (buffer + data).split(b"\n")
-            for line in lines:
-                word, _, rest = line.decode().partition(" ")
-                if word == "passed":
-                    return ""
-                if word == "failed":
-                    return rest
-                current = rest
-                limit = 5 + self.plan.patience * self.plan.seconds.get(current, 1.0)
+    def tell(self, *words_: object) -> None:
+        """Say something to the parent."""
+        self.report.write(json.dumps(words_).encode() + b"\n")
 
-    # Warm -----------------------------------------------------------------------------------------------------------
 
-    def _serve_warm(self) -> None:
-        import pytest
+class _Follow:
+    """Tells the parent which test runs and how it ends; with a fault, the first failure is the end."""
 
-        worker = self
+    def __init__(self, run: Run) -> None:
+        self.run = run
 
-        class Serve:
-            """In place of running the tests, take mutants."""
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        run = self.run
+        run.tell("at", nodeid)
+        self.began = sum(os.times()[:2])
+        known = run.seconds.get(nodeid, run.bounds.longest)
+        limit = run.bounds.longest * 3 if run.mode == "probe" else 2 + run.bounds.patience * known
+        signal.setitimer(signal.ITIMER_PROF, limit)
 
-            def pytest_runtestloop(self, session: Any) -> bool:
-                sys.dont_write_bytecode = True
-                os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-                items = {item.nodeid: item for item in session.items}
-                session.config._tmp_path_factory.getbasetemp()
-                functions = _functions(worker.tree)
-                originals: dict[str, bytes] = {}
-                gc.collect()
-                gc.freeze()
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self.run.failed = True
+            if self.run.mode == "fault":
+                self.run.tell("failed", report.nodeid)
+                os._exit(0)
 
-                def run(tests: list[str], faulty: bool) -> None:
-                    if faulty:
-                        _exchange(worker.tree, one, originals[one.file], functions)
-                    _clear_caches()
-                    worker._items([items[name] for name in tests if name in items])
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        run = self.run
+        if run.mode == "probe":
+            seconds = round(sum(os.times()[:2]) - self.began, 3)
+            run.tell("done", nodeid, run.failed, seconds, sorted(run.seen))
 
-                for one in worker._claimed(warm=True):
-                    originals.setdefault(one.file, (worker.tree / one.file).read_bytes())
-                    worker._tried(one, run)
-                return True
-
-            def pytest_runtest_logstart(self, nodeid: str) -> None:
-                worker.report.write(f"at {nodeid}\n".encode())
-
-            def pytest_runtest_logreport(self, report: Any) -> None:
-                if report.failed:
-                    worker.report.write(f"failed {report.nodeid}\n".encode())
-                    os._exit(0)
-
-        pytest.main(["-q", f"--basetemp={self.tree}.tmp", "tests"], plugins=[Serve()])
-
-    def _items(self, items: list[Any]) -> None:
-        for item, following in zip(items, [*items[1:], None], strict=True):
-            item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
-
-    # Cold -----------------------------------------------------------------------------------------------------------
-
-    def _cold(self, tests: list[str]) -> None:
-        import pytest
-
-        worker = self
-
-        class Follow:
-            """Tells which test runs and which one fails."""
-
-            def pytest_runtest_logstart(self, nodeid: str) -> None:
-                worker.report.write(f"at {nodeid}\n".encode())
-
-            def pytest_runtest_logreport(self, report: Any) -> None:
-                if report.failed:
-                    worker.report.write(f"failed {report.nodeid}\n".encode())
-                    os._exit(0)
-
-            def pytest_collectreport(self, report: Any) -> None:
-                if report.failed:
-                    worker.report.write(f"failed {AT_IMPORT} {report.nodeid.partition('::')[0]}\n".encode())
-                    os._exit(0)
-
-        code = pytest.main(["-q", "-x", f"--basetemp={self.tree}.cold", *tests], plugins=[Follow()])
-        if code not in (0, 1):
-            worker.report.write(f"failed {CRASHED} {code}\n".encode())
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed and self.run.mode == "fault":
+            self.run.tell("failed", f"{AT_IMPORT} {report.nodeid.partition('::')[0]}")
             os._exit(0)
 
 
@@ -255,35 +364,28 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
 
 
-def _functions(tree: Path) -> dict[str, list[types.FunctionType]]:
-    """The functions of the package that are loaded, by file."""
-    found: dict[str, list[types.FunctionType]] = {}
-    for one in gc.get_objects():
-        if type(one) is types.FunctionType:
-            file = one.__code__.co_filename
-            if file.startswith(f"{tree}/layerexplain/"):
-                found.setdefault(file, []).append(one)
-    return found
+def words(text: str) -> frozenset[str]:
+    """The words of a line of code, or of the name of a test, without those that are short."""
+    return frozenset(
+        one.lower() for one in re.findall(r"[A-Z]?[a-z]{3,}|[A-Z]{3,}|[A-Z][a-z]*(?:[A-Z][a-z0-9]*)+", text)
+    )
 
 
-def _exchange(tree: Path, one: Planned, source: bytes, functions: dict[str, list[types.FunctionType]]) -> None:
-    """Give the loaded functions of the mutant's file the code that has the fault."""
-    file = str(tree / one.file)
-    pairs = dict(_pairs(compile(source, file, "exec"), compile(one.change.applied(source), file, "exec")))
-    for function in functions.get(file, ()):
-        new = pairs.get(function.__code__)
-        if new is not None and len(new.co_freevars) == len(function.__code__.co_freevars):
-            function.__code__ = new
+def in_turn(names: Iterable[str]) -> list[str]:
+    """Draw an order in which each test function has its turn before any comes again with other parameters."""
+    tables: dict[str, list[str]] = {}
+    for name in names:
+        tables.setdefault(name.partition("[")[0], []).append(name)
+    rng = random.Random(1)
+    for rows in tables.values():
+        rng.shuffle(rows)
+    functions = list(tables.values())
+    rng.shuffle(functions)
+    return [rows[turn] for turn in range(max(map(len, functions), default=0)) for rows in functions if turn < len(rows)]
 
 
-def _pairs(old: types.CodeType, new: types.CodeType) -> Iterator[tuple[types.CodeType, types.CodeType]]:
-    """The code objects that differ, old and new, however deep."""
-    if old != new:
-        yield old, new
-    inner = [[c for c in code.co_consts if isinstance(c, types.CodeType)] for code in (old, new)]
-    if [c.co_name for c in inner[0]] == [c.co_name for c in inner[1]]:
-        for a, b in zip(*inner, strict=True):
-            yield from _pairs(a, b)
+def _no_program(*_: object, **__: object) -> None:
+    raise OSError("no program is started here")
 
 
 def _clear_caches() -> None:
@@ -293,19 +395,3 @@ def _clear_caches() -> None:
             clear = getattr(value, "cache_clear", None)
             if clear is not None:
                 clear()
-
-
-def main() -> None:
-    """`python -m mutation.worker PLAN TREE RESULTS`."""
-    plan_file, tree, results = sys.argv[1:]
-    with open(plan_file, "rb") as handle:
-        mutants, *rest = pickle.load(handle)
-    plan = Plan(tuple(Planned(n, name, f, Change(*c), w, t) for n, name, f, c, w, t in mutants), *rest)
-    os.chdir(tree)
-    sys.path.insert(0, tree)
-    die_with_parent()
-    Worker(plan, Path(tree), Path(results)).run()
-
-
-if __name__ == "__main__":
-    main()
