@@ -53,7 +53,8 @@ def _loader(example, label, classes):
 def described(model):
     """The rows and counts of a model."""
     rows = []
-    for layer in getattr(model, "_operations", None) or model.layers:
+    listed = getattr(model, "_operations", None) or model.layers
+    for layer in {id(one): one for one in listed}.values():  # a Sequential lists twice what stands twice in it
         # What masks are computed with is no layer, and no line of the program.
         if type(layer).__name__ in ("InputLayer", "NotEqual", "Any"):
             continue

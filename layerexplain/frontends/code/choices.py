@@ -34,6 +34,7 @@ _ONLY_READ = frozenset(
     [
         "evaluate",
         "get_weights",
+        "load_weights",
         "loss",
         "losses",
         "metrics",
@@ -43,6 +44,7 @@ _ONLY_READ = frozenset(
         "predict_on_batch",
         "save",
         "save_weights",
+        "set_weights",
         "summary",
         "test_on_batch",
         "to_json",
@@ -68,6 +70,7 @@ class Choices(InterpreterPart):
 
     def rely(self, assumption: Assumption) -> None:
         """Note that the statement that is read now hangs on a choice."""
+        self.met(assumption)
         if assumption not in self.relied:
             self.relied.append(assumption)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.values import LayerValue, ModelValue, Tensor, tensors_in
+from layerexplain.frontends.code.values import Instance, LayerValue, ModelValue, Tensor, Variable, tensors_in
 
 
 class Cloning(KerasPart):
@@ -32,6 +33,8 @@ class Cloning(KerasPart):
         copies: dict[int, LayerValue] = {}
 
         def copy(one: LayerValue) -> LayerValue:
+            if isinstance(one, ModelValue) and one.form == "own" and id(one) not in copies:
+                copies[id(one)] = self._object_like(one, copy)
             if isinstance(one, ModelValue) and id(one) not in copies:
                 made = self.clone(one)
                 copies[id(one)] = made if isinstance(made, LayerValue) else self.opaque_model(one.type, made.reason)
@@ -49,7 +52,7 @@ class Cloning(KerasPart):
             made.layers = [one if one.type == "InputLayer" else copy(one) for one in layer.layers]
             return made
         graph = self.graph(layer)
-        if graph is None or any(isinstance(one, ModelValue) and one.form == "own" for one in graph.layers):
+        if graph is None:
             return self.interpreter.unknown("a clone of a model that is not known")
         nodes: dict[int, Any] = {}
         for node in graph.nodes:
@@ -59,6 +62,35 @@ class Cloning(KerasPart):
                 key: mirrored(one, lambda t: Tensor(nodes[id(t.node)], t.index)) for key, one in node.kwargs.items()
             }
             nodes[id(node)] = self.node(new, tuple(args), kwargs)
+            if isinstance(new, ModelValue) and new.form == "own":
+                nodes[id(node)].trace = self.trace(new, args, kwargs)
         made.inputs = mirrored(layer.inputs, lambda t: Tensor(nodes[id(t.node)], t.index))
         made.outputs = mirrored(layer.outputs, lambda t: Tensor(nodes[id(t.node)], t.index))
+        return made
+
+    def _object_like(self, layer: ModelValue, copy: Callable[[LayerValue], LayerValue]) -> ModelValue:
+        """An object of a class of the program anew, with copies of the layers and weights that it holds."""
+        made = ModelValue("own", layer.type, layer.name, layer.place)
+        made.config, made.trainable, made.reason = dict(layer.config), layer.trainable, layer.reason
+        old = layer.instance
+        if old is None:
+            return made
+        made.instance = Instance(old.cls)
+        made.instance.layer, made.instance.given = made, old.given
+        weights: dict[int, Variable] = {}
+
+        def copied(value: Any) -> Any:
+            if isinstance(value, Instance) and value.layer is not None:
+                return made.instance if value is old else copy(value.layer).instance
+            if isinstance(value, LayerValue):
+                return copy(value)
+            if isinstance(value, Variable):
+                new = Variable(value.name, value.shape, value.dtype, value.trainable, value.place)
+                new.choice = value.choice
+                return weights.setdefault(id(value), new)
+            if type(value) in (list, tuple):
+                return type(value)([copied(one) for one in value])
+            return {key: copied(one) for key, one in value.items()} if type(value) is dict else value
+
+        made.instance.attributes = {key: copied(one) for key, one in old.attributes.items()}
         return made

@@ -192,7 +192,7 @@ class Emitter:
             if any(id(node) in hidden for node in layer.nodes) and own:
                 continue
             name = names.take(layer.name)
-            if name != layer.name and not own:
+            if name != layer.name and not own and layer.type != CONSTANT_TYPE:
                 fact = f"two layers are called '{layer.name}'; names of the layers of a model must differ"
                 place = layer.place
                 from layerexplain.errors import SpecError

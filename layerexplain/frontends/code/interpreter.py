@@ -7,6 +7,7 @@ a branch that hangs on an unknown test is chosen, and `assumed` says so.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -117,6 +118,7 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
     def assume(self, assumption: Assumption, level: int = 1) -> None:
         """Keep a choice that what follows hangs on; with a level of 2 what is there already hangs on it too."""
         self.unsure += 1
+        self.met(assumption)
         if assumption not in self.assumed and len(self.assumed) < 200:
             self.assumed.append(assumption)
             self.since[assumption] = self.began
@@ -125,8 +127,22 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
 
     def leave_open(self, unknown: Unknown) -> None:
         """Keep that something of a model is not known from here on."""
+        self.met(unknown)
         self.open.append(unknown)
         self.since.setdefault(unknown, self.began)
+
+    def chosen(self, assumption: Assumption) -> Assumption:
+        """Keep a choice that only those models hang on which meet it."""
+        self.met(assumption)
+        if assumption not in self.assumed:
+            self.assumed.append(assumption)
+            self.since[assumption] = sys.maxsize
+        return assumption
+
+    def met(self, one: Assumption | Unknown) -> None:
+        """Note a choice, or what is not known, for the layers and models whose `call` is followed now."""
+        for model, _ in self.keras.tracing:
+            model.hangs.add(one)
 
     def touch(self, layer: Any) -> None:
         """Note that something happens to a layer or a model."""

@@ -166,6 +166,8 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             if name in ("get", "deserialize") and args:
                 return Setting(args[0], {}, what.path) if isinstance(args[0], str) else args[0]
             return self.make_setting(what.path, name, args, kwargs)
+        if what.kind == "operation" and name == "SeedGenerator":
+            return Setting(name, dict(kwargs), what.path)
         if what.kind == "operation":
             return self.operation(name, args, kwargs, what.path)
         if what.kind == "backend":
@@ -237,6 +239,8 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             return None
         if name == "Lambda":
             return self.make_layer("Lambda", args, kwargs)
+        if name == "Variable":
+            return self.tf_variable(args, kwargs, of_keras=True)
         if name == "get_source_inputs" and args:
             return self.source_inputs(args[0])
         if name == "load_model" and args and isinstance(args[0], str) and args[0] in self.saved:
@@ -395,11 +399,14 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         return self.operation(name, args, {"approximate": False, **kwargs} if name == "gelu" else kwargs)
 
     def call_setting(self, setting: Setting, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """A loss or an activation that is called."""
+        """A loss, an activation or an initializer that is called."""
         if setting.path == "activations" and tensors_in(args):
             return self._activation(setting.class_name, args, kwargs)
         if tensors_in([*args, *kwargs.values()]):
             return self.opaque_call(setting.class_name, args, kwargs)
+        shape = args[0] if args else kwargs.get("shape")
+        if "initializers" in setting.path and type(shape) in (list, tuple):
+            return self._constant("normal", [shape], {})
         return self.interpreter.unknown(f"the result of {setting.class_name}")
 
 

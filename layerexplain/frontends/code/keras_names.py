@@ -114,6 +114,8 @@ def named(path: str) -> Named | None:
     in_source = "layers" in parts[:-1] and last in layer_names()  # `layers.activations.softmax.Softmax`
     if "applications" in parts[:-1] and last in layer_names() and facts_of(last).home == parts[-2]:
         return Named("layer", last, rest)  # a layer that a module of keras.applications defines
+    if rest.startswith("ops.operation_utils."):
+        return Named("other", last, rest)  # helpers, no operations
     for part in parts[:-1]:
         if part in _MODULES and not in_source and not (part == "preprocessing" and last in layer_names()):
             return Named(_MODULES[part], last, rest)

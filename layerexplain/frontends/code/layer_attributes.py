@@ -49,6 +49,17 @@ _UNSET = frozenset({"quantization_mode", "activity_regularizer"})
 """What every layer of Keras has, and no layer of a program sets."""
 
 
+def shapes_of_data(data: Any) -> Any:
+    """The shapes of arrays that a model is trained on, with any number of examples; None where one is not known."""
+    if isinstance(data, Array):
+        return (None, *data.shape[1:])
+    parts = list(data.values()) if type(data) is dict else data if type(data) in (list, tuple) else []
+    shapes = [shapes_of_data(one) for one in parts]
+    if not shapes or None in shapes:
+        return None
+    return dict(zip(data, shapes, strict=True)) if type(data) is dict else shapes
+
+
 def _as_keras_keeps(layer: LayerValue, name: str) -> Any:
     """An argument of a layer as its attribute: a size for several axes is one for each."""
     value = layer.config[name]
@@ -145,6 +156,9 @@ class LayerAttributes(KerasPart):
         if name.startswith("output"):
             return self._results(layer, nodes[0]) if name == "output" else [Tensor(nodes[0])]
         tensors = nodes[0].tensors()
+        if layer.type == "InputLayer":
+            self.older("the input of an InputLayer is empty in Keras 3; today: its output")
+            tensors = [Tensor(nodes[0])]
         return tensors[0] if len(tensors) == 1 and name == "input" else tensors
 
     def _of_tensor(self, tensor: Tensor, name: str) -> Any:
@@ -234,8 +248,8 @@ class LayerAttributes(KerasPart):
                 raise Raised("RuntimeError", words, interpreter.place())
             if isinstance(data, Array):
                 self.check_data(layer, data, name)
-            if isinstance(data, Array):
-                self.built(layer, (None, *data.shape[1:]))
+            if (shapes := shapes_of_data(data)) is not None:
+                self.built(layer, shapes)
             if name == "predict" and isinstance(data, Array) and data.shape:
                 return self.result_on(layer, data)
             return self.interpreter.unknown(f"the result of {name}()")

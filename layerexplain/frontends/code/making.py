@@ -379,11 +379,6 @@ class Making(KerasPart):
                 self.fault(SpecError(f"{model.type} takes layers, got {fact}"), place)
             layer = LayerValue(why.name or "Layer", "custom", why.name or "layer", {}, self.interpreter.place())
             layer.reason = why
-        if layer in model.layers:
-            name = layer.name
-            fact = f"the layer '{name}' is added twice; names of layers in a Sequential model must differ"
-            self.fault(SpecError(fact), place)
-            return
         model.layers.append(layer)
 
     def set_trainable(self, layer: LayerValue, value: Any) -> None:

@@ -136,7 +136,7 @@ class Operations(KerasPart):
 
     def split_named(self, tensor: Tensor, key: str) -> Any:
         """An input of a `call` that is asked for one of its parts by name."""
-        return self.interpreter.unknown(f"the part {key!r} of an input, whose parts are not known")
+        return self.cause_of(tensor, f"the part {key!r} of an input, whose parts are not known")
 
     def _operation(self, type_: str, args: list[Any], kwargs: dict[str, Any], called: str = "") -> Any:
         """A call of an operation, which is named after its class or another one."""
@@ -271,9 +271,8 @@ class Operations(KerasPart):
         return self._operation(type_, given, kwargs)
 
     def constant_tensor(self, shape: Any, name: str = "constant", drawn: Any = None) -> Any:
-        """A tensor whose values no input changes: random numbers, or an array. In a functional model it is a fault of
-        the program or of no account; inside of a `call` its shape counts."""
-        if not self.quiet:
+        """A tensor whose values no input changes: random numbers, or an array."""
+        if not self.quiet and not is_shape(shape):
             return self.interpreter.unknown("an array whose values are not known")
         config = {"shape": tuple(shape), "words": name, "drawn": drawn or {}}
         layer = LayerValue(CONSTANT_TYPE, "custom", name, config, self.interpreter.place())
@@ -290,6 +289,8 @@ class Operations(KerasPart):
             return self._size(last, args, kwargs)
         if path in ("Variable", "compat.v1.Variable"):
             return self.tf_variable(args, kwargs)
+        if path.startswith("experimental.numpy."):
+            return self.operation(path.removeprefix("experimental.numpy."), args, kwargs)
         if path == "ensure_shape" and len(args) > 1 and isinstance(args[0], Tensor):
             self.tell_shape(args[0], args[1])
         made = self.with_run_time_sizes(last, args, kwargs)
@@ -347,18 +348,24 @@ class Operations(KerasPart):
             return False
         return True
 
-    def tf_variable(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """`tf.Variable(initial_value)`."""
-        value = args[0] if args else kwargs.get("initial_value")
+    def tf_variable(self, args: list[Any], kwargs: dict[str, Any], of_keras: bool = False) -> Any:
+        """`tf.Variable(initial_value)`, or `keras.Variable(initializer, shape)`."""
+        value = args[0] if args else kwargs.get("initial_value", kwargs.get("initializer"))
+        given = args[1] if len(args) > 1 else kwargs.get("shape")
+        if of_keras and given is not None:
+            value = numpy_functions.call_numpy("empty", [given], {}, self.interpreter.budget)
         name = kwargs.get("name")
         name = name if isinstance(name, str) else "variable"
-        value = arrays.array_of(value) if not isinstance(value, Tensor) else value
+        value = arrays.array_of(value) if value is not None and not isinstance(value, Tensor) else value
         trainable = kwargs.get("trainable", True)
-        shape = value.shape if isinstance(value, Array) else self.interpreter.unknown("the shape of a tf.Variable")
-        if not self.keras_2:
+        shape = value.shape if isinstance(value, Array) else self.shape_tuple(value) if value is not None else value
+        if not is_shape(shape) and not isinstance(shape, Unknown):
+            shape = self.interpreter.unknown("the shape of a variable")
+        made = Variable(name, shape, "float32", trainable is not False, self.interpreter.place())
+        if not self.keras_2 and not of_keras:
             words = "a tf.Variable counts as a weight, as in Keras 2; Keras 3 counts what add_weight makes"
-            self.interpreter.rely(Assumption(self.interpreter.line, words))
-        return Variable(name, shape, "float32", trainable is not False, self.interpreter.place())
+            made.choice = Assumption(made.place.line, words)
+        return made
 
     # keras.backend --------------------------------------------------------------------------------------------------
 
@@ -388,8 +395,8 @@ class Operations(KerasPart):
             return args[0]
         if name == "is_keras_tensor":
             return bool(args) and isinstance(args[0], Tensor)
-        if name == "variable":
-            return self.tf_variable(args, kwargs)
+        if name in ("variable", "Variable"):
+            return self.tf_variable(args, kwargs, of_keras=name == "Variable")
         if name in _SIZES:
             return self._size(name, args, kwargs)
         if name == "dot" and len(args) == 2:

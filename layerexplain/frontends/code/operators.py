@@ -203,15 +203,17 @@ def _contains(items: Any, value: Any) -> Any:
 
 def truth(value: Any) -> bool | None:
     """Whether a value counts as true in a test; None where that is not known."""
-    if isinstance(value, Unknown | Size) or hasattr(value, "node"):
+    if isinstance(value, Unknown | Size):
         return None
     if is_plain(value) or type(value) in (list, tuple, dict, set, frozenset, range):
         return bool(value)
-    from layerexplain.frontends.code.values import Array, Symbol, Tensor, Variable
+    from layerexplain.frontends.code.values import Array, Imported, Instance, Symbol, Tensor, Variable
 
+    if isinstance(value, Instance) and (value.cls.has("__bool__") or value.cls.has("__len__")):
+        return None
     if isinstance(value, Symbol) and "." in value.path and value.path.partition(".")[0] not in _KNOWN_LIBRARIES:
         return None  # `settings.DEBUG` may be anything
-    return None if isinstance(value, Array | Tensor | Variable) else True
+    return None if isinstance(value, Array | Imported | Tensor | Variable) else True
 
 
 _KNOWN_LIBRARIES = frozenset({"keras", "tensorflow", "tf_keras", "numpy", "math", "os", "functools", "itertools"})

@@ -10,6 +10,7 @@ from typing import Any
 
 from layerexplain.errors import SourceError, SpecError
 from layerexplain.frontends.code.bounds import fits
+from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import TOLD, declaration_of, flat_tensors
@@ -25,6 +26,7 @@ from layerexplain.frontends.code.values import (
     Tensor,
     Trace,
     Unknown,
+    births,
     tensors_in,
     unknown_in,
 )
@@ -43,6 +45,7 @@ class OwnCalls(KerasPart):
             return known
         again, counters = model.traced, dict(self.counters)
         trace = model.traces[key] = Trace(training)
+        began = next(births)
         names = self._parameters(model)
 
         def placeholder(tensor: Any, name: str, part: bool) -> Tensor:
@@ -80,6 +83,7 @@ class OwnCalls(KerasPart):
             if self._known([*args, *kwargs.values()]) and interpreter.is_sure(error):
                 self.fault(SourceError(f"the call of {model.type} raises {error}"[:300]), place)
         finally:
+            trace.span = began, next(births)
             self.quiet -= 1
             self.training = before
             self.tracing.pop()
@@ -215,8 +219,30 @@ class OwnCalls(KerasPart):
         """The shape of a tensor as code sees it: a tuple with None for sizes that are not known."""
         spec = self.shapes.of(tensor) if isinstance(tensor, Tensor) else None
         if spec is None:
-            return self.interpreter.unknown("the shape of a tensor that is not known")
+            return self.cause_of(tensor, "the shape of a tensor that is not known")
         return tuple([one if isinstance(one, int) else None for one in spec.shape])
+
+    def cause_of(self, tensor: Any, words: str) -> Unknown:
+        """Why the shape of a tensor is not known: an input without one, a function that is not read, an argument; in
+        other words where no cause is found."""
+        waiting = [tensor] if isinstance(tensor, Tensor) else []
+        seen: set[int] = set()
+        while waiting and len(seen) < 1000:
+            node = waiting.pop().node
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            config, like = node.layer.config, node.layer.config.get("like")
+            cause = node.layer.reason or unknown_in([*node.args, *node.kwargs.values(), *config.values()])
+            if cause is None and node.trace is not None:
+                cause = node.trace.reason
+            if isinstance(cause, Unknown):
+                return cause
+            inner = [] if node.trace is None else flat_tensors(node.trace.outputs)
+            feeds = [*node.tensors(), *([like] if isinstance(like, Tensor) else []), *inner]
+            waiting += [one for one in feeds if self.shapes.of(one) is None]
+        found: Unknown = self.interpreter.unknown(words)
+        return found
 
     def shape_behind(self, layer: LayerValue, shape: Any) -> Any:
         """`compute_output_shape` of a layer of Keras."""
@@ -229,6 +255,26 @@ class OwnCalls(KerasPart):
         self.quiet -= 1
         layer.nodes[:] = before
         return made
+
+    def on_arrays(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A layer of Keras called on arrays outside of any model: an array of the shape that it gives."""
+
+        def fed(value: Any) -> Any:
+            if isinstance(value, Array):
+                return self.new_input("x", (None, *value.shape[1:]))
+            return type(value)(map(fed, value)) if type(value) in (list, tuple) else value
+
+        before = list(layer.nodes)
+        first = next(one for one in flat([*args, *kwargs.values()]) if isinstance(one, Array))
+        self.quiet += 1
+        node = Node(layer, tuple(map(fed, args)), {key: fed(one) for key, one in kwargs.items()},
+                    self.interpreter.place(), self.count())  # fmt: skip
+        made = self.shape_tuple(Tensor(node))
+        self.quiet -= 1
+        layer.nodes[:] = before
+        if isinstance(made, Unknown) or not made:
+            return made if isinstance(made, Unknown) else self.interpreter.unknown("a number that a layer computes")
+        return Array((first.shape[0] if made[0] is None else made[0], *made[1:]))
 
     def _run(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
         instance = model.instance

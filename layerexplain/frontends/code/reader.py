@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import math
 import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -29,6 +28,7 @@ from layerexplain.frontends.code.values import (
     Place,
     Tensor,
     Unknown,
+    Variable,
     births,
     layer_of,
     tensors_in,
@@ -233,13 +233,14 @@ class Program:
             model = emitter.model(found.value)
         except Exhausted as error:
             raise SourceError(f"{found.name} {error}") from None
-        last = self._last_change(found.value)
-        opened = [(self._located(one), "") for one in interpreter.open if interpreter.since.get(one, -1) < last]
+        last, met = self._last_change(found.value)
+        opened = [(self._located(one), "") for one in interpreter.open
+                  if interpreter.since.get(one, -1) < last or one in met]  # fmt: skip
         opened += [(self._located(one), layer) for one, layer in emitter.opened]
         assumed = [
             Assumption(self.locate(Place("", one.line)).line, one.words)
             for one in interpreter.assumed
-            if interpreter.since[one] < last
+            if interpreter.since[one] < last or one in met
         ]
         notes = [*notes_of(assumed, opened), *interpreter.notes]
         notes += [Note("repaired", None, words) for words in self.text.repaired if "cell" in words]
@@ -266,21 +267,27 @@ class Program:
                 error.source, error.line = place.file or None, place.line
         return found
 
-    def _last_change(self, model: ModelValue) -> float:
-        """When a model, or something in it, was changed last: choices that were taken later do not reach it."""
+    def _last_change(self, model: ModelValue) -> tuple[int, set[Any]]:
+        """When a model, or something in it, was changed last: choices that were taken later do not reach it; and those
+        that the `call` of one of the program's classes met."""
         interpreter = self.interpreter
-        if model.form == "own":
-            return math.inf
-        waiting: list[LayerValue] = [model]
+        waiting: list[tuple[LayerValue, list[tuple[int, int]]]] = [(model, [])]
         last, seen = 0, {id(model)}
+        met: set[Any] = set()
         while waiting:
-            layer = waiting.pop()
-            last = max(last, layer.changed)
+            layer, spans = waiting.pop()
+            if not any(start <= layer.changed <= end for start, end in spans):  # `met` holds what that hangs on
+                last = max(last, layer.changed)
+            if isinstance(layer, ModelValue):
+                met |= layer.hangs
+                spans = spans + [trace.span for trace in layer.traces.values()]
+            if isinstance(variable := layer.config.get("variable"), Variable) and variable.choice is not None:
+                met.add(interpreter.chosen(variable.choice))
             for one in interpreter.keras.inner_layers(layer):
                 if id(one) not in seen:
                     seen.add(id(one))
-                    waiting.append(one)
-        return last
+                    waiting.append((one, spans))
+        return last, met
 
     def where(self, place: Place) -> str:
         """A place in words: `train.py:41`, `cell 3:12`, `line 12` of what was pasted."""

@@ -216,10 +216,10 @@ class Statements(InterpreterPart):
                 self.call(method, [of, value], {})
                 return
             self.changes += 1
-            if of.layer is not None:
+            if of.layer is not None and not self.keras.quiet:
                 of.layer.changed = next(births)
-                if name == "trainable":
-                    self.keras.set_trainable(of.layer, value)
+            if of.layer is not None and name == "trainable":
+                self.keras.set_trainable(of.layer, value)
             self.written.append((of, name))
             of.maybe.pop(name, None)
             of.attributes[name] = value

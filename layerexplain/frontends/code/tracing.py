@@ -9,6 +9,7 @@ from layerexplain.frontends.code.calls import misfit
 from layerexplain.frontends.code.expressions import IMPLIED, UNDEFINED
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.keras_api import Misfit
+from layerexplain.frontends.code.layer_attributes import shapes_of_data
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
@@ -138,6 +139,8 @@ class Tracing(KerasPart):
     def weight_tensor(self, variable: Variable) -> Tensor:
         """The tensor of a weight that code makes itself."""
         key = id(variable)
+        if variable.choice is not None:
+            self.interpreter.chosen(variable.choice)
         if key not in self.weights:
             layer = LayerValue(WEIGHT_TYPE, "custom", variable.name, {"variable": variable}, variable.place)
             self.weights[key] = (variable, Tensor(self.node(layer, (), {})))
@@ -151,20 +154,19 @@ class Tracing(KerasPart):
             return self._results(layer, self.node(layer, tuple(args), kwargs))
         if isinstance(first, Unknown):
             return first
-        if isinstance(layer, ModelValue) and isinstance(first, Array):
-            self.built(layer, first.shape if layer.form == "sequential" else (None, *first.shape[1:]))
+        if isinstance(layer, ModelValue) and (shapes := shapes_of_data(first)) is not None:
+            self.built(layer, first.shape if layer.form == "sequential" and isinstance(first, Array) else shapes)
             return self.result_on(layer, first)
-        if type(layer) is LayerValue and isinstance(first, Array) and len(args) == 1:
-            shape = self.shape_behind(layer, first.shape)
-            if not isinstance(shape, Unknown):
-                return Array(shape)
-        return self.interpreter.unknown("the result of a layer that is called on data")
+        if type(layer) is LayerValue and shapes_of_data(first) is not None:
+            return self.on_arrays(layer, args, kwargs)
+        unknown = unknown_in([*args, *kwargs.values()])
+        return unknown or self.interpreter.unknown("the result of a layer that is called on data")
 
-    def result_on(self, model: ModelValue, data: Array) -> Any:
+    def result_on(self, model: ModelValue, data: Any) -> Any:
         """What a model gives for data: an array whose shape is known where the model's is."""
         graph = self.graph(model) if model.form != "own" else None
         spec = self.shapes.of(graph.outputs[0]) if graph is not None and len(graph.outputs) == 1 else None
-        if spec is None or not all(isinstance(one, int) for one in spec.shape[1:]):
+        if spec is None or not isinstance(data, Array) or not all(isinstance(one, int) for one in spec.shape[1:]):
             return self.interpreter.unknown("the result of a model that is called on data")
         return Array((data.shape[0], *spec.shape[1:]))
 
@@ -208,14 +210,12 @@ class Tracing(KerasPart):
             number = next((one for one in sections if isinstance(one, int) and one > 0), None)
             lengths = next((len(one) for one in sections if type(one) in (list, tuple)), None)
             found = number if number is not None else lengths
-            return [Tensor(node, i) for i in range(min(found, 1000))] if found else self._count_unknown(layer)
+            return [Tensor(node, i) for i in range(min(found, 1000))] if found else self._count_unknown(node)
         number = len(specs) if specs else _SEVERAL.get(name.lower(), 0)
-        return [Tensor(node, i) for i in range(number)] if number else self._count_unknown(layer)
+        return [Tensor(node, i) for i in range(number)] if number else self._count_unknown(node)
 
-    def _count_unknown(self, layer: LayerValue) -> Any:
-        return self.interpreter.unknown(
-            f"how many results {layer.type} gives, since the shape of its input is not known"
-        )
+    def _count_unknown(self, node: Node) -> Any:
+        return self.cause_of(Tensor(node), f"how many results {node.layer.type} gives")
 
     def _inner_states(self, layer: LayerValue) -> bool:
         inner = layer.config.get("layer") or layer.config.get("cell")
@@ -252,7 +252,7 @@ class Tracing(KerasPart):
         shape = self.shape_tuple(tensor)
         if self.quiet and not isinstance(shape, Unknown) and shape and shape[0] == len(parts):
             return [self.tensor_item(tensor, i) for i in range(len(parts))]
-        return self.interpreter.unknown("the parts of a tensor that is unpacked")
+        return self.cause_of(tensor, "the parts of a tensor that is unpacked")
 
     # Graphs -------------------------------------------------------------------------------------------------------
 

@@ -257,6 +257,8 @@ class Trace:
 
     def __init__(self, training: bool) -> None:
         self.training = training
+        self.span = (0, 0)
+        """When it was followed, as `births` count."""
         self.inputs: list[Tensor] = []
         self.outputs: Any = None
         self.reason: Unknown | None = None
@@ -273,6 +275,8 @@ class Variable:
         self.dtype = dtype
         self.trainable = trainable
         self.place = place
+        self.choice: Any = None
+        """What is assumed where it counts as a weight of a layer."""
 
 
 class LayerValue:
@@ -312,6 +316,8 @@ class ModelValue(LayerValue):
         self.open: list[Unknown] = []
         self.traces: dict[Any, Trace] = {}
         """What its `call` does, by the arguments; the first one is that of the program."""
+        self.hangs: set[Any] = set()
+        """Choices and unknown values that its `call` met while it was followed."""
         self.before_build: dict[str, Any] | None = None
         """The attributes of an object whose `build` ran at a shape that was not known, as they were before."""
 
