@@ -27,17 +27,27 @@ def totals(rows: Sequence[LayerReport]) -> Totals:
     def add(values: Sequence[int | None]) -> int | None:
         return None if None in values else sum(values)  # type: ignore[arg-type]
 
-    weights = [w for row in rows for w in row.weights]
-    size = add([w.params * BYTES[w.dtype] if w.dtype in BYTES else None for w in weights])
-    params = add([row.params for row in rows])
     return Totals(
-        params=params,
+        params=add([row.params for row in rows]),
         trainable=add([row.trainable for row in rows]),
         non_trainable=add([row.non_trainable for row in rows]),
-        bytes=size if params is not None else None,
+        bytes=weight_bytes(rows),
         macs=add([row.macs for row in rows]),
         flops=add([row.flops for row in rows]),
     )
+
+
+def weight_bytes(rows: Sequence[LayerReport]) -> int | None:
+    """What the weights of rows of one depth take in bytes; None if that of one is unknown."""
+    size = 0
+    for row in rows:
+        if row.params is None:
+            return None
+        for weight in row.weights:
+            if weight.dtype not in BYTES:
+                return None
+            size += weight.params * BYTES[weight.dtype]
+    return size
 
 
 def partial_totals(rows: Sequence[LayerReport]) -> list[Note]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
+from functools import lru_cache
 
+from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
 from layerexplain.render.graph.families import family_of
 from layerexplain.render.quantities import plural, shape_text
@@ -71,15 +73,10 @@ def graph_of(layers: Sequence[LayerReport], nested: bool, shown: Sequence[str] =
 def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -> GraphNode:
     call = layer.calls[number] if layer.calls else None
     shapes = call.output_shapes if call is not None else ()
-    lines: dict[str, Callable[[], str]] = {
-        "type": lambda: layer.type,
-        "params": lambda: parameters_text(layer.params or 0),
-        "formulas": lambda: layer.operation if layer.type != "InputLayer" else "",
-    }
     single = len(layer.calls) == 1
     return GraphNode(
         call_name(layer.layer, number),
-        tuple([line for name in shown if name in lines and (line := lines[name]())]),
+        tuple([line for name in shown if (line := _line(layer, name))]),
         layer.type,
         ", ".join([sizes_text(shape) for shape in shapes]) if "shapes" in shown else "",
         (layer.params or 0) if "params" in shown else 0,
@@ -89,6 +86,15 @@ def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -
         alike=(_but_for_channels(layer), tuple([shape and shape[:-1] for shape in shapes])) if single else None,
         family=family_of(layer),
     )
+
+
+def _line(layer: LayerReport, name: str) -> str:
+    """What a box tells of its layer by one of `SHOWN`; "" where it tells nothing."""
+    if name == "type":
+        return layer.type
+    if name == "params":
+        return parameters_text(layer.params or 0)
+    return layer.operation if name == "formulas" and layer.type != "InputLayer" else ""
 
 
 def parameters_text(count: int) -> str:
@@ -120,7 +126,8 @@ def opened(graph: Graph, depth: int) -> Graph:
     return graph._replace(nodes=tuple(nodes))
 
 
-def sizes_text(shape: Sequence[int | None] | None) -> str:
+@lru_cache(maxsize=1000)
+def sizes_text(shape: Shape | None) -> str:
     """A shape in a picture, which has little room: its sizes without the batch.
 
     >>> sizes_text((None, 28, 28, 16)), sizes_text((None, None, 8)), sizes_text(None)
@@ -139,5 +146,10 @@ def _computed(layer: LayerReport) -> Hashable:
 
 
 def _but_for_channels(layer: LayerReport) -> Hashable:
-    operation = re.sub(r"\d[\d,]*(?= (?:filters|units|channels|groups)\b)", "n", layer.operation)
-    return (layer.type, operation, tuple([weight.name for weight in layer.weights]), bool(layer.layers))
+    names = tuple([weight.name for weight in layer.weights])
+    return (layer.type, _without_channels(layer.operation), names, bool(layer.layers))
+
+
+@lru_cache(maxsize=256)
+def _without_channels(operation: str) -> str:
+    return re.sub(r"\d[\d,]*(?= (?:filters|units|channels|groups)\b)", "n", operation)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
+from functools import lru_cache
 from heapq import heappop, heappush
 from itertools import groupby, pairwise  # noqa: F401 (one in the example)
 
@@ -310,8 +311,7 @@ def _cells(nodes: Sequence[GraphNode]) -> dict[int, int]:
     following = ""
     for node in reversed(nodes):
         found = re.search(r"_(\d+)$", node.name)
-        words = re.sub(r"[^a-z0-9]", "", node.type.lower())
-        counted = re.sub(r"[^a-z]", "", node.name.lower()) in (re.sub(r"\d", "", words), words)
+        counted = re.sub(r"[^a-z]", "", node.name.lower()) in _counted_names(node.type)
         if not counted:
             following = found[1] if found and node.inner is None and not node.is_input else ""
         ends.append((following, not counted))
@@ -323,6 +323,13 @@ def _cells(nodes: Sequence[GraphNode]) -> dict[int, int]:
             cells.update(dict.fromkeys(range(start, start + len(named)), start + len(named)))
         start += len(named)
     return cells
+
+
+@lru_cache(maxsize=256)
+def _counted_names(type_name: str) -> tuple[str, str]:
+    """What the names that Keras gives layers of a type begin with, without underscores."""
+    words = re.sub(r"[^a-z0-9]", "", type_name.lower())
+    return re.sub(r"\d", "", words), words
 
 
 def _commonest(

@@ -29,6 +29,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from math import prod
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.render.escape import clean
@@ -38,7 +39,7 @@ from layerexplain.render.page.value_data import all_values, form_numbers, value_
 from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, Explanation, LayerReport, Report, Statement, plain
 from layerexplain.report.element_forms import FormTable
-from layerexplain.report.totals import totals
+from layerexplain.report.totals import weight_bytes
 from layerexplain.report.training_data import BackwardReport
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def layer_data(
         told = layer.explanation
         if told is not None:
             entry["keras"], reaches = _reach(layer, told)
-            key = (_common(told), reaches, layer.gradient)
+            weights = tuple([weight._replace(reach="") for weight in told.weights]) if told.weights else ()
+            key = (_common(told), weights, reaches, layer.gradient)
             number = definitions.setdefault(key, len(definitions))
             if number == len(made):
                 made.append(_cleaned(_filled(definition_parts(layer, told, reaches))))
@@ -178,7 +180,7 @@ def _layer(layer: LayerReport, parent: int, numbers: Mapping[str, int]) -> dict[
         "macs": layer.macs,
         "flops": layer.flops,
         "values": _values(layer),
-        "bytes": totals((layer,)).bytes,
+        "bytes": weight_bytes((layer,)),
         **layer_parts(layer),
     }
 
@@ -204,10 +206,11 @@ def _reach(layer: LayerReport, told: Explanation) -> tuple[str, tuple[str, ...]]
     return reaches[0][: ends[0]], tuple([reach[end:] for reach, end in zip(reaches, ends, strict=True)])
 
 
-def _common(told: Explanation) -> Explanation:
-    """An explanation without what differs between layers that compute the same."""
-    weights = tuple([weight._replace(reach="") for weight in told.weights])
-    return told._replace(hints=(), weights=weights, weights_note="", cost=(), mask="", receptive_field=())
+_OF_A_LAYER = ("hints", "weights", "weights_note", "cost", "mask", "receptive_field")
+"""Of an explanation, what differs between layers that compute the same."""
+
+_common = attrgetter(*[name for name in Explanation._fields if name not in _OF_A_LAYER])
+"""What layers that compute the same have in common, but for their weights."""
 
 
 def _statements(statements: Sequence[Statement]) -> list[list[Any]]:
@@ -260,10 +263,18 @@ def _filled(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _cleaned(value: Any) -> Any:
     """It as JSON has it, with clean texts."""
-    if isinstance(value, str):
+    kind = type(value)  # a large model has some hundred thousand values: the commonest kinds come first
+    if kind is str:
         return clean(value)
-    if isinstance(value, Mapping):
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is tuple or kind is list:
+        return [_cleaned(item) for item in value]
+    if kind is dict or isinstance(value, Mapping):
         return {key: _cleaned(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [_cleaned(item) for item in value]
-    return plain(value)
+    return clean(value) if isinstance(value, str) else plain(value)
+
+
+_AS_THEY_ARE = frozenset({int, bool, type(None)})
