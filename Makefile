@@ -19,10 +19,10 @@ lint:
 	$(BIN)python docs/generate.py --check
 
 test:
-	$(BIN)python -m pytest -q -n 2
+	$(BIN)python -m pytest -q -n 2 --dist worksteal
 
 fast: # what needs no TensorFlow
-	$(BIN)python -m pytest -q -n 2 -m 'not keras'
+	$(BIN)python -m pytest -q -n 2 --dist worksteal -m 'not keras'
 
 docs:
 	$(BIN)python scripts/layer_index.py

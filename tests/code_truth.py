@@ -5,6 +5,7 @@ FOLDER, runs its part of the programs and writes `truthPART.json` and `valuesPAR
 """
 
 import contextlib
+import gc
 import io
 import json
 import re
@@ -130,6 +131,9 @@ def _flat(value):
 
 
 def main(folder, part, parts):
+    import keras  # noqa: F401 (all that it loads stays)
+
+    gc.freeze()  # what Keras collects whenever its session is cleared
     programs = json.loads((folder / "programs.json").read_text())
     given = np.load(folder / "inputs.npz")
     arrays, found = {}, {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable
@@ -13,6 +14,12 @@ import pytest
 # end the process, depends on the processor.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
+# The tests share the cores among their processes: threads within them only wait for one another, and what XLA compiles
+# runs once.
+for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+
 # A shell that starts the tests in the background has Ctrl-C ignored, also by the programs that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -21,6 +28,12 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-snapshots", action="store_true", help="write what is printed now to tests/snapshots")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: no collection goes through it again. Keras collects whenever it clears its session."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ def _channels_last(layer: Any, x: Any) -> Any:
     moved = np.moveaxis(np.asarray(x), 1, -1)
     other.build(moved.shape)
     other.set_weights(layer.get_weights())
-    return np.moveaxis(np.asarray(tf.function(other, jit_compile=True)(moved)), -1, 1)
+    return np.moveaxis(np.asarray(tf.function(other, jit_compile=True, autograph=False)(moved)), -1, 1)
 
 
 def _values(layer: Any, tensors: list[Any], case: Case, masks: list[Any]) -> list[Any] | None:
@@ -155,7 +155,7 @@ def _values(layer: Any, tensors: list[Any], case: Case, masks: list[Any]) -> lis
         if not any(words in str(refusal) for words in NO_KERNEL_ON_CPU):
             raise
     try:
-        return right(tf.function(run, jit_compile=True)(*tensors))
+        return right(tf.function(run, jit_compile=True, autograph=False)(*tensors))
     except tf.errors.OpError as refusal:
         if any(words in str(refusal) for words in NOT_RUN_BY_TENSORFLOW):
             return None

@@ -25,6 +25,7 @@ from layerexplain.lang.parse import parse
 from layerexplain.lang.text import program
 from layerexplain.ops import functions, load_all
 from tests.same import same
+from tests.tries import tries
 
 load_all()
 
@@ -97,7 +98,11 @@ def built(tree: Tree) -> Expr:
     return (functions.relu if name == "relu" else OPS[name])(*[built(arg) for arg in args])
 
 
-TREES = [tree for seed in range(1500) if isinstance(tree := drawn(random.Random(seed), 2 + seed % 3), tuple)]
+TREES = [
+    tree
+    for seed in range(tries(few=300, many=1500))
+    if isinstance(tree := drawn(random.Random(seed), 2 + seed % 3), tuple)
+]
 
 
 def definition_of(tree: Tree) -> Definition:

@@ -38,7 +38,7 @@ def on_files(*arguments: str) -> tuple[int, bytes, bytes]:
     [*[("summary", format) for format in FORMATS], ("weights", "table"), ("weights", "json")],
 )
 def test_the_output_is_that_of_one_job(command: str, format: str) -> None:
-    sources = ["digits.h5", "mnist_mlp.yaml", "-", "missing.keras", "digits.keras", "../README.md", "digits.h5"]
+    sources = ["digits.h5", "mnist_mlp.yaml", "-", "missing.keras", "digits.keras", "../pyproject.toml", "digits.h5"]
     alone = on_files(command, *sources, "--format", format, "--jobs", "1")
     assert alone[0] == 1
     assert len(alone[2].splitlines()) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from layerexplain.render.graph.diagram import Graph, GraphEdge, GraphNode, graph
 from layerexplain.render.graph.fold import fold
 from layerexplain.render.graph.layout import Box, Placed, Size, layout
 from layerexplain.render.graph.svg import size_of, svg, width_of
+from tests.truth import load
 
 EVIL = (
     "<script>alert(1)</script>",
@@ -373,14 +375,11 @@ def test_a_large_graph_folds_by_chains_that_are_met_all_over_it() -> None:
     assert len(fold(chain(*drawn)).nodes) == 500, "what chance repeats belongs not together"
 
 
-@pytest.mark.keras
 @pytest.mark.parametrize(
     ("application", "most"), [("ResNet50", 16), ("EfficientNetB0", 30), ("DenseNet121", 75), ("Xception", 26)]
 )
 def test_applications_fold_to_few_boxes(application: str, most: int) -> None:
-    import keras
-
-    model = getattr(keras.applications, application)(weights=None)
+    model = layerexplain.read(json.loads(load("keras3", application)["config"]))
     graph = graph_of(layerexplain.explain(model, detail=False).layers, nested=True)
     folded = fold(graph)
     assert len(boxes(folded)) <= most

@@ -21,12 +21,13 @@ from tests.cases import Case, Wrapped
 from tests.drawn_values import TYPES, definitions, values_for
 from tests.element_values import ElementValues
 from tests.keras_oracle import BATCH_SIZE, trace_case
+from tests.tries import tries
 
 np = pytest.importorskip("numpy")
 
 load_all()
 
-AT_MOST = 400
+AT_MOST = tries(few=100, many=400)
 """Indices that are compared of each result; beyond, as many are drawn."""
 
 WEIGHTS_OF_A_CURVE = r"the weights of '\w+'( with antialias)? have no closed form by index"

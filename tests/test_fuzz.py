@@ -1,11 +1,11 @@
 """Mutated files, configurations and arguments, with fixed seeds: refused with an error of ours, or explained.
 
-`LAYEREXPLAIN_FUZZ=100000 pytest tests/test_fuzz.py` tries more; `python -m tests.fuzz --mutations N` runs by hand.
+`LAYEREXPLAIN_FUZZ=100000 pytest tests/test_fuzz.py` tries so many models of the grammar, and more of the other kinds;
+`python -m tests.fuzz --mutations N` runs by hand.
 """
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -16,19 +16,21 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.render.formats import GRAPH_FORMATS
 from tests.fuzz.attempt import attempt, explain
 from tests.fuzz.mutations import KINDS, NAMES, SCALARS
+from tests.tries import MUTATIONS, tries
 
-MUTATIONS = int(os.environ.get("LAYEREXPLAIN_FUZZ", "2400"))
-PARTS = 4
+COUNTS = {kind: tries(few=240, many=2000) for kind in KINDS} | {
+    "grammar": MUTATIONS,
+    "code": tries(few=24, many=240),  # a program takes as long as many files
+}
+PARTS = {kind: tries(few=2, many=20 if kind == "grammar" else 4) for kind in KINDS}
+"""Tests of a kind, which the processes of pytest share."""
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "part"), [(kind, part) for kind in KINDS for part in range(PARTS[kind])])
 def test_mutations(kind: str, part: int) -> None:
     if kind == "bytes":
         pytest.importorskip("h5py")
-    share = -(-MUTATIONS // (len(KINDS) * PARTS))
-    if kind == "code":
-        share = -(-share // 8)  # a program takes as long as many files
+    share = -(-COUNTS[kind] // PARTS[kind])
     failures = [attempt(kind, number) for number in range(part * share, (part + 1) * share)]
     found = [failure for failure in failures if failure is not None]
     assert not found, "\n".join(f"{f.kind} {f.number}: {f.what}\n    {f.where}" for f in found[:10])
@@ -112,7 +114,7 @@ sequences = st.lists(items | models, max_size=4).map(lambda layers: {"class_name
 
 @seed(4)
 @settings(
-    max_examples=max(MUTATIONS // 6, 50),
+    max_examples=tries(few=200, many=2000),
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),

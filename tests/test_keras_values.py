@@ -15,10 +15,10 @@ from tests.tracing import layer_of
 
 pytestmark = pytest.mark.keras
 
-DRAWN = 36
+DRAWN = 24
 """Drawn configurations of each type: shapes and weights of all of them are compared, and values."""
 
-LEAST = 20
+LEAST = 13
 """So many of them at least must have values to compare: the others are refused by both sides."""
 
 

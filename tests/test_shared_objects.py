@@ -56,8 +56,8 @@ def report_of(source: Any) -> Report:
 
 def predicted(model: Any) -> list[Any]:
     given = drawn_inputs(model)
-    made = model.predict(list(given.values()) if len(given) > 1 else next(iter(given.values())), verbose=0)
-    return made if isinstance(made, list) else [made]
+    made = model(list(given.values()) if len(given) > 1 else next(iter(given.values())), training=False)
+    return [np.asarray(one) for one in (made if isinstance(made, list) else [made])]
 
 
 def traced(source: Any, model: Any) -> list[Any]:

@@ -1,0 +1,18 @@
+"""How many drawn examples the tests try: a few, or many where `LAYEREXPLAIN_FUZZ=50000` asks for them (CI's slim part).
+
+The same ones each time: seeds are fixed.
+"""
+
+from __future__ import annotations
+
+import os
+
+MUTATIONS = int(os.environ.get("LAYEREXPLAIN_FUZZ", "400"))
+"""Models drawn from the grammar of tests/fuzz; those who ask for more ask for more of everything."""
+
+MANY = MUTATIONS >= 10_000
+
+
+def tries(few: int, many: int) -> int:
+    """How many examples a test tries."""
+    return many if MANY else few
