@@ -46,6 +46,7 @@ def all_said(item: dict[str, Any], shape: list[int | None]) -> Report:
         (operation("Sort", axis=2), [None, 3], "axis needs to be from -2 to 1 for a tensor with 2 axes, got 2"),
         (operation("Full", node("int32", 3)), [None, 3], "an integer from 0 to"),
         (function("raw_ops.TopKV2", node(tensor("x"), [3])), [None, 3], "the size of an axis needs to be an integer"),
+        (operation("Amax", initial=["", [None]]), [None, 3], "initial to be a number, got"),
         (operation("RFFT", fft_length=7), [], "axis needs to be from 0 to -1"),
     ],
 )  # fmt: skip

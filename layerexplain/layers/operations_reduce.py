@@ -8,7 +8,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import Annotated, AxisArgument, Check
+from layerexplain.layers.arguments import Annotated, AxisArgument, Check, Refused, is_number
 from layerexplain.layers.operations import limited
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e
@@ -21,6 +21,16 @@ from layerexplain.ops.movement import reshape, take_slice, transpose
 from layerexplain.ops.sizes import INTS, normalize_axes, normalize_axis
 
 Epsilon = Annotated[Any, Check("any value", "1", lambda value: 1e-7 if value is None else value)]
+
+
+def _number_as_it_is(value: Any) -> Any:
+    """A number, which stays an integer where it is one, so that integers stay integers."""
+    if value is None or is_number(value):
+        return value
+    raise Refused
+
+
+Initial = Annotated[Any, Check("a number", "0", _number_as_it_is)]
 ROWS = """
 ops.Sum, tf.math.reduce_sum(x, axis: AxisArgument = None, keepdims: Bool = False): sum(countable(x), ...)
     | Sums the elements {along}.
@@ -31,7 +41,7 @@ tf.math.reduce_mean(x, axis: AxisArgument = None, keepdims: Bool = False): mean(
 ops.Prod, tf.math.reduce_prod(x, axis: AxisArgument = None, keepdims: Bool = False, dtype: Anything = None):
     prod(counted(x, dtype=dtype), axis=axis, keepdims=keepdims) | Multiplies the elements {along}.
 ops.[Max|Min], ops.[Amax|Amin], tf.math.[reduce_max|reduce_min](x, axis: AxisArgument = None, keepdims: Bool = False,
-    initial: Anything = None): [largest|smallest](x, ...)
+    initial: Initial = None): [largest|smallest](x, ...)
     | Takes the [maximum|minimum] {along}.
 ops.[Any|All], tf.math.[reduce_any|reduce_all](x, axis: AxisArgument = None, keepdims: Bool = False): [any|all](x, ...)
     | Tests whether [any element {along} is|all elements {along} are] true.

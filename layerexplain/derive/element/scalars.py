@@ -79,7 +79,7 @@ _GUARD: Final = 0
 
 def number_text(value: Any) -> str:
     """Return a constant as text, without the `.0` of an integral float."""
-    if isinstance(value, bool | tuple | str):
+    if value is None or isinstance(value, bool | tuple | str):
         return value_text(value)
     if value in (float("inf"), float("-inf")):
         return "∞" if value > 0 else "-∞"
