@@ -19,6 +19,7 @@ from pathlib import Path
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code import reader
+from layerexplain.frontends.code.values import ModelValue
 from layerexplain.model import Model
 
 GRADES = ("complete", "only the input's shape missing", "assumed", "open", "code that is not there")
@@ -27,7 +28,10 @@ _DATA = "|".join(
      "pickle", "PIL", "cv2", "random", "sklearn"]
 )  # fmt: skip
 """Libraries of data: what comes from them is a size that the data tell."""
-_ELSEWHERE = re.compile(rf"it comes from (?!(?:{_DATA})\b)[\w.]+\(|load_model\(|from_preset")
+_ELSEWHERE = re.compile(
+    rf"it comes from (?!(?:{_DATA})\b)[\w.]+\(|load_model\(|from_preset"
+    rf"|(?<![\w.])(?!(?:{_DATA}|applications)\b)\w+\.[\w.]+\(…\) is a function that is not read"
+)
 
 
 def grade(model: Model) -> str:
@@ -42,6 +46,17 @@ def grade(model: Model) -> str:
     return "only the input's shape missing" if lacks else "open"
 
 
+def form(value: ModelValue, model: Model) -> str:
+    """How a model is made; of a subclassed one also whether it could be called at all."""
+    words = [note.message for note in model.notes if note.code == "open"]
+    if value.form != "own":
+        return value.form
+    if any("has no `call`" in one for one in words):
+        return "subclassed, without a call"
+    without = any("has no shape in the code" in one for one in words)
+    return "subclassed, without an input" if without else "subclassed, with a known input"
+
+
 def read(path: Path) -> tuple[float, list[tuple[str, int, str]]]:
     """The processor's seconds for a program, and of each of its models the kind, the line and the grade."""
     data = path.read_bytes()
@@ -49,7 +64,8 @@ def read(path: Path) -> tuple[float, list[tuple[str, int, str]]]:
     found = []
     try:
         program = reader.program(data, str(path))
-        found = [(one.value.form, one.value.place.line, grade(program.model(one))) for one in program.models()]
+        models = [(one.value, program.model(one)) for one in program.models()]
+        found = [(form(value, model), value.place.line, grade(model)) for value, model in models]
     except LayerExplainError as error:
         print(f"{path}: {error}")
     return time.process_time() - start, found
@@ -70,10 +86,10 @@ def main(folders: list[str]) -> None:
         for form, line, known in found:
             key = (path, form, line)
             units[key] = max(units.get(key, known), known, key=GRADES.index)
-    for form in ("sequential", "functional", "own"):
-        counts = collections.Counter(known for (_, kind, _), known in units.items() if kind == form)
-        total = sum(counts.values()) or 1
-        print(f"{form}: {total}", ", ".join(f"{name} {counts[name]} ({counts[name] / total:.0%})" for name in GRADES))
+    for one in sorted({kind for _, kind, _ in units}):
+        counts = collections.Counter(known for (_, kind, _), known in units.items() if kind == one)
+        total = sum(counts.values())
+        print(f"{one}: {total}", ", ".join(f"{name} {counts[name]} ({counts[name] / total:.0%})" for name in GRADES))
     ordered = sorted(seconds for seconds, _ in times)
     print(f"{len(paths)} programs: median {statistics.median(ordered):.3f} s, 95th percentile "
           f"{ordered[int(0.95 * len(ordered))]:.3f} s, slowest {max(times)[0]:.1f} s ({max(times)[1]})")  # fmt: skip

@@ -132,20 +132,52 @@ def item(array: Array, key: Any) -> Any:
         elif isinstance(one, Unknown):
             return Unknown("rows of data that are not known")
     shape = (*sizes, *axes)
-    if array.values is not None and len(keys) == 1 and isinstance(keys[0], int) and array.shape and array.shape[0]:
-        width = len(array.values) // array.shape[0]
-        if -array.shape[0] <= keys[0] < array.shape[0]:
-            at = keys[0] % array.shape[0]
-            found = array.values[at * width : (at + 1) * width]
-            return found[0] if not shape else Array(shape, found, None, array.dtype)
-        raise Raised("IndexError", "index is out of bounds")
-    if array.values is not None and len(keys) == 1 and isinstance(keys[0], slice) and len(array.shape) == 1:
-        return Array(shape, array.values[keys[0]], None, array.dtype)
+    if array.values is not None and (places := _places(array.shape, keys)) is not None:
+        found = tuple([array.values[one] for one in places])
+        return found[0] if not shape else Array(shape, found, None, array.dtype)
     if not shape:
         return Unknown("a value of the data")
     if all(one is None or one == slice(None) for one in keys if not isinstance(one, Array)):
         return array._replace(shape=shape)
     return Array(shape, None, array.classes, array.dtype)
+
+
+def _places(shape: Shape, keys: tuple[Any, ...]) -> list[int] | None:
+    """Where the values of `array[keys]` stand among its own; None for keys that are no numbers and slices of them."""
+    picked: list[Any] = []
+    sizes = iter(shape)
+    for one in keys:
+        size = next(sizes, None) if one is not None else 0
+        if isinstance(one, bool) or size is None:
+            return None
+        if isinstance(one, int):
+            if not -size <= one < size:
+                raise Raised("IndexError", "index is out of bounds")
+            picked.append([one % size])
+        elif isinstance(one, slice) and all(
+            type(part) in (int, type(None)) for part in (one.start, one.stop, one.step)
+        ):
+            picked.append(range(*one.indices(size)))
+        elif one is not None:
+            return None
+    picked += [range(size or 0) for size in sizes]
+    places = [0]
+    for size, rows in zip(shape, picked, strict=True):
+        places = [place * (size or 0) + row for place in places for row in rows]
+    return places
+
+
+def changed(array: Array, key: Any, value: Any) -> Array:
+    """The array after `array[key] = value`; without its values where they are not known then."""
+    places = item(Array(array.shape, tuple(range(len(array.values or ()))), None, "int64"), key)
+    where = [places] if isinstance(places, int) else getattr(places, "values", None)
+    given = getattr(array_of(value), "values", None)
+    if array.values is None or where is None or given is None or len(given) not in (1, len(where)):
+        return array._replace(values=None)
+    found = list(array.values)
+    for place, one in zip(where, given * len(where) if len(given) == 1 else given, strict=True):
+        found[place] = float(one) if isinstance(found[place], float) and isinstance(one, int) else one
+    return array._replace(values=tuple(found))
 
 
 def _sliced(key: slice, size: int | None) -> int | None:

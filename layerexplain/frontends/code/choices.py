@@ -15,6 +15,7 @@ from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
 from layerexplain.frontends.code.values import (
+    Array,
     Bound,
     Class,
     Function,
@@ -127,7 +128,7 @@ class Choices(InterpreterPart):
             if not isinstance(of, Instance) or _holds_layers(of.attributes.get(name)):
                 return False
             of.maybe[name] = choice
-        lists = {id(one) for one in self.mutated[mutated:]}
+        lists = {id(one) for one in self.mutated[mutated:] if not isinstance(one, Array)}  # names hold a new array
         found: set[int] = set()
         at: Frame | None = frame if lists else None
         while at is not None:

@@ -162,6 +162,8 @@ class Definitions(InterpreterPart):
         key = f"{frame.file.folder}/{'.' * level}{name}"
         if key not in self.modules:
             file = self.load("." * level + name, frame.file)
+            if file is None and not level and frame.file.folder is not None and self.program is not None:
+                file = self.load(name, self.program)  # Python looks where the program is, whoever imports
             self.modules[key] = None if file is None else self.module_of(name, file)
         found: Module | None = self.modules[key]
         return found

@@ -293,7 +293,8 @@ class Emitter:
         self._place(layer, name)
         if isinstance(layer, ModelValue) and layer.is_own_layer:
             opaque = self._inside_own(layer) if layer.traced or not self.held else []
-            if not opaque or self.keras.graph(layer) is None or self.held:
+            masked = any(trace.mask_inputs for trace in layer.traces.values())
+            if not opaque or masked or self.keras.graph(layer) is None or self.held:
                 return self._own_layer(layer, name, opaque)
             # What is not known in it is a row of its own, with line and reason, among what is known.
         if isinstance(layer, ModelValue):

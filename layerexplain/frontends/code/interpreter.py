@@ -98,6 +98,8 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         self.star: list[str] = []
         """Modules all of whose names are imported."""
         self.modules: dict[str, Any] = {}
+        self.program: File | None = None
+        """The file of the program, beside which modules are."""
         self.where: Callable[[Place], str] = lambda place: (
             f"{place.file or 'line '}{':' * bool(place.file)}{place.line}"
         )

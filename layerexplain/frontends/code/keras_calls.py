@@ -40,6 +40,7 @@ from layerexplain.frontends.code.values import (
     tensors_in,
     unknown_in,
 )
+from layerexplain.frontends.model_builder import default_name
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean
 
@@ -321,7 +322,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
                 root = made.cls.root()
                 own = isinstance(init, Function) and not self.quiet and not self.interpreter.unsure
                 layer.config["unmade"] = own and root is not None and root.path != "tensorflow.Module"
-                layer.name = self.draw(layer.type)
+                layer.name = default_name(layer.type) if isinstance(init, Function) else self.draw(layer.type)
             if layer.config.get("model"):
                 self.register(layer)
 

@@ -182,7 +182,9 @@ def tensorflow_function(path: str) -> str | None:
 
     path = path.removeprefix("compat.v1.").removeprefix("compat.v2.")
     path = _OTHER_NAMES.get(path, path)
-    for one in (path, f"math.{path}", f"linalg.{path}", f"nn.{path}", f"image.{path}", f"signal.{path}"):
+    home, _, last = path.partition(".")
+    other = {"math": f"nn.{last}", "nn": f"math.{last}"}.get(home, path)  # many stand in both
+    for one in (path, other, f"math.{path}", f"linalg.{path}", f"nn.{path}", f"image.{path}", f"signal.{path}"):
         if f"tf.{one}" in MODULES:
             return one
     return None

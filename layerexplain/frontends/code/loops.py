@@ -12,7 +12,7 @@ from layerexplain.frontends.code.choices import assigned_names
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import Raised, is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
-from layerexplain.frontends.code.values import Instance, Tensor, Unknown, births
+from layerexplain.frontends.code.values import Array, Instance, Tensor, Unknown, births
 
 _MOST_IDLE = 100
 """Rounds of a loop in which nothing happens to a model, before the rest of them is passed over."""
@@ -135,7 +135,8 @@ class Loops(InterpreterPart):
             for names in (at.names, *[one.attributes for one in at.names.values() if isinstance(one, Instance)]):
                 for name, value in names.items():
                     if id(value) in gone:
-                        names[name] = why._replace(name=name, file=self.file)
+                        lost = why._replace(name=name, file=self.file)
+                        names[name] = value._replace(values=None) if isinstance(value, Array) else lost
             at = at.outer
 
     def _unknown_loop(self, node: ast.For | ast.While, target: ast.expr | None, why: Unknown, frame: Frame) -> Signal:
@@ -173,7 +174,10 @@ class Loops(InterpreterPart):
         changed = {name for name, value in frame.names.items() if before.get(name, self) is not value}
         carried = _carried(node.body) & before.keys()
         for name in changed:
-            if is_plain(frame.names[name]) or name in carried:
+            now, old = frame.names[name], before.get(name)
+            if isinstance(now, Array) and isinstance(old, Array) and now.shape == old.shape:
+                frame.names[name] = now._replace(values=None)
+            elif is_plain(now) or name in carried:
                 frame.names[name] = Unknown(f"it changes in the loop in line {line}, {why.reason}", line, name)
         if signal is not None and signal[0] == "return":
             self.assume(Assumption(line, f"the loop in line {line} returns in its first round"))

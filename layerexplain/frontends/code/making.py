@@ -353,6 +353,7 @@ class Making(KerasPart):
 
     def register(self, model: ModelValue) -> None:
         """Keep a model among those of the program."""
+        model.is_inner = bool(self.tracing)
         self.models.append(model)
         if len(self.models) > 500:
             from layerexplain.frontends.code.bounds import Exhausted

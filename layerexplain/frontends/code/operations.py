@@ -49,6 +49,12 @@ ORDER = {
 }
 """Keras's order of the arguments of functions that are declared in another, with the tensors first."""
 
+_AS_KERAS = {"einsum": "einsum", "linalg.einsum": "einsum", "nn.moments": "moments"}
+"""Functions of TensorFlow that are those of keras.ops."""
+
+_OF_LISTS = frozenset({"add_n", "concat", "stack", "meshgrid", "parallel_stack"})
+"""Functions of TensorFlow that take a list of tensors; to the others a list is one tensor with an axis more."""
+
 _GIVEN_SHAPE = frozenset({"normal", "uniform", "truncated_normal", "randint", "zeros", "ones", "random_normal"})
 _OF_DRAWS = {"mean": "mean", "stddev": "stddev", "minval": "low", "maxval": "high"}
 """What random numbers are drawn by, and its name in the formula language."""
@@ -289,8 +295,9 @@ class Operations(KerasPart):
             return self._size(last, args, kwargs)
         if path in ("Variable", "compat.v1.Variable"):
             return self.tf_variable(args, kwargs)
-        if path.startswith("experimental.numpy."):
-            return self.operation(path.removeprefix("experimental.numpy."), args, kwargs)
+        of_keras = path.removeprefix("experimental.numpy.")
+        if of_keras != path or (of_keras := _AS_KERAS.get(path, "")):
+            return self.operation(of_keras, args, kwargs)
         if path == "ensure_shape" and len(args) > 1 and isinstance(args[0], Tensor):
             self.tell_shape(args[0], args[1])
         made = self.with_run_time_sizes(last, args, kwargs)
@@ -320,6 +327,8 @@ class Operations(KerasPart):
             return self.interpreter.unknown(f"the call of tf.{path}, which does not fit")
         if not self.quiet:
             self.older(f"Keras 3 refuses tf.{path} on a tensor of Keras; keras.ops has what it takes")
+        if args and type(args[0]) in (list, tuple) and args[0] and last not in _OF_LISTS:
+            args = [self._operation("Stack", [list(args[0])], {}), *args[1:]]
         args, kwargs = self._with_sizes("TFOpLambda", args, kwargs)
         if any(isinstance(one, Size) for value in args + list(kwargs.values()) for one in
                (value if type(value) in (list, tuple) else [value])):  # fmt: skip

@@ -39,7 +39,8 @@ class OwnCalls(KerasPart):
         """Follow the `call` of a layer or model of the program, with tensors in place of its inputs: once for the same
         arguments. Following it again draws no names."""
         training = self._training(model, args, kwargs)
-        key = (training, self._key(args), self._key(kwargs))
+        with_masks = bool(self.quiet) or model.is_own_layer
+        key = (training, self._key(args, with_masks), self._key(kwargs, with_masks))
         known = model.traces.get(key)
         if known is not None:
             return known
@@ -53,7 +54,7 @@ class OwnCalls(KerasPart):
             config = {"like": like, "batch_shape": None if like else tensor, "dtype": "float32", "part": part}
             layer = LayerValue("InputLayer", "layer", name, config, model.place)
             made = Tensor(Node(layer, (), {}, self.interpreter.place(), self.count()))
-            mask = self.mask_of(like) if like is not None and self.quiet else None
+            mask = self.mask_of(like) if like is not None and with_masks else None
             if mask is not None:
                 config = {"like": mask, "batch_shape": None, "dtype": "bool"}
                 label = "mask" if len(names) - 20 == 1 else f"{name}_mask"
@@ -108,16 +109,16 @@ class OwnCalls(KerasPart):
         given = kwargs.get("training", args[at] if at < len(args) else None)
         return given if isinstance(given, bool) else bool(self.training)
 
-    def _key(self, value: Any) -> Any:
+    def _key(self, value: Any, with_masks: bool) -> Any:
         """A value as a key: what stands for a tensor is its shape, its dtype, and whether it carries a mask."""
         if isinstance(value, Tensor):
             spec = self.shapes.of(value)
-            carries = bool(self.quiet) and self.mask_of(value) is not None
+            carries = with_masks and self.mask_of(value) is not None
             return ("unknown", value) if spec is None else ("tensor", tuple(spec.shape), spec.dtype, carries)
         if type(value) in (list, tuple):
-            return (type(value), *[self._key(one) for one in value])
+            return (type(value), *[self._key(one, with_masks) for one in value])
         if type(value) is dict:
-            return (dict, *[(key, self._key(one)) for key, one in value.items() if key != "training"])
+            return (dict, *[(key, self._key(one, with_masks)) for key, one in value.items() if key != "training"])
         if isinstance(value, Array | bool | int | float | str | Unknown | type(None)):
             return (type(value), value)
         return ("object", id(value))
@@ -255,6 +256,27 @@ class OwnCalls(KerasPart):
         self.quiet -= 1
         layer.nodes[:] = before
         return made
+
+    def own_on_data(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A layer or model of the program called on data: it is built, as in Keras, and its layers get their names."""
+
+        def fed(value: Any) -> Any:
+            if isinstance(value, Array):
+                return self.new_input("x", (None, *value.shape[1:]))
+            if isinstance(value, Unknown):
+                return self.new_input("x", value)
+            return type(value)(map(fed, value)) if type(value) in (list, tuple) else (
+                {key: fed(one) for key, one in value.items()} if type(value) is dict else value
+            )  # fmt: skip
+
+        self.interpreter.events += 1
+        given = [fed(one) for one in args]
+        trace = self.trace(layer, given, {key: fed(one) for key, one in kwargs.items()})
+        first = next((one for one in flat([*args, *kwargs.values()]) if isinstance(one, Array)), None)
+        shape = self.shape_tuple(trace.outputs) if isinstance(trace.outputs, Tensor) else trace.reason
+        if type(shape) is not tuple or not shape:
+            return shape if isinstance(shape, Unknown) else self.interpreter.unknown("what a layer gives for data")
+        return Array((first.shape[0] if first is not None and shape[0] is None else shape[0], *shape[1:]))
 
     def on_arrays(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A layer of Keras called on arrays outside of any model: an array of the shape that it gives."""

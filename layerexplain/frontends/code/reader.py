@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -47,6 +47,8 @@ class Found(NamedTuple):
 
     name: str
     value: ModelValue
+    loose: bool = False
+    """Whether no name of the source stands for it."""
 
 
 class Program:
@@ -61,7 +63,7 @@ class Program:
         self.interpreter.locate = self.locate
         self.interpreter.settings = {name: self.interpreter.parse_setting(value) for name, value in given.items()}
         self.interpreter.is_notebook = text.is_notebook
-        self.file = File("", self.folder, text.tree)
+        self.file = self.interpreter.program = File("", self.folder, text.tree)
         self.frame = self.interpreter.run(self.file)
         self.main = tuple(self.interpreter.assumed)
 
@@ -94,11 +96,11 @@ class Program:
                     nested.add(id(one))
                     waiting += keras.inner_layers(one)
         found = [
-            Found(bound.get(id(model), model.name), model)
+            Found(bound.get(id(model), model.name), model, id(model) not in bound)
             for model in keras.models
-            if (id(model) in bound or id(model) not in nested) and not _is_empty(model)
+            if (id(model) in bound or not (id(model) in nested or model.is_inner)) and not _is_empty(model)
         ]
-        return _distinct(found) if found else self._from_definitions()
+        return _distinct(found, set(bound.values())) if found else self._from_definitions()
 
     def follow(self, models: Sequence[ModelValue]) -> None:
         """Follow the `call` of each model of the program that was never called on a tensor."""
@@ -311,12 +313,14 @@ def _is_empty(model: ModelValue) -> bool:
     return model.form == "sequential" and not model.layers and not model.open
 
 
-def _distinct(found: list[Found]) -> list[Found]:
-    """The models under different names."""
+def _distinct(found: list[Found], first: Container[str] = ()) -> list[Found]:
+    """The models under different names; those that the source knows by a name of `first` have it before others."""
     from layerexplain.frontends.model_builder import FreeNames
 
     names = FreeNames()
-    return [one._replace(name=names.take(one.name)) for one in found]
+    order = sorted(range(len(found)), key=lambda place: found[place].name not in first or found[place].loose)
+    taken = {place: names.take(found[place].name) for place in order}
+    return [one._replace(name=taken[place]) for place, one in enumerate(found)]
 
 
 def _models_in(result: Any) -> list[ModelValue]:

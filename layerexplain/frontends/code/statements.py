@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from layerexplain.errors import SourceError
+from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Exhausted
 from layerexplain.frontends.code.builtin_functions import items_of
 from layerexplain.frontends.code.choices import assigned_names
@@ -14,6 +15,7 @@ from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import Raised, is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_name
 from layerexplain.frontends.code.values import (
+    Array,
     Class,
     Function,
     Instance,
@@ -182,7 +184,11 @@ class Statements(InterpreterPart):
             case ast.Attribute(value=of, attr=name):
                 self.set_attribute(self.value(of, frame), name, value)
             case ast.Subscript(value=of, slice=key):
-                self._set_item(self.value(of, frame), self.value(key, frame), value)
+                items = self.value(of, frame)
+                if isinstance(items, Array):
+                    self._change_array(items, self.value(key, frame), value, frame)
+                else:
+                    self._set_item(items, self.value(key, frame), value)
 
     def _unpack(self, parts: list[ast.expr], value: Any, frame: Frame) -> None:
         star = next((i for i, part in enumerate(parts) if isinstance(part, ast.Starred)), None)
@@ -237,6 +243,24 @@ class Statements(InterpreterPart):
             self.changes += 1
             self.written.append((of, name))
             of.attributes[name] = value
+
+    def _change_array(self, array: Array, key: Any, value: Any, frame: Frame) -> None:
+        """`array[key] = value`: wherever a name, an attribute or a list holds the array, it holds the changed one."""
+        if array.values is None:
+            return
+        self.budget.make(len(array.values))
+        made = arrays.changed(array, key, value)
+        self.mutate(made)
+        at: Frame | None = frame
+        while at is not None:
+            waiting: list[Any] = [at.names]
+            for one in list(at.names.values()):
+                waiting += [one.attributes] if isinstance(one, Instance) else [one] if type(one) in (list, dict) else []
+            for held in waiting:
+                for place, one in list(held.items() if type(held) is dict else enumerate(held)):
+                    if one is array:
+                        held[place] = made
+            at = at.outer
 
     def _set_item(self, items: Any, key: Any, value: Any) -> None:
         if isinstance(items, Tensor):

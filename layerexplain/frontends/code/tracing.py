@@ -152,8 +152,10 @@ class Tracing(KerasPart):
         first = args[0] if args else next(iter(kwargs.values()), None)
         if self.quiet and isinstance(first, Array) and first.values is not None:
             return self._results(layer, self.node(layer, tuple(args), kwargs))
-        if isinstance(first, Unknown):
+        if isinstance(first, Unknown) and not (isinstance(layer, ModelValue) and layer.is_own_layer):
             return first
+        if isinstance(layer, ModelValue) and layer.form == "own" and (layer.is_own_layer or shapes_of_data(first)):
+            return self.own_on_data(layer, args, kwargs)
         if isinstance(layer, ModelValue) and (shapes := shapes_of_data(first)) is not None:
             self.built(layer, first.shape if layer.form == "sequential" and isinstance(first, Array) else shapes)
             return self.result_on(layer, first)
@@ -175,8 +177,9 @@ class Tracing(KerasPart):
         return Array(tuple(variable.shape)) if is_shape(variable.shape) else variable.shape
 
     def built(self, model: ModelValue, shape: Any) -> None:
-        """Note the shape of the input (with the batch) that a model is built with."""
-        if model.input_shape is None:
+        """Note the shape of the input (with the batch) that a model is built with, where it states none itself."""
+        states = model.form == "functional" or (model.form == "sequential" and self.first_shape(model) is not None)
+        if model.input_shape is None and not states:
             self.interpreter.events += 1
             model.changed = next(births)
             model.input_shape = shape

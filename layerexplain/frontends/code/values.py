@@ -316,6 +316,8 @@ class ModelValue(LayerValue):
         self.open: list[Unknown] = []
         self.traces: dict[Any, Trace] = {}
         """What its `call` does, by the arguments; the first one is that of the program."""
+        self.is_inner = False
+        """Whether the `build` or the `call` of a class of the program made it: it is a part of that."""
         self.hangs: set[Any] = set()
         """Choices and unknown values that its `call` met while it was followed."""
         self.before_build: dict[str, Any] | None = None
