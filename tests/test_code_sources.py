@@ -322,3 +322,18 @@ def test_the_call_of_a_class_runs_on_inputs_that_no_layer_makes(tmp_path: Path) 
     result = run("trace", str(path), "--format", "json", "--batch", "3")
     rows = {row["layer"]: row["shape"] for row in json.loads(result.stdout)["layers"]}
     assert rows == {"tokens": [3, 7], "dense": [3, 5], "add": [3, 5]}
+
+
+def test_a_module_imports_from_the_folder_of_the_program(tmp_path: Path) -> None:
+    """`own/layers/__init__.py` imports `own.layers.gate`, which Python looks for where the program is."""
+    files = {
+        "own/layers/__init__.py": "from own.layers.gate import Gate\n",
+        "own/layers/gate.py": "import keras\nclass Gate(keras.layers.Layer):\n    def call(self, x):\n        return x * 3.0\n",
+        "train.py": "import keras\nfrom own.layers import Gate\n"
+        "model = keras.Sequential([keras.Input((7,)), Gate(), keras.layers.Dense(5)])\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    report = json.loads(run("summary", str(tmp_path / "train.py"), "--format", "json").stdout)
+    assert (report["model"]["grade"], [row["type"] for row in report["layers"][1:]]) == ("complete", ["Gate", "Dense"])

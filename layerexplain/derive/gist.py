@@ -106,7 +106,7 @@ def _main(assigned: Sequence[tuple[str, str, str]], result: str) -> str:
             if not text.isidentifier():
                 return text if name == result else f"{name} = {text}"
             value = text
-    return assigned[-1][2]
+    return assigned[-1][2] if assigned else value  # a layer may give an input as it is
 
 
 @cache
