@@ -22,6 +22,7 @@ from layerexplain.frontends.code.values import (
     Imported,
     Instance,
     LayerValue,
+    ModelValue,
     Module,
     Partial,
     Super,
@@ -84,18 +85,19 @@ class Choices(InterpreterPart):
     def followed(self, node: ast.stmt, frame: Frame, handler: Any) -> Signal:
         """Work through one statement, and hand on the choices that it hangs on."""
         outer, self.relied = self.relied, []
-        events, mutated, written = self.events, len(self.mutated), len(self.written)
+        marks = len(self.mutated), len(self.written), len(self.fresh)
+        events = self.events
         try:
             signal: Signal = handler(node, frame)
             if self.relied:
-                self._hand_on(node, frame, signal, events, mutated, written)
+                self._hand_on(node, frame, signal, events, marks)
         finally:
             if outer:
                 outer += [one for one in self.relied if one not in outer]
                 self.relied = outer
         return signal
 
-    def _hand_on(self, node: ast.stmt, frame: Frame, signal: Signal, events: int, mutated: int, written: int) -> None:
+    def _hand_on(self, node: ast.stmt, frame: Frame, signal: Signal, events: int, marks: tuple[int, int, int]) -> None:
         """The end of a statement that hangs on choices: they go on to what it returns or assigns."""
         if self.events != events:
             self.settle()
@@ -116,14 +118,17 @@ class Choices(InterpreterPart):
             missing = names - frame.names.keys()
             frame.names.update({name: self.unknown("it is assigned in a branch that is not taken", name)
                                 for name in missing})  # fmt: skip
-        if not self._mark(names, frame, first, mutated, written):
+        if not self._mark(names, frame, first, *marks):
             self.settle()
             return
         if signal is None or signal[0] != "return":
             self.relied.clear()
 
-    def _mark(self, names: Iterable[str], frame: Frame, choice: Assumption, mutated: int, written: int) -> bool:
-        """Let names, changed lists and attributes carry a choice; whether that holds all that has changed."""
+    def _mark(
+        self, names: Iterable[str], frame: Frame, choice: Assumption, mutated: int, written: int, fresh: int
+    ) -> bool:
+        """Let names, changed lists and attributes carry a choice; whether that holds all that has changed. Lists that
+        were made since hang on what holds them."""
         for of, name in self.written[written:]:
             if not isinstance(of, Instance) or _holds_layers(of.attributes.get(name)):
                 return False
@@ -146,12 +151,12 @@ class Choices(InterpreterPart):
             holder = frame.holder(name)
             if holder is not None:
                 holder.maybe[name] = choice
-        return lists <= found
+        return lists <= found | {id(one) for one in self.fresh[fresh:]}
 
     def branch(self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Assumption) -> Signal:
         """Work through a branch that was chosen. What hangs on the choice is assumed where it reaches a model."""
         self.unsure += 1
-        before, events = dict(frame.names), self.events
+        before, events, fresh = dict(frame.names), self.events, len(self.fresh)
         mutated, written = len(self.mutated), len(self.written)
         self.choosing.append(len(self.active))
         try:
@@ -164,7 +169,7 @@ class Choices(InterpreterPart):
         left = assigned_names(other)
         touched = self._lists_in(other, frame)
         level = max(self.reaches(other, frame), self._behind_signal(signal, frame) if signal is not None else 0)
-        marked = self._mark(known | (left & frame.names.keys()) | touched, frame, assumption, mutated, written)
+        marked = self._mark(known | (left & frame.names.keys()) | touched, frame, assumption, mutated, written, fresh)
         if self.events != events or not marked or level:
             self.assume(assumption, level or _MAKES)
         elif signal is not None:
@@ -195,7 +200,7 @@ class Choices(InterpreterPart):
         if self.reaches(body, frame):
             return False
         names = (assigned_names(body) & frame.names.keys()) | self._lists_in(body, frame)
-        self._mark(names, frame, assumption, len(self.mutated), len(self.written))
+        self._mark(names, frame, assumption, len(self.mutated), len(self.written), len(self.fresh))
         self.passed.append(assumption)
         return True
 
@@ -210,7 +215,7 @@ class Choices(InterpreterPart):
         while waiting:
             node, at, local = waiting.pop()
             self.budget.step()
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in _ONLY_READ:
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and _is_read(node, node.value, at):
                 continue
             if isinstance(node, ast.Attribute) and (path := _path_of(node, at)) is not None:
                 level = max(level, _makes(path))
@@ -243,7 +248,9 @@ class Choices(InterpreterPart):
             value = value.function
         if isinstance(value, Symbol):
             return _makes(value.path)
-        if isinstance(value, LayerValue | Tensor | Module | Super | Imported) or _holds_layers(value):
+        if isinstance(value, Tensor):
+            return _MAKES  # what is computed from it is something new
+        if isinstance(value, LayerValue | Module | Super | Imported) or _holds_layers(value):
             return _CHANGES
         if isinstance(value, Instance):
             value = value.cls
@@ -264,6 +271,15 @@ class Choices(InterpreterPart):
             levels = [one for one in inner if type(one) is int]
             return max(levels) if any(levels) else [one for some in inner if type(some) is list for one in some]
         return []
+
+
+def _is_read(node: ast.Attribute, of: ast.Name, frame: Frame) -> bool:
+    """Whether what stands before the dot stays as it is: `model.summary`, `model.fit` of one that states its input."""
+    if node.attr in _ONLY_READ or node.attr not in ("fit", "fit_generator", "train_on_batch"):
+        return node.attr in _ONLY_READ
+    holder = frame.holder(of.id)
+    value = holder.names[of.id] if holder is not None else None
+    return isinstance(value, ModelValue) and value.form == "functional"
 
 
 def _makes(path: str) -> int:

@@ -154,7 +154,7 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
 
     def made(self, value: Any) -> Any:
         """A new list or dict."""
-        if self.loops:
+        if self.loops or self.choosing:
             self.fresh.append(value)
         return value
 

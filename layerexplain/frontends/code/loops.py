@@ -148,6 +148,8 @@ class Loops(InterpreterPart):
         self.unsure += 1
         before, touched, mutated = dict(frame.names), self.touched, len(self.mutated)
         written = len(self.written)
+        if not self.loops:
+            self.fresh.clear()
         drawn = dict(self.keras.counters)
         start = next(births)
         self.loops.append(start)

@@ -269,9 +269,10 @@ class OwnCalls(KerasPart):
                 {key: fed(one) for key, one in value.items()} if type(value) is dict else value
             )  # fmt: skip
 
-        self.interpreter.events += 1
+        events, is_built = self.interpreter.events, layer.traced
         given = [fed(one) for one in args]
         trace = self.trace(layer, given, {key: fed(one) for key, one in kwargs.items()})
+        self.interpreter.events = events if is_built else events + 1
         first = next((one for one in flat([*args, *kwargs.values()]) if isinstance(one, Array)), None)
         shape = self.shape_tuple(trace.outputs) if isinstance(trace.outputs, Tensor) else trace.reason
         if type(shape) is not tuple or not shape:
