@@ -11,6 +11,11 @@ from layerexplain.frontends.code.reader import read_code
 BEFORE = "import os\nt, n, names = os.environ.get('T'), 3, [3]\nclass Options:\n    pass\nhp = Options()\n"
 MODEL = "m = Sequential([Input((4,)), Dense({}, name='d')])\n"
 
+OWN = (
+    "class Own(Model):\n    def __init__(self, n):\n        super().__init__()\n        self.d = Dense(n)\n"
+    "    def call(self, x):\n        y = self.d(x)\n        return y * 2\n"
+)
+
 ASSUMED = {
     "a name": "if t:\n    n = 5\n" + MODEL.format("n"),
     "through another name": "if t:\n    n = 5\nk = n * 2\n" + MODEL.format("k"),
@@ -50,6 +55,15 @@ ASSUMED = {
     "how many rounds there are": "if t:\n    n = 0\nm = Sequential([Input((4,))])\nfor k in range(n):\n    m.add(Dense(k + 1))\n",
     "the command line": "import argparse\np = argparse.ArgumentParser()\np.add_argument('--n', type=int, default=3)\n"
     "a = p.parse_args()\n" + MODEL.format("a.n"),
+    "an argument of an own model": "if t:\n    n = 5\n" + OWN + "m = Own(n)\nm.build((None, 4))\n",
+    "what the call of an own model reads": "k = 3\nif t:\n    k = 5\n"
+    + OWN.replace("y * 2", "y * k")
+    + "m = Own(n)\nm.build((None, 4))\n",
+    "a test in the call of an own model": OWN.replace("y * 2", "y if t else y * 2")
+    + "m = Own(n)\nm.build((None, 4))\n",
+    "a layer that an own model gets later": OWN + "m = Own(n)\nif t:\n    m.d = Dense(7)\nm.build((None, 4))\n",
+    "an array that is changed": "import numpy as np\na = np.ones(3, int)\nif t:\n    a[0] = 5\n"
+    + MODEL.format("int(a[0])"),
     "a model that is changed before and after": MODEL.format("3") + "if t:\n    n = 5\nm.add(Dense(n))\n",
 }
 
@@ -66,6 +80,9 @@ COMPLETE = {
     + "def play():\n    if t:\n        return 1\n    return m.predict(names)\nfor _ in range(3):\n    play()\n",
     "a local name like a layer outside": "d = Dense(2)\ndef f():\n    if t:\n        return 1\n    d = 4\n    return d\nf()\n"
     + MODEL.format("n"),
+    "a loss of tensors, and a training": "x = Input((4,))\ny = Dense(n)(x)\nm = Model(x, y)\nif t:\n    loss = mse(x, y)\n"
+    "else:\n    loss = mae(x, y)\nm.add_loss(loss)\nm.compile()\nif t:\n    m.load_weights('w')\nelse:\n    m.fit(names)\n",
+    "an own model that was made before": OWN + "m = Own(n)\nm.build((None, 4))\nif t:\n    n = 5\nother = Dense(n)\n",
     "the command line": "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', type=float, default=3)\n"
     "a = p.parse_args()\n" + MODEL.format("n") + "m.compile(loss='mse')\n",
 }
