@@ -11,8 +11,9 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from tests.cases import CASES, DRAWS, Case
 from tests.keras_oracle import BATCH_SIZE, trace_case
+from tests.tries import tries
 
-DRAWN = 3
+DRAWN = tries(few=1, many=3)
 """Drawn configurations of each type."""
 
 
