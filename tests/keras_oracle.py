@@ -212,8 +212,9 @@ def run_keras(case: Case) -> KerasResult:
     return KerasResult(layer, shapes, weights, inputs, masks, values, [np.asarray(w) for w in layer.weights])
 
 
-def trace_case(case: Case, *, fixed: bool = False) -> Definition:
-    """Our definition of the case. `fixed` puts the size that values are drawn with in place of unknown ones."""
+def trace_case(case: Case, *, fixed: bool = False, keras_2: bool = False) -> Definition:
+    """Our definition of the case. `fixed` puts the size that values are drawn with in place of unknown ones; `keras_2`
+    asks for the layer as Keras 2 had it."""
     dtypes = case.dtypes or ("float32",) * len(case.shapes)
     specs = [
         Spec(
@@ -223,7 +224,7 @@ def trace_case(case: Case, *, fixed: bool = False) -> Definition:
         for shape, d in zip(case.shapes, dtypes, strict=True)
     ]
     masks = [Spec(s.shape[:2], "bool") if i < len(case.masks) and case.masks[i] else None for i, s in enumerate(specs)]
-    return trace_layer(case.type, case.config, specs, masks, call=case.call)
+    return trace_layer(case.type, case.config, specs, masks, call=case.call, keras_2=keras_2)
 
 
 def our_values(definition: Definition, keras_result: KerasResult) -> list[Any]:

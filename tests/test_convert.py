@@ -401,19 +401,3 @@ def test_a_model_whose_call_makes_its_inputs_is_written_with_them(form: str, tmp
     )
     api.convert(str(source), str(target))
     assert api.explain(str(target)).totals.params == 5 * 3 + 3
-
-
-@pytest.mark.keras
-def test_a_mask_that_keras_3_loses_is_named(tmp_path: Path) -> None:
-    """Attention and Add hand masks on in Keras 2, and the LayerNormalization behind them takes none off."""
-    import tf_keras
-
-    x = tf_keras.Input((5,), dtype="int32", name="tokens")
-    y = tf_keras.layers.Embedding(7, 4, mask_zero=True, name="embedding")(x)
-    y = tf_keras.layers.Add(name="sum")([y, tf_keras.layers.MultiHeadAttention(1, 3, name="attend")(y, y)])
-    y = tf_keras.layers.LayerNormalization(name="norm")(y)
-    y = tf_keras.layers.MultiHeadAttention(1, 3, name="again")(y, y)
-    tf_keras.Model(x, y).save(tmp_path / "old.keras")
-    code, _, said = run(str(tmp_path / "old.keras"), str(tmp_path / "new.keras"))
-    assert code == 1 and "nothing was written; a mask reaches 'norm' in the source, and does not in Keras 3" in said
-    assert not (tmp_path / "new.keras").exists()

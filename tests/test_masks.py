@@ -14,6 +14,7 @@ from tests.cases import CASES, Case
 from tests.keras_oracle import keras_layer, run_keras, trace_case
 from tests.test_operations import network_of
 
+MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
 MAKERS = ("Embedding", "ReversibleEmbedding", "Masking")
 NOT_HERE = ("LSTM", "GRU", "SimpleRNN", "Bidirectional", "TimeDistributed", "RNN", "Softmax")
 """Wrappers and recurrent layers have their own tests; Softmax reads a mask that is none of steps."""
@@ -112,3 +113,48 @@ def test_group_normalization_of_keras_2_weighs_by_its_mask(shape: tuple[int, ...
     np.testing.assert_allclose(ours, np.asarray(model(values)), atol=1e-5)
     (row,) = [row for row in explain(path, detail=True).layers if row.type == "GroupNormalization"]
     assert "left out" in str(row.explanation.mask if row.explanation else "")
+
+
+OF_KERAS_2 = [
+    case
+    for case in CASES
+    if any(case.masks)
+    and (case.type in MERGES or case.type in ("Attention", "AdditiveAttention", "MultiHeadAttention"))
+    and case.id != "Concatenate(axis=1)[5x3;4x3]"  # which tf_keras cannot run with one mask
+]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("case", OF_KERAS_2, ids=lambda c: f"{c.id}{c.masks}")
+def test_masks_of_keras_2(case: Case) -> None:
+    """Keras 2 joins masks by "and", leaves out tensors without one, computes without masks in Multiply, Maximum and
+    Minimum, and lets a query that may look nowhere look everywhere."""
+    import numpy as np
+    import tensorflow as tf
+    import tf_keras
+
+    rng = np.random.default_rng(len(case.id))
+    layer = getattr(tf_keras.layers, case.type)(**case.config)
+    values = [rng.normal(size=(2, *shape)).astype("float32") for shape in case.shapes]
+    masks = [rng.random(x.shape[:2]) < 0.6 if masked else None for x, masked in zip(values, case.masks, strict=False)]
+    masks += [None] * (len(values) - len(masks))
+    tensors = [tf.constant(x) for x in values]
+    for x, mask in zip(tensors, masks, strict=True):
+        if mask is not None:
+            x._keras_mask = tf.constant(mask)
+    if case.type == "MultiHeadAttention":
+        more = {"attention_mask": tensors[3]} if len(tensors) > 3 else {}
+        made = layer(*tensors[:3], **more, **case.call)
+    else:
+        made = layer(tensors, **case.call)
+    theirs = made if isinstance(made, list | tuple) else [made]
+    definition = trace_case(case, fixed=True, keras_2=True)
+    given = [m for m in masks if m is not None][: len(definition.params) - len(values)]
+    ours = evaluate(definition, [*values, *given], [np.asarray(w) for w in layer.weights])
+    results, own = ours[: len(theirs)], ours[len(theirs) :]
+    for mine, other in zip(results, theirs, strict=True):
+        np.testing.assert_allclose(mine, np.asarray(other), atol=1e-4)
+    expected = getattr(theirs[0], "_keras_mask", None)
+    assert (expected is None) == (not own)
+    if own:
+        np.testing.assert_array_equal(np.broadcast_to(own[0], expected.shape), expected)

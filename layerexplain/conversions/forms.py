@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.conversions.todays_names import in_todays_names
+from layerexplain.conversions.explicit_masks import with_explicit_masks
+from layerexplain.conversions.todays_names import in_todays_names, layer_paths
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import InputShapes, InputShapesOf, Layer, Model, shapes_for
 from layerexplain.network.recorded_shapes import with_input_layers
@@ -110,13 +111,17 @@ def convert(
             raise_any(model.faults)
         model = _fed(_with_shapes(model, shapes))
         today, renamed = in_todays_names(model)
+        names = dict(zip(layer_paths(model), layer_paths(today), strict=True))
+        today, masked = with_explicit_masks(today)
+        told = (*renamed, *masked)
         if form == "keras":
             from layerexplain.conversions.keras_file import to_keras_file
 
-            content, notes = to_keras_file(source if weights is None else weights, model, shapes, backend)
-            made = Converted(form, "", (*renamed, *notes))
+            stored = source if weights is None else weights
+            content, notes = to_keras_file(stored, model, today, names, shapes, backend)
+            made = Converted(form, "", (*told, *notes))
         else:
-            made = Converted(form, TEXTS[form](today), renamed)
+            made = Converted(form, TEXTS[form](today), told)
             content = made.text.encode()
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source_name(source)) from None

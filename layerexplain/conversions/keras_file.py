@@ -13,7 +13,6 @@ from typing import Any
 from layerexplain.conversions.carried_weights import CarriedWeights
 from layerexplain.conversions.config import to_config
 from layerexplain.conversions.settings import home_of
-from layerexplain.conversions.todays_names import in_todays_names, layer_paths
 from layerexplain.conversions.training import TodaysTraining, todays_training
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.config import read_config
@@ -35,21 +34,26 @@ TOLERANCE = 1e-4
 
 
 def to_keras_file(
-    source: Any, model: Model, inputs: InputShapes, backend: str | None = None
+    source: Any,
+    model: Model,
+    named: Model,
+    names: Mapping[tuple[str, ...], tuple[str, ...]],
+    inputs: InputShapes,
+    backend: str | None = None,
 ) -> tuple[bytes, tuple[str, ...]]:
     """Return the bytes of a .keras file for a source, and what there is to say of it.
 
     Args:
         source: What the weights are read of: the file that the model was read of, or one of weights alone.
         model: The model.
+        named: The model with names and masks as Keras 3 has them.
+        names: The path of each layer of the model → its path in `named`.
         inputs: The shapes of inputs by name, without the batch, where the model leaves sizes open.
         backend: What Keras ran on, "tensorflow" or "theano", where the file does not say it.
 
     Raises:
         LayerExplainError: for what cannot be carried over, and if the new model computes something else.
     """
-    named, _ = in_todays_names(model)
-    names = dict(zip(layer_paths(model), layer_paths(named), strict=True))
     config = to_config(named, numbered=True)
     network, _ = traced(model, inputs, None)
     with weight_source(source, network, seed=0, backend=backend) as weights, without_warnings():
@@ -76,18 +80,24 @@ def to_keras_file(
             try:
                 _must_agree(model, KerasModel(saved, "of the model"), weights, inputs)
             except LayerExplainError as error:
-                raise LayerExplainError(error.fact + _lost_mask(network, today, names)) from None
+                raise LayerExplainError(error.fact + _masked_attention(network)) from None
             with open(path, "rb") as file:
                 return file.read(), tuple(notes)
 
 
-def _lost_mask(before: Network, after: Network, names: Mapping[tuple[str, ...], tuple[str, ...]]) -> str:
-    """Return which layer takes a mask in the source and none in today's model, in words; "" where none does."""
-    masks = {made.call.layer: made.mask for made in after.calls}
-    for made in before.calls:
-        (name,) = names.get((made.call.layer,), (made.call.layer,))
-        if made.mask is not None and masks.get(name, made.mask) is None:
-            return f"; a mask reaches '{name}' in the source, and does not in Keras 3"
+def _masked_attention(network: Network) -> str:
+    """Return which layer gives other values at masked steps in Keras 3, in words; "" where none does."""
+    for made in network.calls:
+        definition, origin, declaration = made.definition, made.origin, made.declaration
+        if definition is None or origin is None or declaration is None or not any(origin.masks[:1]):
+            continue
+        if "attention_mask" not in declaration.tensors:
+            continue
+        arguments = definition.arguments
+        if arguments.get("dropout") or arguments.get("return_attention_scores"):
+            of = "dropout" if arguments.get("dropout") else "scores to return"
+            words = f"at masked steps '{made.call.layer}' averages all values in Keras 2, and in Keras 3 no values"
+            return f"; {words}, since it has {of}"
     return ""
 
 
@@ -120,9 +130,10 @@ def _must_agree(model: Model, saved: KerasModel, weights: WeightSource, inputs: 
         raise LayerExplainError("it draws random numbers even at inference, so the new model cannot be checked")
     arrays = list(_arrays(trial.network, weights))
     try:
-        ours = computed(definition, trial.arrays, arrays, batch, "float32")
+        made = computed(definition, trial.arrays, arrays, batch, "float32")
     except NotComputed as refusal:
         raise LayerExplainError(f"the new model cannot be checked: {refusal}") from None
+    ours = made[: len(definition.results)]  # then the masks of those that carry one
     most = allowed(TOLERANCE, *[_policy(layer) for layer in saved.real.layers])
     for place, (mine, theirs) in enumerate(zip(ours, trial.outputs, strict=True)):
         apart, words = difference(mine, theirs)

@@ -154,6 +154,13 @@ class _Writer:
             states = self._names(kwargs["initial_state"], layer)
             return [*args, *(states if isinstance(states, list) else [states])]
         if kwargs:
+            if (
+                declaration is not None
+                and declaration.facts.takes_list
+                and len(args) == 1
+                and isinstance(args[0], list)
+            ):
+                (args,) = args
             names = declaration.names(len(args)) if declaration is not None else []
             if len(names) != len(args):
                 words = f"takes {len(args)} tensors, not all of which have a name"
@@ -172,6 +179,8 @@ class _Writer:
     def _names(self, value: Any, layer: Layer) -> Any:
         if isinstance(value, TensorRef):
             return self._name(value)
+        if value is None:
+            return None
         if not isinstance(value, list | tuple):
             words = f"is called with {value!r}, for which a spec has no word"
             raise SpecError(words[:200], layer=self.path + layer.name)

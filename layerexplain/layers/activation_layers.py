@@ -59,7 +59,7 @@ def elu(x: Expr, *, alpha: Number = 1.0) -> Expr:
 
 
 @layer("Softmax", mask="pass", facts=KEEPS_AXES)
-def softmax(x: Expr, *, axis: AxisArgument | None = -1, mask: Expr | None = None) -> Expr:
+def softmax(x: Expr, *, axis: AxisArgument | None = -1, mask: Expr | None = None, keras_2: bool = False) -> Expr:
     """Turns the values {along} into probabilities that sum to 1; masked positions get 0.
 
     A mask needs to broadcast to the input.
@@ -77,4 +77,4 @@ def softmax(x: Expr, *, axis: AxisArgument | None = -1, mask: Expr | None = None
             f"for an input of shape {shape_text(x.shape)}"
         )
     shares = functions.softmax(named("z", where(mask, x, FAR_BELOW)), axis=axis)
-    return where(mask, shares, 0.0)
+    return shares if keras_2 else where(mask, shares, 0.0)

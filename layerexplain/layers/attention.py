@@ -185,11 +185,11 @@ class Heads(NamedTuple):
     use_causal_mask: Bool = False
 
 
-def _shares_of(scores: Expr, allowed: Expr | None, axis: Any, looks: int, *, fused: bool) -> Expr:
+def _shares_of(scores: Expr, allowed: Expr | None, axis: Any, looks: int, *, zeros: bool) -> Expr:
     """The shares that the scores come to along `axis`, 0 where a query may not look; each query has `looks` axes.
 
-    Without dropout and scores to return Keras takes another path (`fused`), on which a query that may look nowhere
-    looks everywhere alike; on this one it gets zeros.
+    A query that may look nowhere gets zeros if `zeros` says so, as in Keras 3 where it has dropout or scores to return;
+    otherwise, and in Keras 2, it looks everywhere alike.
     """
     if allowed is None:
         return named("A", softmax(scores, axis=axis), "each row sums to 1")
@@ -197,7 +197,7 @@ def _shares_of(scores: Expr, allowed: Expr | None, axis: Any, looks: int, *, fus
         allowed = _with_axis(allowed, 2 * looks)
     allowed = named("allowed", allowed, "which positions each query attends to")
     shares = softmax(where(allowed, scores, FAR_BELOW), axis=axis)
-    return named("A", shares if fused else where(allowed, shares, 0), "each row sums to 1")
+    return named("A", where(allowed, shares, 0) if zeros else shares, "each row sums to 1")
 
 
 @layer(
@@ -227,6 +227,7 @@ def multi_head_attention(
     heads: Heads,
     masks: list[Expr | None],
     training: bool = False,
+    keras_2: bool = False,
 ) -> Mapping[str, Expr]:
     """Each of the {query_size} queries attends to the {value_size} value positions, in {num_heads} heads of width
     {key_dim}.
@@ -240,7 +241,8 @@ def multi_head_attention(
     # Keras takes 0 for none given, as it does None.
     features = query.shape[-1:] if not output_shape or output_shape == (0,) else tuple(output_shape)
     sizes = HeadSizes(num_heads, num_heads, key_dim, value_dim or key_dim, features)
-    return _in_heads((query, value, key, attention_mask), axes, sizes, use_bias, dropout, heads, masks, training)
+    given = (query, value, key, attention_mask)
+    return _in_heads(given, axes, sizes, use_bias, dropout, heads, masks, training, keras_2=keras_2)
 
 
 @layer(
@@ -314,6 +316,8 @@ def _in_heads(
     heads: Heads,
     masks: Sequence[Expr | None],
     training: bool,
+    *,
+    keras_2: bool = False,
 ) -> Mapping[str, Expr]:
     """Attention in heads along the axes: projections, scores, shares, the values by their shares, and the result's
     projection. Several of the query's heads may share one of key and value."""
@@ -334,7 +338,7 @@ def _in_heads(
     if times > 1:
         note = f"each head for {times} of the query's"
         k, v = (named(f"{x.label}_shared", repeat(x, times=times, axis=2), note) for x in (k, v))
-    fused = not dropout and not heads.return_attention_scores and query.ndim == 3
+    fused = not keras_2 and not dropout and not heads.return_attention_scores and query.ndim == 3
     axes = (1,) if fused else axes  # Keras's fused attention does not look at attention_axes
     # Letters: n batch, b c h axes that both keep, a head; q r s the query's positions, k l m the value's; d per head,
     # o the output's features.
@@ -346,7 +350,7 @@ def _in_heads(
     scores = named("scores", scores, "score of each query with each key")
     allowed = _allowed_pairs(query, value, masks, attention_mask, heads)
     over: Any = -1 if len(axes) == 1 else tuple(range(-len(axes), 0))
-    shares = _shares_of(scores, allowed, over, len(axes), fused=fused)
+    shares = _shares_of(scores, allowed, over, len(axes), zeros=not (fused or keras_2))
     taken = _kept_shares(shares, dropout, training)
     context = named("context", einsum(taken, v, eq=f"{score_term},{offered}d->{asked}d"))
     if gate is not None:

@@ -299,7 +299,7 @@ class Declaration:
             results = {name: _slice(e, 0) for name, e in results.items()}
         if whole and not self.facts.makes_floats:
             results = {name: _whole(e, whole) for name, e in results.items()}
-        out_masks = self._out_masks(tensors, used, complete, list(results.values()))
+        out_masks = self._out_masks(tensors, used, complete, list(results.values()), keras_2)
         order = walk([*results.values(), *[m for m in out_masks if m is not None]])
         weights = [node for node in order if node.op is WEIGHT]
         if stored:
@@ -374,11 +374,13 @@ class Declaration:
         masks: list[Expr | None],
         arguments: Mapping[str, Any],
         results: list[Expr],
+        keras_2: bool,
     ) -> tuple[Expr | None, ...]:
         """The masks of the results, where the declaration makes them."""
-        if not callable(self.mask):
+        make: Any = self.facts.mask_keras_2 if keras_2 and self.facts.mask_keras_2 is not None else self.mask
+        if not callable(make):
             return ()
-        made = self.mask([t for t in tensors if t is not None], masks, arguments)
+        made = make([t for t in tensors if t is not None], masks, arguments)
         if made is None:
             return ()
         return made if isinstance(made, tuple) else (made,) + (None,) * (len(results) - 1)

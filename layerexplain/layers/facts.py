@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from layerexplain.records import NamedTuple
@@ -19,7 +19,8 @@ class Facts(NamedTuple):
     - `ids_below`: the argument that bounds the ids that it takes: `input_dim` of an Embedding.
     - `takes_list`: its call in Keras takes its tensors as one list.
     - `takes_masks_off`: when it runs, Keras removes the masks of its query, value and key.
-    - `loses_mask_keras_2`: in Keras 2 a mask ends there.
+    - `loses_mask_keras_2`: in Keras 2 a mask ends there; `mask_keras_2` makes the mask of its results in Keras 2, where
+      Keras 3 makes another one.
     - `attributes`: the attribute in which Keras keeps a variable, where that has another name; `attributes_keras_2`
       likewise in Keras 2, for variables and for attributes that hold layers.
     - `copies_weights`: in Keras it computes with copies of its weights, which `finalize_state` makes anew.
@@ -46,6 +47,7 @@ class Facts(NamedTuple):
     takes_list: bool = False
     takes_masks_off: bool = False
     loses_mask_keras_2: bool = False
+    mask_keras_2: Callable[..., object] | None = None
     attributes: Mapping[str, str] = MappingProxyType({})
     attributes_keras_2: Mapping[str, str] = MappingProxyType({})
     copies_weights: bool = False

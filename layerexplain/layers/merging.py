@@ -15,7 +15,7 @@ from layerexplain.layers.facts import CARRIES_IDS, KEEPS_AXES
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise
 from layerexplain.ops.contract import einsum
-from layerexplain.ops.elementwise import logical_or, where
+from layerexplain.ops.elementwise import logical_and, logical_or, where
 from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.movement import concatenate as joined
 from layerexplain.ops.movement import take_slice
@@ -35,6 +35,15 @@ def either(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str
     """A step counts if it counts in one of the tensors; without a mask for each there is none."""
     given = [m for m in masks if m is not None]
     return reduce(logical_or, given) if given and len(given) == len(tensors) else None
+
+
+def every(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Expr | None:
+    """The mask that Keras 2 makes: a step counts if it counts in all tensors; one without a mask is masked nowhere."""
+    given = [m for m in masks if m is not None]
+    return reduce(logical_and, given) if given else None
+
+
+MERGES = KEEPS_AXES._replace(mask_keras_2=every)
 
 
 def _of_steps(type_: str, mask: Expr, x: Expr) -> Expr:
@@ -59,13 +68,13 @@ def over_features(type_: str, xs: Sequence[Expr], masks: Sequence[Expr | None]) 
     return result
 
 
-@layer("Add", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
+@layer("Add", mask=either, alone=NEEDS_LIST, facts=MERGES)
 def add(*xs: Expr) -> Expr:
     """Adds the tensors element-wise; axes of size 1 are broadcast."""
     return reduce(elementwise.add, same_rank(xs))
 
 
-@layer("Subtract", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
+@layer("Subtract", mask=either, alone=NEEDS_LIST, facts=MERGES)
 def subtract(*xs: Expr) -> Expr:
     """Subtracts the second tensor from the first, element-wise; axes of size 1 are broadcast."""
     if len(xs) != 2:
@@ -74,12 +83,13 @@ def subtract(*xs: Expr) -> Expr:
     return a - b
 
 
-@layer("Multiply", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
-def multiply(*xs: Expr, masks: list[Expr | None]) -> Expr:
+@layer("Multiply", mask=either, alone=NEEDS_LIST, facts=MERGES)
+def multiply(*xs: Expr, masks: list[Expr | None], keras_2: bool = False) -> Expr:
     """Multiplies the tensors element-wise; axes of size 1 are broadcast.
 
-    A masked step of one tensor counts as 1, a step that is masked in all of them becomes 0.
+    A masked step of one tensor counts as 1, a step that is masked in all of them becomes 0 (Keras 3 only).
     """
+    masks = [] if keras_2 else masks
     wide = over_features("Multiply", xs, masks)
     factors = [x if m is None else where(m, x, 1) for x, m in zip(same_rank(xs), wide, strict=True)]
     product = reduce(elementwise.multiply, factors)
@@ -87,7 +97,7 @@ def multiply(*xs: Expr, masks: list[Expr | None]) -> Expr:
     return where(reduce(logical_or, known), product, 0) if len(known) == len(xs) else product
 
 
-@layer("Average", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
+@layer("Average", mask=either, alone=NEEDS_LIST, facts=MERGES)
 def average(*xs: Expr) -> Expr:
     """Averages the tensors element-wise; axes of size 1 are broadcast."""
     return reduce(elementwise.add, same_rank(xs)) / len(xs)
@@ -109,16 +119,16 @@ def _extreme(op: Callable[[Expr, Expr], Expr], type_: str, xs: Sequence[Expr], m
     return result
 
 
-@layer("Maximum", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
-def maximum(*xs: Expr, masks: list[Expr | None]) -> Expr:
+@layer("Maximum", mask=either, alone=NEEDS_LIST, facts=MERGES)
+def maximum(*xs: Expr, masks: list[Expr | None], keras_2: bool = False) -> Expr:
     """Element-wise maximum of the tensors; axes of size 1 are broadcast."""
-    return _extreme(elementwise.maximum, "Maximum", xs, masks)
+    return _extreme(elementwise.maximum, "Maximum", xs, [] if keras_2 else masks)
 
 
-@layer("Minimum", mask=either, alone=NEEDS_LIST, facts=KEEPS_AXES)
-def minimum(*xs: Expr, masks: list[Expr | None]) -> Expr:
+@layer("Minimum", mask=either, alone=NEEDS_LIST, facts=MERGES)
+def minimum(*xs: Expr, masks: list[Expr | None], keras_2: bool = False) -> Expr:
     """Element-wise minimum of the tensors; axes of size 1 are broadcast."""
-    return _extreme(elementwise.minimum, "Minimum", xs, masks)
+    return _extreme(elementwise.minimum, "Minimum", xs, [] if keras_2 else masks)
 
 
 def _joined_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Expr | None:
@@ -141,12 +151,20 @@ def _joined_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mappi
     return joined(*parts, axis=axis)
 
 
+def _joined_mask_keras_2(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Expr | None:
+    """In Keras 2 a step of joined features counts if it counts in all tensors."""
+    ndim = tensors[0].ndim
+    along_features = normalize_axis(arguments["axis"], ndim) == ndim - 1
+    fits = all(mask is None or mask.ndim == ndim - 1 for mask in masks)
+    return (every if along_features and fits else _joined_mask)(tensors, masks, arguments)
+
+
 @layer(
     "Concatenate",
     mask=_joined_mask,
     alone="joins two or more tensors, got one of shape {shape}: it cannot flatten it; "
     "to lay its elements out in one row use Flatten, to arrange them otherwise Reshape",
-    facts=CARRIES_IDS,
+    facts=CARRIES_IDS._replace(mask_keras_2=_joined_mask_keras_2),
 )
 def concatenate(*xs: Expr, axis: Int = -1) -> Expr:
     """Concatenates the tensors {along}.

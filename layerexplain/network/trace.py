@@ -109,6 +109,7 @@ def trace_layer(
     constants: Mapping[int, Any] | None = None,
     strict: bool = False,
     training: bool = False,
+    keras_2: bool = False,
 ) -> Definition:
     """Trace one layer without a model.
 
@@ -120,11 +121,12 @@ def trace_layer(
         constants: Numbers given in place of a tensor, by its place.
         strict: An argument that the layer does not have is an error.
         training: Trace what the layer computes in training.
+        keras_2: Trace the layer as Keras 2 had it.
 
     Raises:
         LayerExplainError: With the bare fact.
     """
-    scope = Scope(Model("", "Functional", (layer,), (), (), ()))
+    scope = Scope(Model("", "Functional", (layer,), (), (), (), keras_version="2" if keras_2 else None))
     declaration = scope.resolve(layer)
     if declaration is None:
         raise not_known(layer.type)

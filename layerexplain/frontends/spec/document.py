@@ -349,7 +349,7 @@ class _SpecReader:
             return (graph.last,), {}
         graph.is_graph = True
         if node.kind == "mapping":
-            return (), {str(key.value): self._tensor(value, graph) for key, value in node.value}
+            return self._tensors_by_name(item, node, graph)
         if node.kind == "scalar":
             return (self._tensor(node, graph),), {}
         constants = is_operation(item.type)
@@ -365,6 +365,23 @@ class _SpecReader:
         if declaration is not None and declaration.takes_states and len(tensors) > 1:
             return (tensors[0],), {"initial_state": tensors[1:]}
         return tuple(tensors), {}
+
+    def _tensors_by_name(self, item: Item, node: Node, graph: _Graph) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What a mapping names; a layer whose call takes a list gets its tensors as one."""
+        named = {str(key.value): self._mask(value, graph) if key.value == "mask" else self._tensor(value, graph)
+                 for key, value in node.value}  # fmt: skip
+        declaration = item.declaration
+        if declaration is None or not declaration.facts.takes_list:
+            return (), named
+        count = len([name for name in declaration.tensors if name in named])
+        first = [named.pop(name) for name in declaration.tensors[:count] if name in named]
+        return ((first,) if first else ()), named
+
+    def _mask(self, node: Node, graph: _Graph) -> Any:
+        """A mask, or a list of them, in which null stands for a tensor without one."""
+        if node.kind != "list":
+            return self._tensor(node, graph)
+        return [None if one.kind == "scalar" and one.value is None else self._tensor(one, graph) for one in node.value]
 
     def _tensor(self, node: Node, graph: _Graph, key: str = "from") -> Any:
         if node.kind == "list" and node.value:
