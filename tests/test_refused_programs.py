@@ -1,5 +1,6 @@
 """Programs that Keras refuses: each gets one line, with the line of its code, what is wrong there and what would be right.
-tests/data/code/refused.txt has them; Keras itself refuses each of them, in the same line."""
+tests/data/code/refused.txt has them; Keras itself refuses each of them, in the same line. Those of sound.txt look like
+them, and Keras runs them."""
 
 import contextlib
 import io
@@ -18,6 +19,11 @@ PROGRAMS = {
     name: (int(line) + PRELUDE.count("\n"), words, PRELUDE + code)
     for name, line, words, code in re.findall(r"^### (.*?) \| (\d+) \| (.*?)\n(.*?)(?=^### |\Z)", TEXT, re.M | re.S)
 }
+SOUND = dict(
+    re.findall(
+        r"^### (.*?)\n(.*?)(?=^### |\Z)", (Path(__file__).parent / "data/code/sound.txt").read_text(), re.M | re.S
+    )
+)
 
 
 def error_of(code: str, folder: Path) -> tuple[str, list[str]]:
@@ -34,6 +40,17 @@ def test_a_program_that_keras_refuses_gets_one_line(name: str, tmp_path: Path) -
     assert len(errors) == 1
     assert re.match(rf"layerexplain: error: {path}:{line}:\d+: ", errors[0])
     assert words in errors[0]
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_program_that_keras_runs_gets_none(name: str, tmp_path: Path) -> None:
+    assert error_of(PRELUDE + SOUND[name], tmp_path)[1] == []
+
+
+@pytest.mark.keras
+def test_keras_runs_the_sound_ones() -> None:
+    for name, code in SOUND.items():
+        exec(compile(PRELUDE + code, name, "exec"), {"__name__": "__main__"})
 
 
 @pytest.mark.keras

@@ -53,7 +53,7 @@ def _kept(shape: Sequence[int], label: str, rate: float, training: bool) -> dict
     gist="{formula}, {kernel_size} conv, {filters} filters, {return_sequences:all steps|last step}, "
     "{initial_state:from a given state|}",
     ndim=None,
-    facts=Facts(tells_axes="sequence"),
+    facts=Facts(tells_axes="sequence", states=2),
 )
 def convolutional_lstm(
     x: Expr,

@@ -40,12 +40,19 @@ Reduction = choice("sum_over_batch_size", "mean", "sum", "mean_with_sample_weigh
 
 class Loss(Declaration):
     """A loss: its formula, `targets` in words by the shape of the output, and of what they are: `of` is
-    `probabilities`, `classes` or `numbers`. `sparse` says that a target is the number of a class."""
+    `probabilities`, `classes` or `numbers`. `sparse` says that a target is the number of a class, `exact` that Keras
+    compares the shapes of targets and output, where other losses take whatever fits together."""
 
     kind = "loss"
 
     def __init__(
-        self, function: Callable[..., Any], formula: Callable[..., Any], targets: Targets, of: str, type_: str
+        self,
+        function: Callable[..., Any],
+        formula: Callable[..., Any],
+        targets: Targets,
+        of: str,
+        type_: str,
+        exact: bool,
     ) -> None:
         own = signature_of(function)
         signature = own._replace(
@@ -58,6 +65,7 @@ class Loss(Declaration):
         self.targets = targets
         self.of = of
         self.sparse = targets.kind == "classes"
+        self.exact = exact
 
     def targets_shape(self, output: Shape) -> Shape:
         """Return the shape of targets that fit an output: one number for each row of classes, labels of half as many
@@ -66,8 +74,24 @@ class Loss(Declaration):
             return (output[0], max(output[1] // 2, 1))
         return output[:-1] if self.sparse else output
 
+    def refuses(self, targets: Shape, output: Shape) -> bool:
+        """Whether Keras refuses targets of a shape for an output of another one, by the sizes that are known."""
+        if self.targets.kind == "letters" or (self.sparse and not self.exact):
+            return False
+        wanted = self.targets_shape(output)
+        if len(targets) == len(wanted) + 1 and targets[-1] == 1:
+            targets = targets[:-1]
+        elif len(targets) + 1 == len(wanted) and wanted[-1] == 1:
+            wanted = wanted[:-1]
+        if self.exact and len(targets) != len(wanted):
+            return True
+        pairs = [(a, b) for a, b in zip(targets[::-1], wanted[::-1], strict=False) if a is not None and b is not None]
+        return any(a != b and (self.exact or 1 not in (a, b)) for a, b in pairs)
 
-def loss(type_: str, targets: Targets, of: str, *also: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+
+def loss(
+    type_: str, targets: Targets, of: str, *also: str, exact: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a loss by the formula of the loss of each example, from targets and output of the same rank.
 
     The formula may also return a mask of what counts.
@@ -77,6 +101,7 @@ def loss(type_: str, targets: Targets, of: str, *also: str) -> Callable[[Callabl
         targets: Says which targets fit an output.
         of: What they are: "probabilities", "classes" or "numbers".
         also: Further names, besides the class name in snake case.
+        exact: Whether Keras compares the shapes of targets and output.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -96,7 +121,7 @@ def loss(type_: str, targets: Targets, of: str, *also: str) -> Callable[[Callabl
                 mask = e.logical_and(mask, counts)
             return {"L": reduced(values, sample_weight, counts if mask is None else mask, reduction)}
 
-        declaration = Loss(function, formula, targets, of, type_)
+        declaration = Loss(function, formula, targets, of, type_, exact)
         register(declaration, [f"losses.{name}" for name in also])
         return function
 

@@ -36,7 +36,7 @@ def _smoothed(y_true: Expr, smoothing: float, share: float | None) -> Expr:
     return named("target", (1 - smoothing) * y_true + smoothing * share)
 
 
-@loss("CategoricalCrossentropy", one_per_class, "classes")
+@loss("CategoricalCrossentropy", one_per_class, "classes", exact=True)
 def categorical_crossentropy(
     y_true: Expr, y_pred: Expr, *, from_logits: Bool = False, label_smoothing: Share = 0.0, axis: Int = -1
 ) -> Expr:
@@ -45,7 +45,7 @@ def categorical_crossentropy(
     return operation("CategoricalCrossentropy", target, y_pred, from_logits=from_logits, axis=axis)
 
 
-@loss("SparseCategoricalCrossentropy", class_numbers, "classes")
+@loss("SparseCategoricalCrossentropy", class_numbers, "classes", exact=True)
 def sparse_crossentropy(
     y_true: Expr, y_pred: Expr, *, from_logits: Bool = False, ignore_class: Int | None = None, axis: Int = -1
 ) -> Any:
@@ -81,7 +81,7 @@ def categorical_focal_crossentropy(
     return reduce.sum_(alpha * (1 - p) ** gamma * (-target * e.log(p)), axis=axis)
 
 
-@loss("BinaryCrossentropy", binary, "probabilities", "bce")
+@loss("BinaryCrossentropy", binary, "probabilities", "bce", exact=True)
 def binary_crossentropy(
     y_true: Expr, y_pred: Expr, *, from_logits: Bool = False, label_smoothing: Share = 0.0, axis: AxisArgument = -1
 ) -> Expr:
@@ -93,7 +93,7 @@ def binary_crossentropy(
     return reduce.mean(operation("BinaryCrossentropy", target, y_pred, from_logits=from_logits), axis=axis)
 
 
-@loss("BinaryFocalCrossentropy", binary, "probabilities")
+@loss("BinaryFocalCrossentropy", binary, "probabilities", exact=True)
 def binary_focal_crossentropy(
     y_true: Expr,
     y_pred: Expr,

@@ -17,7 +17,8 @@ A module of operations holds its rows in the text `ROWS`:
 - Statements may stand before the formula: `m = max(x1, x2); m + …` abbreviates, `m := …` prints as a statement of its
   own. `a if condition else b` is decided when the layer is traced, by an argument (`upper`), by whether there is one
   (`axis is None`), or by a function of the module that is asked about a tensor (`is_complex(x)`).
-- A result is called `y`, unless names stand before the formula: `values, ids = top_k(x, k=k)`.
+- A result is called `y`, unless names stand before the formula: `values, ids = top_k(x, k=k)`. A star says that the
+  arguments decide how many results there are: `*parts = divided(x, at=at)`.
 - A row that calls one operation and gives no sentence has the sentence of that operation.
 
 Beside its `ROWS` a module may have `USES`: what the rows call from other modules, and the modules of ops that they
@@ -55,7 +56,8 @@ else:
 
 
 class Row(NamedTuple):
-    """One row: its text in parts. `results` are the names of the results, none where there is one `y`."""
+    """One row: its text in parts. `results` are the names of the results, none where there is one `y`; `many` says that
+    the arguments decide how many there are."""
 
     names: tuple[str, ...]
     parameters: str
@@ -63,6 +65,7 @@ class Row(NamedTuple):
     results: tuple[str, ...]
     formula: str
     sentence: str
+    many: bool = False
 
 
 @cache
@@ -89,21 +92,23 @@ def read_row(text: str) -> Row:
     """Take a row apart.
 
     >>> read_row("ops.TopK(x, k: PositiveInt = 1): values, ids = top_k(x, k=k) | Gives the {k} largest elements.")
-    Row(names=('ops.TopK',), parameters='x, k: PositiveInt = 1', statements=(), results=('values', 'ids'), formula='top_k(x, k=k)', sentence='Gives the {k} largest elements.')
+    Row(names=('ops.TopK',), parameters='x, k: PositiveInt = 1', statements=(), results=('values', 'ids'), formula='top_k(x, k=k)', sentence='Gives the {k} largest elements.', many=False)
     """  # noqa: E501
     names, _, rest = " ".join(text.split()).partition("(")
     parameters, _, rest = rest.partition("):")
     text, bar, sentence = rest.rpartition(" | ")
     *statements, last = (text if bar else rest).strip().split("; ")
     results, assigned, formula = last.partition(" = ")
-    of_results = tuple(results.split(", ")) if assigned and "(" not in results else ()
+    many = results.startswith("*")
+    of_results = tuple(results.split(", ")) if assigned and "(" not in results and not many else ()
     return Row(
         tuple(names.split(", ")),
         parameters,
         tuple(statements),
         of_results,
-        formula if of_results else last,
+        formula if of_results or many else last,
         sentence if bar else "",
+        many,
     )
 
 
@@ -117,6 +122,8 @@ def declaration_of(row: Row, namespace: Mapping[str, Any]) -> Declaration:
         sentence = called.description if called else ""
     ignores = " ".join([*ignored, namespace.get("IGNORES", "")])
     facts = namespace.get("FACTS", NO_FACTS)
+    if row.many or len(row.results) > 1:
+        facts = facts._replace(results=len(row.results))
     gist = "x; in training {call}" if sentence.startswith("In training") else ""
     return Declaration(row.names[0], formula, signature, description=sentence, ignores=ignores, gist=gist, facts=facts)
 

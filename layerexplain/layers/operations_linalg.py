@@ -10,6 +10,7 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.axes import BATCH, Size
 from layerexplain.lang.expr import CONSTANT, Expr, constant, named
 from layerexplain.layers.arguments import Anything, AxisArgument, Bool, Int, Number, PositiveInt, short
+from layerexplain.layers.facts import Facts
 from layerexplain.layers.operations_reduce import countable, measurable
 from layerexplain.layers.operations_shape import divided, in_a_row, moved, numbered
 from layerexplain.layers.registry import layer
@@ -45,7 +46,7 @@ ops.Qr(x, mode: choice('reduced', 'complete') = 'reduced'): q, r = qr(x, ...)
 ops.Eigh, tf.linalg.eigh(x): w, v = eigh(x)
     | Computes the eigenvalues of each symmetric matrix, in ascending order, and its eigenvectors as columns.
 [ops.SVD|tf.linalg.svd](x, full_matrices: Bool = [True|False], compute_uv: Bool = True):
-    singular_parts(x, ..., first='[u|sizes]')
+    *parts = singular_parts(x, ..., first='[u|sizes]')
     | Computes the singular value decomposition of each matrix[|; the singular values come first].
 ops.Pinv, tf.linalg.pinv(x, rcond: Anything = None): pinv(x, ...) | Computes the pseudo-inverse of each matrix.
 ops.Diagonal(x, offset: Int = 0, axis1: Int = 0, axis2: Int = 1): diagonal_of(x, ...)
@@ -68,10 +69,11 @@ ops.Logspace(start, stop, num: PositiveInt = 50, endpoint: Bool = True, base: Nu
     | Returns {num} values evenly spaced on a logarithmic scale, {base} to the power of the first tensor to the
     second.
 ops.Size, tf.size(x, out_type: Ignored): prod(shape_of(x)) | Returns the number of elements of its input.
-ops.[Vsplit|Dsplit](x, indices_or_sections: Anything): Split(x, indices_or_sections=indices_or_sections, axis=[0|2])
+ops.[Vsplit|Dsplit](x, indices_or_sections: Anything):
+    *parts = Split(x, indices_or_sections=indices_or_sections, axis=[0|2])
     | Splits its input along the [first|third] axis.
 ops.[Fliplr|Flipud](x): reverse(x, axis=[1|0]) | Reverses its input along the [second|first] axis.
-ops.Hsplit(x, indices_or_sections: Anything): columns(x, at=indices_or_sections)
+ops.Hsplit(x, indices_or_sections: Anything): *parts = columns(x, at=indices_or_sections)
     | Splits its input along the second axis.
 ops.Dstack(*xs): in_depth(*xs) | Concatenates its inputs along the third axis.
 ops.Array(x, dtype: Dtype = None): x if dtype is None else cast(x, to=dtype) | Returns its input.
@@ -220,7 +222,7 @@ def vander(x: Expr, *, N: PositiveInt | None = None, increasing: Bool = False) -
     return y if y.dtype == x.dtype else e.cast(y, to=x.dtype)
 
 
-@layer("ops.Meshgrid")
+@layer("ops.Meshgrid", facts=Facts(results=0))
 def meshgrid(*x: Expr, indexing: Anything = "xy") -> dict[str, Expr]:
     """Broadcasts vectors over the grid that they span, one tensor for each."""
     rows = [z if z.ndim == 1 else m.reshape(z, shape=(-1,)) for z in x]

@@ -28,7 +28,8 @@ ops.CTCLoss(target, output, target_length, output_length, mask_index: Int = 0):
 ops.PSNR(x1, x2, max_val: Number): 20 * log10(max_val) - 10 * log10(mean((x1 - x2) ** 2))
     | Computes the peak signal-to-noise ratio in decibels.
 ops.CTCDecode(inputs, sequence_lengths, strategy: Text = 'greedy', top_paths: PositiveInt = 1,
-    merge_repeated: Bool = True, mask_index: Int = 0, beam_width: Ignored): ctc_decode(...)
+    merge_repeated: Bool = True, mask_index: Int = 0, beam_width: Ignored):
+    labels, score = ctc_decode(...)
     | Decodes the best label sequence of a CTC output.
 """
 

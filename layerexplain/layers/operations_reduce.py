@@ -47,7 +47,7 @@ ops.[Any|All], tf.math.[reduce_any|reduce_all](x, axis: AxisArgument = None, kee
     | Tests whether [any element {along} is|all elements {along} are] true.
 ops.[Var|Std], tf.math.[reduce_variance|reduce_std](x, axis: AxisArgument = None, keepdims: Bool = False):
     [variance(x, ...)|sqrt(variance(x, ...))] | Computes the [variance|standard deviation] {along}.
-ops.Moments(x, axes: AxisArgument, keepdims: Bool = False, synchronized: Ignored): moments_along(x, ...)
+ops.Moments(x, axes: AxisArgument, keepdims: Bool = False, synchronized: Ignored): m, v = moments_along(x, ...)
     | Computes the mean and the variance {along}.
 ops.Logsumexp, tf.math.reduce_logsumexp(x, axis: AxisArgument = None, keepdims: Bool = False): log_of_sum(x, ...)
     | Computes the logarithm of the sum of exponentials {along}.

@@ -9,6 +9,7 @@ from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.axes import BATCH, Size
 from layerexplain.lang.expr import CONSTANT, Expr, constant
 from layerexplain.layers.arguments import Anything, Int, NaturalInt, PositiveInt, is_int, short
+from layerexplain.layers.facts import Facts
 from layerexplain.layers.operations_shape import numbered
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e
@@ -32,8 +33,8 @@ ops.SliceUpdate(inputs, start_indices, updates): slice_update(inputs, start_indi
     | Overwrites a slice of its input by another tensor.
 ops.Unique(x, sorted: Bool = True, return_index: Bool = False, return_inverse: Bool = False,
     return_counts: Bool = False, axis: Int = None, size: PositiveInt = None, fill_value: Anything = None):
-    unique_parts(x, asked=(True, return_index, return_inverse, return_counts), ordered=sorted, fill_value=fill_value,
-    axis=axis, size=size) | Returns the unique elements in ascending order.
+    *parts = unique_parts(x, asked=(True, return_index, return_inverse, return_counts), ordered=sorted,
+    fill_value=fill_value, axis=axis, size=size) | Returns the unique elements in ascending order.
 ops.InTopK, tf.math.in_top_k(targets, predictions, k: PositiveInt):
     there = take_along(predictions, targets[..., None], axis=-1);
     sum(cast(predictions > there, to='int32'), axis=-1) < k
@@ -51,7 +52,7 @@ def bincount(x: Expr, *, weights: Anything = None, minlength: NaturalInt = 0) ->
     return s.bincount(x, *given, least=minlength)
 
 
-@layer("ops.Histogram")
+@layer("ops.Histogram", facts=Facts(results=2))
 def histogram(x: Expr, *, bins: PositiveInt = 10, range: Anything = None) -> dict[str, Expr]:
     """Counts the elements in each of {bins} bins of equal width, and returns the edges of the bins."""
     few(bins)
@@ -60,7 +61,7 @@ def histogram(x: Expr, *, bins: PositiveInt = 10, range: Anything = None) -> dic
     return {"counts": counts, "edges": edges}
 
 
-@layer("ops.Nonzero")
+@layer("ops.Nonzero", facts=Facts(results=0))
 def nonzero(x: Expr) -> dict[str, Expr]:
     """Returns the indices of all nonzero elements, one tensor for each axis."""
     if x.ndim < 1:
@@ -79,7 +80,7 @@ def unique_parts(x: Expr, asked: Any, ordered: bool, fill_value: Any, **how: Any
     return {"values": made} if len(parts) == 1 else dict(zip(parts, made, strict=True))
 
 
-@layer("ops.UnravelIndex")
+@layer("ops.UnravelIndex", facts=Facts(results=0))
 def unravel_index(indices: Expr, *, shape: Anything) -> dict[str, Expr]:
     """Converts flat indices to indices into a tensor of shape {shape}."""
     if not isinstance(shape, list | tuple) or not all(is_int(size) and size > 0 for size in shape):

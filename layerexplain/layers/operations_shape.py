@@ -38,14 +38,14 @@ ops.Vstack(*xs): one_below_the_other(*xs) | Concatenates its inputs along the fi
 ops.Append(x1, x2, axis: Int = None): concatenate(reshape(x1, shape=(-1,)), reshape(x2, shape=(-1,)), axis=0) if axis is
     None else concatenate(x1, x2, ...) | Appends the second tensor to the first {along}.
 ops.Stack, tf.stack(*xs, axis: Int = 0): stack(*xs, ...) | Stacks its inputs along a new axis at position {axis}.
-ops.Split(x, indices_or_sections: Anything, axis: Int = 0): divided(x, at=indices_or_sections, axis=axis)
+ops.Split(x, indices_or_sections: Anything, axis: Int = 0): *parts = divided(x, at=indices_or_sections, axis=axis)
     | Splits its input {along}.
 ops.ArraySplit(x, indices_or_sections: Anything, axis: Int = 0):
-    nearly_equal_parts(x, at=indices_or_sections, axis=axis)
+    *parts = nearly_equal_parts(x, at=indices_or_sections, axis=axis)
     | Splits its input {along} into nearly equal parts; the first ones are longer by 1 where needed.
-tf.split(x, num_or_size_splits: Anything, axis: Int = 0): divided_by_sizes(x, sizes=num_or_size_splits, axis=axis)
-    | Splits its input {along}.
-ops.Unstack, tf.unstack(x, num: Int = None, axis: Int = 0): unstacked(x, ...)
+tf.split(x, num_or_size_splits: Anything, axis: Int = 0):
+    *parts = divided_by_sizes(x, sizes=num_or_size_splits, axis=axis) | Splits its input {along}.
+ops.Unstack, tf.unstack(x, num: Int = None, axis: Int = 0): *parts = unstacked(x, ...)
     | Unstacks its input {along}: one tensor for each position.
 
 # Slices

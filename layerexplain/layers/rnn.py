@@ -14,6 +14,7 @@ from layerexplain.lang.definition import loop
 from layerexplain.lang.expr import Expr, WeightAxes, item, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, PositiveInt, Share
+from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot
 from layerexplain.ops.elementwise import where
@@ -257,7 +258,7 @@ def simple_step(
     return cell
 
 
-@layer("SimpleRNN", mask=recurrent_mask, ignores=RECURRENT, gist=RECURRENT_GIST)
+@layer("SimpleRNN", mask=recurrent_mask, ignores=RECURRENT, gist=RECURRENT_GIST, facts=Facts(states=1))
 def simple_rnn(
     x: Expr,
     *initial_state: Expr,
@@ -302,7 +303,7 @@ def gru_step(
     return cell
 
 
-@layer("GRU", mask=recurrent_mask, ignores=RECURRENT, gist=RECURRENT_GIST)
+@layer("GRU", mask=recurrent_mask, ignores=RECURRENT, gist=RECURRENT_GIST, facts=Facts(states=1))
 def gru(
     x: Expr,
     *initial_state: Expr,
@@ -345,7 +346,13 @@ def lstm_step(x: Expr, units: int, name: str, gating: Gating, training: bool = F
     return cell
 
 
-@layer("LSTM", mask=recurrent_mask, ignores=RECURRENT + " unit_forget_bias", gist=RECURRENT_GIST)
+@layer(
+    "LSTM",
+    mask=recurrent_mask,
+    ignores=RECURRENT + " unit_forget_bias",
+    gist=RECURRENT_GIST,
+    facts=Facts(states=2),
+)
 def lstm(
     x: Expr,
     *initial_state: Expr,
@@ -367,7 +374,7 @@ def lstm(
     return recur("LSTM", cell, x, {"h": units, "c": units}, initial_state, returned, mask, zero_output_for_mask)
 
 
-@layer("CuDNNGRU", ignores=RECURRENT, gist=RECURRENT_GIST)
+@layer("CuDNNGRU", ignores=RECURRENT, gist=RECURRENT_GIST, facts=Facts(states=1))
 def cudnn_gru(
     x: Expr,
     *initial_state: Expr,
@@ -384,7 +391,7 @@ def cudnn_gru(
     return recur("CuDNNGRU", step, x, {"h": units}, initial_state, returned)
 
 
-@layer("CuDNNLSTM", ignores=RECURRENT + " unit_forget_bias", gist=RECURRENT_GIST)
+@layer("CuDNNLSTM", ignores=RECURRENT + " unit_forget_bias", gist=RECURRENT_GIST, facts=Facts(states=2))
 def cudnn_lstm(
     x: Expr,
     *initial_state: Expr,

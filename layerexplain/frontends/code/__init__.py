@@ -10,7 +10,8 @@ operators.py, builtin_functions.py, methods.py, library_functions.py, arrays.py,
 keras_names.py    which name, through which import, is which class or function of Keras
 keras_calls.py    what calls of these names make: making.py (layers, inputs, models), operations.py, datasets.py
 checking.py       what Keras refuses of a program; keras_api.py: what its names are called with (keras_api.txt, which
-                  scripts/keras_api.py writes); cloning.py: copies of models
+                  scripts/keras_api.py writes); fitting.py: of the tensors and data that a model is given
+cloning.py        copies of models
 applications.py   the models of keras.applications, from the source of an installed Keras, read as text
 tracing.py        calls of layers, and the graph behind a model; graphs.py: in the order in which Keras lists its layers
 own_calls.py      the `call` of an own layer or model at given arguments, and the masks that tensors carry in it

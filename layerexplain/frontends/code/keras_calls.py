@@ -12,6 +12,7 @@ from layerexplain.frontends.code import arrays, datasets, keras_names
 from layerexplain.frontends.code.applications import application
 from layerexplain.frontends.code.checking import OF_LAYERS, Checking
 from layerexplain.frontends.code.cloning import Cloning
+from layerexplain.frontends.code.fitting import Fitting
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.keras_names import Named, named
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
 
 
-class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes, Checking, Cloning):
+class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes, Checking, Fitting, Cloning):
     """What the reader knows of Keras while it reads one program."""
 
     NOTHING = object()

@@ -246,8 +246,7 @@ class LayerAttributes(KerasPart):
             if needed and layer.compiled is None and not interpreter.unsure and not interpreter.handed_out:
                 words = f"{name}() needs a model that is compiled; call {layer.name}.compile(…) before"
                 raise Raised("RuntimeError", words, interpreter.place())
-            if isinstance(data, Array):
-                self.check_data(layer, data, name)
+            self.check_data(layer, name, args, kwargs)
             if (shapes := shapes_of_data(data)) is not None:
                 self.built(layer, shapes)
             if name == "predict" and isinstance(data, Array) and data.shape:

@@ -13,7 +13,7 @@ from layerexplain.frontends.code.layer_attributes import shapes_of_data
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.shapes import WEIGHT_TYPE, flat_tensors, is_shape
+from layerexplain.frontends.code.shapes import WEIGHT_TYPE, declaration_of, flat_tensors, is_shape
 from layerexplain.frontends.code.values import (
     CALLED,
     Array,
@@ -30,16 +30,7 @@ from layerexplain.frontends.code.values import (
     tensors_in,
     unknown_in,
 )
-from layerexplain.ops.sizes import shape_text
-
-_STATES = {"LSTM": 2, "GRU": 1, "SimpleRNN": 1, "ConvLSTM1D": 2, "ConvLSTM2D": 2, "ConvLSTM3D": 2}
-_SEVERAL = {
-    "array_split": 0, "ctcdecode": 2, "eigh": 2, "fft": 2, "fft2": 2, "hsplit": 0, "linalg.svd": 0, "lu": 0,
-    "math.top_k": 2, "meshgrid": 0, "moments": 2, "nn.moments": 2, "qr": 2, "rfft": 2, "slogdet": 2, "split": 0,
-    "stft": 2, "svd": 0, "top_k": 2, "topk": 2, "unique": 0, "unstack": 0, "vsplit": 0,
-}  # fmt: skip
-"""Functions that give several results, and how many; 0 where that hangs on their arguments."""
-
+from layerexplain.layers.facts import NO_FACTS
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.keras_calls import Keras
@@ -82,10 +73,11 @@ class Tracing(KerasPart):
         if layer.type == "Lambda" and isinstance(layer.config.get("function"), CALLED):
             layer = self._lambda_model(layer)
             trace = self.trace(layer, args, kwargs)
+        self.check_states(layer, args[0] if args else None)
         node = self.node(layer, tuple(args), kwargs)
         node.trace = trace
         if isinstance(layer, ModelValue) and layer.form != "own":
-            self._check_inputs(layer, tensors)
+            self.check_inputs(layer, args)
         return self._results(layer, node)
 
     def _misfit(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Misfit | None:
@@ -98,31 +90,6 @@ class Tracing(KerasPart):
         given = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
         provided = {one for one in names if one == "training" or one.endswith("mask")}
         return misfit(method, [layer.instance, *args], given, provided)
-
-    def _check_inputs(self, model: ModelValue, given: list[Tensor]) -> None:
-        """Keep the fault of a model that is called on other sizes than those that it is made for."""
-        graph = self.graph(model)
-        for own, one in zip(graph.inputs if graph is not None else (), given, strict=False):
-            wanted, got = self.shapes.of(own), self.shapes.of(one)
-            if wanted is None or got is None or len(wanted.shape) != len(got.shape):
-                continue
-            pairs = list(zip(wanted.shape[1:], got.shape[1:], strict=True))
-            if any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs):
-                sizes, found = (shape_text(tuple(spec.shape)) for spec in (wanted, got))
-                self.fault(ShapeError(f"the model '{model.name}' needs an input of {sizes}, got {found}"), 0)
-
-    def check_data(self, model: ModelValue, data: Array, name: str) -> None:
-        """Keep the fault of a model that is trained or run on data of other sizes than those of its input."""
-        graph = self.graph(model) if model.form != "own" else None
-        spec = self.shapes.of(graph.inputs[0]) if graph is not None and len(graph.inputs) == 1 else None
-        if graph is None or spec is None or len(spec.shape) != len(data.shape):
-            return
-        if any(layer.kind != "layer" for layer in graph.layers):
-            return
-        pairs = list(zip(spec.shape[1:], data.shape[1:], strict=True))
-        if any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs):
-            sizes, found = shape_text(tuple(spec.shape)), shape_text((None, *data.shape[1:]))
-            self.fault(ShapeError(f"{name}() of '{model.name}' needs data of {sizes}, got {found}"), "x", ("x",))
 
     def _as_tensor(self, value: Any) -> Any:
         """A name that the code does not define is an input of that name; a weight is a tensor."""
@@ -192,12 +159,12 @@ class Tracing(KerasPart):
             structure = layer.outputs if node.trace is None else node.trace.outputs
             numbers = {tensor: i for i, tensor in enumerate(flat_tensors(structure))}
             return mirrored(structure, lambda tensor: Tensor(node, numbers[tensor])) if numbers else Tensor(node)
-        name = str(layer.config.get("function", layer.type))
-        states = _STATES.get(layer.type)
-        if layer.config.get("return_state") is True and states:
-            return [Tensor(node, i) for i in range(1 + states)]
+        declaration = declaration_of(layer)
+        facts = declaration.facts if declaration is not None else NO_FACTS
+        if layer.config.get("return_state") is True and facts.states:
+            return [Tensor(node, i) for i in range(1 + facts.states)]
         several = (
-            name.lower() in _SEVERAL
+            facts.results != 1
             or layer.config.get("return_state")
             or node.kwargs.get("return_attention_scores")
             or (layer.type in ("Bidirectional", "RNN") and self._inner_states(layer))
@@ -206,15 +173,14 @@ class Tracing(KerasPart):
             return Tensor(node)
         if node.kwargs.get("return_attention_scores") is True:
             return (Tensor(node), Tensor(node, 1))
-        count = layer.config.get("num") or layer.config.get("num_or_size_splits")
         specs = self.shapes.results(node)
-        if specs is None and name.lower() in ("split", "unstack"):
-            sections = [*node.args[1:], *node.kwargs.values(), count]
+        if specs is None and facts.results == 0:
+            sections = [*node.args[1:], *node.kwargs.values()]
             number = next((one for one in sections if isinstance(one, int) and one > 0), None)
             lengths = next((len(one) for one in sections if type(one) in (list, tuple)), None)
             found = number if number is not None else lengths
             return [Tensor(node, i) for i in range(min(found, 1000))] if found else self._count_unknown(node)
-        number = len(specs) if specs else _SEVERAL.get(name.lower(), 0)
+        number = len(specs) if specs else facts.results if facts.results > 1 else 0
         return [Tensor(node, i) for i in range(number)] if number else self._count_unknown(node)
 
     def _count_unknown(self, node: Node) -> Any:
@@ -315,6 +281,7 @@ class Tracing(KerasPart):
                 actual = layer
                 if layer.type == "Lambda" and isinstance(layer.config.get("function"), CALLED):
                     actual = self._lambda_model(layer)
+                self.check_states(layer, current)
                 node = self._quiet_node(actual, current)
                 if isinstance(actual, ModelValue) and actual.form == "own":
                     node.trace = self.trace(actual, [current], {})

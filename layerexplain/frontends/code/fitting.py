@@ -1,0 +1,231 @@
+"""What Keras refuses of the tensors and the data that a model is given: other sizes than those of its inputs, another
+number of them, targets that its loss does not take, states without a fixed batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from layerexplain.errors import ShapeError
+from layerexplain.frontends.code.graphs import Graph, flat
+from layerexplain.frontends.code.keras_names import named
+from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.values import Array, LayerValue, ModelValue, Setting, Symbol, Tensor
+from layerexplain.layers.losses import Loss, loss_of
+from layerexplain.layers.registry import find
+from layerexplain.model import Shape
+from layerexplain.ops.sizes import shape_text
+
+_ORDER = ("x", "y")
+_TRAINS = frozenset({"fit", "evaluate", "train_on_batch", "test_on_batch"})
+
+
+class Fitting(KerasPart):
+    """The part of `Keras` that holds data against models."""
+
+    # States -----------------------------------------------------------------------------------------------------------
+
+    def check_states(self, layer: LayerValue, tensor: Any) -> None:
+        """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
+        of. Nothing is said behind what may fix the batch: an operation, or code that is not read."""
+        inner = layer.config.get("layer")
+        held = [layer, inner] if layer.type == "Bidirectional" and isinstance(inner, LayerValue) else [layer]
+        keeps = next((one for one in held if one.config.get("stateful") is True), None)
+        declaration = find(keeps.type) if keeps is not None and keeps.kind == "layer" else None
+        if keeps is None or declaration is None or not declaration.takes_states or self.quiet:
+            return
+        shapes = _input_shapes(tensor) if isinstance(tensor, Tensor) else None
+        if shapes and all(one[0] is None for one in shapes):
+            right = f"Input(batch_shape=({', '.join(map(str, (32, *shapes[0][1:])))}))"
+            fact = f"{keeps.type} with stateful=True needs a batch size that is fixed, got None; for example {right}"
+            self.fault(ShapeError(fact), layer.place)
+
+    # Inputs of models -------------------------------------------------------------------------------------------------
+
+    def check_inputs(self, model: ModelValue, args: Sequence[Any]) -> None:
+        """Keep the fault of a model that is called on other tensors than those that it is made for."""
+        graph = self.graph(model)
+        if graph is None or not args:
+            return
+        given = args[0]
+        names = _names(model.inputs, graph.inputs)
+        if type(given) is dict:
+            missing = [one for one in names if one not in given]
+            if missing:
+                others = ", ".join(f"'{one}'" for one in given)
+                self.fault(ShapeError(f"the model '{model.name}' is given no input '{missing[0]}', got {others}"), 0)
+                return
+            tensors: list[Any] = [given[name] for name in names]
+        else:
+            tensors = flat(given)
+            if any(not isinstance(one, Tensor) or self.shapes.of(one) is None for one in tensors):
+                return  # a tensor of unknown shape in a `call` may stand for several
+            if len(tensors) != len(graph.inputs):
+                takes = _count(len(graph.inputs), "tensor")
+                right = f"; give [{', '.join(names[:9])}]" if len(names) > 1 else ""
+                self.fault(ShapeError(f"the model '{model.name}' takes {takes}, got {len(tensors)}{right}"), 0)
+                return
+        for own, fed in zip(graph.inputs, tensors, strict=True):
+            wanted, got = self.shapes.of(own), self.shapes.of(fed) if isinstance(fed, Tensor) else None
+            if wanted is None or got is None or len(wanted.shape) != len(got.shape):
+                continue
+            if _differ(wanted.shape, got.shape):
+                sizes, found = (shape_text(tuple(spec.shape)) for spec in (wanted, got))
+                self.fault(ShapeError(f"the model '{model.name}' needs an input of {sizes}, got {found}"), 0)
+
+    # Data -------------------------------------------------------------------------------------------------------------
+
+    def check_data(self, model: ModelValue, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Keep the faults of a model that is trained or run on other data than those that it is made for."""
+        graph = self.graph(model) if model.form != "own" else None
+        if graph is None or any(layer.kind == "custom" for layer in graph.layers):
+            return
+        given: dict[str, Any] = {**dict(zip(_ORDER, args, strict=False)), **kwargs}
+        before = len(self.interpreter.faults)
+        self._check_examples(model, graph, name, given.get("x"), "x")
+        sure = not self.interpreter.unsure and not self.interpreter.handed_out
+        if name not in _TRAINS or not sure or len(self.interpreter.faults) > before:
+            return
+        self._check_targets(model, graph, name, given.get("x"), given.get("y"), "y")
+        others: Any = given.get("validation_data")
+        if type(others) in (list, tuple) and len(others) > 1 and len(self.interpreter.faults) == before:
+            self._check_examples(model, graph, name, others[0], "validation_data")
+            self._check_targets(model, graph, name, others[0], others[1], "validation_data")
+
+    def _check_examples(self, model: ModelValue, graph: Graph, name: str, data: Any, argument: str) -> None:
+        arrays = _arrays(data, _names(model.inputs, graph.inputs))
+        if arrays is None:
+            return
+        shown = f"{name}() of '{model.name}'" if argument in _ORDER else f"{argument} of '{model.name}'"
+        if len(arrays) != len(graph.inputs):
+            takes = _count(len(graph.inputs), "input")
+            self.fault(
+                ShapeError(f"{shown} needs data for {takes}, got {_count(len(arrays), 'array')}"), argument, _ORDER
+            )
+            return
+        for own, array in zip(graph.inputs, arrays, strict=True):
+            spec = self.shapes.of(own)
+            if spec is not None and array.shape and not _is_fed(tuple(spec.shape), array.shape):
+                sizes, found = shape_text(tuple(spec.shape)), shape_text((None, *array.shape[1:]))
+                self.fault(ShapeError(f"{shown} needs data of {sizes}, got {found}"), argument, _ORDER)
+                return
+
+    def _check_targets(
+        self, model: ModelValue, graph: Graph, name: str, data: Any, targets: Any, argument: str
+    ) -> None:
+        compiled = (model.compiled or {}).get("loss")
+        names = _names(model.outputs, graph.outputs)
+        arrays = _arrays(targets, names)
+        if arrays is None or compiled is None:
+            return
+        shown = f"{name}() of '{model.name}'" if argument in _ORDER else f"{argument} of '{model.name}'"
+        if len(arrays) != len(graph.outputs):
+            if any(one is None for one in (compiled if type(compiled) in (list, tuple) else ())):
+                return
+            wanted, got = _count(len(graph.outputs), "output"), _count(len(arrays), "array")
+            self.fault(ShapeError(f"{shown} needs targets for {wanted}, got {got}"), argument, _ORDER)
+            return
+        if type(compiled) is dict and (wrong := next((key for key in compiled if key not in names), None)) is not None:
+            known = ", ".join(f"'{key}'" for key in names)
+            fact = f"the model '{model.name}' is compiled with a loss for '{wrong}'; its outputs are {known}"
+            self.fault(ShapeError(fact))
+            return
+        fed = _arrays(data, _names(model.inputs, graph.inputs)) or []
+        counts = [one.shape[0] for one in [*fed, *arrays] if one.shape and isinstance(one.shape[0], int)]
+        if len(set(counts)) > 1:
+            several = " and ".join(dict.fromkeys(map(str, counts)))
+            self.fault(ShapeError(f"{shown} needs as many targets as examples, got {several}"), argument, _ORDER)
+            return
+        for number, (output, array) in enumerate(zip(graph.outputs, arrays, strict=True)):
+            spec = self.shapes.of(output)
+            loss = _loss(compiled, number, names)
+            if spec is None or loss is None or not array.shape:
+                continue
+            sizes, found = (None, *spec.shape[1:]), (None, *array.shape[1:])
+            if loss.refuses(found, sizes):
+                right = shape_text(loss.targets_shape(sizes))
+                fact = f"{shown} needs targets of shape {right} for {_called(loss)}, got {shape_text(found)}"
+                self.fault(ShapeError(fact + _other_loss(loss, found, sizes)), argument, _ORDER)
+                return
+
+
+def _other_loss(loss: Loss, targets: Shape, output: Shape) -> str:
+    """The loss that takes the targets as they are, where it is the other one of the two for classes."""
+    pair = {
+        "categorical_crossentropy": "sparse_categorical_crossentropy",
+        "sparse_categorical_crossentropy": "categorical_crossentropy",
+    }
+    other = loss_of(pair.get(_called(loss), ""))
+    return "" if other is None or other.refuses(targets, output) else f"; {_called(other)} takes them"
+
+
+def _called(loss: Loss) -> str:
+    return loss.name.rpartition(".")[2]
+
+
+def _loss(compiled: Any, number: int, names: Sequence[str]) -> Loss | None:
+    """The loss of an output, by its number among the names of all; None for one that is no loss of Keras."""
+    if type(compiled) in (list, tuple):
+        compiled = compiled[number] if len(compiled) == len(names) else None
+    elif type(compiled) is dict:
+        compiled = compiled.get(names[number])
+    if isinstance(compiled, Symbol):
+        what = named(compiled.path)
+        compiled = what.name if what is not None and what.path.startswith("losses.") else None
+    elif isinstance(compiled, Setting):
+        compiled = compiled.class_name if compiled.path.startswith("losses.") else None
+    return loss_of(compiled) if isinstance(compiled, str) else None
+
+
+def _names(structure: Any, tensors: Sequence[Tensor]) -> list[str]:
+    """The names of the inputs or outputs of a model: the keys of a dict, else those of the layers."""
+    keys = [str(key) for key in sorted(structure, key=str)] if type(structure) is dict else []
+    return keys if len(keys) == len(tensors) else [tensor.node.layer.name for tensor in tensors]
+
+
+def _arrays(data: Any, names: Sequence[str]) -> list[Array] | None:
+    """The arrays of data in the order of the names; None where one of them is not known."""
+    if type(data) is dict:
+        found = [data.get(name) for name in names]
+    else:
+        found = list(data) if type(data) in (list, tuple) else [data]
+    return [one for one in found if isinstance(one, Array)] if all(isinstance(one, Array) for one in found) else None
+
+
+def _is_fed(wanted: Shape, got: Shape) -> bool:
+    """Whether Keras takes data of a shape for an input: it adds an axis of size 1 at the end, or takes one off."""
+    if len(got) == len(wanted) - 1 and wanted[-1] in (1, None):
+        wanted = wanted[:-1]
+    elif len(got) == len(wanted) + 1 and got[-1] in (1, None):
+        got = got[:-1]
+    return len(got) == len(wanted) and not _differ(wanted, got)
+
+
+def _differ(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether known sizes differ; that of the batch does not count."""
+    pairs = zip(one[1:], other[1:], strict=True)
+    return any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs)
+
+
+def _count(number: int, what: str) -> str:
+    return f"one {what}" if number == 1 else f"{number} {what}s"
+
+
+def _input_shapes(tensor: Tensor) -> list[Sequence[Any]] | None:
+    """The shapes, with the batch, of the inputs that feed a tensor through layers of Keras alone; None where one is not
+    known, or something else stands between."""
+    waiting, seen, found = [tensor], set(), []
+    while waiting:
+        node = waiting.pop().node
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.layer.kind != "layer":
+            return None
+        if node.layer.type == "InputLayer":
+            shape = node.layer.config.get("batch_shape")
+            if type(shape) not in (list, tuple) or not shape:
+                return None
+            found.append(shape)
+        waiting += node.tensors()
+    return found
