@@ -29,7 +29,7 @@ class Fitting(KerasPart):
         """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
         of. Nothing is said behind what may fix the batch: an operation, or code that is not read."""
         inner = layer.config.get("layer")
-        held = [layer, inner] if layer.type == "Bidirectional" and isinstance(inner, LayerValue) else [layer]
+        held = [layer, inner] if isinstance(inner, LayerValue) else [layer]
         keeps = next((one for one in held if one.config.get("stateful") is True), None)
         declaration = find(keeps.type) if keeps is not None and keeps.kind == "layer" else None
         if keeps is None or declaration is None or not declaration.takes_states or self.quiet:
