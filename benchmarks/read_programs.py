@@ -24,9 +24,12 @@ from layerexplain.model import Model
 
 GRADES = ("complete", "only the input's shape missing", "assumed", "open", "code that is not there")
 _DATA = "|".join(
-    ["pandas", "numpy", "np", "tf", "tensorflow", "keras", "tensorflow_datasets", "os", "pathlib", "glob", "json",
-     "pickle", "PIL", "cv2", "random", "sklearn"]
-)  # fmt: skip
+    """
+    PIL argparse ast collections csv cv2 datetime glob gym h5py imageio input io json keras librosa matplotlib nltk np
+    numpy open os pandas pathlib pickle random range re requests scipy shutil sklearn string subprocess sys tarfile
+    tensorflow tensorflow_datasets tf time urllib zipfile
+    """.split()  # noqa: SIM905
+)
 """Libraries of data: what comes from them is a size that the data tell."""
 _ELSEWHERE = re.compile(
     rf"it comes from (?!(?:{_DATA})\b)[\w.]+\(|load_model\(|from_preset"
@@ -40,10 +43,9 @@ def grade(model: Model) -> str:
         return str(model.grade)
     inputs = {layer.name for layer in model.layers if layer.type == "InputLayer"}
     opened = [note for note in model.notes if note.code == "open"]
-    if any(_ELSEWHERE.search(note.message) for note in opened):
-        return "code that is not there"
-    lacks = all("--input" in note.message or note.layer in inputs for note in opened)
-    return "only the input's shape missing" if lacks else "open"
+    if opened and all("--input" in note.message or note.layer in inputs for note in opened):
+        return "only the input's shape missing"
+    return "code that is not there" if any(_ELSEWHERE.search(note.message) for note in opened) else "open"
 
 
 def form(value: ModelValue, model: Model) -> str:

@@ -337,3 +337,23 @@ def test_a_module_imports_from_the_folder_of_the_program(tmp_path: Path) -> None
         (tmp_path / name).write_text(text)
     report = json.loads(run("summary", str(tmp_path / "train.py"), "--format", "json").stdout)
     assert (report["model"]["grade"], [row["type"] for row in report["layers"][1:]]) == ("complete", ["Gate", "Dense"])
+
+
+def test_an_input_that_is_given_closes_what_hangs_on_it_alone(tmp_path: Path) -> None:
+    """The own layer asks for the length of its input, which no line of the program tells."""
+    path = tmp_path / "own.py"
+    path.write_text(
+        "import keras\nfrom keras import layers, ops\n"
+        "class Places(layers.Layer):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.table = layers.Embedding(11, 5)\n    def call(self, x):\n"
+        "        return x + self.table(ops.arange(x.shape[1]))\n"
+        "class Net(keras.Model):\n    def __init__(self):\n        super().__init__()\n        self.places = Places()\n"
+        "        self.head = layers.Dense(3)\n    def call(self, x):\n        return self.head(self.places(x))\n"
+        "model = Net()\n"
+    )
+    asked = json.loads(run("summary", str(path), "--format", "json").stdout)
+    given = json.loads(run("summary", str(path), "--input", "7,5", "--format", "json").stdout)
+    assert [note["message"] for note in asked["notes"] if note["code"] == "open"] == [
+        "line 16: the input of Net has no shape in the code; give it with --input"
+    ]
+    assert (given["model"]["grade"], given["totals"]["params"]) == ("complete", 55 + 18)

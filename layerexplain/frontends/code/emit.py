@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.frontends.code import arrays
+from layerexplain.frontends.code.grade import lacks_input
 from layerexplain.frontends.code.graphs import Graph, loose_error
 from layerexplain.frontends.code.keras_names import inside_keras, named
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, TOLD, WEIGHT_TYPE, flat_tensors, is_shape
@@ -293,6 +294,7 @@ class Emitter:
         self._place(layer, name)
         if isinstance(layer, ModelValue) and layer.is_own_layer:
             opaque = self._inside_own(layer) if layer.traced or not self.held else []
+            opaque = [one for one in opaque if not lacks_input(one)]  # `--input` closes that, and the formula is there
             masked = any(trace.mask_inputs for trace in layer.traces.values())
             if not opaque or masked or self.keras.graph(layer) is None or self.held:
                 return self._own_layer(layer, name, opaque)

@@ -27,6 +27,11 @@ def notes_of(assumed: Sequence[Assumption], opened: Sequence[tuple[Unknown, str]
     return list(notes.values())[:50]
 
 
+def lacks_input(unknown: Unknown) -> bool:
+    """Whether it is the shape of an input that is not known, and all else follows from that."""
+    return unknown.reason.startswith("the input of") and "has no shape" in unknown.reason
+
+
 def words_of(unknown: Unknown) -> str:
     """What is missing, where, and the option that gives it.
 
@@ -35,7 +40,7 @@ def words_of(unknown: Unknown) -> str:
     """
     where = f"{unknown.file}:{unknown.line}" if unknown.file else f"line {unknown.line}"
     place = f"{where}: " if unknown.line else ""
-    if unknown.reason.startswith("the input of") and "has no shape" in unknown.reason:
+    if lacks_input(unknown):
         return f"{place}{unknown.reason}; give it with --input"
     if unknown.reason == IMPLIED:
         return f"{place}the shape of {unknown.name} is not known: {IMPLIED}; give --input {unknown.name}=SHAPE"
