@@ -125,8 +125,11 @@ def test_picture_formula_and_cost_follow_the_arguments(conv: str, tmp_path: Path
         assert page.evaluate(lit) == 9
         page.click("text=Back to what was given")
         assert "(None, 11, 11, 7)" in page.inner_text("#pane .wiring")
+        page.locator('[data-of="out"] [data-at="0,8,10,0"]').hover()
         page.focus("input[name=kernel_size]:checked")
         page.keyboard.press("ArrowRight")
+        # The element that was chosen stays chosen, or the nearest one that there is.
+        assert page.locator('[data-of="out"] .chosen').get_attribute("data-at") == "0,8,8,0"
         assert page.evaluate(RADIO) == "kernel_size 5"
         assert page.evaluate(lit) == 25 and "(None, 9, 9, 7)" in page.inner_text("#pane .wiring")
         assert "882" in page.inner_text(".compared")

@@ -121,7 +121,7 @@ def test_a_block_opens_shows_each_copy_and_closes(resnet: str, tmp_path: Path) -
         page.keyboard.press("[")
         assert page.evaluate(CHOSEN) == "conv4_block6_1_conv"
         # Its formula is that of one element already, and is not shown twice.
-        assert page.locator("#pane .formula math").count() == 1
+        assert page.locator("#pane .formula .math-line").count() == 1
         assert "One element of the output" not in page.inner_text("#pane .formula")
         page.keyboard.press("Escape")
         assert page.evaluate("layerexplain.view.drawing.items.length") == count
@@ -202,7 +202,7 @@ def test_formulas_are_typeset_and_copied(transformer: str, tmp_path: Path) -> No
     with shown(transformer, tmp_path, "block1_expand") as page:
         assert page.locator("#pane math").count() >= 3
         assert page.locator("#pane math mi", has_text="undefined").count() == 0
-        element = page.locator("#pane .formula math").nth(1)
+        element = page.locator("#pane .formula .math-line").nth(1)
         assert "∑" in element.text_content() and element.bounding_box()["height"] > 20
         assert "dW" in page.inner_text("#pane .training")
         assert 'model.get_layer("block1_expand").kernel' in page.inner_text("#pane .keras")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,23 @@ def test_a_picture_is_an_input(tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes((tmp_path / "x.png").read_bytes()[:40])
     with pytest.raises(LayerExplainError, match="is damaged"):
         layerexplain.api.make_inputs(model, [str(tmp_path / "bad.png")])
+
+
+def test_a_query_that_may_attend_to_nothing_has_the_weights_that_keras_gives_it() -> None:
+    """All its scores are -1e9: e to these is 0 in floats, and 0 / 0 is no number."""
+    model = read(b"""
+input: [5]
+layers:
+  - Embedding: {input_dim: 7, output_dim: 3, mask_zero: true}
+    name: words
+  - MultiHeadAttention: {num_heads: 2, key_dim: 3}
+    name: attention
+    from: [words, words]
+""")
+    values = page_values(model, model, np.array([[2, 3, 0, 5, 0]]))
+    (form,) = [one for one in values.forms.data if any(line["name"] == "A" for line in one["lines"])]
+    at = len(form["tensors"]) + [line["name"] for line in form["lines"]].index("A")
+    packed = values.arrays[values.layers["attention"].numbers[0][at]]
+    weights = np.frombuffer(base64.b64decode(packed["data"]), "<f4").reshape(packed["shape"])
+    assert weights.shape == (1, 2, 5, 5) and np.allclose(weights.sum(-1), 1)
+    assert np.allclose(weights[0, :, [2, 4]], 1 / 5) and np.all(weights[0, :, 0, [2, 4]] == 0)

@@ -18,10 +18,11 @@ class CannotEvaluate(Exception):  # a refusal with its reason, not a fault
 class Evaluation:
     """The context of an evaluation: NumPy, the batch size, the dtype of "float", and the random generator.
 
-    The values of the nodes in `recorded` are appended to their lists, one for each step of the enclosing loops.
+    The values of the nodes in `recorded` are appended to their lists, one for each step of the enclosing loops. A node
+    in `instead` has the value of the call that it is mapped to, whose arguments it depends on.
     """
 
-    __slots__ = ("batch", "float", "np", "random", "recorded")
+    __slots__ = ("batch", "float", "instead", "np", "random", "recorded")
 
     def __init__(self, batch: int, float_dtype: str = "float32", seed: int = 0) -> None:
         import numpy
@@ -31,6 +32,7 @@ class Evaluation:
         self.float = float_dtype
         self.random = numpy.random.default_rng(seed)
         self.recorded: dict[Expr, list[Any]] = {}
+        self.instead: Mapping[Expr, Expr] = {}
 
     def dtype(self, name: str) -> str | None:
         """Return NumPy's name of a dtype, None for Python numbers, which take the dtype of their neighbours."""
@@ -109,6 +111,8 @@ class _Evaluator(Interpreter[Any]):
 
     def op(self, node: Expr, env: dict[Expr, Any]) -> Any:
         run, evaluate = self.run, node.op.evaluate
+        if node in run.instead:
+            return self.call(run.instead[node], env)
         if isinstance(evaluate, Marker):
             raise CannotEvaluate(f"{node.attrs.get('name', node.op.name)}: {evaluate.reason}")
         args = [env[a] for a in node.args]

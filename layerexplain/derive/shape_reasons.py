@@ -107,14 +107,14 @@ def _followed(definition: Definition) -> ShapeReasons:
     result = next(iter(definition.results.values()))
     frame = _Frame({})
     spine: dict[tuple[Expr, int], _Frame] = {}
-    axes, ends = [], set()
+    kept, ends = [], set()
     for axis, size in enumerate(result.shape):
         way = _Way(frame, result, axis, spine)
         ends.add((way.leaf, way.leaf_axis))
         if size is BATCH and way.leaf is not None and way.leaf_axis == 0:
             continue
-        axes.append(_reason(way, size_text(size), definition, result, axis))
-    gone: dict[Any, AxisReason] = {}
+        kept.append((way, size_text(size), axis))
+    gone: dict[Any, _Way] = {}
     for (node, _), inside in list(spine.items()):
         for source, source_axis, why in _lost(node, definition):
             way = _Way(inside, source, source_axis, {})
@@ -122,8 +122,13 @@ def _followed(definition: Definition) -> ShapeReasons:
             if way.leaf is None or end in ends or end in gone:
                 continue
             way.whys.append(why)
-            gone[end] = _reason(way, GONE, definition)
-    return ShapeReasons((*axes, *gone.values()), tuple(_notes(definition)))
+            gone[end] = way
+    # Axes of two tensors, of which one goes: each is told with its tensor.
+    every = [way.leaf for way in (*[way for way, _, _ in kept], *gone.values()) if way.leaf is not None]
+    apart = bool(gone) and len({*every}) > 1
+    axes = [_reason(way, after, definition, apart, result, axis) for way, after, axis in kept]
+    removed = [_reason(way, GONE, definition, apart) for way in gone.values()]
+    return ShapeReasons((*axes, *removed), tuple(_notes(definition)))
 
 
 class _Frame:
@@ -205,7 +210,10 @@ class _Way:
         return (frame, source, axis) if source is not node and type(source.shape) is not Shapes else None
 
 
-def _reason(way: _Way, after: str, definition: Definition, result: Expr | None = None, axis: int = 0) -> AxisReason:
+def _reason(
+    way: _Way, after: str, definition: Definition, apart: bool, result: Expr | None = None, axis: int = 0
+) -> AxisReason:
+    """Return what there is to say of an axis; `apart` asks for the tensor that it comes from."""
     if way.leaf is None:
         role = next(iter(reversed(way.roles)), "")
         return AxisReason(role or "new axis", "new", after, ", then ".join(way.whys) or f"axis of {way.end}")
@@ -213,13 +221,14 @@ def _reason(way: _Way, after: str, definition: Definition, result: Expr | None =
     size = size_text(way.leaf.shape[way.leaf_axis])
     if way.laid_out_only and result is not None and _same_place(way.leaf, way.leaf_axis, result, axis):
         # Reshaped, then reshaped back.
-        return AxisReason(input_roles(way.leaf, definition)[way.leaf_axis], size, after, "kept")
+        why = f"kept; from {way.leaf.label}" if apart else "kept"
+        return AxisReason(input_roles(way.leaf, definition)[way.leaf_axis], size, after, why)
     if way.before:
         role = next((r for r in way.roles if r not in PLACES), role)
     role = way.named or role
-    why = ", then ".join(way.whys)
-    source = f"from {way.leaf.label}" if _differ(definition, way.leaf, way.leaf_axis) else ""
-    why = "; ".join(filter(None, [why, source])) or "kept"
+    why = ", then ".join(way.whys) or "kept"
+    if apart or _differ(definition, way.leaf, way.leaf_axis):
+        why += f"; from {way.leaf.label}"
     return AxisReason(role, way.before or size, after, why)
 
 

@@ -212,12 +212,16 @@ def grid_axes(roles: Sequence[str], sizes: Sequence[int | None]) -> list[int | N
     [1, 2]
     >>> grid_axes(("batch", "units"), (None, 10)), grid_axes(("batch", "heads", "steps", "per head"), (None, 4, 9, 16))
     ([None, 1], [2, 3])
+    >>> grid_axes(("batch", "steps", "features"), (None, 12, 1))
+    [1, 2]
     """
     long = [axis for axis, size in enumerate(sizes) if size != 1 and roles[axis] != "batch"]
     places = [axis for axis in long if roles[axis] in _PLACES]
     if len(long) > 2:
         others = [axis for axis in long if axis not in places]
         long = places[-2:] if len(places) > 1 else [*places, *others][:1] + others[-1:] if places else others[-2:]
+    if len(long) == 1 and places and long[0] + 1 < len(sizes):
+        long = [long[0], len(sizes) - 1]  # a column, beside tensors with the same places
     return [None, None, *long][-2:]
 
 

@@ -89,17 +89,19 @@ class ElementForm:
     """A definition's element form.
 
     `lines` are in the order of the formula; `results` and `masks` are some of them. `names` are all names in it, which
-    letters must not use. `nodes` has the node of each line, in the definition with its composites expanded. `inner`
+    letters must not use. `nodes` has the node of each line, in the definition with its composites expanded; `stable` has,
+    for those that a composite gives, its call, which is computed in place of them (a softmax of large numbers). `inner`
     are the forms of the called layers, callees first. `roles` are the roles of the axes of each result.
     """
 
-    __slots__ = ("definition", "inner", "lines", "masks", "names", "nodes", "results", "roles")
+    __slots__ = ("definition", "inner", "lines", "masks", "names", "nodes", "results", "roles", "stable")
 
     def __init__(self, definition: Definition, inner: dict[Definition, ElementForm]) -> None:
         self.definition = definition
         self.inner = inner
         self.lines: list[ElementLine] = []
         self.nodes: dict[ElementLine, Expr] = {}
+        self.stable: Mapping[Expr, Expr] = {}
         self.results: dict[str, ElementLine] = {}
         self.masks: list[ElementLine] = []
         self.names: set[str] = set()
@@ -134,6 +136,7 @@ class _Writer:
         self.plan: Plan = plan(definition, {d: form.roles for d, form in forms.items()})
         self.plan.roles.update({self.plan.results[name]: given for name, given in roles.items()})
         self.form = ElementForm(definition, dict(forms))
+        self.form.stable = self.plan.stable
         self.form.names = {str(leaf.label) for leaf in (*definition.params, *definition.weights)}
         self.lines: dict[Expr, ElementLine] = {}
         self.states: dict[Expr, ElementLine] = {}

@@ -60,6 +60,7 @@ class _Opener:
         made.results = {name: copies[line] for name, line in form.results.items()}
         made.masks = [copies[line] for line in form.masks]
         made.nodes = {copies[line]: node for line, node in form.nodes.items()}
+        made.stable = form.stable
         made.roles = form.roles
         return made
 

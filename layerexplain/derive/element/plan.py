@@ -22,11 +22,14 @@ class Plan:
     """The nodes of a definition with expanded composites, and the decisions about them.
 
     `order` are all nodes, including loop bodies, in the order of creation; `named` those that get a line; `loops` the
-    loops; `loop_of` maps the leaves of a loop's body (x[t] and the states) to the loop.
+    loops; `loop_of` maps the leaves of a loop's body (x[t] and the states) to the loop; `stable` maps what a composite
+    gives to its call, where that computes what its body cannot in floats.
     """
 
     def __init__(self, definition: Definition) -> None:
-        self.results, self.masks = expanded(definition)
+        opener = _Opener()
+        self.results, self.masks = expanded(definition, opener)
+        self.stable = opener.stable
         self.order: list[Expr] = []
         self.loops: list[Expr] = []
         self.loop_of: dict[Expr, Expr] = {}
@@ -169,13 +172,13 @@ def kind_of(node: Expr) -> str:
 # Expanded composites --------------------------------------------------------------------------------------------------
 
 
-def expanded(definition: Definition) -> tuple[dict[str, Expr], tuple[Expr, ...]]:
+def expanded(definition: Definition, opener: _Opener) -> tuple[dict[str, Expr], tuple[Expr, ...]]:
     """Return copies of the definition's results, by name, and of its existing masks, with the calls of non-scalar
     composites expanded.
 
     The nodes are new, in the order of creation, in terms of the definition's own params and weights."""
     leaves = (*definition.params, *definition.weights)
-    copies = _Opener().values(definition.outputs, dict(zip(leaves, leaves, strict=True)))
+    copies = opener.values(definition.outputs, dict(zip(leaves, leaves, strict=True)))
     count = len(definition.results)
     return dict(zip(definition.results, copies, strict=False)), tuple(copies[count:])
 
@@ -183,13 +186,21 @@ def expanded(definition: Definition) -> tuple[dict[str, Expr], tuple[Expr, ...]]
 class _Opener(Copier):
     """Copy nodes, replacing calls of composites by their bodies."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.stable: dict[Expr, Expr] = {}
+
     def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
         definition: Definition = node.attrs["definition"]
         if definition.kind != "composite" or definition.scalar:
             return super().call(node, env)
         args = [env[a] for a in node.args]
         copies = self.values(definition.outputs, dict(zip(definition.params, args, strict=True)))
-        return labelled(copies[0], node) if len(copies) == 1 else copies
+        if len(copies) > 1:
+            return copies
+        if definition.stable is not None:
+            self.stable[copies[0]] = super().call(node, env)
+        return labelled(copies[0], node)
 
     def item(self, node: Expr, env: dict[Expr, Any]) -> Expr:
         source = env[node.args[0]]

@@ -241,6 +241,7 @@ class ArrayFrame(Frame):
         np = self.run.np
         nodes = self.form.nodes
         run = Evaluation(self.run.batch, self.dtype)
+        run.instead = self.form.stable
         run.recorded = {node: [] for line, node in nodes.items() if node.args}
         roots = [node for line, node in nodes.items() if not line.loops]
         try:

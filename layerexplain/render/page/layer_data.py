@@ -40,7 +40,7 @@ def gallery_data(title: str, families: Mapping[str, Iterable[tuple[LayerType, La
             types.append({
                 "type": told.type,
                 "about": clean(told.description),
-                "command": clean(" ".join(map(quote, ["layerexplain", "layer", told.type, *told.example, *shapes]))),
+                "command": clean(" ".join(map(_quoted, ["layerexplain", "layer", told.type, *told.example, *shapes]))),
                 "arguments": _arguments(told),
             })  # fmt: skip
     return {"model": {"title": clean(title)}, **layer_data(layers), "families": listed, "types": types}
@@ -109,8 +109,13 @@ def _arguments(told: LayerType) -> list[list[str]]:
 
 
 def _text(value: Any) -> str:
-    return clean("None" if value is None else flow_text(value))
+    return clean("None" if value is None else value if isinstance(value, str) and value else flow_text(value))
 
 
 def _word(name: str, value: Any) -> str:
-    return clean(quote(f"{name}={flow_text(value)}"))
+    return clean(_quoted(f"{name}={flow_text(value)}"))
+
+
+def _quoted(word: str) -> str:
+    """A word for a shell, between double quotes where it has single ones."""
+    return f'"{word}"' if "'" in word and not set(word) & set('"$`\\!') else quote(word)

@@ -84,15 +84,15 @@ export class CellGrid {
         this.cells.push({ rect, text, index });
       }
     }
-    const dots = (/** @type {number} */ x, /** @type {number} */ y) => {
+    const dots = (/** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ sign) => {
       const text = drawn("text", { x, y, class: "more" });
-      text.textContent = "⋯";
+      text.textContent = sign;
       inside.push(text);
     };
-    if (more[0][0]) dots(left + (counts[1] * across) / 2, 9);
-    if (more[0][1]) dots(left + (counts[1] * across) / 2, height - 2);
-    if (more[1][0]) dots(6, top + (counts[0] * down) / 2 + 3);
-    if (more[1][1]) dots(this.width - 6, top + (counts[0] * down) / 2 + 3);
+    if (more[0][0]) dots(left + (counts[1] * across) / 2, 10, "⋮");
+    if (more[0][1]) dots(left + (counts[1] * across) / 2, height - 1, "⋮");
+    if (more[1][0]) dots(6, top + (counts[0] * down) / 2 + 3, "⋯");
+    if (more[1][1]) dots(this.width - 6, top + (counts[0] * down) / 2 + 3, "⋯");
     this.svg.setAttribute("width", `${this.width}`);
     this.svg.setAttribute("height", `${height}`);
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${height}`);
@@ -111,10 +111,31 @@ export class CellGrid {
       cell.rect.classList.toggle("below", value !== undefined && +value < 0);
       if (cell.text) {
         cell.text.textContent = value === undefined || kind.includes("outside") ? "" : words(value);
-        cell.text.setAttribute("class", strength > 0.6 ? "strong" : "");
+        cell.text.setAttribute("class", strength > 0.7 ? `strong${+(value ?? 0) < 0 ? " below" : ""}` : "");
       }
     }
   }
+}
+
+/** How wide a grid would be if it had the room. @param {[number, number][]} reach @param {number} tall @param {boolean} numbers */
+export function wantedWidth(reach, tall, numbers) {
+  const [rows, columns] = reach.map(([from, to]) => to - from);
+  return columns * (numbers ? 32 : Math.max(MIDDLE_CELL, Math.min(LARGEST_CELL, Math.floor(tall / rows)))) + 2;
+}
+
+/**
+ * Shares a width: who wants less than an equal share has what it wants, the others have the rest in equal parts.
+ * @param {number[]} wanted @param {number} width
+ */
+export function shared(wanted, width) {
+  let left = width;
+  const found = wanted.map(() => 0);
+  const order = wanted.map((_, at) => at).sort((a, b) => wanted[a] - wanted[b]);
+  order.forEach((at, done) => {
+    found[at] = Math.min(wanted[at], left / (order.length - done));
+    left -= found[at];
+  });
+  return found;
 }
 
 /** A tensor's grid with its name above and words below. @param {CellGrid} grid @param {Node | string} title */

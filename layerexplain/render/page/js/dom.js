@@ -49,6 +49,15 @@ export function copy(label, text) {
 }
 
 /**
+ * A command as text that is broken between words only, as long as they are short.
+ * @param {string} text
+ * @returns {(Node | string)[]}
+ */
+export function unbroken(text) {
+  return text.split(/( +)/).map((word) => (word.trim() && word.length < 30 ? make("span", "whole", word) : word));
+}
+
+/**
  * A list of texts.
  * @param {string[]} texts
  * @param {string} [kind]

@@ -1,7 +1,7 @@
 /** The gallery: a list of layer types, and the example of the chosen one, explained. */
 import { argumentTable } from "./arguments.js";
 import { address, setAddress, themeButton, whenRead } from "./document.js";
-import { copy, make } from "./dom.js";
+import { copy, make, unbroken } from "./dom.js";
 import { showLayer } from "./pane.js";
 
 /**
@@ -63,7 +63,7 @@ function start(data) {
     const one = data.types[at];
     links.forEach((link, i) => (i === at ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current")));
     showLayer(pane, at, data);
-    const command = make("pre", "listing", one.command);
+    const command = make("pre", "listing", ...unbroken(one.command));
     command.tabIndex = 0;
     pane.querySelector(".title")?.replaceWith(make("header", "title", make("h2", "", one.type), make("span", "quiet", families[at])),
       command, make("p", "copies", copy("Copy the command", () => one.command)));

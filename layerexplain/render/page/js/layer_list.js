@@ -18,7 +18,7 @@ export function layerList(data, choose) {
     row.dataset.layer = String(at);
     return row;
   });
-  const head = make("div", "list-head", ...["Layer", "Type", "Gives", "Parameters", "MACs"].map((text, at) => make("span", at > 2 ? "right" : "", text)));
+  const head = make("div", "list-head", ...["Layer", "Type", "Output", "Parameters", "MACs"].map((text, at) => make("span", at > 2 ? "right" : "", text)));
   head.setAttribute("aria-hidden", "true");
   const list = make("ul", "layers", ...rows);
   list.setAttribute("aria-label", "All layers: name, type, shape, parameters, MACs");

@@ -3,6 +3,9 @@ import { make } from "./dom.js";
 
 const SPACE = "http://www.w3.org/1998/Math/MathML";
 const LARGE = ["∑", "∏"];
+const TALL = ["frac", "under", "cases", "root"];
+/** A line that is wider, in letters, may be broken. */
+const LONGEST_PIECE = 26;
 
 /**
  * @param {string} tag
@@ -15,12 +18,25 @@ function node(tag, ...inside) {
   return made;
 }
 
-/** @param {string} text @param {boolean} fence */
-function sign(text, fence = false) {
+/** @param {string} text */
+function sign(text) {
   const made = node("mo", text);
   if (LARGE.includes(text)) made.setAttribute("class", "large");
-  if (!fence && "()[]|".includes(text)) made.setAttribute("stretchy", "false");
+  if ("()[]|".includes(text)) made.setAttribute("stretchy", "false");
+  if (text === "|") for (const side of ["lspace", "rspace"]) made.setAttribute(side, "0");
   return made;
+}
+
+/** A bracket, which grows around what is tall alone: one that may grow has room for its largest form. @param {string} text @param {boolean} tall */
+function bracket(text, tall) {
+  const made = node("mo", text);
+  if (!tall) made.setAttribute("stretchy", "false");
+  return made;
+}
+
+/** Whether a tree is higher than a line. @param {any} tree @returns {boolean} */
+function isTall(tree) {
+  return Array.isArray(tree) && (TALL.includes(tree[0]) || tree.slice(1).some(isTall));
 }
 
 /** @param {string} width */
@@ -55,7 +71,11 @@ function built(tree) {
     case "under": return typeof parts[0] === "string" || parts[0][0] !== "f" ? node("munder", ...all()) : node("mrow", node("munder", ...all()), space("0.17em"));
     case "frac": return node("mfrac", ...all());
     case "root": return node("msqrt", ...all());
-    case "fence": return node("mrow", sign(parts[0], true), ...parts.slice(2).map(built), ...(parts[1] ? [sign(parts[1], true)] : []));
+    case "fence": {
+      const [open, close, ...inside] = parts;
+      const tall = inside.some(isTall);
+      return node("mrow", bracket(open, tall), ...inside.map(built), ...(close ? [bracket(close, tall)] : []));
+    }
     case "cases": {
       const rows = parts.map((/** @type {any} */ [value, condition]) => node("mtr", node("mtd", built(value)), node("mtd", built(condition))));
       const cases = node("mtable", ...rows);
@@ -84,6 +104,87 @@ function parts(tree) {
   return found;
 }
 
+/** About how many letters wide a tree is. @param {any} tree @returns {number} */
+function widthOf(tree) {
+  if (!Array.isArray(tree)) return 1;
+  const [kind, ...rest] = tree;
+  if (["o", "n", "f", "t"].includes(kind)) return kind === "o" ? 2 : rest[0].length;
+  const widths = rest.map(widthOf);
+  const sum = widths.reduce((a, b) => a + b, 0);
+  if (kind === "frac" || kind === "under") return Math.max(...widths);
+  return kind === "cases" ? Math.max(...rest.map((/** @type {any} */ row) => row.map(widthOf).reduce((/** @type {number} */ a, /** @type {number} */ b) => a + b, 0))) : sum;
+}
+
+/** @param {any} tree @param {string} signs */
+const isSign = (tree, signs) => Array.isArray(tree) && tree[0] === "o" && signs.includes(tree[1]);
+
+/**
+ * What of a long line may stand on lines of its own: it is cut behind `=` and `,`, before `+` and between long factors,
+ * also inside of brackets that are long themselves. Brackets around what is tall grow as if it stood together.
+ * @param {any[]} trees
+ * @returns {Node[][]}
+ */
+function pieces(trees) {
+  /** @type {Node[][]} */
+  const found = [[]];
+  const last = () => found[found.length - 1];
+  let since = 0;
+  trees.forEach((tree, at) => {
+    since += widthOf(tree);
+    const begun = at > 0 && !isSign(trees[at - 1], "=+−,");
+    if (isSign(tree, "+−⊙") && begun && last().length) {
+      const between = sign(tree[1]);
+      between.setAttribute("form", "infix");
+      found.push([between]);
+      since = 0;
+      return;
+    }
+    if (Array.isArray(tree) && tree[0] === "p" && since > LONGEST_PIECE / 2) {
+      found.push([]);
+      since = 0;
+    }
+    const isLong = Array.isArray(tree) && tree[0] === "fence" && widthOf(tree) > LONGEST_PIECE;
+    const inside = isLong ? pieces(tree.slice(3)) : [];
+    if (inside.length < 2) {
+      last().push(built(tree));
+      if (isSign(tree, "=,") && last().length > 1) found.push([]);
+      return;
+    }
+    const [, open, close, ...whole] = tree;
+    const tall = whole.some(isTall);
+    const unseen = () => (tall ? [held(highest(whole))] : []);
+    last().push(node("mrow", bracket(open, tall), ...inside[0], ...unseen()));
+    found.push(...inside.slice(1, -1));
+    const end = close ? [bracket(close, tall)] : [];
+    found.push([node("mrow", ...unseen(), ...inside[inside.length - 1], ...end)]);
+  });
+  return found.filter((one) => one.length);
+}
+
+/** The first part that is higher than a line. @param {any} tree @returns {any} */
+function highest(tree) {
+  return TALL.includes(tree[0]) ? tree : highest(tree.find(isTall));
+}
+
+/** Room as high as a tree is, and not wide. @param {any} tree */
+function held(tree) {
+  // With a second part it is no operator, around which there would be room.
+  const made = node("mpadded", node("mphantom", node("mi", "\u200b"), built(tree)));
+  made.setAttribute("width", "0");
+  return made;
+}
+
+/** A line of a formula, as parts between which it may be broken. @param {any} tree @param {boolean} large */
+function mathOf(tree, large) {
+  const trees = Array.isArray(tree) && tree[0] === "row" ? tree.slice(1) : [tree];
+  const cut = widthOf(tree) > LONGEST_PIECE ? pieces(trees) : [[built(tree)]];
+  return cut.flatMap((inside, at) => {
+    const math = node("math", node("mrow", ...inside));
+    if (large) math.setAttribute("displaystyle", "true");
+    return at ? [make("wbr"), math] : [math];
+  });
+}
+
 /**
  * Lines of a formula, one below the other.
  * @param {any[]} trees
@@ -96,10 +197,12 @@ export function typeset(trees, texts) {
     const said = JSON.stringify(part);
     return !number || !(noted.has(said) || !noted.add(said));
   }).map((part, number) => {
-    const math = node("math", built(part));
-    if (!number) math.setAttribute("display", "block");
-    if (texts[at] && !number) math.setAttribute("aria-label", texts[at]);
-    return make("div", number ? "math-line side" : "math-line", math);
+    const line = make("div", number ? "math-line side" : "math-line", ...mathOf(part, !number));
+    if (texts[at] && !number) {
+      line.setAttribute("role", "math");
+      line.setAttribute("aria-label", texts[at]);
+    }
+    return line;
   }));
   const box = make("div", "math", ...lines);
   box.tabIndex = 0;

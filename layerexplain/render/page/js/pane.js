@@ -78,7 +78,7 @@ export function showModel(pane, data) {
     heading(model.title, model.type || "", [model.source, model.keras ? `Keras ${model.keras}` : ""].filter(Boolean).join(", ")),
     table(["", ""], facts, [1]),
   );
-  pane.append(make("h3", "", "Takes"), points(model.inputs), make("h3", "", "Gives"), points(model.outputs));
+  pane.append(make("h3", "", "Inputs"), points(model.inputs), make("h3", "", "Outputs"), points(model.outputs));
   const { run } = /** @type {any} */ (data);
   if (run) {
     // Of weights that are drawn, the notes say why and how.

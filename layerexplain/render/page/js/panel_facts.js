@@ -45,8 +45,8 @@ export function panelWiring(layer, data, element) {
  * @param {HTMLElement} element
  */
 export function panelCost(layer, data, element) {
-  if (layer.cost) element.append(points(layer.cost));
-  if (layer.field) element.append(points(layer.field));
+  const said = [...(layer.cost || []), ...(layer.field || [])];
+  if (said.length) element.append(points(said));
 }
 
 /**
@@ -95,5 +95,5 @@ export function panelKeras(layer, data, element) {
   const rows = (told?.weights || []).filter((weight) => weight[6]).map((weight) => [
     weight[0] || weight[1], make("code", "", (layer.keras || "") + weight[6]),
   ]);
-  if (rows.length) element.append(table(["", "Weight"], rows));
+  if (rows.length) element.append(table(["Weight", "Expression"], rows));
 }

@@ -57,7 +57,9 @@ export function panelFormula(layer, data, element) {
     return;
   }
   const statements = told.formula ? listing(told.formula) : null;
-  if (told.math) element.append(typeset(told.math, told.tex || []));
+  // With the indices in brackets, which read better, where that is the same formula.
+  const same = told.element_same && told.element_math;
+  if (told.math) element.append(typeset(same || told.math, (same ? told.element : told.tex) || []));
   if (statements) {
     if (told.math) element.append(make("h4", "", "The same as code"));
     element.append(statements);

@@ -1,11 +1,12 @@
 // What one element reads: an element of a line is chosen, and the cells that it reads light up.
 
-import { CellGrid, cellFigure } from "./cells.js";
+import { CellGrid, cellFigure, shared, wantedWidth } from "./cells.js";
 import { button, make } from "./dom.js";
 import { ElementReader } from "./element.js";
 import { firstUse, foldLetters, lettersOf, mentioned, onlyCopies } from "./element_uses.js";
 import { cellText, filledText, placeText } from "./element_words.js";
 import { everyPlace, singular, sliceWords } from "./slices.js";
+import { slider } from "./sliders.js";
 import { sumsOf } from "./sums.js";
 import { layerValues } from "./values.js";
 
@@ -17,6 +18,12 @@ import { layerValues } from "./values.js";
 const MOST_BUTTONS = 14;
 /** Lines with more elements are not computed for their grids alone. */
 const MOST_COMPUTED = 4096;
+/** Of elements that read more, the one in the middle is shown first. */
+const MOST_TRIED = 2000;
+/** A grid beside others has at least so much room; otherwise it has a row of its own. */
+const LEAST_ROOM = 110;
+/** So much room the words below a grid need. */
+const LEAST_WORDS = 120;
 
 /**
  * @param {any} layer @param {any} data @param {HTMLElement} element
@@ -27,7 +34,7 @@ export function panelReads(layer, data, element) {
   const picture = make("div");
   const show = (/** @type {number} */ call) => {
     picture.replaceChildren();
-    new ReadsView(data.forms[calls[call]], layerValues(layer, data, call), picture);
+    new ReadsView(data.forms[calls[call]], layerValues(layer, data, call), picture, data.element);
   };
   if (new Set(calls).size > 1 || (calls.length > 1 && data.arrays)) {
     const choice = make("select", "", ...calls.map((_, call) => make("option", "", `call ${call + 1}`)));
@@ -41,9 +48,11 @@ export function panelReads(layer, data, element) {
 class ReadsView {
   /**
    * @param {Form} form @param {ReturnType<typeof layerValues>} values @param {HTMLElement} element
+   * @param {{line?: string, index?: number[]}} [kept] where the chosen element is kept for another view
    */
-  constructor(form, values, element) {
+  constructor(form, values, element, kept = {}) {
     this.form = form;
+    this.kept = kept;
     this.values = values;
     this.reader = new ElementReader(form, values.get);
     this.element = element;
@@ -82,7 +91,8 @@ class ReadsView {
     if (lines.length) {
       element.append(this.choices, this.formula, this.stage, this.sliders, this.status, this.sums);
       this.offerLines();
-      this.chooseLine(this.bestLine());
+      const known = lines.find((i) => form.lines[i].name === kept.line && form.lines[i].letters.length === kept.index?.length);
+      this.chooseLine(known ?? this.bestLine(), known === undefined ? undefined : kept.index);
       new ResizeObserver(() => {
         const before = this.width;
         this.width = element.clientWidth || before;
@@ -106,30 +116,50 @@ class ReadsView {
     const names = this.lines.map((i) => this.form.lines[i].name);
     if (this.lines.length > MOST_BUTTONS) {
       const select = make("select", "", ...names.map((name) => make("option", "", name)));
-      select.addEventListener("change", () => this.chooseLine(this.lines[select.selectedIndex]));
+      select.addEventListener("change", () => this.chooseLine(this.lines[select.selectedIndex], undefined, true));
       this.choices.append(make("label", "", "Line of the formula: ", select));
       this.chosen = (/** @type {number} */ line) => { select.selectedIndex = this.lines.indexOf(line); };
     } else {
-      const buttons = this.lines.map((line, i) => button(names[i], () => this.chooseLine(line), "readsline"));
+      const buttons = this.lines.map((line, i) => button(names[i], () => this.chooseLine(line, undefined, true), "readsline"));
       this.choices.append("Line of the formula: ", ...buttons);
       this.chosen = (/** @type {number} */ line) => buttons.forEach((one, i) => one.setAttribute("aria-pressed", `${this.lines[i] === line}`));
     }
   }
 
-  /** @param {number} line @param {number[]} [index] */
-  chooseLine(line, index) {
+  /** @param {number} line @param {number[]} [index] its element, the nearest one that there is @param {boolean} [wanted] whether somebody chose it */
+  chooseLine(line, index, wanted = false) {
     this.line = line;
     const of = this.form.lines[line];
     this.chosen(line);
     this.sizes = this.reader.sizes(this.first + line);
-    const middle = this.sizes.map((size, axis) => (of.grid.includes(axis) ? Math.floor((size - 1) / 2) : 0));
-    this.index = index ?? middle;
+    this.index = index?.map((at, axis) => Math.max(0, Math.min(at, this.sizes[axis] - 1))) ?? this.middle(of.grid);
+    if (wanted) this.keep();
     const rank = (/** @type {number} */ one) => (one < this.form.params ? 0 : one < this.first ? 2 : 1);
     this.tensors = mentioned([of.value, of.start ?? 0]).sort((a, b) => rank(a) - rank(b));
     this.pads = this.padding();
     this.summed = {};
     this.build();
     this.update(false);
+  }
+
+  /** An element near the middle, of four the one that reads most: what a transposed convolution reads differs. @param {(number | null)[]} grid */
+  middle(grid) {
+    const first = this.sizes.map((size, axis) => (grid.includes(axis) ? Math.floor((size - 1) / 2) : 0));
+    let best = first;
+    let most = this.reader.reads(this.line, first).length;
+    if (most > MOST_TRIED) return first;
+    for (const [down, across] of [[1, 1], [0, 1], [1, 0]]) {
+      const near = first.map((at, axis) => at + (axis === grid[0] ? down : axis === grid[1] ? across : 0));
+      if (near.some((at, axis) => at >= this.sizes[axis])) continue;
+      const count = this.reader.reads(this.line, near).length;
+      if (count > most) [best, most] = [near, count];
+    }
+    return best;
+  }
+
+  keep() {
+    this.kept.line = this.form.lines[this.line].name;
+    this.kept.index = this.index;
   }
 
   /** How far each tensor is read beyond its ends, from what the first and the last element read. */
@@ -187,17 +217,16 @@ class ReadsView {
     const rows = [];
     line.letters.forEach((/** @type {Letter} */ letter, /** @type {number} */ axis) => {
       if (line.grid.includes(axis) || this.sizes[axis] < 2) return;
-      rows.push(this.slider(letter, this.sizes[axis], this.index[axis], true, (at) => this.move(this.index.map((one, i) => (i === axis ? at : one)), false)));
+      rows.push(slider(`${singular(letter[2])} ${letter[0]}`, this.sizes[axis], this.index[axis], "", (at) => this.move(this.index.map((one, i) => (i === axis ? at : one)), false)));
     });
     for (const letter of foldLetters(line.value)) {
-      const hides = this.tensors.some((of) => {
-        const used = this.indexOf(of);
-        const grid = this.gridOf(of);
-        return used?.some((part, axis) => !grid.includes(axis) && lettersOf(part).includes(letter[0]));
-      });
+      const hidden = (/** @type {number} */ of) => (this.indexOf(of) ?? []).findIndex((part, axis) => !this.gridOf(of).includes(axis) && lettersOf(part).includes(letter[0]));
+      const hides = this.tensors.find((of) => hidden(of) >= 0);
       const size = this.reader.size(letter);
       this.summed[letter[0]] = 0;
-      if (hides && size > 1) rows.push(this.slider(letter, size, 0, false, (at) => { this.summed[letter[0]] = at; this.update(true); }));
+      if (hides === undefined || size < 2) continue;
+      const role = this.roles(hides)[hidden(hides)] || letter[2];
+      rows.push(slider(`${singular(role)} ${letter[0]} of ${this.name(hides)}`, size, 0, "; all are read", (at) => { this.summed[letter[0]] = at; this.update(true); }));
     }
     if (this.values.known) {
       const box = make("input");
@@ -207,25 +236,6 @@ class ReadsView {
       rows.push(make("label", "readsnumbers", box, " numbers in the cells"));
     }
     this.sliders.replaceChildren(...rows);
-  }
-
-  /**
-   * @param {Letter} letter @param {number} size @param {number} at @param {boolean} own whether it is of the output @param {(at: number) => void} moved
-   */
-  slider(letter, size, at, own, moved) {
-    const input = make("input");
-    input.type = "range";
-    input.min = "0";
-    input.max = `${size - 1}`;
-    input.value = `${at}`;
-    const words = make("span", "quiet", own ? `of ${size}` : `of ${size}; all are read`);
-    const name = make("span", "readsletter");
-    const say = () => {
-      name.textContent = `${singular(letter[2])} ${letter[0]} = ${input.value}`;
-    };
-    input.addEventListener("input", () => { say(); moved(+input.value); });
-    say();
-    return make("label", "readsslider", name, input, words);
   }
 
   /** @param {number} of */
@@ -244,12 +254,32 @@ class ReadsView {
     return firstUse([line.value, line.start ?? 0], of)?.slice(1);
   }
 
+  /** @param {number} of */
+  tall(of) {
+    return of < this.first && of >= this.form.params ? 180 : 300;
+  }
+
+  /** How wide each grid may be, by its tensor; the output, which is -1, stands beside the inputs where there is room for it. */
+  rooms() {
+    const alone = Math.min(340, this.numbers && this.width < 460 ? this.width - 24 : (this.width - 50) / 2);
+    const found = new Map([...this.tensors, -1].map((of) => [of, alone]));
+    const beside = [...this.tensors.filter((of) => of < this.form.params || of >= this.first), -1];
+    const wanted = beside.map((of) => {
+      const axes = of < 0 ? this.form.lines[this.line].grid : this.gridOf(of);
+      const reach = axes.map((axis) => /** @type {[number, number]} */ (axis === null ? [0, 1] : of < 0 ? [0, this.sizes[axis]] : this.pads.get(of)?.[axis]));
+      return Math.max(LEAST_WORDS, Math.min(340, wantedWidth(reach, this.tall(of), this.numbers && this.shows(of < 0 ? this.first + this.line : of))));
+    });
+    const rooms = shared(wanted, this.width - 24 * beside.length - 18);
+    if (beside.length > 2 && Math.min(...rooms) >= LEAST_ROOM) beside.forEach((of, i) => found.set(of, rooms[i]));
+    return found;
+  }
+
   /** @param {number} line */
   follow(line) {
     const read = this.now.find((one) => one.of === line + this.first);
     const sizes = this.reader.sizes(line + this.first);
     const index = read?.index.map((at, axis) => Math.max(0, Math.min(sizes[axis] - 1, at === at ? at : 0)));
-    this.chooseLine(line, index);
+    this.chooseLine(line, index, true);
     this.output.svg.focus();
   }
 
@@ -257,6 +287,7 @@ class ReadsView {
   move(index, stay = true) {
     if (index.join() === this.index.join()) return;
     this.index = index;
+    this.keep();
     this.update(stay);
   }
 
@@ -284,7 +315,7 @@ class ReadsView {
     const reads = this.reader.reads(this.line, this.index);
     this.now = reads;
     const { width } = this;
-    const room = Math.min(340, this.numbers && width < 460 ? width - 24 : (width - 50) / 2);
+    const rooms = this.rooms();
     const counts = [];
     for (const { of, grid, words } of this.grids) {
       const sizes = this.reader.sizes(of);
@@ -305,7 +336,7 @@ class ReadsView {
         const places = axis === null ? [0] : own.map((one) => one.index[axis]).filter((one) => one === one);
         return places.length ? [Math.min(...places.slice(0, 50000)), Math.max(...places.slice(0, 50000))] : [reach[i][0], reach[i][0]];
       });
-      grid.show({ sizes, axes, slice, reach, around, room, tall: of < this.first && of >= this.form.params ? 180 : 300, numbers: this.numbers && this.shows(of) }, stay);
+      grid.show({ sizes, axes, slice, reach, around, room: rooms.get(of) ?? width, tall: this.tall(of), numbers: this.numbers && this.shows(of) }, stay);
       /** @type {Map<string, string>} */
       const lit = new Map();
       for (const one of own) for (const index of everyPlace(one.index, sizes)) lit.set(index.join(), one.how);
@@ -328,6 +359,7 @@ class ReadsView {
     const here = [rows, columns].flatMap((axis) => (axis === null ? [0, 0] : [this.index[axis], this.index[axis]]));
     const reach = [rows, columns].map((axis) => /** @type {[number, number]} */ ([0, axis === null ? 1 : this.sizes[axis]]));
     const of = this.first + this.line;
+    const room = rooms.get(-1) ?? width;
     this.output.show({ sizes: this.sizes, axes: line.grid, slice: this.index.map((one, axis) => (line.grid.includes(axis) ? 0 : one)), reach, around: here, room, tall: 300, numbers: this.numbers && this.shows(of) }, stay);
     const largest = this.values.known ? this.largest(this.output, of) : 0;
     const chosen = this.index.join();

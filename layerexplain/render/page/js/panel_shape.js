@@ -30,7 +30,7 @@ export function panelWeights(layer, data, element) {
     const rows = told.weights.map(([symbol, name, shape, factors, params, trainable]) => [
       symbol, name, make("span", "whole", shape), factors, count(params), ...(mixed ? [trainable ? "yes" : "no"] : []),
     ]);
-    element.append(table(["", "Weight", "Shape", "Axes", "Parameters", ...(mixed ? ["Trainable"] : [])], rows, [4]));
+    element.append(table(["Symbol", "Weight", "Shape", "Axes", "Parameters", ...(mixed ? ["Trainable"] : [])], rows, [4]));
   }
   if (layer.weights_note) element.append(make("p", "quiet", layer.weights_note));
 }

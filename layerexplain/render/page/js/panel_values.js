@@ -122,17 +122,17 @@ function tilesCanvas({ values, count, rows, columns }, scale) {
         pen.fillRect(x + j * scale, y + i * scale, scale, scale);
       }
     }
+    pen.strokeStyle = "#8886";
+    pen.strokeRect(x + 0.5, y + 0.5, columns * scale - 1, rows * scale - 1);
   }
   return canvas;
 }
 
-/** The colour of a value between -1 and 1: white is 0. @param {number} value */
+/** The colour of a value between -1 and 1, as cells have it: at 0 that of the page. @param {number} value */
 function heatColour(value) {
   if (value !== value) return "#808080";
   const part = Math.min(1, Math.abs(value));
-  const [r, g, b] = value < 0 ? [26, 84, 150] : [178, 58, 8];
-  const mix = (/** @type {number} */ to) => Math.round(250 + (to - 250) * Math.sqrt(part));
-  return `rgb(${mix(r)},${mix(g)},${mix(b)})`;
+  return `rgb(${value < 0 ? "52 122 200" : "224 84 28"} / ${Math.sqrt(part).toFixed(2)})`;
 }
 
 /** @param {{counts: number[], low: number, high: number}} spread */

@@ -1,7 +1,7 @@
 /** One layer and controls for its arguments: each combination of their values is in the data, refused ones with why. */
 import { argumentTable } from "./arguments.js";
 import { address, setAddress, themeButton, whenRead } from "./document.js";
-import { button, copy, count, make, table } from "./dom.js";
+import { button, copy, count, make, table, unbroken } from "./dom.js";
 import { showLayer } from "./pane.js";
 
 /**
@@ -23,6 +23,8 @@ const COMPARED = [
 function start(data) {
   const { controls } = data;
   const given = controls.map((control) => control[2]);
+  // The element that is chosen stays chosen, whatever the arguments are.
+  const held = Object.assign(data, { element: {} });
   let now = given;
   const pane = make("section", "pane");
   pane.tabIndex = 0;
@@ -74,11 +76,11 @@ function start(data) {
     compared.replaceChildren(table(["", "now", "as given"], rows, [1, 2]));
     reset.disabled = now.join() === given.join();
     const words = controls.map((control, at) => control[1][now[at]][1]);
-    command.textContent = [data.command[0], ...words, data.command[1]].filter(Boolean).join(" ");
+    command.replaceChildren(...unbroken([data.command[0], ...words, data.command[1]].filter(Boolean).join(" ")));
     setAddress(now.flatMap((value, at) => (value === given[at] ? [] : [`${controls[at][0]}=${controls[at][1][value][0]}`])).join("&"));
     const { scrollTop } = pane;
     if (layer) {
-      showLayer(pane, found, data);
+      showLayer(pane, found, held);
       pane.querySelector(".title")?.replaceChildren(make("h2", "", data.type), make("span", "quiet", now.join() === given.join() ? "" : "changed"));
     } else {
       pane.replaceChildren(make("header", "title", make("h2", "", data.type), make("span", "quiet", "refuses these arguments")),
