@@ -14,6 +14,7 @@ from layerexplain.cli.amounts import bytes_in
 from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input
 from layerexplain.cli.layer_names import wanted_of
 from layerexplain.cli.options import SOURCE, code_option, fold_option, gradient_option
+from layerexplain.errors import ArgumentError
 
 
 def _inputs(
@@ -105,5 +106,9 @@ def values_of_run(
 ) -> dict[str, Any]:
     """What a page is asked for the values of a run: those of the inputs, and which layers have theirs."""
     model = api.read(content, code)._replace(source=reading.name_of(source))
-    arrays = api.make_inputs(model, given, sizes=inputs_of(model, shapes))
+    try:
+        arrays = api.make_inputs(model, given, sizes=inputs_of(model, shapes))
+    except ArgumentError as error:
+        # Here shapes are given as values are.
+        raise ArgumentError(error.fact.replace("--size ", "--input ")) from None
     return {"values": arrays, "wanted": wanted_of(model, patterns)}

@@ -89,9 +89,9 @@ class ElementForm:
     """A definition's element form.
 
     `lines` are in the order of the formula; `results` and `masks` are some of them. `names` are all names in it, which
-    letters must not use. `nodes` has the node of each line, in the definition with its composites expanded; `stable` has
-    the calls of those that are computed as a whole, such as a softmax of large numbers, by the node that each gives.
-    `inner` are the forms of the called layers, callees first. `roles` are the roles of the axes of each result.
+    letters must not use. `nodes` has the node of each line, in the definition with its composites expanded; `stable`
+    has the calls of those that are computed as a whole, such as a softmax of large numbers, by the node that each
+    gives. `inner` are the forms of the called layers, callees first. `roles` are the roles of the axes of each result.
     """
 
     __slots__ = ("definition", "inner", "lines", "masks", "names", "nodes", "results", "roles", "stable")

@@ -289,6 +289,17 @@ export class Picture {
     }
     pen.stroke();
     if (scale >= 0.3) this.texts(item, look, value);
+    if (box.inner && !item.open && scale >= 0.3) {
+      // A plus in the corner: there is something inside.
+      pen.strokeStyle = colours.quiet;
+      pen.lineWidth = 1.2;
+      pen.beginPath();
+      pen.moveTo(x + w - 11, y + h - 8);
+      pen.lineTo(x + w - 5, y + h - 8);
+      pen.moveTo(x + w - 8, y + h - 11);
+      pen.lineTo(x + w - 8, y + h - 5);
+      pen.stroke();
+    }
     pen.globalAlpha = 1;
   }
 
