@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -90,6 +91,21 @@ HEADS = "\n".join([
     "  - Dense: {units: 2, name: last}", "    from: heads[%d]", "loss: mse", "",
 ])  # fmt: skip
 
+SHORTCUT = "\n".join([
+    "input: [8, 8, 3]", "layers:", "  - Conv2D: {filters: 5, kernel_size: 3, strides: 2, padding: same}", "    name: body",
+    "  - Conv2D: {filters: 5, kernel_size: 1, strides: 2}", "    name: shortcut", "    from: input",
+    "  - Add:", "    from: [body, shortcut]", "",
+])  # fmt: skip
+"""A residual block that halves its map."""
+
+SEGMENTS = "\n".join([
+    "input: [8, 8, 3]", "layers:", "  - Conv2D: {filters: 4, kernel_size: 3, padding: same}", "    name: fine",
+    "  - MaxPooling2D: 2", "  - Conv2D: {filters: 7, kernel_size: 3, padding: same}", "  - UpSampling2D: 2", "    name: up",
+    "  - Concatenate:", "    from: [fine, up]", "  - Conv2D: {filters: 5, kernel_size: 1, activation: softmax}",
+    "loss: sparse_categorical_crossentropy", "",
+])  # fmt: skip
+"""A small U-Net: a class for each pixel."""
+
 ROWS = {
     "no-gradient": Row(
         {ARGMAX % ("", ""): ["two"], ARGMAX % ("", "loss: mse\n"): ["two"], ROUNDED % "": ["dense"],
@@ -174,7 +190,8 @@ ROWS = {
         {head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: 0.1}}\n"): [None],
          head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: 1.0e-9}}\n"): [None]},
         (head("linear", 1, "mse", "optimizer: {SGD: {learning_rate: 0.1}}\n"), head("linear", 1, "mse", "optimizer: adam\n"),
-         head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: 0.01}}\n")),
+         head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: 0.01}}\n"),
+         head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: {ExponentialDecay: {initial_learning_rate: 0.1, decay_steps: 100, decay_rate: 0.9}}}}\n")),
     ),
     "decay-ignored": Row(
         {head("linear", 1, "mse", "optimizer: {SGD: {learning_rate: 0.1, decay: 1.0e-6}}\n"): [None]},
@@ -218,6 +235,7 @@ ROWS = {
          flat("Dense: 4", "BatchNormalization"): ["dense"]},
         (flat("Conv2D: {filters: 4, kernel_size: 3, use_bias: false}", "BatchNormalization", shape="[8, 8, 3]"),
          flat("Conv2D: {filters: 4, kernel_size: 3, activation: relu}", "BatchNormalization", shape="[8, 8, 3]"),
+         flat("Dense: 4", "BatchNormalization") + "  - Add:\n    from: [dense, batch_normalization]\n",
          flat("Dense: 4", "LayerNormalization"), flat("Dense: 4", "BatchNormalization: {center: false}"), flat("Dense: 4", "ReLU", "BatchNormalization")),
     ),
     "dropout-before-batchnorm": Row(
@@ -258,7 +276,7 @@ ROWS = {
     ),
     "skipped-pixels": Row(
         {flat("Conv1D: {filters: 2, kernel_size: 2, strides: 3}", shape="[20, 2]"): ["conv1d"]},
-        (flat("Conv1D: {filters: 2, kernel_size: 1, strides: 2}", shape="[20, 2]"), flat("MaxPooling1D: 3", shape="[20, 2]"),
+        (SHORTCUT, flat("Conv1D: {filters: 2, kernel_size: 1, strides: 2}", shape="[20, 2]"), flat("MaxPooling1D: 3", shape="[20, 2]"),
          flat("Conv1D: {filters: 2, kernel_size: 2, strides: 3, dilation_rate: 1}", shape="[2, 2]")),
     ),
     "mostly-padding": Row(
@@ -285,7 +303,8 @@ ROWS = {
     "checkerboard": Row(
         {flat("Conv2DTranspose: {filters: 2, kernel_size: 3, strides: 2}", shape="[4, 4, 2]"): ["conv2d_transpose"]},
         (flat("Conv2DTranspose: {filters: 2, kernel_size: 4, strides: 2}", shape="[4, 4, 2]"),
-         flat("Conv2DTranspose: {filters: 2, kernel_size: 3}", shape="[4, 4, 2]")),
+         flat("Conv2DTranspose: {filters: 2, kernel_size: 3}", shape="[4, 4, 2]"),
+         flat("Conv2DTranspose: {filters: 2, kernel_size: 2, strides: 2}", shape="[4, 4, 2]")),
     ),
     "accuracy-of-sigmoids": Row(
         {head("sigmoid", 3, "binary_crossentropy", "metrics: [accuracy]\n"): ["dense"]},
@@ -295,7 +314,9 @@ ROWS = {
     "class-loss-on-map": Row(
         {flat("Conv2D: {filters: 4, kernel_size: 3}", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n"): ["dense"],
          flat("MaxPooling1D: 2", "Dense: {units: 5, activation: softmax}", shape="[8, 3]", end="loss: sparse_categorical_crossentropy\n"): ["dense"]},
-        (flat("Resizing: {height: 4, width: 4}", "UpSampling2D: {size: 2, interpolation: bilinear}", "Dense: {units: 5, activation: softmax}", shape="[9, 9, 3]", end="loss: categorical_crossentropy\n"),
+        (SEGMENTS, EMBEDDED + "  - Bidirectional: {LSTM: {units: 3, return_sequences: true}}\n"
+         "  - Dense: {units: 5, activation: softmax}\nloss: sparse_categorical_crossentropy\n",
+         flat("Resizing: {height: 4, width: 4}", "UpSampling2D: {size: 2, interpolation: bilinear}", "Dense: {units: 5, activation: softmax}", shape="[9, 9, 3]", end="loss: categorical_crossentropy\n"),
          flat("Conv2D: {filters: 4, kernel_size: 3}", "Flatten", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n"),
          flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n"),
          flat("LSTM: {units: 3, return_sequences: true}", "Dense: {units: 5, activation: softmax}", shape="[8, 3]", end="loss: categorical_crossentropy\n"),
@@ -405,7 +426,7 @@ def test_formats(tmp_path: Path) -> None:
         assert (one["source"], one["model"]) == (str(file), "bad") and one["rule_source"]
     for one in json.loads(CliRunner().invoke(program, ["check", "--list", "--format", "json"]).output):
         jsonschema.validate(one, rule)
-    assert "softmax-over-one  certain\n  line 3: softmax runs over the last axis of (None, 1)" in run()
+    assert "softmax-over-one  certain\n  line 3, dense: softmax runs over the last axis of (None, 1)" in run()
     assert run("--format", "csv").startswith("code,confidence,layer,line,message,why,fix\n")
     assert "softmax-over-one" in run("--format", "markdown") and "softmax-{}over-{}one" in run("--format", "latex")
     assert CliRunner().invoke(program, ["check"]).exit_code == 2
@@ -546,6 +567,114 @@ def test_a_budget_of_what_is_not_known_is_over_it(tmp_path: Path) -> None:
 def test_wrong_budgets(budgets: str) -> None:
     result = CliRunner().invoke(program, ["check", "x.yaml", "--max", budgets])
     assert result.exit_code == 2 and "a budget is NAME=NUMBER, like memory=50MB" in result.output
+
+
+def workflow_command(line: str) -> tuple[str, dict[str, str], str]:
+    """The command, properties and message of a line as GitHub's runner reads it: after `::` a name, a space and
+    properties by commas, `::`, the message; %, CR and LF are escaped in both, `:` and `,` in properties too."""
+    match = re.fullmatch(r"::([a-z-]+)(?: ([^:]*))?::([^\r\n]*)", line)
+    assert match is not None, line
+    command, listed, message = match[1], match[2] or "", match[3]
+    properties = {}
+    for part in listed.split(",") if listed else ():
+        name, equals, value = part.partition("=")
+        assert equals and name in ("file", "line", "endLine", "col", "endColumn", "title") and name not in properties
+        properties[name] = unescaped(value, "%0D %0A %3A %2C %25")
+    assert re.fullmatch(r"[1-9]\d*", properties.get("line", "1"))
+    return command, properties, unescaped(message, "%0D %0A %25")
+
+
+def unescaped(text: str, escapes: str) -> str:
+    """A value of a workflow command; a % that begins none of its escapes is an error."""
+    assert all(text[at : at + 3] in escapes.split() for at, sign in enumerate(text) if sign == "%"), text
+    for escape in escapes.split():
+        text = text.replace(escape, chr(int(escape[1:], 16)))
+    return text
+
+
+NAMES = ["plain.yaml", "a,b%c.yaml", "one: two.yaml", "100%25,%0A.yaml", "größer, ::warning::.yaml"]
+
+
+def test_github_takes_what_is_said_of_every_rule(tmp_path: Path) -> None:
+    """All findings of the table of rules, in files whose names need escapes, against those in JSON."""
+    specs = [(code, spec) for code, row in ROWS.items() for spec in row.found]
+    paths = []
+    for i, (_, spec) in enumerate(specs):
+        (tmp_path / str(i)).mkdir()
+        paths.append(tmp_path / str(i) / NAMES[i % len(NAMES)])
+        paths[-1].write_text(spec)
+    lines = CliRunner().invoke(program, ["check", *map(str, paths), "--format", "github"]).stdout.splitlines()
+    told = [workflow_command(line) for line in lines]
+    expected = [(str(path), one) for path in paths for one in layerexplain.check(path).findings]
+    levels = {"certain": "error", "likely": "warning", "hint": "notice"}
+    assert len(told) == len(expected) > 80
+    for (command, properties, message), (path, one) in zip(told, expected, strict=True):
+        assert (command, properties["file"], properties["title"]) == (levels[one.confidence], path, one.code)
+        assert properties.get("line") == (None if one.line is None else str(one.line))
+        assert one.message in message
+
+
+def plain(text: str) -> str:
+    """The text of markdown in one line: code as it stands, anything else without a sign that would be markup."""
+    found = ""
+    for i, part in enumerate(re.split(r"(`+)(.+?)\1(?!`)", text)):
+        if i % 3 == 0:
+            assert not re.search(r"(?<!\\)[*_<\[`]", part), text
+            found += re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", part)
+        elif i % 3 == 2:
+            found += part[1:-1] if part[:1] == part[-1:] == " " and part.strip() else part
+    return found
+
+
+HOSTILE = "a|b`c*d<e>_f_"
+"""A name that is markdown itself."""
+
+
+def test_markdown_has_a_heading_for_each_rule_and_an_item_for_each_finding(tmp_path: Path) -> None:
+    config = {"name": HOSTILE, "units": 1, "activation": "softmax"}
+    layers = [
+        {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 4]}},
+        {"class_name": "Dense", "config": config},
+    ]
+    for name, text in (
+        ("hostile.json", json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers}})),
+        *[(f"{code}.yaml", next(iter(row.found))) for code, row in ROWS.items()],
+    ):
+        (tmp_path / name).write_text(text)
+        findings = layerexplain.check(tmp_path / name).findings
+        printed = CliRunner().invoke(program, ["check", str(tmp_path / name), "--format", "markdown"]).stdout
+        lines = [line for line in printed.splitlines() if line]
+        assert lines[0].startswith("# ") and all(not line.startswith((" ", "|", ">", "+")) for line in lines)
+        headings = [plain(line[3:]) for line in lines if line.startswith("## ")]
+        assert headings[: len({one.code for one in findings})] == list(dict.fromkeys(one.code for one in findings))
+        items = [plain(line[2:]) for line in lines if line.startswith("- ")]
+        for one in findings:
+            assert any(item.endswith(one.message) and (one.layer or "") in item for item in items), printed
+            assert one.line is None or any(item.startswith(f"line {one.line}") for item in items), printed
+        assert [plain(line) for line in lines if not line.startswith(("#", "- "))]
+
+
+def cells(line: str) -> list[str]:
+    """The cells of a row of GitHub's tables: a | ends one unless a backslash stands before it, also in code."""
+    assert line.startswith("| ") and line.endswith("|") and not line.endswith("\\|"), line
+    return [plain(part.strip().replace("\\|", "|")) for part in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+@pytest.mark.parametrize("arguments", [("diff", "one.json", "other.json"), ("check", "--list")], ids=lambda one: one[0])
+def test_tables_of_markdown_have_whole_rows(arguments: tuple[str, ...], tmp_path: Path, monkeypatch: Any) -> None:
+    """A header, a line of dashes with as many cells, and rows of as many."""
+    for name, units in (("one", 3), ("other", 5)):
+        (tmp_path / f"{name}.json").write_bytes(opaque_model(("Dense", {"name": HOSTILE, "units": units})))
+    monkeypatch.chdir(tmp_path)
+    printed = CliRunner().invoke(program, [*arguments, "--format", "markdown"]).stdout
+    # Those of `diff` end at the first empty line; its totals are a table of their own.
+    rows = [line for line in printed[printed.index("|") :].split("\n\n")[0].splitlines() if line]
+    assert re.fullmatch(r"\|( :?-+:? \|)+", rows[1]), printed
+    assert {len(cells(row)) for row in (rows[0], *rows[2:])} == {rows[1].count("|") - 1}
+    if arguments[0] == "diff":
+        assert cells(rows[2])[:3] == ["~", HOSTILE, "Dense"] and cells(rows[2])[3:] == ["units", "3", "5"]
+    else:
+        assert len(rows) == 2 + len(all_rules())
 
 
 def test_github_annotations_name_file_line_and_rule(tmp_path: Path) -> None:

@@ -164,6 +164,17 @@ def test_one_of_several_models_of_a_pipe_is_named() -> None:
     assert result.stderr == "layerexplain: error: <stdin>: has 2 models: a, b; name one: -- -:a\n"
 
 
+@pytest.mark.parametrize(("more", "name"), [
+    ("both = Sequential([a, b])\n", "both"), ("c = Sequential([b, layers.Dense(5)])\n", None),
+])  # fmt: skip
+def test_the_model_that_holds_all_others_is_meant(more: str, name: str | None) -> None:
+    result = run("convert", "--set", "n=4", "-", "-", "--to", "yaml", code=TWO + more)
+    if name is None:
+        assert result.exit_code == 1 and "has 3 models: a, b, c; name one: -- -:a" in result.stderr
+    else:
+        assert (result.exit_code, result.stdout.splitlines()[0]) == (0, f"name: {name}")
+
+
 def test_a_loss_of_the_program_is_not_the_one_that_keras_has_under_its_name() -> None:
     code = "def dice(t, p):\n    return t - p\nm = Sequential([Dense(2, input_dim=3)])\nm.compile('sgd', {})\n"
     own = run("summary", "-", code=code.format("dice")).stdout

@@ -56,9 +56,9 @@ def test_one_object_stays_one(generation: str, name: str, tmp_path: Path) -> Non
     space: dict[str, Any] = {}
     exec(compile(code.read_text(), "<code>", "exec"), space)  # our own output
     assert space["model"].count_params() == live.count_params()
-    found = api.diff(model, f"{code}:model")
+    found = api.diff(model, code)
     assert {one.kind for one in found.changes} <= {"renamed"} and found.before.totals == found.after.totals
-    assert read(f"{code}:model").grade == "complete"
+    assert read(code).grade == "complete"
 
     if model.shared:
         with pytest.raises(LayerExplainError, match=r"one object with .* convert to .keras, .py or .yaml"):

@@ -86,21 +86,32 @@ class Program:
             if isinstance(layer, ModelValue):
                 bound.setdefault(id(layer), name)
         self.follow(keras.models)
-        nested = set()
-        for model in keras.models:
-            waiting, seen = list(keras.inner_layers(model)), set()
-            while waiting:
-                one = waiting.pop()
-                if id(one) not in seen:
-                    seen.add(id(one))
-                    nested.add(id(one))
-                    waiting += keras.inner_layers(one)
+        nested = {part for model in keras.models for part in self._parts(model)}
         found = [
             Found(bound.get(id(model), model.name), model, id(model) not in bound)
             for model in keras.models
             if (id(model) in bound or not (id(model) in nested or model.is_inner)) and not _is_empty(model)
         ]
         return _distinct(found, set(bound.values())) if found else self._from_definitions()
+
+    def _parts(self, model: ModelValue) -> set[int]:
+        """The identities of all layers and models inside a model."""
+        keras = self.interpreter.keras
+        waiting, seen = list(keras.inner_layers(model)), set()
+        while waiting:
+            one = waiting.pop()
+            if id(one) not in seen:
+                seen.add(id(one))
+                waiting += keras.inner_layers(one)
+        return seen
+
+    def whole(self, found: list[Found]) -> Found | None:
+        """The one of several models that holds all others; None where there is none."""
+        for one in found:
+            parts = self._parts(one.value)
+            if all(other is one or id(other.value) in parts for other in found):
+                return one
+        return None
 
     def follow(self, models: Sequence[ModelValue]) -> None:
         """Follow the `call` of each model of the program that was never called on a tensor."""
@@ -377,7 +388,7 @@ def model_names(data: bytes, path: str | None, given: Mapping[str, str] = Mappin
 def read_code(
     data: bytes, path: str | None, request: str = "", given: Mapping[str, str] = MappingProxyType({})
 ) -> Model:
-    """The model of a program: the one that is requested, or its only one.
+    """The model of a program: the one that is requested, its only one, or the one that holds all others.
 
     Raises SourceError where the program is no Python, has no model, or several and none is requested.
     """
@@ -394,10 +405,11 @@ def read_code(
             error.fact += "; no model is made before that"
             raise error
         raise SourceError(_without_model(reading))
-    if len(found) > 1:
+    whole = reading.whole(found)
+    if whole is None:
         names = ", ".join(one.name for one in found[:12])
         raise SourceError(f"has {len(found)} models: {names}; name one: {path or '-- -'}:{found[0].name}")
-    return reading.model(found[0])
+    return reading.model(whole)
 
 
 def _without_model(reading: Program) -> str:

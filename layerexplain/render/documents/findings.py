@@ -87,7 +87,7 @@ _MOST = 4
 def _section(found: list[Finding]) -> doc.Section:
     first = found[0]
     shown = found if len(found) <= _MOST + 1 else found[:_MOST]
-    places = [f"line {one.line}: {one.message}" if one.line is not None else one.message for one in shown]
+    places = [f"{_place(one)}{one.message}" for one in shown]
     if len(shown) < len(found):
         places.append(f"and {len(found) - len(shown):,} more")
     heading = doc.Heading(2, (doc.Span(first.code, "name"),), beside=first.confidence)
@@ -95,6 +95,13 @@ def _section(found: list[Finding]) -> doc.Section:
     return doc.Section(
         (heading, points, doc.Prose((first.why, first.fix, *([f"Keras {first.keras}."] if first.keras else []))))
     )
+
+
+def _place(finding: Finding) -> str:
+    """Where a finding is: its line, and its layer unless the message names that."""
+    parts = [f"line {finding.line}"] if finding.line is not None else []
+    parts += [finding.layer] if finding.layer is not None and f"'{finding.layer}'" not in finding.message else []
+    return f"{', '.join(parts)}: " if parts else ""
 
 
 def rules(found: Sequence[Rule]) -> Sheet:
