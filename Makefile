@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(if $(wildcard $(VENV)/bin/python),$(VENV)/bin/,)
 PYTHON ?= python3.11
 
-.PHONY: all install lint test fast docs format
+.PHONY: all install lint test fast docs format latex
 all: lint test
 
 install:
@@ -31,3 +31,6 @@ docs:
 format:
 	$(BIN)ruff format .
 	$(BIN)ruff check --fix .
+
+latex: # needs pdflatex (texlive-latex-base, texlive-latex-recommended)
+	$(BIN)python scripts/compile_latex.py

@@ -4,10 +4,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from layerexplain import Report
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
+
+
+def examples(gradient: bool = False) -> Iterator[tuple[str, Report]]:
+    """All layer types by their families, each with the report of its example."""
+    from layerexplain import api
+    from layerexplain.cli.arguments import parse_arguments
+    from layerexplain.cli.input_shapes import parse_input
+
+    for entries in api.layer_types().values():
+        for name, _, _ in entries:
+            told = api.layer_type(name)
+            shapes = [(None, *parse_input(shape).shape) for shape in told.example_inputs]
+            yield name, api.explain_layer(name, parse_arguments(told.example), input_shape=shapes, gradient=gradient)
 
 
 def gallery() -> str:
@@ -15,20 +33,14 @@ def gallery() -> str:
     from generate import FAMILIES
 
     from layerexplain import api
-    from layerexplain.cli.arguments import parse_arguments
-    from layerexplain.cli.input_shapes import parse_input
     from layerexplain.render.page.layer_data import gallery_data
     from layerexplain.render.page.shell import shell
 
+    reports = dict(examples())
     families = {}
     for family, entries in api.layer_types().items():
-        examples = []
-        for name, _, _ in entries:
-            told = api.layer_type(name)
-            shapes = [(None, *parse_input(shape).shape) for shape in told.example_inputs]
-            report = api.explain_layer(name, parse_arguments(told.example), input_shape=shapes)
-            examples.append((told, report.layers[0]))
-        families[FAMILIES.get(family, family.replace("_", " ").capitalize())] = examples
+        title = FAMILIES.get(family, family.replace("_", " ").capitalize())
+        families[title] = [(api.layer_type(name), reports[name].layers[0]) for name, _, _ in entries]
     return shell(gallery_data("Layer types", families), "Layer types", "gallery", ("one_layer",))
 
 

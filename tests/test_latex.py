@@ -8,6 +8,7 @@ import pytest
 
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.latex.element import element_latex
+from layerexplain.derive.latex.scalars import symbol
 from layerexplain.derive.latex.statements import latex
 from layerexplain.render.formula_tree import formula_tree
 from tests.cases import Case, Wrapped
@@ -127,6 +128,21 @@ SNAPSHOTS = [
 @pytest.mark.parametrize(("case", "lines"), SNAPSHOTS, ids=[case.id for case, _ in SNAPSHOTS])
 def test_snapshot(case: Case, lines: tuple[str, ...]) -> None:
     assert latex(trace_case(case)) == lines
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("β", r"\beta_{k}"),
+        ("dβ", r"\mathrm{d}\beta_{k}"),
+        ("γβ", r"\gamma\beta_{k}"),
+        ("dy", r"\mathrm{dy}_{k}"),
+        ("W_θ", r"W^{(\theta)}_{k}"),
+    ],
+)
+def test_greek_letters_in_names_are_commands(name: str, written: str) -> None:
+    assert symbol(name, ["k"]) == written
+    formula_tree(written)
 
 
 TREES = {

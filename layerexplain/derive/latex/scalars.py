@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -34,7 +35,8 @@ _PRODUCT: Final = Infix("*", PRODUCT, r"\,")
 
 GREEK: Final = {
     "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "ε": r"\varepsilon", "λ": r"\lambda",
-    "μ": r"\mu", "ν": r"\nu", "σ": r"\sigma", "τ": r"\tau", "ω": r"\omega",
+    "μ": r"\mu", "ν": r"\nu", "σ": r"\sigma", "τ": r"\tau", "ω": r"\omega", "η": r"\eta", "θ": r"\theta",
+    "ρ": r"\rho", "φ": r"\phi", "π": r"\pi", "Δ": r"\Delta", "Φ": r"\Phi", "Γ": r"\Gamma",
 }  # fmt: skip
 
 
@@ -61,9 +63,11 @@ def symbol(name: str, index: Sequence[str] = ()) -> str:
 
 
 def _letters(name: str) -> str:
-    if name in GREEK:
-        return GREEK[name]
-    return name if len(name) == 1 and name.isascii() else rf"\mathrm{{{escaped(name)}}}"
+    if len(name) == 1 and name.isascii():
+        return name
+    if any([letter in GREEK for letter in name]):  # dβ, the gradient of β
+        return "".join([GREEK.get(part) or upright(part) for part in re.split(f"([{''.join(GREEK)}])", name) if part])
+    return upright(name)
 
 
 def number_latex(value: Any) -> str:
