@@ -8,7 +8,8 @@ a row, and what runs across runs between two rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from layerexplain.records import NamedTuple
@@ -26,12 +27,14 @@ class Strand(NamedTuple):
 
 class Lanes(NamedTuple):
     """The row and the lane of each node (0 is the trunk, lanes on the left are negative), the lane in which the tensor
-    of a node goes down to rows that are further away, and the node that comes next in a strand."""
+    of a node goes down to rows that are further away, the node that comes next in a strand, and what takes the lanes
+    beside the trunk: of each strand its lane, its first and last row, and the node whose tensor leaves at its end."""
 
     rows: tuple[int, ...]
     lanes: tuple[int, ...]
     line_lanes: dict[int, int]
     follows: dict[int, int]
+    taken: tuple[tuple[int, int, int, int], ...] = ()
 
     def lane_between(self, source: int, target: int) -> int:
         """The lane in which a tensor goes down to a row that is further away than the next."""
@@ -39,11 +42,15 @@ class Lanes(NamedTuple):
         return own if self.follows.get(source) == target else self.line_lanes.get(source, own)
 
 
-def lanes_of(sources: Sequence[Sequence[int]]) -> Lanes:
-    """Rows and lanes for nodes in an order of calls; `sources` are the nodes that feed each.
+def lanes_of(
+    sources: Sequence[Sequence[int]], sides: Mapping[int, int] | None = None, first: Sequence[int] = ()
+) -> Lanes:
+    """Rows and lanes for nodes in an order of calls; `sources` are the nodes that feed each. Strands are named by the
+    node whose tensor goes down at their end: `sides` says of some on which side they are, 1 or -1, and those in `first`
+    are nearest to the trunk.
 
     >>> lanes_of([[], [0], [1], [2, 0]])  # a residual connection: the tensor of node 0 has a lane beside 1 and 2
-    Lanes(rows=(0, 1, 2, 3), lanes=(0, 0, 0, 0), line_lanes={0: 1}, follows={})
+    Lanes(rows=(0, 1, 2, 3), lanes=(0, 0, 0, 0), line_lanes={0: 1}, follows={}, taken=((1, 1, 2, 0),))
     """
     targets: list[list[int]] = [[] for _ in sources]
     for target, before in enumerate(sources):
@@ -56,13 +63,19 @@ def lanes_of(sources: Sequence[Sequence[int]]) -> Lanes:
     line_lanes = {}
     follows = {a: b for strand in strands for a, b in pairwise(strand.nodes)}
     strands += _lines(rows, targets, follows, {strand.source for strand in strands})
-    taken = _Taken(max(rows, default=0) + 1)
-    for strand in sorted(strands, key=lambda one: (one.bottom - one.top, one.top, one.source)):
-        lane = taken.lane_for(strand)
+    taken = _Taken()
+    found = []
+    last = len(first)
+    order = {source: at for at, source in enumerate(first)}
+    for strand in sorted(strands, key=lambda s: (order.get(s.source, last), s.bottom - s.top, s.top, s.source)):
+        is_fed = not strand.nodes or bool(sources[strand.nodes[0]])
+        wanted = (sides or {}).get(strand.source, 0)
+        lane = taken.lane_for(strand, is_fed, bool(targets[strand.source]), wanted)
+        found.append((lane, strand.top, strand.bottom, strand.source))
         for node in strand.nodes:
             lanes[node] = lane
         line_lanes[strand.source] = lane
-    return Lanes(tuple(rows), tuple(lanes), line_lanes, follows)
+    return Lanes(tuple(rows), tuple(lanes), line_lanes, follows, tuple(found))
 
 
 def _rows(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[int]:
@@ -130,25 +143,29 @@ def _lines(
 class _Taken:
     """Which rows of the lanes on each side are taken, as bits."""
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self) -> None:
         self.sides: tuple[list[int], list[int]] = ([], [])
         self.through: tuple[list[int], list[int]] = ([], [])
         """The gaps between rows that a lane goes through, as bits of the row above."""
+        self.leave: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
+        self.enter: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
+        """How many strands of a side begin, and end, in a gap: each that ends crosses each that begins."""
 
-    def lane_for(self, strand: Strand) -> int:
-        """The lane nearest to the trunk that is free, on the side on which its ends cross fewer lanes."""
+    def lane_for(self, strand: Strand, is_fed: bool, is_read: bool, wanted: int = 0) -> int:
+        """The lane nearest to the trunk that is free, on the side that is wanted, or else on that on which the strand
+        crosses fewer others. Something feeds it, or not, and reads it, or not."""
         bits = (1 << (strand.bottom - strand.top + 1)) - 1 << strand.top
         ends = (1 << strand.top >> 1) | (1 << strand.bottom)
         best: tuple[tuple[int, int, int], int, int] | None = None
-        for side in (1, 0):
+        for side in (1, 0) if not wanted else (int(wanted > 0),):
             lanes, through = self.sides[side], self.through[side]
             at = next((at for at, taken in enumerate(lanes) if not taken & bits), len(lanes))
             crossed = sum((gaps & ends).bit_count() for gaps in through[:at])
+            crossed += is_fed * self.enter[side][strand.top - 1] + is_read * self.leave[side][strand.bottom]
             worth = (crossed, at, -side)
             if best is None or worth < best[0]:
                 best = (worth, side, at)
-        assert best is not None  # noqa: S101 (there are two sides)
+        assert best is not None  # noqa: S101 (there is a side)
         _, side, at = best
         lanes, through = self.sides[side], self.through[side]
         if at == len(lanes):
@@ -156,4 +173,6 @@ class _Taken:
             through.append(0)
         lanes[at] |= bits
         through[at] |= bits & (bits >> 1)
+        self.leave[side][strand.top - 1] += is_fed
+        self.enter[side][strand.bottom] += is_read
         return at + 1 if side else -at - 1

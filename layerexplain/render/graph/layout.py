@@ -6,7 +6,7 @@ trunk. A graph from left to right is the same with the two exchanged at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from layerexplain.records import NamedTuple
@@ -26,6 +26,9 @@ BEFORE_BOX = 11.0
 FRAME = 12.0
 PORT = 16.0
 """Lines that enter a box are so far apart."""
+
+_TRIED = 100
+"""So many drawings of a graph are tried at most, of one with no more nodes than that."""
 
 
 class Size(NamedTuple):
@@ -58,9 +61,9 @@ class Line(NamedTuple):
 class Placed(NamedTuple):
     """A graph as it is drawn; `labels` are what nodes give, and where that stands.
 
-    `rows` are where each row of boxes begins and ends, `lanes` where the lines of each lane run and where its boxes
-    begin and end, from left to right; the trunk runs at `trunk`. With these a box that is opened pushes the others
-    apart without another layout. They count along and across: of a graph from left to right they are exchanged.
+    `rows` are where each row of boxes begins and ends, `lanes` where the lines of each lane run and the middles of its
+    boxes are, from left to right; the trunk runs at `trunk`. With these a box that is opened pushes the others apart
+    without another layout. They count along and across: of a graph from left to right they are exchanged.
     """
 
     boxes: tuple[Box, ...]
@@ -69,7 +72,7 @@ class Placed(NamedTuple):
     width: float
     height: float
     rows: tuple[Point, ...] = ()
-    lanes: tuple[tuple[float, float, float], ...] = ()
+    lanes: tuple[float, ...] = ()
     trunk: float = 0.0
 
 
@@ -118,7 +121,7 @@ def _place(
         sizes.append(Size(across, along, title))
         anchors.append(anchor)
     behind = [label_width(node.makes) + 10 if horizontal and node.makes else BEHIND_BOX for node in nodes]
-    drawing = _Drawing(lanes_of(sources), sources, sizes, anchors, behind)
+    drawing = _best_drawing(sources, sizes, anchors, behind)
     boxes, lines, labels = [], [], []
     for at, node in enumerate(nodes):
         size = sizes[at]
@@ -144,9 +147,59 @@ def _place(
         width,
         height,
         tuple(drawing.rows()),
-        tuple([(at, *drawing.lane_ends[lane]) for lane, at in sorted(drawing.lane_at.items())]),
+        tuple(sorted(drawing.lane_at.values())),
         drawing.lane_at.get(0, 0.0),
     )
+
+
+def _best_drawing(
+    sources: Sequence[Sequence[int]], sizes: Sequence[Size], anchors: Sequence[float], behind: Sequence[float]
+) -> _Drawing:
+    """The drawing with fewest crossings, and of those a narrow one: strands are tried on the other side of the trunk,
+    where a graph is not too large for that."""
+    first: tuple[int, ...] = ()
+    best = _Drawing(lanes_of(sources), sources, sizes, anchors, behind)
+    if len(sources) > _TRIED:
+        return best
+    worth = best.worth()
+    trials, is_better = 0, True
+    while is_better and (worth[0] or best.has_boxes_on_both_sides()):
+        is_better = False
+        for moved, front in _moves(best.lanes):
+            trials += 1
+            if trials > _TRIED:
+                return best
+            ahead = (*front, *first)
+            drawing = _Drawing(lanes_of(sources, moved, ahead), sources, sizes, anchors, behind)
+            if drawing.worth() < worth:
+                best, first, worth = drawing, ahead, drawing.worth()
+                is_better = True
+                break
+    return best
+
+
+def _moves(lanes: Lanes) -> Iterator[tuple[dict[int, int], tuple[int, ...]]]:
+    """What may make a better drawing, as `lanes_of` takes it: a side for each strand, and which is nearest to the
+    trunk. A strand goes to the other side, alone or with those that then have to go too, since one ends where the next
+    begins; or it goes nearer to the trunk."""
+    side = {source: 1 if lane > 0 else -1 for lane, _, _, source in lanes.taken}
+    begin: dict[int, list[int]] = {}
+    end: dict[int, list[int]] = {}
+    for _, top, bottom, source in lanes.taken:
+        begin.setdefault(top - 1, []).append(source)
+        end.setdefault(bottom, []).append(source)
+    meet = {source: (*end.get(top - 1, ()), *begin.get(bottom, ())) for _, top, bottom, source in lanes.taken}
+    seen: set[int] = set()
+    for one in side:
+        together = [] if one in seen else [one]
+        for source in together:  # grows as it is read
+            seen.add(source)
+            together += [other for other in meet[source] if other not in together]
+        if len(together) > 1:
+            yield {**side, **{source: -side[source] for source in together}}, ()
+    for source in side:
+        yield {**side, source: -side[source]}, ()
+        yield side, (source,)
 
 
 class _Drawing:
@@ -165,10 +218,29 @@ class _Drawing:
         for target, before in enumerate(sources):
             for source in before:
                 self.targets[source].append(target)
-        self.lane_at, self.lane_ends, self.breadth = self._across()
+        self.lane_at, self.breadth = self._across()
         self.ports = self._ports()
         self.tracks = self._tracks()
         self.tops, self.gaps, self.end = self._along()
+
+    def crossings(self) -> int:
+        """At how many points lines cross."""
+        level, upright = [], []
+        for way in self.ways().values():
+            for (a, b), (c, d) in pairwise(way):
+                if b == d:
+                    level.append((b, min(a, c), max(a, c)))
+                else:
+                    upright.append((a, min(b, d), max(b, d)))
+        return sum([left < x < right and top < y < bottom for y, left, right in level for x, top, bottom in upright])
+
+    def worth(self) -> tuple[int, int, int]:
+        """How good the drawing is, less being better: crossings, width in points, and how far out its lanes are."""
+        return self.crossings(), round(self.breadth), sum([abs(lane) for lane, *_ in self.lanes.taken])
+
+    def has_boxes_on_both_sides(self) -> bool:
+        """Whether boxes stand left of the trunk, and right of it."""
+        return min(self.lanes.lanes, default=0) < 0 < max(self.lanes.lanes, default=0)
 
     def centre(self, node: int) -> float:
         """Where the lines of a node's lane run."""
@@ -214,25 +286,32 @@ class _Drawing:
             heights[row] = max(heights[row], self.sizes[node].along)
         return [(top, top + height) for top, height in zip(self.tops, heights, strict=True)]
 
-    def _across(self) -> tuple[dict[int, float], dict[int, Point], float]:
-        """Where each lane runs, where it begins and ends, and how wide all are."""
-        reach: dict[int, tuple[float, float]] = dict.fromkeys(self.lanes.line_lanes.values(), (0.0, 0.0))
-        reach.setdefault(0, (0.0, 0.0))
-        for node, lane in enumerate(self.lanes.lanes):
-            left, right = reach.get(lane, (0.0, 0.0))
-            anchor = self.anchors[node]
-            reach[lane] = (max(left, anchor), max(right, self.sizes[node].across - anchor))
-        at: dict[int, float] = {}
-        ends: dict[int, Point] = {}
-        x = 0.0
-        for lane in sorted(reach):
-            left, right = reach[lane]
-            if at:
-                x += BETWEEN_BOXES if left or right else BETWEEN_LINES
-            at[lane] = x + left
-            ends[lane] = (x, x + left + right)
-            x += left + right
-        return at, ends, x
+    def _across(self) -> tuple[dict[int, float], float]:
+        """Where each lane runs, and how wide all are. A lane is as near to the trunk as its rows allow."""
+        box = {(self.lanes.lanes[node], row): node for node, row in enumerate(self.lanes.rows)}
+        count = max(self.lanes.rows, default=-1) + 1
+        taken: dict[int, list[range]] = {}
+        for lane, top, bottom, _ in self.lanes.taken:
+            taken.setdefault(lane, []).append(range(top, bottom + 1))
+        at: dict[int, float] = {0: 0.0}
+        first = last = 0.0
+        for side in (1, -1):
+            edges = [0.0] * count  # how far from the trunk each row is taken
+            for lane in [0, *sorted((one for one in taken if one * side > 0), key=abs)]:
+                rows = [row for rows in taken.get(lane, [range(count)]) for row in rows]
+                halves = {row: self._halves(box[lane, row], side) for row in rows if (lane, row) in box}
+                if lane:
+                    gaps = [BETWEEN_BOXES + halves[row][0] if row in halves else BETWEEN_LINES for row in rows]
+                    at[lane] = side * max([edges[row] + gap for row, gap in zip(rows, gaps, strict=True)])
+                for row in rows:
+                    edges[row] = abs(at[lane]) + (halves[row][1] if row in halves else 0.0)
+            first, last = (first, max(edges, default=0.0)) if side > 0 else (-max(edges, default=0.0), last)
+        return {lane: x - first for lane, x in at.items()}, last - first
+
+    def _halves(self, node: int, side: int) -> tuple[float, float]:
+        """How far a box reaches from its lane to the trunk, and away from it, on this side."""
+        left, right = self.anchors[node], self.sizes[node].across - self.anchors[node]
+        return (left, right) if side > 0 else (right, left)
 
     def _ports(self) -> dict[tuple[int, int], float]:
         """Where each tensor enters a box: a straight one at the middle, the others beside it in the order in which they

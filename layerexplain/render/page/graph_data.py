@@ -1,7 +1,7 @@
 """The graph of a page: boxes and lines as they are placed when all boxes are closed, level by level.
 
 A graph is `{boxes, lines, rows, lanes, trunk, width, height}`. `rows` are where each row of boxes begins and ends,
-`lanes` where the lines of each lane run and where its boxes begin and end, so that the page can push rows and lanes
+`lanes` where the lines of each lane run and the middles of its boxes are, so that the page can push rows and lanes
 apart where a box is opened, without a layout of its own.
 
 A box is `{x, y, w, h, lines, family}` and, where there is something to tell: `call`, the number of its call in
@@ -103,7 +103,7 @@ def _level(graph: Graph, calls: Calls, parent: int) -> dict[str, Any]:
             for line in placed.lines
         ],
         "rows": [[_n(a), _n(b)] for a, b in placed.rows],
-        "lanes": [[_n(value) for value in lane] for lane in placed.lanes],
+        "lanes": [_n(lane) for lane in placed.lanes],
         "trunk": _n(placed.trunk),
         "width": _n(placed.width),
         "height": _n(placed.height),

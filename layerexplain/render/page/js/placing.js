@@ -27,7 +27,6 @@
  * @typedef {Object} Spread how far a graph is pushed apart
  * @property {number[]} tops of rows
  * @property {number[]} centres of lanes
- * @property {number[]} ends of lanes
  * @property {number} width
  * @property {number} height
  * @property {number} trunk
@@ -57,15 +56,24 @@ export function lastAtMost(count, of, value) {
   return low - 1;
 }
 
+/**
+ * The lane that runs nearest to a point; boxes of two lanes may reach past one another in different rows.
+ * @param {Graph} graph
+ * @param {number} x
+ */
+function laneAt(graph, x) {
+  const next = lastAtMost(graph.lanes.length, (lane) => graph.lanes[lane], x) + 1;
+  if (next === 0) return 0;
+  if (next === graph.lanes.length) return next - 1;
+  return x - graph.lanes[next - 1] <= graph.lanes[next] - x ? next - 1 : next;
+}
+
 /** @param {Graph} graph the row and the lane of each of its boxes */
 function placesOf(graph) {
   let found = PLACES.get(graph);
   if (!found) {
     const rows = graph.boxes.map((box) => lastAtMost(graph.rows.length, (at) => graph.rows[at][0], box.y + NEAR));
-    const lanes = graph.boxes.map((box) => {
-      const at = lastAtMost(graph.lanes.length, (lane) => graph.lanes[lane][1], box.x + box.w / 2 + NEAR);
-      return Math.max(at, 0);
-    });
+    const lanes = graph.boxes.map((box) => laneAt(graph, box.x + box.w / 2));
     found = { row: rows, lane: lanes };
     PLACES.set(graph, found);
   }
@@ -98,8 +106,8 @@ export function place(graph, open) {
 function spread(graph, open, spreads) {
   const { row, lane } = placesOf(graph);
   const heights = graph.rows.map(([top, bottom]) => bottom - top);
-  const left = graph.lanes.map(([centre, begin]) => centre - begin);
-  const right = graph.lanes.map(([centre, , end]) => end - centre);
+  const left = graph.lanes.map(() => 0); // by how much a box of each lane needs more room to its left, and to its right
+  const right = graph.lanes.map(() => 0);
   const sizes = graph.boxes.map((box, at) => {
     let size = { w: box.w, h: box.h, anchor: box.w / 2, inset: FRAME };
     if (box.inner && open.has(box)) {
@@ -109,8 +117,8 @@ function spread(graph, open, spreads) {
       size = { w, h: (box.th || 0) + held.height + FRAME, anchor: inset + held.trunk, inset };
     }
     heights[row[at]] = Math.max(heights[row[at]], size.h);
-    left[lane[at]] = Math.max(left[lane[at]], size.anchor);
-    right[lane[at]] = Math.max(right[lane[at]], size.w - size.anchor);
+    left[lane[at]] = Math.max(left[lane[at]], size.anchor - box.w / 2);
+    right[lane[at]] = Math.max(right[lane[at]], size.w - size.anchor - box.w / 2);
     return size;
   });
   const tops = [];
@@ -120,18 +128,15 @@ function spread(graph, open, spreads) {
     more += heights[at] - (graph.rows[at][1] - graph.rows[at][0]);
   }
   const centres = [];
-  const ends = [];
   let wider = 0;
   for (let at = 0; at < graph.lanes.length; at++) {
-    const [centre, begin, end] = graph.lanes[at];
-    wider += left[at] - (centre - begin);
-    centres.push(centre + wider);
-    wider += right[at] - (end - centre);
-    ends.push(end + wider);
+    wider += left[at];
+    centres.push(graph.lanes[at] + wider);
+    wider += right[at];
   }
-  const trunk = graph.lanes.findIndex(([centre]) => Math.abs(centre - graph.trunk) < NEAR);
+  const trunk = graph.lanes.findIndex((centre) => Math.abs(centre - graph.trunk) < NEAR);
   const found = {
-    tops, centres, ends, sizes, width: graph.width + wider, height: graph.height + more,
+    tops, centres, sizes, width: graph.width + wider, height: graph.height + more,
     trunk: trunk < 0 ? graph.trunk : centres[trunk],
   };
   spreads.set(graph, found);
@@ -165,12 +170,6 @@ function add(graph, open, spreads, x0, y0, around, names, drawing) {
     drawing.items.push(item);
     return item;
   });
-  const acrossOf = (/** @type {number} */ x) => {
-    const at = lastAtMost(graph.lanes.length, (one) => graph.lanes[one][1], x + NEAR);
-    if (at < 0) return x;
-    const [centre, , end] = graph.lanes[at];
-    return x <= end + NEAR ? own.centres[at] + x - centre : own.ends[at] + x - end;
-  };
   const alongOf = (/** @type {number} */ y) => {
     const at = lastAtMost(graph.rows.length, (one) => graph.rows[one][0], y + NEAR);
     if (at < 0) return y;
@@ -182,6 +181,11 @@ function add(graph, open, spreads, x0, y0, around, names, drawing) {
   for (const line of graph.lines) {
     const from = items[line[0]];
     const to = items[line[1]];
+    const enters = line[line.length - 2]; // a port, which goes with its box; all others run where lanes do
+    const acrossOf = (/** @type {number} */ x) => {
+      const at = x === enters ? lane[line[1]] : laneAt(graph, x);
+      return own.centres[at] + x - graph.lanes[at];
+    };
     const way = [x0 + acrossOf(line[2]), from.y + from.h];
     for (let at = 4; at < line.length; at += 2) way.push(x0 + acrossOf(line[at]), y0 + alongOf(line[at + 1]));
     way[way.length - 1] = to.y;

@@ -22,7 +22,7 @@
  * @property {Box[]} boxes
  * @property {number[][]} lines
  * @property {[number, number][]} rows
- * @property {[number, number, number][]} lanes
+ * @property {number[]} lanes
  * @property {number} trunk
  * @property {number} width
  * @property {number} height
