@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(if $(wildcard $(VENV)/bin/python),$(VENV)/bin/,)
 PYTHON ?= python3.11
 
-.PHONY: all install lint test fast docs format latex
+.PHONY: all install lint test fast docs format latex pictures
 all: lint test
 
 install:
@@ -34,3 +34,7 @@ format:
 
 latex: # needs pdflatex (texlive-latex-base, texlive-latex-recommended)
 	$(BIN)python scripts/compile_latex.py
+
+pictures: # needs npm, Chromium and rsvg-convert
+	npm install --no-save --silent --no-audit --no-fund --prefix build mermaid@11
+	$(BIN)python scripts/check_pictures.py build/node_modules/mermaid/dist/mermaid.min.js

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import layerexplain
 from layerexplain.render.page.scripts import script
 from tests.browser import shown
 from tests.test_hostile_names import NAMES, document
+from tests.truth import load
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
 CHOSEN = "document.querySelector('#pane h2').textContent"
@@ -35,6 +38,14 @@ def test_modules_declare_each_name_once(start: str) -> None:
 def test_the_same_model_makes_the_same_bytes(resnet: str) -> None:
     assert layerexplain.page(str(SAMPLES / "resnet50.json")) == resnet
     assert len(resnet.encode()) < 250_000
+
+
+def test_large_models_make_small_pages() -> None:
+    nasnet = layerexplain.page(load("keras3", "NASNetLarge")["config"].encode())
+    assert len(nasnet.encode()) <= 700_000
+    rows = "".join(f"  - Dense: {(64, 96, 160)[at // 7 % 3]}\n" for at in range(9_999))
+    page = layerexplain.page(f"input: [64]\nlayers:\n{rows}".encode())
+    assert len(page.encode()) <= 2_500_000
 
 
 def test_a_layer_is_chosen_by_address_link_and_keys(resnet: str, tmp_path: Path) -> None:
@@ -227,7 +238,17 @@ def test_dark_and_light(transformer: str, tmp_path: Path) -> None:
 
 def test_what_is_printed_is_a_document(transformer: str, tmp_path: Path) -> None:
     with shown(transformer, tmp_path) as page:
-        assert page.pdf().count(b"/Type /Page") > 3
+        printed = page.pdf()
+        assert printed.startswith(b"%PDF-") and printed.count(b"/Type /Page") > 3
+        if reader := shutil.which("pdftotext"):
+            done = subprocess.run([reader, "-layout", "-", "-"], input=printed, capture_output=True, check=True)
+            text = done.stdout.decode()
+            assert (
+                "1,429,636" in text
+                and "block2_contract" in text
+                and "key_dim=32" in text
+                and "Σ" in text.replace("∑", "Σ")
+            )
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
         page.emulate_media(media="print")
         told = page.inner_text(".printed")
