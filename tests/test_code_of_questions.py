@@ -181,3 +181,33 @@ def test_a_loss_of_the_program_is_not_the_one_that_keras_has_under_its_name() ->
     keras = run("summary", "-", code=code.format("'dice'")).stdout
     assert "Trained with dice(); sgd" in own and "Targets" not in own
     assert "Trained with dice; sgd" in keras and "Targets: " in keras
+
+
+PASTED = {
+    "an error below the code": (
+        "summary",
+        "I get an error with this code:\n\nmodel = Sequential()\nmodel.add(Dense(64, input_dim=20))\nmodel.add(LSTM(10))\n\n"
+        "ValueError: Input 0 is incompatible with layer lstm_1: expected ndim=3, found ndim=2\n\nWhat is wrong?\n",
+        "<stdin>:5:11: layer 'lstm': LSTM needs an input of (batch, steps, features), got (None, 64)",
+    ),
+    "an own layer alone": (
+        "explain",
+        "class Attn(Layer):\n    def call(self, x):\n        return x\n",
+        "it defines the layer Attn: call it on an input, for example Attn(…)(keras.Input((8, 16)))",
+    ),
+    "check": ("check", "m = Sequential([Input((4,)), Dense(3, act=3)])\n", "<stdin>:1:39: Dense has no argument 'act'"),
+    "convert": (
+        "convert",
+        "m = Sequential([Embedding(size, 8), LSTM(5)])\n",
+        "line 1: size is not known: it is not defined in",
+    ),
+}
+"""A command, what is pasted, and what its error says."""
+
+
+@pytest.mark.parametrize("name", PASTED)
+def test_what_is_pasted_gets_an_error_that_helps(name: str) -> None:
+    command, code, words = PASTED[name]
+    result = run(command, "-", *(["-", "--to", "py"] if command == "convert" else []), code=code)
+    assert result.exit_code == 1
+    assert words in result.stderr

@@ -110,6 +110,8 @@ def check(
     rules = _chosen(all_rules(), select, ignore)
     model = source if isinstance(source, Model) else read(source, code)
     network = trace_model(model, shapes_for(model, inputs))
+    if model.format == "code":
+        raise_any([fault.with_place(source=model.source) for fault in network.faults])
     if model.strict and network.faults:
         codes = [one.code for one in rules]
         left = [fault for fault in network.faults if _code_of(fault.fact) not in codes]

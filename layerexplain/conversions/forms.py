@@ -124,6 +124,9 @@ def convert(
             made = Converted(form, TEXTS[form](today), told)
             content = made.text.encode()
     except LayerExplainError as error:
+        cause = next((note.message for note in model.notes if note.code == "open"), None)
+        if cause is not None and not model.faults:  # code leaves something open, and the note says what gives it
+            raise LayerExplainError(cause, source=model.source or source_name(source)) from None
         raise error.with_place(source=model.source or source_name(source)) from None
     if name != "-":
         from layerexplain.replacing import replacing, writing

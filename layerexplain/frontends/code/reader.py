@@ -419,4 +419,8 @@ def _without_model(reading: Program) -> str:
     if unknown:
         first = unknown[0]
         why = f" (line {first.line}: {first.reason})"
+    classes = [value for value in reading.frame.names.values() if isinstance(value, Class)]
+    own = next((one.name for one in classes if (root := one.root()) and root.last == "Layer"), None)
+    if own is not None:
+        why += f"; it defines the layer {own}: call it on an input, for example {own}(…)(keras.Input((8, 16)))"
     return f"is Python code that makes no Keras model{why}"

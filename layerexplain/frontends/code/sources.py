@@ -218,7 +218,7 @@ def _mend(lines: list[str], at: int, error: SyntaxError) -> bool:
     if line.strip() and not re.search(r"[=(\[{]", line):
         lines[at] = ""
         return True
-    if line.strip() and re.match(r"^[A-Z][\w',]*( [\w',()]+){3,}", line.strip()):
+    if line.strip() and re.match(r"^[A-Z][\w',]*:?( [\w',()]+){3,}", line.strip()):
         lines[at] = ""
         return True
     return False
