@@ -259,6 +259,7 @@ def test_a_wrong_program_gets_a_line(name: str, tmp_path: Path) -> None:
 
 
 BOMBS = {
+    "a range beyond C": "x = [i for i in range(10 ** 30)]\ny = len(range(10 ** 30))\nz = sum(range(10 ** 30))",
     "doubling": "x = [1]\nfor i in range(100):\n    x = x + x",
     "text": "x = '%1000000000d' % 1",
     "format": "x = '{:1000000000d}'.format(1)\ny = f'{1:1000000000d}'",

@@ -48,7 +48,8 @@ def items_of(value: Any) -> list[Any] | Unknown:
     if isinstance(value, Unknown):
         return value
     if isinstance(value, range):
-        return list(value) if len(value) <= MOST_ITEMS else Unknown(TOO_LARGE)
+        first = value[: MOST_ITEMS + 1]  # the length of a range may be no C integer
+        return list(first) if len(first) <= MOST_ITEMS else Unknown(TOO_LARGE)
     if isinstance(value, str):
         return list(value) if len(value) <= MOST_ITEMS else Unknown(TOO_LARGE)
     if type(value) in (list, tuple, dict, set, frozenset):
