@@ -46,6 +46,7 @@ def test_what_is_not_read_is_an_operation_and_the_rest_goes_on(name: str, tmp_pa
     assert part.params == 11 * 5 + 5 + 5 + last
     assert part.explanation is not None
     assert "numpy_function(" in str(part.explanation)
+    assert "part.py:13: tf.numpy_function(…) is a function that is not read here" in str(part.explanation)
     assert dense.to_dict()["output_shapes"] == [[None, 3]]
 
 

@@ -143,6 +143,8 @@ class Formula:
                     raise
                 raise type(error)(f"in {self.where(node.place)}: {error.fact}") from None
             place = self.where(node.place)
+            if node.layer.reason is not None and node.layer.config.get(TOLD) is not None:
+                place = f"{place}: {node.layer.reason.reason}"
             for i, one in made.items():
                 if one.serial > before and one.op not in LEAVES:
                     named(node.names.get(i), one, place)
