@@ -159,6 +159,9 @@ class Tracing(KerasPart):
             structure = layer.outputs if node.trace is None else node.trace.outputs
             numbers = {tensor: i for i, tensor in enumerate(flat_tensors(structure))}
             return mirrored(structure, lambda tensor: Tensor(node, numbers[tensor])) if numbers else Tensor(node)
+        if layer.type.endswith("Cell") and (of_cell := self._states_of_cell(layer)):
+            kept = [Tensor(node, 1 + i) for i in range(of_cell)]
+            return Tensor(node), kept[0] if of_cell == 1 and isinstance(node.args[-1], Tensor) else kept
         declaration = declaration_of(layer)
         facts = declaration.facts if declaration is not None else NO_FACTS
         if layer.config.get("return_state") is True and facts.states:
@@ -182,6 +185,12 @@ class Tracing(KerasPart):
             return [Tensor(node, i) for i in range(min(found, 1000))] if found else self._count_unknown(node)
         number = len(specs) if specs else facts.results if facts.results > 1 else 0
         return [Tensor(node, i) for i in range(number)] if number else self._count_unknown(node)
+
+    def _states_of_cell(self, layer: LayerValue) -> int:
+        """How many states a cell of Keras gives beside its output; 0 for what is none."""
+        from layerexplain.layers.rnn_cells import NAMES
+
+        return len(NAMES.get(layer.type, ()))
 
     def _count_unknown(self, node: Node) -> Any:
         return self.cause_of(Tensor(node), f"how many results {node.layer.type} gives")
