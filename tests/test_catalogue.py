@@ -283,6 +283,19 @@ def test_a_table_that_is_there_is_not_touched(tmp_path: Path) -> None:
     assert (tmp_path / "t.csv").read_text().startswith("schema,source")
 
 
+def test_a_manifest_that_is_damaged_is_named_and_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(SPEC.format(number=1, units=3), "utf-8")
+    to = [tmp_path / "one.yaml", "--to", tmp_path / "t.jsonl"]
+    assert run(*to).exit_code == 0
+    (manifest,) = (tmp_path / "t.jsonl.parts").glob("*.sqlite")
+    manifest.write_bytes(b"no database at all" * 99)
+    result = run(*to, "--resume")
+    assert result.exit_code == 1
+    assert "manifest is damaged" in result.output and "--overwrite writes all anew" in result.output
+    assert run(*to, "--overwrite").exit_code == 0
+    assert len(rows(tmp_path / "t.jsonl")) == 1
+
+
 def test_parquet_is_written_anew(tmp_path: Path) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
     folder = zoo(tmp_path / "zoo", 2)

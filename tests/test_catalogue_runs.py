@@ -397,6 +397,21 @@ def test_time_left_is_told_when_it_is_known() -> None:
     assert progress_words(now._replace(done=1000, seconds=10)) == "1,000 of 1,000 sources, 100 a second"
 
 
+def test_a_terminal_gets_one_line_that_is_taken_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from layerexplain.cli.catalogue import Shown
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    shown, quiet = Shown("t.jsonl", quiet=False), Shown("t.jsonl", quiet=True)
+    for now in (run.CatalogueProgress(7, 5, 7, 2, 0), run.CatalogueProgress(7, 6, 7, 2, 0)):  # the second comes too soon
+        shown.tell(now)
+        quiet.tell(now)
+    shown.end()
+    quiet.end()
+    assert capsys.readouterr().err == "\r\x1b[Kt.jsonl: 5 of 7 sources, 2 errors\r\x1b[K"
+
+
 def test_a_log_gets_plain_lines(tmp_path: Path) -> None:
     code = "from layerexplain.cli import catalogue; catalogue._LOG_SECONDS = 0; from layerexplain.__main__ import main; main()"
     folder = simple_zoo(tmp_path / "zoo", 30)

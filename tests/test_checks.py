@@ -563,6 +563,16 @@ def test_a_budget_of_what_is_not_known_is_over_it(tmp_path: Path) -> None:
     assert [finding.message for finding in report.findings] == ["parameters are not known"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("high-dropuot", "did you mean 'high-dropout'?"), ("zzzzzz", "no rule 'zzzzzz'; --list has all rules")],
+)
+def test_a_rule_that_there_is_not(typed: str, said: str) -> None:
+    result = CliRunner().invoke(program, ["check", "x.yaml", "--ignore", typed])
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+
+
 @pytest.mark.parametrize("budgets", ["params", "params=3Q", "params=-1", "params=nan", "params=inf"])
 def test_wrong_budgets(budgets: str) -> None:
     result = CliRunner().invoke(program, ["check", "x.yaml", "--max", budgets])

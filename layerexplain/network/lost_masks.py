@@ -34,6 +34,10 @@ def lost_words(lost: LostMask) -> str:
 
     >>> lost_words(LostMask("embedding", ("lstm",)))
     "lost here; 'lstm', further on, therefore reads the padding too"
+    >>> lost_words(LostMask("embedding", tuple("abcde")))
+    "lost here; 'a', 'b', 'c' and 2 more, further on, therefore read the padding too"
+    >>> lost_words(LostMask("embedding", ()))
+    'this layer ignores the mask, which ends here'
     """
     if not lost.readers:
         return "this layer ignores the mask, which ends here"

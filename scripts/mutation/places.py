@@ -42,6 +42,7 @@ class Places:
         self.trees = {file: ast.parse(source) for file, source in self.sources.items()}
         self.importers: dict[str, set[str]] = {}
         self.run_at_import: set[str] = set()
+        self.functions: dict[str, list[tuple[ast.FunctionDef, set[str]]]] = {}
         for file, tree in self.trees.items():
             self.run_at_import |= set(_run_at_import(tree))
             for node in ast.walk(tree):
@@ -70,9 +71,10 @@ class Places:
             names = {node.id for node in stored if isinstance(node.ctx, ast.Store)}
         module = file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
         for where in sorted({file, *self.importers.get(module, ())}):
-            for node in ast.walk(self.trees[where]):
-                if isinstance(node, ast.FunctionDef) and names & set(_names(node)):
-                    yield where, node
+            if where not in self.functions:
+                found = (node for node in ast.walk(self.trees[where]) if isinstance(node, ast.FunctionDef))
+                self.functions[where] = [(node, set(_names(node))) for node in found]
+            yield from ((where, node) for node, used in self.functions[where] if names & used)
 
 
 def _run_at_import(tree: ast.Module) -> Iterator[str]:
