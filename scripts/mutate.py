@@ -111,7 +111,8 @@ def planned(mutants: Sequence[Mutant]) -> list[Planned]:
         rest = hashlib.sha256(source).hexdigest()[:12]
         name = f"{file}:{change.line} {change.kind} {change.start}-{change.end} {change.new!r} {rest}"
         line = source.splitlines()[change.line - 1].decode()
-        found.append(Planned(name, file, change, *places.of(file, change), words(f"{line} {file}")))
+        is_warm, met_at, function = places.of(file, change)
+        found.append(Planned(name, file, change, is_warm, met_at, words(f"{line} {function} {Path(file).stem}")))
     return found
 
 

@@ -167,6 +167,7 @@ def test_where_a_fault_is_met(tmp_path: Path, line: int, is_warm: bool, met_at: 
     change = next(one for one in changes(MADE.encode()) if one.line == line and one.kind != "return None")
     found = Places(tmp_path).of("layerexplain/made.py", change)
     assert (found[0], {(Path(place.file).stem, place.line) for place in found[1]}) == (is_warm, met_at)
+    assert found[2] == ("twice" if line == 9 else "bounded" if line == 12 else "")
 
 
 def test_each_function_has_its_turn_before_any_comes_again() -> None:

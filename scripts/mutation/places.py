@@ -50,15 +50,16 @@ class Places:
                     for module in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
                         self.importers.setdefault(module, set()).add(file)
 
-    def of(self, file: str, change: Change) -> tuple[bool, list[Place]]:
-        """Return whether the fault can be put into a running program, and where tests meet it."""
+    def of(self, file: str, change: Change) -> tuple[bool, list[Place], str]:
+        """Return whether the fault can be put into a running program, where tests meet it, and the function's name."""
         before = self.sources[file][: change.start]
         place = Place(file, before.count(b"\n") + 1, len(before) - before.rfind(b"\n") - 1)
         function = innermost(self.trees[file], place)
-        if isinstance(function, ast.Lambda) or (function is not None and function.name not in self.run_at_import):
-            return True, [place]
+        name = getattr(function, "name", "")
+        if function is not None and name not in self.run_at_import:
+            return True, [place], name
         users = [Place(where, node.body[0].lineno, node.body[0].col_offset) for where, node in self._users(file, place)]
-        return False, [*([place] if function is not None else []), *users]
+        return False, [*([place] if function is not None else []), *users], name
 
     def _users(self, file: str, place: Place) -> Iterator[tuple[str, ast.FunctionDef]]:
         """The functions that use what the top-level statement at a place makes, here and in modules that import it."""

@@ -14,6 +14,7 @@ Tests may not start programs here: whether these come by a fault is not seen.
 from __future__ import annotations
 
 import builtins
+import collections
 import contextlib
 import ctypes
 import gc
@@ -45,6 +46,8 @@ KERAS = ("tensorflow", "keras", "tf_keras")
 CRASHED, AT_IMPORT = "(crashed or took too long)", "(at import)"
 ALIVE, DEAD, TAKEN = 0, 1, 2
 BATCH = 24
+NEAR = 12
+"""So many tests for each fault, those whose names are nearest to its words, come first."""
 _DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of Linux's prctl()."""
 
@@ -164,7 +167,7 @@ class Run:
         gc.collect()
         gc.freeze()
         spent = [0.0] * len(self.plan)
-        left = [name for name in in_turn(items) if name]
+        left = in_turn(items, [one.words for one in self.plan])
         slow: set[str] = set()
         for batch in range(number, -(-len(left) // BATCH), jobs):
             if time.monotonic() - self.started > 60 * self.bounds.minutes:
@@ -371,17 +374,36 @@ def words(text: str) -> frozenset[str]:
     )
 
 
-def in_turn(names: Iterable[str]) -> list[str]:
-    """Draw an order in which each test function has its turn before any comes again with other parameters."""
+def in_turn(names: Iterable[str], sought: Iterable[frozenset[str]] = ()) -> list[str]:
+    """Draw an order in which each test function has its turn before any comes again with other parameters. The tests
+    that share the rarest words with what is sought come before all others.
+
+    >>> in_turn(["test_op[Add]", "test_op[Roll-1]", "test_op[Roll-2]", "test_cost"], [words("return roll(x)")])[:2]
+    ['test_op[Roll-1]', 'test_op[Roll-2]']
+    """
     tables: dict[str, list[str]] = {}
+    with_word: dict[str, list[str]] = {}
     for name in names:
         tables.setdefault(name.partition("[")[0], []).append(name)
+        for word in words(name):
+            with_word.setdefault(word, []).append(name)
+    near: set[str] = set()
+    for wanted in sought:
+        score: collections.Counter[str] = collections.Counter()
+        for word in wanted:
+            for name in with_word.get(word, ()):
+                score[name] += 1 / len(with_word[word])  # type: ignore[assignment]
+        near.update(name for name, _ in score.most_common(NEAR))
     rng = random.Random(1)
-    for rows in tables.values():
-        rng.shuffle(rows)
     functions = list(tables.values())
     rng.shuffle(functions)
-    return [rows[turn] for turn in range(max(map(len, functions), default=0)) for rows in functions if turn < len(rows)]
+    for rows in functions:
+        rng.shuffle(rows)
+        rows.sort(key=lambda name: name not in near)
+    turns = range(max(map(len, functions), default=0))
+    return sorted(
+        (rows[turn] for turn in turns for rows in functions if turn < len(rows)), key=lambda name: name not in near
+    )
 
 
 def _no_program(*_: object, **__: object) -> None:
