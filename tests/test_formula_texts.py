@@ -10,9 +10,11 @@ import pytest
 
 from layerexplain.errors import FormulaError, LayerExplainError
 from layerexplain.lang.axes import BATCH
-from layerexplain.lang.expr import tensor
+from layerexplain.lang.definition import Definition, call
+from layerexplain.lang.expr import named, tensor
 from layerexplain.lang.parse import parse, parse_expression
-from layerexplain.ops import load_all
+from layerexplain.lang.text import program
+from layerexplain.ops import elementwise, load_all
 from tests.same import same
 from tests.steps import at_most
 
@@ -85,6 +87,12 @@ def test_all_names_of_the_top_level_are_bound() -> None:
         ("for t in steps(x):\n    y[t] = t", 2, "is the loop variable"),
         ("for t in steps(x):\n    y = x[t]", 1, "a loop needs a state"),
         ("y[t] = x", 1, "a sequence must be collected inside a loop"),
+        ("h = x\nfor h in steps(x):\n    y[h] = x[h]", 2, "'h' is already assigned; use a new name for the loop"),
+        (
+            "h = x[:, 0]\nfor t in steps(x):\n    for t in steps(x):\n        h = h + x[t]",
+            3,
+            "use a new name for the loop variable",
+        ),
         ("for t in steps(x):\n    y[t] = x[t]\n    y[t] = x[t]", 3, "'y' is already assigned"),
         ("h = x[:, 0]\nfor t in steps(x):\n    h = h + 1\n    h = h + 2", 4, "'h' is assigned twice"),
         ("def f(a):\n    return f(a)\ny = f(x)", 2, "'f' calls itself"),
@@ -282,6 +290,25 @@ def test_one_expression_may_have_several_results() -> None:
 def test_one_expression_that_is_refused(text: str, words: str) -> None:
     with pytest.raises(FormulaError, match=re.escape(words)):
         parse_expression(text, LEAVES, settings={"axis": "rows"})
+
+
+def test_values_without_a_name_are_numbered_and_a_def_takes_no_name_of_a_value() -> None:
+    x, z = tensor("x", (BATCH, 5)), tensor("z", (BATCH, 5))
+    one, other = (
+        elementwise.where(elementwise.greater(x, 1.0), x, z),
+        elementwise.where(elementwise.greater(z, 2.0), z, x),
+    )
+    y = one * elementwise.exp(one) + other * elementwise.exp(other)
+    assert program(Definition("d", (x, z), (), {"y": y})).splitlines() == [
+        "v1 = where(x > 1.0, x, z)",
+        "v2 = where(z > 2.0, z, x)",
+        "y = v1 * exp(v1) + v2 * exp(v2)",
+    ]
+    inner = Definition("gate", (x,), (), {"y": elementwise.exp(x)})
+    gate = named("gate", elementwise.exp(z))
+    lines = program(Definition("d", (z,), (), {"y": call(inner, gate) + gate})).splitlines()
+    assert "def gate_layer(x):" in lines
+    assert lines[-2:] == ["gate = exp(z)", "y = gate_layer(gate) + gate"]
 
 
 def test_a_refused_operator_is_reported_on_its_own_line() -> None:

@@ -8,7 +8,7 @@ A process that has imported pytest and the large libraries, but nothing of this 
 - `cold`, for a fault in what runs at import: a child that imports the package with the fault in it, then runs the tests
   that come by, as the warm part has found.
 
-Tests may not start programs here: whether these come by a fault is not seen.
+Tests may not start the program itself here: whether it comes by a fault is not seen.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ class Run:
 
     def _run(self, names: Iterable[str], items: dict[str, Any], mode: str) -> None:
         self.mode = mode
-        subprocess.Popen.__init__ = _no_program  # type: ignore[method-assign]
+        subprocess.Popen.__init__ = _not_itself  # type: ignore[method-assign]
         _clear_caches()
         for name in names:
             self.seen.clear()
@@ -252,7 +252,7 @@ class Run:
         for module in pkgutil.walk_packages(layerexplain.__path__, "layerexplain."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-        subprocess.Popen.__init__ = _no_program  # type: ignore[method-assign]
+        subprocess.Popen.__init__ = _not_itself  # type: ignore[method-assign]
         if names:
             pytest.main(["-q", "-x", "-p", "no:cacheprovider", *names], plugins=[_Follow(self)])
 
@@ -336,7 +336,7 @@ class _Follow:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         run = self.run
         run.tell("at", nodeid)
-        self.began = sum(os.times()[:2])
+        self.began = sum(os.times()[:4])
         known = run.seconds.get(nodeid, run.bounds.longest)
         limit = run.bounds.longest * 3 if run.mode == "probe" else 2 + run.bounds.patience * known
         signal.setitimer(signal.ITIMER_PROF, limit)
@@ -352,7 +352,7 @@ class _Follow:
         signal.setitimer(signal.ITIMER_PROF, 0)
         run = self.run
         if run.mode == "probe":
-            seconds = round(sum(os.times()[:2]) - self.began, 3)
+            seconds = round(sum(os.times()[:4]) - self.began, 3)
             run.tell("done", nodeid, run.failed, seconds, sorted(run.seen))
 
     def pytest_collectreport(self, report: Any) -> None:
@@ -406,8 +406,14 @@ def in_turn(names: Iterable[str], sought: Iterable[frozenset[str]] = ()) -> list
     )
 
 
-def _no_program(*_: object, **__: object) -> None:
-    raise OSError("no program is started here")
+_start = subprocess.Popen.__init__
+
+
+def _not_itself(process: Any, command: Any, *others: Any, **named: Any) -> None:
+    """In place of the start of a program: the whole program is not started, the reader of HDF5 is."""
+    if "-m" in command:
+        raise OSError("the program is not started here")
+    _start(process, command, *others, **named)
 
 
 def _clear_caches() -> None:
