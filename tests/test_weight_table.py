@@ -21,18 +21,22 @@ from jsonschema import Draft202012Validator
 from layerexplain.api import explain
 from layerexplain.cli.main import program
 from layerexplain.errors import SourceError
+from layerexplain.frontends import read
 from layerexplain.frontends.keras.h5_service import H5Target, Service
 from layerexplain.frontends.keras.weight_tensors import Statistics, statistics
 from layerexplain.lang.expr import weight
-from layerexplain.model import Layer
+from layerexplain.model import Layer, Model
+from layerexplain.network.trace import trace_model
 from layerexplain.render.documents.weights import COLUMNS
 from layerexplain.render.documents.weights import weights as weights_sheet
 from layerexplain.render.formats import printed
 from layerexplain.render.layout import Look
 from layerexplain.report.weight_data import WeightRow
 from layerexplain.report.weight_table import list_weights
-from layerexplain.weights.assign import only_embedding
+from layerexplain.weights.assign import Wanted, assign_by_number, only_embedding
 from layerexplain.weights.keras_expression import layer_expression, variable_expression
+from layerexplain.weights.layer_groups import layer_groups
+from layerexplain.weights.shared_weights import weight_count
 from tests.h5_files import archive, array, classes, h5_bytes, legacy
 from tests.sparse_models import legacy_h5
 
@@ -230,6 +234,54 @@ def test_an_order_is_found_only_where_there_is_one() -> None:
 
 
 # Statistics -------------------------------------------------------------------------------------------------------
+
+
+def wanted(name: str, shape: tuple[int, ...], trainable: bool = True) -> Wanted:
+    leaf = weight(name, name, [("rows", size) for size in shape], trainable=trainable)
+    return Wanted(leaf, (name,), shape, trainable)
+
+
+@pytest.mark.parametrize(
+    ("weights", "stored", "numbers"),
+    [
+        ([("kernel", (3, 5)), ("bias", (5,))], [(3, 5), (5,)], [0, 1]),
+        # The count fits and a shape does not: that is to be reported, so that the array stays with its weight.
+        ([("kernel", (3, 5)), ("bias", (5,))], [(3, 7), (5,)], [0, 1]),
+        ([("kernel", (3, 5)), ("bias", (5,))], [(2,), (3, 5), (5,)], [1, 2]),
+        ([("kernel", (3, 5)), ("bias", (5,))], [(5,)], [None, 0]),
+        ([("kernel", (3, 5)), ("bias", (5,))], [(7,)], None),
+        ([("one", (5,)), ("other", (5,))], [(5,)], None),  # it may be either
+        ([("mean", (5,), False), ("gamma", (5,)), ("beta", (7,))], [(5,), (7,), (5,)], [2, 0, 1]),
+    ],
+)
+def test_which_array_is_which_weight(weights: Any, stored: Any, numbers: Any) -> None:
+    assert assign_by_number([wanted(*one) for one in weights], stored) == numbers
+
+
+def test_groups_of_layers_are_numbered_by_class() -> None:
+    layers = [
+        ("x", "InputLayer", "layer"),
+        ("a", "Dense", "layer"),
+        ("+", "ops.Add", "operation"),
+        ("b", "Dense", "layer"),
+    ]
+    made = tuple([Layer(name, type_, kind, {}) for name, type_, kind in layers])  # type: ignore[arg-type]
+    functional = Model("m", "Functional", made, (), (), ())
+    assert layer_groups(functional) == {"x": "input_layer", "a": "dense", "b": "dense_1"}
+    assert layer_groups(functional, stored_before={"a"}) == {"x": "input_layer", "b": "dense"}
+    assert layer_groups(functional._replace(type="Sequential")) == {"a": "dense", "b": "dense_1"}
+
+
+@pytest.mark.parametrize(
+    ("layers", "count"),
+    [
+        ("  - Dense: 3\n  - Dense: {units: 2, use_bias: false}\n", 5 * 3 + 3 + 3 * 2),
+        ("  - Dense: 3\n  - Lambda: f\n", 5 * 3 + 3),
+    ],
+)
+def test_how_many_numbers_a_model_holds(layers: str, count: int) -> None:
+    network = trace_model(read(f"input: [5]\nlayers:\n{layers}".encode()))
+    assert weight_count(network) == count
 
 
 def test_statistics_equal_numpys() -> None:
