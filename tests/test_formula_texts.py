@@ -11,9 +11,9 @@ import pytest
 from layerexplain.errors import FormulaError, LayerExplainError
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition, call
-from layerexplain.lang.expr import named, tensor
+from layerexplain.lang.expr import named, tensor, weight
 from layerexplain.lang.parse import parse, parse_expression
-from layerexplain.lang.text import program
+from layerexplain.lang.text import program, statements
 from layerexplain.ops import elementwise, load_all
 from tests.same import same
 from tests.steps import at_most
@@ -309,6 +309,20 @@ def test_values_without_a_name_are_numbered_and_a_def_takes_no_name_of_a_value()
     lines = program(Definition("d", (z,), (), {"y": call(inner, gate) + gate})).splitlines()
     assert "def gate_layer(x):" in lines
     assert lines[-2:] == ["gate = exp(z)", "y = gate_layer(gate) + gate"]
+
+
+def test_a_weight_needs_sizes_and_a_note_stands_beside_its_statement() -> None:
+    with pytest.raises(
+        LayerExplainError, match=r"'kernel' needs the size of its axis 'rows', got None; give that axis"
+    ):
+        weight("kernel", "W", [("rows", None), ("filters", 3)])
+    x = tensor("x", (BATCH, 5))
+    scores = named("scores", elementwise.exp(x), "never negative")
+    lines = statements(Definition("d", (x,), (), {"y": scores * scores + 1.0}))
+    assert [(line.text, [node.note for node in line.nodes]) for line in lines] == [
+        ("scores = exp(x)", ["never negative"]),
+        ("y = scores * scores + 1.0", [""]),
+    ]
 
 
 def test_a_refused_operator_is_reported_on_its_own_line() -> None:
