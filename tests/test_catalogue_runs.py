@@ -404,9 +404,9 @@ def test_a_terminal_gets_one_line_that_is_taken_away(
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     shown, quiet = Shown("t.jsonl", quiet=False), Shown("t.jsonl", quiet=True)
-    for now in (run.CatalogueProgress(7, 5, 7, 2, 0), run.CatalogueProgress(7, 6, 7, 2, 0)):  # the second comes too soon
-        shown.tell(now)
-        quiet.tell(now)
+    for done in (5, 6):  # the second comes too soon
+        shown.tell(run.CatalogueProgress(7, done, 7, 2, 0))
+        quiet.tell(run.CatalogueProgress(7, done, 7, 2, 0))
     shown.end()
     quiet.end()
     assert capsys.readouterr().err == "\r\x1b[Kt.jsonl: 5 of 7 sources, 2 errors\r\x1b[K"
