@@ -75,6 +75,13 @@ def _masked_from_outside(m: Any) -> Any:
     return m.Model(tokens, encoder(y))
 
 
+def _unweighted(m: Any) -> Any:
+    layers = m.layers
+    x = layers.Input((5, 3), name="x")
+    y = layers.Rescaling(0.5, name="scaled")(layers.Masking(0.0, name="masked")(x))
+    return m.Model(x, layers.GlobalAveragePooling1D(name="end")(y))
+
+
 def _tagger(m: Any) -> Any:
     layers = m.layers
     return m.Sequential([
@@ -86,8 +93,15 @@ MODELS: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
     "a transformer": (lambda m: _transformer(m, "pool"), ("'first_attend', 'second_attend', 'end' get their masks",)),
     "encoder and decoder": (_translator, ("'decoder_attend', 'encoder_attend', 'cross' get their masks",)),
     "one mask in a Concatenate": (_joined, ("so 'end' gets its mask",)),
-    "a Multiply of masked tensors": (_masking, ("'attend', 'end' get their masks", "the state of the optimizer")),
+    "a Multiply of masked tensors": (
+        _masking,
+        (
+            "'attend', 'end' get their masks as arguments, and 'gated' gets its input without the mask",
+            "the state of the optimizer",
+        ),
+    ),
     "inside a nested model": (_nested, ("'encoder/one_attend', 'encoder/pool' get their masks",)),
+    "no weights, and a mask that ends in Keras 2": (_unweighted, ("so 'end' gets its input without the mask",)),
     "nothing that Keras 3 does in another way": (_tagger, ()),
 }
 

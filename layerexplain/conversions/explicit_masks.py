@@ -49,11 +49,25 @@ def with_explicit_masks(model: Model) -> tuple[Model, tuple[str, ...]]:
     if _alike(before, after):
         return model, tuple(_loss_notes(before, after))
     given: list[str] = []
-    made = _with_masks(before, after, given, "")
-    names = ", ".join(f"'{name}'" for name in given[:3]) + (f" and {len(given) - 3:,} more" if len(given) > 3 else "")
-    words = f"{names} get their masks as arguments" if len(given) > 1 else f"{names} gets its mask as an argument"
-    notes = [f"Keras 3 hands masks on in another way than Keras 2, so {words}"] if given else []
+    bare: list[str] = []
+    made = _with_masks(before, after, given, bare, "")
+    words = [
+        f"{_names(some)} {one if len(set(some)) == 1 else several}"
+        for some, one, several in (
+            (given, "gets its mask as an argument", "get their masks as arguments"),
+            (bare, "gets its input without the mask", "get their inputs without the masks"),
+        )
+        if some
+    ]
+    notes = [f"Keras 3 hands masks on in another way than Keras 2, so {', and '.join(words)}"] if words else []
     return made, (*notes, *_loss_notes(before, trace_at(made._replace(keras_version=None), linked=True)))
+
+
+def _names(names: list[str]) -> str:
+    """Return the names of layers, each once, and of many the number."""
+    some = list(dict.fromkeys(names))
+    more = f" and {len(some) - 3:,} more" if len(some) > 3 else ""
+    return ", ".join(f"'{name}'" for name in some[:3]) + more
 
 
 def _loss_notes(before: Network, after: Network) -> Iterator[str]:
@@ -85,8 +99,9 @@ def _alike(before: Network, after: Network) -> bool:
     return True
 
 
-def _with_masks(before: Network, after: Network, given: list[str], path: str) -> Model:
-    """Return a model in which each call is given its masks; append the layers that are to `given`."""
+def _with_masks(before: Network, after: Network, given: list[str], bare: list[str], path: str) -> Model:
+    """Return a model in which each call is given its masks; append the layers that are to `given`, and those that must
+    not see one to `bare`."""
     writer = _Writer(before, path)
     for made, other in zip(before.calls, after.calls, strict=True):
         layer = writer.layers[made.call.layer]
@@ -95,13 +110,14 @@ def _with_masks(before: Network, after: Network, given: list[str], path: str) ->
                 if writer.recipes.seen_by_model(made):
                     words = "is given masks that Keras 3 hands on in another way inside it"
                     raise SpecError(words, layer=f"{path}{layer.name}")
-                inner = _with_masks(made.network, other.network, given, f"{path}{layer.name}/")
+                inner = _with_masks(made.network, other.network, given, bare, f"{path}{layer.name}/")
                 writer.layers[layer.name] = layer._replace(model=inner)
             continue
         seen = writer.recipes.seen(made)
         hidden = {*seen} if _only_in_keras_3(made) else _places(other) - seen.keys() if _reads(made) else set()
         if hidden:
             writer.hide(made, hidden)
+            bare.append(f"{path}{layer.name}")
         elif _reads(made) and seen:
             writer.give(made, seen)
             given.append(f"{path}{layer.name}")

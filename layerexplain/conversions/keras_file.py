@@ -57,7 +57,7 @@ def to_keras_file(
     config = to_config(named, numbered=True)
     network, _ = traced(model, inputs, None)
     with weight_source(source, network, seed=0, backend=backend) as weights, without_warnings():
-        if weights.origin == "drawn":
+        if weights.origin == "drawn" and any(layer.weights for layer in weighted_layers(network)):
             why = next((note.message for note in weights.notes if note.code != "drawn-weights"), "it stores no weights")
             raise LayerExplainError(f"cannot become a .keras file: {why}; convert it to .py, .yaml or .json")
         if any(note.code == "unknown-backend" for note in weights.notes):
