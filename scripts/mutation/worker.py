@@ -146,6 +146,7 @@ class Run:
 
     def _serve(self, items: dict[str, Any], number: int, jobs: int) -> None:
         next(iter(items.values())).config._tmp_path_factory.getbasetemp()
+        import_all()  # a module that a test loads later has no probes
         self.functions = loaded_functions(self.root)
         self.sources = {one.file: (self.root / one.file).read_bytes() for one in self.plan}
         self.probed = {}
@@ -247,11 +248,7 @@ class Run:
 
             SourceFileLoader.get_code = faulty  # type: ignore[method-assign]
         self.mode, self.seen = "fault", set()
-        import layerexplain
-
-        for module in pkgutil.walk_packages(layerexplain.__path__, "layerexplain."):
-            if not module.name.endswith("__main__"):
-                importlib.import_module(module.name)
+        import_all()
         subprocess.Popen.__init__ = _not_itself  # type: ignore[method-assign]
         if names:
             pytest.main(["-q", "-x", "-p", "no:cacheprovider", *names], plugins=[_Follow(self)])
@@ -359,6 +356,15 @@ class _Follow:
         if report.failed and self.run.mode == "fault":
             self.run.tell("failed", f"{AT_IMPORT} {report.nodeid.partition('::')[0]}")
             os._exit(0)
+
+
+def import_all() -> None:
+    """Import all modules of the package, also those that are loaded when they are needed."""
+    import layerexplain
+
+    for module in pkgutil.walk_packages(layerexplain.__path__, "layerexplain."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
 
 
 def die_with_parent() -> None:
