@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from layerexplain.conversions.one_object import OneObject, held
 from layerexplain.conversions.settings import by_name
 from layerexplain.conversions.today import OLD_HARD_SIGMOID, as_one, automatic, in_todays_words, own_calls
 from layerexplain.conversions.training import todays_training
+from layerexplain.conversions.yaml_text import scalar
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import FreeNames, default_name
 from layerexplain.layers.declaration import Declaration
@@ -363,9 +363,6 @@ def _training(model: Model) -> dict[str, Any]:
 
 # As YAML --------------------------------------------------------------------------------------------------------
 
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
-_NOT_TEXT = re.compile(r"(?i)(null|none|true|false|~|\.?nan|[-+]?\.?inf|[-+.0-9].*)\Z")
-
 
 def _block(value: Any, deep: int) -> Iterator[str]:
     """Yield the lines of a mapping or a list, each of its entries in one line where that is short enough."""
@@ -414,21 +411,6 @@ def _of_layer(layer: Layer) -> Any:
     return {layer.type: _short(layer.type, arguments)}
 
 
-def _quoted(text: str) -> str:
-    """Return a text in double quotes, with what cannot be printed by its number.
-
-    >>> _quoted('a "b"'), _quoted("\\x85")
-    ('"a \\\\"b\\\\""', '"\\\\u0085"')
-    """
-    signs = {'"': '\\"', "\\": "\\\\"}
-    return f'"{"".join([signs.get(c, c if c.isprintable() else _number(c)) for c in text])}"'
-
-
-def _number(sign: str) -> str:
-    code = ord(sign)
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
 def _flow(value: Any) -> str:
     """Return a value in one line."""
     if isinstance(value, Setting):
@@ -440,13 +422,4 @@ def _flow(value: Any) -> str:
         return "{" + ", ".join(f"{_flow(str(key))}: {_flow(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_flow, value))}]"
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
-    if isinstance(value, str):
-        plain = _WORD.match(value) and not _NOT_TEXT.match(value)
-        return value if plain else _quoted(value)
-    if isinstance(value, float) and value - value != 0:
-        return ".nan" if value != value else ".inf" if value > 0 else "-.inf"
-    if isinstance(value, int | float):
-        return repr(value)
-    raise SpecError(f"a value of the kind {type(value).__name__} has no word in a spec")
+    return scalar(value)

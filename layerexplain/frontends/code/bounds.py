@@ -88,3 +88,14 @@ def weight(value: Any, most: int = MOST_ITEMS) -> int:
 def fits(value: Any) -> bool:
     """Tell whether a value is small enough to be compared, hashed or printed."""
     return weight(value) <= MOST_ITEMS
+
+
+def copied(value: Any, deep: int = 0) -> Any:
+    """A structure as it is now: the program may change its lists afterwards. One that is too large stays as it is."""
+    if not deep and not fits(value):
+        return value
+    if type(value) in (list, tuple) and deep < 20:
+        return type(value)([copied(one, deep + 1) for one in value])
+    if type(value) is dict and deep < 20:
+        return {key: copied(one, deep + 1) for key, one in value.items()}
+    return value

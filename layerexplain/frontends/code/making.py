@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
 from layerexplain.frontends.code import arrays
-from layerexplain.frontends.code.bounds import fits
+from layerexplain.frontends.code.bounds import copied
 from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.keras_names import named
@@ -422,17 +422,6 @@ def _no_layer(item: Any) -> str | None:
         return f"the function {item.name}; give what it returns, or Lambda({item.name})"
     plain = isinstance(item, int | float | str | type(None))
     return f"{item!r}; give layers alone" if plain else None
-
-
-def copied(value: Any, deep: int = 0) -> Any:
-    """A structure as it is now: the program may change its lists afterwards. One that is too large stays as it is."""
-    if not deep and not fits(value):
-        return value
-    if type(value) in (list, tuple) and deep < 20:
-        return type(value)([copied(one, deep + 1) for one in value])
-    if type(value) is dict and deep < 20:
-        return {key: copied(one, deep + 1) for key, one in value.items()}
-    return value
 
 
 def _order(type_: str) -> Sequence[str]:
