@@ -416,10 +416,11 @@ def row_of(case: Case) -> LayerReport:
         # By position Keras takes the mask of the query here.
         keywords["attention_mask"] = refs.pop()
     calls.append(Call("it", 0, (list(refs),) if listed else tuple(refs), keywords))
+    declaration = find(case.type)
     # As in Keras 2, where a mask reaches a recurrent layer with an initial state too.
-    model = Model(
-        "m", "Functional", tuple(layers), tuple(calls), tuple(inputs), (TensorRef("it"),), keras_version="2.15.0"
-    )
+    version = "2.15.0" if declaration is not None and declaration.takes_states else None
+    ends = (tuple(inputs), (TensorRef("it"),))
+    model = Model("m", "Functional", tuple(layers), tuple(calls), *ends, keras_version=version)
     return build(model, detail=True, only=lambda path: path == "it").layers[-1]
 
 

@@ -13,6 +13,7 @@ from layerexplain.conversions.gone_layers import GONE, layer_for
 from layerexplain.conversions.one_object import must_be_certain
 from layerexplain.conversions.settings import CLASSES, setting_of
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
+from layerexplain.frontends.spec.items import one_cell
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration, snake_case
 from layerexplain.layers.registry import find
@@ -194,6 +195,9 @@ def todays_layer(layer: Layer, shape: Shape | None = None) -> Layer:
         kept = _kept(declaration, name, value)
         if kept is not None:
             config[name] = kept[0]
+    cells = config.get("cell")
+    if cells is not None and type(cells) in (list, tuple):
+        config["cell"] = one_cell(cells)
     pool = config.get("pool_size", layer.config.get("pool_size", declaration.default_values.get("pool_size")))
     if pool is not None and as_one(config.get("strides")) == as_one(pool):
         del config["strides"]  # which is what it is unless it is said

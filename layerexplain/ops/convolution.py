@@ -291,7 +291,9 @@ def _kernel_axes(x: Expr, dy: Expr, *, window: tuple[int, ...], **attrs: Any) ->
     if not isinstance(channels, int) or not isinstance(filters, int):
         raise ShapeError("conv_kernel needs the number of channels")
     made = [Axis(role, None, k, f"window {k}") for role, k in zip(SPATIAL[len(axes)], window, strict=True)]
-    return [*made, Axis("channels", (0, at), channels // attrs["groups"]), Axis("filters", (1, at), filters)]
+    # Of no channels there are as many groups.
+    each = channels // max(1, attrs["groups"])
+    return [*made, Axis("channels", (0, at), each), Axis("filters", (1, at), filters)]
 
 
 def _kernel_value(np: Any, x: Any, dy: Any, *, window: tuple[int, ...], **attrs: Any) -> Any:

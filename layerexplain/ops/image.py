@@ -177,6 +177,8 @@ def _resize_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     letters = []
     for a, sizes in zip(axes, _target(x, node.options), strict=True):
         n, out = [needed(size, a) for size in sizes]
+        if not n or not out:
+            raise sc.CannotIndex("an axis of size 0 has no element")
         if method == "nearest":
             # floor((i + 1/2) · n / out), in whole numbers
             shared = math.gcd(n, 2 * out)

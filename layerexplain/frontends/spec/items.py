@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.attribute_path import Steps, list_steps
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.keras.old_names import todays_argument
-from layerexplain.frontends.model_builder import LAYER_ARGUMENTS, known_types
+from layerexplain.frontends.model_builder import LAYER_ARGUMENTS, default_name, known_types
 from layerexplain.frontends.spec.objects import Objects, is_path
 from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS, todays_form
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS as WISHES
@@ -339,11 +339,17 @@ def _argument(key: str, node: Node, maker: Maker) -> Any:
         return inner_layer(node, maker)
     at = list_steps(maker.path)
     layers = [inner_layer(item, maker._replace(path=(*at, i))) for i, item in enumerate(node.value)]
-    # Keras makes one cell of a list of them.
-    stacked = "StackedRNNCells"
     if key in ("cells", "layers"):
         return layers
-    return Layer(maker.name(stacked), stacked, "layer", {"cells": layers}, line=node.line)
+    return one_cell(layers, maker.name(_STACKED), node.line)
+
+
+def one_cell(cells: Sequence[Any], name: str = "", line: int | None = None) -> Layer:
+    """Return the cell that Keras's RNN makes of a list of them."""
+    return Layer(name or default_name(_STACKED), _STACKED, "layer", {"cells": list(cells)}, line=line)
+
+
+_STACKED = "StackedRNNCells"
 
 
 def inner_layer(node: Node, maker: Maker) -> Any:
