@@ -232,10 +232,9 @@ def _of_slice(y: Expr, dy: Expr, i: int) -> Expr:
     from layerexplain.ops.rearranged_back import spread_out
 
     x = y.args[0]
-    key: list[Any] = []
+    key, axis = list[Any](), 0
     pads: dict[int, tuple[int, int]] = {}
     steps: dict[int, int] = {}
-    axis = 0
     for k in expand_key(y.attrs["key"], x.ndim):
         key.append(0 if k is None else None if isinstance(k, int) else slice(None))
         if k is None:
@@ -247,11 +246,12 @@ def _of_slice(y: Expr, dy: Expr, i: int) -> Expr:
             taken = range(k % size, k % size + 1) if isinstance(k, int) else range(*k.indices(size))
             if len(taken) > 1 and taken.step != 1:
                 steps[axis] = taken.step
-            pads[axis] = (min(taken), size - 1 - max(taken)) if taken else (size, 0)
+            first, last = sorted((taken[0], taken[-1])) if taken else (size, size - 1)  # there may be 10^17 of them
+            pads[axis] = (first, size - 1 - last)
         axis += 1
     while key and key[-1] == slice(None):
         key.pop()
-    made = take_slice(dy, key=tuple(key)) if key != [slice(None)] * len(key) else dy
+    made = take_slice(dy, key=tuple(key)) if key else dy
     for axis, step in steps.items():
         made = spread_out(made, axis, step)
     return framed(made, pads) if any(map(any, pads.values())) else made
