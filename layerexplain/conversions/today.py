@@ -302,7 +302,7 @@ def _plain(name: str, value: Any) -> Any:
         raise ArgumentError(f"its {name} is {value.name}, code that is not converted")
     if isinstance(value, Mapping):
         setting = setting_of(value) if "class_name" in value else None
-        if setting is not None and setting.name in CLASSES:
+        if setting is not None and setting.name in CLASSES and not name.endswith("activation"):
             return setting
         if setting is not None:
             raise ArgumentError(f"its {name} is an object ({setting.name}), which is not converted")
