@@ -877,3 +877,12 @@ def test_settings_of_a_project(
     (tmp_path / "below" / "bad.yaml").write_text(BAD)
     result = CliRunner().invoke(program, ["check", "bad.yaml", *arguments])
     assert (result.exit_code, said in result.output) == (code, True), result.output
+
+
+def test_an_open_size_that_fails_and_those_that_pass() -> None:
+    """Two halvings, then four times the size: in Keras 3 the join fails for 101 and 102 rows, and takes 104."""
+    twice = UP_AND_DOWN.replace("MaxPooling2D: 2", "MaxPooling2D: 2\n  - MaxPooling2D: 2", 1)
+    twice = twice.replace("UpSampling2D: 2\n", "UpSampling2D: 4\n", 1)
+    (found,) = layerexplain.check(twice.encode(), select=["not-all-sizes"]).findings
+    assert "(None, 100, 100, 3) and (None, 101, 101, 3)" in found.message
+    assert found.message.endswith("multiples of 4 pass")

@@ -123,7 +123,7 @@ def _followed(definition: Definition) -> ShapeReasons:
                 continue
             way.whys.append(why)
             gone[end] = way
-    # Axes of two tensors, of which one goes: each is told with its tensor.
+    # Axes of two tensors, of which one goes: each line names its tensor.
     every = [way.leaf for way in (*[way for way, _, _ in kept], *gone.values()) if way.leaf is not None]
     apart = bool(gone) and len({*every}) > 1
     axes = [_reason(way, after, definition, apart, result, axis) for way, after, axis in kept]
