@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ast
+import gc
 import random
 import sys
 from pathlib import Path
 
 import pytest
 
+from layerexplain.weights import layer_groups
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "scripts"))
 
 from mutate import EQUIVALENT, Mutant, described, equivalents, faults_of, pair, sample  # noqa: E402 (found by the path above)
 from mutation.changes import changes  # noqa: E402
-from mutation.places import Place, Places, exchange, probed  # noqa: E402
+from mutation.places import Place, Places, exchange, loaded_functions, probed  # noqa: E402
 from mutation.worker import in_turn  # noqa: E402
 
 FAULTS = [
@@ -132,6 +135,13 @@ def test_loaded_functions_take_the_code_of_a_fault() -> None:
     exec(old, module)
     exchange([module["chosen"]], old, new)  # type: ignore[list-item]
     assert module["chosen"](0) == 0  # type: ignore[operator]
+
+
+def test_frozen_functions_are_found() -> None:
+    gc.freeze()  # as conftest.py does once the tests are collected
+    found = loaded_functions(ROOT)
+    gc.freeze()
+    assert layer_groups.container_names in found["layerexplain/weights/layer_groups.py"]
 
 
 MADE = """

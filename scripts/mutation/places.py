@@ -168,6 +168,7 @@ def _located(node: Any, at: ast.expr | ast.stmt) -> Any:
 
 def loaded_functions(root: Path) -> dict[str, list[types.FunctionType]]:
     """Return the functions of the package that are loaded, by file."""
+    gc.unfreeze()  # get_objects() leaves out what is frozen, which tests/conftest.py does with all that is loaded
     found: dict[str, list[types.FunctionType]] = {}
     for one in gc.get_objects():
         if type(one) is types.FunctionType and one.__code__.co_filename.startswith(f"{root}/layerexplain/"):
