@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,16 @@ from typing import Any
 import pytest
 
 import layerexplain
+from layerexplain.render.page.data import page_data
 from layerexplain.render.page.scripts import script
 from tests.browser import shown
 from tests.test_hostile_names import NAMES, document
 from tests.truth import load
 
 SAMPLES = Path(__file__).parent.parent / "sample_models"
+EQUAL_BUT_FOR_THEIR_FIELDS = (
+    b"input: [9, 9, 4]\nlayers:\n" + 3 * b"  - Conv2D: {filters: 4, kernel_size: 3, padding: same}\n"
+)
 CHOSEN = "document.querySelector('#pane h2').textContent"
 
 
@@ -55,6 +60,37 @@ def test_large_models_make_small_pages() -> None:
     rows = "".join(f"  - Dense: {(64, 96, 160)[at // 7 % 3]}\n" for at in range(9_999))
     page = layerexplain.page(f"input: [64]\nlayers:\n{rows}".encode())
     assert len(page.encode()) <= 2_500_000
+
+
+@pytest.mark.parametrize(
+    "source", [SAMPLES / "resnet50.json", SAMPLES / "transformer.json", EQUAL_BUT_FOR_THEIR_FIELDS]
+)
+def test_layers_that_compute_the_same_keep_what_is_their_own(source: Any) -> None:
+    report = layerexplain.explain(source)
+    data = page_data(report)
+    rows = {row.path: row for row in _with_inner(report.layers)}
+    assert list(rows) == [entry["path"] for entry in data["layers"]]
+    same: set[int] = set()
+    for entry in data["layers"]:
+        row = rows[entry["path"]]
+        told = row.explanation
+        definition = data["definitions"][entry["definition"]]
+        assert [entry[key] for key in ("name", "type", "operation", "params", "trainable", "macs", "flops")] == [
+            row.layer, row.type, row.operation, row.params, row.trainable, row.macs, row.flops,
+        ]  # fmt: skip
+        assert entry.get("notes", []) == list(row.notes)
+        assert entry.get("cost", []) == list(told.cost)
+        assert entry.get("field", []) == list(told.receptive_field)
+        assert entry.get("hints", []) == list(told.hints)
+        assert definition["sentence"] == told.sentence
+        reached = [entry.get("keras", "") + weight[-1] for weight in definition.get("weights", [])]
+        assert reached == [weight.reach for weight in told.weights]
+        same.add(entry["definition"])
+    assert len(same) < len(data["layers"])
+
+
+def _with_inner(rows: Sequence[Any]) -> list[Any]:
+    return [one for row in rows for one in (row, *_with_inner(row.layers))]
 
 
 def test_a_layer_is_chosen_by_address_link_and_keys(resnet: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from heapq import heappop, heappush
 from itertools import groupby, pairwise  # noqa: F401 (one in the example)
 
@@ -132,10 +132,16 @@ class _Folder:
             for source in before:
                 self.last_reader[source] = max(self.last_reader[source], target)
         self.titles: set[str] = {node.name for node in nodes}
-        self.cells = _cells(nodes) if len(nodes) > _LARGE else {}
-        self.chains = self._chains() if len(nodes) > _LARGE else {}
         self.same = _numbered([node.same for node in nodes])
         self.alike = _numbered([node.alike for node in nodes])
+
+    @cached_property
+    def cells(self) -> dict[int, int]:
+        return _cells(self.nodes) if len(self.nodes) > _LARGE else {}
+
+    @cached_property
+    def chains(self) -> dict[int, int]:
+        return self._chains() if len(self.nodes) > _LARGE else {}
 
     def folded(self, start: int, end: int, ports: bool = False) -> Graph:
         """The graph of the nodes from `start` to `end`; with `ports` it has one for each tensor from before."""
@@ -217,10 +223,15 @@ class _Folder:
             while last < end and _part_of(self.nodes[at : last + 1]) and self._is_joined(at, last):
                 last += 1
             if last - at < _LEAST_PART:
-                last = min(self.cells.get(at, at), end)  # of a cell, what no run has taken
-                if last - at < _LEAST_CELL:
-                    last = self.chains.get(at, at + 1)
-                    last = last if last <= end else at + 1
+                last = at + 1
+                cell = (
+                    min(self.cells.get(at, at), end) if end - at >= _LEAST_CELL else at
+                )  # what no run has taken of it
+                chain = self.chains.get(at, at) if end - at >= _CHAINS.start else at
+                if cell - at >= _LEAST_CELL:
+                    last = cell
+                elif at < chain <= end:
+                    last = chain
             pieces.append((at, last, None))
             at = last
         return pieces
@@ -310,10 +321,11 @@ def _cells(nodes: Sequence[GraphNode]) -> dict[int, int]:
     ends = []
     following = ""
     for node in reversed(nodes):
-        found = re.search(r"_(\d+)$", node.name)
-        counted = re.sub(r"[^a-z]", "", node.name.lower()) in _counted_names(node.type)
+        begin = node.name.rstrip("0123456789")
+        counted = _letters(begin) in _counted_names(node.type)
         if not counted:
-            following = found[1] if found and node.inner is None and not node.is_input else ""
+            numbered = begin.endswith("_") and node.inner is None and not node.is_input
+            following = node.name[len(begin) :] if numbered else ""
         ends.append((following, not counted))
     cells: dict[int, int] = {}
     start = 0
@@ -323,6 +335,11 @@ def _cells(nodes: Sequence[GraphNode]) -> dict[int, int]:
             cells.update(dict.fromkeys(range(start, start + len(named)), start + len(named)))
         start += len(named)
     return cells
+
+
+@lru_cache(maxsize=256)
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z]", "", name.lower())
 
 
 @lru_cache(maxsize=256)

@@ -37,7 +37,16 @@ from layerexplain.render.formula_tree import formula_tree
 from layerexplain.render.page.graph_data import Calls, graph_data
 from layerexplain.render.page.value_data import all_values, form_numbers, value_parts
 from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
-from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, Explanation, LayerReport, Report, Statement, plain
+from layerexplain.report.data import (
+    NO_MASK,
+    SAME_IN_TRAINING,
+    Explanation,
+    LayerReport,
+    Report,
+    Statement,
+    WeightReason,
+    plain,
+)  # fmt: skip
 from layerexplain.report.element_forms import FormTable
 from layerexplain.report.totals import weight_bytes
 from layerexplain.report.training_data import BackwardReport
@@ -72,26 +81,34 @@ def layer_data(
     """`layers`, `definitions` and `forms` of a page. Without `parents`, the layers around each, they are of no model:
     independent ones, of which several may have the same name."""
     numbers = {layer.path: number for number, layer in enumerate(layers)} if parents else {}
+    alike: dict[Any, dict[str, Any]] = {}
     definitions: dict[Any, int] = {}
     made: list[dict[str, Any]] = []
     forms = FormTable()
     entries = []
     for at, layer in enumerate(layers):
-        entry = _layer(layer, parents[at] if parents else -1, numbers)
         told = layer.explanation
-        if told is not None:
-            entry["keras"], reaches = _reach(layer, told)
-            weights = tuple([weight._replace(reach="") for weight in told.weights]) if told.weights else ()
-            key = (_common(told), weights, reaches, layer.gradient)
-            number = definitions.setdefault(key, len(definitions))
-            if number == len(made):
-                made.append(_cleaned(_filled(definition_parts(layer, told, reaches))))
-            entry["definition"] = number
-        if values is None:
-            entry["forms"] = form_numbers(forms, layer)
-        else:
-            entry.update(value_parts(values, layer.path))
-        entries.append(_cleaned(_filled(entry)))
+        keras, reaches = ("", ()) if told is None else _reach(layer, told)
+        weights = () if told is None else tuple([_but_for_reach(weight) for weight in told.weights])
+        common, own = ((), ()) if told is None else (_common(told), _own(told))
+        key = (_row(layer), tuple([_shapes(call) for call in layer.calls]), weights, reaches, common, own)
+        shared = alike.get(key)
+        if shared is None:
+            shared = alike[key] = _cleaned(_filled(_shared(layer)))
+            if told is not None:
+                number = definitions.setdefault((common, weights, reaches, layer.gradient), len(definitions))
+                if number == len(made):
+                    made.append(_cleaned(_filled(definition_parts(layer, told, reaches))))
+                shared["definition"] = number
+        entry = _entry(layer, parents[at] if parents else -1, numbers)
+        entry.update(shared)
+        if keras:
+            entry["keras"] = clean(keras)
+        if values is not None:
+            entry.update(_cleaned(_filled(value_parts(values, layer.path))))
+        elif numbers_of_forms := form_numbers(forms, layer):
+            entry["forms"] = numbers_of_forms
+        entries.append(entry)
     return {
         "layers": entries,
         "definitions": made,
@@ -100,9 +117,9 @@ def layer_data(
 
 
 def layer_parts(layer: LayerReport) -> dict[str, Any]:
-    """What differs from layer to layer, by key; what is empty is left out."""
+    """What differs from layer to layer, but for what names the layer itself, by key; what is empty is left out."""
     told = layer.explanation
-    parts: dict[str, Any] = {"notes": layer.notes, "place": layer.place}
+    parts: dict[str, Any] = {"notes": layer.notes}
     if told is None:
         return parts
     return {
@@ -154,20 +171,17 @@ def _model(report: Report) -> dict[str, Any]:
     }
 
 
-def _layer(layer: LayerReport, parent: int, numbers: Mapping[str, int]) -> dict[str, Any]:
-    inputs, outputs = shapes_text(layer.input_shapes), results_text(layer.results, layer.output_shapes)
+def _entry(layer: LayerReport, parent: int, numbers: Mapping[str, int]) -> dict[str, Any]:
+    """What a layer has in common with no other."""
     front = layer.path[: len(layer.path) - len(layer.layer)]
-    return {
-        "name": layer.layer,
-        "path": layer.path,
-        "type": layer.type,
+    entry: dict[str, Any] = {
+        "name": clean(layer.layer),
+        "path": clean(layer.path),
         "parent": parent,
-        "operation": layer.operation,
-        "shape": f"{inputs} → {outputs}" if inputs else outputs,
         "calls": [
             {
                 "from": [
-                    [numbers.get(front + source), f"{name} {shape_text(shape)}"]
+                    [numbers.get(front + source), clean(f"{name} {shape_text(shape)}")]
                     for source, name, shape in zip(call.sources, call.source_names, call.input_shapes, strict=False)
                 ],
                 "to": shapes_text(call.output_shapes),
@@ -175,6 +189,19 @@ def _layer(layer: LayerReport, parent: int, numbers: Mapping[str, int]) -> dict[
             }
             for call in layer.calls
         ],
+    }
+    if layer.place:
+        entry["place"] = clean(layer.place)
+    return entry
+
+
+def _shared(layer: LayerReport) -> dict[str, Any]:
+    """What layers have in common that are alike in all but their names, their sources and where they stand."""
+    inputs, outputs = shapes_text(layer.input_shapes), results_text(layer.results, layer.output_shapes)
+    return {
+        "type": layer.type,
+        "operation": layer.operation,
+        "shape": f"{inputs} → {outputs}" if inputs else outputs,
         "params": layer.params,
         "trainable": layer.trainable,
         "macs": layer.macs,
@@ -195,22 +222,28 @@ def _values(layer: LayerReport) -> int | None:
 
 def _reach(layer: LayerReport, told: Explanation) -> tuple[str, tuple[str, ...]]:
     """How the layer is reached in Keras, and what stands behind that for each of its weights."""
-    reaches = [weight.reach for weight in told.weights]
-    ends = [reach.rfind(f'"{layer.layer}")') + len(layer.layer) + 3 for reach in reaches]
-    if (
-        not reaches
-        or len({reach[:end] for reach, end in zip(reaches, ends, strict=True)}) > 1
-        or min(ends) < len(layer.layer) + 3
-    ):
-        return "", tuple(reaches)
-    return reaches[0][: ends[0]], tuple([reach[end:] for reach, end in zip(reaches, ends, strict=True)])
+    reaches = tuple([weight.reach for weight in told.weights])
+    name = f'"{layer.layer}")'
+    end = reaches[0].rfind(name) + len(name) if reaches else 0
+    front = reaches[0][:end] if end >= len(name) else ""
+    if front and all([reach.startswith(front) and name not in reach[end:] for reach in reaches]):
+        return front, tuple([reach[end:] for reach in reaches])
+    return "", reaches
 
 
-_OF_A_LAYER = ("hints", "weights", "weights_note", "cost", "mask", "receptive_field")
-"""Of an explanation, what differs between layers that compute the same."""
+_OF_A_LAYER = ("hints", "weights_note", "cost", "mask", "receptive_field")
+"""Of an explanation, what differs between layers that compute the same, beside their weights."""
 
-_common = attrgetter(*[name for name in Explanation._fields if name not in _OF_A_LAYER])
+_common = attrgetter(*[name for name in Explanation._fields if name not in (*_OF_A_LAYER, "weights")])
 """What layers that compute the same have in common, but for their weights."""
+_own = attrgetter(*_OF_A_LAYER)
+_but_for_reach = attrgetter(*[name for name in WeightReason._fields if name != "reach"])
+_shapes = attrgetter("input_shapes", "output_shapes")
+
+_ITS_OWN = ("layer", "path", "depth", "calls", "layers", "explanation", "place", "elements")
+"""Of a row, what names the layer and what stands around it and in it, and what is looked at one by one."""
+
+_row = attrgetter(*[name for name in LayerReport._fields if name not in _ITS_OWN])
 
 
 def _statements(statements: Sequence[Statement]) -> list[list[Any]]:
