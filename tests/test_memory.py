@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 
+from layerexplain import explain
 from layerexplain.cli.main import program
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends import read
@@ -21,6 +22,7 @@ from layerexplain.model import Model
 from layerexplain.report import build
 from layerexplain.report.data import DtypeBytes, Memory, Report
 from layerexplain.report.optimizers import optimizer_names
+from tests.test_render_data import all_rows
 from tests.truth import load
 
 ROOT = Path(__file__).parents[1]
@@ -111,6 +113,45 @@ outputs: [wide, two]
     assert memory.activations == 4 * (50 + 50 + 5 + 40 + 10)
     assert memory.peak == 4 * (50 + 50)
     assert memory_of(text.replace("Dense: 40", "Dense: 60"), tmp_path).peak == 4 * (50 + 60 + 10)
+
+
+BY_LAYER = """
+input: [6]
+layers:
+  - Activation: relu
+    name: first
+  - Sequential:
+      - Dense: 10
+        name: wide
+      - Dropout: 0.5
+        name: view
+      - Dense: 6
+        name: back
+    name: twice
+  - reuse: twice
+  - Dense: {units: 5, dtype: mixed_float16}
+    name: half
+  - Flatten: {}
+    name: flat
+"""
+
+
+def test_each_layer_has_the_bytes_of_what_it_gives(tmp_path: Path) -> None:
+    report = build(spec(BY_LAYER, tmp_path), batch=3)
+    found = {row.path: row.memory and row.memory.activations for row in all_rows(report.layers)}
+    assert found == {
+        "input": 24, "first": 24, "twice": 128, "twice/input": 0, "twice/wide": 80, "twice/view": 0, "twice/back": 48,
+        "half": 10, "flat": 0,
+    }  # fmt: skip
+    assert build(spec(BY_LAYER, tmp_path)).layers[0].memory is None
+
+
+@pytest.mark.parametrize("sample", ["resnet50.json", "transformer.json", "digits.keras", "stacked_lstm_flatten.yaml"])
+def test_the_bytes_of_layers_add_up_to_those_of_the_model(sample: str) -> None:
+    report = explain(ROOT / "sample_models" / sample, batch=1)
+    assert report.memory is not None
+    parts = [row.memory.activations for row in report.layers if row.memory is not None]
+    assert sum(part or 0 for part in parts) == report.memory.activations
 
 
 def test_nested_models_are_counted_inside(tmp_path: Path) -> None:

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from layerexplain import explain
 from layerexplain.render.documents.layer_columns import COLUMNS, DATA_COLUMNS
 from layerexplain.render.layout import Look
 from layerexplain.report.data import Explanation, LayerReport, Report
 from tests import reports
 from tests.printing import Chosen, Wanted, explanation_text, summary_pieces, summary_text
 
-SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "report.schema.json").read_text("utf-8"))
+SCHEMA_FILE = Path(__file__).parents[1] / "docs" / "report.schema.json"
+SCHEMA = json.loads(SCHEMA_FILE.read_text("utf-8"))
 LOOK = Look()
 
 
@@ -54,7 +56,12 @@ def test_the_schema_has_the_fields_of_the_data() -> None:
     assert list(explanation["properties"]) == list(Explanation._fields) == explanation["required"]
     row = reports.read("cnn").layers[1].to_dict()
     assert set(row) <= set(SCHEMA["$defs"]["layer"]["properties"])
-    assert set(SCHEMA["$defs"]["layer"]["required"]) == set(row) - {"explanation", "layers", "receptive_field"}
+    assert set(SCHEMA["$defs"]["layer"]["required"]) == set(row) - {
+        "explanation",
+        "layers",
+        "receptive_field",
+        "memory",
+    }
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -92,6 +99,14 @@ def test_the_schema_refuses(path: list[Any], value: Any) -> None:
         place = place[key]
     place[path[-1]] = value
     assert faults(report) != []
+
+
+def test_rows_have_what_was_asked_for() -> None:
+    report = explain(SCHEMA_FILE.parents[1] / "sample_models" / "mnist_mlp.yaml", backward=True, batch=2, detail=False)
+    (_, _, line, *_) = summary_text([report], Wanted("jsonl"), LOOK).splitlines()
+    row = json.loads(line)
+    assert faults(row, "row") == []
+    assert row["memory"] == {"activations": 4 * 512} and row["backward"]["macs"] > 0
 
 
 def test_one_source_is_an_object_and_several_an_array() -> None:

@@ -23,13 +23,14 @@ from layerexplain.network.scope import has_no_weights
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall, Use, cost_of, networks_of, uses_of
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import CallReport, InputReport, LayerReport, OutputReport, Report
+from layerexplain.report.data import CallReport, InputReport, LayerMemory, LayerReport, OutputReport, Report
 from layerexplain.report.row_weights import counts_of, weights_of, weights_within
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
 
 if TYPE_CHECKING:
     from layerexplain.report.gradient import Gradients
     from layerexplain.report.hints import Neighbours
+    from layerexplain.report.memory import Activations
     from layerexplain.report.training_data import TrainingReport
     from layerexplain.weights.shared_weights import SharedWeights
     from layerexplain.weights.stored_weights import StoredWeights
@@ -62,7 +63,8 @@ def build(
     on them is unknown.
     """
     network = trace_model(model, inputs) if network is None else network
-    builder = Builder(detail, only, network, gradient)
+    asks_memory = batch is not None or optimizer is not None
+    builder = Builder(detail, only, network, gradient, memory=detail or asks_memory)
     rows = builder.rows(network, (), _batch_of(model))
     if detail:
         builder.stored()
@@ -75,7 +77,7 @@ def build(
         from layerexplain.report.training_cost import with_step_cost
 
         step_cost, rows = with_step_cost(network, rows)
-    if batch is not None or optimizer is not None:
+    if asks_memory:
         from layerexplain.report.memory import memory as memory_of
 
         complete = is_complete(model)
@@ -189,7 +191,12 @@ class Builder:
     """Makes the rows of one report; what is asked of a definition is asked once."""
 
     def __init__(
-        self, detail: bool, only: Callable[[str], bool] | None, network: Network, gradient: bool = False
+        self,
+        detail: bool,
+        only: Callable[[str], bool] | None,
+        network: Network,
+        gradient: bool = False,
+        memory: bool = False,
     ) -> None:
         self.detail = detail
         self.gradient = gradient
@@ -205,6 +212,11 @@ class Builder:
         self._around: dict[int, Neighbours] = {}
         self._fixing: str | None = None
         self._gradients: Gradients | None = None
+        self._activations: Activations | None = None
+        if memory:
+            from layerexplain.report.memory import Activations
+
+            self._activations = Activations(network)
 
     def stored(self) -> StoredWeights:
         """What the file stores for layers without a formula: it is opened when the first one is met."""
@@ -285,6 +297,7 @@ class Builder:
             shared=shared,
             results=tuple(definition.results) if definition is not None and definition.kind == "layer" else (),
             place=self._line_of(layer),
+            memory=None if self._activations is None else LayerMemory(self._activations.of(uses)),
         )
         if self.detail and (self.only is None or self.only(where)):
             from layerexplain.report.cost_lines import cost_lines, fixing

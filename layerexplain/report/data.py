@@ -195,14 +195,20 @@ class ReceptiveField(NamedTuple):
     unknown: str
 
 
+class LayerMemory(NamedTuple):
+    """What a layer holds: `activations` are the bytes of what its calls give, per example; None is unknown."""
+
+    activations: int | None
+
+
 class LayerReport(NamedTuple):
     """One row. `group` is equal for layers that have the same definition (type, configuration and input shapes);
     `layers` are those of a nested model; `explanation`, `receptive_field` and `gradient` are there if asked for.
     Weights that are an earlier row's are counted and listed there alone; `shared` says so in words, as a note does.
     `elements` are the element forms of the calls, made when asked for; there with the explanation.
-    `backward` is there if the cost of training was asked for. `results` are the names of the outputs in the formula,
-    empty where it is not known. `place` is the line of the code
-    or of the spec that the layer stands in, `train.py:41`."""
+    `memory` is there with the explanation, and if the memory was asked for; `backward` if the cost of training was.
+    `results` are the names of the outputs in the formula, empty where it is not known. `place` is the line of the
+    code or of the spec that the layer stands in, `train.py:41`."""
 
     layer: str
     type: str
@@ -228,6 +234,7 @@ class LayerReport(NamedTuple):
     place: str | None = None
     backward: BackwardCost | None = None
     elements: tuple[ElementOf, ...] = ()
+    memory: LayerMemory | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -259,6 +266,8 @@ class LayerReport(NamedTuple):
             row["gradient"] = plain(self.gradient)
         if self.backward is not None:
             row["backward"] = plain(self.backward)
+        if self.memory is not None:
+            row["memory"] = plain(self.memory)
         if nested and self.layers:
             row["layers"] = [layer.to_dict(nested=True) for layer in self.layers]
         return row

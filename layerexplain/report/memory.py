@@ -21,7 +21,7 @@ from layerexplain.errors import ArgumentError
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.dtypes import BYTES, float_of
-from layerexplain.network.traced import Network, TracedCall
+from layerexplain.network.traced import Network, TracedCall, Use
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import DtypeBytes, LayerReport, Memory
@@ -51,7 +51,7 @@ def memory(
     total = sum(weights.values()) if known and weights is not None else None
     trained = _by_dtype((w.dtype, w.params) for row in rows for w in row.weights if w.trainable)
     gradients = sum(trained.values()) if known and trained is not None else None
-    use = _Account(network, {}, outermost=True).use()
+    use = _Account(network, {}, {}, outermost=True).need()
     activations = use.activations if complete else None
     peak = use.peak if complete else None
     trains = optimizer is not None and optimizer != "none"
@@ -105,7 +105,7 @@ def _by_dtype(weights: Iterable[tuple[str, int]]) -> dict[str, int] | None:
 # Activations ----------------------------------------------------------------------------------------------------
 
 
-class Use(NamedTuple):
+class Need(NamedTuple):
     """What the calls of a model need per example, without what a nested one is given: bytes of all activations, by
     dtype too, the most that live at once and where that is; `outputs` are the dtypes of the outputs."""
 
@@ -116,6 +116,23 @@ class Use(NamedTuple):
     outputs: tuple[str, ...]
 
 
+class Activations:
+    """The bytes of what the calls of a model give, and of those in models inside of it, per example."""
+
+    def __init__(self, network: Network) -> None:
+        self._of_calls: dict[int, int | None] = {}
+        _Account(network, {}, self._of_calls, outermost=True).walk()
+
+    def of(self, uses: Sequence[Use]) -> int | None:
+        """Return the bytes of all these calls together; None where they are not known, or of another model.
+
+        A view takes none; a nested model as much as what is in it.
+        """
+        found = [(self._of_calls.get(id(made)), times) for made, times in uses]
+        known = [count * times for count, times in found if count is not None]
+        return sum(known) if found and len(known) == len(found) else None
+
+
 class _Tensor(NamedTuple):
     """A tensor: what holds its bytes (itself, or the one that it is a view of), and its dtype."""
 
@@ -124,11 +141,15 @@ class _Tensor(NamedTuple):
 
 
 class _Account:
-    """One walk through the calls of a model; `known` are the uses of those that were walked through."""
+    """One walk through the calls of a model; `known` are the needs of those that were walked through, `of_calls` the
+    bytes of what each call gives, by its identity."""
 
-    def __init__(self, network: Network, known: dict[int, Use], *, outermost: bool) -> None:
+    def __init__(
+        self, network: Network, known: dict[int, Need], of_calls: dict[int, int | None], *, outermost: bool
+    ) -> None:
         self.network = network
         self.known = known
+        self.of_calls = of_calls
         self.outermost = outermost
         self.layers = {layer.name: layer for layer in network.model.layers}
         self.tensors: dict[TensorRef, _Tensor] = {}
@@ -136,8 +157,22 @@ class _Account:
         self.by_dtype: Counter[str] = Counter()
         self.unknown = False
 
-    def use(self) -> Use:
-        made = [self._made(call) for call in self.network.calls]
+    def walk(self) -> list[tuple[list[TensorRef], Need | None]]:
+        """Enter the outputs of all calls; what a nested model needs inside."""
+        made = []
+        for call in self.network.calls:
+            refs, inside = self._made(call)
+            if inside is not None:
+                self.of_calls[id(call)] = inside.activations
+            elif not call.built:
+                sizes = [self.size[ref] for ref in refs if self.tensors[ref].holder == ref]
+                known = [size for size in sizes if size is not None]
+                self.of_calls[id(call)] = sum(known) if len(known) == len(sizes) else None
+            made.append((refs, inside))
+        return made
+
+    def need(self) -> Need:
+        made = self.walk()
         last: dict[TensorRef, int] = {}
         for number, call in enumerate(self.network.calls):
             for ref in call.sources:
@@ -160,10 +195,10 @@ class _Account:
                     live -= self.size.pop(ref) or 0
         outputs = tuple(self.tensors[ref].dtype for ref in self.network.model.outputs if ref in self.tensors)
         if self.unknown:
-            return Use(None, {}, None, peak_at, outputs)
-        return Use(sum(self.by_dtype.values()), dict(self.by_dtype), peak, peak_at, outputs)
+            return Need(None, {}, None, peak_at, outputs)
+        return Need(sum(self.by_dtype.values()), dict(self.by_dtype), peak, peak_at, outputs)
 
-    def _made(self, call: TracedCall) -> tuple[list[TensorRef], Use | None]:
+    def _made(self, call: TracedCall) -> tuple[list[TensorRef], Need | None]:
         """Enter the outputs of a call; what a nested model needs inside."""
         layer = self.layers[call.call.layer]
         refs = [TensorRef(layer.name, call.call.index, i) for i in range(len(call.outputs))]
@@ -173,7 +208,9 @@ class _Account:
         if call.network is not None:
             inside = self.known.get(id(call.network))
             if inside is None:
-                inside = self.known[id(call.network)] = _Account(call.network, self.known, outermost=False).use()
+                inside = self.known[id(call.network)] = _Account(
+                    call.network, self.known, self.of_calls, outermost=False
+                ).need()
             self.unknown = self.unknown or inside.activations is None
             self.by_dtype.update(inside.by_dtype)
             for ref, spec, dtype in zip(refs, call.outputs, inside.outputs, strict=False):

@@ -5,7 +5,8 @@
 - `layers`: an entry for each layer, those inside of others behind them; numbers of layers count in this list.
   `name`, `path`, `type`, `parent` (the layer around it, or -1), `operation`, `shape` ("(None, 4) → (None, 3)"),
   `calls`: for each call `{from: [[layer or null, text]], to: text, mask: layer or null}`; `params`, `trainable`,
-  `macs`, `flops`, `values` (what it gives, per example), `bytes` (of its weights), each null where it is not known;
+  `macs`, `flops`, `values` (what it gives, per example), `activations` (the bytes of that, of views none), `bytes` (of
+  its weights), each null where it is not known;
   and where there is something to tell, `hints`, `notes`, `weights_note`, `cost`, `mask`, `field` (what one element
   sees of the model's input), `keras` (how its weights are reached in Keras), `place` (its line in the source),
   `definition`: a number in `definitions`.
@@ -207,6 +208,7 @@ def _shared(layer: LayerReport) -> dict[str, Any]:
         "macs": layer.macs,
         "flops": layer.flops,
         "values": _values(layer),
+        "activations": None if layer.memory is None else layer.memory.activations,
         "bytes": weight_bytes((layer,)),
         **layer_parts(layer),
     }
@@ -282,7 +284,7 @@ def _bare(lines: Sequence[str]) -> list[str]:
     return [_NOTATION.sub("", line.replace(r"\quad \quad", "")) for line in lines]
 
 
-_NUMBERS = ("params", "trainable", "macs", "flops", "values", "bytes", "parent")
+_NUMBERS = ("params", "trainable", "macs", "flops", "values", "activations", "bytes", "parent")
 """Of these null says that the number is not known, and none is left out."""
 
 

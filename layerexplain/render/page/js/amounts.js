@@ -7,6 +7,7 @@ export const MEASURES = [
   ["params", "parameters", "parameters"],
   ["macs", "MACs", "MACs per example"],
   ["values", "activations (values)", "values per example"],
+  ["activations", "activations (bytes)", "bytes of activations per example"],
   ["bytes", "weights (bytes)", "bytes of weights"],
 ];
 

@@ -7,7 +7,7 @@
 
 /** @typedef {import("./types.js").Layer} Layer */
 
-const COMPARED = ["params", "trainable", "macs", "flops", "values", "bytes"];
+const COMPARED = ["params", "trainable", "macs", "flops", "values", "activations", "bytes"];
 const CONDITION = /^(\w+)(<=|>=|<|>|=)([\d.,_]+(?:e\d+)?)([kmg]?)$/i;
 /** @type {Record<string, number>} */
 const UNITS = { "": 1, k: 1e3, m: 1e6, g: 1e9 };

@@ -76,6 +76,7 @@
  * @property {number | null} macs
  * @property {number | null} flops
  * @property {number | null} values
+ * @property {number | null} activations
  * @property {number | null} bytes
  * @property {string[]} [hints]
  * @property {string[]} [notes]
