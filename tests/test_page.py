@@ -301,6 +301,50 @@ def test_what_is_printed_is_a_document(transformer: str, tmp_path: Path) -> None
         assert not page.locator("#graph").is_visible()
 
 
+def test_paper_is_light_where_the_page_is_dark(transformer: str, tmp_path: Path) -> None:
+    with shown(transformer, tmp_path, complains="Canvas2D", color_scheme="dark") as page:
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        pixel = "[...document.querySelector('.printed canvas').getContext('2d').getImageData(2, 2, 1, 1).data]"
+        assert page.evaluate(pixel) == [255, 255, 255, 255]
+        page.evaluate(DRAWN)
+        assert page.evaluate(pixel.replace(".printed canvas", "canvas.graph"))[0] == 21, "the page stays as it is"
+
+
+def test_names_are_whole_in_the_font_that_the_browser_has(resnet: str, transformer: str, tmp_path: Path) -> None:
+    """A box is as wide as its name in the font that Python counts with; the one here may be wider."""
+    for page_of in (resnet, transformer):
+        with shown(page_of, tmp_path, complains="Canvas2D") as page:
+            page.evaluate("layerexplain.view.toggleAll(true)")
+            cut = page.evaluate("""() => {
+                const {view: {picture, drawing}} = layerexplain;
+                picture.pen.font = picture.title;
+                return drawing.items.filter((one) => !one.open && !one.box.port && one.w < 250)
+                    .map((one) => [one.box.lines[0], picture.fitted(one.box.lines[0], (one.w - 14) * 1.08)])
+                    .filter(([name, written]) => name !== written);
+            }""")
+            assert cut == []
+            both = "layerexplain.view.picture.fitted('expanded_conv_squeeze_excite … multiply', 150)"
+            assert re.fullmatch(r"exp\w+…\w+ … (multiply|mu\w+…\w+)", page.evaluate(both)), "each end is cut by itself"
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_nothing_is_wider_than_its_place(transformer: str, width: int, tmp_path: Path) -> None:
+    wide = """[...document.querySelectorAll(".list, .table, .math")]
+        .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent.slice(0, 60))"""
+    with shown(transformer, tmp_path, complains="Canvas2D", width=width) as page:
+        page.click("text=List")
+        assert page.evaluate(wide) == []
+        page.evaluate("location.hash = 'block1_attention'")
+        chosen(page, "block1_attention")
+        page.evaluate(DRAWN)
+        assert page.evaluate(wide) == []
+    # What stands unseen in a bracket that is cut into lines makes no room to scroll.
+    convolution = b"input: [12, 12, 3]\nlayers:\n  - Conv2D: {filters: 6, kernel_size: 3, activation: relu}\n"
+    with shown(layerexplain.page(convolution), tmp_path, "conv2d", complains="Canvas2D", width=width) as page:
+        assert page.locator(".formula .math wbr").count() > 0
+        assert page.evaluate(wide) == []
+
+
 def test_a_phone_has_one_column(transformer: str, tmp_path: Path) -> None:
     with shown(transformer, tmp_path, "block1_attention", width=390, has_touch=True) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

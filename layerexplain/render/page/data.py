@@ -19,6 +19,7 @@
 - `calls`: the nodes of graphs, each `[layer, number of the call]`.
 - `forms`: element forms (derive/element/data.py says what is in one); a layer's `forms` are the numbers of those of its
   calls. With the values of a run there are more keys; page_values.py says which.
+- `letters`: a text and its width, to compare fonts by (graph_data.py).
 - `graph`: graph_data.py says what is in it; `whole` the same with layers that lead to no output, where there are some:
   operations that compute masks.
 
@@ -35,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.render.escape import clean
 from layerexplain.render.formula_tree import formula_tree
-from layerexplain.render.page.graph_data import Calls, graph_data
+from layerexplain.render.page.graph_data import Calls, graph_data, letters
 from layerexplain.render.page.value_data import all_values, form_numbers, value_parts
 from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
 from layerexplain.report.data import (
@@ -72,6 +73,7 @@ def page_data(report: Report, fold: bool = True, values: PageValues | None = Non
         **layer_data(calls.layers, calls.parents, values),
         "calls": calls.calls,
         "graph": graph,
+        "letters": letters(),
         **({} if whole is None else {"whole": whole}),
     }
 

@@ -148,6 +148,15 @@ def _n(number: float) -> float:
     return int(short) if short == int(short) else short
 
 
+LETTERS = "Conv2D normalization 0123456789"
+"""By this text a page compares the browser's font with the one in which boxes are measured."""
+
+
+def letters() -> tuple[str, float]:
+    """`LETTERS`, and how wide they are in a font of size 1."""
+    return LETTERS, round(width_of(LETTERS, 1), 3)
+
+
 def shown_calls(graph: Mapping[str, Any]) -> Iterator[int]:
     """The calls that a graph holds, each copy of a block included (for tests)."""
     for box in graph["boxes"]:

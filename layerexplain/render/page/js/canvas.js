@@ -29,6 +29,8 @@ const PADDING = 9;
 const LONG = 3000;
 /** So much wider than its room a text may be; it is condensed. */
 const CONDENSED = 1.08;
+/** So much wider than others bold letters are in the layout. */
+const BOLD = 1.06;
 const FAMILIES = ["weights", "windows", "shape", "normal", "activation", "sequence", "attention", "join", "random"];
 const FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif";
 
@@ -58,7 +60,24 @@ export class Picture {
     this.amounts = new Map();
     this.most = 1;
     this.measured = "";
+    this.title = "";
+    this.text = "";
+    this.small = "";
     this.readColours();
+    this.readFonts();
+  }
+
+  /** Boxes are as wide as their texts are in the font that Python counts with; those of a wider one are smaller. */
+  readFonts() {
+    const [letters, width] = this.data.letters;
+    const size = (/** @type {string} */ weight, /** @type {number} */ wanted, /** @type {number} */ wider) => {
+      this.pen.font = `${weight}100px ${FONT}`;
+      const fits = (CONDENSED * wider * 100 * width) / this.pen.measureText(letters).width;
+      return `${weight}${(wanted * Math.min(1, fits)).toFixed(1)}px ${FONT}`;
+    };
+    this.title = size("600 ", TITLE, BOLD);
+    this.text = size("", TEXT, 1);
+    this.small = size("", LABEL, 1);
   }
 
   readColours() {
@@ -152,10 +171,10 @@ export class Picture {
       if (item.open && item.y <= bottom && item.y + item.h >= top) this.frame(item, look, view.scale);
     }
     this.lines(top, bottom, view.scale, look);
+    if (look.masks) this.masks(top, bottom, view.scale);
     const seen = this.within(top, bottom);
     for (const item of seen) this.box(item, look, view.scale);
     if (view.scale >= 0.5) for (const item of seen) this.label(item);
-    if (look.masks) this.masks(top, bottom, view.scale);
   }
 
   /**
@@ -190,10 +209,10 @@ export class Picture {
     const lines = item.box.lines;
     const room = item.w - 24 - 62;
     pen.fillStyle = colours.text;
-    pen.font = `600 ${TITLE}px ${FONT}`;
+    pen.font = this.title;
     this.write(titleOf(item, this.data), item.x + 12, item.y + PADDING + 11, room);
     pen.fillStyle = colours.quiet;
-    pen.font = `${TEXT}px ${FONT}`;
+    pen.font = this.text;
     lines.slice(1).forEach((line, at) => {
       this.write(line, item.x + 12, item.y + PADDING + 11 + (TITLE + TEXT * at) * LEADING, item.w - 24);
     });
@@ -294,10 +313,10 @@ export class Picture {
       pen.strokeStyle = colours.quiet;
       pen.lineWidth = 1.2;
       pen.beginPath();
-      pen.moveTo(x + w - 11, y + h - 8);
-      pen.lineTo(x + w - 5, y + h - 8);
-      pen.moveTo(x + w - 8, y + h - 11);
-      pen.lineTo(x + w - 8, y + h - 5);
+      pen.moveTo(x + w - 8, y + h - 5.5);
+      pen.lineTo(x + w - 3, y + h - 5.5);
+      pen.moveTo(x + w - 5.5, y + h - 8);
+      pen.lineTo(x + w - 5.5, y + h - 3);
       pen.stroke();
     }
     pen.globalAlpha = 1;
@@ -316,7 +335,7 @@ export class Picture {
     let y = item.y + Math.max((item.h - tall) / 2, 3) + TITLE - 2;
     pen.textAlign = "center";
     lines.forEach((line, at) => {
-      pen.font = at ? `${TEXT}px ${FONT}` : `600 ${TITLE}px ${FONT}`;
+      pen.font = at ? this.text : this.title;
       pen.fillStyle = at && !look.measure ? colours.quiet : colours.text;
       this.write(line, item.x + item.w / 2, y, item.w - 2 * PADDING + 4);
       y += (at ? TEXT : TITLE) * LEADING;
@@ -325,7 +344,7 @@ export class Picture {
 
   /** @param {Item} item @param {string} about @param {string} value the two of them, or the value alone where there is no room for both */
   withValue(item, about, value) {
-    this.pen.font = `${TEXT}px ${FONT}`;
+    this.pen.font = this.text;
     const both = `${about} · ${value}`;
     return about && this.pen.measureText(both).width <= item.w - 2 * PADDING + 4 ? both : value;
   }
@@ -335,7 +354,7 @@ export class Picture {
     if (!item.box.makes) return;
     const { pen, colours } = this;
     const anchor = item.x + item.w / 2;
-    pen.font = `${LABEL}px ${FONT}`;
+    pen.font = this.small;
     // Where no line leaves, it stands below the middle.
     pen.textAlign = item.after.length ? "left" : "center";
     pen.fillStyle = colours.quiet;
@@ -355,8 +374,10 @@ export class Picture {
     for (const item of this.byTop) for (const call of item.calls) shownAs.set(data.calls[call][0], item);
     pen.setLineDash([4, 4]);
     pen.strokeStyle = colours.found;
+    pen.fillStyle = colours.found;
     pen.lineWidth = Math.max(1.4, 0.8 / scale);
     pen.beginPath();
+    const heads = new Path2D();
     for (const item of this.byTop) {
       for (const call of item.calls) {
         const [layer, number] = data.calls[call];
@@ -365,11 +386,17 @@ export class Picture {
         if (!from || from === item || from.y > bottom || item.y + item.h < top) continue;
         const x = Math.min(edgeOf(from, item), edgeOf(item, from)) - 26 - Math.min(40, (item.y - from.y) / 30);
         pen.moveTo(from.x, from.y + from.h / 2);
-        pen.bezierCurveTo(x, from.y + from.h / 2, x, item.y + item.h / 2, item.x, item.y + item.h / 2);
+        const y = item.y + item.h / 2;
+        pen.bezierCurveTo(x, from.y + from.h / 2, x, y, item.x, y);
+        heads.moveTo(item.x, y);
+        heads.lineTo(item.x - 7, y - 3.4);
+        heads.lineTo(item.x - 7, y + 3.4);
+        heads.closePath();
       }
     }
     pen.stroke();
     pen.setLineDash([]);
+    if (scale >= 0.25) pen.fill(heads);
   }
 
   /**
@@ -400,17 +427,24 @@ export class Picture {
         found = `${listed.join(", ")}, …`;
       }
       if (found !== text && this.pen.measureText(found).width > room) found = text;
-      let keep = text.length > 400 ? 200 : text.length;
+      // Of `first … last` each end is cut.
+      const ends = text.split(" … ");
+      let keep = Math.min(200, Math.max(...ends.map((end) => end.length)));
       while (keep > 3 && this.pen.measureText(found).width > room) {
         keep -= Math.max(1, keep >> 4);
-        const end = Math.floor(keep / 3);
-        found = `${text.slice(0, keep - end)}…${text.slice(text.length - end)}`;
+        found = ends.map((end) => shortened(end, keep)).join(" … ");
       }
       if (this.cut.size > 20000) this.cut.clear();
       this.cut.set(key, found);
     }
     return found;
   }
+}
+
+/** A text of at most so many letters: its middle is left out, and two thirds of them are its beginning. @param {string} text @param {number} keep */
+function shortened(text, keep) {
+  const end = Math.floor(keep / 3);
+  return text.length <= keep ? text : `${text.slice(0, keep - end)}…${text.slice(text.length - end)}`;
 }
 
 /** @param {Item} item @param {Item} other @returns {number} its left edge, or that of the outermost frame that the other one is not in */

@@ -111,7 +111,7 @@ export class CellGrid {
       cell.rect.classList.toggle("below", value !== undefined && +value < 0);
       if (cell.text) {
         cell.text.textContent = value === undefined || kind.includes("outside") ? "" : words(value);
-        cell.text.setAttribute("class", strength > 0.7 ? `strong${+(value ?? 0) < 0 ? " below" : ""}` : "");
+        cell.text.setAttribute("class", strength > 0.68 ? `strong${strength > 0.9 ? " most" : ""}${+(value ?? 0) < 0 ? " below" : ""}` : "");
       }
     }
   }

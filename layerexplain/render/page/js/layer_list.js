@@ -1,5 +1,5 @@
 /** All layers as a list: what the graph draws, for who would rather read, and for screen readers. */
-import { button, count, make } from "./dom.js";
+import { breakable, button, count, make } from "./dom.js";
 
 /** @typedef {import("./types.js").Data} Data */
 
@@ -11,10 +11,11 @@ export function layerList(data, choose) {
   const depths = data.layers.map(() => 0);
   const rows = data.layers.map((layer, at) => {
     depths[at] = layer.parent < 0 ? 0 : depths[layer.parent] + 1;
-    const name = button(layer.name, () => choose(at), "link");
+    const name = button("", () => choose(at), "link");
+    name.append(breakable(layer.name));
     name.style.marginInlineStart = `${depths[at]}rem`;
     const gives = layer.calls?.length ? layer.calls[0].to : "";
-    const row = make("li", "", name, make("span", "quiet", layer.type), make("span", "", gives), make("span", "right", count(layer.params)), make("span", "right", count(layer.macs)));
+    const row = make("li", "", name, make("span", "quiet", breakable(layer.type)), make("span", "", gives), make("span", "right", count(layer.params)), make("span", "right", count(layer.macs)));
     row.dataset.layer = String(at);
     return row;
   });

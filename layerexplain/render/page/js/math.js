@@ -143,19 +143,22 @@ function pieces(trees) {
       found.push([]);
       since = 0;
     }
-    const isLong = Array.isArray(tree) && tree[0] === "fence" && widthOf(tree) > LONGEST_PIECE;
-    const inside = isLong ? pieces(tree.slice(3)) : [];
+    // An index of brackets stands behind the last of them.
+    const [fence, below] = Array.isArray(tree) && tree[0] === "sub" && tree[1][0] === "fence" && tree[1][2] ? tree.slice(1) : [tree];
+    const isLong = Array.isArray(fence) && fence[0] === "fence" && widthOf(fence) > LONGEST_PIECE;
+    const inside = isLong ? pieces(fence.slice(3)) : [];
     if (inside.length < 2) {
       last().push(built(tree));
       if (isSign(tree, "=,") && last().length > 1) found.push([]);
       return;
     }
-    const [, open, close, ...whole] = tree;
+    const [, open, close, ...whole] = fence;
     const tall = whole.some(isTall);
     const unseen = () => (tall ? [held(highest(whole))] : []);
     last().push(node("mrow", bracket(open, tall), ...inside[0], ...unseen()));
     found.push(...inside.slice(1, -1));
-    const end = close ? [bracket(close, tall)] : [];
+    const ended = close ? [bracket(close, tall)] : [];
+    const end = below ? [node("msub", ...ended, built(below))] : ended;
     found.push([node("mrow", ...unseen(), ...inside[inside.length - 1], ...end)]);
   });
   return found.filter((one) => one.length);

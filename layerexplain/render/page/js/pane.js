@@ -82,7 +82,7 @@ export function showModel(pane, data) {
   const { run } = /** @type {any} */ (data);
   if (run) {
     // Of weights that are drawn, the notes say why and how.
-    const weights = run.weights === "drawn" && run.notes.length ? [] : [`Weights: ${run.weights}`];
+    const weights = run.weights === "drawn" && run.notes.length ? [] : [`Weights ${run.weights}`];
     pane.append(make("h3", "", "Values"), points([...run.inputs, ...weights, ...run.notes]));
     if (run.left) pane.append(make("p", "warning", run.left));
   }
@@ -92,9 +92,9 @@ export function showModel(pane, data) {
     const rows = largest(data, key).map(([layers, sum]) => {
       const more = layers.length - 1;
       const name = make("span", "", linkTo(layers[0]), more ? ` and ${count(more)} alike` : "");
-      return [name, layers[0].type, short(sum), total ? `${((100 * sum) / total).toFixed(1)} %` : ""];
+      return [name, layers[0].type, short(sum), ...(total ? [`${((100 * sum) / total).toFixed(1)} %`] : [])];
     });
-    if (rows.length) pane.append(make("h3", "", `Most ${title}`), table(["Layer", "Type", "Sum", "Share"], rows, [2, 3]));
+    if (rows.length) pane.append(make("h3", "", `Most ${title}`), table(["Layer", "Type", "Sum", ...(total ? ["Share"] : [])], rows, [2, 3]));
   }
   pane.scrollTop = 0;
 }

@@ -1,5 +1,5 @@
 /** What else there is to tell of a layer: its place in the model, cost, training, notes, and the way to it in Keras. */
-import { make, points, table } from "./dom.js";
+import { breakable, make, points, table } from "./dom.js";
 import { typeset } from "./math.js";
 import { listing } from "./panel_formula.js";
 
@@ -14,7 +14,7 @@ import { listing } from "./panel_formula.js";
  * @param {string} [text]
  */
 export function linkTo(layer, text) {
-  const link = make("a", "", text ?? layer.name);
+  const link = make("a", "", breakable(text ?? layer.name));
   link.href = `#${encodeURIComponent(layer.path)}`;
   return link;
 }
@@ -59,7 +59,7 @@ export function panelTraining(layer, data, element) {
   if (told?.training) element.append(points(told.training));
   const gradient = told?.gradient;
   if (!gradient) return;
-  element.append(make("h4", "", "Gradient, given dy, that of the output"));
+  element.append(make("h4", "", "Gradients (dy is that of the output)"));
   if (gradient.unknown) element.append(make("p", "quiet", `not known: ${gradient.unknown}`));
   else if (!gradient.formula) element.append(make("p", "quiet", "no trainable weight and no float input"));
   if (gradient.math) element.append(typeset(gradient.math, gradient.tex || []));

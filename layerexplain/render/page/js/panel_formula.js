@@ -71,7 +71,7 @@ export function panelFormula(layer, data, element) {
     else element.append(listing(told.element.map((text) => [text, 0, "", ""])));
   }
   if (told.element_notes) element.append(points(told.element_notes, "quiet"));
-  const copies = make("p", "copies", "Copy as ", copy("LaTeX", () => (told.tex || []).join("\n")),
+  const copies = make("p", "copies", "Copy as ", told.tex ? copy("LaTeX", () => (told.tex || []).join("\n")) : "",
     copy("Python", () => (told.formula || []).map(([text, indent]) => "    ".repeat(indent) + text).join("\n")),
     copy("text", () => textOf(element)));
   element.append(copies);

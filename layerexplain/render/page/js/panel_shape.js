@@ -1,5 +1,5 @@
 /** Why a layer's output has its shape, and what its weights are. */
-import { count, make, points, table } from "./dom.js";
+import { breakable, count, make, points, table } from "./dom.js";
 
 /**
  * @typedef {import("./types.js").Data} Data
@@ -28,9 +28,14 @@ export function panelWeights(layer, data, element) {
     // Where all are trainable, the line below says so.
     const mixed = told.weights.some((weight) => !weight[5]);
     const rows = told.weights.map(([symbol, name, shape, factors, params, trainable]) => [
-      symbol, name, make("span", "whole", shape), factors, count(params), ...(mixed ? [trainable ? "yes" : "no"] : []),
+      symbol, breakable(name), make("span", "whole", shape), axes(factors), count(params), ...(mixed ? [trainable ? "yes" : "no"] : []),
     ]);
     element.append(table(["Symbol", "Weight", "Shape", "Axes", "Parameters", ...(mixed ? ["Trainable"] : [])], rows, [4]));
   }
   if (layer.weights_note) element.append(make("p", "quiet", layer.weights_note));
+}
+
+/** `rows 3 × columns 3`: lines break behind a ×, and a role stays beside its size. @param {string} factors */
+function axes(factors) {
+  return factors.replace(/ /g, "\u00a0").replace(/×\u00a0/g, "× ");
 }

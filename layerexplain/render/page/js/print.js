@@ -50,7 +50,12 @@ function picture(data) {
     return make("p", "quiet", "The graph is too large for a sheet; layerexplain draw makes a picture of it.");
   }
   const canvas = make("canvas", "picture");
+  // Paper is light, whatever the page is.
+  const root = document.documentElement;
+  const look = root.className;
+  root.className = "light";
   const shown = new Picture(canvas, data);
+  root.className = look;
   shown.show(drawing);
   shown.still({ measure: "", active: null, hovered: null, found: null, masks: false }, 16);
   return canvas;

@@ -106,6 +106,7 @@
  * @property {Definition[]} definitions
  * @property {[number, number][]} calls
  * @property {Graph} graph
+ * @property {[string, number]} letters
  * @property {Graph} [whole]
  */
 export {};
