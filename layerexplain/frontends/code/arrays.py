@@ -17,6 +17,9 @@ SAME = frozenset(
     as_tensor cast
     """.split()  # noqa: SIM905
 )
+_ALL_CLASSES = 1000
+"""Labels of a data set of Keras that hold all of its classes for sure; a few of them may lack some."""
+
 _CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
 
 
@@ -139,7 +142,8 @@ def item(array: Array, key: Any) -> Any:
         return Unknown("a value of the data")
     if all(one is None or one == slice(None) for one in keys if not isinstance(one, Array)):
         return array._replace(shape=shape)
-    return Array(shape, None, array.classes, array.dtype)
+    classes = array.classes if isinstance(shape[0], int) and shape[0] >= _ALL_CLASSES else None
+    return Array(shape, None, classes, array.dtype)
 
 
 def _places(shape: Shape, keys: tuple[Any, ...]) -> list[int] | None:

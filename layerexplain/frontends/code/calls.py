@@ -156,7 +156,10 @@ class Calls(InterpreterPart):
         if made is not None:
             return None if made is self.keras.NOTHING else self.placed(made)
         if root == "numpy":
-            return self.placed(numpy_functions.call_numpy(name, args, kwargs, self.budget))
+            found = numpy_functions.call_numpy(name, args, kwargs, self.budget)
+            if isinstance(found, Array) and found.dtype == "float32" and name in numpy_functions.MAKES:
+                found = found._replace(dtype=numpy_functions.name_of_dtype(kwargs.get("dtype")) or "float64")
+            return self.placed(found)
         return self.unknown(f"it comes from {symbol.path}(…), which only running the code would tell")
 
     def placed(self, value: Any) -> Any:

@@ -367,7 +367,9 @@ class Emitter:
                 continue
             for node in graph.nodes:
                 one = node.layer
-                unknown = unknown_in([*node.args, *node.kwargs.values(), one.config])
+                variable = one.config.get("variable")
+                shape = variable.shape if isinstance(variable, Variable) else None
+                unknown = unknown_in([*node.args, *node.kwargs.values(), one.config, shape])
                 if isinstance(one, ModelValue) and one.form == "own":
                     if id(one) not in seen:
                         seen.add(id(one))

@@ -23,6 +23,8 @@ class Assumption(NamedTuple):
 
     line: int
     words: str
+    settled: bool = False
+    """Whether all that follows is known all the same: it is told, and the answer stays complete."""
 
 
 class Frame:

@@ -12,7 +12,7 @@ from layerexplain.model import Note
 
 def grade_of(assumed: Sequence[Assumption], opened: Sequence[tuple[Unknown, str]]) -> str:
     """Return "open" where something is missing, "assumed" where something was chosen, else "complete"."""
-    return "open" if opened else "assumed" if assumed else "complete"
+    return "open" if opened else "assumed" if any(not one.settled for one in assumed) else "complete"
 
 
 def notes_of(assumed: Sequence[Assumption], opened: Sequence[tuple[Unknown, str]]) -> list[Note]:
@@ -22,7 +22,7 @@ def notes_of(assumed: Sequence[Assumption], opened: Sequence[tuple[Unknown, str]
         note = Note("open", layer or None, words_of(unknown))
         notes.setdefault(note.message, note)
     for one in assumed:
-        note = Note("assumed", None, f"line {one.line}: {one.words}")
+        note = Note("tf-variable" if one.settled else "assumed", None, f"line {one.line}: {one.words}")
         notes.setdefault(note.message, note)
     return list(notes.values())[:50]
 

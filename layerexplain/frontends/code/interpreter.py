@@ -78,6 +78,12 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         self.open: list[Unknown] = []
         self.notes: list[Note] = []
         self.faults: list[LayerExplainError] = []
+        self.faulted: dict[int, tuple[int, Place]] = {}
+        """The statement, as a number like `began`, and the place of each fault, by its identity."""
+        self.uses: set[tuple[int, int]] = set()
+        """The models of which a statement called a method: its number, and the identity of the model."""
+        self.starts: list[int] = []
+        """The numbers of the statements of the module, in order."""
         self.raised: list[LayerExplainError] = []
         """What statements of the program itself raise, with their lines."""
         self.unsure = 0
@@ -127,6 +133,12 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         if level > 1:
             self.since[assumption] = -1
 
+    def keep(self, fault: LayerExplainError, place: Place) -> None:
+        """Keep an error of the program, with what it may reach."""
+        self.met(fault)
+        self.faults.append(fault)
+        self.faulted[id(fault)] = self.began, place
+
     def leave_open(self, unknown: Unknown) -> None:
         """Keep that something of a model is not known from here on."""
         self.met(unknown)
@@ -141,8 +153,8 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
             self.since[assumption] = sys.maxsize
         return assumption
 
-    def met(self, one: Assumption | Unknown) -> None:
-        """Note a choice, or what is not known, for the layers and models whose `call` is followed now."""
+    def met(self, one: Assumption | Unknown | LayerExplainError) -> None:
+        """Note a choice, an error, or what is not known, for the layers and models whose `call` is followed now."""
         for model, _ in self.keras.tracing:
             model.hangs.add(one)
 

@@ -203,6 +203,7 @@ class LayerAttributes(KerasPart):
                 return Setting(of.class_name, args[0], of.path)
             return self.interpreter.unknown(f"the method {name} of {of.class_name}")
         layer: LayerValue = of
+        self.interpreter.uses.add((self.interpreter.began, id(layer)))
         self.check_method(layer, name, args, kwargs)
         if name in ("__call__", "call"):
             return self.call_layer(layer, args, kwargs)

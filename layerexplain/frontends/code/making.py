@@ -231,7 +231,7 @@ class Making(KerasPart):
         if len(self.interpreter.faults) < 50:
             if self.interpreter.callers and not self.quiet:
                 error.fact += f"; called from {', '.join(self.interpreter.called_from())}"
-            self.interpreter.faults.append(error.with_place(**at.told))
+            self.interpreter.keep(error.with_place(**at.told), at)
 
     # Inputs -----------------------------------------------------------------------------------------------------
 

@@ -74,9 +74,14 @@ def _of_each_value(array: Any, function: Any) -> Any:
     return array._replace(values=values, dtype=array.dtype if function is abs else "float64")
 
 
+def name_of_dtype(dtype: Any) -> str:
+    """The name of a dtype that is given as a text or as `np.float32`; "" for what is none."""
+    return dtype if isinstance(dtype, str) else getattr(dtype, "last", "")
+
+
 def _cast(array: Any, dtype: Any) -> Any:
     """An array of another dtype; whole numbers that it would be cut to are not computed here."""
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "last", "")
+    name = name_of_dtype(dtype)
     if isinstance(array, Unknown) or array.values is None or "int" not in name:
         return array
     is_whole = all(isinstance(one, int) for one in array.values)
@@ -197,6 +202,16 @@ def _shape_of(args: list[Any], kwargs: dict[str, Any]) -> Any:
     return array if isinstance(array, Unknown) else attribute(array, "shape")
 
 
+def _unique(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """`np.unique(labels)`: as many as there are classes."""
+    array = array_of(args[0]) if args else Unknown("an array")
+    if not isinstance(array, Array) or not args or len(args) > 1 or kwargs:
+        return array if isinstance(array, Unknown) and len(args) == 1 else Unknown("it comes from np.unique(…)")
+    if array.values is not None:
+        return array_of(sorted(set(array.values)))
+    return Array((array.classes,), None, None, array.dtype)
+
+
 def _delete(args: list[Any], kwargs: dict[str, Any]) -> Any:
     """`np.delete(values, places)` of a list of numbers."""
     values, places = (items_of(one) if not isinstance(one, int) else [one] for one in [*args, None, None][:2])
@@ -206,10 +221,18 @@ def _delete(args: list[Any], kwargs: dict[str, Any]) -> Any:
     return array_of([one for place, one in enumerate(values) if place not in left_out])
 
 
+MAKES = frozenset(
+    """
+    zeros ones empty linspace eye random.rand random.randn random.random random.normal random.uniform
+    """.split()  # noqa: SIM905
+)
+"""Functions of NumPy that make arrays of float64 where they are not told another dtype."""
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "zeros": _filled(0.0), "ones": _filled(1.0), "empty": _filled(None), "expand_dims": _expand, "reshape": _reshape,
     "concatenate": _concatenate, "vstack": _concatenate, "append": lambda a, k: _concatenate([a[:2], *a[2:]], k),
-    "delete": _delete, "stack": _stack, "linspace": _linspace, "arange": _arange, "shape": _shape_of,
+    "delete": _delete, "unique": _unique, "stack": _stack, "linspace": _linspace, "arange": _arange, "shape": _shape_of,
     "zeros_like": lambda a, k: array_of(a[0])._replace(values=None) if isinstance(array_of(a[0]), Array) else a[0],
     "ones_like": lambda a, k: array_of(a[0])._replace(values=None) if isinstance(array_of(a[0]), Array) else a[0],
 }  # fmt: skip

@@ -12,6 +12,7 @@ from layerexplain.frontends.code.keras_names import operation_type, tensorflow_f
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
 from layerexplain.frontends.code.values import (
+    DTYPES,
     Array,
     LayerValue,
     Size,
@@ -91,6 +92,19 @@ _SETTLED = {
 """What Keras's settings are where no program changes them."""
 
 _SIZES = frozenset({"shape", "int_shape", "size", "rank", "ndim"})
+
+
+def _variable_dtype(value: Any, given: Any) -> str:
+    """The dtype of a variable that is told one or takes that of its value; "" where it does not follow."""
+    if given is not None:
+        name = numpy_functions.name_of_dtype(given)
+        return name if name in DTYPES else ""
+    if isinstance(value, Array):
+        return "float32" if value.dtype == "float32" else ""
+    first = value
+    while type(first) in (list, tuple) and first:
+        first = first[0]
+    return {bool: "bool", int: "int32", float: "float32"}.get(type(first), "")
 
 
 class Operations(KerasPart):
@@ -365,15 +379,16 @@ class Operations(KerasPart):
             value = numpy_functions.call_numpy("empty", [given], {}, self.interpreter.budget)
         name = kwargs.get("name")
         name = name if isinstance(name, str) else "variable"
+        dtype = _variable_dtype(value, args[2] if of_keras and len(args) > 2 else kwargs.get("dtype"))
         value = arrays.array_of(value) if value is not None and not isinstance(value, Tensor) else value
         trainable = kwargs.get("trainable", True)
         shape = value.shape if isinstance(value, Array) else self.shape_tuple(value) if value is not None else value
         if not is_shape(shape) and not isinstance(shape, Unknown):
             shape = self.interpreter.unknown("the shape of a variable")
-        made = Variable(name, shape, "float32", trainable is not False, self.interpreter.place())
+        made = Variable(name, shape, dtype or "float32", trainable is not False, self.interpreter.place())
         if not self.keras_2 and not of_keras:
             words = "a tf.Variable counts as a weight, as in Keras 2; Keras 3 counts what add_weight makes"
-            made.choice = Assumption(made.place.line, words)
+            made.choice = Assumption(made.place.line, words, is_shape(shape) and bool(dtype))
         return made
 
     # keras.backend --------------------------------------------------------------------------------------------------

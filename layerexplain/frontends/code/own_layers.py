@@ -176,9 +176,9 @@ class OwnLayer(Declaration):
             del interpreter.faults[faults:]
             at = self._at(Place(str(fault.source or ""), fault.line or 0, fault.column or 0))
             raise type(fault)(f"in {at}: {fault.fact}")
-        if len(interpreter.assumed) > assumed:
-            choice = interpreter.assumed[assumed]
-            del interpreter.assumed[assumed:]
+        choice = next((one for one in interpreter.assumed[assumed:] if not one.settled), None)
+        del interpreter.assumed[assumed:]
+        if choice is not None:
             at = self._at(Place(self.cls.place.file if self.cls is not None else "", choice.line))
             raise NotKnown(f"{self.type} hangs on a branch that is not known ({at}: {choice.words})")
         return layer, trace

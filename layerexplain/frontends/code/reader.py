@@ -12,23 +12,22 @@ from typing import Any
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import Exhausted
 from layerexplain.frontends.code.emit import Emitter, settings
-from layerexplain.frontends.code.frames import Assumption, File
+from layerexplain.frontends.code.frames import File
 from layerexplain.frontends.code.grade import grade_of, notes_of
 from layerexplain.frontends.code.interpreter import Interpreter
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.modules import Modules
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_weights import declarations
+from layerexplain.frontends.code.reach import last_change, parts_of, reaching
 from layerexplain.frontends.code.sources import Text, notebook_text, read_text
 from layerexplain.frontends.code.values import (
     Class,
     Function,
-    LayerValue,
     ModelValue,
     Place,
     Tensor,
     Unknown,
-    Variable,
     births,
     layer_of,
     tensors_in,
@@ -86,7 +85,7 @@ class Program:
             if isinstance(layer, ModelValue):
                 bound.setdefault(id(layer), name)
         self.follow(keras.models)
-        nested = {part for model in keras.models for part in self._parts(model)}
+        nested = {part for model in keras.models for part in parts_of(self.interpreter.keras, model)}
         found = [
             Found(bound.get(id(model), model.name), model, id(model) not in bound)
             for model in keras.models
@@ -94,21 +93,10 @@ class Program:
         ]
         return _distinct(found, set(bound.values())) if found else self._from_definitions()
 
-    def _parts(self, model: ModelValue) -> set[int]:
-        """The identities of all layers and models inside a model."""
-        keras = self.interpreter.keras
-        waiting, seen = list(keras.inner_layers(model)), set()
-        while waiting:
-            one = waiting.pop()
-            if id(one) not in seen:
-                seen.add(id(one))
-                waiting += keras.inner_layers(one)
-        return seen
-
     def whole(self, found: list[Found]) -> Found | None:
         """The one of several models that holds all others; None where there is none."""
         for one in found:
-            parts = self._parts(one.value)
+            parts = parts_of(self.interpreter.keras, one.value)
             if all(other is one or id(other.value) in parts for other in found):
                 return one
         return None
@@ -246,18 +234,19 @@ class Program:
             model = emitter.model(found.value)
         except Exhausted as error:
             raise SourceError(f"{found.name} {error}") from None
-        last, met = self._last_change(found.value)
+        last, met = last_change(interpreter, found.value)
         opened = [(self._located(one), "") for one in interpreter.open
                   if interpreter.since.get(one, -1) < last or one in met]  # fmt: skip
         opened += [(self._located(one), layer) for one, layer in emitter.opened]
         assumed = [
-            Assumption(self.locate(Place("", one.line)).line, one.words)
+            one._replace(line=self.locate(Place("", one.line)).line)
             for one in interpreter.assumed
             if interpreter.since[one] < last or one in met
         ]
         notes = [*notes_of(assumed, opened), *interpreter.notes]
         notes += [Note("repaired", None, words) for words in self.text.repaired if "cell" in words]
-        faults = self.faults(emitter.faults)
+        faults, others = reaching(interpreter, found.value, bool(opened), self.faults(emitter.faults))
+        notes += [Note("fault", None, str(one)) for one in others]
         model = model._replace(
             name=found.name if found.value.name in _AUTOMATIC else found.value.name,
             format="code",
@@ -279,28 +268,6 @@ class Program:
                 place = self.locate(Place("", error.line))
                 error.source, error.line = place.file or None, place.line
         return found
-
-    def _last_change(self, model: ModelValue) -> tuple[int, set[Any]]:
-        """When a model, or something in it, was changed last: choices that were taken later do not reach it; and those
-        that the `call` of one of the program's classes met."""
-        interpreter = self.interpreter
-        waiting: list[tuple[LayerValue, list[tuple[int, int]]]] = [(model, [])]
-        last, seen = 0, {id(model)}
-        met: set[Any] = set()
-        while waiting:
-            layer, spans = waiting.pop()
-            if not any(start <= layer.changed <= end for start, end in spans):  # `met` holds what that hangs on
-                last = max(last, layer.changed)
-            if isinstance(layer, ModelValue):
-                met |= layer.hangs
-                spans = spans + [trace.span for trace in layer.traces.values()]
-            if isinstance(variable := layer.config.get("variable"), Variable) and variable.choice is not None:
-                met.add(interpreter.chosen(variable.choice))
-            for one in interpreter.keras.inner_layers(layer):
-                if id(one) not in seen:
-                    seen.add(id(one))
-                    waiting.append((one, spans))
-        return last, met
 
     def where(self, place: Place) -> str:
         """A place in words: `train.py:41`, `cell 3:12`, `line 12` of what was pasted."""

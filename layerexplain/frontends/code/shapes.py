@@ -159,6 +159,9 @@ class Shapes:
         own = [self._known(tensor) if tensor.node.specs is not None else None for tensor in graph.inputs]
         if len(own) != len(inputs):
             return None
+        if type(model.inputs) is dict and node.args and type(node.args[0]) is dict and len(node.args[0]) == len(inputs):
+            by_name = dict(zip(node.args[0], inputs, strict=True))  # the model has its inputs by their names
+            inputs = [by_name[key] for key in sorted(by_name)]
         same = own == inputs
         known: dict[int, Specs | None] = {}
         for tensor, spec in zip(graph.inputs, inputs, strict=True):

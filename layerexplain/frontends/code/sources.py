@@ -93,7 +93,7 @@ def notebook_text(document: Any) -> Text:
         lines += [(number, line) for line in range(1, source.count("\n") + 2)]
         if len(lines) > 200_000 or (source.startswith("%%") and not source.startswith(("%%time", "%%capture"))):
             continue
-        clean = "\n".join(["" if _MAGIC.match(line) else line for line in source.split("\n")])
+        clean = "\n".join(_without_magics(source.split("\n")))
         try:
             tree: ast.Module | None = _parsed(clean)
         except SyntaxError:
@@ -111,6 +111,16 @@ def notebook_text(document: Any) -> Text:
         return Place(f"cell {lines[line][0]}", lines[line][1])
 
     return Text(ast.Module(body, []), locate, tuple(repaired), True)
+
+
+def _without_magics(lines: list[str]) -> list[str]:
+    """Lines of a cell with magics and shell commands empty, also where a command goes on in the next line."""
+    kept, goes_on = [], False
+    for line in lines:
+        is_magic = goes_on or _MAGIC.match(line) is not None
+        goes_on = is_magic and line.rstrip().endswith("\\")
+        kept.append("" if is_magic else line)
+    return kept
 
 
 def _parsed(text: str) -> ast.Module:

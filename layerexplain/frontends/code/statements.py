@@ -47,6 +47,7 @@ class Statements(InterpreterPart):
                     return signal
                 continue
             self.began = next(births)
+            self.starts.append(self.began)
             try:
                 signal = self.statement(node, frame)
                 if signal is not None:
@@ -62,7 +63,7 @@ class Statements(InterpreterPart):
             except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
                 # A use of Python that is not thought of here: the statement is not known, and the answer is open.
                 why = self.unknown(f"this statement could not be read ({type(error).__name__})")
-                self.open.append(why)
+                self.leave_open(why)
                 self._failed(node, frame, why)
         return None
 

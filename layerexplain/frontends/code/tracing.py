@@ -299,7 +299,7 @@ class Tracing(KerasPart):
                     words = f"'{layer.name}' gives {len(made)} tensors; a Sequential model takes layers that give one"
                     error = ShapeError(words, **layer.place.told)
                     if not any(one.fact == words for one in self.interpreter.faults):
-                        self.interpreter.faults.append(error)
+                        self.interpreter.keep(error, layer.place)
                 current = Tensor(node)
             self.sequences[key] = Graph([start], [current])
         found: Graph | None = self.sequences[key]

@@ -1,0 +1,80 @@
+"""What reaches a model of a program: choices that were taken before it was made, errors of the program."""
+
+from __future__ import annotations
+
+import sys
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.interpreter import Interpreter
+from layerexplain.frontends.code.values import LayerValue, ModelValue, Place, Variable
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.keras_calls import Keras
+
+
+def parts_of(keras: Keras, model: ModelValue) -> dict[int, LayerValue]:
+    """Return all layers and models inside a model, by their identities."""
+    waiting: list[LayerValue] = list(keras.inner_layers(model))
+    seen: dict[int, LayerValue] = {}
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in seen:
+            seen[id(one)] = one
+            waiting += keras.inner_layers(one)
+    return seen
+
+
+def last_change(interpreter: Interpreter, model: ModelValue) -> tuple[int, set[Any]]:
+    """Return when a model, or something in it, was changed last: choices that were taken later do not reach it; and
+    those that the `call` of one of the program's classes met."""
+    waiting: list[tuple[LayerValue, list[tuple[int, int]]]] = [(model, [])]
+    last, seen = 0, {id(model)}
+    met: set[Any] = set()
+    while waiting:
+        layer, spans = waiting.pop()
+        if not any(start <= layer.changed <= end for start, end in spans):  # `met` holds what that hangs on
+            last = max(last, layer.changed)
+        if isinstance(layer, ModelValue):
+            met |= layer.hangs
+            spans = spans + [trace.span for trace in layer.traces.values()]
+        if isinstance(variable := layer.config.get("variable"), Variable) and variable.choice is not None:
+            met.add(interpreter.chosen(variable.choice))
+        for one in interpreter.keras.inner_layers(layer):
+            if id(one) not in seen:
+                seen.add(id(one))
+                waiting.append((one, spans))
+    return last, met
+
+
+def reaching(
+    interpreter: Interpreter, model: ModelValue, is_open: bool, faults: Sequence[LayerExplainError]
+) -> tuple[list[LayerExplainError], list[LayerExplainError]]:
+    """Return the errors of a program that a model hangs on, and all others.
+
+    The cells of a notebook behind one that fails are run all the same. There an error reaches the models that its
+    statement makes, changes or calls a method of, those that call a layer in its line, and those of which something is
+    not known; in a script it ends the program.
+    """
+    if not interpreter.is_notebook or is_open:
+        return list(faults), []
+    parts = [model, *parts_of(interpreter.keras, model).values()]
+
+    def reaches(fault: LayerExplainError) -> bool:
+        if id(fault) not in interpreter.faulted:  # one of the model itself
+            return True
+        began, place = interpreter.faulted[id(fault)]
+        at = bisect_right(interpreter.starts, began)
+        end = interpreter.starts[at] if at < len(interpreter.starts) else sys.maxsize
+        return any(
+            (one.birth < end and began <= one.changed)
+            or (began, id(one)) in interpreter.uses
+            or (isinstance(one, ModelValue) and fault in one.hangs)
+            or any(Place(*node.place[:2]) == Place(*place[:2]) for node in one.nodes)
+            for one in parts
+        )
+
+    found = [one for one in faults if reaches(one)]
+    return found, [one for one in faults if one not in found]
