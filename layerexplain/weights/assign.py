@@ -67,14 +67,13 @@ def stored_order(wanted: Sequence[Wanted]) -> list[int]:
 def only_embedding(few: Sequence[Sizes], many: Sequence[Sizes]) -> list[int] | None:
     """The only way to find `few` in `many`, in order; None if there is no way or several."""
     first, last = _greedy(few, many), _greedy(few[::-1], many[::-1])
-    is_only = first is not None and last is not None and first == [len(many) - 1 - i for i in reversed(last)]
-    return first if is_only else None
+    return first if first == [len(many) - 1 - i for i in reversed(last)] else None
 
 
-def _greedy(few: Sequence[Sizes], many: Sequence[Sizes]) -> list[int] | None:
+def _greedy(few: Sequence[Sizes], many: Sequence[Sizes]) -> list[int]:
+    """The first place of each in turn; -1, which is no place from the other end, where there is none."""
     places = enumerate(many)
-    found = [next((i for i, other in places if other == shape), -1) for shape in few]
-    return None if -1 in found else found
+    return [next((i for i, other in places if other == shape), -1) for shape in few]
 
 
 def assign_listed(
