@@ -345,10 +345,53 @@ def test_graphviz_draws_what_dot_says(depth: int) -> None:
     assert done.stderr == "" and "attention_0" in done.stdout
 
 
+FAULTY = (
+    "input: [28, 28, 1]\nlayers:\n"
+    + 4 * "  - Dense: 5\n"
+    + "  - Conv2D: {filters: 3, kernel_size: 30}\n    name: large\n"
+    + 4 * "  - Dense: 5\n"
+)
+NESTED = "input: [28]\nlayers:\n  - Sequential:\n      - Dense: 3\n      - Reshape: [7]\n        name: large\n    name: inner\n"
+
+
+@pytest.mark.parametrize(
+    ("spec", "marked", "told"),
+    [(FAULTY, ["large"], "the window needs to fit"), (NESTED, ["inner", "large"], "target_shape (7,) needs 7")],
+)
+def test_what_is_at_fault_is_marked(spec: str, marked: list[str], told: str, tmp_path: Path) -> None:
+    source = tmp_path / "model.yaml"
+    source.write_text(spec)
+    runner = CliRunner()
+    summary = runner.invoke(program, ["summary", str(source)])
+    for form in ("svg", "dot", "mmd"):
+        picture = tmp_path / f"model.{form}"
+        found = runner.invoke(program, ["draw", str(source), "--depth", "3", "-o", str(picture)])
+        assert (found.exit_code, found.stdout, found.stderr) == (summary.exit_code, "", summary.stderr)
+        assert picture.read_text().count({"svg": "#b3261e", "dot": "color=red", "mmd": "stroke:red"}[form]) == len(
+            marked
+        )
+        assert all(word in picture.read_text() for word in told.split()[:3])
+    assert summary.exit_code == 1
+    # What is like it but right is folded beside it.
+    report = layerexplain.explain(str(source), detail=False, partial=True)
+    folded = fold(graph_of(report.layers, nested=True))
+    assert [node.name for node in boxes(folded) if node.is_faulty] == marked[:1]
+    assert spec is NESTED or len(folded.nodes) < len(report.layers)
+    with pytest.raises(layerexplain.LayerExplainError, match=told.split()[0]):
+        layerexplain.draw(str(source))
+
+
 def chain(*nodes: tuple[str, str]) -> Graph:
     """Nodes one behind the other, each of a name and a type, no two alike."""
     made = tuple([GraphNode(name, type=kind) for name, kind in nodes])
     return Graph(made, tuple([GraphEdge(a.name, b.name) for a, b in pairwise(made)]))
+
+
+def test_a_node_at_fault_is_in_no_box_of_others() -> None:
+    graph = chain(*[(f"part1_{letter}", letter) for letter in "abcdefgh"])
+    assert len(fold(graph).nodes) == 1
+    nodes = tuple([node._replace(is_faulty=node.name == "part1_d") for node in graph.nodes])
+    assert "part1_d" in [node.name for node in fold(graph._replace(nodes=nodes)).nodes]
 
 
 def test_a_large_graph_folds_by_the_numbers_that_names_end_with() -> None:

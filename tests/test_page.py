@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import layerexplain
+from layerexplain.cli.main import program
 from layerexplain.render.page.data import page_data
 from layerexplain.render.page.scripts import script
 from tests.browser import shown
@@ -91,6 +93,25 @@ def test_layers_that_compute_the_same_keep_what_is_their_own(source: Any) -> Non
 
 def _with_inner(rows: Sequence[Any]) -> list[Any]:
     return [one for row in rows for one in (row, *_with_inner(row.layers))]
+
+
+def test_a_page_shows_what_is_at_fault(tmp_path: Path) -> None:
+    source = tmp_path / "model.yaml"
+    source.write_text(
+        "input: [9, 9, 1]\nlayers:\n  - Dense: 3\n  - Conv2D: {filters: 4, kernel_size: 30}\n    name: large\n  - Dens: 3\n"
+    )
+    found = CliRunner().invoke(program, ["page", str(source), "-o", str(tmp_path / "model.html")])
+    assert found.exit_code == 1 and found.stdout == ""
+    lines = [line.removeprefix("layerexplain: error: ") for line in found.stderr.splitlines()]
+    assert [line.partition(": ")[0] for line in lines] == [f"{source}:4", f"{source}:6"]
+    with shown((tmp_path / "model.html").read_text("utf-8"), tmp_path) as page:
+        assert page.locator(".banner li").all_inner_texts() == lines
+        page.locator(".banner a").click()
+        chosen(page, "large")
+        assert page.locator(".pane .fault").inner_text().startswith("the window needs to fit into the 9 rows")
+        data = page.evaluate("window.layerexplain.data")
+        assert [box["lines"][0] for box in data["graph"]["boxes"] if box.get("faulty")] == ["large", "dens"]
+        assert [layer["name"] for layer in data["layers"] if layer.get("faults")] == ["large", "dens"]
 
 
 def test_a_layer_is_chosen_by_address_link_and_keys(resnet: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import click
 from layerexplain import api
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import SOURCE, code_option, fold_option, input_option
+from layerexplain.cli.output import write_picture
 from layerexplain.errors import LayerExplainError
 from layerexplain.render.graph.diagram import SHOWN
 
@@ -70,14 +71,7 @@ def command(
     form = form or (output.rpartition(".")[2].lower() if output != "-" else "svg")
     if form not in FORMS:
         raise LayerExplainError(f"{output}: draws {', '.join(FORMS)}, by the ending of the file or --to")
-    drawn = api.draw(
-        api.piped(source), form, fold=fold, depth=depth, show=show, theme=theme, horizontal=horizontal,
-        inputs=partial(inputs_of, typed=inputs), code=code,
-    )  # fmt: skip
-    if output == "-":
-        click.echo(drawn, nl=False)
-        return
-    from layerexplain.replacing import replacing, writing
-
-    with replacing(output) as file, writing(output):
-        file.write(drawn.encode("utf-8") if isinstance(drawn, str) else drawn)
+    typed = partial(inputs_of, typed=inputs)
+    report = api.explain(api.piped(source), inputs=typed, detail=False, code=code, partial=True)
+    drawn = api.draw(report, form, fold=fold, depth=depth, show=show, theme=theme, horizontal=horizontal)
+    write_picture(output, drawn, report.faults)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
+import click
+
+from layerexplain.cli.failures import tell_lines
 from layerexplain.cli.options import Output
+from layerexplain.errors import LayerExplainError, lines_of
 from layerexplain.render.layout import Look
 
 _LEAST_WIDTH = 20
@@ -80,3 +84,18 @@ def _wants_color(choice: str, terminal: bool) -> bool:
     if os.environ.get("FORCE_COLOR", "") not in ("", "0"):
         return True
     return terminal and os.environ.get("TERM") != "dumb"
+
+
+def write_picture(path: str, made: str | bytes, faults: Sequence[LayerExplainError] = ()) -> None:
+    """Writes a page or a picture to a file, or for `-` to standard output. With faults of what it shows the program
+    tells of them and ends with 1."""
+    if path == "-":
+        click.echo(made, nl=False)
+    else:
+        from layerexplain.replacing import replacing, writing
+
+        with replacing(path) as file, writing(path):
+            file.write(made.encode("utf-8") if isinstance(made, str) else made)
+    if faults:
+        tell_lines([line for fault in faults for line in lines_of(fault)])
+        click.get_current_context().exit(1)

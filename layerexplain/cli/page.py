@@ -14,6 +14,7 @@ from layerexplain.cli.amounts import bytes_in
 from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input
 from layerexplain.cli.layer_names import wanted_of
 from layerexplain.cli.options import SOURCE, code_option, fold_option, gradient_option
+from layerexplain.cli.output import write_picture
 from layerexplain.errors import ArgumentError
 
 
@@ -83,17 +84,12 @@ def command(
     if not given and (values or max_values is not None):
         raise click.UsageError("--values and --max-values need the values of an input, as in --input random")
     content = api.piped(source)
-    of_run: dict[str, Any] = {}
+    asked: dict[str, Any] = {"gradient": gradient, "inputs": partial(inputs_of, typed=shapes), "code": code}
     if given:
         of_run = {**values_of_run(content, source, shapes, given, values, code), "max_values": max_values}
-    made = api.page(content, fold=fold, gradient=gradient, inputs=partial(inputs_of, typed=shapes), code=code, **of_run)
-    if output == "-":
-        click.echo(made, nl=False)
-        return
-    from layerexplain.replacing import replacing, writing
-
-    with replacing(output) as file, writing(output):
-        file.write(made.encode("utf-8"))
+        return write_picture(output, api.page(content, fold=fold, **asked, **of_run))
+    report = api.explain(content, **asked, partial=True)
+    write_picture(output, api.page(report, fold=fold), report.faults)
 
 
 def values_of_run(

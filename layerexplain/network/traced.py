@@ -90,6 +90,21 @@ class Network(NamedTuple):
         """What a note on a layer says, without its words on shapes where it says why there is no formula."""
         return self.reasons.get(name, note.message) if note.code in ("opaque", "not-derived") else note.message
 
+    def faults_of_layers(self) -> dict[str, tuple[str, ...]]:
+        """What is wrong with layers, by their paths; a fault that names none is that of the one layer in its line."""
+        lines: dict[int | None, list[str]] = {}
+        for layer in self.model.layers:
+            lines.setdefault(layer.line, []).append(layer.name)
+        found: dict[str, tuple[str, ...]] = {}
+        for fault in self.faults:
+            path = fault.layer
+            there = lines.get(fault.line, []) if fault.line is not None else []
+            if path is None and len(there) == 1:
+                path = there[0]
+            if path is not None:
+                found[path] = (*found.get(path, ()), fault.fact)
+        return found
+
     def of_layer(self, name: str) -> list[TracedCall]:
         """The calls of a layer, in the order of their numbers."""
         return sorted((c for c in self.calls if c.call.layer == name), key=lambda c: c.call.index)

@@ -30,6 +30,9 @@ def _lines(graph: Graph, indent: str, prefix: str, ascii_only: bool) -> Iterator
         else:
             start, end = ("([", "])") if node.is_input else ("[", "]")
             yield f'{indent}{ids[node.name]}{start}"{label}"{end}'
+    for node in graph.nodes:
+        if node.is_faulty:
+            yield f"{indent}style {ids[node.name]} stroke:red,stroke-width:2px"
     for edge in graph.edges:
         if edge.source in ids and edge.target in ids:
             label = f'|"{_text(edge.label, ascii_only)}"|' if edge.label else ""

@@ -212,6 +212,7 @@ class Builder:
         self._around: dict[int, Neighbours] = {}
         self._fixing: str | None = None
         self._gradients: Gradients | None = None
+        self._faults = network.faults_of_layers() if network.faults else {}
         self._activations: Activations | None = None
         if memory:
             from layerexplain.report.memory import Activations
@@ -297,6 +298,7 @@ class Builder:
             shared=shared,
             results=tuple(definition.results) if definition is not None and definition.kind == "layer" else (),
             place=self._line_of(layer),
+            faults=self._faults.get(where, ()),
             memory=None if self._activations is None else LayerMemory(self._activations.of(uses)),
         )
         if self.detail and (self.only is None or self.only(where)):

@@ -208,7 +208,8 @@ class LayerReport(NamedTuple):
     `elements` are the element forms of the calls, made when asked for; there with the explanation.
     `memory` is there with the explanation, and if the memory was asked for; `backward` if the cost of training was.
     `results` are the names of the outputs in the formula, empty where it is not known. `place` is the line of the
-    code or of the spec that the layer stands in, `train.py:41`."""
+    code or of the spec that the layer stands in, `train.py:41`. `faults` say what is wrong with
+    it, as notes do."""
 
     layer: str
     type: str
@@ -235,6 +236,7 @@ class LayerReport(NamedTuple):
     backward: BackwardCost | None = None
     elements: tuple[ElementOf, ...] = ()
     memory: LayerMemory | None = None
+    faults: tuple[str, ...] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
+from textwrap import wrap
 
 from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
+from layerexplain.render.escape import clean
 from layerexplain.render.graph.families import family_of
 from layerexplain.render.quantities import plural, shape_text
 from layerexplain.report.data import CallReport, LayerReport
+
+_FAULT, _FAULTS = 38, 7
+"""So many signs and lines a box has for a fault."""
 
 SHOWN = ("type", "shapes", "params", "formulas")
 """What a box can tell of its layer besides its name; `shapes` stand on the edges."""
@@ -20,10 +25,11 @@ class GraphNode(NamedTuple):
     """A layer in a graph.
 
     `name` tells it from the others, `about` are lines about it, `makes` the shape of what it gives, `params` its
-    parameters where they are to be shown. `inner` is the graph of what it holds: of a nested model, or of one of the
-    `copies` of a block, each the names of its nodes in order. Nodes with equal `same` compute the same at the same
-    shapes, those with equal `alike` but for the number of channels; None stands for a node that is like no other. A
-    `port` is no layer: by it a block gets a tensor from outside. `family` is what it does, which gives it its colour.
+    parameters where they are to be shown. `inner` is the graph of what it holds: of a nested model, or of one of
+    the `copies` of a block, each the names of its nodes in order. Nodes with equal `same` compute the same at the
+    same shapes, those with equal `alike` but for the number of channels; None stands for a node that is like no
+    other. A `port` is no layer: by it a block gets a tensor from outside. `family` is what it does, which gives it
+    its colour. What is faulty, or holds what is, is marked; it is like no other.
     """
 
     name: str
@@ -38,6 +44,7 @@ class GraphNode(NamedTuple):
     alike: Hashable = None
     port: bool = False
     family: str = ""
+    is_faulty: bool = False
 
 
 class GraphEdge(NamedTuple):
@@ -73,10 +80,11 @@ def graph_of(layers: Sequence[LayerReport], nested: bool, shown: Sequence[str] =
 def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -> GraphNode:
     call = layer.calls[number] if layer.calls else None
     shapes = call.output_shapes if call is not None else ()
-    single = len(layer.calls) == 1
+    is_faulty = has_fault(layer)
+    single = len(layer.calls) == 1 and not is_faulty
     return GraphNode(
         call_name(layer.layer, number),
-        tuple([line for name in shown if (line := _line(layer, name))]),
+        (*[line for name in shown if (line := _line(layer, name))], *_fault_lines(layer)),
         layer.type,
         ", ".join([sizes_text(shape) for shape in shapes]) if "shapes" in shown else "",
         (layer.params or 0) if "params" in shown else 0,
@@ -85,7 +93,18 @@ def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -
         same=(_computed(layer), tuple(shapes)) if single else None,
         alike=(_but_for_channels(layer), tuple([shape and shape[:-1] for shape in shapes])) if single else None,
         family=family_of(layer),
+        is_faulty=is_faulty,
     )
+
+
+def has_fault(layer: LayerReport) -> bool:
+    """Whether something is wrong with a layer, or with one inside of it."""
+    return bool(layer.faults) or any([has_fault(inner) for inner in layer.layers])
+
+
+def _fault_lines(layer: LayerReport) -> list[str]:
+    """What is wrong with a layer, in lines that a box has room for."""
+    return [line for fault in layer.faults for line in wrap(clean(fault), _FAULT, max_lines=_FAULTS, placeholder=" …")]
 
 
 def _line(layer: LayerReport, name: str) -> str:

@@ -33,13 +33,13 @@ def _lines(graph: Graph, prefix: str, indent: str, ascii_only: bool) -> Iterator
         label = "\\n".join([_quoted(line, ascii_only) for line in (node.name, *node.about) if line])
         if node.name in held:
             yield f"{indent}subgraph cluster_{ids[node.name]} {{"
-            yield f'{indent}  label="{label}"; fontname="Helvetica";'
+            yield f'{indent}  label="{label}"; fontname="Helvetica";{" color=red; penwidth=2;" * node.is_faulty}'
             yield from _lines(held[node.name], f"{ids[node.name]}_", f"{indent}  ", ascii_only)
             yield f"{indent}}}"
         elif node.port:
             yield f'{indent}{ids[node.name]} [label="", shape=point];'
         else:
-            yield f'{indent}{ids[node.name]} [label="{label}"];'
+            yield f'{indent}{ids[node.name]} [label="{label}"{", color=red, penwidth=2" * node.is_faulty}];'
     for edge in graph.edges:
         if edge.source not in ids or edge.target not in ids:
             continue

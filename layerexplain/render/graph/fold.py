@@ -232,6 +232,8 @@ class _Folder:
                     last = cell
                 elif at < chain <= end:
                     last = chain
+            if any([node.is_faulty for node in self.nodes[at:last]]):  # it stays to be seen
+                last = at + 1
             pieces.append((at, last, None))
             at = last
         return pieces

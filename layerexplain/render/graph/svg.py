@@ -30,6 +30,7 @@ class Theme(NamedTuple):
     line: str
     frame: str
     plain: str
+    fault: str
     families: Mapping[str, str]
 
 
@@ -43,8 +44,8 @@ _DARK = {
 }  # fmt: skip
 
 THEMES = {
-    "light": Theme("#ffffff", "#1a1c1e", "#5d646b", "#7b838b", "#b9c0c7", "#f1f3f5", _LIGHT),
-    "dark": Theme("#15171a", "#e9ecef", "#a4acb4", "#7f8890", "#4a5158", "#25292d", _DARK),
+    "light": Theme("#ffffff", "#1a1c1e", "#5d646b", "#7b838b", "#b9c0c7", "#f1f3f5", "#b3261e", _LIGHT),
+    "dark": Theme("#15171a", "#e9ecef", "#a4acb4", "#7f8890", "#4a5158", "#25292d", "#ff8a80", _DARK),
 }
 
 
@@ -87,7 +88,8 @@ def _drawn(placed: Placed, look: Theme) -> Iterator[str]:
     """Frames first, then lines, and boxes on top of them."""
     for box in placed.boxes:
         if box.inner is not None:
-            yield _rectangle(box, look.paper, look.frame, 8, ' stroke-dasharray="5 3"' if box.node.copies else "")
+            dashes = ' stroke-dasharray="5 3"' if box.node.copies else ""
+            yield _rectangle(box, look.paper, _stroke(box.node, look), 8, dashes)
             yield from _texts(box, look, box.x + 12)
             yield from _drawn(box.inner, look)
         elif len(box.node.copies) > 1:  # a pile: what is behind shows at two edges
@@ -102,7 +104,7 @@ def _drawn(placed: Placed, look: Theme) -> Iterator[str]:
             x, y = box.x + box.width / 2, box.y + box.height / 2
             yield f'<circle cx="{_n(x)}" cy="{_n(y)}" r="3" fill="{look.line}"/>'
         elif box.inner is None:
-            yield _rectangle(box, _fill(box.node, look), look.frame, 12 if box.node.is_input else 5)
+            yield _rectangle(box, _fill(box.node, look), _stroke(box.node, look), 12 if box.node.is_input else 5)
             yield from _texts(box, look, box.x + box.width / 2, middle=True)
     for text, (x, y) in placed.labels:
         yield f'<text x="{_n(x)}" y="{_n(y)}" font-size="{_n(_SHAPE)}" fill="{look.quiet}">{_escaped(text)}</text>'
@@ -143,6 +145,10 @@ def _head(points: tuple[tuple[float, float], ...], look: Theme) -> str:
 
 def _fill(node: GraphNode, look: Theme) -> str:
     return look.families.get(node.family, look.plain)
+
+
+def _stroke(node: GraphNode, look: Theme) -> str:
+    return f'{look.fault}" stroke-width="2' if node.is_faulty else look.frame
 
 
 def _escaped(text: str) -> str:

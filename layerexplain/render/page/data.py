@@ -1,15 +1,14 @@
 """What a page shows, as one structure that JSON can hold. Texts are clean: no control or invisible character is in one.
 
 - `model`: `name`, `type`, `source`, `format`, `keras` (its version), `title`, `totals` (as in the report), `inputs` and
-  `outputs` as texts, `notes` on the whole model, `training` (lines).
-- `layers`: an entry for each layer, those inside of others behind them; numbers of layers count in this list.
-  `name`, `path`, `type`, `parent` (the layer around it, or -1), `operation`, `shape` ("(None, 4) → (None, 3)"),
-  `calls`: for each call `{from: [[layer or null, text]], to: text, mask: layer or null}`; `params`, `trainable`,
-  `macs`, `flops`, `values` (what it gives, per example), `activations` (the bytes of that, of views none), `bytes` (of
-  its weights), each null where it is not known;
-  and where there is something to tell, `hints`, `notes`, `weights_note`, `cost`, `mask`, `field` (what one element
-  sees of the model's input), `keras` (how its weights are reached in Keras), `place` (its line in the source),
-  `definition`: a number in `definitions`.
+  `outputs` as texts, `notes` on the whole model, `faults`: of each its line and the path of its layer, or null.
+- `layers`: an entry for each layer, those inside of others behind them; numbers of layers count in this list. `name`,
+  `path`, `type`, `parent` (the layer around it, or -1), `operation`, `shape` ("(None, 4) → (None, 3)"), `calls`: for
+  each call `{from: [[layer or null, text]], to: text, mask: layer or null}`; `params`, `trainable`, `macs`, `flops`,
+  `values` (what it gives, per example), `activations` (the bytes of that, of views none), `bytes` (of its weights),
+  each null where it is not known; and where there is something to tell, `faults`, `hints`, `notes`, `weights_note`,
+  `cost`, `mask`, `field` (what one element sees of the model's input), `keras` (how its weights are reached in Keras),
+  `place` (its line in the source), `definition`: a number in `definitions`.
 - `definitions`: what layers that compute the same have in common. `sentence`, `dtype`; `formula`: statements as
   `[text, indent, shape, note]`, `where`: the functions in it; `tex` and `math`: the formula in LaTeX, and as trees that
   js/math.js typesets (formula_tree.py says which); `element`, `element_math`, `element_notes`; `axes`: `[role, before,
@@ -122,7 +121,8 @@ def layer_data(
 def layer_parts(layer: LayerReport) -> dict[str, Any]:
     """What differs from layer to layer, but for what names the layer itself, by key; what is empty is left out."""
     told = layer.explanation
-    parts: dict[str, Any] = {"notes": layer.notes}
+    notes = [note for note in layer.notes if not note.startswith(layer.faults)] if layer.faults else layer.notes
+    parts: dict[str, Any] = {"faults": layer.faults, "notes": notes}
     if told is None:
         return parts
     return {
@@ -171,6 +171,7 @@ def _model(report: Report) -> dict[str, Any]:
         "inputs": [f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in report.inputs],
         "outputs": [f"{one.layer} {shape_text(one.shape)} {one.dtype or ''}".rstrip() for one in report.outputs],
         "notes": [note.message for note in report.notes if note.layer is None],
+        "faults": [[str(fault), fault.layer] for fault in report.faults],
     }
 
 

@@ -7,8 +7,8 @@ apart where a box is opened, without a layout of its own.
 A box is `{x, y, w, h, lines, family}` and, where there is something to tell: `call`, the number of its call in
 `data.calls`; `copies`, of a block that repeats, for each copy the calls in it, and `single` if a copy is one layer;
 `inner`, the graph that shows when it is open, and `tw`, `th`, what its title takes then; `port` for a point at which a
-tensor enters; `input`; `makes`, the shape that it gives. `lines` are the texts in it, the first its name. A line is
-`[from, to, x1, y1, x2, y2, …]`, the first two numbers of boxes.
+tensor enters; `input`; `faulty`, if something in it is wrong; `makes`, the shape that it gives. `lines` are the texts
+in it, the first its name. A line is `[from, to, x1, y1, x2, y2, …]`, the first two numbers of boxes.
 """
 
 from __future__ import annotations
@@ -126,6 +126,8 @@ def _box(placed: Box, inner: Graph | None, calls: Calls, names: Mapping[str, int
         box["single"] = len(node.copies[0]) == 1
     if node.is_input:
         box["input"] = True
+    if node.is_faulty:
+        box["faulty"] = True
     if node.makes:
         box["makes"] = node.makes
     if inner is not None:

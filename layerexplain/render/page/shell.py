@@ -62,7 +62,9 @@ def styles(*sheets: str) -> str:
 
 
 def _variables(theme: Any) -> str:
-    plain = [f"--{name}: {getattr(theme, name)};" for name in ("paper", "text", "quiet", "line", "frame", "plain")]
+    plain = [
+        f"--{name}: {getattr(theme, name)};" for name in ("paper", "text", "quiet", "line", "frame", "plain", "fault")
+    ]
     return " ".join([*plain, *[f"--of-{name}: {colour};" for name, colour in theme.families.items()]])
 
 

@@ -82,7 +82,7 @@ export class Picture {
 
   readColours() {
     const style = getComputedStyle(document.documentElement);
-    for (const name of ["paper", "text", "quiet", "line", "frame", "plain", "accent", "found", ...FAMILIES.map((one) => `of-${one}`)]) {
+    for (const name of ["paper", "text", "quiet", "line", "frame", "plain", "fault", "accent", "found", ...FAMILIES.map((one) => `of-${one}`)]) {
       this.colours[name] = style.getPropertyValue(`--${name}`).trim();
     }
   }
@@ -199,8 +199,9 @@ export class Picture {
     this.rectangle(item.x, item.y, item.w, item.h, 8);
     pen.fillStyle = colours.paper;
     pen.fill();
-    pen.strokeStyle = look.active === item ? colours.accent : colours.frame;
-    pen.lineWidth = look.active === item ? 2.5 : 1;
+    const { faulty } = item.box;
+    pen.strokeStyle = look.active === item ? colours.accent : faulty ? colours.fault : colours.frame;
+    pen.lineWidth = look.active === item ? 2.5 : faulty ? 2 : 1;
     pen.setLineDash(item.box.copies ? [5, 3] : []);
     pen.stroke();
     pen.setLineDash([]);
@@ -281,8 +282,8 @@ export class Picture {
     const missed = look.found !== null && !item.calls.some((call) => /** @type {Set<number>} */ (look.found).has(call));
     pen.globalAlpha = missed ? 0.28 : 1;
     const corner = box.input ? 12 : 5;
-    pen.strokeStyle = colours.frame;
-    pen.lineWidth = 1;
+    pen.strokeStyle = box.faulty ? colours.fault : colours.frame;
+    pen.lineWidth = box.faulty ? 2 : 1;
     if (box.copies && box.copies.length > 1 && scale >= 0.15) {
       this.rectangle(x + 4, y + 4, w, h, corner);
       pen.fillStyle = colours.paper;

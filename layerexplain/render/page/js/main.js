@@ -4,6 +4,7 @@ import { byId, make } from "./dom.js";
 import { address, setAddress, whenRead } from "./document.js";
 import { GraphView } from "./graph_view.js";
 import { overview } from "./overview.js";
+import { faults } from "./panel_facts.js";
 import { showBox, showLayer, showModel } from "./pane.js";
 import { printed } from "./print.js";
 import { search } from "./search.js";
@@ -29,7 +30,7 @@ function start(data) {
   });
   const field = search(data, view);
   const left = make("div", "left", overview(view), view.element);
-  document.body.append(bar(data, view, field, left), make("main", "", left, pane));
+  document.body.append(bar(data, view, field, left), ...faults(data), make("main", "", left, pane));
   view.fit();
   const follow = () => {
     const call = called(data, address());

@@ -44,6 +44,32 @@ export function panelWiring(layer, data, element) {
  * @param {Data} data
  * @param {HTMLElement} element
  */
+export function panelFaults(layer, data, element) {
+  if (layer.faults) element.append(points(layer.faults, "fault"));
+}
+
+/**
+ * What is wrong with the model, each line leading to its layer.
+ * @param {Data} data
+ * @returns {HTMLElement[]}
+ */
+export function faults(data) {
+  const found = data.model.faults || [];
+  if (!found.length) return [];
+  const lines = found.map(([text, path]) => {
+    const layer = data.layers.find((one) => one.path === path);
+    return make("li", "", layer ? linkTo(layer, text) : text);
+  });
+  const banner = make("section", "banner", make("strong", "", "The model has faults; what depends on them is not known."), make("ul", "", ...lines));
+  banner.setAttribute("aria-label", "Faults");
+  return [banner];
+}
+
+/**
+ * @param {Layer} layer
+ * @param {Data} data
+ * @param {HTMLElement} element
+ */
 export function panelCost(layer, data, element) {
   const said = [...(layer.cost || []), ...(layer.field || [])];
   if (said.length) element.append(points(said));

@@ -3,7 +3,7 @@ import { panelFormula, panelHints, panelWhat } from "./panel_formula.js";
 import { panelReads } from "./panel_reads.js";
 import { panelSpreads, panelValues } from "./panel_values.js";
 import { panelShape, panelWeights } from "./panel_shape.js";
-import { panelCost, panelKeras, panelNotes, panelTraining, panelWiring } from "./panel_facts.js";
+import { panelCost, panelFaults, panelKeras, panelNotes, panelTraining, panelWiring } from "./panel_facts.js";
 
 /**
  * @typedef {import("./types.js").Data} Data
@@ -13,6 +13,7 @@ import { panelCost, panelKeras, panelNotes, panelTraining, panelWiring } from ".
 
 /** @type {[string, string, Panel][]} the id of the section, its title ("" for none), what fills it */
 export const PANELS = [
+  ["faults", "", panelFaults],
   ["wiring", "", panelWiring],
   ["what", "", panelWhat],
   ["formula", "Formula", panelFormula],

@@ -1,6 +1,7 @@
 /** What is printed: a document of its own, made when it is asked for. */
 import { Picture } from "./canvas.js";
 import { count, make, table } from "./dom.js";
+import { faults } from "./panel_facts.js";
 import { showLayer, showModel } from "./pane.js";
 import { place } from "./placing.js";
 
@@ -17,7 +18,7 @@ const TALLEST = 6000;
 export function printed(data) {
   const about = make("section", "about");
   showModel(about, data);
-  const parts = [about, picture(data)];
+  const parts = [...faults(data), about, picture(data)];
   const rows = data.layers.slice(0, MOST_ROWS).map((layer) => [layer.path, layer.type, layer.shape, count(layer.params), count(layer.macs)]);
   parts.push(make("h2", "", "All layers"), table(["Layer", "Type", "Shape", "Parameters", "MACs"], rows, [3, 4]));
   if (data.layers.length > MOST_ROWS) parts.push(make("p", "quiet", `${count(data.layers.length - MOST_ROWS)} more layers are left out here.`));

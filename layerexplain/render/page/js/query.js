@@ -33,6 +33,6 @@ function term(text) {
     };
   }
   if (text.startsWith("type:")) return (layer) => layer.type.toLowerCase() === text.slice(5);
-  if (text.startsWith("note:")) return (layer) => (layer.notes || []).some((note) => note.toLowerCase().includes(text.slice(5)));
+  if (text.startsWith("note:")) return (layer) => [...(layer.faults || []), ...(layer.notes || [])].some((note) => note.toLowerCase().includes(text.slice(5)));
   return (layer) => layer.path.toLowerCase().includes(text) || layer.type.toLowerCase().includes(text);
 }

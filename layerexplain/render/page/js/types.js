@@ -16,6 +16,7 @@
  * @property {number} [th]
  * @property {boolean} [port]
  * @property {boolean} [input]
+ * @property {boolean} [faulty]
  * @property {string} [makes]
  *
  * @typedef {Object} Graph
@@ -78,6 +79,7 @@
  * @property {number | null} values
  * @property {number | null} activations
  * @property {number | null} bytes
+ * @property {string[]} [faults]
  * @property {string[]} [hints]
  * @property {string[]} [notes]
  * @property {string} [weights_note]
@@ -99,6 +101,7 @@
  * @property {string[]} inputs
  * @property {string[]} outputs
  * @property {string[]} notes
+ * @property {[string, string | null][]} [faults]
  *
  * @typedef {Object} Data
  * @property {Model} model
