@@ -246,6 +246,30 @@ class Model(NamedTuple):
     """What the class of a subclassed model is made with, as a file has it."""
     grade: str = "complete"
     """How sure a model is that was read from code: "complete", "assumed" or "open"; the notes say why."""
+    source_code: SourceCode | None = None
+    """What a model was read from whose code computes with the shapes of its inputs, where they are not known."""
+
+    def at(self, shapes: InputShapes) -> Model:
+        """The model with its inputs of given shapes: that of code is read again, in which sizes may follow from them.
+
+        >>> Model("m", "Functional", (), (), (), ()).at({"x": (3,)}).name
+        'm'
+        """
+        made = self.source_code.at(shapes) if shapes and self.source_code is not None else None
+        return self if made is None else made._replace(source=self.source, source_code=None)
+
+
+class SourceCode:
+    """The code of a model. Two of them are equal: it is the models that are compared, not where they come from."""
+
+    def __init__(self, at: Callable[[InputShapes], Model | None]) -> None:
+        self.at = at
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SourceCode)
+
+    def __hash__(self) -> int:
+        return 0
 
 
 InputShapes = Mapping[str, Sequence[int | None]]

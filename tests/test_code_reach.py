@@ -1,10 +1,13 @@
 """Which models of a program what is not known, and what is wrong, reaches: those that hang on it, and no others."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from layerexplain.cli.main import program
 from layerexplain.frontends.code import reader
 from layerexplain.model import Model
 
@@ -18,8 +21,8 @@ def notebook(*cells: str) -> bytes:
 
 
 def models(data: bytes, path: str | None = None) -> dict[str, Model]:
-    program = reader.program(data, path)
-    return {found.name: program.model(found) for found in program.models()}
+    reading = reader.program(data, path)
+    return {found.name: reading.model(found) for found in reading.models()}
 
 
 def grades(data: bytes, path: str | None = None) -> dict[str, str | None]:
@@ -132,3 +135,80 @@ outer = keras.Model(j, keras.layers.Dense(y.shape[1])(y))
 """
     found = models(text.encode())["outer"]
     assert (found.grade, found.layers[-1].config["units"]) == ("complete", 3)
+
+
+SIZES = """import keras, tensorflow as tf
+from keras import layers
+class Attention(keras.Model):
+    def __init__(self, dim=16, heads=4):
+        super().__init__()
+        self.qkv, self.proj, self.heads = layers.Dense(dim * 3), layers.Dense(dim), heads
+    def call(self, x):
+        b, n, c = x.shape
+        qkv = tf.transpose(tf.reshape(self.qkv(x), (-1, n, 3, self.heads, c // self.heads)), (2, 0, 3, 1, 4))
+        a = tf.nn.softmax(tf.matmul(qkv[0], qkv[1], transpose_b=True))
+        return self.proj(tf.reshape(tf.transpose(tf.matmul(a, qkv[2]), (0, 2, 1, 3)), (-1, n, c)))
+class Up(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.conv = layers.Conv2D(8, 3, padding="same")
+    def call(self, x):
+        return tf.image.resize(self.conv(x), (tf.shape(x)[1] * 2, tf.shape(x)[2] * 2))
+class Embed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.tok, self.pos, self.out = layers.Embedding(100, 8), layers.Embedding(50, 8), layers.Dense(100)
+    def call(self, x):
+        return self.out(self.tok(x) + self.pos(tf.range(start=0, limit=tf.shape(x)[-1], delta=1)))
+class Dynamic(keras.Model):
+    def build(self, shape):
+        self.d = layers.Dense(shape[-1] * 2)
+    def call(self, x):
+        return self.d(x)
+class Square(layers.Layer):
+    def build(self, s):
+        self.k = self.add_weight(shape=(s[-1], s[1]))
+    def call(self, x):
+        return tf.matmul(x, self.k) + tf.ones((x.shape[1], x.shape[1]))
+class Flat(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.l, self.d = Square(), layers.Dense(3)
+    def call(self, inputs):
+        x = self.l(inputs)
+        return self.d(tf.reshape(x, (tf.shape(inputs)[0], x.shape[1] * x.shape[2])))
+class Two(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.d = layers.Dense(4)
+    def call(self, inputs):
+        a, b = inputs
+        return self.d(tf.reshape(a, (-1, a.shape[1] * a.shape[2]))) + self.d(b)
+attention, up, embed, dynamic, flat, two = Attention(), Up(), Embed(), Dynamic(), Flat(), Two()
+"""
+AT: list[tuple[str, tuple[str, ...], str, int]] = [
+    # the model, the inputs, the output, the parameters
+    ("attention", ("9,16",), "[null, 9, 16]", 16 * 48 + 48 + 16 * 16 + 16),
+    ("Attention(dim=8, heads=2)", ("x=5,8",), "[null, 5, 8]", 8 * 24 + 24 + 8 * 8 + 8),
+    ("up", ("8,6,3",), "[null, 16, 12, 8]", 3 * 3 * 3 * 8 + 8),
+    ("embed", ("7",), "[null, 7, 100]", 100 * 8 + 50 * 8 + 8 * 100 + 100),
+    ("dynamic", ("5",), "[null, 10]", 5 * 10 + 10),
+    ("flat", ("6,4",), "[null, 3]", 4 * 6 + 36 * 3 + 3),
+    ("two", ("a=2,3", "b=6"), "[null, 4]", 6 * 4 + 4),
+]
+
+
+@pytest.mark.parametrize(("name", "shapes", "output", "params"), AT, ids=[one[0] for one in AT])
+def test_sizes_follow_from_a_given_input(
+    tmp_path: Path, name: str, shapes: tuple[str, ...], output: str, params: int
+) -> None:
+    path = tmp_path / "sizes.py"
+    path.write_text(SIZES)
+    open_, done = (
+        json.loads(CliRunner().invoke(program, ["summary", f"{path}:{name}", "--format", "json", *more]).stdout)
+        for more in ([], [word for shape in shapes for word in ("--input", shape)])
+    )
+    assert (open_["model"]["grade"], done["model"]["grade"]) == ("open", "complete")
+    assert done["totals"]["params"] == params
+    assert json.dumps(done["outputs"][0]["shape"]) == output
+    assert done["source"] == open_["source"] == str(path)

@@ -105,6 +105,7 @@ def convert(
     source, model = read_for_good(source, code)
     try:
         shapes = shapes_for(model, inputs)
+        model = model.at(shapes)
         if model.faults:
             from layerexplain.errors import raise_any
 

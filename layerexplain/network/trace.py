@@ -39,6 +39,7 @@ def trace_model(
         SpecError: The wires make no graph.
         ShapeError: A shape in `inputs` contradicts the model.
     """
+    model = model.at(inputs or {})
     specs: list[Spec | None] = []
     layers = {layer.name: layer for layer in model.layers}
     for ref in model.inputs:

@@ -63,6 +63,7 @@ def build(
     on them is unknown.
     """
     network = trace_model(model, inputs) if network is None else network
+    model = network.model
     asks_memory = batch is not None or optimizer is not None
     builder = Builder(detail, only, network, gradient, memory=detail or asks_memory)
     rows = builder.rows(network, (), _batch_of(model))

@@ -178,7 +178,10 @@ class Emitter:
         names = FreeNames()
         inner = [layer for layer in self.keras.inner_layers(value) if layer.type != "InputLayer"]
         layers = tuple([self.layer(one, names.take(one.name)) for one in inner])
-        return Model(value.name, value.type, layers, (), (), (), value.trainable)
+        given = next(iter(value.traces.values()), None)
+        lacks = given is not None and any(self.keras.shapes.of(one) is None for one in given.inputs)
+        inputs = tuple([TensorRef(names.take(one.node.layer.name)) for one in given.inputs]) if given and lacks else ()
+        return Model(value.name, value.type, layers, (), inputs, (), value.trainable)
 
     def _wired(self, value: ModelValue, graph: Graph) -> Model:
         for tensor in graph.loose:

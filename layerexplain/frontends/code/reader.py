@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Container, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +13,7 @@ from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import Exhausted
 from layerexplain.frontends.code.emit import Emitter, settings
 from layerexplain.frontends.code.frames import File
-from layerexplain.frontends.code.grade import grade_of, notes_of
+from layerexplain.frontends.code.grade import grade_of, lacks_input, notes_of
 from layerexplain.frontends.code.interpreter import Interpreter
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.modules import Modules
@@ -33,7 +33,7 @@ from layerexplain.frontends.code.values import (
     tensors_in,
 )
 from layerexplain.frontends.training import with_training
-from layerexplain.model import Model, Note
+from layerexplain.model import InputShapes, Model, Note, SourceCode
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
@@ -48,12 +48,24 @@ class Found(NamedTuple):
     value: ModelValue
     loose: bool = False
     """Whether no name of the source stands for it."""
+    asked: str = ""
+    """What was asked for."""
 
 
 class Program:
     """A program that was read: its models in order."""
 
-    def __init__(self, text: Text, path: str | None, given: Mapping[str, str], modules: Modules | None = None) -> None:
+    def __init__(
+        self,
+        text: Text,
+        path: str | None,
+        given: Mapping[str, str],
+        modules: Modules | None = None,
+        shapes: Mapping[Place, Any] = MappingProxyType({}),
+    ) -> None:
+        self.given = given
+        self.shapes = shapes
+        """Shapes of the inputs of models that state none, by the places where they are made."""
         self.folder = os.path.dirname(path) or "." if path is not None else None
         self.text = text
         self.interpreter = Interpreter({}, (modules or Modules()).load)
@@ -104,6 +116,8 @@ class Program:
     def follow(self, models: Sequence[ModelValue]) -> None:
         """Follow the `call` of each model of the program that was never called on a tensor."""
         for model in list(models):
+            if model.input_shape is None:
+                model.input_shape = self.shapes.get(model.place)
             if model.form == "own" and not model.traced:
                 shape = model.input_shape
                 why = Unknown(
@@ -187,6 +201,9 @@ class Program:
 
     def named(self, request: str) -> Found:
         """The model of a name (`encoder`, `build_model`, `Net`), or of a call (`build_model(classes=10)`)."""
+        return self._named(request)._replace(asked=request)
+
+    def _named(self, request: str) -> Found:
         try:
             tree = ast.parse(request.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -257,8 +274,22 @@ class Program:
             shared=tuple(emitter.shared),
             declarations=declarations(model),
         )
+        if any(lacks_input(one) for one, _ in opened):
+            names = tuple(dict.fromkeys(ref.layer for ref in model.inputs))
+            model = model._replace(source_code=SourceCode(partial(self._read_again, found, names)))
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
+
+    def _read_again(self, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
+        """A model with inputs of given shapes: the program is read once more. None where one of them is not given."""
+        if not names or not all(name in shapes for name in names):
+            return None
+        sizes = [(None, *shapes[name]) for name in names]
+        place = found.value.place
+        program = Program(self.text, self.path, self.given, None, {place: sizes if len(sizes) > 1 else sizes[0]})
+        again = [program.named(found.asked)] if found.asked else program.models()
+        same = next((one for one in again if one.name == found.name and one.value.place == place), None)
+        return None if same is None else program.model(same)
 
     def faults(self, others: Sequence[LayerExplainError] = ()) -> list[LayerExplainError]:
         """The errors of the program, and others, where they stand in the source."""
