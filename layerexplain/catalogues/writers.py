@@ -143,8 +143,6 @@ def _cell(column: Column, value: Any) -> str:
     """A cell as the tables of `summary` print it: several values are joined by `; `, unknown is empty."""
     if value is None:
         return ""
-    if column.kind == "count":
-        return str(value)
     if column.kind == "counts":
         text = "; ".join([f"{name} {count}" for name, count in value.items()])
     elif column.kind == "shapes":
