@@ -130,6 +130,13 @@ def test_snapshot(case: Case, lines: tuple[str, ...]) -> None:
     assert latex(trace_case(case)) == lines
 
 
+def test_conditions_one_behind_the_other_are_rows_of_one_bracket() -> None:
+    joined = trace_case(Case("Concatenate", {}, ((3,), (5,), (2,))))
+    x1, x2, x3 = (rf"\mathrm{{x{i}}}" for i in (1, 2, 3))
+    rows = rf"{x1}[n, k] & \text{{if }} k < 3 \\ {x2}[n, k-3] & \text{{if }} 3 \leq k < 8 \\ {x3}[n, k-8] & \text{{otherwise}}"
+    assert element_latex(element_form(joined)) == (rf"y[n, k] = \begin{{cases}} {rows} \end{{cases}}",)
+
+
 @pytest.mark.parametrize(
     ("name", "written"),
     [

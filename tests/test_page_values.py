@@ -121,6 +121,27 @@ def test_the_budget_holds_and_small_layers_come_first() -> None:
     assert {path for path, own in found.layers.items() if any(own.numbers)} == {"dense"}
 
 
+ATTENTION = b"""
+inputs: {tokens: [7]}
+layers:
+  - Embedding: {input_dim: 20, output_dim: 8}
+    name: table
+  - MultiHeadAttention: {num_heads: 2, key_dim: 4}
+    name: attention
+    from: [table, table]
+"""
+
+
+def test_the_page_says_which_input_is_which_and_what_values_select(tmp_path: Path) -> None:
+    with shown(layerexplain.page(ATTENTION), tmp_path, "attention") as page:
+        told = page.inner_text(".wiring").replace("\xa0", " ")
+        assert told == "query = table (None, 7, 8), value = table (None, 7, 8) → (None, 7, 8)"
+        page.evaluate("location.hash = 'table'")
+        page.wait_for_selector("h2:text-is('table')")
+        # One of 20 rows, in the column of the element: 20 of 20 × 8 weights are possible.
+        assert page.inner_text(".readsstatus").endswith("reads 1 of 7 in ids, what values select among 20 of 160 in E.")
+
+
 def test_only_wanted_layers_have_values() -> None:
     found = page_values(SPEC, read(SPEC), GIVEN, wanted=lambda path: path == "conv")
     assert list(found.layers) == ["conv"]

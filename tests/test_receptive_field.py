@@ -355,7 +355,7 @@ def test_what_a_mask_may_hide_is_seen_at_most(tmp_path: Path) -> None:
     report = build(read(spec(NOT_ALL["hidden by a mask"], tmp_path)), detail=True)
     explained = report.layers[-1].explanation
     assert explained is not None
-    assert explained.receptive_field[-1] == "one output element depends on at most all 9 steps of 'ids'"
+    assert explained.receptive_field[-1] == "one output element depends on up to all 9 steps of 'ids'"
 
 
 def test_picked_positions_are_those_that_are_named() -> None:

@@ -119,7 +119,7 @@ def test_dense_behind_an_embedding_is_one_matrix_for_all_positions() -> None:
     assert dense.cost[0] == "240 MACs per example = 6 steps × 10 units × 4 products"
     embedding = told(report, "embedding")
     assert "Ids are integers from 0 to 9." in embedding.hints
-    assert embedding.cost == ("none: it only moves data",)
+    assert embedding.cost == ("no arithmetic: it only moves data",)
 
 
 def test_stacked_lstms_hand_on_every_step_and_flatten_lays_them_out() -> None:
@@ -298,7 +298,7 @@ layers:
 """
     report = spec(text, tmp_path)
     page = printed(report, [row for row in report.layers if row.layer == "apart"], Look(None), whole=False)
-    assert "inputs    tower (call 1) (None, 4), tower (call 2) (None, 4) → (None, 4)" in page
+    assert "inputs    x1=tower (call 1) (None, 4), x2=tower (call 2) (None, 4) → (None, 4)" in page
 
 
 def test_masks_say_where_they_come_from_and_what_they_do(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from layerexplain.lang.expr import CALL, ITEM, LEAVES, LOOP, Expr, tensor
 from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.layers.declaration import Spec
 from layerexplain.ops.elementwise import exp
-from tests.cases import Case
+from tests.cases import Case, Wrapped
 from tests.drawn_values import TYPES, definitions
 from tests.keras_oracle import trace_case
 from tests.tracing import trace_layer
@@ -135,6 +135,16 @@ def test_axes_of_two_tensors_are_told_with_their_tensor() -> None:
         ("steps", "11", "removed", "from value"),
         ("features", "7", "removed", "from query"),
     ]
+
+
+def test_an_axis_of_joined_tensors_comes_from_all_of_them() -> None:
+    def rows(*sizes: int) -> list[tuple[str, ...]]:
+        return [tuple(axis) for axis in reasons(Case("Concatenate", {}, tuple((4, size) for size in sizes))).axes]
+
+    assert rows(3, 5) == [("steps", "4", "4", "kept"), ("features", "3 + 5", "8", "3 + 5 = 8")]
+    assert rows(1, 2, 3, 4, 5)[1] == ("features", "1 + … + 5", "15", "1 + 2 + 3 + 4 + 5 = 15")
+    both_ways = reasons(Case("Bidirectional", {"layer": Wrapped("GRU", {"units": 3})}, ((9, 6),)))
+    assert tuple(both_ways.axes[0])[:3] == ("features", "6", "6"), "what is joined inside is no input"
 
 
 def test_whole_sequence_of_a_recurrence() -> None:

@@ -16,7 +16,7 @@ from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LEAVES, LOOP, WEIGHT, Expr, axes_of, picked, walk
 from layerexplain.lang.visit import inner_definitions, nodes
 from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv
-from layerexplain.ops.movement import reshape
+from layerexplain.ops.movement import concatenate, reshape
 from layerexplain.ops.pooling import average_pool, max_pool
 from layerexplain.ops.reshaping import ahead, joined
 from layerexplain.ops.sizes import FLOATS, default_roles, shape_text, size_text
@@ -31,6 +31,9 @@ ORDER = ("batch", "steps", "planes", "rows", "columns")
 
 FARTHEST = 100_000
 """Limit on the steps back that are followed."""
+
+MOST_SIZES = 4
+"""Of more sizes that are added, the first and the last are shown."""
 
 
 class AxisReason(NamedTuple):
@@ -141,7 +144,7 @@ class _Frame:
 
 class _Way:
     """The path of one axis back to its origin: `leaf` is an input, or None for an axis that begins at the node named
-    by `end`."""
+    by `end`. `joined` says that it continues an axis of each input, one behind the other."""
 
     def __init__(self, frame: _Frame, node: Expr, axis: int, spine: dict[tuple[Expr, int], _Frame]) -> None:
         self.leaf: Expr | None = None
@@ -149,6 +152,7 @@ class _Way:
         self.before = ""
         self.end = ""
         self.laid_out_only = True
+        self.joined = False
         self.roles: list[str] = []
         self.named = ""
         whys: list[str] = []
@@ -173,6 +177,10 @@ class _Way:
                     parts = joined(node, axis)
                     if len(parts) > 1:
                         self.before = " × ".join(size_text(node.args[0].shape[i]) for i in parts)
+                if node.op is concatenate and why and all(arg.op is INPUT for arg in node.args):
+                    sizes = [size_text(arg.shape[axis]) for arg in node.args]
+                    self.before = " + ".join(sizes if len(sizes) <= MOST_SIZES else (sizes[0], "…", sizes[-1]))
+                    self.joined = True
                 if rule.source is not None:
                     source, at = rule.source
                     place = (frame, node.args[source], at)
@@ -227,7 +235,7 @@ def _reason(
         role = next((r for r in way.roles if r not in PLACES), role)
     role = way.named or role
     why = ", then ".join(way.whys) or "kept"
-    if apart or _differ(definition, way.leaf, way.leaf_axis):
+    if not way.joined and (apart or _differ(definition, way.leaf, way.leaf_axis)):
         why += f"; from {way.leaf.label}"
     return AxisReason(role, way.before or size, after, why)
 

@@ -20,14 +20,14 @@ def _each_channel(x: Expr, name: str, symbol: str, sliding: Sliding, depth_multi
     """The depthwise part, which both kinds of layer have: `depth_multiplier` windows for each channel."""
     rank = x.ndim - 2
     window, channels = sliding.per_axis(rank)[0], known_channels(x, sliding.data_format)
-    axes = [*zip(SPATIAL[rank], window, strict=True), ("channels", channels), ("copies", depth_multiplier)]
+    axes = [*zip(SPATIAL[rank], window, strict=True), ("channels", channels), ("depth_multiplier", depth_multiplier)]
     return depthwise_conv(x, weight(name, symbol, axes), **sliding.how, data_format=sliding.data_format)
 
 
-def _channels_and_copies(x: Expr, data_format: str, copies: int) -> Any:
-    """The axis that the depthwise part gives: all copies of a channel stand side by side."""
+def _multiplied_channels(x: Expr, data_format: str, depth_multiplier: int) -> Any:
+    """The axis that the depthwise part gives: all outputs of a channel stand side by side."""
     channels = ("channels", known_channels(x, data_format))
-    return [channels, ("copies", copies)] if copies > 1 else channels
+    return [channels, ("depth_multiplier", depth_multiplier)] if depth_multiplier > 1 else channels
 
 
 @layers_of_rank(
@@ -54,7 +54,7 @@ def depthwise_convolution(
     Reference: Howard et al., MobileNets, 2017.
     """
     y, form = _each_channel(x, "kernel", "W", sliding, depth_multiplier), sliding.data_format
-    return finished(y, _channels_and_copies(x, form, depth_multiplier), form, use_bias, activation)
+    return finished(y, _multiplied_channels(x, form, depth_multiplier), form, use_bias, activation)
 
 
 @layers_of_rank(
@@ -86,6 +86,6 @@ def separable_convolution(
     z = named("z", _each_channel(x, "depthwise_kernel", "W_d", sliding, depth_multiplier), "each channel separately")
     form = sliding.data_format
     axes = [(role, 1) for role in SPATIAL[x.ndim - 2]]
-    packed = _channels_and_copies(x, form, depth_multiplier)
+    packed = _multiplied_channels(x, form, depth_multiplier)
     y = conv(z, weight("pointwise_kernel", "W_p", [*axes, packed, ("filters", filters)]), data_format=form)
     return finished(y, ("filters", filters), form, use_bias, activation)

@@ -54,7 +54,9 @@ def torch_kernel(at: Place) -> str | None:
         return "PyTorch's Linear stores the transpose of W, (units, inputs)."
     spatial = axes[:-2]
     if at.type.startswith("Depthwise"):
-        return f"PyTorch stores the kernel of groups=channels as (channels × copies, 1, {', '.join(spatial)})."
+        return (
+            f"PyTorch stores the kernel of groups=channels as (channels × depth_multiplier, 1, {', '.join(spatial)})."
+        )
     order = (len(axes) - 1, len(axes) - 2, *range(len(axes) - 2))
     return f"PyTorch stores W as (filters, channels, {', '.join(spatial)}): W.transpose{order}."
 

@@ -231,10 +231,10 @@ def _taken(
     if bias == "one":
         b = gates(cell_weight("bias", "b", [packed], cell), names)
     elif bias == "two":
-        both = cell_weight("bias", "b", [("kernels", 2), packed], cell)
+        both = cell_weight("bias", "b", [("bias rows", 2), packed], cell)
         halves = [take_slice(both, key=(i,)) for i in (0, 1)]
     elif bias == "flat":
-        both = split(cell_weight("bias", "b", [[("kernels", 2), *packed]], cell), n=2)
+        both = split(cell_weight("bias", "b", [[("bias rows", 2), *packed]], cell), n=2)
         halves = [named(f"b_{of}", half) for of, half in zip("xh", both, strict=True)]
     b_x, b_h = ({}, b) if one_of_state else (b, {})
     if halves:

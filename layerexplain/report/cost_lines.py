@@ -92,7 +92,7 @@ def _lines_of_a_call(definition: Definition, costs: Costs, unit: str, fixed_by: 
         lines.append(_Line(cost.flops, f"{cost.flops:,} FLOPs {unit}, no multiply-accumulates"))
     else:
         compares = any(node.op.name in ORDERING for node in definition.order)
-        words = "no FLOPs: it only compares, to sort" if compares else "none: it only moves data"
+        words = "no FLOPs: it only compares, to sort" if compares else "no arithmetic: it only moves data"
         lines.append(_Line(None, words))
     return lines
 

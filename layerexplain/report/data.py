@@ -139,7 +139,7 @@ class WeightReason(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """What `explain` says of one layer, in reading order."""
+    """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several."""
 
     sentence: str
     hints: tuple[str, ...]
@@ -158,6 +158,7 @@ class Explanation(NamedTuple):
     receptive_field: tuple[str, ...] = ()
     dtype: str = ""
     element_latex: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 class FieldAxis(NamedTuple):

@@ -82,6 +82,7 @@ def explain_row(
         training=_training(layer, definition, calls[0]),
         mask=_mask(definition, calls, around),
         dtype=dtype,
+        inputs=_input_names(definition, len(calls[0].inputs)),
     )
 
 
@@ -126,6 +127,11 @@ def _at_other_shapes(calls: Sequence[TracedCall], first: Explanation) -> tuple[t
     return tuple(elements), tuple(shapes)
 
 
+def _input_names(definition: Definition, count: int) -> tuple[str, ...]:
+    """What the formula calls the inputs, where there are several; masks stand behind them."""
+    return tuple([param.label or "" for param in definition.params[:count]]) if 1 < count <= MOST_TENSORS else ()
+
+
 def without_masks(definition: Definition) -> Definition:
     """The definition with the masks of its results left out, which `mask` tells of."""
     if all(mask is None for mask in definition.masks):
@@ -154,7 +160,7 @@ def _unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall], networ
         said += f" Its configuration: {made_with}." if made_with else ""
     count = len(row.layers)
     if count:
-        said += f" Its weights show {count} layer{'s' * (count != 1)} inside it; --nested explains them."
+        said += f" Its weights show {count} layer{'s' * (count != 1)} inside it."
     weights = [
         WeightReason("", w.name, w.shape, " × ".join(map(str, w.shape)) or "one number", w.params, w.trainable, "")
         for w in (() if row.layers else row.weights)
@@ -196,7 +202,7 @@ def _nested(row: LayerReport, cost: tuple[str, ...]) -> Explanation:
     times = f", called {len(row.calls)} times with the same weights" if len(row.calls) > 1 else ""
     count = len([inner for inner in row.layers if inner.type != "InputLayer"])
     return NOTHING._replace(
-        sentence=f"A model of {count} layer{'s' * (count != 1)} used as a single layer{times}; --nested explains them.",
+        sentence=f"A model of {count} layer{'s' * (count != 1)} used as a single layer{times}.",
         statements=_formula(row),
         weights_note=_weights_note(row, ()),
         cost=cost,

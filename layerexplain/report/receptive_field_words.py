@@ -25,7 +25,7 @@ def words(field: ReceptiveField, several: bool) -> str:
     if all(axis.whole or _reaches_all(axis) for axis in axes):
         every = "" if None in [axis.of for axis in axes] else " × ".join(f"{axis.of} " for axis in axes)
         wide = f": its window of {window} covers them at every place" if any(map(_slides, axes)) else ""
-        most = "" if all(axis.whole for axis in axes) else "at most "
+        most = "" if all(axis.whole for axis in axes) else "up to "
         return f"one output element depends on {most}all {every.replace('  ', ' ')}{unit} of {of}{wide}"
     where = ", ".join(map(_where, axes))
     seen = f"{seen_text(axes)} {unit}"

@@ -23,7 +23,7 @@ from layerexplain.lang.notation import (
     needs_brackets,
     value_text,
 )
-from layerexplain.lang.scalar import Affine, Apply, Element, Fold, Guard, Letter, Quotient
+from layerexplain.lang.scalar import Affine, Apply, Element, Fold, Guard, Letter, Quotient, Scalar
 
 FOLDS: Final = {"sum": r"\sum", "prod": r"\prod", "max": r"\max", "min": r"\min"}
 FRACTION: Final = NEGATE + 5
@@ -197,10 +197,14 @@ class LatexWriter(ScalarWriter):
             self.notes.append(rf"\text{{{escaped(attribute_note(name, attrs))}}}")
 
     def guard(self, e: Guard, names: dict[Letter, str]) -> Written:
-        where = r" \text{ and } ".join(self.condition(c, names) for c in e.conditions)
-        body, otherwise = self.text(e.body, names), self.text(e.otherwise, names)
-        text = rf"\begin{{cases}} {body} & \text{{if }} {where} \\ {otherwise} & \text{{otherwise}} \end{{cases}}"
-        return Written(text, PRODUCT, ("*",))
+        rows: list[str] = []
+        rest: Scalar = e
+        while isinstance(rest, Guard):  # what is left for other conditions is a row below, not a bracket in a bracket
+            where = r" \text{ and } ".join([self.condition(c, names) for c in rest.conditions])
+            rows.append(rf"{self.text(rest.body, names)} & \text{{if }} {where} \\")
+            rest = rest.otherwise
+        otherwise = rf"{self.text(rest, names)} & \text{{otherwise}}"
+        return Written(" ".join([r"\begin{cases}", *rows, otherwise, r"\end{cases}"]), PRODUCT, ("*",))
 
     def fold(self, e: Fold, names: dict[Letter, str]) -> Written:
         written = super().fold(e, names)

@@ -37,13 +37,16 @@ def explanation_document(
     report: Report, layers: Sequence[LayerReport], whole: bool = True, brief: bool = False
 ) -> doc.Document:
     """The explanations of `layers`; those of one group once, with the list of those that it holds for."""
+    shown = {layer.path for layer in layers}
     fields = {layer.layer: layer.explanation.receptive_field for layer in layers if layer.explanation is not None}
     sections = []
     for layer, alike in grouped(layers):
         # What all its sources see too is no news of a layer.
         seen = {fields.get(source) for source in layer.sources} if whole else set()
         place = (layer.place or "") if report.format == "code" else ""
-        sections.append(_section(layer, alike, brief, seen.pop() if len(seen) == 1 else None, place))
+        known = seen.pop() if len(seen) == 1 else None
+        hidden = any(inner.path not in shown for inner in layer.layers)
+        sections.append(_section(layer, alike, brief, known, place, hidden))
     if not whole:
         return doc.Document(tuple(sections))
     # Each layer's own notes stand in its section.
@@ -72,9 +75,10 @@ def grouped(layers: Iterable[LayerReport]) -> list[tuple[LayerReport, list[Layer
 
 
 def _section(
-    layer: LayerReport, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None, place: str = ""
+    layer: LayerReport, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None, place: str, hidden: bool
 ) -> doc.Section:
-    """What there is to tell of a layer; `known` is the reach that was told already, `place` its line in the code."""
+    """What there is to tell of a layer; `known` is the reach that was told already, `place` its line in the code,
+    `hidden` says that the layers inside it are not explained."""
     told = layer.explanation
     inputs, outputs = shapes_text(layer.input_shapes), results_text(layer.results, layer.output_shapes)
     blocks: list[doc.Block] = [
@@ -85,7 +89,8 @@ def _section(
         )
     ]
     if told is not None:
-        blocks.append(doc.Prose(tuple(filter(None, [told.sentence, *(() if brief else told.hints)]))))
+        said = f"{told.sentence.removesuffix('.')}; --nested explains them." if hidden else told.sentence
+        blocks.append(doc.Prose(tuple(filter(None, [said, *(() if brief else told.hints)]))))
     blocks += _wiring(layer, alike)
     if told is None:
         blocks.append(doc.Labelled("formula", (formula_block([Statement(line, 0, "", "") for line in layer.formula]),)))
@@ -107,7 +112,8 @@ def _lines(texts: Iterable[str]) -> tuple[doc.Line, ...]:
 def _wiring(layer: LayerReport, alike: list[LayerReport]) -> list[doc.Block]:
     """The layers that are alike, and who feeds this one. Text leaves that out where it is plainly the one layer before,
     since the shapes stand beside the heading."""
-    calls = [_fed(call) for call in layer.calls]
+    symbols = () if layer.explanation is None else layer.explanation.inputs
+    calls = [_fed(call, symbols) for call in layer.calls]
     shown = doc.Names(tuple(map(title_of, alike)), _ALIKE_SHOWN)
     names: list[doc.Line] = (
         [(doc.Span("and ", only=doc.MARKDOWN), doc.Span(f"{len(alike)} alike: "), shown)] if alike else []
@@ -121,13 +127,19 @@ def _wiring(layer: LayerReport, alike: list[LayerReport]) -> list[doc.Block]:
     ]
 
 
-def _fed(call: CallReport) -> doc.Line:
-    """`add (None, 8, 8, 16), conv2d (call 2) (None, 8, 8, 16) → (None, 8, 8, 16)`."""
+def _fed(call: CallReport, symbols: Sequence[str]) -> doc.Line:
+    """`x1=add (None, 8, 8, 16), x2=conv2d (call 2) (None, 8, 8, 16) → (None, 8, 8, 16)`."""
     line: list[doc.Span] = []
     numbers = call.source_calls or (0,) * len(call.sources)
     again = {source for source, at in zip(call.source_names, numbers, strict=True) if at}
-    for source, at, shape in zip(call.source_names, numbers, call.input_shapes, strict=False):
-        line += [doc.Span(", "), doc.Span(source, "name"), doc.Span(f" (call {at + 1})" if source in again else "")]
+    for i, (source, at, shape) in enumerate(zip(call.source_names, numbers, call.input_shapes, strict=False)):
+        symbol = f"{symbols[i]}=" if i < len(symbols) and symbols[i] != source else ""
+        line += [
+            doc.Span(", "),
+            doc.Span(symbol),
+            doc.Span(source, "name"),
+            doc.Span(f" (call {at + 1})" if source in again else ""),
+        ]
         line += [doc.Span(" "), doc.Span(shape_text(shape), "shape")]
     if not line and call.input_shapes:
         line = [doc.Span(", "), doc.Span(shapes_text(call.input_shapes), "shape")]
@@ -169,7 +181,7 @@ def gradient_blocks(told: BackwardReport, formula: Sequence[str], element: bool 
     cost = [f"{n:,} {what}" for n, what in ((told.macs, "MACs"), (told.flops, "FLOPs")) if n]
     said = (
         *told.facts,
-        f"Nothing comes back to {', '.join(told.unreached)}." if told.unreached else "",
+        f"No gradient reaches {', '.join(told.unreached)}." if told.unreached else "",
         f"Backward: {' and '.join(cost)} per example." if cost else "",
     )
     if not told.statements:

@@ -11,7 +11,8 @@
   `place` (its line in the source), `definition`: a number in `definitions`.
 - `definitions`: what layers that compute the same have in common. `sentence`, `dtype`; `formula`: statements as
   `[text, indent, shape, note]`, `where`: the functions in it; `tex` and `math`: the formula in LaTeX, and as trees that
-  js/math.js typesets (formula_tree.py says which); `element`, `element_math`, `element_notes`; `axes`: `[role, before,
+  js/math.js typesets (formula_tree.py says which); `element`, `element_math`, `element_notes`; `inputs`: what it calls
+  each input, of several; `axes`: `[role, before,
   after, why]`, `shape_notes`; `weights`: `[symbol, name, shape, factors, params, trainable, reach]`, where `reach`
   stands behind the layer's `keras`; `training`: lines; `gradient`: `{formula, math, tex, kept, element, element_notes,
   facts, unreached, cost, unknown}`.
@@ -148,6 +149,7 @@ def definition_parts(layer: LayerReport, told: Explanation, reaches: Sequence[st
         "element_math": _typeset(told.element_latex),
         "element_same": _bare(told.latex) == _bare(told.element_latex) or None,
         "element_notes": told.element_notes,
+        "inputs": told.inputs,
         "axes": [list(axis) for axis in told.axes],
         "shape_notes": told.shape_notes,
         "weights": [

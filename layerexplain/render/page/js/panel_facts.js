@@ -26,11 +26,13 @@ export function linkTo(layer, text) {
  */
 export function panelWiring(layer, data, element) {
   const calls = layer.calls || [];
+  const symbols = (layer.definition === undefined ? undefined : data.definitions[layer.definition])?.inputs || [];
   calls.forEach((call, number) => {
     const line = make("p", "wiring");
     if (calls.length > 1) line.append(`call ${number + 1}: `);
     call.from.forEach(([source, text], at) => {
       if (at) line.append(", ");
+      if (symbols[at] && !text.startsWith(`${symbols[at]} `)) line.append(make("b", "", symbols[at]), "\u00a0=\u00a0");
       if (source === null) line.append(text);
       else line.append(linkTo(data.layers[source], text));
     });
@@ -92,7 +94,7 @@ export function panelTraining(layer, data, element) {
   if (gradient.formula) element.append(listing(gradient.formula));
   if (gradient.kept) element.append(make("h4", "", "Kept from the forward pass"), listing(gradient.kept));
   const said = [...(gradient.facts || [])];
-  if (gradient.unreached) said.push(`Nothing comes back to ${gradient.unreached.join(", ")}.`);
+  if (gradient.unreached) said.push(`No gradient reaches ${gradient.unreached.join(", ")}.`);
   if (gradient.cost) said.push(`Backward: ${gradient.cost} per example.`);
   if (said.length) element.append(points(said));
   if (gradient.element) {

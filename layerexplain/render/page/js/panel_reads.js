@@ -351,8 +351,9 @@ class ReadsView {
       const total = sizes.reduce((a, b) => a * b, 1);
       words.textContent = this.shapeWords(of, sizes) + sliceWords(axes, slice, sizes, this.roles(of));
       const unsure = inside.some((one) => one.how === "maybe");
-      const whole = `${total.toLocaleString("en-US")} in ${this.name(of)}`;
-      const many = unsure ? `those of ${whole} that values choose` : `${inside.length.toLocaleString("en-US")} of ${whole}`;
+      const possible = inside.reduce((sum, one) => sum + one.index.reduce((a, at, axis) => a * (at === at ? 1 : sizes[axis]), 1), 0);
+      const whole = `${possible.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} in ${this.name(of)}`;
+      const many = unsure ? `what values select among ${whole}` : whole;
       if (inside.length || padded) counts.push(`${many}${padded ? ` and ${padded} in the padding` : ""}`);
     }
     const [rows, columns] = line.grid;

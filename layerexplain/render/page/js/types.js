@@ -58,6 +58,7 @@
  * @property {any[]} [element_math]
  * @property {boolean} [element_same] whether the formula is that of one element already
  * @property {string[]} [element_notes]
+ * @property {string[]} [inputs]
  * @property {[string, string, string, string][]} [axes]
  * @property {string[]} [shape_notes]
  * @property {[string, string, string, string, number, boolean, string][]} [weights]
