@@ -148,6 +148,65 @@ def test_samples_are_drawn(name: str) -> None:
         check_geometry(drawn_graph(each, False))
 
 
+def wide(seed: int, count: int) -> Graph:
+    """A random graph that is too large for drawings to be tried: branches that are joined, and long connections."""
+    generator = random.Random(seed)
+    pairs = {(at - 1, at) for at in range(1, count)}
+    for at in range(6, count):
+        pairs |= {(at - generator.randrange(1, 6), at)} if generator.random() < 0.5 else set()
+    pairs |= {tuple(sorted(generator.sample(range(count), 2))) for _ in range(count // 9)}
+    nodes = tuple([GraphNode(f"layer_{at}", makes="7") for at in range(count)])
+    return Graph(nodes, tuple([GraphEdge(f"layer_{a}", f"layer_{b}") for a, b in sorted(pairs)]))
+
+
+def crossings(placed: Placed) -> int:
+    """At how many points the lines of two nodes cross, counted without regard to how they were placed."""
+    level: list[tuple[str, float, float, float]] = []
+    upright: list[tuple[str, float, float, float]] = []
+    for line in placed.lines:
+        for (a, b), (c, d) in pairwise(line.points):
+            if b == d:
+                level.append((line.source, b, min(a, c), max(a, c)))
+            else:
+                upright.append((line.source, a, min(b, d), max(b, d)))
+    points = {
+        (one, other, x, y)
+        for one, y, left, right in level
+        for other, x, top, bottom in upright
+        if one != other and left < x < right and top < y < bottom
+    }
+    return len(points)
+
+
+def test_sifting_crosses_fewer_lines_and_moves_no_box_into_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    graphs = [wide(seed, 130) for seed in range(12)]
+    placed = [drawn_graph(graph, False) for graph in graphs]
+    for one in placed:
+        check_geometry(one)
+    monkeypatch.setattr("layerexplain.render.graph.layout.sifted", lambda lanes, sources: lanes)
+    before = [crossings(drawn_graph(graph, False)) for graph in graphs]
+    after = [crossings(one) for one in placed]
+    assert all(count <= most for count, most in zip(after, before, strict=True))
+    assert sum(after) < 0.75 * sum(before)
+
+
+@pytest.mark.parametrize(
+    ("application", "most"), [("InceptionV3", 0), ("InceptionResNetV2", 0), ("NASNetMobile", 62), ("DenseNet121", 0)]
+)
+def test_unfolded_applications_cross_no_more_than_in_fast_sugiyama(application: str, most: int) -> None:
+    model = layerexplain.read(json.loads(load("keras3", application)["config"]))
+    graph = graph_of(layerexplain.explain(model, detail=False).layers, nested=True)
+    placed = drawn_graph(opened(graph, 0), False)
+    assert crossings(placed) <= most
+    check_geometry(placed)
+
+
+def test_lines_into_a_box_do_not_cross_each_other() -> None:
+    """The transformer's shortcut over the trunk turns off above the lines that it would cross otherwise."""
+    report = layerexplain.explain(str(SAMPLES / "transformer.json"), detail=False)
+    assert crossings(drawn_graph(opened(graph_of(report.layers, nested=True), 0), False)) == 1
+
+
 def drawn(seed: int) -> Graph:
     """A random graph of layers: chains, branches, long connections, open boxes."""
     generator = random.Random(seed)

@@ -13,6 +13,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.render.graph.diagram import Graph, GraphNode
 from layerexplain.render.graph.fold import in_order
 from layerexplain.render.graph.lanes import Lanes, lanes_of
+from layerexplain.render.graph.sifting import sifted
 
 Point = tuple[float, float]
 
@@ -155,12 +156,13 @@ def _place(
 def _best_drawing(
     sources: Sequence[Sequence[int]], sizes: Sequence[Size], anchors: Sequence[float], behind: Sequence[float]
 ) -> _Drawing:
-    """The drawing with fewest crossings, and of those a narrow one: strands are tried on the other side of the trunk,
-    where a graph is not too large for that."""
+    """The drawing with fewest crossings, and of those a narrow one. Strands are sifted; where a graph is not too large
+    for that, drawings with strands on the other side of the trunk are tried, too."""
     first: tuple[int, ...] = ()
-    best = _Drawing(lanes_of(sources), sources, sizes, anchors, behind)
+    lanes = lanes_of(sources)
     if len(sources) > _TRIED:
-        return best
+        return _Drawing(sifted(lanes, sources), sources, sizes, anchors, behind)
+    best = _Drawing(lanes, sources, sizes, anchors, behind)
     worth = best.worth()
     trials, is_better = 0, True
     while is_better and (worth[0] or best.has_boxes_on_both_sides()):
@@ -168,14 +170,15 @@ def _best_drawing(
         for moved, front in _moves(best.lanes):
             trials += 1
             if trials > _TRIED:
-                return best
+                break
             ahead = (*front, *first)
             drawing = _Drawing(lanes_of(sources, moved, ahead), sources, sizes, anchors, behind)
             if drawing.worth() < worth:
                 best, first, worth = drawing, ahead, drawing.worth()
                 is_better = True
                 break
-    return best
+    other = _Drawing(sifted(best.lanes, sources), sources, sizes, anchors, behind) if worth[0] else best
+    return min(best, other, key=_Drawing.worth)
 
 
 def _moves(lanes: Lanes) -> Iterator[tuple[dict[int, int], tuple[int, ...]]]:
@@ -335,7 +338,7 @@ class _Drawing:
     def _tracks(self) -> dict[tuple[int, int], int]:
         """On which track a node's tensor runs across a gap. Where one comes down to a point from which another goes on
         down, the first turns off above the other."""
-        spans: dict[int, dict[int, tuple[set[float], set[float]]]] = {}
+        spans: dict[int, dict[int, Net]] = {}
         for node, readers in enumerate(self.targets):
             row, x = self.lanes.rows[node], self.centre(node)
             for target in readers:
@@ -375,19 +378,32 @@ class _Drawing:
         return tops, gaps, y + (behind[-1] if count else 0)
 
 
-def _assigned(nets: dict[int, tuple[set[float], set[float]]]) -> dict[int, int]:
-    """A track for each net, such that those that share one do not touch."""
-    comes = {x: net for net, (above, _) in nets.items() for x in above}
-    waits: dict[int, set[int]] = {net: set() for net in nets}
-    for net, (_, below) in nets.items():
-        waits[net] = {comes[x] for x in below if x in comes and comes[x] != net}
+Net = tuple[set[float], set[float]]
+"""Where a tensor comes down to a gap, and where it goes on down from it."""
+
+_COMPARED = 100
+"""Of more nets in a gap it is not looked for which is best above which."""
+_ON_ANOTHER = 1000
+"""So many crossings is it worth that two lines do not run on one another."""
+
+
+def _assigned(nets: dict[int, Net]) -> dict[int, int]:
+    """A track for each net, counted from above, such that those that share one do not touch and few lines cross."""
+    spans = {net: (min(above | below), max(above | below)) for net, (above, below) in nets.items()}
+    left = sorted(nets, key=lambda net: (spans[net][0], net))
+    waits: dict[int, dict[int, int]] = {net: {} for net in nets}
+    """For each net those that are better above it, with how many crossings that is worth."""
+    for one, other in _pairs(nets, left, spans):
+        worth = _crossed(nets[other], nets[one]) - _crossed(nets[one], nets[other])
+        if worth:
+            below, above = (other, one) if worth > 0 else (one, other)
+            waits[below][above] = abs(worth)
     tracks: dict[int, int] = {}
     ends: list[list[tuple[float, float]]] = []
-    left = sorted(nets, key=lambda net: (min(nets[net][0] | nets[net][1]), net))
     while left:
-        net = next((one for one in left if not (waits[one] - tracks.keys())), left[0])  # a circle is cut anywhere
-        left.remove(net)
-        low, high = min(nets[net][0] | nets[net][1]), max(nets[net][0] | nets[net][1])
+        waiting = [sum([worth for above, worth in waits[net].items() if above not in tracks]) for net in left]
+        net = left.pop(waiting.index(min(waiting)))  # a circle is cut where that costs least
+        low, high = spans[net]
         track = max([tracks[one] + 1 for one in waits[net] if one in tracks], default=0)
         while track < len(ends) and any(low <= b + 2 and a <= high + 2 for a, b in ends[track]):
             track += 1
@@ -396,6 +412,30 @@ def _assigned(nets: dict[int, tuple[set[float], set[float]]]) -> dict[int, int]:
         ends[track].append((low, high))
         tracks[net] = track
     return tracks
+
+
+def _pairs(
+    nets: dict[int, Net], ordered: Sequence[int], spans: dict[int, tuple[float, float]]
+) -> Iterator[tuple[int, int]]:
+    """The nets of which it may matter which runs above the other; of very many, those that might run on one another."""
+    if len(nets) > _COMPARED:
+        comes = {x: net for net, (above, _) in nets.items() for x in above}
+        for net, (_, below) in nets.items():
+            yield from [(comes[x], net) for x in below if comes.get(x, net) != net]
+        return
+    for at, one in enumerate(ordered):
+        for other in ordered[at + 1 :]:
+            if spans[other][0] > spans[one][1] + 2:
+                break
+            yield one, other
+
+
+def _crossed(upper: Net, lower: Net) -> int:
+    """How many lines cross if one net runs above another: the upper one goes on down through the track of the lower
+    one, which comes down through that of the upper one."""
+    high, low = upper[0] | upper[1], lower[0] | lower[1]
+    through = sum([min(low) < x < max(low) for x in upper[1]]) + sum([min(high) < x < max(high) for x in lower[0]])
+    return through + _ON_ANOTHER * len(upper[1] & lower[0])
 
 
 def _plain(points: Sequence[Point]) -> tuple[Point, ...]:
