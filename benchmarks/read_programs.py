@@ -53,7 +53,7 @@ def form(value: ModelValue, model: Model) -> str:
     words = [note.message for note in model.notes if note.code == "open"]
     if value.form != "own":
         return value.form
-    if any("has no `call`" in one for one in words):
+    if any(note.code == "no-call" for note in model.notes) or any("has no `call`" in one for one in words):
         return "subclassed, without a call"
     without = any("has no shape in the code" in one for one in words)
     return "subclassed, without an input" if without else "subclassed, with a known input"

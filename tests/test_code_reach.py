@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from layerexplain.cli.main import program
 from layerexplain.frontends.code import reader
 from layerexplain.model import Model
+from layerexplain.report.build import build
 
 FIRST = "import keras\nfrom keras import layers\na = keras.Sequential([keras.Input((4,)), layers.Dense(3)])\n"
 AFTER = "b = keras.Sequential([keras.Input((5,)), layers.Dense(2)])\n"
@@ -212,3 +213,65 @@ def test_sizes_follow_from_a_given_input(
     assert done["totals"]["params"] == params
     assert json.dumps(done["outputs"][0]["shape"]) == output
     assert done["source"] == open_["source"] == str(path)
+
+
+PARTS = """import keras
+from keras import layers
+encoder = keras.Sequential([keras.Input((6,)), layers.Dense(3)])
+i, j = keras.Input((3,)), keras.Input((2,))
+decoder = keras.Model([i, j], layers.Dense(5)(layers.Concatenate()([i, j])))
+class GAN(keras.Model):
+    def __init__(self, *parts):
+        super().__init__()
+        self.parts = list(parts)
+        self.tracker = keras.metrics.Mean(name="loss")
+    def train_step(self, data):
+        return {}
+class Filled(keras.Sequential):
+    def __init__(self, n):
+        super().__init__()
+        self.add(keras.Input((4,)))
+        self.add(layers.Dense(n))
+class Given(keras.Model):
+    def __init__(self, n):
+        x = keras.Input((4,))
+        super().__init__(inputs=x, outputs=layers.Dense(n)(x))
+    def train_step(self, data):
+        return {}
+gan, filled, given = GAN(encoder, decoder), Filled(7), Given(8)
+loose = GAN(encoder, layers.Dense(9))
+"""
+WITHOUT_CALL: list[tuple[str, str, int | None, list[tuple[Any, ...]]]] = [
+    ("gan", "complete", 6 * 3 + 3 + 5 * 5 + 5, [(6,), (3,), (2,)]),
+    ("filled", "complete", 4 * 7 + 7, [(4,)]),
+    ("given", "complete", 4 * 8 + 8, [(4,)]),
+    ("loose", "open", None, [(6,)]),
+]
+
+
+@pytest.mark.parametrize(("name", "grade", "params", "inputs"), WITHOUT_CALL, ids=[one[0] for one in WITHOUT_CALL])
+def test_a_model_without_a_call_is_what_it_holds(name: str, grade: str, params: int | None, inputs: list) -> None:
+    report = build(models(PARTS.encode())[name])
+    assert (report.grade, report.totals.params) == (grade, params)
+    assert [one.shape[1:] for one in report.inputs] == inputs
+
+
+def test_the_receptive_field_of_an_own_model_is_that_of_the_same_layers_in_a_graph() -> None:
+    own = """class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = layers.Conv2D(4, 3), layers.Conv2D(2, 3, strides=2)
+    def call(self, x):
+        return self.b(self.a(x))
+net = Net()
+net.build((None, 20, 20, 3))
+"""
+    graph = (
+        "x = keras.Input((20, 20, 3))\nnet = keras.Model(x, layers.Conv2D(2, 3, strides=2)(layers.Conv2D(4, 3)(x)))\n"
+    )
+    fields = []
+    for text in (own, graph):
+        (found,) = models(f"import keras\nfrom keras import layers\n{text}".encode()).values()
+        rows = build(found, receptive_field=True).layers[-2:]
+        fields.append([[one.axes for one in row.receptive_field or ()] for row in rows])
+    assert fields[0] == fields[1] and all(axes for row in fields[0] for axes in row)

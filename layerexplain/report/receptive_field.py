@@ -68,9 +68,10 @@ class _Walk:
         self.described: dict[Any, Fields] = {}
         given = []
         first = {call.call.layer: call for call in reversed(network.calls)}
+        taken = {ref: spec for call in network.calls for ref, spec in zip(call.sources, call.inputs, strict=False)}
         for ref in network.model.inputs:
             made = first.get(ref.layer)
-            spec = made.outputs[0] if made is not None and made.outputs else None
+            spec = made.outputs[0] if made is not None and made.outputs else taken.get(ref)
             leaf = tensor(ref.layer, *(((),) if spec is None else spec))
             self.roles[leaf] = _roles(leaf)
             unknown = View((), {leaf: "the shape of the input is not known; give it with --input"})

@@ -16,7 +16,7 @@ def is_complete(model: Model) -> bool:
     what the file tells is all that it stores."""
     if model.layers and all(layer.is_stored for layer in model.layers):
         return True
-    if any(note.code == "layers-from-weights" for note in model.notes):
+    if any(note.code in ("layers-from-weights", "no-call") for note in model.notes):
         return True
     return bool(model.calls) or model.type in ("Functional", "Sequential", "SavedModel", "Weights")
 

@@ -19,7 +19,8 @@ layer_attributes.py    attributes and methods of layers, models, tensors and wei
 run_time_sizes.py    operations on sizes that are known at run time only
 keras_source.py   the classes of an installed Keras's layers, from its source; modules.py: modules beside a program
 shapes.py         the shape of a tensor while code is read, from the layers' declarations
-emit.py           layers and calls → the `Model` that a file would have given; grade.py: how sure it is
+emit.py           layers and calls → the `Model` that a file would have given; grade.py: how sure it is;
+                  uncalled.py: models without a `call`
 reader.py         a source → its models; reach.py: which choices and errors of the program reach a model
 own_layers.py     own layers → declarations, of objects of a program and of classes of a file (`--code`, code_files.py);
                   graph_formula.py: the graph of a `call` → a formula

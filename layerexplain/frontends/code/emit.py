@@ -10,7 +10,7 @@ from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.grade import lacks_input
 from layerexplain.frontends.code.graphs import Graph, loose_error
 from layerexplain.frontends.code.keras_names import inside_keras, named
-from layerexplain.frontends.code.shapes import CONSTANT_TYPE, TOLD, WEIGHT_TYPE, flat_tensors, is_shape
+from layerexplain.frontends.code.shapes import CONSTANT_TYPE, TOLD, WEIGHT_TYPE, as_recorded, flat_tensors, is_shape
 from layerexplain.frontends.code.values import (
     Array,
     Function,
@@ -173,11 +173,15 @@ class Emitter:
 
     def _graphless(self, value: ModelValue) -> Model:
         """A model whose layers are known, and not how they are called."""
-        if value.reason is not None:
-            self.opened.append((value.reason, ""))
         names = FreeNames()
         inner = [layer for layer in self.keras.inner_layers(value) if layer.type != "InputLayer"]
         layers = tuple([self.layer(one, names.take(one.name)) for one in inner])
+        if self.keras.has_no_call(value):
+            from layerexplain.frontends.code.uncalled import model_of_parts
+
+            return model_of_parts(self, value, inner, layers, names)
+        if value.reason is not None:
+            self.opened.append((value.reason, ""))
         given = next(iter(value.traces.values()), None)
         lacks = given is not None and any(self.keras.shapes.of(one) is None for one in given.inputs)
         inputs = tuple([TensorRef(names.take(one.node.layer.name)) for one in given.inputs]) if given and lacks else ()
@@ -254,8 +258,7 @@ class Emitter:
         for node in graph.nodes:
             spec = self.keras.shapes.of(Tensor(node)) if node.layer.config.get(TOLD) is not None else None
             if spec is not None:
-                sizes = tuple([one if isinstance(one, int) else None for one in spec.shape])
-                told[ref(Tensor(node))] = (sizes, "float32" if spec.dtype == "float" else spec.dtype)
+                told[ref(Tensor(node))] = as_recorded(spec)
         calls += [Call(one.name, 0, (), {}) for one in layers if one.type == WEIGHT_TYPE and one.name not in called]
         recorded = told
         for tensor, made in inputs.items():
@@ -268,8 +271,7 @@ class Emitter:
                 )
                 self._open(shape if isinstance(shape, Unknown) else why, made.layer)
             if spec is not None and self.deep == 1:
-                sizes = tuple([one if isinstance(one, int) else None for one in spec.shape])
-                recorded[made] = (sizes, "float32" if spec.dtype == "float" else spec.dtype)
+                recorded[made] = as_recorded(spec)
         return Model(
             value.name,
             value.type,

@@ -113,6 +113,8 @@ class Fitting(KerasPart):
     def _check_targets(
         self, model: ModelValue, graph: Graph, name: str, data: Any, targets: Any, argument: str
     ) -> None:
+        if any(self.shapes.of(one) is None for one in graph.outputs):
+            return  # a tensor of unknown shape may stand for several
         compiled = (model.compiled or {}).get("loss")
         names = _names(model.outputs, graph.outputs)
         arrays = _arrays(targets, names)

@@ -323,6 +323,12 @@ class OwnCalls(KerasPart):
             kwargs = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
         return self.interpreter.call(Bound(instance, method), args, kwargs)
 
+    def has_no_call(self, model: ModelValue) -> bool:
+        """Whether a model of the program only holds layers, as one does that has its `train_step` alone."""
+        cls = model.instance.cls if model.instance is not None and model.config.get("model") else None
+        order = [] if cls is None else cls.order()
+        return cls is not None and cls.find("call") is None and not any(isinstance(one, Unknown) for one in order)
+
     def _given_masks(
         self, names: list[str], positional: set[str], args: list[Any], kwargs: dict[str, Any]
     ) -> dict[str, Any]:

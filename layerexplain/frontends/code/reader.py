@@ -260,7 +260,7 @@ class Program:
             for one in interpreter.assumed
             if interpreter.since[one] < last or one in met
         ]
-        notes = [*notes_of(assumed, opened), *interpreter.notes]
+        notes = [*notes_of(assumed, opened), *interpreter.notes, *emitter.notes]
         notes += [Note("repaired", None, words) for words in self.text.repaired if "cell" in words]
         faults, others = reaching(interpreter, found.value, bool(opened), self.faults(emitter.faults))
         notes += [Note("fault", None, str(one)) for one in others]

@@ -15,7 +15,7 @@ from layerexplain.lang.expr import Expr, constant
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.inner import DeclaredLayer
 from layerexplain.layers.registry import find
-from layerexplain.model import Call, TensorRef
+from layerexplain.model import Call, Shape, TensorRef
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.keras_calls import Keras
@@ -234,6 +234,12 @@ def held(config: dict[str, Any], keras: Keras) -> dict[str, Any]:
         return value
 
     return {key: ready(value) for key, value in config.items()}
+
+
+def as_recorded(spec: Spec) -> tuple[Shape, str]:
+    """A shape and a dtype as a model records them."""
+    sizes = tuple([one if isinstance(one, int) else None for one in spec.shape])
+    return sizes, "float32" if spec.dtype == "float" else spec.dtype
 
 
 def flat_tensors(value: Any) -> list[Tensor]:

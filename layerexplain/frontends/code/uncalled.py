@@ -1,0 +1,42 @@
+"""Models without a `call`, as a GAN is that has its own `train_step`: they are what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from layerexplain.frontends.code.shapes import WEIGHT_TYPE, as_recorded
+from layerexplain.frontends.code.values import LayerValue, ModelValue, Unknown
+from layerexplain.frontends.model_builder import FreeNames
+from layerexplain.layers.declaration import Spec
+from layerexplain.model import Call, Layer, Model, Note, Shape, TensorRef
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.emit import Emitter
+
+
+def model_of_parts(
+    emitter: Emitter, value: ModelValue, inner: Sequence[LayerValue], layers: Sequence[Layer], names: FreeNames
+) -> Model:
+    """Return a model of which each part is called once, on inputs of its own. A part that no input of the code reaches
+    is open: its shapes are not known."""
+    calls: list[Call] = []
+    recorded: dict[TensorRef, tuple[Shape, str]] = {}
+    outputs: list[TensorRef] = []
+    for one, layer in zip(inner, layers, strict=True):
+        graph = emitter.keras.graph(one) if isinstance(one, ModelValue) else None
+        specs = [] if graph is None else [emitter.keras.shapes.of(tensor) for tensor in graph.inputs]
+        known = [spec for spec in specs if isinstance(spec, Spec)]
+        if graph is None or len(known) < len(specs):
+            if one.type != WEIGHT_TYPE:
+                why = Unknown(f"no input of {one.name} is in the code", one.place.line, "", one.place.file)
+                emitter.opened.append((one.reason or why, layer.name))
+            continue
+        refs = [TensorRef(names.take(tensor.node.layer.name)) for tensor in graph.inputs]
+        recorded.update(zip(refs, map(as_recorded, known), strict=True))
+        calls.append(Call(layer.name, 0, (refs[0] if len(refs) == 1 else refs,), {}))
+        outputs += [TensorRef(layer.name, 0, number) for number in range(len(graph.outputs))]
+    words = f"{value.type} has no `call`: its parts are explained at inputs of their own, each called once"
+    emitter.notes.append(Note("no-call", None, words))
+    model = Model(value.name, value.type, tuple(layers), tuple(calls), tuple(recorded), tuple(outputs), value.trainable)
+    return model._replace(recorded=recorded)
