@@ -9,7 +9,6 @@ holds are put in when a path is read: layers that are alike but for these names 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -51,7 +50,10 @@ def layer_steps(names: Sequence[str]) -> Steps:
     return tuple([LayerNamed(name) for name in names])
 
 
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
+def _quoted(value: int | str) -> str:
+    import json  # few runs print a path
+
+    return json.dumps(value, ensure_ascii=False)
 
 
 def expression(steps: Steps, start: str = "model") -> str:

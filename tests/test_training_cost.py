@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from layerexplain import explain
 from layerexplain.cli.main import program
 from layerexplain.report.data import Report
-from layerexplain.report.training_data import BackwardCost, StepCost
+from layerexplain.report.step_data import BackwardCost, StepCost
 from tests.test_checks import flat
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -19,7 +19,8 @@ from layerexplain.ops.families import is_elementwise
 from layerexplain.ops.lookup import take_along
 from layerexplain.ops.movement import broadcast_to, transpose
 from layerexplain.ops.pooling import average_pool, max_pool
-from layerexplain.ops.window import spatial_axes, windows
+from layerexplain.ops.spatial import spatial_axes
+from layerexplain.ops.window import windows
 
 SLIDING = frozenset({conv, depthwise_conv, max_pool, average_pool})
 

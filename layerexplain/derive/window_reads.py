@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.lang.expr import Expr
-from layerexplain.ops.window import Window, each, windows
+from layerexplain.ops.spatial import each
+from layerexplain.ops.window import Window, windows
 
 
 def reads(node: Expr) -> list[str]:

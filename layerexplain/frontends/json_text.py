@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -24,6 +23,8 @@ def parse_json(data: bytes | str, what: str = "the text") -> Any:
     `what` names the text in messages ("config.json", "the attribute model_config"). Raises SourceError for what
     is too large, not UTF-8, not JSON, nested too deeply, or holds an absurdly long integer or half a character.
     """
+    import json  # a spec in YAML needs `decode_utf8` alone
+
     if len(data) > MAX_CONFIG_BYTES:
         raise SourceError(f"{what} has {len(data):,} bytes; a configuration needs at most {MAX_CONFIG_BYTES:,}")
     text = data if isinstance(data, str) else decode_utf8(data, what)

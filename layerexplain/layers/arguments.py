@@ -389,3 +389,13 @@ Cell = Annotated[Any, Check("a cell, or a list of cells", "{LSTMCell: 10}", _cel
 
 GIVEN = ("mask", "masks", "training", "keras_2")
 """Keywords that a formula asks for and that no one configures: the caller supplies them."""
+
+
+def per_axis(name: str, value: Any, rank: int) -> tuple[int, ...]:
+    """One value for each spatial axis."""
+    if isinstance(value, int):
+        return (value,) * rank
+    if len(value) != rank:
+        wanted = "one integer" if rank == 1 else f"one integer or {rank}"
+        raise ArgumentError(f"{name} needs {wanted}, got {name}={short(value)}")
+    return tuple(value)

@@ -14,24 +14,14 @@ from layerexplain.layers.arguments import (
     Padding,
     PositiveInt,
     Sizes,
-    short,
+    per_axis,
 )
 from layerexplain.layers.dtype_policies import Lora
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layers_of_rank
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.movement import reshape
-from layerexplain.ops.window import SPATIAL
+from layerexplain.ops.spatial import SPATIAL
 from layerexplain.records import NamedTuple
-
-
-def per_axis(name: str, value: Any, rank: int) -> tuple[int, ...]:
-    """One value for each spatial axis."""
-    if isinstance(value, int):
-        return (value,) * rank
-    if len(value) != rank:
-        wanted = "one integer" if rank == 1 else f"one integer or {rank}"
-        raise ArgumentError(f"{name} needs {wanted}, got {name}={short(value)}")
-    return tuple(value)
 
 
 class Sliding(NamedTuple):

@@ -15,7 +15,8 @@ from layerexplain.ops.convolution import conv
 from layerexplain.ops.movement import reshape, zeros
 from layerexplain.ops.random import dropout as drop
 from layerexplain.ops.sizes import shape_text
-from layerexplain.ops.window import SPATIAL, Window, spatial_axes
+from layerexplain.ops.spatial import SPATIAL, spatial_axes
+from layerexplain.ops.window import Window
 
 ROLES = {**SPATIAL, 1: ("positions",)}
 """Names of the axes after the steps."""

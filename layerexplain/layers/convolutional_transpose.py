@@ -2,11 +2,11 @@
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, weight
-from layerexplain.layers.arguments import Activation, Bool, Naturals, PositiveInt
-from layerexplain.layers.convolutional import SLIDING_GIST, Sliding, finished, known_channels, per_axis
+from layerexplain.layers.arguments import Activation, Bool, Naturals, PositiveInt, per_axis
+from layerexplain.layers.convolutional import SLIDING_GIST, Sliding, finished, known_channels
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layers_of_rank
 from layerexplain.ops.convolution import conv_transpose
-from layerexplain.ops.window import SPATIAL
+from layerexplain.ops.spatial import SPATIAL
 
 
 @layers_of_rank(

@@ -8,7 +8,7 @@ from layerexplain.layers.convolutional import SLIDING_GIST, Sliding, finished, k
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layers_of_rank
 from layerexplain.ops.convolution import conv, depthwise_conv
-from layerexplain.ops.window import SPATIAL
+from layerexplain.ops.spatial import SPATIAL
 
 DEPTHWISE = (
     "depthwise_initializer bias_initializer depthwise_regularizer bias_regularizer depthwise_constraint bias_constraint"

@@ -8,7 +8,8 @@ from layerexplain.lang.expr import CONSTANT, INPUT
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.hints import EVERYWHERE, Place, hint
 from layerexplain.ops.sizes import FLOATS, INTS
-from layerexplain.ops.window import each, windows
+from layerexplain.ops.spatial import each
+from layerexplain.ops.window import windows
 
 
 @hint("Conv{}D", "Conv{}DTranspose", "DepthwiseConv{}D", "SeparableConv{}D", "ConvLSTM{}D")

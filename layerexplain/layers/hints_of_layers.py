@@ -10,7 +10,8 @@ from layerexplain.layers.hints import Place, hint
 from layerexplain.layers.registry import find
 from layerexplain.layers.wrappers import alike
 from layerexplain.ops.sizes import axis_roles, ordinal, product, shape_text
-from layerexplain.ops.window import first_windows, spatial_axes
+from layerexplain.ops.spatial import spatial_axes
+from layerexplain.ops.window import first_windows
 
 
 @hint("Conv{}D")

@@ -9,7 +9,7 @@ from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import isnan, maximum, minimum, where
 from layerexplain.ops.image import resize
 from layerexplain.ops.reduce import amax, amin
-from layerexplain.ops.window import spatial_axes
+from layerexplain.ops.spatial import spatial_axes
 
 
 @layer("RandomCrop", ignores="seed bounding_box_format factor", ndim=4, facts=ONE_IMAGE)

@@ -10,9 +10,8 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.activation_layers import FAR_BELOW
-from layerexplain.layers.arguments import Anything, AxisArgument
+from layerexplain.layers.arguments import Anything, AxisArgument, per_axis
 from layerexplain.layers.attention import no_later
-from layerexplain.layers.convolutional import per_axis
 from layerexplain.layers.normalization import scaled
 from layerexplain.layers.operations_image import Layout, Lower, channel_axes_last, layout
 from layerexplain.layers.operations_reduce import measurable

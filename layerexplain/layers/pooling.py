@@ -7,8 +7,7 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import Bool, DataFormat, Padding, Sizes
-from layerexplain.layers.convolutional import per_axis
+from layerexplain.layers.arguments import Bool, DataFormat, Padding, Sizes, per_axis
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layers_of_rank
 from layerexplain.ops.elementwise import as_floats, cast, where
@@ -16,7 +15,7 @@ from layerexplain.ops.movement import take_slice
 from layerexplain.ops.pooling import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
 from layerexplain.ops.reduce import amax, mean, sum_
 from layerexplain.ops.sizes import size_text
-from layerexplain.ops.window import spatial_axes
+from layerexplain.ops.spatial import spatial_axes
 from layerexplain.records import NamedTuple
 
 

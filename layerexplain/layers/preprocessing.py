@@ -21,7 +21,7 @@ from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import as_floats, cast, maximum, rounded_to, sqrt
 from layerexplain.ops.movement import cut, framed, laid
 from layerexplain.ops.sizes import axis_roles, normalize_axis, shape_text
-from layerexplain.ops.window import spatial_axes
+from layerexplain.ops.spatial import spatial_axes
 
 EPSILON = 1e-7
 """`keras.config.epsilon()`: the least that Normalization divides by."""

@@ -5,14 +5,21 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.arguments import DataFormat, Interpolation, PaddingAmounts, PositiveInt, ShapeArgument, Sizes
-from layerexplain.layers.convolutional import per_axis
+from layerexplain.layers.arguments import (
+    DataFormat,
+    Interpolation,
+    PaddingAmounts,
+    PositiveInt,
+    ShapeArgument,
+    Sizes,
+    per_axis,
+)
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer, layers_of_rank
 from layerexplain.ops.elementwise import rounded_to
 from layerexplain.ops.movement import cut, framed, repeat, reshape, take_slice, transpose
 from layerexplain.ops.sizes import product, shape_text, size_text
-from layerexplain.ops.window import SPATIAL, spatial_axes
+from layerexplain.ops.spatial import SPATIAL, spatial_axes
 
 
 @layer("Flatten", facts=Facts(tells_axes="", passes_ids=True))

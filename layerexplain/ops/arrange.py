@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import BATCH, GONE, Axis, Shape, Size
 from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, CannotDerive, Expr, Op
+from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import along_an_axis, movement, needed
 from layerexplain.ops.movement import cut, framed, reshape, runtime
 from layerexplain.ops.reduce import sum_

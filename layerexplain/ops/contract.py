@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size
 from layerexplain.lang.expr import CALL, PER_OUTPUT, STRUCTURAL, WEIGHT, CannotDerive, Expr, axes_of
 from layerexplain.lang.notation import Function
+from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.families import Term, aligned, contraction
 from layerexplain.ops.movement import cut, transpose

@@ -7,26 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import Axis, Factor, LazyAxes
 from layerexplain.lang.expr import CannotDerive, Expr
+from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.families import Term, contraction
 from layerexplain.ops.movement import cut, framed
 from layerexplain.ops.sizes import product, size_text
-from layerexplain.ops.window import (
-    SPATIAL,
-    Window,
-    canonical,
-    channels_last,
-    each,
-    image_axes,
-    laid_out,
-    make_windows,
-    spatial_axes,
-    window_axes,
-    window_places,
-)
+from layerexplain.ops.spatial import SPATIAL, each, image_axes, spatial_axes
+from layerexplain.ops.window import Window, canonical, channels_last, laid_out, make_windows, window_axes, window_places
 
 DEFAULTS = {"strides": 1, "padding": "valid", "dilation_rate": 1, "data_format": "channels_last"}
 

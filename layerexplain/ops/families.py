@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, TypeAlias
 
-from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import BATCH, GONE, Axes, Axis, Factor, LazyAxes, Shape, Size
 from layerexplain.lang.expr import CONSTANT, FREE, NO_MACS, PER_INPUT, PER_OUTPUT, TWICE_MACS, WEIGHT, Expr, Op
 from layerexplain.lang.notation import Function, Notation
+from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.sizes import broadcast, normalize_axes, promote, size_text
 
 
@@ -218,7 +218,7 @@ def reduction(
 # Sums of products -----------------------------------------------------------------------------------------------
 
 
-Term: TypeAlias = tuple[sc.Scalar, Sequence[sc.Condition]]
+Term: TypeAlias = "tuple[sc.Scalar, Sequence[sc.Condition]]"
 """A product, and the conditions under which it is included in the sum."""
 
 

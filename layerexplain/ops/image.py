@@ -6,16 +6,17 @@ import math
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import Axis, LazyAxes, Size
 from layerexplain.lang.expr import NOT_INDEXED, CannotDerive, Expr, Op, tensor
+from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, subtract
 from layerexplain.ops.elementwise import add as plus
 from layerexplain.ops.families import function, letters_of, movement, needed
 from layerexplain.ops.movement import reshape
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import product, promote, size_text
-from layerexplain.ops.window import channels_last, each, image_axes, laid_out, spatial_axes
+from layerexplain.ops.spatial import each, image_axes, spatial_axes
+from layerexplain.ops.window import channels_last, laid_out
 
 REACH = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5, "gaussian": 1.5, "mitchellcubic": 2}
 """The radius of each kernel in pixels."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import Axis
 from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, PER_OUTPUT, WEIGHT, CannotDerive, Expr, Op
 from layerexplain.lang.notation import Index
+from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.elementwise import equal
 from layerexplain.ops.families import aligned, always, function, movement
 from layerexplain.ops.sizes import agree, kept, merge, misfit, normalize_axis, size_text

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import AxesOfEach, Axis, Batch, LazyAxes, Size
 from layerexplain.lang.expr import NO_GRADIENT, CannotDerive, Expr, Op
 from layerexplain.lang.notation import Slice
+from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import aligned, along_an_axis, always, common, movement, needed, placed
 from layerexplain.ops.reshaping import expand_key, reshape_axes, reshape_element, slice_axes, slice_element
 from layerexplain.ops.sizes import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import AxesOfEach, Axis
 from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, PER_OUTPUT, CannotDerive, Expr, Op, item
+from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import always, folded_axes, function, letters_of, movement, of_first
 from layerexplain.ops.sizes import changed, kept_along, normalize_axis, size_text
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import Axis, LazyAxes
 from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, CannotDerive, Expr, Op
+from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import function, movement
 from layerexplain.ops.movement import framed, reshape, transpose
 from layerexplain.ops.sizes import equation, misfit, product, size_text
+from layerexplain.ops.spatial import SPATIAL, each, image_axes, spatial_axes
 from layerexplain.ops.window import (
-    SPATIAL,
     canonical,
     canonical_size,
     channels_last,
     channels_of,
-    each,
-    image_axes,
     laid_out,
     make_windows,
-    spatial_axes,
     window_axes,
     window_places,
     windows,

@@ -10,24 +10,21 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import Axis, LazyAxes, Size
 from layerexplain.lang.expr import NOT_INDEXED, PER_OUTPUT, UNKNOWN_GRADIENT, CannotDerive, Expr, Op
+from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.elementwise import divide
 from layerexplain.ops.families import function, letters_of, needed
 from layerexplain.ops.sizes import product, size_text
+from layerexplain.ops.spatial import SPATIAL, each, image_axes, spatial_axes
 from layerexplain.ops.window import (
-    SPATIAL,
     Window,
     canonical,
     canonical_size,
     channels_last,
     channels_of,
-    each,
-    image_axes,
     laid_out,
     make_windows,
-    spatial_axes,
     window_axes,
     window_places,
     windows,

@@ -6,9 +6,9 @@ import functools
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size
 from layerexplain.lang.expr import LARGEST, Expr
+from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import needed
 from layerexplain.ops.sizes import default_roles, equation, product, shape_text, size_text
 

@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang import scalar as sc
 from layerexplain.lang.axes import Axis, LazyAxes, Shape, Size
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
+from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.lang.visit import nodes
 from layerexplain.ops.sizes import shape_text
+from layerexplain.ops.spatial import SPATIAL, each, image_axes, spatial_axes
 from layerexplain.records import NamedTuple
 
 _PER_AXIS = ("strides", "dilation_rate", "size", "output_padding")
-SPATIAL = {1: ("steps",), 2: ("rows", "columns"), 3: ("planes", "rows", "columns")}
 
 
 class Window(NamedTuple):
@@ -114,23 +114,6 @@ class Window(NamedTuple):
         if self.padding == "valid" or not isinstance(self.n, int):
             return 0
         return max((self.n - 1) * self.stride + self.reach - size, 0) // 2
-
-
-def spatial_axes(ndim: int, data_format: str) -> tuple[range, int]:
-    """Return the spatial axes and the channel axis."""
-    if data_format == "channels_first":
-        return range(2, ndim), 1
-    return range(1, ndim - 1), ndim - 1
-
-
-def image_axes(node: Expr) -> tuple[range, int]:
-    """Return the spatial axes and the channel axis of an image node."""
-    return spatial_axes(len(node.shape), node.attrs.get("data_format", "channels_last"))
-
-
-def each(value: Any, rank: int) -> tuple[Any, ...]:
-    """Return one value per spatial axis."""
-    return tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
 
 
 def make_windows(x: Any, sizes: Any, attrs: Mapping[str, Any]) -> list[Window]:

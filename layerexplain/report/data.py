@@ -16,7 +16,8 @@ from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
     from layerexplain.report.element_forms import ElementOf
-    from layerexplain.report.training_data import BackwardCost, BackwardReport, StepCost, TrainingReport
+    from layerexplain.report.step_data import BackwardCost, BackwardReport, StepCost
+    from layerexplain.report.training_data import TrainingReport
 
 SCHEMA_VERSION = 1
 

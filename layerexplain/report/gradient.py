@@ -25,7 +25,7 @@ from layerexplain.network.trained import trained_definition
 from layerexplain.report.data import LayerReport, Statement
 from layerexplain.report.explanation import said_of_training, statement
 from layerexplain.report.hints import LayerInNetwork, Neighbours
-from layerexplain.report.training_data import BackwardReport
+from layerexplain.report.step_data import BackwardReport
 
 NOTHING = BackwardReport((), (), (), (), (), (), None, None)
 

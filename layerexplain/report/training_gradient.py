@@ -7,7 +7,7 @@ from layerexplain.derive.latex.statements import latex
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.report.explanation import statements_of
-from layerexplain.report.training_data import FormulaReport
+from layerexplain.report.step_data import FormulaReport
 from layerexplain.report.where import where
 
 

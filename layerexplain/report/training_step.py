@@ -29,7 +29,7 @@ from layerexplain.report.objective import (
     regularizers_of,
     shortest,
 )
-from layerexplain.report.training_data import FormulaReport, GradientReport, StepReport, TermReport, UpdateReport
+from layerexplain.report.step_data import FormulaReport, GradientReport, StepReport, TermReport, UpdateReport
 from layerexplain.report.training_gradient import formula_report, loss_gradient
 from layerexplain.report.training_part import slots_note, update_of
 

@@ -14,7 +14,7 @@ from layerexplain.lang.expr import CONSTANT, Expr, Marker
 from layerexplain.ops.image import REACH
 from layerexplain.ops.movement import positions, split, split_element
 from layerexplain.ops.sizes import normalize_axis
-from layerexplain.ops.window import each, spatial_axes
+from layerexplain.ops.spatial import each, spatial_axes
 
 Read: TypeAlias = tuple[int, tuple[AxisSpan, ...]]
 """The number of an argument, and the span that is read along each axis."""

@@ -10,7 +10,7 @@ from layerexplain.render.documents.summary import all_notes, heading, report_she
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import count_text, field_text, results_text, shape_text, shapes_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, Explanation, LayerReport, Report, Statement
-from layerexplain.report.training_data import BackwardReport
+from layerexplain.report.step_data import BackwardReport
 
 _ALIKE_SHOWN = 8
 

@@ -11,7 +11,7 @@ from layerexplain.render.documents.summary import heading, report_sheet, step_fa
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import plural, shapes_text
 from layerexplain.report.data import SAME_IN_TRAINING, Report
-from layerexplain.report.training_data import FormulaReport, StepReport, TermReport, UpdateReport
+from layerexplain.report.step_data import FormulaReport, StepReport, TermReport, UpdateReport
 
 _SHOWN = 6
 _WEIGHTS_SHOWN = 12

@@ -50,8 +50,8 @@ from layerexplain.report.data import (
     plain,
 )  # fmt: skip
 from layerexplain.report.element_forms import FormTable
+from layerexplain.report.step_data import BackwardReport
 from layerexplain.report.totals import weight_bytes
-from layerexplain.report.training_data import BackwardReport
 
 if TYPE_CHECKING:
     from layerexplain.run.page_values import PageValues
