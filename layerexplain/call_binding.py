@@ -45,12 +45,17 @@ def _tensors(value: Any) -> list[TensorRef | Array]:
     return list(tensor_refs(value))
 
 
+_NO_MASK = {"mask": None}
+"""What Keras writes for each call of a layer that takes a mask."""
+
+
 def bind_call(declaration: Declaration, call: Call) -> Bound:
     """Bind a call's arguments. Raises `ShapeError` for more or fewer tensors than the layer takes."""
     if declaration.binds is not None:
         bound: Bound = declaration.binds(call)
         return bound
-    if len(call.args) == len(declaration.tensors) == 1 and not call.kwargs and isinstance(call.args[0], TensorRef):
+    bare = len(call.args) == len(declaration.tensors) == 1 and isinstance(call.args[0], TensorRef)
+    if bare and (not call.kwargs or call.kwargs == _NO_MASK):
         return Bound([call.args[0]], {}, {}, {})
     tensors: list[Any] = []
     config: dict[str, Any] = {}

@@ -20,6 +20,9 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 
 
+_SIZES = frozenset({int, type(None)})
+
+
 def _with_batch(shape: Sequence[int | None]) -> Shape:
     return (BATCH, *shape[1:]) if shape else ()
 
@@ -99,7 +102,7 @@ def built_shape(layer: Layer, i: int) -> Shape | None:
     several = isinstance(built, tuple) and built and isinstance(built[0], tuple)
     shapes = list(built.values()) if isinstance(built, Mapping) else built if several else [built]
     shape = shapes[i] if i < len(shapes) else None
-    if isinstance(shape, tuple) and shape and all(s is None or isinstance(s, int) for s in shape):
+    if isinstance(shape, tuple) and shape and _SIZES.issuperset(map(type, shape)):
         return _with_batch(shape)
     return None
 
@@ -242,5 +245,7 @@ def _agree(ours: Sequence[Size], theirs: Sequence[Size]) -> bool:
     """Whether two shapes can be the same; the batch does not count."""
     if len(ours) != len(theirs):
         return False
+    if ours[1:] == theirs[1:]:
+        return True
     pairs = zip(ours[1:], theirs[1:], strict=True)
     return all(a == b or not isinstance(a, int) or not isinstance(b, int) for a, b in pairs)

@@ -154,7 +154,10 @@ def is_shape(value: Any) -> bool:
     """True for a list or tuple of sizes: each None or a whole number from 0."""
     if not isinstance(value, (list, tuple)) or len(value) > MAX_AXES:
         return False
-    return all(size is None or (type(size) is int and 0 <= size <= _MAX_NUMBER) for size in value)
+    for size in value:
+        if size is not None and (type(size) is not int or not 0 <= size <= _MAX_NUMBER):
+            return False
+    return True
 
 
 def function_value(name: Any, module: Any) -> str | Function:
