@@ -176,6 +176,18 @@ class Call(NamedTuple):
     column: int | None = None
     file: str = ""
 
+    @property
+    def refs(self) -> tuple[TensorRef, ...]:
+        """The tensors that the call takes, in order.
+
+        >>> Call("add", 0, ([TensorRef("a"), TensorRef("b")],), {"training": False}).refs
+        (TensorRef(layer='a', call=0, output=0), TensorRef(layer='b', call=0, output=0))
+        """
+        args = self.args
+        if len(args) == 1 and type(args[0]) is TensorRef and not any(self.kwargs.values()):  # the usual call
+            return args
+        return tuple(tensor_refs((args, self.kwargs)))
+
 
 def is_before_keras_3(version: str | None) -> bool:
     """Whether Keras 0, 1 or 2 wrote a file that states this version; False where it states none."""

@@ -12,7 +12,7 @@ from layerexplain.conversions.python_text import WIDTH, call_code, index_code, k
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.layers.declaration import snake_case
-from layerexplain.model import Call, Layer, Model, TensorRef, tensor_refs
+from layerexplain.model import Call, Layer, Model, TensorRef
 
 if TYPE_CHECKING:
     from layerexplain.conversions.code import CodeModule
@@ -34,7 +34,7 @@ class Body:
             self.places[model.inputs[0]] = -1
         self.uses: dict[int, int] = {}
         for i, call in enumerate(self.calls):
-            for ref in tensor_refs((call.args, call.kwargs)):
+            for ref in call.refs:
                 self.uses[self.places.get(ref._replace(output=0), -2)] = i
         self.ends = {self.places.get(ref._replace(output=0), -2) for ref in model.outputs}
         self.often = {call.layer for call in self.calls if call.index > 0}
@@ -42,7 +42,7 @@ class Body:
         self.names = module.variables_of_body()
         self.objects: dict[str, str] = {}
         self.reach: dict[int, int] = {}
-        every = [ref for call in self.calls for ref in tensor_refs((call.args, call.kwargs))]
+        every = [ref for call in self.calls for ref in call.refs]
         self.several = {ref.layer for ref in (*every, *model.outputs) if ref.output}
 
     def lines(self) -> list[str]:
@@ -91,7 +91,7 @@ class Body:
     def _step(self, i: int) -> Step:
         call = self.calls[i]
         layer = self.layers[call.layer]
-        refs = [ref._replace(output=0) for ref in tensor_refs((call.args, call.kwargs))]
+        refs = [ref._replace(output=0) for ref in call.refs]
         places = [self.places.get(ref, -2) for ref in refs]
         name = self.module.name_of(layer)
         shape = _shape_of_call(
@@ -208,11 +208,7 @@ class Body:
 
     def _reads_later(self, start: int, last: int) -> bool:
         entry = self._entry(start)
-        return any(
-            ref._replace(output=0) == entry
-            for i in range(start + 1, last + 1)
-            for ref in tensor_refs((self.calls[i].args, self.calls[i].kwargs))
-        )
+        return any(ref._replace(output=0) == entry for i in range(start + 1, last + 1) for ref in self.calls[i].refs)
 
     def _inner_variable(self, i: int, suffix: str | None) -> str:
         if self.uses.get(i, i + 1) <= i + 1:

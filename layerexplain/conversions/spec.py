@@ -15,7 +15,7 @@ from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import FreeNames, default_name
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find, first_argument
-from layerexplain.model import Call, Layer, Model, Setting, TensorRef, tensor_refs
+from layerexplain.model import Call, Layer, Model, Setting, TensorRef
 from layerexplain.records import NamedTuple
 
 _WIDTH = 100
@@ -248,7 +248,7 @@ class _Writer:
     def _is_named(self, item: _Item) -> bool:
         """Whether what a layer gives that is called again is asked for by its name."""
         ref = TensorRef(item.call.layer, item.call.index)
-        used = [one for call in self.calls for one in tensor_refs((call.args, call.kwargs))]
+        used = [one for call in self.calls for one in call.refs]
         return any(one._replace(output=0) == ref for one in (*used, *self.model.outputs))
 
     def _written(self, items: Sequence[_Item], said: set[str]) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.model import Call, Layer, Model, TensorRef, tensor_refs
+from layerexplain.model import Call, Layer, Model, TensorRef
 
 LAYER_ARGUMENTS = frozenset({"layer", "backward_layer", "forward_layer", "cell", "cells"})
 """Arguments of layers that are layers."""
@@ -127,7 +127,7 @@ def in_order(model: Model, starts: Iterable[Call] | None = None) -> list[Call]:
     done.update({(one.name, 0): True for one in model.weights})
     order: list[Call] = []
     for start in model.calls if starts is None else starts:
-        stack = [] if (start.layer, start.index) in done else [(start, _needs(start))]
+        stack = [] if (start.layer, start.index) in done else [(start, [*reversed(start.refs)])]
         while stack:
             current, needs = stack[-1]
             while needs and done.get((needs[-1].layer, needs[-1].call)):
@@ -146,12 +146,5 @@ def in_order(model: Model, starts: Iterable[Call] | None = None) -> list[Call]:
             if wanted in done:
                 fact = "waits for its own output: the calls form a circle, which has no order"
                 raise SpecError(fact, layer=current.layer)
-            stack.append((made[wanted], _needs(made[wanted])))
+            stack.append((made[wanted], [*reversed(made[wanted].refs)]))
     return order
-
-
-def _needs(made: Call) -> list[TensorRef]:
-    args = made.args
-    if len(args) == 1 and type(args[0]) is TensorRef and not made.kwargs:
-        return [args[0]]
-    return list(reversed(list(tensor_refs((args, made.kwargs)))))

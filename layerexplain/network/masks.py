@@ -17,7 +17,7 @@ from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import Call, Layer, Model, TensorRef, tensor_refs
+from layerexplain.model import Call, Layer, Model, TensorRef
 from layerexplain.network.recorded_shapes import Tensor, Tensors
 from layerexplain.network.traced import MaskSource
 from layerexplain.records import NamedTuple
@@ -168,7 +168,7 @@ def as_keras_runs(model: Model, calls: list[Call]) -> list[Call]:
         key = (call.layer, call.index)
         depth = max(depths.setdefault(key, 0), of_layers.get(key[0], 0))
         depths[key] = of_layers[key[0]] = depth
-        for ref in tensor_refs((call.args, call.kwargs)):
+        for ref in call.refs:
             other = (ref.layer, ref.call)
             depths[other] = max(depth + 1, depths.get(other, 0))
     places = {key: i for i, key in enumerate(sorted(depths, key=lambda key: -depths[key]))}

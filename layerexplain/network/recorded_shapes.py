@@ -13,12 +13,11 @@ from layerexplain.lang.axes import BATCH, Shape, Size
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import Call, Layer, Model, Note, TensorRef, tensor_refs
+from layerexplain.model import Call, Layer, Model, Note, TensorRef
 from layerexplain.network.scope import Scope
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
-
 
 _SIZES = frozenset({int, type(None)})
 
@@ -73,7 +72,7 @@ def _roles_alone(model: Model, layers: Mapping[str, Layer], ref: TensorRef, ndim
     None for other inputs."""
     ahead = [ref]
     for made in model.calls if ndim in (1, 3) else ():
-        if any(one in ahead for one in tensor_refs((made.args, made.kwargs))):
+        if any(one in ahead for one in made.refs):
             layer = layers[made.layer]
             held = layer.config.get("layers")  # of a Pipeline
             from layerexplain.network.inner_layers import layers_in

@@ -10,7 +10,7 @@ from typing import Any
 from layerexplain.errors import SpecError
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import facts_of, find
-from layerexplain.model import Layer, Model, TensorRef, is_before_keras_3, tensor_refs
+from layerexplain.model import Layer, Model, TensorRef, is_before_keras_3
 from layerexplain.network.traced import Network
 
 Specs = Sequence[Spec | None]
@@ -56,7 +56,7 @@ class Scope:
         if self._readers is None:
             self._readers = {}
             for made in self.model.calls:
-                for place, ref in enumerate(tensor_refs((made.args, made.kwargs))):
+                for place, ref in enumerate(made.refs):
                     self._readers.setdefault(ref, []).append((self.layers[made.layer], made.index, place))
         return self._readers
 

@@ -285,7 +285,7 @@ class Walk:
         self, made: Call, layer: Layer, declaration: Declaration | None, reason: str | None = None
     ) -> TracedCall:
         """A call of a layer that we cannot see into: the shapes are those that the file recorded."""
-        sources = tuple(tensor_refs((made.args, made.kwargs)))
+        sources = made.refs
         tensors = [self.tensors.fed(layer, ref, i) for i, ref in enumerate(sources)]
         known = [t for t in tensors if t is not None]
         inputs = tuple([None if t is None else t.bare_spec for t in tensors])
@@ -323,7 +323,7 @@ class Walk:
         self, made: Call, layer: Layer, declaration: Declaration | None, error: LayerExplainError
     ) -> TracedCall:
         """A layer that cannot be what it says: an error in a spec, a note in a file that some program wrote."""
-        sources = tuple(tensor_refs((made.args, made.kwargs)))
+        sources = made.refs
         at = made if made.line else layer
         error.with_place(layer=self.scope.where(layer), line=at.line, column=at.column, source=at.file or None)
         tensors = [self.tensors.get(ref) for ref in sources]

@@ -42,6 +42,7 @@ _NAMED_POLICIES = frozenset({"DTypePolicy", "FloatDTypePolicy", "Policy", "Polic
 _TAGGED_TUPLES = frozenset({"__tuple__", "TensorShape"})
 _MAX_CONSTANT_ITEMS = 100_000
 _MAX_NUMBER = 10**18
+_WHOLE = frozenset({int})
 
 
 class Context(NamedTuple):
@@ -154,10 +155,8 @@ def is_shape(value: Any) -> bool:
     """True for a list or tuple of sizes: each None or a whole number from 0."""
     if not isinstance(value, (list, tuple)) or len(value) > MAX_AXES:
         return False
-    for size in value:
-        if size is not None and (type(size) is not int or not 0 <= size <= _MAX_NUMBER):
-            return False
-    return True
+    sizes = [size for size in value if size is not None]
+    return not sizes or (_WHOLE.issuperset(map(type, sizes)) and min(sizes) >= 0 and max(sizes) <= _MAX_NUMBER)
 
 
 def function_value(name: Any, module: Any) -> str | Function:
