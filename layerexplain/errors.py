@@ -14,7 +14,7 @@ from typing import Any
 
 DEBUG_VARIABLE = "LAYEREXPLAIN_DEBUG"
 
-_ENDLESS = re.compile(r"(\S{50})\S{140,}(\S{8})")
+_ENDLESS = r"(\S{50})\S{140,}(\S{8})"
 
 
 class LayerExplainError(Exception):
@@ -131,7 +131,7 @@ def within(source: str | None, file: str) -> str:
 
 def _shortened(text: str) -> str:
     """A text with its endless words cut: a name or number from a file may have millions of characters."""
-    return _ENDLESS.sub(r"\1…\2", text) if len(text) > 200 else text
+    return re.sub(_ENDLESS, r"\1…\2", text) if len(text) > 200 else text
 
 
 def each_of(error: LayerExplainError) -> list[LayerExplainError]:

@@ -141,7 +141,7 @@ def test_an_operation_with_two_rows_is_refused() -> None:
         rows_by_name("ops.A(x): x | Hands on.\nops.B, ops.A(x): -x | Turns the sign.")
     with pytest.raises(ValueError, match=r"'ops\.Add' is declared twice"):
         assert registry.find("ops.Add")
-        registry.register(declared("ops.Add(x): x | Hands on."))
+        registry.register(["ops.Add"], lambda: declared("ops.Add(x): x | Hands on."))
 
 
 def test_a_row_with_choices_stands_for_one_with_each() -> None:

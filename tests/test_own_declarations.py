@@ -1,6 +1,6 @@
 """Declaring a layer is one function, or plain data: checked in a registry of the test's own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from layerexplain.records import NamedTuple
 
 
 @pytest.fixture(autouse=True)
-def own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Declaration]]:
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Callable[[], Declaration]]]:
     """A copy of the registry: what a test declares is gone after it."""
     copy = dict(registry.LAYERS)
     monkeypatch.setattr(registry, "LAYERS", copy)
@@ -49,7 +49,7 @@ def test_a_layer_is_one_function() -> None:
         layer("Scaled")(scaled)
 
 
-def test_one_formula_serves_all_ranks(own_registry: dict[str, Declaration]) -> None:
+def test_one_formula_serves_all_ranks(own_registry: dict[str, Callable[[], Declaration]]) -> None:
     @layers_of_rank(
         "Spread{}D",
         (1, 3),

@@ -100,3 +100,11 @@ def names_of(known: Iterable[str]) -> _Complete:
         return [(before + comma + name, None) for name in known if name.startswith(last) and name not in taken]
 
     return complete
+
+
+@_completes
+def optimizers(ctx: click.Context, incomplete: str) -> _Found:
+    """The optimizers that begin with what is typed."""
+    from layerexplain import api
+
+    return [(name, None) for name in api.optimizers() if name.startswith(incomplete)]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from layerexplain import api
-from layerexplain.cli.complete import layer_names, names_of
+from layerexplain.cli.complete import layer_names, names_of, optimizers
 from layerexplain.cli.input_shapes import InputShape, parse_input
 from layerexplain.cli.located import each_located, located, reach_options, recursive_option
 from layerexplain.errors import LayerExplainError
@@ -221,11 +221,24 @@ def seed_option(help: str) -> Callable[[_Function], _Function]:
     return click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help=help)
 
 
+def _optimizer(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    return None if value is None else click.Choice(api.optimizers()).convert(value, parameter, ctx)
+
+
+class _OptimizerOption(click.Option):
+    """Its help lists the optimizers, which are looked up where help is asked for."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        names = ", ".join(api.optimizers())
+        self.help = f"Include the memory needed for training with an optimizer: {names}."
+        return super().get_help_record(ctx)
+
+
 def memory_options(command: _Function) -> _Function:
     """--batch and --optimizer, which the command gets as `batch` and `optimizer`, None where they are not given."""
     command = click.option(
-        "--optimizer", metavar="NAME", type=click.Choice(api.optimizers()),
-        help=f"Include the memory needed for training with an optimizer: {', '.join(api.optimizers())}.",
+        "--optimizer", metavar="NAME", callback=_optimizer, cls=_OptimizerOption,
+        shell_complete=optimizers,
     )(command)  # fmt: skip
     return number_option("--batch", 1, 10**9, help="Include the memory needed for a batch of N examples.")(command)
 

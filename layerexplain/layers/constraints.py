@@ -26,13 +26,15 @@ def constraint(type_: str) -> Callable[[Callable[..., Expr]], Callable[..., Expr
     """Declare a constraint by its formula, a function of a weight."""
 
     def declare(function: Callable[..., Expr]) -> Callable[..., Expr]:
-        declaration = Constraint(
-            f"constraints.{type_}",
-            lambda W, **arguments: {"W": function(W, **arguments)},
-            signature_of(function),
-            description=first_paragraph(function),
-        )
-        register(declaration)
+        def make() -> Constraint:
+            return Constraint(
+                f"constraints.{type_}",
+                lambda W, **arguments: {"W": function(W, **arguments)},
+                signature_of(function),
+                description=first_paragraph(function),
+            )
+
+        register([f"constraints.{type_}"], make)
         return function
 
     return declare

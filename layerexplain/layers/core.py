@@ -20,7 +20,6 @@ from layerexplain.layers.arguments import (
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.dtype_policies import Compression
 from layerexplain.layers.facts import CARRIES_IDS, Facts
-from layerexplain.layers.opaque_layers import known_result
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import not_equal, where
@@ -238,6 +237,8 @@ def lambda_(
 
     Input shape: any. Output shape: (batch, *output_shape) where that is given, else not known.
     """
+    from layerexplain.layers.opaque_layers import known_result
+
     known = known_result("Lambda", {"output_shape": output_shape}, xs[0].shape)
     shape: Shape = (BATCH, *[None] * (xs[0].ndim - 1)) if known is None else known[0]
     return opaque(*xs, name="Lambda", shape=shape)

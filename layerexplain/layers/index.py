@@ -136,7 +136,7 @@ def _read(text: str) -> dict[str, str]:
         declares, _, names = entry.partition(":")
         module, *prefix = declares.split()
         start = "".join(prefix)
-        modules.update({start + name: module for name in names.split()})
+        modules.update(dict.fromkeys([start + name for name in names.split()] if start else names.split(), module))
     return modules
 
 

@@ -121,8 +121,8 @@ def loss(
                 mask = e.logical_and(mask, counts)
             return {"L": reduced(values, sample_weight, counts if mask is None else mask, reduction)}
 
-        declaration = Loss(function, formula, targets, of, type_, exact)
-        register(declaration, [f"losses.{name}" for name in also])
+        names = [f"losses.{name}" for name in (type_, *also)]
+        register(names, lambda: Loss(function, formula, targets, of, type_, exact))
         return function
 
     return declare

@@ -187,7 +187,8 @@ def register_optimizer(
     told = first_paragraph(formula) if description is None else description
     ignores = "jit_compile decay is_legacy_optimizer dynamic"
     renamed = {"lr": "learning_rate"}
-    register(Optimizer(f"optimizers.{type_}", formula, signature, description=told, ignores=ignores, renamed=renamed))
+    name = f"optimizers.{type_}"
+    register([name], lambda: Optimizer(name, formula, signature, description=told, ignores=ignores, renamed=renamed))
 
 
 def _common(*, common: Common) -> None:

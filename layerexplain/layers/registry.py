@@ -6,7 +6,8 @@ Layer modules load on first use: `index.py` is the generated table from type to 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,9 @@ KERNEL_AND_BIAS = (
 )
 """Training arguments, which change no shape, count, cost or formula."""
 
-LAYERS: dict[str, Declaration] = {}
-"""All declarations that have been loaded, by type; a duplicate raises."""
+LAYERS: dict[str, Callable[[], Declaration]] = {}
+"""What makes each declaration, by type, in the modules that have been loaded; a duplicate raises. Most models use a few
+of the layers that a module declares: a declaration is made when it is first asked for."""
 
 
 def layer(
@@ -50,7 +52,9 @@ def layer(
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-        register(Declaration(type_, function, description=first_paragraph(function), **declared), also)
+        register(
+            (type_, *also), lambda: Declaration(type_, function, description=first_paragraph(function), **declared)
+        )
         return function
 
     return declare
@@ -79,18 +83,20 @@ def layers_of_rank(
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-        common, sentence = signature_of(function), first_paragraph(function)
-        takes_rank = RANK in function.__annotations__
-        for place, rank in enumerate(ranks):
+        def of_rank(rank: int, place: int) -> Declaration:
+            common = signature_of(function)
             given: Declared = {"ndim": rank + 2, **declared}
-            declaration = Declaration(
+            return Declaration(
                 pattern.format(rank),
-                _of_rank(function, rank) if takes_rank else function,
+                _of_rank(function, rank) if RANK in function.__annotations__ else function,
                 differs[rank](common) if rank in differs else common,
-                description=chosen(sentence, place),
+                description=chosen(first_paragraph(function), place),
                 **given,
             )
-            register(declaration, (also.format(rank),) if also else ())
+
+        for place, rank in enumerate(ranks):
+            names = [name.format(rank) for name in (pattern, also) if name]
+            register(names, partial(of_rank, rank, place))
         return function
 
     return declare
@@ -113,12 +119,13 @@ def chosen(text: str, place: int) -> str:
     return said
 
 
-def register(declaration: Declaration, also: Sequence[str] = ()) -> None:
-    """Make a declaration known by its type and further names. Raises ValueError for one that is taken."""
-    for name in (declaration.type, *also):
+def register(names: Iterable[str], make: Callable[[], Declaration]) -> None:
+    """Make known by its names what makes a declaration. Raises ValueError for a name that is taken."""
+    made_once = cache(make)
+    for name in names:
         if name in LAYERS:
             raise ValueError(f"layer {name!r} is declared twice")
-        LAYERS[name] = declaration
+        LAYERS[name] = made_once
 
 
 def first_paragraph(function: Callable[..., Any]) -> str:
@@ -128,16 +135,18 @@ def first_paragraph(function: Callable[..., Any]) -> str:
 
 def find(type_: str) -> Declaration | None:
     """Return the declaration of a type, loading its module if needed; None for an unknown type."""
-    declaration = LAYERS.get(type_)
-    if declaration is None:
+    declared = LAYERS.get(type_)
+    if declared is None:
         from layerexplain.layers.index import MODULES
 
         module = MODULES.get(type_)
         if module is None:
             return None
         loaded = importlib.import_module(f"layerexplain.layers.{module}")
-        declaration = LAYERS.get(type_) or _from_row(type_, loaded)
-    return declaration
+        if type_ not in LAYERS:
+            _register_row(type_, loaded)
+        declared = LAYERS[type_]
+    return declared()
 
 
 def part_of(kind: str, name: str) -> str | None:
@@ -193,14 +202,12 @@ def part_names(kind: str, *, aliases: bool = False) -> list[str]:
     return names if aliases else [name for name in names if name[0].isupper()]
 
 
-def _from_row(type_: str, module: Any) -> Declaration:
-    """The declaration of an operation that is a row of its module's table."""
+def _register_row(type_: str, module: Any) -> None:
+    """Make an operation known that is a row of its module's table."""
     from layerexplain.layers.operation_table import declaration_of, read_row, rows_by_name
 
     row = read_row(rows_by_name(module.ROWS)[type_])
-    declaration = declaration_of(row, vars(module))
-    register(declaration, row.names[1:])
-    return declaration
+    register(row.names, lambda: declaration_of(row, vars(module)))
 
 
 def facts_of(type_: str) -> Facts:

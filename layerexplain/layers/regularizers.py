@@ -29,13 +29,15 @@ def regularizer(type_: str) -> Callable[[Callable[..., Expr]], Callable[..., Exp
     """Declare a regularizer by its formula, a function of a weight."""
 
     def declare(function: Callable[..., Expr]) -> Callable[..., Expr]:
-        declaration = Regularizer(
-            f"regularizers.{type_}",
-            lambda W, **arguments: {"R": function(W, **arguments)},
-            signature_of(function),
-            description=first_paragraph(function),
-        )
-        register(declaration)
+        def make() -> Regularizer:
+            return Regularizer(
+                f"regularizers.{type_}",
+                lambda W, **arguments: {"R": function(W, **arguments)},
+                signature_of(function),
+                description=first_paragraph(function),
+            )
+
+        register([f"regularizers.{type_}"], make)
         return function
 
     return declare

@@ -196,7 +196,7 @@ def _with_output(cell: InnerLayer, states: States, x: Expr, training: bool) -> S
 
 
 def _stacked(cells: tuple[InnerLayer, ...]) -> DeclaredLayer:
-    return DeclaredLayer(LAYERS["StackedRNNCells"], {"cells": cells})
+    return DeclaredLayer(LAYERS["StackedRNNCells"](), {"cells": cells})
 
 
 @layer(

@@ -12,7 +12,6 @@ from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Bool, Int, NonNegative, Number, Numbers
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import first_paragraph, register
-from layerexplain.layers.signature import signature_of
 from layerexplain.ops import elementwise as e
 
 
@@ -26,10 +25,8 @@ def schedule(type_: str) -> Callable[[Callable[..., Expr]], Callable[..., Expr]]
     """Declare a schedule by its formula, a function of the number of updates made before."""
 
     def declare(function: Callable[..., Expr]) -> Callable[..., Expr]:
-        declaration = Schedule(
-            f"schedules.{type_}", function, signature_of(function), description=first_paragraph(function)
-        )
-        register(declaration)
+        name = f"schedules.{type_}"
+        register([name], lambda: Schedule(name, function, description=first_paragraph(function)))
         return function
 
     return declare

@@ -21,12 +21,12 @@ from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import NO_MASK, Mask, Masks, as_keras_runs, mask_sources
 from layerexplain.network.recorded_shapes import Tensor, Tensors, built_shape, cross_checks, model_input
 from layerexplain.network.scope import Scope, Specs
-from layerexplain.network.shape_values import TAKES_SIZES, ShapeValues
 from layerexplain.network.traced import LostMask, Network, Origin, TracedCall
 from layerexplain.ops.sizes import shape_text
 
 if TYPE_CHECKING:
     from layerexplain.network.faults import Guesses
+    from layerexplain.network.shape_values import ShapeValues
 
 # No layer was ever built with more tensors than this.
 _MOST_BUILT = 1000
@@ -203,7 +203,11 @@ class Walk:
     def _with_sizes(self, layer: Layer, made: Call) -> Call:
         """The call with the sizes that the model computes for it, where they are known."""
         function = layer.config.get("function")
-        if not isinstance(function, str) or function not in TAKES_SIZES:
+        if not isinstance(function, str):
+            return made
+        from layerexplain.network.shape_values import TAKES_SIZES, ShapeValues
+
+        if function not in TAKES_SIZES:
             return made
         if self.sizes is None:
             layers = self.scope.layers
