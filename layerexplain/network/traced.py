@@ -145,3 +145,8 @@ def cost_of(uses: Sequence[Use], costs: Costs) -> Cost:
         macs = None if macs is None or one.macs is None else macs + times * one.macs
         flops = None if flops is None or one.flops is None else flops + times * one.flops
     return Cost(macs, flops) if uses else Cost(None, None)
+
+
+def specs_of(results: Iterable[Expr]) -> tuple[Spec, ...]:
+    """Return the shapes and dtypes of results."""
+    return tuple([Spec(e.shape, e.dtype) for e in results])

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from layerexplain.call_binding import NOTHING_BOUND, Bound, bind_call, given_masks
+from layerexplain.call_binding import Bound, bind_call, given_masks
 from layerexplain.errors import ArgumentError, LayerExplainError, NotKnown, ShapeError
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.axes import Batch
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, item, tensor
-from layerexplain.lang.names import identifier
-from layerexplain.lang.opaque import opaque
-from layerexplain.layers.declaration import Declaration, Spec, snake_case
+from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Call, Layer, Note, TensorRef, tensor_refs
 from layerexplain.network.definitions import Define, Enter
 from layerexplain.network.expression import ModelExpression
 from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import NO_MASK, Mask, Masks, as_keras_runs, mask_sources
-from layerexplain.network.recorded_shapes import Tensor, Tensors, built_shape, cross_checks, model_input
+from layerexplain.network.recorded_shapes import Tensor, Tensors, cross_checks, model_input
 from layerexplain.network.scope import Scope, Specs
-from layerexplain.network.traced import LostMask, Network, Origin, TracedCall
+from layerexplain.network.traced import LostMask, Network, Origin, TracedCall, specs_of
 from layerexplain.ops.sizes import shape_text
 
 if TYPE_CHECKING:
     from layerexplain.network.faults import Guesses
     from layerexplain.network.shape_values import ShapeValues
-
-# No layer was ever built with more tensors than this.
-_MOST_BUILT = 1000
 
 
 class Faults:
@@ -104,7 +99,9 @@ class Walk:
             calls = [made[c.layer, c.index] for c in order]
         if len(calls) < len(model.layers):
             called = {c.call.layer for c in calls}
-            calls += [self._built(layer) for layer in model.layers if layer.name not in called]
+            from layerexplain.network.without_formula import built
+
+            calls += [built(self, layer) for layer in model.layers if layer.name not in called]
         self.notes += cross_checks(model, calls, self.scope.path)
         lost = self._lost_masks(calls) if any([c.mask is not None for c in calls]) else {}
         definition = self.expression.definition(self.tensors)
@@ -135,8 +132,12 @@ class Walk:
             if declaration is not None and not declaration.facts.runs_code:
                 return self._declared(made, layer, declaration)
         except LayerExplainError as error:
-            return self._failed(made, layer, declaration, error)
-        return self._opaque(made, layer, declaration)
+            from layerexplain.network.without_formula import failed
+
+            return failed(self, made, layer, declaration, error)
+        from layerexplain.network.without_formula import opaque_call
+
+        return opaque_call(self, made, layer, declaration)
 
     def _input(self, made: Call, layer: Layer) -> TracedCall:
         fed = self._fed_in(TensorRef(layer.name, made.index, 0))
@@ -166,9 +167,11 @@ class Walk:
         given = [t for t in tensors if t is not None]
         specs = [None if t is None else t.spec for t in tensors]
         if len(given) != len(refs):
+            from layerexplain.network.without_formula import unknown
+
             if self.scope.strict:
                 self.guesses.look(layer, made.index, declaration, bound, specs)
-            return self._unknown(made, declaration, refs)
+            return unknown(self, made, declaration, refs)
         if declaration.alone and isinstance(made.args[0] if made.args else None, TensorRef) and len(refs) == 1:
             raise ShapeError(f"{declaration.type} {declaration.alone.format(shape=shape_text(given[0].expr.shape))}")
         built = self.masks.when_built(bound, tensors)
@@ -178,7 +181,7 @@ class Walk:
             masks = []
             from layerexplain.network.notes import passed_over_note
 
-            self._note_once(layer, passed_over_note(passed_over.source, self.scope.where(layer)))
+            self.note_once(layer, passed_over_note(passed_over.source, self.scope.where(layer)))
         reads = declaration.reads_mask or declaration.reads_masks or callable(declaration.mask)
         mask_specs = [mask.spec for mask in masks] if reads else []
         definition = self.define(declaration, layer, bound, specs, mask_specs)
@@ -189,7 +192,7 @@ class Walk:
         if passed_over is not None and next(iter(definition.results.values())).ndim == definition.params[0].ndim:
             handed = passed_over
         args = [*[t.expr for t in given], *passed]
-        node, outputs, results = self._results(made, layer, definition, args, handed, source)
+        node, outputs, results = self.results(made, layer, definition, args, handed, source)
         if seen != built:
             self.masks.keep_lost(results[0], declaration, layer, bound, tensors, built)
             words = self.masks.taken_off_words(built, seen)
@@ -222,11 +225,13 @@ class Walk:
         """The usual call, of one tensor without a mask, without the detours that the others need."""
         specs = (fed.spec,)
         definition = self.define(declaration, layer, bound, specs, ())
-        node, outputs, _ = self._results(made, layer, definition, [fed.expr])
+        node, outputs, _ = self.results(made, layer, definition, [fed.expr])
         origin = Origin(bound, specs)
         return TracedCall(made, (ref,), specs, outputs, definition, None, None, False, node, declaration, origin)
 
     def _nested(self, made: Call, layer: Layer) -> TracedCall:
+        from layerexplain.network.without_formula import unknown
+
         inner = self.scope.inside(layer)
         refs = list(tensor_refs(made.args)) or list(tensor_refs(made.kwargs))
         told = given_masks(made.kwargs.get("mask"), len(refs))
@@ -243,7 +248,7 @@ class Walk:
             self.guesses.hand_in(inner, fed)
             network = self.enter(inner, (), ())
             self.guesses.hand_out(layer, made.index, inner)
-            return self._unknown(made, None, tuple(refs), network)
+            return unknown(self, made, None, tuple(refs), network)
         self.masks.lost.difference_update(refs)  # a model puts the masks on its inputs that they had
         if len(known) != len(inner.model.inputs):
             raise ShapeError(f"the model '{layer.name}' needs {len(inner.model.inputs)} inputs, got {len(known)}")
@@ -252,144 +257,21 @@ class Walk:
         definition = network.definition
         if definition is None:
             self.guesses.hand_out(layer, made.index, inner)
-            return self._unknown(made, None, tuple(refs), network)
+            return unknown(self, made, None, tuple(refs), network)
         passed = [t.mask for t in known if t.mask is not None]
         args = [*[t.expr for t in known], *passed][: len(definition.params)]
-        node, outputs, results = self._results(made, layer, definition, args, source=layer.name)
+        node, outputs, results = self.results(made, layer, definition, args, source=layer.name)
         self.masks.late.update(results)
         source = next((t.mask_source for t in known if t.mask is not None), None)
         return TracedCall(made, tuple(refs), specs, outputs, definition, source, network, node=node)
 
-    # Calls without a formula ------------------------------------------------------------------------------------
-
-    def _built(self, layer: Layer) -> TracedCall:
-        """A layer without a call in the file, at the shapes recorded when it was built."""
-        made = Call(layer.name, 0, (), {})
-        network = definition = origin = None
-        specs: list[Spec | None] = []
-        declaration = self.scope.declaration(layer)
-        try:
-            if layer.model is not None:
-                network = self.enter(self.scope.inside(layer), (), ())
-            elif declaration is not None and not declaration.facts.runs_code and layer.type != "InputLayer":
-                while len(specs) < _MOST_BUILT and (shape := built_shape(layer, len(specs))) is not None:
-                    specs.append(Spec(shape, "float"))
-                if specs:
-                    definition = self.define(declaration, layer, NOTHING_BOUND, specs, ())
-                    origin = Origin(NOTHING_BOUND, tuple(specs))
-            elif layer.kind == "layer":
-                self._without_formula(layer, None)
-        except LayerExplainError as error:
-            self._without_formula(layer, error.fact)
-        outputs = (None,) if definition is None else _specs(definition.results.values())
-        inputs = tuple(specs)
-        return TracedCall(made, (), inputs, outputs, definition, None, network, True, None, declaration, origin)
-
-    def _opaque(
-        self, made: Call, layer: Layer, declaration: Declaration | None, reason: str | None = None
-    ) -> TracedCall:
-        """A call of a layer that we cannot see into: the shapes are those that the file recorded."""
-        sources = made.refs
-        tensors = [self.tensors.fed(layer, ref, i) for i, ref in enumerate(sources)]
-        known = [t for t in tensors if t is not None]
-        inputs = tuple([None if t is None else t.bare_spec for t in tensors])
-        recorded = self.tensors.recorded(made)
-        shapes = "recorded" if any(recorded) and not self.scope.strict else "unknown"
-        if not recorded and known and layer.kind == "layer":
-            from layerexplain.layers.opaque_layers import known_result
-
-            told = known_result(layer.type, layer.config, known[0].expr.shape)
-            recorded = [] if told is None else [Spec(*told)]
-        all_known = [spec for spec in recorded if spec is not None]
-        if len(all_known) < len(recorded):
-            shapes = "partly" if shapes == "recorded" else shapes
-        elif shapes == "unknown" and recorded:
-            shapes = "known"
-        self._without_formula(layer, reason, shapes)
-        # A Lambda without a mask of its own loses what reaches it; what an unknown layer does is not known.
-        loses = declaration is not None and declaration.facts.runs_code and layer.config.get("mask") is None
-        mask = next((t.mask_source for t in known if loses and t.mask is not None), None)
-        if not recorded or len(all_known) < len(recorded) or len(known) != len(tensors):
-            self.tensors.put_recorded(made, recorded)
-            return TracedCall(made, sources, inputs, tuple(recorded) or (None,), mask=mask, declaration=declaration)
-        given = zip(_numbered("x", len(known)), known, strict=True)
-        params = tuple([tensor(name, t.expr.shape, t.expr.dtype) for name, t in given])
-        type_ = identifier(layer.type)
-        results = {
-            name: Expr(opaque, params, {"name": type_, "shape": spec.shape}, spec.shape, spec.dtype)
-            for name, spec in zip(_numbered("y", len(all_known)), all_known, strict=True)
-        }
-        definition = Definition(snake_case(layer.type) or "layer", params, (), results, kind="opaque")
-        node, outputs, _ = self._results(made, layer, definition, [t.expr for t in known])
-        return TracedCall(made, sources, inputs, outputs, definition, mask, node=node, declaration=declaration)
-
-    def _failed(
-        self, made: Call, layer: Layer, declaration: Declaration | None, error: LayerExplainError
-    ) -> TracedCall:
-        """A layer that cannot be what it says: an error in a spec, a note in a file that some program wrote."""
-        sources = made.refs
-        at = made if made.line else layer
-        error.with_place(layer=self.scope.where(layer), line=at.line, column=at.column, source=at.file or None)
-        tensors = [self.tensors.get(ref) for ref in sources]
-        specs = [None if t is None else t.spec for t in tensors]
-        if declaration is not None and isinstance(error, ShapeError):
-            error.fact += self._cure(layer, declaration, sources, [spec for spec in specs if spec is not None])
-        if made.callers:
-            error.fact += f"; called from {', '.join(made.callers)}"
-        self.faults.keep(error, specs, layer.kind)
-        if not self.scope.strict:
-            return self._opaque(made, layer, declaration, error.fact)
-        if declaration is not None:
-            self.guesses.after(layer, made.index, declaration, sources, specs)
-        self.notes.append(Note("not-derived", error.layer, error.fact))
-        self.tensors.put_recorded(made, [])
-        return TracedCall(made, sources, tuple(specs), declaration=declaration)
-
-    def _cure(self, layer: Layer, declaration: Declaration, sources: Sequence[TensorRef], specs: Sequence[Spec]) -> str:
-        """What would mend a layer that refuses its tensors, behind the fact; "" where nothing is known."""
-        if not specs or len(specs) != len(sources):
-            return ""
-        if any(isinstance(value, list | tuple) and len(value) > 1000 for value in layer.config.values()):
-            return ""  # each cure that is tried would check them all again
-        from layerexplain.network.cures import cure
-
-        def attempt(one: Layer, of: Declaration, given: Sequence[Spec]) -> Definition | None:
-            try:
-                return self.define(of, one, NOTHING_BOUND, given, ())
-            except LayerExplainError:
-                return None
-
-        calls = {(made.call.layer, made.call.index): made for made in self.calls}
-        said = cure(layer, declaration, sources, specs, self.scope.layers, calls, attempt)
-        return said and f"; {said}"
-
-    def _unknown(
-        self, made: Call, declaration: Declaration | None, refs: tuple[TensorRef, ...], network: Network | None = None
-    ) -> TracedCall:
-        """The shapes that reach a layer are not known, so neither is anything about it."""
-        inputs = tuple([None if (t := self.tensors.get(ref)) is None else t.bare_spec for ref in refs])
-        recorded = self.tensors.recorded(made)
-        self.tensors.put_recorded(made, recorded)
-        outputs = tuple(recorded) or (None,)
-        return TracedCall(made, refs, inputs, outputs, network=network, declaration=declaration)
-
-    def _without_formula(self, layer: Layer, refusal: str | None, shapes: str = "unknown") -> None:
-        """Note why a layer has no formula: what its declaration refused, or that it has none; `shapes` as in
-        `opaque_note`."""
-        from layerexplain.network.notes import opaque_note, why_opaque
-
-        reason = why_opaque(layer) if refusal is None else refusal
-        self.reasons.setdefault(layer.name, reason)
-        code = "opaque" if refusal is None else "not-derived"
-        self._note_once(layer, opaque_note(code, self.scope.where(layer), reason, shapes))
-
-    def _note_once(self, layer: Layer, note: Note) -> None:
+    def note_once(self, layer: Layer, note: Note) -> None:
         """Keep the first note of its kind on a layer, which may be called often."""
         if (layer.name, note.code) not in self.noted:
             self.noted.add((layer.name, note.code))
             self.notes.append(note)
 
-    def _results(
+    def results(
         self,
         made: Call,
         layer: Layer,
@@ -406,7 +288,7 @@ class Walk:
         if not definition.masks and len(outputs) == 1:  # as nearly always
             ref = TensorRef(layer.name, made.index, 0)
             self.tensors[ref] = Tensor(outputs[0], handed.expr, handed.source, None if roles is None else roles[0])
-            return node, _specs(outputs), [ref]
+            return node, specs_of(outputs), [ref]
         refs = [TensorRef(layer.name, made.index, i) for i in range(len(outputs))]
         position = len(outputs)
         for i, (ref, e) in enumerate(zip(refs, outputs, strict=True)):
@@ -418,12 +300,4 @@ class Walk:
                 passes = own in definition.params
                 mask_source = (source or layer.name) if passes else layer.name
             self.tensors[ref] = Tensor(e, mask, mask_source, None if roles is None else roles[i])
-        return node, _specs(outputs), refs
-
-
-def _specs(results: Iterable[Expr]) -> tuple[Spec, ...]:
-    return tuple([Spec(e.shape, e.dtype) for e in results])
-
-
-def _numbered(stem: str, count: int) -> list[str]:
-    return [stem] if count == 1 else [f"{stem}{i + 1}" for i in range(count)]
+        return node, specs_of(outputs), refs

@@ -1,0 +1,156 @@
+"""Calls that have no formula: of code that is not known, of layers that refuse their tensors, and behind these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from layerexplain.call_binding import NOTHING_BOUND
+from layerexplain.errors import LayerExplainError, ShapeError
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr, tensor
+from layerexplain.lang.names import identifier
+from layerexplain.lang.opaque import opaque
+from layerexplain.layers.declaration import Declaration, Spec, snake_case
+from layerexplain.model import Call, Layer, Note, TensorRef
+from layerexplain.network.recorded_shapes import built_shape
+from layerexplain.network.traced import Network, Origin, TracedCall, specs_of
+
+if TYPE_CHECKING:
+    from layerexplain.network.walk import Walk
+
+# No layer was ever built with more tensors than this.
+_MOST_BUILT = 1000
+
+
+def built(walk: Walk, layer: Layer) -> TracedCall:
+    """A layer without a call in the file, at the shapes recorded when it was built."""
+    made = Call(layer.name, 0, (), {})
+    network = definition = origin = None
+    specs: list[Spec | None] = []
+    declaration = walk.scope.declaration(layer)
+    try:
+        if layer.model is not None:
+            network = walk.enter(walk.scope.inside(layer), (), ())
+        elif declaration is not None and not declaration.facts.runs_code and layer.type != "InputLayer":
+            while len(specs) < _MOST_BUILT and (shape := built_shape(layer, len(specs))) is not None:
+                specs.append(Spec(shape, "float"))
+            if specs:
+                definition = walk.define(declaration, layer, NOTHING_BOUND, specs, ())
+                origin = Origin(NOTHING_BOUND, tuple(specs))
+        elif layer.kind == "layer":
+            _note_reason(walk, layer, None)
+    except LayerExplainError as error:
+        _note_reason(walk, layer, error.fact)
+    outputs = (None,) if definition is None else specs_of(definition.results.values())
+    inputs = tuple(specs)
+    return TracedCall(made, (), inputs, outputs, definition, None, network, True, None, declaration, origin)
+
+
+def opaque_call(
+    walk: Walk, made: Call, layer: Layer, declaration: Declaration | None, reason: str | None = None
+) -> TracedCall:
+    """A call of a layer that we cannot see into: the shapes are those that the file recorded."""
+    sources = made.refs
+    tensors = [walk.tensors.fed(layer, ref, i) for i, ref in enumerate(sources)]
+    known = [t for t in tensors if t is not None]
+    inputs = tuple([None if t is None else t.bare_spec for t in tensors])
+    recorded = walk.tensors.recorded(made)
+    shapes = "recorded" if any(recorded) and not walk.scope.strict else "unknown"
+    if not recorded and known and layer.kind == "layer":
+        from layerexplain.layers.opaque_layers import known_result
+
+        told = known_result(layer.type, layer.config, known[0].expr.shape)
+        recorded = [] if told is None else [Spec(*told)]
+    all_known = [spec for spec in recorded if spec is not None]
+    if len(all_known) < len(recorded):
+        shapes = "partly" if shapes == "recorded" else shapes
+    elif shapes == "unknown" and recorded:
+        shapes = "known"
+    _note_reason(walk, layer, reason, shapes)
+    # A Lambda without a mask of its own loses what reaches it; what an unknown layer does is not known.
+    loses = declaration is not None and declaration.facts.runs_code and layer.config.get("mask") is None
+    mask = next((t.mask_source for t in known if loses and t.mask is not None), None)
+    if not recorded or len(all_known) < len(recorded) or len(known) != len(tensors):
+        walk.tensors.put_recorded(made, recorded)
+        return TracedCall(made, sources, inputs, tuple(recorded) or (None,), mask=mask, declaration=declaration)
+    given = zip(_numbered("x", len(known)), known, strict=True)
+    params = tuple([tensor(name, t.expr.shape, t.expr.dtype) for name, t in given])
+    type_ = identifier(layer.type)
+    results = {
+        name: Expr(opaque, params, {"name": type_, "shape": spec.shape}, spec.shape, spec.dtype)
+        for name, spec in zip(_numbered("y", len(all_known)), all_known, strict=True)
+    }
+    definition = Definition(snake_case(layer.type) or "layer", params, (), results, kind="opaque")
+    node, outputs, _ = walk.results(made, layer, definition, [t.expr for t in known])
+    return TracedCall(made, sources, inputs, outputs, definition, mask, node=node, declaration=declaration)
+
+
+def failed(
+    walk: Walk, made: Call, layer: Layer, declaration: Declaration | None, error: LayerExplainError
+) -> TracedCall:
+    """A layer that cannot be what it says: an error in a spec, a note in a file that some program wrote."""
+    sources = made.refs
+    at = made if made.line else layer
+    error.with_place(layer=walk.scope.where(layer), line=at.line, column=at.column, source=at.file or None)
+    tensors = [walk.tensors.get(ref) for ref in sources]
+    specs = [None if t is None else t.spec for t in tensors]
+    if declaration is not None and isinstance(error, ShapeError):
+        error.fact += _cure(walk, layer, declaration, sources, [spec for spec in specs if spec is not None])
+    if made.callers:
+        error.fact += f"; called from {', '.join(made.callers)}"
+    walk.faults.keep(error, specs, layer.kind)
+    if not walk.scope.strict:
+        return opaque_call(walk, made, layer, declaration, error.fact)
+    if declaration is not None:
+        walk.guesses.after(layer, made.index, declaration, sources, specs)
+    walk.notes.append(Note("not-derived", error.layer, error.fact))
+    walk.tensors.put_recorded(made, [])
+    return TracedCall(made, sources, tuple(specs), declaration=declaration)
+
+
+def _cure(
+    walk: Walk, layer: Layer, declaration: Declaration, sources: Sequence[TensorRef], specs: Sequence[Spec]
+) -> str:
+    """What would mend a layer that refuses its tensors, behind the fact; "" where nothing is known."""
+    if not specs or len(specs) != len(sources):
+        return ""
+    if any(isinstance(value, list | tuple) and len(value) > 1000 for value in layer.config.values()):
+        return ""  # each cure that is tried would check them all again
+    from layerexplain.network.cures import cure
+
+    def attempt(one: Layer, of: Declaration, given: Sequence[Spec]) -> Definition | None:
+        try:
+            return walk.define(of, one, NOTHING_BOUND, given, ())
+        except LayerExplainError:
+            return None
+
+    calls = {(made.call.layer, made.call.index): made for made in walk.calls}
+    said = cure(layer, declaration, sources, specs, walk.scope.layers, calls, attempt)
+    return said and f"; {said}"
+
+
+def unknown(
+    walk: Walk, made: Call, declaration: Declaration | None, refs: tuple[TensorRef, ...], network: Network | None = None
+) -> TracedCall:
+    """The shapes that reach a layer are not known, so neither is anything about it."""
+    inputs = tuple([None if (t := walk.tensors.get(ref)) is None else t.bare_spec for ref in refs])
+    recorded = walk.tensors.recorded(made)
+    walk.tensors.put_recorded(made, recorded)
+    outputs = tuple(recorded) or (None,)
+    return TracedCall(made, refs, inputs, outputs, network=network, declaration=declaration)
+
+
+def _note_reason(walk: Walk, layer: Layer, refusal: str | None, shapes: str = "unknown") -> None:
+    """Note why a layer has no formula: what its declaration refused, or that it has none; `shapes` as in
+    `opaque_note`."""
+    from layerexplain.network.notes import opaque_note, why_opaque
+
+    reason = why_opaque(layer) if refusal is None else refusal
+    walk.reasons.setdefault(layer.name, reason)
+    code = "opaque" if refusal is None else "not-derived"
+    walk.note_once(layer, opaque_note(code, walk.scope.where(layer), reason, shapes))
+
+
+def _numbered(stem: str, count: int) -> list[str]:
+    return [stem] if count == 1 else [f"{stem}{i + 1}" for i in range(count)]
