@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from layerexplain.attribute_path import InnerName
@@ -49,6 +49,10 @@ class DeclaredLayer:
         self.config = config
         self.name = name or str(config.get("name") or snake_case(self.type))
         self.trainable = bool(config.get("trainable", True))
+
+    def as_key(self, freeze: Callable[[Any], Any]) -> Any:
+        """What its formula follows from, as a key. Not its name: alike layers have one definition."""
+        return (self.type, self.declaration, freeze({k: v for k, v in self.config.items() if k != "name"}))
 
     def definition(
         self,

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.call_binding import Bound
 from layerexplain.errors import ArgumentError, NotKnown
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration
-from layerexplain.layers.inner import DeclaredLayer
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import whole_numbers
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
 
+if TYPE_CHECKING:
+    from typing import Protocol
 
-class Enter(Protocol):
-    """Traces a nested model at the specs of its inputs and of their masks, in training if that is said."""
+    class Enter(Protocol):
+        """Traces a nested model at the specs of its inputs and of their masks, in training if that is said."""
 
-    def __call__(self, scope: Scope, specs: Specs, masks: Specs, *, training: bool = ...) -> Network: ...
+        def __call__(self, scope: Scope, specs: Specs, masks: Specs, *, training: bool = ...) -> Network: ...
 
 
 Define = Callable[[Declaration, Layer, Bound, Specs, Specs], Definition]
@@ -172,6 +173,8 @@ class Definitions:
                 if self._strict and value.kind == "layer":
                     raise not_known(value.type)
                 return HeldModel(value, None, self._enter)
+            from layerexplain.layers.inner import DeclaredLayer
+
             config = {k: self._inner(scope, v) for k, v in value.config.items()}
             return DeclaredLayer(declaration, config, value.name, value.type)
         if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
@@ -205,9 +208,8 @@ def freeze(value: Any) -> Any:
         return (kind, value)
     if kind is slice:
         return ("slice", value.start, value.stop, value.step)
-    if kind is DeclaredLayer:
-        # Not its name: no formula depends on that, and alike layers have one definition.
-        return (value.type, value.declaration, freeze({k: v for k, v in value.config.items() if k != "name"}))
+    if hasattr(kind, "as_key"):
+        return value.as_key(freeze)
     try:
         hash(value)
     except TypeError:

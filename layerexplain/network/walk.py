@@ -13,7 +13,6 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, item, tensor
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Call, Layer, Note, TensorRef, tensor_refs
-from layerexplain.network.definitions import Define, Enter
 from layerexplain.network.expression import ModelExpression
 from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import NO_MASK, Mask, Masks, as_keras_runs, mask_sources
@@ -23,6 +22,7 @@ from layerexplain.network.traced import LostMask, Network, Origin, TracedCall, s
 from layerexplain.ops.sizes import shape_text
 
 if TYPE_CHECKING:
+    from layerexplain.network.definitions import Define, Enter
     from layerexplain.network.faults import Guesses
     from layerexplain.network.shape_values import ShapeValues
 
