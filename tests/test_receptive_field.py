@@ -22,7 +22,8 @@ from layerexplain.lang.expr import constant, tensor
 from layerexplain.network.trace import trace_at
 from layerexplain.ops.lookup import gather
 from layerexplain.report import build
-from layerexplain.report.data import FieldAxis, ReceptiveField, Report
+from layerexplain.report.data import Report
+from layerexplain.report.explanation_data import FieldAxis, ReceptiveField
 from layerexplain.report.one_layer import build_layer
 from layerexplain.report.receptive_field_words import seen_text, words
 from tests.cases import Case

@@ -12,7 +12,8 @@ from jsonschema import Draft202012Validator
 from layerexplain import explain
 from layerexplain.render.documents.layer_columns import COLUMNS, DATA_COLUMNS
 from layerexplain.render.layout import Look
-from layerexplain.report.data import Explanation, LayerReport, Report
+from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.explanation_data import Explanation
 from tests import reports
 from tests.printing import Chosen, Wanted, explanation_text, summary_pieces, summary_text
 

@@ -22,7 +22,8 @@ from layerexplain.network.traced import TracedCall, Use
 from layerexplain.render.layout import Look
 from layerexplain.report import build
 from layerexplain.report.cost_lines import cost_lines
-from layerexplain.report.data import Explanation, LayerReport, Report
+from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.explanation_data import Explanation
 from layerexplain.report.one_layer import build_layer
 from tests.cases import CASES, Case, Wrapped
 from tests.keras_oracle import trace_case

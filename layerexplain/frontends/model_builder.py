@@ -127,7 +127,13 @@ def in_order(model: Model, starts: Iterable[Call] | None = None) -> list[Call]:
     done.update({(one.name, 0): True for one in model.weights})
     order: list[Call] = []
     for start in model.calls if starts is None else starts:
-        stack = [] if (start.layer, start.index) in done else [(start, [*reversed(start.refs)])]
+        if start[:2] in done:
+            continue
+        if all([done.get(ref[:2]) for ref in start.refs]):  # as nearly always
+            done[start[:2]] = True
+            order.append(start)
+            continue
+        stack = [(start, [*reversed(start.refs)])]
         while stack:
             current, needs = stack[-1]
             while needs and done.get((needs[-1].layer, needs[-1].call)):

@@ -223,10 +223,10 @@ def _disagreements(model: Model, layer: Layer, calls: Sequence[TracedCall]) -> I
     """(code, message) of each: outputs of all calls, and what the layer was built with, which one call is to fit."""
     for made in calls:
         for i, spec in enumerate(made.outputs):
-            said = recorded_spec(model, TensorRef(layer.name, made.call.index, i))
-            if spec is not None and said is not None and not _agree(spec.shape, said.shape):
+            said = model.recorded.get(TensorRef(layer.name, made.call.index, i))
+            if spec is not None and said is not None and not _agree(spec.shape, said[0]):
                 which = f"output {i}" if len(made.outputs) > 1 else "output"
-                ours, theirs = shape_text(spec.shape), shape_text(said.shape)
+                ours, theirs = shape_text(spec.shape), shape_text(_with_batch(said[0]))
                 yield "recorded-shape", f"its {which} is {ours} by its formula; the file recorded {theirs}"
     built = built_shape(layer, 0)
     fed = [made.inputs[0] for made in calls if made.inputs and made.inputs[0] is not None and not _constant_first(made)]

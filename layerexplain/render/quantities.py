@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.model import Shape
 from layerexplain.ops import sizes
-from layerexplain.report.data import FieldAxis, ReceptiveField
+
+if TYPE_CHECKING:
+    from layerexplain.report.explanation_data import FieldAxis, ReceptiveField
 
 UNKNOWN = "?"
 """What a table prints for a count or a shape that is not known."""

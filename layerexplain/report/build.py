@@ -23,7 +23,7 @@ from layerexplain.network.scope import has_no_weights
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall, Use, cost_of, networks_of, uses_of
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import CallReport, InputReport, LayerMemory, LayerReport, OutputReport, Report
+from layerexplain.report.data import CallReport, InputReport, LayerReport, OutputReport, Report
 from layerexplain.report.row_weights import counts_of, weights_of, weights_within
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
 
@@ -300,7 +300,7 @@ class Builder:
             results=tuple(definition.results) if definition is not None and definition.kind == "layer" else (),
             place=self._line_of(layer),
             faults=self._faults.get(where, ()),
-            memory=None if self._activations is None else LayerMemory(self._activations.of(uses)),
+            memory=None if self._activations is None else self._activations.of(uses),
         )
         if self.detail and (self.only is None or self.only(where)):
             from layerexplain.report.cost_lines import cost_lines, fixing

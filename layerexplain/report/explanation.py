@@ -27,15 +27,8 @@ from layerexplain.network.lost_masks import lost_words
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.network.trained import trained_definition
 from layerexplain.ops.sizes import shape_text
-from layerexplain.report.data import (
-    NO_MASK,
-    SAME_IN_TRAINING,
-    AxisReason,
-    Explanation,
-    LayerReport,
-    Statement,
-    WeightReason,
-)
+from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport
+from layerexplain.report.explanation_data import AxisReason, Explanation, Statement, WeightReason
 from layerexplain.report.hints import LayerInNetwork, Neighbours
 from layerexplain.report.targets import targets
 from layerexplain.report.where import where

@@ -22,8 +22,9 @@ from layerexplain.model import Layer
 from layerexplain.network.gradient_paths import GradientPaths, Needs, end_words, gradient_paths
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.network.trained import trained_definition
-from layerexplain.report.data import LayerReport, Statement
+from layerexplain.report.data import LayerReport
 from layerexplain.report.explanation import said_of_training, statement
+from layerexplain.report.explanation_data import Statement
 from layerexplain.report.hints import LayerInNetwork, Neighbours
 from layerexplain.report.step_data import BackwardReport
 

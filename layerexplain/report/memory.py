@@ -25,6 +25,7 @@ from layerexplain.network.traced import Network, TracedCall, Use
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import DtypeBytes, LayerReport, Memory
+from layerexplain.report.explanation_data import LayerMemory
 from layerexplain.report.optimizers import optimizer_names, slot_bytes
 from layerexplain.report.training_cost import step_cost
 from layerexplain.suggest import did_you_mean
@@ -123,14 +124,14 @@ class Activations:
         self._of_calls: dict[int, int | None] = {}
         _Account(network, {}, self._of_calls, outermost=True).walk()
 
-    def of(self, uses: Sequence[Use]) -> int | None:
-        """Return the bytes of all these calls together; None where they are not known, or of another model.
+    def of(self, uses: Sequence[Use]) -> LayerMemory:
+        """Return the bytes of all these calls together; unknown where they are of another model, too.
 
         A view takes none; a nested model as much as what is in it.
         """
         found = [(self._of_calls.get(id(made)), times) for made, times in uses]
         known = [count * times for count, times in found if count is not None]
-        return sum(known) if found and len(known) == len(found) else None
+        return LayerMemory(sum(known) if found and len(known) == len(found) else None)
 
 
 class _Tensor(NamedTuple):

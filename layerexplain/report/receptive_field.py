@@ -17,7 +17,8 @@ from layerexplain.lang.scalar import Affine, Letter, Quotient, letters_in
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import FLOATS, axis_roles, default_roles
-from layerexplain.report.data import FieldAxis, LayerReport, ReceptiveField
+from layerexplain.report.data import LayerReport
+from layerexplain.report.explanation_data import FieldAxis, ReceptiveField
 from layerexplain.report.receptive_field_words import words
 
 Tensors = dict[TensorRef, View]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from layerexplain.ops.sizes import ordinal
-from layerexplain.report.data import FieldAxis, ReceptiveField
+from layerexplain.report.explanation_data import FieldAxis, ReceptiveField
 
 UNKNOWN = "?"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import Statement
+from layerexplain.report.explanation_data import Statement
 
 
 class FormulaReport(NamedTuple):

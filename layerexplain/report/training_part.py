@@ -22,8 +22,9 @@ from layerexplain.layers.losses import Loss
 from layerexplain.layers.optimizers import Optimizer, Part
 from layerexplain.report.build import plain_shape
 from layerexplain.report.cost_lines import lines_of_one
-from layerexplain.report.data import CallReport, Explanation, LayerReport, Report, WeightReason, WeightReport
+from layerexplain.report.data import CallReport, LayerReport, Report, WeightReport
 from layerexplain.report.explanation import of_formula
+from layerexplain.report.explanation_data import Explanation, WeightReason
 from layerexplain.report.gradient import number_gradient
 from layerexplain.report.totals import totals
 

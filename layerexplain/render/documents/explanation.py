@@ -9,7 +9,8 @@ from layerexplain.render import document as doc
 from layerexplain.render.documents.summary import all_notes, heading, report_sheet, step_facts, title_of, totals
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import count_text, field_text, results_text, shape_text, shapes_text
-from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, Explanation, LayerReport, Report, Statement
+from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, LayerReport, Report
+from layerexplain.report.explanation_data import Explanation, Statement
 from layerexplain.report.step_data import BackwardReport
 
 _ALIKE_SHOWN = 8

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import MARKDOWN, TEXT, Column, named, number, picked, words
@@ -17,7 +17,10 @@ from layerexplain.render.quantities import (
     shapes_text,
     sizes_text,
 )
-from layerexplain.report.data import LayerReport, ReceptiveField, Report
+from layerexplain.report.data import LayerReport, Report
+
+if TYPE_CHECKING:
+    from layerexplain.report.explanation_data import ReceptiveField
 
 
 class ReportedLayer(NamedTuple):

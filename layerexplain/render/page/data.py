@@ -39,17 +39,9 @@ from layerexplain.render.formula_tree import formula_tree
 from layerexplain.render.page.graph_data import Calls, graph_data, letters
 from layerexplain.render.page.value_data import all_values, form_numbers, value_parts
 from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
-from layerexplain.report.data import (
-    NO_MASK,
-    SAME_IN_TRAINING,
-    Explanation,
-    LayerReport,
-    Report,
-    Statement,
-    WeightReason,
-    plain,
-)  # fmt: skip
+from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, Report, plain
 from layerexplain.report.element_forms import FormTable
+from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
 from layerexplain.report.step_data import BackwardReport
 from layerexplain.report.totals import weight_bytes
 

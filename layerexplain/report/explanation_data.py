@@ -1,0 +1,103 @@
+"""What a row has where it is asked for: its explanation, receptive field and memory, as frozen plain data."""
+
+from __future__ import annotations
+
+from layerexplain.model import Shape
+from layerexplain.records import NamedTuple
+
+
+class Statement(NamedTuple):
+    """A line of a formula. `indent` counts levels, `shape` is the value's (None where the line binds several or
+    none), `note` a few words on it."""
+
+    text: str
+    indent: int
+    shape: str
+    note: str
+
+
+class AxisReason(NamedTuple):
+    """How one axis of the output comes about: `before` and `after` are sizes as text ('28', 'gone', 'new', 'None'),
+    `why` has the numbers put in."""
+
+    role: str
+    before: str
+    after: str
+    why: str
+
+
+class WeightReason(NamedTuple):
+    """Where a weight's parameters come from: `factors` is 'rows 3 × columns 3 × channels 3 × filters 16',
+    `reach` the Keras expression that gives the variable."""
+
+    symbol: str
+    name: str
+    shape: Shape
+    factors: str
+    params: int
+    trainable: bool
+    reach: str
+
+
+class Explanation(NamedTuple):
+    """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several."""
+
+    sentence: str
+    hints: tuple[str, ...]
+    statements: tuple[Statement, ...]
+    where: tuple[str, ...]
+    element: tuple[str, ...]
+    element_notes: tuple[str, ...]
+    axes: tuple[AxisReason, ...]
+    shape_notes: tuple[str, ...]
+    weights: tuple[WeightReason, ...]
+    weights_note: str
+    cost: tuple[str, ...]
+    training: tuple[str, ...]
+    mask: str
+    latex: tuple[str, ...]
+    receptive_field: tuple[str, ...] = ()
+    dtype: str = ""
+    element_latex: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+
+
+class FieldAxis(NamedTuple):
+    """What one output element depends on along an axis of a model's input: the positions `first` … `last`, as text in
+    the output's index letters ("4i-5", "4i+5"), every `step`-th of them. `padded` says that some may lie outside the
+    axis, in the padding.
+
+    `size` is the number of positions from first to last and `least` the smallest where it varies; `whole` says that
+    they hold all `of` the axis, `at_most` that not all that they hold need be seen; then `places` are those that are,
+    where they can be told ("t", "s"). `stride` is how far apart those of neighbours begin, `start` where those of
+    element 0 do; None where there is no one number.
+    """
+
+    role: str
+    of: int | None
+    size: int | None
+    least: int | None
+    whole: bool
+    stride: float | None
+    start: int | None
+    first: str
+    last: str
+    step: int = 1
+    padded: bool = False
+    at_most: bool = False
+    places: tuple[str, ...] = ()
+
+
+class ReceptiveField(NamedTuple):
+    """What one element of a layer's first output sees of an input of the model. With a reason in `unknown` there are
+    no axes."""
+
+    input: str
+    axes: tuple[FieldAxis, ...]
+    unknown: str
+
+
+class LayerMemory(NamedTuple):
+    """What a layer holds: `activations` are the bytes of what its calls give, per example; None is unknown."""
+
+    activations: int | None
