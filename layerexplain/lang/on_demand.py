@@ -20,7 +20,8 @@ else:
         def __getattr__(self, name: str) -> Any:
             from importlib import import_module
 
-            vars(self).update(vars(import_module(self._name)))
-            return vars(self)[name]
+            module = import_module(self._name)
+            vars(self).update(vars(module))
+            return getattr(module, name)
 
     scalar = _OnDemand("layerexplain.lang.scalar")

@@ -145,12 +145,15 @@ GATHERING = ("conv", "depthwise_conv", "max_pool", "average_pool")
 """The operations that read their input in windows."""
 
 
-def first_windows(definition: Definition | None, names: Sequence[str] = GATHERING) -> list[Window]:
+def first_windows(definition: Definition | None, names: Sequence[str] = GATHERING) -> Sequence[Window]:
     """Return the windows of the first operation of these names in a definition, one per spatial axis."""
-    for node in () if definition is None else nodes(definition):
-        if node.op.name in names:
-            return windows(node)
-    return []
+    if definition is None:
+        return ()
+    asked = f"windows of {' '.join(names)}"
+    if asked not in definition.answers:
+        first = next((node for node in nodes(definition) if node.op.name in names), None)
+        definition.answers[asked] = () if first is None else tuple(windows(first))
+    return definition.answers[asked]  # type: ignore[no-any-return]
 
 
 def _fitting(w: Window, x: Expr) -> int | None:
