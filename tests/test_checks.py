@@ -744,6 +744,31 @@ def test_sarif_refers_to_files_of_any_name(name: str, tmp_path: Path) -> None:
         assert urlsplit(uri).path == uri and unquote(uri) == str(tmp_path / name)
 
 
+def test_a_finding_in_code_has_its_column_and_its_file(tmp_path: Path) -> None:
+    """In the source, in a module beside it, in a cell: of a notebook's file the line is not known."""
+    import_, wrong = "import keras\nfrom keras import layers\n", "    return layers.Dense(1, activation='softmax')(x)\n"
+    made = "i = keras.Input((5,))\nm = keras.Model(i, head(i))\n"
+    (tmp_path / "train.py").write_text(f"{import_}def head(x):\n{wrong}{made}")
+    (tmp_path / "heads.py").write_text(f"{import_}def head(x):\n{wrong}")
+    (tmp_path / "main.py").write_text(f"{import_}from heads import head\n{made}")
+    cells = [{"cell_type": "code", "source": one} for one in (import_, f"def head(x):\n{wrong}", made)]
+    (tmp_path / "book.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    for name, file, place, told, words in [
+        ("train.py", "train.py", {"startLine": 4, "startColumn": 12}, ("", 4, 12), "line 4:12, dense: "),
+        ("main.py", "heads.py", {"startLine": 4, "startColumn": 12}, ("heads.py", 4, 12), "heads.py:4:12, dense: "),
+        ("book.ipynb", "book.ipynb", None, ("cell 2", 2, 12), "cell 2:2:12, dense: "),
+    ]:
+        formats = {}
+        for form in ("sarif", "json", "github", "table"):
+            formats[form] = CliRunner().invoke(program, ["check", str(tmp_path / name), "--format", form]).output
+        there = valid_sarif(formats["sarif"])["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+        assert (there["artifactLocation"]["uri"], there.get("region")) == (str(tmp_path / file), place)
+        (found,) = json.loads(formats["json"])["findings"]
+        assert (found["file"], found["line"], found["column"]) == told
+        assert formats["github"].startswith(f"::error file={tmp_path / file}" + (",line=4,col=12," if place else ",t"))
+        assert words in formats["table"]
+
+
 def test_sarif_of_every_rule_is_valid(tmp_path: Path) -> None:
     """All findings of the table of rules in one run."""
     specs = {f"{code}{i}.yaml": spec for code, row in ROWS.items() for i, spec in enumerate(row.found)}

@@ -14,8 +14,9 @@ CONFIDENCES = ("certain", "likely", "hint")
 
 class Finding(NamedTuple):
     """One thing that is wrong: by which rule, how sure that is, the layer (None: the model as a whole) and its line in
-    a spec; what is wrong with the numbers of this model, why it matters, what to do, where the rule is from, and what
-    Keras itself says ("" for nothing)."""
+    a spec or in code; what is wrong with the numbers of this model, why it matters, what to do, where the rule is from,
+    and what Keras itself says ("" for nothing). In code there is a column too, and `file` is a module beside the source
+    or a cell of a notebook."""
 
     code: str
     confidence: str
@@ -26,10 +27,12 @@ class Finding(NamedTuple):
     fix: str
     source: str = ""
     keras: str = ""
+    column: int | None = None
+    file: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as JSON has it."""
-        return told(self, "code confidence source layer line message why fix keras")
+        return told(self, "code confidence source layer line column file message why fix keras")
 
 
 class CheckReport(NamedTuple):

@@ -138,8 +138,11 @@ def _findings(view: CheckedNetwork, rules: Sequence[Rule], path: str) -> Iterato
             continue
         for layer, message in one.look(view):
             name = None if layer is None else path + layer
-            line = None if layer is None or layer not in view.layers else view.layers[layer].line
-            yield Finding(one.code, one.confidence, name, line, message, one.why, one.fix, one.source, one.keras)
+            of = view.layers.get(layer or "")
+            line, column, file = (None, None, "") if of is None else (of.line, of.column, of.file)
+            yield Finding(
+                one.code, one.confidence, name, line, message, one.why, one.fix, one.source, one.keras, column, file
+            )
     for made in view.network.calls:
         if made.network is not None and made.call.index == 0:
             yield from _findings(CheckedNetwork(made.network), rules, f"{path}{made.call.layer}/")

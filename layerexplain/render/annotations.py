@@ -22,6 +22,7 @@ def github(annotations: Sequence[Annotation], look: Look) -> str:
     lines = []
     for one in annotations:
         line = f",line={one.line}" if one.line is not None else ""
+        line += f",col={one.column}" if one.column is not None else ""
         place = f"file={_property(one.file)}{line},title={_property(one.rule)}"
         lines.append(f"::{_GITHUB[one.level]} {place}::{_data(f'{one.message} {one.help}')}\n")
     text = "".join(lines)
@@ -47,7 +48,8 @@ def sarif(annotations: Sequence[Annotation], look: Look) -> str:
 def _result(one: Annotation) -> dict[str, Any]:
     location: dict[str, Any] = {"artifactLocation": {"uri": _uri(one.file)}}
     if one.line is not None:
-        location["region"] = {"startLine": one.line}
+        column = {} if one.column is None else {"startColumn": one.column}
+        location["region"] = {"startLine": one.line, **column}
     return {
         "ruleId": one.rule,
         "level": one.level,

@@ -193,6 +193,7 @@ class Annotation(NamedTuple):
     rule: str
     message: str
     help: str
+    column: int | None = None
 
 
 class Document(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,7 +55,13 @@ def _annotation(finding: Finding, report: CheckReport) -> doc.Annotation:
     place = f"{finding.layer}: " if finding.layer else ""
     level = _LEVELS[finding.confidence]
     help = f"{finding.why} {finding.fix}"
-    return doc.Annotation(report.source, finding.line, level, finding.code, f"{place}{finding.message}.", help)
+    file, line, column = report.source, finding.line, finding.column
+    if finding.file.endswith(".py"):
+        beside = os.path.join(os.path.dirname(file), finding.file)
+        file = beside if os.path.exists(beside) else finding.file
+    elif finding.file:  # a line of a cell is none of the file of the notebook
+        place, line, column = f"{finding.file}:{line}, {place}", None, None
+    return doc.Annotation(file, line, level, finding.code, f"{place}{finding.message}.", help, column)
 
 
 def _document(report: CheckReport) -> doc.Document:
@@ -99,7 +106,9 @@ def _section(found: list[Finding]) -> doc.Section:
 
 def _place(finding: Finding) -> str:
     """Where a finding is: its line, and its layer unless the message names that."""
-    parts = [f"line {finding.line}"] if finding.line is not None else []
+    column = f":{finding.column}" if finding.column else ""
+    where = f"{finding.file}:" if finding.file else "line "
+    parts = [f"{where}{finding.line}{column}"] if finding.line is not None else []
     parts += [finding.layer] if finding.layer is not None and f"'{finding.layer}'" not in finding.message else []
     return f"{', '.join(parts)}: " if parts else ""
 
