@@ -6,6 +6,7 @@ import ast
 import gc
 import random
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ sys.path.append(str(ROOT / "scripts"))
 
 from mutate import EQUIVALENT, Mutant, described, equivalents, faults_of, pair, sample  # noqa: E402 (found by the path above)
 from mutation.changes import changes  # noqa: E402
-from mutation.places import Place, Places, exchange, loaded_functions, probed  # noqa: E402
-from mutation.worker import in_turn  # noqa: E402
+from mutation.places import Place, Places, compiled, exchange, loaded_functions, probed  # noqa: E402
+from mutation.worker import import_all, in_turn  # noqa: E402
 
 FAULTS = [
     ("a < b", {"a <= b"}),
@@ -142,6 +143,19 @@ def test_frozen_functions_are_found() -> None:
     found = loaded_functions(ROOT)
     gc.freeze()
     assert layer_groups.container_names in found["layerexplain/weights/layer_groups.py"]
+
+
+def test_the_functions_of_every_module_are_those_of_its_source() -> None:
+    import_all()
+    made = {"layerexplain/records.py": "it makes functions of texts"}
+    for file, functions in loaded_functions(ROOT).items():
+        if file in made:
+            continue
+        waiting, known = [compiled((ROOT / file).read_bytes(), str(ROOT / file))], set()
+        while waiting:
+            known.add(waiting.pop())
+            waiting += {one for code in known for one in code.co_consts if isinstance(one, types.CodeType)} - known
+        assert [one.__qualname__ for one in functions if one.__code__ not in known] == [], file
 
 
 MADE = """

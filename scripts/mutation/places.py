@@ -176,6 +176,11 @@ def loaded_functions(root: Path) -> dict[str, list[types.FunctionType]]:
     return found
 
 
+def compiled(source: bytes | ast.Module, path: str) -> types.CodeType:
+    """Return the code of a module as an import has it: without what `from __future__` says in this one."""
+    return compile(source, path, "exec", dont_inherit=True)
+
+
 def exchange(functions: Sequence[types.FunctionType], old: types.CodeType, new: types.CodeType) -> None:
     """Give functions that have the code of one module the code of another."""
     pairs = dict(_pairs(old, new))

@@ -5,8 +5,8 @@ A process that has imported pytest and the large libraries, but nothing of this 
 - `warm`, for faults in the bodies of functions. It collects the tests and never runs one itself. For a batch of tests
   it forks a child in which probes tell which test comes by which fault; then, for each fault that is alive, a child
   that exchanges the code of the faulty functions and runs those of the tests until one fails.
-- `cold`, for a fault in what runs at import: a child that imports the package with the fault in it, then runs the tests
-  that come by, as the warm part has found.
+- `cold`, for a fault in what runs at import, or while a file of tests is collected, such as for its tables: a child
+  that imports the package with the fault in it, then runs the tests that come by, as the warm part has found.
 
 Tests may not start the program itself here: whether it comes by a fault is not seen.
 """
@@ -39,13 +39,15 @@ from typing import Any, NamedTuple
 import pytest
 
 from mutation.changes import Change
-from mutation.places import PROBE, Place, exchange, loaded_functions, probed
+from mutation.places import PROBE, Place, compiled, exchange, loaded_functions, probed
 
 LIBRARIES = ("numpy", "h5py", "yaml", "click", "click.testing", "rich.console", "rich.table", "jsonschema")
 KERAS = ("tensorflow", "keras", "tf_keras")
 CRASHED, AT_IMPORT = "(crashed or took too long)", "(at import)"
 ALIVE, DEAD, TAKEN = 0, 1, 2
 BATCH = 24
+MOST, AT_COLLECTION = 40, -1.0
+"""So many tests for a fault that is cold; what stands for the seconds of those whose file comes by while collected."""
 NEAR = 12
 """So many tests for each fault, those whose names are nearest to its words, come first."""
 _DIE_WITH_PARENT = 1
@@ -82,6 +84,7 @@ class Run:
         self.root, self.plan, self.arguments, self.bounds, self.results = root, plan, arguments, bounds, results
         self.states = mmap.mmap(-1, max(1, len(plan)))
         self.came_by: list[dict[str, float]] = [{} for _ in plan]
+        self.collected: dict[str, set[int]] = {}
         self.mode = ""
         self.seconds: dict[str, float] = {}
         self.trusted: set[str] = set()
@@ -138,15 +141,19 @@ class Run:
         class Serve(_Follow):
             """In place of running the tests, serve."""
 
+            def pytest_collectreport(self, report: Any) -> None:
+                run.collected[report.nodeid] = set(run.seen)
+                run.seen.clear()
+
             def pytest_runtestloop(self, session: Any) -> bool:
                 run._serve({item.nodeid: item for item in session.items}, number, jobs)
                 return True
 
+        self._put_in_probes()
         pytest.main(["-q", "-p", "no:cacheprovider", *self.arguments], plugins=[Serve(self)])
 
-    def _serve(self, items: dict[str, Any], number: int, jobs: int) -> None:
-        next(iter(items.values())).config._tmp_path_factory.getbasetemp()
-        import_all()  # a module that a test loads later has no probes
+    def _put_in_probes(self) -> None:
+        import_all()  # a module that is loaded later has no probes
         self.functions = loaded_functions(self.root)
         self.sources = {one.file: (self.root / one.file).read_bytes() for one in self.plan}
         self.probed = {}
@@ -161,10 +168,14 @@ class Run:
                 self.faults_at[known[place]].append(index)
         for file, known in places.items():
             source, path = (self.root / file).read_bytes(), str(self.root / file)
-            self.probed[file] = compile(probed(source, known), path, "exec")
-            exchange(self.functions.get(file, ()), compile(source, path, "exec"), self.probed[file])
+            self.probed[file] = compiled(probed(source, known), path)
+            exchange(self.functions.get(file, ()), compiled(source, path), self.probed[file])
         self.seen: set[int] = set()
         setattr(builtins, PROBE, self.seen.add)
+
+    def _serve(self, items: dict[str, Any], number: int, jobs: int) -> None:
+        next(iter(items.values())).config._tmp_path_factory.getbasetemp()
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
         spent = [0.0] * len(self.plan)
@@ -187,6 +198,12 @@ class Run:
                     tests.sort(key=self.seconds.__getitem__)
                     spent[index] += sum(map(self.seconds.__getitem__, tests))
                     self._tried(index, tests, lambda names, fault: self._run_warm(names, fault, items))
+        for file, found in self.collected.items():
+            own = [name for name in items if name.startswith(f"{file}::")]
+            for index in {i for place in found for i in self.faults_at[place]}:
+                if not self.states[index]:
+                    for name in sorted(own, key=lambda n: (-len(self.plan[index].words & words(n)), n))[:MOST]:
+                        self.came_by[index][name] = AT_COLLECTION
 
     def _probed(self, names: list[str], items: dict[str, Any], slow: set[str]) -> Iterator[tuple[str, list[int]]]:
         """Run tests without a fault; those that pass in time, each with the places where it came by."""
@@ -215,7 +232,7 @@ class Run:
 
     def _run_warm(self, names: list[str], fault: Planned | None, items: dict[str, Any]) -> None:
         if fault is not None:
-            faulty = compile(fault.change.applied(self.sources[fault.file]), str(self.root / fault.file), "exec")
+            faulty = compiled(fault.change.applied(self.sources[fault.file]), str(self.root / fault.file))
             exchange(self.functions.get(fault.file, ()), self.probed[fault.file], faulty)
         self._run(names, items, "fault")
 
@@ -223,17 +240,19 @@ class Run:
 
     def _cold(self, number: int, jobs: int) -> None:
         for index, one in enumerate(self.plan):
-            if one.warm or self.states[index] or index % jobs != number:
-                continue
             came_by = self.came_by[index]
+            if one.warm:
+                came_by = {test: seconds for test, seconds in came_by.items() if seconds == AT_COLLECTION}
+            if self.states[index] or index % jobs != number or (one.warm and not came_by):
+                continue
             ranked = sorted(came_by, key=lambda t: (-len(one.words & words(t)), came_by[t], t))
             chosen: list[str] = []
             for test in ranked:
                 files = {name.partition("::")[0] for name in (*chosen, test)}
-                if len(files) <= 4 and len(chosen) < 40:
+                if len(files) <= 4 and len(chosen) < MOST:
                     chosen.append(test)
             self.came_by[index] = {test: came_by[test] for test in chosen}
-            self.seconds.update(came_by)
+            self.seconds.update((test, seconds) for test, seconds in came_by.items() if seconds != AT_COLLECTION)
             self._tried(index, chosen, self._run_cold)
 
     def _run_cold(self, names: list[str], fault: Planned | None) -> None:
@@ -244,7 +263,7 @@ class Run:
             def faulty(loader: SourceFileLoader, module: str) -> Any:
                 if loader.path != path:
                     return get_code(loader, module)
-                return compile(fault.change.applied(source), path, "exec", dont_inherit=True)
+                return compiled(fault.change.applied(source), path)
 
             SourceFileLoader.get_code = faulty  # type: ignore[method-assign]
         self.mode, self.seen = "fault", set()
