@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from cProfile import Profile
+from functools import cache
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +27,7 @@ from layerexplain.network.traced import Network
 from layerexplain.render.formats import FORMATS
 from layerexplain.render.layout import Look
 from layerexplain.report import build
+from layerexplain.report.data import Report
 from tests.printing import Chosen, Wanted, explanation_text, summary_text
 
 FEW, MANY = 40, 160
@@ -99,31 +101,75 @@ def calls(of: Callable[[], Any]) -> int:
     return sum(entry.callcount for entry in profile.getstats())
 
 
-def summary(path: Path, format: str) -> None:
-    report = build(read(str(path)), receptive_field=True, batch=2, optimizer="adam")
+def summarized(path: Path) -> Report:
+    return build(read(str(path)), receptive_field=True, batch=2, optimizer="adam")
+
+
+def explained(path: Path) -> Report:
+    return build(read(str(path)), detail=True)
+
+
+def summary(report: Report, format: str) -> None:
     summary_text([report], Wanted(format), Look(80 if format == "table" else None))
 
 
-def explanation(path: Path, format: str) -> None:
-    report = build(read(str(path)), detail=True)
+def explanation(report: Report, format: str) -> None:
     explanation_text([Chosen(report, report.layers)], Wanted(format), Look())
+
+
+KINDS = {"in a row": sequential, "with skips": with_skips, "with notes": with_notes}
+COMMANDS: dict[str, tuple[Callable[[Path], Report], Callable[[Report, str], None]]] = {
+    "summary": (summarized, summary),
+    "explain": (explained, explanation),
+}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Path]]:
+    """Files of a kind of model, with few and with many layers."""
+
+    @cache
+    def files(kind: str) -> tuple[Path, Path]:
+        paths = []
+        for count in (FEW, MANY):
+            paths.append(tmp_path_factory.mktemp("models") / f"{count}.json")
+            paths[-1].write_text(json.dumps(KINDS[kind](count)))
+        return paths[0], paths[1]
+
+    return files
+
+
+@pytest.fixture(scope="module")
+def reports(written: Callable[[str], tuple[Path, Path]]) -> Callable[[str, str], tuple[Report, Report]]:
+    """What a command prints of them."""
+
+    @cache
+    def made(kind: str, command: str) -> tuple[Report, Report]:
+        few, many = [COMMANDS[command][0](path) for path in written(kind)]
+        return few, many
+
+    return made
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_calls_grow_with_the_layers(kind: str, command: str, written: Any, reports: Any) -> None:
+    reports(kind, command)  # whatever is done once only is done
+    work, more = [calls(lambda path=path: COMMANDS[command][0](path)) for path in written(kind)]
+    assert more < 1.1 * MANY / FEW * work
 
 
 @pytest.mark.parametrize(
     ("command", "format"),
-    [*[(summary, format) for format in FORMATS], (explanation, "table"), (explanation, "json")],
+    [*[("summary", format) for format in FORMATS], ("explain", "table"), ("explain", "json")],
 )
-@pytest.mark.parametrize("kind", [sequential, with_skips, with_notes])
-def test_calls_grow_with_the_layers(
-    kind: Callable[[int], Any], command: Callable[[Path, str], None], format: str, tmp_path: Path
-) -> None:
-    few, many = tmp_path / "few.json", tmp_path / "many.json"
-    few.write_text(json.dumps(kind(FEW)))
-    many.write_text(json.dumps(kind(MANY)))
-    for path in (few, many):
-        command(path, format)  # whatever is done once only is done
-    work = calls(lambda: command(few, format))
-    assert calls(lambda: command(many, format)) < 1.1 * MANY / FEW * work
+@pytest.mark.parametrize("kind", KINDS)
+def test_calls_of_printing_grow_with_the_layers(kind: str, command: str, format: str, reports: Any) -> None:
+    work = []
+    for report in reports(kind, command):
+        COMMANDS[command][1](report, format)
+        work.append(calls(lambda report=report: COMMANDS[command][1](report, format)))
+    assert work[1] < 1.1 * MANY / FEW * work[0]
 
 
 @pytest.mark.parametrize(
@@ -171,8 +217,8 @@ def test_a_tensor_of_a_sum_costs_a_bounded_number_of_calls(tmp_path: Path) -> No
     for count in (30, 60):
         path = tmp_path / f"{count}.json"
         path.write_text(json.dumps(all_before(count)))
-        explanation(path, "json")
-        work.append(calls(lambda path=path: explanation(path, "json")))
+        explanation(explained(path), "json")
+        work.append(calls(lambda path=path: explanation(explained(path), "json")))
     assert work[1] - work[0] < 1_600 * (60 * 60 - 30 * 30) / 2
 
 
