@@ -274,3 +274,33 @@ def test_the_class_of_an_old_file(class_name: str, operation: str, tmp_path: Pat
     report = layerexplain.explain(config, code=code)
     assert report.layers[-1].operation == operation
     assert report.layers[-1].output_shapes == ((None, 5),)
+
+
+def test_the_formula_calls_the_layers_as_the_author_does() -> None:
+    """By the attribute, the place in a list or the key in a dict; a name that an operation has is another one."""
+    text = """import keras
+from keras import layers
+class Block(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.first, self.mean = layers.Dense(4), layers.Dense(4)
+        self.norms = [layers.LayerNormalization() for _ in range(2)]
+        self.heads = {"a": layers.Dense(3)}
+        self.net = keras.Sequential([layers.Dense(5), layers.Dense(4)])
+    def call(self, x):
+        h = self.mean(self.norms[0](self.first(x)))
+        return self.heads["a"](self.norms[1](self.net(h)))
+m = keras.Sequential([keras.Input((4,)), Block()])
+"""
+    from layerexplain.frontends.code import reader
+    from layerexplain.report.build import build
+
+    reading = reader.program(text.encode(), None)
+    report = build(reading.model(reading.models()[0]), detail=True)
+    row = report.layers[-1]
+    told = [re.match(r"def (\w+)\(", line.text) for line in row.explanation.statements]
+    assert [one[1] for one in told if one] == [
+        "first", "norms_0", "mean_layer", "net_0", "net_1", "norms_1", "heads_a"
+    ]  # fmt: skip
+    symbols = [weight.symbol for weight in row.weights]
+    assert {"W_first", "W_mean", "γ_norms_0", "β_norms_1", "W_heads_a", "W_net_0", "b_net_1"} <= set(symbols)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from layerexplain.errors import ShapeError
@@ -82,6 +83,12 @@ class Definition:
         if self._order is None:
             self._order = walk(self.outputs)
         return self._order
+
+    def renamed(self, name: str) -> Definition:
+        """The same formula under another name."""
+        made = copy(self)
+        made.name, made.answers = name, {}
+        return made
 
     def __repr__(self) -> str:
         return f"<definition {self.name}({', '.join(str(p.label) for p in self.params + self.weights)})>"

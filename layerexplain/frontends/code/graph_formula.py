@@ -267,6 +267,8 @@ class Formula:
             raise NotKnown(
                 f"{layer.type} is made inside of `call`, or kept where it is not found ({self.where(layer.place)})"
             )
+        if key in self.ways:
+            made = made.renamed(_called_by_author(self.ways[key][0]))
         leaves: list[Expr] = []
         if made.weights:
             if key not in self.leaves:
@@ -274,7 +276,7 @@ class Formula:
 
                 def again() -> Any:
                     around = lambda path: (*_names(steps), *path)  # noqa: E731
-                    suffix = f"_{identifier('_'.join(_names(steps)))}"
+                    suffix = f"_{_called_by_author(steps)}"
                     return inner_weights(made, steps, around, suffix, layer.trainable), again, made
 
                 self.leaves[key] = again()
@@ -354,6 +356,16 @@ def _dtype(dtype: str) -> str:
 
 def _names(steps: Steps) -> tuple[str, ...]:
     return tuple([str(one.name if isinstance(one, LayerNamed) else one) for one in steps])
+
+
+def _called_by_author(steps: Steps) -> str:
+    """What the author calls a layer that an attribute, or a list or a model in one, holds.
+
+    >>> _called_by_author(("norms", ItemNamed.of("layer_normalization", 1)))
+    'norms_1'
+    """
+    parts = [str(one.number) if isinstance(one, ItemNamed) else str(one) for one in steps if one != "layers"]
+    return identifier("_".join(parts).strip("_"))
 
 
 def _ways(keras: Any, layer: ModelValue) -> dict[int, tuple[Steps, int, Any]]:
