@@ -71,6 +71,13 @@ layers:
   - Dense: 2
     from: two[1]
 """,
+    "operations in a row": """
+input: [6]
+layers:
+  - Dense: 4
+  - ops.Celu: {}
+  - Model: {input: [4], layers: [{Dense: 3}, {ops.Absolute: {}}]}
+""",
     "states": """
 inputs: {x: [5, 3], h: [4], c: [4]}
 layers:

@@ -336,7 +336,7 @@ def _short(type_: str, arguments: dict[str, Any]) -> Any:
     """Return arguments as they are mostly written: the first one alone, or none."""
     if type_ == "Sequential" and arguments.keys() == {"layers"}:
         return arguments["layers"]
-    first = first_argument(type_) if type_ not in ("Sequential", "Functional") else None
+    first = first_argument(type_) if type_ != "Functional" else None
     if [*arguments] == [first]:
         value = arguments[first or ""]
         # A layer with a name of its own is a mapping with several keys, and where no layer is expected any mapping is

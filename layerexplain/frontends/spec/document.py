@@ -176,7 +176,9 @@ class _SpecReader:
             graph.layers[0] = input_of_nested(*graph.layers[:2])
             if top and graph.layers[0].config["batch_shape"] is None:
                 self.notes.append(Note("unknown-input", None, "the spec does not say the shape of the input"))
-        plain_sequence = not graph.is_graph and len(graph.inputs) == 1 and kind in ("", "Sequential")
+        # Keras's Sequential takes no operations.
+        in_a_row = not graph.is_graph and all(layer.kind != "operation" for layer in graph.layers)
+        plain_sequence = in_a_row and len(graph.inputs) == 1 and kind in ("", "Sequential")
         type_name = "Sequential" if plain_sequence else "Functional"
         model = graph.model(name or type_name.lower(), outputs, type_=type_name, trainable=trainable)
         if not keys.keys() & set(_TRAINING_KEYS):

@@ -208,7 +208,7 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
         kept: dict[str, Any] = {
             key: item.arguments[key].value for key in ("trainable", "dtype") if key in item.arguments
         }
-        type_name = "Sequential" if item.type == "Sequential" else "Functional"
+        type_name = item.type if model is None else model.type
         return maker.entered(Layer(name, type_name, "model", kept, model, line=item.line))
     config = {}
     if maker.check:

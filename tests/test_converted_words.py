@@ -1,0 +1,124 @@
+"""What `convert` writes of names, settings and classes that changed: small models, and what Keras 3 says for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from layerexplain.conversions.block_names import loop_over_names
+from layerexplain.conversions.code import to_code
+from layerexplain.conversions.config import to_config
+from layerexplain.conversions.explicit_masks import _replaced
+from layerexplain.conversions.settings import setting_of
+from layerexplain.conversions.spec import to_spec
+from layerexplain.conversions.today import in_todays_words
+from layerexplain.conversions.todays_names import in_todays_names
+from layerexplain.frontends import read
+from layerexplain.model import SharedObject, TensorRef
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "head", "name"),
+    [
+        (["a1", "a2", "a3"], "for i in range(1, 4):", 'f"a{i}"'),
+        (["b0_x", "b1_x"], "for i in range(2):", 'f"b{i}_x"'),
+        (["a01", "a02"], 'for name in ("a01", "a02"):', "name"),  # which are not how numbers are written
+        (["a1", "a3"], 'for name in ("a1", "a3"):', "name"),
+        (["ab", "ac"], 'for name in ("ab", "ac"):', "name"),
+        (["w" * 40, "v" * 39], f'for name in ("{"w" * 40}", "{"v" * 39}"):', "name"),  # 100 characters
+        (["w" * 40, "v" * 40], f'for name in (\n    "{"w" * 40}",\n    "{"v" * 40}",\n):', "name"),
+    ],
+)
+def test_the_loop_over_blocks(prefixes: list[str], head: str, name: str) -> None:
+    assert loop_over_names(prefixes) == (head, name)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("constant", "Constant"), ("Constant", "Constant"), ("uniform", "RandomUniform"), ("normal", "RandomNormal"),
+        ("zero", "Zeros"), ("one", "Ones"), ("orthogonal", "Orthogonal"), ("identity", "Identity"), ("l1", "L1"),
+        ("l2", "L2"), ("l1_l2", "L1L2"), ("l1l2", "L1L2"), ("maxnorm", "MaxNorm"), ("max_norm", "MaxNorm"),
+        ("nonneg", "NonNeg"), ("unitnorm", "UnitNorm"), ("he_normal", "HeNormal"), ("glorot_uniform", "GlorotUniform"),
+    ],
+)  # fmt: skip
+def test_names_of_initializers_regularizers_and_constraints(written: str, name: str) -> None:
+    found = setting_of(written)
+    assert found is not None and found.name == name
+
+
+@pytest.mark.parametrize(("old", "today"), [("CuDNNLSTM", "LSTM"), ("CuDNNGRU", "GRU"), ("LSTM", "LSTM")])
+def test_classes_that_are_gone(old: str, today: str) -> None:
+    first = {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 5, 3], "name": "x"}}
+    layers = [first, {"class_name": old, "config": {"name": "r", "units": 4}}]
+    model = read({"class_name": "Sequential", "keras_version": "2.3.1", "config": {"name": "m", "layers": layers}})
+    assert [layer.type for layer in in_todays_words(model).layers] == ["InputLayer", today]
+    assert f"  - {today}" in to_spec(model)
+
+
+NESTED = """
+input: [6]
+layers:
+  - Sequential: [{Dense: 5}, {Dense: {units: 4, trainable: false}}]
+    name: body
+    trainable: %s
+  - Sequential: [{Dense: 3}]
+    name: head
+"""
+
+
+def within(config: dict[str, Any], name: str) -> dict[str, Any]:
+    [found] = [one["config"] for one in config["config"]["layers"] if one["config"]["name"] == name]
+    return dict(found)
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_a_nested_model_stays_frozen(trainable: bool) -> None:
+    model = read((NESTED % str(trainable).lower()).encode())
+    config = to_config(model)
+    assert within(config, "body")["trainable"] is trainable
+    assert within(config, "head")["trainable"] is True
+    own = [one["config"].get("trainable") for one in within(config, "body")["layers"] if one["class_name"] == "Dense"]
+    assert own == [None, False]
+    again = to_spec(read(config))
+    assert ("trainable: false\n" in again.partition("name: head")[0]) != trainable
+    assert read(again.encode()).layers == read(to_spec(model).encode()).layers
+
+
+def test_what_is_shared_keeps_its_place_under_todays_names() -> None:
+    dense = {"class_name": "Dense", "config": {"name": "a/d", "units": 3}}
+    first = {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 3], "name": "x"}}
+    other = {"class_name": "Dense", "config": {"name": "b/d", "units": 3}}
+    model = read({"class_name": "Sequential", "config": {"name": "m", "layers": [first, dense, other]}})
+    from layerexplain.attribute_path import LayerNamed
+
+    shared = (SharedObject((LayerNamed("b/d"),), ((LayerNamed("a/d"),),)),)
+    found, notes = in_todays_names(model._replace(shared=shared))
+    assert [layer.name for layer in found.layers] == ["x", "a_d", "b_d"]
+    assert found.shared == (SharedObject((LayerNamed("b_d"),), ((LayerNamed("a_d"),),)),)
+    assert notes == ("Keras 3 takes no '/' in names: 'a/d' is 'a_d', and 1 more likewise",)
+
+
+def test_tensors_are_replaced_wherever_an_argument_has_them() -> None:
+    a, b, c = (TensorRef(name) for name in "abc")
+    given = {"x": [a, (b, {"deep": a})], "n": 3, "text": "a"}
+    assert _replaced(given, {a: c}) == {"x": [c, (b, {"deep": c})], "n": 3, "text": "a"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "home", "function"),
+    [("Celu", "nn", "celu"), ("Relu", "nn", "relu"), ("Erf", "math", "erf"), ("Absolute", "numpy", "absolute")],
+)
+def test_a_row_of_layers_with_an_operation_is_no_sequential_model(operation: str, home: str, function: str) -> None:
+    # Keras's Sequential takes layers alone: "Only instances of `keras.Layer` can be added to a Sequential model."
+    row = f"[{{Dense: 4}}, {{ops.{operation}: {{}}}}]"
+    for spec in (f"input: [6]\nlayers: {row}\n", f"input: [6]\nlayers:\n  - Model: {{input: [6], layers: {row}}}\n"):
+        model = read(spec.encode())
+        config = to_config(model)
+        if len(model.layers) == 2 and model.layers[1].model is not None:
+            [config] = [one for one in config["config"]["layers"] if one["class_name"] != "InputLayer"]
+        assert config["class_name"] == "Functional"
+        [made] = [one for one in config["config"]["layers"] if one["class_name"] == operation]
+        assert made["module"] == f"keras.src.ops.{home}"
+        assert f"ops.{function}(" in to_code(model)

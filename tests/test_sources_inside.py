@@ -1,0 +1,162 @@
+"""Parts of how sources are reached that need no server: archives, blocks of a file, URLs as names, what an error means."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerexplain.errors import SourceError
+from layerexplain.sources import fsspec_files
+from layerexplain.sources.archives import ArchiveFiles
+from layerexplain.sources.faults import Fault, fault_of
+from layerexplain.sources.listing import below
+from layerexplain.sources.names import Passwords, Reach, Remote, named
+from layerexplain.sources.ranges import BLOCK, Ranges
+
+
+@pytest.fixture
+def outer(tmp_path: Path) -> str:
+    """An archive with a long stored member, a short deflated one, and a folder."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr("in/long.h5", LONG)
+        out.writestr("in/short.json", b"{}" * 999, zipfile.ZIP_DEFLATED)
+    return str(path)
+
+
+LONG = os.urandom(1024) * (3 * 1024) + b"end"
+"""3 MiB, more than is asked for at once."""
+
+
+def test_members_of_an_archive_are_read_where_they_lie(outer: str) -> None:
+    long = ArchiveFiles(outer, "in/long.h5").open()
+    assert long.read() == LONG
+    long.seek(700_001)
+    assert long.read(2_000_000) == LONG[700_001:2_700_001]
+    assert ArchiveFiles(outer, "/in/short.json/").open().read() == b"{}" * 999
+
+
+def test_a_folder_of_an_archive_lists_what_it_has(outer: str) -> None:
+    folder = ArchiveFiles(outer, "in")
+    assert folder.may_be_listed() and folder.describe().is_directory
+    assert [(one.name, one.size) for one in folder.entries()] == [("long.h5", len(LONG)), ("short.json", 1998)]
+    for inner in ("in/long.h5", "elsewhere"):
+        with pytest.raises(SourceError, match="is no folder of the archive"):
+            ArchiveFiles(outer, inner).entries()
+
+
+def test_neighbouring_blocks_are_fetched_in_growing_pieces() -> None:
+    data = os.urandom(64 * BLOCK)
+    asked: list[int] = []
+
+    def fetch(start: int, end: int) -> bytes:
+        asked.append((end - start) // BLOCK)
+        return data[start:end]
+
+    ranges = Ranges(fetch, len(data))
+    assert b"".join([ranges.read(at, 1000) for at in range(0, len(data), 1000)]) == data
+    assert asked == [4, 2, 4, 8, 16, 30]  # the beginning, which most formats read; then twice as much each time
+    assert (ranges.requests, ranges.fetched) == (len(asked), len(data))
+    assert ranges.read(5, 10) == data[5:15] and ranges.requests == len(asked)
+
+
+def test_directories_are_walked_to_a_depth(tmp_path: Path) -> None:
+    deep = tmp_path
+    for level in range(66):
+        deep = deep / "d"
+        deep.mkdir()
+        (deep / f"m{level + 1}.yaml").write_text("")
+    found = [Path(one.source).name for one in below(str(tmp_path))]
+    assert found == [f"m{level}.yaml" for level in range(64, 0, -1)]
+
+
+def test_a_url_is_its_text() -> None:
+    reach = Reach(timeout=7)
+    url = Remote("https://me:secret@example.org/models/m", reach)
+    assert url == "https://me:secret@example.org/models/m" and isinstance(url, str) and url.reach is reach
+    told: list[int] = []
+    url.tell = told.append
+    member = url.member("config.json")
+    assert member == "https://me:secret@example.org/models/m/config.json"
+    assert (member.reach, member.tell) == (reach, url.tell)
+    assert url.member("config.json") is member
+    assert url.inside("b").folder == url
+
+
+def test_passwords_are_kept_apart() -> None:
+    known = Passwords()
+    shown = known.taken_out("ftp://me:secret@host/m.keras")
+    assert shown == "ftp://me:***@host/m.keras" == str(named("ftp://me:secret@host/m.keras").shown)  # type: ignore[attr-defined]
+    assert known.put_back("ftp://me:***@host/other.keras") == "ftp://me:secret@host/other.keras"
+    assert known.put_back("ftp://me:***@elsewhere/m.keras") == "ftp://me:***@elsewhere/m.keras"
+    assert known.taken_out("plain.keras") == "plain.keras"
+
+
+class Answered(Exception):
+    """As libraries for HTTP raise it."""
+
+    def __init__(self, status: int, **headers: str) -> None:
+        self.status = status
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def caused(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error
+
+
+NoCredentialsError = type("NoCredentialsError", (Exception,), {})
+OWN = SourceError("is too long")
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "passes", "after"),
+    [
+        (OWN, "is too long", False, None),
+        (caused(ValueError("wrapped"), OWN), "is too long", False, None),
+        (FileNotFoundError("x"), "no such file", False, None),
+        (caused(FileNotFoundError("x"), Answered(503)), "the server fails (503 Service Unavailable)", True, None),
+        (caused(FileNotFoundError("x"), TimeoutError()),
+         "the server did not answer within 9 s; --timeout SECONDS gives it longer", True, None),
+        (PermissionError("x"), "may not be read (permission denied)", False, None),
+        (Answered(429, Retry_After="17"),
+         "the server is asked too often (429 Too Many Requests); try again later", True, 17.0),
+        (Answered(418), "the server refuses (418 I'm a Teapot)", False, None),
+        (Answered(599, Retry_After="soon"), "the server fails (599)", False, None),
+        (ConnectionResetError("x"), "the connection broke off before all was sent", True, None),
+        (ssl.SSLError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (x.c:1)"),
+         "its TLS connection is not to be trusted (certificate verify failed: self-signed certificate)", False, None),
+        (NoCredentialsError("x"),
+         "needs credentials, and the environment has none; FSSPEC_S3_ANON=true reads public buckets", False, None),
+    ],
+)  # fmt: skip
+def test_what_an_error_means(error: BaseException, words: str, passes: bool, after: float | None) -> None:
+    found = fault_of(error, 9)
+    assert (found.error.fact, found.passes, found.after) == (words, passes, after)
+
+
+def test_a_fault_is_not_tried_again_unless_it_says_so() -> None:
+    assert Fault(OWN) == (OWN, False, None)
+
+
+class Servers:
+    """In place of a file system of fsspec: a server that lists no directories."""
+
+    protocol = "http"
+
+    def info(self, path: str) -> dict[str, Any]:
+        if path.rpartition("/")[2] in ("config.json", "model.weights.h5"):
+            return {"size": 1}
+        raise FileNotFoundError(path)
+
+
+def test_files_of_a_model_are_asked_for_where_they_are_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fsspec_files, "_file_system", lambda source: (Servers(), str(source)))
+    files = fsspec_files.FsspecFiles(Remote("http://example.org/m/"))
+    assert files.exist() == ["config.json", "model.weights.h5"]
+    assert files.describe().is_directory
