@@ -14,6 +14,7 @@ from layerexplain.lang.parse import parse
 from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import find, part_names, part_of
+from layerexplain.model import Setting
 
 SHAPES = ((7, 5), (5, 7), (3,), (2, 3, 4), ())
 STEPS = 3
@@ -319,6 +320,17 @@ def test_all_parts_of_keras_are_declared() -> None:
         ("SGD", {"learning_rate": {"CosineDecay": {}}}, "needs 'initial_learning_rate'"),
         ("Adam", {"beta": 1}, "optimizers.Adam has no argument 'beta'"),
         ("MultiOptimizer", {"optimizer_map": {}}, "MultiOptimizer hands each weight to one of its optimizers"),
+        (
+            "MultiOptimizer",
+            {
+                "optimizer_map": Setting(
+                    "OptimizerMap",
+                    {"default_optimizer": Setting("SGD", {}), "optimizer_map": {"encoder/.*": Setting("Lion", {})}},
+                )
+            },
+            "by the path of its variable: Lion for 'encoder/.*', SGD for all others; each has a formula of its own: "
+            "layerexplain layer Lion --input 784x10",
+        ),
         ("LossScaleOptimizer", {}, "needs 'inner_optimizer'"),
     ],
 )  # fmt: skip

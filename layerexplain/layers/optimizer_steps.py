@@ -8,6 +8,7 @@ from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Anything, Bool, Int, NonNegative, Number, PositiveInt, Share
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.optimizers import Inner, only_if, optimizer, register_optimizer, slot
+from layerexplain.model import Setting
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
 from layerexplain.ops import reduce
@@ -392,8 +393,24 @@ def loss_scale(
 def multi_optimizer(
     W: Expr, g: Expr, step: Expr, global_norm: Expr | None = None, *, optimizer_map: Anything
 ) -> Stored:
-    """Hands each weight to one of several optimizers, by its name."""
-    raise ArgumentError("MultiOptimizer hands each weight to one of its optimizers by name; give that one")
+    """Hands each weight to one of several optimizers, by the path of its variable."""
+    chosen = _chosen(optimizer_map)
+    by = f": {', '.join([f'{name} {which}' for name, which in chosen])}" if chosen else ""
+    one = chosen[0][0] if chosen else "Adam"
+    raise ArgumentError(
+        f"MultiOptimizer hands each weight to one of its optimizers, by the path of its variable{by}; each has a "
+        f"formula of its own: layerexplain layer {one} --input 784x10"
+    )
+
+
+def _chosen(optimizer_map: Any) -> list[tuple[str, str]]:
+    """The optimizers of a map as Keras writes it, each with the weights that get it; none of anything else."""
+    told = optimizer_map.config if isinstance(optimizer_map, Setting) else {}
+    patterns = told.get("optimizer_map")
+    written = patterns if isinstance(patterns, Mapping) else {}
+    pairs = [(one, f"for '{pattern}'") for pattern, one in written.items()]
+    pairs.append((told.get("default_optimizer"), "for all others"))
+    return [(one.name, which) for one, which in pairs if isinstance(one, Setting)]
 
 
 register_optimizer("LossScaleOptimizer", loss_scale)
