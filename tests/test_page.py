@@ -289,6 +289,17 @@ def test_formulas_are_typeset_and_copied(transformer: str, tmp_path: Path) -> No
         assert "\\mathrm{gelu}" in page.input_value("#search")
 
 
+def test_an_index_stands_below_its_letter_whatever_fonts_there_are(transformer: str, tmp_path: Path) -> None:
+    with shown(transformer, tmp_path, "block1_attention") as page:
+        lower = page.evaluate(
+            """[...document.querySelectorAll("#pane .formula msub")].map((one) => {
+              const [letter, index] = [...one.children].map((child) => child.getBoundingClientRect());
+              return (index.bottom - letter.bottom) / parseFloat(getComputedStyle(one).fontSize);
+            })"""
+        )
+    assert sorted(lower)[len(lower) // 2] > 0.22
+
+
 def test_dark_and_light(transformer: str, tmp_path: Path) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     pixel = "[...document.querySelector('canvas.graph').getContext('2d').getImageData(3, 3, 1, 1).data].slice(0, 3)"

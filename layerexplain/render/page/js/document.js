@@ -1,4 +1,5 @@
 /** What all pages do: read the data in the file, keep the address, switch between light and dark. */
+import { markMathFont } from "./math.js";
 import { button, byId, make } from "./dom.js";
 
 /** @returns {Promise<any>} the data, which stands in the page compressed */
@@ -10,6 +11,7 @@ async function readData() {
 
 /** Starts a page with its data, or says that this browser cannot. @param {(data: any) => void} start */
 export function whenRead(start) {
+  markMathFont();
   readData().then(start, (error) => {
     document.body.append(make("p", "failed", `This page needs a browser of 2023 or later: ${error}`));
   });

@@ -189,6 +189,19 @@ function mathOf(tree, large) {
 }
 
 /**
+ * Marks the page where no font of the system is one for mathematics. Such fonts say how far down an index stands; without
+ * them it stands at the foot of its letter, and the style sheet moves it.
+ */
+export function markMathFont() {
+  const [letter, index] = [node("mi", "x"), node("mi", "x")];
+  const math = node("math", node("msub", letter, index));
+  document.body.append(math);
+  const { bottom, height } = letter.getBoundingClientRect();
+  document.documentElement.classList.toggle("no-math-font", index.getBoundingClientRect().bottom - bottom < 0.4 * height);
+  math.remove();
+}
+
+/**
  * Lines of a formula, one below the other.
  * @param {any[]} trees
  * @param {string[]} texts the same as text, for who cannot see them
