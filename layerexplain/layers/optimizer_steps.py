@@ -8,7 +8,6 @@ from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Anything, Bool, Int, NonNegative, Number, PositiveInt, Share
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.optimizers import Inner, only_if, optimizer, register_optimizer, slot
-from layerexplain.model import Setting
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
 from layerexplain.ops import reduce
@@ -405,12 +404,12 @@ def multi_optimizer(
 
 def _chosen(optimizer_map: Any) -> list[tuple[str, str]]:
     """The optimizers of a map as Keras writes it, each with the weights that get it; none of anything else."""
-    told = optimizer_map.config if isinstance(optimizer_map, Setting) else {}
+    told = getattr(optimizer_map, "config", {})
     patterns = told.get("optimizer_map")
     written = patterns if isinstance(patterns, Mapping) else {}
     pairs = [(one, f"for '{pattern}'") for pattern, one in written.items()]
     pairs.append((told.get("default_optimizer"), "for all others"))
-    return [(one.name, which) for one, which in pairs if isinstance(one, Setting)]
+    return [(one.name, which) for one, which in pairs if hasattr(one, "name")]
 
 
 register_optimizer("LossScaleOptimizer", loss_scale)
