@@ -386,6 +386,25 @@ def test_a_phone_has_one_column(transformer: str, tmp_path: Path) -> None:
         chosen(page, "transformer")
 
 
+def test_a_screen_reader_hears_names_and_formulas_whole(transformer: str, tmp_path: Path) -> None:
+    with shown(transformer, tmp_path, "block1_attention", complains="Canvas2D") as page:
+        chosen(page, "block1_attention")
+        page.evaluate(DRAWN)
+        heard = page.evaluate("""[...document.querySelectorAll(".wiring a, .formula [role=math]")]
+            .map((one) => one.getAttribute("aria-label"))""")
+        assert heard[0] == "block1_attention_norm (None, 64, 128)"
+        assert "Q = dot(query, W_q) + b_q" in heard and not [text for text in heard if "\\" in text]
+        # What shows all that it has is no stop of the Tab key; what does not, is one.
+        stops = """[...document.querySelectorAll("#pane .table, #pane .math, #pane .listing")]
+            .map((one) => [one.tabIndex === 0, one.scrollWidth > one.clientWidth + 1])"""
+        assert all(stop == more for stop, more in page.evaluate(stops))
+        page.set_viewport_size({"width": 800, "height": 800})
+        page.evaluate("document.querySelector('#pane .listing').append('x'.repeat(300))")
+        page.evaluate("document.querySelector('#pane .listing').style.whiteSpace = 'pre'")
+        page.set_viewport_size({"width": 780, "height": 800})
+        page.wait_for_selector("#pane .listing[tabindex='0']")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(transformer: str, tmp_path: Path, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()

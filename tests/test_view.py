@@ -115,6 +115,22 @@ def test_a_page_follows_its_file_and_the_last_good_one_stays(spec: Path) -> None
     assert shown.newer(0, 0.01) == shown.state
 
 
+def test_values_that_do_not_fit_are_not_the_fault_of_the_source(spec: Path, tmp_path: Path) -> None:
+    def picky(source: str, values: str | None) -> str:
+        if values is not None:
+            raise SpecError("holds an array of (3,)", source=values)
+        return made(source, values)
+
+    sent = tmp_path / "x.npy"
+    shown = Shown(picky, str(spec))
+    shown.compute(str(sent))
+    assert shown.state[2:] == (True, ("x.npy: holds an array of (3,)",), True)
+    assert shown.page == f"{SPEC}|None"
+    spec.write_text(BROKEN, "utf-8")
+    assert shown.again()
+    assert shown.state.faults == (f"{spec}:3: unknown layer type 'Dens'",) and not shown.state.of_values
+
+
 def test_code_beside_a_program_counts(tmp_path: Path) -> None:
     program, beside, own = tmp_path / "train.py", tmp_path / "blocks.py", tmp_path / "gates.yaml"
     for path in (program, beside, own):
@@ -212,6 +228,9 @@ def test_the_frame_in_a_browser(looked_at: tuple[Any, list[str]], spec: Path) ->
     page.click("text=Random input")
     page.wait_for_function("() => document.querySelector('iframe').src.includes('page?4')", timeout=20_000)
     inner("body.ready").wait_for(timeout=20_000)
+    page.set_input_files("input[type=file]", files=[{"name": "no.npy", "mimeType": "", "buffer": b"no array"}])
+    page.locator(".told >> text=These values do not fit").wait_for(timeout=20_000)
+    assert page.inner_text(".told p").startswith("no.npy: ")
     page.set_input_files("input[type=file]", files=[{"name": "<b>.yaml", "mimeType": "", "buffer": SPEC.encode()}])
     page.wait_for_function("() => document.title === '_b_.yaml'", timeout=20_000)
     assert said == []

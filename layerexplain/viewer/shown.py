@@ -18,12 +18,14 @@ _MOST_FILES = 2_000
 
 
 class State(NamedTuple):
-    """What a browser needs to know: `version` grows with each change; `faults` are the lines of what is at fault."""
+    """What a browser needs to know: `version` grows with each change; `faults` are the lines of what is at fault. Where
+    `of_values` says that the values are at fault, the model is shown without them."""
 
     version: int
     name: str
     has_page: bool
     faults: tuple[str, ...]
+    of_values: bool = False
 
 
 class Shown:
@@ -44,6 +46,7 @@ class Shown:
         self._lock = threading.Lock()
         self._changed = threading.Condition()
         self._marks: object = None
+        self._sent: set[str] = set()
         self.page = ""
         self.state = State(0, "" if source is None else os.path.basename(source), False, ())
         self.again()
@@ -52,6 +55,7 @@ class Shown:
         """Show another source. Its input is forgotten."""
         with self._lock:
             self._source, self._values, self._marks = source, None, None
+            self._sent.add(source)
             self.page = ""
         self.again()
 
@@ -59,6 +63,8 @@ class Shown:
         """Show what the model computes for an input: a path, "random", or None for no values."""
         with self._lock:
             self._values, self._marks = values, None
+            if values is not None:
+                self._sent.add(values)
         self.again()
 
     def again(self) -> bool:
@@ -73,18 +79,29 @@ class Shown:
             if marks == self._marks:
                 return False
             self._marks = marks
-            faults: tuple[str, ...] = ()
-            try:
-                self.page = self._make(source, values)
-            # The boundary of one state of a file, which somebody may be in the middle of writing.
-            except Exception as error:
-                faults = tuple(lines_of(error, source))
+            faults = self._faults(source, values)
+            of_values = bool(faults) and values is not None
+            if of_values:
+                without = self._faults(source, None)
+                faults, of_values = without or faults, not without
             name = os.path.basename(os.path.abspath(source))
-            state = State(self.state.version + 1, name, bool(self.page), faults)
+            state = State(self.state.version + 1, name, bool(self.page), faults, of_values)
         with self._changed:
             self.state = state
             self._changed.notify_all()
         return True
+
+    def _faults(self, source: str, values: str | None) -> tuple[str, ...]:
+        """Make the page; what is at fault if it cannot be made. Files that were sent are called by their names."""
+        try:
+            self.page = self._make(source, values)
+        # The boundary of one state of a file, which somebody may be in the middle of writing.
+        except Exception as error:
+            lines = lines_of(error, source)
+            for path in self._sent:
+                lines = [line.replace(path, os.path.basename(path)) for line in lines]
+            return tuple(lines)
+        return ()
 
     def newer(self, version: int, seconds: float) -> State | None:
         """Wait for a state after `version`; None if none comes within so many seconds."""

@@ -68,6 +68,35 @@ export function breakable(name) {
 }
 
 /**
+ * A link or a button with a name that may be broken; who hears it hears it whole.
+ * @template {HTMLElement} T
+ * @param {T} element
+ * @param {string} name
+ */
+export function named(element, name) {
+  element.append(breakable(name));
+  element.setAttribute("aria-label", name);
+  return element;
+}
+
+const watched = new ResizeObserver((changes) => {
+  for (const { target } of changes) {
+    if (target.scrollWidth > target.clientWidth + 1) target.setAttribute("tabindex", "0");
+    else target.removeAttribute("tabindex");
+  }
+});
+
+/**
+ * A box that the keyboard reaches where it has more than it shows.
+ * @template {HTMLElement} T
+ * @param {T} box
+ */
+export function scrolls(box) {
+  watched.observe(box);
+  return box;
+}
+
+/**
  * A list of texts.
  * @param {string[]} texts
  * @param {string} [kind]
@@ -84,16 +113,17 @@ export function points(texts, kind) {
  */
 export function table(headings, rows, right = []) {
   const kind = (/** @type {number} */ at) => (right.includes(at) ? "right" : "");
-  const head = make("tr", "", ...headings.map((text, at) => {
-    const cell = make("th", kind(at), text);
-    cell.scope = "col";
+  const heads = (/** @type {"col" | "row"} */ scope, /** @type {Node | string} */ text, /** @type {string} */ of) => {
+    const cell = make("th", of, text);
+    cell.scope = scope;
     return cell;
-  }));
-  const body = rows.map((cells) => make("tr", "", ...cells.map((cell, at) => make("td", kind(at), cell))));
-  const box = make("div", "table", make("table", "", make("thead", "", head), make("tbody", "", ...body)));
-  box.tabIndex = 0;
+  };
+  const head = make("tr", "", ...headings.map((text, at) => (text ? heads("col", text, kind(at)) : make("td"))));
+  // A first column without a heading has those of the rows.
+  const body = rows.map((cells) => make("tr", "", ...cells.map((cell, at) => (at || headings[0] ? make("td", kind(at), cell) : heads("row", cell, "")))));
+  const box = scrolls(make("div", "table", make("table", "", headings.some(Boolean) ? make("thead", "", head) : "", make("tbody", "", ...body))));
   box.setAttribute("role", "group");
-  box.setAttribute("aria-label", headings.filter(Boolean).join(", "));
+  box.setAttribute("aria-label", headings.filter(Boolean).join(", ") || "Figures");
   return box;
 }
 

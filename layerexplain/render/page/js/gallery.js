@@ -1,7 +1,7 @@
 /** The gallery: a list of layer types, and the example of the chosen one, explained. */
 import { argumentTable } from "./arguments.js";
 import { address, setAddress, themeButton, whenRead } from "./document.js";
-import { copy, make, unbroken } from "./dom.js";
+import { copy, make, scrolls, unbroken } from "./dom.js";
 import { showLayer } from "./pane.js";
 
 /**
@@ -26,7 +26,7 @@ function start(data) {
   });
   const groups = data.families.map(([family, numbers]) => {
     const list = make("ul", "", ...numbers.map((at) => items[at]));
-    return make("section", "", make("h3", "", family), list);
+    return make("section", "", make("h2", "", family), list);
   });
   /** @type {string[]} */
   const families = [];
@@ -63,8 +63,7 @@ function start(data) {
     const one = data.types[at];
     links.forEach((link, i) => (i === at ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current")));
     showLayer(pane, at, data);
-    const command = make("pre", "listing", ...unbroken(one.command));
-    command.tabIndex = 0;
+    const command = scrolls(make("pre", "listing", ...unbroken(one.command)));
     pane.querySelector(".title")?.replaceWith(make("header", "title", make("h2", "", one.type), make("span", "quiet", families[at])),
       command, make("p", "copies", copy("Copy the command", () => one.command)));
     pane.append(make("section", "panel", make("h3", "", "Arguments"), argumentTable(one.arguments)));

@@ -1,5 +1,5 @@
 /** Formulas typeset: the trees of formula_tree.py as MathML. */
-import { make } from "./dom.js";
+import { make, scrolls } from "./dom.js";
 
 const SPACE = "http://www.w3.org/1998/Math/MathML";
 const LARGE = ["∑", "∏"];
@@ -220,8 +220,7 @@ export function typeset(trees, texts) {
     }
     return line;
   }));
-  const box = make("div", "math", ...lines);
-  box.tabIndex = 0;
+  const box = scrolls(make("div", "math", ...lines));
   box.setAttribute("role", "group");
   box.setAttribute("aria-label", "Formula");
   return box;

@@ -1,7 +1,7 @@
 /** What else there is to tell of a layer: its place in the model, cost, training, notes, and the way to it in Keras. */
-import { breakable, make, points, table } from "./dom.js";
+import { make, named, points, table } from "./dom.js";
 import { typeset } from "./math.js";
-import { listing } from "./panel_formula.js";
+import { listing, spoken } from "./panel_formula.js";
 
 /**
  * @typedef {import("./types.js").Data} Data
@@ -14,7 +14,7 @@ import { listing } from "./panel_formula.js";
  * @param {string} [text]
  */
 export function linkTo(layer, text) {
-  const link = make("a", "", breakable(text ?? layer.name));
+  const link = named(make("a"), text ?? layer.name);
   link.href = `#${encodeURIComponent(layer.path)}`;
   return link;
 }
@@ -90,7 +90,7 @@ export function panelTraining(layer, data, element) {
   element.append(make("h4", "", "Gradients (dy is that of the output)"));
   if (gradient.unknown) element.append(make("p", "quiet", `not known: ${gradient.unknown}`));
   else if (!gradient.formula) element.append(make("p", "quiet", "no trainable weight and no float input"));
-  if (gradient.math) element.append(typeset(gradient.math, gradient.tex || []));
+  if (gradient.math) element.append(typeset(gradient.math, spoken(gradient.math, gradient.formula, gradient.tex) || []));
   if (gradient.formula) element.append(listing(gradient.formula));
   if (gradient.kept) element.append(make("h4", "", "Kept from the forward pass"), listing(gradient.kept));
   const said = [...(gradient.facts || [])];

@@ -1,5 +1,5 @@
 /** The sentence and the formula of a layer. */
-import { copy, make, points } from "./dom.js";
+import { copy, make, points, scrolls } from "./dom.js";
 import { typeset } from "./math.js";
 
 /**
@@ -32,8 +32,7 @@ export function panelHints(layer, _data, element) {
  * @param {Statement[]} statements
  */
 export function listing(statements) {
-  const box = make("pre", "listing");
-  box.tabIndex = 0;
+  const box = scrolls(make("pre", "listing"));
   for (const [text, indent, shape, note] of statements) {
     // Deeper lines hang no further: a class each, since an element of the page has no style of its own.
     const line = make("span", `line in-${Math.min(indent, 4)}`, "    ".repeat(indent) + text);
@@ -59,7 +58,7 @@ export function panelFormula(layer, data, element) {
   const statements = told.formula ? listing(told.formula) : null;
   // With the indices in brackets, which read better, where that is the same formula.
   const same = told.element_same && told.element_math;
-  if (told.math) element.append(typeset(same || told.math, (same ? told.element : told.tex) || []));
+  if (told.math) element.append(typeset(same || told.math, (same ? told.element : spoken(told.math, told.formula, told.tex)) || []));
   if (statements) {
     if (told.math) element.append(make("h4", "", "The same as code"));
     element.append(statements);
@@ -80,4 +79,14 @@ export function panelFormula(layer, data, element) {
 /** @param {HTMLElement} element what it says, line by line */
 function textOf(element) {
   return [...element.querySelectorAll(".listing, h4, li")].map((one) => one.textContent).join("\n");
+}
+
+/**
+ * What a screen reader says of formulas: their statements, which read better than LaTeX, where each is a line.
+ * @param {any[]} lines
+ * @param {Statement[]} [statements]
+ * @param {string[]} [tex]
+ */
+export function spoken(lines, statements, tex) {
+  return statements?.length === lines.length ? statements.map(([text]) => text) : tex;
 }

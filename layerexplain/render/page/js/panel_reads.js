@@ -199,7 +199,8 @@ class ReadsView {
     const svg = this.output.svg;
     svg.setAttribute("tabindex", "0");
     svg.setAttribute("role", "application");
-    svg.setAttribute("aria-label", `${line.name}: choose an element with the arrow keys`);
+    const hides = this.sizes.some((size, axis) => size > 1 && !line.grid.includes(axis));
+    svg.setAttribute("aria-label", `${line.name}: choose an element with the arrow keys${hides ? ", the slice with Page Up and Page Down" : ""}`);
     const choose = (/** @type {Event} */ event) => {
       const at = /** @type {SVGElement} */ (event.target).dataset?.at;
       if (at) this.move(at.split(",").map(Number));

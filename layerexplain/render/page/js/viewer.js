@@ -1,7 +1,7 @@
 /** The frame of `layerexplain view`: shows the page of a source as it changes, what is at fault, and takes files. */
 import { button, make } from "./dom.js";
 
-/** @typedef {{version: number, name: string, has_page: boolean, faults: string[]}} State */
+/** @typedef {{version: number, name: string, has_page: boolean, faults: string[], of_values: boolean}} State */
 
 const ARRAYS = /\.(npy|npz|png|jpe?g)$/i;
 
@@ -45,11 +45,12 @@ function tell(lines, title) {
 function show(state) {
   name.textContent = state.name || "layerexplain";
   document.title = state.name || "layerexplain";
-  tell(state.faults, state.has_page ? "The source cannot be read as it is now. Below is the last model that could be." : "");
+  const last = state.of_values ? "These values do not fit. Below is the model without them." : "The source cannot be read as it is now. Below is the last model that could be.";
+  tell(state.faults, state.has_page ? last : "");
   frame.hidden = !state.has_page;
   empty.hidden = state.has_page || state.faults.length > 0;
   // A fault leaves the page as it is, with what is chosen in it.
-  if (state.has_page && (state.faults.length === 0 || !frame.src)) {
+  if (state.has_page && (state.faults.length === 0 || state.of_values || !frame.src)) {
     let chosen = location.hash;
     try {
       chosen = frame.contentWindow?.location.hash || chosen;

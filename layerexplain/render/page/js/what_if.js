@@ -1,7 +1,7 @@
 /** One layer and controls for its arguments: each combination of their values is in the data, refused ones with why. */
 import { argumentTable } from "./arguments.js";
 import { address, setAddress, themeButton, whenRead } from "./document.js";
-import { button, copy, count, make, table, unbroken } from "./dom.js";
+import { button, copy, count, make, scrolls, table, unbroken } from "./dom.js";
 import { showLayer } from "./pane.js";
 
 /**
@@ -33,8 +33,7 @@ function start(data) {
   const compared = make("div", "compared");
   const status = make("p", "said-now");
   status.setAttribute("role", "status");
-  const command = make("pre", "listing");
-  command.tabIndex = 0;
+  const command = scrolls(make("pre", "listing"));
   const groups = controls.map(([name, values, , words], at) => {
     const options = values.map(([text], value) => {
       const input = make("input");
@@ -51,7 +50,7 @@ function start(data) {
   const fixed = data.given.length ? make("p", "quiet", `Given: ${data.given.join(", ")}`) : null;
   const none = controls.length ? null : make("p", "quiet", "It has no argument that is a small number, a choice or yes and no.");
   const sides = make("aside", "side-list", ...groups.map((one) => one.group), none, fixed, reset, compared, status,
-    make("h3", "", "Command"), command, make("p", "copies", copy("Copy the command", () => command.textContent || "")));
+    make("h2", "", "Command"), command, make("p", "copies", copy("Copy the command", () => command.textContent || "")));
   sides.setAttribute("aria-label", "Arguments");
   reset.hidden = !controls.length;
   document.body.classList.add("single");
