@@ -10,15 +10,17 @@ something else; `-` stands for a name that one of them does not have:
     tf.concat | values, axis, name=
 
 Names that end in `.call` are what a layer is called with; `Layer.`, `Model.` and `Sequential.` are their methods. The
-lines `members of …` are the attributes of objects of these classes.
+lines `members of …` are the attributes of objects of these classes: of a layer those that not every layer has.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 import os
 import sys
+import textwrap
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -59,6 +61,22 @@ def taken(function: Any, *, implied: bool) -> str | None:
     return ", ".join(parts)
 
 
+def with_inherited(cls: type, taken: str) -> str:
+    """What a layer of Keras 2 takes, and what its bases take where it hands on all that it does not know."""
+    parts = taken.split(", ")
+    if parts[-1] != "**":
+        return taken
+    names = [part.rstrip("=") for part in parts]
+    for base in inspect.getmro(cls)[1:]:
+        if base.__name__ == "Layer":
+            break
+        for one in inspect.signature(base.__init__).parameters.values() if "__init__" in vars(base) else ():  # type: ignore[misc]
+            if one.kind not in (_KINDS.VAR_POSITIONAL, _KINDS.VAR_KEYWORD) and one.name not in (*names, "self"):
+                parts[-1:] = [*["*"] * ("*" not in parts), f"{one.name}=", "**"]
+                names.append(one.name)
+    return ", ".join(parts)
+
+
 def names_of(root: ModuleType) -> dict[str, str]:
     """The public names of a Keras, by their paths behind its root."""
     found: dict[str, str] = {}
@@ -78,6 +96,8 @@ def names_of(root: ModuleType) -> dict[str, str]:
             elif inspect.isclass(value):
                 found[path] = taken(value.__init__, implied=True) or ""  # type: ignore[misc]
                 if issubclass(value, root.layers.Layer) and path.startswith("layers."):
+                    if root.__name__ == "tf_keras":
+                        found[path] = with_inherited(value, found[path])
                     found[f"{path}.call"] = taken(value.call, implied=True) or "*args, **"
             elif callable(value) and (signature := taken(value, implied=False)) is not None:
                 found[path] = signature
@@ -97,12 +117,39 @@ def members_of(root: ModuleType) -> dict[str, set[str]]:
     layer = type("Own", (root.layers.Layer,), {})()
     model = root.Sequential([root.layers.InputLayer((3,)), root.layers.Dense(2)])
     model.compile("adam", "mse")
-    objects = {"Layer": [layer, root.layers.Layer], "Model": [model, root.Model, root.Sequential]}
+    tensor = root.Input((3,))
+    objects = {
+        "Layer": [layer, root.layers.Layer],
+        "Model": [model, root.Model, root.Sequential],
+        "Tensor": [tensor, type(tensor)],
+    }
     return {
         name: {one for thing in some for one in (*dir(type(thing) if thing is some[0] else thing), *vars(thing))
                if not one.startswith("_")}
         for name, some in objects.items()
     }  # fmt: skip
+
+
+def set_by(cls: type) -> set[str]:
+    """The public attributes that the code of a class and of its bases in Keras gives its objects."""
+    found: set[str] = set()
+    for one in inspect.getmro(cls):
+        if one.__module__.startswith(("keras.", "tf_keras.")):
+            tree = ast.parse(textwrap.dedent(inspect.getsource(one)))
+            found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+                      and isinstance(node.ctx, ast.Store) and getattr(node.value, "id", "") == "self"}  # fmt: skip
+    return {name for name in {*found, *dir(cls)} if not name.startswith("_")}
+
+
+def members_of_layers(*roots: ModuleType) -> dict[str, set[str]]:
+    """The public attributes of objects of each layer of several Kerases that not every layer has."""
+    found: dict[str, set[str]] = {}
+    for root in roots:
+        for name, cls in vars(root.layers).items():
+            if inspect.isclass(cls) and issubclass(cls, root.layers.Layer) and cls.__name__ == name:
+                found.setdefault(name, set()).update(set_by(cls))
+    shared = found["Layer"]
+    return {name: of - shared for name, of in sorted(found.items())}
 
 
 def text() -> str:
@@ -125,9 +172,12 @@ def text() -> str:
             value = getattr(value, part, None)
         if value is not None and (signature := taken(value, implied=False)) is not None:
             lines.append(f"{path} | {signature}")
-    for name in ("Layer", "Model"):
+    for name in ("Layer", "Model", "Tensor"):
         members = sorted(members_of(keras)[name] | members_of(tf_keras)[name])
         lines.append(f"members of {name} | {' '.join(members)}")
+    lines += [
+        f"members of layers.{name} | {' '.join(sorted(of))}" for name, of in members_of_layers(keras, tf_keras).items()
+    ]
     return "\n".join([*lines, ""])
 
 

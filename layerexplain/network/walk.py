@@ -47,7 +47,9 @@ class Faults:
                 self.found.append(error)
         elif (
             error.fact not in self._known
-            and (isinstance(error, ShapeError) or (self._code and kind == "layer" and isinstance(error, ArgumentError)))
+            and (
+                isinstance(error, ShapeError) or (self._code and kind != "custom" and isinstance(error, ArgumentError))
+            )
             and all(spec is not None and all(isinstance(size, int | Batch) for size in spec.shape) for spec in specs)
         ):
             self.found.append(error)

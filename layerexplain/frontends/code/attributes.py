@@ -111,6 +111,7 @@ class Attributes(InterpreterPart):
             found = of.instance.cls.find(name, of.after)
             if isinstance(found, Function):
                 return Bound(of.instance, found)
+            self.keras.check_attribute(of.instance.layer, name, of.instance.cls, "super()")
             root = of.instance.cls.root()
             return Bound(of.instance, Symbol(f"{root.path if root else 'builtins.object'}.{name}"))
         if isinstance(of, Class):

@@ -5,7 +5,7 @@ Each is a fault with its line. What Keras 2 takes and Keras 3 refuses is a note:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError
@@ -23,6 +23,9 @@ from layerexplain.frontends.code.values import (
     layer_of,
     tensors_in,
 )
+from layerexplain.frontends.keras.old_names import is_older
+from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS
+from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import facts_of, find, part_names, part_of
 from layerexplain.model import Note
 from layerexplain.suggest import did_you_mean
@@ -74,7 +77,7 @@ _OLD_OF_TENSORFLOW = frozenset(
 OF_LAYERS = frozenset(
     """
     activity_regularizer trainable dtype autocast name input_shape batch_input_shape input_dim batch_size
-    batch_shape dynamic weights input_dtype implementation input_length
+    dynamic weights input_dtype implementation input_length
     """.split()  # noqa: SIM905
 )
 """What `super().__init__()` of a layer takes."""
@@ -238,6 +241,21 @@ class Checking(KerasPart):
             self.fault(ArgumentError(f"{type_} is called on {words}"), 0)
             return False
         return True
+
+    def check_arguments(self, type_: str, kwargs: Mapping[str, Any], declaration: Declaration | None) -> None:
+        """Keep the fault of an argument that a layer of Keras does not take, though files and older Kerases have it, or
+        other layers."""
+        if declaration is None:
+            return
+        known = {*declaration.arguments, *declaration.ignores, *OF_LAYERS, *OLD_ARGUMENTS, "unroll"}
+        for name in kwargs:
+            if (name not in known and not name.endswith(tuple(_KINDS))) or is_older(type_, name):
+                continue
+            found = keras_api.misfit(f"layers.{type_}", 0, [name], OF_LAYERS, whole=False)
+            if found is not None and found.only_today:
+                self.older(f"{name} of {type_} is an argument of older Keras")
+            elif found is not None:
+                self.fault(ArgumentError(f"{type_} {found.words}"), name)
 
     # Settings -------------------------------------------------------------------------------------------------------
 

@@ -21,13 +21,15 @@ class Misfit(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """What a function takes: its arguments, those without a name first; `required` are those without a default."""
+    """What a function takes: its arguments, those without a name first; `required` are those without a default,
+    `common` names that it takes too, and of which nothing is said."""
 
     positional: tuple[str, ...]
     keywords: tuple[str, ...]
     required: tuple[str, ...]
     any_count: bool
     any_name: bool
+    common: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -47,9 +49,10 @@ class Signature(NamedTuple):
         if twice is not None:
             return Misfit(f"is given {twice} twice; give it once", twice)
         if not self.any_name:
-            wrong = next((name for name in given if name not in self.names), None)
+            known = (*self.names, *self.common)
+            wrong = next((name for name in given if name not in known), None)
             if wrong is not None:
-                hint = did_you_mean(wrong, self.names) or f"it takes {takes}"
+                hint = did_you_mean(wrong, sorted(known)) or f"it takes {takes}"
                 return Misfit(f"has no argument '{wrong}'; {hint}", wrong)
         missing = next((name for name in self.required if name not in first and name not in given), None)
         return None if missing is None else Misfit(f"is given no {missing}; it takes {takes}")
@@ -128,17 +131,26 @@ def names_in(module: str) -> list[str]:
 
 @cache
 def members(name: str) -> frozenset[str]:
-    """The attributes that every Layer, or every Model, of Keras has.
+    """The attributes that every Layer, Model or Tensor of Keras has, or those of one of its layers; none where they are
+    not known.
 
     >>> "trainable_weights" in members("Layer"), "fit" in members("Layer")
     (True, False)
+    >>> sorted(members("Dropout") - members("Layer"))
+    ['noise_shape', 'rate', 'seed', 'seed_generator']
     """
-    return frozenset(_entry(f"members of {name}")[0].split())
+    if entry := _entry(f"members of {name}"):
+        return frozenset(entry[0].split())
+    own = _entry(f"members of layers.{name}")
+    return frozenset(own[0].split()) | members("Layer") if own else frozenset()
 
 
-def misfit(path: str, count: int, given: Iterable[str], also: Collection[str] = ()) -> Misfit | None:
+def misfit(
+    path: str, count: int, given: Iterable[str], also: Collection[str] = (), *, whole: bool = True
+) -> Misfit | None:
     """What does not fit of a call of a name of Keras; None where it fits, or where the name is not known. `also` are
-    names that stand for `**`: where they are given, no others are taken.
+    names that stand for `**`: where they are given, no others are taken. Of a call that is not `whole` nothing is
+    missing.
 
     >>> misfit("losses.Huber", 0, ["logits"]).words
     "has no argument 'logits'; it takes delta, reduction, name, dtype"
@@ -156,9 +168,8 @@ def misfit(path: str, count: int, given: Iterable[str], also: Collection[str] = 
             found.append(_MISSING if text == "-" else None)
             continue
         if also and signature.any_name:
-            keywords = tuple(dict.fromkeys([*signature.keywords, *[one for one in also if one not in signature.names]]))
-            signature = signature._replace(keywords=keywords, any_name=False)
-        found.append(signature.misfit(count, names))
+            signature = signature._replace(common=tuple(also), any_name=False)
+        found.append((signature if whole else signature._replace(required=())).misfit(count, names))
     if all(found):
         return next((one for one in found if one is not _MISSING), None)
     return None if found[0] is None else found[0]._replace(only_today=True)

@@ -5,23 +5,32 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code import arrays, datasets, keras_api
+from layerexplain.frontends.code.emit import plain_config
+from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import flat_tensors
 from layerexplain.frontends.code.values import (
     Array,
     Bound,
+    Class,
     LayerValue,
     ModelValue,
     Namespace,
+    Node,
     Setting,
     Size,
+    Symbol,
     Tensor,
     Unknown,
     Variable,
     layer_of,
+    may_set,
 )
+from layerexplain.layers.arguments import short
+from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean
 
 _METHODS = frozenset(
@@ -45,6 +54,11 @@ _OF_TORCH = frozenset(
     {"parameters", "named_parameters", "state_dict", "load_state_dict", "zero_grad", "to", "eval", "cuda"}
 )
 """What layers have on the backend PyTorch."""
+_OF_TENSORS = frozenset({"numpy", "item", "tolist", "eval", "device"})
+"""What tensors with numbers have, of which more is said where it is called, and those of older TensorFlow."""
+_PLAIN_BASES = frozenset({"builtins.object", "abc.ABC", "typing.Generic", "tensorflow.Module"})
+"""Bases of classes that bring no attributes which not every layer has."""
+_DUNDERS = frozenset(dir(object)) | {"__call__", "__getattr__", "__enter__", "__exit__", "__del__"}
 _UNSET = frozenset({"quantization_mode", "activity_regularizer"})
 """What every layer of Keras has, and no layer of a program sets."""
 
@@ -82,6 +96,8 @@ class LayerAttributes(KerasPart):
         layer: LayerValue = of
         if name in ("name", "trainable"):
             return getattr(layer, name)
+        if name in layer.attributes:
+            return layer.attributes[name]
         if name == "__class__":
             return Namespace({"__name__": layer.type})
         if name in ("output", "input", "outputs", "inputs", "layers"):
@@ -103,23 +119,47 @@ class LayerAttributes(KerasPart):
         if name in _METHODS:
             return Bound(layer, name)
         if name == "built":
-            return bool(layer.nodes)
-        if isinstance(layer, ModelValue) and layer.form == "own" and layer.instance is not None:
-            unread = next((one for one in layer.instance.cls.order() if isinstance(one, Unknown)), None)
-            if unread is not None:
-                return unread
-            if name.startswith("_") or name in keras_api.members("Model"):
-                return self.interpreter.unknown(f"the attribute {name} of {layer.type}")
-            raise Raised("AttributeError", f"{layer.type} has no attribute {name}", self.interpreter.place())
-        if (
-            isinstance(layer, ModelValue)
-            and not name.startswith("_")
-            and name not in keras_api.members("Model") | _OF_TORCH
-        ):
-            kind = "a Sequential model" if layer.form == "sequential" else "a functional model"
-            hint = did_you_mean(name, sorted(keras_api.members("Model"))) or f"'{layer.name}' is {kind}"
-            raise Raised("AttributeError", f"{layer.type} has no attribute {name}; {hint}", self.interpreter.place())
-        return self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
+            return bool(self._calls_of(layer))
+        unread = self.check_attribute(layer, name, layer.instance.cls if layer.instance else None)
+        return unread or self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
+
+    def change_argument(self, layer: LayerValue, name: str, value: Any) -> bool:
+        """`layer.activation = …`: an argument of a layer that is made already. Returns whether it is one."""
+        declaration = find(layer.type)
+        if declaration is None or name not in declaration.arguments or layer.kind != "layer":
+            return False
+        self.interpreter.touch(layer)
+        if name == "activation" and not isinstance(value, str | Unknown):
+            layer.config.update(plain_config({name: self._own_function(value)}))
+        elif not name.endswith(("_initializer", "_regularizer", "_constraint")):
+            words = f"{name} of the layer '{layer.name}' is changed after it is made"
+            self.interpreter.leave_open(self.interpreter.unknown(words))
+        return True
+
+    def check_attribute(
+        self, layer: LayerValue | None, name: str, cls: Class | None = None, shown: str = ""
+    ) -> Unknown | None:
+        """Refuse an attribute that neither Keras nor the program gives a layer, which may be an object of a class of
+        the program. Returns why that is not known, where a base of the class is not read."""
+        order = [] if cls is None else cls.order()
+        unread = next((one for one in order if isinstance(one, Unknown)), None)
+        roots = [what.name for one in order if isinstance(one, Symbol) and (what := named(one.path)) is not None]
+        others = len([one for one in order if isinstance(one, Symbol) and one.path not in _PLAIN_BASES]) - len(roots)
+        if layer is None or layer.kind == "operation" or unread is not None or others:
+            return unread
+        own = cls is not None and layer.config.get("base") is not None
+        kind = "Model" if isinstance(layer, ModelValue) and not own else (roots or [layer.type])[0]
+        known = keras_api.members("Model" if kind in ("Sequential", "Functional") else kind)
+        dunder = name.startswith("__") and shown
+        if not known or name in known | _OF_TORCH or (name.startswith("_") and not dunder) or name in _DUNDERS:
+            return None
+        if any(isinstance(one, Class) and may_set(one, name) for one in order):
+            return None
+        form = {"sequential": "a Sequential model", "functional": "a functional model"}.get(getattr(layer, "form", ""))
+        hint = did_you_mean(name, ["__init__"] if dunder else sorted(known))
+        hint = hint or (f"'{layer.name}' is {form}" if form else "")
+        words = f"{shown or layer.type} has no attribute {name}{hint and f'; {hint}'}"
+        raise Raised("AttributeError", words, self.interpreter.place())
 
     def _graph_attribute(self, layer: LayerValue, name: str) -> Any:
         if name == "layers":
@@ -134,6 +174,8 @@ class LayerAttributes(KerasPart):
             found = inner if graph is None else graph.layers
             return [one if one.instance is None else one.instance for one in found]
         if isinstance(layer, ModelValue) and layer.form != "own":
+            if layer.form == "sequential" and name in ("input", "output") and not layer.nodes:
+                self.older(f"Keras 3 has no {name} of a Sequential model that is not called; today: {name}s[0]")
             if layer.form == "functional":
                 structure = layer.inputs if name.startswith("input") else layer.outputs
             else:
@@ -145,12 +187,7 @@ class LayerAttributes(KerasPart):
                 return flat_tensors(structure)
             tensors = flat_tensors(structure)
             return tensors[0] if len(tensors) == 1 and type(structure) in (list, tuple) else structure
-        nodes = layer.nodes
-        if not nodes:
-            for model in self.models:
-                if model.form == "sequential" and layer in model.layers:
-                    self.graph(model)
-            nodes = layer.nodes
+        nodes = self._calls_of(layer)
         if not nodes:
             return self.interpreter.unknown(f"the {name} of the layer '{layer.name}', which is not called yet")
         if name.startswith("output"):
@@ -160,6 +197,13 @@ class LayerAttributes(KerasPart):
             self.older("the input of an InputLayer is empty in Keras 3; today: its output")
             tensors = [Tensor(nodes[0])]
         return tensors[0] if len(tensors) == 1 and name == "input" else tensors
+
+    def _calls_of(self, layer: LayerValue) -> list[Node]:
+        """The calls of a layer. Those of a Sequential model's are made when somebody asks."""
+        for model in self.models if not layer.nodes else ():
+            if model.form == "sequential" and layer in model.layers:
+                self.graph(model)
+        return layer.nodes
 
     def _of_tensor(self, tensor: Tensor, name: str) -> Any:
         if name == "shape":
@@ -176,6 +220,10 @@ class LayerAttributes(KerasPart):
             return self.mask_of(tensor)
         if name == "T":
             return self.operation("transpose", [tensor], {})
+        if not self.quiet and not name.startswith("_") and name not in keras_api.members("Tensor") | _OF_TENSORS:
+            hint = did_you_mean(name, sorted(keras_api.members("Tensor")))
+            words = f"a tensor of Keras has no attribute {name}{hint and f'; {hint}'}"
+            raise Raised("AttributeError", words, self.interpreter.place())
         return Bound(tensor, name)
 
     def variable_attribute(self, variable: Variable, name: str) -> Any:
@@ -288,10 +336,12 @@ class LayerAttributes(KerasPart):
         shape = given.get("shape", ())
         shape = () if shape is None else shape
         if isinstance(shape, int):
-            shape = (shape,)
+            words = f"add_weight needs a shape, got shape={shape}; write ({shape},)"
+            self.fault(ArgumentError(words), "shape", ("shape",))
         if type(shape) in (list, tuple):
             shape = tuple([arrays.plain(one) for one in shape])
-            if any(one is None or isinstance(one, Size) for one in shape):
+            self._check_weight(shape)
+            if any(one is None or isinstance(one, Size | float | str) for one in shape):
                 shape = self.interpreter.unknown("the shape of a weight hangs on a size that is not known")
         name = given.get("name")
         dtype = given.get("dtype")
@@ -306,6 +356,17 @@ class LayerAttributes(KerasPart):
             layer.instance.attributes.setdefault("__weights__", []).append(variable)
         return variable
 
+    def _check_weight(self, shape: tuple[Any, ...]) -> None:
+        """Keep the fault of a weight of sizes that are none."""
+        wrong = next((one for one in shape if isinstance(one, float | str) or (isinstance(one, int) and one < 0)), 0)
+        sizes = ", ".join("None" if one is None else short(one) for one in shape)
+        if wrong:
+            hint = " (// divides whole numbers)" if isinstance(wrong, float) else ""
+            self.fault(ArgumentError(f"add_weight needs sizes that are integers{hint}, got shape=({sizes})"), "shape")
+        elif None in shape and all(model.input_shape is None for model in self.models):
+            words = f"add_weight needs sizes that are known, got shape=({sizes}); None is a size known only at run time"
+            self.fault(ArgumentError(f"{words}: the batch, or an axis that the input leaves open"), "shape")
+
     def _tensor_method(self, tensor: Tensor, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if name in ("get_shape", "shape"):
             if not self.quiet and name == "get_shape":
@@ -319,8 +380,4 @@ class LayerAttributes(KerasPart):
             raise Raised("AttributeError", words, self.interpreter.place())
         if name == "numpy":
             return self.interpreter.unknown("the values of a tensor")
-        if not self.quiet and not name.startswith("_"):
-            known = ("shape", "dtype", "ndim", "name", "reshape", "squeeze", "device", "op", "experimental_ref", "ref")
-            if name not in known:
-                raise Raised("AttributeError", f"a tensor of Keras has no {name}()", self.interpreter.place())
         return self.opaque_call(name, [tensor, *args], kwargs)

@@ -49,7 +49,7 @@ _OF_INPUT = (
 )
 _OF_INPUT_CALL = ("shape", "batch_size", "dtype")
 _KERAS_1 = frozenset({"border_mode", "subsample", "nb_filter", "nb_row", "dim_ordering", "init", "W_regularizer"})
-_FOR_FILES = frozenset({"dynamic", "activity_regularizer", "autocast", "weights", "implementation", "unroll"})
+FOR_FILES = frozenset({"dynamic", "activity_regularizer", "autocast", "weights", "implementation", "unroll"})
 _FIRST = {
     "Wrapper": ("layer",),
     "Lambda": ("function", "output_shape", "mask", "arguments"),
@@ -108,6 +108,8 @@ class Making(KerasPart):
             self.fault(ArgumentError(words), "trainable")
         for key in [key for key in given if key.endswith("activation")]:
             given[key] = self._own_function(given[key])
+        if type_ == "Lambda" and given.pop("mask", None) is not None:
+            interpreter.leave_open(interpreter.unknown("the mask of a Lambda is not read"))
         if type_ == "Lambda" and isinstance(given.get("function"), bool | int | float | str):
             words = f"Lambda needs a function, got {given['function']!r}; for example lambda x: x * 2"
             self.fault(ArgumentError(words), "function", _FIRST["Lambda"])
@@ -133,6 +135,7 @@ class Making(KerasPart):
             plain["function"] = config["function"]
         type_, plain = modern_layer(type_, plain, tells_module=True)
         made.type, made.config = type_, self._checked(type_, dict(plain), name)
+        self.check_arguments(shown or type_, kwargs, takes)
         if shape is not None:
             self.first_shapes[id(made)] = (made, shape)
         self.interpreter.budget.call()
@@ -213,7 +216,7 @@ class Making(KerasPart):
                     self.fault(fault)
                 continue
             form = todays_form(type_, key, config.get(key)) or todays_argument(type_, key)
-            if form or key in _FOR_FILES or key.endswith(("_initializer", "_regularizer", "_constraint")):
+            if form or key in FOR_FILES or key.endswith(("_initializer", "_regularizer", "_constraint")):
                 if form:
                     words = f"{key} is an argument of older Keras; today: {form}"
                     self.interpreter.notes.append(Note("old-argument", name, words))

@@ -239,6 +239,8 @@ class Statements(InterpreterPart):
             elif name in ("_name", "name") and isinstance(value, str):
                 self.touch(layer)
                 layer.name = value
+            elif not self.keras.change_argument(layer, name, value):
+                layer.attributes[name] = value
             return
         if isinstance(of, Class | Namespace | Function):
             self.changes += 1

@@ -154,6 +154,20 @@ class Class:
         return next((one for one in self.order() if isinstance(one, Symbol)), None)
 
 
+_SETTERS = frozenset({"setattr", "__setattr__", "__dict__", "vars"})
+
+
+def may_set(cls: Class, name: str) -> bool:
+    """Whether the code of a class may give its objects an attribute: it says so somewhere, or it sets attributes by
+    names that it computes."""
+    for one in cls.attributes.values():
+        for node in ast.walk(one.node) if isinstance(one, Function) else ():
+            word = getattr(node, "attr", None) or getattr(node, "id", None)
+            if word in _SETTERS or (word == name and isinstance(getattr(node, "ctx", None), ast.Store)):
+                return True
+    return cls.is_decorated or "__getattr__" in cls.attributes or "__getattribute__" in cls.attributes
+
+
 births = itertools.count()
 """Numbers objects and layers in the order in which they are made."""
 
@@ -291,6 +305,8 @@ class LayerValue:
         self.trainable = True
         self.nodes: list[Node] = []
         self.instance: Instance | None = None
+        self.attributes: dict[str, Any] = {}
+        """What the program gave it as attributes, `layer.size = 3`."""
         self.reason: Unknown | None = None
         """Why nothing is known of what it computes."""
         self.callers: tuple[str, ...] = ()

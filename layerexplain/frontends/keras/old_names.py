@@ -97,6 +97,15 @@ def todays_argument(class_name: str, argument: str) -> str:
     return "" if name == argument else name
 
 
+def is_older(class_name: str, argument: str) -> bool:
+    """Whether an argument of a layer is one of Keras 0.3 or 1, with another name today or none.
+
+    >>> is_older("Dense", "init"), is_older("Embedding", "dropout"), is_older("Dense", "units")
+    (True, True, False)
+    """
+    return argument in _OLD_KEYS or argument in _OWN_ARGUMENTS.get(class_name, ())
+
+
 def _arguments(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     own = _OWN_ARGUMENTS.get(class_name, {})
     plain: dict[str, Any] = {}
