@@ -1,5 +1,6 @@
 """Programs at fault: each gives one line with its file and line, what is wrong there, and what would be right."""
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from layerexplain.cli.main import program
+from layerexplain.errors import LayerExplainError
+from tests.fuzz.attempt import explain
 
 OWN = """class L(layers.Layer):
     def __init__(self, n):
@@ -240,3 +243,22 @@ def test_an_error_in_a_helper_names_where_it_is_called_from(name: str, tmp_path:
     assert result.exit_code == 1
     assert "; called from " + ", ".join(f"wrong.py:{line}" for line in lines) in result.stderr
     assert "complete" not in result.stdout
+
+
+STRANGE = {
+    "a share of infinity": "from sklearn.model_selection import train_test_split\nimport numpy as np\n"
+    "a, b = train_test_split(np.zeros((9, 3)), test_size=1e400)\n",
+    "a negative size": "layers.multiply([keras.Input((7,)), layers.Flatten()(keras.Input((-1,)))])\n",
+    "a place beyond any list": "[3, 4].insert(10 ** 30, 7)\n",
+    "one layer twice": "shared = layers.Dense(5)\nm = keras.Sequential([keras.Input((5,)), shared, shared])\n",
+}
+"""Programs that the fuzzer found: each was a fault of the reader or of what it wrote."""
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_the_fuzzer_found(name: str) -> None:
+    code = f"import keras\nfrom keras import layers\n{STRANGE[name]}n = keras.Sequential([keras.Input((5,)), layers.Dense(3)])\n"
+    with contextlib.suppress(LayerExplainError):
+        explain(code.encode(), detail=True)
+    with contextlib.suppress(LayerExplainError):
+        explain(code.partition("n = keras")[0].encode(), detail=True)

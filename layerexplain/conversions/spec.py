@@ -116,7 +116,7 @@ class _Writer:
         items = list(self._items())
         said = self._said(items)
         found["layers"] = list(self._written(items, said))
-        if self.model.type != "Sequential":
+        if self.model.type != "Sequential" or any(call.index for call in self.calls):
             found["outputs"] = [self._name(ref) for ref in self.model.outputs]
         if not self.model.trainable:
             found["trainable"] = False

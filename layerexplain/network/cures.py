@@ -129,7 +129,7 @@ def _reshaped(sizes: Shape) -> Iterator[Shape]:
     if len(sizes) > 2 and isinstance(rest, int):
         yield (known[0], rest)
     total = product(sizes)
-    if len(sizes) == 1 and isinstance(total, int):
+    if len(sizes) == 1 and isinstance(total, int) and total > 0:
         for channels in (1, 3):
             side = isqrt(total // channels)
             if side > 1 and side * side * channels == total:

@@ -100,7 +100,8 @@ def _split(data: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
         return why, why
     rows, test = array.shape[0], kwargs.get("test_size", 0.25 if kwargs.get("train_size") is None else None)
     counts: tuple[int | None, int | None] = (None, None)
-    if rows is not None and isinstance(test, int | float) and kwargs.get("train_size") is None:
+    known = rows is not None and kwargs.get("train_size") is None
+    if known and isinstance(test, int | float) and abs(test) < math.inf:
         tested = math.ceil(test * rows) if isinstance(test, float) else test
         counts = (rows - tested, tested) if 0 < tested < rows else counts
     first, second = (array._replace(shape=(count, *array.shape[1:]), values=None) for count in counts)

@@ -79,7 +79,7 @@ def call_method(
     budget.make(weight(args) + (len(value) if name == "copy" else 1))
     try:
         result = getattr(value, name)(*args, **kwargs)
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError) as error:
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError, OverflowError) as error:
         raise Raised(type(error).__name__, str(error)[:100]) from None
     if name in ("items", "keys", "values"):
         return [*result]
