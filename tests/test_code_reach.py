@@ -275,3 +275,35 @@ net.build((None, 20, 20, 3))
         rows = build(found, receptive_field=True).layers[-2:]
         fields.append([[one.axes for one in row.receptive_field or ()] for row in rows])
     assert fields[0] == fields[1] and all(axes for row in fields[0] for axes in row)
+
+
+QUESTIONS: list[tuple[str, str, str]] = [
+    # what is wrong or missing in a pasted question, the code, and what is said of it
+    ("a class in place of a model", "model = Sequential\nmodel.add(LSTM(64, input_shape=(10, 1)))\n",
+     "2:1: add is a method of a model, got the class Sequential; make one first: Sequential()"),
+    ("a layer whose class is not pasted", "x = Input((10,))\nlayer = ClusteringLayer(5)\nm = Model(x, layer(x))\n",
+     "line 2: ClusteringLayer is not defined in this code; give its code too"),
+    ("a function that is not pasted", "x = Input((10,))\nn = classes()\nm = Model(x, Dense(n)(x))\n",
+     "line 2: n is not known: classes is not defined in this code; give --set n=VALUE"),
+    ("an argument that is not given", "def make(n):\n    k = n * 2\n    return Sequential([Input((3,)), Dense(k)])\n",
+     "line 1: k is not known: make() is given no n; give --set n=VALUE"),
+    ("an application that is not imported", "b = VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))\n"
+     "m = Sequential([b, Flatten(), Dense(3)])\n", "14,716,227"),
+    ("a table that is computed", "class P(Layer):\n    def __init__(self):\n        super().__init__()\n"
+     "        a = tf.range(9, dtype=tf.float32)[:, None] / tf.pow(100, tf.range(4, dtype=tf.float32)[None])\n"
+     "        self.p = tf.concat([tf.math.sin(a[:, 0::2]), tf.math.cos(a[:, 1::2])], axis=-1)[tf.newaxis]\n"
+     "    def call(self, x):\n        return x + self.p[:, :tf.shape(x)[1]]\nm = Sequential([Input((7, 4)), P()])\n",
+     "(None, 7, 4)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("trap", "code", "words"), QUESTIONS, ids=[one[0] for one in QUESTIONS])
+def test_a_pasted_question_has_its_explanation_or_what_helps(trap: str, code: str, words: str) -> None:
+    told = CliRunner().invoke(program, ["summary", "-"], input=code)
+    assert words in told.output
+
+
+def test_the_totals_of_a_graph_that_is_not_known_are_not_0() -> None:
+    (found,) = models(b"from keras import *\nm = Model(Input((3,)), make())\n").values()
+    report = build(found)
+    assert (report.grade, report.totals.params) == ("open", None)

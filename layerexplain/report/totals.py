@@ -18,6 +18,8 @@ def is_complete(model: Model) -> bool:
         return True
     if any(note.code in ("layers-from-weights", "no-call") for note in model.notes):
         return True
+    if model.grade == "open" and not model.calls:
+        return False
     return bool(model.calls) or model.type in ("Functional", "Sequential", "SavedModel", "Weights")
 
 

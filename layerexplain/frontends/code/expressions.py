@@ -33,6 +33,9 @@ from layerexplain.frontends.code.values import (
 
 UNDEFINED = "it is not defined in this code"
 """The reason of a name that the program does not define."""
+WITHOUT_CODE = "is not defined in this code; give its code too"
+"""Why an object of a class is not known that the code does not define."""
+
 IMPLIED = "it is not defined in this code, so it is an input"
 """The reason of the shape of a name that the program does not define and that a layer is called on."""
 

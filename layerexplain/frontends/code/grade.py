@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from layerexplain.frontends.code.expressions import IMPLIED
+from layerexplain.frontends.code.expressions import IMPLIED, WITHOUT_CODE
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.values import Unknown
 from layerexplain.model import Note
@@ -44,6 +45,8 @@ def words_of(unknown: Unknown) -> str:
         return f"{place}{unknown.reason}; give it with --input"
     if unknown.reason == IMPLIED:
         return f"{place}the shape of {unknown.name} is not known: {IMPLIED}; give --input {unknown.name}=SHAPE"
-    if not unknown.name:
+    if not unknown.name or unknown.reason.endswith(WITHOUT_CODE):
         return f"{place}{unknown.reason}"
-    return f"{place}{unknown.name} is not known: {unknown.reason}; give --set {unknown.name}=VALUE"
+    given = re.search(r"is given no (\w+)$", unknown.reason)  # an argument that the program does not give
+    option = unknown.name if given is None else given[1]
+    return f"{place}{unknown.name} is not known: {unknown.reason}; give --set {option}=VALUE"

@@ -8,10 +8,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code import arrays, datasets, keras_names
+from layerexplain.frontends.code import arrays, datasets, keras_api, keras_names
 from layerexplain.frontends.code.applications import application
 from layerexplain.frontends.code.checking import OF_LAYERS, Checking
 from layerexplain.frontends.code.cloning import Cloning
+from layerexplain.frontends.code.expressions import UNDEFINED, WITHOUT_CODE
 from layerexplain.frontends.code.fitting import Fitting
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.graphs import Graph
@@ -89,6 +90,8 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
     def by_convention(self, name: str, stars: list[str]) -> Symbol | None:
         """What a name that is not defined stands for in Keras."""
         path = keras_names.by_convention(name)
+        if path is None and name[:1].isupper() and keras_api.is_known(f"applications.{name}"):
+            path = f"keras.applications.{name}"
         if path is None:
             for star in reversed(stars):
                 if (what := named(f"{star}.{name}")) is not None and what.kind != "other":
@@ -130,6 +133,11 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
     def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """The result of a call of a name; None where the name is not one of Keras or TensorFlow."""
         what = named(symbol.path)
+        owner = named(symbol.path.rpartition(".")[0]) if symbol.last in _OF_OBJECTS else None
+        if owner is not None and owner.kind == "model" and not (args and isinstance(args[0], Instance | ModelValue)):
+            words = f"{symbol.last} is a method of a model, got the class {owner.name}; make one first: {owner.name}()"
+            self.fault(ArgumentError(words))
+            return self.interpreter.unknown("a method of a class")
         if what is None:
             if symbol.path.startswith("tensorflow."):
                 return self._tensorflow(symbol.path[len("tensorflow.") :], args, kwargs)
@@ -265,6 +273,9 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         """A call of what is not known. `X.add(layer)` on an undefined name makes X a Sequential model; what is called
         with tensors is an operation that is not known; what returns layers is a layer that is not known."""
         func = node.func
+        if function.reason == UNDEFINED and isinstance(func, ast.Name):
+            words = f"{func.id} {WITHOUT_CODE if func.id[:1].isupper() else UNDEFINED.removeprefix('it ')}"
+            function = function._replace(reason=words)
         of = func.value if isinstance(func, ast.Attribute) and func.attr == "add" else None
         adds = bool(args) and layer_of(args[0]) is not None
         if adds and isinstance(of, ast.Name) and frame.holder(of.id) is None:
@@ -411,6 +422,9 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             return self._constant("normal", [shape], {})
         return self.interpreter.unknown(f"the result of {setting.class_name}")
 
+
+_OF_OBJECTS = frozenset(["add", "compile", "evaluate", "fit", "predict", "summary"])
+"""Methods of a model that are never called on its class without one."""
 
 _KNOWN_STARS = frozenset({"keras", "tensorflow", "tf_keras", "numpy", "math", "os", "matplotlib", "pylab", "typing"})
 """Libraries all of whose names may be imported without hiding a layer of Keras."""

@@ -56,6 +56,9 @@ _AS_KERAS = {"einsum": "einsum", "linalg.einsum": "einsum", "nn.moments": "momen
 _OF_LISTS = frozenset({"add_n", "concat", "stack", "meshgrid", "parallel_stack"})
 """Functions of TensorFlow that take a list of tensors; to the others a list is one tensor with an axis more."""
 
+_OF_NUMPY = {"reduce_prod": "prod", "reduce_sum": "sum", "range": "arange", "concat": "concatenate"}
+"""Functions of TensorFlow that NumPy has under another name."""
+
 _GIVEN_SHAPE = frozenset({"normal", "uniform", "truncated_normal", "randint", "zeros", "ones", "random_normal"})
 _OF_DRAWS = {"mean": "mean", "stddev": "stddev", "minval": "low", "maxval": "high"}
 """What random numbers are drawn by, and its name in the formula language."""
@@ -71,6 +74,7 @@ _BY_OPERATOR = {
     "true_divide": "Div",
     "floor_divide": "FloorDiv",
     "power": "Pow",
+    "pow": "Pow",
     "mod": "Mod",
 }
 """Functions of numbers that are operators of Python."""
@@ -328,9 +332,9 @@ class Operations(KerasPart):
             if path.startswith(("data.", "io.", "image.", "train.", "distribute.", "config.")) or not given:
                 return self.interpreter.unknown(f"it comes from tf.{path}(…), which only running the code would tell")
             name = last if not path.startswith("random.") else f"{last}"
-            return self._constant(
-                {"reduce_prod": "prod", "reduce_sum": "sum", "range": "arange"}.get(name, name), args, kwargs
-            )
+            made = self._constant(_OF_NUMPY.get(name, name), args, kwargs)
+            of_numpy = isinstance(made, Unknown) and made.reason.startswith("it comes from np.")
+            return made._replace(reason=f"it comes from tf.{path}(…)") if of_numpy else made
         unknown = next((one for one in given if isinstance(one, Unknown)), None)
         if unknown is not None:
             return self.opaque_call(f"tf.{path}", args, kwargs, unknown)
@@ -382,7 +386,8 @@ class Operations(KerasPart):
         dtype = _variable_dtype(value, args[2] if of_keras and len(args) > 2 else kwargs.get("dtype"))
         value = arrays.array_of(value) if value is not None and not isinstance(value, Tensor) else value
         trainable = kwargs.get("trainable", True)
-        shape = value.shape if isinstance(value, Array) else self.shape_tuple(value) if value is not None else value
+        shape: Any = value if isinstance(value, Unknown) or value is None else self.shape_tuple(value)
+        shape = value.shape if isinstance(value, Array) else shape
         if not is_shape(shape) and not isinstance(shape, Unknown):
             shape = self.interpreter.unknown("the shape of a variable")
         made = Variable(name, shape, dtype or "float32", trainable is not False, self.interpreter.place())
