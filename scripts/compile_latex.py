@@ -4,7 +4,8 @@ sample models. It needs `pdflatex` (Debian: texlive-latex-base, texlive-latex-re
     python scripts/compile_latex.py [--keep FOLDER] [TYPE …]
 
 Each document is compiled as it is printed, with the packages that it names itself. The exit code is 1 where TeX finds
-an error, or a sign that its font lacks; each is printed with the layer type that it stands in.
+an error, a sign that its font lacks, or something that runs past the margin; each is printed with the layer type that
+it stands in.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
 import layerexplain  # noqa: E402
-from layerexplain.render.latex import AFTER, BEFORE  # noqa: E402
+from layerexplain.render.latex import AFTER, BEFORE, fitted  # noqa: E402
 
 SAMPLES = ("transformer.json", "autoencoder_with_embedding.yaml", "digits.keras")
 _ERROR = re.compile(r"^! (.+?)$(?:.*?)^l\.(\d+) ?(.*?)$", re.MULTILINE | re.DOTALL)
@@ -55,7 +56,7 @@ def types(wanted: Sequence[str]) -> Iterator[tuple[str, str]]:
         layer = report.layers[0]
         copied = [] if layer.explanation is None else list(layer.explanation.element_latex)
         copied += [] if layer.gradient is None else layer.gradient.latex
-        yield name, printed(report) + "".join([f"\n\\[ {line} \\]\n" for line in copied])
+        yield name, printed(report) + "".join([f"\n\\[ {fitted(line)} \\]\n" for line in copied])
 
 
 def printed(report: Any) -> str:
@@ -81,7 +82,8 @@ def compiled(name: str, parts: Sequence[tuple[str, str]], folder: Path) -> list[
     for message, line, near in _ERROR.findall(log):
         part = [part for start, part in starts if start <= int(line)][-1:]
         faults.append(f"{name}.tex:{line}: {''.join(part)}: {message} near {near[-60:]}")
-    faults += [f"{name}.tex: {line}" for line in log.splitlines() if line.startswith("Missing character")]
+    wrong = ("Missing character", "Overfull \\hbox")
+    faults += [f"{name}.tex: {line}" for line in log.splitlines() if line.startswith(wrong)]
     if not faults and (done.returncode or "Output written on" not in log):
         faults.append(f"{name}.tex: pdflatex ends with {done.returncode}: {log[-300:]}")
     print(f"{name}.tex: {len(parts)} parts, {text.count(chr(10)):,} lines")

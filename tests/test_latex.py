@@ -145,9 +145,13 @@ def test_conditions_one_behind_the_other_are_rows_of_one_bracket() -> None:
         ("γβ", r"\gamma\beta_{k}"),
         ("dy", r"\mathrm{dy}_{k}"),
         ("W_θ", r"W^{(\theta)}_{k}"),
+        ("relu_x", r"\mathrm{relu\_x}_{k}"),
+        ("tanh_c_new", r"\mathrm{tanh\_c\_new}_{k}"),
+        ("noise_2", r"\mathrm{noise}^{(2)}_{k}"),
+        ("dc_new", r"\mathrm{dc}^{(\mathrm{new})}_{k}"),
     ],
 )
-def test_greek_letters_in_names_are_commands(name: str, written: str) -> None:
+def test_names_with_an_index(name: str, written: str) -> None:
     assert symbol(name, ["k"]) == written
     formula_tree(written)
 

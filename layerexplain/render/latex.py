@@ -1,7 +1,9 @@
-"""LaTeX: a document of its own, whose formulas are typeset. It needs amsmath and longtable, and is plain ASCII."""
+"""LaTeX: a document of its own, whose formulas are typeset. It needs amsmath, longtable and graphicx, and is plain
+ASCII."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from layerexplain.render import document as doc
@@ -27,14 +29,23 @@ _SPECIAL = str.maketrans(
 _BREAKS = "./,("
 """Signs behind which code in a table may be broken."""
 
-_WIDE = 40
-"""Cells of more characters are wrapped."""
+_ROOM, _GAP = 92, 2.3
+"""So many letters of code a line of the page has, and the gap between two columns."""
+_SIZES = (("", 1.0), ("\\small", 0.91), ("\\footnotesize", 0.82), ("\\scriptsize", 0.71))
+"""The sizes of type in which a table is set, the first in which it has room."""
+_SIGNS = re.compile(r"\\text(?!tt)[a-z]+\{\}|\\[a-zA-Z]+\{\}|-\{\}|\\[^a-zA-Z]")
+_MARKUP = re.compile(r"\\[a-z]+\{|[{}]")
+_UNSEEN = re.compile(r"\\[a-zA-Z]+|[\\{}_^& ]")
+_LONG = 60
+"""A formula with more signs may be wider than the page."""
+_BREAK = "\\allowbreak{}"
 
 BEFORE, AFTER = (
     r"""\documentclass{article}
 \usepackage[T1]{fontenc}
-\usepackage{textcomp,amsmath,amssymb,longtable}
+\usepackage{textcomp,amsmath,amssymb,longtable,graphicx}
 \usepackage[margin=2cm]{geometry}
+\newcommand{\fitted}[1]{\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{$\displaystyle #1$}}
 \setlength{\parindent}{0pt}
 \allowdisplaybreaks
 \begin{document}
@@ -55,6 +66,11 @@ def latex(document: doc.Document) -> str:
     return "\n\n".join(_Latex(ascii_only=True).chunks(document.blocks)) + "\n"
 
 
+def fitted(formula: str) -> str:
+    """A formula that may be wider than the page, to be made smaller where it is."""
+    return f"\\fitted{{{formula}}}" if len(_UNSEEN.sub("", formula)) > _LONG else formula
+
+
 class _Latex(MarkupWriter):
     def prose(self, text: str) -> str:
         return clean(text, ascii_only=True).translate(_SPECIAL)
@@ -62,7 +78,7 @@ class _Latex(MarkupWriter):
     def code(self, text: str, in_table: bool = False) -> str:
         shown = self.prose(text)
         for sign in _BREAKS if in_table else "":
-            shown = shown.replace(sign, f"{sign}\\allowbreak{{}}")
+            shown = shown.replace(sign, f"{sign}{_BREAK}")
         return f"\\texttt{{{shown}}}" if text else ""
 
     def heading(self, level: int, title: str) -> str:
@@ -70,7 +86,7 @@ class _Latex(MarkupWriter):
 
     def listing(self, code: doc.Code, language: str = "") -> str:
         if code.typeset:
-            lines = " \\\\\n".join([f"& {clean(line, ascii_only=True)}" for line in code.typeset])
+            lines = " \\\\\n".join([f"& {fitted(clean(line, ascii_only=True))}" for line in code.typeset])
             return f"\\begin{{align*}}\n{lines}\n\\end{{align*}}"
         lines = " \\\\\n".join([self._indented(line) for line in self.shown_lines(code)])
         return f"\\begin{{quote}}\n{lines}\n\\end{{quote}}" if code.lines else ""
@@ -86,10 +102,42 @@ class _Latex(MarkupWriter):
         return f"\\textbf{{Note:}} {text}"
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
-        wide = [max(map(len, column)) > _WIDE for column in zip(headings, *rows, strict=True)]
-        share = f"p{{{0.6 / max(sum(wide), 1):.2f}\\textwidth}}"
-        kinds = "".join(share if long else "r" if is_right else "l" for is_right, long in zip(right, wide, strict=True))
+        size, widths = _widths([*zip(headings, *rows, strict=True)])
+        kinds = [
+            ("r" if is_right else "l") if width is None else f"p{{{width:.3f}\\textwidth}}"
+            for is_right, width in zip(right, widths, strict=True)
+        ]
         lines = [f"{' & '.join(cells)} \\\\" for cells in (headings, *rows)]
-        return "\n".join(
-            [f"\\begin{{longtable}}{{@{{}}{kinds}@{{}}}}", lines[0], r"\hline", *lines[1:], r"\end{longtable}"]
-        )
+        begin = f"\\begin{{longtable}}{{@{{}}{''.join(kinds)}@{{}}}}"
+        made = "\n".join([begin, lines[0], r"\hline", *lines[1:], r"\end{longtable}"])
+        return f"{{{size}\n{made}\n}}" if size else made
+
+
+def _widths(columns: Sequence[Sequence[str]]) -> tuple[str, list[float | None]]:
+    """The size of type of a table, and for each column its share of a line, None for one that is as wide as its text:
+    the widest are wrapped, as far as their longest words allow."""
+    whole = [max([_letters(cell) for cell in column]) for column in columns]
+    least = [max([_letters(word) for cell in column for word in _words(cell)], default=0) for column in columns]
+    size, share = next((one for one in _SIZES if sum(least) <= _room(one[1], len(columns))), _SIZES[-1])
+    room = _room(share, len(columns))
+    most = max(whole, default=0)
+    while most and sum([max(word, min(all_, most)) for word, all_ in zip(least, whole, strict=True)]) > room:
+        most -= 1
+    widths = [max(word, min(all_, most)) for word, all_ in zip(least, whole, strict=True)]
+    return size, [
+        None if width >= all_ else (width + 0.5) * share / _ROOM for width, all_ in zip(widths, whole, strict=True)
+    ]
+
+
+def _room(share: float, columns: int) -> float:
+    """How many letters of a table's columns stand side by side in a size of type."""
+    return (_ROOM - _GAP * (columns - 1)) / share - columns
+
+
+def _words(cell: str) -> list[str]:
+    return cell.replace(_BREAK, " ").split()
+
+
+def _letters(cell: str) -> int:
+    """How many letters one sees of a cell."""
+    return len(_MARKUP.sub("", _SIGNS.sub("x", cell.replace(_BREAK, ""))))

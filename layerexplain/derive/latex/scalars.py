@@ -52,8 +52,14 @@ def upright(name: str) -> str:
 
 
 def symbol(name: str, index: Sequence[str] = ()) -> str:
-    """Return a tensor's name with an index: `W_q` is `W_{q}`, with an index `W^{(q)}_{m,k}`."""
+    """Return a tensor's name with an index: `W_q` is `W_{q}`, with an index `W^{(q)}_{m,k}`.
+
+    What stands behind a letter is its index; behind a word (`relu_x`) it is a part of the name, which would read as its
+    power.
+    """
     head, *rest = name.split("_")
+    if len(head) > 2 and head.isalpha() and head.islower() and not all([part.isdigit() for part in rest]):
+        head, rest = name, []
     base = _letters(head) if head else upright(name)
     suffix = ",".join(_letters(part) for part in rest if part) if head else ""
     if not index:
