@@ -80,6 +80,18 @@ def broadcast(one: Shape, other: Shape) -> Any:
     return tuple(sizes)
 
 
+def differ(one: int | None, other: int | None) -> bool:
+    """Whether two sizes are known and not the same."""
+    return one is not None and other is not None and one != other
+
+
+def axis_of(axis: int, count: int) -> int:
+    """An axis counted from the first one. Raises `Raised` where there is none."""
+    if not -count <= axis < count:
+        raise Raised("AxisError", f"axis {axis} is out of bounds for an array of {count} axes")
+    return axis % count
+
+
 def operate(name: str, left: Any, right: Any) -> Any:
     """An operator on arrays and numbers."""
     first, second = array_of(left), array_of(right)
@@ -89,6 +101,8 @@ def operate(name: str, left: Any, right: Any) -> Any:
         if isinstance(one, Unknown):
             return one
     if name == "MatMult":
+        if first.shape and second.shape and differ(first.shape[-1], second.shape[-2:][0]):
+            raise Raised("ValueError", f"a product needs as many columns as rows, got {first.shape} and {second.shape}")
         if len(first.shape) >= 1 and len(second.shape) >= 2:
             return Array((*first.shape[:-1], second.shape[-1]))
         return Unknown("a product of arrays")
@@ -121,6 +135,9 @@ def item(array: Array, key: Any) -> Any:
         keys = (*keys[:at], *[slice(None)] * (len(array.shape) - given), *keys[at + 1 :])
     sizes: list[int | None] = []
     axes = iter(array.shape)
+    plain_keys = all(one is None or one is Ellipsis or isinstance(one, int | slice) for one in keys)
+    if given > len(array.shape) and plain_keys:
+        raise Raised("IndexError", f"{given} indices for an array of {len(array.shape)} axes")
     for one in keys:
         if one is None:
             sizes.append(1)
@@ -216,6 +233,10 @@ def reshaped(array: Array, sizes: Any) -> Any:
     if any(isinstance(one, Unknown) for one in sizes):
         return next(one for one in sizes if isinstance(one, Unknown))
     known = [one for one in sizes if isinstance(one, int) and one >= 0]
+    if None not in array.shape and len(known) + sizes.count(-1) == len(sizes) and sizes.count(-1) < 2:
+        total, product = math.prod(array.shape), math.prod(known)  # type: ignore[arg-type]
+        if total != product if -1 not in sizes else product == 0 or total % product:
+            raise Raised("ValueError", f"an array of {array.shape} has {total:,} numbers, no {tuple(sizes)} of them")
     if len(known) == len(sizes):
         return Array(tuple(known), array.values, array.classes, array.dtype)
     if None not in array.shape and sizes.count(-1) == 1 and len(known) == len(sizes) - 1 and math.prod(known):
@@ -238,7 +259,9 @@ def call_method(array: Array, name: str, args: list[Any], kwargs: dict[str, Any]
         return _listed(plain(array))
     if name in FOLDS:
         return folded(name, array, args, kwargs)
-    if name == "transpose" and all(isinstance(one, int) for one in args) and len(args) == len(array.shape):
+    if name == "transpose" and args and all(isinstance(one, int) for one in args):
+        if sorted([axis_of(one, len(array.shape)) for one in args]) != [*range(len(array.shape))]:
+            raise Raised("ValueError", f"the axes {tuple(args)} are not those of an array of {array.shape}")
         return Array(tuple([array.shape[one] for one in args]))
     if name == "item" and array.values is not None and len(array.values) == 1:
         return array.values[0]
@@ -255,9 +278,9 @@ def folded(name: str, array: Array, args: list[Any], kwargs: dict[str, Any]) -> 
         return fold(name, array)
     axes = axis if type(axis) in (tuple, list) else (axis,)
     count = len(array.shape)
-    if not all(isinstance(one, int) and -count <= one < count for one in axes):
+    if not all(isinstance(one, int) for one in axes):
         return axis if isinstance(axis, Unknown) else Unknown(f"the {name} of data")
-    gone = {one % count for one in axes}
+    gone = {axis_of(one, count) for one in axes}
     keeps = kwargs.get("keepdims") is True
     sizes = [1 if i in gone else size for i, size in enumerate(array.shape) if keeps or i not in gone]
     return Array(tuple(sizes))

@@ -69,6 +69,8 @@ _OLD = {
     "Model.fit_generator": "nb_epoch nb_val_samples samples_per_epoch nb_worker pickle_safe max_q_size",
     "Model.evaluate": "show_accuracy val_samples",
     "Model.compile": "class_mode theano_mode",
+    "layers.Attention": "causal",
+    "layers.AdditiveAttention": "causal",
 }
 _OLD_OF_TENSORFLOW = frozenset(
     ["reduction_indices", "keep_dims", "dim", "concat_dim", "split_dim", "squeeze_dims", "logits", "targets"]
@@ -250,6 +252,9 @@ class Checking(KerasPart):
         known = {*declaration.arguments, *declaration.ignores, *OF_LAYERS, *OLD_ARGUMENTS, "unroll"}
         for name in kwargs:
             if (name not in known and not name.endswith(tuple(_KINDS))) or is_older(type_, name):
+                continue
+            if name in _OLD.get(f"layers.{type_}", "").split():
+                self.older(f"{name} of {type_} is an argument of older Keras")
                 continue
             found = keras_api.misfit(f"layers.{type_}", 0, [name], OF_LAYERS, whole=False)
             if found is not None and found.only_today:

@@ -154,6 +154,8 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
 
     def _keras(self, what: Named, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
         name = what.name
+        if what.kind == "other" and what.path.startswith("callbacks."):
+            self.check_call(what.path, name, args, kwargs)
         fits = self.check_named_call(what, args, kwargs)
         if not fits and (what.kind == "operation" or name == "Input"):
             return self.interpreter.unknown(f"the call of {name}, which does not fit")

@@ -119,7 +119,7 @@ class LayerAttributes(KerasPart):
         if name in _METHODS:
             return Bound(layer, name)
         if name == "built":
-            return bool(self._calls_of(layer))
+            return bool(self.calls_of(layer))
         unread = self.check_attribute(layer, name, layer.instance.cls if layer.instance else None)
         return unread or self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
 
@@ -187,7 +187,7 @@ class LayerAttributes(KerasPart):
                 return flat_tensors(structure)
             tensors = flat_tensors(structure)
             return tensors[0] if len(tensors) == 1 and type(structure) in (list, tuple) else structure
-        nodes = self._calls_of(layer)
+        nodes = self.calls_of(layer)
         if not nodes:
             return self.interpreter.unknown(f"the {name} of the layer '{layer.name}', which is not called yet")
         if name.startswith("output"):
@@ -198,7 +198,7 @@ class LayerAttributes(KerasPart):
             tensors = [Tensor(nodes[0])]
         return tensors[0] if len(tensors) == 1 and name == "input" else tensors
 
-    def _calls_of(self, layer: LayerValue) -> list[Node]:
+    def calls_of(self, layer: LayerValue) -> list[Node]:
         """The calls of a layer. Those of a Sequential model's are made when somebody asks."""
         for model in self.models if not layer.nodes else ():
             if model.form == "sequential" and layer in model.layers:
@@ -220,7 +220,9 @@ class LayerAttributes(KerasPart):
             return self.mask_of(tensor)
         if name == "T":
             return self.operation("transpose", [tensor], {})
-        if not self.quiet and not name.startswith("_") and name not in keras_api.members("Tensor") | _OF_TENSORS:
+        made, known = tensor.node.layer, keras_api.members("Tensor") | _OF_TENSORS
+        is_read = made.reason is None and (not isinstance(made, ModelValue) or self.shapes.of(tensor) is not None)
+        if is_read and not self.quiet and not name.startswith("_") and name not in known:
             hint = did_you_mean(name, sorted(keras_api.members("Tensor")))
             words = f"a tensor of Keras has no attribute {name}{hint and f'; {hint}'}"
             raise Raised("AttributeError", words, self.interpreter.place())
@@ -257,6 +259,8 @@ class LayerAttributes(KerasPart):
             return self.call_layer(layer, args, kwargs)
         if name == "save" and isinstance(layer, ModelValue) and args and isinstance(args[0], str):
             self.saved[args[0]] = layer
+        if name == "set_weights" and args:
+            self.check_weights(layer, args[0])
         if name in _NOTHING:
             return None
         if name in ("add_weight", "add_variable"):

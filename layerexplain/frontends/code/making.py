@@ -186,10 +186,10 @@ class Making(KerasPart):
             if found.get(key) is not None:
                 return found[key]
         batch = found.get("batch_size")
-        if found.get("input_shape") is not None:
-            shape = found["input_shape"]
+        if (shape := found.get("input_shape")) is not None:
             if isinstance(shape, int):
-                shape = (shape,)
+                words = f"{type_} needs input_shape to be a shape without the batch, got {shape}; write ({shape},)"
+                self.fault(ArgumentError(words), "input_shape")
             return (batch, *shape) if type(shape) in (tuple, list) else shape
         length, size = found.get("input_length"), found.get("input_dim")
         if "Embedding" in type_:
@@ -424,7 +424,7 @@ def _no_layer(item: Any) -> str | None:
     if isinstance(item, Function):
         return f"the function {item.name}; give what it returns, or Lambda({item.name})"
     plain = isinstance(item, int | float | str | type(None))
-    return f"{item!r}; give layers alone" if plain else None
+    return f"{item!r}; give layers alone" if plain else "an array" if isinstance(item, Array) else None
 
 
 def _order(type_: str) -> Sequence[str]:

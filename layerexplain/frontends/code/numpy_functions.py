@@ -6,11 +6,24 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.frontends.code.arrays import FOLDS, SAME, array_of, attribute, fold, folded, plain, reshaped
+from layerexplain.frontends.code.arrays import (
+    FOLDS,
+    SAME,
+    array_of,
+    attribute,
+    axis_of,
+    differ,
+    fold,
+    folded,
+    operate,
+    plain,
+    reshaped,
+)
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
 from layerexplain.frontends.code.builtin_functions import call_builtin, items_of
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, is_plain
 from layerexplain.frontends.code.values import DTYPES, Array, Size, Tensor, Unknown
+from layerexplain.model import Shape
 
 
 def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
@@ -95,6 +108,8 @@ def _shape(value: Any) -> Any:
     unknown = next((one for one in sizes if isinstance(one, Unknown)), None)
     if unknown is not None:
         return unknown
+    if any(isinstance(one, float) for one in sizes):
+        raise Raised("TypeError", f"the sizes {sizes} are not integers (// divides whole numbers)")
     if any(isinstance(one, int) and (one < 0 or one > 10**12) for one in sizes):
         return Unknown(TOO_LARGE)
     return tuple([one if isinstance(one, int) else None for one in sizes])
@@ -102,6 +117,8 @@ def _shape(value: Any) -> Any:
 
 def _filled(fill: Any) -> Callable[..., Any]:
     def made(args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if len(args) > 1 and isinstance(args[1], int | float):
+            raise Raised("TypeError", f"{args[1]} is no dtype; give the shape as one value: ({args[0]}, {args[1]})")
         shape = _shape(kwargs.get("shape", args[0] if args else ()))
         if isinstance(shape, Unknown):
             return shape
@@ -133,8 +150,20 @@ def _expand(args: list[Any], kwargs: dict[str, Any]) -> Any:
     axis = plain(args[1] if len(args) > 1 else kwargs.get("axis", 0))
     if isinstance(array, Unknown) or not isinstance(axis, int):
         return array if isinstance(array, Unknown) else Unknown("an axis that is not known")
-    at = axis if axis >= 0 else len(array.shape) + 1 + axis
+    at = axis_of(axis, len(array.shape) + 1)
     return array._replace(shape=(*array.shape[:at], 1, *array.shape[at:]))
+
+
+def _without(shape: Shape, axis: int) -> Shape:
+    at = axis_of(axis, len(shape))
+    return (*shape[:at], *shape[at + 1 :])
+
+
+def _fit_together(words: str, shapes: list[Shape]) -> None:
+    """Refuse arrays whose other sizes are not the same."""
+    for one in shapes[1:]:
+        if len(one) != len(shapes[0]) or any(map(differ, one, shapes[0])):
+            raise Raised("ValueError", f"arrays cannot {words} whose other axes are {shapes[0]} and {one}")
 
 
 def _concatenate(args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -143,6 +172,7 @@ def _concatenate(args: list[Any], kwargs: dict[str, Any]) -> Any:
     unknown = next((one for one in rows if isinstance(one, Unknown)), None)
     if unknown is not None or not rows or not isinstance(axis, int):
         return unknown or Unknown("arrays that are not known")
+    _fit_together("be joined", [_without(row.shape, axis) for row in rows])
     sizes = [row.shape[axis] for row in rows if -len(row.shape) <= axis < len(row.shape)]
     total = None if None in sizes or len(sizes) < len(rows) else sum(sizes)
     shape = list(rows[0].shape)
@@ -154,6 +184,21 @@ def _concatenate(args: list[Any], kwargs: dict[str, Any]) -> Any:
     return Array(tuple(shape), values, rows[0].classes, rows[0].dtype)
 
 
+def _vstack(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """`np.vstack(arrays)`: those of one axis are rows."""
+    rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
+    stood = [one if isinstance(one, Unknown) or len(one.shape) > 1 else reshaped(one, [1, -1]) for one in rows]
+    return _concatenate([stood], {})
+
+
+def _append(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """`np.append(array, values)`: without an axis of all numbers in a row."""
+    both = [array_of(one) for one in args[:2]]
+    if len(args) < 3 and "axis" not in kwargs:
+        both = [one if isinstance(one, Unknown) else reshaped(one, [-1]) for one in both]
+    return _concatenate([both, *args[2:]], kwargs)
+
+
 def _stack(args: list[Any], kwargs: dict[str, Any]) -> Any:
     rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
     unknown = next((one for one in rows if isinstance(one, Unknown)), None)
@@ -161,7 +206,8 @@ def _stack(args: list[Any], kwargs: dict[str, Any]) -> Any:
     if unknown is not None or not rows or not isinstance(axis, int):
         return unknown or Unknown("arrays that are not known")
     shape = rows[0].shape
-    at = axis if axis >= 0 else len(shape) + 1 + axis
+    at = axis_of(axis, len(shape) + 1)
+    _fit_together("be stacked", [row.shape for row in rows])
     return Array((*shape[:at], len(rows), *shape[at:]))
 
 
@@ -229,9 +275,19 @@ MAKES = frozenset(
 """Functions of NumPy that make arrays of float64 where they are not told another dtype."""
 
 
+def _product(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """`np.dot(x, y)` of arrays with two axes."""
+    both = [array_of(one) for one in args[:2]]
+    unknown = next((one for one in both if isinstance(one, Unknown)), None)
+    if unknown is not None or len(both) < 2 or not all(len(one.shape) == 2 for one in both):
+        return unknown or Unknown("a product of arrays")
+    return operate("MatMult", *both)
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "dot": _product, "matmul": _product,
     "zeros": _filled(0.0), "ones": _filled(1.0), "empty": _filled(None), "expand_dims": _expand, "reshape": _reshape,
-    "concatenate": _concatenate, "vstack": _concatenate, "append": lambda a, k: _concatenate([a[:2], *a[2:]], k),
+    "concatenate": _concatenate, "vstack": _vstack, "append": _append,
     "delete": _delete, "unique": _unique, "stack": _stack, "linspace": _linspace, "arange": _arange, "shape": _shape_of,
     "zeros_like": lambda a, k: array_of(a[0])._replace(values=None) if isinstance(array_of(a[0]), Array) else a[0],
     "ones_like": lambda a, k: array_of(a[0])._replace(values=None) if isinstance(array_of(a[0]), Array) else a[0],

@@ -213,6 +213,8 @@ class OwnCalls(KerasPart):
         named = {f"{name}_shape": value for name, value in tensors.items() if f"{name}_shape" in names}
         if len(tensors) > 1 and len(names) > 1 and named:
             return [], {name: mirrored(value, self.shape_tuple) for name, value in named.items()}
+        if not names and spec.vararg is None:
+            return [], {}
         shapes = [mirrored(one, self.shape_tuple) for one in list(tensors.values())[: max(len(names), 1)]]
         return shapes or [self.interpreter.unknown("the shape of the input")], {}
 

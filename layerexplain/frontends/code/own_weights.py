@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layerexplain.errors import ShapeError
+from layerexplain.errors import NotKnown
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, constant_shape
 from layerexplain.lang.expr import Expr, weight
 from layerexplain.lang.opaque import opaque
@@ -54,6 +54,6 @@ _DEFAULTS: dict[str, Any] = {"shape": None, "dtype": "float32", "trainable": Tru
 
 def _formula(*, shape: Any, dtype: str, trainable: bool) -> Expr:
     if shape is None:
-        raise ShapeError("the shape of this weight is not known")
+        raise NotKnown("the shape of this weight is not known")
     axes = [(f"axis {i}", size) for i, size in enumerate(shape)]
     return weight("value", "W", axes, trainable=bool(trainable))

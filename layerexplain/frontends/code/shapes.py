@@ -137,6 +137,16 @@ class Shapes:
         reads = declaration.reads_mask or declaration.reads_masks or callable(declaration.mask)
         return declaration.trace(given, arguments, masks if reads else (), constants=constants)
 
+    def weights(self, node: Node) -> list[Shape] | None:
+        """The shapes of the weights of a layer of Keras; None where they are not known."""
+        declaration, inputs = declaration_of(node.layer), [self.of(one) for one in node.tensors()]
+        if declaration is None or None in inputs or node.layer.reason is not None:
+            return None
+        try:
+            return [one.shape for one in self._definition(node, node.layer, declaration, inputs).weights]
+        except (LayerExplainError, TypeError, ValueError, RecursionError, AttributeError, KeyError, IndexError):
+            return None
+
     def makes_masks(self, node: Node) -> list[bool]:
         """Which results of a call of a layer of Keras carry a mask that the layer makes."""
         return [mask is not None for mask in self._masks_made(node)]
