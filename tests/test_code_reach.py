@@ -303,6 +303,25 @@ def test_a_pasted_question_has_its_explanation_or_what_helps(trap: str, code: st
     assert words in told.output
 
 
+IMPLIED_INPUTS: list[tuple[str, str, int]] = [
+    ("a name", "y = Dense(3)(image)\nm = Model(image, y)\n", 18),
+    ("names in a list", "y = Dense(3)(Concatenate()([image, image]))\nm = Model([image], y)\n", 33),
+    ("an argument", "def make(image, n=3):\n    h = image\n    for i in range(2):\n        h = Dense(n)(h)\n"
+     "    return Model(image, h)\n", 18 + 12),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("trap", "code", "params"), IMPLIED_INPUTS, ids=[one[0] for one in IMPLIED_INPUTS])
+def test_a_model_of_a_tensor_that_is_not_pasted_lacks_its_shape_alone(trap: str, code: str, params: int) -> None:
+    (found,) = models(code.encode()).values()
+    assert [note.message for note in found.notes if note.code == "open"] == [
+        "line 1: the shape of image is not known: it is not defined in this code, so it is an input; "
+        "give --input image=SHAPE"
+    ]
+    report = build(found, inputs={"image": (5,)})
+    assert (report.grade, report.totals.params) == ("complete", params)
+
+
 def test_the_totals_of_a_graph_that_is_not_known_are_not_0() -> None:
     (found,) = models(b"from keras import *\nm = Model(Input((3,)), make())\n").values()
     report = build(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 from layerexplain.frontends.code import arrays
@@ -33,6 +34,9 @@ from layerexplain.frontends.code.values import (
 
 UNDEFINED = "it is not defined in this code"
 """The reason of a name that the program does not define."""
+GIVEN_NO = re.compile(r"^\w+\(\) is given no (\w+)$")
+"""Why an argument is not known that no call of the program gives."""
+
 WITHOUT_CODE = "is not defined in this code; give its code too"
 """Why an object of a class is not known that the code does not define."""
 

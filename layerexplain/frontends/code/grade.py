@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from layerexplain.frontends.code.expressions import IMPLIED, WITHOUT_CODE
+from layerexplain.frontends.code.expressions import GIVEN_NO, IMPLIED, WITHOUT_CODE
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.values import Unknown
 from layerexplain.model import Note
@@ -47,6 +46,6 @@ def words_of(unknown: Unknown) -> str:
         return f"{place}the shape of {unknown.name} is not known: {IMPLIED}; give --input {unknown.name}=SHAPE"
     if not unknown.name or unknown.reason.endswith(WITHOUT_CODE):
         return f"{place}{unknown.reason}"
-    given = re.search(r"is given no (\w+)$", unknown.reason)  # an argument that the program does not give
+    given = GIVEN_NO.search(unknown.reason.rpartition(", ")[2])
     option = unknown.name if given is None else given[1]
     return f"{place}{unknown.name} is not known: {unknown.reason}; give --set {option}=VALUE"

@@ -326,7 +326,7 @@ class Making(KerasPart):
         else:
             for name, value in zip(("inputs", "outputs", "name"), args, strict=False):
                 given.setdefault(name, value)
-            inputs = given.pop("inputs", given.pop("input", None))
+            inputs = self.implied_inputs(given.pop("inputs", given.pop("input", None)))
             outputs = given.pop("outputs", given.pop("output", None))
             if inputs is None and outputs is None:
                 return interpreter.unknown("a keras.Model without inputs and outputs")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.errors import ShapeError, SpecError
 from layerexplain.frontends.code.calls import misfit
-from layerexplain.frontends.code.expressions import IMPLIED, UNDEFINED
+from layerexplain.frontends.code.expressions import GIVEN_NO, IMPLIED, UNDEFINED
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.keras_api import Misfit
 from layerexplain.frontends.code.layer_attributes import shapes_of_data
@@ -93,15 +93,21 @@ class Tracing(KerasPart):
 
     def _as_tensor(self, value: Any) -> Any:
         """A name that the code does not define is an input of that name; a weight is a tensor."""
-        if isinstance(value, Unknown) and value.reason == UNDEFINED and value.name and not self.quiet:
-            if value.name not in self.implied:
-                self.implied[value.name] = self.new_input(value.name, value._replace(reason=IMPLIED))
-            return self.implied[value.name]
+        if isinstance(value, Unknown) and (name := _stands_for(value)) and not self.quiet:
+            if name not in self.implied:
+                self.implied[name] = self.new_input(name, value._replace(reason=IMPLIED, name=name))
+            return self.implied[name]
         if isinstance(value, Variable):
             return self.weight_tensor(value) if self.quiet else self.data_of(value)
         if type(value) in (list, tuple) and any(isinstance(one, Unknown | Variable) for one in value):
             return type(value)([self._as_tensor(one) for one in value])
         return value
+
+    def implied_inputs(self, value: Any) -> Any:
+        """The inputs of a model, where layers were called on names that the code does not define."""
+        if type(value) in (list, tuple):
+            return type(value)([self.implied_inputs(one) for one in value])
+        return self.implied.get(_stands_for(value), value) if isinstance(value, Unknown) else value
 
     def weight_tensor(self, variable: Variable) -> Tensor:
         """The tensor of a weight that code makes itself."""
@@ -360,3 +366,10 @@ class Tracing(KerasPart):
             elif type(one) is dict:
                 waiting += reversed(list(one.values()))
         return list(found.values())
+
+
+def _stands_for(value: Unknown) -> str:
+    """The name of an input that a value may be: one that the code does not define, or an argument that a function is
+    not given; "" for any other."""
+    given = GIVEN_NO.search(value.reason)
+    return given[1] if given is not None else value.name if value.reason == UNDEFINED else ""
