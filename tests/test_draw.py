@@ -302,6 +302,17 @@ def crossing_in_place(placed: Placed) -> Iterator[tuple[str, str]]:
                         yield one, other
 
 
+@pytest.mark.parametrize("sample", ["resnet50.json", "transformer.json", "digits.keras"])
+def test_names_stay_in_their_boxes_in_a_wide_font(sample: str) -> None:
+    """DejaVu Sans is the font of many a Linux; its twin Vera, which reportlab brings, draws PNG."""
+    fonts = Path(pytest.importorskip("reportlab").__file__).parent / "fonts"
+    metrics = pytest.importorskip("reportlab.pdfbase.ttfonts")
+    bold = metrics.TTFont("VeraBd", str(fonts / "VeraBd.ttf"))
+    report = layerexplain.explain(SAMPLES / sample, detail=False)
+    for box in drawn_graph(opened(graph_of(report.layers, nested=True), 0), False).boxes:
+        assert bold.stringWidth(box.node.name, 13) < box.width
+
+
 def test_a_residual_connection_bends_twice_and_a_chain_is_straight() -> None:
     chain = [GraphNode(name) for name in "abcd"]
     edges = [GraphEdge("a", "b"), GraphEdge("b", "c"), GraphEdge("c", "d"), GraphEdge("a", "d")]

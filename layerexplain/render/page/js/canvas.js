@@ -30,7 +30,7 @@ const LONG = 3000;
 /** So much wider than its room a text may be; it is condensed. */
 const CONDENSED = 1.08;
 /** So much wider than others bold letters are in the layout. */
-const BOLD = 1.06;
+const BOLD = 1.12;
 const FAMILIES = ["weights", "windows", "shape", "normal", "activation", "sequence", "attention", "join", "random"];
 const FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif";
 
