@@ -392,6 +392,49 @@ def test_a_rule_reports_what_it_is_for_and_not_what_is_near(code: str) -> None:
         assert found(text, code) == [], text
 
 
+INSIDE = [
+    "softmax-over-one",
+    "softmax-twice",
+    "relu-before-softmax",
+    "linear-twice",
+    "selu-without-its-conditions",
+    "slow-recurrent",
+    "relu-in-recurrence",
+    "constant-kernel",
+    "sigmoids-in-a-row",
+    "bias-away-from-zero",
+    "bias-before-batchnorm",
+    "dropout-before-batchnorm",
+    "dropout-of-all",
+    "high-dropout",
+    "batchnorm-axis",
+    "floats-into-embedding",
+    "dropout-before-pooling",
+    "partly-frozen-batchnorm",
+    "vocabulary-too-large",
+    "skipped-pixels",
+    "mostly-padding",
+    "unread-edge",
+    "checkerboard",
+    "reshape-for-permute",
+]
+"""The rules on layers by themselves and their neighbours; the others are on the model as a whole, and its training."""
+
+
+def test_rules_on_layers_look_into_nested_models() -> None:
+    for code, row in ROWS.items():
+        text = next(iter(row.found))
+        first, _, rest = text.partition("\nlayers:\n")
+        items = re.findall(r"^  - (.*)$", rest, re.MULTILINE)
+        if code in INSIDE:
+            assert len(items) + rest.count("loss:") == len(rest.splitlines()), code
+            nested = flat(f"Sequential: [{', '.join(f'{{{one}}}' if ':' in one else one for one in items)}]").split(
+                "\n", 1
+            )
+            assert found(f"{first}\n{nested[1]}", code) == [f"sequential/{layer}" for layer in row.found[text]], code
+    assert {rule.code for rule in all_rules() if not rule.inside} == {*ROWS, *OF_WEIGHTS} - {*INSIDE}
+
+
 BAD = flat("Dense: {units: 1, activation: softmax}", "Dropout: 0.8", end="loss: mse\n")
 
 

@@ -1,0 +1,155 @@
+"""Facts of single functions on which the tables of the other tests do not depend: defaults, edges, rare branches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from layerexplain.derive.element.scalars import choose
+from layerexplain.derive.window_reads import _aside
+from layerexplain.frontends import read
+from layerexplain.lang import scalar as sc
+from layerexplain.lang.definition import loop
+from layerexplain.lang.expr import Expr, tensor
+from layerexplain.lang.names import made_of
+from layerexplain.lang.notation import value_text
+from layerexplain.network.trace import trace_model
+from layerexplain.ops.contract import _matmul_axes
+from layerexplain.ops.ctc import ctc_loss
+from layerexplain.ops.elementwise import maximum
+from layerexplain.ops.functions import _sigmoid_cross_entropy
+from layerexplain.ops.sizes import shape_text
+from layerexplain.ops.warp import _placed_inside
+from layerexplain.report.gradient import derived, gradient_roles
+from layerexplain.report.weight_table import list_weights
+from layerexplain.report.what_if import what_if
+
+DIGITS = Path(__file__).parent.parent / "sample_models" / "digits.keras"
+
+
+def letter(role: str, size: int | None = 5) -> sc.Letter:
+    return sc.Letter(role, size)
+
+
+@pytest.mark.parametrize(
+    ("roles", "names"),
+    [
+        (["units"], "k"), (["filters"], "k"), (["channels"], "k"), (["features"], "k"), (["features", "units"], "ke"),
+        (["heads", "per head"], "ad"), (["inputs"], "m"), (["unheard of", "features"], "ke"),
+    ],
+)  # fmt: skip
+def test_letters_of_roles(roles: list[str], names: str) -> None:
+    letters = [letter(role) for role in roles]
+    assert [*choose(letters, {}, ()).values()] == [*names]
+
+
+def test_an_axis_of_size_1_has_no_letter() -> None:
+    one, other = letter("units", 1), letter("units")
+    assert choose([one, other], {}, "k") == {one: "", other: "e"}
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [((0, 4), (0, 4)), ((0, None), (0, None)), ((None, 0), (None, None))],
+)
+def test_bounds_of_indices_and_of_their_halves(low: tuple[int | None, ...], high: tuple[int | None, ...]) -> None:
+    index = letter("steps", 5 if low == (0, 4) else None).index
+    index = index if low[0] == 0 else sc.scale(index, -1)
+    assert sc.bounds(index) == low
+    half = tuple(None if end is None else end // 2 for end in high)
+    assert sc.bounds(sc.floor_divide(index, 2)) == half
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [((), "()"), ((3,), "(3,)"), ((1, 2), "(1, 2)"), (tuple(range(1000)), "constant(1000,)"),
+     (((1, 2),), "((1, 2),)"), (tuple([(1.0,) * 50] * 40), "constant(40, 50)")],
+)  # fmt: skip
+def test_values_in_notation(value: object, text: str) -> None:
+    assert value_text(value) == text
+
+
+def test_what_a_value_is_called_by_what_it_is_made_of() -> None:
+    x, y = tensor("x", (2, 3)), tensor("y", (2, 3))
+    names = {x: "x", y: "y"}
+    assert made_of(maximum(x, y), names.get) is None  # of two there is no short name
+    assert made_of(x * y, names.get) == "xy"
+
+
+def test_a_loop_begins_at_the_first_step() -> None:
+    x = tensor("x", (2, 5, 3))
+
+    def step(x_t: Expr, s: Expr) -> tuple[list[Expr], dict[str, Expr]]:
+        return [s + x_t], {"y": s}
+
+    node = loop(step, [x], {"s": tensor("s", (2, 3))})
+    assert not node.attrs.get("backwards")
+
+
+@pytest.mark.parametrize(
+    ("outside", "words"),
+    [
+        ((range(0), range(0)), ""),
+        ((range(-4, 0), range(0)), " (-4 to -1 are padding)"),
+        ((range(-9, 0, 2), range(20, 30, 2)), " (-9 to -1 and 20 to 28 are padding)"),
+        ((range(-2, -1), range(20, 40, 2)), " (-2 and 20 to 38 are padding)"),
+    ],
+)
+def test_which_positions_are_outside(outside: tuple[range, range], words: str) -> None:
+    assert _aside(outside, "padding") == words
+
+
+def test_where_axes_of_a_product_of_stacks_come_from() -> None:
+    a, b = tensor("a", (2, 3)), tensor("b", (5, 3, 4))
+    assert [axis.source for axis in _matmul_axes(a, b)][:3] == [(1, 0), (0, 0), (1, 2)]
+    c = tensor("c", (7, 1, 2, 3))
+    assert [axis.source for axis in _matmul_axes(c, b)][:4] == [(0, 0), (0, 1), (0, 2), (1, 2)]
+
+
+@pytest.mark.parametrize(("count", "text"), [(64, ", 63)"), (65, ", … 57 more)")])
+def test_long_shapes_are_shortened(count: int, text: str) -> None:
+    assert shape_text(range(count)).endswith(text)
+
+
+@pytest.mark.parametrize(
+    ("fill", "at"),
+    [("constant", [-3, -1, 0, 4, 5, 9]), ("nearest", [0, 0, 0, 4, 4, 4]), ("reflect", [2, 0, 0, 4, 4, 0]),
+     ("wrap", [2, 4, 0, 4, 0, 0])],
+)  # fmt: skip
+def test_places_beside_an_image(fill: str, at: list[int]) -> None:
+    # What MapCoordinate of TensorFlow's image_ops.h computes.
+    found = _placed_inside(np, np.array([-3.0, -1.0, 0.0, 4.0, 5.0, 9.0]), 5, fill)
+    np.testing.assert_array_equal(found, at)
+
+
+def test_cross_entropy_of_large_logits_is_finite() -> None:
+    found = _sigmoid_cross_entropy(np, np.array([0.0, 1.0, 1.0]), np.array([1000.0, -1000.0, 0.0]))
+    np.testing.assert_allclose(found, [1000, 1000, np.log(2)])
+
+
+@pytest.mark.parametrize(("dtype", "of_loss"), [("float16", "float"), ("float32", "float")])
+def test_a_loss_over_labels_has_at_least_the_usual_precision(dtype: str, of_loss: str) -> None:
+    target, output = tensor("t", (2, 3), dtype="int32"), tensor("p", (2, 7, 5), dtype=dtype)
+    lengths = [tensor(name, (2,), dtype="int32") for name in "ab"]
+    assert ctc_loss(target, output, *lengths).dtype == of_loss
+
+
+def test_roles_of_gradients() -> None:
+    spec = "input: [8, 8, 3]\nlayers:\n  - Conv2D: {filters: 4, kernel_size: 3}\n  - BatchNormalization: {}\n"
+    found = {}
+    for made in trace_model(read(spec.encode())).calls[1:]:
+        assert made.definition is not None
+        found |= gradient_roles(made.definition, derived(made.definition, False, None, None))
+    assert found["dW"] == ("window", "window", "inputs", "filters")
+    assert found["db"] == ("filters",)
+    assert found["dγ"] == found["dβ"] == ("features",)
+
+
+def test_statistics_and_gradients_are_told_where_they_are_asked_for() -> None:
+    row = list_weights(DIGITS).weights[0]
+    assert "stats" not in row.to_dict() and "stats" in row.to_dict(stats=True)
+    for asked in (False, True):
+        [first, *_] = what_if("Dense", {"units": 3}, [[4]], **({"gradient": True} if asked else {})).rows
+        assert not isinstance(first, str) and (first.gradient is not None) == asked
