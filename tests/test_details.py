@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import layerexplain
+from layerexplain import api
 from layerexplain.derive.element.scalars import choose
 from layerexplain.derive.window_reads import _aside
+from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
+from layerexplain.keras_code import read_call
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import loop
 from layerexplain.lang.expr import Expr, tensor
@@ -22,10 +27,12 @@ from layerexplain.ops.elementwise import maximum
 from layerexplain.ops.functions import _sigmoid_cross_entropy
 from layerexplain.ops.sizes import shape_text
 from layerexplain.ops.warp import _placed_inside
+from layerexplain.replacing import replacing
 from layerexplain.report.gradient import derived, gradient_roles
 from layerexplain.report.weight_table import list_weights
 from layerexplain.report.what_if import what_if
 
+SPEC = b"input: [4]\nlayers:\n  - Dense: 3\n"
 DIGITS = Path(__file__).parent.parent / "sample_models" / "digits.keras"
 
 
@@ -153,3 +160,46 @@ def test_statistics_and_gradients_are_told_where_they_are_asked_for() -> None:
     for asked in (False, True):
         [first, *_] = what_if("Dense", {"units": 3}, [[4]], **({"gradient": True} if asked else {})).rows
         assert not isinstance(first, str) and (first.gradient is not None) == asked
+
+
+# The programs' own modules -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted({*api._HOMES, *layerexplain.__all__}))
+def test_every_name_of_the_library_is_there(name: str) -> None:
+    found = getattr(layerexplain, name) if name in layerexplain.__all__ else getattr(api, name)
+    assert getattr(found, "__name__", name) == name
+
+
+@pytest.mark.parametrize("name", ["describe", "find_sources", "Comparison"])
+def test_names_that_the_program_takes_of_the_library(name: str) -> None:
+    assert getattr(api, name).__module__ == f"layerexplain.{api._HOMES[name]}"
+
+
+def test_a_report_has_no_weights_to_run_with() -> None:
+    with pytest.raises(LayerExplainError, match="a report has no weights, so there is nothing to run"):
+        api.page(api.explain(SPEC), values=0)
+
+
+def test_pictures_go_downwards_unless_told_otherwise() -> None:
+    assert api.draw(SPEC) == api.draw(SPEC, horizontal=False) != api.draw(SPEC, horizontal=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are those of POSIX")
+def test_a_new_file_has_the_usual_mode_and_a_replaced_one_keeps_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "new"
+    before = os.umask(0o027)
+    try:
+        for mode in (0o640, 0o604):
+            with replacing(str(path)) as file:
+                file.write(b"text")
+            assert path.stat().st_mode & 0o7777 == mode
+            path.chmod(0o604)
+    finally:
+        os.umask(before)
+
+
+def test_values_of_code_may_be_mappings() -> None:
+    assert read_call("Layer(a={'b': -1, 'c': [True, (2, 'd')]})", lambda type_: []) == (
+        "Layer", {"a": {"b": -1, "c": [True, (2, "d")]}},
+    )  # fmt: skip

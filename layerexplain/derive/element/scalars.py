@@ -38,15 +38,11 @@ LETTERS: Final = {
     "inputs": "mkpq",
     "heads": "a",
     "per head": "d",
-    "units": "ke",
-    "filters": "ke",
-    "channels": "ke",
-    "features": "ke",
 }
 """The letters of each role; the first free one is used."""
 
 OTHERS: Final = "kepqrmuvwzijlsdagfoch"
-"""Letters for other roles, and for roles whose letters are all used."""
+"""Letters for other roles, such as units and channels, and for roles whose letters are all used."""
 
 
 def choose(letters: Sequence[sc.Letter], taken: dict[sc.Letter, str], symbols: Collection[str]) -> dict[sc.Letter, str]:
@@ -58,7 +54,7 @@ def choose(letters: Sequence[sc.Letter], taken: dict[sc.Letter, str], symbols: C
         if one.size == 1:
             names[one] = ""
             continue
-        own = LETTERS.get(one.role, "k")
+        own = LETTERS.get(one.role, "")
         free = (c for c in (*own, *OTHERS) if c not in used and c not in symbols)
         name = next(free, None) or next(
             f"k{i}" for i in range(1, 1000) if f"k{i}" not in used and f"k{i}" not in symbols
