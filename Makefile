@@ -35,6 +35,6 @@ format:
 latex: # needs pdflatex (texlive-latex-base, texlive-latex-recommended)
 	$(BIN)python scripts/compile_latex.py
 
-pictures: # needs npm, Chromium and rsvg-convert
+pictures: # needs npm, Chromium, and rsvg-convert or inkscape
 	npm install --no-save --silent --no-audit --no-fund --prefix build mermaid@11
 	$(BIN)python scripts/check_pictures.py build/node_modules/mermaid/dist/mermaid.min.js
