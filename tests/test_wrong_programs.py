@@ -262,3 +262,44 @@ def test_what_the_fuzzer_found(name: str) -> None:
         explain(code.encode(), detail=True)
     with contextlib.suppress(LayerExplainError):
         explain(code.partition("n = keras")[0].encode(), detail=True)
+
+
+MODEL = "import keras\nmodel = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])\n"
+TOLD = """Traceback (most recent call last):
+  File "train.py", line 12, in <module>
+    model.add(Dense(10, activation='softmax'))
+  File "/usr/lib/python3/site-packages/keras/engine/sequential.py", line 221, in add
+    output_tensor = layer(self.outputs[0])
+ValueError: Input 0 of layer dense is incompatible with the layer: expected min_ndim=2, found ndim=1
+"""
+NOTEBOOK = """ValueError                                Traceback (most recent call last)
+<ipython-input-24-3875a67a7083> in <module>()
+     50 model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+---> 51 model.add(keras.layers.Dense(4))
+     52
+
+9 frames
+/usr/local/lib/python3.7/dist-packages/keras/engine/training.py in fit(self, x)
+    993           except Exception as e:
+ValueError: in user code:
+"""
+LONE = "I get this error:\n\nValueError: Shapes (None, 1) and (None, 10) are incompatible\n"
+
+
+@pytest.mark.parametrize("told", [TOLD, NOTEBOOK, LONE])
+@pytest.mark.parametrize("is_before", [True, False])
+def test_what_is_pasted_with_an_error_is_read_without_it(told: str, is_before: bool, tmp_path: Path) -> None:
+    path = tmp_path / "question.txt"
+    path.write_text(f"{told}\n{MODEL}" if is_before else f"{MODEL}\n{told}")
+    result = CliRunner().invoke(program, ["summary", str(path), "--format", "json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert (report["model"]["grade"], report["totals"]["params"]) == ("complete", 15)
+
+
+@pytest.mark.parametrize("told", [TOLD, NOTEBOOK, LONE])
+def test_an_error_without_its_code_says_what_to_paste(told: str) -> None:
+    result = CliRunner().invoke(program, ["summary", "-"], input=told, catch_exceptions=False)
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "is what Python says of an error, without the code; paste the code that makes the model" in result.stderr

@@ -336,9 +336,10 @@ def _is_code(opened: Opened) -> bool:
 
 
 def _may_be_code(head: bytes) -> bool:
-    """Whether a text has what all code has and few specs have: brackets of a call, or an import, outside comments."""
+    """Whether a text has what all code has and few specs have: brackets of a call, or an import, outside comments. What
+    Python says of an error is pasted with code."""
     told = b"\n".join([line for line in head.split(b"\n") if not line.lstrip().startswith(b"# ")])
-    return b"(" in told or b"import " in told or b"```" in told
+    return any(one in told for one in (b"(", b"import ", b"```", b"Error: "))
 
 
 def _read_code(data: bytes, path: str | None) -> Model:

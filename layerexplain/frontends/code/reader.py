@@ -421,4 +421,5 @@ def _without_model(reading: Program) -> str:
     own = next((one.name for one in classes if (root := one.root()) and root.last == "Layer"), None)
     if own is not None:
         why += f"; it defines the layer {own}: call it on an input, for example {own}(…)(keras.Input((8, 16)))"
+    why = why or "; give the code that makes one: keras.Sequential([…]), keras.Model(inputs, outputs) or a class of one"
     return f"is Python code that makes no Keras model{why}"

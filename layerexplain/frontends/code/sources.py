@@ -30,6 +30,9 @@ _PROMPT = re.compile(r"^\s*(>>> ?|\.\.\. ?|In \[\d*\]: ?|   \.\.\.: ?)")
 _PRINT = re.compile(r"^(\s*(?:.*:\s+)?)print[ \t]+(?![ \t]*[(=.,])(.*?);?[ \t]*$|^(\s*)print[ \t]+\((.*)\)[ \t]*%")
 _MAGIC = re.compile(r"^\s*(%|!|\?)|^\s*[\w.]+\?+\s*$")
 _EXCEPT = re.compile(r"^(\s*except\s+[\w.() ]+),\s*(\w+)\s*:")
+_TRACEBACK = "Traceback (most recent call last)"
+_ERROR = re.compile(r"^[A-Z][\w.]*(Error|Exception): ", re.MULTILINE)
+"""The last line of what Python says of an error, or all that is pasted of it."""
 _MOST_REPAIRS = 100
 
 
@@ -49,6 +52,8 @@ def is_code(head: bytes, path: str | None) -> bool:
     text = head.decode("utf-8", "replace")
     if re.match(r"\s*(---|%YAML)", text):
         return False
+    if _TRACEBACK in text or _ERROR.search(text):
+        return True
     yaml = len(re.findall(r"^[ \t]*(- )?[\w\"']+:( |$)|^[ \t]*- \w+[ \t]*$", text, re.MULTILINE))
     code = len(_CODE.findall(text)) + 3 * len(re.findall(r"^[ \t]*```", text, re.MULTILINE))
     return code > yaml
@@ -72,6 +77,8 @@ def read_text(data: bytes, path: str | None) -> Text:
     repaired, tree, read = _repaired(text, prose=not is_script)
     if tree is None:
         raise _syntax(first, text, written)
+    if not tree.body and not is_script and (_TRACEBACK in text or _ERROR.search(text)):
+        raise SourceError("is what Python says of an error, without the code; paste the code that makes the model")
     return Text(_with_columns(tree, read, written), here, tuple(repaired))
 
 
@@ -181,6 +188,7 @@ def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None, 
     lines = text.split("\n")
     said: list[str] = []
     if prose:
+        lines = _without_errors(lines)
         fenced = _fenced(lines)
         if fenced is not None:
             lines = fenced
@@ -204,6 +212,17 @@ def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None, 
                 return said, None, text
             said.append(f"line {at + 1}")
     return said, None, text
+
+
+def _without_errors(lines: list[str]) -> list[str]:
+    """The lines with those empty in which Python tells of an error: they have lines of code that stand elsewhere."""
+    kept, inside = [], False
+    for line in lines:
+        inside = (inside or _TRACEBACK in line) and not (line[:1].strip() and _CODE.match(line))
+        is_last = _ERROR.match(line) is not None and _TRACEBACK not in line
+        kept.append("" if inside or is_last else line)
+        inside = inside and not is_last
+    return kept
 
 
 def _mend(lines: list[str], at: int, error: SyntaxError) -> bool:
