@@ -366,6 +366,8 @@ def test_nothing_is_wider_than_its_place(transformer: str, width: int, tmp_path:
     with shown(transformer, tmp_path, complains="Canvas2D", width=width) as page:
         page.click("text=List")
         assert page.evaluate(wide) == []
+        head, first = (page.locator(one).first.bounding_box() for one in (".list-head", ".layers li"))
+        assert first["y"] >= head["y"] + head["height"] - 0.5, "the head does not cover the first layer"
         page.evaluate("location.hash = 'block1_attention'")
         chosen(page, "block1_attention")
         page.evaluate(DRAWN)
@@ -405,10 +407,10 @@ def test_a_screen_reader_hears_names_and_formulas_whole(transformer: str, tmp_pa
         page.wait_for_selector("#pane .listing[tabindex='0']")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(transformer: str, tmp_path: Path, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 1200), ("light", 390)])
+def test_axe_finds_nothing_serious(transformer: str, tmp_path: Path, scheme: str, width: int) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
-    with shown(transformer, tmp_path, color_scheme=scheme) as page:
+    with shown(transformer, tmp_path, width=width, color_scheme=scheme) as page:
         page.fill("#search", "block1")
         steps = ["location.hash = 'block1_attention'", "document.querySelectorAll('.bar button')[3].click()"]
         for step in ["", *steps] if scheme == "dark" else steps[:1]:

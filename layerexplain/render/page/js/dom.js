@@ -58,12 +58,12 @@ export function unbroken(text) {
 }
 
 /**
- * A name that may be broken behind `/` and `_`, and before a capital letter.
+ * A name that may be broken behind `/` and `_`, before a dot and before a capital letter.
  * @param {string} name
  */
 export function breakable(name) {
   const made = make("span");
-  name.split(/(?<=[/_])(?=\D)|(?<=[a-z])(?=[A-Z][a-z])/).forEach((part, at) => made.append(...(at ? [make("wbr")] : []), part));
+  name.split(/(?<=[/_])(?=\D)|(?<=[a-z])(?=[A-Z][a-z])|(?=\.)/).forEach((part, at) => made.append(...(at ? [make("wbr")] : []), part));
   return made;
 }
 

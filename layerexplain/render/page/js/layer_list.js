@@ -1,5 +1,5 @@
 /** All layers as a list: what the graph draws, for who would rather read, and for screen readers. */
-import { breakable, button, count, make, named } from "./dom.js";
+import { breakable, button, count, make, named, short } from "./dom.js";
 
 /** @typedef {import("./types.js").Data} Data */
 
@@ -14,7 +14,7 @@ export function layerList(data, choose) {
     const name = named(button("", () => choose(at), "link"), layer.name);
     name.style.marginInlineStart = `${depths[at]}rem`;
     const gives = layer.calls?.length ? layer.calls[0].to : "";
-    const row = make("li", "", name, make("span", "quiet", breakable(layer.type)), make("span", "", gives), make("span", "right", count(layer.params)), make("span", "right", count(layer.macs)));
+    const row = make("li", "", name, make("span", "quiet", breakable(layer.type)), make("span", "", gives), make("span", "right", count(layer.params)), make("span", "right", short(layer.macs)));
     row.dataset.layer = String(at);
     return row;
   });

@@ -1,5 +1,5 @@
 /** What else there is to tell of a layer: its place in the model, cost, training, notes, and the way to it in Keras. */
-import { make, named, points, table } from "./dom.js";
+import { breakable, make, named, points, table } from "./dom.js";
 import { typeset } from "./math.js";
 import { listing, spoken } from "./panel_formula.js";
 
@@ -121,7 +121,7 @@ export function panelNotes(layer, data, element) {
 export function panelKeras(layer, data, element) {
   const told = layer.definition === undefined ? undefined : data.definitions[layer.definition];
   const rows = (told?.weights || []).filter((weight) => weight[6]).map((weight) => [
-    weight[0] || weight[1], make("code", "", (layer.keras || "") + weight[6]),
+    weight[0] || weight[1], make("code", "", breakable((layer.keras || "") + weight[6])),
   ]);
   if (rows.length) element.append(table(["Weight", "Expression"], rows));
 }
