@@ -322,6 +322,31 @@ def test_a_model_of_a_tensor_that_is_not_pasted_lacks_its_shape_alone(trap: str,
     assert (report.grade, report.totals.params) == ("complete", params)
 
 
+def test_what_a_function_gives_that_is_not_read_may_be_called() -> None:
+    text = b"""import keras, gan
+i = keras.Input((4,))
+head = gan.discriminator(i, 3)
+a = keras.Model(i, keras.layers.Dense(3)(i))
+b = keras.Model(i, head(a(i)))
+"""
+    found = models(text)
+    assert {name: (one.grade, one.faults) for name, one in found.items()} == {"a": ("complete", ()), "b": ("open", ())}
+
+
+def test_training_without_a_default_is_one_of_keras_2() -> None:
+    text = """import keras
+class B(keras.layers.Layer):
+    def call(self, x, training):
+        return x * 2
+i = keras.Input((4,))
+m = keras.Model(i, B()(i{}))
+"""
+    for given, count in (("", 1), (", training=True", 0)):
+        (found,) = models(text.format(given).encode()).values()
+        assert found.grade == "complete"
+        assert len([one for one in found.notes if "training=None" in one.message]) == count
+
+
 def test_the_totals_of_a_graph_that_is_not_known_are_not_0() -> None:
     (found,) = models(b"from keras import *\nm = Model(Input((3,)), make())\n").values()
     report = build(found)

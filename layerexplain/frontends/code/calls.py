@@ -128,6 +128,8 @@ class Calls(InterpreterPart):
             return self.keras.call_setting(function, args, keywords)
         if isinstance(function, Unknown):
             return function
+        if isinstance(function, Tensor) and function.node.layer.reason is not None:
+            return function.node.layer.reason  # what is not read may give a layer too
         if isinstance(function, Tensor):
             kind = "a tensor"
         elif isinstance(function, Module):

@@ -89,6 +89,9 @@ class Tracing(KerasPart):
         names = [one.arg for one in (*method.node.args.args, *method.node.args.kwonlyargs)]
         given = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
         provided = {one for one in names if one == "training" or one.endswith("mask")}
+        asked = misfit(method, [layer.instance, *args], given, provided - {"training"})
+        if asked is not None and asked.words.split(";")[0].endswith("is given no training"):
+            self.older(f"Keras 3 calls {layer.type} without training alone where that has a default: training=None")
         return misfit(method, [layer.instance, *args], given, provided)
 
     def _as_tensor(self, value: Any) -> Any:
