@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import pickle
 import random
 import subprocess
 import sys
@@ -144,6 +145,13 @@ def test_each_layer_has_the_bytes_of_what_it_gives(tmp_path: Path) -> None:
         "half": 10, "flat": 0,
     }  # fmt: skip
     assert build(spec(BY_LAYER, tmp_path)).layers[0].memory is None
+
+
+def test_the_bytes_of_a_layer_survive_a_copy_for_another_process(tmp_path: Path) -> None:
+    report = build(spec(BY_LAYER, tmp_path), batch=3)
+    copy = pickle.loads(pickle.dumps(report.layers))
+    assert copy == report.layers and hash(copy[2].memory) == hash(report.layers[2].memory)
+    assert copy[2].memory.activations == 128
 
 
 @pytest.mark.parametrize("sample", ["resnet50.json", "transformer.json", "digits.keras", "stacked_lstm_flatten.yaml"])

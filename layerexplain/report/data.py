@@ -175,7 +175,7 @@ class LayerReport(NamedTuple):
         if self.backward is not None:
             row["backward"] = plain(self.backward)
         if self.memory is not None:
-            row["memory"] = plain(self.memory)
+            row["memory"] = self.memory.to_dict()
         if nested and self.layers:
             row["layers"] = [layer.to_dict(nested=True) for layer in self.layers]
         return row
