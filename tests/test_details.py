@@ -11,6 +11,8 @@ import pytest
 import layerexplain
 from layerexplain import api
 from layerexplain.derive.element.scalars import choose
+from layerexplain.derive.receptive_field.reads import _resized
+from layerexplain.derive.same_sizes import SameSizes, Unknown, fresh
 from layerexplain.derive.window_reads import _aside
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
@@ -25,6 +27,7 @@ from layerexplain.ops.contract import _matmul_axes
 from layerexplain.ops.ctc import ctc_loss
 from layerexplain.ops.elementwise import maximum
 from layerexplain.ops.functions import _sigmoid_cross_entropy
+from layerexplain.ops.image import resize
 from layerexplain.ops.sizes import shape_text
 from layerexplain.ops.warp import _placed_inside
 from layerexplain.replacing import replacing
@@ -160,6 +163,45 @@ def test_statistics_and_gradients_are_told_where_they_are_asked_for() -> None:
     for asked in (False, True):
         [first, *_] = what_if("Dense", {"units": 3}, [[4]], **({"gradient": True} if asked else {})).rows
         assert not isinstance(first, str) and (first.gradient is not None) == asked
+
+
+def test_what_a_formula_makes_of_the_same_unknown_sizes_is_the_same() -> None:
+    spec = b"input: [null, null, 3]\nlayers:\n  - Conv2D: {filters: 4, kernel_size: 3}\n"
+    made = trace_model(read(spec)).calls[1].definition
+    assert made is not None
+    sizes, given = SameSizes(), fresh(made.params[0].shape)
+    [once], [again] = sizes.of_call(made, [given]), sizes.of_call(made, [given])
+    [other] = sizes.of_call(made, [fresh(made.params[0].shape)])
+    assert once == again and once[1] != once[2] and other[1] != once[1]
+    assert [type(size) for size in once[1:3]] == [Unknown, Unknown]
+
+
+@pytest.mark.parametrize(("before", "after"), [(8, 4), (6, 4), (5, 7), (9, 2)])
+def test_the_mean_over_an_area_reads_the_pixels_that_it_overlaps(before: int, after: int) -> None:
+    node = resize(tensor("x", (2, before, 6, 3)), size=(after, 6), method="area")
+    row = letter("rows", after)
+    [(_, place)] = (
+        _resized(node, (letter("batch").index, row.index, letter("columns", 6).index, letter("channels", 3).index))
+        or []
+    )
+    span = place[1]
+    for i in range(after):
+        overlapped = [p for p in range(before) if p * after < (i + 1) * before and (p + 1) * after > i * before]
+        at = {row: i}
+        assert (value_at(span.low, at), value_at(span.high, at)) == (overlapped[0], overlapped[-1])
+
+
+def value_at(index: sc.Affine, at: dict[sc.Letter, int]) -> int:
+    """An index for numbers in place of letters."""
+    total = index.const
+    for atom, factor in index.terms:
+        if isinstance(atom, sc.Quotient):
+            inner = value_at(atom.of, at)
+            total += factor * (inner % atom.by if atom.rest else inner // atom.by)
+        else:
+            assert isinstance(atom, sc.Letter)
+            total += factor * at[atom]
+    return total
 
 
 # The programs' own modules -------------------------------------------------------------------------------------------
