@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,12 +11,13 @@ from layerexplain.conversions.block_names import loop_over_names
 from layerexplain.conversions.code import to_code
 from layerexplain.conversions.config import to_config
 from layerexplain.conversions.explicit_masks import _replaced
+from layerexplain.conversions.keras_file import _made
 from layerexplain.conversions.settings import setting_of
 from layerexplain.conversions.spec import to_spec
 from layerexplain.conversions.today import in_todays_words
 from layerexplain.conversions.todays_names import in_todays_names
 from layerexplain.frontends import read
-from layerexplain.model import SharedObject, TensorRef
+from layerexplain.model import Setting, SharedObject, TensorRef
 
 
 @pytest.mark.parametrize(
@@ -122,3 +124,9 @@ def test_a_row_of_layers_with_an_operation_is_no_sequential_model(operation: str
         [made] = [one for one in config["config"]["layers"] if one["class_name"] == operation]
         assert made["module"] == f"keras.src.ops.{home}"
         assert f"ops.{function}(" in to_code(model)
+
+
+def test_parts_of_training_are_made_of_the_classes_of_keras() -> None:
+    keras = SimpleNamespace(losses=SimpleNamespace(Huber=dict), optimizers=SimpleNamespace(SGD=dict))
+    given = {"a": [Setting("Huber", {"delta": 2.5}), "mse"], "b": Setting("SGD", {"momentum": 0.5})}
+    assert _made(keras, given) == {"a": [{"delta": 2.5}, "mse"], "b": {"momentum": 0.5}}
