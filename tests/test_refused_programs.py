@@ -48,12 +48,14 @@ def test_a_program_that_keras_runs_gets_none(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.keras
+@pytest.mark.filterwarnings("ignore")  # what Keras and NumPy warn of, they run
 def test_keras_runs_the_sound_ones() -> None:
     for name, code in SOUND.items():
         exec(compile(PRELUDE + code, name, "exec"), {"__name__": "__main__"})
 
 
 @pytest.mark.keras
+@pytest.mark.filterwarnings("ignore")  # what Keras and NumPy warn of, they run
 def test_keras_refuses_each_in_the_same_line() -> None:
     import keras
 

@@ -250,6 +250,7 @@ STRANGE = {
     "a, b = train_test_split(np.zeros((9, 3)), test_size=1e400)\n",
     "a negative size": "layers.multiply([keras.Input((7,)), layers.Flatten()(keras.Input((-1,)))])\n",
     "a place beyond any list": "[3, 4].insert(10 ** 30, 7)\n",
+    "a range of 10 ** 30": "import numpy as np\nnp.arange(10 ** 30)\n",
     "one layer twice": "shared = layers.Dense(5)\nm = keras.Sequential([keras.Input((5,)), shared, shared])\n",
 }
 """Programs that the fuzzer found: each was a fault of the reader or of what it wrote."""

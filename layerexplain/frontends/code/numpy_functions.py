@@ -238,6 +238,8 @@ def _arange(args: list[Any], kwargs: dict[str, Any]) -> Any:
         rows = range(*numbers)
     except (TypeError, ValueError) as error:
         raise Raised(type(error).__name__, str(error)) from None
+    if max(abs(rows.start), abs(rows.stop)) > 10**15:
+        return Unknown(TOO_LARGE)
     return Array((len(rows),), tuple(rows) if len(rows) <= MOST_ITEMS else None, None, "int64")
 
 
