@@ -1,0 +1,180 @@
+"""Parts of the comparison with Keras, and of runs, one by one: what stands in for Keras here answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import nullcontext
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from layerexplain import api
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends import read
+from layerexplain.oracle import keras_import, keras_model, verify
+from layerexplain.oracle.verify_report import Compared, GradientCheck, LayerCheck, StepCheck, VerifyReport, WholeCheck
+from layerexplain.run.gradient_report import ReachedRow, Size
+from layerexplain.run.gradient_words import gradient_words
+from layerexplain.run.made_targets import drawn_targets
+from layerexplain.run.objective import Penalties
+from layerexplain.run.trace_results import _asked
+from layerexplain.sources.names import Remote
+
+SPEC = b"input: [4]\nlayers:\n  - Dense: 3\n  - Dense: 2\n"
+
+
+def of_version(version: str) -> ModuleType:
+    """A module in place of Keras."""
+    found = ModuleType("keras")
+    found.__dict__.update(__version__=version, ops=SimpleNamespace(zeros=lambda shape: None))
+    return found
+
+
+def test_keras_that_is_imported_already_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = of_version("3.9.0")
+    del mine.__dict__["ops"]  # nothing is computed on it
+    monkeypatch.setitem(sys.modules, "keras", mine)
+    assert keras_import.load_keras() is mine
+
+
+def test_keras_2_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keras", of_version("2.15.0"))
+    with pytest.raises(
+        LayerExplainError, match=r"^Keras 3 is required, found version 2\.15\.0: pip install tensorflow$"
+    ):
+        keras_import.load_keras()
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "0"), ("1", "1")])
+def test_keras_runs_on_plain_kernels_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, before: str | None, after: str
+) -> None:
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setattr(keras_import, "_imported", lambda: of_version("3.9.0"))
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", before or "")
+    if before is None:
+        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    keras_import.load_keras()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == after
+
+
+def test_keras_opens_a_copy_of_what_is_remote(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("layerexplain.sources.remote.local_copy", lambda source: nullcontext(f"a copy of {source}"))
+    url = Remote("https://a.org/b.keras")
+    for source, opened in [(url, f"a copy of {url}"), ("b.keras", "b.keras")]:
+        with keras_model._on_this_machine(source) as file:
+            assert file == opened
+
+
+def test_one_element_is_of_the_first_output_and_tells_of_its_progress() -> None:
+    model, told = read(SPEC), []
+    inputs = api.make_inputs(model)
+    found = api.trace_element(
+        SPEC, model, inputs, "dense_1", (0, 1), keras=False, progress=lambda *words: told.append(words)
+    )
+    assert found.output == 0 and found.shape == (1, 2) and told
+
+
+@pytest.mark.parametrize(
+    ("raised", "words"),
+    [(LayerExplainError("there is no such layer"), "there is no such layer"),
+     (ValueError("no kernel\nmore"), "Keras cannot run the model: no kernel")],
+)  # fmt: skip
+def test_why_keras_does_not_run_a_model(raised: Exception, words: str) -> None:
+    def run(*_: Any) -> list[Any]:
+        raise raised
+
+    reference: Any = SimpleNamespace(run=run)
+    with pytest.raises(LayerExplainError) as found:
+        verify.tried(read(SPEC), reference, {}, 2, 0)
+    assert str(found.value.fact) == words
+
+
+@pytest.mark.parametrize(("tolerance", "allowed"), [(1e-5, 1e-3), (0.01, 0.01)])
+def test_a_whole_model_may_be_off_by_more_than_one_layer(tolerance: float, allowed: float) -> None:
+    trial: Any = SimpleNamespace(network=SimpleNamespace(definition=None))
+    graph: Any = SimpleNamespace(calls=lambda: {0: SimpleNamespace(compute_dtype="float32")})
+    reference: Any = None
+    found = verify._whole(trial, reference, graph, 2, tolerance)
+    assert found == WholeCheck("not compared", None, allowed, "one of its layers has no formula")
+
+
+def report(gradient: str = "", step: str = "", parameters: int = 3) -> VerifyReport:
+    made: Any = gradient
+    of_step: Any = step
+    row = LayerCheck(
+        "a", "a", "Dense", 0, "agrees", Compared(None, None), Compared(None, None), 0.0, 1e-5, "",
+        GradientCheck(made, None, 1e-5, "") if gradient else None,
+    )  # fmt: skip
+    steps = (StepCheck("training", of_step, "", None, None, None, "", None, 1e-5, ""),) if step else ()
+    return VerifyReport(
+        "a", "spec", "a", "Functional", "3", "numpy", "drawn", 0, (), (row,), WholeCheck("agrees", 0.0, 1e-3, ""),
+        parameters=Compared(3, parameters), steps=steps,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "agrees"),
+    [
+        (report(), True), (report("agrees", "agrees"), True), (report("differs"), False), (report("", "differs"), False),
+        (report("not compared", "not compared"), True), (report("agrees", "", 4), False),
+    ],
+)  # fmt: skip
+def test_a_comparison_agrees_where_all_of_it_does(found: VerifyReport, agrees: bool) -> None:
+    assert found.agrees is agrees
+
+
+# Runs -----------------------------------------------------------------------------------------------------------------
+
+
+def test_an_element_that_keras_does_not_have() -> None:
+    nothing: Any = None
+    at = (0, 5)
+    assert _asked(lambda *_: np.zeros((1, 6)), "", nothing, nothing, 0, at) == (0.0, "")
+    smaller = _asked(lambda *_: np.zeros((1, 3)), "", nothing, nothing, 0, at)
+    assert smaller == (None, "its output has a different shape in Keras")
+
+
+def test_targets_of_one_class_are_that_class() -> None:
+    assert drawn_targets("one-hot", (2, 1), 1, np.random.default_rng(0)).tolist() == [[1.0], [1.0]]
+
+
+def test_a_regularizer_without_a_formula_is_left_out_and_told_of_once() -> None:
+    found, weight = Penalties(), np.ones((2, 3), "float32")
+    for _ in range(2):
+        assert found.of_weight({"MyOwn": {"rate": 0.1}}, weight, "W of 'a'") is None
+    [note] = found.notes
+    assert note.startswith("A regularizer of W of 'a' is left out: ") and not found.terms
+
+
+@pytest.mark.parametrize(
+    ("first", "words"), [(5e4, "It grows most in 'b': 700 times."), (5e-4, "The least passes 'c': 0.0003 of what")]
+)
+def test_the_layer_that_changes_a_gradient_most(first: float, words: str) -> None:
+    def row(name: str, passed: float | None, norm: float) -> ReachedRow:
+        return ReachedRow(name, name, "Dense", 0, 0, (1,), None, Size(norm, norm, 0.0, 0), passed, 1.0)
+
+    rows = [row("a", 2.0, first), row("b", 700.0, 1.0), row("c", 0.0003, 1.0), row("d", 3.0, 1.0)]
+    [sentence, *_] = gradient_words(rows, [])
+    assert words in sentence
+
+
+@pytest.mark.keras
+def test_keras_goes_on_numbering_after_a_file_is_loaded() -> None:
+    from keras.src.utils.naming import auto_name  # what Keras itself numbers layers with
+
+    from layerexplain.oracle.keras_files import _names_from_the_first
+
+    first = auto_name("of_this_test")
+    with _names_from_the_first():
+        assert auto_name("of_this_test") == first == "of_this_test"
+    assert auto_name("of_this_test") == "of_this_test_1"
+
+
+@pytest.mark.keras
+def test_the_optimizer_of_a_step_is_named() -> None:
+    found = api.verify(SPEC, gradient=True, training={"optimizer": "SGD", "loss": "mse"})
+    assert [(one.optimizer, one.status) for one in found.steps] == [("SGD", "agrees")] * 2
