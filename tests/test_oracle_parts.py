@@ -168,10 +168,10 @@ def test_keras_goes_on_numbering_after_a_file_is_loaded() -> None:
 
     from layerexplain.oracle.keras_files import _names_from_the_first
 
-    first = auto_name("of_this_test")
+    before = [auto_name("of_this_test"), auto_name("of_this_test")]
     with _names_from_the_first():
-        assert auto_name("of_this_test") == first == "of_this_test"
-    assert auto_name("of_this_test") == "of_this_test_1"
+        assert auto_name("of_this_test") == "of_this_test"
+    assert [*before, auto_name("of_this_test")] == ["of_this_test", "of_this_test_1", "of_this_test_2"]
 
 
 @pytest.mark.keras
