@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -14,8 +15,10 @@ import pytest
 from layerexplain import api
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
+from layerexplain.model import TensorRef
 from layerexplain.oracle import keras_import, keras_model, verify
 from layerexplain.oracle.verify_report import Compared, GradientCheck, LayerCheck, StepCheck, VerifyReport, WholeCheck
+from layerexplain.run.drawn import Wish, wish_of
 from layerexplain.run.gradient_report import ReachedRow, Size
 from layerexplain.run.gradient_words import gradient_words
 from layerexplain.run.made_targets import drawn_targets
@@ -160,6 +163,29 @@ def test_the_layer_that_changes_a_gradient_most(first: float, words: str) -> Non
     rows = [row("a", 2.0, first), row("b", 700.0, 1.0), row("c", 0.0003, 1.0), row("d", 3.0, 1.0)]
     [sentence, *_] = gradient_words(rows, [])
     assert words in sentence
+
+
+def test_a_result_of_unknown_shape_asks_nothing_of_the_inputs() -> None:
+    model, ref = read(SPEC), TensorRef("input", 0, 0)
+    made = SimpleNamespace(
+        sources=(ref,), call=SimpleNamespace(layer="dense", index=0), network=None, declaration=None, outputs=(None,)
+    )
+    network: Any = SimpleNamespace(model=model, calls=[made])
+    assert wish_of(network, ref) == Wish(None, None, (), False)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"), [(40, ""), (8, "ends after 32 of 160 bytes of data"), (7, "declares 160 bytes of data")]
+)
+def test_a_file_of_numbers_that_ends_early(numbers: int, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.npy"
+    np.save(file, np.zeros((1, 40), "float32"))
+    header = file.stat().st_size - 160
+    assert header == 128  # so that 8 numbers of 4 bytes make a file as large as the numbers that it declares
+    file.write_bytes(file.read_bytes()[: header + 4 * numbers])
+    model = read(b"input: [40]\nlayers:\n  - Dense: 3\n")
+    with pytest.raises(LayerExplainError, match=words) if words else nullcontext():
+        api.make_inputs(model, [str(file)])
 
 
 @pytest.mark.keras

@@ -1,0 +1,87 @@
+"""Parts of the frontends, one by one: what a line of a program gives, what a value of a file is."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import layerexplain
+from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.reader import read_code
+from layerexplain.frontends.code_source import CodeSource, each_model
+from layerexplain.frontends.keras.config_values import plain_value
+from layerexplain.frontends.spec.yaml_nodes import _unprintable
+from layerexplain.model import Model
+
+HEAD = "import itertools\nimport keras\nfrom keras import layers\nx = keras.Input((4,))\n"
+END = "\nmodel = keras.Model(x, y)\n"
+
+
+def model_of(text: str) -> Model:
+    """The model of a program that makes `y` of `x`."""
+    return read_code((HEAD + text + END).encode(), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("def f(): pass\nf.units = 3\ny = layers.Dense(f.units)(x)", [3]),
+        ("y = x\nfor a, b in itertools.product([3, 5], [2, 4]):\n    y = layers.Dense(a * b)(y)", [6, 12, 10, 20]),
+        ("first = layers.Dense(3)\nfirst(x)\ny = layers.Dense(2)(first.output)", [3, 2]),
+        ("y = layers.Dense(len({one % 2 for one in range(5)}))(x)", [2]),
+    ],
+)  # fmt: skip
+def test_what_a_line_gives(text: str, units: list[int]) -> None:
+    assert [layer.config["units"] for layer in model_of(text).layers if layer.type == "Dense"] == units
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("def f(): pass\ny = layers.Dense(f.units)(x)", "the attribute units of a value"),
+        ("y = layers.Dense([3](0))(x)", "a value is called"),
+        ("y = layers.Dense(len({layers.Dense(n) for n in range(1, 3)}))(x)", "a set of values that are not known"),
+    ],
+)  # fmt: skip
+def test_what_a_line_gives_is_not_known(text: str, words: str) -> None:
+    model = model_of(text)
+    assert model.grade == "open" and any(words in note.message for note in model.notes)
+
+
+def test_other_attributes_leave_a_layers_name() -> None:
+    text = "d = layers.Dense(3, name='mine')\nd.tag = 'other'\nd.name_of_block = 'b'\ny = d(x)\n"
+    assert [layer.name for layer in model_of(text).layers][1:] == ["mine"]
+    assert [layer.name for layer in model_of(text + "d._name = 'new'\n").layers][1:] == ["new"]
+
+
+def test_a_weight_that_a_program_makes_itself_is_declared() -> None:
+    text = "class Scale(keras.Model):\n    def __init__(self):\n        super().__init__()\n"
+    text += "        self.w = self.add_weight(shape=(4, 3))\n    def call(self, z):\n        return z @ self.w\n"
+    model = read_code(f"import keras\n{text}model = Scale()\nmodel(keras.Input((4,)))\n".encode(), None)
+    report = layerexplain.explain(model)
+    assert model.declarations and report.totals.params == 4 * 3
+
+
+def test_each_model_of_code_that_was_fetched() -> None:
+    text = HEAD + "a = keras.Model(x, layers.Dense(3)(x))\nb = keras.Model(x, layers.Dense(2)(x))\n"
+    source = CodeSource("https://a.org/b.py", "", {}, text.encode())
+    found = each_model(source)
+    assert [(str(one), one.request, one.content) for one in found] == [
+        ("https://a.org/b.py", name, text.encode()) for name in ("a", "b")
+    ]
+
+
+def test_a_slice_of_a_file() -> None:
+    written = {"class_name": "__slice__", "config": {"start": 1, "stop": 7, "step": 2}}
+    context: Any = None
+    assert plain_value(written, "key", "a", context) == slice(1, 7, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "line", "character"), [("a\n\x07b", 0, 2, "U+0007"), ("a\nb", 3, 2, "U+0000")]
+)
+def test_what_cannot_be_printed_in_a_spec(text: str, position: int, line: int, character: str) -> None:
+    error = _unprintable(text, SimpleNamespace(position=position))
+    assert isinstance(error, LayerExplainError) and error.line == line and character in error.fact
