@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -130,7 +131,7 @@ def test_no_process_outlives_a_program_that_was_killed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "sources", "jobs"),
-    [(None, 1, 1), (None, 31, 1), (None, 1000, 2), (1, 1000, 1), (4, 1000, 4), (4, 3, 3), (4, 0, 1)],
+    [(None, 1, 1), (None, 31, 1), (None, 32, 2), (None, 1000, 2), (1, 1000, 1), (4, 1000, 4), (4, 3, 3), (4, 0, 1)],
 )
 def test_how_many_jobs(asked: int | None, sources: int, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "processors", lambda: 2)
@@ -175,6 +176,15 @@ def test_no_more_items_are_asked_for_than_can_be_worked_on() -> None:
     for number, _ in enumerate(processes.shared(items(), slowly, 2, ahead=4)):
         most = max(most, len(asked) - number)
     assert len(asked) == 1000 and most <= 4 * 2 + 2
+
+
+def test_a_process_ends_with_the_program_whatever_it_is_at() -> None:
+    found = processes.shared(iter(range(40)), slowly, 2)
+    next(found)
+    at_work = [one.daemon for one in multiprocessing.active_children()]
+    found.close()
+    assert at_work == [True, True]
+    assert multiprocessing.active_children() == []
 
 
 def test_a_tick_comes_where_nothing_is_found() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import layerexplain
-from layerexplain import api
+from layerexplain import __main__, api
+from layerexplain.catalogues.run import CatalogueProgress
+from layerexplain.cli.catalogue import Shown
+from layerexplain.cli.failures import spell_out
 from layerexplain.derive.element.scalars import choose
 from layerexplain.derive.receptive_field.reads import _resized
 from layerexplain.derive.same_sizes import SameSizes, Unknown, fresh
@@ -216,6 +221,37 @@ def test_every_name_of_the_library_is_there(name: str) -> None:
 @pytest.mark.parametrize("name", ["describe", "find_sources", "Comparison"])
 def test_names_that_the_program_takes_of_the_library(name: str) -> None:
     assert getattr(api, name).__module__ == f"layerexplain.{api._HOMES[name]}"
+
+
+def test_the_program_ends_as_python_does_where_it_has_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> None:
+        raise SystemExit("words")
+
+    monkeypatch.setattr("layerexplain.cli.main.main", run)
+    with pytest.raises(SystemExit, match="words"):
+        __main__.main()
+
+
+def test_standard_output_spells_what_its_encoding_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, "latin-1"))
+    spell_out()
+    print("é 日 \udcff →", flush=True)
+    assert written.getvalue() == b"\xe9 \\u65e5 \\udcff ->\n"
+
+
+def test_what_cannot_be_decoded_is_not_spelt() -> None:
+    spell_out()
+    with pytest.raises(UnicodeDecodeError):
+        b"\xff".decode("ascii", "layerexplain")
+
+
+def test_progress_is_shown_as_soon_as_it_is_time(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr("time.monotonic", lambda: 7.0)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    shown = Shown("zoo", quiet=False)
+    shown.tell(CatalogueProgress(3, 2, 3, 0, 1.0))
+    assert "2 of 3 sources" in capsys.readouterr().err
 
 
 def test_a_report_has_no_weights_to_run_with() -> None:

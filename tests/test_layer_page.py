@@ -56,6 +56,25 @@ def test_each_combination_is_the_layer_with_these_arguments(found: WhatIf) -> No
     assert at == len(found.rows)
 
 
+def test_a_page_that_is_too_large_is_made_with_half_as_many_combinations(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def noted(*given: Any, most: int, **options: Any) -> WhatIf:
+        tried.append(most)
+        return what_if(*given, most=most, **options)
+
+    monkeypatch.setattr("layerexplain.report.what_if.what_if", noted)
+    monkeypatch.setattr("layerexplain.api._LARGEST_LAYER_PAGE", 1)
+    layerexplain.layer_page("Flatten", input_shape=(None, 2, 3))
+    assert tried == [150, 75, 37, 18, 9, 4, 2, 1]
+
+
+def test_the_page_of_a_layer_says_what_it_is() -> None:
+    told = layer_type("Flatten", ())
+    data = what_if_data(told, what_if("Flatten", {}, [(2, 3)]), {}, [(2, 3)])
+    assert data["about"] == told.description != ""
+
+
 @pytest.mark.parametrize(
     ("type_", "arguments", "shapes", "controls", "fixed"),
     [

@@ -42,6 +42,21 @@ def resnet() -> str:
     return layerexplain.page(str(SAMPLES / "resnet50.json"))
 
 
+def test_a_page_knows_which_layer_each_tensor_comes_from_and_which_boxes_are_inputs() -> None:
+    spec = (
+        b"input: [5, 3]\nlayers:\n  - LSTM: {units: 4, return_state: true, name: both}\n"
+        b"  - Add: {name: sum}\n    from: [both, 'both[1]']\n"
+    )
+    data = page_data(layerexplain.explain(spec))
+    assert [layer["calls"][0]["from"] for layer in data["layers"]] == [
+        [],
+        [[0, "input (None, 5, 3)"]],
+        [[1, "both (None, 4)"], [1, "both[1] (None, 4)"]],
+    ]
+    boxes = [(box["lines"][0], box.get("input", False)) for box in data["graph"]["boxes"]]
+    assert boxes == [("input", True), ("both", False), ("sum", False)]
+
+
 @pytest.mark.parametrize("start", ["main", "what_if", "gallery"])
 def test_modules_declare_each_name_once(start: str) -> None:
     code = script(start)

@@ -106,6 +106,18 @@ def test_a_block_in_text_and_markdown(kind: str) -> None:
     assert markdown(Document((block,)), Look()) == marked
 
 
+@pytest.mark.parametrize(
+    ("title", "lines"),
+    [
+        ("", ["cost 12  one two", "         three"]),
+        ("Total", ["Total", "  cost 12  one two", "           three"]),
+    ],
+)
+def test_words_of_a_fact_go_on_below_its_words(title: str, lines: list[str]) -> None:
+    facts = Facts((Fact("cost", "12", ("one two three",)),), title)
+    assert text(Document((facts,)), Look(width=20)).splitlines() == lines
+
+
 def test_blocks_of_a_document_stand_apart() -> None:
     document = Document((Prose(("a",)), Prose(()), Notes(()), Section(()), Prose(("b",))))
     assert text(document, Look()) == markdown(document, Look()) == "a\n\nb\n"

@@ -116,6 +116,7 @@ optimizer: {SGD: {momentum: 0.9, learning_rate: {ExponentialDecay: {initial_lear
 
 def test_a_step_of_training_in_order() -> None:
     text = run("explain", DIGITS, "--training")
+    assert text.index("1. Forward pass") < text.index("each layer, and what differs in training")
     wanted = [
         "1. Forward pass", "  training  y = dropout(x, rate=0.25)", "2. Loss", "losses = sparse_softmax_cross_entropy(y_true, z)",
         "3. Backward pass", "dz = softmax(z) - one_hot(y_true, n=10)", "dW = dot(transpose(x), dz)", "4. Update",

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import layerexplain
+from layerexplain.cli.main import program
 from layerexplain.errors import SpecError
 from layerexplain.viewer.server import MOST_BYTES, Viewer
 from layerexplain.viewer.shown import Shown, State
@@ -30,6 +32,25 @@ def made(source: str, values: str | None) -> str:
     if "Dens:" in text:
         raise SpecError("unknown layer type 'Dens'", line=3)
     return f"{text}|{values}"
+
+
+class Unserved:
+    """Stands for the server: it ends as soon as it is waited for."""
+
+    address = "http://127.0.0.1:1/"
+
+    def __init__(self, shown: Shown) -> None:
+        self.shown = shown
+        self.over = self
+
+    def __enter__(self) -> Unserved:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def wait(self) -> None:
+        raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -194,6 +215,29 @@ def real(source: str, values: str | None) -> str:
     model = layerexplain.read(source)
     given = {} if values is None else {"values": layerexplain.api.make_inputs(model, [values])}
     return layerexplain.page(source, **given)
+
+
+@pytest.mark.parametrize(
+    ("options", "opened"), [(["--gradient"], [Unserved.address]), (["--no-browser"], [])], ids=lambda one: str(one)
+)
+def test_what_the_command_makes_and_opens(
+    options: list[str], opened: list[str], spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+    addresses: list[str] = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("layerexplain.viewer.server.Viewer", Unserved)
+    monkeypatch.setattr("webbrowser.open", addresses.append)
+
+    def page(source: str, **given: Any) -> str:
+        asked.append(given)
+        return ""
+
+    monkeypatch.setattr("layerexplain.api.page", page)
+    result = CliRunner().invoke(program, ["view", str(spec), "--no-fold", *options])
+    assert result.exit_code == 0, result.output
+    assert [(one["gradient"], one["fold"]) for one in asked] == [("--gradient" in options, False)]
+    assert addresses == opened
 
 
 @pytest.fixture
