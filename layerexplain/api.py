@@ -398,6 +398,7 @@ def page(
     values: Any = None,
     wanted: Callable[[str], bool] | None = None,
     max_values: int | None = None,
+    name: str | None = None,
 ) -> Page:
     """Make the page of a model: its graph, and each layer explained, in one HTML file that works offline.
 
@@ -412,6 +413,7 @@ def page(
         wanted: Which layers have values, by their paths; all if it is not given.
         max_values: How many bytes the arrays of numbers in the page may have; what does not fit is left out, and the
             page says so.
+        name: What the page calls the file that the model is from; its path if it is not given.
 
     Returns:
         The page as text, which a notebook shows.
@@ -437,7 +439,7 @@ def page(
         found = page_values(source, model, values, wanted=wanted, budget=budget)
         inputs = shapes_of(model, values)
     report = model if isinstance(model, Report) else explain(model, gradient=gradient, inputs=inputs, code=code)
-    return page_of(report, fold, found)
+    return page_of(report if name is None else report._replace(source=name), fold, found)
 
 
 def format_report(

@@ -96,7 +96,9 @@ def test_a_notebook_shows_a_table_and_a_picture() -> None:
     report = layerexplain.explain(SPEC)
     page = Page(report._repr_html_())
     assert (
-        page.tags[0] == "h1" and {"table", "svg"} <= set(page.tags) and not {"html", "style", "script"} & set(page.tags)
+        page.tags[:3] == ["style", "div", "h1"]
+        and {"table", "svg"} <= set(page.tags)
+        and not {"html", "script"} & set(page.tags)
     )
     alone = layerexplain.explain_layer("Dense", units=3, input_shape=(None, 5))
     assert "dot(x, W) + b" in Page(alone._repr_html_()).text

@@ -252,7 +252,7 @@ def test_search_finds_by_name_type_number_and_note(resnet: str, tmp_path: Path) 
         for typed, found in (
             ("conv5 relu", "6 of 177"),
             ("type:Conv2D params>2m", "4 of 177"),
-            ("macs=0 type:dense", "Nothing found"),
+            ("macs=0 type:dense", "Nothing found. Search for a name, a type, type:Conv2D"),
             ("note:", "Nothing found"),
             ("flops>=1,000 type:dense", "1 of 177"),
         ):
@@ -460,3 +460,33 @@ def test_hostile_names_make_no_element_and_no_style(name: str, tmp_path: Path) -
             page.keyboard.press("ArrowDown")
             assert page.locator("img, iframe, object, embed, link, form, [style]").count() == 0
             assert page.locator("script").count() == 2
+
+
+def test_amounts_in_bytes_have_their_unit(resnet: str, tmp_path: Path) -> None:
+    with shown(resnet, tmp_path, width=900) as page:
+        page.evaluate("""() => {
+            const write = CanvasRenderingContext2D.prototype.fillText;
+            window.written = [];
+            CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+                window.written.push(text);
+                write.call(this, text, ...place);
+            };
+        }""")
+        for measure, unit in (("activations", r"\d kB$"), ("bytes", r"\d MB$"), ("params", r"\d M$")):
+            page.evaluate("window.written.length = 0")
+            page.select_option("select", measure)
+            page.wait_for_function("written.length > 3")
+            assert any(re.search(unit, text) for text in page.evaluate("written")), measure
+
+
+def test_a_long_path_and_a_shape_stay_whole_on_a_phone(tmp_path: Path) -> None:
+    report = layerexplain.explain(b"input: [7, 8]\nlayers:\n  - Dense: {units: 8, name: x}\n")
+    with shown(layerexplain.page(report, name="/" + "far_away" * 12 + ".yaml"), tmp_path, width=390) as page:
+        assert (
+            page.evaluate(
+                "(() => { const pane = document.getElementById('pane'); return pane.scrollWidth - pane.clientWidth })()"
+            )
+            <= 0
+        )
+        page.evaluate("layerexplain.view.chooseCall(1)")
+        assert page.inner_text(".wiring .whole") == "(None, 7, 8)"

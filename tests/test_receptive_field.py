@@ -282,6 +282,12 @@ layers:
     from: [x, x]
   - GlobalAveragePooling1D
 """,
+    "image in rows": """
+input: [3, 3, 2]
+layers:
+  - Conv2DTranspose: {filters: 3, kernel_size: 3, strides: 2, padding: same}
+  - Reshape: [4, 27]
+""",
     "hidden by a mask": """
 inputs: {ids: {shape: [9], dtype: int32}, x: [9, 4]}
 layers:
@@ -334,6 +340,8 @@ SAID = [
      "neighbouring elements are 1/3 apart on average"),
     ("adaptive", "uneven", "one output element depends on 3 to 4 steps of the input: steps (12t)//5 to (12t+1)//5+2; "
      "neighbouring elements are 12/5 apart on average"),
+    ("image in rows", "reshape", "one output element depends on pixels of the input: rows ((9t+k//3)//6+1)//2-1 to "
+     "(9t+k//3)//12, columns ((9t+k//3)%6+1)//2-1 to (9t+k//3)%6//2, where they exist"),
     ("looked up", "lstm", "one output element depends on 1 to 6 steps of the input: steps 0 to t"),
     ("channels first", "conv2d_1", "one output element depends on 5 × 5 pixels of the input: rows 2i to 2i+4, "
      "columns 2j to 2j+4; neighbouring elements are 2 apart"),

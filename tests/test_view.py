@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
@@ -201,14 +204,30 @@ def test_the_command_says_its_address_and_ends_with_ctrl_c(spec: Path) -> None:
     command = [sys.executable, "-m", "layerexplain", "view", "--no-browser", str(spec)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline().startswith("http://127.0.0.1:")
-        process.send_signal(signal.SIGINT)
         try:
+            address = urlsplit(process.stdout.readline().strip())
+            assert (address.scheme, address.hostname) == ("http", "127.0.0.1")
+            origin = f"http://{address.netloc}"
+            connection = http.client.HTTPConnection(address.netloc, timeout=20)
+            connection.request("GET", f"{address.path}page")
+            assert source_of(connection.getresponse().read().decode()) == str(spec)
+            connection.request("POST", f"{address.path}model?name=mine.yaml", SPEC, {"Origin": origin})
+            connection.getresponse().read()
+            connection.request("GET", f"{address.path}page")
+            assert source_of(connection.getresponse().read().decode()) == "mine.yaml"
+            connection.close()
+            process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=30)
         finally:
             process.kill()
     assert process.returncode == 0
     assert "Traceback" not in said
+
+
+def source_of(page: str) -> str:
+    """Which file a page says that its model is from: a dropped one is called by its name alone."""
+    data = page.partition('id="data">')[2].partition("<")[0]
+    return str(json.loads(zlib.decompress(base64.b64decode(data)))["model"]["source"])
 
 
 def real(source: str, values: str | None) -> str:
@@ -277,4 +296,8 @@ def test_the_frame_in_a_browser(looked_at: tuple[Any, list[str]], spec: Path) ->
     assert page.inner_text(".told p").startswith("no.npy: ")
     page.set_input_files("input[type=file]", files=[{"name": "<b>.yaml", "mimeType": "", "buffer": SPEC.encode()}])
     page.wait_for_function("() => document.title === '_b_.yaml'", timeout=20_000)
+    page.set_input_files("input[type=file]", files=[{"name": "x.yaml", "mimeType": "", "buffer": b"input: [5"}])
+    page.locator(".told >> text=is not YAML").wait_for(timeout=20_000)
+    assert page.inner_text(".told strong") == "The source cannot be read. Its model is shown here as soon as it can be."
+    assert page.locator("iframe:visible").count() == 0
     assert said == []

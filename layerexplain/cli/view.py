@@ -45,10 +45,12 @@ def command(
     if source == "-":
         raise click.UsageError("view follows a file; to look at what comes from a pipe, use layerexplain page -")
 
-    def make(source: str, values: str | None) -> str:
-        of_run = {} if values is None else values_of_run(source, source, inputs, [values], (), code)
+    def make(path: str, values: str | None) -> str:
+        of_run = {} if values is None else values_of_run(path, path, inputs, [values], (), code)
         typed = partial(inputs_of, typed=inputs)
-        return api.page(source, fold=fold, gradient=gradient, inputs=typed, code=code, **of_run)
+        # What was dropped lies in a folder that says nothing to its reader.
+        name = None if path == source else os.path.basename(path)
+        return api.page(path, fold=fold, gradient=gradient, inputs=typed, code=code, name=name, **of_run)
 
     with suppress(KeyboardInterrupt), Viewer(Shown(make, source, beside=code)) as viewer:
         for line in viewer.shown.state.faults:

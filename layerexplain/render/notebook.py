@@ -6,6 +6,19 @@ from typing import Any
 
 from layerexplain.report.data import Report as PlainReport
 
+_STYLE = """<style>
+.layerexplain :is(h1, p) { overflow-wrap: anywhere }
+.layerexplain .table, .layerexplain figure { overflow-x: auto }
+.layerexplain figure { margin: 1em 0 }
+.layerexplain figure svg { border-radius: 8px; height: auto; max-width: 100% }
+.layerexplain .table table { border-collapse: collapse }
+.layerexplain .table :is(th, td) { padding: .3em .9em .3em 0; text-align: left; vertical-align: top }
+.layerexplain .table .right { text-align: right; white-space: nowrap }
+</style>
+"""
+"""For frontends that give tables no space of their own. Colours are the notebook's, whose theme a style sheet cannot
+tell; the picture has its own, on white."""
+
 
 class Page(str):
     """A page as HTML, which a notebook shows in a frame of its own."""
@@ -29,7 +42,8 @@ class Report(PlainReport):
         from layerexplain.render.layout import Look
 
         sheet = summary(self)
-        return html(sheet.document(), Look(), sheet.graph and sheet.graph())
+        told = html(sheet.document(), Look(), sheet.graph and sheet.graph())
+        return f'{_STYLE}<div class="layerexplain">\n{told}</div>\n'
 
     def page(self, fold: bool = True) -> Page:
         """The page of the model, which a notebook shows; `page` says what is on it."""

@@ -28,11 +28,16 @@ def words(field: ReceptiveField, several: bool) -> str:
         most = "" if all(axis.whole for axis in axes) else "up to "
         return f"one output element depends on {most}all {every.replace('  ', ' ')}{unit} of {of}{wide}"
     where = ", ".join(map(_where, axes))
-    seen = f"{seen_text(axes)} {unit}"
+    # How many varies without a rule that is known; the places say it.
+    seen = unit if UNKNOWN in window else f"{seen_text(axes)} {unit}"
     if all(axis.size == 1 for axis in axes):
         most = "at most " if any(axis.at_most for axis in axes) else ""
         seen = f"{most}one {unit.removesuffix('s')}"
-    wide = f", in a window of {window}" if any(_is_wider(axis) or axis.step > 1 for axis in axes) else ""
+    wide = (
+        f", in a window of {window}"
+        if UNKNOWN not in window and any(_is_wider(axis) or axis.step > 1 for axis in axes)
+        else ""
+    )
     exist = ", where they exist" if any(axis.padded for axis in axes) else ""
     return f"one output element depends on {seen} of {of}{wide}: {where}{exist}{_apart(axes)}"
 

@@ -1,5 +1,7 @@
 /** What boxes are compared by: how much of a quantity the layers in a box have. */
 
+import { short } from "./dom.js";
+
 /** @typedef {import("./types.js").Data} Data */
 
 /** @type {[keyof import("./types.js").Layer, string, string][]} key, title, unit */
@@ -10,6 +12,17 @@ export const MEASURES = [
   ["activations", "activations (bytes)", "bytes of activations per example"],
   ["bytes", "weights (bytes)", "bytes of weights"],
 ];
+
+/**
+ * An amount in little room: 25.6 M, or 25.6 MB of a measure that is in bytes.
+ * @param {number | null | undefined} value
+ * @param {string} measure
+ */
+export function amountText(value, measure) {
+  const text = short(value);
+  const inBytes = MEASURES.some(([key, , unit]) => key === measure && unit.startsWith("bytes"));
+  return !inBytes || text === "?" ? text : `${text}${text.includes(" ") ? "" : " "}B`;
+}
 
 /**
  * The sum of a measure over calls; a layer counts once, one inside of another that counts not at all.

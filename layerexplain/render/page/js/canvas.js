@@ -1,6 +1,5 @@
 /** The graph on a canvas: only what is in view is drawn, so that ten thousand boxes move as smoothly as ten. */
-import { amount } from "./amounts.js";
-import { short } from "./dom.js";
+import { amount, amountText } from "./amounts.js";
 import { lastAtMost } from "./placing.js";
 
 /**
@@ -331,7 +330,7 @@ export class Picture {
   texts(item, look, value) {
     const { pen, colours } = this;
     const about = item.box.lines.slice(1);
-    const lines = [titleOf(item, this.data), ...(look.measure ? [this.withValue(item, about[0] || "", short(value))] : about)];
+    const lines = [titleOf(item, this.data), ...(look.measure ? [this.withValue(item, about[0] || "", amountText(value, look.measure))] : about)];
     const tall = TITLE * LEADING + TEXT * LEADING * (lines.length - 1) - 2;
     let y = item.y + Math.max((item.h - tall) / 2, 3) + TITLE - 2;
     pen.textAlign = "center";

@@ -36,7 +36,7 @@ export function panelWiring(layer, data, element) {
       if (source === null) line.append(text);
       else line.append(linkTo(data.layers[source], text));
     });
-    line.append(`${call.from.length ? " → " : ""}${call.to}`);
+    line.append(call.from.length ? " → " : "", call.to.length < 30 ? make("span", "whole", call.to) : call.to);
     element.append(line);
   });
 }

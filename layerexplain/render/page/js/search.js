@@ -8,7 +8,7 @@ import { query } from "./query.js";
  */
 
 const SHOWN = 40;
-const HELP = "name or type · type:Conv2D · params>10k · macs>1m · note:mask";
+const HELP = "a name, a type, type:Conv2D, params>10k, macs>1m or note:mask";
 
 /**
  * @param {Data} data
@@ -22,7 +22,7 @@ export function search(data, view) {
   field.placeholder = "Search  ( / )";
   field.autocomplete = "off";
   field.spellcheck = false;
-  for (const [name, value] of [["role", "combobox"], ["aria-label", `Search layers: ${HELP}`], ["aria-expanded", "false"], ["aria-controls", "found"], ["aria-autocomplete", "list"]]) field.setAttribute(name, value);
+  for (const [name, value] of [["role", "combobox"], ["aria-label", `Search layers for ${HELP}`], ["aria-expanded", "false"], ["aria-controls", "found"], ["aria-autocomplete", "list"]]) field.setAttribute(name, value);
   const list = make("div", "found");
   list.id = "found";
   list.hidden = true;
@@ -77,7 +77,7 @@ export function search(data, view) {
     });
     list.replaceChildren(...options);
     const more = found.length > SHOWN ? `, the first ${SHOWN} listed` : "";
-    said.textContent = holds ? (found.length ? `${count(found.length)} of ${count(data.layers.length)} layers${more}` : `Nothing found. ${HELP}`) : HELP;
+    said.textContent = holds ? (found.length ? `${count(found.length)} of ${count(data.layers.length)} layers${more}` : `Nothing found. Search for ${HELP}`) : `Search for ${HELP}`;
     mark();
     show(true);
   };

@@ -46,7 +46,7 @@ function show(state) {
   name.textContent = state.name || "layerexplain";
   document.title = state.name || "layerexplain";
   const last = state.of_values ? "These values do not fit. Below is the model without them." : "The source cannot be read as it is now. Below is the last model that could be.";
-  tell(state.faults, state.has_page ? last : "");
+  tell(state.faults, state.faults.length && !state.has_page ? "The source cannot be read. Its model is shown here as soon as it can be." : last);
   frame.hidden = !state.has_page;
   empty.hidden = state.has_page || state.faults.length > 0;
   // A fault leaves the page as it is, with what is chosen in it.
