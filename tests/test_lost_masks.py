@@ -75,12 +75,26 @@ def nested() -> Any:
     return keras.Model(ids, layers.GRU(3, name="read")(layers.Multiply(name="all")([x, inner(x), attended])))
 
 
+def given_back() -> Any:
+    """Attention takes the mask off, a nested model that runs after it puts it back, and the product that follows
+    sees it."""
+    ids, x = tokens("tokens")
+    attended = layers.Flatten(name="flat")(layers.MultiHeadAttention(2, 4, name="attend")(x, x))
+    attended = layers.Dense(8, name="last")(layers.Dense(3, name="first")(attended))
+    given = keras.Input((7, 8))
+    inner = keras.Model(given, layers.Flatten(name="rows")(given), name="inner")
+    narrow = layers.Dense(8, name="narrow_2")(layers.Dense(3, name="narrow_1")(inner(x)))
+    square = layers.GlobalAveragePooling1D(name="mean")(layers.Multiply(name="square")([x, x]))
+    return keras.Model(ids, layers.Add(name="sum")([layers.Dense(8, name="more")(attended), narrow, square]))
+
+
 MODELS: dict[Callable[[], Any], list[str]] = {
     norm_last: ["add0"],
     norm_first: [],
     values_by_mask: ["multiply"],
     decoder: ["add_own0"],
     nested: ["all"],
+    given_back: [],
 }
 
 
