@@ -35,6 +35,7 @@ from layerexplain.ops.functions import _sigmoid_cross_entropy
 from layerexplain.ops.image import resize
 from layerexplain.ops.sizes import shape_text
 from layerexplain.ops.warp import _placed_inside
+from layerexplain.render.documents.weights import BARE_COLUMNS, TABLE_COLUMNS, _table_columns
 from layerexplain.replacing import replacing
 from layerexplain.report.gradient import derived, gradient_roles
 from layerexplain.report.weight_table import list_weights
@@ -252,6 +253,14 @@ def test_progress_is_shown_as_soon_as_it_is_time(monkeypatch: pytest.MonkeyPatch
     shown = Shown("zoo", quiet=False)
     shown.tell(CatalogueProgress(3, 2, 3, 0, 1.0))
     assert "2 of 3 sources" in capsys.readouterr().err
+
+
+def test_weights_without_an_architecture_are_shown_by_their_paths() -> None:
+    table = list_weights(DIGITS)
+    assert _table_columns(table, False) == TABLE_COLUMNS
+    assert _table_columns(table._replace(model_name=None), False) == BARE_COLUMNS
+    bare = tuple([row._replace(layer="") for row in table.weights])
+    assert _table_columns(table._replace(weights=bare), False) == BARE_COLUMNS
 
 
 def test_a_report_has_no_weights_to_run_with() -> None:

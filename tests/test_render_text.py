@@ -169,6 +169,13 @@ def test_unknown_is_never_zero() -> None:
     assert re.search(r"MACs +\?  per example", text)
 
 
+def test_a_layer_that_is_not_explained_has_its_place_and_its_formula() -> None:
+    report = explain(b"input: [4]\nlayers:\n  - Dense: 3\n", detail=False)
+    rows = summary_text([report], Wanted("csv", ("layer", "place")), Look(80))
+    assert rows.split() == ["layer,place", "input,<bytes>:1", "dense,<bytes>:3"]
+    assert "\n  formula   y = dot(x, W) + b\n" in explanation(report, report.layers, Look(80))
+
+
 def test_equal_notes_stand_once() -> None:
     spec = "".join(f"  - {{class_name: A, config: {{name: a{i}}}, module: own, name: a{i}}}\n" for i in range(10))
     text = table(explain(f"class_name: Sequential\nconfig:\n  layers:\n{spec}".encode()), Look(80))
