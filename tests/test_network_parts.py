@@ -15,6 +15,7 @@ from layerexplain.network.inner_layers import layers_in
 from layerexplain.network.masks import as_keras_runs
 from layerexplain.network.recorded_shapes import _roles_alone
 from layerexplain.network.shape_values import ShapeValues
+from layerexplain.network.trace import trace_model
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,19 @@ layers:
     # Keras's map_graph: the sum has the depth 0, attention and second 1, first 2.
     assert ran.index("first") < min(ran.index("attention"), ran.index("second"))
     assert [model.calls[1].layer, ran[-1]] == ["attention", "sum"]
+
+
+def test_a_nested_model_with_a_mask_that_is_not_known_has_its_shape() -> None:
+    inner = read(b"name: inner\ninput: [5, 4]\nlayers:\n  - LSTM: 3\n")
+    model = read(b"input: [5, 4]\nlayers:\n  - {Dense: 4, name: mine}\n  - {Dense: 4, name: inner, from: input}\n")
+    of_input, mine, nested = model.layers
+    mine = mine._replace(type="Mine", kind="custom", config={})
+    nested = Layer(nested.name, "Functional", "model", {}, model=inner)
+    first, second, last = model.calls
+    last = last._replace(kwargs={"mask": TensorRef("mine", 0, 0)})
+    network = trace_model(model._replace(layers=(of_input, mine, nested), calls=(first, second, last)))
+    shapes = {made.call.layer: [spec and spec.shape[1:] for spec in made.outputs] for made in network.calls}
+    assert shapes == {"input": [(5, 4)], "mine": [None], "inner": [(3,)]}
 
 
 @pytest.mark.parametrize(
