@@ -94,6 +94,17 @@ def test_a_nested_model_with_a_mask_that_is_not_known_has_its_shape() -> None:
     assert shapes == {"input": [(5, 4)], "mine": [None], "inner": [(3,)]}
 
 
+@pytest.mark.parametrize(("units", "note"), [(3, None), (-1, "Dense needs units to be an integer ≥ 1, got units=-1")])
+def test_why_a_layer_that_is_built_and_not_called_has_no_formula(units: int, note: str | None) -> None:
+    model = read(b"input: [5, 4]\nlayers:\n  - Dense: 4\n")
+    idle = Layer("idle", "Dense", "layer", {"units": units}, build_shape=(None, 4))
+    network = trace_model(model._replace(layers=(*model.layers, idle)))
+    assert network.calls[-1].built and (network.calls[-1].definition is None) == (note is not None)
+    assert [one.message.partition(";")[0] for one in network.notes if one.layer == "idle"] == [note] * (
+        note is not None
+    )
+
+
 @pytest.mark.parametrize(
     ("spec", "first"),
     [
