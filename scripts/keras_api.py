@@ -61,19 +61,33 @@ def taken(function: Any, *, implied: bool) -> str | None:
     return ", ".join(parts)
 
 
+def handed_on(cls: type) -> tuple[int, set[str]]:
+    """What a class itself gives to its base: how many arguments without a name, and which by name."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(cls.__init__)))  # type: ignore[misc]
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "__init__":
+            return len(call.args), {one.arg for one in call.keywords if one.arg is not None}
+    return 0, set()
+
+
 def with_inherited(cls: type, taken: str) -> str:
-    """What a layer of Keras 2 takes, and what its bases take where it hands on all that it does not know."""
+    """What a layer takes, and what its bases take where it hands on all that it does not know."""
     parts = taken.split(", ")
-    if parts[-1] != "**":
-        return taken
-    names = [part.rstrip("=") for part in parts]
-    for base in inspect.getmro(cls)[1:]:
-        if base.__name__ == "Layer":
+    names = {part.rstrip("=") for part in parts} | ({"factor"} if not getattr(cls, "_USE_BASE_FACTOR", True) else set())
+    count = 0
+    for base in inspect.getmro(cls):
+        if parts[-1] != "**" or base.__name__ == "Layer":
             break
-        for one in inspect.signature(base.__init__).parameters.values() if "__init__" in vars(base) else ():  # type: ignore[misc]
-            if one.kind not in (_KINDS.VAR_POSITIONAL, _KINDS.VAR_KEYWORD) and one.name not in (*names, "self"):
+        if "__init__" not in vars(base):
+            continue
+        parameters = list(inspect.signature(base.__init__).parameters.values())[1:]  # type: ignore[misc]
+        for one in parameters[count:]:
+            if one.kind not in (_KINDS.VAR_POSITIONAL, _KINDS.VAR_KEYWORD) and one.name not in names:
                 parts[-1:] = [*["*"] * ("*" not in parts), f"{one.name}=", "**"]
-                names.append(one.name)
+        if all(one.kind is not _KINDS.VAR_KEYWORD for one in parameters):
+            break
+        count, given = handed_on(base)
+        names |= {*given, *(one.name for one in parameters)}
     return ", ".join(parts)
 
 
@@ -96,8 +110,7 @@ def names_of(root: ModuleType) -> dict[str, str]:
             elif inspect.isclass(value):
                 found[path] = taken(value.__init__, implied=True) or ""  # type: ignore[misc]
                 if issubclass(value, root.layers.Layer) and path.startswith("layers."):
-                    if root.__name__ == "tf_keras":
-                        found[path] = with_inherited(value, found[path])
+                    found[path] = with_inherited(value, found[path])
                     found[f"{path}.call"] = taken(value.call, implied=True) or "*args, **"
             elif callable(value) and (signature := taken(value, implied=False)) is not None:
                 found[path] = signature

@@ -77,7 +77,7 @@ RandomHue(x, factor: ShareFactor, RANGE) →
     shifts the hue of each image at random, by up to {factor} of the colour wheel.
 RandomColorDegeneration(x, factor: Factor, RANGE) → removes a random part, up to {factor}, of the colour of each image.
 RandomColorJitter(x, RANGE, brightness_factor: Factor | None = None, contrast_factor: ShareFactor | None = None,
-    saturation_factor: Factor | None = None, hue_factor: ShareFactor | None = None) →
+    saturation_factor: Factor | None = None, hue_factor: ShareFactor | None = None, factor: Ignored = 0) →
     changes brightness, contrast, saturation and hue of each image at random.
 RandomGrayscale(x, factor: Share = 0.5) ⇒ converts each image to greyscale with probability {factor}.
 RandomInvert(x, factor: ShareFactor = 1.0, RANGE) → inverts the colours of each image with probability {factor}.
@@ -87,7 +87,7 @@ RandomGaussianBlur(x, factor: ShareFactor = 1.0, kernel_size: OddSizes = 3, sigm
     blurs each image with probability {factor}, by a Gaussian kernel of {kernel_size} pixels.
 Solarization(x, addition_factor: ShareFactor = 0.0, threshold_factor: ShareFactor = 0.0, RANGE) →
     inverts the values above a random threshold.
-Equalization(x, RANGE, bins: Int = 256) ⇒ equalizes the histogram of each channel of each image.
+Equalization(x, RANGE, bins: Int = 256, factor: Ignored = 0) ⇒ equalizes the histogram of each channel of each image.
 # Cubuk et al., 2020
 RandAugment(x, RANGE, num_ops: PositiveInt = 2, factor: ShareFactor = 0.5, interpolation: Interpolation = 'bilinear') →
     applies {num_ops} operations, chosen at random from eleven, to each image.
@@ -130,7 +130,7 @@ RandomErasing(x, factor: ShareFactor = 1.0, scale: ShareFactor = (0.02, 0.33), f
 CutMix(x, factor: ShareFactor = 1.0) →
     replaces a random rectangle of each image with that of another image, and mixes their labels in proportion.
 # Zhang et al., 2018
-MixUp(x, alpha: NonNegative = 0.2) →
+MixUp(x, alpha: NonNegative = 0.2, factor: Ignored = 0) →
     blends each image with another one in a random proportion, and mixes their labels likewise.
 """.replace("RANGE", "value_range: Numbers = (0, 255)")
     .replace(" →", ": unchanged(x) | In training,")

@@ -262,6 +262,21 @@ class Checking(KerasPart):
             elif found is not None:
                 self.fault(ArgumentError(f"{type_} {found.words}"), name)
 
+    def fill_older(self, type_: str, given: dict[str, Any]) -> None:
+        """Give the argument that only older Keras had a default for."""
+        if type_.startswith("AveragePooling") and "pool_size" not in given:
+            given["pool_size"] = 2
+            self.older(f"{type_}() without pool_size is older Keras; today: pool_size=2")
+
+    def passes_over(self, type_: str, name: str) -> bool:
+        """Whether Keras takes an argument of a layer that no declaration has: what it does stays open."""
+        path = f"layers.{type_}"
+        found = keras_api.misfit(path, 0, [name], OF_LAYERS, whole=False)
+        if not keras_api.is_known(path) or not (found is None or found.only_today):
+            return False
+        self.interpreter.leave_open(self.interpreter.unknown(f"what {name} of {type_} does is not known"))
+        return True
+
     # Settings -------------------------------------------------------------------------------------------------------
 
     def check_settings(self, type_: str, given: dict[str, Any]) -> None:

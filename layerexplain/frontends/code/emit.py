@@ -433,12 +433,12 @@ class Emitter:
 
 def settings(value: Any) -> Any:
     """A loss, an optimizer or metrics as a file has them."""
-    if isinstance(value, Symbol):
-        return value.last
-    if isinstance(value, Function):  # one of the program, whatever Keras has under that name
-        return f"{value.name}()"
+    if isinstance(value, Symbol | Function):  # one of the program, whatever Keras has under that name
+        return value.last if isinstance(value, Symbol) else f"{value.name}()"
     if isinstance(value, Setting):
         config = {key: settings(one) for key, one in value.config.items()}
+        if isinstance(value.config.get("learning_rate"), Symbol | Function):  # the rate is what it gives
+            del config["learning_rate"]
         return {"class_name": value.class_name, "config": {key: one for key, one in config.items() if one is not None}}
     if type(value) in (list, tuple):
         return [settings(one) for one in value]

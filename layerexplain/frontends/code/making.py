@@ -134,11 +134,12 @@ class Making(KerasPart):
         if type_ == "Lambda" and isinstance(config.get("function"), CALLED):
             plain["function"] = config["function"]
         type_, plain = modern_layer(type_, plain, tells_module=True)
+        self.fill_older(type_, plain)
         made.type, made.config = type_, self._checked(type_, dict(plain), name)
         self.check_arguments(shown or type_, kwargs, takes)
         if shape is not None:
             self.first_shapes[id(made)] = (made, shape)
-        self.interpreter.budget.call()
+        interpreter.budget.call()
         return made
 
     def _own_function(self, value: Any) -> Any:
@@ -211,12 +212,12 @@ class Making(KerasPart):
             return config
         for key, fault in faults:
             if key is None:
-                missing = fault.fact.split("'")[1] if "'" in fault.fact else ""
-                if missing not in config:
+                if "'" not in fault.fact or fault.fact.split("'")[1] not in config:
                     self.fault(fault)
                 continue
             form = todays_form(type_, key, config.get(key)) or todays_argument(type_, key)
-            if form or key in FOR_FILES or key.endswith(("_initializer", "_regularizer", "_constraint")):
+            for_files = key in FOR_FILES or key.endswith(("_initializer", "_regularizer", "_constraint"))
+            if form or for_files or (key not in declaration.arguments and self.passes_over(type_, key)):
                 if form:
                     words = f"{key} is an argument of older Keras; today: {form}"
                     self.interpreter.notes.append(Note("old-argument", name, words))
@@ -407,8 +408,7 @@ class Making(KerasPart):
         config = dict(kwargs)
         if args and first:
             config.setdefault(first, args[0])
-        kept = {key: one for key, one in config.items() if key != "**"}
-        return Setting(name, kept, path)
+        return Setting(name, {key: one for key, one in config.items() if key != "**"}, path)
 
 
 def _no_layer(item: Any) -> str | None:

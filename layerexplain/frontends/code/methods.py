@@ -126,7 +126,7 @@ def _of_text(value: str, name: str, args: list[Any], kwargs: dict[str, Any], bud
     budget.make(len(value) // 4 + 1)
     try:
         return getattr(value, name)(*args, **kwargs)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise Raised(type(error).__name__, str(error)[:100]) from None
 
 

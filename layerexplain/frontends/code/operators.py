@@ -131,7 +131,7 @@ def format_value(value: Any, spec: str) -> Any:
         return Unknown("a text that is made of values that are not known")
     try:
         return format(value, spec)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise Raised(type(error).__name__, str(error)[:100]) from None
 
 
