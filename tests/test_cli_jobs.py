@@ -178,6 +178,18 @@ def test_no_more_items_are_asked_for_than_can_be_worked_on() -> None:
     assert len(asked) == 1000 and most <= 4 * 2 + 2
 
 
+def test_a_process_closes_the_ends_of_the_program_that_it_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signal.signal", lambda *handled: None)
+    ours, its = multiprocessing.Pipe()
+    other, another = multiprocessing.Pipe()
+    ours.send("7")
+    ours.close()  # nothing more will be asked for
+    processes._serve(its, [other], int)
+    assert other.closed and not another.closed
+    its.close()
+    another.close()
+
+
 def test_a_process_ends_with_the_program_whatever_it_is_at() -> None:
     found = processes.shared(iter(range(40)), slowly, 2)
     next(found)

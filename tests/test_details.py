@@ -15,6 +15,7 @@ from layerexplain import __main__, api
 from layerexplain.catalogues.run import CatalogueProgress
 from layerexplain.cli.catalogue import Shown
 from layerexplain.cli.failures import spell_out
+from layerexplain.cli.output import _wants_color
 from layerexplain.derive.element.scalars import choose
 from layerexplain.derive.receptive_field.reads import _resized
 from layerexplain.derive.same_sizes import SameSizes, Unknown, fresh
@@ -239,6 +240,27 @@ def test_standard_output_spells_what_its_encoding_lacks(monkeypatch: pytest.Monk
     spell_out()
     print("é 日 \udcff →", flush=True)
     assert written.getvalue() == b"\xe9 \\u65e5 \\udcff ->\n"
+
+
+@pytest.mark.parametrize(
+    ("choice", "environment", "wanted"),
+    [
+        ("auto", {}, True),
+        ("auto", {"NO_COLOR": "1"}, False),
+        ("auto", {"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        ("auto", {"NO_COLOR": ""}, True),
+        ("auto", {"TERM": "dumb"}, False),
+        ("auto", {"TERM": "dumb", "FORCE_COLOR": "1"}, True),
+        ("always", {"NO_COLOR": "1"}, True),
+        ("never", {"FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_colour_on_a_terminal(
+    choice: str, environment: dict[str, str], wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in {"NO_COLOR": "", "FORCE_COLOR": "", "TERM": "xterm", **environment}.items():
+        monkeypatch.setenv(variable, value)
+    assert _wants_color(choice, terminal=True) is wanted
 
 
 def test_what_cannot_be_decoded_is_not_spelt() -> None:
