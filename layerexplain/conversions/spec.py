@@ -116,7 +116,8 @@ class _Writer:
         items = list(self._items())
         said = self._said(items)
         found["layers"] = list(self._written(items, said))
-        if self.model.type != "Sequential" or any(call.index for call in self.calls):
+        has_operations = any(layer.kind == "operation" for layer in self.model.layers)
+        if self.model.type != "Sequential" or has_operations or any(call.index for call in self.calls):
             found["outputs"] = [self._name(ref) for ref in self.model.outputs]
         if not self.model.trainable:
             found["trainable"] = False

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.frontends.code.arrays import differ
 from layerexplain.frontends.code.graphs import Graph, flat
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.parts import KerasPart
@@ -18,7 +17,6 @@ from layerexplain.model import Shape
 from layerexplain.ops.sizes import shape_text
 
 _ORDER = ("x", "y")
-_WEIGHTED = frozenset({"Dense", "Conv1D", "Conv2D", "Conv3D", "Embedding", "BatchNormalization", "LayerNormalization"})
 _TRAINS = frozenset({"fit", "evaluate", "train_on_batch", "test_on_batch"})
 
 
@@ -79,17 +77,18 @@ class Fitting(KerasPart):
 
     def check_weights(self, layer: LayerValue, given: Any) -> None:
         """Keep the fault of `set_weights` with other sizes than those of a layer that is called."""
-        nodes = self.calls_of(layer) if layer.kind == "layer" and layer.type in _WEIGHTED else []
+        declaration = find(layer.type) if layer.kind == "layer" else None
+        holds_none = declaration is not None and not declaration.holds
+        nodes = self.calls_of(layer) if holds_none else []
         found = self.shapes.weights(nodes[0]) if nodes else None
         arrays = list(given) if type(given) in (list, tuple) and len(given) <= 10 else []
         if found is None or not arrays or not all(isinstance(one, Array) for one in arrays):
             return
-        fits = len(found) == len(arrays) and not any(
-            len(shape) != len(one.shape) or any(map(differ, shape, one.shape))
-            for shape, one in zip(found, arrays, strict=True)
-        )
-        if not fits:
-            takes, got = (", ".join(map(shape_text, one)) for one in (found, [one.shape for one in arrays]))
+        sizes = [one.shape for one in arrays]
+        # In whatever order: that of Keras is not always that of the formula.
+        known = all(isinstance(size, int) for shape in (*found, *sizes) for size in shape)
+        if len(found) != len(sizes) or (known and sorted(found) != sorted(sizes)):
+            takes, got = (", ".join(map(shape_text, one)) for one in (found, sizes))
             self.fault(ShapeError(f"the weights of '{layer.name}' are {takes}, got {got}"), 0)
 
     # Data -------------------------------------------------------------------------------------------------------------
