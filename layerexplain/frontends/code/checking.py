@@ -244,11 +244,15 @@ class Checking(KerasPart):
             return False
         return True
 
-    def check_arguments(self, type_: str, kwargs: Mapping[str, Any], declaration: Declaration | None) -> None:
+    def check_arguments(
+        self, type_: str, kwargs: Mapping[str, Any], declaration: Declaration | None, made: LayerValue
+    ) -> None:
         """Keep the fault of an argument that a layer of Keras does not take, though files and older Kerases have it, or
         other layers."""
         if declaration is None:
             return
+        if type_ == "Embedding" and "weights" in kwargs:
+            self.check_weights(made, kwargs["weights"], "weights")
         known = {*declaration.arguments, *declaration.ignores, *OF_LAYERS, *OLD_ARGUMENTS, "unroll"}
         for name in kwargs:
             if (name not in known and not name.endswith(tuple(_KINDS))) or is_older(type_, name):

@@ -75,11 +75,15 @@ class Fitting(KerasPart):
 
     # Weights ----------------------------------------------------------------------------------------------------------
 
-    def check_weights(self, layer: LayerValue, given: Any) -> None:
-        """Keep the fault of `set_weights` with other sizes than those of a layer that is called."""
+    def check_weights(self, layer: LayerValue, given: Any, place: str | int = 0) -> None:
+        """Keep the fault of `set_weights` with other sizes than those of a layer that is called or built."""
         declaration = find(layer.type) if layer.kind == "layer" else None
-        holds_none = declaration is not None and not declaration.holds
-        nodes = self.calls_of(layer) if holds_none else []
+        if declaration is None or declaration.holds:
+            return
+        nodes = self.calls_of(layer)
+        _, shape = self.first_shapes.get(id(layer), (layer, (None, None) if layer.type == "Embedding" else None))
+        if not nodes and type(shape) in (tuple, list) and all(isinstance(one, int | None) for one in shape):
+            nodes = [self.tried(layer, tuple(shape))]
         found = self.shapes.weights(nodes[0]) if nodes else None
         arrays = list(given) if type(given) in (list, tuple) and len(given) <= 10 else []
         if found is None or not arrays or not all(isinstance(one, Array) for one in arrays):
@@ -89,7 +93,7 @@ class Fitting(KerasPart):
         known = all(isinstance(size, int) for shape in (*found, *sizes) for size in shape)
         if len(found) != len(sizes) or (known and sorted(found) != sorted(sizes)):
             takes, got = (", ".join(map(shape_text, one)) for one in (found, sizes))
-            self.fault(ShapeError(f"the weights of '{layer.name}' are {takes}, got {got}"), 0)
+            self.fault(ShapeError(f"the weights of '{layer.name}' are {takes}, got {got}"), place)
 
     # Data -------------------------------------------------------------------------------------------------------------
 

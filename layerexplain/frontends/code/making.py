@@ -136,7 +136,7 @@ class Making(KerasPart):
         type_, plain = modern_layer(type_, plain, tells_module=True)
         self.fill_older(type_, plain)
         made.type, made.config = type_, self._checked(type_, dict(plain), name)
-        self.check_arguments(shown or type_, kwargs, takes)
+        self.check_arguments(shown or type_, kwargs, takes, made)
         if shape is not None:
             self.first_shapes[id(made)] = (made, shape)
         interpreter.budget.call()
@@ -322,7 +322,7 @@ class Making(KerasPart):
             self.register(model)
             if isinstance(layers, Unknown):
                 model.open.append(layers)
-            for number, layer in enumerate(layers if type(layers) in (list, tuple) else ()):
+            for number, layer in enumerate(layers if type(layers) in (list, tuple, dict) else ()):
                 self.add(model, layer, interpreter.item_place("layers", number))
         else:
             for name, value in zip(("inputs", "outputs", "name"), args, strict=False):

@@ -309,9 +309,10 @@ class Operations(KerasPart):
         args = [self._given(one) for one in args]
         kwargs = {key: self._given(one) for key, one in kwargs.items() if key != "name"}
         last = path.rpartition(".")[2]
-        if path in ("shape", "compat.v1.shape", "size", "rank"):
+        today = path.removeprefix("compat.v1.").removeprefix("compat.v2.")
+        if today in ("shape", "size", "rank"):
             return self._size(last, args, kwargs)
-        if path in ("Variable", "compat.v1.Variable"):
+        if today == "Variable":
             return self.tf_variable(args, kwargs)
         of_keras = path.removeprefix("experimental.numpy.")
         if of_keras != path or (of_keras := _AS_KERAS.get(path, "")):
@@ -323,11 +324,11 @@ class Operations(KerasPart):
             return made
         given = [*args, *kwargs.values()]
         if not tensors_in(given):
-            if path == "function" and args:
+            if today == "function" and args:
                 return args[0]
             if path in ("function", "random.set_seed", "config.run_functions_eagerly", "device"):
                 return self.NOTHING
-            if path == "TensorShape" and args:
+            if today == "TensorShape" and args:
                 return tuple(args[0]) if type(args[0]) in (list, tuple) else args[0]
             if path.startswith(("data.", "io.", "image.", "train.", "distribute.", "config.")) or not given:
                 return self.interpreter.unknown(f"it comes from tf.{path}(…), which only running the code would tell")

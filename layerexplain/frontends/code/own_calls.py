@@ -251,13 +251,16 @@ class OwnCalls(KerasPart):
         """`compute_output_shape` of a layer of Keras."""
         if type(shape) not in (list, tuple) or not all(isinstance(one, int | None) for one in shape):
             return self.interpreter.unknown(f"the shape behind '{layer.name}'")
+        return self.shape_tuple(Tensor(self.tried(layer, tuple(shape))))
+
+    def tried(self, layer: LayerValue, shape: tuple[int | None, ...]) -> Node:
+        """A call of a layer of Keras on an input of a shape, of which no model knows."""
         before = list(layer.nodes)
         self.quiet += 1
-        fed = self.new_input("x", tuple(shape))
-        made = self.shape_tuple(Tensor(Node(layer, (fed,), {}, self.interpreter.place(), self.count())))
+        fed = self.new_input("x", shape)
         self.quiet -= 1
         layer.nodes[:] = before
-        return made
+        return Node(layer, (fed,), {}, self.interpreter.place(), self.count())
 
     def own_on_data(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A layer or model of the program called on data: it is built, as in Keras, and its layers get their names."""
