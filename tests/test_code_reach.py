@@ -277,7 +277,7 @@ net.build((None, 20, 20, 3))
     assert fields[0] == fields[1] and all(axes for row in fields[0] for axes in row)
 
 
-QUESTIONS: list[tuple[str, str, str]] = [
+QUESTIONS: list[Any] = [
     # what is wrong or missing in a pasted question, the code, and what is said of it
     ("a class in place of a model", "model = Sequential\nmodel.add(LSTM(64, input_shape=(10, 1)))\n",
      "2:1: add is a method of a model, got the class Sequential; make one first: Sequential()"),
@@ -287,8 +287,11 @@ QUESTIONS: list[tuple[str, str, str]] = [
      "line 2: n is not known: classes is not defined in this code; give --set n=VALUE"),
     ("an argument that is not given", "def make(n):\n    k = n * 2\n    return Sequential([Input((3,)), Dense(k)])\n",
      "line 1: k is not known: make() is given no n; give --set n=VALUE"),
-    ("an application that is not imported", "b = VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))\n"
-     "m = Sequential([b, Flatten(), Dense(3)])\n", "14,716,227"),
+    pytest.param(
+        "an application that is not imported", "b = VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))\n"
+        "m = Sequential([b, Flatten(), Dense(3)])\n", "14,716,227", id="an application that is not imported",
+        marks=pytest.mark.keras,  # its source is read
+    ),
     ("a table that is computed", "class P(Layer):\n    def __init__(self):\n        super().__init__()\n"
      "        a = tf.range(9, dtype=tf.float32)[:, None] / tf.pow(100, tf.range(4, dtype=tf.float32)[None])\n"
      "        self.p = tf.concat([tf.math.sin(a[:, 0::2]), tf.math.cos(a[:, 1::2])], axis=-1)[tf.newaxis]\n"
@@ -297,7 +300,9 @@ QUESTIONS: list[tuple[str, str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("trap", "code", "words"), QUESTIONS, ids=[one[0] for one in QUESTIONS])
+@pytest.mark.parametrize(
+    ("trap", "code", "words"), QUESTIONS, ids=[one[0] if type(one) is tuple else None for one in QUESTIONS]
+)
 def test_a_pasted_question_has_its_explanation_or_what_helps(trap: str, code: str, words: str) -> None:
     told = CliRunner().invoke(program, ["summary", "-"], input=code)
     assert words in told.output

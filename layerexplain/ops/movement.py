@@ -36,7 +36,6 @@ def runtime(run: Any, shape: Sequence[Size], inferred: int = 0) -> tuple[int, ..
 
 # reshape --------------------------------------------------------------------------------------------------------
 
-
 reshape: Op = movement(
     "reshape",
     axes=reshape_axes,

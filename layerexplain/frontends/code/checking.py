@@ -251,7 +251,7 @@ class Checking(KerasPart):
         other layers."""
         if declaration is None:
             return
-        if type_ == "Embedding" and "weights" in kwargs:
+        if "weights" in kwargs:
             self.check_weights(made, kwargs["weights"], "weights")
         known = {*declaration.arguments, *declaration.ignores, *OF_LAYERS, *OLD_ARGUMENTS, "unroll"}
         for name in kwargs:

@@ -81,7 +81,8 @@ class Fitting(KerasPart):
         if declaration is None or declaration.holds:
             return
         nodes = self.calls_of(layer)
-        _, shape = self.first_shapes.get(id(layer), (layer, (None, None) if layer.type == "Embedding" else None))
+        # Where nothing is known of the input, its weights may still follow from its arguments, as those of a table do.
+        _, shape = self.first_shapes.get(id(layer), (layer, (None, None)))
         if not nodes and type(shape) in (tuple, list) and all(isinstance(one, int | None) for one in shape):
             nodes = [self.tried(layer, tuple(shape))]
         found = self.shapes.weights(nodes[0]) if nodes else None

@@ -290,13 +290,12 @@ class Making(KerasPart):
         else:
             self.interpreter.events += 1
             layer.changed = next(births)
-        self.made += 1
         if not layer.nodes and layer.kind == "layer":
             for inner in facts_of(layer.type).makes.split():
                 self.draw(inner)
         given = tuple([copied(one) for one in args])
         named = {key: copied(one) for key, one in kwargs.items()}
-        made = Node(layer, given, named, self.interpreter.place(), self.made)
+        made = Node(layer, given, named, self.interpreter.place(), self.count())
         if self.interpreter.callers and not self.quiet:
             made.callers = self.interpreter.called_from()
         return made

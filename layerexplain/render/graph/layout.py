@@ -82,24 +82,6 @@ def layout(
 ) -> Placed:
     """Place a graph. `size_of` gives what a closed box measures, and the title of an open one, as width and height,
     `label_width` how wide a shape is; `horizontal` draws from left to right."""
-    return _place(graph, size_of, label_width, horizontal)
-
-
-def moved(placed: Placed, x: float, y: float) -> Placed:
-    """It at another place."""
-    return placed._replace(
-        boxes=tuple([
-            b._replace(x=b.x + x, y=b.y + y, inner=None if b.inner is None else moved(b.inner, x, y))
-            for b in placed.boxes
-        ]),
-        lines=tuple([line._replace(points=tuple([(a + x, b + y) for a, b in line.points])) for line in placed.lines]),
-        labels=tuple([(text, (a + x, b + y)) for text, (a, b) in placed.labels]),
-    )  # fmt: skip
-
-
-def _place(
-    graph: Graph, size_of: Callable[[GraphNode], Size], label_width: Callable[[str], float], horizontal: bool
-) -> Placed:
     nodes = in_order(graph)
     number = {node.name: at for at, node in enumerate(nodes)}
     sources: list[list[int]] = [[] for _ in nodes]
@@ -107,7 +89,7 @@ def _place(
         if edge.source in number and edge.target in number and number[edge.source] < number[edge.target]:
             sources[number[edge.target]].append(number[edge.source])
     sources = [list(dict.fromkeys(before)) for before in sources]
-    inner = [_place(node.inner, size_of, label_width, horizontal) if node.inner is not None else None for node in nodes]
+    inner = [layout(node.inner, size_of, label_width, horizontal) if node.inner is not None else None for node in nodes]
     sizes, anchors = [], []
     for node, inside in zip(nodes, inner, strict=True):
         width, height, title = size_of(node)
@@ -151,6 +133,18 @@ def _place(
         tuple(sorted(drawing.lane_at.values())),
         drawing.lane_at.get(0, 0.0),
     )
+
+
+def moved(placed: Placed, x: float, y: float) -> Placed:
+    """It at another place."""
+    return placed._replace(
+        boxes=tuple([
+            b._replace(x=b.x + x, y=b.y + y, inner=None if b.inner is None else moved(b.inner, x, y))
+            for b in placed.boxes
+        ]),
+        lines=tuple([line._replace(points=tuple([(a + x, b + y) for a, b in line.points])) for line in placed.lines]),
+        labels=tuple([(text, (a + x, b + y)) for text, (a, b) in placed.labels]),
+    )  # fmt: skip
 
 
 def _best_drawing(
