@@ -278,7 +278,7 @@ net.build((None, 20, 20, 3))
 
 
 QUESTIONS: list[Any] = [
-    # what is wrong or missing in a pasted question, the code, and what is said of it
+    # the trap of a pasted question, its code, and words of the output
     ("a class in place of a model", "model = Sequential\nmodel.add(LSTM(64, input_shape=(10, 1)))\n",
      "2:1: add is a method of a model, got the class Sequential; make one first: Sequential()"),
     ("a layer whose class is not pasted", "x = Input((10,))\nlayer = ClusteringLayer(5)\nm = Model(x, layer(x))\n",

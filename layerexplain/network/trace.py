@@ -61,7 +61,7 @@ def trace_model(
 
 def _answered(model: Model, inputs: Mapping[str, Sequence[int | None]]) -> Model:
     """A model of code without the questions that the shapes of its inputs answer."""
-    notes = tuple([n for n in model.notes if n.code != "open" or n.layer not in inputs or "--input" not in n.message])
+    notes = tuple([n for n in model.notes if n.code != "open" or n.layer not in inputs])
     left = {note.code for note in notes}
     return model._replace(
         notes=notes, grade="open" if "open" in left else "assumed" if "assumed" in left else "complete"

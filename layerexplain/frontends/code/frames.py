@@ -24,7 +24,7 @@ class Assumption(NamedTuple):
     line: int
     words: str
     settled: bool = False
-    """Whether all that follows is known all the same: it is told, and the answer stays complete."""
+    """Whether the answer is complete all the same; the assumption is then a note."""
 
 
 class Frame:
