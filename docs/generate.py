@@ -93,7 +93,7 @@ FAMILIES = {
 
 def layer_list() -> str:
     """docs/layers.md: every layer type that has a declaration, with its arguments and its sentence."""
-    from layerexplain.layers.index import MODULES
+    from layerexplain.layers.index import types
     from layerexplain.layers.registry import find, layer_types
 
     parts = [
@@ -105,15 +105,15 @@ def layer_list() -> str:
         parts.append(f"## {FAMILIES.get(family, family.replace('_', ' ').capitalize())}")
         parts.append("\n".join(f"- **{name}**`({arguments})`  \n  {words}" for name, arguments, words in entries))
     also: dict[str, list[str]] = {}
-    for name in sorted(MODULES):
+    for name in sorted(types()):
         declaration = find(name)
         if declaration is not None and declaration.type != name and "." not in name:
             also.setdefault(declaration.type, []).append(name)
     parts.append("## Other names")
     parts.append("\n".join(f"- {', '.join(names)}: {type_}" for type_, names in sorted(also.items())))
     parts.append("## Operations between layers")
-    keras = sorted(name[4:] for name in MODULES if name.startswith("ops."))
-    tf = sorted(name[3:] for name in MODULES if name.startswith("tf."))
+    keras = sorted(name.removeprefix("ops.") for name in types("ops"))
+    tf = sorted(name[3:] for name in types() if name.startswith("tf."))
     parts.append(f"Of `keras.ops`, as nodes of a Functional model: {', '.join(keras)}.")
     parts.append(f"Of tf.keras, as `TFOpLambda` and `SlicingOpLambda`: {', '.join(f'`{name}`' for name in tf)}.")
     return "\n\n".join(parts) + "\n"

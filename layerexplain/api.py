@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from layerexplain.oracle.one_element import trace_element as trace_element
     from layerexplain.oracle.verify import verify as verify
     from layerexplain.oracle.verify_report import VerifyReport as VerifyReport
-    from layerexplain.render.notebook import Page as Page
+    from layerexplain.render.page.shell import Page as Page
     from layerexplain.report.comparison import Comparison as Comparison
     from layerexplain.report.one_layer import LayerType as LayerType
     from layerexplain.report.one_layer import layer_type as layer_type
@@ -267,7 +267,6 @@ def layer_page(
     >>> layer_page("Dense", units=10, input_shape=(None, 784))[:15]
     '<!doctype html>'
     """
-    from layerexplain.render.notebook import Page
     from layerexplain.render.page.layer_data import what_if_data
     from layerexplain.render.page.shell import shell
     from layerexplain.report.one_layer import layer_type
@@ -280,7 +279,7 @@ def layer_page(
     while True:
         found = what_if(type_, given, shapes, gradient=gradient, code=code, most=most)
         data = what_if_data(told, found, typed, shapes)
-        made = Page(shell(data, data["model"]["title"], "what_if", ("one_layer",)))
+        made = shell(data, data["model"]["title"], "what_if", ("one_layer",))
         if len(made) <= _LARGEST_LAYER_PAGE or most == 1:
             return made
         most //= 2
@@ -424,7 +423,7 @@ def page(
     >>> page(b"input: [784]\\nlayers:\\n  - Dense: 10\\n")[:15]
     '<!doctype html>'
     """
-    from layerexplain.render.notebook import page_of
+    from layerexplain.render.page.data import page_of
 
     found = None
     if values is not None:

@@ -171,7 +171,7 @@ def text() -> str:
     import tensorflow as tf
     import tf_keras
 
-    from layerexplain.layers.index import MODULES
+    from layerexplain.layers.index import types
 
     today, before = names_of(keras), names_of(tf_keras)
     lines = []
@@ -179,7 +179,7 @@ def text() -> str:
         now, then = today.get(path), before.get(path)
         second = "" if now == then else f" | {'-' if then is None else then}"
         lines.append(f"{path} | {'-' if now is None else now}{second}")
-    for path in sorted(name for name in MODULES if name.startswith("tf.")):
+    for path in sorted(name for name in types() if name.startswith("tf.")):
         value: Any = tf
         for part in path.split(".")[1:]:
             value = getattr(value, part, None)

@@ -10,7 +10,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Marker
 from layerexplain.lang.visit import inner_definitions, nodes
-from layerexplain.layers.index import MODULES
+from layerexplain.layers.index import module_of
 from layerexplain.layers.opaque_layers import OPERATIONS, REASONS
 from layerexplain.layers.registry import find
 from tests.cases import CASES, DRAWS, Case
@@ -101,7 +101,7 @@ def coverage_rows() -> list[Coverage]:
         evaluated = bool(definitions) and all(map(is_evaluated, definitions))
         identity = evaluated and all(map(is_identity, definitions))
         why = REMARKS.get(name, "acts in training only" if identity else "")
-        rows.append(Coverage(name, MODULES[name], True, evaluated, identity, why))
+        rows.append(Coverage(name, module_of(name) or "", True, evaluated, identity, why))
     return rows
 
 
@@ -116,6 +116,6 @@ def operation_rows() -> list[Coverage]:
     for name in keras_operations():
         declaration = find(f"ops.{name}")
         why = OPERATIONS.get(name, "")
-        module = "" if declaration is None else MODULES[f"ops.{name}"]
+        module = module_of(f"ops.{name}") or ""
         rows.append(Coverage(name, module, declaration is not None, declaration is not None, False, why))
     return rows

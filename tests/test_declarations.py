@@ -10,7 +10,7 @@ from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.opaque import opaque
 from layerexplain.lang.visit import inner_definitions, nodes
-from layerexplain.layers.index import MODULES
+from layerexplain.layers.index import types
 from layerexplain.layers.registry import find, first_argument, type_names
 from tests.cases import CASES, DRAWS, Case
 from tests.keras_oracle import trace_case
@@ -45,7 +45,7 @@ def test_at_least_three_thousand_configurations_are_drawn() -> None:
 
 
 def test_the_index_is_complete() -> None:
-    for name in MODULES:
+    for name in types():
         declaration = find(name)
         assert declaration is not None
         assert declaration.description, name

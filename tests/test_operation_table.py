@@ -159,7 +159,7 @@ def test_an_operation_is_added_with_one_row(monkeypatch: pytest.MonkeyPatch) -> 
     vars(module)["ROWS"] = "ops.Softcap(x, cap: Number = 30.0): cap * tanh(x / cap) | Keeps within -{cap} … {cap}."
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(registry, "LAYERS", dict(registry.LAYERS))
-    monkeypatch.setitem(index.MODULES, "ops.Softcap", "operations_extra")
+    monkeypatch.setitem(index._modules("ops"), "ops.Softcap", "operations_extra")
     made = trace_layer("ops.Softcap", {"cap": 2.0}, [Spec((BATCH, 3), "float")])
     values = np.array([[-9.0, 0.5, 1.25]], "float32")
     (result,) = evaluate(made, [values], [])
@@ -172,7 +172,7 @@ def test_a_module_loads_what_its_rows_call(module: str) -> None:
 from layerexplain.layers import {module} as module
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.expr import OPS
-from layerexplain.layers.index import MODULES
+from layerexplain.layers.index import module_of
 from layerexplain.layers.operation_table import read_row, rows_by_name
 import ast
 for text in rows_by_name(module.ROWS).values():
@@ -181,7 +181,7 @@ for text in rows_by_name(module.ROWS).values():
     formulas = [*[statement.replace(":=", "=") for statement in row.statements], last]
     for node in ast.walk(ast.parse("\\n".join(formulas))):
         if isinstance(node, ast.Call) and node.func.id not in [*OPS, *COMPOSITES]:
-            assert callable(vars(module).get(node.func.id)) or f"ops.{{node.func.id}}" in MODULES, node.func.id
+            assert callable(vars(module).get(node.func.id)) or module_of(f"ops.{{node.func.id}}"), node.func.id
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
@@ -191,7 +191,7 @@ def test_each_row_is_a_formula_with_a_sentence(module: str) -> None:
     __import__(f"layerexplain.layers.{module}")
     table = rows_by_name(vars(sys.modules[f"layerexplain.layers.{module}"])["ROWS"])
     for name, row in table.items():
-        assert index.MODULES[name] == module
+        assert index.module_of(name) == module
         parts = read_row(row)
         sources = [re.split(" :?= ", statement)[1] for statement in parts.statements] + [parts.formula]
         for formula in [part for source in sources for part in re.split(" if .*? else ", source)]:

@@ -21,7 +21,6 @@ _CHOICE = r"where\(.*, (\w+), [^,]+\)"
 """What a mask leaves as it is, or as 0."""
 _LAID = r"reshape\((\w+|\((?:[^()]|\([^()]*\))*\)), shape=\([\d, ]*\)\)"
 """A vector laid along an axis so that it broadcasts; behind it, a constant of many numbers."""
-_LONG = r"(\([^()a-z]{16,}?,)[^()a-z=]{8,}\)"
 _Part: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
 _LONGEST = 76
 """Characters of a statement that is printed; of a longer one the call is."""
@@ -68,7 +67,7 @@ def main_statement(definition: Definition, lines: Sequence[str] | None = None) -
     if "reshape(" in text[1:]:
         text = re.sub(_LAID, r"\1", text)
     if text.count(",") > 2:
-        text = re.sub(_LONG, r"\1 …)", text)
+        text = _with_few_numbers(text)
     if len(text) > _LONGEST:
         text = _without_tables(text)
     if len(text) <= _LONGEST:
@@ -76,6 +75,15 @@ def main_statement(definition: Definition, lines: Sequence[str] | None = None) -
     tensors = [str(param.label) for param in definition.params]
     masks = ", with masks" if any(name.endswith("mask") for name in tensors) else ""
     return f"{definition.name}({', '.join([name for name in tensors if not name.endswith('mask')])}){masks}"
+
+
+def _with_few_numbers(text: str) -> str:
+    """The statement with `(0.485, 0.456, …)` for a list of numbers that is long."""
+    for listed in [piece.partition(")")[0] for piece in text.split("(")[1:]]:
+        first = listed.find(",", 16) + 1
+        if first and len(listed) - first >= 8 and listed.upper() == listed and "=" not in listed[first:]:
+            text = text.replace(f"({listed})", f"({listed[:first]} …)")
+    return text
 
 
 def _without_tables(text: str) -> str:

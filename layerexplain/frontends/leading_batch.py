@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from layerexplain.layers.examples import example_of
-from layerexplain.layers.index import MODULES
+from layerexplain.layers.index import module_of
 from layerexplain.layers.registry import find
 from layerexplain.model import Layer, Model, Shape
 
@@ -61,6 +61,6 @@ def _axes_of(layer: Layer) -> int | None:
     if isinstance(inner, Layer):
         axes = _axes_of(inner)
         return axes + 1 if axes is not None and layer.type == "TimeDistributed" else axes or 3
-    if declaration.ndim is not None or MODULES.get(declaration.type) not in _OF_SEQUENCES:
+    if declaration.ndim is not None or module_of(declaration.type) not in _OF_SEQUENCES:
         return declaration.ndim
     return 2 + example_of(declaration)[1][0].count(",")

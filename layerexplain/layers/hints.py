@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.index import MODULES
+from layerexplain.layers.index import module_of
 
 
 class Reader(Protocol):
@@ -100,7 +100,7 @@ def hint(*types: str, among: dict[str, list[Hint]] = HINTS) -> Callable[[Hint], 
 
     def declare(function: Hint) -> Hint:
         for pattern in types:
-            names = [name for name in dict.fromkeys(pattern.format(rank) for rank in (1, 2, 3)) if name in MODULES]
+            names = [name for name in dict.fromkeys(pattern.format(rank) for rank in (1, 2, 3)) if module_of(name)]
             if not names:
                 raise ValueError(f"a hint speaks of {pattern!r}, which is not declared")
             for name in names:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-_TEXT = """
+from functools import cache
+
+_TYPES = {
+    "": """
 activation_layers: ELU LeakyReLU PReLU ReLU Softmax;
 applications: CustomScaleLayer LayerScale StochasticDepth;
 attention: AdditiveAttention Attention GroupQueryAttention GroupedQueryAttention MultiHeadAttention;
@@ -10,7 +13,6 @@ augmentation: AugMix CutMix Equalization MixUp RandAugment RandomBrightness Rand
 RandomContrast RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight
 RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness
 RandomShear RandomTranslation RandomWidth RandomZoom Solarization;
-constraints constraints.: MaxNorm MinMaxNorm NonNeg UnitNorm;
 convolutional: Conv1D Conv2D Conv3D Convolution1D Convolution2D Convolution3D;
 convolutional_recurrent: ConvLSTM1D ConvLSTM2D ConvLSTM3D;
 convolutional_transpose: Conv1DTranspose Conv2DTranspose Conv3DTranspose Convolution1DTranspose Convolution2DTranspose
@@ -21,72 +23,9 @@ SeparableConvolution2D;
 encoding: CategoryEncoding Discretization IntegerLookup;
 image_transforms: AutoContrast MaxNumBoundingBoxes RandomCrop;
 keras_1: BatchNormalization0 Highway MaxoutDense;
-losses_of_classes losses.: BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy
-CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy Circle Dice KLDivergence SparseCategoricalCrossentropy
-Tversky bce kld kullback_leibler_divergence;
-losses_of_numbers losses.: CategoricalHinge CosineSimilarity Hinge Huber LogCosh MeanAbsoluteError
-MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson SquaredHinge cosine cosine_proximity
-huber_loss mae mape mse msle;
 merging: Add Average Concatenate Dot Maximum Minimum Multiply Subtract;
 normalization: BatchNormalization GroupNormalization LayerNormalization RMSNormalization SyncBatchNormalization
 UnitNormalization;
-operations ops.: Abs Absolute Add Arccos Arccosh Arcsin Arcsinh Arctan Arctan2 Arctanh Cast Ceil Celu Clip
-ConvertToTensor Copy Cos Cosh Deg2rad Divide DivideNoNan Elu Equal Erf Erfc Exp Exp2 Expm1 Fabs Floor FloorDivide Fmax
-Fmin Gelu Glu Greater GreaterEqual HardShrink HardSigmoid HardSilu HardTanh Hypot Isfinite Isinf Isnan LeakyRelu Less
-LessEqual Log Log10 Log1p Log2 LogSigmoid LogSoftmax Logaddexp LogicalAnd LogicalNot LogicalOr LogicalXor Maximum
-Minimum Mod Multiply Negative NotEqual Power Rad2deg Reciprocal Relu Relu6 Round Rsqrt SaturateCast Selu Sigmoid Sign
-Silu Sin Sinh SoftShrink Softmax Softplus Softsign SparsePlus SparseSigmoid Sparsemax Sqrt Square Squareplus
-StopGradient Subtract Tan Tanh TanhShrink Threshold TrueDivide Trunc Where; operations tf.: cast convert_to_tensor
-ensure_shape identity stop_gradient; operations tf.compat.v1.math.: softmax; operations tf.compat.v1.nn.: softmax;
-operations tf.math.: abs acos acosh asin asinh atan atanh ceil cos cosh erf erfc exp expm1 floor is_finite is_inf
-is_nan log log1p log_sigmoid logical_not negative reciprocal round rsqrt sigmoid sign sin sinh softplus softsign sqrt
-square tan tanh; operations tf.nn.: elu gelu leaky_relu log_softmax relu relu6 selu sigmoid silu softmax softplus
-softsign tanh; operations tf.raw_ops.: Abs Acos Asin Atan Ceil Cos Cosh Elu Erf Erfc Exp Expm1 Floor Identity Inv IsNan
-Log Log1p LogSoftmax LogicalNot Neg Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid Sign Sin Sinh Softmax Softplus
-Softsign Sqrt Square StopGradient Tan Tanh;
-operations_filter ops.: AffineTransform ExtractPatches Fold GaussianBlur HSVToRGB MapCoordinates PerspectiveTransform
-RGBToGrayscale RGBToHSV SSIM ScaleAndTranslate SobelEdges Unfold; operations_filter tf.image.: extract_patches
-hsv_to_rgb rgb_to_hsv;
-operations_image ops.: CropImages DepthToSpace PadImages Resize SpaceToDepth; operations_image tf.compat.v1.image.:
-resize; operations_image tf.image.: flip_left_right flip_up_down resize; operations_image tf.nn.: depth_to_space
-space_to_depth;
-operations_linalg ops.: Array Cholesky CholeskyInverse Corrcoef Correlate Cross Det Diag Diagflat Diagonal Dsplit
-Dstack Eigh Fliplr Flipud Full Geomspace Hsplit Inv Kron Linspace Logdet Logspace Lstsq LuFactor MatrixRank Meshgrid
-Pinv Qr Rot90 SVD Select Size Slogdet Solve SolveTriangular Trace Trapezoid Vander Vdot Vsplit; operations_linalg tf.:
-fill size; operations_linalg tf.linalg.: cholesky cross det diag diag_part eigh inv logdet lu matrix_rank pinv qr
-slogdet solve svd trace;
-operations_loss ops.: BinaryCrossentropy CDist CTCDecode CTCLoss CategoricalCrossentropy PSNR
-SparseCategoricalCrossentropy;
-operations_nan ops.: Median NanToNum Nanargmax Nanargmin Nancumprod Nancumsum Nanmax Nanmean Nanmedian Nanmin
-Nanpercentile Nanprod Nanquantile Nanstd Nansum Nanvar Percentile Quantile;
-operations_numbers ops.: AllClose Angle BitwiseAnd BitwiseInvert BitwiseLeftShift BitwiseNot BitwiseOr
-BitwiseRightShift BitwiseXor Cbrt Conj Conjugate Digitize Erfinv Fmod Gcd Heaviside I0 Imag IsIn Isclose Isneginf
-Isposinf Isreal Lcm Ldexp LeftShift Logaddexp2 Nextafter Polar Real RightShift SearchSorted Signbit Sinc View
-ViewAsComplex ViewAsReal; operations_numbers tf.: bitcast searchsorted; operations_numbers tf.bitwise.: bitwise_and
-bitwise_or bitwise_xor invert left_shift right_shift; operations_numbers tf.math.: angle bessel_i0 conj erfinv imag
-nextafter real;
-operations_product ops.: AdaptiveAveragePool AdaptiveMaxPool AveragePool BatchNorm Conv ConvTranspose DepthwiseConv Dot
-DotProductAttention Einsum Inner LayerNorm Matmul MaxPool Outer RMSNorm SeparableConv Tensordot; operations_product
-tf.linalg.: matmul; operations_product tf.: matmul tensordot;
-operations_reduce ops.: All Amax Amin Any Argmax Argmin Argsort Average CountNonzero Cumprod Cumsum Logsumexp Max Mean
-Min Moments MultiHot Norm Normalize OneHot Prod Ptp Sort Std Sum TopK Var; operations_reduce tf.: argsort norm one_hot
-sort; operations_reduce tf.compat.v1.: norm; operations_reduce tf.math.: l2_normalize reduce_all reduce_any
-reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_std reduce_sum reduce_variance top_k;
-operations_repeat ops.: BroadcastTo EmptyLike Flip FullLike OnesLike Pad Repeat Roll Tile Tril Triu ZerosLike;
-operations_repeat tf.: broadcast_to ones_like pad repeat reverse roll shape tile zeros_like; operations_repeat
-tf.compat.v1.: pad shape; operations_repeat tf.linalg.: band_part; operations_repeat tf.raw_ops.: OnesLike Shape
-ZerosLike;
-operations_scatter ops.: Bincount Histogram InTopK Nonzero Scatter ScatterUpdate SegmentMax SegmentMin SegmentProd
-SegmentSum Slice SliceUpdate Unique UnravelIndex; operations_scatter tf.: gather_nd scatter_nd tensor_scatter_nd_add
-tensor_scatter_nd_update; operations_scatter tf.math.: in_top_k unsorted_segment_max unsorted_segment_min
-unsorted_segment_prod unsorted_segment_sum;
-operations_shape ops.: Append ArraySplit Concatenate Diff ExpandDims GetItem Hstack Moveaxis Ravel Rearrange Reshape
-Split Squeeze Stack Swapaxes Take TakeAlongAxis Transpose Unstack Vstack; operations_shape tf.__operators__.: getitem;
-operations_shape tf.compat.v1.: gather squeeze transpose; operations_shape tf.: concat expand_dims gather reshape split
-squeeze stack transpose unstack; operations_shape tf.keras.backend.: batch_flatten;
-operations_signal ops.: ExtractSequences FFT FFT2 IFFT2 IRFFT ISTFT RFFT STFT;
-optimizer_steps optimizers.: Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer
-MultiOptimizer Muon Nadam RMSprop SGD ScheduleFreeAdamW;
 pipeline: Pipeline SpectralNormalization;
 pooling: AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D
 AdaptiveMaxPooling2D AdaptiveMaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D
@@ -96,48 +35,185 @@ GlobalMaxPooling3D MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPo
 preprocessing: CenterCrop Normalization Rescaling Resizing;
 regularization: ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D
 SpatialDropout2D SpatialDropout3D;
-regularizers regularizers.: L1 L1L2 L2 OrthogonalRegularizer;
 reshaping: Cropping1D Cropping2D Cropping3D Flatten Permute RepeatVector Reshape UpSampling1D UpSampling2D UpSampling3D
 ZeroPadding1D ZeroPadding2D ZeroPadding3D;
 reversible_embedding: ReversibleEmbedding;
 rnn: CuDNNGRU CuDNNLSTM GRU LSTM SimpleRNN;
 rnn_cells: GRUCell LSTMCell RNN SimpleRNNCell StackedRNNCells;
-schedules schedules.: CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay
-PolynomialDecay;
 spectrogram: MelSpectrogram STFTSpectrogram;
-tf_image_operations tf.: boolean_mask clip_by_norm linspace slice strided_slice; tf_image_operations tf.compat.v1.:
-boolean_mask linspace; tf_image_operations tf.compat.v1.image.: resize_bilinear resize_nearest_neighbor;
-tf_image_operations tf.compat.v1.math.: count_nonzero; tf_image_operations tf.compat.v1.nn.: crelu depthwise_conv2d
-softmax_cross_entropy_with_logits_v2; tf_image_operations tf.image.: adjust_brightness adjust_contrast central_crop
-crop_to_bounding_box per_image_standardization resize_with_crop_or_pad rgb_to_grayscale; tf_image_operations
-tf.linalg.: matvec; tf_image_operations tf.math.: count_nonzero; tf_image_operations tf.nn.: crelu depthwise_conv2d
-l2_loss softmax_cross_entropy_with_logits; tf_image_operations tf.signal.: frame;
-tf_operations tf.__operators__.: add eq ne; tf_operations tf.: add argmax argmin clip_by_value cumsum divide floor_div
-maximum minimum multiply pow realdiv subtract where; tf_operations tf.compat.v1.: div floor_div where where_v2;
-tf_operations tf.compat.v1.nn.: avg_pool bias_add conv2d convolution max_pool; tf_operations tf.math.: add add_n argmax
-argmin cumprod cumsum divide divide_no_nan equal floordiv floormod greater greater_equal less less_equal logical_and
-logical_or logical_xor maximum minimum mod multiply not_equal pow squared_difference subtract truediv; tf_operations
-tf.nn.: avg_pool avg_pool1d avg_pool2d avg_pool3d bias_add conv1d conv2d conv3d convolution max_pool max_pool1d
-max_pool2d max_pool3d; tf_operations tf.raw_ops.: Add AddN AddV2 Div DivNoNan Equal FloorDiv FloorMod Greater
-GreaterEqual Less LessEqual LogicalAnd LogicalOr Maximum Minimum Mul NotEqual Pow RealDiv SelectV2 SquaredDifference
-Sub;
-tf_raw_operations tf.raw_ops.: All Any ArgMax ArgMin AvgPool BatchMatMul BatchMatMulV2 BiasAdd Cast ConcatV2 Conv2D
-Cumsum DepthToSpace ExpandDims GatherV2 LeakyRelu MatMul Max MaxPool Mean Min MirrorPad OneHot Pack Pad PadV2 Prod
-Reshape ResizeBicubic ResizeBilinear ResizeNearestNeighbor ReverseV2 Slice SpaceToDepth Split SplitV Squeeze
-StridedSlice Sum Tile TopKV2 Transpose Unpack;
 wrappers: Bidirectional TimeDistributed
-"""
-"""The types that each module declares, after its name, what they begin with (`tf.math.`), and a colon."""
+""",
+    "constraints": """
+constraints: MaxNorm MinMaxNorm NonNeg UnitNorm
+""",
+    "losses": """
+losses_of_classes: BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy CategoricalFocalCrossentropy
+CategoricalGeneralizedCrossEntropy Circle Dice KLDivergence SparseCategoricalCrossentropy Tversky bce kld
+kullback_leibler_divergence;
+losses_of_numbers: CategoricalHinge CosineSimilarity Hinge Huber LogCosh MeanAbsoluteError MeanAbsolutePercentageError
+MeanSquaredError MeanSquaredLogarithmicError Poisson SquaredHinge cosine cosine_proximity huber_loss mae mape mse msle
+""",
+    "ops": """
+operations: Abs Absolute Add Arccos Arccosh Arcsin Arcsinh Arctan Arctan2 Arctanh Cast Ceil Celu Clip ConvertToTensor
+Copy Cos Cosh Deg2rad Divide DivideNoNan Elu Equal Erf Erfc Exp Exp2 Expm1 Fabs Floor FloorDivide Fmax Fmin Gelu Glu
+Greater GreaterEqual HardShrink HardSigmoid HardSilu HardTanh Hypot Isfinite Isinf Isnan LeakyRelu Less LessEqual Log
+Log10 Log1p Log2 LogSigmoid LogSoftmax Logaddexp LogicalAnd LogicalNot LogicalOr LogicalXor Maximum Minimum Mod
+Multiply Negative NotEqual Power Rad2deg Reciprocal Relu Relu6 Round Rsqrt SaturateCast Selu Sigmoid Sign Silu Sin Sinh
+SoftShrink Softmax Softplus Softsign SparsePlus SparseSigmoid Sparsemax Sqrt Square Squareplus StopGradient Subtract
+Tan Tanh TanhShrink Threshold TrueDivide Trunc Where;
+operations_filter: AffineTransform ExtractPatches Fold GaussianBlur HSVToRGB MapCoordinates PerspectiveTransform
+RGBToGrayscale RGBToHSV SSIM ScaleAndTranslate SobelEdges Unfold;
+operations_image: CropImages DepthToSpace PadImages Resize SpaceToDepth;
+operations_linalg: Array Cholesky CholeskyInverse Corrcoef Correlate Cross Det Diag Diagflat Diagonal Dsplit Dstack
+Eigh Fliplr Flipud Full Geomspace Hsplit Inv Kron Linspace Logdet Logspace Lstsq LuFactor MatrixRank Meshgrid Pinv Qr
+Rot90 SVD Select Size Slogdet Solve SolveTriangular Trace Trapezoid Vander Vdot Vsplit;
+operations_loss: BinaryCrossentropy CDist CTCDecode CTCLoss CategoricalCrossentropy PSNR SparseCategoricalCrossentropy;
+operations_nan: Median NanToNum Nanargmax Nanargmin Nancumprod Nancumsum Nanmax Nanmean Nanmedian Nanmin Nanpercentile
+Nanprod Nanquantile Nanstd Nansum Nanvar Percentile Quantile;
+operations_numbers: AllClose Angle BitwiseAnd BitwiseInvert BitwiseLeftShift BitwiseNot BitwiseOr BitwiseRightShift
+BitwiseXor Cbrt Conj Conjugate Digitize Erfinv Fmod Gcd Heaviside I0 Imag IsIn Isclose Isneginf Isposinf Isreal Lcm
+Ldexp LeftShift Logaddexp2 Nextafter Polar Real RightShift SearchSorted Signbit Sinc View ViewAsComplex ViewAsReal;
+operations_product: AdaptiveAveragePool AdaptiveMaxPool AveragePool BatchNorm Conv ConvTranspose DepthwiseConv Dot
+DotProductAttention Einsum Inner LayerNorm Matmul MaxPool Outer RMSNorm SeparableConv Tensordot;
+operations_reduce: All Amax Amin Any Argmax Argmin Argsort Average CountNonzero Cumprod Cumsum Logsumexp Max Mean Min
+Moments MultiHot Norm Normalize OneHot Prod Ptp Sort Std Sum TopK Var;
+operations_repeat: BroadcastTo EmptyLike Flip FullLike OnesLike Pad Repeat Roll Tile Tril Triu ZerosLike;
+operations_scatter: Bincount Histogram InTopK Nonzero Scatter ScatterUpdate SegmentMax SegmentMin SegmentProd
+SegmentSum Slice SliceUpdate Unique UnravelIndex;
+operations_shape: Append ArraySplit Concatenate Diff ExpandDims GetItem Hstack Moveaxis Ravel Rearrange Reshape Split
+Squeeze Stack Swapaxes Take TakeAlongAxis Transpose Unstack Vstack;
+operations_signal: ExtractSequences FFT FFT2 IFFT2 IRFFT ISTFT RFFT STFT
+""",
+    "optimizers": """
+optimizer_steps: Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer MultiOptimizer Muon
+Nadam RMSprop SGD ScheduleFreeAdamW
+""",
+    "regularizers": """
+regularizers: L1 L1L2 L2 OrthogonalRegularizer
+""",
+    "schedules": """
+schedules: CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay
+""",
+    "tf": """
+operations: cast convert_to_tensor ensure_shape identity stop_gradient;
+operations_linalg: fill size;
+operations_numbers: bitcast searchsorted;
+operations_product: matmul tensordot;
+operations_reduce: argsort norm one_hot sort;
+operations_repeat: broadcast_to ones_like pad repeat reverse roll shape tile zeros_like;
+operations_scatter: gather_nd scatter_nd tensor_scatter_nd_add tensor_scatter_nd_update;
+operations_shape: concat expand_dims gather reshape split squeeze stack transpose unstack;
+tf_image_operations: boolean_mask clip_by_norm linspace slice strided_slice;
+tf_operations: add argmax argmin clip_by_value cumsum divide floor_div maximum minimum multiply pow realdiv subtract
+where
+""",
+    "tf.__operators__": """
+operations_shape: getitem;
+tf_operations: add eq ne
+""",
+    "tf.bitwise": """
+operations_numbers: bitwise_and bitwise_or bitwise_xor invert left_shift right_shift
+""",
+    "tf.compat.v1": """
+operations_reduce: norm;
+operations_repeat: pad shape;
+operations_shape: gather squeeze transpose;
+tf_image_operations: boolean_mask linspace;
+tf_operations: div floor_div where where_v2
+""",
+    "tf.compat.v1.image": """
+operations_image: resize;
+tf_image_operations: resize_bilinear resize_nearest_neighbor
+""",
+    "tf.compat.v1.math": """
+operations: softmax;
+tf_image_operations: count_nonzero
+""",
+    "tf.compat.v1.nn": """
+operations: softmax;
+tf_image_operations: crelu depthwise_conv2d softmax_cross_entropy_with_logits_v2;
+tf_operations: avg_pool bias_add conv2d convolution max_pool
+""",
+    "tf.image": """
+operations_filter: extract_patches hsv_to_rgb rgb_to_hsv;
+operations_image: flip_left_right flip_up_down resize;
+tf_image_operations: adjust_brightness adjust_contrast central_crop crop_to_bounding_box per_image_standardization
+resize_with_crop_or_pad rgb_to_grayscale
+""",
+    "tf.keras.backend": """
+operations_shape: batch_flatten
+""",
+    "tf.linalg": """
+operations_linalg: cholesky cross det diag diag_part eigh inv logdet lu matrix_rank pinv qr slogdet solve svd trace;
+operations_product: matmul;
+operations_repeat: band_part;
+tf_image_operations: matvec
+""",
+    "tf.math": """
+operations: abs acos acosh asin asinh atan atanh ceil cos cosh erf erfc exp expm1 floor is_finite is_inf is_nan log
+log1p log_sigmoid logical_not negative reciprocal round rsqrt sigmoid sign sin sinh softplus softsign sqrt square tan
+tanh;
+operations_numbers: angle bessel_i0 conj erfinv imag nextafter real;
+operations_reduce: l2_normalize reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod
+reduce_std reduce_sum reduce_variance top_k;
+operations_scatter: in_top_k unsorted_segment_max unsorted_segment_min unsorted_segment_prod unsorted_segment_sum;
+tf_image_operations: count_nonzero;
+tf_operations: add add_n argmax argmin cumprod cumsum divide divide_no_nan equal floordiv floormod greater
+greater_equal less less_equal logical_and logical_or logical_xor maximum minimum mod multiply not_equal pow
+squared_difference subtract truediv
+""",
+    "tf.nn": """
+operations: elu gelu leaky_relu log_softmax relu relu6 selu sigmoid silu softmax softplus softsign tanh;
+operations_image: depth_to_space space_to_depth;
+tf_image_operations: crelu depthwise_conv2d l2_loss softmax_cross_entropy_with_logits;
+tf_operations: avg_pool avg_pool1d avg_pool2d avg_pool3d bias_add conv1d conv2d conv3d convolution max_pool max_pool1d
+max_pool2d max_pool3d
+""",
+    "tf.raw_ops": """
+operations: Abs Acos Asin Atan Ceil Cos Cosh Elu Erf Erfc Exp Expm1 Floor Identity Inv IsNan Log Log1p LogSoftmax
+LogicalNot Neg Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt Square
+StopGradient Tan Tanh;
+operations_repeat: OnesLike Shape ZerosLike;
+tf_operations: Add AddN AddV2 Div DivNoNan Equal FloorDiv FloorMod Greater GreaterEqual Less LessEqual LogicalAnd
+LogicalOr Maximum Minimum Mul NotEqual Pow RealDiv SelectV2 SquaredDifference Sub;
+tf_raw_operations: All Any ArgMax ArgMin AvgPool BatchMatMul BatchMatMulV2 BiasAdd Cast ConcatV2 Conv2D Cumsum
+DepthToSpace ExpandDims GatherV2 LeakyRelu MatMul Max MaxPool Mean Min MirrorPad OneHot Pack Pad PadV2 Prod Reshape
+ResizeBicubic ResizeBilinear ResizeNearestNeighbor ReverseV2 Slice SpaceToDepth Split SplitV Squeeze StridedSlice Sum
+Tile TopKV2 Transpose Unpack
+""",
+    "tf.signal": """
+tf_image_operations: frame
+""",
+}
+"""The types of each module, by what their names begin with: nothing for layers, `tf.math` for `tf.math.abs`."""
 
 
-def _read(text: str) -> dict[str, str]:
+@cache
+def _modules(start: str) -> dict[str, str]:
+    """Each type that begins so, and its module. Only those that are asked for are taken apart: a `summary` reads
+    few but layers."""
     modules: dict[str, str] = {}
-    for entry in text.split(";"):
-        declares, _, names = entry.partition(":")
-        module, *prefix = declares.split()
-        start = "".join(prefix)
-        modules.update(dict.fromkeys([start + name for name in names.split()] if start else names.split(), module))
+    before = f"{start}." if start else ""
+    for entry in _TYPES.get(start, "").split(";"):
+        module, _, names = entry.strip().partition(":")
+        modules.update(dict.fromkeys([before + name for name in names.split()], module))
     return modules
 
 
-MODULES = _read(_TEXT)
+def module_of(type_: str) -> str | None:
+    """Return the module of this package that declares a type, None for an unknown one.
+
+    >>> module_of("Dense"), module_of("ops.Abs"), module_of("Dens")
+    ('core', 'operations', None)
+    """
+    start = type_.rpartition(".")[0]
+    return _modules(start).get(type_) if start in _TYPES else None
+
+
+def types(start: str | None = None) -> list[str]:
+    """Return the types that begin so (`losses`), none but layers for "", and all if it is not said.
+
+    >>> types("regularizers")[0], "Dense" in types(""), "ops.Abs" in types()
+    ('regularizers.L1', True, True)
+    """
+    return [name for one in (_TYPES if start is None else [start]) for name in _modules(one)]

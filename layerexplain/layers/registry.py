@@ -137,9 +137,9 @@ def find(type_: str) -> Declaration | None:
     """Return the declaration of a type, loading its module if needed; None for an unknown type."""
     declared = LAYERS.get(type_)
     if declared is None:
-        from layerexplain.layers.index import MODULES
+        from layerexplain.layers.index import module_of
 
-        module = MODULES.get(type_)
+        module = module_of(type_)
         if module is None:
             return None
         loaded = importlib.import_module(f"layerexplain.layers.{module}")
@@ -157,10 +157,10 @@ def part_of(kind: str, name: str) -> str | None:
     >>> part_of("losses", "mean_squared_error"), part_of("optimizers", "adam"), part_of("optimizers", "Adams")
     ('losses.MeanSquaredError', 'optimizers.Adam', None)
     """
-    from layerexplain.layers.index import MODULES
+    from layerexplain.layers.index import types
 
     wanted = f"{kind}.{name.replace('_', '').lower()}"
-    return next((known for known in MODULES if known.replace("_", "").lower() == wanted), None)
+    return next((known for known in types(kind) if known.replace("_", "").lower() == wanted), None)
 
 
 PARTS_OF_TRAINING = ("losses", "optimizers", "schedules", "regularizers", "constraints")
@@ -196,9 +196,9 @@ def part_names(kind: str, *, aliases: bool = False) -> list[str]:
     >>> part_names("regularizers")
     ['L1', 'L1L2', 'L2', 'OrthogonalRegularizer']
     """
-    from layerexplain.layers.index import MODULES
+    from layerexplain.layers.index import types
 
-    names = [name.partition(".")[2] for name in MODULES if name.startswith(f"{kind}.")]
+    names = [name.partition(".")[2] for name in types(kind)]
     return names if aliases else [name for name in names if name[0].isupper()]
 
 
@@ -218,9 +218,9 @@ def facts_of(type_: str) -> Facts:
 
 def type_names() -> list[str]:
     """All layer types that have a declaration, in alphabetical order; operations between layers are left out."""
-    from layerexplain.layers.index import MODULES
+    from layerexplain.layers.index import types
 
-    return sorted(name for name in MODULES if "." not in name)
+    return sorted(types(""))
 
 
 def first_argument(type_: str) -> str | None:
@@ -249,14 +249,14 @@ def layer_types() -> dict[str, list[tuple[str, str, str]]]:
     >>> layer_types()["core"][0][0]
     'Activation'
     """
-    from layerexplain.layers.index import MODULES
+    from layerexplain.layers.index import module_of
 
     result: dict[str, list[tuple[str, str, str]]] = {}
     for type_ in type_names():
         declaration = find(type_)
         if declaration is not None and declaration.type == type_:
             words = description_of(declaration)
-            result.setdefault(MODULES[type_], []).append((type_, signature(declaration), words))
+            result.setdefault(module_of(type_) or "", []).append((type_, signature(declaration), words))
     return result
 
 

@@ -1,10 +1,13 @@
-"""What a notebook shows of a report and of a page."""
+"""What a notebook shows of a report."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from layerexplain.report.data import Report as PlainReport
+
+if TYPE_CHECKING:
+    from layerexplain.render.page.shell import Page
 
 _STYLE = """<style>
 .layerexplain :is(h1, p) { overflow-wrap: anywhere }
@@ -18,17 +21,6 @@ _STYLE = """<style>
 """
 """For frontends that give tables no space of their own. Colours are the notebook's, whose theme a style sheet cannot
 tell; the picture has its own, on white."""
-
-
-class Page(str):
-    """A page as HTML, which a notebook shows in a frame of its own."""
-
-    __slots__ = ()
-
-    def _repr_html_(self) -> str:
-        from layerexplain.render.page.shell import frame
-
-        return frame(self)
 
 
 class Report(PlainReport):
@@ -47,13 +39,6 @@ class Report(PlainReport):
 
     def page(self, fold: bool = True) -> Page:
         """The page of the model, which a notebook shows; `page` says what is on it."""
+        from layerexplain.render.page.data import page_of
+
         return page_of(self, fold)
-
-
-def page_of(report: PlainReport, fold: bool, values: Any = None) -> Page:
-    """The page of a report, with the values of a run if there are any."""
-    from layerexplain.render.page.data import page_data
-    from layerexplain.render.page.shell import shell
-
-    data = page_data(report, fold, values)
-    return Page(shell(data, data["model"]["title"]))

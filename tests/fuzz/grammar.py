@@ -35,12 +35,13 @@ CELLS = ["LSTMCell", "GRUCell", "SimpleRNNCell", "StackedRNNCells"]
 @functools.cache
 def types() -> tuple[tuple[str, ...], dict[int | None, list[str]]]:
     """All names that are declared; and of layers those that take so many axes, under None those that take any."""
-    from layerexplain.layers.index import MODULES
+    from layerexplain.layers import index
 
+    names = sorted(index.types())
     by_rank: dict[int | None, list[str]] = {}
-    for name in sorted(MODULES):
+    for name in names:
         by_rank.setdefault(declaration(name).ndim, []).append(name)
-    return tuple(sorted(MODULES)), by_rank
+    return tuple(names), by_rank
 
 
 def declaration(name: str) -> Declaration:

@@ -192,9 +192,9 @@ def _argument(draw: random.Random, key: str) -> Any:
 
 
 def _types() -> list[str]:
-    from layerexplain.layers.index import MODULES
+    from layerexplain.layers.index import types
 
-    return sorted(MODULES)
+    return sorted(types())
 
 
 def mutation(kind: str, number: int) -> Any:

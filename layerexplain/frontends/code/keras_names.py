@@ -156,10 +156,10 @@ _OTHER_NAMES = {
 @cache
 def operation_types() -> dict[str, str]:
     """The classes of Keras's operations by the names of their functions, without underscores."""
-    from layerexplain.layers.index import MODULES
+    from layerexplain.layers.index import types
     from layerexplain.layers.opaque_layers import OPERATIONS
 
-    names = [name[4:] for name in MODULES if name.startswith("ops.")]
+    names = [name.removeprefix("ops.") for name in types("ops")]
     return {name.lower(): name for name in [*OPERATIONS, *names]}
 
 
@@ -178,13 +178,13 @@ def tensorflow_function(path: str) -> str | None:
     >>> tensorflow_function("reduce_mean"), tensorflow_function("nn.relu")
     ('math.reduce_mean', 'nn.relu')
     """
-    from layerexplain.layers.index import MODULES
+    from layerexplain.layers.index import module_of
 
     path = path.removeprefix("compat.v1.").removeprefix("compat.v2.")
     path = _OTHER_NAMES.get(path, path)
     home, _, last = path.partition(".")
     other = {"math": f"nn.{last}", "nn": f"math.{last}"}.get(home, path)  # many stand in both
     for one in (path, other, f"math.{path}", f"linalg.{path}", f"nn.{path}", f"image.{path}", f"signal.{path}"):
-        if f"tf.{one}" in MODULES:
+        if module_of(f"tf.{one}"):
             return one
     return None

@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.render.escape import clean
 from layerexplain.render.formula_tree import formula_tree
 from layerexplain.render.page.graph_data import Calls, graph_data, letters
+from layerexplain.render.page.shell import Page, shell
 from layerexplain.render.page.value_data import all_values, form_numbers, value_parts
 from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, Report, plain
@@ -47,6 +48,12 @@ from layerexplain.report.totals import weight_bytes
 
 if TYPE_CHECKING:
     from layerexplain.run.page_values import PageValues
+
+
+def page_of(report: Report, fold: bool, values: PageValues | None = None) -> Page:
+    """The page of a report, with the values of a run if there are any."""
+    data = page_data(report, fold, values)
+    return shell(data, data["model"]["title"])
 
 
 def page_data(report: Report, fold: bool = True, values: PageValues | None = None) -> dict[str, Any]:

@@ -19,7 +19,19 @@ from layerexplain.render.graph.svg import THEMES
 from layerexplain.render.page.scripts import script
 
 
-def shell(data: Mapping[str, Any], title: str, start: str = "main", sheets: Sequence[str] = ()) -> str:
+class Page(str):
+    """A page as HTML, which a notebook shows in a frame of its own, with no access to what is around it."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe srcdoc="{escaped(self)}" sandbox="allow-scripts allow-popups allow-modals" '
+            'width="100%" height="720" style="border: 1px solid #8886; border-radius: 6px"></iframe>'
+        )
+
+
+def shell(data: Mapping[str, Any], title: str, start: str = "main", sheets: Sequence[str] = ()) -> Page:
     """The page that shows `data`; `start` names the module of js/ that runs, `sheets` its own style sheets."""
     style, code = styles("page", "reads", *sheets), script(start)
     policy = (
@@ -28,7 +40,7 @@ def shell(data: Mapping[str, Any], title: str, start: str = "main", sheets: Sequ
     )
     told = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False)
     packed = b64encode(zlib.compress(told.encode("utf-8", "replace"), 6)).decode()
-    return (
+    return Page(
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -36,14 +48,6 @@ def shell(data: Mapping[str, Any], title: str, start: str = "main", sheets: Sequ
         "<noscript>This page draws a model with a script of its own, which this browser does not run.</noscript>\n"
         f'<script type="application/octet-stream" id="data">{packed}</script>\n<script>{code}</script>\n'
         "</body>\n</html>\n"
-    )
-
-
-def frame(page: str) -> str:
-    """A page inside of another one, as notebooks show it: by itself, with no access to what is around it."""
-    return (
-        f'<iframe srcdoc="{escaped(page)}" sandbox="allow-scripts allow-popups allow-modals" '
-        'width="100%" height="720" style="border: 1px solid #8886; border-radius: 6px"></iframe>'
     )
 
 
