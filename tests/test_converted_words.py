@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from layerexplain.conversions.settings import setting_of
 from layerexplain.conversions.spec import to_spec
 from layerexplain.conversions.today import in_todays_words
 from layerexplain.conversions.todays_names import in_todays_names
+from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.model import Setting, SharedObject, TensorRef
 
@@ -124,6 +126,61 @@ def test_a_row_of_layers_with_an_operation_is_no_sequential_model(operation: str
         [made] = [one for one in config["config"]["layers"] if one["class_name"] == operation]
         assert made["module"] == f"keras.src.ops.{home}"
         assert f"ops.{function}(" in to_code(model)
+
+
+def _in_a_row(name: str, *layers: dict[str, Any], shape: list[int | None] | None) -> dict[str, Any]:
+    first = {
+        "class_name": "InputLayer",
+        "config": {"batch_shape": shape, "name": f"of_{name}"},
+        "module": "keras.layers",
+    }
+    config = {"name": name, "layers": [*([first] if shape is not None else []), *layers]}
+    return {"module": "keras", "class_name": "Sequential", "config": config, "registered_name": None}
+
+
+def _with_celu(shape: list[int | None] | None) -> dict[str, Any]:
+    dense = {"module": "keras.layers", "class_name": "Dense", "config": {"name": "d", "units": 4}}
+    celu = {"module": "keras.src.ops.nn", "class_name": "Celu", "config": {"name": "c"}, "registered_name": "Celu"}
+    return _in_a_row("row", dense, celu, shape=shape)
+
+
+ROWS_WITH_CELU = [_with_celu([None, 6]), _in_a_row("outer", _with_celu([None, 6]), shape=[None, 6])]
+
+
+@pytest.mark.parametrize("config", ROWS_WITH_CELU, ids=["alone", "nested"])
+def test_a_sequential_of_a_file_with_an_operation_becomes_functional_in_all_forms(config: dict[str, Any]) -> None:
+    # Keras refuses to load it: "Only instances of `keras.Layer` can be added to a Sequential model."
+    model = read(config)
+    written = to_config(model)
+    row = written if written["config"]["name"] == "row" else written["config"]["layers"][1]
+    assert (row["class_name"], row["config"]["name"]) == ("Functional", "row")
+    assert "ops.celu(x)" in to_code(model) and "Celu" not in to_code(model)
+    assert "outputs: [c]" in to_spec(model)
+
+
+def test_a_row_with_an_operation_needs_an_input_of_known_shape() -> None:
+    model = read(_in_a_row("outer", _with_celu(None), shape=[None, 6]))
+    for convert in (to_config, to_code):
+        with pytest.raises(LayerExplainError, match="its shape is unknown"):
+            convert(model)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("config", ROWS_WITH_CELU, ids=["alone", "nested"])
+def test_keras_takes_what_is_made_of_a_row_with_an_operation(config: dict[str, Any]) -> None:
+    import keras
+
+    with pytest.raises(ValueError, match=r"Only instances of `keras\.Layer` can be added"):
+        keras.models.model_from_json(json.dumps(config))
+    model, names = read(config), {}
+    exec(to_code(model), names)
+    for made in (keras.models.model_from_json(json.dumps(to_config(model))), names["model"]):
+        row = made if made.name == "row" else made.layers[0]
+        assert (type(row).__name__, row.operations[-1].name.split("_")[0][0], made.count_params()) == (
+            "Functional",
+            "c",
+            28,
+        )
 
 
 def test_parts_of_training_are_made_of_the_classes_of_keras() -> None:

@@ -128,8 +128,10 @@ class _Writer:
             return self.model(inner, network)
         if layer.type == "InputLayer":
             shape = layer.config.get("batch_shape")
+            if shape is None:
+                raise SpecError("its shape is unknown; give it with --input", layer=layer.name)
             config = {
-                "batch_shape": None if shape is None else list(shape),
+                "batch_shape": list(shape),
                 "dtype": layer.config.get("dtype") or "float32",
             }
             return _object("keras.layers", "InputLayer", {**config, "name": layer.name})

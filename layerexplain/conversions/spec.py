@@ -116,7 +116,7 @@ class _Writer:
         items = list(self._items())
         said = self._said(items)
         found["layers"] = list(self._written(items, said))
-        if not _is_sequential(self.model) or any(call.index for call in self.calls):
+        if self.model.type != "Sequential" or any(call.index for call in self.calls):
             found["outputs"] = [self._name(ref) for ref in self.model.outputs]
         if not self.model.trainable:
             found["trainable"] = False
@@ -307,14 +307,7 @@ def _declaration(layer: Layer) -> Declaration | None:
     return find(_type(layer)) if layer.model is None else None
 
 
-def _is_sequential(model: Model) -> bool:
-    """Whether a spec makes a Sequential model of it, which takes no operations, whatever a file says."""
-    return model.type == "Sequential" and all(layer.kind != "operation" for layer in model.layers)
-
-
 def _type(layer: Layer) -> str:
-    if layer.model is not None:
-        return "Sequential" if _is_sequential(layer.model) else "Functional"
     return f"ops.{layer.type}" if layer.kind == "operation" else layer.type
 
 

@@ -121,9 +121,8 @@ def _model(model: Model, prefix: str, network: Network | None) -> Model:
             made = todays_layer(layer, _shape_before(traced.get(layer.name)))
         except LayerExplainError as error:
             raise error.with_place(layer=f"{prefix}{layer.name}", line=layer.line) from None
-        if made.model is not None:
-            inner = traced[layer.name].network if layer.name in traced else None
-            made = made._replace(model=_model(made.model, f"{prefix}{layer.name}/", inner))
+        inner = traced[layer.name].network if layer.name in traced else None
+        made = _with_inner(made, f"{prefix}{layer.name}/", inner)
         of_call = {key: made.config[key] for key in _CALL_ARGUMENTS & made.config.keys()}
         if of_call:
             made = made._replace(config={key: v for key, v in made.config.items() if key not in of_call})
@@ -135,7 +134,18 @@ def _model(model: Model, prefix: str, network: Network | None) -> Model:
     for key, call in calls.items():
         kept = {name: one for name, one in call.kwargs.items() if one is not None}
         calls[key] = _in_front(call._replace(kwargs=kept), layers_by_name[call.layer])
-    return model._replace(layers=tuple(layers), calls=tuple(calls.values()))
+    # Keras's Sequential takes no operations, whatever a file says.
+    in_a_row = model.type == "Sequential" and all(layer.kind != "operation" for layer in layers)
+    type_ = "Sequential" if in_a_row else "Functional"
+    return model._replace(type=type_, layers=tuple(layers), calls=tuple(calls.values()))
+
+
+def _with_inner(layer: Layer, prefix: str, network: Network | None) -> Layer:
+    """Return a layer in today's words with the model that it is in today's words too, if it is one."""
+    if layer.model is None:
+        return layer
+    inner = _model(layer.model, prefix, network)
+    return layer._replace(type=inner.type, model=inner)
 
 
 def _in_front(call: Call, layer: Layer) -> Call:
@@ -167,8 +177,7 @@ def todays_layer(layer: Layer, shape: Shape | None = None) -> Layer:
         raise SpecError(f"{layer.type}{of} is not part of Keras, so nothing else can be written for it")
     if layer.model is not None:
         frozen = layer.config.get("trainable") is False
-        type_ = "Sequential" if layer.type == "Sequential" else "Functional"
-        return layer._replace(type=type_, config={"trainable": False} if frozen else {})
+        return layer._replace(config={"trainable": False} if frozen else {})
     if layer.type == "InputLayer":
         return layer
     if layer.kind == "operation":
@@ -294,8 +303,7 @@ def _setting(name: str, value: Any) -> tuple[Setting] | None:
 def _plain(name: str, value: Any) -> Any:
     """Return a value as code, YAML and JSON have it."""
     if isinstance(value, Layer):
-        made = todays_layer(value)
-        return made if made.model is None else made._replace(model=_model(made.model, f"{value.name}/", None))
+        return _with_inner(todays_layer(value), f"{value.name}/", None)
     if isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID:
         return OLD_HARD_SIGMOID
     if isinstance(value, Function):
