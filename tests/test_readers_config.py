@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from layerexplain import explain
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends import read
 from layerexplain.lang.tables import Array
@@ -404,7 +405,7 @@ def test_trainable_and_version() -> None:
 @pytest.mark.parametrize(("document", "message"), WRONG)
 def test_damaged_configurations(document: Any, message: str) -> None:
     with pytest.raises(LayerExplainError) as caught:
-        read(document)
+        explain(document)
     assert message in str(caught.value)
     assert str(caught.value).startswith("<config>: ")
     assert "\n" not in str(caught.value)
@@ -416,7 +417,7 @@ def test_a_circle_over_several_layers_is_refused() -> None:
         dense("q", inbound_nodes=[[["p", 0, 0]]]),
     ]
     with pytest.raises(SpecError, match="the calls form a circle"):
-        read(graph([entry("a", [1]), *layers], ["a", 0, 0], ["q", 0, 0]))
+        explain(graph([entry("a", [1]), *layers], ["a", 0, 0], ["q", 0, 0]))
 
 
 def test_a_long_chain_needs_no_recursion() -> None:

@@ -25,7 +25,6 @@ from layerexplain.frontends.model_builder import (
     ModelBuilder,
     default_name,
     held_layers,
-    in_order,
     known_types,
 )
 from layerexplain.frontends.value_text import arguments_text, kind_of_value
@@ -264,9 +263,7 @@ def _functional(config: Mapping[str, Any], context: Context) -> Model:
     _names_that_differ(layers)
     calls, inputs, outputs, recorded = read_wires(items, layers, config, context)
     name = name_in(config) or "functional"
-    model = Model(name, "Functional", tuple(layers), calls, inputs, outputs, _trainable(config), recorded)
-    in_order(model)  # refuses a circle
-    return model
+    return Model(name, "Functional", tuple(layers), calls, inputs, outputs, _trainable(config), recorded)
 
 
 def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: bool) -> Model:
