@@ -8,7 +8,7 @@ from typing import Any
 
 from layerexplain.lang.expr import FREE, NO_GRADIENT, Expr, Op
 from layerexplain.lang.notation import COMPARE, NEGATE, POWER, PRODUCT, SUM, Fraction, Function, Infix, Prefix
-from layerexplain.ops.families import elementwise
+from layerexplain.ops.families import binary, elementwise, unary
 from layerexplain.ops.sizes import FLOATS, promote
 
 
@@ -33,139 +33,57 @@ def _of_choice(y: Expr, dy: Expr, i: int) -> Expr | None:
     return (None, where(chosen, dy, 0), where(chosen, 0, dy))[i]
 
 
-add = elementwise("add", lambda np, a, b: np.add(a, b), Infix("+", SUM, "+"), gradient=lambda y, dy, i: dy)
-subtract = elementwise(
-    "subtract", lambda np, a, b: np.subtract(a, b), Infix("-", SUM, "-"), gradient=lambda y, dy, i: -dy if i else dy
-)
-multiply = elementwise(
-    "multiply",
-    lambda np, a, b: np.multiply(a, b),
-    Infix("*", PRODUCT, r"\,", "·"),
-    gradient=lambda y, dy, i: dy * y.args[1 - i],
-)
-divide = elementwise("divide", lambda np, a, b: np.true_divide(a, b), Fraction(), dtype="float", gradient=_of_quotient)
-floor_divide = elementwise(
-    "floor_divide",
-    lambda np, a, b: np.floor_divide(a, b),
-    Infix("//", PRODUCT, r"\mathbin{\mathrm{div}}"),
-    gradient=NO_GRADIENT("constant between jumps"),
-)
-mod = elementwise(
-    "mod",
-    lambda np, a, b: np.mod(a, b),
-    Infix("%", PRODUCT, r"\bmod"),
-    gradient=lambda y, dy, i: -dy * floor_divide(*y.args) if i else dy,
-)
-power = elementwise("power", lambda np, a, b: np.power(a, b), Infix("**", POWER, "^", "^"), gradient=_of_power)
-negative = elementwise(
-    "negative", lambda np, a: np.negative(a), Prefix("-", NEGATE, "-"), gradient=lambda y, dy, i: -dy
-)
+JUMPS = NO_GRADIENT("constant between jumps")
+TRUTH = NO_GRADIENT("a truth value")
 
-maximum = elementwise(
+add = binary("add", Infix("+", SUM, "+"), gradient=lambda y, dy, i: dy)
+subtract = binary("subtract", Infix("-", SUM, "-"), gradient=lambda y, dy, i: -dy if i else dy)
+multiply = binary("multiply", Infix("*", PRODUCT, r"\,", "·"), gradient=lambda y, dy, i: dy * y.args[1 - i])
+divide = binary("divide", Fraction(), dtype="float", gradient=_of_quotient)
+floor_divide = binary("floor_divide", Infix("//", PRODUCT, r"\mathbin{\mathrm{div}}"), gradient=JUMPS)
+mod = binary("mod", Infix("%", PRODUCT, r"\bmod"), gradient=lambda y, dy, i: -dy * floor_divide(*y.args) if i else dy)
+power = binary("power", Infix("**", POWER, "^", "^"), gradient=_of_power)
+negative = unary("negative", Prefix("-", NEGATE, "-"), gradient=lambda y, dy, i: -dy)
+
+maximum = binary(
     "max",
-    lambda np, a, b: np.maximum(a, b),
     Function(r"\max({0}, {1})"),
+    numpy="maximum",
     gradient=lambda y, dy, i: dy * (less(*y.args) if i else greater_equal(*y.args)),
 )
-minimum = elementwise(
+minimum = binary(
     "min",
-    lambda np, a, b: np.minimum(a, b),
     Function(r"\min({0}, {1})"),
+    numpy="minimum",
     gradient=lambda y, dy, i: dy * (greater(*y.args) if i else less_equal(*y.args)),
 )
-absolute = elementwise(
-    "abs", lambda np, a: np.abs(a), Function(r"\lvert {0} \rvert"), gradient=lambda y, dy, i: dy * sign(y.args[0])
-)
-sign: Op = elementwise("sign", lambda np, a: np.sign(a), gradient=NO_GRADIENT("constant between jumps"))
-floor = elementwise(
-    "floor", lambda np, a: np.floor(a), Function(r"\lfloor {0} \rfloor"), gradient=NO_GRADIENT("constant between jumps")
-)
-ceil = elementwise(
-    "ceil", lambda np, a: np.ceil(a), Function(r"\lceil {0} \rceil"), gradient=NO_GRADIENT("constant between jumps")
-)
-round_ = elementwise("round", lambda np, a: np.round(a), gradient=NO_GRADIENT("constant between jumps"))
-exp = elementwise(
-    "exp", lambda np, a: np.exp(a), Function(r"\mathrm{{e}}^{{{0}}}"), dtype="float", gradient=lambda y, dy, i: dy * y
-)
-log = elementwise(
-    "log", lambda np, a: np.log(a), Function(r"\ln {0}"), dtype="float", gradient=lambda y, dy, i: dy / y.args[0]
-)
-sqrt = elementwise(
-    "sqrt", lambda np, a: np.sqrt(a), Function(r"\sqrt{{{0}}}"), dtype="float", gradient=lambda y, dy, i: dy / (2 * y)
-)
-sin: Op = elementwise(
-    "sin", lambda np, a: np.sin(a), Function(r"\sin({0})"), dtype="float", gradient=lambda y, dy, i: dy * cos(y.args[0])
-)
-cos: Op = elementwise(
-    "cos",
-    lambda np, a: np.cos(a),
-    Function(r"\cos({0})"),
-    dtype="float",
-    gradient=lambda y, dy, i: -dy * sin(y.args[0]),
-)
-tan = elementwise(
-    "tan", lambda np, a: np.tan(a), Function(r"\tan({0})"), dtype="float", gradient=lambda y, dy, i: dy * (1 + y**2)
-)
-arctan = elementwise(
-    "arctan",
-    lambda np, a: np.arctan(a),
-    Function(r"\arctan({0})"),
-    dtype="float",
-    gradient=lambda y, dy, i: dy / (1 + y.args[0] ** 2),
-)
-arctan2 = elementwise("arctan2", lambda np, a, b: np.arctan2(a, b), dtype="float", gradient=_of_angle)
-sinh = elementwise(
-    "sinh",
-    lambda np, a: np.sinh(a),
-    Function(r"\sinh({0})"),
-    dtype="float",
-    gradient=lambda y, dy, i: dy * cosh(y.args[0]),
-)
-cosh: Op = elementwise(
-    "cosh",
-    lambda np, a: np.cosh(a),
-    Function(r"\cosh({0})"),
-    dtype="float",
-    gradient=lambda y, dy, i: dy * sinh(y.args[0]),
-)
-arcsin = elementwise(
-    "arcsin",
-    lambda np, a: np.arcsin(a),
-    Function(r"\arcsin({0})"),
-    dtype="float",
-    gradient=lambda y, dy, i: dy / sqrt(1 - y.args[0] ** 2),
-)
-arccos = elementwise(
-    "arccos",
-    lambda np, a: np.arccos(a),
-    Function(r"\arccos({0})"),
-    dtype="float",
-    gradient=lambda y, dy, i: -dy / sqrt(1 - y.args[0] ** 2),
-)
-arcsinh = elementwise(
-    "arcsinh", lambda np, a: np.arcsinh(a), dtype="float", gradient=lambda y, dy, i: dy / sqrt(y.args[0] ** 2 + 1)
-)
-arccosh = elementwise(
-    "arccosh", lambda np, a: np.arccosh(a), dtype="float", gradient=lambda y, dy, i: dy / sqrt(y.args[0] ** 2 - 1)
-)
-arctanh = elementwise(
-    "arctanh", lambda np, a: np.arctanh(a), dtype="float", gradient=lambda y, dy, i: dy / (1 - y.args[0] ** 2)
-)
-log2 = elementwise(
-    "log2",
-    lambda np, a: np.log2(a),
-    Function(r"\log_2 {0}"),
-    dtype="float",
-    gradient=lambda y, dy, i: dy / (math.log(2) * y.args[0]),
-)
-log10 = elementwise(
-    "log10",
-    lambda np, a: np.log10(a),
-    Function(r"\log_{{10}} {0}"),
-    dtype="float",
-    gradient=lambda y, dy, i: dy / (math.log(10) * y.args[0]),
-)
-trunc = elementwise("trunc", lambda np, a: np.trunc(a), gradient=NO_GRADIENT("constant between jumps"))
+absolute = unary("abs", Function(r"\lvert {0} \rvert"), gradient=lambda y, dy, i: dy * sign(y.args[0]))
+sign: Op = unary("sign", gradient=JUMPS)
+floor = unary("floor", Function(r"\lfloor {0} \rfloor"), gradient=JUMPS)
+ceil = unary("ceil", Function(r"\lceil {0} \rceil"), gradient=JUMPS)
+round_ = unary("round", gradient=JUMPS)
+trunc = unary("trunc", gradient=JUMPS)
+
+_smooth = functools.partial(unary, dtype="float")
+"""A function of one number whose results are floats."""
+
+exp = _smooth("exp", Function(r"\mathrm{{e}}^{{{0}}}"), gradient=lambda y, dy, i: dy * y)
+log = _smooth("log", Function(r"\ln {0}"), gradient=lambda y, dy, i: dy / y.args[0])
+log2 = _smooth("log2", Function(r"\log_2 {0}"), gradient=lambda y, dy, i: dy / (math.log(2) * y.args[0]))
+log10 = _smooth("log10", Function(r"\log_{{10}} {0}"), gradient=lambda y, dy, i: dy / (math.log(10) * y.args[0]))
+sqrt = _smooth("sqrt", Function(r"\sqrt{{{0}}}"), gradient=lambda y, dy, i: dy / (2 * y))
+sin: Op = _smooth("sin", Function(r"\sin({0})"), gradient=lambda y, dy, i: dy * cos(y.args[0]))
+cos: Op = _smooth("cos", Function(r"\cos({0})"), gradient=lambda y, dy, i: -dy * sin(y.args[0]))
+tan = _smooth("tan", Function(r"\tan({0})"), gradient=lambda y, dy, i: dy * (1 + y**2))
+arctan = _smooth("arctan", Function(r"\arctan({0})"), gradient=lambda y, dy, i: dy / (1 + y.args[0] ** 2))
+arctan2 = binary("arctan2", dtype="float", gradient=_of_angle)
+sinh: Op = _smooth("sinh", Function(r"\sinh({0})"), gradient=lambda y, dy, i: dy * cosh(y.args[0]))
+cosh: Op = _smooth("cosh", Function(r"\cosh({0})"), gradient=lambda y, dy, i: dy * sinh(y.args[0]))
+arcsin = _smooth("arcsin", Function(r"\arcsin({0})"), gradient=lambda y, dy, i: dy / sqrt(1 - y.args[0] ** 2))
+arccos = _smooth("arccos", Function(r"\arccos({0})"), gradient=lambda y, dy, i: -dy / sqrt(1 - y.args[0] ** 2))
+arcsinh = _smooth("arcsinh", gradient=lambda y, dy, i: dy / sqrt(y.args[0] ** 2 + 1))
+arccosh = _smooth("arccosh", gradient=lambda y, dy, i: dy / sqrt(y.args[0] ** 2 - 1))
+arctanh = _smooth("arctanh", gradient=lambda y, dy, i: dy / (1 - y.args[0] ** 2))
 
 
 _ERF_STEPS = 1024
@@ -219,70 +137,27 @@ erf = elementwise(
     gradient=lambda y, dy, i: 2 / math.sqrt(math.pi) * dy * exp(-(y.args[0] ** 2)),
 )
 
-equal = elementwise(
-    "equal",
-    lambda np, a, b: np.equal(a, b),
-    Infix("==", COMPARE, "="),
-    dtype="bool",
-    gradient=NO_GRADIENT("a truth value"),
-)
-not_equal = elementwise(
-    "not_equal",
-    lambda np, a, b: np.not_equal(a, b),
-    Infix("!=", COMPARE, r"\neq"),
-    dtype="bool",
-    gradient=NO_GRADIENT("a truth value"),
-)
-less: Op = elementwise(
-    "less",
-    lambda np, a, b: np.less(a, b),
-    Infix("<", COMPARE, "<"),
-    dtype="bool",
-    gradient=NO_GRADIENT("a truth value"),
-)
-less_equal: Op = elementwise(
-    "less_equal",
-    lambda np, a, b: np.less_equal(a, b),
-    Infix("<=", COMPARE, r"\leq", "≤"),
-    dtype="bool",
-    gradient=NO_GRADIENT("a truth value"),
-)
-greater: Op = elementwise(
-    "greater",
-    lambda np, a, b: np.greater(a, b),
-    Infix(">", COMPARE, ">"),
-    dtype="bool",
-    gradient=NO_GRADIENT("a truth value"),
-)
-greater_equal: Op = elementwise(
-    "greater_equal",
-    lambda np, a, b: np.greater_equal(a, b),
-    Infix(">=", COMPARE, r"\geq", "≥"),
-    dtype="bool",
-    gradient=NO_GRADIENT("a truth value"),
-)
-logical_and = elementwise(
-    "logical_and", lambda np, a, b: np.logical_and(a, b), dtype="bool", gradient=NO_GRADIENT("a truth value")
-)
-logical_or = elementwise(
-    "logical_or", lambda np, a, b: np.logical_or(a, b), dtype="bool", gradient=NO_GRADIENT("a truth value")
-)
-logical_xor = elementwise(
-    "logical_xor", lambda np, a, b: np.logical_xor(a, b), dtype="bool", gradient=NO_GRADIENT("a truth value")
-)
-logical_not = elementwise(
-    "logical_not", lambda np, a: np.logical_not(a), dtype="bool", gradient=NO_GRADIENT("a truth value")
-)
+equal = binary("equal", Infix("==", COMPARE, "="), dtype="bool", gradient=TRUTH)
+not_equal = binary("not_equal", Infix("!=", COMPARE, r"\neq"), dtype="bool", gradient=TRUTH)
+less: Op = binary("less", Infix("<", COMPARE, "<"), dtype="bool", gradient=TRUTH)
+less_equal: Op = binary("less_equal", Infix("<=", COMPARE, r"\leq", "≤"), dtype="bool", gradient=TRUTH)
+greater: Op = binary("greater", Infix(">", COMPARE, ">"), dtype="bool", gradient=TRUTH)
+greater_equal: Op = binary("greater_equal", Infix(">=", COMPARE, r"\geq", "≥"), dtype="bool", gradient=TRUTH)
+logical_and = binary("logical_and", dtype="bool", gradient=TRUTH)
+logical_or = binary("logical_or", dtype="bool", gradient=TRUTH)
+logical_xor = binary("logical_xor", dtype="bool", gradient=TRUTH)
+logical_not = unary("logical_not", dtype="bool", gradient=TRUTH)
 
-isnan = elementwise("isnan", lambda np, a: np.isnan(a), dtype="bool", gradient=NO_GRADIENT("a truth value"))
-isinf = elementwise("isinf", lambda np, a: np.isinf(a), dtype="bool", gradient=NO_GRADIENT("a truth value"))
-isfinite = elementwise("isfinite", lambda np, a: np.isfinite(a), dtype="bool", gradient=NO_GRADIENT("a truth value"))
+isnan = unary("isnan", dtype="bool", gradient=TRUTH)
+isinf = unary("isinf", dtype="bool", gradient=TRUTH)
+isfinite = unary("isfinite", dtype="bool", gradient=TRUTH)
 
 where = elementwise(
     "where", lambda np, c, a, b: np.where(c, a, b), dtype=lambda c, a, b: promote(a.dtype, b.dtype), gradient=_of_choice
 )
 
 cast = elementwise("cast", lambda np, a, to: a, flops=FREE, dtype=lambda a, to: to, gradient=lambda y, dy, i: dy)
+"""`cast(x, to='int32')`; the evaluator converts every value to its node's dtype."""
 
 
 def rounded_to(y: Expr, x: Expr) -> Expr:
@@ -293,6 +168,3 @@ def rounded_to(y: Expr, x: Expr) -> Expr:
 def as_floats(x: Expr, to: str = "float") -> Expr:
     """Return the tensor, numbers of other kinds cast to floats."""
     return x if x.dtype in FLOATS else cast(x, to=to)
-
-
-"""`cast(x, to='int32')`; the evaluator converts every value to its node's dtype."""

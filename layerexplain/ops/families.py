@@ -145,6 +145,16 @@ def elementwise(
     )
 
 
+def unary(name: str, notation: Notation = BY_NAME, **rules: Any) -> Op:
+    """Create an element-wise op on one tensor that NumPy has under the same name."""
+    return elementwise(name, lambda np, a: getattr(np, name)(a), notation, **rules)
+
+
+def binary(name: str, notation: Notation = BY_NAME, *, numpy: str = "", **rules: Any) -> Op:
+    """Create an element-wise op on two tensors that NumPy has, under the name `numpy` if that is another one."""
+    return elementwise(name, lambda np, a, b: getattr(np, numpy or name)(a, b), notation, **rules)
+
+
 # Axes folded into one value -------------------------------------------------------------------------------------
 
 
@@ -172,22 +182,13 @@ def one_form_of_axis(attrs: dict[str, Any]) -> dict[str, Any]:
     return attrs
 
 
-def reduction(
-    name: str,
-    value: Callable[..., Any],
-    words: str,
-    *,
-    fold: str,
-    dtype: str | None = None,
-    **rules: Any,
-) -> Op:
-    """Create an op that reduces axes of its argument.
+def reduction(name: str, words: str, *, fold: str = "", dtype: str | None = None, **rules: Any) -> Op:
+    """Create an op that reduces axes of its argument as NumPy's function of the same name does.
 
     Args:
         name: its name in formulas.
-        value: `value(np, x, axis=…, keepdims=…)`.
         words: what happens to a reduced axis ("summed").
-        fold: the kind of `Fold` of its element form.
+        fold: the kind of `Fold` of its element form, if that is not its name.
         dtype: of the result; by default that of the argument.
         rules: the other rules of `Op`.
     """
@@ -200,13 +201,13 @@ def reduction(
         axes = normalize_axes(node.options["axis"], x.ndim)
         rest = iter([i for k, i in enumerate(index) if k not in axes] if node.options["keepdims"] else index)
         full = [sc.letter("summed", size) if k in axes else next(rest) for k, size in enumerate(x.shape)]
-        return sc.Fold(fold, letters_of([full[k] for k in axes]), at(0, full), ())
+        return sc.Fold(fold or name, letters_of([full[k] for k in axes]), at(0, full), ())
 
     return function(
         name,
         axes=axes,
         dtype=always(dtype) if dtype else of_first,
-        value=value,
+        value=lambda np, x, **attrs: getattr(np, name)(x, **attrs),
         flops=PER_INPUT,
         element=element,
         defaults={"axis": None, "keepdims": False},

@@ -7,52 +7,35 @@ from typing import Any
 
 from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, Expr, Op
 from layerexplain.lang.notation import Function
-from layerexplain.ops.elementwise import equal, exp, trunc, where
-from layerexplain.ops.families import always, elementwise
+from layerexplain.ops.elementwise import TRUTH, equal, exp, trunc, where
+from layerexplain.ops.families import always, binary, elementwise, unary
 
 # Bits of whole numbers, and the bits of truth values --------------------------------------------------------------
 
-bitwise_and = elementwise("bitwise_and", lambda np, a, b: np.bitwise_and(a, b), gradient=NO_GRADIENT("whole numbers"))
-bitwise_or = elementwise("bitwise_or", lambda np, a, b: np.bitwise_or(a, b), gradient=NO_GRADIENT("whole numbers"))
-bitwise_xor = elementwise("bitwise_xor", lambda np, a, b: np.bitwise_xor(a, b), gradient=NO_GRADIENT("whole numbers"))
-bitwise_not = elementwise("bitwise_not", lambda np, a: np.invert(a), gradient=NO_GRADIENT("whole numbers"))
-left_shift = elementwise("left_shift", lambda np, a, b: np.left_shift(a, b), gradient=NO_GRADIENT("whole numbers"))
-right_shift = elementwise("right_shift", lambda np, a, b: np.right_shift(a, b), gradient=NO_GRADIENT("whole numbers"))
+WHOLE = NO_GRADIENT("whole numbers")
+
+bitwise_and = binary("bitwise_and", gradient=WHOLE)
+bitwise_or = binary("bitwise_or", gradient=WHOLE)
+bitwise_xor = binary("bitwise_xor", gradient=WHOLE)
+bitwise_not = unary("bitwise_not", gradient=WHOLE)
+left_shift = binary("left_shift", gradient=WHOLE)
+right_shift = binary("right_shift", gradient=WHOLE)
 
 # Divisors, neighbours -------------------------------------------------------------------------------------------
 
-gcd = elementwise("gcd", lambda np, a, b: np.gcd(a, b), gradient=NO_GRADIENT("whole numbers"))
-lcm = elementwise("lcm", lambda np, a, b: np.lcm(a, b), gradient=NO_GRADIENT("whole numbers"))
-fmod = elementwise(
-    "fmod", lambda np, a, b: np.fmod(a, b), gradient=lambda y, dy, i: -dy * trunc(y.args[0] / y.args[1]) if i else dy
-)
+gcd = binary("gcd", gradient=WHOLE)
+lcm = binary("lcm", gradient=WHOLE)
+fmod = binary("fmod", gradient=lambda y, dy, i: -dy * trunc(y.args[0] / y.args[1]) if i else dy)
 """`fmod(a, b)`: the remainder of a division that rounds towards 0; it has the sign of a."""
-nextafter = elementwise(
-    "nextafter",
-    lambda np, a, b: np.nextafter(a, b),
-    dtype="float",
-    gradient=lambda y, dy, i: None if i else dy,
-)
+nextafter = binary("nextafter", dtype="float", gradient=lambda y, dy, i: None if i else dy)
 """`nextafter(a, b)`: the next floating-point number after a in the direction of b."""
-signbit = elementwise("signbit", lambda np, a: np.signbit(a), dtype="bool", gradient=NO_GRADIENT("a truth value"))
+signbit = unary("signbit", dtype="bool", gradient=TRUTH)
 """`signbit(x)`: whether the sign is negative; that of -0.0 is."""
 
 # Special functions ----------------------------------------------------------------------------------------------
 
-cbrt = elementwise(
-    "cbrt",
-    lambda np, a: np.cbrt(a),
-    Function(r"\sqrt[3]{{{0}}}"),
-    dtype="float",
-    gradient=lambda y, dy, i: dy / (3 * y**2),
-)
-i0: Op = elementwise(
-    "i0",
-    lambda np, a: np.i0(a),
-    Function(r"I_0({0})"),
-    dtype="float",
-    gradient=lambda y, dy, i: dy * i1(y.args[0]),
-)
+cbrt = unary("cbrt", Function(r"\sqrt[3]{{{0}}}"), dtype="float", gradient=lambda y, dy, i: dy / (3 * y**2))
+i0: Op = unary("i0", Function(r"I_0({0})"), dtype="float", gradient=lambda y, dy, i: dy * i1(y.args[0]))
 """`i0(x)`: the modified Bessel function of the first kind and order 0."""
 
 
@@ -122,18 +105,8 @@ def is_complex(x: Expr) -> bool:
     return str(x.dtype).startswith("complex")
 
 
-real: Op = elementwise(
-    "real",
-    lambda np, a: np.real(a),
-    dtype=always("float"),
-    gradient=lambda y, dy, i: complex_(dy, 0),
-)
-imag: Op = elementwise(
-    "imag",
-    lambda np, a: np.imag(a),
-    dtype=always("float"),
-    gradient=lambda y, dy, i: complex_(0, dy),
-)
+real: Op = unary("real", dtype=always("float"), gradient=lambda y, dy, i: complex_(dy, 0))
+imag: Op = unary("imag", dtype=always("float"), gradient=lambda y, dy, i: complex_(0, dy))
 
 
 def conjugate(x: Expr) -> Expr:

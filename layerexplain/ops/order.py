@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.lang.axes import AxesOfEach, Axis
 from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, PER_OUTPUT, CannotDerive, Expr, Op, item
 from layerexplain.lang.on_demand import scalar as sc
-from layerexplain.ops.families import always, folded_axes, function, letters_of, movement, of_first
+from layerexplain.ops.families import always, folded_axes, function, letters_of, movement
 from layerexplain.ops.sizes import changed, kept_along, normalize_axis, size_text
 
 
-def _position(name: str, value: Callable[..., Any], words: str, **rules: Any) -> Op:
+def _position(name: str, words: str) -> Op:
     def axes(x: Expr, *, axis: int) -> list[Axis]:
         at = normalize_axis(axis, x.ndim)
         return folded_axes(x, at, False, lambda size: f"which of {size_text(size)} is the {words}")
@@ -21,15 +22,15 @@ def _position(name: str, value: Callable[..., Any], words: str, **rules: Any) ->
         name,
         axes=axes,
         dtype=always("int32"),
-        value=value,
+        value=lambda np, x, axis: getattr(np, name)(x, axis=axis),
         flops=PER_INPUT,
         element=NOT_INDEXED(f"the position of the {words} is found by searching, not computed"),
-        **rules,
+        gradient=NO_GRADIENT("positions"),
     )
 
 
-argmax = _position("argmax", lambda np, x, axis: np.argmax(x, axis=axis), "largest", gradient=NO_GRADIENT("positions"))
-argmin = _position("argmin", lambda np, x, axis: np.argmin(x, axis=axis), "smallest", gradient=NO_GRADIENT("positions"))
+argmax = _position("argmax", "largest")
+argmin = _position("argmin", "smallest")
 """`argmin(x, axis=-1)`: the index (from 0) of the smallest element along an axis; the first if several are equal."""
 
 
@@ -43,30 +44,16 @@ def _of_sort(y: Expr, dy: Expr, i: int) -> Expr:
     return take_along(dy, argsort(argsort(y.args[0], **y.attrs), **y.attrs), axis=y.options["axis"])
 
 
-def _sorting(name: str, value: Callable[..., Any], dtype: Callable[..., str], **rules: Any) -> Op:
-    return movement(
-        name,
-        axes=kept_along,
-        dtype=dtype,
-        value=value,
-        element=BY_VALUE,
-        defaults={"axis": -1},
-        **rules,
-    )
+_sorting = functools.partial(movement, axes=kept_along, element=BY_VALUE, defaults={"axis": -1})
 
-
-sort = _sorting("sort", lambda np, x, axis: np.sort(x, axis=axis), of_first, gradient=_of_sort)
+sort = _sorting("sort", value=lambda np, x, axis: np.sort(x, axis=axis), gradient=_of_sort)
 argsort = _sorting(
     "argsort",
-    lambda np, x, axis: np.argsort(x, axis=axis, kind="stable"),
-    always("int32"),
+    dtype=always("int32"),
+    value=lambda np, x, axis: np.argsort(x, axis=axis, kind="stable"),
     gradient=NO_GRADIENT("positions"),
 )
 """`argsort(x)`: the indices of the elements in ascending order of their values."""
-
-
-def _top_axes(x: Expr, *, k: int) -> AxesOfEach:
-    return AxesOfEach([changed(x, -1, k, f"the {k} largest")] * 2)
 
 
 def _top_value(np: Any, x: Any, *, k: int) -> Any:
@@ -87,7 +74,7 @@ def _of_top_k(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr | None:
 
 top_k = movement(
     "top_k",
-    axes=_top_axes,
+    axes=lambda x, *, k: AxesOfEach([changed(x, -1, k, f"the {k} largest")] * 2),
     dtype=lambda x, *, k: (x.dtype, "int32"),
     value=_top_value,
     element=BY_VALUE,
@@ -96,7 +83,7 @@ top_k = movement(
 """`values, ids = top_k(x, k=5)`: the largest elements along the last axis, largest first, and their indices."""
 
 
-def _running(name: str, value: Callable[..., Any], fold: str, **rules: Any) -> Op:
+def _running(name: str, fold: str, gradient: Any) -> Op:
     def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
         axis = normalize_axis(node.attrs["axis"], node.ndim)
         size = node.shape[axis]
@@ -110,10 +97,10 @@ def _running(name: str, value: Callable[..., Any], fold: str, **rules: Any) -> O
     return function(
         name,
         axes=kept_along,
-        value=value,
+        value=lambda np, x, axis: getattr(np, name)(x, axis=axis),
         flops=PER_OUTPUT,
         element=element,
-        **rules,
+        gradient=gradient,
     )
 
 
@@ -124,7 +111,7 @@ def _of_cumsum(y: Expr, dy: Expr, i: int) -> Expr:
     return reverse(cumsum(reverse(dy, **y.attrs), **y.attrs), **y.attrs)
 
 
-cumsum = _running("cumsum", lambda np, x, axis: np.cumsum(x, axis=axis), "sum", gradient=_of_cumsum)
+cumsum = _running("cumsum", "sum", _of_cumsum)
 
 
 def _of_cumprod(y: Expr, dy: Expr, i: int) -> Expr:
@@ -136,10 +123,5 @@ def _of_cumprod(y: Expr, dy: Expr, i: int) -> Expr:
     return where(equal(x, 0), 0, later / x)
 
 
-cumprod: Op = _running(
-    "cumprod",
-    lambda np, x, axis: np.cumprod(x, axis=axis),
-    "prod",
-    gradient=_of_cumprod,
-)
+cumprod: Op = _running("cumprod", "prod", _of_cumprod)
 """`cumprod(x, axis=1)`: each element times all earlier ones along the axis."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.lang.expr import NO_GRADIENT, Expr, named
+from layerexplain.lang.expr import Expr, named
 from layerexplain.lang.notation import Function
-from layerexplain.ops.elementwise import cast, equal
+from layerexplain.ops.elementwise import TRUTH, cast, equal
 from layerexplain.ops.families import reduction
 from layerexplain.ops.sizes import normalize_axes, product
 
@@ -58,41 +58,10 @@ def _of_prod(y: Expr, dy: Expr, i: int) -> Expr:
     return unreduced(y, dy) * placed(before * after)
 
 
-sum_ = reduction(
-    "sum",
-    lambda np, x, **kw: np.sum(x, **kw),
-    "summed",
-    fold="sum",
-    notation=Function(r"\sum {0}"),
-    gradient=lambda y, dy, i: unreduced(y, dy),
-)
-prod = reduction(
-    "prod",
-    lambda np, x, **kw: np.prod(x, **kw),
-    "multiplied",
-    fold="prod",
-    gradient=_of_prod,
-)
-mean = reduction("mean", lambda np, x, **kw: np.mean(x, **kw), "averaged", fold="mean", gradient=_of_mean)
-amax = reduction(
-    "amax", lambda np, x, **kw: np.max(x, **kw), "reduced to the largest", fold="max", gradient=_of_extreme
-)
-amin = reduction(
-    "amin", lambda np, x, **kw: np.min(x, **kw), "reduced to the smallest", fold="min", gradient=_of_extreme
-)
-any_ = reduction(
-    "any",
-    lambda np, x, **kw: np.any(x, **kw),
-    "joined by or",
-    fold="any",
-    dtype="bool",
-    gradient=NO_GRADIENT("a truth value"),
-)
-all_ = reduction(
-    "all",
-    lambda np, x, **kw: np.all(x, **kw),
-    "joined by and",
-    fold="all",
-    dtype="bool",
-    gradient=NO_GRADIENT("a truth value"),
-)
+sum_ = reduction("sum", "summed", notation=Function(r"\sum {0}"), gradient=lambda y, dy, i: unreduced(y, dy))
+prod = reduction("prod", "multiplied", gradient=_of_prod)
+mean = reduction("mean", "averaged", gradient=_of_mean)
+amax = reduction("amax", "reduced to the largest", fold="max", gradient=_of_extreme)
+amin = reduction("amin", "reduced to the smallest", fold="min", gradient=_of_extreme)
+any_ = reduction("any", "joined by or", dtype="bool", gradient=TRUTH)
+all_ = reduction("all", "joined by and", dtype="bool", gradient=TRUTH)
