@@ -3,41 +3,19 @@
 Input: the weight `W`. Reference: keras/src/constraints/constraints.py.
 """
 
-from collections.abc import Callable
+from functools import partial
 
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import AxisArgument, NonNegative, Share
-from layerexplain.layers.declaration import Declaration
-from layerexplain.layers.registry import first_paragraph, register
-from layerexplain.layers.signature import signature_of
+from layerexplain.layers.registry import training_part
 from layerexplain.ops import elementwise as e
 from layerexplain.ops.reduce import sum_
 
 EPSILON = 1e-7
 
 
-class Constraint(Declaration):
-    """A constraint: the formula of the new value of a weight, which takes its place."""
-
-    kind = "update"
-
-
-def constraint(type_: str) -> Callable[[Callable[..., Expr]], Callable[..., Expr]]:
-    """Declare a constraint by its formula, a function of a weight."""
-
-    def declare(function: Callable[..., Expr]) -> Callable[..., Expr]:
-        def make() -> Constraint:
-            return Constraint(
-                f"constraints.{type_}",
-                lambda W, **arguments: {"W": function(W, **arguments)},
-                signature_of(function),
-                description=first_paragraph(function),
-            )
-
-        register([f"constraints.{type_}"], make)
-        return function
-
-    return declare
+constraint = partial(training_part, home="constraints", kind="update", result="W")
+"""Declares a constraint by the formula of the new value of a weight, which takes its place."""
 
 
 def _norm(W: Expr, axis: int | tuple[int, ...]) -> Expr:

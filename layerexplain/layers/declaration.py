@@ -287,7 +287,7 @@ class Declaration:
         if is_alone:
             fed = [_slice(fed[0], None, Ellipsis), *fed[1:]]
         try:
-            result = self.formula(*fed, **self._keywords(complete, used, training, keras_2))
+            result = self.formula(*fed, **self.keywords(complete, used, training, keras_2))
         except _WRONG_KIND as error:
             raise ArgumentError(self._wrong(tensors, arguments)) from error
         stored: tuple[Expr, ...] = ()
@@ -323,16 +323,20 @@ class Declaration:
         """The layer's results as a part of another formula, on tensors of that. `arguments` come from `bind`."""
         given = [*tensors, *[None] * (len(self.tensors) - len(tensors))]
         try:
-            made = self.formula(*given, **self._keywords({**self.default_values, **arguments}, [], False, False))
+            made = self.formula(*given, **self.keywords({**self.default_values, **arguments}))
         except _WRONG_KIND as error:
             raise ArgumentError(self._wrong(given, arguments)) from error
         result = made.result if type(made) is Stored else made
         return {"y": result} if type(result) is Expr else result
 
-    def _keywords(
-        self, arguments: Mapping[str, Any], masks: Sequence[Expr | None], training: bool, keras_2: bool
+    def keywords(
+        self,
+        arguments: Mapping[str, Any],
+        masks: Sequence[Expr | None] = (),
+        training: bool = False,
+        keras_2: bool = False,
     ) -> dict[str, Any]:
-        """What the formula is called with beside its tensors."""
+        """What the formula is called with beside its tensors, from all arguments."""
         keywords = dict(arguments)
         for name, record in self.signature.groups.items():
             keywords[name] = record(**{field: keywords.pop(field) for field in record._fields})

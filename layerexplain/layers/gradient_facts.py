@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
-from layerexplain.layers.hints import FACTS, Place, hint
+from layerexplain.layers.hints import FACTS, Hint, Place, hint
 from layerexplain.ops.window import first_windows
 
 fact = partial(hint, among=FACTS)
@@ -32,17 +33,6 @@ def bias_without_effect(at: Place) -> str | None:
     )
 
 
-@fact("MultiHeadAttention")
-def bias_of_keys(at: Place) -> str | None:
-    """Softmax does not see what is added to all scores."""
-    if not at.gives("db_k"):
-        return None
-    return (
-        "db_k is 0, but for rounding: the bias of the keys adds the same to all scores of a query, which softmax does "
-        "not see."
-    )
-
-
 @fact("Activation", "Dense", "Softmax")
 def softmax_over_one(at: Place) -> str | None:
     """A softmax over one value is always 1."""
@@ -63,49 +53,37 @@ def convolution(at: Place) -> str | None:
     )
 
 
-@fact("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D")
-def kernel_of_convolution(at: Place) -> str | None:
-    """Each weight is used at every position."""
-    if not any(at.gives(name) for name in ("dW", "dW_d", "dW_p")):
-        return None
-    return "Each weight of the kernel is used at every position; its gradient is the sum over all of them."
+SAID = """
+MultiHeadAttention (db_k): db_k is 0, but for rounding: the bias of the keys adds the same to all scores of a query,
+    which softmax does not see.
+Conv{}D DepthwiseConv{}D SeparableConv{}D (dW dW_d dW_p): Each weight of the kernel is used at every position; its
+    gradient is the sum over all of them.
+Conv{}DTranspose (dx): dx is the ordinary convolution that this layer turns round, with the same kernel and strides.
+GlobalMaxPooling{}D: Only the largest of all positions gets a gradient (several equal ones share it); the rest get 0.
+MaxPooling{}D AdaptiveMaxPooling{}D: Only the largest element of each window gets a gradient (the first of several
+    equal ones); the rest get 0.
+AveragePooling{}D GlobalAveragePooling{}D: All elements of a window get an equal share of its gradient.
+Embedding (dE): Only rows whose id occurs in the batch get a gradient, the sum over its occurrences; ids are whole
+    numbers and have none.
+LayerNormalization GroupNormalization: Adding a constant to all values that share a mean does not change the result, so
+    the gradients that reach them sum to 0.
+Subtract: The first tensor gets the whole gradient, the second one the same with its sign turned round.
+Add: The gradient reaches every branch undiminished: this is why residual connections train deep networks.
+Dropout SpatialDropout{}D: Elements that are dropped get no gradient in this step.
+SpectralNormalization: Keras stores the divided kernel W_new in the variable before it is used, so that the gradient by
+    which its optimizers change the kernel is dW_new.
+"""
+"""Types, in brackets the gradients of which one needs to be printed, and what is said of them."""
 
 
-@fact("Conv{}DTranspose")
-def transposed(at: Place) -> str | None:
-    """Its gradient is the convolution."""
-    if not at.gives("dx"):
-        return None
-    return "dx is the ordinary convolution that this layer turns round, with the same kernel and strides."
+def _said(sentence: str, gradients: Sequence[str]) -> Hint:
+    return lambda at: sentence if not gradients or any(map(at.gives, gradients)) else None
 
 
-@fact("GlobalMaxPooling{}D")
-def global_max_pooling(at: Place) -> str | None:
-    """The largest element of all gets everything."""
-    return "Only the largest of all positions gets a gradient (several equal ones share it); the rest get 0."
-
-
-@fact("MaxPooling{}D", "AdaptiveMaxPooling{}D")
-def max_pooling(at: Place) -> str | None:
-    """Only the largest element gets something."""
-    return "Only the largest element of each window gets a gradient (the first of several equal ones); the rest get 0."
-
-
-@fact("AveragePooling{}D", "GlobalAveragePooling{}D")
-def average_pooling(at: Place) -> str | None:
-    """All elements share."""
-    return "All elements of a window get an equal share of its gradient."
-
-
-@fact("Embedding")
-def embedding(at: Place) -> str | None:
-    """Only rows that were looked up."""
-    if not at.gives("dE"):
-        return None
-    return (
-        "Only rows whose id occurs in the batch get a gradient, the sum over its occurrences; ids are whole numbers "
-        "and have none."
-    )
+for _row in SAID.replace("\n ", " ").strip().split("\n"):
+    _types, _, _sentence = " ".join(_row.split()).partition(": ")
+    _types, _, _gradients = _types.rstrip(")").partition(" (")
+    fact(*_types.split())(_said(_sentence, _gradients.split()))
 
 
 @fact("BatchNormalization")
@@ -119,33 +97,6 @@ def batch_normalization(at: Place) -> str | None:
     )
 
 
-@fact("LayerNormalization", "GroupNormalization")
-def normalization(at: Place) -> str | None:
-    """What the mean takes away."""
-    return (
-        "Adding a constant to all values that share a mean does not change the result, so the gradients that reach "
-        "them sum to 0."
-    )
-
-
-@fact("Subtract")
-def difference(at: Place) -> str | None:
-    """The second gets the negative."""
-    return "The first tensor gets the whole gradient, the second one the same with its sign turned round."
-
-
-@fact("Add")
-def residual(at: Place) -> str | None:
-    """A residual branch passes the gradient on unchanged."""
-    return "The gradient reaches every branch undiminished: this is why residual connections train deep networks."
-
-
-@fact("Dropout", "SpatialDropout{}D")
-def dropout(at: Place) -> str | None:
-    """What is dropped learns nothing."""
-    return "Elements that are dropped get no gradient in this step."
-
-
 @fact("LSTM", "GRU", "SimpleRNN", "ConvLSTM{}D")
 def recurrent(at: Place) -> str | None:
     """Backpropagation through time."""
@@ -154,15 +105,6 @@ def recurrent(at: Place) -> str | None:
     learns = any(at.gives(name) for name in ("dW", "dU"))
     more = "; every step adds to the gradients of the same weights" if learns else ""
     return f"The gradient runs back through {count} steps{more}."
-
-
-@fact("SpectralNormalization")
-def spectral_normalization(at: Place) -> str | None:
-    """Keras assigns the divided kernel before it is used."""
-    return (
-        "Keras stores the divided kernel W_new in the variable before it is used, so that the gradient by which its "
-        "optimizers change the kernel is dW_new."
-    )
 
 
 SATURATES = {"sigmoid": "0.25", "tanh": "1", "hard_sigmoid": "1/6"}

@@ -13,8 +13,21 @@ from layerexplain.ops import movement as m
 from layerexplain.ops import reduce
 from layerexplain.ops.averages import average, rest
 from layerexplain.ops.orthogonal import orthogonalized
+from layerexplain.records import NamedTuple
 
 Step = Mapping[str, Expr]
+
+
+class Betas(NamedTuple):
+    """The arguments that Adam and its kin share: what is kept of the averages, and what is added to their root."""
+
+    beta_1: Share = 0.9
+    beta_2: Share = 0.999
+    epsilon: NonNegative = 1e-7
+
+    def averages(self, W: Expr, g: Expr) -> tuple[Expr, Expr]:
+        """The running means of the gradient and of its square."""
+        return average(slot("momentum", "m", W), g, self.beta_1), average(slot("velocity", "v", W), g**2, self.beta_2)
 
 
 @optimizer("SGD", learning_rate=0.01)
@@ -55,24 +68,14 @@ def rmsprop(
 
 
 @optimizer("Adam")
-def adam(
-    W: Expr,
-    g: Expr,
-    lr: Any,
-    step: Expr,
-    *,
-    beta_1: Share = 0.9,
-    beta_2: Share = 0.999,
-    epsilon: NonNegative = 1e-7,
-    amsgrad: Bool = False,
-) -> Step:
+def adam(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas, amsgrad: Bool = False) -> Step:
     """Moves the weight along the running mean of its gradient, divided by the root of its running mean square.
 
     α makes up for averages that begin at 0. Reference: Kingma and Ba, 2014; amsgrad: Reddi et al., 2018.
     """
+    beta_1, beta_2, epsilon = betas
     rate = named("α", lr * e.sqrt(1 - e.power(beta_2, step)) / (1 - e.power(beta_1, step)))
-    mean = average(slot("momentum", "m", W), g, beta_1)
-    square = average(slot("velocity", "v", W), g**2, beta_2)
+    mean, square = betas.averages(W, g)
     new = {"m": mean, "v": square}
     if amsgrad:
         square = new["v_hat"] = e.maximum(slot("velocity_hat", "v_hat", W), square)
@@ -80,22 +83,12 @@ def adam(
 
 
 @optimizer("AdamW", weight_decay=0.004)
-def adamw(
-    W: Expr,
-    g: Expr,
-    lr: Any,
-    step: Expr,
-    *,
-    beta_1: Share = 0.9,
-    beta_2: Share = 0.999,
-    epsilon: NonNegative = 1e-7,
-    amsgrad: Bool = False,
-) -> Step:
+def adamw(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas, amsgrad: Bool = False) -> Step:
     """Adam, with each weight first reduced by a share of itself.
 
     Reference: Loshchilov and Hutter, 2019.
     """
-    return adam(W, g, lr, step, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, amsgrad=amsgrad)
+    return adam(W, g, lr, step, betas=betas, amsgrad=amsgrad)
 
 
 @optimizer("Adadelta")
@@ -129,45 +122,28 @@ def adagrad(
 
 
 @optimizer("Adamax")
-def adamax(
-    W: Expr,
-    g: Expr,
-    lr: Any,
-    step: Expr,
-    *,
-    beta_1: Share = 0.9,
-    beta_2: Share = 0.999,
-    epsilon: NonNegative = 1e-7,
-) -> Step:
+def adamax(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas) -> Step:
     """Adam that divides by the largest gradient of late in place of the root of the mean square.
 
     Reference: Kingma and Ba, 2014.
     """
+    beta_1, beta_2, epsilon = betas
     mean = average(slot("momentum", "m", W), g, beta_1)
     largest = e.maximum(beta_2 * slot("norm", "u", W), e.absolute(g))
     return {"m": mean, "u": largest, "W": W - lr * mean / ((1 - e.power(beta_1, step)) * (largest + epsilon))}
 
 
 @optimizer("Nadam")
-def nadam(
-    W: Expr,
-    g: Expr,
-    lr: Any,
-    step: Expr,
-    *,
-    beta_1: Share = 0.9,
-    beta_2: Share = 0.999,
-    epsilon: NonNegative = 1e-7,
-) -> Step:
+def nadam(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas) -> Step:
     """Adam with Nesterov's momentum, which looks one step ahead.
 
     `p` is one number for all weights: the product of the momenta so far. Reference: Dozat, 2016.
     """
+    beta_1, beta_2, epsilon = betas
     now = named("now", beta_1 * (1 - 0.5 * e.power(0.96, step)))
     then = named("next", beta_1 * (1 - 0.5 * e.power(0.96, step + 1)))
     product = slot("u_product", "p", W, 1.0, shape=()) * now
-    mean = average(slot("momentum", "m", W), g, beta_1)
-    square = average(slot("velocity", "v", W), g**2, beta_2)
+    mean, square = betas.averages(W, g)
     ahead = named("m_hat", then * mean / (1 - product * then) + (1 - now) * g / (1 - product))
     spread = named("v_hat", square / (1 - e.power(beta_2, step)))
     return {"p": product, "m": mean, "v": square, "W": W - lr * ahead / (e.sqrt(spread) + epsilon)}
@@ -216,22 +192,13 @@ def lion(W: Expr, g: Expr, lr: Any, step: Expr, *, beta_1: Share = 0.9, beta_2: 
 
 
 @optimizer("Lamb")
-def lamb(
-    W: Expr,
-    g: Expr,
-    lr: Any,
-    step: Expr,
-    *,
-    beta_1: Share = 0.9,
-    beta_2: Share = 0.999,
-    epsilon: NonNegative = 1e-7,
-) -> Step:
+def lamb(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas) -> Step:
     """Adam with a step in proportion to the length of the whole weight, for large batches.
 
     Reference: You et al., 2019.
     """
-    mean = average(slot("momentum", "m", W), g, beta_1)
-    square = average(slot("velocity", "v", W), g**2, beta_2)
+    beta_1, beta_2, epsilon = betas
+    mean, square = betas.averages(W, g)
     spread = e.sqrt(square / (1 - e.power(beta_2, step))) + epsilon
     change = named("change", mean / (1 - e.power(beta_1, step)) / spread)
     own, of_change = (named(name, e.sqrt(reduce.sum_(x**2, axis=None))) for name, x in (("w", W), ("u", change)))
@@ -323,7 +290,7 @@ def muon(
     """
     if _as_adam(W, told):
         rate = lr if adam_lr_ratio == 1 else lr * adam_lr_ratio
-        return adam(W, g, rate, step, beta_1=adam_beta_1, beta_2=adam_beta_2, epsilon=epsilon, amsgrad=False)
+        return adam(W, g, rate, step, betas=Betas(adam_beta_1, adam_beta_2, epsilon))
     gathered = momentum * slot("momentum", "m", W) + g
     ahead = g + momentum * gathered if nesterov else gathered
     change = orthogonalized(ahead, a=muon_a, b=muon_b, c=muon_c, rounds=ns_steps)
@@ -332,23 +299,14 @@ def muon(
     return {"m": gathered, "W": W - lr * scale * named("change", change)}
 
 
-@optimizer("ScheduleFreeAdamW", learning_rate=0.0025)
-def schedule_free_adamw(
-    W: Expr,
-    g: Expr,
-    lr: Any,
-    step: Expr,
-    *,
-    beta_1: Share = 0.9,
-    beta_2: Share = 0.999,
-    epsilon: NonNegative = 1e-8,
-    warmup_steps: Int = 0,
-) -> Step:
+@optimizer("ScheduleFreeAdamW", learning_rate=0.0025, epsilon=1e-8)
+def schedule_free_adamw(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas, warmup_steps: Int = 0) -> Step:
     """AdamW without a schedule: the weight lies between the newest point and the mean of all points so far.
 
     The mean so far is worked out from the newest point, as Keras does on TensorFlow; the paper has the point before.
     Reference: Defazio et al., 2024.
     """
+    beta_1, beta_2, epsilon = betas
     if warmup_steps > 0:
         lr = named("lr", lr * e.minimum(step / warmup_steps, 1.0))
     point = slot("momentum", "z", W, "W")
@@ -376,10 +334,7 @@ def loss_scale(
     """
     scale, count = slot("dynamic_scale", "S", W, initial_scale, shape=()), slot("step_counter", "c", W, shape=())
     finite = named("finite", reduce.all_(e.isfinite(g), axis=None))
-    inner = inner_optimizer.declaration
-    made = inner.formula(
-        W, named("g_true", g / scale), step, global_norm, **inner.default_values | inner_optimizer.arguments
-    )
+    made = inner_optimizer.formula(W, named("g_true", g / scale), step, global_norm)
     grows = named("grows", e.equal(count, dynamic_growth_steps - 1))
     new = {
         **only_if(finite, made.result, W, made.weights),

@@ -46,6 +46,11 @@ class Part(NamedTuple):
         """The arguments."""
         return self.arguments
 
+    def formula(self, *tensors: Expr | None) -> Any:
+        """What its formula makes of tensors, with all its arguments."""
+        made = self.declaration
+        return made.formula(*tensors, **made.keywords({**made.default_values, **self.arguments}))
+
     @property
     def loss_scale(self) -> float:
         """By what Keras multiplies the loss before its gradient is taken; the step divides the gradient by it."""
@@ -159,17 +164,15 @@ def optimizer(
     def declare(function: F) -> F:
         own, common = signature_of(function), signature_of(_common)
         rate = {"learning_rate": argument_of(LearningRate, defaults.pop("learning_rate", 0.001))}
-        signature = Signature(
-            ("W", "g", "step", "global_norm"), {**rate, **own.arguments, **common.arguments}, 1
-        ).default(**defaults)
+        taken = {**rate, **own.arguments, **common.arguments}
+        groups = {**own.groups, **common.groups}
+        signature = Signature(("W", "g", "step", "global_norm"), taken, 1, groups=groups).default(**defaults)
 
         def formula(
-            W: Expr, g: Expr, step: Expr, global_norm: Expr | None = None, *, learning_rate: Any, **arguments: Any
+            W: Expr, g: Expr, step: Expr, norm: Expr | None = None, *, learning_rate: Any, common: Common, **own: Any
         ) -> Stored:
-            shared = Common(**{name: arguments.pop(name) for name in Common._fields})
-            lost = decay(W, shared, arguments)
-            shared = shared._replace(weight_decay=lost)
-            return _step(function, W, g, step, global_norm, learning_rate, shared, arguments)
+            common = common._replace(weight_decay=decay(W, common, own))
+            return _step(function, W, g, step, norm, learning_rate, common, own)
 
         register_optimizer(type_, formula, signature, first_paragraph(function))
         return function
@@ -220,7 +223,7 @@ def _step(
     g = _clipped(g, global_norm, common)
     lr: Any = learning_rate
     if isinstance(lr, Part):
-        lr = named("lr", lr.declaration.formula(calls - 1, **lr.declaration.default_values | lr.arguments))
+        lr = named("lr", lr.formula(calls - 1)["y"])
     weight = W
     if common.weight_decay:
         weight = named("decayed", W - lr * common.weight_decay * W)

@@ -102,6 +102,35 @@ def layers_of_rank(
     return declare
 
 
+def training_part(
+    type_: str, *, home: str, kind: str, result: str = "y"
+) -> Callable[[Callable[..., Expr]], Callable[..., Expr]]:
+    """Declare a part of training by its formula, a function of one tensor.
+
+    Args:
+        type_: The class name.
+        home: The module in Keras.
+        kind: That of its definitions.
+        result: What the formula gives.
+    """
+
+    def declare(function: Callable[..., Expr]) -> Callable[..., Expr]:
+        def make() -> Declaration:
+            made = Declaration(
+                f"{home}.{type_}",
+                lambda tensor, **arguments: {result: function(tensor, **arguments)},
+                signature_of(function),
+                description=first_paragraph(function),
+            )
+            made.kind = kind
+            return made
+
+        register([f"{home}.{type_}"], make)
+        return function
+
+    return declare
+
+
 def _of_rank(function: Callable[..., Any], rank: int) -> Callable[..., Any]:
     return lambda *tensors, **arguments: function(*tensors, rank=rank, **arguments)
 

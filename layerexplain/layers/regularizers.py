@@ -3,14 +3,12 @@
 Input: the weight `W`, or what an `activity_regularizer` is given. Reference: keras/src/regularizers/regularizers.py.
 """
 
-from collections.abc import Callable
+from functools import partial
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr, constant, named
 from layerexplain.layers.arguments import NonNegative, choice
-from layerexplain.layers.declaration import Declaration
-from layerexplain.layers.registry import first_paragraph, register
-from layerexplain.layers.signature import signature_of
+from layerexplain.layers.registry import training_part
 from layerexplain.ops import elementwise as e
 from layerexplain.ops.contract import dot
 from layerexplain.ops.functions import l2_normalize
@@ -18,29 +16,8 @@ from layerexplain.ops.movement import positions, take_slice, transpose
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import shape_text
 
-
-class Regularizer(Declaration):
-    """A regularizer: the formula of its term of the loss."""
-
-    kind = "regularizer"
-
-
-def regularizer(type_: str) -> Callable[[Callable[..., Expr]], Callable[..., Expr]]:
-    """Declare a regularizer by its formula, a function of a weight."""
-
-    def declare(function: Callable[..., Expr]) -> Callable[..., Expr]:
-        def make() -> Regularizer:
-            return Regularizer(
-                f"regularizers.{type_}",
-                lambda W, **arguments: {"R": function(W, **arguments)},
-                signature_of(function),
-                description=first_paragraph(function),
-            )
-
-        register([f"regularizers.{type_}"], make)
-        return function
-
-    return declare
+regularizer = partial(training_part, home="regularizers", kind="regularizer", result="R")
+"""Declares a regularizer by the formula of its term of the loss, a function of a weight."""
 
 
 @regularizer("L1L2")

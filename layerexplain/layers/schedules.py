@@ -4,32 +4,17 @@ Input: `step`, 0 before the first update. Reference: keras/src/optimizers/schedu
 """
 
 import math
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Bool, Int, NonNegative, Number, Numbers
-from layerexplain.layers.declaration import Declaration
-from layerexplain.layers.registry import first_paragraph, register
+from layerexplain.layers.registry import training_part
 from layerexplain.ops import elementwise as e
 
-
-class Schedule(Declaration):
-    """A schedule: the formula of the learning rate."""
-
-    kind = "schedule"
-
-
-def schedule(type_: str) -> Callable[[Callable[..., Expr]], Callable[..., Expr]]:
-    """Declare a schedule by its formula, a function of the number of updates made before."""
-
-    def declare(function: Callable[..., Expr]) -> Callable[..., Expr]:
-        name = f"schedules.{type_}"
-        register([name], lambda: Schedule(name, function, description=first_paragraph(function)))
-        return function
-
-    return declare
+schedule = partial(training_part, home="schedules", kind="schedule")
+"""Declares a schedule by the formula of the learning rate, a function of the number of updates made before."""
 
 
 def _share(step: Expr, steps: float, staircase: bool) -> Expr:
