@@ -23,7 +23,7 @@ from layerexplain.run.gradient_report import ReachedRow, Size
 from layerexplain.run.gradient_words import gradient_words
 from layerexplain.run.made_targets import drawn_targets
 from layerexplain.run.objective import Penalties
-from layerexplain.run.trace_results import _asked
+from layerexplain.run.trace_results import asked
 from layerexplain.sources.names import Remote
 
 SPEC = b"input: [4]\nlayers:\n  - Dense: 3\n  - Dense: 2\n"
@@ -134,11 +134,8 @@ def test_a_comparison_agrees_where_all_of_it_does(found: VerifyReport, agrees: b
 
 
 def test_an_element_that_keras_does_not_have() -> None:
-    nothing: Any = None
-    at = (0, 5)
-    assert _asked(lambda *_: np.zeros((1, 6)), "", nothing, nothing, 0, at) == (0.0, "")
-    smaller = _asked(lambda *_: np.zeros((1, 3)), "", nothing, nothing, 0, at)
-    assert smaller == (None, "its output has a different shape in Keras")
+    assert asked(lambda: np.zeros((1, 6)), (0, 5)) == (0.0, "")
+    assert asked(lambda: np.zeros((1, 3)), (0, 5)) == (None, "its output has a different shape in Keras")
 
 
 def test_targets_of_one_class_are_that_class() -> None:

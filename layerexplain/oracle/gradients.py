@@ -162,7 +162,7 @@ def _step(
         network = traced_at(model, arrays, training=training)
         source = reference.weight_source()
         running = Running(model, list(arrays), Activations(network, source, seed), "of the model", (), training)
-        step = Step(running, [f"random:{seed}"], seed=seed)
+        step = Step(running, [f"random:{seed}"])
         told = told._replace(loss=" + ".join(term.type for term in step.losses))
         step.forward(lambda _: None)
         step.backward(lambda _: None)

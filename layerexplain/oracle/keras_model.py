@@ -18,11 +18,12 @@ from layerexplain.model import Model, Note
 from layerexplain.network.traced import Network
 from layerexplain.oracle.keras_files import KerasRefuses, keras_model_of_config, keras_model_of_file
 from layerexplain.oracle.keras_graph import KerasGraph, as_array, compiled, has_no_kernel
-from layerexplain.oracle.keras_import import load_keras
+from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.reference import TrainingStep, Weights
 from layerexplain.oracle.to_keras import must_be_keras_alone, to_keras
 from layerexplain.report.objective import OutputLoss
 from layerexplain.run.drawn import drawn_weight
+from layerexplain.run.trace import Running
 from layerexplain.run.weight_source import WeightSource, weight_source
 from layerexplain.weights.live_weights import LiveWeights
 from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
@@ -153,6 +154,26 @@ def opened(source: Any, model: Model, network: Network, seed: int, drawn: bool) 
         return
     with found.with_drawn_weights(seed, restored=found.real is source) as own:  # a live model belongs to its owner
         yield own
+
+
+@contextmanager
+def same_model(source: Any, running: Running) -> Iterator[KerasModel]:
+    """Open the source of a model that was run, in Keras, with the same weights.
+
+    Raises:
+        LayerExplainError: Also for what Keras raises inside the `with`, in one line.
+    """
+    weights = running.activations.weights
+    with without_warnings():
+        reference = loaded(source, running.model)
+        try:
+            if weights.origin == "drawn":
+                reference.assign(running.activations.network, weights)
+            yield reference
+        except LayerExplainError:
+            raise
+        except Exception as error:  # Keras raises whatever its backend raises
+            raise LayerExplainError(first_line(error)) from None
 
 
 def loaded(source: Any, model: Model) -> KerasModel:

@@ -11,13 +11,12 @@ from layerexplain.model import Setting, Training
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import draws
 from layerexplain.oracle.keras_graph import as_array, has_no_kernel
-from layerexplain.oracle.keras_import import first_line, load_keras, silence, without_warnings
-from layerexplain.oracle.keras_model import KerasModel, loaded
+from layerexplain.oracle.keras_import import load_keras, silence
+from layerexplain.oracle.keras_model import KerasModel, same_model
 from layerexplain.oracle.reference import TrainingStep
 from layerexplain.report.objective import OutputLoss, shortest
 from layerexplain.report.training import setting_of_output
 from layerexplain.run.gradients import Step, WeightGradient
-from layerexplain.run.trace import Running
 
 
 def keras_step(
@@ -111,28 +110,20 @@ def keras_part(home: Any, made: Part | Setting) -> Any:
     return cls(**config)
 
 
-def keras_gradient(source: Any, running: Running, made: Step, weight: WeightGradient) -> Any:
+def keras_gradient(source: Any, made: Step, weight: WeightGradient) -> Any:
     """Return the whole gradient of a weight of a model that was run, as an array.
 
     Raises:
         LayerExplainError: with a one-line reason, if Keras cannot compute it.
     """
-    weights = running.activations.weights
-    with without_warnings():
-        reference = loaded(source, running.model)
-        if draws(made.network):
-            raise LayerExplainError(
-                "a layer draws random numbers in training, in Keras others than here; --inference compares"
-            )
-        try:
-            if weights.origin == "drawn":
-                reference.assign(running.activations.network, weights)
-            targets = [one.array for one in made.targets]
-            step = keras_step(reference, made.network, running.arrays, made.losses, targets, training=running.training)
-        except LayerExplainError:
-            raise
-        except Exception as error:  # Keras raises whatever its backend raises
-            raise LayerExplainError(first_line(error)) from None
+    if draws(made.network):
+        raise LayerExplainError(
+            "a layer draws random numbers in training, in Keras others than here; --inference compares"
+        )
+    running = made.running
+    with same_model(source, running) as reference:
+        targets = [one.array for one in made.targets]
+        step = keras_step(reference, made.network, running.arrays, made.losses, targets, training=running.training)
     key = next(key for key, one in made.weights.items() if one is weight)
     found = step.gradients.get(key)
     if found is None:

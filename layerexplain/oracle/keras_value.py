@@ -8,16 +8,17 @@ from typing import Any
 from layerexplain.errors import LayerExplainError
 from layerexplain.network.traced import Network
 from layerexplain.oracle.keras_graph import as_array
-from layerexplain.oracle.keras_import import first_line, without_warnings
-from layerexplain.oracle.keras_model import KerasModel, loaded
+from layerexplain.oracle.keras_model import KerasModel, same_model
 from layerexplain.run.activations import Activation
 from layerexplain.run.trace import Running
 
 
-def keras_is_installed() -> bool:
-    """Return whether Keras and TensorFlow can be imported, without importing them."""
+def is_asked(keras: bool | None) -> bool:
+    """Return whether Keras computes it too: as the caller says, or where nothing is said if it can be imported."""
     from importlib.util import find_spec
 
+    if keras is not None:
+        return keras
     return find_spec("keras") is not None and find_spec("tensorflow") is not None
 
 
@@ -27,17 +28,8 @@ def keras_output(source: Any, running: Running, step: Activation, output: int) -
     Raises:
         LayerExplainError: with a one-line reason, if Keras cannot compute it.
     """
-    weights = running.activations.weights
-    with without_warnings():
-        reference = loaded(source, running.model)
-        try:
-            if weights.origin == "drawn":
-                reference.assign(running.activations.network, weights)
-            return _walked(reference, running, step)[output]
-        except LayerExplainError:
-            raise
-        except Exception as error:  # Keras raises whatever its backend raises
-            raise LayerExplainError(first_line(error)) from None
+    with same_model(source, running) as reference:
+        return _walked(reference, running, step)[output]
 
 
 def _walked(reference: KerasModel, running: Running, step: Activation) -> list[Any]:

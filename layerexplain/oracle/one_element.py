@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.model import Model
@@ -40,23 +41,14 @@ def trace_element(
     Raises:
         LayerExplainError: if there is no such element, or if the layer is not written element by element.
     """
-    from layerexplain.oracle.keras_value import keras_is_installed, keras_output
-    from layerexplain.run.trace_results import element_report
+    from layerexplain.oracle.keras_value import is_asked, keras_output
+    from layerexplain.run.trace import ready
+    from layerexplain.run.trace_results import by_name, element_report, run_of
 
-    oracle = keras_output if keras or (keras is None and keras_is_installed()) else None
-    return element_report(
-        source,
-        model,
-        inputs,
-        path,
-        index,
-        call=call,
-        output=output,
-        seed=seed,
-        oracle=oracle,
-        max_memory=max_memory,
-        progress=progress,
-    )
+    oracle = partial(keras_output, source) if is_asked(keras) else None
+    with ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running:
+        run = run_of(running, inputs)
+        return element_report(running, run, path, index, oracle, call=call, output=output, progress=progress)
 
 
 def gradient_element(
@@ -91,24 +83,12 @@ def gradient_element(
             element.
     """
     from layerexplain.oracle.keras_step import keras_gradient
-    from layerexplain.oracle.keras_value import keras_is_installed
-    from layerexplain.run.gradient_element import gradient_element as element
+    from layerexplain.oracle.keras_value import is_asked
+    from layerexplain.run.gradient_element import element_of_gradient
+    from layerexplain.run.gradients import ready_to_train
+    from layerexplain.run.trace_results import by_name
 
-    oracle = keras_gradient if keras or (keras is None and keras_is_installed()) else None
-    return element(
-        source,
-        model,
-        inputs,
-        path,
-        index,
-        targets,
-        of=of,
-        call=call,
-        loss=loss,
-        optimizer=optimizer,
-        training=training,
-        seed=seed,
-        oracle=oracle,
-        max_memory=max_memory,
-        progress=progress,
-    )
+    oracle = partial(keras_gradient, source) if is_asked(keras) else None
+    how = {"loss": loss, "optimizer": optimizer, "training": training, "seed": seed, "max_memory": max_memory}
+    with ready_to_train(source, model, by_name(inputs), targets, **how) as made:
+        return element_of_gradient(made, inputs, path, index, of, oracle, call=call, progress=progress)

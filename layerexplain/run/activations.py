@@ -110,8 +110,7 @@ class Activations:
 
     def run(self, inputs: Sequence[Any]) -> Iterator[Activation]:
         """Run the model on one array per input, in its order and cast to its dtypes."""
-        batch = next((int(a.shape[0]) for a in inputs if a.ndim), 1)
-        runs = {d: Evaluation(batch, d, self.seed) for d in ("float32", "float64")}
+        runs = {d: Evaluation(batch_of(inputs), d, self.seed) for d in ("float32", "float64")}
         model = self.network.model
         nodes = {(made.call.layer, made.call.index): made.node for made in self.network.calls}
         outputs = [nodes.get((ref.layer, ref.call)) for ref in model.outputs]
@@ -349,6 +348,11 @@ def evaluated(definition: Definition, values: Sequence[Any], weights: Sequence[A
     """Return the results of a formula as arrays. Raises CannotEvaluate."""
     with run.np.errstate(all="ignore"):  # as Keras, which returns infinity and NaN without a warning
         return [run.np.asarray(result) for result in evaluate(definition, values, weights, run)]
+
+
+def batch_of(inputs: Sequence[Any]) -> int:
+    """Return the number of examples of the inputs of a model."""
+    return next((int(array.shape[0]) for array in inputs if array.ndim), 1)
 
 
 def dtype_name(value: Any) -> str:

@@ -41,12 +41,10 @@ class Taped(NamedTuple):
     reads, by the leaves of its backward formula; `penalties` what its results get back from the loss itself."""
 
     ran: Ran
-    number: int
     gradient: Gradient | NoGradient
     arrays: Mapping[Expr, Any]
     penalties: Sequence[Any]
     run: Evaluation
-    dtypes: Mapping[str, str]
 
 
 class _Model(NamedTuple):
@@ -130,7 +128,7 @@ class Tape(Activations):
         leaves = dict(zip((*definition.params, *definition.weights), (*ran.values, *ran.weights), strict=True))
         if isinstance(found, NoGradient):
             results = super().results_of(ran, run)
-            self._tape.append(Taped(ran, ran.number, found, {}, (), run, {}))
+            self._tape.append(Taped(ran, found, {}, (), run))
             return results
         masks = [mask for mask in definition.masks if mask is not None]
         with run.np.errstate(all="ignore"):
@@ -148,8 +146,7 @@ class Tape(Activations):
         read = {*found.backward.params, *found.backward.weights}
         arrays = {leaf: value for leaf, value in {**leaves, **kept}.items() if leaf in read}
         penalties = self.penalty(ran, results) if self.penalty is not None else ()
-        dtypes = {name: e.dtype for name, e in definition.results.items()}
-        self._tape.append(Taped(ran, ran.number, found, arrays, penalties, run, dtypes))
+        self._tape.append(Taped(ran, found, arrays, penalties, run))
         return [*results, *made[count : count + len(masks)]]
 
     def _move(self, ran: Ran, run: Evaluation) -> None:
@@ -240,13 +237,13 @@ class Tape(Activations):
 
     def _back(self, taped: Taped, logits: Mapping[CallNumber, Any]) -> SentBack:
         ran, found = taped.ran, taped.gradient
-        definition, at = ran.definition, (ran.path, taped.number)
+        definition, at = ran.definition, (ran.path, ran.number)
         received = self._received(ran.walk, ran.call.node, len(definition.results))
         for i, more in enumerate(taped.penalties):
             if more is not None:
                 received[i] = more if received[i] is None else received[i] + more
         dz = logits.get(at)
-        told = SentBack(ran.path, ran.layer, taped.number, tuple(received), held=ran.weights, definition=definition)
+        told = SentBack(ran.path, ran.layer, ran.number, tuple(received), held=ran.weights, definition=definition)
         told = told._replace(before_last=dz)
         unknown = next((one for one in received if isinstance(one, NoGradient)), None)
         if unknown is None and isinstance(found, NoGradient) and any(one is not None for one in received):

@@ -3,146 +3,107 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
-from layerexplain.derive.element.form import element_form
-from layerexplain.derive.element.worked import worked_element
+from layerexplain.derive.gradient.backward import Gradient
 from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
-from layerexplain.lang.scalar import CannotIndex
 from layerexplain.lang.text import statements
-from layerexplain.model import Model, Note
+from layerexplain.model import Note
 from layerexplain.report.gradient import gradient_roles, kept_of
 from layerexplain.run.activations import Progress
 from layerexplain.run.backpropagation import NoGradient, SentBack
-from layerexplain.run.gradient_results import gradient_run, opened
+from layerexplain.run.gradient_results import gradient_run
 from layerexplain.run.gradients import Step, WeightGradient
 from layerexplain.run.made_inputs import GivenInput
-from layerexplain.run.precision import computed_in
-from layerexplain.run.trace import Running
 from layerexplain.run.trace_report import ElementReport
-from layerexplain.run.trace_results import checked_index
+from layerexplain.run.trace_results import asked, checked_index, worked_out
 
-Oracle = Callable[[Any, Running, Step, WeightGradient], Any]
-"""Gives the whole gradient of a weight as an array, from the source and not by the formulas. Raises LayerExplainError
-if there is none."""
+Oracle = Callable[[Step, WeightGradient], Any]
+"""Gives the whole gradient of a weight as an array, from the source and not by the formulas, as
+`oracle.keras_step.keras_gradient` does. Raises LayerExplainError if there is none."""
 
 
-def gradient_element(
-    source: Any,
-    model: Model,
+def element_of_gradient(
+    made: Step,
     inputs: Sequence[GivenInput],
     path: str,
     index: Sequence[int],
-    targets: Any = (),
+    of: str,
+    oracle: Oracle | None,
     *,
-    of: str = "",
-    call: int = 0,
-    loss: Any = None,
-    optimizer: Any = None,
-    training: bool = True,
-    seed: int = 0,
-    oracle: Oracle | None = None,
-    max_memory: int | None = None,
-    progress: Progress | None = None,
+    call: int,
+    progress: Progress | None,
 ) -> ElementReport:
-    """Return one element of a gradient of a layer worked out.
-
-    Args:
-        source, model, inputs, path, index, call, seed, max_memory, progress: As for `trace_element`.
-        targets, loss, optimizer, training: As for `gradient_statistics`.
-        of: Of which tensor: a weight or an input of the layer, by its letter in the formula or its name; "" for its
-            first input.
-        oracle: Gives the whole gradient of a weight from the source, as `oracle.keras_step.keras_gradient` does.
+    """Run a step of training, and return one element of a gradient of a layer worked out. `of` says of which of its
+    tensors: a weight or an input, by its letter in the formula or its name; "" is its first input.
 
     Raises:
         LayerExplainError: There is no such element, no gradient reaches the layer, or it has no element form.
     """
-    given = {"loss": loss, "optimizer": optimizer}
-    with ExitStack() as stack:
-        running, made = opened(
-            stack,
-            source,
-            model,
-            inputs,
-            targets,
-            given,
-            training,
-            seed,
-            False,
-            max_memory,
-        )
-        caught: list[SentBack] = []
-        calls: set[int] = set()
+    calls: dict[int, SentBack | None] = {}
 
-        def tell(sent: SentBack) -> None:
-            if sent.name == path:
-                calls.add(sent.call)
-                if sent.call == call:
-                    caught.append(sent)
+    def tell(sent: SentBack) -> None:
+        if sent.name == path:
+            calls[sent.call] = sent if sent.call == call else None
 
-        try:
-            made.forward(lambda step: None, progress)
-            made.backward(tell, progress)
-            try:
-                if not caught:
-                    raise ArgumentError(f"has {len(calls)} calls, counted from 0, got --call {call}")
-                asked = None if oracle is None else partial(oracle, source)
-                return _element(running, made, caught[0], inputs, index, of, seed, len(calls), asked)
-            except LayerExplainError as error:
-                raise error.with_place(layer=path) from None
-        except LayerExplainError as error:
-            raise error.with_place(source=model.source or None) from None
+    made.forward(lambda step: None, progress)
+    made.backward(tell, progress)
+    try:
+        caught = calls.get(call)
+        if caught is None:
+            raise ArgumentError(f"has {len(calls)} calls, counted from 0, got --call {call}")
+        return _element(made, caught, inputs, index, of, len(calls), oracle)
+    except LayerExplainError as error:
+        raise error.with_place(layer=path) from None
 
 
 def _element(
-    running: Running,
     made: Step,
     sent: SentBack,
     inputs: Sequence[GivenInput],
     index: Sequence[int],
     of: str,
-    seed: int,
     calls: int,
-    oracle: Callable[[Running, Step, WeightGradient], Any] | None,
+    oracle: Oracle | None,
 ) -> ElementReport:
-    found = sent.formula
+    if sent.layer.model is not None:
+        raise ArgumentError(f"is a model; give one of its layers, as in {sent.name}/NAME")
+    definition, found = sent.definition, sent.formula
+    if definition is None:
+        raise ArgumentError("is an input; the gradient that reaches it is worked out at the layer that reads it")
     if found is None:
-        if sent.layer.model is not None:
-            raise ArgumentError(f"is a model; give one of its layers, as in {sent.name}/NAME")
-        if sent.definition is None:
-            raise ArgumentError("is an input; the gradient that reaches it is worked out at the layer that reads it")
         raise LayerExplainError(sent.refusal or "gets no gradient, so it has none to work out")
-    definition = sent.definition
-    assert definition is not None  # noqa: S101 (its gradient was derived)
-    leaf = _leaf(sent, of)
-    result = found.of[leaf]
-    number = list(found.backward.results).index(result)
-    array = (sent.weights if leaf in definition.weights else sent.params)[_number(sent, leaf)]
+    backward, leaf = found.backward, _leaf(definition, found, of)
+    gradients = zip((*definition.params, *definition.weights), (*sent.params, *sent.weights), strict=True)
+    array = dict(gradients)[leaf]
     at = checked_index(tuple(index), array, {})
-    backward = found.backward
-    values = [sent.arrays[param] for param in backward.params]
-    weights = [sent.arrays[weight] for weight in backward.weights]
-    try:
-        form = element_form(backward, gradient_roles(definition, found))
-        batch = next((int(a.shape[0]) for a in running.arrays if a.ndim), 1)
-        worked = worked_element(form, values, weights, number, at, batch=batch, dtype=computed_in(str(array.dtype)))
-    except CannotIndex as refusal:
-        raise LayerExplainError(f"has no element form: {refusal}") from None
-    notes, keras, keras_note = [], None, ""
-    held = None
+    worked = worked_out(
+        made.running,
+        backward,
+        gradient_roles(definition, found),
+        [sent.arrays[param] for param in backward.params],
+        [sent.arrays[weight] for weight in backward.weights],
+        list(backward.results).index(found.of[leaf]),
+        at,
+        str(array.dtype),
+    )
+    weight = None
+    notes: list[Note] = []
+    keras, keras_note = None, ""
     if leaf in definition.weights:
-        held = made.weight_of(sent.path, list(definition.weights).index(leaf))
-        notes += _rest(held, float(array[at]), at, calls, sent.call)
-    if oracle is not None:
-        keras, keras_note = _of_keras(oracle, running, made, held, at)
-    name = weight_words(leaf)
-    run = gradient_run(running, made, inputs, seed)
-    kept = _kept_lines(sent)
+        weight = made.weight_of(sent.path, list(definition.weights).index(leaf))
+        rest = _rest(weight, float(array[at]), at, calls, sent.call)
+        notes += [Note("gradient", None, words) for words in rest]
+    if oracle is not None and weight is None:
+        keras_note = "it is asked for gradients of weights only"
+    elif oracle is not None and weight is not None:
+        keras, keras_note = asked(lambda: oracle(made, weight), at)
+    run = gradient_run(made, inputs)
+    kept = ["    " * line.indent + line.text for line in kept_of(definition, found)]
     return ElementReport(
-        run=run._replace(notes=(*run.notes, *[Note("gradient", None, words) for words in notes])),
+        run=run._replace(notes=(*run.notes, *notes)),
         layer=sent.layer.name,
         path=sent.name,
         type=sent.layer.type,
@@ -155,7 +116,7 @@ def _element(
         whole=float(array[at]),
         keras=keras,
         keras_note=keras_note,
-        gradient_of=name,
+        gradient_of=weight_words(leaf),
     )
 
 
@@ -165,37 +126,20 @@ def weight_words(leaf: Expr) -> str:
     return f"{leaf.label} ({name})" if name and name != leaf.label else str(leaf.label)
 
 
-def _leaf(sent: SentBack, of: str) -> Expr:
-    assert sent.definition is not None and sent.formula is not None  # noqa: S101 (asked by the caller)
-    known = list(sent.formula.of)
-    params = [leaf for leaf in known if leaf in sent.definition.params]
-    if not of and params:
-        return params[0]
-    if not of:
-        listed = ", ".join(str(leaf.label) for leaf in known) or "none"
-        raise ArgumentError(
-            f"sends no gradient to its inputs; name one of its weights, as in --at {known[0].label}:0 "
-            f"(it has gradients of {listed})"
-            if known
-            else "has no gradient"
-        )
+def _leaf(definition: Definition, found: Gradient, of: str) -> Expr:
+    """The tensor of which a gradient is asked for."""
+    known = list(found.of)
     for leaf in known:
-        names = {str(leaf.label), f"d{leaf.label}", str(leaf.attrs.get("name"))}
-        if of in names:
+        if of in (str(leaf.label), f"d{leaf.label}", str(leaf.attrs.get("name"))) if of else leaf in definition.params:
             return leaf
-    listed = ", ".join(weight_words(leaf) for leaf in known) or "nothing"
-    raise ArgumentError(f"has no gradient of '{of}'; it has those of {listed}")
-
-
-def _number(sent: SentBack, leaf: Expr) -> int:
-    assert sent.definition is not None  # noqa: S101 (asked by the caller)
-    weights = list(sent.definition.weights)
-    return weights.index(leaf) if leaf in weights else list(sent.definition.params).index(leaf)
-
-
-def _kept_lines(sent: SentBack) -> list[str]:
-    assert sent.definition is not None and sent.formula is not None  # noqa: S101 (asked by the caller)
-    return ["    " * line.indent + line.text for line in kept_of(sent.definition, sent.formula)]
+    if of:
+        listed = ", ".join(map(weight_words, known)) or "nothing"
+        raise ArgumentError(f"has no gradient of '{of}'; it has those of {listed}")
+    if not known:
+        raise ArgumentError("has no gradient")
+    listed = ", ".join(str(leaf.label) for leaf in known)
+    hint = f"name one of its weights, as in --at {known[0].label}:0 (it has gradients of {listed})"
+    raise ArgumentError(f"sends no gradient to its inputs; {hint}")
 
 
 def _rest(held: WeightGradient | None, part: float, at: tuple[int, ...], calls: int, call: int) -> list[str]:
@@ -211,19 +155,3 @@ def _rest(held: WeightGradient | None, part: float, at: tuple[int, ...], calls: 
         else ("a regularizer, or another layer with the same weight, adds to it")
     )
     return [f"The whole gradient of this element is {whole:.8g}: {why}."]
-
-
-def _of_keras(
-    oracle: Callable[[Running, Step, WeightGradient], Any],
-    running: Running,
-    made: Step,
-    held: WeightGradient | None,
-    at: tuple[int, ...],
-) -> tuple[float | None, str]:
-    """Return Keras's value of the whole gradient of a weight; None and the reason if it is not available."""
-    if held is None:
-        return None, "it is asked for gradients of weights only"
-    try:
-        return float(oracle(running, made, held)[at]), ""
-    except LayerExplainError as error:
-        return None, error.fact

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from typing import Any
 
-from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.training import trained_with
 from layerexplain.lang.text import statements
 from layerexplain.model import Model
 from layerexplain.run.activations import Activation, Progress, dtype_name
@@ -21,11 +19,9 @@ from layerexplain.run.gradient_report import (
     size_of,
 )
 from layerexplain.run.gradient_words import gradient_words
-from layerexplain.run.gradients import Step, WeightGradient
+from layerexplain.run.gradients import Step, WeightGradient, ready_to_train
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.npz import Add, npz_writer
-from layerexplain.run.stored_slots import stored_optimizer
-from layerexplain.run.trace import Running, ready
 from layerexplain.run.trace_report import Run, TracedInput
 from layerexplain.run.trace_results import by_name, run_of
 from layerexplain.run.updates import Update
@@ -62,33 +58,20 @@ def gradient_statistics(
     Raises:
         LayerExplainError: With the source's name; also where the loss or the gradient of a layer is not known.
     """
-    given = {"loss": loss, "optimizer": optimizer}
-    with ExitStack() as stack:
-        running, made = opened(
-            stack,
-            source,
-            model,
-            inputs,
-            targets,
-            given,
-            training,
-            seed,
-            partial,
-            max_memory,
-        )
-        add = stack.enter_context(npz_writer(save)) if save is not None else None
+    how = {"loss": loss, "optimizer": optimizer, "training": training, "seed": seed, "max_memory": max_memory}
+    with (
+        ready_to_train(source, model, by_name(inputs), targets, partial=partial, **how) as made,
+        nullcontext() if save is None else npz_writer(save) as add,
+    ):
         found = _Rows(add)
-        try:
-            made.forward(found.activation, progress)
-            made.backward(found.sent, progress)
-            steps = made.update() if step else {}
-        except LayerExplainError as error:
-            raise error.with_place(source=model.source or None) from None
+        made.forward(found.activation, progress)
+        made.backward(found.sent, progress)
+        steps = made.update() if step else {}
         weights = [_weight_row(one, add) for one in made.in_order()]
         layers = found.rows(made, weights)
         asked = wanted if wanted is not None else lambda path: True
         return GradientTrace(
-            run=gradient_run(running, made, inputs, seed),
+            run=gradient_run(made, inputs),
             training=training,
             targets=tuple([TracedInput(t.name, t.array.shape, dtype_name(t.array), t.origin) for t in made.targets]),
             loss=made.loss,
@@ -101,34 +84,9 @@ def gradient_statistics(
         )
 
 
-def opened(
-    stack: ExitStack,
-    source: Any,
-    model: Model,
-    inputs: Sequence[GivenInput],
-    targets: Any,
-    given: Mapping[str, Any],
-    training: bool,
-    seed: int,
-    partial: bool,
-    max_memory: int | None,
-) -> tuple[Running, Step]:
-    """Open a model for a step of training. Raises LayerExplainError with the source's name."""
-    try:
-        model = trained_with(model, given)
-        opened = ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory, training=training)
-        running = stack.enter_context(opened)
-        made = Step(running, targets, seed=seed, max_memory=max_memory, partial=partial)
-        if given["optimizer"] is None:
-            made.stored = stored_optimizer(source, model)
-        return running, made
-    except LayerExplainError as error:
-        raise error.with_place(source=model.source or None) from None
-
-
-def gradient_run(running: Running, made: Step, inputs: Sequence[GivenInput], seed: int) -> Run:
+def gradient_run(made: Step, inputs: Sequence[GivenInput]) -> Run:
     """Return the facts of a run, with notes on what is not as in training."""
-    run = run_of(running, inputs, seed)
+    run = run_of(made.running, inputs)
     return run._replace(notes=(*run.notes, *made.told()))
 
 

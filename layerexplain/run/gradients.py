@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from layerexplain.attribute_path import weight_name
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.frontends.training import trained_with
 from layerexplain.lang.expr import Expr
 from layerexplain.lang.visit import inner_definitions, is_random
 from layerexplain.layers.arguments import Refused
 from layerexplain.layers.optimizers import Part
-from layerexplain.model import Layer, Note, TensorRef, Training
+from layerexplain.model import Layer, Model, Note, TensorRef, Training
 from layerexplain.network.traced import Network
 from layerexplain.report.explanation import said_of_training
 from layerexplain.report.objective import (
@@ -31,8 +33,8 @@ from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.made_targets import make_targets
 from layerexplain.run.objective import Penalties, Term, output_term
 from layerexplain.run.precision import computed_in
-from layerexplain.run.stored_slots import Slots, StoredOptimizer, slots_of_weights
-from layerexplain.run.trace import Running, must_have_run
+from layerexplain.run.stored_slots import Slots, StoredOptimizer, slots_of_weights, stored_optimizer
+from layerexplain.run.trace import Running, must_have_run, ready
 from layerexplain.run.updates import Update, optimizer_of, updates
 from layerexplain.weights.shared_weights import shared_weights
 from layerexplain.weights.weighted_layers import weighted_layers
@@ -63,6 +65,11 @@ class WeightGradient:
         """Its path as in reports: `encoder/dense/kernel`."""
         return "/".join((*self.path, self.name))
 
+    @property
+    def has_gradient(self) -> bool:
+        """Whether a gradient came back, and it is known."""
+        return self.gradient is not None and not isinstance(self.gradient, NoGradient)
+
     def receive(self, sent: Any) -> None:
         """Add what is sent to it."""
         if sent is None or isinstance(self.gradient, NoGradient):
@@ -79,22 +86,21 @@ class Step:
         running: Running,
         targets: Any,
         *,
-        seed: int = 0,
-        max_memory: int | None = None,
         partial: bool = False,
         sample_weight: Any = None,
+        stored: StoredOptimizer | None = None,
     ) -> None:
         self.running = running
         self.network: Network = running.activations.network
         self.partial = partial
-        self.batch = next((int(a.shape[0]) for a in running.arrays if a.ndim), 1)
+        self.batch = running.batch
         self.notes: list[str] = []
         training = running.model.training or Training()
         self.losses = _losses(self.network, training)
         self.targets: list[GivenInput] = make_targets(self.losses, targets, self.batch)
         self.sample_weight = sample_weight
         self.optimizer: Part | None = None if training.optimizer is None else optimizer_of(training.optimizer)
-        self.stored: StoredOptimizer | None = None
+        self.stored = stored
         """What the source stores of its optimizer: the step goes on from there."""
         self.slots: Slots | None = None
         self.terms: list[Term] = []
@@ -103,15 +109,15 @@ class Step:
         shared = shared_weights(self.network)
         self._elsewhere = {} if shared is None else shared.first
         self._penalties = Penalties()
-        self._seed, self._most = seed, max_memory
         self.tape = self._new_tape()
 
     def _new_tape(self) -> Tape:
+        given = self.running.activations
         tape = Tape(
             self.network,
-            self.running.activations.weights,
-            self._seed,
-            self._most,
+            given.weights,
+            given.seed,
+            given.max_memory,
             logits=[(one.path, one.call) for one in self.losses if one.activation],
             frozen=[path for path, one in self.layers.items() if one.frozen],
             penalty=self._penalties.of_outputs,
@@ -143,7 +149,7 @@ class Step:
             if not self.partial:
                 must_have_run(step)
             if self.running.training and step.definition is not None and is_random(step.definition):
-                self.notes.append(f"What '{step.name}' draws is from seed {self._seed}; Keras draws other numbers.")
+                self.notes.append(f"What '{step.name}' draws is from seed {self.tape.seed}; Keras draws other numbers.")
             tell(step)
 
     def backward(self, tell: Callable[[SentBack], None], progress: Progress | None = None) -> None:
@@ -239,11 +245,7 @@ class Step:
         """
         if self.optimizer is None:
             raise ArgumentError("the source does not say which optimizer trains the model; give --optimizer NAME")
-        trained = {
-            key: one
-            for key, one in self.weights.items()
-            if one.trainable and one.gradient is not None and not isinstance(one.gradient, NoGradient)
-        }
+        trained = {key: one for key, one in self.weights.items() if one.trainable and one.has_gradient}
         try:
             self._go_on()
             made = updates(
@@ -301,6 +303,35 @@ class Step:
             (one.new,) = evaluate(formula, [one.new], [], Evaluation(1, computed_in(str(one.new.dtype))))
         except (Refused, CannotEvaluate, LayerExplainError) as error:
             self.notes.append(f"The {constraint.of}_constraint of '{one.where}' is left out: {error}.")
+
+
+@contextmanager
+def ready_to_train(
+    source: Any,
+    model: Model,
+    inputs: Any,
+    targets: Any,
+    *,
+    loss: Any,
+    optimizer: Any,
+    training: bool,
+    seed: int,
+    max_memory: int | None,
+    partial: bool = False,
+    sample_weight: Any = None,
+) -> Iterator[Step]:
+    """Open a source for a step of training; its weights are open inside the `with`.
+
+    Raises:
+        LayerExplainError: With the source's name, here and while it runs.
+    """
+    try:
+        model = trained_with(model, {"loss": loss, "optimizer": optimizer})
+        with ready(source, inputs, seed=seed, model=model, max_memory=max_memory, training=training) as running:
+            stored = stored_optimizer(source, model) if optimizer is None else None
+            yield Step(running, targets, partial=partial, sample_weight=sample_weight, stored=stored)
+    except LayerExplainError as error:
+        raise error.with_place(source=model.source or None) from None
 
 
 def _losses(network: Network, training: Training) -> list[OutputLoss]:

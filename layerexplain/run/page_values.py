@@ -107,7 +107,7 @@ def page_values(
             layers[step.name] = LayerValues((numbers,), pictures, spreads, why)
             if why:
                 left.append(step.name)
-        facts = run_of(running, inputs, seed)
+        facts = run_of(running, inputs)
     return PageValues(facts, forms, tuple(kept.arrays), layers, tuple(left), budget)
 
 

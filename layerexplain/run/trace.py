@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.own_layers import Code
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
-from layerexplain.run.activations import Activation, Activations, Progress, calls_in
+from layerexplain.run.activations import Activation, Activations, Progress, batch_of, calls_in
 from layerexplain.run.given_inputs import checked_inputs, traced_at
 from layerexplain.run.weight_source import Origin, weight_source
+
+if TYPE_CHECKING:
+    from layerexplain.run.npz import Add
 
 Key = tuple[str, int, int]
 """(path, call, output): the names that lead to a layer joined by `/`, the number of its call, that of the output."""
@@ -28,21 +31,22 @@ class Trace(Mapping[Key, Any]):
     "drawn". Values of bfloat16 are float32 arrays.
     """
 
-    def __init__(
-        self,
-        arrays: Mapping[Key, Any],
-        names: Mapping[str, tuple[str, ...]],
-        outputs: list[Any],
-        weights: Origin,
-        notes: tuple[Note, ...],
-        refused: Mapping[str, str],
-    ) -> None:
-        self._arrays = dict(arrays)
-        self._names = dict(names)
-        self.outputs = outputs
-        self.weights: Origin = weights
-        self.notes = notes
-        self.refused = dict(refused)
+    def __init__(self, running: Running) -> None:
+        self._arrays: dict[Key, Any] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
+        self.outputs: list[Any] = []
+        self.weights = running.weights
+        self.notes = running.notes
+        self.refused: dict[str, str] = {}
+
+    def _add(self, step: Activation, keep: Callable[[str], bool] | None) -> None:
+        """Keep what a call of a layer gives, or why that is nothing."""
+        if step.refusal:
+            self.refused.setdefault(step.name, step.refusal)
+        if keep is None or keep(step.name):
+            self._names.setdefault(step.name, step.path)
+            for i, value in enumerate(step.outputs):
+                self._arrays[step.name, step.call, i] = value
 
     def __getitem__(self, key: Key | str) -> Any:
         full = (key, 0, 0) if isinstance(key, str) else key
@@ -79,8 +83,11 @@ class Trace(Mapping[Key, Any]):
         from layerexplain.run.npz import npz_writer
 
         with npz_writer(file) as add:
-            for (path, call, output), array in self._arrays.items():
-                add(self._names[path], call, output, array)
+            self._save(add)
+
+    def _save(self, add: Add) -> None:
+        for (path, call, output), array in self._arrays.items():
+            add(self._names[path], call, output, array)
 
 
 class Running(NamedTuple):
@@ -92,6 +99,11 @@ class Running(NamedTuple):
     weights: Origin
     notes: tuple[Note, ...]
     training: bool = False
+
+    @property
+    def batch(self) -> int:
+        """The number of examples."""
+        return batch_of(self.arrays)
 
     def steps(self, progress: Progress | None) -> Iterator[Activation]:
         """Run it; yield each call of a layer."""
@@ -214,17 +226,11 @@ def trace(
             max_memory=max_memory,
             progress=progress,
         )
-    arrays: dict[Key, Any] = {}
-    names: dict[str, tuple[str, ...]] = {}
-    refused: dict[str, str] = {}
     with ready(source, inputs, seed=seed, code=code, max_memory=max_memory) as running:
+        found = Trace(running)
         for step in running.steps(progress):
-            if step.refusal:
-                if not partial:
-                    must_have_run(step)
-                refused.setdefault(step.name, step.refusal)
-            if keep is None or keep(step.name):
-                names.setdefault(step.name, step.path)
-                for i, value in enumerate(step.outputs):
-                    arrays[step.name, step.call, i] = value
-        return Trace(arrays, names, running.activations.outputs, running.weights, running.notes, refused)
+            if not partial:
+                must_have_run(step)
+            found._add(step, keep)
+        found.outputs = running.activations.outputs
+        return found

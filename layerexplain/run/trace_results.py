@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from typing import Any
 
 from layerexplain.derive.element.form import element_form
-from layerexplain.derive.element.worked import worked_element
+from layerexplain.derive.element.worked import Worked, worked_element
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends.keras.weight_tensors import statistics
+from layerexplain.lang.definition import Definition
 from layerexplain.lang.scalar import CannotIndex
 from layerexplain.lang.text import statements
 from layerexplain.model import Model
@@ -21,7 +22,7 @@ from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import Running, must_have_run, ready
 from layerexplain.run.trace_report import ElementReport, OutputRow, Run, TracedInput, TraceReport
 
-Oracle = Callable[[Any, Running, Activation, int], Any]
+Oracle = Callable[[Running, Activation, int], Any]
 """Gives an output of a call as an array, from the source and not by the formulas, as `oracle.keras_value.keras_output`
 does. Raises LayerExplainError if there is none."""
 
@@ -52,10 +53,10 @@ def trace_statistics(
         LayerExplainError: with the source's name.
     """
     rows: list[OutputRow] = []
-    with ExitStack() as stack:
-        opened = ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory)
-        running = stack.enter_context(opened)
-        add = stack.enter_context(npz_writer(save)) if save is not None else None
+    with (
+        ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running,
+        nullcontext() if save is None else npz_writer(save) as add,
+    ):
         for step in running.steps(progress):
             if not partial:
                 must_have_run(step)
@@ -65,7 +66,7 @@ def trace_statistics(
             if add is not None:
                 for i, array in enumerate(step.outputs):
                     add(step.path, step.call, i, array)
-        return TraceReport(run_of(running, inputs, seed), tuple(rows), save)
+        return TraceReport(run_of(running, inputs), tuple(rows), save)
 
 
 def by_name(inputs: Sequence[GivenInput]) -> Mapping[str, Any]:
@@ -84,7 +85,7 @@ def _rows(step: Activation) -> list[OutputRow]:
     return rows
 
 
-def run_of(running: Running, inputs: Sequence[GivenInput], seed: int) -> Run:
+def run_of(running: Running, inputs: Sequence[GivenInput]) -> Run:
     """Return the facts of a run."""
     model = running.model
     given = tuple(
@@ -92,59 +93,56 @@ def run_of(running: Running, inputs: Sequence[GivenInput], seed: int) -> Run:
         for one, array in zip(inputs, running.arrays, strict=True)
     )
     origin = (model.source, model.format, model.name, model.type)
-    return Run(*origin, running.weights, seed, given, running.notes, model.keras_version)
+    return Run(*origin, running.weights, running.activations.seed, given, running.notes, model.keras_version)
 
 
 # One element --------------------------------------------------------------------------------------------------------
 
 
 def element_report(
-    source: Any,
-    model: Model,
-    inputs: Sequence[GivenInput],
+    running: Running,
+    run: Run,
     path: str,
     index: Sequence[int],
+    oracle: Oracle | None,
     *,
-    call: int = 0,
-    output: int = 0,
-    seed: int = 0,
-    oracle: Oracle | None = None,
-    max_memory: int | None = None,
-    progress: Progress | None = None,
+    call: int,
+    output: int,
+    progress: Progress | None,
 ) -> ElementReport:
     """Return one element of a layer's output worked out, and the `oracle`'s value for it. `path` has the names that
     lead to the layer; negative indices count from the end.
 
     Raises:
-        LayerExplainError: with the source's name, if the layer does not exist or has no element form.
+        LayerExplainError: if the layer does not exist or has no element form.
     """
-    with ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running:
-        step = _step(running, path, call, progress)
-        try:
-            array, at = _output(step, output), tuple(index)
-            calls = running.activations.network.of_layer(step.name)
-            ranks = {made.call.index: len(spec.shape) for made in calls if (spec := made.outputs[output]) is not None}
-            at = checked_index(at, array, ranks)
-            worked = _worked(step, running, output, at)
-        except LayerExplainError as error:
-            raise error.with_place(layer=path) from None
-        value, note = _asked(oracle, source, running, step, output, at) if oracle is not None else (None, "")
-        assert step.definition is not None  # noqa: S101 (what is worked out has a formula)
-        return ElementReport(
-            run=run_of(running, inputs, seed),
-            layer=step.layer.name,
-            path=path,
-            type=step.type,
-            call=call,
-            output=output,
-            index=at,
-            shape=tuple(array.shape),
-            formula=tuple(["    " * line.indent + line.text for line in statements(step.definition)]),
-            worked=worked,
-            whole=float(array[at]),
-            keras=value,
-            keras_note=note,
-        )
+    step = _step(running, path, call, progress)
+    try:
+        array = _output(step, output)
+        calls = running.activations.network.of_layer(step.name)
+        ranks = {made.call.index: len(spec.shape) for made in calls if (spec := made.outputs[output]) is not None}
+        at = checked_index(tuple(index), array, ranks)
+        assert step.definition is not None  # noqa: S101 (_output has asked)
+        arrays = (step.values, step.weights)
+        worked = worked_out(running, step.definition, {}, *arrays, output, at, step.dtypes[output])
+    except LayerExplainError as error:
+        raise error.with_place(layer=path) from None
+    value, note = (None, "") if oracle is None else asked(lambda: oracle(running, step, output), at)
+    return ElementReport(
+        run=run,
+        layer=step.layer.name,
+        path=path,
+        type=step.type,
+        call=call,
+        output=output,
+        index=at,
+        shape=tuple(array.shape),
+        formula=tuple(["    " * line.indent + line.text for line in statements(step.definition)]),
+        worked=worked,
+        whole=float(array[at]),
+        keras=value,
+        keras_note=note,
+    )
 
 
 def _step(running: Running, path: str, call: int, progress: Progress | None) -> Activation:
@@ -191,24 +189,29 @@ def checked_index(index: tuple[int, ...], array: Any, ranks: Mapping[int, int]) 
     return tuple(i % size for i, size in zip(index, shape, strict=True))
 
 
-def _worked(step: Activation, running: Running, output: int, at: tuple[int, ...]) -> Any:
-    assert step.definition is not None  # noqa: S101 (_output has asked)
-    batch = next((int(a.shape[0]) for a in running.arrays if a.ndim), 1)
-    dtype = computed_in(step.dtypes[output])
+def worked_out(
+    running: Running,
+    definition: Definition,
+    roles: Mapping[str, tuple[str, ...]],
+    values: Sequence[Any],
+    weights: Sequence[Any],
+    result: int,
+    at: tuple[int, ...],
+    dtype: str,
+) -> Worked:
+    """Return one element of a result of a formula worked out; `roles` are those of its results that it does not tell.
+    Raises LayerExplainError where it has no element form."""
     try:
-        form = element_form(step.definition)
-        return worked_element(form, step.values, step.weights, output, at, batch=batch, dtype=dtype)
+        form = element_form(definition, roles)
+        return worked_element(form, values, weights, result, at, batch=running.batch, dtype=computed_in(dtype))
     except CannotIndex as refusal:
         raise LayerExplainError(f"has no element form: {refusal}") from None
 
 
-def _asked(
-    oracle: Oracle, source: Any, running: Running, step: Activation, output: int, at: tuple[int, ...]
-) -> tuple[float | None, str]:
-    """Return Keras's value of the element; None and the reason if it is not available."""
+def asked(whole: Callable[[], Any], at: tuple[int, ...]) -> tuple[float | None, str]:
+    """Return an element of what Keras computes; None and the reason if it is not available."""
     try:
-        array = oracle(source, running, step, output)
-        return float(array[at]), ""
+        return float(whole()[at]), ""
     except LayerExplainError as error:
         return None, error.fact
     except IndexError:
