@@ -1,6 +1,7 @@
 """Which models of a program what is not known, and what is wrong, reaches: those that hang on it, and no others."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -350,6 +351,47 @@ m = keras.Model(i, B()(i{}))
         (found,) = models(text.format(given).encode()).values()
         assert found.grade == "complete"
         assert len([one for one in found.notes if "training=None" in one.message]) == count
+
+
+OLDER = {
+    "layers.AveragePooling2D()(x)": "without pool_size",
+    "layers.AvgPool2D(strides=3)(x)": "without pool_size",
+    "layers.Dense(3, name='a/b')(x)": "has a '/'",
+    "layers.BatchNormalization(fused=True)(x)": "fused of BatchNormalization",
+    "layers.Dense(x.get_shape()[-1])(x)": "get_shape()",
+    "layers.MaxPooling2D()(x)": "",
+}
+"""What Keras 2 takes and what is told of it; Keras 3 takes the last one alone."""
+
+
+def of_library(library: str, outputs: str) -> str:
+    return f"import {library} as keras\nfrom {library} import layers\nx = keras.Input((9, 9, 3))\nm = keras.Model(x, {outputs})\n"
+
+
+@pytest.mark.parametrize("outputs", OLDER)
+def test_what_is_older_than_keras_3_is_told_unless_the_code_imports_keras_2(outputs: str) -> None:
+    for library, words in (("keras", OLDER[outputs]), ("tensorflow.keras", OLDER[outputs]), ("tf_keras", "")):
+        told = [note.message for note in models(of_library(library, outputs).encode())["m"].notes]
+        assert len(told) == bool(words)
+        assert not words or words in told[0]
+
+
+def test_what_is_older_than_keras_2_is_told_also_of_code_that_imports_it() -> None:
+    code = of_library("tf_keras", "x").replace("Model(x, x)", "Model(input=x, output=layers.Dense(3)(x))")
+    assert "are arguments of older Keras" in models(code.encode())["m"].notes[0].message
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_which_keras_takes_what_is_older(library: str) -> None:
+    for outputs, words in OLDER.items():
+        raises = (
+            pytest.raises((TypeError, ValueError, AttributeError)) if words and library == "keras" else nullcontext()
+        )
+        with raises:
+            exec(of_library(library, outputs), {})
+    with pytest.raises((TypeError, ValueError)):
+        exec(of_library(library, "x").replace("Model(x, x)", "Model(input=x, output=x)"), {})
 
 
 def test_the_totals_of_a_graph_that_is_not_known_are_not_0() -> None:

@@ -103,8 +103,10 @@ def _plainly(name: str) -> str:
 class Checking(KerasPart):
     """The part of `Keras` that refuses what Keras refuses."""
 
-    def older(self, words: str) -> None:
-        """Note that a program is one of older Keras."""
+    def older(self, words: str, *, than: int = 3) -> None:
+        """Note that a program is one of a Keras older than 3, or than 2, unless it imports that older one."""
+        if self.keras_2 and than == 3:
+            return
         place = self.interpreter.where(self.interpreter.place())
         note = Note("old-argument", None, f"{place}: {words}")
         known = [one.message.partition(": ")[2] for one in self.interpreter.notes]
@@ -126,7 +128,7 @@ class Checking(KerasPart):
         if any(part in _OLD_MODULES for part in module.split(".")) or not keras_api.is_module(module):
             return
         if name in layer_names() and module in ("", "layers", "models"):
-            self.older(f"{path} is a name of older Keras")
+            self.older(f"{path} is a name of older Keras", than=2)
             return
         known = keras_api.names_in(module)
         if module in _WHOLE and _plainly(name) in {_plainly(one) for one in known}:
@@ -151,7 +153,7 @@ class Checking(KerasPart):
         for name in [name for name in kwargs if name in old]:
             found = keras_api.misfit(path, 0, [name], stars or _STARS.get(path, ()))
             if found is not None and f"'{name}'" in found.words:
-                self.older(f"{name} of {shown} is an argument of older versions")
+                self.older(f"{name} of {shown} is an argument of older versions", than=2)
         names = [name for name in kwargs if name not in old]
         found = keras_api.misfit(path, len(args), names, stars or _STARS.get(path, ()))
         if found is None or found.only_today or (len(names) < len(kwargs) and "is given no" in found.words):
@@ -184,7 +186,7 @@ class Checking(KerasPart):
             if len(args) > 3:
                 self.fault(ArgumentError(f"Model takes inputs, outputs and name, got {len(args)} values"), 3)
             if kwargs.keys() & {"input", "output"}:
-                self.older("input and output of Model are arguments of older Keras; today: inputs and outputs")
+                self.older("input and output of Model are arguments of older Keras; today: inputs and outputs", than=2)
         return len(self.interpreter.faults) == before
 
     def check_method(self, layer: LayerValue, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:

@@ -127,7 +127,7 @@ class Making(KerasPart):
         self.check_settings(shown or type_, {**given, "activity_regularizer": given.get("activity_regularizer")})
         takes = find(today(type_))
         if "activation" in given and given["activation"] is None and takes is not None:
-            given["activation"] = "linear" if takes.default_values.get("activation") else None  # tanh of an LSTM
+            given["activation"] = "linear" if "activation" in takes.arguments else None  # tanh of an LSTM
         config = {key: _constant(value) for key, value in given.items() if value is not None or key != "activation"}
         config.update({key: layer_of(value) for key, value in inner.items()})
         plain: Any = plain_config(config)
