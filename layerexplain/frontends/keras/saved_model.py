@@ -17,7 +17,7 @@ from layerexplain.frontends.keras.protobuf import DTYPES, Value, fields, message
 from layerexplain.frontends.keras.weight_tensors import role_of
 from layerexplain.frontends.keras.weights_only import variable_rows
 from layerexplain.frontends.limits import MAX_AXES, MAX_CONFIG_BYTES, MAX_SAVED_OBJECTS, MAX_SAVED_PATH, MAX_SERVED
-from layerexplain.frontends.model_builder import FreeNames
+from layerexplain.frontends.model_builder import FreeNames, held_layers
 from layerexplain.frontends.regular_file import in_folder, is_file_in, name_of_folder, names_in, open_regular
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.layers.registry import find
@@ -183,7 +183,7 @@ def _with_variables(model: Model, saved: SavedModel) -> Model:
     names = {
         layer.name
         for layer in model.layers
-        if layer.model is None and find(layer.type) is None and not _holds_layers(layer.config)
+        if layer.model is None and find(layer.type) is None and not held_layers(layer.config)
     }
     own: dict[str, list[StoredVariable]] = {}
     nobodys = []
@@ -199,12 +199,6 @@ def _with_variables(model: Model, saved: SavedModel) -> Model:
     told = [(layer, {**layer.config, "variables": tuple(own.get(layer.name, ()))}) for layer in model.layers]
     layers = [one._replace(kind="custom", config=config) if one.name in own else one for one, config in told]
     return model._replace(layers=(*layers, *_owners(nobodys, everyone)))
-
-
-def _holds_layers(value: Any) -> bool:
-    """Whether a configuration has layers in it, which have their own variables."""
-    parts = value.values() if isinstance(value, Mapping) else value if type(value) in (list, tuple) else ()
-    return any(isinstance(part, Layer) or _holds_layers(part) for part in parts)
 
 
 # What has no Keras metadata -----------------------------------------------------------------------------------------
