@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from layerexplain.catalogues.columns import MODEL_COLUMNS, VERSION
+from layerexplain.catalogues.columns import LAYER_COLUMNS, MODEL_COLUMNS, VERSION
 from layerexplain.errors import lines_of
 from layerexplain.frontends import read, source_name
 from layerexplain.frontends.code_source import CodeSource, each_model
@@ -27,6 +27,10 @@ _KEPT = Kept(2000)
 """The definitions of the models before: most layers of a zoo are like one of some model before."""
 
 _UNKNOWN: Row = dict.fromkeys([column.name for column in MODEL_COLUMNS])
+_UNKNOWN_LAYER: Row = dict.fromkeys([column.name for column in LAYER_COLUMNS])
+
+_TENSOR, _COUNTS = "name shape dtype", "params trainable non_trainable macs flops"
+"""What is told of a tensor, and what is counted of a model and of a layer."""
 
 
 class ModelRows(NamedTuple):
@@ -100,31 +104,16 @@ def _rows(row: Row, model: Model) -> ModelRows:
 def _told_of(report: Report) -> Row:
     totals, memory, training = report.totals, report.memory, report.training
     dtypes = {one.dtype for one in report.inputs} | {one.dtype for one in report.outputs if one.dtype}
-    told: Row = {
-        "format": report.format or None,
-        "keras_version": report.keras_version,
-        "name": report.model_name,
-        "type": report.model_type,
-        "grade": report.grade,
-        "inputs": [{"name": one.name, "shape": one.shape, "dtype": one.dtype} for one in report.inputs],
-        "outputs": [{"name": one.layer, "shape": one.shape, "dtype": one.dtype} for one in report.outputs],
-        "params": totals.params,
-        "trainable": totals.trainable,
-        "non_trainable": totals.non_trainable,
-        "macs": totals.macs,
-        "flops": totals.flops,
-        "weight_bytes": totals.bytes,
-    }
+    row = _fields(report, "keras_version name=model_name type=model_type grade") | {"format": report.format or None}
+    row["inputs"] = [_fields(one, _TENSOR) for one in report.inputs]
+    row["outputs"] = [_fields(one, "name=layer shape dtype") for one in report.outputs]
+    row |= _fields(totals, f"{_COUNTS} weight_bytes=bytes")
     if memory is not None:
-        told |= {
-            "activation_bytes": memory.activations,
-            "peak_bytes": memory.peak,
-            "inference_bytes": memory.inference,
-        }
+        row |= _fields(memory, "activation_bytes=activations peak_bytes=peak inference_bytes=inference")
         dtypes |= {one.dtype for one in (*memory.weights_by_dtype, *memory.activations_by_dtype)}
     if training is not None:
-        told |= {"optimizer": training.optimizer, "losses": [one.loss for one in training.losses]}
-    return {**told, "dtypes": sorted(dtypes)}
+        row |= {"optimizer": training.optimizer, "losses": [one.loss for one in training.losses]}
+    return {**row, "dtypes": sorted(dtypes)}
 
 
 def _types(layers: Sequence[LayerReport], notes: Sequence[Note]) -> Row:
@@ -135,6 +124,12 @@ def _types(layers: Sequence[LayerReport], notes: Sequence[Note]) -> Row:
         "opaque": sorted(opaque),
         "notes": sorted({note.code for note in notes}),
     }
+
+
+def _fields(record: Any, names: str) -> Row:
+    """Fields of a record as they are; `name=layer` is the field `layer`, called `name`."""
+    pairs = [name.partition("=") for name in names.split()]
+    return {name: getattr(record, field or name) for name, _, field in pairs}
 
 
 def _flat(rows: Sequence[LayerReport]) -> Iterator[LayerReport]:
@@ -148,25 +143,15 @@ def _layer_row(
 ) -> Row:
     prefix = one.path.removesuffix(one.layer)
     return {
+        **_UNKNOWN_LAYER,
+        **_fields(one, f"layer type path depth operation {_COUNTS} place"),
+        **_fields(one, "input_shapes output_shapes" if one.calls else ""),
         "source": source,
         "model": report.model_name,
         "number": number,
-        "layer": one.layer,
-        "type": one.type,
-        "path": one.path,
-        "depth": one.depth,
-        "operation": one.operation,
         "inbound": [prefix + name for name in one.sources],
-        "input_shapes": one.input_shapes if one.calls else None,
-        "output_shapes": one.output_shapes if one.calls else None,
-        "weights": [{"name": w.name, "shape": w.shape, "dtype": w.dtype} for w in one.weights],
-        "params": one.params,
-        "trainable": one.trainable,
-        "non_trainable": one.non_trainable,
-        "macs": one.macs,
-        "flops": one.flops,
+        "weights": [_fields(weight, _TENSOR) for weight in one.weights],
         "notes": sorted(set(codes.get(one.path, ()))),
-        "place": one.place,
     }
 
 

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from layerexplain.catalogues.listing import listed
-from layerexplain.catalogues.manifest import Counts, Done, Listed, Manifest
+from layerexplain.catalogues.manifest import Done, Listed, Manifest
 from layerexplain.catalogues.part import Ask, Share, Written, begun, deaths, write_part
 from layerexplain.catalogues.table import Table, assemble, opened, table_at, tidy, without_stale_rows
 from layerexplain.catalogues.writers import TABLES
@@ -161,12 +162,11 @@ class _Run:
         """Sweep over what is waiting until nothing is: a part may end before all of its share is read."""
         counts = manifest.counts()
         before = counts.sources - counts.done
-        self._told(counts, before)
-        size = min(_MOST_IN_A_PART, max(_LEAST_IN_A_PART, before // (self.jobs * _PARTS_EACH)))
-        started = time.monotonic()
-        rest = before
         now = CatalogueProgress(counts.sources, 0, before, 0, 0)
-        last = started
+        self.tell(now)
+        size = min(_MOST_IN_A_PART, max(_LEAST_IN_A_PART, before // (self.jobs * _PARTS_EACH)))
+        last = started = time.monotonic()
+        rest = before
 
         def tell() -> None:
             """Tell how far it is. A part that was ended and not entered yet is in neither number."""
@@ -182,7 +182,8 @@ class _Run:
 
         while rest and not self.stopped:
             progressed = False
-            shares = (Share(self._name(manifest), some) for some in self._until_stopped(manifest.waiting(size)))
+            waiting = takewhile(lambda _: not self.stopped, manifest.waiting(size))
+            shares = (Share(self._name(manifest), some) for some in waiting)
             with closing(self._results(shares, tell_if_due)) as results:
                 for result in results:
                     if result is not None:
@@ -191,15 +192,6 @@ class _Run:
                     tell()
             if not progressed and not self.stopped:
                 raise LayerExplainError("no part of it could be written", source=self.shown)
-
-    def _told(self, counts: Counts, before: int) -> None:
-        self.tell(CatalogueProgress(counts.sources, 0, before, 0, 0))
-
-    def _until_stopped(self, some: Iterator[list[Listed]]) -> Iterator[list[Listed]]:
-        for sources in some:
-            if self.stopped:
-                return
-            yield sources
 
     def _results(self, shares: Iterator[Share], tell: Callable[[], None]) -> Generator[Result | None, None, None]:
         """What comes of shares. `tell` is for those who work in this process; of others None says that time passes."""

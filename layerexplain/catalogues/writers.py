@@ -6,10 +6,11 @@ Each source's rows are a range of the file, of bytes in a text and of rows in Pa
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from layerexplain.catalogues.columns import LAYER_COLUMNS, MODEL_COLUMNS, VERSION, Column
 from layerexplain.catalogues.rows import Row
@@ -26,20 +27,31 @@ _ROWS_AT_ONCE = 5000
 _MOST_COUNT = 2**63 - 1
 
 
-class Writer(Protocol):
+class Writer(ABC):
     """Writes the rows of one table in one part."""
 
-    at: int
-    """Where the next row will stand."""
+    _file: Any
 
+    def __init__(self, path: str) -> None:
+        self.at = 0
+        """Where the next row will stand."""
+        self._path, self._new = path, unfinished(path)
+
+    @abstractmethod
     def write(self, rows: Sequence[Row]) -> None:
         """Write rows behind those before."""
 
     def close(self) -> None:
         """Bring the file to its place."""
+        self._file.close()
+        os.replace(self._new, self._path)
 
     def abandon(self) -> None:
         """Leave nothing behind."""
+        with suppress(Exception):
+            self._file.close()
+        with suppress(OSError):
+            os.unlink(self._new)
 
 
 def unfinished(path: str) -> str:
@@ -49,12 +61,11 @@ def unfinished(path: str) -> str:
     return os.path.join(folder, f"_{name}.new")
 
 
-class TextWriter:
+class TextWriter(Writer):
     """JSON Lines or CSV: `line` writes a row."""
 
     def __init__(self, path: str, line: Callable[[Row], str]) -> None:
-        self.at = 0
-        self._path, self._new = path, unfinished(path)
+        super().__init__(path)
         self._file = open(self._new, "wb")  # noqa: SIM115 (closed by close or abandon)
         self._line = line
 
@@ -62,25 +73,14 @@ class TextWriter:
         data = "".join(map(self._line, rows)).encode("utf-8", "replace")
         self.at += self._file.write(data)
 
-    def close(self) -> None:
-        self._file.close()
-        os.replace(self._new, self._path)
 
-    def abandon(self) -> None:
-        with suppress(OSError):
-            self._file.close()
-        with suppress(OSError):
-            os.unlink(self._new)
-
-
-class ParquetWriter:
+class ParquetWriter(Writer):
     """Parquet, by pyarrow."""
 
     def __init__(self, path: str, columns: Sequence[Column]) -> None:
         import pyarrow.parquet
 
-        self.at = 0
-        self._path, self._new = path, unfinished(path)
+        super().__init__(path)
         self._schema = arrow_schema(columns)
         self._waiting: list[Row] = []
         self._file = pyarrow.parquet.ParquetWriter(self._new, self._schema, compression="zstd")
@@ -98,14 +98,7 @@ class ParquetWriter:
 
     def close(self) -> None:
         self._flush()
-        self._file.close()
-        os.replace(self._new, self._path)
-
-    def abandon(self) -> None:
-        with suppress(Exception):
-            self._file.close()
-        with suppress(OSError):
-            os.unlink(self._new)
+        super().close()
 
 
 def json_line(row: Row) -> str:
