@@ -191,13 +191,8 @@ def command(
     if at is not None and save is not None:
         raise click.UsageError("--save writes whole arrays and has no meaning with --at")
     trained = given_training(gradient, "--gradient")
-    named = at is not None and bool(at.of)
-    alone = {
-        "--target": bool(targets),
-        "--step": step,
-        "--inference": inference,
-        "--at with a tensor's name": named,
-    }
+    named = at is not None and at.of
+    alone = {"--target": targets, "--step": step, "--inference": inference, "--at with a tensor's name": named}
     for option in [name for name, given in alone.items() if given and not gradient]:
         raise click.UsageError(f"{option} needs --gradient")
     if at is not None and step:
@@ -211,58 +206,26 @@ def command(
         given = api.make_inputs(
             model, inputs, sizes=inputs_of(model, sizes, "--size"), batch=batch, max_memory=max_memory
         )
-        from layerexplain.render.documents.worked_element import worked_element
-
         with progress(model.source, "calls run") as tell:
+            how: dict[str, Any] = {"seed": seed, "max_memory": max_memory, "progress": tell}
             if gradient:
-                training = {"loss": trained.get("loss"), "optimizer": trained.get("optimizer")}
-                how: dict[str, Any] = {**training, "training": not inference, "seed": seed, "max_memory": max_memory}
-                how["progress"] = tell
-                if at is not None:
-                    path = _one_matching(model, patterns[0])
-                    element = api.gradient_element(
-                        content, model, given, path, at.place, targets, of=at.of, call=call, keras=keras, **how
-                    )
-                    return worked_element(element, terms)
+                how |= {"loss": trained.get("loss"), "optimizer": trained.get("optimizer"), "training": not inference}
+            if at is not None:
+                from layerexplain.render.documents.worked_element import worked_element
+
+                place = (content, model, given, _one_matching(model, patterns[0]), at.place)
+                how |= {"call": call, "keras": keras}
+                if gradient:
+                    return worked_element(api.gradient_element(*place, targets, of=at.of, **how), terms)
+                return worked_element(api.trace_element(*place, output=result, **how), terms)
+            how |= {"partial": partial, "wanted": wanted_of(model, patterns), "save": save}
+            if gradient:
                 from layerexplain.render.documents.gradients import gradients
 
-                wanted = wanted_of(model, patterns)
-                found = api.gradient_statistics(
-                    content, model, given, targets, step=step, partial=partial, wanted=wanted, save=save, **how
-                )
-                return gradients(found)
-            if at is not None:
-                path = _one_matching(model, patterns[0])
-                element = api.trace_element(
-                    content,
-                    model,
-                    given,
-                    path,
-                    at.place,
-                    call=call,
-                    output=result,
-                    seed=seed,
-                    keras=keras,
-                    max_memory=max_memory,
-                    progress=tell,
-                )
-                return worked_element(element, terms)
+                return gradients(api.gradient_statistics(content, model, given, targets, step=step, **how))
             from layerexplain.render.documents.trace import trace
 
-            wanted = wanted_of(model, patterns)
-            return trace(
-                api.trace_statistics(
-                    content,
-                    model,
-                    given,
-                    seed=seed,
-                    partial=partial,
-                    wanted=wanted,
-                    save=save,
-                    max_memory=max_memory,
-                    progress=tell,
-                )
-            )
+            return trace(api.trace_statistics(content, model, given, **how))
 
     reading.print_each(output, [source], run, lambda sheet: sheet)
 

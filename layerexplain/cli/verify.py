@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -96,40 +95,28 @@ def command(
     from layerexplain.render.documents.verification import verification
 
     trained = given_training(gradient, "--gradient")
+
+    def ask(source: str) -> VerifyReport:
+        name = reading.name_of(source)
+        with progress(name, "calls compared") as tell, fetching(source):
+            report = api.verify(
+                api.piped(source),
+                inputs=partial(inputs_of, typed=inputs) if inputs else None,
+                tolerance=tolerance,
+                seed=seed,
+                drawn=drawn,
+                code=code,
+                gradient=gradient,
+                training=trained or None,
+                progress=tell,
+                run_code=run_code,
+            )
+        return report._replace(source=name)
+
     reading.print_each(
         output,
         sources,
-        lambda one: _verified(one, inputs, code, tolerance, seed, drawn, gradient, trained, run_code),
+        ask,
         lambda report: verification(report, len(sources) > 1),
         is_fine=lambda report: report.agrees,
     )
-
-
-def _verified(
-    source: str,
-    inputs: tuple[InputShape, ...],
-    code: tuple[str, ...],
-    tolerance: float,
-    seed: int,
-    drawn: bool,
-    gradient: bool,
-    training: Mapping[str, Any],
-    run_code: bool,
-) -> VerifyReport:
-    """The report of a source."""
-    shapes = partial(inputs_of, typed=inputs) if inputs else None
-    name = reading.name_of(source)
-    with progress(name, "calls compared") as tell, fetching(source):
-        report = api.verify(
-            api.piped(source),
-            inputs=shapes,
-            tolerance=tolerance,
-            seed=seed,
-            drawn=drawn,
-            code=code,
-            gradient=gradient,
-            training=training or None,
-            progress=tell,
-            run_code=run_code,
-        )
-    return report._replace(source=name)
