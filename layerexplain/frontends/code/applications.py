@@ -6,10 +6,8 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.code.bounds import MOST_SOURCE
-from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.keras_source import keras_folder
+from layerexplain.frontends.code.modules import read_module
 from layerexplain.frontends.code.values import Unknown
 
 if TYPE_CHECKING:
@@ -42,28 +40,9 @@ def application(keras: Keras, name: str, args: list[Any], kwargs: dict[str, Any]
             "no Keras is installed whose source could be read" if folder is None else "it is not in the installed Keras"
         )
         return Unknown(f"{name} of keras.applications is not known: {why}")
-    frame = _module(keras, home, folder)
-    if frame is None or name not in frame.names:
+    read = read_module(os.path.join(folder, _FOLDER, home), f"keras/applications/{home}")
+    # Without a folder, what it imports are names of Keras, as they are in a program.
+    names = {} if read is None else keras.interpreter.module_of(home, read._replace(folder=None)).frame.names
+    if name not in names:
         return Unknown(f"{name} of keras.applications could not be read")
-    return keras.interpreter.call(frame.names.get(name), args, kwargs)
-
-
-def _module(keras: Keras, home: str, folder: str) -> Frame | None:
-    """The names of a module of keras.applications, which is read once for a program."""
-    from layerexplain.frontends.code.sources import read_text
-
-    modules = keras.interpreter.modules
-    key = f"keras.applications/{home}"
-    if key not in modules:
-        path = os.path.join(folder, _FOLDER, home)
-        modules[key] = None
-        try:
-            with open(path, "rb") as opened:
-                text = read_text(opened.read(MOST_SOURCE + 1), path)
-        except (OSError, LayerExplainError):
-            return None
-        at = keras.interpreter.node
-        modules[key] = keras.interpreter.run(File(f"keras/applications/{home}", None, text.tree))
-        keras.interpreter.node = at
-    found: Frame | None = modules[key]
-    return found
+    return keras.interpreter.call(names[name], args, kwargs)

@@ -223,9 +223,7 @@ class Calls(InterpreterPart):
         self.keras.begin_instance(made)
         method = cls.find("__init__")
         if isinstance(method, Function):
-            names = [one.arg for one in (*method.node.args.posonlyargs, *method.node.args.args)][1:]
-            made.given = {**dict(zip(names, args, strict=False)), **kwargs}
-        if isinstance(method, Function):
+            made.given = {**dict(zip(method.names[1:], args, strict=False)), **kwargs}
             self._function(method, [made, *args], kwargs, whole)
         elif cls.root() is not None:
             self.keras.call_base(made, Symbol(f"{cls.root().path}.__init__"), args, kwargs)  # type: ignore[union-attr]
@@ -284,12 +282,10 @@ class Calls(InterpreterPart):
         wrong = misfit(function, args, kwargs, self.settings if whole else None)
         if wrong is not None:
             raise Raised("TypeError", wrong.words, self.argument_place(wrong.argument), certain=whole)
-        spec = function.node.args
-        names = [one.arg for one in (*spec.posonlyargs, *spec.args)]
+        spec, names, keywords = function.node.args, function.names, function.keywords
         given = dict(zip(names, args, strict=False))
         if spec.vararg is not None:
             given[spec.vararg.arg] = tuple(args[len(names) :])
-        keywords = [one.arg for one in spec.kwonlyargs]
         own = {name: value for name, value in kwargs.items() if name in names or name in keywords}
         given.update(own)
         if spec.kwarg is not None:
@@ -305,7 +301,8 @@ class Calls(InterpreterPart):
                     self.used.add(name)
                     given[name] = self.settings[name]
                 else:
-                    given[name] = self.unknown(f"{function.name}() is given no {name}", name)
+                    words = f"{function.name}() is given no {name}"
+                    given[name] = self.unknown(words, name)._replace(lacks="argument", option=name)
         for name, value in given.items():
             if isinstance(value, Unknown) and name in self.settings:
                 self.used.add(name)
@@ -327,21 +324,21 @@ def misfit(
     """What does not fit of the arguments of a call, `self` included: too many, a name that the function does not have,
     one that is given twice; and, of a call whose arguments all are known, one that is missing where `elsewhere` does
     not have it. None where all fits."""
-    spec = function.node.args
-    names = [one.arg for one in (*spec.posonlyargs, *spec.args)]
-    only = [one.arg for one in spec.posonlyargs]
-    keywords = [one.arg for one in spec.kwonlyargs]
-    own = [*names[_implied(function) :], *keywords]
-    shown = _shown(function)
+    spec, names = function.node.args, function.names
+    # The program does not write `self`, and calls a constructor by the name of its class.
+    is_method = function.owner is not None and function.kind != "staticmethod"
+    positional = names[int(is_method) :]
+    own = [*positional, *function.keywords]
+    shown = function.owner.name if function.owner is not None and function.name == "__init__" else function.name
     if len(args) > len(names) and spec.vararg is None:
-        own = names[_implied(function) :]
-        takes = f"{len(own)} argument{'s' * (len(own) != 1)}" + f" ({', '.join(own)})" * bool(own)
-        return Misfit(f"{shown}() takes {takes}, got {len(args) - len(names) + len(own)}", len(own))
+        most = len(positional)
+        takes = f"{most} argument{'s' * (most != 1)}" + f" ({', '.join(positional)})" * bool(positional)
+        return Misfit(f"{shown}() takes {takes}, got {len(args) - len(names) + most}", most)
     given = set(names[: len(args)])
     for name in kwargs:
-        if name in given and name not in only:
+        if name in given and name not in names[: len(spec.posonlyargs)]:
             return Misfit(f"{shown}() is given {name} twice; give it once", name)
-        if name not in names and name not in keywords and spec.kwarg is None and "**" not in kwargs:
+        if name not in names and name not in function.keywords and spec.kwarg is None and "**" not in kwargs:
             hint = did_you_mean(name, own) or f"it takes {', '.join(own) or 'none'}"
             return Misfit(f"{shown}() has no argument {name!r}; {hint}", name)
     if elsewhere is None or "**" in kwargs:
@@ -350,13 +347,3 @@ def misfit(
     required += [one.arg for one, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None]
     missing = next((one for one in required if one not in given and one not in kwargs and one not in elsewhere), None)
     return None if missing is None else Misfit(f"{shown}() is given no {missing}; it takes {', '.join(own)}")
-
-
-def _implied(function: Function) -> int:
-    """How many arguments of a function the program does not write: `self`."""
-    return int(function.owner is not None and function.kind != "staticmethod")
-
-
-def _shown(function: Function) -> str:
-    """A function as an error names it; a constructor is called by the name of its class."""
-    return function.owner.name if function.owner is not None and function.name == "__init__" else function.name

@@ -320,26 +320,16 @@ class Checking(KerasPart):
         if isinstance(optimizer, Symbol) and (what := named(optimizer.path)) is not None and what.kind == "setting":
             words = f"compile needs an optimizer, got the class {optimizer.last}; make one: {optimizer.last}()"
             self.fault(ArgumentError(words), "optimizer", order)
-        if isinstance(optimizer, bool | int | float) or (
-            isinstance(optimizer, str) and not self._has("optimizers", optimizer)
+        for module, kind, example, values in (
+            ("optimizers", "optimizer", "adam", [optimizer]),
+            ("losses", "loss", "mse", _each(given.get("loss"))),
+            ("metrics", "metric", "accuracy", _each(kwargs.get("metrics"))),
         ):
-            hint = did_you_mean(str(optimizer), [one.lower() for one in part_names("optimizers")])
-            words = f"Keras has no optimizer {optimizer!r}; {hint or 'for example adam'}"
-            self.fault(ArgumentError(words), "optimizer", order)
-        for value in _each(given.get("loss")):
-            if isinstance(value, bool | int | float) or (isinstance(value, str) and not self._has("losses", value)):
-                hint = did_you_mean(str(value), part_names("losses", aliases=True))
-                words = f"Keras has no loss {value!r}; {hint or 'for example mse'}"
-                self.fault(ArgumentError(words), "loss", order)
-        if "metrics" in kwargs:
-            for value in _each(kwargs["metrics"]):
-                if isinstance(value, bool | int | float) or (
-                    isinstance(value, str) and not self._has("metrics", value)
-                ):
-                    names = ["accuracy", *keras_api.names_in("metrics")]
-                    hint = did_you_mean(str(value), names)
-                    words = f"Keras has no metric {value!r}; {hint or 'for example accuracy'}"
-                    self.fault(ArgumentError(words), "metrics")
+            for value in values:
+                if isinstance(value, bool | int | float) or (isinstance(value, str) and not self._has(module, value)):
+                    hint = did_you_mean(str(value), _names_like(module)) or f"for example {example}"
+                    words = f"Keras has no {kind} {value!r}; {hint}"
+                    self.fault(ArgumentError(words), module if module in order else kind, order)
 
     def _has(self, module: str, name: str) -> bool:
         if self.has_custom_objects or name == "":
@@ -354,6 +344,13 @@ def _merging() -> Collection[str]:
     from layerexplain.frontends.code.keras_names import MERGES
 
     return MERGES.values()
+
+
+def _names_like(module: str) -> list[str]:
+    """The losses, metrics or optimizers of Keras as programs write them."""
+    if module == "metrics":
+        return ["accuracy", *keras_api.names_in("metrics")]
+    return [one.lower() for one in part_names(module)] if module == "optimizers" else part_names(module, aliases=True)
 
 
 def _a(word: str) -> str:

@@ -55,17 +55,16 @@ class Cloning(KerasPart):
         if graph is None:
             return self.interpreter.unknown("a clone of a model that is not known")
         nodes: dict[int, Any] = {}
+
+        def anew(structure: Any) -> Any:
+            return mirrored(structure, lambda t: Tensor(nodes[id(t.node)], t.index))
+
         for node in graph.nodes:
-            new = copy(node.layer)
-            args = [mirrored(one, lambda t: Tensor(nodes[id(t.node)], t.index)) for one in node.args]
-            kwargs = {
-                key: mirrored(one, lambda t: Tensor(nodes[id(t.node)], t.index)) for key, one in node.kwargs.items()
-            }
+            new, args, kwargs = copy(node.layer), anew(list(node.args)), anew(dict(node.kwargs))
             nodes[id(node)] = self.node(new, tuple(args), kwargs)
             if isinstance(new, ModelValue) and new.form == "own":
                 nodes[id(node)].trace = self.trace(new, args, kwargs)
-        made.inputs = mirrored(layer.inputs, lambda t: Tensor(nodes[id(t.node)], t.index))
-        made.outputs = mirrored(layer.outputs, lambda t: Tensor(nodes[id(t.node)], t.index))
+        made.inputs, made.outputs = anew(layer.inputs), anew(layer.outputs)
         return made
 
     def _object_like(self, layer: ModelValue, copy: Callable[[LayerValue], LayerValue]) -> ModelValue:
@@ -80,17 +79,13 @@ class Cloning(KerasPart):
         weights: dict[int, Variable] = {}
 
         def copied(value: Any) -> Any:
-            if isinstance(value, Instance) and value.layer is not None:
-                return made.instance if value is old else copy(value.layer).instance
             if isinstance(value, LayerValue):
                 return copy(value)
-            if isinstance(value, Variable):
-                new = Variable(value.name, value.shape, value.dtype, value.trainable, value.place)
-                new.choice = value.choice
-                return weights.setdefault(id(value), new)
-            if type(value) in (list, tuple):
-                return type(value)([copied(one) for one in value])
-            return {key: copied(one) for key, one in value.items()} if type(value) is dict else value
+            if isinstance(value, Instance):
+                return value if value.layer is None else made.instance if value is old else copy(value.layer).instance
+            new = Variable(value.name, value.shape, value.dtype, value.trainable, value.place)
+            new.choice = value.choice
+            return weights.setdefault(id(value), new)
 
-        made.instance.attributes = {key: copied(one) for key, one in old.attributes.items()}
+        made.instance.attributes = mirrored(old.attributes, copied, (Instance, LayerValue, Variable))
         return made

@@ -14,7 +14,7 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError, NotKnown, SourceError
 from layerexplain.frontends.code.bounds import MOST_SOURCE, Budget
-from layerexplain.frontends.code.keras_names import named
+from layerexplain.frontends.code.keras_names import base_of
 from layerexplain.frontends.code.modules import Modules, package_of, read_module
 from layerexplain.frontends.code.own_layers import Code, OwnLayer, ready
 from layerexplain.frontends.code.reader import Found, Program, program
@@ -67,8 +67,7 @@ class PythonCode(Mapping[str, Declaration]):
     def _declared(self, cls: Class) -> Declaration | None:
         if is_layer(cls):
             return OwnLayer(cls, self.code, cls.name)
-        root = cls.root()
-        what = named(root.path) if root is not None else None
+        what = base_of(cls)
         parent = find(what.name) if what is not None and what.kind == "layer" else None
         return None if parent is None else Derived(cls, self.code, parent)
 
@@ -87,8 +86,7 @@ class PythonCode(Mapping[str, Declaration]):
         Raises LayerExplainError where the class cannot be followed.
         """
         cls = self.cls(type_)
-        root = cls.root() if cls is not None else None
-        what = named(root.path) if root is not None else None
+        what = None if cls is None else base_of(cls)
         if cls is None or what is None or what.kind != "model":
             return None
         reading, keras = self.reading, self.reading.interpreter.keras
@@ -210,14 +208,12 @@ def read_python_folder(folder: str) -> PythonFolder:
 
 def is_keras(cls: Class) -> bool:
     """Whether a class is one of layers or models that says what it computes."""
-    root = cls.root()
-    what = named(root.path) if root is not None else None
+    what = base_of(cls)
     return is_layer(cls) or (what is not None and what.kind == "model")
 
 
 def is_layer(cls: Class) -> bool:
     """Whether a class is one of layers that says what it computes."""
-    root = cls.root()
-    what = named(root.path) if root is not None else None
+    root, what = cls.root(), base_of(cls)
     is_base = root is not None and root.last == "Layer"
     return isinstance(cls.find("call"), Function) and (is_base or (what is not None and what.kind == "layer"))

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
+from layerexplain.errors import SpecError
 from layerexplain.frontends.code import arrays
-from layerexplain.frontends.code.grade import lacks_input
 from layerexplain.frontends.code.graphs import Graph, loose_error
 from layerexplain.frontends.code.keras_names import inside_keras, named
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, TOLD, WEIGHT_TYPE, as_recorded, flat_tensors, is_shape
@@ -25,6 +25,7 @@ from layerexplain.frontends.code.values import (
     Unknown,
     Variable,
     layer_of,
+    unknown_at,
     unknown_in,
 )
 from layerexplain.frontends.keras.shared_objects import has_two_ways
@@ -64,7 +65,7 @@ def plain_value(value: Any, key: str, deep: int = 0) -> Any:
             return value.class_name
         return {"class_name": value.class_name, "config": plain_config(value.config)}
     if isinstance(value, Array):
-        return arrays.plain(value)
+        return Unknown("an array of values that are not known") if value.values is None else arrays.plain(value)
     if isinstance(value, Size):
         return None
     if type(value) in (list, tuple):
@@ -72,8 +73,6 @@ def plain_value(value: Any, key: str, deep: int = 0) -> Any:
         return items if any(isinstance(one, LayerValue) for one in items) else tuple(items)
     if type(value) is dict:
         return {str(name): plain_value(one, str(name), deep + 1) for name, one in value.items()}
-    if key.endswith("activation") and isinstance(value, str) and value not in ACTIVATIONS:
-        return value
     return value
 
 
@@ -202,10 +201,7 @@ class Emitter:
             name = names.take(layer.name)
             if name != layer.name and not own and layer.type != CONSTANT_TYPE:
                 fact = f"two layers are called '{layer.name}'; names of the layers of a model must differ"
-                place = layer.place
-                from layerexplain.errors import SpecError
-
-                self.faults.append(SpecError(fact).with_place(**place.told))
+                self.faults.append(SpecError(fact).with_place(**layer.place.told))
             layer_names[id(layer)] = name
             layers.append(self.layer(layer, name))
         cut = {t: TensorRef(names.take(f"{t.node.layer.name}_input")) for t in graph.inputs
@@ -241,18 +237,8 @@ class Emitter:
                 self.opened.append((unknown, layer_names[id(node.layer)]))
             place = self.keras.interpreter.locate(node.place)
             args, kwargs = ((), {}) if node.layer.type in _WITHOUT_INPUT else plain_call(node, ref)
-            calls.append(
-                Call(
-                    layer_names[id(node.layer)],
-                    indices[id(node)],
-                    args,
-                    kwargs,
-                    place.line or None,
-                    node.callers,
-                    place.column or None,
-                    place.file,
-                )
-            )
+            made_call = Call(layer_names[id(node.layer)], indices[id(node)], args, kwargs, callers=node.callers)
+            calls.append(made_call._replace(line=place.line or None, column=place.column or None, file=place.file))
         called = {call.layer for call in calls}
         told = {}
         for node in graph.nodes:
@@ -266,9 +252,7 @@ class Emitter:
             if spec is None and self.deep == 1:
                 like = tensor.node.layer.config.get("like")
                 shape = like.node.layer.config.get("batch_shape") if isinstance(like, Tensor) else None
-                why = Unknown(
-                    f"the input of {value.type} has no shape in the code", value.place.line, "", value.place.file
-                )
+                why = unknown_at(value.place, f"the input of {value.type} has no shape in the code", lacks="shape")
                 self._open(shape if isinstance(shape, Unknown) else why, made.layer)
             if spec is not None and self.deep == 1:
                 recorded[made] = as_recorded(spec)
@@ -299,7 +283,7 @@ class Emitter:
         self._place(layer, name)
         if isinstance(layer, ModelValue) and layer.is_own_layer:
             opaque = self._inside_own(layer) if layer.traced or not self.held else []
-            opaque = [one for one in opaque if not lacks_input(one)]  # `--input` closes that, and the formula is there
+            opaque = [one for one in opaque if one.lacks != "shape"]  # `--input` closes that, and the formula is there
             masked = any(trace.mask_inputs for trace in layer.traces.values())
             if not opaque or masked or self.keras.graph(layer) is None or self.held:
                 return self._own_layer(layer, name, opaque)
@@ -367,8 +351,9 @@ class Emitter:
             graph = None if trace is None else self.keras.traced_graph(trace)
             if graph is None:
                 why = trace.reason if trace is not None else None
-                words = f"what {current.type} computes is not known: it is not called"
-                found.append(why or Unknown(words, current.place.line, "", current.place.file))
+                found.append(
+                    why or unknown_at(current.place, f"what {current.type} computes is not known: it is not called")
+                )
                 continue
             for node in graph.nodes:
                 one = node.layer

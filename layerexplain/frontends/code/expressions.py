@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from typing import Any
 
 from layerexplain.frontends.code import arrays
@@ -31,17 +30,6 @@ from layerexplain.frontends.code.values import (
     Variable,
     unknown_in,
 )
-
-UNDEFINED = "it is not defined in this code"
-"""The reason of a name that the program does not define."""
-GIVEN_NO = re.compile(r"^\w+\(\) is given no (\w+)$")
-"""Why an argument is not known that no call of the program gives."""
-
-WITHOUT_CODE = "is not defined in this code; give its code too"
-"""Why an object of a class is not known that the code does not define."""
-
-IMPLIED = "it is not defined in this code, so it is an input"
-"""The reason of the shape of a name that the program does not define and that a layer is called on."""
 
 
 class Expressions(InterpreterPart):
@@ -102,7 +90,7 @@ class Expressions(InterpreterPart):
             return found
         if self.star:
             return Unknown(f"it comes from `from {self.star[-1]} import *` or is not defined", name=name)
-        return Unknown(UNDEFINED, name=name)
+        return Unknown("it is not defined in this code", name=name, lacks="name")
 
     # Collections ------------------------------------------------------------------------------------------------
 

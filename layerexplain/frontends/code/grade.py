@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from layerexplain.frontends.code.expressions import GIVEN_NO, IMPLIED, WITHOUT_CODE
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.values import Unknown
 from layerexplain.model import Note
@@ -27,11 +26,6 @@ def notes_of(assumed: Sequence[Assumption], opened: Sequence[tuple[Unknown, str]
     return list(notes.values())[:50]
 
 
-def lacks_input(unknown: Unknown) -> bool:
-    """Whether it is the shape of an input that is not known, and all else follows from that."""
-    return unknown.reason.startswith("the input of") and "has no shape" in unknown.reason
-
-
 def words_of(unknown: Unknown) -> str:
     """What is missing, where, and the option that gives it.
 
@@ -40,12 +34,12 @@ def words_of(unknown: Unknown) -> str:
     """
     where = f"{unknown.file}:{unknown.line}" if unknown.file else f"line {unknown.line}"
     place = f"{where}: " if unknown.line else ""
-    if lacks_input(unknown):
+    name = unknown.name
+    if unknown.lacks == "shape":
         return f"{place}{unknown.reason}; give it with --input"
-    if unknown.reason == IMPLIED:
-        return f"{place}the shape of {unknown.name} is not known: {IMPLIED}; give --input {unknown.name}=SHAPE"
-    if not unknown.name or unknown.reason.endswith(WITHOUT_CODE):
+    if unknown.lacks == "named shape":
+        return f"{place}the shape of {name} is not known: {unknown.reason}; give --input {name}=SHAPE"
+    option = name if unknown.option is None else unknown.option
+    if not name or not option:
         return f"{place}{unknown.reason}"
-    given = GIVEN_NO.search(unknown.reason.rpartition(", ")[2])
-    option = unknown.name if given is None else given[1]
-    return f"{place}{unknown.name} is not known: {unknown.reason}; give --set {option}=VALUE"
+    return f"{place}{name} is not known: {unknown.reason}; give --set {option}=VALUE"

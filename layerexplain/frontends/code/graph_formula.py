@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.attribute_path import ItemNamed, LayerNamed, Steps
-from layerexplain.call_binding import bind_call
 from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
-from layerexplain.frontends.code.emit import plain_call
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.shapes import (
@@ -18,8 +16,8 @@ from layerexplain.frontends.code.shapes import (
     constant_shape,
     declaration_of,
     flat_tensors,
-    held,
     is_shape,
+    sees_masks,
 )
 from layerexplain.frontends.code.values import (
     Instance,
@@ -32,16 +30,16 @@ from layerexplain.frontends.code.values import (
     Unknown,
     Variable,
     layer_of,
+    unknown_at,
     unknown_in,
 )
-from layerexplain.lang.axes import BATCH, Shapes
+from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import LEAVES, WEIGHT, Expr, Op, constant, item, named, next_serial, tensor, walk, weight
 from layerexplain.lang.names import identifier
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.declaration import Spec, snake_case
 from layerexplain.layers.registry import inner_weights
-from layerexplain.model import Call, TensorRef
 from layerexplain.ops.movement import broadcast_to
 from layerexplain.ops.random import normal_like, uniform_like
 from layerexplain.records import NamedTuple
@@ -101,7 +99,7 @@ class Formula:
         for one in (*trace.inputs, *trace.mask_inputs.values()):
             spec = self.keras.shapes.of(one)
             if spec is None:
-                why = Unknown("the shape of its input is not known", one.node.place.line, "", one.node.place.file)
+                why = unknown_at(one.node.place, "the shape of its input is not known")
                 raise not_known("it", self.where(one.node.place), why)
             name = one.node.names.get(0, one.node.layer.name) if one.node.layer.config.get("part") else ""
             values[one] = tensor(identifier(name or one.node.layer.name), spec.shape, spec.dtype)
@@ -165,7 +163,7 @@ class Formula:
         if layer.type == CONSTANT_TYPE and layer.kind == "custom":
             return {0: _filled(layer.config, values)}
         if layer.kind == "custom":
-            why = Unknown("it is a class that is not read", node.place.line, "", node.place.file)
+            why = unknown_at(node.place, "it is a class that is not read")
             raise not_known(layer.type, self._at(why), why)
         unknown = unknown_in([*node.args, *node.kwargs.values(), layer.config])
         if unknown is not None:
@@ -195,17 +193,15 @@ class Formula:
             keras = self.keras
             made: dict[Tensor, Tensor] = {}
             for one, value in zip(node.tensors(), given, strict=True):
-                shape = tuple([None if size is BATCH else size for size in value.shape])
-                made[one] = keras.new_input("x", shape, "float32" if value.dtype == "float" else value.dtype)
+                made[one] = keras.input_like("x", Spec(value.shape, value.dtype))
                 if self._mask(one, values) is not None:
-                    keras.masks[made[one]] = keras.new_input("mask", shape[:2], "bool")
-            args = [mirrored(one, lambda t: made[t]) for one in node.args]
-            kwargs = {key: mirrored(one, lambda t: made[t]) for key, one in node.kwargs.items()}
+                    keras.masks[made[one]] = keras.input_like("mask", Spec(value.shape[:2], "bool"))
+            args, kwargs = mirrored((list(node.args), dict(node.kwargs)), made.__getitem__)
             before, keras.training = keras.training, self.training
             trace = keras.trace(layer, args, kwargs)
             keras.training = before
         if trace.outputs is None:
-            why = trace.reason or Unknown("its call is not followed", node.place.line, "", node.place.file)
+            why = trace.reason or unknown_at(node.place, "its call is not followed")
             raise not_known(layer.type, self._at(why), why)
         inner = Formula(self.keras, self.where)
         formula = inner.results(layer, trace)
@@ -234,12 +230,7 @@ class Formula:
         if declaration is None or declaration.facts.runs_code:
             why = Unknown(f"{layer.type} has no formula", node.place.line, "", node.place.file)
             raise not_known(layer.type, self._at(why), why)
-        refs = {one: TensorRef(str(place)) for place, one in enumerate(node.tensors())}
-        tensors = {ref: one for one, ref in refs.items()}
-        args, kwargs = plain_call(node, lambda one: refs[one])
-        bound = bind_call(declaration, Call("x", 0, args, kwargs))
-        own = {key: value for key, value in layer.config.items() if not (key == "dtype" and "function" in layer.config)}
-        arguments = declaration.bind({**held(own, self.keras), **bound.config})
+        bound, arguments, tensors = self.keras.shapes.bound(node, declaration)
         given: list[Expr | None] = [None if ref is None else values[tensors[ref]] for ref in bound.tensors]
         for place, value in bound.constants.items():
             given[place] = constant(value)
@@ -248,7 +239,7 @@ class Formula:
         stated = node.kwargs.get("training")
         training = (stated if isinstance(stated, bool) else self.training) if declaration.training else False
         masks: list[Expr | None] = []
-        if declaration.reads_mask or declaration.reads_masks or callable(declaration.mask):
+        if sees_masks(declaration):
             for place, ref in enumerate(bound.tensors):
                 named_ref = bound.masks.get(place)
                 carrier = None if ref is None or place in bound.masks else self._mask(tensors[ref], values)
@@ -298,9 +289,7 @@ class Formula:
         key = id(variable)
         if key not in self.leaves:
             if key not in self.ways or not is_shape(variable.shape):
-                why = unknown_in(variable.shape) or Unknown(
-                    "the shape of a weight is not known", *_spot(variable.place)
-                )
+                why = unknown_in(variable.shape) or unknown_at(variable.place, "the shape of a weight is not known")
                 raise not_known(variable.name, self._at(why), why)
             steps = self.ways[key][0]
 
@@ -335,11 +324,6 @@ def _filled(config: Mapping[str, Any], values: Mapping[Tensor, Expr]) -> Expr:
         return Expr(opaque, (), {"name": identifier(name), "shape": shape}, shape, "float")
     like = next((one for one in values.values() if one.shape == shape and one.dtype == "float"), None)
     return _LIKE[name](broadcast_to(constant(0.0), shape=shape) if like is None else like, **config["drawn"])
-
-
-def _spot(place: Place) -> tuple[int, str, str]:
-    """The line and the file of an unknown value."""
-    return place.line, "", place.file
 
 
 def _result_names(outputs: Sequence[Tensor]) -> list[str]:

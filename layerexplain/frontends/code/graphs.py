@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code.expressions import IMPLIED
 from layerexplain.frontends.code.values import LayerValue, Node, Place, Tensor, Unknown
 
 
@@ -103,7 +102,7 @@ def loose_error(tensor: Tensor) -> SpecError:
     """The error of a model whose outputs hang on an input that it is not given."""
     name = tensor.node.layer.name
     shape = tensor.node.layer.config.get("batch_shape")
-    if isinstance(shape, Unknown) and shape.reason == IMPLIED:
+    if isinstance(shape, Unknown) and shape.lacks == "named shape":
         fact = f"{name} is not defined in this code, nor is it an input of the model; is it the name of another tensor?"
         return SpecError(fact, **Place(shape.file, shape.line, shape.column).told)
     return SpecError(f"the outputs depend on the input '{name}', which is not among the inputs of the model; add it")

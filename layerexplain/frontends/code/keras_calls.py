@@ -12,7 +12,6 @@ from layerexplain.frontends.code import arrays, datasets, keras_api, keras_names
 from layerexplain.frontends.code.applications import application
 from layerexplain.frontends.code.checking import OF_LAYERS, Checking
 from layerexplain.frontends.code.cloning import Cloning
-from layerexplain.frontends.code.expressions import UNDEFINED, WITHOUT_CODE
 from layerexplain.frontends.code.fitting import Fitting
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.graphs import Graph
@@ -195,14 +194,10 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         given = dict(kwargs)
         inputs = args[0] if args else given.pop("inputs", None)
         if name == "merge":
-            mode = args[1] if len(args) > 1 else given.get("mode", "sum")
-            given["mode"] = mode
-            made = self.make_layer("Merge", [], given)
-        else:
-            if name == "dot" and len(args) > 1:
-                given["axes"] = args[1]
-            made = self.make_layer(keras_names.MERGES[name], [], given)
-        return self.call_layer(made, [inputs], {})
+            given["mode"] = args[1] if len(args) > 1 else given.get("mode", "sum")
+        elif name == "dot" and len(args) > 1:
+            given["axes"] = args[1]
+        return self.call_layer(self.make_layer(keras_names.MERGES[name], [], given), [inputs], {})
 
     def _application(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if what.name in ("preprocess_input", "decode_predictions"):
@@ -265,8 +260,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         if tensors_in([*args, *kwargs.values()]):
             return self.opaque_call(what.path, args, kwargs)
         if "layers" in what.path.split(".")[:-1] and name[:1].isupper():
-            made = self.opaque_model(name, f"{name} is a layer that is not known here", kwargs)
-            return made
+            return self.opaque_model(name, f"{name} is a layer that is not known here", kwargs)
         return self.interpreter.unknown(f"it comes from keras.{what.path}(…), which only running the code would tell")
 
     def on_unknown(
@@ -275,9 +269,10 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         """A call of what is not known. `X.add(layer)` on an undefined name makes X a Sequential model; what is called
         with tensors is an operation that is not known; what returns layers is a layer that is not known."""
         func = node.func
-        if function.reason == UNDEFINED and isinstance(func, ast.Name):
-            words = f"{func.id} {WITHOUT_CODE if func.id[:1].isupper() else UNDEFINED.removeprefix('it ')}"
-            function = function._replace(reason=words)
+        if function.lacks == "name" and isinstance(func, ast.Name):
+            words, is_class = f"{func.id} is not defined in this code", func.id[:1].isupper()
+            words += "; give its code too" if is_class else ""
+            function = function._replace(reason=words, lacks="", option="" if is_class else None)
         of = func.value if isinstance(func, ast.Attribute) and func.attr == "add" else None
         adds = bool(args) and layer_of(args[0]) is not None
         if adds and isinstance(of, ast.Name) and frame.holder(of.id) is None:
@@ -299,9 +294,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
     def opaque_call(self, path: str, args: list[Any], kwargs: dict[str, Any], why: Unknown | None = None) -> Tensor:
         """A call, with tensors, of a function that is not read: its result is a tensor of unknown shape."""
         name = path.rpartition(".")[2] or "function"
-        layer = LayerValue(name, "custom", self.draw(name) if self.quiet else name, {}, self.interpreter.place())
-        if not self.quiet:
-            layer.name = self.draw(name)
+        layer = LayerValue(name, "custom", self.draw(name), {}, self.interpreter.place())
         layer.reason = why or self.interpreter.unknown(f"{path}(…) is a function that is not read here")
         return Tensor(self.node(layer, tuple(args), kwargs))
 
@@ -309,8 +302,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
 
     def begin_instance(self, made: Instance) -> None:
         """A new object of a class of the program, which may be a layer or a model."""
-        root = made.cls.root()
-        what = named(root.path) if root is not None else None
+        root, what = made.cls.root(), keras_names.base_of(made.cls)
         is_module = root is not None and root.path in ("tensorflow.Module", "keras.Layer")
         if what is None and not is_module:
             return
@@ -365,15 +357,13 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
     def _base_init(self, instance: Instance, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> None:
         given = dict(kwargs)
         base = layer.config.get("base", "Layer")
-        if base in ("Model", "Functional") and (len(args) >= 2 or {"inputs", "outputs"} & given.keys()):
-            made = self.make_model("Model", args, given, instance)
+        by_tensors = base in ("Model", "Functional") and (len(args) >= 2 or {"inputs", "outputs"} & given.keys())
+        if by_tensors or base == "Sequential":
+            made = self.make_model("Model" if by_tensors else "Sequential", args, given, instance)
             if isinstance(made, ModelValue):
-                self._replace(layer, made, instance)
-            return
-        if base == "Sequential":
-            made = self.make_model("Sequential", args, given, instance)
-            made.type = "Sequential"
-            self._replace(layer, made, instance)
+                if layer in self.models:
+                    self.models.remove(layer)
+                instance.layer = made
             return
         if layer.config.get("base") not in (None, "Layer", "Model", "Functional") and layer.reason is not None:
             derived = self.derived(instance, str(base), args, given)
@@ -399,11 +389,6 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         made.declaration, made.kind, made.type = declaration, "custom", instance.cls.name
         made.instance = instance
         return made
-
-    def _replace(self, old: LayerValue, made: ModelValue, instance: Instance) -> None:
-        if old in self.models:
-            self.models.remove(old)
-        instance.layer = made
 
     def _activation(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A function of keras.activations: that of keras.ops, whose gelu approximates unless it is told not to."""

@@ -7,11 +7,14 @@ that Keras exports them under.
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from layerexplain.frontends.model_builder import known_types
 from layerexplain.layers.registry import facts_of
 from layerexplain.records import NamedTuple
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.values import Class
 
 _ROOTS = (
     "tensorflow.compat.v1.keras",
@@ -128,6 +131,12 @@ def named(path: str) -> Named | None:
     if last in MERGES and "layers" in parts:
         return Named("layer", last, rest)
     return Named("other", last, rest)
+
+
+def base_of(cls: Class) -> Named | None:
+    """What the first base of a class that the program does not define is in Keras; None outside of Keras."""
+    root = cls.root()
+    return None if root is None else named(root.path)
 
 
 def by_convention(name: str) -> str | None:

@@ -9,7 +9,6 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.frontends.code.frames import File
 from layerexplain.frontends.code.keras_names import inside_keras, named
 from layerexplain.frontends.code.modules import read_module
 from layerexplain.frontends.code.values import Class, Function, Symbol
@@ -55,8 +54,7 @@ def source_class(keras: Keras, name: str) -> Class | None:
     if read is None:
         return None
     # Without a folder, what it imports are names of Keras, as they are in a program.
-    file = File(read.name, None, read.tree, read.path)
-    value = keras.interpreter.module_of(name, file).frame.names.get(name)
+    value = keras.interpreter.module_of(name, read._replace(folder=None)).frame.names.get(name)
     return value if isinstance(value, Class) else None
 
 

@@ -25,23 +25,21 @@ class Loops(InterpreterPart):
 
     # Loops ------------------------------------------------------------------------------------------------------
 
-    def on_for(self, node: ast.For, frame: Frame) -> Signal:
-        """A loop over items."""
+    def on_for(self, node: ast.For | ast.While, frame: Frame) -> Signal:
+        """A loop. The tests that were passed over in it count where something happened to a model."""
         events, passed = self.events, len(self.passed)
         self.rounds.append(node.body)
         try:
-            signal = self._for(node, frame)
+            signal = self._while(node, frame) if isinstance(node, ast.While) else self._for(node, frame)
         finally:
             self.rounds.pop()
-        self._settle(events, passed)
-        return signal
-
-    def _settle(self, events: int, passed: int) -> None:
-        """The end of a loop: the tests that were passed over in it count where something happened to a model."""
         if self.events != events:
             for assumption in self.passed[passed:]:
                 self.assume(assumption)
         del self.passed[passed:]
+        return signal
+
+    on_while = on_asyncfor = on_for
 
     def _for(self, node: ast.For, frame: Frame) -> Signal:
         items = self.value(node.iter, frame)
@@ -73,19 +71,6 @@ class Loops(InterpreterPart):
                 if self._is_idle(idle, steps - self.budget.steps):
                     return self._left(node, mutated, frame)
         return self.block(node.orelse, frame)
-
-    on_asyncfor = on_for
-
-    def on_while(self, node: ast.While, frame: Frame) -> Signal:
-        """A loop while a test holds."""
-        events, passed = self.events, len(self.passed)
-        self.rounds.append(node.body)
-        try:
-            signal = self._while(node, frame)
-        finally:
-            self.rounds.pop()
-        self._settle(events, passed)
-        return signal
 
     def _while(self, node: ast.While, frame: Frame) -> Signal:
         mutated, idle = len(self.mutated), 0
@@ -160,7 +145,7 @@ class Loops(InterpreterPart):
         line = node.lineno
         reason = f"how often the loop in line {line} runs is not known: {why.reason}"
         if self.touched != touched:
-            self.leave_open(Unknown(reason, line, why.name, self.file))
+            self.leave_open(Unknown(reason, line, why.name, self.file, option=why.option))
         elif self.keras.counters != drawn:
             words = f"the loop in line {line} is read for one round; later ones would count the names of layers on"
             self.assume(Assumption(line, f"{words} ({why.reason})"))
@@ -180,7 +165,8 @@ class Loops(InterpreterPart):
             if isinstance(now, Array) and isinstance(old, Array) and now.shape == old.shape:
                 frame.names[name] = now._replace(values=None)
             elif is_plain(now) or name in carried:
-                frame.names[name] = Unknown(f"it changes in the loop in line {line}, {why.reason}", line, name)
+                words = f"it changes in the loop in line {line}, {why.reason}"
+                frame.names[name] = Unknown(words, line, name, option=why.option)
         if signal is not None and signal[0] == "return":
             self.assume(Assumption(line, f"the loop in line {line} returns in its first round"))
             return signal

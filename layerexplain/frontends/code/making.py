@@ -12,6 +12,7 @@ from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values import (
     CALLED,
     Array,
@@ -23,7 +24,6 @@ from layerexplain.frontends.code.values import (
     Node,
     Place,
     Setting,
-    Size,
     Symbol,
     Tensor,
     Unknown,
@@ -35,6 +35,7 @@ from layerexplain.frontends.code.values import (
 from layerexplain.frontends.keras.old_names import modern_layer, todays_argument
 from layerexplain.frontends.model_builder import default_name
 from layerexplain.frontends.spec.old_arguments import todays_form
+from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find, positional_arguments
 from layerexplain.model import Note
 
@@ -128,7 +129,7 @@ class Making(KerasPart):
         takes = find(today(type_))
         if "activation" in given and given["activation"] is None and takes is not None:
             given["activation"] = "linear" if "activation" in takes.arguments else None  # tanh of an LSTM
-        config = {key: _constant(value) for key, value in given.items() if value is not None or key != "activation"}
+        config = {key: value for key, value in given.items() if value is not None or key != "activation"}
         config.update({key: layer_of(value) for key, value in inner.items()})
         plain: Any = plain_config(config)
         if type_ == "Lambda" and isinstance(config.get("function"), CALLED):
@@ -276,10 +277,12 @@ class Making(KerasPart):
 
     def new_input(self, name: str, shape: Any, dtype: str = "float32") -> Tensor:
         """The tensor of an input of a shape (with the batch), which may be Unknown."""
-        layer = LayerValue(
-            "InputLayer", "layer", name, {"batch_shape": shape, "dtype": dtype}, self.interpreter.place()
-        )
-        return Tensor(self.node(layer, (), {}))
+        config = {"batch_shape": shape, "dtype": dtype}
+        return Tensor(self.node(LayerValue("InputLayer", "layer", name, config, self.interpreter.place()), (), {}))
+
+    def input_like(self, name: str, spec: Spec) -> Tensor:
+        """The tensor of an input of a shape and a dtype as formulas have them."""
+        return self.new_input(name, *as_recorded(spec))
 
     def node(self, layer: LayerValue, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Node:
         """A call of a layer."""
@@ -435,15 +438,3 @@ def _order(type_: str) -> Sequence[str]:
 def today(type_: str) -> str:
     """The class that Keras makes by an older name: it names layers after it."""
     return modern_layer(type_, {}, tells_module=True)[0] if type_ != "Merge" else type_
-
-
-def _constant(value: Any) -> Any:
-    """An argument as a plain value: a small array as tuples, an object of the program by its layer."""
-    if isinstance(value, Array):
-        known = arrays.plain(value)
-        return known if not isinstance(known, Array) else Unknown("an array of values that are not known")
-    if isinstance(value, Size):
-        return None
-    if type(value) in (list, tuple):
-        return type(value)([_constant(one) for one in value])
-    return value

@@ -28,6 +28,7 @@ from layerexplain.frontends.code.values import (
     Unknown,
     births,
     tensors_in,
+    unknown_at,
     unknown_in,
 )
 
@@ -80,7 +81,7 @@ class OwnCalls(KerasPart):
             self._masks_of_results(model, trace, outputs, inner_args, inner_kwargs)
         except Raised as error:
             place = error.place or interpreter.place()
-            outputs = Unknown(f"its code raises {error}"[:160], place.line, "", place.file)
+            outputs = unknown_at(place, f"its code raises {error}"[:160])
             if self._known([*args, *kwargs.values()]) and interpreter.is_sure(error):
                 self.fault(SourceError(f"the call of {model.type} raises {error}"[:300]), place)
         finally:
@@ -129,11 +130,7 @@ class OwnCalls(KerasPart):
             function = function.function
         if not isinstance(function, Function):
             return [f"x{i}" if i else "x" for i in range(20)]
-        spec = function.node.args
-        names = [one.arg for one in (*spec.posonlyargs, *spec.args)]
-        if model.instance is not None:
-            names = names[1:]
-        return [*names, *[f"x{i}" for i in range(20)]]
+        return [*function.names[model.instance is not None :], *[f"x{i}" for i in range(20)]]
 
     # What is not read -------------------------------------------------------------------------------------------------
 
@@ -206,14 +203,13 @@ class OwnCalls(KerasPart):
         self, model: ModelValue, method: Function, args: list[Any], kwargs: dict[str, Any]
     ) -> tuple[list[Any], dict[str, Any]]:
         """What `build` is given: one shape, or one for each tensor by the name of its argument."""
-        spec = method.node.args
-        names = [one.arg for one in (*spec.posonlyargs, *spec.args)][1:]
+        names = method.names[1:]
         by_name = {**dict(zip(self._parameters(model), args, strict=False)), **kwargs}
         tensors = {name: value for name, value in by_name.items() if tensors_in(value)}
         named = {f"{name}_shape": value for name, value in tensors.items() if f"{name}_shape" in names}
         if len(tensors) > 1 and len(names) > 1 and named:
             return [], {name: mirrored(value, self.shape_tuple) for name, value in named.items()}
-        if not names and spec.vararg is None:
+        if not names and method.node.args.vararg is None:
             return [], {}
         shapes = [mirrored(one, self.shape_tuple) for one in list(tensors.values())[: max(len(names), 1)]]
         return shapes or [self.interpreter.unknown("the shape of the input")], {}
@@ -265,44 +261,34 @@ class OwnCalls(KerasPart):
     def own_on_data(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A layer or model of the program called on data: it is built, as in Keras, and its layers get their names."""
 
-        def fed(value: Any) -> Any:
-            if isinstance(value, Array):
-                return self.new_input("x", (None, *value.shape[1:]))
-            if isinstance(value, Unknown):
-                return self.new_input("x", value)
-            return type(value)(map(fed, value)) if type(value) in (list, tuple) else (
-                {key: fed(one) for key, one in value.items()} if type(value) is dict else value
-            )  # fmt: skip
-
         events, is_built = self.interpreter.events, layer.traced
-        given = [fed(one) for one in args]
-        trace = self.trace(layer, given, {key: fed(one) for key, one in kwargs.items()})
+        given, named = mirrored((args, kwargs), self._fed, (Array, Unknown))
+        trace = self.trace(layer, given, named)
         self.interpreter.events = events if is_built else events + 1
-        first = next((one for one in flat([*args, *kwargs.values()]) if isinstance(one, Array)), None)
         shape = self.shape_tuple(trace.outputs) if isinstance(trace.outputs, Tensor) else trace.reason
-        if type(shape) is not tuple or not shape:
-            return shape if isinstance(shape, Unknown) else self.interpreter.unknown("what a layer gives for data")
-        return Array((first.shape[0] if first is not None and shape[0] is None else shape[0], *shape[1:]))
+        return self._data_of(shape, [*args, *kwargs.values()], "what a layer gives for data")
 
     def on_arrays(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A layer of Keras called on arrays outside of any model: an array of the shape that it gives."""
-
-        def fed(value: Any) -> Any:
-            if isinstance(value, Array):
-                return self.new_input("x", (None, *value.shape[1:]))
-            return type(value)(map(fed, value)) if type(value) in (list, tuple) else value
-
         before = list(layer.nodes)
-        first = next(one for one in flat([*args, *kwargs.values()]) if isinstance(one, Array))
         self.quiet += 1
-        node = Node(layer, tuple(map(fed, args)), {key: fed(one) for key, one in kwargs.items()},
-                    self.interpreter.place(), self.count())  # fmt: skip
-        made = self.shape_tuple(Tensor(node))
+        given, named = mirrored((args, kwargs), self._fed, (Array,))
+        made = self.shape_tuple(Tensor(Node(layer, tuple(given), named, self.interpreter.place(), self.count())))
         self.quiet -= 1
         layer.nodes[:] = before
-        if isinstance(made, Unknown) or not made:
-            return made if isinstance(made, Unknown) else self.interpreter.unknown("a number that a layer computes")
-        return Array((first.shape[0] if made[0] is None else made[0], *made[1:]))
+        return self._data_of(made, [*args, *kwargs.values()], "a number that a layer computes")
+
+    def _fed(self, data: Array | Unknown) -> Tensor:
+        """An input in place of data, with any number of examples."""
+        made: Tensor = self.new_input("x", data if isinstance(data, Unknown) else (None, *data.shape[1:]))
+        return made
+
+    def _data_of(self, shape: Any, given: list[Any], words: str) -> Any:
+        """What a layer gives for data: an array with as many examples, or in `words` what is not known."""
+        if type(shape) is not tuple or not shape:
+            return shape if isinstance(shape, Unknown) else self.interpreter.unknown(words)
+        first = next((one for one in flat(given) if isinstance(one, Array)), None)
+        return Array((first.shape[0] if first is not None and shape[0] is None else shape[0], *shape[1:]))
 
     def _run(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
         instance = model.instance
@@ -318,13 +304,12 @@ class OwnCalls(KerasPart):
             if not unread and model.config.get("base") == "Layer":
                 raise Raised("NotImplementedError", f"{model.type} has no `call`; write what it computes there")
             return self.interpreter.unknown(f"{instance.cls.name} has no `call`; that of {root.path if root else '?'}")
-        spec = method.node.args
-        names = [one.arg for one in (*spec.args, *spec.kwonlyargs)]
+        names = [*method.names, *method.keywords]
         positional = set(names[1 : len(args) + 1])
         if "training" in names and "training" not in positional and not isinstance(kwargs.get("training"), bool):
             kwargs = {**kwargs, "training": self.training}
         kwargs = {**kwargs, **self._given_masks(names, positional, args, kwargs)}
-        if spec.kwarg is None:
+        if method.node.args.kwarg is None:
             kwargs = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
         return self.interpreter.call(Bound(instance, method), args, kwargs)
 
@@ -433,12 +418,12 @@ def passes_masks(instance: Instance) -> bool:
     return stated is True or (computes and stated is not False)
 
 
-def mirrored(value: Any, change: Any) -> Any:
-    """A structure of lists and dicts with each tensor replaced."""
-    if isinstance(value, Tensor):
+def mirrored(value: Any, change: Any, kinds: tuple[type, ...] = (Tensor,)) -> Any:
+    """A structure of lists and dicts with each tensor, or value of other `kinds`, replaced."""
+    if isinstance(value, kinds):
         return change(value)
     if type(value) in (list, tuple):
-        return type(value)([mirrored(one, change) for one in value])
+        return type(value)([mirrored(one, change, kinds) for one in value])
     if type(value) is dict:
-        return {key: mirrored(one, change) for key, one in value.items()}
+        return {key: mirrored(one, change, kinds) for key, one in value.items()}
     return value

@@ -16,7 +16,7 @@ from layerexplain.errors import NotKnown, ShapeError
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.graph_formula import Formula, not_known
 from layerexplain.frontends.code.operators import Raised
-from layerexplain.frontends.code.own_calls import passes_masks
+from layerexplain.frontends.code.own_calls import mirrored, passes_masks
 from layerexplain.frontends.code.values import (
     Class,
     Function,
@@ -28,7 +28,6 @@ from layerexplain.frontends.code.values import (
     layer_of,
     unknown_in,
 )
-from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import WEIGHT, Expr, walk
 from layerexplain.layers.arguments import Anything, Argument, argument_of
@@ -111,16 +110,12 @@ class OwnLayer(Declaration):
         """A call's tensors in the order in which they stand in its arguments, and how they stand there."""
         tensors: list[TensorRef | None] = []
 
-        def placed(value: Any) -> Any:
-            if isinstance(value, TensorRef):
-                tensors.append(value)
-                return Slot(len(tensors) - 1)
-            if type(value) in (list, tuple):
-                return type(value)([placed(one) for one in value])
-            return {key: placed(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+        def slot(ref: TensorRef) -> Slot:
+            tensors.append(ref)
+            return Slot(len(tensors) - 1)
 
-        args = tuple([placed(one) for one in call.args])
-        named = {key: placed(one) for key, one in call.kwargs.items() if key != "training" and one is not None}
+        given = {key: one for key, one in call.kwargs.items() if key != "training" and one is not None}
+        args, named = mirrored((tuple(call.args), given), slot, (TensorRef,))
         plain = not named and args == tuple([Slot(i) for i in range(len(args))]) and len(args) <= len(self.tensors)
         return BoundCall(tensors, {}, {}, {} if plain else {_CALL: (args, named)})
 
@@ -164,10 +159,10 @@ class OwnLayer(Declaration):
         interpreter.budget = Budget()
         assumed, faults = len(interpreter.assumed), len(interpreter.faults)
         layer = self.made if self.made is not None else self._object(keras, arguments)
-        fed = [None if one is None else _placeholder(keras, f"x{i}", one) for i, one in enumerate(specs)]
+        fed = [None if one is None else keras.input_like(f"x{i}", one) for i, one in enumerate(specs)]
         for one, mask in zip(fed, masks, strict=False):
             if one is not None and mask is not None:
-                keras.masks[one] = _placeholder(keras, "mask", mask)
+                keras.masks[one] = keras.input_like("mask", mask)
         args, kwargs = self._arguments(arguments.get(_CALL), fed)
         trace = keras.trace(layer, args, kwargs)
         interpreter.settle()
@@ -218,15 +213,8 @@ class OwnLayer(Declaration):
             listed = alone or (len(self.tensors) == 1 and _takes_list(method, self.tensors[0]))
             return [fed] if listed else list(fed), {}
 
-        def filled(value: Any) -> Any:
-            if isinstance(value, Slot):
-                return fed[value.number]
-            if type(value) in (list, tuple):
-                return type(value)([filled(one) for one in value])
-            return {key: filled(one) for key, one in value.items()} if isinstance(value, Mapping) else value
-
-        args, kwargs = pattern
-        return [filled(one) for one in args], {key: filled(one) for key, one in kwargs.items()}
+        args, kwargs = mirrored(pattern, lambda slot: fed[slot.number], (Slot,))
+        return list(args), kwargs
 
     def _definition(
         self, formula: Formula, layer: ModelValue, trace: Trace, arguments: Mapping[str, Any]
@@ -278,11 +266,9 @@ def parameters(function: Any) -> tuple[list[str], list[str]]:
     """The names of a function's parameters, and those that have a default."""
     if not isinstance(function, Function):
         return [], []
-    spec = function.node.args
-    names = [one.arg for one in (*spec.posonlyargs, *spec.args)]
-    without = len(names) - len(spec.defaults)
-    keyword = [one.arg for one in spec.kwonlyargs]
-    return [*names, *keyword], [*names[without:], *keyword]
+    names, keywords = function.names, function.keywords
+    without = len(names) - len(function.node.args.defaults)
+    return [*names, *keywords], [*names[without:], *keywords]
 
 
 def _defaults(function: Any) -> dict[str, Any]:
@@ -358,11 +344,6 @@ def _takes_list(function: Any, name: str) -> bool:
         and one.value.id == name
         for one in ast.walk(function.node)
     )
-
-
-def _placeholder(keras: Keras, name: str, spec: Spec) -> Tensor:
-    shape = tuple([None if size is BATCH else size for size in spec.shape])
-    return keras.new_input(name, shape, "float32" if spec.dtype == "float" else spec.dtype)
 
 
 def ready(keras: Keras, value: Any, make: Callable[[Any], Any] | None = None) -> Any:

@@ -13,9 +13,9 @@ from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import Exhausted
 from layerexplain.frontends.code.emit import Emitter, settings
 from layerexplain.frontends.code.frames import File
-from layerexplain.frontends.code.grade import grade_of, lacks_input, notes_of
+from layerexplain.frontends.code.grade import grade_of, notes_of
 from layerexplain.frontends.code.interpreter import Interpreter
-from layerexplain.frontends.code.keras_names import named
+from layerexplain.frontends.code.keras_names import base_of
 from layerexplain.frontends.code.modules import Modules
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_weights import declarations
@@ -30,7 +30,7 @@ from layerexplain.frontends.code.values import (
     Unknown,
     births,
     layer_of,
-    tensors_in,
+    unknown_at,
 )
 from layerexplain.frontends.training import with_training
 from layerexplain.model import InputShapes, Model, Note, SourceCode
@@ -120,9 +120,7 @@ class Program:
                 model.input_shape = self.shapes.get(model.place)
             if model.form == "own" and not model.traced:
                 shape = model.input_shape
-                why = Unknown(
-                    f"the input of {model.type} has no shape in the code", model.place.line, "", model.place.file
-                )
+                why = unknown_at(model.place, f"the input of {model.type} has no shape in the code", lacks="shape")
                 keras = self.interpreter.keras
                 names = keras._parameters(model)
                 first = names[0]
@@ -142,23 +140,11 @@ class Program:
         keras = self.interpreter.keras
         if keras.models:
             return
-        tensors = [(name, value) for name, value in self.frame.names.items() if isinstance(value, Tensor)]
-        used: set[int] = set()
-        last = next((tensor for _, tensor in reversed(tensors) if tensor.node.layer.type != "InputLayer"), None)
-        if last is None:
+        tensors = [value for value in self.frame.names.values() if isinstance(value, Tensor)]
+        if all(tensor.node.layer.type == "InputLayer" for tensor in tensors):
             return
-        outputs = max((tensor for _, tensor in tensors), key=lambda tensor: tensor.node.number)
-        waiting, inputs = [outputs], []
-        while waiting:
-            tensor = waiting.pop()
-            if id(tensor.node) in used:
-                continue
-            used.add(id(tensor.node))
-            if tensor.node.layer.type == "InputLayer":
-                inputs.append(tensor)
-            waiting += tensor.node.tensors()
-        inputs.sort(key=lambda tensor: tensor.node.number)
-        if inputs:
+        outputs = max(tensors, key=lambda tensor: tensor.node.number)
+        if inputs := keras.source_inputs(outputs):
             keras.make_model("Model", [inputs, outputs], {"name": "model"})
 
     def _from_definitions(self) -> list[Found]:
@@ -167,12 +153,9 @@ class Program:
         for name, value in list(self.frame.names.items())[: 20 * _MOST_TRIED]:
             if len(found) >= _MOST_TRIED:
                 break
-            if isinstance(value, Function) and not name.startswith("_") and _builds(value):
+            builds = isinstance(value, Function) and not name.startswith("_") and _builds(value)
+            if builds or (isinstance(value, Class) and (what := base_of(value)) is not None and what.kind == "model"):
                 found += self._from_call(name, value, [], {})
-            elif isinstance(value, Class) and (root := value.root()) is not None:
-                what = named(root.path)
-                if what is not None and what.kind == "model":
-                    found += self._from_call(name, value, [], {})
         return _distinct(found)
 
     def _from_call(self, name: str, value: Any, args: list[Any], kwargs: dict[str, Any]) -> list[Found]:
@@ -188,12 +171,9 @@ class Program:
         except Exhausted as error:
             raise SourceError(f"{name}(…) {error}") from None
         made = _models_in(result)
-        if not made and (tensors := tensors_in(result)):
-            inputs: list[Tensor] = []
-            _inputs_of(tensors, inputs)
-            if inputs:
-                model = keras.make_model("Model", [inputs, result], {"name": name})
-                made = [model] if isinstance(model, ModelValue) else []
+        if not made and (inputs := keras.source_inputs(result)):
+            model = keras.make_model("Model", [inputs, result], {"name": name})
+            made = [model] if isinstance(model, ModelValue) else []
         if not made:
             made = [one for one in keras.models[before:][-1:] if not _is_empty(one)]
         self.follow(made)
@@ -274,7 +254,7 @@ class Program:
             shared=tuple(emitter.shared),
             declarations=declarations(model),
         )
-        if any(lacks_input(one) for one, _ in opened):
+        if any(one.lacks == "shape" for one, _ in opened):
             names = tuple(dict.fromkeys(ref.layer for ref in model.inputs))
             model = model._replace(source_code=SourceCode(partial(self._read_again, found, names)))
         compiled = found.value.compiled
@@ -335,19 +315,6 @@ def _distinct(found: list[Found], first: Container[str] = ()) -> list[Found]:
 def _models_in(result: Any) -> list[ModelValue]:
     items = result if type(result) in (list, tuple) else list(result.values()) if type(result) is dict else [result]
     return [layer for one in items if isinstance(layer := layer_of(one), ModelValue)]
-
-
-def _inputs_of(tensors: list[Tensor], inputs: list[Tensor]) -> None:
-    seen: set[int] = set()
-    waiting = list(tensors)
-    while waiting:
-        tensor = waiting.pop()
-        if id(tensor.node) not in seen:
-            seen.add(id(tensor.node))
-            if tensor.node.layer.type == "InputLayer":
-                inputs.append(tensor)
-            waiting += tensor.node.tensors()
-    inputs.sort(key=lambda tensor: tensor.node.number)
 
 
 def _builds(function: Function) -> bool:

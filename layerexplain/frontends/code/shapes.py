@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.call_binding import bind_call
+from layerexplain.call_binding import Bound, bind_call
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.values import LayerValue, ModelValue, Node, Tensor, unknown_in
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.keras_calls import Keras
 
 Specs = list[Spec | None]
+
+_NOT_DERIVED = (LayerExplainError, TypeError, ValueError, RecursionError, AttributeError, KeyError, IndexError)
+"""What a declaration raises at shapes or arguments that a program gives it and no layer takes."""
 
 
 def declaration_of(layer: LayerValue) -> Declaration | None:
@@ -114,52 +117,55 @@ class Shapes:
             return None
         if unknown_in(layer.config) is not None:
             return None
-        results = self._definition(node, layer, declaration, inputs).results
+        results = self._definition(node, declaration, inputs).results
         return [Spec(e.shape, e.dtype) for e in results.values()]
 
-    def _definition(self, node: Node, layer: LayerValue, declaration: Declaration, inputs: Specs) -> Definition:
+    def _definition(self, node: Node, declaration: Declaration, inputs: Specs) -> Definition:
         """A layer of Keras at the shapes that reach it."""
-        from layerexplain.frontends.code.emit import plain_call
-
-        refs = {tensor: TensorRef(str(place)) for place, tensor in enumerate(node.tensors())}
-        tensors = {ref: tensor for tensor, ref in refs.items()}
-        specs = dict(zip(refs.values(), inputs, strict=False))
-        by_place = {TensorRef(str(place)): spec for place, spec in enumerate(inputs)}
-        specs.update(by_place)
-        args, kwargs = plain_call(node, lambda tensor: refs[tensor])
-        bound = bind_call(declaration, Call("x", 0, args, kwargs))
-        own = {key: value for key, value in layer.config.items() if not (key == "dtype" and "function" in layer.config)}
-        arguments = declaration.bind({**held(own, self.keras), **bound.config})
+        bound, arguments, tensors = self.bound(node, declaration)
+        specs = {TensorRef(str(place)): spec for place, spec in enumerate(inputs)}
         given = [None if ref is None else specs.get(ref) for ref in bound.tensors]
         constants = {place: constant(value) for place, value in bound.constants.items()}
         carried = [None if ref is None else self.keras.masks.get(tensors[ref]) for ref in bound.tensors]
         masks = [None if one is None else self.of(one) for one in carried]
-        reads = declaration.reads_mask or declaration.reads_masks or callable(declaration.mask)
-        return declaration.trace(given, arguments, masks if reads else (), constants=constants)
+        return declaration.trace(given, arguments, masks if sees_masks(declaration) else (), constants=constants)
+
+    def bound(self, node: Node, declaration: Declaration) -> tuple[Bound, dict[str, Any], dict[TensorRef, Tensor]]:
+        """A call of a layer of Keras bound to its declaration, the arguments of the layer in the form that its formula
+        takes, and which tensor each reference stands for."""
+        from layerexplain.frontends.code.emit import plain_call
+
+        config = node.layer.config
+        refs = {tensor: TensorRef(str(place)) for place, tensor in enumerate(node.tensors())}
+        args, kwargs = plain_call(node, lambda tensor: refs[tensor])
+        bound = bind_call(declaration, Call("x", 0, args, kwargs))
+        own = {key: value for key, value in config.items() if not (key == "dtype" and "function" in config)}
+        arguments = declaration.bind({**held(own, self.keras), **bound.config})
+        return bound, arguments, {ref: tensor for tensor, ref in refs.items()}
 
     def weights(self, node: Node) -> list[Shape] | None:
         """The shapes of the weights of a layer of Keras; None where they are not known."""
-        declaration, inputs = declaration_of(node.layer), [self.of(one) for one in node.tensors()]
-        if declaration is None or None in inputs or node.layer.reason is not None:
-            return None
-        try:
-            return [one.shape for one in self._definition(node, node.layer, declaration, inputs).weights]
-        except (LayerExplainError, TypeError, ValueError, RecursionError, AttributeError, KeyError, IndexError):
-            return None
+        made = self._known_definition(node, declaration_of(node.layer))
+        return None if made is None else [one.shape for one in made.weights]
 
     def makes_masks(self, node: Node) -> list[bool]:
         """Which results of a call of a layer of Keras carry a mask that the layer makes."""
         return [mask is not None for mask in self._masks_made(node)]
 
     def _masks_made(self, node: Node) -> Sequence[Expr | None]:
-        declaration, layer = declaration_of(node.layer), node.layer
+        declaration = declaration_of(node.layer)
+        makes = declaration is not None and callable(declaration.mask)
+        made = self._known_definition(node, declaration) if makes else None
+        return () if made is None else made.masks
+
+    def _known_definition(self, node: Node, declaration: Declaration | None) -> Definition | None:
         inputs = [self.of(one) for one in node.tensors()]
-        if declaration is None or not callable(declaration.mask) or None in inputs or layer.reason is not None:
-            return ()
+        if declaration is None or None in inputs or node.layer.reason is not None:
+            return None
         try:
-            return self._definition(node, layer, declaration, inputs).masks
-        except (LayerExplainError, TypeError, ValueError, RecursionError, AttributeError, KeyError, IndexError):
-            return ()
+            return self._definition(node, declaration, inputs)
+        except _NOT_DERIVED:
+            return None
 
     def _through(self, node: Node, model: ModelValue, inputs: Specs, deep: int) -> Specs | None:
         """The results of a model at given inputs."""
@@ -178,22 +184,16 @@ class Shapes:
             if same:
                 self.results(tensor.node, deep)
             known[id(tensor.node)] = [spec]
-        for node in graph.nodes:
-            if id(node) in known:
-                continue
-            if node.layer.type == "InputLayer":
-                known[id(node)] = self._derive(node, [], deep)
-                continue
-            fed: Specs = []
-            for tensor in node.tensors():
-                made = known.get(id(tensor.node)) or self.results(tensor.node, deep)
-                fed.append(made[tensor.index] if made and tensor.index < len(made) else None)
-            known[id(node)] = self._derive(node, fed, deep)
-        found: Specs = []
-        for tensor in graph.outputs:
+
+        def spec_of(tensor: Tensor) -> Spec | None:
             made = known.get(id(tensor.node)) or self.results(tensor.node, deep)
-            found.append(made[tensor.index] if made and tensor.index < len(made) else None)
-        return found
+            return made[tensor.index] if made and tensor.index < len(made) else None
+
+        for node in graph.nodes:
+            if id(node) not in known:
+                fed = [] if node.layer.type == "InputLayer" else [spec_of(tensor) for tensor in node.tensors()]
+                known[id(node)] = self._derive(node, fed, deep)
+        return [spec_of(tensor) for tensor in graph.outputs]
 
 
 TOLD = "(told)"
@@ -244,6 +244,11 @@ def held(config: dict[str, Any], keras: Keras) -> dict[str, Any]:
         return value
 
     return {key: ready(value) for key, value in config.items()}
+
+
+def sees_masks(declaration: Declaration) -> bool:
+    """Whether the formula of a layer hangs on the masks of its tensors."""
+    return declaration.reads_mask or declaration.reads_masks or callable(declaration.mask)
 
 
 def as_recorded(spec: Spec) -> tuple[Shape, str]:

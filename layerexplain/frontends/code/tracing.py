@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.errors import ShapeError, SpecError
 from layerexplain.frontends.code.calls import misfit
-from layerexplain.frontends.code.expressions import GIVEN_NO, IMPLIED, UNDEFINED
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.keras_api import Misfit
 from layerexplain.frontends.code.layer_attributes import shapes_of_data
@@ -28,6 +27,7 @@ from layerexplain.frontends.code.values import (
     births,
     layer_of,
     tensors_in,
+    unknown_at,
     unknown_in,
 )
 from layerexplain.layers.facts import NO_FACTS
@@ -86,7 +86,7 @@ class Tracing(KerasPart):
         method = layer.instance.cls.find("call") if layer.instance is not None else None
         if not isinstance(method, Function) or method.is_decorated or "**" in kwargs:
             return None
-        names = [one.arg for one in (*method.node.args.args, *method.node.args.kwonlyargs)]
+        names = [*method.names, *method.keywords]
         given = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
         provided = {one for one in names if one == "training" or one.endswith("mask")}
         asked = misfit(method, [layer.instance, *args], given, provided - {"training"})
@@ -98,7 +98,9 @@ class Tracing(KerasPart):
         """A name that the code does not define is an input of that name; a weight is a tensor."""
         if isinstance(value, Unknown) and (name := _stands_for(value)) and not self.quiet:
             if name not in self.implied:
-                self.implied[name] = self.new_input(name, value._replace(reason=IMPLIED, name=name))
+                words = "it is not defined in this code, so it is an input"
+                shape = value._replace(reason=words, name=name, lacks="named shape")
+                self.implied[name] = self.new_input(name, shape)
             return self.implied[name]
         if isinstance(value, Variable):
             return self.weight_tensor(value) if self.quiet else self.data_of(value)
@@ -286,9 +288,7 @@ class Tracing(KerasPart):
                 if shape is None:
                     shape = model.input_shape
                 if shape is None:
-                    shape = Unknown(
-                        "the input of the model has no shape in the code", model.place.line, "", model.place.file
-                    )
+                    shape = unknown_at(model.place, "the input of the model has no shape in the code", lacks="shape")
                 name = "input" if self.keras_2 else "input_layer"
                 place = layers[0].place if layers else model.place
                 config = {"batch_shape": shape, "dtype": "float32", "implied": layers[0].type if layers else ""}
@@ -374,5 +374,4 @@ class Tracing(KerasPart):
 def _stands_for(value: Unknown) -> str:
     """The name of an input that a value may be: one that the code does not define, or an argument that a function is
     not given; "" for any other."""
-    given = GIVEN_NO.search(value.reason)
-    return given[1] if given is not None else value.name if value.reason == UNDEFINED else ""
+    return (value.option or value.name) if value.lacks in ("name", "argument") else ""

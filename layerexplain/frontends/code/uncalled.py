@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.shapes import WEIGHT_TYPE, as_recorded
-from layerexplain.frontends.code.values import LayerValue, ModelValue, Unknown
+from layerexplain.frontends.code.values import LayerValue, ModelValue, unknown_at
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Call, Layer, Model, Note, Shape, TensorRef
@@ -29,7 +29,7 @@ def model_of_parts(
         known = [spec for spec in specs if isinstance(spec, Spec)]
         if graph is None or len(known) < len(specs):
             if one.type != WEIGHT_TYPE:
-                why = Unknown(f"no input of {one.name} is in the code", one.place.line, "", one.place.file)
+                why = unknown_at(one.place, f"no input of {one.name} is in the code")
                 emitter.opened.append((one.reason or why, layer.name))
             continue
         refs = [TensorRef(names.take(tensor.node.layer.name)) for tensor in graph.inputs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
@@ -27,6 +27,11 @@ class Unknown(NamedTuple):
     name: str = ""
     file: str = ""
     column: int = 0
+    lacks: Literal["", "name", "argument", "shape", "named shape"] = ""
+    """What is missing, where the reader acts on it: a name that the code does not define, an argument that no call of
+    the program gives, the shape of an input, or that of a name which must be an input."""
+    option: str | None = None
+    """The name for `--set`, if it is not `name`; "" where no value helps."""
 
 
 class Size(NamedTuple):
@@ -79,8 +84,14 @@ class Place(NamedTuple):
         return {"source": self.file or None, "line": self.line or None, "column": self.column or None}
 
 
+def unknown_at(place: Place, reason: str, *, lacks: Literal["", "shape"] = "") -> Unknown:
+    """A value that is not known because of what stands at a place."""
+    return Unknown(reason, place.line, "", place.file, lacks=lacks)
+
+
 class Function:
-    """A function of the program."""
+    """A function of the program. `names` are those of its parameters without the ones that are given by name alone,
+    which are `keywords`."""
 
     def __init__(self, node: Any, frame: Any, name: str, owner: Class | None = None) -> None:
         self.node = node
@@ -97,6 +108,8 @@ class Function:
         self.attributes: dict[str, Any] = {}
         self.is_decorated = False
         """Whether a decorator of a library may have changed what it takes."""
+        self.names: list[str] = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
+        self.keywords: list[str] = [one.arg for one in node.args.kwonlyargs]
 
 
 def _own_nodes(node: Any) -> Any:
