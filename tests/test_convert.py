@@ -17,9 +17,10 @@ from layerexplain.cli.main import program
 from layerexplain.conversions.code import to_code
 from layerexplain.conversions.config import to_config
 from layerexplain.conversions.spec import to_spec
-from layerexplain.conversions.today import automatic, in_todays_words
+from layerexplain.conversions.today import in_todays_words
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
+from layerexplain.frontends.model_builder import automatic
 from layerexplain.model import Layer, Model
 from tests.truth import load
 

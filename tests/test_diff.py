@@ -93,6 +93,88 @@ def test_what_follows_from_a_change_is_told() -> None:
     assert (found.before.totals.params, found.after.totals.params) == (404, 486)
 
 
+ROW = ["Dense: 4", "ReLU:", "Dense: 4", "ReLU:", "Dense: {units: 4, use_bias: false}", "ReLU:", "Dense: 4", "Dense: 2"]
+
+
+def numbered(layers: list[str], first: int = 0) -> bytes:
+    """A row of layers with the names that Keras gives where `first` layers of each class were made before."""
+    counts: dict[str, int] = {}
+    lines = ["input: [3]", "layers:"]
+    for layer in layers:
+        type_ = layer.partition(":")[0]
+        stem = {"Dense": "dense", "ReLU": "re_lu"}[type_]
+        number = counts[stem] = counts.get(stem, first - 1) + 1
+        lines += [f"  - {layer}", f"    name: {stem}_{number}" if number else f"    name: {stem}"]
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("first", [1, 2, 3, 40])
+def test_a_model_whose_names_are_numbered_anew_has_no_difference(first: int) -> None:
+    found = layerexplain.diff(numbered(ROW), numbered(ROW, first))
+    assert found.alike and found.changes == ()
+    stems = [("dense", 5), ("re_lu", 3)]
+    names = {f"{stem}_{i}" if i else stem: f"{stem}_{i + first}" for stem, count in stems for i in range(count)}
+    assert found.renumbered == names
+    text = layerexplain.diff(numbered(ROW), numbered(ROW, first)).to_dict()
+    jsonschema.validate(text, SCHEMA)
+    assert text["renumbered"] == names
+
+
+@pytest.mark.parametrize("place", range(1, 7))
+def test_a_layer_that_is_left_out_renumbers_those_behind_it(place: int) -> None:
+    found = layerexplain.diff(numbered(ROW), numbered([*ROW[:place], *ROW[place + 1 :]]))
+    assert [one.kind for one in found.changes] == ["removed"]
+    assert found.changes[0].type == ROW[place].partition(":")[0]
+
+
+def test_names_that_were_chosen_are_not_numbered_anew() -> None:
+    before = numbered(ROW).replace(b"name: dense_3", b"name: block")
+    found = layerexplain.diff(before, numbered(ROW, 1))
+    assert [(one.kind, one.layer, one.layer_after) for one in found.changes] == [("renamed", "block", "dense_4")]
+    assert len(found.renumbered) == 7
+
+
+def test_numbers_that_stayed_pair_layers() -> None:
+    changed = [ROW[0].replace("4", "5"), *ROW[1:]]
+    found = layerexplain.diff(numbered(ROW), numbered(changed))
+    assert [(one.layer, one.layer_after) for one in found.changes if one.layer == "dense"] == [("dense", "dense")]
+    assert found.renumbered == {}
+
+
+def test_the_command_tells_once_that_names_are_numbered_anew(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_bytes(numbered(ROW))
+    other.write_bytes(numbered(ROW, 2))
+    result = CliRunner().invoke(program, ["diff", str(one), str(other)])
+    assert result.exit_code == 0
+    assert "nothing differs" in result.output
+    assert result.output.count("→") == 2
+    assert "8 layers have other names of those that Keras gives: dense → dense_2, …" in result.output
+    assert "load_weights by name takes" in result.output
+
+
+@pytest.mark.keras
+def test_the_same_model_built_twice_in_keras_does_not_differ(tmp_path: Path) -> None:
+    import keras
+
+    def build(width: int) -> bytes:
+        inputs = x = keras.Input((8, 8, 3))
+        for block in range(4):
+            y = keras.layers.Activation("relu")(
+                keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3, padding="same")(x))
+            )
+            x = keras.layers.Add()([x, y]) if block else y
+        return keras.Model(inputs, keras.layers.Dense(width)(keras.layers.Flatten()(x))).to_json().encode()
+
+    keras.backend.clear_session()
+    first = build(2)
+    keras.backend.clear_session()
+    keras.layers.Conv2D(4, 3), keras.layers.Activation("relu")  # which take the first numbers
+    second, third = build(2), build(3)
+    assert layerexplain.diff(first, second).changes == ()
+    assert [(one.kind, one.type) for one in layerexplain.diff(first, third).changes] == [("changed", "Dense")]
+
+
 DATA = ROOT / "tests" / "data"
 OLD = sorted((DATA / "old").glob("*.zip"))
 LATER = ("keras_2.1.6", "keras_2.2.4", "tf.keras_2.2.4-tf", "keras_2.15.0", "keras_3.0.5")

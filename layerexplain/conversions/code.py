@@ -20,9 +20,10 @@ from layerexplain.conversions.python_text import (
     text_code,
     value_code,
 )
-from layerexplain.conversions.today import OLD_HARD_SIGMOID, automatic, in_todays_words
+from layerexplain.conversions.today import OLD_HARD_SIGMOID, in_todays_words
 from layerexplain.conversions.training import todays_training
 from layerexplain.errors import SpecError
+from layerexplain.frontends.model_builder import automatic
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer, Model

@@ -9,8 +9,9 @@ from typing import Any
 
 from layerexplain.conversions.settings import by_name, home_of
 from layerexplain.conversions.spec import PER_AXIS
-from layerexplain.conversions.today import as_one, automatic
+from layerexplain.conversions.today import as_one
 from layerexplain.errors import SpecError
+from layerexplain.frontends.model_builder import automatic
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.registry import find, positional_arguments
 from layerexplain.model import Layer, Setting

@@ -8,11 +8,11 @@ from typing import Any
 from layerexplain.attribute_path import Steps, step_text
 from layerexplain.conversions.one_object import OneObject, held
 from layerexplain.conversions.settings import by_name
-from layerexplain.conversions.today import OLD_HARD_SIGMOID, as_one, automatic, in_todays_words, own_calls
+from layerexplain.conversions.today import OLD_HARD_SIGMOID, as_one, in_todays_words, own_calls
 from layerexplain.conversions.training import todays_training
 from layerexplain.conversions.yaml_text import scalar
 from layerexplain.errors import SpecError
-from layerexplain.frontends.model_builder import FreeNames, default_name
+from layerexplain.frontends.model_builder import FreeNames, automatic, default_name
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find, first_argument
 from layerexplain.model import Call, Layer, Model, Setting, TensorRef

@@ -15,7 +15,7 @@ from layerexplain.conversions.settings import CLASSES, setting_of
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
 from layerexplain.frontends.spec.items import one_cell
 from layerexplain.layers.arguments import Argument
-from layerexplain.layers.declaration import COMMON, Declaration, snake_case
+from layerexplain.layers.declaration import COMMON, Declaration
 from layerexplain.layers.registry import find
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Setting, Shape
 from layerexplain.network.trace import trace_model
@@ -327,15 +327,3 @@ def own_calls(model: Model) -> Iterator[Call]:
 
     inputs = {layer.name for layer in model.layers if layer.type == "InputLayer"}
     return (call for call in in_order(model) if call.layer not in inputs)
-
-
-def automatic(layer: Layer) -> bool:
-    """Whether a layer has a name that Keras gives by itself: that of its type, and a number.
-
-    >>> automatic(Layer("dense_1", "Dense", "layer", {})), automatic(Layer("dense_a", "Dense", "layer", {}))
-    (True, False)
-    """
-    stem, _, number = layer.name.rpartition("_")
-    own = {"InputLayer": ("input_layer", "input"), "Functional": ("functional", "model")}
-    names = own.get(layer.type, (snake_case(layer.type),))
-    return not layer.name or layer.name in names or (number.isdecimal() and stem in names)

@@ -36,6 +36,18 @@ def default_name(type_name: str) -> str:
     return snake_case(type_name)
 
 
+def automatic(layer: Layer) -> bool:
+    """Whether a layer has a name that Keras gives by itself: that of its type, and a number.
+
+    >>> automatic(Layer("dense_1", "Dense", "layer", {})), automatic(Layer("dense_a", "Dense", "layer", {}))
+    (True, False)
+    """
+    stem, _, number = layer.name.rpartition("_")
+    own = {"InputLayer": ("input_layer", "input"), "Functional": ("functional", "model")}
+    names = own.get(layer.type, (default_name(layer.type),))
+    return not layer.name or layer.name in names or (number.isdecimal() and stem in names)
+
+
 class FreeNames:
     """Names that are taken. What gives many layers a name of their own looks for each only from where it left off."""
 

@@ -1,7 +1,9 @@
 """What differs between two models, and what follows from it.
 
-Layers are aligned by name, then by what they compute and where they stand. Arguments are compared in their normal form:
-defaults filled in, names and values of older versions in today's, so that a file and its re-saved copy do not differ.
+Layers are aligned by name, then by what they compute and where they stand; those with names that Keras gives, which are
+numbered anew in each session, by the latter alone where that leaves less to tell. Arguments are compared in their
+normal form: defaults filled in, names and values of older versions in today's, so that a file and its re-saved copy do
+not differ.
 """
 
 from __future__ import annotations
@@ -56,11 +58,15 @@ class Change(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Two models, layer by layer, in the order of the first; what was added stands behind the layer before it."""
+    """Two models, layer by layer, in the order of the first; what was added stands behind the layer before it.
+
+    `renumbered` are layers that differ in a name that Keras gave alone: their paths in the first model and the second.
+    """
 
     before: Side
     after: Side
     changes: tuple[Change, ...]
+    renumbered: Mapping[str, str]
     loading: Loading
 
     @property
@@ -70,7 +76,7 @@ class Comparison(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as the JSON contract has it (docs/diff.schema.json)."""
-        return {"schema": SCHEMA_VERSION, "alike": self.alike, **told(self, "before after changes loading")}
+        return {"schema": SCHEMA_VERSION, "alike": self.alike, **told(self, "before after changes renumbered loading")}
 
 
 class WeightChange(NamedTuple):
@@ -104,10 +110,14 @@ def compare(
 ) -> Comparison:
     """Return what differs between two models, given with their reports; with `values`, also in their weights."""
     a, b = (list(normal_layers(model, report.layers)) for model, report in (before, after))
-    pairs = _aligned(a, b)
-    changes = _changes(a, b, pairs, values)
+    changes = _changes(a, b, _pairs(a, b), values)
+    renumbered = {one.layer: one.layer_after for one in changes if one.kind == _RENUMBERED}
+    told = tuple([one for one in changes if one.kind != _RENUMBERED])
     taken = loading(before[1].layers, after[1].layers)
-    return Comparison(_side(before[1]), _side(after[1]), tuple(changes), taken)
+    return Comparison(_side(before[1]), _side(after[1]), told, renumbered, taken)
+
+
+_RENUMBERED = "renumbered"
 
 
 def _side(report: Report) -> Side:
@@ -118,10 +128,49 @@ def _side(report: Report) -> Side:
 # Aligning -------------------------------------------------------------------------------------------------------
 
 
-def _aligned(a: Sequence[NormalLayer], b: Sequence[NormalLayer]) -> dict[str, str]:
+def _pairs(a: Sequence[NormalLayer], b: Sequence[NormalLayer]) -> dict[str, str]:
     """Return which layer of the second model is which of the first, by their paths."""
-    types = {row.path: row.type for row in b}
-    pairs = {row.path: row.path for row in a if types.get(row.path) == row.type}
+    by_name = _aligned(a, b, lambda row: True)
+    edits = _edits(a, b, by_name)
+    if not edits or all(row.is_named for row in a):
+        return by_name
+    by_structure = _aligned(_walked(a), _walked(b), lambda row: row.is_named)
+    return by_structure if _edits(a, b, by_structure) < edits else by_name
+
+
+def _edits(a: Sequence[NormalLayer], b: Sequence[NormalLayer], pairs: Mapping[str, str]) -> int:
+    """Count the layers of which something is another that follows from nothing else."""
+    changes = _changes(a, b, pairs, None)
+    return sum(
+        one.kind in ("added", "removed") or any(not told.is_consequence for told in one.differences) for one in changes
+    )
+
+
+def _walked(rows: Sequence[NormalLayer]) -> list[NormalLayer]:
+    """Return the layers in the order of a walk from the ends of the graph, sources first, whatever the order of a
+    file."""
+    by_path = {row.path: row for row in rows}
+    read = {source for row in rows for source in row.sources}
+    waiting = [(row, False) for row in reversed(rows) if row.path not in read]
+    met: dict[str, NormalLayer] = {}
+    entered: set[str] = set()
+    while waiting:
+        row, is_fed = waiting.pop()
+        if is_fed:
+            met[row.path] = row
+        elif row.path not in entered:
+            entered.add(row.path)
+            waiting.append((row, True))
+            waiting += [(by_path[source], False) for source in reversed(row.sources) if source in by_path]
+    return [*met.values(), *[row for row in rows if row.path not in met]]
+
+
+def _aligned(
+    a: Sequence[NormalLayer], b: Sequence[NormalLayer], by_name: Callable[[NormalLayer], bool]
+) -> dict[str, str]:
+    """Return the pairs of layers: of those that are to be told by their names, then of those that are alike."""
+    types = {row.path: row.type for row in b if by_name(row)}
+    pairs = {row.path: row.path for row in a if by_name(row) and types.get(row.path) == row.type}
     keys: tuple[Callable[[NormalLayer], str], ...] = (lambda row: row.signature, lambda row: row.type)
     for key in keys:
         taken = set(pairs.values())
@@ -166,7 +215,7 @@ def _changes(
             differences += tuple([Difference(*one, False) for one in values(row.path, other.path)])
         implied = row.is_implied_input and other.is_implied_input
         if differences or (not implied and row.path.rpartition("/")[2] != other.path.rpartition("/")[2]):
-            kind = "changed" if differences else "renamed"
+            kind = "changed" if differences else "renamed" if row.is_named or other.is_named else _RENUMBERED
             found.append(Change(kind, row.path, other.path, row.type, differences))
     return [*found, *map(_added, waiting)]
 

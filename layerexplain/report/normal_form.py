@@ -13,6 +13,7 @@ from typing import Any
 
 from layerexplain.call_binding import bind_call
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.model_builder import automatic
 from layerexplain.layers.activations import usual_name
 from layerexplain.layers.arguments import Activation
 from layerexplain.layers.declaration import Declaration
@@ -54,6 +55,11 @@ class NormalLayer(NamedTuple):
     def is_implied_input(self) -> bool:
         """Whether it is the input of a Sequential, whose name a reader or a version of Keras makes up."""
         return self.in_sequential and self.type == "InputLayer"
+
+    @property
+    def is_named(self) -> bool:
+        """Whether somebody gave it its name: those that Keras gives count the layers of a session."""
+        return not (automatic(self.layer) or self.layer.name.startswith("tf."))
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from layerexplain.records import NamedTuple
 from layerexplain.render import document as doc
@@ -81,16 +81,24 @@ def _document(found: Comparison) -> doc.Document:
     counts = {kind: sum(change.kind == kind for change in found.changes) for kind in _SIGNS}
     said = ", ".join(f"{plural(count, 'layer')} {kind}" for kind, count in counts.items() if count)
     heading = doc.title(f"{found.before.model_name} → {found.after.model_name}", (said or "nothing differs",))
-    sides = doc.Prose((f"before: {_origin(found.before)}", f"after:  {_origin(found.after)}"))
-    if found.alike:
-        return doc.Document((heading, sides))
+    origins = f"before: {_origin(found.before)}", f"after:  {_origin(found.after)}"
+    sides = doc.Prose((*origins, *_renumbered(found.renumbered)))
     loaded = [doc.Prose(lines)] if (lines := tuple(_loading(found))) else []
+    if found.alike:
+        return doc.Document((heading, sides, *(loaded if found.renumbered else ())))
     shown = tuple([column for column in _COLUMNS if column.only != "data"])
     return doc.Document((heading, sides, doc.Table(shown, list(_lines(found))), _totals(found), *loaded))
 
 
 def _origin(side: Side) -> str:
     return origin_text(side.source, side.format, side.keras_version)
+
+
+def _renumbered(names: Mapping[str, str]) -> Iterator[str]:
+    """What is said of layers that differ in a name that Keras gave alone."""
+    for one, other in [*names.items()][:1]:
+        have = f"{plural(len(names), 'layer')} {'has' if len(names) == 1 else 'have'}"
+        yield f"{have} other names of those that Keras gives: {one} → {other}{', …' if len(names) > 1 else ''}"
 
 
 def _totals(found: Comparison) -> doc.Facts:
