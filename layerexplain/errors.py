@@ -151,6 +151,15 @@ def first_line(error: BaseException, most: int = 160) -> str:
     return text[:most]
 
 
+def why_unread(error: BaseException) -> str:
+    """What the system says of a file that cannot be read, as the fact of a SourceError."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, PermissionError):
+        return "may not be read (permission denied)"
+    return f"cannot be read: {getattr(error, 'strerror', None) or first_line(error)}"
+
+
 def lines_of(error: Exception, source: str | None = None) -> list[str]:
     """What there is to say of an error: `file:line: …`, a line for each error of a group.
 
@@ -160,21 +169,20 @@ def lines_of(error: Exception, source: str | None = None) -> list[str]:
     if isinstance(error, LayerExplainError):
         if source is not None:
             error.with_place(source=source)
-        lines = [str(one) for one in each_of(error)]
-    elif isinstance(error, RecursionError):
-        lines = [": ".join(part for part in (source, "values are nested too deeply to be explained") if part)]
+        return [str(one) for one in each_of(error)]
+    place = source
+    if isinstance(error, RecursionError):
+        words = "values are nested too deeply to be explained"
     elif isinstance(error, MemoryError):
-        lines = [": ".join(part for part in (source, "needs more memory than there is") if part)]
+        words = "needs more memory than there is"
     elif isinstance(error, OSError):
         place = source if error.filename is None else str(error.filename)
-        lines = [": ".join(part for part in (place, error.strerror or str(error)) if part)]
+        words = error.strerror or str(error)
     else:
-        place = f"{source}: " if source is not None else ""
-        words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        hint = f"set {DEBUG_VARIABLE}=1 to see where it comes from"
-        lines = [f"{place}this is a bug in layerexplain ({words}); {hint}"]
+        told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        words = f"this is a bug in layerexplain ({told}); set {DEBUG_VARIABLE}=1 to see where it comes from"
         if os.environ.get(DEBUG_VARIABLE, "") not in ("", "0"):
             import traceback
 
             traceback.print_exception(error, file=sys.stderr)
-    return lines
+    return [f"{place}: {words}" if place else words]

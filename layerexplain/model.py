@@ -161,6 +161,22 @@ class Layer(NamedTuple):
         return self.model is None and isinstance(group, StoredGroup) and not group.is_built
 
 
+def values_inside(value: Any) -> Iterator[Any]:
+    """A value of a configuration and all in it: items of lists, and what is in the configurations of layers.
+
+    >>> [one.type for one in values_inside((2, Layer("d", "Dense", "layer", {"units": 3}))) if isinstance(one, Layer)]
+    ['Dense']
+    """
+    waiting = [value]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        if isinstance(current, Layer):
+            waiting += current.config.values()
+        elif isinstance(current, list | tuple):
+            waiting += current
+
+
 class Call(NamedTuple):
     """One call of a layer. Arguments are as in the Keras call: a `TensorRef`, a constant (number, string, bool,
     None, slice, Ellipsis), or lists, tuples and dicts of them, nested as in the file. In code `line`, `column` and

@@ -63,10 +63,8 @@ def read(source: Any, code: Code = ()) -> Model:
 
         own = read_own_layers(code)
     try:
-        model = _read_requested(source) if isinstance(source, str) and ":" in source else None
-        if model is None and isinstance(source, CodeSource):
-            model = _read_code_source(source)
-        model = model or _read(source, name, own)
+        code = code_source(source) if isinstance(source, str) and ":" in source else source  # `train.py:build_model`
+        model = _read_code_source(code) if isinstance(code, CodeSource) else _read(source, name, own)
         if own:
             from layerexplain.frontends.own_layers import with_own_models
 
@@ -85,12 +83,6 @@ def read(source: Any, code: Code = ()) -> Model:
         raise error.with_place(source=name) from None
     except RecursionError:
         raise SourceError("is nested too deeply to be a model", source=name) from None
-
-
-def _read_requested(source: str) -> Model | None:
-    """The model of `train.py:build_model`; None where a source is a path and nothing else."""
-    found = code_source(source)
-    return _read_code_source(found) if isinstance(found, CodeSource) and found is not source else None
 
 
 def _read_code_source(source: CodeSource) -> Model:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
-from layerexplain.errors import SourceError
+from layerexplain.errors import SourceError, why_unread
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.records import NamedTuple
 
@@ -104,13 +104,8 @@ def as_source_errors() -> Iterator[None]:
     """Turns what the system raises inside into a SourceError."""
     try:
         yield
-    except FileNotFoundError:
-        raise SourceError("no such file") from None
-    except PermissionError:
-        raise SourceError("may not be read (permission denied)") from None
     except (OSError, ValueError) as error:
-        words = getattr(error, "strerror", None) or str(error)
-        raise SourceError(f"cannot be read: {words}") from None
+        raise SourceError(why_unread(error)) from None
 
 
 @contextmanager

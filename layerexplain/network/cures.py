@@ -17,6 +17,7 @@ from layerexplain.model import Layer, TensorRef
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import default_roles, product, shape_text
 from layerexplain.ops.window import first_windows
+from layerexplain.records import NamedTuple
 
 Try = Callable[[Layer, Declaration, Sequence[Spec]], Definition | None]
 """Gives the definition of a layer at other specs, or with other arguments; None where it refuses them too."""
@@ -30,59 +31,56 @@ _MOST_NAMED = 3
 """How many proposals are made."""
 
 
-def cure(
-    layer: Layer,
-    declaration: Declaration,
-    refs: Sequence[TensorRef],
-    specs: Sequence[Spec],
-    layers: Mapping[str, Layer],
-    calls: Calls,
-    attempt: Try,
-) -> str:
-    """Return what would mend a layer that refuses tensors of these specs, in words; "" where nothing is known.
+class Refusal(NamedTuple):
+    """A layer, declared by `declaration`, that refuses its tensors `refs` of these `specs`. `layers` are those of the
+    model, `calls` the calls before it. `attempt` traces a layer at other specs."""
 
-    Args:
-        layer: The layer at fault, declared by `declaration`.
-        refs: Its tensors, of `specs`.
-        layers: The layers of the model.
-        calls: The calls before it, by layer and number.
-        attempt: Traces a layer at other specs.
-    """
-    if (len(specs) == 1 and declaration.alone) or not all(spec.shape for spec in specs):
+    layer: Layer
+    declaration: Declaration
+    refs: Sequence[TensorRef]
+    specs: Sequence[Spec]
+    layers: Mapping[str, Layer]
+    calls: Calls
+    attempt: Try
+
+    def fits(self, specs: Sequence[Spec], **arguments: Any) -> bool:
+        """Whether the layer takes tensors of other specs, or takes these with other arguments."""
+        layer = self.layer._replace(config={**self.layer.config, **arguments}) if arguments else self.layer
+        return self.attempt(layer, self.declaration, specs) is not None
+
+
+def cure(refusal: Refusal) -> str:
+    """Return what would mend a layer that refuses its tensors, in words; "" where nothing is known."""
+    refs, specs = refusal.refs, refusal.specs
+    if (len(specs) == 1 and refusal.declaration.alone) or not all(spec.shape for spec in specs):
         return ""
-    if len(specs) == 1 and refs[0].layer not in layers:  # an argument of a `call`, which no layer makes
+    if len(specs) == 1 and refs[0].layer not in refusal.layers:  # an argument of a `call`, which no layer makes
         return ""
-    if len(specs) == 1:
-        source = calls.get((refs[0].layer, refs[0].call))
-        said = list(_of_one(layer, declaration, specs[0], layers[refs[0].layer], source, attempt))
-    elif len(specs) == 2:
-        said = list(_of_two(layer, declaration, refs, specs, calls, attempt))
-    else:
-        said = [*_other_axis(layer, declaration, specs, attempt)]
-    return "; or ".join(said[:_MOST_NAMED])
+    of_so_many = {1: _of_one, 2: _of_two}.get(len(specs), _other_axis)
+    return "; or ".join(list(of_so_many(refusal))[:_MOST_NAMED])
 
 
 # One tensor with the wrong number of axes -----------------------------------------------------------------------
 
 
-def _of_one(
-    layer: Layer, declaration: Declaration, spec: Spec, before: Layer, source: TracedCall | None, attempt: Try
-) -> Iterator[str]:
-    returned = None if source is None else _all_steps(before, source, attempt)
-    if returned is not None and attempt(layer, declaration, [returned]) is not None:
+def _of_one(refusal: Refusal) -> Iterator[str]:
+    layer, declaration, (ref,), (spec,) = refusal[:4]
+    before, source = refusal.layers[ref.layer], refusal.calls.get((ref.layer, ref.call))
+    returned = None if source is None else _all_steps(before, source, refusal.attempt)
+    if returned is not None and refusal.fits([returned]):
         yield f"give '{before.name}' return_sequences=True, so that it returns every step"
         return
     sizes = spec.shape[1:]
 
     def fits(*shape: Size) -> bool:
-        return attempt(layer, declaration, [spec._replace(shape=(spec.shape[0], *shape), roles=None)]) is not None
+        return refusal.fits([spec._replace(shape=(spec.shape[0], *shape), roles=None)])
 
     sibling = _of_rank(declaration.type, len(sizes) - 1)
     other = None if sibling is None else find(sibling)
-    takes_it = other is not None and attempt(layer._replace(type=other.type), other, [spec]) is not None
+    takes_it = other is not None and refusal.attempt(layer._replace(type=other.type), other, [spec]) is not None
     target = layer.config.get("target_shape")
     for shape in _with_one_open(target) if isinstance(target, list | tuple) else ():
-        if attempt(layer._replace(config={**layer.config, "target_shape": shape}), declaration, [spec]) is not None:
+        if refusal.fits([spec], target_shape=shape):
             yield f"target_shape {shape_text(shape)} fits"
             return
     reshaped = [] if takes_it and len(sizes) > 2 else [shape for shape in _reshaped(sizes) if fits(*shape)]
@@ -145,45 +143,38 @@ def _of_rank(type_: str, rank: int) -> str | None:
 # Two tensors that do not fit each other -------------------------------------------------------------------------
 
 
-def _of_two(
-    layer: Layer,
-    declaration: Declaration,
-    refs: Sequence[TensorRef],
-    specs: Sequence[Spec],
-    calls: Calls,
-    attempt: Try,
-) -> Iterator[str]:
-    a, b = specs
+def _of_two(refusal: Refusal) -> Iterator[str]:
+    a, b = refusal.specs
     if len(a.shape) != len(b.shape):
-        yield from _of_two_ranks(layer, declaration, refs, specs, attempt)
+        yield from _of_two_ranks(refusal)
         return
-    found = _loser(refs, specs, calls)
-    axes = list(_other_axis(layer, declaration, specs, attempt))
-    positions = list(_lost_positions(layer, declaration, refs, specs, found, calls, attempt))
+    found = _loser(refusal)
+    axes = list(_other_axis(refusal))
+    positions = list(_lost_positions(refusal, found))
     said = [*positions, *axes] if found else [*axes, *positions]
-    yield from said or _projected(layer, declaration, refs, specs, attempt)
+    yield from said or _projected(refusal)
 
 
-def _other_axis(layer: Layer, declaration: Declaration, specs: Sequence[Spec], attempt: Try) -> Iterator[str]:
+def _other_axis(refusal: Refusal) -> Iterator[str]:
     """The axis along which the tensors would fit, for a layer that takes one."""
-    if "axis" not in declaration.default_values:
+    if "axis" not in refusal.declaration.default_values:
         return
-    for axis in range(1, min(len(spec.shape) for spec in specs)):
-        if attempt(layer._replace(config={**layer.config, "axis": axis}), declaration, specs) is not None:
+    for axis in range(1, min(len(spec.shape) for spec in refusal.specs)):
+        if refusal.fits(refusal.specs, axis=axis):
             yield f"along axis={axis} they fit"
 
 
-def _of_two_ranks(
-    layer: Layer, declaration: Declaration, refs: Sequence[TensorRef], specs: Sequence[Spec], attempt: Try
-) -> Iterator[str]:
+def _of_two_ranks(refusal: Refusal) -> Iterator[str]:
+    refs, specs = refusal.refs, refusal.specs
     low, high = sorted(range(2), key=lambda i: len(specs[i].shape))
     tall, flat = specs[high].shape, specs[low].shape
     if len(flat) != 2:
         return
 
     def fits(number: int, shape: Shape) -> bool:
-        changed = [one._replace(shape=shape, roles=None) if i == number else one for i, one in enumerate(specs)]
-        return attempt(layer, declaration, changed) is not None
+        return refusal.fits(
+            [one._replace(shape=shape, roles=None) if i == number else one for i, one in enumerate(specs)]
+        )
 
     steps = tall[1]
     if len(tall) == 3 and isinstance(steps, int) and fits(low, (flat[0], steps, flat[1])):
@@ -198,16 +189,9 @@ def _of_two_ranks(
         yield f"Dense({tall[-1]}) after '{refs[low].layer}' gives it one value for each channel of '{refs[high].layer}'"
 
 
-def _lost_positions(
-    layer: Layer,
-    declaration: Declaration,
-    refs: Sequence[TensorRef],
-    specs: Sequence[Spec],
-    found: str,
-    calls: Calls,
-    attempt: Try,
-) -> Iterator[str]:
+def _lost_positions(refusal: Refusal, found: str) -> Iterator[str]:
     """How two tensors that differ by a few positions become equal; `found` says where these were lost."""
+    refs, specs = refusal.refs, refusal.specs
     a, b = (spec.shape for spec in specs)
     roles = specs[0].roles or default_roles(len(a))
     axes = [i for i, role in enumerate(roles) if role in _SPATIAL]
@@ -220,20 +204,21 @@ def _lost_positions(
         spec._replace(shape=tuple([larger[i] if i in axes else size for i, size in enumerate(spec.shape)]))
         for spec in specs
     ]
-    if any(m[less] > m[more] for m in sizes) or attempt(layer, declaration, fitting) is None:
+    if any(m[less] > m[more] for m in sizes) or not refusal.fits(fitting):
         return
     each = ", ".join(f"(0, {abs(m - n)})" for m, n in sizes)
     amounts, rank = (each if len(axes) == 1 else f"({each})"), f"{len(axes)}D"
     yield f"{found and found + ': '}ZeroPadding{rank}({amounts}) after '{refs[less].layer}' makes them equal"
     yield f"Cropping{rank}({amounts}) after '{refs[more].layer}'"
-    multiple = _multiple(refs, calls)
+    multiple = _multiple(refs, refusal.calls)
     if multiple > 1:
         yield f"an input whose {' and '.join(roles[i] for i in axes)} are multiples of {multiple}"
 
 
-def _loser(refs: Sequence[TensorRef], specs: Sequence[Spec], calls: Calls) -> str:
+def _loser(refusal: Refusal) -> str:
     """Say which layers before the smaller tensor alone left out the last positions, the first one first; "" where none
     did."""
+    refs, specs, calls = refusal.refs, refusal.specs, refusal.calls
     first, second = (product(spec.shape[1:-1]) or 0 for spec in specs)
     less, more = refs if first < second else reversed(refs)
     shared = {call.call.layer for call in _before(more, calls)}
@@ -277,13 +262,12 @@ def _multiple(refs: Sequence[TensorRef], calls: Calls) -> int:
     return max(strides.values(), default=1)
 
 
-def _projected(
-    layer: Layer, declaration: Declaration, refs: Sequence[TensorRef], specs: Sequence[Spec], attempt: Try
-) -> Iterator[str]:
+def _projected(refusal: Refusal) -> Iterator[str]:
     """How a layer of weights gives one tensor the shape of the other, as the shortcut of a residual block does."""
+    refs, specs = refusal.refs, refusal.specs
     for i, j in ((0, 1), (1, 0)):
         shape, wanted = specs[i].shape, specs[j].shape
-        if attempt(layer, declaration, [specs[j]._replace(roles=None)] * 2) is None:
+        if not refusal.fits([specs[j]._replace(roles=None)] * 2):
             return
         sizes = list(zip(shape[1:-1], wanted[1:-1], strict=True))
         strides = {n // m for n, m in sizes if isinstance(n, int) and isinstance(m, int) and m and n % m == 0}

@@ -10,7 +10,7 @@ from layerexplain.errors import ArgumentError, NotKnown
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration
-from layerexplain.model import Layer
+from layerexplain.model import Layer, values_inside
 from layerexplain.network.dtypes import whole_numbers
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
@@ -156,7 +156,7 @@ class Definitions:
         source = layer.config.get(name)
         known = scope.held.get((layer.name, name))
         if known is None or known[0] is not source or source is None:
-            held = _held(value)
+            held = len([one for one in values_inside(value) if isinstance(one, Layer)])
             if held > MOST_HELD:
                 raise ArgumentError(f"{layer.type} is explained with up to {MOST_HELD} layers inside, got {held:,}")
             known = scope.held[layer.name, name] = (source, self._inner(scope, value))
@@ -180,19 +180,6 @@ class Definitions:
         if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
             return tuple(self._inner(scope, v) for v in value)
         return value
-
-
-def _held(value: Any) -> int:
-    """How many layers a value of a configuration holds, those in the configurations of others among them."""
-    count, waiting = 0, [value]
-    while waiting:
-        current = waiting.pop()
-        if isinstance(current, Layer):
-            count += 1
-            waiting.extend(current.config.values())
-        elif isinstance(current, list | tuple):
-            waiting.extend(current)
-    return count
 
 
 def freeze(value: Any) -> Any:

@@ -18,7 +18,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.model import Layer, TensorRef
+from layerexplain.model import Layer, TensorRef, values_inside
 from layerexplain.network.definitions import Define
 from layerexplain.network.scope import Scope, Specs
 
@@ -115,13 +115,9 @@ class Guesses:
 def _tried(layer: Layer) -> list[int | None]:
     """Sizes to try for those that are open: the usual ones, and a multiple of all numbers in the layer's arguments,
     which groups of any number divide and windows of any size fit into."""
-    size, waiting = 96, [*layer.config.values()]
-    for value in waiting:  # grows as it is read
-        if isinstance(value, Layer):
-            waiting += value.config.values()
-        elif isinstance(value, list | tuple):
-            waiting += value
-        elif type(value) is int and value and size <= _MOST_TRIED:
+    size = 96
+    for value in values_inside(layer):
+        if type(value) is int and value and size <= _MOST_TRIED:
             size = math.lcm(size, value)
     return [*_TRIED, size] if size <= _MOST_TRIED else [*_TRIED]
 

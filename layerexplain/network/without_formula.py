@@ -117,7 +117,7 @@ def _cure(
         return ""
     if any(isinstance(value, list | tuple) and len(value) > 1000 for value in layer.config.values()):
         return ""  # each cure that is tried would check them all again
-    from layerexplain.network.cures import cure
+    from layerexplain.network.cures import Refusal, cure
 
     def attempt(one: Layer, of: Declaration, given: Sequence[Spec]) -> Definition | None:
         try:
@@ -126,7 +126,7 @@ def _cure(
             return None
 
     calls = {(made.call.layer, made.call.index): made for made in walk.calls}
-    said = cure(layer, declaration, sources, specs, walk.scope.layers, calls, attempt)
+    said = cure(Refusal(layer, declaration, sources, specs, walk.scope.layers, calls, attempt))
     return said and f"; {said}"
 
 

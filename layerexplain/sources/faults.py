@@ -7,12 +7,11 @@ along the chain of causes, by the status that the server answered or by the kind
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from layerexplain.errors import LayerExplainError, SourceError, first_line
+from layerexplain.errors import LayerExplainError, SourceError, first_line, why_unread
 from layerexplain.records import NamedTuple
 
 _STATUSES = {
@@ -26,17 +25,36 @@ _STATUSES = {
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that may be another in a moment."""
 
-_TIMEOUTS = frozenset(
-    {"TimeoutError", "FSTimeoutError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectTimeout", "ReadTimeout"}
-)
-_UNKNOWN_HOSTS = frozenset({"ClientConnectorDNSError", "gaierror", "NameResolutionError"})
-_BROKEN = frozenset(
-    {"ClientPayloadError", "ServerDisconnectedError", "IncompleteRead", "IncompleteReadError", "ClientOSError"}
-    | {"ResponseStreamingError", "ConnectionClosedError"}
-)
-_REFUSED = frozenset({"ClientConnectorError", "EndpointConnectionError", "ConnectionRefusedError", "ConnectError"})
-_NO_CREDENTIALS = frozenset({"NoCredentialsError", "PartialCredentialsError", "LocalTokenNotFoundError"})
-_TLS = frozenset({"ClientSSLError", "ClientConnectorCertificateError", "SSLError"})
+_BROKEN = "the connection broke off before all was sent"
+
+_LASTING = {
+    "needs credentials, and the environment has none; FSSPEC_S3_ANON=true reads public buckets": (
+        {"NoCredentialsError", "PartialCredentialsError", "LocalTokenNotFoundError"}
+    ),
+    "its TLS connection is not to be trusted ({tls})": {
+        "ClientSSLError",
+        "ClientConnectorCertificateError",
+        "SSLError",
+    },
+    "the host {host} is not known (DNS)": {"ClientConnectorDNSError", "gaierror", "NameResolutionError"},
+    "the server redirects in a circle": {"TooManyRedirects"},
+    "is not a URL that can be opened": {"InvalidURL"},
+}
+"""What errors of the libraries say, by their names, or those of what they are kinds of."""
+
+_MAY_PASS = {
+    "the server did not answer within {timeout:g} s; --timeout SECONDS gives it longer": (
+        {"TimeoutError", "FSTimeoutError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectTimeout", "ReadTimeout"}
+    ),
+    "the host does not answer ({refusal})": (
+        {"ClientConnectorError", "EndpointConnectionError", "ConnectionRefusedError", "ConnectError"}
+    ),
+    _BROKEN: (
+        {"ClientPayloadError", "ServerDisconnectedError", "IncompleteRead", "IncompleteReadError", "ClientOSError"}
+        | {"ResponseStreamingError", "ConnectionClosedError"}
+    ),
+}
+"""The same of what may be otherwise when it is tried again."""
 
 
 class Fault(NamedTuple):
@@ -57,7 +75,8 @@ def fault_of(error: BaseException, timeout: float) -> Fault:
     status, after = next((found for one in chain if (found := _status(one)) is not None), (None, None))
     if status is not None:
         return _of_status(status, after)
-    return next((fault for one in chain if (fault := _of_kind(one, timeout)) is not None), None) or _otherwise(error)
+    fault = next((fault for one in chain if (fault := _of_kind(one, timeout)) is not None), None)
+    return fault or Fault(SourceError(why_unread(error)))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -112,34 +131,15 @@ def _of_status(status: int, after: float | None) -> Fault:
 
 def _of_kind(error: BaseException, timeout: float) -> Fault | None:
     names = {kind.__name__ for kind in type(error).__mro__}
-
-    def among(known: frozenset[str]) -> bool:
-        return not names.isdisjoint(known)
-
-    if among(_NO_CREDENTIALS):
-        words = "needs credentials, and the environment has none; FSSPEC_S3_ANON=true reads public buckets"
-        return Fault(SourceError(words))
-    if among(_TLS) or isinstance(error, ssl.SSLError):
-        return Fault(SourceError(f"its TLS connection is not to be trusted ({_tls(error)})"))
-    if among(_UNKNOWN_HOSTS):
-        host = getattr(error, "host", None)
-        return Fault(SourceError(f"the host {host or 'that it names'} is not known (DNS)"))
-    if among(_TIMEOUTS):
-        words = f"the server did not answer within {timeout:g} s; --timeout SECONDS gives it longer"
-        return Fault(SourceError(words), True)
-    if among(_REFUSED):
-        return Fault(SourceError(f"the host does not answer ({_refusal(error)})"), True)
-    if among(_BROKEN) or isinstance(error, ConnectionError):
-        return Fault(SourceError("the connection broke off before all was sent"), True)
-    if "TooManyRedirects" in names:
-        return Fault(SourceError("the server redirects in a circle"))
-    if "InvalidURL" in names:
-        return Fault(SourceError("is not a URL that can be opened"))
-    if isinstance(error, FileNotFoundError):
-        return None if error.__cause__ is not None else Fault(SourceError("no such file"))
-    if isinstance(error, PermissionError):
-        return Fault(SourceError("may not be read (permission denied)"))
-    return None
+    for words, known in {**_LASTING, **_MAY_PASS}.items():
+        if not names.isdisjoint(known):
+            host = getattr(error, "host", None) or "that it names"
+            told = words.format(tls=_tls(error), host=host, timeout=timeout, refusal=_refusal(error))
+            return Fault(SourceError(told), words in _MAY_PASS)
+    if isinstance(error, ConnectionError):
+        return Fault(SourceError(_BROKEN), True)
+    is_cause = isinstance(error, PermissionError) or (isinstance(error, FileNotFoundError) and not error.__cause__)
+    return Fault(SourceError(why_unread(error))) if is_cause else None
 
 
 def _tls(error: BaseException) -> str:
@@ -156,10 +156,3 @@ def _refusal(error: BaseException) -> str:
         if isinstance(words, str) and words:
             return re.sub(r"Connect call failed .*", "connection refused", words).lower()
     return "no connection"
-
-
-def _otherwise(error: BaseException) -> Fault:
-    if isinstance(error, FileNotFoundError):
-        return Fault(SourceError("no such file"))
-    words = first_line(error)
-    return Fault(SourceError(f"cannot be read: {getattr(error, 'strerror', None) or words}"))

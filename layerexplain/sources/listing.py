@@ -11,7 +11,7 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 
-from layerexplain.errors import LayerExplainError, NotAModel, SourceError
+from layerexplain.errors import LayerExplainError, NotAModel, SourceError, why_unread
 from layerexplain.sources.found import Entry, Found
 from layerexplain.sources.names import USUAL, Reach, Remote, named
 
@@ -42,7 +42,7 @@ def describe(source: str, reach: Reach = USUAL) -> Found:
         try:
             status = os.stat(source)
         except OSError as error:
-            raise SourceError(_words(error), source=source) from None
+            raise SourceError(why_unread(error), source=source) from None
         is_file = stat.S_ISREG(status.st_mode)
         found = Found(source, status.st_size if is_file else None, _mark(status))
         if stat.S_ISDIR(status.st_mode):
@@ -174,7 +174,7 @@ def entries_of(directory: str) -> Sequence[Entry]:
         with os.scandir(directory or ".") as listed:
             return sorted([entry for one in listed if (entry := _entry(one)) is not None])
     except OSError as error:
-        raise SourceError(_words(error)) from None
+        raise SourceError(why_unread(error)) from None
 
 
 def inside(directory: str, entry: Entry) -> str:
@@ -204,11 +204,3 @@ def _is_directory(source: str) -> bool:
 
 def _mark(status: os.stat_result) -> str:
     return str(status.st_mtime_ns)
-
-
-def _words(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    if isinstance(error, PermissionError):
-        return "may not be read (permission denied)"
-    return f"cannot be read: {error.strerror or error}"

@@ -115,24 +115,14 @@ class Ranges:
         return data
 
 
-class RangeFile(io.RawIOBase):
-    """A place in a file of ranges, as a file that can be read and moved in: `size` bytes from `start` on. Closing it
-    leaves the blocks to others."""
+class WindowFile(io.RawIOBase):
+    """So many bytes, which `bytes_at` gives from a place on, as a file that can be read and moved in."""
 
-    def __init__(self, ranges: Ranges, start: int = 0, size: int | None = None) -> None:
+    def __init__(self, bytes_at: Callable[[int, int], bytes | bytearray], size: int) -> None:
         super().__init__()
-        self.ranges = ranges
-        self._start = start
-        self.size = ranges.size - start if size is None else size
+        self.size = size
+        self._bytes_at = bytes_at
         self._at = 0
-
-    def part(self, start: int, size: int) -> RangeFile:
-        """A part of this file as another one, such as a member of an archive."""
-        return RangeFile(self.ranges, self._start + start, size)
-
-    def as_io(self) -> IO[bytes]:
-        """Itself, for type checkers, to whom a raw stream is none."""
-        return cast(IO[bytes], self)
 
     def readable(self) -> bool:
         return True
@@ -152,12 +142,31 @@ class RangeFile(io.RawIOBase):
 
     def read(self, size: int | None = -1) -> bytes:
         left = max(self.size - self._at, 0)
-        data = self.ranges.read(self._start + self._at, left if size is None or size < 0 else min(size, left))
+        data = self._bytes_at(self._at, left if size is None or size < 0 else min(size, left))
         self._at += len(data)
-        return data
+        return bytes(data)
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
         data = self.read(len(view))
         view[: len(data)] = data
         return len(data)
+
+
+class RangeFile(WindowFile):
+    """A place in a file of ranges: `size` bytes from `start` on. Closing it leaves the blocks to others."""
+
+    def __init__(self, ranges: Ranges, start: int = 0, size: int | None = None) -> None:
+        super().__init__(
+            lambda at, count: ranges.read(start + at, count), ranges.size - start if size is None else size
+        )
+        self.ranges = ranges
+        self._start = start
+
+    def part(self, start: int, size: int) -> RangeFile:
+        """A part of this file as another one, such as a member of an archive."""
+        return RangeFile(self.ranges, self._start + start, size)
+
+    def as_io(self) -> IO[bytes]:
+        """Itself, for type checkers, to whom a raw stream is none."""
+        return cast(IO[bytes], self)

@@ -58,7 +58,7 @@ def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any],
         counts[layer.name] = len(made)
     if reader.keras3:  # its numbers inside and at the ends differ, so each are looked at alone
         numbers = _call_numbers(reader, reader.take_used(), counts)
-    inputs, outputs = reader.ends(config, "input_layers"), reader.ends(config, "output_layers")
+    inputs, outputs = (tuple(reader.ends(config.get(key, []), key)) for key in ("input_layers", "output_layers"))
     outer_numbers = _call_numbers(reader, reader.take_used(), counts, ends=True)
     if not reader.keras3:
         numbers = outer_numbers
@@ -69,7 +69,7 @@ def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any],
     return (
         tuple(calls),
         tuple(ref._replace(call=0) for ref in inputs),
-        _renumber(tuple(outputs), outer_numbers),
+        _renumber(outputs, outer_numbers),
         {_renumber(ref, numbers): facts for ref, facts in reader.recorded.items()},
     )
 
@@ -186,11 +186,8 @@ class _NodeReader:
                 kwargs[str(key)] = self.argument(item, layer, old=True)
         return first
 
-    def ends(self, config: Mapping[str, Any], key: str) -> list[TensorRef]:
+    def ends(self, value: Any, key: str) -> Iterator[TensorRef]:
         """input_layers or output_layers, one bare triple or any nest of them, in the model's order."""
-        return list(self._flat(config.get(key, []), key))
-
-    def _flat(self, value: Any, key: str) -> Iterator[TensorRef]:
         if _is_triple(value):
             yield self.ref(value, None)
             return
@@ -199,7 +196,7 @@ class _NodeReader:
         elif not isinstance(value, (list, tuple)) or (value and isinstance(value[0], str)):
             raise SpecError(f"{key} holds {kind_of_value(value)}; [layer, node, tensor] is needed")
         for item in value:
-            yield from self._flat(item, key)
+            yield from self.ends(item, key)
 
 
 def _is_constant(value: Any) -> bool:

@@ -16,6 +16,7 @@ from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.frontends.keras.h5_service import read_exactly, read_message, write_message
 from layerexplain.frontends.keras.h5_tree import DAMAGE, configuration
 from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_WORKER_BYTES
+from layerexplain.sources.ranges import WindowFile
 
 _BLOCK_BYTES = 16 * 1024 * 1024
 _TOLD_BYTES = 60_000_000
@@ -116,76 +117,25 @@ class H5Files:
                 import h5py
             except ImportError:
                 raise SourceError("is an HDF5 file, which h5py is needed to read; `pip install h5py`") from None
-            place = self._target
-            if place["served"] is not None:
-                served = ServedFile(self._requests, self._answers, place["served"])
-                self._root = self._stack.enter_context(h5py.File(served, "r"))
-                return self._root
-            file: IO[bytes] = self._stack.enter_context(
-                io.BytesIO(self._data)
-                if place["path"] is None
-                else open(os.fsdecode(bytes.fromhex(place["path"])), "rb")  # noqa: SIM115 (the stack closes it)
-            )
-            size = place["size"] if place["size"] >= 0 else file.seek(0, os.SEEK_END)
-            self._root = self._stack.enter_context(h5py.File(FileSlice(file, place["start"], size), "r"))
+            self._root = self._stack.enter_context(h5py.File(self._file(), "r"))
         return self._root
 
+    def _file(self) -> WindowFile:
+        """The bytes of the file, which the program may have to give."""
+        place = self._target
+        if place["served"] is not None:
+            return WindowFile(self._served, place["served"])
+        file: IO[bytes] = self._stack.enter_context(
+            io.BytesIO(self._data) if place["path"] is None else open(os.fsdecode(bytes.fromhex(place["path"])), "rb")  # noqa: SIM115 (the stack closes it)
+        )
 
-class _Part(io.RawIOBase):
-    """`size` bytes of something, as a file that can be read and moved in, and nothing else."""
+        def stored(start: int, count: int) -> bytes:
+            file.seek(place["start"] + start)
+            return file.read(count)
 
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self._size = size
-        self._at = 0
+        return WindowFile(stored, place["size"] if place["size"] >= 0 else file.seek(0, os.SEEK_END))
 
-    def _bytes(self, start: int, count: int) -> bytes | bytearray:
-        raise NotImplementedError
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        self._at = max(base + offset, 0)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        data = self._bytes(self._at, max(min(len(view), self._size - self._at), 0))
-        view[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-
-class FileSlice(_Part):
-    """A part of a file."""
-
-    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
-        super().__init__(size)
-        self._file = file
-        self._start = start
-
-    def _bytes(self, start: int, count: int) -> bytes:
-        self._file.seek(self._start + start)
-        return self._file.read(count)
-
-
-class ServedFile(_Part):
-    """A file whose bytes the program gives that started this process."""
-
-    def __init__(self, requests: IO[bytes], answers: IO[bytes], size: int) -> None:
-        super().__init__(size)
-        self._requests = requests
-        self._answers = answers
-
-    def _bytes(self, start: int, count: int) -> bytearray:
+    def _served(self, start: int, count: int) -> bytearray:
         write_message(self._answers, {"need": [start, count]})
         self._answers.flush()
         return read_exactly(self._requests, read_message(self._requests)["bytes"])

@@ -17,7 +17,7 @@ from layerexplain.frontends.keras.protobuf import DTYPES, Value, fields, message
 from layerexplain.frontends.keras.weight_tensors import role_of
 from layerexplain.frontends.keras.weights_only import variable_rows
 from layerexplain.frontends.limits import MAX_AXES, MAX_CONFIG_BYTES, MAX_SAVED_OBJECTS, MAX_SAVED_PATH, MAX_SERVED
-from layerexplain.frontends.model_builder import FreeNames
+from layerexplain.frontends.model_builder import FreeNames, held_layers
 from layerexplain.frontends.regular_file import in_folder, is_file_in, name_of_folder, names_in, open_regular
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.layers.registry import find
@@ -58,11 +58,18 @@ class SavedModel(NamedTuple):
 
 
 class KerasNode(NamedTuple):
-    """A Keras object of a SavedModel: where it hangs (`root.layer-0`), what it is, and its JSON."""
+    """A layer or model of a SavedModel: where it hangs (`root.layer-0`), and its JSON."""
 
     path: str
-    identifier: str
     metadata: bytes
+
+    def facts(self) -> Mapping[str, Any]:
+        """What the JSON says. Raises SourceError where it is no object."""
+        what = f"the metadata of {self.path[:80]!r}"
+        document = parse_json(self.metadata, what) if self.metadata else {}
+        if not isinstance(document, dict):
+            raise SourceError(f"{what} is {kind_of_value(document)}; an object is needed")
+        return document
 
 
 class _KerasObject(NamedTuple):
@@ -98,7 +105,7 @@ def read_saved_model_file(file: IO[bytes], directory: str | None) -> Model:
             model = read_keras_metadata(metadata)
         return model if model.calls else _with_variables(model, read_saved_model_proto(file))
     saved = read_saved_model_proto(file)
-    nodes = keras_nodes_of_objects(saved)
+    nodes = _nodes_of_objects(saved)
     if nodes and nodes[0].path == "root" and nodes[0].metadata:
         model = _keras_model(nodes)
         return model if model.calls else _with_variables(model, saved)
@@ -109,10 +116,7 @@ def read_saved_model_file(file: IO[bytes], directory: str | None) -> Model:
 
 def read_keras_metadata(file: IO[bytes]) -> Model:
     """The model of a keras_metadata.pb."""
-    data = file.read(MAX_CONFIG_BYTES + 1)
-    if len(data) > MAX_CONFIG_BYTES:
-        raise SourceError(f"{METADATA} has more than {MAX_CONFIG_BYTES:,} bytes; no model needs that many")
-    return _keras_model(keras_nodes_of_metadata(data))
+    return _keras_model(_nodes_of_metadata(file))
 
 
 def _keras_model(nodes: list[KerasNode]) -> Model:
@@ -132,13 +136,10 @@ def _keras_model(nodes: list[KerasNode]) -> Model:
 def _tree(nodes: list[KerasNode]) -> _KerasObject:
     """The Keras objects as a tree, by their paths: `root.block.d1` hangs below `root.block`."""
     trees: dict[str, _KerasObject] = {}
-    for node in sorted(nodes, key=lambda node: node.path.count(".")):
-        if node.identifier in NO_LAYERS or not node.identifier.startswith(KERAS_IDENTIFIER) or node.path in trees:
+    for node in nodes:
+        if node.path in trees:
             continue
-        document = parse_json(node.metadata, f"the metadata of {node.path[:80]!r}") if node.metadata else {}
-        if not isinstance(document, dict):
-            raise SourceError(f"the metadata of {node.path[:80]!r} is {kind_of_value(document)}; an object is needed")
-        tree = trees[node.path] = _KerasObject(node.path, document, [])
+        tree = trees[node.path] = _KerasObject(node.path, node.facts(), [])
         above = node.path.rpartition(".")[0]
         while above and above not in trees:
             above = above.rpartition(".")[0]
@@ -182,7 +183,7 @@ def _with_variables(model: Model, saved: SavedModel) -> Model:
     names = {
         layer.name
         for layer in model.layers
-        if layer.model is None and find(layer.type) is None and not _holds_layers(layer.config)
+        if layer.model is None and find(layer.type) is None and not held_layers(layer.config)
     }
     own: dict[str, list[StoredVariable]] = {}
     nobodys = []
@@ -198,12 +199,6 @@ def _with_variables(model: Model, saved: SavedModel) -> Model:
     told = [(layer, {**layer.config, "variables": tuple(own.get(layer.name, ()))}) for layer in model.layers]
     layers = [one._replace(kind="custom", config=config) if one.name in own else one for one, config in told]
     return model._replace(layers=(*layers, *_owners(nobodys, everyone)))
-
-
-def _holds_layers(value: Any) -> bool:
-    """Whether a configuration has layers in it, which have their own variables."""
-    parts = value.values() if isinstance(value, Mapping) else value if type(value) in (list, tuple) else ()
-    return any(isinstance(part, Layer) or _holds_layers(part) for part in parts)
 
 
 # What has no Keras metadata -----------------------------------------------------------------------------------------
@@ -291,6 +286,17 @@ def read_saved_model_proto(file: IO[bytes]) -> SavedModel:
     return SavedModel(tuple(objects), tuple(signatures))
 
 
+def keras_nodes_in(folder: str) -> list[KerasNode]:
+    """The layers and models that a SavedModel directory tells of, each before what hangs below it."""
+    if is_file_in(folder, METADATA):
+        with open_regular(in_folder(folder, METADATA), METADATA) as file:
+            return _nodes_of_metadata(file)
+    if not is_file_in(folder, SAVED_MODEL):
+        return []
+    with open_regular(in_folder(folder, SAVED_MODEL), SAVED_MODEL) as file:
+        return _nodes_of_objects(read_saved_model_proto(file))
+
+
 def _must_be_few(count: int, most: int, what: str) -> None:
     if count > most:
         raise SourceError(f"has more than {most:,} {what}; no model needs that many")
@@ -303,8 +309,8 @@ def _checked_path(path: str) -> str:
     return path
 
 
-def keras_nodes_of_objects(saved: SavedModel) -> list[KerasNode]:
-    """The Keras objects of an object graph (TensorFlow before 2.5), each under the shortest path to it."""
+def _nodes_of_objects(saved: SavedModel) -> list[KerasNode]:
+    """Those of an object graph (TensorFlow before 2.5), each under the shortest path to it."""
     objects = saved.objects
     paths = {0: "root"} if objects else {}
     waiting = [*paths]
@@ -313,18 +319,30 @@ def keras_nodes_of_objects(saved: SavedModel) -> list[KerasNode]:
             if child not in paths and child < len(objects):
                 paths[child] = _checked_path(f"{paths[number]}.{name}")
                 waiting.append(child)
-    found = [KerasNode(paths[number], objects[number].identifier, objects[number].metadata) for number in waiting]
-    return [node for node in found if node.identifier.startswith(KERAS_IDENTIFIER)]
+    return _of_keras([(paths[number], objects[number].identifier, objects[number].metadata) for number in waiting])
 
 
-def keras_nodes_of_metadata(data: bytes) -> list[KerasNode]:
-    """The Keras objects of a keras_metadata.pb."""
-    found: list[KerasNode] = []
+def _nodes_of_metadata(file: IO[bytes]) -> list[KerasNode]:
+    """Those of a keras_metadata.pb."""
+    data = file.read(MAX_CONFIG_BYTES + 1)
+    if len(data) > MAX_CONFIG_BYTES:
+        raise SourceError(f"{METADATA} has more than {MAX_CONFIG_BYTES:,} bytes; no model needs that many")
+    found: list[tuple[str, str, bytes]] = []
     for message in messages(data, 1):
         one = dict(fields(message))
-        found.append(KerasNode(_checked_path(text(one.get(3))), text(one.get(4)), _bytes(one.get(5))))
+        found.append((_checked_path(text(one.get(3))), text(one.get(4)), _bytes(one.get(5))))
         _must_be_few(len(found), MAX_SAVED_OBJECTS, "objects")
-    return found
+    return _of_keras(found)
+
+
+def _of_keras(found: list[tuple[str, str, bytes]]) -> list[KerasNode]:
+    """The layers and models among objects (path, identifier, metadata), each before what hangs below it."""
+    nodes = [
+        KerasNode(path, metadata)
+        for path, identifier, metadata in found
+        if identifier.startswith(KERAS_IDENTIFIER) and identifier not in NO_LAYERS
+    ]
+    return sorted(nodes, key=lambda node: node.path.count("."))
 
 
 def _section(file: IO[bytes], start: int, end: int) -> bytes:
@@ -359,11 +377,9 @@ def _variable(data: memoryview) -> StoredVariable | None:
     """A variable of an object graph; None where its rank is not stated."""
     found = dict(fields(data))
     shape = _shape(found.get(2))
-    return (
-        None
-        if shape is None
-        else StoredVariable(text(found.get(6)), shape, _dtype(found.get(1)), signed(found.get(3)) != 0)
-    )
+    if shape is None:
+        return None
+    return StoredVariable(text(found.get(6)), shape, _dtype(found.get(1)), signed(found.get(3)) != 0)
 
 
 def _dtype(value: Value | None) -> str:

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config_values import name_in
 from layerexplain.frontends.keras.raw_values import RawValues
-from layerexplain.frontends.keras.saved_model import (
-    METADATA,
-    NO_LAYERS,
-    SAVED_MODEL,
-    KerasNode,
-    keras_nodes_of_metadata,
-    keras_nodes_of_objects,
-    read_saved_model_proto,
-)
+from layerexplain.frontends.keras.saved_model import KerasNode, keras_nodes_in
 from layerexplain.frontends.keras.tensor_bundle import (
     ITEM_BYTES,
     BundleEntry,
     Checkpoint,
     TrackedObject,
-    raw_values,
     read_checkpoint,
 )
 from layerexplain.frontends.keras.weight_layouts import WeightListing
 from layerexplain.frontends.keras.weight_tensors import Role, StoredTensor, plain_name, role_of
-from layerexplain.frontends.limits import MAX_CONFIG_BYTES
-from layerexplain.frontends.regular_file import in_folder, is_file_in, open_regular
+from layerexplain.frontends.regular_file import in_folder, is_file_in
 
 _STEM = "variables"
 _COUNTERS = ("save_counter", "iteration", "learning_rate")
@@ -43,33 +32,21 @@ def saved_model_weights(folder: str) -> tuple[WeightListing, Mapping[str, RawVal
     if not is_file_in(variables, f"{_STEM}.index"):
         return None
     checkpoint = read_checkpoint(variables, _STEM)
-    tensors = list(_of_layers(checkpoint, _keras_nodes(folder)))
+    tensors = list(_of_layers(checkpoint, keras_nodes_in(folder)))
     taken = {tensor.path for tensor in tensors}
     tensors += [one for one in _others(checkpoint) if one.path not in taken]
-    places = {f"/{key}": raw_values(entry) for key, entry in checkpoint.entries.items()}
+    places = {f"/{key}": RawValues((entry.place,), entry.dtype) for key, entry in checkpoint.entries.items()}
     return WeightListing("names", "saved-model", tensors=tuple(tensors)), places
-
-
-def _keras_nodes(folder: str) -> list[KerasNode]:
-    """The objects of Keras that a SavedModel tells of."""
-    if is_file_in(folder, METADATA):
-        with open_regular(in_folder(folder, METADATA), METADATA) as file:
-            return keras_nodes_of_metadata(file.read(MAX_CONFIG_BYTES + 1)[:MAX_CONFIG_BYTES])
-    if not is_file_in(folder, SAVED_MODEL):
-        return []
-    with open_regular(in_folder(folder, SAVED_MODEL), SAVED_MODEL) as file:
-        return keras_nodes_of_objects(read_saved_model_proto(file))
 
 
 def _of_layers(checkpoint: Checkpoint, nodes: list[KerasNode]) -> Iterator[StoredTensor]:
     """Yield the weights of the layers of the model, each in the order of Keras's `weights`."""
     for node in nodes:
         above, _, own = node.path.partition(".")
-        if above != "root" or not own or "." in own or node.identifier in NO_LAYERS or not node.metadata:
+        if above != "root" or not own or "." in own:
             continue
-        document = parse_json(node.metadata, f"the metadata of {node.path[:80]!r}")
-        name = name_in(document) if isinstance(document, dict) else ""
-        number = checkpoint.found(own)
+        name = name_in(node.facts())
+        number = checkpoint.objects[0].children.get(own) if checkpoint.objects else None
         if not name or number is None:
             continue
         for variable in _variables(checkpoint, number):

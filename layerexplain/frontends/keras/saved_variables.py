@@ -5,22 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config_values import name_in
 from layerexplain.frontends.keras.saved_model import (
-    KERAS_IDENTIFIER,
-    METADATA,
     NO_LAYERS,
     SAVED_MODEL,
-    KerasNode,
     SavedObject,
-    keras_nodes_of_metadata,
-    keras_nodes_of_objects,
+    keras_nodes_in,
     read_saved_model_proto,
 )
 from layerexplain.frontends.keras.weight_tensors import role_of
-from layerexplain.frontends.limits import MAX_CONFIG_BYTES
-from layerexplain.frontends.regular_file import open_regular
+from layerexplain.frontends.regular_file import in_folder, is_file_in, open_regular
 from layerexplain.model import StoredVariable
 
 _LISTS = frozenset({"keras_api", "variables", "trainable_variables", "regularization_losses"})
@@ -36,30 +30,24 @@ def variables_of_layers(path: str) -> Mapping[str, tuple[StoredVariable, ...]]:
     Raises:
         SourceError: if the file is damaged.
     """
-    directory = path if os.path.isdir(path) else os.path.dirname(path)
-    if not os.path.isfile(os.path.join(directory, SAVED_MODEL)):
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    if not is_file_in(folder, SAVED_MODEL):
         return {}
-    with open_regular(os.path.join(directory, SAVED_MODEL)) as file:
-        saved = read_saved_model_proto(file)
-    nodes: Sequence[KerasNode] = keras_nodes_of_objects(saved)
-    beside = os.path.join(directory, METADATA)
-    if os.path.isfile(beside):
-        with open_regular(beside) as file:
-            nodes = keras_nodes_of_metadata(file.read(MAX_CONFIG_BYTES))
+    with open_regular(in_folder(folder, SAVED_MODEL)) as file:
+        objects = read_saved_model_proto(file).objects
     wheres: dict[str, str] = {}
     found: dict[str, tuple[StoredVariable, ...]] = {}
-    for node in sorted(nodes, key=lambda node: node.path.count(".")):
-        number = _number(saved.objects, node.path)
-        if number is None or node.identifier in NO_LAYERS or not node.identifier.startswith(KERAS_IDENTIFIER):
+    for node in keras_nodes_in(folder):
+        number = _number(objects, node.path)
+        if number is None:
             continue
         above, _, _ = node.path.rpartition(".")
-        facts = parse_json(node.metadata, "the metadata of a layer") if node.metadata else {}
-        name = name_in(facts) if isinstance(facts, dict) else None
+        name = name_in(node.facts())
         if not above or above not in wheres or not name:
             wheres.setdefault(node.path, "")
             continue
         where = wheres[node.path] = f"{wheres[above]}/{name}".lstrip("/")
-        found.setdefault(where, tuple(_below(saved.objects, number)))
+        found.setdefault(where, tuple(_below(objects, number)))
     return found
 
 
@@ -68,20 +56,12 @@ def _number(objects: Sequence[SavedObject], path: str) -> int | None:
     at, rest = 0, path.partition(".")[2]
     while rest:
         children = objects[at].children if at < len(objects) else {}
-        name = next((rest[:i] for i in _ends(rest) if rest[:i] in children), None)
+        ends = [i for i, sign in enumerate(rest) if sign == "."]
+        name = next((rest[:i] for i in [*ends, len(rest)] if rest[:i] in children), None)
         if name is None:
             return None
         at, rest = children[name], rest[len(name) + 1 :]
     return at if at < len(objects) else None
-
-
-def _ends(text: str) -> Iterator[int]:
-    """Where a name at the front of a path may end."""
-    at = text.find(".")
-    while at >= 0:
-        yield at
-        at = text.find(".", at + 1)
-    yield len(text)
 
 
 def _below(objects: Sequence[SavedObject], root: int) -> Iterator[StoredVariable]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from layerexplain.errors import SourceError
 from layerexplain.frontends.keras.protobuf import DTYPES, Value, fields, messages, read_varint, signed, text
-from layerexplain.frontends.keras.raw_values import Piece, RawValues, file_beside
+from layerexplain.frontends.keras.raw_values import Piece, file_beside
 from layerexplain.frontends.limits import MAX_AXES, MAX_CONFIG_BYTES, MAX_SAVED_OBJECTS
 from layerexplain.frontends.regular_file import in_folder, open_regular, size_of
 from layerexplain.records import NamedTuple
@@ -55,13 +55,6 @@ class Checkpoint(NamedTuple):
     entries: Mapping[str, BundleEntry]
     objects: tuple[TrackedObject, ...]
 
-    def found(self, path: str) -> int | None:
-        """Return the number of the object to which names lead from the root (`layer-0.cell`); None for none."""
-        at: int | None = 0 if self.objects else None
-        for name in path.split(".") if path else ():
-            at = None if at is None else self.objects[at].children.get(name)
-        return at
-
 
 def read_checkpoint(folder: str, stem: str) -> Checkpoint:
     """Return what the checkpoint `stem` in a folder holds. Raises SourceError where it is damaged."""
@@ -94,11 +87,6 @@ def read_checkpoint(folder: str, stem: str) -> Checkpoint:
         if 7 not in found and math.prod(shape) * ITEM_BYTES.get(dtype, -1) == place.size:
             entries[key] = BundleEntry(dtype, shape, place)
     return Checkpoint(entries, _objects(graph) if graph is not None else ())
-
-
-def raw_values(entry: BundleEntry) -> RawValues:
-    """Return where the values of an array lie."""
-    return RawValues((entry.place,), entry.dtype)
 
 
 def _shape(value: Value | None) -> tuple[int, ...]:

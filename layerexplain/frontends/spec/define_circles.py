@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from layerexplain.frontends.spec.yaml_nodes import SpecFaults
 from layerexplain.layers.formula_layer import FormulaLayer
-from layerexplain.model import Layer
+from layerexplain.model import Layer, values_inside
 
 MOST_INSIDE = 200
 """How many layers an own layer has, those in these among them: all become one formula."""
@@ -23,7 +22,8 @@ def refuse_circles(layers: Mapping[str, FormulaLayer], lines: Mapping[str, int],
             faults.add(f"{name} holds itself ({circle}); a layer is made of others", lines[name])
             return 0
         if name not in counts:
-            inside = [one for held in layers[name].layers.values() for one in _types(held)]
+            held = values_inside([*layers[name].layers.values()])
+            inside = [one.type for one in held if isinstance(one, Layer)]
             if len(way) > MOST_INSIDE:
                 return MOST_INSIDE
             found = sum([1 + (count(one, (*way, name)) if one in layers else 0) for one in inside])
@@ -35,16 +35,3 @@ def refuse_circles(layers: Mapping[str, FormulaLayer], lines: Mapping[str, int],
 
     for name in layers:
         count(name, ())
-
-
-def _types(held: Any) -> list[str]:
-    """The types of a held layer and of those in its configuration."""
-    found, waiting = [], [held]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, Layer):
-            found.append(one.type)
-            waiting += one.config.values()
-        elif isinstance(one, list | tuple):
-            waiting += one
-    return found

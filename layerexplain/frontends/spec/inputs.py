@@ -15,6 +15,7 @@ from layerexplain.suggest import batch_words, did_you_mean
 
 _INPUT_KEYS = ("shape", "batch_shape", "batch_size", "dtype", "name", "sparse", "ragged", "optional")
 _OLD_KEYS = ("input_shape", "batch_input_shape")
+_WHOLE_KEYS = ("batch_shape", "batch_input_shape")
 BARE = "shape as typed"
 """The key of a shape that stands without one; of an input of which the first axis is None it says so until the layers
 of its model are known."""
@@ -45,17 +46,15 @@ def read_inputs(keys: dict[str, tuple[Node, Node]], faults: SpecFaults, taken: S
 def read_input_layer(name: str, arguments: dict[str, Node], line: int, faults: SpecFaults) -> Layer:
     """The InputLayer of `- InputLayer: {shape: …}` or `- Input: […]`, or of an input's mapping."""
     shape: Shape | None = None
-    found = False
-    bare = False
-    whole = False
+    said = ""  # the key that says the shape: the last one
     batch: int | None = None
     dtype = "float32"
     for key, node in arguments.items():
-        if key in ("batch_shape", "batch_input_shape"):
-            shape, found, whole = _sizes(node, key, faults, batch=True), True, True
+        if key in _WHOLE_KEYS:
+            shape, said = _sizes(node, key, faults, batch=True), key
         elif key in ("shape", "input_shape", BARE):
             inner = _sizes(node, "shape" if key == BARE else key, faults)
-            shape, found, bare, whole = None if inner is None else (None, *inner), True, key == BARE, False
+            shape, said = None if inner is None else (None, *inner), key
         elif key == "batch_size":
             if node.value is not None and (type(node.value) is not int or node.value < 1):
                 faults.add(f"batch_size is {words_for(node)}; a whole number from 1 is needed", node.line, name)
@@ -69,12 +68,12 @@ def read_input_layer(name: str, arguments: dict[str, Node], line: int, faults: S
         elif key not in _INPUT_KEYS:
             hint = did_you_mean(key, _INPUT_KEYS) or "an input has shape and dtype"
             faults.add(f"unknown key '{key}' of an input; {hint}", node.line, name)
-    if not found:
+    if not said:
         faults.add("an input has no shape; give one, like {shape: [28, 28, 1]}", line, name)
     if batch is not None and shape is not None:
         shape = (batch, *shape[1:])
-    is_open = found and not whole and batch is None and shape is not None and shape[:2] == (None, None)
-    typed = {BARE: bare} if is_open else {}
+    is_open = said not in _WHOLE_KEYS and batch is None and shape is not None and shape[:2] == (None, None)
+    typed = {BARE: said == BARE} if is_open else {}
     return Layer(name, "InputLayer", "layer", {"batch_shape": shape, "dtype": dtype, **typed}, line=line)
 
 
