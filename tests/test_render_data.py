@@ -242,3 +242,14 @@ def test_every_column_can_be_chosen() -> None:
     assert row["weights"] == "lstm_cell/kernel (5, 24); lstm_cell/recurrent_kernel (6, 24); lstm_cell/bias (24,)"
     assert row["formula"].startswith("W_i, W_f, W_g, W_o = split(W, n=4); U_i,")
     assert row["shapes"] == "(None, 9, 5) → (None, 6)"
+
+
+def test_a_shape_that_is_not_known_is_null_and_that_of_a_number_empty() -> None:
+    # Keras: keras.Input(batch_shape=()) has the shape (), of a single number.
+    code = b"import keras\nx = keras.Input(shape=size(), name='x')\nm = keras.Model(x, keras.layers.ReLU()(x))\n"
+    number = b"inputs: {x: {batch_shape: []}}\nlayers: [ReLU]\n"
+    for source, shape in ((code, None), (number, [])):
+        told = explain(source).to_dict()
+        assert told["inputs"] == [{"name": "x", "shape": shape, "dtype": "float32"}]
+        assert told["layers"][-1]["input_shapes"] == [shape]
+        assert faults(told) == []

@@ -157,7 +157,7 @@ def _inputs(network: Network, batch: int | None) -> tuple[InputReport, ...]:
         layer = layers.get(ref.layer)
         spec = specs.get(ref.layer) if layer is not None else recorded_spec(model, ref)
         dtype = layer.config.get("dtype") if layer is not None else spec and spec.dtype
-        shape = plain_shape(spec.shape, batch) if spec is not None else ()
+        shape = plain_shape(spec.shape, batch) if spec is not None else None
         found.append(InputReport(ref.layer, shape, dtype if isinstance(dtype, str) else "float32"))
     return tuple(found)
 

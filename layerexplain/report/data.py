@@ -57,10 +57,10 @@ def origin_fields(report: Any) -> dict[str, Any]:
 
 
 class InputReport(NamedTuple):
-    """An input of the model."""
+    """An input of the model; `shape` is None where it is not known."""
 
     name: str
-    shape: Shape
+    shape: Shape | None
     dtype: str
 
 
