@@ -171,6 +171,25 @@ def test_input_takes_values_and_shapes(tmp_path: Path) -> None:
     assert "nothing.npy: no such file" in missing.output
 
 
+def test_a_model_with_errors_is_shown_without_values(tmp_path: Path) -> None:
+    source = tmp_path / "model.yaml"
+    source.write_text("input: [7, 5]\nlayers:\n  - Dense: 3\n  - Conv2D: {filters: 4, kernel_size: 3}\n  - Dens: 3\n")
+
+    def page(*options: str) -> Any:
+        return CliRunner().invoke(program, ["page", str(source), *options], prog_name="layerexplain")
+
+    without = page()
+    assert without.exit_code == 1 and without.stderr.count("layerexplain: error: ") == 2
+    np.save(tmp_path / "x.npy", GIVEN)
+    for options in (["--input", "random"], ["--input", str(tmp_path / "x.npy"), "--values", "dense"]):
+        made = page(*options)
+        assert made.exit_code == 1
+        assert made.stdout == without.stdout
+        note, _, errors = made.stderr.partition("\n")
+        assert note == "layerexplain: note: the page has no values, as a model with errors cannot be run"
+        assert errors == without.stderr
+
+
 def test_a_picture_is_an_input(tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image", reason="needs Pillow, which the extra 'images' has")
     pixels = np.arange(5 * 7 * 3, dtype="uint8").reshape(5, 7, 3)

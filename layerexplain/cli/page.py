@@ -11,11 +11,12 @@ import click
 from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.amounts import bytes_in
+from layerexplain.cli.failures import note
 from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input
 from layerexplain.cli.layer_names import wanted_of
 from layerexplain.cli.options import SOURCE, code_option, fold_option, gradient_option
 from layerexplain.cli.output import write_picture
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, LayerExplainError
 
 
 def _inputs(
@@ -85,10 +86,19 @@ def command(
         raise click.UsageError("--values and --max-values need the values of an input, as in --input random")
     content = api.piped(source)
     asked: dict[str, Any] = {"gradient": gradient, "inputs": partial(inputs_of, typed=shapes), "code": code}
+    failure = None
     if given:
-        of_run = {**values_of_run(content, source, shapes, given, values, code), "max_values": max_values}
-        return write_picture(output, api.page(content, fold=fold, **asked, **of_run))
+        try:
+            of_run = {**values_of_run(content, source, shapes, given, values, code), "max_values": max_values}
+            made = api.page(content, fold=fold, **asked, **of_run)
+            return write_picture(output, made)
+        except LayerExplainError as error:
+            failure = error
     report = api.explain(content, **asked, partial=True)
+    if failure is not None:
+        if not report.faults:
+            raise failure
+        note("the page has no values, as a model with errors cannot be run")
     write_picture(output, api.page(report, fold=fold), report.faults)
 
 
