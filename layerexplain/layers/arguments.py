@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.ops.sizes import INTS
+from layerexplain.records import NamedTuple
 
 
 class Refused(Exception):
     """A value that a check does not accept."""
 
 
-class Check:
+class Check(NamedTuple):
     """A kind of argument: `words` say what is accepted, `example` is one, `normal` gives the one normal form.
 
     `plain` says that normal forms are words, truth values, numbers of one kind or tuples of these: equal ones are the
@@ -26,37 +27,16 @@ class Check:
     value that it has, those first that show most; none where one looks like another.
     """
 
-    __slots__ = ("example", "normal", "of_layers", "optional", "plain", "tries", "words")
-
-    def __init__(
-        self,
-        words: str,
-        example: str,
-        normal: Callable[[Any], Any],
-        *,
-        plain: bool = False,
-        of_layers: bool = False,
-        optional: bool = False,
-        tries: Callable[[Any], tuple[Any, ...]] = lambda value: (),
-    ) -> None:
-        self.words = words
-        self.example = example
-        self.normal = normal
-        self.plain = plain
-        self.of_layers = of_layers
-        self.optional = optional
-        self.tries = tries
+    words: str
+    example: str
+    normal: Callable[[Any], Any]
+    plain: bool = False
+    of_layers: bool = False
+    optional: bool = False
+    tries: Callable[[Any], tuple[Any, ...]] = lambda value: ()
 
     def __or__(self, none: None) -> Check:
-        return Check(
-            self.words,
-            self.example,
-            self.normal,
-            plain=self.plain,
-            of_layers=self.of_layers,
-            optional=True,
-            tries=self.tries,
-        )
+        return self._replace(optional=True)
 
 
 if TYPE_CHECKING:

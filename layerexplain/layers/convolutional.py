@@ -66,13 +66,19 @@ def known_channels(x: Expr, data_format: str) -> int:
     return channels
 
 
-def finished(y: Expr, channels: Any, data_format: str, use_bias: bool, activation: Any, b: Expr | None = None) -> Expr:
-    """The result with one bias per channel, if it has any, and activated; `channels` name and size the bias' axis,
-    which may be made already."""
-    if use_bias:
-        b = weight("bias", "b", [channels]) if b is None else b
-        y = y + (reshape(b, shape=(1, b.shape[0], *(1,) * (y.ndim - 2))) if data_format == "channels_first" else b)
-    return activate(activation, y)
+class Finish(NamedTuple):
+    """The arguments that all convolutions share: what becomes of the sums."""
+
+    activation: Activation = "linear"
+    use_bias: Bool = True
+
+    def of(self, y: Expr, channels: Any, data_format: str, b: Expr | None = None) -> Expr:
+        """The result with one bias per channel, if it has any, and activated; `channels` name and size the bias' axis,
+        which may be made already."""
+        if self.use_bias:
+            b = weight("bias", "b", [channels]) if b is None else b
+            y = y + (reshape(b, shape=(1, b.shape[0], *(1,) * (y.ndim - 2))) if data_format == "channels_first" else b)
+        return activate(self.activation, y)
 
 
 @layers_of_rank(
@@ -88,8 +94,7 @@ def convolution(
     filters: PositiveInt,
     sliding: Sliding,
     groups: PositiveInt = 1,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
+    finish: Finish,
     lora_rank: PositiveInt | None = None,
     lora_alpha: Number | None = None,
 ) -> Expr:
@@ -111,8 +116,8 @@ def convolution(
     if lora_rank is not None:
         from layerexplain.layers.quantization import factors, with_lora
 
-        b = weight("bias", "b", [("filters", filters)]) if use_bias else None
+        b = weight("bias", "b", [("filters", filters)]) if finish.use_bias else None
         low_rank = Lora(lora_rank, lora_rank if lora_alpha is None else lora_alpha)
         W = with_lora(W, *factors(axes, low_rank, "kernel"), low_rank)
     y = conv(x, W, **sliding.how, groups=groups, data_format=sliding.data_format)
-    return finished(y, ("filters", filters), sliding.data_format, use_bias, activation, b)
+    return finish.of(y, ("filters", filters), sliding.data_format, b)

@@ -2,8 +2,8 @@
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, weight
-from layerexplain.layers.arguments import Activation, Bool, Naturals, PositiveInt, per_axis
-from layerexplain.layers.convolutional import SLIDING_GIST, Sliding, finished, known_channels
+from layerexplain.layers.arguments import Naturals, PositiveInt, per_axis
+from layerexplain.layers.convolutional import SLIDING_GIST, Finish, Sliding, known_channels
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layers_of_rank
 from layerexplain.ops.convolution import conv_transpose
 from layerexplain.ops.spatial import SPATIAL
@@ -20,13 +20,7 @@ from layerexplain.ops.spatial import SPATIAL
     },
 )
 def transposed_convolution(
-    x: Expr,
-    *,
-    filters: PositiveInt,
-    sliding: Sliding,
-    output_padding: Naturals | None = None,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
+    x: Expr, *, filters: PositiveInt, sliding: Sliding, output_padding: Naturals | None = None, finish: Finish
 ) -> Expr:
     """Spreads each [step|pixel|voxel] over [{kernel_size} steps of a longer sequence|a {kernel_size} window of a larger
     image|a {kernel_size} window of a larger volume] with {filters} channels; overlaps are summed.
@@ -46,13 +40,6 @@ def transposed_convolution(
             )
     channels = known_channels(x, sliding.data_format)
     axes = [*zip(SPATIAL[rank], window, strict=True), ("filters", filters), ("channels", channels)]
-    y = conv_transpose(
-        x,
-        weight("kernel", "W", axes),
-        strides=sliding.strides,
-        padding=sliding.padding,
-        output_padding=output_padding,
-        dilation_rate=sliding.dilation_rate,
-        data_format=sliding.data_format,
-    )
-    return finished(y, ("filters", filters), sliding.data_format, use_bias, activation)
+    W = weight("kernel", "W", axes)
+    y = conv_transpose(x, W, **sliding.how, output_padding=output_padding, data_format=sliding.data_format)
+    return finish.of(y, ("filters", filters), sliding.data_format)

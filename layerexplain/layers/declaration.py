@@ -173,8 +173,8 @@ class Declaration:
         With `strict` an argument that the layer does not have raises `ArgumentError`; without it is passed over:
         files of other Keras versions hold arguments that change nothing here.
         """
-        if strict:
-            return self._bound_strictly(config)
+        if strict and (found := self.faults(config)):
+            raise found[0][1]
         if self.renamed:
             config = {self.renamed.get(given, given): value for given, value in config.items()}
         bound: dict[str, Any] = {}
@@ -189,16 +189,6 @@ class Declaration:
             elif argument.default is Argument.REQUIRED:
                 raise self._missing(name, argument)
         return bound
-
-    def _bound_strictly(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """What `bind` gives, where nothing is at fault; otherwise raises the first fault in the order of `config`."""
-        taken = {self.renamed.get(key, key) for key in config} - self.arguments.keys()
-        if taken <= COMMON | self.ignores:
-            try:
-                return self.bind(config)
-            except ArgumentError:
-                pass
-        raise self.faults(config)[0][1]
 
     def faults(self, config: Mapping[str, Any]) -> list[tuple[str | None, ArgumentError]]:
         """All that a strict `bind` refuses, each with the argument as it was given (None where one is missing)."""

@@ -3,8 +3,8 @@
 from typing import Any
 
 from layerexplain.lang.expr import Expr, named, weight
-from layerexplain.layers.arguments import Activation, Bool, CausalPadding, PositiveInt
-from layerexplain.layers.convolutional import SLIDING_GIST, Sliding, finished, known_channels
+from layerexplain.layers.arguments import CausalPadding, PositiveInt
+from layerexplain.layers.convolutional import SLIDING_GIST, Finish, Sliding, known_channels
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layers_of_rank
 from layerexplain.ops.convolution import conv, depthwise_conv
@@ -38,14 +38,7 @@ def _multiplied_channels(x: Expr, data_format: str, depth_multiplier: int) -> An
     differs=dict.fromkeys((1, 2), lambda common: common.moved("depth_multiplier", before="data_format")),
     facts=Facts(attributes_keras_2={"kernel": "depthwise_kernel"}),
 )
-def depthwise_convolution(
-    x: Expr,
-    *,
-    sliding: Sliding,
-    depth_multiplier: PositiveInt = 1,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
-) -> Expr:
+def depthwise_convolution(x: Expr, *, sliding: Sliding, depth_multiplier: PositiveInt = 1, finish: Finish) -> Expr:
     """Slides {depth_multiplier} filters of {kernel_size} [steps along|pixels over] each of the {channels} channels
     separately.
 
@@ -54,7 +47,7 @@ def depthwise_convolution(
     Reference: Howard et al., MobileNets, 2017.
     """
     y, form = _each_channel(x, "kernel", "W", sliding, depth_multiplier), sliding.data_format
-    return finished(y, _multiplied_channels(x, form, depth_multiplier), form, use_bias, activation)
+    return finish.of(y, _multiplied_channels(x, form, depth_multiplier), form)
 
 
 @layers_of_rank(
@@ -67,13 +60,7 @@ def depthwise_convolution(
     "{activation}",
 )
 def separable_convolution(
-    x: Expr,
-    *,
-    filters: PositiveInt,
-    sliding: Sliding,
-    depth_multiplier: PositiveInt = 1,
-    activation: Activation = "linear",
-    use_bias: Bool = True,
+    x: Expr, *, filters: PositiveInt, sliding: Sliding, depth_multiplier: PositiveInt = 1, finish: Finish
 ) -> Expr:
     """Slides filters of {kernel_size} [steps along|pixels over] each of the {channels} channels separately, then mixes
     the
@@ -88,4 +75,4 @@ def separable_convolution(
     axes = [(role, 1) for role in SPATIAL[x.ndim - 2]]
     packed = _multiplied_channels(x, form, depth_multiplier)
     y = conv(z, weight("pointwise_kernel", "W_p", [*axes, packed, ("filters", filters)]), data_format=form)
-    return finished(y, ("filters", filters), form, use_bias, activation)
+    return finish.of(y, ("filters", filters), form)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import AxisArgument, Bool, Int, Number, Share
 from layerexplain.layers.losses import (
@@ -21,7 +21,7 @@ from layerexplain.ops import elementwise as e
 from layerexplain.ops import functions, reduce
 from layerexplain.ops import movement as m
 from layerexplain.ops.contract import dot
-from layerexplain.ops.sizes import shape_text
+from layerexplain.ops.sizes import misfit
 
 
 def _smoothed(y_true: Expr, smoothing: float, share: float | None) -> Expr:
@@ -31,7 +31,7 @@ def _smoothed(y_true: Expr, smoothing: float, share: float | None) -> Expr:
     if share is None:
         classes = y_true.shape[-1]
         if not isinstance(classes, int):
-            raise ShapeError(f"label_smoothing needs a known number of classes, got {shape_text(y_true.shape)}")
+            raise misfit("label_smoothing needs a known number of classes", y_true)
         share = 1 / classes
     return named("target", (1 - smoothing) * y_true + smoothing * share)
 
@@ -176,7 +176,7 @@ def circle(
     The outputs are vectors of length 1. Examples whose loss is 0 do not count. Reference: Sun et al., 2020.
     """
     if y_pred.ndim != 2:
-        raise ShapeError(f"Circle needs a vector for each example, got {shape_text(y_pred.shape)}")
+        raise misfit("Circle needs a vector for each example", y_pred)
     labels = y_true if y_true.ndim == 1 else m.reshape(y_true, shape=(y_true.shape[0],))
     distance = named("distance", e.maximum(1 - dot(y_pred, m.transpose(y_pred, axes=(1, 0))), 0))
     rows, columns = (m.take_slice(labels, key=key) for key in ((slice(None), None), (None, slice(None))))
@@ -205,15 +205,12 @@ def ctc_of_scores(y_true: Expr, y_pred: Expr) -> Expr:
     The class 0 is the blank, and pads the labels. Reference: Graves et al., 2006.
     """
     if y_true.ndim != 2 or y_pred.ndim != 3:
-        raise ShapeError(
-            f"CTC needs labels (batch, labels) and scores (batch, steps, classes), got {shape_text(y_true.shape)} and "
-            f"{shape_text(y_pred.shape)}"
-        )
+        raise misfit("CTC needs labels (batch, labels) and scores (batch, steps, classes)", y_true, y_pred)
     from layerexplain.ops.arrange import full_like  # a summary asks a loss for its targets alone
     from layerexplain.ops.ctc import ctc_loss
 
     letters = named("letters", reduce.sum_(e.cast(e.not_equal(y_true, 0), to="int32"), axis=-1))
     steps = y_pred.shape[1]
     if not isinstance(steps, int):
-        raise ShapeError(f"CTC needs a known number of steps, got {shape_text(y_pred.shape)}")
+        raise misfit("CTC needs a known number of steps", y_pred)
     return ctc_loss(y_true, y_pred, letters, full_like(letters, value=steps))

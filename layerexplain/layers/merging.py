@@ -20,7 +20,7 @@ from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.movement import concatenate as joined
 from layerexplain.ops.movement import take_slice
 from layerexplain.ops.reduce import any_
-from layerexplain.ops.sizes import normalize_axis, shape_text
+from layerexplain.ops.sizes import misfit, normalize_axis, shape_text
 
 NEEDS_LIST = "joins the tensors of a list, got one bare tensor of shape {shape}; give it a list"
 
@@ -196,7 +196,7 @@ def dot(*xs: Expr, axes: AxisArgument, normalize: Bool = False) -> Expr:
             raise ShapeError(f"Dot needs axes other than the batch (0), got axes={axes} for {shapes}")
         own = letters[: x.ndim - 2]
         if len(own) < x.ndim - 2:
-            raise ShapeError(f"Dot needs tensors with at most {len(letters) + 2} axes, got {shape_text(x.shape)}")
+            raise misfit(f"Dot needs tensors with at most {len(letters) + 2} axes", x)
         terms.append(f"n{own[: at - 1]}m{own[at - 1 :]}")
         rest += own
         vectors.append(l2_normalize(x, axis=at, epsilon=1e-7) if normalize else x)

@@ -13,7 +13,7 @@ from layerexplain.ops.elementwise import as_floats, cast, maximum, minimum, sqrt
 from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.movement import laid, reshape, take_slice
 from layerexplain.ops.reduce import mean, sum_
-from layerexplain.ops.sizes import axis_roles, normalize_axes, normalize_axis, shape_text
+from layerexplain.ops.sizes import axis_roles, misfit, normalize_axes, normalize_axis, shape_text
 
 GAMMA_BETA = "beta_initializer gamma_initializer beta_regularizer gamma_regularizer beta_constraint gamma_constraint"
 
@@ -208,7 +208,7 @@ def group_normalization(
     at = normalize_axis(axis, x.ndim)
     channels = x.shape[at]
     if at == 0 or not isinstance(channels, int):
-        raise ShapeError(f"GroupNormalization needs the size of its channels, axis={axis}, got {shape_text(x.shape)}")
+        raise misfit(f"GroupNormalization needs the size of its channels, axis={axis}", x)
     count = channels if groups == -1 else groups
     if count <= 0 or channels % count:
         raise ShapeError(

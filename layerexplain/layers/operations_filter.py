@@ -22,7 +22,7 @@ from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
 from layerexplain.ops.patches import fold as folded
 from layerexplain.ops.patches import patches as cut
-from layerexplain.ops.sizes import few, shape_text
+from layerexplain.ops.sizes import few, misfit, shape_text
 from layerexplain.ops.warp import METHODS, homography, rescale, sample, warp
 
 USES = (Layout,)
@@ -58,7 +58,7 @@ ops.ScaleAndTranslate(images, output_shape, scale, translation, spatial_dims: An
 def on_batches(images: Expr, data_format: Any, change: Callable[[Expr], Expr]) -> Expr:
     """A change of images with a batch and the channels last, for images without and with the channels first."""
     if images.ndim not in (3, 4):
-        raise ShapeError(f"images need 3 axes, 4 with a batch, got {shape_text(images.shape)}")
+        raise misfit("images need 3 axes, 4 with a batch", images)
     last = channel_axes_last(images, data_format)
     x = images if images.ndim == 4 else m.take_slice(images, key=(None,))
     y = change(x if last else moved(x, 1, 3))
@@ -82,7 +82,7 @@ def rgb_to_grayscale(images: Expr, *, data_format: Anything = None) -> Expr:
 
 def _parts(x: Expr, count: int = 3) -> list[Expr]:
     if x.shape[-1] != count:
-        raise ShapeError(f"colours need {count} channels, got {shape_text(x.shape)}")
+        raise misfit(f"colours need {count} channels", x)
     return [m.take_slice(x, key=(Ellipsis, i)) for i in range(count)]
 
 
@@ -132,7 +132,7 @@ def _for_each_channel(kernel: Expr, x: Expr) -> Expr:
     """A kernel (rows, columns, 1, copies) for each channel of x."""
     channels = x.shape[-1]
     if not isinstance(channels, int):
-        raise ShapeError(f"a filter needs the number of channels, got {shape_text(x.shape)}")
+        raise misfit("a filter needs the number of channels", x)
     return kernel if channels == 1 else m.broadcast_to(kernel, shape=(*kernel.shape[:2], channels, kernel.shape[3]))
 
 
@@ -155,7 +155,7 @@ def _edges(x: Expr) -> Expr:
 def sobel_edges(images: Expr, *, data_format: Anything = None) -> Expr:
     """Computes the Sobel gradients of each image, along its rows and along its columns."""
     if images.ndim != 4:
-        raise ShapeError(f"sobel_edges needs a batch of images, got {shape_text(images.shape)}")
+        raise misfit("sobel_edges needs a batch of images", images)
     last = channel_axes_last(images, data_format)
     y = _edges(images if last else moved(images, 1, 3))
     return y if last else moved(y, 3, 1)
@@ -191,7 +191,7 @@ def gaussian_blur(images: Expr, kernel_size: Any, sigma: Any, data_format: Any) 
 def alike(image1: Expr, image2: Expr, max_val: float, window: Any, k: Any, data_format: str) -> Expr:
     """How alike two images look."""
     if image1.ndim not in (3, 4):
-        raise ShapeError(f"images need 3 axes, 4 with a batch, got {shape_text(image1.shape)}")
+        raise misfit("images need 3 axes, 4 with a batch", image1)
     curve = bell(*window)
     few(len(curve) ** 2)
     kernel = constant(tuple(tuple(((a * b,),) for b in curve) for a in curve))
@@ -252,7 +252,7 @@ def unfold(x: Expr, kernel_size: Any, dilation: Any, padding: Any, stride: Any) 
     rows, columns = y.shape[1:3]
     channels = x.shape[1]
     if not all(isinstance(size, int) for size in (rows, columns, channels)):
-        raise ShapeError(f"unfold needs images of a fixed size, got {shape_text(x.shape)}")
+        raise misfit("unfold needs images of a fixed size", x)
     y = m.reshape(y, shape=(BATCH, rows, columns, *window, channels))
     y = m.transpose(y, axes=(0, 5, 3, 4, 1, 2))
     return m.reshape(y, shape=(BATCH, channels * window[0] * window[1], rows * columns))

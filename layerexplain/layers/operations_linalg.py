@@ -21,7 +21,7 @@ from layerexplain.ops import linalg as a_
 from layerexplain.ops import movement as m
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.contract import matmul
-from layerexplain.ops.sizes import few, normalize_axis, product, shape_text
+from layerexplain.ops.sizes import few, misfit, normalize_axis, product, shape_text
 
 USES = (contract, countable, in_a_row)
 ROWS = """
@@ -118,13 +118,11 @@ def singular_parts(x: Expr, full_matrices: bool, compute_uv: bool, first: str) -
 def lstsq(a: Expr, b: Expr, *, rcond: Anything = None) -> Expr:
     """Solves linear equations by least squares."""
     if a.ndim != 2 or b.ndim not in (1, 2):
-        raise ShapeError(
-            f"lstsq needs one matrix and a vector or matrix, got {shape_text(a.shape)} and {shape_text(b.shape)}"
-        )
+        raise misfit("lstsq needs one matrix and a vector or matrix", a, b)
     sizes = [s for s in a.shape if isinstance(s, int)]
     least = EPSILON * max(sizes, default=1) if rcond is None else rcond
     if rcond is None and len(sizes) < 2:
-        raise ShapeError(f"lstsq needs a matrix of a fixed size, or rcond, got {shape_text(a.shape)}")
+        raise misfit("lstsq needs a matrix of a fixed size, or rcond", a)
     z = a_.pinv(a, rcond=least)
     if b.ndim == 1:
         return m.take_slice(matmul(z, m.take_slice(b, key=(Ellipsis, None))), key=(Ellipsis, 0))
@@ -139,7 +137,7 @@ def matrix_rank(x: Expr, *, tol: Anything = None) -> Expr:
         return reduce.sum_(e.cast(e.greater(s, tol), to="int32"), axis=-1)
     sizes = [size for size in x.shape[-2:] if isinstance(size, int)]
     if len(sizes) < 2:
-        raise ShapeError(f"matrix_rank needs matrices of a fixed size, or tol, got {shape_text(x.shape)}")
+        raise misfit("matrix_rank needs matrices of a fixed size, or tol", x)
     least = reduce.amax(s, axis=-1, keepdims=True) * (EPSILON * max(sizes))
     return reduce.sum_(e.cast(e.greater(s, least), to="int32"), axis=-1)
 
@@ -180,9 +178,7 @@ def _between(start: Expr, stop: Expr, num: int, endpoint: bool, axis: int, dtype
         shares = m.reshape(shares, shape=(num, *[1] * (ndim - place)))
     wide = [m.cut(z, {place: None}) if z.ndim else z for z in (start, stop)]
     if start.ndim != stop.ndim and min(start.ndim, stop.ndim):
-        raise ShapeError(
-            f"linspace needs ends of one shape, got {shape_text(start.shape)} and {shape_text(stop.shape)}"
-        )
+        raise misfit("linspace needs ends of one shape", start, stop)
     y = wide[0] + (wide[1] - wide[0]) * shares
     if dtype is None:
         return y
@@ -214,9 +210,7 @@ def vander(x: Expr, *, N: PositiveInt | None = None, increasing: Bool = False) -
     """Returns the powers of each element along a new axis, highest first."""
     size = x.shape[0] if N is None else N
     if x.ndim != 1 or not isinstance(size, int):
-        raise ShapeError(
-            f"vander needs a row of numbers, and N where its length is not known, got {shape_text(x.shape)}"
-        )
+        raise misfit("vander needs a row of numbers, and N where its length is not known", x)
     powers = tuple(float(i) for i in (range(few(size)) if increasing else reversed(range(few(size)))))
     y = m.take_slice(measurable(x), key=(slice(None), None)) ** constant(powers)
     return y if y.dtype == x.dtype else e.cast(y, to=x.dtype)
@@ -270,9 +264,7 @@ def cross(x1: Expr, x2: Expr, *, axisa: Int = -1, axisb: Int = -1, axisc: Int = 
     first, second = moved(x1, axisa, -1), moved(x2, axisb, -1)
     sizes = first.shape[-1], second.shape[-1]
     if not all(size in (2, 3) for size in sizes):
-        raise ShapeError(
-            f"cross needs vectors of 2 or 3 numbers, got {shape_text(x1.shape)} and {shape_text(x2.shape)}"
-        )
+        raise misfit("cross needs vectors of 2 or 3 numbers", x1, x2)
 
     def part(z: Expr, i: int) -> Expr | None:
         return m.take_slice(z, key=(Ellipsis, i)) if i < z.shape[-1] else None
@@ -296,7 +288,7 @@ def cross(x1: Expr, x2: Expr, *, axisa: Int = -1, axisb: Int = -1, axisc: Int = 
 def corrcoef(x: Expr) -> Expr:
     """Computes the correlation coefficient of each pair of rows."""
     if x.ndim != 2 or not isinstance(x.shape[-1], int):
-        raise ShapeError(f"corrcoef needs rows of numbers of a fixed length, got {shape_text(x.shape)}")
+        raise misfit("corrcoef needs rows of numbers of a fixed length", x)
     x = measurable(x)
     off = named("off", x - reduce.mean(x, axis=-1, keepdims=True), "the distance from the mean")
     together = matmul(off, turned(off)) / (x.shape[-1] - 1)
@@ -335,7 +327,7 @@ def trapezoid(y: Expr, *, x: Anything = None, dx: Number = 1.0, axis: Int = -1) 
         return {"z": reduce.sum_(middle if dx == 1 else middle * dx, axis=axis)}
     places = constant(x)
     if places.ndim != 1:
-        raise ShapeError(f"trapezoid needs a row of places, got {shape_text(places.shape)}")
+        raise misfit("trapezoid needs a row of places", places)
     wide = m.cut(places, {0: slice(1, None)}) - m.cut(places, {0: slice(None, -1)})
     behind = y.ndim - 1 - at
     if behind:

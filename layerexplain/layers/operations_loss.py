@@ -11,7 +11,7 @@ from layerexplain.layers.registry import layer
 from layerexplain.ops import ctc, functions, reduce
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
-from layerexplain.ops.sizes import normalize_axis, shape_text
+from layerexplain.ops.sizes import misfit, normalize_axis, shape_text
 
 ROWS = """
 ops.BinaryCrossentropy(target, output, from_logits: Bool = False):
@@ -66,7 +66,7 @@ def ctc_decode(
 def cdist(x: Expr, y: Expr) -> dict[str, Expr]:
     """Computes the Euclidean distance between each row of the first tensor and each row of the second."""
     if x.ndim < 2 or y.ndim < 2:
-        raise ShapeError(f"cdist needs rows of numbers, got {shape_text(x.shape)} and {shape_text(y.shape)}")
+        raise misfit("cdist needs rows of numbers", x, y)
     off = m.take_slice(x, key=(Ellipsis, None, slice(None))) - m.take_slice(
         y, key=(Ellipsis, None, slice(None), slice(None))
     )

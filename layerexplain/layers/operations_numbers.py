@@ -14,7 +14,7 @@ from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
 from layerexplain.ops import numbers as n
 from layerexplain.ops.numbers import is_complex
-from layerexplain.ops.sizes import INTS, shape_text
+from layerexplain.ops.sizes import INTS, misfit
 
 USES = (measurable, arrange, scatter, in_a_row, is_complex)
 ROWS = """
@@ -109,7 +109,7 @@ def close(x1: Expr, x2: Expr, rtol: float, atol: float, equal_nan: bool) -> Expr
 def view_as_complex(x: Expr) -> Expr:
     """Builds complex numbers from pairs of real and imaginary part along the last axis."""
     if x.ndim < 1 or x.shape[-1] not in (2, None):
-        raise ShapeError(f"view_as_complex needs a last axis of size 2, got {shape_text(x.shape)}")
+        raise misfit("view_as_complex needs a last axis of size 2", x)
     return n.complex_(m.take_slice(x, key=(Ellipsis, 0)), m.take_slice(x, key=(Ellipsis, 1)))
 
 

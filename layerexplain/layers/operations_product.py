@@ -22,7 +22,7 @@ from layerexplain.ops import convolution as windows
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
 from layerexplain.ops.contract import matmul
-from layerexplain.ops.sizes import normalize_axes, shape_text
+from layerexplain.ops.sizes import misfit, normalize_axes, shape_text
 
 USES = (in_a_row, pooling, Layout, Lower)
 ROWS = """
@@ -76,7 +76,7 @@ ops.Outer(x1, x2): in_a_row(x1)[:, None] * in_a_row(x2)
 def matrix_product(a: Expr, b: Expr) -> Expr:
     """a times b as NumPy has it: the last two axes are matrices, a tensor with one axis is a vector."""
     if a.ndim == 0 or b.ndim == 0:
-        raise ShapeError(f"matmul needs tensors with axes, got {shape_text(a.shape)} and {shape_text(b.shape)}")
+        raise misfit("matmul needs tensors with axes", a, b)
     if b.ndim <= 2:
         return contract.dot(a, b)
     if a.ndim == 1:
@@ -229,15 +229,12 @@ def dot_product_attention(
     heads, groups = query.shape[-2], key.shape[-2]
     if heads != groups:
         if not isinstance(heads, int) or not isinstance(groups, int) or heads % groups:
-            raise ShapeError(
-                f"dot_product_attention needs heads of queries that those of keys divide, "
-                f"got {shape_text(query.shape)} and {shape_text(key.shape)}"
-            )
+            raise misfit("dot_product_attention needs heads of queries that those of keys divide", query, key)
         key, value = (m.repeat(z, times=heads // groups, axis=2) for z in (key, value))
     size = query.shape[-1]
     if scale is None:
         if not isinstance(size, int):
-            raise ShapeError(f"dot_product_attention needs the size of a head, got {shape_text(query.shape)}")
+            raise misfit("dot_product_attention needs the size of a head", query)
         scale = 1 / math.sqrt(size)
     scores = contract.einsum(query, key, eq="bthd,bshd->bhts") * scale
     if bias is not None:

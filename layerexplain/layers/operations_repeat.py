@@ -14,7 +14,7 @@ from layerexplain.layers.registry import layer
 from layerexplain.ops import arrange
 from layerexplain.ops import movement as m
 from layerexplain.ops.lookup import gather
-from layerexplain.ops.sizes import few, normalize_axes, normalize_axis, shape_text
+from layerexplain.ops.sizes import few, misfit, normalize_axes, normalize_axis
 
 ROWS = """
 ops.Flip, tf.reverse(x, axis: AxisArgument = None): flipped(x, ...) | Reverses the order of the elements {along}.
@@ -108,7 +108,7 @@ def broadcast_to(x: Expr, *, shape: Anything) -> Expr:
         old = x.shape[i - lead] if i >= lead else 1
         target.append((None if old == 1 else old) if size is None else size)
         if isinstance(size, int) and isinstance(old, int) and old not in (1, size):
-            raise ShapeError(f"broadcast_to needs size 1 or {size} on axis {i}, got {shape_text(x.shape)}")
+            raise misfit(f"broadcast_to needs size 1 or {size} on axis {i}", x)
     return m.broadcast_to(x, shape=tuple(target))
 
 

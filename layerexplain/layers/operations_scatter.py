@@ -17,7 +17,7 @@ from layerexplain.ops import lookup, reduce
 from layerexplain.ops import movement as m
 from layerexplain.ops import scatter as s
 from layerexplain.ops.lookup import gather_nd as taken
-from layerexplain.ops.sizes import few, shape_text
+from layerexplain.ops.sizes import few, misfit, shape_text
 
 USES = (lookup, reduce)
 ROWS = """
@@ -86,7 +86,7 @@ def unravel_index(indices: Expr, *, shape: Anything) -> dict[str, Expr]:
     if not isinstance(shape, list | tuple) or not all(is_int(size) and size > 0 for size in shape):
         raise ArgumentError(f"unravel_index needs a shape of integers ≥ 1, got shape={short(shape)}")
     if indices.ndim != 1:
-        raise ShapeError(f"unravel_index needs a vector of indices, got {shape_text(indices.shape)}")
+        raise misfit("unravel_index needs a vector of indices", indices)
     places, rest = [], indices
     for size in reversed(shape):
         places.append(e.mod(rest, size))

@@ -15,7 +15,7 @@ from layerexplain.layers.arguments import Anything, is_int, short
 from layerexplain.layers.registry import layer
 from layerexplain.ops import movement as m
 from layerexplain.ops.lookup import gather, take_along
-from layerexplain.ops.sizes import few, normalize_axes, normalize_axis, product, shape_text, size_text
+from layerexplain.ops.sizes import few, misfit, normalize_axes, normalize_axis, product, shape_text, size_text
 
 ROWS = """
 [ops.Reshape|tf.reshape](x, [newshape|shape]: Anything): reshaped(x, shape=[newshape|shape])
@@ -107,7 +107,7 @@ def squeezed(x: Expr, axis: Any) -> Expr:
     for i in gone:
         size = x.shape[i]
         if isinstance(size, int) and size != 1:
-            raise ShapeError(f"squeeze needs axis {i} to have size 1, got {shape_text(x.shape)}")
+            raise misfit(f"squeeze needs axis {i} to have size 1", x)
     return m.take_slice(x, key=tuple(0 if i in gone else slice(None) for i in range(max(gone) + 1))) if gone else x
 
 

@@ -5,13 +5,13 @@ Complex numbers come and go as pairs of tensors: real and imaginary parts. Refer
 
 from typing import Any
 
-from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, constant
 from layerexplain.layers.arguments import PositiveInt
 from layerexplain.layers.registry import layer
 from layerexplain.ops import audio
 from layerexplain.ops.lookup import gather
-from layerexplain.ops.sizes import few, shape_text
+from layerexplain.ops.sizes import few, misfit
 
 ROWS = """
 ops.FFT(a, b): re, im = fft(a, b) | Computes the discrete Fourier transform of a complex signal along the last axis.
@@ -64,9 +64,7 @@ def extract_sequences(x: Expr, *, sequence_length: PositiveInt, sequence_stride:
     """Splits the last axis into frames of length {sequence_length}, {sequence_stride} apart."""
     size = x.shape[-1] if x.ndim else None
     if not isinstance(size, int) or size < sequence_length:
-        raise ShapeError(
-            f"extract_sequences needs a last axis of at least {sequence_length}, got {shape_text(x.shape)}"
-        )
+        raise misfit(f"extract_sequences needs a last axis of at least {sequence_length}", x)
     count = few(1 + (size - sequence_length) // sequence_stride)
     few(count * sequence_length)
     places = tuple(tuple(range(i * sequence_stride, i * sequence_stride + sequence_length)) for i in range(count))

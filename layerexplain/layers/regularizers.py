@@ -5,7 +5,6 @@ Input: the weight `W`, or what an `activity_regularizer` is given. Reference: ke
 
 from functools import partial
 
-from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr, constant, named
 from layerexplain.layers.arguments import NonNegative, choice
 from layerexplain.layers.registry import training_part
@@ -14,7 +13,7 @@ from layerexplain.ops.contract import dot
 from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.movement import positions, take_slice, transpose
 from layerexplain.ops.reduce import sum_
-from layerexplain.ops.sizes import shape_text
+from layerexplain.ops.sizes import misfit
 
 regularizer = partial(training_part, home="regularizers", kind="regularizer", result="R")
 """Declares a regularizer by the formula of its term of the loss, a function of a weight."""
@@ -50,11 +49,11 @@ def orthogonal(
 ) -> Expr:
     """Adds {factor} times the mean cosine between two {mode} of a matrix, whatever their sign."""
     if W.ndim != 2:
-        raise ShapeError(f"OrthogonalRegularizer needs a weight with 2 axes, got {shape_text(W.shape)}")
+        raise misfit("OrthogonalRegularizer needs a weight with 2 axes", W)
     vectors = named("u", l2_normalize(W, axis=1) if mode == "rows" else transpose(l2_normalize(W, axis=0), axes=(1, 0)))
     count = vectors.shape[0]
     if not isinstance(count, int) or count < 2:
-        raise ShapeError(f"OrthogonalRegularizer needs 2 {mode} or more, got {shape_text(W.shape)}")
+        raise misfit(f"OrthogonalRegularizer needs 2 {mode} or more", W)
     place = positions(vectors, axis=0)
     pairs = e.not_equal(take_slice(place, key=(slice(None), None)), take_slice(place, key=(None, slice(None))))
     cosines = e.where(pairs, e.absolute(dot(vectors, transpose(vectors, axes=(1, 0)))), constant(0.0))

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Bool, Number, PositiveInt, Text
 from layerexplain.layers.declaration import Stored
@@ -12,7 +11,7 @@ from layerexplain.layers.quantization import Table
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import as_floats, cast, not_equal
 from layerexplain.ops.functions import tanh
-from layerexplain.ops.sizes import agree, shape_text
+from layerexplain.ops.sizes import agree, misfit
 
 
 def _nonzero(tensors: list[Expr], masks: list[Expr | None], arguments: dict[str, Any]) -> Expr | None:
@@ -49,9 +48,7 @@ def reversible_embedding(
     if not reverse:
         return Stored(table.look_up(x), table.weights)
     if x.ndim < 1 or not agree(x.shape[-1], output_dim):
-        raise ShapeError(
-            f"ReversibleEmbedding in reverse needs (batch, …, output_dim={output_dim}), got {shape_text(x.shape)}"
-        )
+        raise misfit(f"ReversibleEmbedding in reverse needs (batch, …, output_dim={output_dim})", x)
     x = as_floats(x)
     if reverse_dtype is not None and compression.dtype is None:
         x = cast(x, to=reverse_dtype)

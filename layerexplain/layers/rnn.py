@@ -20,7 +20,7 @@ from layerexplain.ops.contract import dot
 from layerexplain.ops.elementwise import where
 from layerexplain.ops.movement import reverse, split, take_slice, zeros
 from layerexplain.ops.random import dropout
-from layerexplain.ops.sizes import agree, shape_text
+from layerexplain.ops.sizes import agree, misfit, shape_text
 from layerexplain.records import NamedTuple
 
 Cell = Callable[..., Sequence[Expr]]
@@ -74,7 +74,7 @@ def _need_states(type_: str, initial: Sequence[Expr], sizes: Mapping[str, StateS
         wanted = _state_shape(size)
         if state.ndim != len(wanted) or not all(map(agree, state.shape[1:], wanted[1:])):
             listed = ", ".join(map(str, wanted[1:]))
-            raise ShapeError(f"{type_} needs its initial {name} as (batch, {listed}), got {shape_text(state.shape)}")
+            raise misfit(f"{type_} needs its initial {name} as (batch, {listed})", state)
 
 
 def recur(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from layerexplain.layers.arguments import GIVEN, Argument, argument_of
+from layerexplain.layers.arguments import GIVEN, Argument, Check, argument_of
 from layerexplain.records import NamedTuple
 
 RANK = "rank"
@@ -78,7 +78,7 @@ def signature_of(function: Callable[..., Any]) -> Signature:
         if name in GIVEN or name == RANK:
             continue
         kind = annotations[name]
-        if hasattr(kind, "_fields"):
+        if not isinstance(kind, Check) and hasattr(kind, "_fields"):
             groups[name] = kind
             for field, of_field in kind.__annotations__.items():
                 arguments[field] = argument_of(of_field, kind._field_defaults.get(field, Argument.REQUIRED))

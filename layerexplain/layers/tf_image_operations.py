@@ -6,7 +6,7 @@ as each says. Reference: tf, tf.image, tf.nn, tf.signal.
 
 from typing import Any
 
-from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.arguments import Int, Number, PositiveInt, Share
 from layerexplain.layers.operations_image import Layout, Lower
@@ -20,7 +20,7 @@ from layerexplain.ops import elementwise as e
 from layerexplain.ops import movement as m
 from layerexplain.ops.lookup import gather_nd
 from layerexplain.ops.scatter import nonzero
-from layerexplain.ops.sizes import product, shape_text
+from layerexplain.ops.sizes import misfit, product
 
 USES = (Layout, Lower, resized_as)
 ROWS = """
@@ -102,7 +102,7 @@ def frame(signal: Expr, frame_length: int, frame_step: int, pad_end: bool, axis:
 def _sides(x: Expr) -> tuple[int, int]:
     rows, columns = x.shape[-3:-1] if x.ndim > 2 else (None, None)
     if not isinstance(rows, int) or not isinstance(columns, int):
-        raise ShapeError(f"this needs images of a fixed size, got {shape_text(x.shape)}")
+        raise misfit("this needs images of a fixed size", x)
     return rows, columns
 
 
@@ -144,7 +144,7 @@ def per_image_standardization(image: Expr) -> Expr:
     axes = tuple(range(image.ndim - 3, image.ndim))
     count = product(image.shape[-3:])
     if count is None:
-        raise ShapeError(f"per_image_standardization needs images of a fixed size, got {shape_text(image.shape)}")
+        raise misfit("per_image_standardization needs images of a fixed size", image)
     mean = named("mean", reduce.mean(image, axis=axes, keepdims=True))
     spread = e.sqrt(variance(image, axes, True, "centre"))
     return (image - mean) / e.maximum(spread, 1 / count**0.5)
