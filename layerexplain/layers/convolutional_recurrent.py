@@ -3,17 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import BatchFirst, Bool, PositiveInt
 from layerexplain.layers.convolutional import Sliding
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layers_of_rank
-from layerexplain.layers.rnn import RECURRENT, Gating, Returned, gates, recur, recurrent_mask
+from layerexplain.layers.rnn import RECURRENT, Gating, Returned, drawn, gates, recur, recurrent_mask, undropped
 from layerexplain.ops.convolution import conv
-from layerexplain.ops.movement import reshape, zeros
-from layerexplain.ops.random import dropout as drop
+from layerexplain.ops.movement import reshape
 from layerexplain.ops.sizes import shape_text
 from layerexplain.ops.spatial import SPATIAL, spatial_axes
 from layerexplain.ops.window import Window
@@ -38,13 +36,6 @@ def _inside(x: Expr, data_format: str) -> tuple[tuple[int, ...], int]:
             f"got {shape_text(x.shape)}; give these axes of the input fixed sizes"
         )
     return known, channels
-
-
-def _kept(shape: Sequence[int], label: str, rate: float, training: bool) -> dict[str, Expr]:
-    """For each gate what dropout keeps in training, the same at every step; none where nothing is dropped."""
-    if not training or not 0 < rate < 1:
-        return {}
-    return {g: named(f"{label}_{g}", drop(zeros(shape=(BATCH, *shape)) + 1, rate=rate)) for g in GATES}
 
 
 @layers_of_rank(
@@ -100,17 +91,15 @@ def convolutional_lstm(
     if first:
         laid = {g: reshape(part, shape=(1, filters, *(1,) * rank)) for g, part in b.items()}
         b = {g: named(f"b_{g}_laid", part) for g, part in laid.items()}
-    keep_x = _kept((channels, *sizes) if first else (*sizes, channels), "Dx", gating.dropout, training)
-    keep_h = _kept(state, "Dh", gating.recurrent_dropout, training)
+    keep_x = drawn("Dx", (channels, *sizes) if first else (*sizes, channels), gating.dropout, GATES, training)
+    keep_h = drawn("Dh", state, gating.recurrent_dropout, GATES, training)
 
     def cell(x_t: Expr, h: Expr, c: Expr) -> Sequence[Expr]:
         def gate(of: str) -> Expr:
-            seen = x_t * keep_x[of] if keep_x else x_t
-            looked = h * keep_h[of] if keep_h else h
-            z = conv(seen, W[of], **sliding.how, data_format=data_format)
+            z = conv(undropped(x_t, keep_x, of), W[of], **sliding.how, data_format=data_format)
             if b:
                 z = z + b[of]
-            z = z + conv(looked, U[of], padding="same", data_format=data_format)
+            z = z + conv(undropped(h, keep_h, of), U[of], padding="same", data_format=data_format)
             return named(of, activate(gating.activation if of == "g" else gating.recurrent_activation, z), GATES[of])
 
         i, f, g, o = (gate(of) for of in GATES)

@@ -5,7 +5,7 @@ Input shape: (batch, steps, features). Output shape: (batch, units), or (batch, 
 with return_state the last h, and c of an LSTM, (batch, units) each, follow.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
@@ -34,6 +34,15 @@ class Gating(NamedTuple):
 
     activation: Activation = "tanh"
     recurrent_activation: Activation = "sigmoid"
+    use_bias: Bool = True
+    dropout: Share = 0.0
+    recurrent_dropout: Share = 0.0
+
+
+class Ungated(NamedTuple):
+    """Those of layers without gates."""
+
+    activation: Activation = "tanh"
     use_bias: Bool = True
     dropout: Share = 0.0
     recurrent_dropout: Share = 0.0
@@ -138,47 +147,22 @@ def recur(
     return results
 
 
-class Dropout:
-    """The dropout of a recurrent layer in training: which parts of its input and state are dropped, the same ones at
-    every step. With `recurrent_dropout` each gate draws its own, else all share one.
+def drawn(label: str, sizes: Sequence[Any], rate: float, gates: Iterable[str], training: bool) -> dict[str, Expr]:
+    """What dropout keeps in training of the input or of a state, the same at every step: for each gate its own, or for
+    all under "" if none are named; nothing where nothing is dropped.
 
     Reference: keras.layers.LSTMCell (implementation 1 and 2); Gal and Ghahramani, 2016.
     """
-
-    def __init__(
-        self,
-        x: Expr,
-        units: int,
-        gates: str,
-        rate: float = 0.0,
-        recurrent_rate: float = 0.0,
-        *,
-        training: bool = False,
-        shared: bool = False,
-    ) -> None:
-        each = "" if shared or not recurrent_rate else gates
-        self._inputs = self._draw("Dx", x.shape[-1], rate, each) if training else {}
-        self._states = self._draw("Dh", units, recurrent_rate, each) if training else {}
-
-    @staticmethod
-    def _draw(label: str, size: Any, rate: float, gates: str) -> dict[str, Expr]:
-        if not 0 < rate < 1:
-            return {}
-        names = {gate: f"{label}_{gate}" for gate in gates} or {"": label}
-        return {g: named(name, dropout(zeros(shape=(BATCH, size)) + 1, rate=rate)) for g, name in names.items()}
-
-    def input(self, x_t: Expr, gate: str = "") -> Expr:
-        """Return the step's input as a gate reads it."""
-        return _kept(x_t, self._inputs, gate)
-
-    def state(self, h: Expr, gate: str = "") -> Expr:
-        """Return the state as a gate reads it."""
-        return _kept(h, self._states, gate)
+    if not training or not 0 < rate < 1:
+        return {}
+    names = {gate: f"{label}_{gate}" for gate in gates} or {"": label}
+    return {g: named(name, dropout(zeros(shape=(BATCH, *sizes)) + 1, rate=rate)) for g, name in names.items()}
 
 
-def _kept(value: Expr, drawn: Mapping[str, Expr], gate: str) -> Expr:
-    keep = drawn.get(gate, drawn.get(""))
-    return value if keep is None else value * keep
+def undropped(value: Expr, keep: Mapping[str, Expr], gate: str = "") -> Expr:
+    """The input or a state as a gate reads it."""
+    mask = keep.get(gate, keep.get(""))
+    return value if mask is None else value * mask
 
 
 RECURRENT = (
@@ -208,20 +192,24 @@ class Gates(NamedTuple):
 
     kernels: Mapping[str, Expr]
     biases: Mapping[str, Expr]
-    keep: Callable[[Expr, str], Expr]
+    keep: Mapping[str, Expr]
 
     def sum(self, v: Expr, gate: str, after: Expr | None = None) -> Expr:
         """The weighted sum for a gate, added to what stands before it: `… + dot(v, W_i) + b_i`."""
-        z = dot(self.keep(v, gate), self.kernels[gate])
+        z = dot(undropped(v, self.keep, gate), self.kernels[gate])
         z = z if after is None else after + z
         return z + self.biases[gate] if self.biases else z
 
 
 def _taken(
-    x: Expr, units: int, names: str, cell: str, bias: str, drop: Dropout, *, one_of_state: bool = False
+    x: Expr, units: int, names: str, cell: str, bias: str, gating: Gating, training: bool, *, one_of_state: bool = False
 ) -> tuple[Gates, Gates]:
-    """What the gates take from the input and from the state, and their weights. `bias` is "", "one" for each gate,
+    """What the gates take from the input and from the state, and their weights. With `recurrent_dropout` each gate
+    drops its own part, else all share one. `bias` is "", "one" for each gate,
     "two" (a row for the input and one for the state), or "flat": the same two, one behind the other."""
+    each = names if gating.recurrent_dropout else ""
+    keep_x = drawn("Dx", x.shape[-1:], gating.dropout, each, training)
+    keep_h = drawn("Dh", (units,), gating.recurrent_dropout, each, training)
     packed = [("gates", len(names)), ("units", units)]
     W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), packed], cell)
     U = cell_weight("recurrent_kernel", "U", [("states", units), packed], cell)
@@ -239,21 +227,20 @@ def _taken(
     b_x, b_h = ({}, b) if one_of_state else (b, {})
     if halves:
         b_x, b_h = (gates(half, names, f"b{s}") for half, s in zip(halves, "xh", strict=True))
-    return Gates(W_gates, b_x, drop.input), Gates(U_gates, b_h, drop.state)
+    return Gates(W_gates, b_x, keep_x), Gates(U_gates, b_h, keep_h)
 
 
-def simple_step(
-    x: Expr, units: int, name: str, activation: Any, use_bias: bool, dropouts: tuple[float, float], training: bool
-) -> Cell:
-    """The step of a SimpleRNN whose cell is called `name`; `dropouts` are those of input and state."""
-    drop = Dropout(x, units, "", *dropouts, training=training, shared=True)
+def simple_step(x: Expr, units: int, name: str, ungated: Ungated, training: bool) -> Cell:
+    """The step of a SimpleRNN whose cell is called `name`."""
+    keep_x = drawn("Dx", x.shape[-1:], ungated.dropout, "", training)
+    keep_h = drawn("Dh", (units,), ungated.recurrent_dropout, "", training)
     W = cell_weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)], name)
     U = cell_weight("recurrent_kernel", "U", [("states", units), ("units", units)], name)
-    b = cell_weight("bias", "b", [("units", units)], name) if use_bias else None
+    b = cell_weight("bias", "b", [("units", units)], name) if ungated.use_bias else None
 
     def cell(x_t: Expr, h: Expr) -> Sequence[Expr]:
-        z = dot(drop.input(x_t), W) + dot(drop.state(h), U)
-        return [named("h_new", activate(activation, z if b is None else z + b))]
+        z = dot(undropped(x_t, keep_x), W) + dot(undropped(h, keep_h), U)
+        return [named("h_new", activate(ungated.activation, z if b is None else z + b))]
 
     return cell
 
@@ -263,10 +250,7 @@ def simple_rnn(
     x: Expr,
     *initial_state: Expr,
     units: PositiveInt,
-    activation: Activation = "tanh",
-    use_bias: Bool = True,
-    dropout: Share = 0.0,
-    recurrent_dropout: Share = 0.0,
+    ungated: Ungated,
     returned: Returned,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
@@ -279,8 +263,7 @@ def simple_rnn(
     Reference: Elman, 1990.
     """
     need_sequence("SimpleRNN", x)
-    dropouts = (dropout, recurrent_dropout)
-    cell = simple_step(x, units, "simple_rnn_cell", activation, use_bias, dropouts, training)
+    cell = simple_step(x, units, "simple_rnn_cell", ungated, training)
     return recur("SimpleRNN", cell, x, {"h": units}, initial_state, returned, mask, zero_output_for_mask)
 
 
@@ -289,13 +272,12 @@ def gru_step(
 ) -> Cell:
     """The step of a GRU whose cell is called `name`; with a `flat` bias for that of CuDNN."""
     bias = "flat" if flat else "" if not gating.use_bias else "two" if reset_after else "one"
-    drop = Dropout(x, units, "zrg", gating.dropout, gating.recurrent_dropout, training=training)
-    from_x, from_h = _taken(x, units, "zrg", name, bias, drop)
+    from_x, from_h = _taken(x, units, "zrg", name, bias, gating, training)
 
     def cell(x_t: Expr, h: Expr) -> Sequence[Expr]:
         z = named("z", activate(gating.recurrent_activation, from_h.sum(h, "z", from_x.sum(x_t, "z"))), "update gate")
         r = named("r", activate(gating.recurrent_activation, from_h.sum(h, "r", from_x.sum(x_t, "r"))), "reset gate")
-        looked = r * from_h.sum(h, "g") if reset_after else dot(r * drop.state(h, "g"), from_h.kernels["g"])
+        looked = r * from_h.sum(h, "g") if reset_after else dot(r * undropped(h, from_h.keep, "g"), from_h.kernels["g"])
         candidate = from_x.sum(x_t, "g") + looked
         g = named("g", activate(gating.activation, candidate), "candidate")
         return [named("h_new", z * h + (1 - z) * g)]
@@ -329,8 +311,7 @@ def gru(
 def lstm_step(x: Expr, units: int, name: str, gating: Gating, training: bool = False, *, flat: bool = False) -> Cell:
     """The step of an LSTM whose cell is called `name`; with a `flat` bias for that of CuDNN."""
     bias = "flat" if flat else "one" if gating.use_bias else ""
-    drop = Dropout(x, units, "ifgo", gating.dropout, gating.recurrent_dropout, training=training)
-    from_x, from_h = _taken(x, units, "ifgo", name, bias, drop, one_of_state=True)
+    from_x, from_h = _taken(x, units, "ifgo", name, bias, gating, training, one_of_state=True)
 
     def cell(x_t: Expr, h: Expr, c: Expr) -> Sequence[Expr]:
         def gate(of: str, function: Any, words: str) -> Expr:

@@ -5,7 +5,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, item, named
-from layerexplain.layers.arguments import Activation, BatchFirst, Bool, Cell, Inners, PositiveInt, Share
+from layerexplain.layers.arguments import BatchFirst, Bool, Cell, Inners, PositiveInt
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply
 from layerexplain.layers.registry import LAYERS, layer
@@ -13,6 +13,7 @@ from layerexplain.layers.rnn import (
     RECURRENT,
     Gating,
     Returned,
+    Ungated,
     gru_step,
     lstm_step,
     need_sequence,
@@ -104,22 +105,14 @@ def _one_step(type_: str, x: Expr, states: Sequence[Expr], units: int, step: Ste
 
 @layer("SimpleRNNCell", ignores=RECURRENT, called=("h",), gist="{formula}, {units} units")
 def simple_rnn_cell(
-    x: Expr,
-    *states: Expr,
-    units: PositiveInt,
-    activation: Activation = "tanh",
-    use_bias: Bool = True,
-    dropout: Share = 0.0,
-    recurrent_dropout: Share = 0.0,
-    training: bool = False,
+    x: Expr, *states: Expr, units: PositiveInt, ungated: Ungated, training: bool = False
 ) -> Mapping[str, Expr]:
     """Computes one step of SimpleRNN: a new state h ({units} values) from the {inputs} inputs and the previous h.
 
     Input shape: (batch, features), and the last h (batch, units). Output shape: (batch, units) twice: the output and
     the new h, which are the same. Reference: Elman, 1990.
     """
-    step = simple_step(x, units, "", activation, use_bias, (dropout, recurrent_dropout), training)
-    return _one_step("SimpleRNNCell", x, states, units, step)
+    return _one_step("SimpleRNNCell", x, states, units, simple_step(x, units, "", ungated, training))
 
 
 @layer("GRUCell", ignores=RECURRENT, called=("h",), gist="{formula}, {units} units")
