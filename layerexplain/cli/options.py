@@ -203,7 +203,7 @@ def code_option(command: _Function) -> _Function:
     return click.option(
         "--code", metavar="FILE", multiple=True, type=click.Path(), callback=read,
         help="A file that says what layers of the author's own compute: YAML with `define:`, or their Python code, "
-        "which is read and never run. Repeatable.",
+        "which is read and never run, also for a program that lacks it. Repeatable.",
     )(command)  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import io
 import os
 from collections import ChainMap
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from layerexplain.errors import LayerExplainError, NotAModel, SourceError, raise_any
@@ -64,7 +65,7 @@ def read(source: Any, code: Code = ()) -> Model:
         own = read_own_layers(code)
     try:
         code = code_source(source) if isinstance(source, str) and ":" in source else source  # `train.py:build_model`
-        model = _read_code_source(code) if isinstance(code, CodeSource) else _read(source, name, own)
+        model = _read_code_source(code, own) if isinstance(code, CodeSource) else _read(source, name, own)
         if own:
             from layerexplain.frontends.own_layers import with_own_models
 
@@ -85,16 +86,14 @@ def read(source: Any, code: Code = ()) -> Model:
         raise SourceError("is nested too deeply to be a model", source=name) from None
 
 
-def _read_code_source(source: CodeSource) -> Model:
-    from layerexplain.frontends.code.reader import read_code
-
+def _read_code_source(source: CodeSource, own: Mapping[str, Declaration]) -> Model:
     path = None if source == "-" else str(source)
     if source.content is not None:
-        return read_code(source.content, path, source.request, source.given)
+        return _read_code(source.content, path, own, source.request, source.given)
     with as_source_errors(), opened_stdin() if path is None else opened_path(path) as opened:
         if not source.request and not holds_code(opened.head, path):
             raise SourceError("is not Python code, whose names --set could give values to")
-        return read_code(opened.text(), path, source.request, source.given)
+        return _read_code(opened.text(), path, own, source.request, source.given)
 
 
 def holds_code(head: bytes, path: str | None) -> bool:
@@ -303,7 +302,7 @@ def _read_json(opened: Opened) -> Model:
             raise
         return _read_spec(data, opened)
     if isinstance(document, dict) and "nbformat" in document and ("cells" in document or "worksheets" in document):
-        return _read_code(data, opened.path)
+        return _read_code(data, opened.path, opened.own)
     if isinstance(document, dict) and "weight_map" in document and opened.path is not None:
         from layerexplain.frontends.keras.weights_only import read_weights_only
 
@@ -334,10 +333,16 @@ def _may_be_code(head: bytes) -> bool:
     return any(one in told for one in (b"(", b"import ", b"```", b"Error: "))
 
 
-def _read_code(data: bytes, path: str | None) -> Model:
+def _read_code(
+    data: bytes,
+    path: str | None,
+    own: Mapping[str, Declaration],
+    request: str = "",
+    given: Mapping[str, str] = MappingProxyType({}),
+) -> Model:
     from layerexplain.frontends.code.reader import read_code
 
-    return read_code(data, path)
+    return read_code(data, path, request, given, getattr(own, "lend", None))
 
 
 class Format(NamedTuple):
@@ -353,7 +358,7 @@ FORMATS = (
     Format(_is_saved_model, _read_saved_model),
     Format(lambda opened: _no_model(opened) is not None, _refuse),
     Format(_is_json, _read_json),
-    Format(_is_code, lambda opened: _read_code(opened.text(), opened.path)),
+    Format(_is_code, lambda opened: _read_code(opened.text(), opened.path, opened.own)),
     Format(lambda opened: True, lambda opened: _read_spec(opened.text(), opened)),
 )
 """What is read, in the order in which it is tried; the first that accepts a source reads it."""

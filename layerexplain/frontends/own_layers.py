@@ -12,6 +12,7 @@ from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Model
 
 if TYPE_CHECKING:
+    from layerexplain.frontends.code.frames import File
     from layerexplain.layers.declaration import Declaration
 
 Code: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Declaration]"
@@ -58,6 +59,11 @@ class OwnCode(ChainMap[str, "Declaration"]):
         """The model that a class of one of them makes of arguments; None where none has the class."""
         made = (model_of(one, type_, arguments) for one in self.maps)
         return next((one for one in made if one is not None), None)
+
+    def lend(self, name: str) -> File | None:
+        """The file of one of them that defines a name, for a program that lacks it."""
+        found = (one.lend(name) for one in self.maps if hasattr(one, "lend"))
+        return next((one for one in found if one is not None), None)
 
 
 def model_of(own: Mapping[str, Declaration], type_: str, arguments: Mapping[str, Any]) -> Model | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError, NotKnown, SourceError
 from layerexplain.frontends.code.bounds import MOST_SOURCE, Budget
+from layerexplain.frontends.code.frames import File
 from layerexplain.frontends.code.keras_names import base_of
 from layerexplain.frontends.code.modules import Modules, package_of, read_module
 from layerexplain.frontends.code.own_layers import Code, OwnLayer, ready
@@ -48,6 +49,14 @@ class PythonCode(Mapping[str, Declaration]):
             found = self.reading.frame.names.values()
             value = next((one for one in found if isinstance(one, Class) and one.name == name), None)
         return value if isinstance(value, Class) else None
+
+    def lend(self, name: str) -> File | None:
+        """The file that defines a class or a function, for a program that lacks it; None where none does."""
+        file, value = self.reading.file, self.reading.frame.names.get(name)
+        if not isinstance(value, Class | Function):
+            return None
+        path = os.path.abspath(self.reading.path or "")
+        return file._replace(name=os.path.basename(path), path=path)
 
     def names(self) -> list[str]:
         """The names of all classes that may be layers or models."""
@@ -152,9 +161,12 @@ class PythonFolder(PythonCode):
         if not self.index:
             raise SourceError("holds no Python file with a class")
 
-    def cls(self, name: str) -> Class | None:
+    def lend(self, name: str) -> File | None:
         path = self.index.get(name)
-        file = None if path is None else read_module(path, os.path.relpath(path, self.start))
+        return None if path is None else read_module(path, os.path.relpath(path, self.start))
+
+    def cls(self, name: str) -> Class | None:
+        file = self.lend(name)
         if file is None:
             return None
         value = self.reading.interpreter.module_of(name, file).frame.names.get(name)

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from layerexplain.frontends.code.frames import File, Frame
+from layerexplain.frontends.code.keras_names import inside_keras
 from layerexplain.frontends.code.keras_source import with_source
 from layerexplain.frontends.code.modules import PRESENT
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
@@ -140,6 +141,8 @@ class Definitions(InterpreterPart):
                 inner = self.module(f"{name}.{alias.name}".lstrip("."), frame, node.level)
                 if inner is None and isinstance(module, Module):
                     inner = self.unknown(f"{name}.py has no {alias.name}", alias.name)
+            if inner is None:
+                inner = self.lent(f"{name}.{alias.name}")
             self.node = alias
             self.keras.check_import(name, alias.name)
             frame.assign(alias.asname or alias.name, Symbol(f"{name}.{alias.name}") if inner is None else inner)
@@ -177,6 +180,16 @@ class Definitions(InterpreterPart):
             self.node = at
         found: Module = self.modules[file.path]
         return found
+
+    def lent(self, path: str) -> Class | Function | None:
+        """The class or function that a file beside the program (`--code`) has under the last name of a path which the
+        program lacks; None where none does."""
+        if inside_keras(path) is not None or path.partition(".")[0] in PRESENT:
+            return None
+        name = path.rpartition(".")[2]
+        file = self.lend(name)
+        value = None if file is None else self.module_of(name, file).frame.names.get(name)
+        return value if isinstance(value, Class | Function) else None
 
 
 def _imported(node: ast.stmt) -> list[str]:

@@ -86,6 +86,8 @@ class Expressions(InterpreterPart):
         if name in NAMES:
             return Symbol(f"builtins.{name}")
         found = self.keras.by_convention(name, self.star)
+        if found is None:
+            found = self.lent(name)
         if found is not None:
             return found
         if self.star:

@@ -21,12 +21,10 @@ from layerexplain.frontends.code.expressions import Expressions
 from layerexplain.frontends.code.frames import Assumption, File, Frame
 from layerexplain.frontends.code.keras_calls import Keras
 from layerexplain.frontends.code.loops import Loops
+from layerexplain.frontends.code.modules import Modules
 from layerexplain.frontends.code.statements import Statements
 from layerexplain.frontends.code.values import Place, Unknown, births
 from layerexplain.model import Note
-
-Loader = Callable[[str, File], File | None]
-"""Gives the module of a name, as text beside a file; None where there is none."""
 
 
 class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attributes, Calls):
@@ -34,15 +32,15 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
 
     Args:
         settings: Values for names, given with `--set`.
-        load: Finds modules beside a file.
+        modules: Finds modules beside a file, and what is lent to it.
 
     `assumed` are the choices made without knowing, `open` what stops the reading of the whole program, `faults` the
     errors of the program itself.
     """
 
-    def __init__(self, settings: Mapping[str, Any], load: Loader) -> None:
+    def __init__(self, settings: Mapping[str, Any], modules: Modules) -> None:
         self.settings = settings
-        self.load = load
+        self.load, self.lend = modules.load, modules.lend
         self.budget = Budget()
         self.node: ast.AST | None = None
         self.file = ""

@@ -125,7 +125,8 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         self.check_name(path)
         if name == "__version__":
             return self.interpreter.unknown("the version of a library", path)
-        return Symbol(path)
+        lent = self.interpreter.lent(path)
+        return Symbol(path) if lent is None else lent
 
     # Calls --------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ read as text; nothing is imported."""
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 
@@ -21,12 +21,17 @@ _MOST_LEVELS = 20
 """How many folders lead up to that of a package."""
 
 
+Lender = Callable[[str], "File | None"]
+"""Gives the file beside a program (`--code`) that defines a class or a function; None where none does."""
+
+
 class Modules:
     """Finds the modules of a program. `roots` are folders in which imports by a whole name are looked for, besides the
-    folder of the file and that of its package."""
+    folder of the file and that of its package; `lend` gives the files of names that none of these has."""
 
-    def __init__(self, roots: Sequence[str] = ()) -> None:
+    def __init__(self, roots: Sequence[str] = (), lend: Lender = lambda name: None) -> None:
         self.roots = tuple(roots)
+        self.lend = lend
 
     def load(self, name: str, file: File) -> File | None:
         """The module of a name as a file imports it (`.layers`, `models.unet`); None where there is none."""

@@ -16,7 +16,7 @@ from layerexplain.frontends.code.frames import File
 from layerexplain.frontends.code.grade import grade_of, notes_of
 from layerexplain.frontends.code.interpreter import Interpreter
 from layerexplain.frontends.code.keras_names import base_of
-from layerexplain.frontends.code.modules import Modules
+from layerexplain.frontends.code.modules import Lender, Modules
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_weights import declarations
 from layerexplain.frontends.code.reach import last_change, parts_of, reaching
@@ -52,6 +52,10 @@ class Found(NamedTuple):
     """What was asked for."""
 
 
+_NO_MORE = Modules()
+"""Finds what lies beside a program, and nothing else."""
+
+
 class Program:
     """A program that was read: its models in order."""
 
@@ -60,7 +64,7 @@ class Program:
         text: Text,
         path: str | None,
         given: Mapping[str, str],
-        modules: Modules | None = None,
+        modules: Modules = _NO_MORE,
         shapes: Mapping[Place, Any] = MappingProxyType({}),
     ) -> None:
         self.given = given
@@ -68,7 +72,8 @@ class Program:
         """Shapes of the inputs of models that state none, by the places where they are made."""
         self.folder = os.path.dirname(path) or "." if path is not None else None
         self.text = text
-        self.interpreter = Interpreter({}, (modules or Modules()).load)
+        self.modules = modules
+        self.interpreter = Interpreter({}, modules)
         self.path = path
         self.interpreter.where = self.where
         self.interpreter.locate = self.locate
@@ -266,7 +271,9 @@ class Program:
             return None
         sizes = [(None, *shapes[name]) for name in names]
         place = found.value.place
-        program = Program(self.text, self.path, self.given, None, {place: sizes if len(sizes) > 1 else sizes[0]})
+        program = Program(
+            self.text, self.path, self.given, self.modules, {place: sizes if len(sizes) > 1 else sizes[0]}
+        )
         again = [program.named(found.asked)] if found.asked else program.models()
         same = next((one for one in again if one.name == found.name and one.value.place == place), None)
         return None if same is None else program.model(same)
@@ -351,13 +358,18 @@ def model_names(data: bytes, path: str | None, given: Mapping[str, str] = Mappin
 
 
 def read_code(
-    data: bytes, path: str | None, request: str = "", given: Mapping[str, str] = MappingProxyType({})
+    data: bytes,
+    path: str | None,
+    request: str = "",
+    given: Mapping[str, str] = MappingProxyType({}),
+    lend: Lender | None = None,
 ) -> Model:
-    """The model of a program: the one that is requested, its only one, or the one that holds all others.
+    """The model of a program: the one that is requested, its only one, or the one that holds all others. `lend` finds
+    what it uses and does not have.
 
     Raises SourceError where the program is no Python, has no model, or several and none is requested.
     """
-    reading = program(data, path, given)
+    reading = program(data, path, given) if lend is None else Program(_text(data, path), path, given, Modules((), lend))
     if request:
         return reading.model(reading.named(request))
     found = reading.models()
