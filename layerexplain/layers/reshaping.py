@@ -183,9 +183,9 @@ def up_sampling(
     axes, _ = spatial_axes(x.ndim, data_format)
     times = per_axis("size", size, len(axes))
     if interpolation != "nearest":
-        from layerexplain.ops.image import resize_by  # few models need the ops on images
+        from layerexplain.ops.image import resize  # few models need the ops on images
 
-        return rounded_to(resize_by(x, times=times, method=interpolation, data_format=data_format), x)
+        return rounded_to(resize(x, times=times, method=interpolation, data_format=data_format), x)
     for axis, count in zip(axes, times, strict=True):
         x = repeat(x, times=count, axis=axis)
     return x

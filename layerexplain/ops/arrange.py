@@ -7,12 +7,11 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import BATCH, GONE, Axis, Shape, Size
-from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, CannotDerive, Expr, Op
+from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, Expr, Op
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import along_an_axis, movement, needed
-from layerexplain.ops.movement import cut, framed, reshape, runtime
-from layerexplain.ops.reduce import sum_
-from layerexplain.ops.sizes import equation, kept, kept_along, new_axes, product, shape_text, size_text
+from layerexplain.ops.movement import cut, framed, runtime
+from layerexplain.ops.sizes import equation, kept, kept_along, new_axes, product, shape_text, size_text, sized
 
 
 def _tile_axes(x: Expr, *, times: tuple[Size, ...]) -> list[Axis]:
@@ -35,18 +34,10 @@ def _tile_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 
 
 def _of_tile(y: Expr, dy: Expr, i: int) -> Expr:
-    """Sum over all copies: of each axis one for the copies is split off and summed."""
-    x = y.args[0]
-    times = y.attrs["times"]
-    repeated = [k for k, count in enumerate(times) if count != 1]
-    shape: list[Size] = []
-    summed = []
-    for k, size in enumerate(x.shape):
-        if k in repeated:
-            summed.append(len(shape))
-            shape.append(times[k])
-        shape.append(size)
-    return sum_(reshape(dy, shape=tuple(shape)), axis=tuple(summed)) if summed else dy
+    from layerexplain.ops.rearranged_back import of_copies
+
+    times = {axis: count for axis, count in enumerate(y.attrs["times"]) if count != 1}
+    return of_copies(y.args[0], dy, times, whole=True) if times else dy
 
 
 tile = movement(
@@ -134,9 +125,7 @@ def _diagonal_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 
 
 def _of_diagonal(y: Expr, dy: Expr, i: int) -> Expr:
-    rows, columns = y.args[0].shape[-2:]
-    if not isinstance(rows, int) or not isinstance(columns, int):
-        raise CannotDerive("needs the number of rows and columns; give them with --input")
+    rows, columns = sized(y.args[0], (-2, -1), "the matrices")
     made = diag(dy, offset=y.options["offset"])
     for axis, size in ((made.ndim - 2, rows), (made.ndim - 1, columns)):
         side = made.shape[axis]

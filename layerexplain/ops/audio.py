@@ -9,9 +9,9 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import GONE, AxesOfEach, Axis, Size
 from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, Expr, Op, item, tensor
-from layerexplain.ops.families import always, common, function, movement
-from layerexplain.ops.fourier import SUM_OF_WAVES, pair, parts, sized, transform
-from layerexplain.ops.sizes import changed, equation, kept, shape_text, size_text
+from layerexplain.ops.families import always, common, function, movement, without
+from layerexplain.ops.fourier import SUM_OF_WAVES, pair, parts, transform
+from layerexplain.ops.sizes import changed, equation, kept, shape_text, size_text, sized
 
 MEL_BREAK, MEL_Q = 700.0, 1127.0
 """A frequency of f hertz lies at MEL_Q · ln(1 + f / MEL_BREAK) mel."""
@@ -60,7 +60,7 @@ def _stft_flops(node: Expr) -> int | None:
 
 
 def _of_stft(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
-    return stft_back(*pair(y, dy), to=sized(y.args[0].shape[-1]), **y.attrs)
+    return stft_back(*pair(dy), to=sized(y.args[0], [-1])[0], **y.attrs)
 
 
 stft: Op = function(
@@ -168,19 +168,17 @@ def laid_over(np: Any, frames: Any, stride: int) -> Any:
 
 
 def _of_istft(y: Expr, dy: Expr, i: int) -> Expr:
-    frames, attrs = sized(y.args[0].shape[-2], -2), {k: v for k, v in y.attrs.items() if k != "keep"}
-    return item(istft_back(dy, frames=frames, **attrs), i)
+    (frames,) = sized(y.args[0], [-2])
+    return item(istft_back(dy, frames=frames, **without(y, "keep")), i)
 
 
 istft: Op = transform(
     "istft",
-    _istft_axes,
-    common,
-    _istft_value,
-    lambda node: (node.args[0].shape[:-1], node.attrs["fft"]),
-    window="hann",
-    keep=None,
-    center=True,
+    axes=_istft_axes,
+    dtype=common,
+    value=_istft_value,
+    count=lambda node: (node.args[0].shape[:-1], node.attrs["fft"]),
+    defaults={"window": "hann", "keep": None, "center": True},
     gradient=_of_istft,
 )
 """`istft(a, b, length=400, stride=160, fft=512)`: the signal whose stretches have the spectra a + b·i (see stft):
@@ -217,17 +215,13 @@ stft_back = function(
     ],
     dtype=common,
     value=_stft_back_value,
-    flops=lambda node: _stft_flops(stft(tensor("x", node.shape, node.dtype), **_without_to(node))),
+    flops=lambda node: _stft_flops(stft(tensor("x", node.shape, node.dtype), **without(node, "to"))),
     element=NOT_INDEXED("the signal is reflected at both ends"),
     defaults={"window": "hann", "center": True},
-    gradient=lambda y, dy, i: item(stft(dy, **_without_to(y)), i),
+    gradient=lambda y, dy, i: item(stft(dy, **without(y, "to")), i),
 )
 """`stft_back(a, b, to=16000, length=400, stride=160, fft=512)`: what goes back through `stft`: each sample collects
 from all frames that read it, from each frequency with its wave and the window; `to` is the number of samples."""
-
-
-def _without_to(node: Expr) -> dict[str, Any]:
-    return {k: v for k, v in node.attrs.items() if k != "to"}
 
 
 def _istft_back_value(
@@ -260,12 +254,10 @@ istft_back = function(
     ),
     dtype=lambda dy, **attrs: (dy.dtype,) * 2,
     value=_istft_back_value,
-    flops=lambda node: _stft_flops(node),
+    flops=_stft_flops,
     element=SUM_OF_WAVES,
     defaults={"window": "hann", "center": True},
-    gradient=lambda y, dy, i: istft(
-        *pair(y, dy), **{k: v for k, v in y.attrs.items() if k != "frames"}, keep=y.args[0].shape[-1]
-    ),
+    gradient=lambda y, dy, i: istft(*pair(dy), **without(y, "frames"), keep=y.args[0].shape[-1]),
 )
 """`a, b = istft_back(dy, frames=98, length=400, stride=160, fft=512)`: what goes back through `istft` to each of its
 `frames`: the spectrum of the weighted stretch, all waves but the first and the last of which count twice."""

@@ -11,11 +11,20 @@ from layerexplain.lang.axes import Axis, Factor, LazyAxes
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.elementwise import multiply
-from layerexplain.ops.families import Term, contraction
+from layerexplain.ops.families import Term, contraction, without
 from layerexplain.ops.movement import cut, framed
-from layerexplain.ops.sizes import product, size_text
+from layerexplain.ops.sizes import product, size_text, sized
 from layerexplain.ops.spatial import SPATIAL, each, image_axes, spatial_axes
-from layerexplain.ops.window import Window, canonical, channels_last, laid_out, make_windows, window_axes, window_places
+from layerexplain.ops.window import (
+    Window,
+    canonical,
+    channels_last,
+    laid_out,
+    make_windows,
+    tap_place,
+    window_axes,
+    window_places,
+)
 
 DEFAULTS = {"strides": 1, "padding": "valid", "dilation_rate": 1, "data_format": "channels_last"}
 
@@ -29,7 +38,9 @@ def _outputs(of_channels: str, node: Expr) -> list[tuple[str, Sequence[int]]]:
 
 
 def _conv_axes(x: Expr, W: Expr, **attrs: Any) -> LazyAxes:
-    return window_axes(x, W.shape, attrs, W.shape[-1], functools.partial(_filters, W, attrs["groups"]))
+    return window_axes(
+        x, make_windows(x, W.shape, attrs), attrs, W.shape[-1], functools.partial(_filters, W, attrs["groups"])
+    )
 
 
 def _filters(W: Expr, groups: int) -> str:
@@ -69,15 +80,7 @@ def _of_conv(y: Expr, dy: Expr, i: int) -> Expr:
     if i:
         return conv_kernel(x, dy, window=W.shape[:-2], **y.attrs)
     axes, _ = image_axes(y)
-    return conv_transpose(dy, W, size=_sizes(x, axes), **y.attrs)
-
-
-def _sizes(x: Expr, axes: Sequence[int]) -> tuple[int, ...]:
-    """Return the sizes of an image's rows and columns. Raises `CannotDerive` if one is unknown."""
-    sizes = [x.shape[axis] for axis in axes]
-    if not all(isinstance(size, int) for size in sizes):
-        raise CannotDerive("needs the sizes of the image; give them with --input")
-    return tuple(sizes)
+    return conv_transpose(dy, W, size=sized(x, axes, "the image"), **y.attrs)
 
 
 conv = contraction(
@@ -103,7 +106,7 @@ def _depthwise_axes(x: Expr, W: Expr, **attrs: Any) -> LazyAxes:
     channels, copies = W.shape[-2:]
     total = product((channels, copies))
     why = f"{channels} * {copies} = {total} (depth_multiplier {copies})" if copies != 1 else ""
-    return window_axes(x, W.shape, attrs, total, why)
+    return window_axes(x, make_windows(x, W.shape, attrs), attrs, total, why)
 
 
 @channels_last
@@ -131,13 +134,11 @@ def _of_depthwise(y: Expr, dy: Expr, i: int) -> Expr:
     if not channels:  # no groups either
         return zeros(shape=y.args[i].shape)
     axes, _ = image_axes(y)
-    if not channels:
-        raise CannotDerive("there is no channel to send anything to")
     if i:
         made = conv_kernel(y.args[0], dy, window=window, groups=channels, **y.attrs)
         return reshape(made, shape=W.shape)
     kernel = reshape(W, shape=(*window, 1, channels * copies))
-    return conv_transpose(dy, kernel, size=_sizes(y.args[0], axes), groups=channels, **y.attrs)
+    return conv_transpose(dy, kernel, size=sized(y.args[0], axes, "the image"), groups=channels, **y.attrs)
 
 
 depthwise_conv = contraction(
@@ -237,7 +238,7 @@ def _transpose_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], a
 def _of_conv_transpose(y: Expr, dy: Expr, i: int) -> Expr:
     """The convolution that reads what the transposed one has written; its kernel's gradient exchanges the two."""
     x, W = y.args
-    attrs = {k: v for k, v in y.attrs.items() if k not in ("output_padding", "size")}
+    attrs = without(y, "output_padding", "size")
     axes, _ = image_axes(y)
     frame: dict[int, tuple[int, int]] = {}
     lies_as_usual = True
@@ -309,12 +310,9 @@ def _kernel_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: 
     conditions: list[sc.Condition] = []
     slides = make_windows(x, options["window"], options)
     for axis, w, u, i in zip(axes, slides, taps, positions, strict=True):
-        if w.pads is None:
-            raise sc.CannotIndex(f"needs the size of the {w.role} to know the padding; give it with --input")
         written[axis] = i
-        read[axis] = sc.add(sc.add(sc.scale(i, w.stride), sc.scale(u, w.dilation)), -w.pads[0])
-        if any(w.pads):
-            conditions += sc.between(read[axis], 0, w.n if isinstance(w.n, int) else None)
+        read[axis], inside = tap_place(w, i, u)
+        conditions += inside
     written[channel_axis] = k
     group = sc.floor_divide(k, node.shape[-1] // options["groups"]) if options["groups"] > 1 else sc.number(0)
     read[channel_axis] = sc.add(m, sc.scale(group, node.shape[-2]))
@@ -323,9 +321,9 @@ def _kernel_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: 
 
 def _of_kernel(y: Expr, dy: Expr, i: int) -> Expr:
     x, dz = y.args
-    attrs = {k: v for k, v in y.attrs.items() if k != "window"}
+    attrs = without(y, "window")
     axes, _ = spatial_axes(x.ndim, y.options["data_format"])
-    return conv(x, dy, **attrs) if i else conv_transpose(dz, dy, size=_sizes(x, axes), **attrs)
+    return conv(x, dy, **attrs) if i else conv_transpose(dz, dy, size=sized(x, axes, "the image"), **attrs)
 
 
 conv_kernel = contraction(

@@ -38,6 +38,11 @@ def placed(index: Sequence[sc.Affine], axis: int, at: sc.Affine) -> sc.Index:
     return (*index[:axis], at, *index[axis + 1 :])
 
 
+def without(node: Expr, *names: str) -> dict[str, Any]:
+    """Return the attributes of a node but for some."""
+    return {name: value for name, value in node.attrs.items() if name not in names}
+
+
 def of_first(x: Expr, *others: Expr, **attrs: Any) -> Any:
     """Return the dtype of the first argument: a dtype rule."""
     return x.dtype

@@ -8,12 +8,23 @@ from math import prod
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import AxesOfEach, Axis, Shape, Size
-from layerexplain.lang.expr import NOT_INDEXED, CannotDerive, Expr, Op, item
+from layerexplain.lang.axes import AxesOfEach, Axis, Shape
+from layerexplain.lang.expr import NOT_INDEXED, Expr, Op, item
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.families import common, function
 from layerexplain.ops.movement import cut, framed
-from layerexplain.ops.sizes import agree, changed, equation, kept, misfit, product, promote, shape_text, size_text
+from layerexplain.ops.sizes import (
+    agree,
+    changed,
+    equation,
+    kept,
+    misfit,
+    product,
+    promote,
+    shape_text,
+    size_text,
+    sized,
+)
 
 SUM_OF_WAVES = NOT_INDEXED("each element is a sum over the whole signal with cosines and sines")
 
@@ -36,27 +47,9 @@ def parts(name: str, re: Expr, im: Expr) -> Shape:
     return shape
 
 
-def transform(
-    name: str,
-    axes: Callable[..., Any],
-    dtype: Callable[..., Any],
-    value: Any,
-    count: Any,
-    *,
-    gradient: Any,
-    **defaults: Any,
-) -> Op:
+def transform(name: str, *, count: Callable[[Expr], tuple[Any, int | None]], **rules: Any) -> Op:
     """A transform; `count(node)` gives the shape of the stack of signals, and how many numbers each has."""
-    return function(
-        name,
-        axes=axes,
-        dtype=dtype,
-        value=value,
-        flops=_flops(count),
-        element=SUM_OF_WAVES,
-        defaults=defaults,
-        gradient=gradient,
-    )
+    return function(name, flops=_flops(count), element=SUM_OF_WAVES, **rules)
 
 
 def _fft_axes(re: Expr, im: Expr, *, rank: int, inverse: bool) -> AxesOfEach:
@@ -78,37 +71,28 @@ def _fft_count(node: Expr) -> tuple[Any, int | None]:
     return shape[:-rank], product(shape[-rank:])
 
 
-def pair(y: Expr, dy: Sequence[Expr | None]) -> tuple[Expr, Expr]:
+def pair(dy: Sequence[Expr | None]) -> tuple[Expr, Expr]:
     """Return the gradients of a real and an imaginary part; 0 where one is not used."""
     zero = full_like(next(one for one in dy if one is not None), value=0)
     re, im = (zero if one is None else one for one in dy)
     return re, im
 
 
-def sized(size: Size, axis: int = -1) -> int:
-    """Return a size that a gradient needs. Raises CannotDerive if it is not known."""
-    if not isinstance(size, int):
-        raise CannotDerive(f"needs the size of axis {axis}; give it with --input")
-    return size
-
-
 def _of_fft(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
     """The transform that turns the other way: without 1/N where the forward one has none."""
-    rank, inverse = y.options["rank"], y.options["inverse"]
-    shape = y.args[0].shape
-    count = prod([sized(size, axis) for axis, size in enumerate(shape[-rank:], len(shape) - rank)])
-    back = item(fft(*pair(y, dy), rank=rank, inverse=not inverse), i)
+    rank, inverse, x = y.options["rank"], y.options["inverse"], y.args[0]
+    count = prod(sized(x, range(x.ndim - rank, x.ndim)))
+    back = item(fft(*pair(dy), rank=rank, inverse=not inverse), i)
     return back / count if inverse else count * back
 
 
 fft: Op = transform(
     "fft",
-    _fft_axes,
-    lambda re, im, **attrs: (promote(re.dtype, im.dtype),) * 2,
-    _fft_value,
-    _fft_count,
-    rank=1,
-    inverse=False,
+    axes=_fft_axes,
+    dtype=lambda re, im, **attrs: (promote(re.dtype, im.dtype),) * 2,
+    value=_fft_value,
+    count=_fft_count,
+    defaults={"rank": 1, "inverse": False},
     gradient=_of_fft,
 )
 """`re, im = fft(a, b)`: the Fourier transform of a + b·i along the last axis, or along the last two with rank=2:
@@ -133,29 +117,29 @@ def _number(n: Any) -> int | None:
 def _of_rfft(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
     """Each sample collects from all frequencies, each with its wave; samples that were cut off get 0."""
     x = y.args[0]
-    size = sized(x.shape[-1])
+    (size,) = sized(x, [-1])
     length = y.options["length"] or size
     last = x.ndim - 1
-    waves = [framed(one, {last: (0, length - (length // 2 + 1))}) for one in pair(y, dy)]
+    waves = [framed(one, {last: (0, length - (length // 2 + 1))}) for one in pair(dy)]
     back = length * item(fft(*waves, inverse=True), 0)
     return _to_length(back, last, size)
 
 
 def _to_length(x: Expr, axis: int, size: int) -> Expr:
     """Return x cut off or filled up with 0 at the end of an axis."""
-    known = sized(x.shape[axis])
-    if known > size:
+    (own,) = sized(x, [axis])
+    if own > size:
         return cut(x, {axis: slice(size)})
-    return framed(x, {axis: (0, size - known)}) if known < size else x
+    return framed(x, {axis: (0, size - own)}) if own < size else x
 
 
 rfft = transform(
     "rfft",
-    _rfft_axes,
-    lambda x, **attrs: (promote(x.dtype, "float"),) * 2,
-    _rfft_value,
-    lambda node: (node.args[0].shape[:-1], _number(node.options["length"] or node.args[0].shape[-1])),
-    length=None,
+    axes=_rfft_axes,
+    dtype=lambda x, **attrs: (promote(x.dtype, "float"),) * 2,
+    value=_rfft_value,
+    count=lambda node: (node.args[0].shape[:-1], _number(node.options["length"] or node.args[0].shape[-1])),
+    defaults={"length": None},
     gradient=_of_rfft,
 )
 """`re, im = rfft(x)`: the Fourier transform of a real signal along the last axis, up to half its length; `length`
@@ -171,21 +155,21 @@ def _irfft_axes(re: Expr, im: Expr, *, length: int | None) -> list[Axis]:
 
 def _of_irfft(y: Expr, dy: Expr, i: int) -> Expr:
     """The spectrum of dy. All frequencies but 0 and half the length stand for two waves: twice as much."""
-    length = sized(y.shape[-1])
+    (length,) = sized(y, [-1])
     half = item(rfft(dy), i)
     last = half.ndim - 1
     ends = half.shape[-1] - 1 if length % 2 == 0 else half.shape[-1]
     twice = framed(cut(half, {last: slice(1, ends)}), {last: (1, half.shape[-1] - ends)})
-    return _to_length((half + twice) / length, last, sized(y.args[0].shape[-1]))
+    return _to_length((half + twice) / length, last, *sized(y.args[0], [-1]))
 
 
 irfft = transform(
     "irfft",
-    _irfft_axes,
-    common,
-    lambda np, re, im, length: np.fft.irfft(np.asarray(re, "f8") + 1j * im, n=length, axis=-1),
-    lambda node: (node.shape[:-1], _number(node.shape[-1])),
-    length=None,
+    axes=_irfft_axes,
+    dtype=common,
+    value=lambda np, re, im, length: np.fft.irfft(np.asarray(re, "f8") + 1j * im, n=length, axis=-1),
+    count=lambda node: (node.shape[:-1], _number(node.shape[-1])),
+    defaults={"length": None},
     gradient=_of_irfft,
 )
 """`irfft(a, b)`: the real signal of which a + b·i is the Fourier transform (see rfft)."""

@@ -11,23 +11,17 @@ from layerexplain.lang.expr import NOT_INDEXED, CannotDerive, Expr, Op, tensor
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, subtract
 from layerexplain.ops.elementwise import add as plus
-from layerexplain.ops.families import function, letters_of, movement, needed
-from layerexplain.ops.movement import reshape
-from layerexplain.ops.reduce import sum_
-from layerexplain.ops.sizes import product, promote, size_text
+from layerexplain.ops.families import function, letters_of, movement, needed, without
+from layerexplain.ops.rearranged_back import of_copies
+from layerexplain.ops.sizes import product, promote, size_text, sized
 from layerexplain.ops.spatial import each, image_axes, spatial_axes
-from layerexplain.ops.window import channels_last, laid_out
+from layerexplain.ops.window import channels_last, laid_back, laid_out
 
 REACH = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5, "gaussian": 1.5, "mitchellcubic": 2}
 """The radius of each kernel in pixels."""
 
 
 # Resizing -------------------------------------------------------------------------------------------------------
-
-
-def resize_by(x: Expr, *, times: Any, method: str, data_format: str = "channels_last") -> Expr:
-    """Resize to a multiple of the image's own size."""
-    return resize(x, times=times, method=method, data_format=data_format)
 
 
 def _target(x: Expr, attrs: dict[str, Any]) -> list[tuple[Size, Size]]:
@@ -221,19 +215,9 @@ def _of_resize(y: Expr, dy: Expr, i: int) -> Expr:
     x, options = y.args[0], y.options
     axes, _ = image_axes(y)
     if options["method"] == "nearest" and options["times"] is not None:
-        shape: list[Size] = []
-        copies = []
-        for axis, size in enumerate(x.shape):
-            shape.append(size)
-            if axis in axes:
-                copies.append(len(shape))
-                shape.append(each(options["times"], 2)[axis - axes[0]])
-        return sum_(reshape(dy, shape=tuple(shape)), axis=tuple(copies))
-    sizes = tuple([x.shape[axis] for axis in axes])
-    if not all(isinstance(size, int) for size in sizes):
-        raise CannotDerive("needs the size of the image; give it with --input")
+        return of_copies(x, dy, dict(zip(axes, each(options["times"], 2), strict=True)))
     attrs = {k: options[k] for k in ("method", "antialias", "data_format")}
-    return resize_back(dy, to=sizes, **attrs)
+    return resize_back(dy, to=sized(x, axes, "the image"), **attrs)
 
 
 resize: Op = function(
@@ -252,7 +236,7 @@ position, with half-pixel centres; `times=2` in place of `size` enlarges by a fa
 
 
 def _back_axes(dy: Expr, *, to: tuple[int, int], **attrs: Any) -> list[Axis]:
-    return laid_out(dy, attrs, [("rows", to[0], "before resizing"), ("columns", to[1], "before resizing")])
+    return laid_back(dy, attrs, to, "before resizing")
 
 
 @channels_last
@@ -279,8 +263,7 @@ that it was weighed into, with the same weights; `to` gives the rows and columns
 def _resized_as(x: Expr, like: Expr, back: Expr) -> Expr:
     """Return an image resized to the rows and columns of another, as the op whose gradient `back` is."""
     axes, _ = image_axes(back)
-    attrs = {k: v for k, v in back.attrs.items() if k != "to"}
-    return resize(x, size=tuple([like.shape[axis] for axis in axes]), **attrs)
+    return resize(x, size=tuple([like.shape[axis] for axis in axes]), **without(back, "to"))
 
 
 def _forward(back: Expr) -> Expr:
@@ -340,7 +323,7 @@ def _fit_axes(x: Expr, *, size: Any, how: str, value: float, data_format: str) -
 
 
 def _of_fit(y: Expr, dy: Expr, i: int) -> Expr:
-    return fit_back(y.args[0], dy, **{k: v for k, v in y.attrs.items() if k not in ("size", "value")})
+    return fit_back(y.args[0], dy, **without(y, "size", "value"))
 
 
 fit: Op = movement(
@@ -373,10 +356,9 @@ def _fit_back_value(np: Any, x: Any, dy: Any, *, how: str, data_format: str) -> 
 def _fitted_again(y: Expr, dy: Expr, i: int) -> Expr | None:
     if i == 0:
         return None
-    axes, _ = image_axes(y)
-    size = tuple([y.args[1].shape[axis] for axis in axes])
-    if y.attrs["how"] != "center" or not all(isinstance(n, int) for n in size):
-        raise CannotDerive("needs the size of the image; give it with --input")
+    size = sized(y.args[1], image_axes(y)[0], "the image")
+    if y.attrs["how"] != "center":
+        raise CannotDerive("needs the sizes of the image; give them with --input")
     return fit(dy, size=size, **y.attrs)
 
 

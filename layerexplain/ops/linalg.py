@@ -14,7 +14,7 @@ from layerexplain.ops.families import function
 from layerexplain.ops.lookup import take_along
 from layerexplain.ops.movement import concatenate, take_slice
 from layerexplain.ops.order import argsort
-from layerexplain.ops.sizes import agree, changed, kept, known, misfit, product, promote
+from layerexplain.ops.sizes import agree, changed, kept, known, misfit, product, promote, sized
 
 EITHER_WAY = "the sign of its vectors is not determined"
 """Why some factorizations are not compared: a vector and its negative are equally valid."""
@@ -234,9 +234,7 @@ def _qr_shapes(x: Expr, rows: Size, columns: Size, *, mode: str) -> Shapes:
 def _of_qr(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
     """Of x = q · r with r square; the further columns of a wide x are q · (those of r)."""
     x, q, r = y.args[0], item(y, 0), item(y, 1)
-    rows, columns = x.shape[-2:]
-    if not isinstance(rows, int) or not isinstance(columns, int):
-        raise CannotDerive("needs the number of rows and columns; give them with --input")
+    rows, columns = sized(x, (-2, -1), "the matrices")
     if y.options["mode"] == "complete" and rows > columns:
         raise CannotDerive("the further columns of q may be any at right angles, so that no gradient is determined")
     dq, dr = [full_like(one, value=0) if d is None else d for one, d in zip((q, r), dy, strict=True)]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.lang.axes import Axis
-from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, PER_OUTPUT, WEIGHT, CannotDerive, Expr, Op
+from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, PER_OUTPUT, WEIGHT, Expr, Op
 from layerexplain.lang.notation import Index
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.elementwise import equal
 from layerexplain.ops.families import aligned, always, function, movement
-from layerexplain.ops.sizes import agree, kept, merge, misfit, normalize_axis, size_text
+from layerexplain.ops.sizes import agree, kept, merge, misfit, normalize_axis, size_text, sized
 
 
 def of_values(rule: Any) -> Any:
@@ -71,9 +71,7 @@ through `E[ids]`."""
 def _of_gather(y: Expr, dy: Expr, i: int) -> Expr | None:
     x, ids = y.args
     axis = normalize_axis(y.attrs["axis"], x.ndim)
-    size = x.shape[axis]
-    if not isinstance(size, int):
-        raise CannotDerive(f"needs the size of axis {axis}; give it with --input")
+    (size,) = sized(x, [axis])
     if axis == 0:
         return scatter_rows(dy, ids, n=size)
     from layerexplain.ops.movement import transpose
@@ -133,9 +131,7 @@ def _of_take_along(y: Expr, dy: Expr, i: int) -> Expr:
 
     x, ids = y.args
     axis = normalize_axis(y.attrs["axis"], x.ndim)
-    size = x.shape[axis]
-    if not isinstance(size, int):
-        raise CannotDerive(f"needs the size of axis {axis}; give it with --input")
+    (size,) = sized(x, [axis])
     letters = "abcdefgh"[: x.ndim]
     pairs = enumerate(zip(x.shape, ids.shape, strict=True))
     repeated = [(k, a) for k, (a, b) in pairs if k != axis and a != b and 1 in (a, b)]

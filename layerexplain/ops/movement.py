@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import AxesOfEach, Axis, Batch, LazyAxes, Size
-from layerexplain.lang.expr import NO_GRADIENT, CannotDerive, Expr, Op
+from layerexplain.lang.expr import NO_GRADIENT, Expr, Op
 from layerexplain.lang.notation import Slice
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import aligned, along_an_axis, always, common, movement, needed, placed
@@ -24,6 +24,7 @@ from layerexplain.ops.sizes import (
     normalize_axis,
     shape_text,
     size_text,
+    sized,
 )
 
 
@@ -143,9 +144,7 @@ def _one_of(place: sc.Affine, sizes: list[int], part: Callable[[int, int], sc.Sc
 
 def _of_concatenate(y: Expr, dy: Expr, i: int) -> Expr:
     axis = y.options["axis"] % y.ndim
-    sizes = [x.shape[axis] for x in y.args[: i + 1]]
-    if not all(known(size) for size in sizes):
-        raise CannotDerive(f"needs the sizes of axis {axis}; give them with --input")
+    sizes = [sized(x, [axis])[0] for x in y.args[: i + 1]]
     start = sum(sizes[:-1])
     return cut(dy, {axis: slice(start, start + sizes[-1])})
 
@@ -238,10 +237,8 @@ def _of_slice(y: Expr, dy: Expr, i: int) -> Expr:
         key.append(0 if k is None else None if isinstance(k, int) else slice(None))
         if k is None:
             continue
-        size = x.shape[axis]
         if k != slice(None):
-            if not isinstance(size, int):
-                raise CannotDerive(f"needs the size of axis {axis}; give it with --input")
+            (size,) = sized(x, [axis])
             taken = range(k % size, k % size + 1) if isinstance(k, int) else range(*k.indices(size))
             if len(taken) > 1 and taken.step != 1:
                 steps[axis] = taken.step
@@ -359,14 +356,14 @@ def _repeat_axes(x: Expr, *, times: int, axis: int) -> list[Axis]:
 
 
 def _of_repeat(y: Expr, dy: Expr, i: int) -> Expr:
-    """Sum over the copies: an axis for them is split off and summed."""
+    from layerexplain.ops.rearranged_back import of_copies
     from layerexplain.ops.reduce import sum_
 
-    x, times = y.args[0], y.attrs["times"]
+    x = y.args[0]
     axis = y.attrs["axis"] % x.ndim
     if x.shape[axis] == 1:
         return sum_(dy, axis=axis, keepdims=True)
-    return sum_(reshape(dy, shape=(*x.shape[: axis + 1], times, *x.shape[axis + 1 :])), axis=axis + 1)
+    return of_copies(x, dy, {axis: y.attrs["times"]})
 
 
 repeat = along_an_axis(
@@ -428,11 +425,6 @@ stop_gradient = movement(
     gradient=NO_GRADIENT("it passes values on and stops gradients"),
 )
 """`stop_gradient(x)`: x, through which no gradient passes back."""
-
-
-def _positions_axes(x: Expr, *, axis: int) -> list[Axis]:
-    at = normalize_axis(axis, x.ndim)
-    return [Axis("", (0, at), x.shape[at], "the numbers 0, 1, 2, … of the places along this axis")]
 
 
 positions = movement(

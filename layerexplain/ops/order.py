@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.lang.axes import AxesOfEach, Axis
-from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, PER_OUTPUT, CannotDerive, Expr, Op, item
+from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, PER_OUTPUT, Expr, Op, item
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import always, folded_axes, function, letters_of, movement
-from layerexplain.ops.sizes import changed, kept_along, normalize_axis, size_text
+from layerexplain.ops.sizes import changed, kept_along, normalize_axis, size_text, sized
 
 
 def _position(name: str, words: str) -> Op:
@@ -66,9 +66,7 @@ def _of_top_k(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr | None:
     from layerexplain.ops.contract import einsum
     from layerexplain.ops.lookup import one_hot
 
-    size = y.args[0].shape[-1]
-    if not isinstance(size, int):
-        raise CannotDerive("needs the size of the last axis; give it with --input")
+    (size,) = sized(y.args[0], [-1])
     return None if dy[0] is None else einsum(dy[0], one_hot(item(y, 1), n=size), eq="...k,...kz->...z")
 
 

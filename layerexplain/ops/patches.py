@@ -5,48 +5,39 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.lang.axes import Axis, LazyAxes
-from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, CannotDerive, Expr, Op
+from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, Expr, Op
 from layerexplain.lang.on_demand import scalar as sc
-from layerexplain.ops.families import function, movement
+from layerexplain.ops.families import function, movement, without
 from layerexplain.ops.movement import framed, reshape, transpose
-from layerexplain.ops.sizes import equation, misfit, product, size_text
-from layerexplain.ops.spatial import SPATIAL, each, image_axes, spatial_axes
+from layerexplain.ops.sizes import equation, misfit, product, size_text, sized
+from layerexplain.ops.spatial import each, image_axes, spatial_axes
 from layerexplain.ops.window import (
     canonical,
     canonical_size,
     channels_last,
     channels_of,
-    laid_out,
-    make_windows,
+    laid_back,
+    pool_windows,
     window_axes,
     window_places,
     windows,
 )
 
 
-def _axes(x: Expr, *, size: Any, **attrs: Any) -> LazyAxes:
-    attrs = {"strides": size, **attrs}
-    sizes = each(size, x.ndim - 2)
-    channels = channels_of(x, attrs)
-    after = product((*sizes, channels))
-    return window_axes(x, sizes, attrs, after, equation(" * ".join([*map(str, sizes), size_text(channels)]), after))
+def _axes(x: Expr, **attrs: Any) -> LazyAxes:
+    factors = (*each(attrs["size"], x.ndim - 2), channels_of(x, attrs))
+    after = product(factors)
+    return window_axes(x, pool_windows(x, attrs), attrs, after, equation(" * ".join(map(size_text, factors)), after))
 
 
 @channels_last
-def _value(np: Any, x: Any, *, size: Any, **attrs: Any) -> Any:
-    sizes = each(size, x.ndim - 2)
-    slides = make_windows(x, sizes, {"strides": size, **attrs})
-    from layerexplain.ops.products import padded
+def _value(np: Any, x: Any, **attrs: Any) -> Any:
+    from layerexplain.ops.products import of_tap, padded
 
+    slides = pool_windows(x, attrs)
     x = padded(np, x, slides, 0)
-    parts = []
-    for place in np.ndindex(*sizes):
-        taken = [
-            slice(t * w.dilation, t * w.dilation + ((w.number or 1) - 1) * w.stride + 1, w.stride)
-            for t, w in zip(place, slides, strict=True)
-        ]
-        parts.append(x[(slice(None), *taken)])
-    return np.concatenate(parts, axis=-1)
+    shape = (len(x), *[w.number or 1 for w in slides])
+    return np.concatenate([of_tap(x, slides, place, shape) for place in np.ndindex(*[w.k for w in slides])], axis=-1)
 
 
 def _element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
@@ -66,11 +57,7 @@ def _element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 
 
 def _of_patches(y: Expr, dy: Expr, i: int) -> Expr:
-    axes, _ = image_axes(y)
-    sizes = [y.args[0].shape[axis] for axis in axes]
-    if not all(isinstance(size, int) for size in sizes):
-        raise CannotDerive("needs the sizes of the image; give them with --input")
-    return patches_back(dy, to=tuple(sizes), **y.attrs)
+    return patches_back(dy, to=sized(y.args[0], image_axes(y)[0], "the image"), **y.attrs)
 
 
 patches: Op = movement(
@@ -88,27 +75,24 @@ by row; `strides` default to the window's size."""
 
 def _back_axes(dy: Expr, *, to: tuple[int, ...], size: Any, **attrs: Any) -> list[Axis]:
     _, channel_axis = spatial_axes(dy.ndim, attrs["data_format"])
-    made = laid_out(dy, attrs, [(role, n, "before") for role, n in zip(SPATIAL[dy.ndim - 2], to, strict=True)])
+    made = laid_back(dy, attrs, to, "before")
     many, area = dy.shape[channel_axis], product(each(size, dy.ndim - 2)) or 1
     made[channel_axis] = made[channel_axis]._replace(after=many // area if isinstance(many, int) else None)
     return made
 
 
 @channels_last
-def _back_value(np: Any, dy: Any, *, to: tuple[int, ...], size: Any, **attrs: Any) -> Any:
-    sizes = each(size, dy.ndim - 2)
-    slides = make_windows(np.empty((0, *to, 0)), sizes, {"strides": size, **attrs})
-    parts = np.split(dy, product(sizes), axis=-1)
-    padded = [n + sum(w.pads or (0, 0)) for n, w in zip(to, slides, strict=True)]
-    made = np.zeros((dy.shape[0], *padded, parts[0].shape[-1]))
-    for place, part in zip(np.ndindex(*sizes), parts, strict=True):
-        taken = [
-            slice(t * w.dilation, t * w.dilation + ((w.number or 1) - 1) * w.stride + 1, w.stride)
-            for t, w in zip(place, slides, strict=True)
-        ]
-        made[(slice(None), *taken)] += part
-    inside = [slice((w.pads or (0, 0))[0], (w.pads or (0, 0))[0] + n) for w, n in zip(slides, to, strict=True)]
-    return made[(slice(None), *inside)]
+def _back_value(np: Any, dy: Any, *, to: tuple[int, ...], **attrs: Any) -> Any:
+    from layerexplain.ops.products import of_tap, padded, without_padding
+
+    slides = pool_windows(np.empty((0, *to, 0)), attrs)
+    places = list(np.ndindex(*[w.k for w in slides]))
+    parts = np.split(dy, len(places), axis=-1)
+    made = padded(np, np.zeros((len(dy), *to, parts[0].shape[-1])), slides, 0)
+    for place, part in zip(places, parts, strict=True):
+        collected = of_tap(made, slides, place, dy.shape)
+        collected += part
+    return without_padding(made, to, slides)
 
 
 patches_back = function(
@@ -119,7 +103,7 @@ patches_back = function(
     element=NOT_INDEXED("the number of windows that cover a position depends on the position"),
     defaults={"padding": "valid", "dilation_rate": 1, "data_format": "channels_last"},
     canonical=lambda attrs: {**canonical_size(attrs), "to": tuple(attrs["to"])},
-    gradient=lambda y, dy, i: patches(dy, **{k: v for k, v in y.attrs.items() if k != "to"}),
+    gradient=lambda y, dy, i: patches(dy, **without(y, "to")),
 )
 """`patches_back(dy, to=(32, 32), size=16)`: what goes back through `patches`: each pixel is the sum of what the windows
 that hold it got; `to` gives the rows and columns of the image."""

@@ -7,50 +7,45 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from layerexplain.lang.axes import Axis, LazyAxes, Size
-from layerexplain.lang.expr import NOT_INDEXED, PER_OUTPUT, UNKNOWN_GRADIENT, CannotDerive, Expr, Op
+from layerexplain.lang.expr import NOT_INDEXED, PER_OUTPUT, UNKNOWN_GRADIENT, Expr, Op
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.elementwise import divide
-from layerexplain.ops.families import function, letters_of, needed
-from layerexplain.ops.sizes import product, size_text
+from layerexplain.ops.families import function, letters_of, needed, without
+from layerexplain.ops.sizes import known, product, size_text, sized
 from layerexplain.ops.spatial import SPATIAL, each, image_axes, spatial_axes
 from layerexplain.ops.window import (
-    Window,
     canonical,
     canonical_size,
     channels_last,
     channels_of,
+    laid_back,
     laid_out,
-    make_windows,
+    pool_windows,
     window_axes,
     window_places,
     windows,
 )
 
 
-def _slides(x: Any, size: Any, attrs: Mapping[str, Any]) -> list[Window]:
-    """Return the windows over an array with channels last."""
-    return make_windows(x, each(size, x.ndim - 2), {"strides": size, **attrs})
-
-
-def _axes(x: Expr, *, size: Any, **attrs: Any) -> LazyAxes:
-    return window_axes(x, each(size, x.ndim - 2), {"strides": size, **attrs}, channels_of(x, attrs))
+def _axes(x: Expr, **attrs: Any) -> LazyAxes:
+    return window_axes(x, pool_windows(x, attrs), attrs, channels_of(x, attrs))
 
 
 @channels_last
-def _largest(np: Any, x: Any, *, size: Any, **attrs: Any) -> Any:
+def _largest(np: Any, x: Any, **attrs: Any) -> Any:
     least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     from layerexplain.ops.products import pooled
 
-    return pooled(np, x, _slides(x, size, attrs), least, np.maximum)
+    return pooled(np, x, pool_windows(x, attrs), least, np.maximum)
 
 
 @channels_last
-def _mean(np: Any, x: Any, *, size: Any, **attrs: Any) -> Any:
-    slides = _slides(x, size, attrs)
+def _mean(np: Any, x: Any, **attrs: Any) -> Any:
+    slides = pool_windows(x, attrs)
     from layerexplain.ops.products import pooled
 
     total = pooled(np, x, slides, 0, np.add)
@@ -91,11 +86,7 @@ def _of_max_pool(y: Expr, dy: Expr, i: int) -> Expr:
 
 
 def _of_average_pool(y: Expr, dy: Expr, i: int) -> Expr:
-    axes, _ = image_axes(y)
-    sizes = [y.args[0].shape[axis] for axis in axes]
-    if not all(isinstance(size, int) for size in sizes):
-        raise CannotDerive("needs the sizes of the image; give them with --input")
-    return average_pool_back(dy, to=tuple(sizes), **y.attrs)
+    return average_pool_back(dy, to=sized(y.args[0], image_axes(y)[0], "the image"), **y.attrs)
 
 
 max_pool = _pool("max_pool", _largest, "max", gradient=_of_max_pool)
@@ -108,47 +99,35 @@ average_pool = _pool("average_pool", _mean, "mean", gradient=_of_average_pool)
 # What goes back through them ---------------------------------------------------------------------------------
 
 
-def _largest_back(np: Any, x: Any, y: Any, dy: Any, *, size: Any, **attrs: Any) -> Any:
-    from layerexplain.ops.products import largest_back
+def _of_largest(name: str, like: int, gradient: Any) -> Op:
+    """Create an op on the argument and the result of a max pooling and a third tensor, whose result has the shape of
+    argument number `like`; its value is computed by the function of the same name in products.py."""
 
-    if attrs["data_format"] == "channels_first":
-        x, y, dy = (np.moveaxis(one, 1, -1) for one in (x, y, dy))
-    made = largest_back(np, x, y, dy, _slides(x, size, {**attrs, "data_format": "channels_last"}))
-    return np.moveaxis(made, -1, 1) if attrs["data_format"] == "channels_first" else made
+    def value(np: Any, x: Any, *others: Any, **attrs: Any) -> Any:
+        from layerexplain.ops import products
+
+        return getattr(products, name)(np, x, *others, pool_windows(x, attrs))
+
+    return function(
+        name,
+        axes=lambda *args, **attrs: LazyAxes(args[like].shape),
+        value=channels_last(value, images=3),
+        flops=lambda node: product((*node.args[1].shape, *_window_sizes(node))),
+        element=NOT_INDEXED("which element of a window is the largest depends on the values"),
+        defaults={"padding": "valid", "data_format": "channels_last"},
+        canonical=canonical_size,
+        gradient=gradient,
+    )
 
 
-max_pool_back: Op = function(
-    "max_pool_back",
-    axes=lambda x, y, dy, **attrs: LazyAxes(x.shape),
-    value=_largest_back,
-    flops=lambda node: product((*node.args[1].shape, *_window_sizes(node))),
-    element=NOT_INDEXED("which element of a window is the largest depends on the values"),
-    defaults={"padding": "valid", "data_format": "channels_last"},
-    canonical=canonical_size,
-    gradient=lambda y, dy, i: max_pool_pick(*y.args[:2], dy, **y.attrs) if i == 2 else None,
+max_pool_back: Op = _of_largest(
+    "max_pool_back", 0, lambda y, dy, i: max_pool_pick(*y.args[:2], dy, **y.attrs) if i == 2 else None
 )
 """`max_pool_back(x, y, dy, size=2, …)`: the gradient of each window goes to its largest element, the first of several
 that are equal. y is the result of the pooling."""
 
-
-def _picked(np: Any, x: Any, y: Any, v: Any, *, size: Any, **attrs: Any) -> Any:
-    from layerexplain.ops.products import picked_of_largest
-
-    if attrs["data_format"] == "channels_first":
-        x, y, v = (np.moveaxis(one, 1, -1) for one in (x, y, v))
-    made = picked_of_largest(np, x, y, v, _slides(x, size, {**attrs, "data_format": "channels_last"}))
-    return np.moveaxis(made, -1, 1) if attrs["data_format"] == "channels_first" else made
-
-
-max_pool_pick: Op = function(
-    "max_pool_pick",
-    axes=lambda x, y, v, **attrs: LazyAxes(y.shape),
-    value=_picked,
-    flops=lambda node: product((*node.shape, *_window_sizes(node))),
-    element=NOT_INDEXED("which element of a window is the largest depends on the values"),
-    defaults={"padding": "valid", "data_format": "channels_last"},
-    canonical=canonical_size,
-    gradient=lambda y, dy, i: max_pool_back(*y.args[:2], dy, **y.attrs) if i == 2 else None,
+max_pool_pick: Op = _of_largest(
+    "max_pool_pick", 1, lambda y, dy, i: max_pool_back(*y.args[:2], dy, **y.attrs) if i == 2 else None
 )
 """`max_pool_pick(x, y, v, size=2, …)`: of each window the element of v where x is the largest: what goes back through
 `max_pool_back`."""
@@ -158,29 +137,24 @@ def _window_sizes(node: Expr) -> tuple[Any, ...]:
     return each(node.attrs["size"], node.ndim - 2)
 
 
-def _spread_axes(dy: Expr, *, to: tuple[int, ...], size: Any, **attrs: Any) -> list[Axis]:
-    spatial = [(role, n, "the size before pooling") for role, n in zip(SPATIAL[dy.ndim - 2], to, strict=True)]
-    return laid_out(dy, attrs, spatial)
+def _spread_axes(dy: Expr, *, to: tuple[int, ...], **attrs: Any) -> list[Axis]:
+    return laid_back(dy, attrs, to, "the size before pooling")
 
 
 @channels_last
-def _spread_back(np: Any, dy: Any, *, to: tuple[int, ...], size: Any, **attrs: Any) -> Any:
+def _spread_back(np: Any, dy: Any, *, to: tuple[int, ...], **attrs: Any) -> Any:
     from layerexplain.ops.products import spread_back
 
-    shaped = np.empty((0, *to, 0))
-    return spread_back(np, dy, _slides(shaped, size, attrs), to)
+    return spread_back(np, dy, pool_windows(np.empty((0, *to, 0)), attrs), to)
 
 
 def _spread_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     """The sum over all windows that cover the position, each divided by how many positions it covers."""
-    options = node.options
     axes, _ = image_axes(node)
     place, letters = list(index), []
     conditions: list[sc.Condition] = []
     count = 1
-    for axis, w in zip(
-        axes, make_windows(node, _window_sizes(node), {"strides": options["size"], **options}), strict=True
-    ):
+    for axis, w in zip(axes, pool_windows(node, node.options), strict=True):
         if w.pads is None or any(w.pads):
             raise sc.CannotIndex("the number of positions that a window covers depends on its place")
         i = sc.letter("summed", w.number)
@@ -200,7 +174,7 @@ average_pool_back = function(
     element=_spread_element,
     defaults={"padding": "valid", "data_format": "channels_last"},
     canonical=lambda attrs: {**canonical_size(attrs), "to": tuple(attrs["to"])},
-    gradient=lambda y, dy, i: average_pool(dy, **{k: v for k, v in y.attrs.items() if k != "to"}),
+    gradient=lambda y, dy, i: average_pool(dy, **without(y, "to")),
 )
 """`average_pool_back(dy, to=(8, 8), size=2, …)`: the gradient of each window is divided evenly among the positions
 that it covers; `to` gives the rows and columns before pooling."""
@@ -234,28 +208,21 @@ def _adaptive_why(n: Size, count: int, role: str) -> str:
 
 
 def _adaptive_axes(x: Expr, *, size: Any, data_format: str) -> list[Axis]:
-    attrs, rank = {"data_format": data_format}, x.ndim - 2
+    rank = x.ndim - 2
     axes, _ = spatial_axes(x.ndim, data_format)
-    return laid_out(
-        x,
-        attrs,
-        [
-            (role, count, functools.partial(_adaptive_why, x.shape[axis], count, role))
-            for axis, role, count in zip(axes, SPATIAL[rank], each(size, rank), strict=True)
-        ],
-    )
+    spatial = [
+        (role, count, functools.partial(_adaptive_why, x.shape[axis], count, role))
+        for axis, role, count in zip(axes, SPATIAL[rank], each(size, rank), strict=True)
+    ]
+    return laid_out(x, {"data_format": data_format}, spatial)
 
 
 def _adaptive_flops(node: Expr) -> int | None:
     """Return 1 per element that a window covers."""
     axes, channel_axis = image_axes(node)
-    total = node.shape[channel_axis]
-    for axis, count in zip(axes, each(node.attrs["size"], node.ndim - 2), strict=True):
-        n = node.args[0].shape[axis]
-        if not isinstance(n, int) or not isinstance(total, int):
-            return None
-        total *= covered(n, count)
-    return total if isinstance(total, int) else None
+    sizes = [node.args[0].shape[axis] for axis in axes]
+    pairs = zip(sizes, _window_sizes(node), strict=True)
+    return product((node.shape[channel_axis], *[covered(n, count) if known(n) else None for n, count in pairs]))
 
 
 def _adaptive_value(fold: str) -> Callable[..., Any]:
@@ -277,7 +244,7 @@ def _adaptive_element(fold: str) -> Callable[..., sc.Scalar]:
         place = list(index)
         letters = []
         conditions: list[sc.Condition] = []
-        for axis, count in zip(axes, each(node.attrs["size"], node.ndim - 2), strict=True):
+        for axis, count in zip(axes, _window_sizes(node), strict=True):
             n = needed(node.args[0].shape[axis], axis, " to place the windows")
             u = sc.letter("interval", lengths(n, count)[-1])
             place[axis] = sc.add(sc.floor_divide(sc.scale(index[axis], n), count), u)
@@ -309,11 +276,8 @@ def _of_adaptive_max(y: Expr, dy: Expr, i: int) -> Expr:
 
 
 def _of_adaptive_average(y: Expr, dy: Expr, i: int) -> Expr:
-    axes, _ = image_axes(y)
-    sizes = [y.args[0].shape[axis] for axis in axes]
-    if not all(isinstance(size, int) for size in sizes):
-        raise CannotDerive("needs the sizes of the image; give them with --input")
-    return adaptive_average_pool_back(dy, to=tuple(sizes), **{k: v for k, v in y.attrs.items() if k != "size"})
+    sizes = sized(y.args[0], image_axes(y)[0], "the image")
+    return adaptive_average_pool_back(dy, to=sizes, **without(y, "size"))
 
 
 adaptive_max_pool = _adaptive("adaptive_max_pool", "max", gradient=_of_adaptive_max)
@@ -323,19 +287,17 @@ adaptive_average_pool = _adaptive("adaptive_average_pool", "mean", gradient=_of_
 """`adaptive_average_pool(x, size=3)`: the mean of each of them."""
 
 
+@functools.partial(channels_last, images=3)
 def _adaptive_max_back(np: Any, x: Any, y: Any, dy: Any, *, size: Any, data_format: str) -> Any:
     """The first of the largest elements of each window gets its gradient."""
-    first = data_format == "channels_first"
-    if first:
-        x, y, dy = (np.moveaxis(one, 1, -1) for one in (x, y, dy))
-    made, rest = np.zeros(x.shape, dy.dtype), dy
+    made = np.zeros(x.shape, dy.dtype)
     spans = [spread(n, count) for n, count in zip(x.shape[1:-1], y.shape[1:-1], strict=True)]
     for place in np.ndindex(*y.shape[1:-1]):
         window = (slice(None), *[slice(span[i].start, span[i].stop) for span, i in zip(spans, place, strict=True)])
         flat = x[window].reshape(x.shape[0], -1, x.shape[-1])
         hit = np.arange(flat.shape[1])[:, None] == np.argmax(flat, axis=1)[:, None]
-        made[window] += (hit * rest[(slice(None), *place)][:, None]).reshape(x[window].shape)
-    return np.moveaxis(made, -1, 1) if first else made
+        made[window] += (hit * dy[(slice(None), *place)][:, None]).reshape(x[window].shape)
+    return made
 
 
 adaptive_max_pool_back = function(
@@ -365,16 +327,14 @@ def _adaptive_average_back(np: Any, dy: Any, *, to: tuple[int, ...], data_format
 
 adaptive_average_pool_back = function(
     "adaptive_average_pool_back",
-    axes=lambda dy, *, to, data_format: _spread_axes(dy, to=to, size=None, data_format=data_format),
+    axes=_spread_axes,
     value=_adaptive_average_back,
     flops=PER_OUTPUT,
     element=NOT_INDEXED("the number of windows that cover a position depends on the position"),
     defaults={"data_format": "channels_last"},
     canonical=lambda attrs: {**attrs, "to": tuple(attrs["to"])},
     gradient=lambda y, dy, i: adaptive_average_pool(
-        dy,
-        size=tuple([y.args[0].shape[axis] for axis in image_axes(y)[0]]),
-        **{k: v for k, v in y.attrs.items() if k != "to"},
+        dy, size=tuple([y.args[0].shape[axis] for axis in image_axes(y)[0]]), **without(y, "to")
     ),
 )
 """`adaptive_average_pool_back(dy, to=(8, 8))`: the gradient of each window is divided evenly among the positions that

@@ -37,10 +37,7 @@ def convolved(np: Any, x: Any, kernel: Any, slides: Sequence[Window], groups: in
     counts = [w.number or 0 for w in slides]
     y = np.empty((x.shape[0], *counts, filters), dtype)
     if all(w.k == 1 for w in slides):
-        seen = x[
-            (slice(None), *[slice(0, (n - 1) * w.stride + 1, w.stride) for n, w in zip(counts, slides, strict=True)])
-        ]
-        seen = seen[(slice(None),) * (rank + 1) + (None,) * rank]
+        seen = of_tap(x, slides, (0,) * rank, y.shape)[(slice(None),) * (rank + 1) + (None,) * rank]
     else:
         seen = _windows(np, x, slides)
     lengths = math.prod(kernel.shape[:rank])
@@ -96,14 +93,17 @@ def depthwise(np: Any, x: Any, kernel: Any, slides: Sequence[Window]) -> Any:
         made = y[part]
         product = np.empty_like(made)
         for place, factors in taps:
-            seen = _of_tap(x, slides, place, part, made.shape)
+            seen = of_tap(x, slides, place, made.shape, part)
             np.multiply(seen[..., None], factors, out=product)
             made += product
     return y.reshape(*y.shape[:-2], channels * copies)
 
 
-def _of_tap(x: Any, slides: Sequence[Window], place: Sequence[int], part: Sequence[slice], shape: Sequence[int]) -> Any:
-    """What all windows of a block read at one place of the window: a view of (batch, out…, channels)."""
+def of_tap(
+    x: Any, slides: Sequence[Window], place: Sequence[int], shape: Sequence[int], part: Sequence[slice] = (slice(None),)
+) -> Any:
+    """What all windows of a block of this shape read at one place of the window: a view of (batch, out…, channels).
+    `part` is where the block lies; by default it has all windows."""
     cut: list[slice] = [part[0]]
     for axis, (w, t) in enumerate(zip(slides, place, strict=True)):
         first = (part[1].start if axis == 0 and len(part) > 1 else 0) * w.stride + t * w.dilation
@@ -115,10 +115,9 @@ def pooled(np: Any, x: Any, slides: Sequence[Window], fill: float, fold: Any) ->
     """`fold(a, b, out=…)` over what each window covers; `fill` is what padding counts as."""
     x = padded(np, x, slides, fill)
     shape = (x.shape[0], *[w.number or 0 for w in slides], x.shape[-1])
-    whole = (slice(None),)
     made: Any = None
     for place in np.ndindex(*[w.k for w in slides]):
-        seen = _of_tap(x, slides, place, whole, shape)
+        seen = of_tap(x, slides, place, shape)
         made = seen.copy() if made is None else fold(made, seen, out=made)
     return made
 
@@ -130,22 +129,18 @@ def transposed(np: Any, x: Any, kernel: Any, slides: Sequence[Window], sizes: Se
     rank = len(slides)
     filters, channels = kernel.shape[rank:]
     starts = [w.transposed_start(size) for w, size in zip(slides, sizes, strict=True)]
-    ins = x.shape[1:-1]
     full = [
         max((n - 1) * w.stride + w.reach, start + size)
-        for n, w, start, size in zip(ins, slides, starts, sizes, strict=True)
+        for n, w, start, size in zip(x.shape[1:-1], slides, starts, sizes, strict=True)
     ]
     y = np.zeros((x.shape[0], *full, groups * filters), dtype)
     rows = np.ascontiguousarray(x, dtype).reshape(-1, channels)
     apart = rows.reshape(-1, groups, channels // groups).transpose(1, 0, 2)
     for taps in np.ndindex(*kernel.shape[:rank]):
-        places = tuple(
-            slice(t * w.dilation, t * w.dilation + (n - 1) * w.stride + 1, w.stride)
-            for t, n, w in zip(taps, ins, slides, strict=True)
-        )
         factors = kernel[taps].T.astype(dtype, copy=False)
         products = rows @ factors if groups == 1 else (apart @ factors.reshape(groups, -1, filters)).transpose(1, 0, 2)
-        y[(slice(None), *places)] += products.reshape(*x.shape[:-1], groups * filters)
+        collected = of_tap(y, slides, taps, x.shape)
+        collected += products.reshape(*x.shape[:-1], groups * filters)
     return y[(slice(None), *[slice(start, start + size) for start, size in zip(starts, sizes, strict=True)])]
 
 
@@ -158,53 +153,53 @@ def kernel_gradient(np: Any, x: Any, dy: Any, slides: Sequence[Window], groups: 
     made = np.zeros((*[w.k for w in slides], channels // groups, filters), dtype)
     apart = dy.reshape(-1, groups, filters // groups).transpose(1, 0, 2)
     for place in np.ndindex(*[w.k for w in slides]):
-        seen = _of_tap(x, slides, place, (slice(None),), dy.shape).reshape(-1, groups, channels // groups)
+        seen = of_tap(x, slides, place, dy.shape).reshape(-1, groups, channels // groups)
         products = seen.transpose(1, 2, 0) @ apart  # (groups, channels in a group, filters in a group)
         made[place] = products.transpose(1, 0, 2).reshape(channels // groups, filters)
     return made
 
 
-def largest_back(np: Any, x: Any, y: Any, dy: Any, slides: Sequence[Window]) -> Any:
+def max_pool_back(np: Any, x: Any, y: Any, dy: Any, slides: Sequence[Window]) -> Any:
     """The gradient of max pooling: that of each window goes to the first of its largest elements."""
     full, rest = padded(np, x, slides, -np.inf), np.array(dy)
     made = np.zeros(full.shape, dy.dtype)
     for place in np.ndindex(*[w.k for w in slides]):
-        hit = _of_tap(full, slides, place, (slice(None),), y.shape) == y
-        part = _of_tap(made, slides, place, (slice(None),), y.shape)
+        hit = of_tap(full, slides, place, y.shape) == y
+        part = of_tap(made, slides, place, y.shape)
         part += np.where(hit, rest, 0)
         rest[hit] = 0
-    return _without_padding(made, x.shape, slides)
+    return without_padding(made, x.shape[1:-1], slides)
 
 
-def picked_of_largest(np: Any, x: Any, y: Any, v: Any, slides: Sequence[Window]) -> Any:
+def max_pool_pick(np: Any, x: Any, y: Any, v: Any, slides: Sequence[Window]) -> Any:
     """Of each window the element of v where x is the first of its largest elements."""
     full, values = padded(np, x, slides, -np.inf), padded(np, v, slides, 0)
     made, left = np.zeros(y.shape, v.dtype), np.ones(y.shape, bool)
     for place in np.ndindex(*[w.k for w in slides]):
-        hit = left & (_of_tap(full, slides, place, (slice(None),), y.shape) == y)
-        made[hit] = _of_tap(values, slides, place, (slice(None),), y.shape)[hit]
+        hit = left & (of_tap(full, slides, place, y.shape) == y)
+        made[hit] = of_tap(values, slides, place, y.shape)[hit]
         left &= ~hit
     return made
 
 
 def spread_back(np: Any, dy: Any, slides: Sequence[Window], sizes: Sequence[int]) -> Any:
     """The gradient of average pooling: that of each window is divided evenly among what it covers."""
-    shape = (dy.shape[0], *sizes, dy.shape[-1])
     ones = padded(np, np.ones((1, *sizes, 1), dy.dtype), slides, 0)
     counts: Any = 0
     for place in np.ndindex(*[w.k for w in slides]):
-        counts = counts + _of_tap(ones, slides, place, (slice(None),), dy.shape)
+        counts = counts + of_tap(ones, slides, place, dy.shape)
     share = dy / counts
     made = np.zeros((dy.shape[0], *ones.shape[1:-1], dy.shape[-1]), dy.dtype)
     for place in np.ndindex(*[w.k for w in slides]):
-        part = _of_tap(made, slides, place, (slice(None),), dy.shape)
+        part = of_tap(made, slides, place, dy.shape)
         part += share
-    return _without_padding(made, shape, slides)
+    return without_padding(made, sizes, slides)
 
 
-def _without_padding(x: Any, shape: Sequence[int], slides: Sequence[Window]) -> Any:
-    inside = [slice((w.pads or (0, 0))[0], (w.pads or (0, 0))[0] + n) for w, n in zip(slides, shape[1:-1], strict=True)]
-    return x[(slice(None), *inside)]
+def without_padding(x: Any, sizes: Sequence[int], slides: Sequence[Window]) -> Any:
+    """Return the part of an array, padded for windows, that holds the array of these sizes."""
+    starts = [(w.pads or (0, 0))[0] for w in slides]
+    return x[(slice(None), *[slice(start, start + n) for start, n in zip(starts, sizes, strict=True)])]
 
 
 # Einsums ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 from layerexplain.lang.axes import Axis
 from layerexplain.lang.expr import PER_INPUT, CannotDerive, Expr, Op
 from layerexplain.ops.elementwise import absolute, cast, ceil, floor, isnan, logical_not, maximum, round_
-from layerexplain.ops.families import folded_axes, function
+from layerexplain.ops.families import folded_axes, function, without
 from layerexplain.ops.movement import cut
 from layerexplain.ops.order import BY_VALUE, argsort
 from layerexplain.ops.rearranged_back import in_one_axis
@@ -48,7 +48,7 @@ def _of_quantile(y: Expr, dy: Expr, i: int) -> Expr | None:
 
 def _of_share(y: Expr, dy: Expr) -> Expr | None:
     """With the share, the place that is read moves from one element to the next."""
-    (x, q), attrs = y.args, {k: v for k, v in y.attrs.items() if k != "method"}
+    (x, q), attrs = y.args, without(y, "method")
     if y.options["method"] != "linear":
         return None
     if y.options["nan"] == "ignored":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from layerexplain.lang.axes import BATCH
+from layerexplain.lang.axes import BATCH, Size
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.ops.movement import cut, framed, reshape, reverse, transpose
 from layerexplain.ops.reduce import sum_
+from layerexplain.ops.sizes import sized
 
 
 def in_one_axis(x: Expr, axes: Sequence[int]) -> tuple[Expr, int, Callable[[Expr], Expr]]:
@@ -31,6 +32,20 @@ def in_one_axis(x: Expr, axes: Sequence[int]) -> tuple[Expr, int, Callable[[Expr
     return flat, len(rest), placed
 
 
+def of_copies(x: Expr, dy: Expr, times: Mapping[int, Size], *, whole: bool = False) -> Expr:
+    """Return the sum over the copies of x along some axes: of each element beside it (a a b b), or of the `whole`
+    tensor behind it (a b a b). An axis for the copies is split off and summed."""
+    shape: list[Size] = []
+    copies = []
+    for axis, size in enumerate(x.shape):
+        if axis in times:
+            copies.append(len(shape) + (not whole))
+            shape += [times[axis], size] if whole else [size, times[axis]]
+        else:
+            shape.append(size)
+    return sum_(reshape(dy, shape=tuple(shape)), axis=tuple(copies))
+
+
 def spread_out(x: Expr, axis: int, step: int) -> Expr:
     """Return x with |step| - 1 zeros between its elements along an axis; turned round for a negative step.
 
@@ -50,11 +65,9 @@ def spread_out(x: Expr, axis: int, step: int) -> Expr:
 def of_mirrored_padding(x: Expr, dy: Expr, pads: Sequence[tuple[int, int]], mode: str) -> Expr:
     """Return what goes back through padding with elements of x: what such an element got belongs to its original."""
     for axis, (before, after) in enumerate(pads):
-        size = x.shape[axis]
         if not before and not after:
             continue
-        if not isinstance(size, int):
-            raise CannotDerive(f"needs the size of axis {axis}; give it with --input")
+        (size,) = sized(x, [axis])
         inner = size - 1 if mode == "reflect" else size
         if mode != "edge" and max(before, after) > inner:
             raise CannotDerive(f"it pads by more than the {size} elements of axis {axis}, more than once round")

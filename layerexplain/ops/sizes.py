@@ -8,7 +8,7 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import BATCH, Axis, Batch, Shape, Size
-from layerexplain.lang.expr import Expr
+from layerexplain.lang.expr import CannotDerive, Expr
 
 FLOATS = ("float", "float64", "float32", "bfloat16", "float16", "weak float")
 INTS = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "weak int")
@@ -40,6 +40,17 @@ def product(sizes: Iterable[Size]) -> int | None:
 def known(size: Size) -> bool:
     """Return whether a size is a number."""
     return isinstance(size, int)
+
+
+def sized(x: Expr, axes: Iterable[int], of: str = "") -> tuple[int, ...]:
+    """Return the sizes of axes that a gradient needs. Raises `CannotDerive` if one is not known; the message says so of
+    that axis, or of all that they are sizes `of`."""
+    axes = tuple(axes)
+    for axis in axes:
+        if not known(x.shape[axis]):
+            needs = f"the sizes of {of}; give them" if of else f"the size of axis {axis}; give it"
+            raise CannotDerive(f"needs {needs} with --input")
+    return tuple([x.shape[axis] for axis in axes])
 
 
 def agree(a: Size, b: Size) -> bool:

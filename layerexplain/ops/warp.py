@@ -11,12 +11,12 @@ from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, CannotDerive, Expr
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.contract import turned
 from layerexplain.ops.elementwise import floor
-from layerexplain.ops.families import always, function
+from layerexplain.ops.families import always, function, without
 from layerexplain.ops.image import kernel
 from layerexplain.ops.linalg import solve
 from layerexplain.ops.lookup import of_values
 from layerexplain.ops.movement import concatenate, cut, stack, take_slice
-from layerexplain.ops.sizes import kept, misfit, product, shape_text
+from layerexplain.ops.sizes import kept, misfit, product, shape_text, sized
 
 BETWEEN_PIXELS = NOT_INDEXED("the pixels that are read depend on the values")
 
@@ -89,7 +89,7 @@ def _warped_places(np: Any, shape: Any, transform: Any, method: str, fill: str) 
 
 def _of_warp(y: Expr, dy: Expr, i: int) -> Expr | None:
     """Back to the pixels that were read; as in TensorFlow, nothing passes to the numbers of the transformation."""
-    return None if i else warp_back(dy, y.args[1], **{k: v for k, v in y.attrs.items() if k != "value"})
+    return None if i else warp_back(dy, y.args[1], **without(y, "value"))
 
 
 warp: Op = function(
@@ -223,9 +223,7 @@ def _of_sample(y: Expr, dy: Expr, i: int) -> Expr | None:
     """To x: back to the elements that were read. To a place, along each axis: the next element less the one before."""
     x, places = y.args
     if i == 0:
-        if not all(isinstance(size, int) for size in x.shape):
-            raise CannotDerive("needs the sizes of the tensor; give them with --input")
-        return sample_back(dy, places, to=x.shape, **{k: v for k, v in y.attrs.items() if k != "value"})
+        return sample_back(dy, places, to=sized(x, range(x.ndim), "the tensor"), **without(y, "value"))
     if y.attrs["order"] == 0:
         return None
     parts = []
@@ -266,7 +264,7 @@ sample_back = function(
     element=BETWEEN_PIXELS,
     defaults={"fill": "constant"},
     canonical=lambda attrs: {**attrs, "to": tuple(attrs["to"])},
-    gradient=of_values(lambda y, dy, i: sample(dy, y.args[1], **{k: v for k, v in y.attrs.items() if k != "to"})),
+    gradient=of_values(lambda y, dy, i: sample(dy, y.args[1], **without(y, "to"))),
 )
 """`sample_back(dy, places, to=(8, 8), order=1)`: what goes back through `sample`: each element collects from all places
 that read it, with the same shares; `to` gives the sizes of the tensor."""
@@ -277,12 +275,10 @@ METHODS |= {"cubic": "bicubic", "bicubic": "bicubic", "tricubic": "bicubic"}
 METHODS |= {"lanczos3": "lanczos3", "lanczos5": "lanczos5"}
 
 
-def _rescaled_axes(
-    x: Expr, scales: Expr, shifts: Expr, *, axes: Any, size: Any, method: str, antialias: bool
-) -> list[Axis]:
+def _lengths(x: Expr, axes: Any, lengths: Any, words: str) -> list[Axis]:
     made = kept(x)
-    for axis, length in zip(axes, size, strict=True):
-        made[axis] = Axis("", (0, axis), length, f"scaled and shifted to {length}")
+    for axis, length in zip(axes, lengths, strict=True):
+        made[axis] = Axis("", (0, axis), length, words.format(length))
     return made
 
 
@@ -311,15 +307,12 @@ def _of_rescale(y: Expr, dy: Expr, i: int) -> Expr:
     """Back to what was read."""
     if i:
         raise CannotDerive("a scale or a shift moves every place, and with it which elements are weighed how")
-    sizes = tuple([y.args[0].shape[axis] for axis in y.attrs["axes"]])
-    if not all(isinstance(size, int) for size in sizes):
-        raise CannotDerive("needs the size of the image; give it with --input")
-    return rescale_back(dy, *y.args[1:], to=sizes, **{k: v for k, v in y.attrs.items() if k != "size"})
+    return rescale_back(dy, *y.args[1:], to=sized(y.args[0], y.attrs["axes"], "the image"), **without(y, "size"))
 
 
 rescale: Op = function(
     "rescale",
-    axes=_rescaled_axes,
+    axes=lambda x, *_, axes, size, **attrs: _lengths(x, axes, size, "scaled and shifted to {}"),
     value=_rescaled_value,
     flops=UNKNOWN_COST,
     element=BETWEEN_PIXELS,
@@ -329,13 +322,6 @@ rescale: Op = function(
 )
 """`rescale(x, scales, shifts, axes=(1, 2), size=(24, 32), method='bilinear')`: along each axis, place i of the result
 is read at (i + ½ - shift) / scale - ½; outside of the image it is 0."""
-
-
-def _rescaled_back_axes(dy: Expr, scales: Expr, shifts: Expr, *, axes: Any, to: Any, **attrs: Any) -> list[Axis]:
-    made = kept(dy)
-    for axis, length in zip(axes, to, strict=True):
-        made[axis] = Axis("", (0, axis), length, f"{length} before")
-    return made
 
 
 def _rescaled_back_value(
@@ -348,15 +334,13 @@ def _rescaled_back_value(
 
 
 def _of_rescale_back(y: Expr, dy: Expr, i: int) -> Expr | None:
-    if i:
-        return None
-    attrs = {k: v for k, v in y.attrs.items() if k != "to"}
-    return rescale(dy, *y.args[1:], size=tuple([y.args[0].shape[axis] for axis in attrs["axes"]]), **attrs)
+    size = tuple([y.args[0].shape[axis] for axis in y.attrs["axes"]])
+    return None if i else rescale(dy, *y.args[1:], size=size, **without(y, "to"))
 
 
 rescale_back = function(
     "rescale_back",
-    axes=_rescaled_back_axes,
+    axes=lambda dy, *_, axes, to, **attrs: _lengths(dy, axes, to, "{} before"),
     value=_rescaled_back_value,
     flops=UNKNOWN_COST,
     element=BETWEEN_PIXELS,

@@ -132,13 +132,16 @@ def make_windows(x: Any, sizes: Any, attrs: Mapping[str, Any]) -> list[Window]:
     return made
 
 
+def pool_windows(x: Any, attrs: Mapping[str, Any]) -> list[Window]:
+    """Return the windows of a pooling over x, a tensor or an array: as far apart as they are wide, by default."""
+    size = attrs["size"]
+    return make_windows(x, each(size, len(x.shape) - 2), {"strides": size, **attrs})
+
+
 def windows(node: Expr) -> list[Window]:
     """Return the windows of a convolution or pooling node, one per spatial axis."""
-    x, attrs = node.args[0], node.attrs
-    if len(node.args) > 1:
-        return make_windows(x, node.args[1].shape, attrs)
-    size = attrs["size"]
-    return make_windows(x, each(size, x.ndim - 2), {"strides": size, **attrs})
+    x = node.args[0]
+    return make_windows(x, node.args[1].shape, node.attrs) if len(node.args) > 1 else pool_windows(x, node.attrs)
 
 
 GATHERING = ("conv", "depthwise_conv", "max_pool", "average_pool")
@@ -206,30 +209,35 @@ def laid_out(
     return made
 
 
+def laid_back(dy: Expr, attrs: Mapping[str, Any], sizes: Sequence[Size], why: str) -> list[Axis]:
+    """Return the axes of the image of the given sizes that the image `dy` goes back to."""
+    return laid_out(dy, attrs, [(role, n, why) for role, n in zip(SPATIAL[dy.ndim - 2], sizes, strict=True)])
+
+
 def channels_of(x: Expr, attrs: Mapping[str, Any]) -> Size:
     """Return the number of channels of the image `x`."""
     size: Size = x.shape[1 if attrs.get("data_format") == "channels_first" else -1]
     return size
 
 
-def window_axes(x: Expr, sizes: Any, attrs: Mapping[str, Any], channels: Size, why: Any = "") -> LazyAxes:
+def window_axes(x: Expr, slides: Sequence[Window], attrs: Mapping[str, Any], channels: Size, why: Any = "") -> LazyAxes:
     """Return how the axes of a convolution's or pooling's result come about.
 
     Args:
         x: the image.
-        sizes: the size of the window along each spatial axis.
-        attrs: strides, padding, dilation_rate and data_format.
+        slides: the windows along each spatial axis.
+        attrs: its data_format says where the channels are.
         channels: how many the result has.
         why: how their number comes about.
 
     Raises:
         ShapeError: if no window fits.
     """
-    slides = make_windows(x, sizes, attrs)
     counts = [_fitting(w, x) for w in slides]
-    if attrs.get("data_format") == "channels_first":
-        return LazyAxes((x.shape[0], channels, *counts), _records, slides, 1, why)
-    return LazyAxes((x.shape[0], *counts, channels), _records, slides, len(slides) + 1, why)
+    _, at = spatial_axes(len(x.shape), attrs.get("data_format", "channels_last"))
+    shape = [x.shape[0], *counts]
+    shape.insert(at, channels)
+    return LazyAxes(tuple(shape), _records, slides, at, why)
 
 
 def _records(slides: Sequence[Window], channel_axis: int, why: Any, shape: Shape) -> list[Axis]:
@@ -247,20 +255,26 @@ def window_places(
     place = list(index)
     inside: list[sc.Condition] = []
     for axis, w, u in zip(axes, windows(node), letters, strict=True):
-        if w.pads is None:
-            raise sc.CannotIndex(f"needs the size of the {w.role} to know the padding; give it with --input")
-        place[axis] = sc.add(sc.add(sc.scale(index[axis], w.stride), sc.scale(u, w.dilation)), -w.pads[0])
-        if any(w.pads):
-            inside += sc.between(place[axis], 0, w.n if isinstance(w.n, int) else None)
+        place[axis], conditions = tap_place(w, index[axis], u)
+        inside += conditions
     return place, inside
 
 
-def channels_last(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let an evaluation written for channels_last accept and return channels_first."""
+def tap_place(w: Window, i: sc.Affine, u: sc.Affine) -> tuple[sc.Affine, tuple[sc.Condition, ...]]:
+    """Return the position that window `i` reads at place `u`, and the conditions under which it is not padding."""
+    if w.pads is None:
+        raise sc.CannotIndex(f"needs the size of the {w.role} to know the padding; give it with --input")
+    place = sc.add(sc.add(sc.scale(i, w.stride), sc.scale(u, w.dilation)), -w.pads[0])
+    return place, sc.between(place, 0, w.n if isinstance(w.n, int) else None) if any(w.pads) else ()
 
-    def value(np: Any, x: Any, *rest: Any, **attrs: Any) -> Any:
-        first = attrs.get("data_format") == "channels_first"
-        y = function(np, np.moveaxis(x, 1, -1) if first else x, *rest, **{**attrs, "data_format": "channels_last"})
-        return np.moveaxis(y, -1, 1) if first else y
+
+def channels_last(function: Callable[..., Any], images: int = 1) -> Callable[..., Any]:
+    """Let an evaluation written for channels_last accept and return channels_first; its first arrays are `images`."""
+
+    def value(np: Any, *arrays: Any, **attrs: Any) -> Any:
+        if attrs.get("data_format") != "channels_first":
+            return function(np, *arrays, **attrs)
+        moved = [np.moveaxis(x, 1, -1) if i < images else x for i, x in enumerate(arrays)]
+        return np.moveaxis(function(np, *moved, **{**attrs, "data_format": "channels_last"}), -1, 1)
 
     return value
