@@ -49,7 +49,7 @@ def skipped_pixels(view: CheckedNetwork) -> Iterator[Found]:
 def mostly_padding(view: CheckedNetwork) -> Iterator[Found]:
     for made in view.derived():
         for w in first_windows(made.definition):
-            if w.padding == "same" and w.dilation == 1 and isinstance(w.n, int) and w.k > 2 * w.n - 1 > 0 and w.k > 1:
+            if w.padding == "same" and w.dilation == 1 and w.n is not None and w.k > 2 * w.n - 1 > 0 and w.k > 1:
                 yield (
                     made.call.layer,
                     f"a window of {w.k} {w.role} slides over {w.n}: {w.k - w.n} of them are always padding",

@@ -14,15 +14,11 @@ from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import WEIGHT, Expr, Marker, axes_of
 from layerexplain.lang.visit import Interpreter
 from layerexplain.ops.contract import matmul
-from layerexplain.ops.convolution import conv, depthwise_conv
 from layerexplain.ops.families import is_elementwise
 from layerexplain.ops.lookup import take_along
 from layerexplain.ops.movement import broadcast_to, transpose
-from layerexplain.ops.pooling import average_pool, max_pool
 from layerexplain.ops.spatial import spatial_axes
-from layerexplain.ops.window import windows
-
-SLIDING = frozenset({conv, depthwise_conv, max_pool, average_pool})
+from layerexplain.ops.window import GATHERING, windows
 
 
 class Unknown:
@@ -127,7 +123,7 @@ class SameSizes(Interpreter[Sizes]):
         if axis.source is not None:
             arg, at = axis.source
             source = args[arg][at]
-            kept = axis.why == "" or node.op is transpose or (node.op in SLIDING and _keeps_size(node, at))
+            kept = axis.why == "" or node.op is transpose or (node.op.name in GATHERING and _keeps_size(node, at))
             if kept and isinstance(source, Unknown) and node.op is not broadcast_to:
                 return source
         return self._by_arithmetic(node, (i, k), args)

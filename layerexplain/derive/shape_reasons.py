@@ -15,14 +15,12 @@ from layerexplain.lang.axes import BATCH, GONE, Shape, Shapes
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LEAVES, LOOP, WEIGHT, Expr, axes_of, picked, walk
 from layerexplain.lang.visit import inner_definitions, nodes
-from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv
 from layerexplain.ops.movement import concatenate, reshape
-from layerexplain.ops.pooling import average_pool, max_pool
 from layerexplain.ops.reshaping import ahead, joined
 from layerexplain.ops.sizes import FLOATS, default_roles, shape_text, size_text
+from layerexplain.ops.window import GATHERING
 from layerexplain.records import NamedTuple
 
-WINDOWED = frozenset({conv, depthwise_conv, conv_transpose, max_pool, average_pool})
 PLACES = frozenset({"steps", "rows", "columns", "planes", "channels"})
 """Roles that the rule of an op knows better than the number of axes: with channels_first, axis 1 is the channels."""
 
@@ -280,7 +278,7 @@ def _notes(definition: Definition) -> list[str]:
     found: dict[str, str] = {}
     for body in (definition, *inner_definitions(definition)):
         for node in sorted(nodes(body), key=lambda e: e.serial):
-            if node.op in WINDOWED:
+            if node.op.name in (*GATHERING, "conv_transpose"):
                 for line in reads(node):
                     found.setdefault(line, _kernel(node))
     apart = len(set(found.values())) > 1

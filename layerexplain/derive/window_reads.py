@@ -44,13 +44,7 @@ def _gathers(w: Window) -> str:
         return f"output {_one(w)} i reads input {_one(w)} i"
     if w.pads is None:
         return ""
-    parts = []
-    for i in _ends(w.number):
-        positions = w.covers(i) or range(0)
-        outside = _outside(positions, w.n if isinstance(w.n, int) else None)
-        verb = f"output {_one(w)} {i} reads" if i == 0 else f"{_one(w)} {i}"
-        parts.append(f"{verb} {_named(w, positions)}{_aside(outside, 'padding')}")
-    return ", ".join(parts)
+    return _told(w, w.number, w.pads[0], w.n, (f"output {_one(w)} {{}} reads", f"{_one(w)} {{}}", "padding"))
 
 
 def _scatters(w: Window, output_padding: int | None) -> str:
@@ -58,13 +52,19 @@ def _scatters(w: Window, output_padding: int | None) -> str:
     if size is None and w.padding == "same":
         return ""
     start = 0 if size is None else w.transposed_start(size)
+    return _told(w, w.n, start, size, (f"input {_one(w)} {{}} adds to output", f"{_one(w)} {{}} to", "cut off"))
+
+
+def _told(w: Window, count: int | None, start: int, size: int | None, words: tuple[str, str, str]) -> str:
+    """Return what the first, second and last of `count` windows cover of an axis of the given size, of which window 0
+    begins `start` before it; the words are those for the first window, for others, and for what lies outside."""
+    first_words, words_of_others, what = words
     parts = []
-    for i in _ends(w.n if isinstance(w.n, int) else None):
+    for i in _ends(count):
         first = i * w.stride - start
         positions = range(first, first + w.reach, w.dilation)
-        outside = _outside(positions, size)
-        verb = f"input {_one(w)} {i} adds to output" if i == 0 else f"{_one(w)} {i} to"
-        parts.append(f"{verb} {_named(w, positions)}{_aside(outside, 'cut off')}")
+        verb = (words_of_others if i else first_words).format(i)
+        parts.append(f"{verb} {_named(w, positions)}{_aside(_outside(positions, size), what)}")
     return ", ".join(parts)
 
 

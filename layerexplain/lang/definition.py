@@ -100,10 +100,11 @@ def call(definition: Definition, *args: Expr) -> Expr:
     if len(args) != expected:
         raise TypeError(f"{definition.name} takes {expected} arguments, got {len(args)}")
     results = definition.outputs
-    return _node(CALL, args, {"definition": definition}, [r.shape for r in results], [r.dtype for r in results])
+    return node_of(CALL, args, {"definition": definition}, [r.shape for r in results], [r.dtype for r in results])
 
 
-def _node(op: Op, args: tuple[Expr, ...], attrs: dict[str, Any], shapes: list[Any], dtypes: list[str]) -> Expr:
+def node_of(op: Op, args: tuple[Expr, ...], attrs: dict[str, Any], shapes: list[Any], dtypes: list[str]) -> Expr:
+    """Return a node with a result for each of the shapes."""
     if len(shapes) == 1:
         return Expr(op, args, attrs, shapes[0], dtypes[0])
     return Expr(op, args, attrs, Shapes(shapes), tuple(dtypes))
@@ -191,7 +192,7 @@ def loop(
     attrs: dict[str, Any] = {"body": body, "sequences": len(over)}
     if backwards:
         attrs["backwards"] = True
-    return _node(LOOP, args, attrs, shapes, [e.dtype for e in body.outputs])
+    return node_of(LOOP, args, attrs, shapes, [e.dtype for e in body.outputs])
 
 
 def captured(outputs: Sequence[Expr], params: Sequence[Expr]) -> tuple[Expr, ...]:

@@ -105,19 +105,12 @@ mel_filters = movement(
 from 0 to rate / 2, as ears hear them: 1127 · ln(1 + f / 700) mel."""
 
 
-def _whole(n: Size, stride: int, fft: int) -> int | None:
-    """How long the signal is that n stretches make, one laid over the other."""
-    return fft + stride * (n - 1) if isinstance(n, int) else None
-
-
 def _istft_length(n: Size, stride: int, fft: int, keep: int | None, center: bool) -> int | None:
-    whole = _whole(n, stride, fft)
-    if whole is None:
+    """How long the signal is that n stretches make, one laid over the other, without its ends."""
+    if not isinstance(n, int):
         return None
-    start = fft // 2 if center else 0
-    if keep is not None:
-        return max(min(whole, start + keep) - start, 0)
-    return max(whole - 2 * start, 0)
+    whole, start = fft + stride * (n - 1), fft // 2 if center else 0
+    return max((whole - start if keep is None else min(whole, start + keep)) - start, 0)
 
 
 def _istft_axes(

@@ -11,7 +11,6 @@ from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size
 from layerexplain.lang.expr import CALL, PER_OUTPUT, STRUCTURAL, WEIGHT, CannotDerive, Expr, axes_of
 from layerexplain.lang.notation import Function
 from layerexplain.lang.on_demand import scalar as sc
-from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.families import Term, aligned, contraction
 from layerexplain.ops.movement import cut, transpose
 from layerexplain.ops.sizes import agree, broadcast, default_roles, merge, misfit, size_text
@@ -89,10 +88,10 @@ def _inputs(a: Size, b: Size) -> list[tuple[str, Any]]:
     return [("inputs", a if isinstance(a, int) else b)]
 
 
-def _dot_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
+def _dot_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Term:
     lead = node.args[0].ndim - 1
     (summed,) = letters
-    return sc.Apply(multiply, (at(0, (*index[:lead], summed)), at(1, (summed, *index[lead:]))), {}), ()
+    return ((*index[:lead], summed), (summed, *index[lead:])), ()
 
 
 def _lead(x: Expr) -> str:
@@ -143,14 +142,14 @@ def _matmul_outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
     return [*([("matrices", stack)] if stack else []), ("outputs", (lead, lead + 1))]
 
 
-def _matmul_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
+def _matmul_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Term:
     a, b = node.args
     (summed,) = letters
     # Index the stack on both sides, then their own rows and columns.
     left = [*aligned((*index[:-1], sc.number(0)), node, a)[:-1], summed]
     right = [*aligned((*index[:-2], sc.number(0), index[-1]), node, b)[:-2], summed, index[-1]]
     left[-2] = index[-2]
-    return sc.Apply(multiply, (at(0, left), at(1, right)), {}), ()
+    return (left, right), ()
 
 
 def turned(x: Expr) -> Expr:
@@ -246,12 +245,11 @@ def _einsum_summed(node: Expr) -> list[tuple[str, Any]]:
     return [("per head" if name == "d" else "inputs", size) for name, size in sizes.items() if name not in result]
 
 
-def _einsum_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
+def _einsum_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Term:
     terms, result, sizes = _letters(node.args, node.attrs["eq"])
     place = dict(zip(result, index, strict=True))
     place |= zip([name for name in sizes if name not in place], letters, strict=True)
-    factors = [at(i, [place[name] for name in term]) for i, term in enumerate(terms)]
-    return functools.reduce(lambda a, b: sc.Apply(multiply, (a, b), {}), factors), ()
+    return [[place[name] for name in term] for term in terms], ()
 
 
 def _einsum_value(np: Any, *values: Any, eq: str) -> Any:

@@ -10,7 +10,6 @@ from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import Axis, Factor, LazyAxes
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.lang.on_demand import scalar as sc
-from layerexplain.ops.elementwise import multiply
 from layerexplain.ops.families import Term, contraction, without
 from layerexplain.ops.movement import cut, framed
 from layerexplain.ops.sizes import product, size_text, sized
@@ -62,7 +61,7 @@ def _conv_summed(node: Expr) -> list[tuple[str, Any]]:
     return [*[("window", k) for k in window], ("inputs", inputs)]
 
 
-def _conv_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
+def _conv_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Term:
     W = node.args[1]
     *taps, m = letters
     place, conditions = window_places(node, index, taps)
@@ -72,7 +71,7 @@ def _conv_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc
     if groups > 1:
         group = sc.floor_divide(k, W.shape[-1] // groups)
         place[channel_axis] = sc.add(m, sc.scale(group, W.shape[-2]))
-    return sc.Apply(multiply, (at(0, place), at(1, (*taps, m, k))), {}), conditions
+    return (place, (*taps, m, k)), conditions
 
 
 def _of_conv(y: Expr, dy: Expr, i: int) -> Expr:
@@ -116,13 +115,13 @@ def _depthwise_value(np: Any, x: Any, W: Any, **attrs: Any) -> Any:
     return depthwise(np, x, W, make_windows(x, W.shape, attrs))
 
 
-def _depthwise_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
+def _depthwise_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Term:
     place, conditions = window_places(node, index, letters)
     _, channel_axis = image_axes(node)
     k, copies = index[channel_axis], node.args[1].shape[-1]
     channel, copy = sc.floor_divide(k, copies), sc.remainder(k, copies)
     place[channel_axis] = channel
-    return sc.Apply(multiply, (at(0, place), at(1, (*letters, channel, copy))), {}), conditions
+    return (place, (*letters, channel, copy)), conditions
 
 
 def _of_depthwise(y: Expr, dy: Expr, i: int) -> Expr:
@@ -169,7 +168,7 @@ def _transposed(x: Any, W: Any, attrs: dict[str, Any]) -> list[tuple[Window, int
 
 
 def _transpose_why(w: Window, size: int | None, more: int | None) -> str:
-    n = size_text(w.n) if isinstance(w.n, int) else "unknown"
+    n = "unknown" if w.n is None else w.n
     equals = ", known at run time" if size is None else f" = {size}"
     if more is not None:
         cut = f" - 2 * {w.reach // 2}" if w.padding == "same" else ""
@@ -211,7 +210,7 @@ def _transpose_summed(node: Expr) -> list[tuple[str, Any]]:
     return [*[("summed", x.shape[a]) for a in axes], ("inputs", W.shape[-1] // node.options["groups"])]
 
 
-def _transpose_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
+def _transpose_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Term:
     x, W = node.args
     axes, channel_axis = image_axes(node)
     *positions, m = letters
@@ -232,7 +231,7 @@ def _transpose_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], a
         m = sc.add(m, sc.scale(sc.floor_divide(k, W.shape[-2]), W.shape[-1] // groups))
         k = sc.remainder(k, W.shape[-2])
     place[channel_axis] = m
-    return sc.Apply(multiply, (at(0, place), at(1, (*taps, k, m))), {}), conditions
+    return (place, (*taps, k, m)), conditions
 
 
 def _of_conv_transpose(y: Expr, dy: Expr, i: int) -> Expr:
@@ -244,7 +243,7 @@ def _of_conv_transpose(y: Expr, dy: Expr, i: int) -> Expr:
     lies_as_usual = True
     for axis, (w, size, _) in zip(axes, _transposed(x, W, y.options), strict=True):
         back = w._replace(n=size)
-        if not isinstance(size, int) or not isinstance(w.n, int) or back.number is None:
+        if not isinstance(size, int) or w.n is None or back.number is None:
             raise CannotDerive("needs the sizes of the image; give them with --input")
         start = w.transposed_start(size)
         frame[axis] = (start, (w.n - 1) * w.stride + w.reach - start - size)
@@ -300,7 +299,7 @@ def _kernel_summed(node: Expr) -> list[tuple[str, Any]]:
     return [("batch", dy.shape[0]), *[("rows" if a == axes[0] else "columns", dy.shape[a]) for a in axes]]
 
 
-def _kernel_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: sc.At) -> Term:
+def _kernel_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Term:
     x = node.args[0]
     options = node.options
     axes, channel_axis = spatial_axes(x.ndim, options["data_format"])
@@ -316,7 +315,7 @@ def _kernel_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine], at: 
     written[channel_axis] = k
     group = sc.floor_divide(k, node.shape[-1] // options["groups"]) if options["groups"] > 1 else sc.number(0)
     read[channel_axis] = sc.add(m, sc.scale(group, node.shape[-2]))
-    return sc.Apply(multiply, (at(0, read), at(1, written)), {}), conditions
+    return (read, written), conditions
 
 
 def _of_kernel(y: Expr, dy: Expr, i: int) -> Expr:

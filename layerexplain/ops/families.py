@@ -8,7 +8,7 @@ from math import prod
 from typing import Any, TypeAlias
 
 from layerexplain.lang.axes import BATCH, GONE, Axes, Axis, Factor, LazyAxes, Shape, Size
-from layerexplain.lang.expr import CONSTANT, FREE, NO_MACS, PER_INPUT, PER_OUTPUT, TWICE_MACS, WEIGHT, Expr, Op
+from layerexplain.lang.expr import CONSTANT, FREE, NO_MACS, OPS, PER_INPUT, PER_OUTPUT, TWICE_MACS, WEIGHT, Expr, Op
 from layerexplain.lang.notation import Function, Notation
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.sizes import broadcast, normalize_axes, promote, size_text
@@ -106,10 +106,8 @@ def elementwise(
     value: Callable[..., Any],
     notation: Notation = BY_NAME,
     *,
-    gradient: Any,
     dtype: str | Callable[..., str] | None = None,
-    flops: Any = PER_OUTPUT,
-    element: Any = _elementwise_element,
+    **rules: Any,
 ) -> Op:
     """Create an element-wise op on tensors that broadcast.
 
@@ -117,12 +115,10 @@ def elementwise(
         name: its name in formulas.
         value: `value(np, *values, **attrs)`.
         notation: how it is written; by default a call of its name.
-        gradient: `gradient(node, dy, i)`, the gradient of argument i before it is summed over repeated axes; or a
-            `Marker` with the reason why there is none.
         dtype: of the result if it differs from the arguments': "float" converts ints to floats, any other name is
             the dtype itself, and a function of the arguments is the rule.
-        flops: the cost of one element.
-        element: the element form, if it is not the op applied to the arguments' elements.
+        rules: the other rules of `Op`. The gradient of an argument is given before it is summed over repeated axes;
+            by default, an element costs 1, and its form is the op applied to the arguments' elements.
     """
 
     def axes(*args: Expr, **attrs: Any) -> Axes:
@@ -138,16 +134,8 @@ def elementwise(
         return common if dtype is None else promote(common, "float")
 
     rule = result_dtype if dtype in (None, "float") else dtype if callable(dtype) else always(dtype)
-    return function(
-        name,
-        axes=axes,
-        dtype=rule,
-        value=value,
-        flops=flops,
-        notation=notation,
-        element=element,
-        gradient=gradient,
-    )
+    rules = {"flops": PER_OUTPUT, "element": _elementwise_element, **rules}
+    return function(name, axes=axes, dtype=rule, value=value, notation=notation, **rules)
 
 
 def unary(name: str, notation: Notation = BY_NAME, **rules: Any) -> Op:
@@ -224,8 +212,8 @@ def reduction(name: str, words: str, *, fold: str = "", dtype: str | None = None
 # Sums of products -----------------------------------------------------------------------------------------------
 
 
-Term: TypeAlias = "tuple[sc.Scalar, Sequence[sc.Condition]]"
-"""A product, and the conditions under which it is included in the sum."""
+Term: TypeAlias = "tuple[Sequence[Sequence[sc.Affine]], Sequence[sc.Condition]]"
+"""The index of each factor of a product, and the conditions under which the product is included in the sum."""
 
 
 def contraction(
@@ -244,8 +232,8 @@ def contraction(
         outputs: `outputs(node)`: the names under which elements are counted ("positions", "filters"), each with its
             axes of the result.
         summed: `summed(node)`: the (role, size) of each letter that is summed over.
-        term: `term(node, index, letters, at)`: the product at given letters, and the conditions under which it is
-            included.
+        term: `term(node, index, letters)`: which elements of the arguments are multiplied at given letters, and the
+            conditions under which the product is included.
         rules: the other rules of `Op`; the cost is among them where far fewer products are computed than the element
             form has.
     """
@@ -258,7 +246,9 @@ def contraction(
 
     def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
         letters = [sc.letter(role, size) for role, size in summed(node)]
-        body, conditions = term(node, index, letters, at)
+        places, conditions = term(node, index, letters)
+        factors = [at(i, place) for i, place in enumerate(places)]
+        body = functools.reduce(lambda a, b: sc.Apply(OPS["multiply"], (a, b), {}), factors)
         return sc.Fold("sum", letters_of(letters), body, tuple(conditions)) if letters else body
 
     return function(name, **{"dtype": common, "cost": factors, "flops": TWICE_MACS, "element": element, **rules})

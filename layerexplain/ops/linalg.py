@@ -24,10 +24,6 @@ def _shorter(a: Size, b: Size) -> Size:
     return min(a, b) if isinstance(a, int) and isinstance(b, int) else None
 
 
-def _float(*args: Expr) -> str:
-    return promote(*[x.dtype for x in args], "float")
-
-
 def _lead_axes(x: Expr, shape: Shape) -> list[Axis]:
     """Return axes that continue those of the argument at the same positions; the others are removed."""
     axes = [Axis("", (0, i), size) for i, size in enumerate(shape)]
@@ -36,12 +32,12 @@ def _lead_axes(x: Expr, shape: Shape) -> list[Axis]:
 
 def _matrices(
     name: str,
-    result: Callable[..., Any],
-    value: Callable[..., Any],
-    flops: Callable[..., float] | None,
     *,
+    result: Callable[..., Any] = lambda x, *_: x.shape,
+    value: Callable[..., Any] | None = None,
+    flops: Callable[..., float] | None = None,
     square: bool = True,
-    dtypes: Sequence[str] | None = None,
+    dtypes: Sequence[str] = (),
     why: str = "each element depends on the whole matrix",
     **rules: Any,
 ) -> Op:
@@ -50,8 +46,8 @@ def _matrices(
     Args:
         name: its name in formulas.
         result: `result(x, rows, columns, *others, **attrs)`: the axes of the result; its shape, or the `Shapes` of
-            several, if the axes continue those of x at the same positions.
-        value: `value(np, *float64 arrays, **attrs)`.
+            several, if the axes continue those of x at the same positions; by default the shape of x.
+        value: `value(np, *float64 arrays, **attrs)`; by default NumPy's function of the same name.
         flops: `flops(rows, columns)` for one matrix (and the columns of further arguments), by the textbook (Golub and
             Van Loan); None where it iterates.
         square: whether the matrices must be square.
@@ -78,12 +74,13 @@ def _matrices(
         return lead * round(flops(*sizes))
 
     def result_dtype(*args: Expr, **attrs: Any) -> Any:
-        if dtypes is None:
-            return _float(*args)
-        return tuple(_float(*args) if d == "float" else d for d in dtypes)
+        own = promote(*[x.dtype for x in args], "float")
+        return tuple(own if d == "float" else d for d in dtypes) if dtypes else own
 
     def of_float64(np: Any, *values: Any, **attrs: Any) -> Any:
-        return value(np, *[np.asarray(v, "f8") for v in values], **attrs)
+        arrays = [np.asarray(v, "f8") for v in values]
+        made = getattr(np.linalg, name)(*arrays, **attrs) if value is None else value(np, *arrays, **attrs)
+        return tuple(made) if dtypes else made
 
     return function(
         name,
@@ -132,38 +129,28 @@ def _of_cholesky(y: Expr, dy: Expr, i: int) -> Expr:
     return (half + turned(half)) / 2
 
 
-cholesky = _matrices(
-    "cholesky",
-    lambda x, *_: x.shape,
-    lambda np, x: np.linalg.cholesky(x),
-    lambda n, _: n**3 / 3,
-    gradient=_of_cholesky,
-)
+cholesky = _matrices("cholesky", flops=lambda n, _: n**3 / 3, gradient=_of_cholesky)
 """`cholesky(x)`: the lower triangle L with L · Lᵀ = x, of symmetric matrices with positive eigenvalues."""
 
 inv = _matrices(
     "inv",
-    lambda x, *_: x.shape,
-    lambda np, x: np.linalg.inv(x),
-    lambda n, _: 2 * n**3,
+    flops=lambda n, _: 2 * n**3,
     gradient=lambda y, dy, i: -matmul(turned(y), matmul(dy, turned(y))),
 )
 """`inv(x)`: the inverse of each matrix."""
 
 det = _matrices(
     "det",
-    lambda x, *_: x.shape[:-2],
-    lambda np, x: np.linalg.det(x),
-    lambda n, _: 2 * n**3 / 3,
+    result=lambda x, *_: x.shape[:-2],
+    flops=lambda n, _: 2 * n**3 / 3,
     gradient=lambda y, dy, i: _as_matrices(dy * y) * turned(inv(y.args[0])),
 )
 """`det(x)`: the determinant of each matrix."""
 
 slogdet = _matrices(
     "slogdet",
-    lambda x, *_: Shapes([x.shape[:-2]] * 2),
-    lambda np, x: tuple(np.linalg.slogdet(x)),
-    lambda n, _: 2 * n**3 / 3,
+    result=lambda x, *_: Shapes([x.shape[:-2]] * 2),
+    flops=lambda n, _: 2 * n**3 / 3,
     dtypes=("float", "float"),
     gradient=_of_slogdet,
 )
@@ -178,9 +165,8 @@ def _solution(a: Expr, rows: Size, _: Size, b: Expr) -> list[Axis]:
 
 solve = _matrices(
     "solve",
-    _solution,
-    lambda np, a, b: np.linalg.solve(a, b),
-    lambda n, _, k: 2 * n**3 / 3 + 2 * n * n * k,
+    result=_solution,
+    flops=lambda n, _, k: 2 * n**3 / 3 + 2 * n * n * k,
     why="it solves a system of equations",
     gradient=_of_solve,
 )
@@ -217,9 +203,9 @@ def _of_lu(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr | None:
 
 lu = _matrices(
     "lu",
-    lambda x, *_: Shapes([x.shape, x.shape[:-1]]),
-    _lu_value,
-    lambda n, _: 2 * n**3 / 3,
+    result=lambda x, *_: Shapes([x.shape, x.shape[:-1]]),
+    value=_lu_value,
+    flops=lambda n, _: 2 * n**3 / 3,
     dtypes=("float", "int32"),
     gradient=_of_lu,
 )
@@ -254,9 +240,8 @@ def _of_tall_qr(q: Expr, r: Expr, dq: Expr, dr: Expr) -> Expr:
 
 qr = _matrices(
     "qr",
-    _qr_shapes,
-    lambda np, x, mode: tuple(np.linalg.qr(x, mode=mode)),
-    lambda m, n: 4 * (m * min(m, n) * n - min(m, n) ** 3 / 3),
+    result=_qr_shapes,
+    flops=lambda m, n: 4 * (m * min(m, n) * n - min(m, n) ** 3 / 3),
     square=False,
     dtypes=("float", "float"),
     defaults={"mode": "reduced"},
@@ -307,9 +292,8 @@ def _of_svd(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
 
 svd = _matrices(
     "svd",
-    _svd_shapes,
-    lambda np, x, full: tuple(np.linalg.svd(x, full_matrices=full)),
-    None,
+    result=_svd_shapes,
+    value=lambda np, x, full: np.linalg.svd(x, full_matrices=full),
     square=False,
     dtypes=("float", "float", "float"),
     defaults={"full": False},
@@ -327,12 +311,11 @@ def _of_singular_values(y: Expr, dy: Expr, i: int) -> Expr:
 
 singular_values = _matrices(
     "singular_values",
-    lambda x, rows, columns: [
+    result=lambda x, rows, columns: [
         *changed(x, -2, _shorter(rows, columns), "the length of the shorter side")[:-1],
         Axis("", (0, x.ndim - 1), GONE, "one value for each direction"),
     ],
-    lambda np, x: np.linalg.svd(x, compute_uv=False),
-    None,
+    value=lambda np, x: np.linalg.svd(x, compute_uv=False),
     square=False,
     why="it iterates",
     gradient=_of_singular_values,
@@ -353,9 +336,7 @@ def _of_eigh(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
 
 eigh = _matrices(
     "eigh",
-    lambda x, *_: Shapes([x.shape[:-1], x.shape]),
-    lambda np, x: tuple(np.linalg.eigh(x)),
-    None,
+    result=lambda x, *_: Shapes([x.shape[:-1], x.shape]),
     dtypes=("float", "float"),
     why=EITHER_WAY,
     gradient=_of_eigh,
@@ -379,13 +360,12 @@ def _of_pinv(y: Expr, dy: Expr, i: int) -> Expr:
 
 pinv = _matrices(
     "pinv",
-    lambda x, rows, columns, *, rcond: [
+    result=lambda x, rows, columns, *, rcond: [
         *kept(x)[:-2],
         Axis("", (0, x.ndim - 1), columns, "was the last axis"),
         Axis("", (0, x.ndim - 2), rows, "was the second to last axis"),
     ],
-    _pinv_value,
-    None,
+    value=_pinv_value,
     square=False,
     defaults={"rcond": None},
     why="it iterates",

@@ -63,22 +63,17 @@ i1: Op = elementwise("i1", _i1, Function(r"I_1({0})"), dtype="float", gradient=_
 
 def _erfinv(np: Any, x: Any) -> Any:
     """The inverse of erf: an initial guess (Winitzki, 2008), then Halley's steps; ±1 gives infinity, beyond is NaN."""
-    values = np.asarray(x, "f8")
+    values, erf_of = np.asarray(x, "f8"), np.vectorize(math.erf, otypes=["f8"])
     with np.errstate(all="ignore"):
         tail = np.log1p(-values * values)
         middle = 2 / (math.pi * 0.147) + tail / 2
         y = np.copysign(np.sqrt(np.sqrt(middle * middle - tail / 0.147) - middle), values)
         inside = np.abs(values) < 1
         for _ in range(4):
-            off = _erf_value(np, np.where(inside, y, 0)) - values
+            off = erf_of(np.where(inside, y, 0)) - values
             step = off / (2 / math.sqrt(math.pi) * np.exp(-y * y) - y * off)
             y = np.where(inside & np.isfinite(step), y - step, y)
     return y
-
-
-def _erf_value(np: Any, y: Any) -> Any:
-    flat = np.asarray(y).reshape(-1)
-    return np.array([math.erf(v) for v in flat.tolist()]).reshape(np.shape(y))
 
 
 erfinv = elementwise(

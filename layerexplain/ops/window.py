@@ -27,7 +27,7 @@ class Window(NamedTuple):
     """A window along one axis: the size n of the axis, the window size k, stride, dilation and padding."""
 
     role: str
-    n: Size
+    n: int | None
     k: int
     stride: int
     dilation: int
@@ -41,7 +41,7 @@ class Window(NamedTuple):
     @property
     def number(self) -> int | None:
         """The number of windows; None if n is unknown."""
-        if not isinstance(self.n, int):
+        if self.n is None:
             return None
         if self.padding == "valid":
             return (self.n - self.reach) // self.stride + 1
@@ -50,13 +50,13 @@ class Window(NamedTuple):
     @property
     def unread(self) -> int:
         """The number of positions behind the last window, which no window reads; 0 too where n is unknown."""
-        if self.padding != "valid" or not isinstance(self.n, int) or self.number is None:
+        if self.padding != "valid" or self.n is None or self.number is None:
             return 0
         return max(self.n - ((self.number - 1) * self.stride + self.reach), 0)
 
     def last(self, count: int) -> str:
         """Return the last positions of the axis as text: `row 8`, `columns 6 to 7`."""
-        end = (self.n if isinstance(self.n, int) else 0) - 1
+        end = (self.n or 0) - 1
         return f"{self.role[:-1]} {end}" if count == 1 else f"{self.role} {end - count + 1} to {end}"
 
     @property
@@ -66,7 +66,7 @@ class Window(NamedTuple):
             return 0, 0
         if self.padding == "causal":
             return self.reach - 1, 0
-        if self.number is None or not isinstance(self.n, int):
+        if self.number is None or self.n is None:
             if self.stride != 1:
                 return None
             total = self.reach - 1
@@ -76,7 +76,7 @@ class Window(NamedTuple):
 
     def arithmetic(self) -> str:
         """Return the arithmetic of the number of windows as text."""
-        s, n = self.stride, self.n if isinstance(self.n, int) else "unknown"
+        s, n = self.stride, "unknown" if self.n is None else self.n
         if self.padding == "valid":
             text = f"{n} - {self.reach} + 1" if s == 1 else f"floor(({n} - {self.reach}) / {s}) + 1"
         else:
@@ -100,7 +100,7 @@ class Window(NamedTuple):
 
     def transposed_size(self, output_padding: int | None) -> int | None:
         """Return the output size of a transposed convolution (Keras's rule); None if n is unknown."""
-        if not isinstance(self.n, int):
+        if self.n is None:
             return None
         if output_padding is None:
             return self.n * self.stride + (max(self.reach - self.stride, 0) if self.padding == "valid" else 0)
@@ -111,7 +111,7 @@ class Window(NamedTuple):
         """Return the number of positions that 'same' crops at the start of a transposed convolution."""
         if self.padding == "causal":
             return self.reach - 1
-        if self.padding == "valid" or not isinstance(self.n, int):
+        if self.padding == "valid" or self.n is None:
             return 0
         return max((self.n - 1) * self.stride + self.reach - size, 0) // 2
 
@@ -128,7 +128,7 @@ def make_windows(x: Any, sizes: Any, attrs: Mapping[str, Any]) -> list[Window]:
     for role, n, k, s, d in zip(SPATIAL[rank], lengths, sizes[:rank], strides, dilation, strict=True):
         if not isinstance(k, int):
             raise ShapeError(f"a window needs a fixed size along each axis, got {shape_text(sizes[:rank])}")
-        made.append(Window(role, n, k, s, d, padding))
+        made.append(Window(role, n if isinstance(n, int) else None, k, s, d, padding))
     return made
 
 
@@ -265,7 +265,7 @@ def tap_place(w: Window, i: sc.Affine, u: sc.Affine) -> tuple[sc.Affine, tuple[s
     if w.pads is None:
         raise sc.CannotIndex(f"needs the size of the {w.role} to know the padding; give it with --input")
     place = sc.add(sc.add(sc.scale(i, w.stride), sc.scale(u, w.dilation)), -w.pads[0])
-    return place, sc.between(place, 0, w.n if isinstance(w.n, int) else None) if any(w.pads) else ()
+    return place, sc.between(place, 0, w.n) if any(w.pads) else ()
 
 
 def channels_last(function: Callable[..., Any], images: int = 1) -> Callable[..., Any]:

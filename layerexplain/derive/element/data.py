@@ -43,12 +43,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from layerexplain.derive.element.form import ElementForm, ElementLine, element_of
-from layerexplain.derive.element.text import Printer
+from layerexplain.derive.element.text import Printer, window_role
 from layerexplain.derive.roles import input_roles
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT, WEIGHT, Expr
 from layerexplain.lang.notation import Written
+from layerexplain.records import NamedTuple
 
 MOST_CONSTANTS = 4096
 """A constant tensor with more values is named without them."""
@@ -124,6 +125,8 @@ class _Data:
     def scalar(self, e: Any, writer: _Templates, names: dict[sc.Letter, str]) -> Any:
         if isinstance(e, sc.Number):
             return constant(e.value)
+        if isinstance(e, _Argument):
+            return ["$", e.number]
         if isinstance(e, sc.Element):
             of = self.lines[e.of] if isinstance(e.of, ElementLine) else self.tensors[e.of]
             return [of, *[self.index(i, writer, names) for i in e.index]]
@@ -160,18 +163,8 @@ class _Data:
                 return known[node]
 
             index = tuple([sc.number(0)] * len(result.shape))
-            entry.append(self._body(body(result, index), writer))
+            entry.append(self.scalar(body(result, index), writer, {}))
         return self.functions[definition][0]
-
-    def _body(self, e: Any, writer: _Templates) -> Any:
-        if isinstance(e, _Argument):
-            return ["$", e.number]
-        if isinstance(e, sc.Apply):
-            return [_SIGNS.get(e.op.name, e.op.name), *[self._body(a, writer) for a in e.args], *e.attrs.values()]
-        if isinstance(e, sc.NamedFunction):
-            called = self.function(e.node.attrs["definition"], writer)
-            return ["f", called, *[self._body(a, writer) for a in e.args]]
-        return self.scalar(e, writer, {})
 
     def index(self, a: sc.Affine, writer: _Templates, names: dict[sc.Letter, str]) -> Any:
         """Return an index; letters of axes of size 1 are 0 and left out."""
@@ -190,15 +183,15 @@ class _Data:
         return found[2] if len(found) == 3 and found[:2] == [0, 1] and isinstance(found[2], str) else found
 
     def conditions(self, every: Sequence[sc.Condition], writer: _Templates, names: dict[sc.Letter, str]) -> list[Any]:
-        return [self.condition(c, writer, names) for c in every]
-
-    def condition(self, c: sc.Condition, writer: _Templates, names: dict[sc.Letter, str]) -> list[Any]:
-        if isinstance(c, sc.Holds):
-            return ["is", self.scalar(c.value, writer, names)]
-        index = self.index(c.index, writer, names)
-        if isinstance(c, sc.Divisible):
-            return ["by", index, c.by]
-        return ["in", index, c.low, c.high, int(is_padding(c))]
+        found: list[Any] = []
+        for c in every:
+            if isinstance(c, sc.Holds):
+                found.append(["is", self.scalar(c.value, writer, names)])
+            elif isinstance(c, sc.Divisible):
+                found.append(["by", self.index(c.index, writer, names), c.by])
+            else:
+                found.append(["in", self.index(c.index, writer, names), c.low, c.high, int(bool(window_role(c)))])
+        return found
 
 
 _PLACES: Final = ("steps", "planes", "rows", "columns", "window", "interval")
@@ -225,16 +218,10 @@ def grid_axes(roles: Sequence[str], sizes: Sequence[int | None]) -> list[int | N
     return [None, None, *long][-2:]
 
 
-class _Argument:
+class _Argument(NamedTuple):
     """An argument of a scalar function."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-def is_padding(c: sc.Between) -> bool:
-    """Return whether a condition is about the index of a window."""
-    return any(isinstance(atom, sc.Letter) and atom.role == "window" for atom, _ in c.index.terms)
+    number: int
 
 
 def constant(value: Any) -> Any:
@@ -313,7 +300,9 @@ class _Templates(Printer):
 
     def index(self, index: sc.Affine, names: Any) -> str:
         written = self.data.index(index, self, names)
-        return str(written) if isinstance(written, int) else self._hole(_hole_of(written))
+        if isinstance(written, int):
+            return str(written)
+        return self._hole(f"{{{written}}}" if isinstance(written, str) else [written])
 
     def written(self, e: sc.Scalar, names: dict[sc.Letter, str]) -> Written:
         if id(e) in self.values:
@@ -323,16 +312,9 @@ class _Templates(Printer):
         if isinstance(e, sc.Guard):
             whole = super().written(e, names)
             conditions = self.data.conditions(e.conditions, self, names)
-            cases = [self._filled(self._alone(part, names)) for part in (e.body, e.otherwise)]
+            cases = [self.template(part, names) for part in (e.body, e.otherwise)]
             return Written(self._hole([conditions, self._filled(whole.text), *cases]), whole.bind)
         return super().written(e, names)
-
-    def _alone(self, e: sc.Scalar, names: dict[sc.Letter, str]) -> str:
-        return self.written(e, names).text
-
-
-def _hole_of(index: Any) -> Any:
-    return f"{{{index}}}" if isinstance(index, str) else [index]
 
 
 def values_in(e: Any) -> Iterator[Any]:

@@ -34,6 +34,9 @@ class _Opened(NamedTuple):
 _Leaf = Callable[[Any, sc.Index], sc.Element]
 """Gives an element of a leaf of a form in terms of the outermost form."""
 
+_Arguments = dict[Any, tuple[tuple[sc.Letter, ...], sc.Element]]
+"""For each leaf of a called layer the letters of its index, and the element there in terms of the outermost form."""
+
 
 def opened(form: ElementForm) -> ElementForm:
     """Return the form without calls; the form itself if it calls no layer. Raises TooManyLines.
@@ -85,45 +88,31 @@ class _Opener:
     def _called(self, called: sc.CalledResult, index: sc.Index, to: _Opened, leaf: _Leaf) -> sc.Element:
         form: ElementForm = called.form
         leaves = (*form.definition.params, *form.definition.weights)
-        places: list[tuple[sc.Letter, ...]] = []
-        given: list[sc.Element] = []
+        args: _Arguments = {}
         for inner, part in zip(leaves, called.args, strict=True):
             letters = tuple([sc.Letter("", None) for _ in inner.shape])
             at = [one.index for one in letters]
             whole = sc.Element(part.of, (*at[: part.at], *part.times, *at[part.at :]))
-            places.append(letters)
-            given.append(self._rewritten(whole, to, leaf))
-        own = {one for letters in places for one in letters}
-        outer = list(dict.fromkeys([one for element in given for one in _letters(element) if one not in own]))
-        key = (form, tuple([_spelt(e, letters, outer) for e, letters in zip(given, places, strict=True)]))
+            args[inner] = letters, self._rewritten(whole, to, leaf)
+        own = {one for letters, _ in args.values() for one in letters}
+        outer = list(dict.fromkeys([one for _, e in args.values() for one in _letters(e) if one not in own]))
+        key = (form, tuple([_spelt(element, letters, outer) for letters, element in args.values()]))
         if key not in self.known:
-            self.known[key] = self._open(form, leaves, places, given, outer)
+            self.known[key] = self._open(form, args, outer)
         frame = self.known[key]
         line = form.outputs[called.result]
         return _with(frame.copies[line], index, [one.index for one in outer], line.at)
 
-    def _open(
-        self,
-        form: ElementForm,
-        leaves: tuple[Any, ...],
-        places: list[tuple[sc.Letter, ...]],
-        given: list[sc.Element],
-        outer: list[sc.Letter],
-    ) -> _Opened:
-        """Add the lines of a called layer; `given` are elements of its leaves at the letters `places`, in which the
-        letters `outer` come from where it is called."""
+    def _open(self, form: ElementForm, args: _Arguments, outer: list[sc.Letter]) -> _Opened:
+        """Add the lines of a called layer, in whose arguments the letters `outer` come from where it is called."""
         fresh = tuple([sc.Letter(one.role, one.size) for one in outer])
         moved = dict(zip(outer, [one.index for one in fresh], strict=True))
-        args = {
-            inner: (letters, sc.substituted(element, moved))
-            for inner, letters, element in zip(leaves, places, given, strict=True)
-        }
 
         def leaf(node: Any, index: sc.Index) -> sc.Element:
             if node not in args:
                 return sc.Element(node, index)  # a constant
             letters, element = args[node]
-            found: sc.Element = sc.substituted(element, dict(zip(letters, index, strict=True)))
+            found: sc.Element = sc.substituted(element, {**moved, **dict(zip(letters, index, strict=True))})
             return found
 
         if len(self.made.lines) + len(form.lines) > MOST_LINES:

@@ -28,7 +28,11 @@ class Plan:
 
     def __init__(self, definition: Definition) -> None:
         opener = _Opener()
-        self.results, self.masks = expanded(definition, opener)
+        leaves = (*definition.params, *definition.weights)
+        # Copies, made in the order of creation, in terms of the definition's own params and weights.
+        copies = opener.values(definition.outputs, dict(zip(leaves, leaves, strict=True)))
+        self.results: dict[str, Expr] = dict(zip(definition.results, copies, strict=False))
+        self.masks: tuple[Expr, ...] = tuple(copies[len(self.results) :])
         self.stable = opener.stable
         self.order: list[Expr] = []
         self.loops: list[Expr] = []
@@ -36,12 +40,13 @@ class Plan:
         self.named: set[Expr] = set()
         self.roles: dict[Expr, Any] = {}
         self._around: dict[Expr, tuple[Expr, ...]] = {}
+        self._collect()
 
     def loops_of(self, node: Expr) -> tuple[Expr, ...]:
         """Return the loops that contain the node, outermost first."""
         return self._around.get(node, ())
 
-    def collect(self) -> None:
+    def _collect(self) -> None:
         """Find all nodes and the loops that contain them."""
         pending: list[tuple[list[Expr], Iterable[Expr], tuple[Expr, ...]]] = [
             ([*self.results.values(), *self.masks], (), ())
@@ -69,7 +74,6 @@ class Plan:
 def plan(definition: Definition, called_roles: Mapping[Definition, Sequence[tuple[str, ...]]]) -> Plan:
     """Decide which nodes get a line. `called_roles` are the roles of the results of called layers."""
     made = Plan(definition)
-    made.collect()
     _Chooser(made).choose()
     made.roles = AxisRoles(called_roles).within(definition, [e for e in made.order if not made.loops_of(e)])
     return made
@@ -172,19 +176,8 @@ def kind_of(node: Expr) -> str:
 # Expanded composites --------------------------------------------------------------------------------------------------
 
 
-def expanded(definition: Definition, opener: _Opener) -> tuple[dict[str, Expr], tuple[Expr, ...]]:
-    """Return copies of the definition's results, by name, and of its existing masks, with the calls of non-scalar
-    composites expanded.
-
-    The nodes are new, in the order of creation, in terms of the definition's own params and weights."""
-    leaves = (*definition.params, *definition.weights)
-    copies = opener.values(definition.outputs, dict(zip(leaves, leaves, strict=True)))
-    count = len(definition.results)
-    return dict(zip(definition.results, copies, strict=False)), tuple(copies[count:])
-
-
 class _Opener(Copier):
-    """Copy nodes, replacing calls of composites by their bodies."""
+    """Copy nodes, replacing calls of composites that are not scalar functions by their bodies."""
 
     def __init__(self) -> None:
         super().__init__()

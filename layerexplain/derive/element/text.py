@@ -131,13 +131,13 @@ class Printer(ScalarWriter):
     # Conditions --------------------------------------------------------------------------------------------------
 
     def _fold_notes(self, fold: sc.Fold, names: dict[sc.Letter, str]) -> list[str]:
-        padding = [c for c in fold.conditions if isinstance(c, sc.Between) and _window_role(c)]
+        padding = [c for c in fold.conditions if isinstance(c, sc.Between) and window_role(c)]
         others = [c for c in fold.conditions if c not in padding]
         notes = []
         if padding:
             outside: dict[str, list[str]] = {}
             for c in padding:
-                outside.setdefault(self._outside(c, names), []).append(_window_role(c))
+                outside.setdefault(self._outside(c, names), []).append(window_role(c))
             where = " and ".join(f"{' and '.join(roles)} {text}" for text, roles in outside.items())
             notes.append(f"{where} are padding and {_COUNTED.get(fold.kind, 'are excluded')}")
         if others:
@@ -159,7 +159,7 @@ class Printer(ScalarWriter):
 _COUNTED: Final = {"sum": "count as 0", "mean": "are excluded: the average divides by the number of elements inside"}
 
 
-def _window_role(c: sc.Between) -> str:
+def window_role(c: sc.Between) -> str:
     """Return the role of the axis along which a window slides, "" if the index is not that of a window."""
     roles = [atom.role for atom, _ in c.index.terms if isinstance(atom, sc.Letter)]
     if "window" not in roles:

@@ -58,7 +58,7 @@ class Frame:
         if isinstance(e, sc.Apply):
             return self._apply(e, [self.scalar(a, env) for a in e.args])
         if isinstance(e, sc.Fold):
-            return self._fold(e, env)
+            return self.folded(e.kind, [self.scalar(e.body, inner) for inner in self.places(e, env)])
         if isinstance(e, sc.NamedFunction):
             return self._named(e.node.attrs["definition"], [self.scalar(a, env) for a in e.args])
         if isinstance(e, sc.Guard):
@@ -144,9 +144,6 @@ class Frame:
                 return False
         return True
 
-    def _fold(self, e: sc.Fold, env: Mapping[sc.Letter, int]) -> Any:
-        return self.folded(e.kind, [self.scalar(e.body, inner) for inner in self.places(e, env)])
-
     def sizes(self, e: sc.Fold) -> list[int | None]:
         """Return how many numbers each letter of a sum runs over; None where that is not known."""
         return [self.run.batch if one.size is None and one.role == "batch" else one.size for one in e.letters]
@@ -160,27 +157,18 @@ class Frame:
             raise sc.CannotIndex("needs the size of the axis that is summed over; give it with --input")
         conditions = _by_depth(e)
         inner = dict(env)
-        depth = len(sizes)
-        if not self.hold(conditions[0], inner):
-            return
-        if not depth:
-            yield inner
-            return
-        place = [-1] * depth
-        at = 0
-        while at >= 0:
-            place[at] += 1
-            if place[at] >= (sizes[at] or 0):
-                at -= 1
-                continue
-            inner[e.letters[at]] = place[at]
-            if not self.hold(conditions[at + 1], inner):
-                continue
-            if at == depth - 1:
+
+        def from_letter(at: int) -> Iterator[dict[sc.Letter, int]]:
+            if not self.hold(conditions[at], inner):
+                return
+            if at == len(sizes):
                 yield inner
-            else:
-                at += 1
-                place[at] = -1
+                return
+            for place in range(sizes[at] or 0):
+                inner[e.letters[at]] = place
+                yield from from_letter(at + 1)
+
+        yield from from_letter(0)
 
     def folded(self, kind: str, values: Sequence[Any]) -> Any:
         """Return the fold of terms: their sum, mean, product, …"""
@@ -219,7 +207,7 @@ class ArrayFrame(Frame):
         array = self.whole(line)
         if array is None or any(i < 0 for i in index) or (line.start is not None and line.before(index[line.step])):
             return super().line(line, index)
-        value = _number(array[index])
+        value = plain_number(array[index])
         return value if self.trusts(value) else self.plain.line(line, index)
 
     def trusts(self, value: Any) -> bool:
@@ -281,10 +269,10 @@ class ArrayFrame(Frame):
 
 
 def _elements(array: Any) -> Any:
-    return lambda index: _number(array[index])
+    return lambda index: plain_number(array[index])
 
 
-def _number(value: Any) -> Any:
+def plain_number(value: Any) -> Any:
     """Return an element as a Python number, so that results are not rounded to its dtype."""
     return value.item() if hasattr(value, "item") else value
 

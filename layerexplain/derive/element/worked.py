@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from layerexplain.derive.element.form import ElementForm, ElementLine
 from layerexplain.derive.element.text import Printer, inner_names
-from layerexplain.derive.element.value import ArrayFrame, Frame, Index
+from layerexplain.derive.element.value import ArrayFrame, Frame, Index, plain_number
 from layerexplain.derive.evaluate import Evaluation
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import CONSTANT
@@ -263,8 +263,5 @@ def _factors(body: sc.Scalar) -> list[sc.Scalar]:
 
 def _plain(value: Any) -> Any:
     """Return a Python number, which prints all significant digits."""
-    if isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b":
-        return bool(value)
-    if getattr(getattr(value, "dtype", None), "kind", "f") in "iu":
-        return int(value)
-    return float(value)
+    value = plain_number(value)
+    return value if isinstance(value, bool | int) else float(value)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.gradient.loops import backward_loop
-from layerexplain.derive.gradient.opened import opened
+from layerexplain.derive.gradient.opened import needed_of, opened
 from layerexplain.derive.gradient.patterns import normalized, through_normalization
 from layerexplain.derive.gradient.simplify import Simplifier
 from layerexplain.derive.roles import AxisRoles
@@ -107,19 +107,15 @@ def gradient(
     }
     taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)}
     walk_back = Backward(inside, wanted, names)
-    sent = walk_back.run([(made_results[name], dy) for name, dy in seeds.items()])
-    fresh = {leaf: sent[leaf] for leaf in wanted if leaf in sent}
-    forward = {node for node in (*inside, *walk_back.extra) if not is_light(node)}
-    simplifier = Simplifier(forward)
-    made = simplifier.values(list(fresh.values()), {node: node for node in forward})
+    fresh = walk_back.to_leaves([(made_results[name], dy) for name, dy in seeds.items()])
     gradients: dict[str, Expr] = {}
     of: dict[Expr, str] = {}
-    for leaf, e in zip(fresh, made, strict=True):
+    for leaf, e in fresh.items():
         of[leaf] = free(f"d{leaf.label}", {*taken, *gradients})
         gradients[of[leaf]] = e
     leaves = (*definition.params, *seeds.values())
     whole = Definition(f"{definition.name}_gradient", leaves, definition.weights, gradients)
-    backward, kept = _without_forward(whole, forward, names)
+    backward, kept = _without_forward(whole, walk_back.forward, names)
     unreached = tuple(str(leaf.label) for leaf in wanted if leaf not in fresh)
     return Gradient(whole, backward, kept, unreached, made_results, of)
 
@@ -139,13 +135,11 @@ def gradient_of_number(definition: Definition, leaf: Expr) -> Definition:
     """
     results, inside = opened(definition)
     ((_, number),) = results.items()
-    walk_back = Backward(inside, [leaf], Names(definition, results, inside))
-    sent = walk_back.run([(number, constant(1))])
-    if leaf not in sent:
+    made = Backward(inside, [leaf], Names(definition, results, inside)).to_leaves([(number, constant(1))])
+    if leaf not in made:
         raise CannotDerive(f"it does not depend on {leaf.label}")
-    forward = {node for node in (*inside, *walk_back.extra) if not is_light(node)}
-    (made,) = Simplifier(forward).values([sent[leaf]], {node: node for node in forward})
-    return Definition(f"{definition.name}_gradient", definition.params, definition.weights, {f"d{leaf.label}": made})
+    gradients = {f"d{leaf.label}": made[leaf]}
+    return Definition(f"{definition.name}_gradient", definition.params, definition.weights, gradients)
 
 
 def _is_wanted(leaf: Expr) -> bool:
@@ -208,12 +202,26 @@ class Backward:
         self.order = order
         self.names = names
         self.extra: list[Expr] = []
+        self.wanted = wanted
         self.active: set[Expr] = set(wanted)
         for node in order:
             if node not in self.active and any(arg in self.active for arg in node.args) and passes(node):
                 self.active.add(node)
         self.sent: dict[Expr, Expr] = {}
         self.parts: dict[Expr, dict[int, Expr]] = {}
+
+    @property
+    def forward(self) -> set[Expr]:
+        """The nodes of the forward pass whose values are kept, if the gradient reads them."""
+        return {node for node in (*self.order, *self.extra) if not is_light(node)}
+
+    def to_leaves(self, seeds: Sequence[tuple[Expr, Expr]]) -> dict[Expr, Expr]:
+        """Return what comes back to the leaves that are wanted, written as a textbook does."""
+        sent = self.run(seeds)
+        reached = [leaf for leaf in self.wanted if leaf in sent]
+        forward = self.forward
+        made = Simplifier(forward).values([sent[leaf] for leaf in reached], {node: node for node in forward})
+        return dict(zip(reached, made, strict=True))
 
     def run(self, seeds: Sequence[tuple[Expr, Expr]]) -> dict[Expr, Expr]:
         """Return what comes back to each node, given nodes and their gradients."""
@@ -262,7 +270,8 @@ class Backward:
 
     def _back(self, node: Expr, dy: Any) -> None:
         if node.op is LOOP:
-            self._back_through_loop(node, dy if isinstance(dy, list) else [dy])
+            for arg, e in backward_loop(node, dy if isinstance(dy, list) else [dy], self).items():
+                self._send(arg, e)
             return
         pattern = normalized(node)
         if pattern is not None and pattern[0] in self.active:
@@ -280,10 +289,6 @@ class Backward:
                 self._send(
                     arg, _fitted(back, arg, node) if elementwise or node.op.name in ("matmul", "broadcast_to") else back
                 )
-
-    def _back_through_loop(self, node: Expr, dys: list[Expr | None]) -> None:
-        for arg, back in backward_loop(node, dys, self).items():
-            self._send(arg, back)
 
 
 def passes(node: Expr) -> bool:
@@ -364,26 +369,15 @@ def _without_forward(whole: Definition, forward: set[Expr], names: Names) -> tup
         number = bool(node.args) and all(arg.op is CONSTANT for arg in node.args)
         moves = node.op.flops is FREE and node.op not in (CALL, LOOP) and node.op.element is not RANDOM
         cheap[node] = node.op in LEAVES or number or (moves and all(cheap.get(arg, False) for arg in node.args))
-    needed: dict[Expr, None] = {}
-    seen: set[Expr] = set()
-    pending = list(roots)
-    while pending:
-        node = pending.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if node in forward and node.op is not CONSTANT and not cheap[node]:
-            needed[node] = None
-            continue
-        pending.extend(node.args)
-    needed = _before_moves(needed, forward, names)
+    dear = {node for node in forward if not cheap[node]}
+    needed = _before_moves(needed_of(roots, dear), forward, names)
     leaves = {*whole.params, *whole.weights}
     kept: dict[Expr, Expr] = {}
     taken = {str(leaf.label) for leaf in leaves} | set(whole.results)
-    taken |= {str(node.label) for node in seen - forward if node.label}
+    taken |= {str(node.label) for node in walk(roots, dear) if node.label and node not in forward}
     env: dict[Expr, Any] = {}
     roles = AxisRoles({}).within(whole, walk(needed))
-    for node in sorted(needed, key=lambda n: n.serial):
+    for node in needed:
         label = free(names.label_kept(node), taken)
         taken.add(label)
         stand_in = tensor(label, node.shape, node.dtype, roles[node])
@@ -396,21 +390,21 @@ def _without_forward(whole: Definition, forward: set[Expr], names: Names) -> tup
     return Definition(whole.name, tuple(params), weights, results), kept
 
 
-def _before_moves(needed: Mapping[Expr, None], forward: Collection[Expr], names: Names) -> dict[Expr, None]:
+def _before_moves(needed: Sequence[Expr], forward: Collection[Expr], names: Names) -> list[Expr]:
     """Return what is kept, given what is read: of a value that is only moved, by a reshape or a transposition, the
     value itself where that is kept anyway or has a name."""
-    found = dict.fromkeys(needed)
-    for node in sorted(needed, key=lambda n: -n.serial):
+    found = set(needed)
+    for node in reversed(needed):
         source = node
         while source.op.flops is FREE and source.op not in (CALL, LOOP, ITEM) and len(source.args) == 1:
             (source,) = source.args
             if source.op.element is RANDOM or source.op in LEAVES:
                 break
             if source in found or (source in forward and names.label(source)):
-                del found[node]
-                found[source] = None
+                found.remove(node)
+                found.add(source)
                 break
-    return found
+    return sorted(found, key=lambda node: node.serial)
 
 
 class _Cut(Copier):

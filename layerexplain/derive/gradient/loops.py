@@ -7,12 +7,13 @@ sum of products can be written for all steps at once; else the loop keeps the su
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.derive.gradient.opened import needed_of
 from layerexplain.derive.gradient.simplify import Sharing, Simplifier, joined, last_axis
 from layerexplain.lang.axes import Shapes
-from layerexplain.lang.definition import Body, loop
+from layerexplain.lang.definition import Body, loop, node_of
 from layerexplain.lang.expr import ITEM, LEAVES, LOOP, Expr, item, tensor, walk
 from layerexplain.lang.names import free, is_light
 from layerexplain.ops.contract import dot, einsum
@@ -70,7 +71,7 @@ class _BackwardLoop:
         self.simplifier = Simplifier(self.forward)
         made = self.simplifier.values([inner.sent[leaf] for leaf in leaves], known)
         self.back = dict(zip(leaves, made, strict=True))
-        self.sequences = self._kept(list(made))
+        self.sequences = self._kept(made)
         self.sent = self._run()
 
     def _derived(self, collected: list[Expr | None]) -> Backward:
@@ -98,23 +99,13 @@ class _BackwardLoop:
 
     def _kept(self, roots: list[Expr]) -> dict[Expr, Expr]:
         """Return the sequence of each value of a step that the backward loop reads."""
-        needed: dict[Expr, None] = {}
-        seen: set[Expr] = set()
-        while roots:
-            e = roots.pop()
-            if e in seen:
-                continue
-            seen.add(e)
-            if e in self.forward:
-                needed[e] = None
-            else:
-                roots.extend(e.args)
+        needed = needed_of(roots, self.forward)
         body, node = self.body, self.node
         found: dict[Expr, Expr] = {}
         extra: dict[str, Expr] = {}
         values = list(body.collected.values())
         enough = all(e in body.steps or e in values for e in needed)
-        for e in sorted(needed, key=lambda one: one.serial):
+        for e in needed:
             if e in body.steps:
                 found[e] = node.args[body.steps.index(e)]
             elif enough:
@@ -129,12 +120,8 @@ class _BackwardLoop:
             longer = Body(body.steps, body.states, body.next, extra, body.captured)
             shapes = [e.shape for e in body.next]
             shapes += [(e.shape[0], node.args[0].shape[1], *e.shape[1:]) for e in extra.values()]
-            dtypes = tuple(e.dtype for e in longer.outputs)
             attrs = {**node.attrs, "body": longer}
-            single = len(shapes) == 1
-            kept = Expr(
-                LOOP, node.args, attrs, shapes[0] if single else Shapes(shapes), dtypes[0] if single else dtypes
-            )
+            kept = node_of(LOOP, node.args, attrs, shapes, [e.dtype for e in longer.outputs])
             self.around.extra.append(kept)
             for i, (name, e) in enumerate(extra.items(), start=len(body.states)):
                 found[e] = self._result(kept, i)
@@ -168,20 +155,18 @@ class _BackwardLoop:
                 for part in one.parts:
                     if part not in self.sequences and part not in self.seeds:
                         collect.setdefault(part, part.label or "dz")
-        inside = walk([*self._next(), *collect, *[self.back[leaf] for leaf in kept_sums]], self.forward)
-        used = {arg for e in inside for arg in e.args}
+        following, totals = self._next(), [self.back[leaf] for leaf in kept_sums]
+        used = {arg for e in walk([*following, *collect, *totals], self.forward) for arg in e.args}
         order = sorted(collect, key=lambda e: (e not in used, e.serial))  # those that are read come first, as in text
         names: list[str] = []
         for e in order:
             names.append(free(collect[e], {*names, *self._state_names(), *kept_sums.values()}))
-        roots = [*self._next(), *order, *[self.back[leaf] for leaf in kept_sums]]
-        read = {*roots, *[arg for e in walk(roots, self.forward) for arg in e.args]}
+        read = {*following, *order, *totals, *used}
         for e in read:
             if e.op is transpose and e.label is None and e.args[0].label and e.args[0] not in self.forward:
                 e.label = f"{e.args[0].label}_T"
-        over = {e: sequence for e, sequence in {**self.seeds, **self.sequences}.items() if e in read} or dict(
-            list({**self.seeds, **self.sequences}.items())[:1]
-        )
+        known = {**self.seeds, **self.sequences}
+        over = {e: sequence for e, sequence in known.items() if e in read} or dict([*known.items()][:1])
         states = {
             name: zeros(shape=state.shape) if dy is None else dy
             for name, (state, dy) in zip(self._state_names(), self.states.items(), strict=True)
@@ -190,19 +175,15 @@ class _BackwardLoop:
 
         def step(*values: Expr) -> tuple[Sequence[Expr], dict[str, Expr]]:
             env: dict[Expr, Any] = dict(zip([*over, *self.state_seeds.values()], values, strict=False))
-            before = values[len(over) + len(self.states) :]
-            made = Sharing().values([*self._next(), *[self.back[leaf] for leaf in kept_sums], *order], env)
-            new, made = made[: len(self.states)], made[len(self.states) :]
-            sums, made = made[: len(kept_sums)], made[len(kept_sums) :]
-            sums = [a + b for a, b in zip(before, sums, strict=True)]
-            return [*new, *sums], dict(zip(names, made, strict=True))
+            made = Sharing().values([*following, *totals, *order], env)
+            added = zip(values[len(over) + len(following) :], made[len(following) : len(states)], strict=True)
+            new = [*made[: len(following)], *[before + more for before, more in added]]
+            return new, dict(zip(names, made[len(states) :], strict=True))
 
         backwards = not node.attrs.get("backwards", False)
         run = loop(step, list(over.values()), states, backwards=backwards)
-        several = type(run.shape) is Shapes
-        results = [item(run, i) for i in range(len(run.shape))] if several else [run]
+        results = list(run) if type(run.shape) is Shapes else [run]
         collected = dict(zip(order, results[len(states) :], strict=True))
-        known = {**self.seeds, **self.sequences}
         sent: dict[Expr, Expr] = {}
 
         def send(arg: Expr, e: Expr) -> None:
@@ -247,17 +228,28 @@ class _BackwardLoop:
         """Return whether a part of a sum is the same at every step."""
         return e.op in LEAVES and e not in self.seeds and e not in self.sequences
 
+    def _split_weights(self, leaves: Iterable[Expr]) -> list[tuple[Expr, list[Expr]]]:
+        """Return each weight that is split into parts, one for each gate, if all of them are among the leaves; with
+        these parts in order."""
+        found: dict[Expr, dict[int, Expr]] = {}
+        for leaf in leaves:
+            if leaf.op is ITEM and leaf.args[0].op is split:
+                found.setdefault(leaf.args[0], {})[leaf.attrs["i"]] = leaf
+        return [
+            (weight, [parts[i] for i in sorted(parts)])
+            for source, parts in found.items()
+            for weight in source.args
+            if len(parts) == len(source.shape) and last_axis(source, weight.ndim) and weight in self.around.active
+        ]
+
     def _join_kernels(self, kept: dict[Expr, str]) -> None:
         """Keep one sum for a kernel of which all parts are convolved with the same: that of all gates at once."""
-        for source in dict.fromkeys(leaf.args[0] for leaf in kept if leaf.op is ITEM and leaf.args[0].op is split):
-            parts = {leaf.attrs["i"]: leaf for leaf in kept if leaf.op is ITEM and leaf.args[0] is source}
-            made = [self.back[parts[i]] for i in sorted(parts)]
+        for weight, parts in self._split_weights(kept):
+            made = [self.back[part] for part in parts]
             alike = {(e.op, e.args[:1], repr(e.attrs)) for e in made}
-            (weight,) = source.args
-            complete = len(made) == len(source.shape) and made[0].op is conv_kernel and len(alike) == 1
-            if complete and last_axis(source, weight.ndim) and weight in self.around.active:
-                for leaf in parts.values():
-                    del kept[leaf]
+            if made[0].op is conv_kernel and len(alike) == 1:
+                for part in parts:
+                    del kept[part]
                 dz = joined([e.args[1] for e in made], made[0].attrs, weight)
                 self.back[weight] = self.simplifier.simple(conv_kernel(made[0].args[0], dz, **made[0].attrs))
                 kept[weight] = free(f"d{weight.label}", {*kept.values(), *self._state_names()})
@@ -265,25 +257,14 @@ class _BackwardLoop:
     def _joined(self, behind: dict[Expr, list[_Summed]]) -> dict[Expr, list[_Summed]]:
         """Return the sums with those of all parts of a weight as one of the weight: of all gates at once."""
         whole = dict(behind)
-        for source in dict.fromkeys(leaf.args[0] for leaf in behind if leaf.op is ITEM and leaf.args[0].op is split):
-            gates: dict[int, list[_Summed]] = {
-                leaf.attrs["i"]: sums for leaf, sums in behind.items() if leaf.op is ITEM and leaf.args[0] is source
-            }
-            (weight,) = source.args
-            alike = {(one.parts[:-1], one.axes) for sums in gates.values() for one in sums}
-            complete = len(gates) == len(source.shape) and all(len(sums) == 1 for sums in gates.values())
-            if (
-                not complete
-                or len(alike) != 1
-                or not last_axis(source, weight.ndim)
-                or weight not in self.around.active
-            ):
-                continue
-            parts = [gates[i][0].parts[-1] for i in range(len(gates))]
-            dz = self.simplifier.simple(joined(parts, {}, weight))
-            ((first, axes),) = alike
-            whole = {leaf: sums for leaf, sums in whole.items() if leaf.op is not ITEM or leaf.args[0] is not source}
-            whole[weight] = [_Summed((*first, dz), axes)]
+        for weight, parts in self._split_weights(behind):
+            alike = {(one.parts[:-1], one.axes) for part in parts for one in behind[part]}
+            if len(alike) == 1 and all(len(behind[part]) == 1 for part in parts):
+                dz = self.simplifier.simple(joined([behind[part][0].parts[-1] for part in parts], {}, weight))
+                ((first, axes),) = alike
+                for part in parts:
+                    del whole[part]
+                whole[weight] = [_Summed((*first, dz), axes)]
         return whole
 
 

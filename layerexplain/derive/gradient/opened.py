@@ -4,7 +4,7 @@ and dropout is a product with what it draws, so that forward and backward drop t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.gradient.simplify import Sharing
@@ -21,6 +21,12 @@ def opened(definition: Definition) -> tuple[dict[str, Expr], list[Expr]]:
     made = _Opener().values(list(definition.results.values()), {})
     results = dict(zip(definition.results, made, strict=True))
     return results, walk(results.values())
+
+
+def needed_of(roots: Collection[Expr], known: Collection[Expr]) -> list[Expr]:
+    """Return which of the `known` nodes the roots need first, in the order of creation: not what those are made of."""
+    met = {*roots, *[arg for node in walk(roots, known) for arg in node.args]}
+    return sorted([node for node in met if node in known], key=lambda node: node.serial)
 
 
 def has_rule(node: Expr) -> bool:

@@ -143,8 +143,6 @@ def _product(node: Expr, plain: Plain) -> Expr | None:
             return negative(b)
         if plain(b, negative):
             return multiply(-x, b.args[0])
-        if plain(b, multiply) and number(b.args[0]) is not None:
-            return multiply(x * number(b.args[0]), b.args[1])
         if plain(b, multiply):
             return multiply(multiply(a, b.args[0]), b.args[1])
         if plain(b, divide) and number(b.args[0]) is not None:
@@ -155,16 +153,8 @@ def _product(node: Expr, plain: Plain) -> Expr | None:
     if plain(b, negative):
         return negative(multiply(a, b.args[0]))
     if plain(b, multiply):
-        if number(b.args[0]) is not None:
-            return multiply(multiply(b.args[0], a), b.args[1])
         return multiply(multiply(a, b.args[0]), b.args[1])
-    if plain(b, divide):
-        if number(b.args[0]) == 1:
-            return divide(a, b.args[1])
-        return divide(multiply(a, b.args[0]), b.args[1])
-    if plain(b, where) and 0 in (number(b.args[1]), number(b.args[2])):
-        return None
-    return None
+    return divide(multiply(a, b.args[0]), b.args[1]) if plain(b, divide) else None
 
 
 def _sum(node: Expr, plain: Plain) -> Expr | None:

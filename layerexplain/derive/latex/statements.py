@@ -109,7 +109,7 @@ class _LatexStatements(Interpreter[Written]):
     def _write(
         self, roots: Sequence[Expr], stop: Iterable[Expr], wanted: Mapping[Expr, str], steps: tuple[str, ...]
     ) -> None:
-        order = sorted(walk(roots, stop), key=lambda e: e.serial)
+        order = walk(roots, stop)
         chosen = self._chosen(order, wanted)
         for node in order:
             if node.op is ITEM:
@@ -134,7 +134,7 @@ class _LatexStatements(Interpreter[Written]):
 
     def item(self, node: Expr, env: dict[Expr, Any]) -> Written:
         if node not in self.plain:
-            self._bind(node, self._name(node, self.body.wanted), self.body.steps)
+            self._bind(node, self._name(node), self.body.steps)
         return self.texts[node]
 
     def _chosen(self, order: Sequence[Expr], wanted: Mapping[Expr, str]) -> set[Expr]:
@@ -156,9 +156,9 @@ class _LatexStatements(Interpreter[Written]):
         self.sums.update(sums)
         return chosen
 
-    def _name(self, node: Expr, wanted: Mapping[Expr, str]) -> str:
-        if node in wanted:
-            return wanted[node]
+    def _name(self, node: Expr) -> str:
+        if node in self.body.wanted:
+            return self.body.wanted[node]
         helper = next((c for c in HELPERS if c not in self.taken), HELPERS[0])
         name = free(node.label or helper, self.taken)
         self.taken.add(name)
@@ -170,11 +170,11 @@ class _LatexStatements(Interpreter[Written]):
             self.notes[node] = notes
             return text
         steps = self.body.steps
-        name = self._name(node, self.body.wanted)
+        name = self._name(node)
         left, right = tex.symbol(name, steps), text.text
         if self.sums[node]:
             try:
-                left, right, notes = self._element(node, name, steps)
+                left, right, notes = self._element(node, name)
             except CannotIndex as why:
                 notes = [*notes, rf"\text{{{tex.escaped(str(why))}}}"]
         self._say(left, right, notes)
@@ -223,7 +223,8 @@ class _LatexStatements(Interpreter[Written]):
 
     # For one element ---------------------------------------------------------------------------------------------
 
-    def _element(self, node: Expr, name: str, steps: tuple[str, ...]) -> tuple[str, str, list[str]]:
+    def _element(self, node: Expr, name: str) -> tuple[str, str, list[str]]:
+        steps = self.body.steps
         index = tuple(letter(r, s) for r, s in zip(self.roles[node], node.shape, strict=True))
         symbols = {*self.taken, *steps}
         letters: list[Any] = [atom for i in index for atom, _ in i.terms]
@@ -256,8 +257,7 @@ class _LatexStatements(Interpreter[Written]):
 
     def loop(self, node: Expr, env: dict[Expr, Any]) -> Written:
         body: Body = node.attrs["body"]
-        wanted, steps = self.body.wanted, self.body.steps
-        sequences = node.attrs["sequences"]
+        steps = self.body.steps
         variable = "tsr"[len(steps)] if len(steps) < 3 else f"t{len(steps)}"
         length = node.args[0].shape[1]
         last = str(length - 1) if isinstance(length, int) else "T"
@@ -270,10 +270,10 @@ class _LatexStatements(Interpreter[Written]):
                 name, outer = self.plain[sequence]
                 self._bind(step, name, (*outer, variable))
             else:
-                self._bind(step, self._name(sequence, wanted), (*steps, variable))
+                self._bind(step, self._name(sequence), (*steps, variable))
                 self._say(self.texts[step].text, rf"{tex.bracketed(self.texts[sequence].text)}_{{{variable}}}", [])
         states = []
-        for state, first in zip(body.states, node.args[sequences:], strict=False):
+        for state, first in zip(body.states, node.args[len(body.steps) :], strict=False):
             # A result that is the last state is written `h = h_{8}`; the index distinguishes the two.
             name = free(str(state.label), self.taken - self.results)
             self.taken.add(name)
@@ -289,20 +289,13 @@ class _LatexStatements(Interpreter[Written]):
             now = tex.symbol(name, (*steps, variable))
             if self.texts[new].text != now:
                 self._say(now, self.texts[new].text, self.notes[new])
-        self._results(node, states, wanted, steps, variable, last)
+        self._results(node, states, variable, last)
         self.lines[first_line:] = [indented(line) for line in self.lines[first_line:]]
         return self.texts.get(node) or Written("")
 
-    def _results(
-        self,
-        node: Expr,
-        states: list[str],
-        wanted: Mapping[Expr, str],
-        steps: tuple[str, ...],
-        variable: str,
-        last: str,
-    ) -> None:
+    def _results(self, node: Expr, states: list[str], variable: str, last: str) -> None:
         body: Body = node.attrs["body"]
+        wanted, steps = self.body.wanted, self.body.steps
         several = len(body.outputs) > 1
         for i, e in enumerate(body.outputs):
             parts = [p for p in self.items.get(node, []) if p.attrs["i"] == i] if several else [node]

@@ -252,29 +252,24 @@ def _over_time(body: Body, direct: Sequence[View]) -> list[View]:
 
 
 def _widened(before: Mapping[Expr, Seen], after: Mapping[Expr, Seen]) -> dict[Expr, Seen]:
-    found: dict[Expr, Seen] = {}
+    found = dict(after)
     for source, seen in after.items():
-        old = before.get(source)
-        if isinstance(seen, str) or isinstance(old, str):
-            found[source] = seen
-        elif old is None:
-            found[source] = tuple([whole(size) for size in source.shape])
-        else:
-            found[source] = tuple(
-                [b if a == b else whole(size) for a, b, size in zip(old, seen, source.shape, strict=True)]
-            )
+        old = before.get(source) or (None,) * len(seen)
+        if not isinstance(seen, str) and not isinstance(old, str):
+            axes = zip(old, seen, source.shape, strict=True)
+            found[source] = tuple([b if a == b else whole(size) for a, b, size in axes])
     return found
 
 
 def _outside(body: Body, seen: Mapping[Expr, Seen], given: Mapping[Expr, View], times: AxisSpan) -> dict[Expr, Seen]:
     """Return spans of the leaves of a loop's body in terms of the loop's arguments, with the steps `times` of the
     sequences."""
-    found: dict[Expr, Seen] = {}
-    for leaf, spans in seen.items():
-        if leaf in body.steps and not isinstance(spans, str):
-            spans = (spans[0], times, *spans[1:])
-        _through_argument(given[leaf], spans, found)
-    return found
+    placed = dict(seen)
+    for leaf in body.steps:
+        spans = seen.get(leaf, "")
+        if not isinstance(spans, str):
+            placed[leaf] = (spans[0], times, *spans[1:])
+    return _in_terms_of(given, placed)
 
 
 # One op ---------------------------------------------------------------------------------------------------------
