@@ -17,6 +17,7 @@ from layerexplain.model import Shape
 from layerexplain.ops.sizes import shape_text
 
 _ORDER = ("x", "y")
+_MOST_WEIGHTS, _MOST_SHOWN = 1_000, 8
 _TRAINS = frozenset({"fit", "evaluate", "train_on_batch", "test_on_batch"})
 
 
@@ -76,25 +77,40 @@ class Fitting(KerasPart):
     # Weights ----------------------------------------------------------------------------------------------------------
 
     def check_weights(self, layer: LayerValue, given: Any, place: str | int = 0) -> None:
-        """Keep the fault of `set_weights` with other sizes than those of a layer that is called or built."""
-        declaration = find(layer.type) if layer.kind == "layer" else None
-        if declaration is None or declaration.holds:
+        """Keep the fault of `set_weights` with other sizes than those of a layer or a model that is called or built."""
+        arrays = list(given) if type(given) in (list, tuple) and len(given) <= _MOST_WEIGHTS else []
+        if not arrays or not all(isinstance(one, Array) for one in arrays):
             return
-        nodes = self.calls_of(layer)
-        # Where nothing is known of the input, its weights may still follow from its arguments, as those of a table do.
-        _, shape = self.first_shapes.get(id(layer), (layer, (None, None)))
-        if not nodes and type(shape) in (tuple, list) and all(isinstance(one, int | None) for one in shape):
-            nodes = [self.tried(layer, tuple(shape))]
-        found = self.shapes.weights(nodes[0]) if nodes else None
-        arrays = list(given) if type(given) in (list, tuple) and len(given) <= 10 else []
-        if found is None or not arrays or not all(isinstance(one, Array) for one in arrays):
+        found = self._weights_of(layer, set())
+        if found is None:
             return
         sizes = [one.shape for one in arrays]
         # In whatever order: that of Keras is not always that of the formula.
         known = all(isinstance(size, int) for shape in (*found, *sizes) for size in shape)
         if len(found) != len(sizes) or (known and sorted(found) != sorted(sizes)):
-            takes, got = (", ".join(map(shape_text, one)) for one in (found, sizes))
+            takes, got = _shapes_text(found), _shapes_text(sizes)
             self.fault(ShapeError(f"the weights of '{layer.name}' are {takes}, got {got}"), place)
+
+    def _weights_of(self, layer: LayerValue, met: set[int]) -> list[Shape] | None:
+        """The shapes of the weights of a layer, or of the layers of a model that are not met yet; None where they are
+        not known."""
+        if id(layer) in met or layer.kind == "operation" or layer.type == "InputLayer":
+            return []
+        met.add(id(layer))
+        if isinstance(layer, ModelValue):
+            graph = self.graph(layer) if layer.form != "own" else None
+            parts = [None] if graph is None else [self._weights_of(one, met) for one in graph.layers]
+            known = [part for part in parts if part is not None]
+            return [shape for part in known for shape in part] if len(known) == len(parts) else None
+        declaration = find(layer.type) if layer.kind == "layer" else None
+        if declaration is None or declaration.holds or layer.config.get("stateful") is True:
+            return None
+        nodes = self.calls_of(layer)
+        # Where nothing is known of the input, its weights may still follow from its arguments, as those of a table do.
+        _, shape = self.first_shapes.get(id(layer), (layer, (None, None)))
+        if not nodes and type(shape) in (tuple, list) and all(isinstance(one, int | None) for one in shape):
+            nodes = [self.tried(layer, tuple(shape))]
+        return self.shapes.weights(nodes[0]) if nodes else None
 
     # Data -------------------------------------------------------------------------------------------------------------
 
@@ -254,3 +270,9 @@ def _input_shapes(tensor: Tensor) -> list[Sequence[Any]] | None:
             found.append(shape)
         waiting += node.tensors()
     return found
+
+
+def _shapes_text(shapes: Sequence[Shape]) -> str:
+    """Shapes in a row; of many the first ones."""
+    more = f" and {len(shapes) - _MOST_SHOWN} more" if len(shapes) > _MOST_SHOWN else ""
+    return ", ".join(map(shape_text, shapes[:_MOST_SHOWN])) + more
