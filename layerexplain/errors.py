@@ -90,6 +90,10 @@ class ShapeError(LayerExplainError):
     """Tensors of these shapes cannot go into this operation."""
 
 
+class AxesError(ShapeError):
+    """Tensors with so many axes cannot go into this operation, whatever their sizes."""
+
+
 class NotKnown(LayerExplainError):
     """The result depends on an unknown value; its cause is reported separately."""
 

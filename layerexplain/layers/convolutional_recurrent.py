@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from layerexplain.errors import ShapeError
+from layerexplain.errors import AxesError, ShapeError
 from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import BatchFirst, Bool, PositiveInt
@@ -70,7 +70,7 @@ def convolutional_lstm(
     """
     if x.ndim != rank + 3:
         behind = ", ".join([*ROLES[rank], "channels"])
-        raise ShapeError(
+        raise AxesError(
             f"ConvLSTM{rank}D needs an input of (batch, steps, {behind}), got {shape_text(x.shape)} with {x.ndim} axes"
         )
     sliding.window(rank)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.axes import BATCH, Shape, Size
 from layerexplain.lang.expr import Expr, weight
 from layerexplain.lang.opaque import opaque
@@ -40,6 +40,8 @@ def dense(
 
     Input shape: (batch, …, inputs). Output shape: (batch, …, units).
     """
+    if x.ndim < 2:
+        raise AxesError(f"Dense needs an input of (batch, …, inputs), got {shape_text(x.shape)}")
     if compression.is_used:
         return _compressed(
             "Dense",

@@ -7,7 +7,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.errors import ArgumentError, AxesError, ShapeError
 from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition, Gist
 from layerexplain.lang.expr import WEIGHT, Expr, tensor, walk
@@ -268,7 +268,7 @@ class Declaration:
         )
         if self.ndim is not None and x is not None and x.ndim != self.ndim and not is_alone:
             wanted = ", ".join(default_roles(self.ndim))
-            raise ShapeError(
+            raise AxesError(
                 f"{self.type} needs an input with {self.ndim} axes ({wanted}), got {shape_text(x.shape)} with {x.ndim}"
             )
         used = self._masks(names, masks)

@@ -8,7 +8,7 @@ with return_state the last h, and c of an LSTM, (batch, units) each, follow.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.errors import ShapeError
+from layerexplain.errors import AxesError, ShapeError
 from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import loop
 from layerexplain.lang.expr import Expr, WeightAxes, item, named, weight
@@ -63,10 +63,10 @@ def recurrent_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Map
 
 
 def need_sequence(type_: str, x: Expr) -> None:
-    """Raise ShapeError unless x is a sequence."""
+    """Raise AxesError unless x is a sequence."""
     if x.ndim != 3:
         missing = ", without steps" if x.ndim == 2 else f" with {x.ndim} axes"
-        raise ShapeError(f"{type_} needs an input of (batch, steps, features), got {shape_text(x.shape)}{missing}")
+        raise AxesError(f"{type_} needs an input of (batch, steps, features), got {shape_text(x.shape)}{missing}")
 
 
 def _state_shape(size: StateSize) -> Shape:

@@ -31,6 +31,7 @@ from layerexplain.frontends.code.values import (
     unknown_at,
     unknown_in,
 )
+from layerexplain.layers.declaration import Spec
 
 
 class OwnCalls(KerasPart):
@@ -273,9 +274,15 @@ class OwnCalls(KerasPart):
         before = list(layer.nodes)
         self.quiet += 1
         given, named = mirrored((args, kwargs), self._fed, (Array,))
-        made = self.shape_tuple(Tensor(Node(layer, tuple(given), named, self.interpreter.place(), self.count())))
+        node = Node(layer, tuple(given), named, self.interpreter.place(), self.count())
+        made = self.shape_tuple(Tensor(node))
         self.quiet -= 1
         layer.nodes[:] = before
+        arrays = [one for one in flat([args, [*kwargs.values()]]) if isinstance(one, Array)]
+        if not self.quiet and len(arrays) == len(node.tensors()):
+            refusal = self.shapes.refusal(node, [Spec(one.shape, "float") for one in arrays])
+            if refusal is not None:
+                self.fault(refusal.with_place(layer=layer.name))
         return self._data_of(made, [*args, *kwargs.values()], "a number that a layer computes")
 
     def _fed(self, data: Array | Unknown) -> Tensor:

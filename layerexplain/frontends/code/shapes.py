@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.call_binding import Bound, bind_call
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import AxesError, LayerExplainError
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.values import LayerValue, ModelValue, Node, Tensor, unknown_in
 from layerexplain.lang.axes import BATCH
@@ -148,6 +148,11 @@ class Shapes:
         made = self._known_definition(node, declaration_of(node.layer))
         return None if made is None else [one.shape for one in made.weights]
 
+    def refusal(self, node: Node, inputs: Specs) -> AxesError | None:
+        """The error of a call of a layer of Keras on tensors with too few or too many axes."""
+        made = self._made(node, declaration_of(node.layer), inputs)
+        return made if isinstance(made, AxesError) else None
+
     def makes_masks(self, node: Node) -> list[bool]:
         """Which results of a call of a layer of Keras carry a mask that the layer makes."""
         return [mask is not None for mask in self._masks_made(node)]
@@ -159,13 +164,17 @@ class Shapes:
         return () if made is None else made.masks
 
     def _known_definition(self, node: Node, declaration: Declaration | None) -> Definition | None:
-        inputs = [self.of(one) for one in node.tensors()]
+        made = self._made(node, declaration, [self.of(one) for one in node.tensors()])
+        return None if isinstance(made, Exception) else made
+
+    def _made(self, node: Node, declaration: Declaration | None, inputs: Specs) -> Definition | Exception | None:
+        """A layer of Keras at known shapes, or the error that it raises there; None where something is not known."""
         if declaration is None or None in inputs or node.layer.reason is not None:
             return None
         try:
             return self._definition(node, declaration, inputs)
-        except _NOT_DERIVED:
-            return None
+        except _NOT_DERIVED as error:
+            return error
 
     def _through(self, node: Node, model: ModelValue, inputs: Specs, deep: int) -> Specs | None:
         """The results of a model at given inputs."""
