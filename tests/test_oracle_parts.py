@@ -17,7 +17,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.model import TensorRef
 from layerexplain.oracle import keras_import, keras_model, verify
-from layerexplain.oracle.verify_report import Compared, GradientCheck, LayerCheck, StepCheck, VerifyReport, WholeCheck
+from layerexplain.oracle.verify_report import Compared, LayerCheck, StepCheck, ValuesCheck, VerifyReport
 from layerexplain.run.drawn import Wish, wish_of
 from layerexplain.run.gradient_report import ReachedRow, Size
 from layerexplain.run.gradient_words import gradient_words
@@ -102,7 +102,7 @@ def test_a_whole_model_may_be_off_by_more_than_one_layer(tolerance: float, allow
     graph: Any = SimpleNamespace(calls=lambda: {0: SimpleNamespace(compute_dtype="float32")})
     reference: Any = None
     found = verify._whole(trial, reference, graph, 2, tolerance)
-    assert found == WholeCheck("not compared", None, allowed, "one of its layers has no formula")
+    assert found == ValuesCheck("not compared", None, allowed, "one of its layers has no formula")
 
 
 def report(gradient: str = "", step: str = "", parameters: int = 3) -> VerifyReport:
@@ -110,11 +110,11 @@ def report(gradient: str = "", step: str = "", parameters: int = 3) -> VerifyRep
     of_step: Any = step
     row = LayerCheck(
         "a", "a", "Dense", 0, "agrees", Compared(None, None), Compared(None, None), 0.0, 1e-5, "",
-        GradientCheck(made, None, 1e-5, "") if gradient else None,
+        ValuesCheck(made, None, 1e-5, "") if gradient else None,
     )  # fmt: skip
-    steps = (StepCheck("training", of_step, "", None, None, None, "", None, 1e-5, ""),) if step else ()
+    steps = (StepCheck("training", of_step, 1e-5),) if step else ()
     return VerifyReport(
-        "a", "spec", "a", "Functional", "3", "numpy", "drawn", 0, (), (row,), WholeCheck("agrees", 0.0, 1e-3, ""),
+        "a", "spec", "a", "Functional", "3", "numpy", "drawn", 0, (), (row,), ValuesCheck("agrees", 0.0, 1e-3, ""),
         parameters=Compared(3, parameters), steps=steps,
     )  # fmt: skip
 

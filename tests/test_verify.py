@@ -22,7 +22,7 @@ from layerexplain.oracle.keras_files import must_be_keras
 from layerexplain.oracle.keras_model import KerasModel, draw_weights
 from layerexplain.oracle.to_keras import to_keras
 from layerexplain.oracle.verify import compared, verify
-from layerexplain.oracle.verify_report import Compared, DrawnInput, LayerCheck, VerifyReport, WholeCheck
+from layerexplain.oracle.verify_report import Compared, DrawnInput, LayerCheck, ValuesCheck, VerifyReport
 from layerexplain.render.documents.verification import verification
 from layerexplain.render.formats import printed
 from layerexplain.render.layout import Look
@@ -555,7 +555,7 @@ def made_up() -> VerifyReport:
     weights = far._replace(weight_shapes=Compared((), kernel.keras), difference=None, reason=NASTY)
     theirs = Compared(None, shape), Compared(None, ())
     blind = LayerCheck(NASTY, NASTY, NASTY, 0, "not compared", *theirs, None, 1e-4, "not Keras's own")
-    whole = WholeCheck("not compared", None, 1e-3, "its formula cannot be evaluated")
+    whole = ValuesCheck("not compared", None, 1e-3, "its formula cannot be evaluated")
     return VerifyReport(
         NASTY, "keras-archive", NASTY, "Functional", "3.15.1", "tensorflow 2.21.0", "drawn", 0,
         (DrawnInput("x", (2, 4), "float32"),), (good, far, weights, blind), whole,

@@ -100,9 +100,11 @@ class Comparison:
         if self.gradients is not None and row.status == "agrees":
             from layerexplain.oracle.gradients import CallOfLayer, compare_gradients
 
-            call = CallOfLayer(graph, key, operation, layer, made, [value for value, _ in given])
-            found = compare_gradients(call, self.batch, self.tolerance, is_random, self.gradients)
-            row = row._replace(gradient=found)
+            tensors = [value for value, _ in given]
+            how = (self.batch, self.tolerance, self.gradients)
+            row = row._replace(
+                gradient=compare_gradients(CallOfLayer(graph, key, operation, layer, made, tensors, *how))
+            )
         return [row]
 
     # One call ---------------------------------------------------------------------------------------------------

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.derive.gradient.backward import gradient, is_float
 from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive
+from layerexplain.lang.visit import is_random
 from layerexplain.model import Layer, Model, Training
 from layerexplain.network.traced import TracedCall
 from layerexplain.network.trained import trained_definition
+from layerexplain.oracle.comparison import draws
 from layerexplain.oracle.difference import allowed
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Graph, Key, Operation, Reference
-from layerexplain.oracle.verify_report import Compared, GradientCheck, Status, StepCheck
+from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck
+from layerexplain.records import NamedTuple
 from layerexplain.run.activations import Activations
 from layerexplain.run.backpropagation import NoGradient
 from layerexplain.run.given_inputs import traced_at
@@ -29,23 +32,22 @@ NO_LOSS = "mse"
 """The loss for a source that names none."""
 
 
-class CallOfLayer:
-    """A call of a layer in both: where it stands in Keras's graph, and Keras's tensors for the formula's params."""
+class CallOfLayer(NamedTuple):
+    """A call of a layer in both: where it stands in Keras's graph, and Keras's tensors for the formula's params; with
+    what its gradients are compared."""
 
-    def __init__(
-        self, graph: Graph, key: Key, operation: Operation, layer: Layer, made: TracedCall, given: Sequence[Any]
-    ) -> None:
-        self.graph = graph
-        self.key = key
-        self.operation = operation
-        self.layer = layer
-        self.made = made
-        self.given = given
+    graph: Graph
+    key: Key
+    operation: Operation
+    layer: Layer
+    made: TracedCall
+    given: Sequence[Any]
+    batch: int
+    tolerance: float
+    seed: int
 
 
-def compare_gradients(
-    call: CallOfLayer, batch: int, tolerance: float, is_random: Callable[[Definition], bool], seed: int
-) -> GradientCheck | None:
+def compare_gradients(call: CallOfLayer) -> ValuesCheck | None:
     """Compare the gradients of a call of a layer, as at inference and, where it differs, as in training; None for one
     that gives or takes no numbers to differentiate."""
     definition = call.made.definition
@@ -53,25 +55,23 @@ def compare_gradients(
     leaves = [leaf for leaf in (*definition.params, *definition.weights) if is_float(leaf)]
     if not leaves or not any(map(is_float, definition.results.values())):
         return None
-    checks = [_compared(call, definition, False, batch, tolerance, seed)]
+    checks = [_compared(call, definition, False)]
     trained = trained_definition(call.layer, call.made)
     if trained is not None and trained is not definition and not is_random(trained):
-        checks.append(_compared(call, trained, True, batch, tolerance, seed))
+        checks.append(_compared(call, trained, True))
     order = ("differs", "agrees", "not compared")
     return min(checks, key=lambda one: (order.index(one.status), -(one.difference or 0)))
 
 
-def _compared(
-    call: CallOfLayer, definition: Definition, training: bool, batch: int, tolerance: float, seed: int
-) -> GradientCheck:
+def _compared(call: CallOfLayer, definition: Definition, training: bool) -> ValuesCheck:
     import numpy as np
 
     graph = call.graph
-    most = allowed(tolerance, call.operation.compute_dtype)
+    most = allowed(call.tolerance, call.operation.compute_dtype)
     mode = "in training: " if training else ""
 
-    def check(status: Status, reason: str, apart: float | None = None) -> GradientCheck:
-        return GradientCheck(status, apart, most, f"{mode}{reason}" if reason else "")
+    def check(status: Status, reason: str, apart: float | None = None) -> ValuesCheck:
+        return ValuesCheck(status, apart, most, f"{mode}{reason}" if reason else "")
 
     try:
         found = gradient(definition)
@@ -80,7 +80,7 @@ def _compared(
     wanted = [leaf for leaf in (*definition.params, *definition.weights) if leaf in found.of]
     if not wanted:
         return check("not compared", "it has no gradient")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(call.seed)
     names = [name for name, e in definition.results.items() if is_float(e)]
     places = [list(definition.results).index(name) for name in names]
     try:
@@ -90,7 +90,7 @@ def _compared(
     compute = call.operation.compute_dtype
     arrays = [rounded_to(graph.value(one), compute) for one in call.given]
     weights = [rounded_to(graph.value(one), compute) for one in call.operation.weights(definition)]
-    run = Evaluation(batch, computed_in(compute))
+    run = Evaluation(call.batch, computed_in(compute))
     try:
         with np.errstate(all="ignore"):
             made = evaluate(found.whole, [*arrays, *theirs.seeds], weights, run)
@@ -137,7 +137,7 @@ def _worst(pairs: Mapping[str, tuple[Any, Any]]) -> tuple[float | None, str]:
 
 
 def compare_steps(
-    model: Model, reference: Reference, arrays: Sequence[Any], tolerance: float, seed: int, random: bool
+    model: Model, reference: Reference, arrays: Sequence[Any], tolerance: float, seed: int
 ) -> Iterator[StepCheck]:
     """Compare a step of training of the whole model: as at inference and, if nothing is drawn then, as in training."""
     training = model.training or Training()
@@ -146,20 +146,17 @@ def compare_steps(
 
         model = trained_with(model, {"loss": NO_LOSS})
     for mode in (False, True):
-        if mode and random:
-            reason = "it draws random numbers in training"
-            yield StepCheck("training", "not compared", "", None, None, None, "", None, tolerance, reason)
-            continue
         yield _step(model, reference, arrays, mode, tolerance, seed)
 
 
 def _step(
     model: Model, reference: Reference, arrays: Sequence[Any], training: bool, tolerance: float, seed: int
 ) -> StepCheck:
-    mode: Literal["training", "inference"] = "training" if training else "inference"
-    told = StepCheck(mode, "not compared", "", None, None, None, "", None, tolerance, "")
+    told = StepCheck("training" if training else "inference", "not compared", tolerance)
     try:
         network = traced_at(model, arrays, training=training)
+        if training and draws(network):
+            return told._replace(reason="it draws random numbers in training")
         source = reference.weight_source()
         running = Running(model, list(arrays), Activations(network, source, seed), "of the model", (), training)
         step = Step(running, [f"random:{seed}"])
@@ -182,11 +179,10 @@ def _step(
     worst, where = _worst(pairs)
     apart = abs(step.loss - theirs.loss) / max(abs(theirs.loss), 1e-30) if step.loss != theirs.loss else 0.0
     moved = _update(step, theirs)
-    most = tolerance
     wrong = [
         name
         for name, far in (("the loss", apart), (f"the gradient of {where}", worst), ("the step", moved))
-        if far is not None and not far <= most
+        if far is not None and not far <= tolerance
     ]
     return told._replace(
         status="differs" if wrong else "agrees",

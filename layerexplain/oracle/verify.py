@@ -19,17 +19,15 @@ from layerexplain.oracle.comparison import (
     NotComputed,
     calls_in,
     computed,
-    draws,
     nowhere_finite,
 )
 from layerexplain.oracle.difference import allowed, difference
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Graph, Reference
-from layerexplain.oracle.verify_report import Compared, DrawnInput, Status, StepCheck, VerifyReport, WholeCheck
+from layerexplain.oracle.verify_report import Compared, DrawnInput, Status, StepCheck, ValuesCheck, VerifyReport
 from layerexplain.records import NamedTuple
 from layerexplain.run.activations import Progress, dtype_name
 from layerexplain.run.drawn import draw_inputs
-from layerexplain.run.given_inputs import traced_at
 from layerexplain.weights.shared_weights import weight_count
 
 BATCH = 2
@@ -226,6 +224,11 @@ def compared(
     if comparison.faults and whole.status == "differs":
         whole = whole._replace(status="not compared", reason="Keras computes one of its layers wrongly")
     notes = [*reference.notes, *trial.network.notes, *_walked_alike(trial, graph)]
+    steps: tuple[StepCheck, ...] = ()
+    if gradient:
+        from layerexplain.oracle.gradients import compare_steps
+
+        steps = tuple(compare_steps(model, reference, trial.arrays, tolerance, seed))
     return VerifyReport(
         source=model.source,
         format=model.format,
@@ -244,16 +247,8 @@ def compared(
         notes=tuple(dict.fromkeys(notes)),
         keras_version=written_by,
         parameters=Compared(weight_count(trial.network), reference.count_params()),
-        steps=_steps(model, reference, trial, tolerance, seed) if gradient else (),
+        steps=steps,
     )
-
-
-def _steps(model: Model, reference: Reference, trial: Trial, tolerance: float, seed: int) -> tuple[StepCheck, ...]:
-    from layerexplain.oracle.gradients import compare_steps
-
-    trained = traced_at(model, trial.arrays, training=True)
-    random = draws(trained)
-    return tuple(compare_steps(model, reference, trial.arrays, tolerance, seed, random))
 
 
 def _first_shape(network: Network) -> Shape | None:
@@ -266,14 +261,14 @@ def fixed_batch(model: Model) -> int | None:
     return next((shape[0] for shape in shapes if isinstance(shape, tuple) and shape and shape[0] is not None), None)
 
 
-def _whole(trial: Trial, reference: Reference, graph: Graph, batch: int, tolerance: float) -> WholeCheck:
+def _whole(trial: Trial, reference: Reference, graph: Graph, batch: int, tolerance: float) -> ValuesCheck:
     """Compare the formula of the whole model with Keras's own call of it."""
     definition = trial.network.definition
     dtypes = {operation.compute_dtype for operation in graph.calls().values()}
     most = allowed(max(tolerance, WHOLE_TOLERANCE), *dtypes)
 
-    def check(status: Status, reason: str, apart: float | None = None) -> WholeCheck:
-        return WholeCheck(status, apart, most, reason)
+    def check(status: Status, reason: str, apart: float | None = None) -> ValuesCheck:
+        return ValuesCheck(status, apart, most, reason)
 
     if definition is None:
         return check("not compared", "one of its layers has no formula")

@@ -28,9 +28,9 @@ class Compared(NamedTuple):
         return told(self, "formula keras agree")
 
 
-class GradientCheck(NamedTuple):
+class ValuesCheck(NamedTuple):
     """The gradients of a call, of its tensors and its weights: `difference` is the largest, relative to the largest
-    gradient of the call in Keras."""
+    gradient of the call in Keras. Or the model end to end: its one formula, from its inputs to its outputs."""
 
     status: Status
     difference: float | None
@@ -39,7 +39,7 @@ class GradientCheck(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return this part of the JSON contract."""
-        return {**told(self, "status difference tolerance"), "reason": self.reason or None}
+        return told(self, "status difference tolerance reason?")
 
 
 class StepCheck(NamedTuple):
@@ -49,19 +49,19 @@ class StepCheck(NamedTuple):
 
     mode: Literal["training", "inference"]
     status: Status
-    loss: str
-    losses: Compared | None
-    loss_difference: float | None
-    gradient_difference: float | None
-    optimizer: str
-    step_difference: float | None
     tolerance: float
-    reason: str
+    loss: str = ""
+    losses: Compared | None = None
+    loss_difference: float | None = None
+    gradient_difference: float | None = None
+    optimizer: str = ""
+    step_difference: float | None = None
+    reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return this part of the JSON contract."""
-        names = "mode status loss losses loss_difference gradient_difference optimizer step_difference tolerance"
-        return {**told(self, names), "reason": self.reason or None}
+        sizes = "losses loss_difference gradient_difference optimizer step_difference tolerance"
+        return told(self, f"mode status loss {sizes} reason?")
 
 
 class LayerCheck(NamedTuple):
@@ -83,7 +83,7 @@ class LayerCheck(NamedTuple):
     difference: float | None
     tolerance: float
     reason: str
-    gradient: GradientCheck | None = None
+    gradient: ValuesCheck | None = None
 
     @property
     def params(self) -> int | None:
@@ -93,22 +93,8 @@ class LayerCheck(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row of the JSON contract."""
-        names = "layer type path call status output_shapes weight_shapes params difference tolerance"
-        found = {**told(self, names), "reason": self.reason or None}
-        return found if self.gradient is None else {**found, "gradient": self.gradient.to_dict()}
-
-
-class WholeCheck(NamedTuple):
-    """The model end to end: its one formula, from its inputs to its outputs."""
-
-    status: Status
-    difference: float | None
-    tolerance: float
-    reason: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return this part of the JSON contract."""
-        return {**told(self, "status difference tolerance"), "reason": self.reason or None}
+        names = "layer type path call status output_shapes weight_shapes params difference tolerance reason?"
+        return told(self, names if self.gradient is None else f"{names} gradient")
 
 
 class DrawnInput(NamedTuple):
@@ -134,7 +120,7 @@ class VerifyReport(NamedTuple):
     seed: int
     inputs: tuple[DrawnInput, ...]
     layers: tuple[LayerCheck, ...]
-    whole: WholeCheck
+    whole: ValuesCheck
     notes: tuple[Note, ...] = ()
     keras_version: str | None = None
     parameters: Compared = Compared(None, None)

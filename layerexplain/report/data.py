@@ -45,9 +45,14 @@ def plain(value: Any) -> Any:
 
 
 def told(record: Any, names: str) -> dict[str, Any]:
-    """Return attributes of a record as JSON has them. `from=sources` is the attribute `sources`, called `from`."""
-    pairs = [name.partition("=") for name in names.split()]
-    return {name: plain(getattr(record, attribute or name)) for name, _, attribute in pairs}
+    """Return attributes of a record as JSON has them. `from=sources` is the attribute `sources`, called `from`; of
+    `reason?` an empty text is None."""
+    found = {}
+    for word in names.split():
+        name, _, attribute = word.rstrip("?").partition("=")
+        value = plain(getattr(record, attribute or name))
+        found[name] = None if value == "" and word[-1] == "?" else value
+    return found
 
 
 def origin_fields(report: Any) -> dict[str, Any]:
@@ -166,16 +171,9 @@ class LayerReport(NamedTuple):
             "layer type path depth operation formula from=sources input_shapes output_shapes results calls weights "
             "params trainable non_trainable macs flops notes place",
         )
-        if self.explanation is not None:
-            row["explanation"] = plain(self.explanation)
-        if self.receptive_field is not None:
-            row["receptive_field"] = plain(self.receptive_field)
-        if self.gradient is not None:
-            row["gradient"] = plain(self.gradient)
-        if self.backward is not None:
-            row["backward"] = plain(self.backward)
-        if self.memory is not None:
-            row["memory"] = self.memory.to_dict()
+        for name in ("explanation", "receptive_field", "gradient", "backward", "memory"):
+            if (asked := getattr(self, name)) is not None:
+                row[name] = asked.to_dict() if name == "memory" else plain(asked)
         if nested and self.layers:
             row["layers"] = [layer.to_dict(nested=True) for layer in self.layers]
         return row

@@ -20,10 +20,6 @@ class ByName(NamedTuple):
     differ: tuple[str, ...]
     missing: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return told(self, "layers params differ missing")
-
 
 class Loading(NamedTuple):
     """What is taken by name, and what prevents that all is taken by order; "" if nothing does."""
@@ -33,7 +29,7 @@ class Loading(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
-        return {"by_name": self.by_name.to_dict(), "by_order": {"fits": not self.by_order, "why": self.by_order}}
+        return {**told(self, "by_name"), "by_order": {"fits": not self.by_order, "why": self.by_order}}
 
 
 def loading(before: Sequence[LayerReport], after: Sequence[LayerReport]) -> Loading:

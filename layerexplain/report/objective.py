@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from layerexplain.attribute_path import InnerName
 from layerexplain.errors import LayerExplainError
@@ -144,7 +144,9 @@ def _last_function(definition: Definition | None, output: int) -> str:
     return "" if along is None or along.attrs.get("axis", -1) != -1 else str(along.name)
 
 
-# Regularizers -------------------------------------------------------------------------------------------------------
+# Regularizers and constraints ---------------------------------------------------------------------------------------
+
+SettingKind = Literal["regularizer", "constraint"]
 
 
 class OfWeight(NamedTuple):
@@ -161,21 +163,17 @@ class OfWeight(NamedTuple):
         return self.steps == (inside[-1] if inside else ()) and _is_called(str(weight.attrs["name"]), self.of)
 
 
-def regularizers_of(layer: Any) -> Iterator[OfWeight]:
-    """Yield the regularizers of a layer, and of those that it holds."""
-    return _settings_of(layer, "regularizer")
-
-
-def _settings_of(layer: Any, kind: str, steps: tuple[str | int, ...] = ()) -> Iterator[OfWeight]:
+def settings_of(layer: Any, kind: SettingKind, steps: tuple[str | int, ...] = ()) -> Iterator[OfWeight]:
+    """Yield the regularizers or the constraints of a layer, and of those that it holds; `steps` lead to the layer."""
     for key, value in layer.config.items():
         if key.endswith(f"_{kind}") and value is not None:
             yield OfWeight(steps, key.removesuffix(f"_{kind}"), value)
         elif isinstance(value, Layer):
-            yield from _settings_of(value, kind, (*steps, key))
+            yield from settings_of(value, kind, (*steps, key))
         elif isinstance(value, list | tuple):
             for i, inner in enumerate(value):
                 if isinstance(inner, Layer):
-                    yield from _settings_of(inner, kind, (*steps, key, i))
+                    yield from settings_of(inner, kind, (*steps, key, i))
 
 
 def _is_called(name: str, of: str) -> bool:
@@ -184,26 +182,13 @@ def _is_called(name: str, of: str) -> bool:
     return name in (of, f"{of}_kernel") or (name, of) == ("kernel", "depthwise")
 
 
-def regularizer_formula(value: Any, shape: Shape) -> tuple[Part, Definition]:
-    """Return a regularizer, and what it adds to the loss for a tensor of a shape.
+def setting_formula(kind: SettingKind, value: Any, shape: Shape) -> tuple[Part, Definition]:
+    """Return a regularizer, and what it adds to the loss for a tensor of a shape; or a constraint, and what it makes of
+    a weight.
 
     Raises Refused or LayerExplainError for one whose formula is not known.
     """
-    made = part("regularizers", value)
-    return made, made.declaration.trace([Spec(shape, "float")], made.arguments)
-
-
-# Constraints --------------------------------------------------------------------------------------------------------
-
-
-def constraints_of(layer: Any) -> Iterator[OfWeight]:
-    """Yield the constraints of a layer, and of those that it holds, as `regularizers_of` does."""
-    return _settings_of(layer, "constraint")
-
-
-def constraint_formula(value: Any, shape: Shape) -> tuple[Part, Definition]:
-    """Return a constraint, and what it makes of a weight of a shape. Raises as `regularizer_formula` does."""
-    made = part("constraints", value)
+    made = part(f"{kind}s", value)
     return made, made.declaration.trace([Spec(shape, "float")], made.arguments)
 
 

@@ -36,22 +36,16 @@ def slot_bytes(optimizer: str, rows: Iterable[LayerReport]) -> tuple[int, int | 
     """Return the bytes that an optimizer keeps for the trainable weights of rows, in the dtype of each; and how many
     values for each parameter, None where that differs from weight to weight."""
     from layerexplain.layers.optimizers import part
-    from layerexplain.report.training_part import update_of
+    from layerexplain.report.training_part import update_formulas
 
     name, arguments = VARIANTS.get(optimizer, (optimizer, {}))
     chosen = part("optimizers", {name: arguments})
-    known: dict[Any, int] = {}
+    weights = [(f"{row.path}/{weight.name}", weight) for row in rows for weight in row.weights if weight.trainable]
+    formulas = update_formulas(chosen, [(path, weight.shape) for path, weight in weights])
     total, each = 0, set()
-    for row in rows:
-        for weight in row.weights:
-            if not weight.trainable:
-                continue
-            path = f"{row.path}/{weight.name}"
-            key = (weight.shape, "embedding" in path.lower())
-            if key not in known:
-                leaves = update_of(chosen, path, weight.shape).weights
-                known[key] = sum(prod(leaf.shape) for leaf in leaves if not leaf.attrs["shared"])
-            total += known[key] * BYTES[weight.dtype]
-            each.add(known[key] / weight.params if weight.params else 0)
+    for (_, weight), formula in zip(weights, formulas, strict=True):
+        kept = sum(prod(leaf.shape) for leaf in formula.weights if not leaf.attrs["shared"])
+        total += kept * BYTES[weight.dtype]
+        each.add(kept / weight.params if weight.params else 0)
     (one,) = each if len(each) == 1 else (None,)
     return total, int(one) if one is not None and one == int(one) else None

@@ -33,15 +33,6 @@ NOTHING = Cost(0, 0)
 def with_step_cost(network: Network, rows: Sequence[LayerReport]) -> tuple[StepCost, tuple[LayerReport, ...]]:
     """Return what a step costs and keeps, and the rows with what each layer's backward pass costs."""
     step = _Step(network, thawed=False)
-    return _step_cost(network, step), tuple(_with_cost(rows, step.of))
-
-
-def step_cost(network: Network) -> StepCost:
-    """Return what a step of training costs and keeps."""
-    return _step_cost(network, _Step(network, thawed=False))
-
-
-def _step_cost(network: Network, step: _Step) -> StepCost:
     made = step.walk(network, "", False)
     saved: int | None = None
     if _has_frozen(network):
@@ -50,7 +41,7 @@ def _step_cost(network: Network, step: _Step) -> StepCost:
         if thawed.backward.macs is not None and made.backward.macs is not None:
             saved = thawed.backward.macs - made.backward.macs
     whole = _sum(made.forward, made.backward)
-    return StepCost(
+    cost = StepCost(
         forward_macs=made.forward.macs,
         forward_flops=made.forward.flops,
         backward_macs=made.backward.macs,
@@ -61,6 +52,12 @@ def _step_cost(network: Network, step: _Step) -> StepCost:
         kept=made.kept,
         unknown=tuple(step.unknown),
     )
+    return cost, tuple(_with_cost(rows, step.of))
+
+
+def step_cost(network: Network) -> StepCost:
+    """Return what a step of training costs and keeps."""
+    return with_step_cost(network, ())[0]
 
 
 def _with_cost(rows: Sequence[LayerReport], of: Mapping[str, Cost]) -> Iterator[LayerReport]:

@@ -6,7 +6,7 @@ optimizer, a regularizer and a constraint take that of a weight; a schedule take
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -62,12 +62,17 @@ def update_definition(optimizer: Declaration, arguments: Mapping[str, Any], shap
     return optimizer.trace([weight, weight, number, number if clips else None], arguments)
 
 
-def update_of(optimizer: Part, path: str, shape: Shape) -> Definition:
-    """Return the formula of a step of the weight at a path. Muon treats some as AdamW does, for their names."""
+def update_formulas(optimizer: Part, weights: Iterable[tuple[str, Shape]]) -> Iterator[Definition]:
+    """Yield the formula of a step of each weight, given with its path and its shape; those that are alike share one.
+    Muon treats some as AdamW does, for their names."""
     given = {**optimizer.declaration.default_values, **optimizer.arguments}
-    if optimizer.type == "Muon":
-        given["excluded"] = bool(given["exclude_embeddings"]) and "embedding" in path.lower()
-    return update_definition(optimizer.declaration, given, shape)
+    known: dict[tuple[Shape, bool], Definition] = {}
+    for path, shape in weights:
+        excluded = optimizer.type == "Muon" and bool(given["exclude_embeddings"]) and "embedding" in path.lower()
+        if (shape, excluded) not in known:
+            own = {**given, "excluded": excluded} if optimizer.type == "Muon" else given
+            known[shape, excluded] = update_definition(optimizer.declaration, own, shape)
+        yield known[shape, excluded]
 
 
 def part_report(

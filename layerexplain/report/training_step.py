@@ -7,31 +7,34 @@ from math import prod
 from typing import Any
 
 from layerexplain.attribute_path import weight_name
+from layerexplain.derive.gradient.backward import gradient_of_number
+from layerexplain.derive.latex.statements import latex
 from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.layers.arguments import Refused
-from layerexplain.layers.optimizers import part
+from layerexplain.layers.optimizers import Part, part
 from layerexplain.model import Layer, TensorRef, Training, is_before_keras_3
 from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
+from layerexplain.report.explanation import statements_of
 from layerexplain.report.gradient import gradient_report
 from layerexplain.report.hints import Neighbours
 from layerexplain.report.objective import (
     OfWeight,
     OutputLoss,
-    constraint_formula,
-    constraints_of,
+    SettingKind,
     output_losses,
-    regularizer_formula,
-    regularizers_of,
+    setting_formula,
+    settings_of,
     shortest,
 )
 from layerexplain.report.step_data import FormulaReport, GradientReport, StepReport, TermReport, UpdateReport
-from layerexplain.report.training_gradient import formula_report, loss_gradient
-from layerexplain.report.training_part import slots_note, update_of
+from layerexplain.report.training_part import slots_note, update_formulas
+from layerexplain.report.where import where
 
 NOTHING_SAID = "The source does not say {}; give {}."
 
@@ -110,15 +113,28 @@ def _loss(one: OutputLoss) -> TermReport:
     # The gradient of the sum reads as textbooks write it; the mean divides it by a number.
     is_mean = one.is_mean(definition)
     summed = one.definition(reduction="sum") if is_mean else definition
-    sent = loss_gradient(summed, summed.params[1])
+    sent = _loss_gradient(summed, summed.params[1])
     if sent is not None and is_mean:
         sent = sent._replace(
             sentence="Of the sum of the losses; their mean divides it by the number of those that count."
         )
     definition.results = {one.symbol: definition.results["L"]}
-    told = formula_report(sentence(definition) + words, definition)
+    told = _formula_report(sentence(definition) + words, definition)
     weight = None if one.weight == 1 else one.weight
     return TermReport(one.symbol, "loss", of, one.type, weight, told, sent, bool(one.activation))
+
+
+def _loss_gradient(loss: Definition, by: Expr) -> FormulaReport | None:
+    """How a term of the loss changes with an output or a weight; None where that is not derived."""
+    try:
+        return _formula_report("", gradient_of_number(loss, by))
+    except CannotDerive:
+        return None
+
+
+def _formula_report(said: str, definition: Definition) -> FormulaReport:
+    """A formula that is no layer's as plain data."""
+    return FormulaReport(said, statements_of(definition), where(definition), latex(definition))
 
 
 def _total(terms: Sequence[TermReport]) -> str:
@@ -134,22 +150,27 @@ def _total(terms: Sequence[TermReport]) -> str:
 
 def _penalties(placed: Sequence[_Placed], notes: list[str]) -> Iterator[TermReport]:
     """What the regularizers of layers add to the loss."""
-    number = 0
+    for number, (path, label, made, definition) in enumerate(_formulas(placed, "regularizer", notes), start=1):
+        symbol = f"R_{number}"
+        definition.params[0].label = label
+        sent = _loss_gradient(definition, definition.params[0])
+        definition.results = {symbol: definition.results["R"]}
+        told = _formula_report(sentence(definition), definition)
+        yield TermReport(symbol, "regularizer", path, made.type, None, told, sent, False)
+
+
+def _formulas(
+    placed: Sequence[_Placed], kind: SettingKind, notes: list[str]
+) -> Iterator[tuple[str, str, Part, Definition]]:
+    """What layers do with weights, or outputs: where and the letter of each, the regularizer or constraint, its
+    formula."""
     for one in placed:
-        for regularizer in regularizers_of(one.layer):
-            for path, shape, label in _of_weights(one, regularizer):
+        for setting in settings_of(one.layer, kind):
+            for path, shape, label in _of_weights(one, setting):
                 try:
-                    made, definition = regularizer_formula(regularizer.value, shape)
+                    yield path, label, *setting_formula(kind, setting.value, shape)
                 except (Refused, LayerExplainError) as error:
-                    notes.append(f"The {regularizer.of}_regularizer of '{one.path}': {error}.")
-                    continue
-                number += 1
-                symbol = f"R_{number}"
-                definition.params[0].label = label
-                sent = loss_gradient(definition, definition.params[0])
-                definition.results = {symbol: definition.results["R"]}
-                told = formula_report(sentence(definition), definition)
-                yield TermReport(symbol, "regularizer", path, made.type, None, told, sent, False)
+                    notes.append(f"The {setting.of}_{kind} of '{one.path}': {error}.")
 
 
 def _of_weights(one: _Placed, setting: OfWeight) -> Iterator[tuple[str, Any, str]]:
@@ -208,26 +229,19 @@ def _updates(training: Training, placed: Sequence[_Placed], notes: list[str]) ->
         notes.append(f"The optimizer: {refused}.")
         return
     found: dict[tuple[Any, ...], list[tuple[str, Definition]]] = {}
-    known: dict[Any, Definition] = {}
-    for one in placed:
-        for weight in one.row.weights:
-            if not weight.trainable:
-                continue
-            path = f"{one.path}/{weight.name}"
-            key = (weight.shape, optimizer.type == "Muon" and path)
-            try:
-                if key not in known:
-                    known[key] = update_of(optimizer, path, weight.shape)
-            except LayerExplainError as error:
-                notes.append(f"The optimizer {optimizer.type}: {error.fact}.")
-                return
-            lines = tuple([line.text for line in formula_report("", known[key]).statements])
-            found.setdefault(lines, []).append((path, known[key]))
+    trained = [(f"{one.path}/{w.name}", w.shape) for one in placed for w in one.row.weights if w.trainable]
+    try:
+        for (path, _), definition in zip(trained, update_formulas(optimizer, trained), strict=True):
+            lines = tuple([line.text for line in statements_of(definition)])
+            found.setdefault(lines, []).append((path, definition))
+    except LayerExplainError as error:
+        notes.append(f"The optimizer {optimizer.type}: {error.fact}.")
+        return
     if optimizer.arguments.get("exclude_layers"):
         notes.append("Muon's exclude_layers are patterns of names, which are not looked at here.")
     for weights in found.values():
         definition = weights[0][1]
-        told = formula_report(sentence(definition), definition)
+        told = _formula_report(sentence(definition), definition)
         if len({made.params[0].shape for _, made in weights}) > 1:  # then a shape beside a statement is that of one
             told = told._replace(statements=tuple([line._replace(shape="") for line in told.statements]))
         yield UpdateReport(
@@ -243,16 +257,9 @@ def _updates(training: Training, placed: Sequence[_Placed], notes: list[str]) ->
 def _constraints(placed: Sequence[_Placed], notes: list[str]) -> Iterator[UpdateReport]:
     """What constraints make of weights after each update; weights with one formula together."""
     found: dict[tuple[Any, ...], tuple[str, FormulaReport, list[str]]] = {}
-    for one in placed:
-        for constraint in constraints_of(one.layer):
-            for path, shape, _ in _of_weights(one, constraint):
-                try:
-                    made, definition = constraint_formula(constraint.value, shape)
-                except (Refused, LayerExplainError) as error:
-                    notes.append(f"The {constraint.of}_constraint of '{one.path}': {error}.")
-                    continue
-                told = formula_report(sentence(definition), definition)
-                found.setdefault((made.type, told.statements), (made.type, told, []))[2].append(path)
+    for path, _, made, definition in _formulas(placed, "constraint", notes):
+        told = _formula_report(sentence(definition), definition)
+        found.setdefault((made.type, told.statements), (made.type, told, []))[2].append(path)
     for type_, told, paths in found.values():
         told = told._replace(sentence=f"After the update: {told.sentence[:1].lower()}{told.sentence[1:]}")
         yield UpdateReport(type_, tuple(paths), told, 0, "")

@@ -73,8 +73,8 @@ class ReachedRow(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row of the JSON contract."""
-        names = "layer type path call output shape activation gradient passed weights"
-        return {"kind": "layer", **told(self, names), "reason": self.reason or None}
+        names = "layer type path call output shape activation gradient passed weights reason?"
+        return {"kind": "layer", **told(self, names)}
 
 
 class WeightRow(NamedTuple):
@@ -100,8 +100,8 @@ class WeightRow(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row of the JSON contract."""
-        names = "layer type path name symbol shape trainable value gradient change"
-        return {"kind": "weight", **told(self, names), "reason": self.reason or None}
+        names = "layer type path name symbol shape trainable value gradient change reason?"
+        return {"kind": "weight", **told(self, names)}
 
 
 class StepOfOptimizer(NamedTuple):

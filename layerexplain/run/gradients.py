@@ -20,13 +20,12 @@ from layerexplain.report.explanation import said_of_training
 from layerexplain.report.objective import (
     OfWeight,
     OutputLoss,
-    constraint_formula,
-    constraints_of,
     output_losses,
-    regularizers_of,
+    setting_formula,
+    settings_of,
     shortest,
 )
-from layerexplain.report.training_part import update_of
+from layerexplain.report.training_part import update_formulas
 from layerexplain.run.activations import Activation, Progress, calls_in
 from layerexplain.run.backpropagation import NoGradient, SentBack, Tape
 from layerexplain.run.made_inputs import GivenInput
@@ -232,7 +231,7 @@ class Step:
 
     def _regularize(self) -> None:
         for weight in self.in_order():
-            for one in regularizers_of(self.layers[weight.path].layer):
+            for one in settings_of(self.layers[weight.path].layer, "regularizer"):
                 if weight.trainable and one.of != "activity" and one.is_for(weight.leaf):
                     weight.receive(self._penalties.of_weight(one.value, weight.value, weight.where))
 
@@ -260,7 +259,7 @@ class Step:
         for key, one in trained.items():
             found[key] = made[one.where]
             one.new = found[key].new["W"]
-            for constraint in constraints_of(one.layer):
+            for constraint in settings_of(one.layer, "constraint"):
                 if constraint.is_for(one.leaf):
                     self._constrain(one, constraint)
         for key, value in self.tape.moved.items():
@@ -279,9 +278,9 @@ class Step:
         if self.stored is None or self.optimizer is None:
             return
         try:
-            trainable = [one for one in self.in_order() if one.trainable]
-            made = {one.where: update_of(self.optimizer, one.where, one.value.shape) for one in trainable}
-            self.slots = slots_of_weights(self.stored, self.optimizer, made)
+            trainable = {one.where: one.value.shape for one in self.in_order() if one.trainable}
+            made = update_formulas(self.optimizer, trainable.items())
+            self.slots = slots_of_weights(self.stored, self.optimizer, dict(zip(trainable, made, strict=True)))
         except LayerExplainError as error:
             self.notes.append(f"This is a first step of the optimizer: {error.fact}.")
             return
@@ -298,7 +297,7 @@ class Step:
     def _constrain(self, one: WeightGradient, constraint: OfWeight) -> None:
         """Replace the new value of a weight by what its constraint makes of it."""
         try:
-            part, formula = constraint_formula(constraint.value, one.new.shape)
+            part, formula = setting_formula("constraint", constraint.value, one.new.shape)
             self.notes.append(f"'{one.where}' has a constraint: {part.type} changes it after the update.")
             (one.new,) = evaluate(formula, [one.new], [], Evaluation(1, computed_in(str(one.new.dtype))))
         except (Refused, CannotEvaluate, LayerExplainError) as error:

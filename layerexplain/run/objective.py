@@ -13,7 +13,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.layers.arguments import Refused
 from layerexplain.records import NamedTuple
-from layerexplain.report.objective import OutputLoss, regularizer_formula, regularizers_of
+from layerexplain.report.objective import OutputLoss, setting_formula, settings_of
 from layerexplain.run.activations import Ran
 from layerexplain.run.precision import computed_in
 
@@ -95,7 +95,7 @@ class Penalties:
     def of_outputs(self, ran: Ran, outputs: Sequence[Any]) -> list[Any]:
         """Return what the activity regularizers of a layer send back to each of its results, None for nothing. Keras
         divides it by the number of examples."""
-        given = [one.value for one in regularizers_of(ran.layer) if one.of == "activity" and not one.steps]
+        given = [one.value for one in settings_of(ran.layer, "regularizer") if one.of == "activity" and not one.steps]
         own = None if ran.call.declaration is None else ran.call.declaration.facts.regularizes
         if own:
             given.append({own: {name: ran.definition.arguments[name] for name in ("l1", "l2")}})
@@ -120,7 +120,7 @@ class Penalties:
         if key not in self._known:
             self._known[key] = None
             try:
-                part, formula = regularizer_formula(value, array.shape)
+                part, formula = setting_formula("regularizer", value, array.shape)
                 self._known[key] = part.type, Number(formula, gradient_of_number(formula, formula.params[0]))
             except (Refused, CannotDerive, LayerExplainError) as error:
                 self.notes.append(f"A regularizer of {where} is left out: {error}.")

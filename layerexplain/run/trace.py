@@ -209,23 +209,16 @@ def trace(
     True
     """
     if gradient:
-        from layerexplain.run.traced_step import trace_step
+        from layerexplain.frontends import read_for_good
+        from layerexplain.run.gradients import ready_to_train
+        from layerexplain.run.traced_step import traced_step
 
-        return trace_step(
-            source,
-            inputs,
-            target,
-            loss=loss,
-            optimizer=optimizer,
-            training=training,
-            sample_weight=sample_weight,
-            seed=seed,
-            partial=partial,
-            keep=keep,
-            code=code,
-            max_memory=max_memory,
-            progress=progress,
-        )
+        source, model = read_for_good(source, code)
+        how = {"loss": loss, "optimizer": optimizer, "training": training, "sample_weight": sample_weight}
+        with ready_to_train(
+            source, model, inputs, target, seed=seed, partial=partial, max_memory=max_memory, **how
+        ) as made:
+            return traced_step(made, keep, progress)
     with ready(source, inputs, seed=seed, code=code, max_memory=max_memory) as running:
         found = Trace(running)
         for step in running.steps(progress):

@@ -73,7 +73,7 @@ class OutputRow(NamedTuple):
             **told(known, "min mean max std zeros"),
             "share_of_zeros": self.share_of_zeros,
             **told(known, "nans infinities"),
-            "reason": self.reason or None,
+            **told(self, "reason?"),
         }
 
 
@@ -116,20 +116,17 @@ class ElementReport(NamedTuple):
         """Return the report in the form of the JSON contract."""
         return {
             **self.run.to_dict(),
-            **told(self, "layer type path call output index shape formula"),
-            "gradient_of": self.gradient_of or None,
+            **told(self, "layer type path call output index shape formula gradient_of?"),
             "lines": [_line(one) for one in self.worked.lines],
             **told(self.worked, "shortened value"),
-            **told(self, "layer_value=whole keras_value=keras"),
-            "keras_note": self.keras_note or None,
+            **told(self, "layer_value=whole keras_value=keras keras_note?"),
             "notes": plain(self.run.notes),
         }
 
 
 def _line(line: WorkedLine) -> dict[str, Any]:
     return {
-        "inside": line.inside or None,
-        **told(line, "name formula here numbers"),
+        **told(line, "inside? name formula here numbers"),
         "folds": [_fold(fold) for fold in line.folds],
         "reads": [{"text": text, "value": plain(value)} for text, value in line.reads],
         "value": plain(line.value),

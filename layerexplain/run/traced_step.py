@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from layerexplain.frontends import read_for_good
-from layerexplain.frontends.own_layers import Code
 from layerexplain.run.activations import Progress
 from layerexplain.run.backpropagation import NoGradient, SentBack
-from layerexplain.run.gradients import WeightGradient, ready_to_train
+from layerexplain.run.gradients import Step, WeightGradient
 from layerexplain.run.npz import Add
 from layerexplain.run.objective import Term
 from layerexplain.run.trace import Key, Running, Trace
@@ -61,33 +59,13 @@ class TracedStep(Trace):
                 self.before_last[sent.name, sent.call] = sent.before_last
 
 
-def trace_step(
-    source: Any,
-    inputs: Any,
-    target: Any,
-    *,
-    loss: Any,
-    optimizer: Any,
-    training: bool,
-    sample_weight: Any,
-    seed: int,
-    partial: bool,
-    keep: Callable[[str], bool] | None,
-    code: Code,
-    max_memory: int | None,
-    progress: Progress | None,
-) -> TracedStep:
-    """Run a step of training; see `layerexplain.trace`."""
-    source, model = read_for_good(source, code)
-    how = {"loss": loss, "optimizer": optimizer, "training": training, "sample_weight": sample_weight}
-    with ready_to_train(
-        source, model, inputs, target, seed=seed, partial=partial, max_memory=max_memory, **how
-    ) as made:
-        found = TracedStep(made.running)
-        made.forward(lambda step: found._add(step, keep), progress)
-        made.backward(lambda sent: found._add_gradients(sent, keep), progress)
-        if made.optimizer is not None:
-            made.update()
+def traced_step(made: Step, keep: Callable[[str], bool] | None, progress: Progress | None) -> TracedStep:
+    """Run a step of training; `keep` says which layers' values are kept."""
+    found = TracedStep(made.running)
+    made.forward(lambda step: found._add(step, keep), progress)
+    made.backward(lambda sent: found._add_gradients(sent, keep), progress)
+    if made.optimizer is not None:
+        made.update()
     found.outputs = made.tape.outputs
     found.notes = (*found.notes, *made.told())
     found.loss, found.terms = made.loss, tuple(made.terms)

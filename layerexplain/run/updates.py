@@ -15,7 +15,7 @@ from layerexplain.layers.optimizers import Part, part
 from layerexplain.model import Setting
 from layerexplain.records import NamedTuple
 from layerexplain.report.objective import shortest
-from layerexplain.report.training_part import update_of
+from layerexplain.report.training_part import update_formulas
 from layerexplain.run.precision import computed_in
 from layerexplain.run.stored_slots import Slots
 
@@ -47,14 +47,10 @@ def updates(
     import numpy as np
 
     norm = math.sqrt(sum(float(np.vdot(g, g)) for g in (one.astype("float64") for one in gradients.values())))
-    known: dict[Any, Definition] = {}
+    formulas = update_formulas(optimizer, [(path, weights[path].shape) for path in gradients])
     found = {}
-    for path, g in gradients.items():
+    for (path, g), definition in zip(gradients.items(), formulas, strict=True):
         weight = weights[path]
-        key = (weight.shape, optimizer.type == "Muon" and path)
-        if key not in known:
-            known[key] = update_of(optimizer, path, weight.shape)
-        definition = known[key]
         scale = optimizer.loss_scale
         float_ = computed_in(str(weight.dtype))
         kept = {} if stored is None else stored.of[path]
