@@ -202,6 +202,22 @@ class Document(NamedTuple):
     blocks: tuple[Block, ...]
 
 
+def part(path: str) -> Callable[[Any], Any]:
+    """What gives an attribute of a row, through others that may be missing: `weight.statistics.min`; then it is None.
+
+    >>> part("real.imag")(3), part("statistics.min")(3)
+    (0, None)
+    """
+    names = path.split(".")
+
+    def get(row: Any) -> Any:
+        for name in names:
+            row = getattr(row, name, None)
+        return row
+
+    return get
+
+
 def words(name: str, heading: str, get: Callable[[Any], str | None], **options: Any) -> Column:
     """A column of words, which are the same to read and as data.
 
@@ -270,9 +286,14 @@ def is_for(part: Any, printer: str) -> bool:
     return getattr(part, "only", "") in ("", printer)
 
 
+def lines(texts: Iterable[str]) -> tuple[Line, ...]:
+    """Lines of prose, without those that are empty."""
+    return tuple([(Span(text),) for text in texts if text])
+
+
 def title(name: str, about: Iterable[str]) -> Heading:
     """The heading of a document, with details that are not empty."""
-    return Heading(1, (Span(name, "name"),), tuple([(Span(one),) for one in about if one]))
+    return Heading(1, (Span(name, "name"),), lines(about))
 
 
 def noted(notes: Sequence[Any]) -> dict[str, dict[str, None]]:

@@ -37,17 +37,10 @@ figure { margin: 1.5em 0; overflow-x: auto } figure svg { border-radius: 8px; he
 
 def before() -> str:
     """What stands before all documents of an output: the head of the page."""
-    from base64 import b64encode
-    from hashlib import sha256
+    from layerexplain.render.page.shell import hashed, head
 
-    hashed = b64encode(sha256(_STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{hashed}'; base-uri 'none'; form-action 'none'"
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>layerexplain</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-    )
+    policy = f"default-src 'none'; style-src '{hashed(_STYLE)}'; base-uri 'none'; form-action 'none'"
+    return head("layerexplain", _STYLE, policy)
 
 
 AFTER = "</body>\n</html>\n"

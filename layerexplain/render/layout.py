@@ -22,11 +22,6 @@ class Look(NamedTuple):
         """What stands between the parts of a heading."""
         return " - " if self.ascii else " · "
 
-    @property
-    def arrow(self) -> str:
-        """What stands between an input and an output."""
-        return "->" if self.ascii else "→"
-
 
 _CODES = {"bold": "1", "dim": "2", "cyan": "36", "yellow": "33"}
 

@@ -99,12 +99,8 @@ def _section(
         blocks += _told(told, alike, brief, known)
     if layer.gradient is not None:
         blocks += gradient_blocks(layer.gradient, formula_lines(layer))
-    notes = doc.Points(_lines(layer.notes), tone="warning")
+    notes = doc.Points(doc.lines(layer.notes), tone="warning")
     return doc.Section((*blocks, doc.Labelled("notes", (notes,))))
-
-
-def _lines(texts: Iterable[str]) -> tuple[doc.Line, ...]:
-    return tuple([(doc.Span(text),) for text in texts if text])
 
 
 # What feeds a layer -------------------------------------------------------------------------------------------------
@@ -154,11 +150,11 @@ def _fed(call: CallReport, symbols: Sequence[str]) -> doc.Line:
 def _told(told: Explanation, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None) -> list[doc.Block]:
     formula = doc.Labelled("formula", (formula_block(told.statements, told.latex),))
     # What windows read of each axis, and the axes of further calls, are more than the shape.
-    notes = doc.Points(_lines(() if brief else told.shape_notes))
+    notes = doc.Points(doc.lines(() if brief else told.shape_notes))
     shape = doc.Labelled("shape", (doc.Listing(_AXIS_COLUMNS, told.axes, head=3), notes) if told.axes else (notes,))
     if brief:
         return [formula, shape, doc.Labelled("weights", _weights(told))]
-    element = _code(told.element, "One element", hang=4), doc.Points(_lines(told.element_notes), tone="aside")
+    element = _code(told.element, "One element", hang=4), doc.Points(doc.lines(told.element_notes), tone="aside")
     return [
         formula,
         doc.Labelled("where", (_code(told.where, "Where"),)),
@@ -189,12 +185,12 @@ def gradient_blocks(told: BackwardReport, formula: Sequence[str], element: bool 
         return [_labelled("gradient", "Gradient", ("no trainable weight and no float input", *said))]
     elements = (
         _code(told.element if element else (), "One element of each gradient", hang=4),
-        doc.Points(_lines(told.element_notes if element else ()), tone="aside"),
+        doc.Points(doc.lines(told.element_notes if element else ()), tone="aside"),
     )
     gradients = formula_block(told.statements, told.latex)
     return [
         doc.Labelled("kept", _kept(told, formula)),
-        doc.Labelled("gradient", (gradients._replace(title="Gradient"), doc.Points(_lines(said)))),
+        doc.Labelled("gradient", (gradients._replace(title="Gradient"), doc.Points(doc.lines(said)))),
         doc.Labelled("element", elements),
     ]
 
@@ -220,12 +216,10 @@ def _kept(told: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, ...]
     used = {word for line in shown for word in re.findall(r"[^\W\d]\w*", line.text.partition(" = ")[2])}
     lines = [line for line in told.kept if line in shown or (line.indent and line.text.partition(" = ")[0] in used)]
     lines = [line for line in lines if line in shown or line.text.partition(" = ")[0] not in _names_in(formula)]
-    names = [
-        ", ".join(names) + (" of each step" if of_steps else "") for of_steps, names in in_formula.items() if names
-    ]
+    names = [", ".join(names) + " of each step" * of_steps for of_steps, names in in_formula.items() if names]
     said = f"{' and '.join(names)}, as in the formula" if names else ""
     block = formula_block([line._replace(indent=0) for line in lines])
-    return (doc.Points(_lines((said,)), "Kept from the forward pass"), block)
+    return (doc.Points(doc.lines((said,)), "Kept from the forward pass"), block)
 
 
 def _names_in(formula: Sequence[str]) -> set[str]:
@@ -242,7 +236,7 @@ def _without_step(text: str) -> str:
 
 
 def _labelled(label: str, title: str, texts: Iterable[str]) -> doc.Labelled:
-    return doc.Labelled(label, (doc.Points(_lines(texts), title),))
+    return doc.Labelled(label, (doc.Points(doc.lines(texts), title),))
 
 
 def formula_block(statements: Sequence[Statement], typeset: tuple[str, ...] = ()) -> doc.Code:
@@ -284,7 +278,7 @@ _REACH_COLUMNS = (
 
 
 def _weights(told: Explanation) -> tuple[doc.Block, ...]:
-    note = doc.Points(_lines([told.weights_note]), tone="aside")
+    note = doc.Points(doc.lines([told.weights_note]), tone="aside")
     return (doc.Listing(_WEIGHT_COLUMNS, told.weights, head=3, breaks=True), note) if told.weights else (note,)
 
 
@@ -296,7 +290,7 @@ def _in_keras(told: Explanation) -> doc.Listing:
 def _reach(told: Explanation, alike: list[LayerReport], known: tuple[str, ...] | None) -> tuple[doc.Block, ...]:
     """What one output element depends on in the model's inputs, unless that is known. Layers that are alike stand at
     different depths: theirs are listed, each once."""
-    lines = () if told.receptive_field == known else _lines(told.receptive_field)
+    lines = () if told.receptive_field == known else doc.lines(told.receptive_field)
     others = dict.fromkeys(
         field_text(other.receptive_field or ())
         for other in alike
@@ -305,4 +299,4 @@ def _reach(told: Explanation, alike: list[LayerReport], known: tuple[str, ...] |
     if not others:
         return (doc.Points(lines, "Reach"),)
     elsewhere: doc.Line = (doc.Span("in those alike: "), doc.Names(tuple(others), _ALIKE_SHOWN))
-    return doc.Points(lines or _lines(told.receptive_field), "Reach"), doc.Points((elsewhere,), "Reach", "aside")
+    return doc.Points(lines or doc.lines(told.receptive_field), "Reach"), doc.Points((elsewhere,), "Reach", "aside")

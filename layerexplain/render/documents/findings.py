@@ -98,7 +98,7 @@ def _section(found: list[Finding]) -> doc.Section:
     if len(shown) < len(found):
         places.append(f"and {len(found) - len(shown):,} more")
     heading = doc.Heading(2, (doc.Span(first.code, "name"),), beside=first.confidence)
-    points = doc.Points(tuple([(doc.Span(place),) for place in places]))
+    points = doc.Points(doc.lines(places))
     return doc.Section(
         (heading, points, doc.Prose((first.why, first.fix, *([f"Keras {first.keras}."] if first.keras else []))))
     )

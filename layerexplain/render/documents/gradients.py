@@ -11,7 +11,7 @@ from layerexplain.render import document as doc
 from layerexplain.render.documents.trace import call_name, heading, number_text, share_text
 from layerexplain.render.formats import Sheet, sheet
 from layerexplain.render.quantities import plural, shape_text
-from layerexplain.run.gradient_report import GradientTrace, ReachedRow, Size, WeightRow
+from layerexplain.run.gradient_report import GradientTrace, ReachedRow, WeightRow
 
 BAR = 16
 """How many columns the longest bar has."""
@@ -57,11 +57,7 @@ def scale_of(values: list[float | None]) -> Scale:
 
 
 def _size(name: str, heading: str, of: str, field: str, show: Callable[[Any], str] = number_text) -> doc.Column:
-    def value(row: Any) -> Any:
-        known: Size | None = getattr(row, of, None)
-        return None if known is None else getattr(known, field)
-
-    return doc.number(name, heading, value, show)
+    return doc.number(name, heading, doc.part(f"{of}.{field}"), show)
 
 
 def _bars(name: str, heading: str, get: Callable[[Any], float | None], scale: Scale) -> doc.Column:
@@ -70,8 +66,7 @@ def _bars(name: str, heading: str, get: Callable[[Any], float | None], scale: Sc
     )
 
 
-def _norm(row: Any) -> float | None:
-    return None if row.gradient is None else row.gradient.norm
+_norm = doc.part("gradient.norm")
 
 
 def _name(row: ReachedRow) -> str:
@@ -114,14 +109,7 @@ def _layers(report: GradientTrace) -> doc.Table:
 
 def _weights(report: GradientTrace) -> doc.Table:
     scale = scale_of([_norm(row) for row in report.weights])
-    step = (
-        (
-            _size("change", "Change", "change", "norm"),
-            doc.number("relative", "Of its size", _relative, share_text),
-        )
-        if report.optimizer is not None
-        else ()
-    )
+    step = _size("change", "Change", "change", "norm"), doc.number("relative", "Of its size", _relative, share_text)
     return doc.Table(
         (
             doc.words("weight", "Weight", lambda row: row.where, style="bold"),
@@ -132,7 +120,7 @@ def _weights(report: GradientTrace) -> doc.Table:
             _bars("bar", scale.words, _norm, scale),
             _size("largest", "Largest", "gradient", "largest"),
             _size("zeros", "Zeros", "gradient", "share_of_zeros", share_text),
-            *step,
+            *(step if report.optimizer is not None else ()),
         ),
         report.weights,
         ("symbol", "shape", "largest", "zeros", "value"),
@@ -149,16 +137,16 @@ _DATA = (
     doc.words("kind", "", lambda row: "layer" if isinstance(row, ReachedRow) else "weight"),
     doc.words("path", "", lambda row: row.path),
     doc.words("type", "", lambda row: row.type),
-    doc.words("name", "", lambda row: getattr(row, "name", "")),
-    doc.number("call", "", lambda row: getattr(row, "call", None), str),
-    doc.number("output", "", lambda row: getattr(row, "output", None), str),
+    doc.words("name", "", doc.part("name")),
+    doc.number("call", "", doc.part("call"), str),
+    doc.number("output", "", doc.part("output"), str),
     doc.words("shape", "", lambda row: shape_text(row.shape, "")),
     *[
         _size(f"{of}_{field}", "", of, field)
         for of in ("activation", "value", "gradient", "change")
         for field in ("norm", "largest", "share_of_zeros", "odd")
     ],
-    doc.number("passed", "", lambda row: getattr(row, "passed", None)),
+    doc.number("passed", "", doc.part("passed")),
     doc.words("reason", "", lambda row: row.reason),
 )
 """The columns for programs."""
@@ -175,13 +163,12 @@ def _document(report: GradientTrace) -> doc.Document:
     if report.weights:
         blocks.append(_weights(report))
     if report.optimizer is not None:
-        lines = tuple([doc.CodeLine(line) for line in report.optimizer.formula])
-        given = ", ".join(f"{name}={value}" for name, value in report.optimizer.stated.items())
         made = report.optimizer
+        given = ", ".join(f"{name}={value}" for name, value in made.stated.items())
         which = f"Step {made.step:,}" if made.stored else "The first step"
         slots = ", from the slots that the source stores" if made.stored else "; every weight has slots of its own"
         title = f"{which} of {made.type}({given}){slots}:"
-        code = doc.Code(lines, hang=4, formula=True)
+        code = doc.Code(tuple(map(doc.CodeLine, made.formula)), hang=4, formula=True)
         blocks.append(doc.Section((doc.Prose((title,)), doc.Labelled("step", (code,)))))
     blocks += [doc.Prose((*report.said, *_closing(report))), doc.notes_block(doc.noted(report.run.notes))]
     return doc.Document(tuple(blocks))

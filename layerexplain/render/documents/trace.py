@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet, sheet
 from layerexplain.render.quantities import origin_text, plural, shape_text
@@ -25,10 +23,7 @@ def call_name(path: str, call: int, output: int) -> str:
 
 
 def _statistic(name: str, heading: str = "") -> doc.Column:
-    def value(row: OutputRow) -> Any:
-        return None if row.statistics is None else getattr(row.statistics, name)
-
-    return doc.number(name, heading, value, number_text)
+    return doc.number(name, heading, doc.part(f"statistics.{name}"), number_text)
 
 
 def share_text(share: float) -> str:

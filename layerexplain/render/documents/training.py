@@ -28,15 +28,15 @@ def _document(report: Report) -> doc.Document:
     assert step is not None  # noqa: S101 (asked for with the report)
     losses = [term for term in step.terms if term.kind == "loss"]
     penalties = [term for term in step.terms if term.kind == "regularizer"]
-    notes = doc.Points(tuple([(doc.Span(note),) for note in step.notes]), tone="warning")
+    notes = doc.Points(doc.lines(step.notes), tone="warning")
     blocks = (
         *_part("1. Forward pass", "each layer, and what differs in training", _forward(report)),
-        *_part("2. Loss", "what a step makes smaller", map(_loss, losses)),
-        *_part("", "", map(_penalty, penalties)),
-        *_part("", "", [doc.Section((doc.Labelled("sum", (_code(step.total),)),))] if step.total else []),
+        *_part("2. Loss", "what a step makes smaller", map(_term, losses)),
+        *map(_term, penalties),
+        *([doc.Section((doc.Labelled("sum", (_code((step.total,)),)),))] if step.total else []),
         *_part("3. Backward pass", "the gradient of the loss, from the last layer to the first", _back(report, step)),
         *_part("4. Update", "of each weight W by its gradient g", map(_update, step.updates)),
-        *_part("", "", [doc.Section((doc.Labelled("notes", (notes,)),))] if step.notes else []),
+        *([doc.Section((doc.Labelled("notes", (notes,)),))] if step.notes else []),
         *step_facts(report),
     )
     return doc.Document((heading(report), *training(report), *blocks))
@@ -45,13 +45,13 @@ def _document(report: Report) -> doc.Document:
 def _part(title: str, about: str, sections: Iterable[doc.Section]) -> Iterator[doc.Block]:
     """The sections of one part of the step, after its title."""
     found = list(sections)
-    if found and title:
+    if found:
         yield doc.Heading(1, (doc.Span(title),), ((doc.Span(about),),))
     yield from found
 
 
-def _code(text: str) -> doc.Code:
-    return doc.Code((doc.CodeLine(text),), hang=4, formula=True)
+def _code(lines: Iterable[str]) -> doc.Code:
+    return doc.Code(tuple(map(doc.CodeLine, lines)), hang=4, formula=True)
 
 
 def _formula(told: FormulaReport) -> tuple[doc.Block, ...]:
@@ -61,10 +61,6 @@ def _formula(told: FormulaReport) -> tuple[doc.Block, ...]:
         doc.Labelled("formula", (formula_block(told.statements, told.latex),)),
         doc.Labelled("where", (where,)),
     )
-
-
-def _said(text: str) -> doc.Points:
-    return doc.Points(((doc.Span(text),),) if text else ())
 
 
 def _headed(name: str, type_: str, beside: str, *blocks: doc.Block) -> doc.Section:
@@ -77,38 +73,35 @@ def _forward(report: Report) -> Iterator[doc.Section]:
     for layer, alike in grouped([row for row in report.layers if row.type != "InputLayer"]):
         told = layer.explanation
         lines = [line for line in (told.training if told is not None else ()) if line != SAME_IN_TRAINING]
-        formula = doc.Code(tuple(map(doc.CodeLine, layer.formula)), hang=4, formula=True)
-        differs = doc.Code(tuple(map(doc.CodeLine, lines)), hang=4, formula=True)
         others = doc.Names(tuple([row.layer for row in alike]), _SHOWN)
         yield _headed(
             layer.layer,
             layer.type,
             f"{shapes_text(layer.input_shapes)} → {shapes_text(layer.output_shapes)}",
             doc.Labelled("and", (doc.Points(((doc.Span(f"{len(alike)} alike: "), others),) if alike else ()),)),
-            doc.Labelled("formula", (formula,)),
-            doc.Labelled("training", (differs,)),
+            doc.Labelled("formula", (_code(layer.formula),)),
+            doc.Labelled("training", (_code(lines),)),
         )
 
 
-def _loss(term: TermReport) -> doc.Section:
+def _of(term: TermReport) -> str:
+    return f"'{term.of}'" if term.kind == "loss" else term.of
+
+
+def _term(term: TermReport) -> doc.Section:
     factor = "" if term.weight is None else f", times {term.weight:g}"
-    return _headed(term.symbol, term.type, f"of '{term.of}'{factor}", *_formula(term.formula))
-
-
-def _penalty(term: TermReport) -> doc.Section:
-    return _headed(term.symbol, term.type, f"of {term.of}", *_formula(term.formula))
+    return _headed(term.symbol, term.type, f"of {_of(term)}{factor}", *_formula(term.formula))
 
 
 def _back(report: Report, step: StepReport) -> Iterator[doc.Section]:
     """The gradient of each term of the loss, then what each layer passes back."""
     for term in step.terms:
-        loss = term.kind == "loss"
-        to = f"to '{term.of}'" if loss else f"to {term.of}"
+        to = f"to {_of(term)}"
         if term.gradient is None:
             yield _headed(term.symbol, term.type, to, doc.Prose(("Its gradient is not derived.",)))
             continue
         factor = "" if term.weight is None else f" It counts {term.weight:g} times."
-        said = term.gradient.sentence if loss else "Added to the gradient that the layers below give."
+        said = term.gradient.sentence if term.kind == "loss" else "Added to the gradient that the layers below give."
         told = term.gradient._replace(sentence=f"{said}{factor}".strip())
         yield _headed(term.symbol, term.type, to, *_formula(told))
     formulas = {row.layer.path: formula_lines(row.layer) for row in layers_of(report, nested=True)}
@@ -126,6 +119,6 @@ def _update(told: UpdateReport) -> doc.Section:
         "",
         "",
         *_formula(told.formula),
-        doc.Labelled("slots", (_said(f"{told.slots_note}{slots}"),)),
+        doc.Labelled("slots", (doc.Points(doc.lines([f"{told.slots_note}{slots}"])),)),
         doc.Labelled("weights", (doc.Points(((doc.Names(told.weights, _WEIGHTS_SHOWN),),)),)),
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
-from layerexplain.oracle.verify_report import Compared, LayerCheck, VerifyReport
+from layerexplain.oracle.verify_report import Compared, LayerCheck, StepCheck, ValuesCheck, VerifyReport
 from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet, sheet
 from layerexplain.render.quantities import origin_text, plural, shapes_text
@@ -15,13 +15,14 @@ def _name(check: LayerCheck) -> str:
     return check.path if check.call == 0 else f"{check.path} (call {check.call})"
 
 
+def _told(check: LayerCheck | ValuesCheck | StepCheck) -> str:
+    return "DIFFERS" if check.status == "differs" else check.status
+
+
 def _result(check: LayerCheck) -> str:
-    status = "DIFFERS" if check.status == "differs" else check.status
-    told = f"{status}: {check.reason}" if check.reason else status
+    told = f"{_told(check)}: {check.reason}" if check.reason else _told(check)
     back = check.gradient
-    if back is None or back.status == "agrees":
-        return told
-    return f"{told}; gradient {'DIFFERS' if back.status == 'differs' else back.status}: {back.reason}"
+    return told if back is None or back.status == "agrees" else f"{told}; gradient {_told(back)}: {back.reason}"
 
 
 def _result_style(check: LayerCheck) -> str:
@@ -38,15 +39,6 @@ def _far(difference: float | None) -> str:
     return "not compared" if difference is None else f"{difference:.1e}" if difference else "0"
 
 
-def _of_gradient(column: Callable[..., doc.Column], field: str, heading: str, *show: Any) -> doc.Column:
-    """A column on the gradients of a call."""
-
-    def value(check: LayerCheck) -> Any:
-        return None if check.gradient is None else getattr(check.gradient, field)
-
-    return column(f"gradient_{field}", heading, value, *show)
-
-
 _COLUMNS = doc.named(
     doc.Column("layer", "Layer", _name, lambda check: check.layer, style="bold"),
     doc.words("type", "Type", lambda check: check.type, style="dim"),
@@ -57,10 +49,10 @@ _COLUMNS = doc.named(
     doc.flag("shapes_agree", "Shapes agree", lambda check: check.output_shapes.agree),
     doc.number("params", "Parameters", lambda check: check.params),
     doc.flag("weights_agree", "Weights agree", lambda check: check.weight_shapes.agree),
-    doc.number("difference", "Difference", lambda check: check.difference, lambda far: f"{far:.1e}" if far else "0"),
-    _of_gradient(doc.number, "difference", "Gradient", _far)._replace(optional=True),
-    _of_gradient(doc.words, "status", ""),
-    _of_gradient(doc.words, "reason", ""),
+    doc.number("difference", "Difference", lambda check: check.difference, _far),
+    doc.number("gradient_difference", "Gradient", doc.part("gradient.difference"), _far)._replace(optional=True),
+    doc.words("gradient_status", "", doc.part("gradient.status")),
+    doc.words("gradient_reason", "", doc.part("gradient.reason")),
     doc.number("tolerance", "Tolerance", lambda check: check.tolerance, repr),
     doc.words("reason", "Reason", lambda check: check.reason),
 )
@@ -96,11 +88,19 @@ def _document(report: VerifyReport) -> doc.Document:
     )
 
 
+def _counted(checks: Sequence[LayerCheck | ValuesCheck], of: str = "") -> str:
+    """`3 of 4 calls agree, 1 differs, 0 not compared.`"""
+    counts = Counter(check.status for check in checks)
+    agree, differ = counts["agrees"], counts["differs"]
+    return (
+        f"{agree:,}{of} {'agrees' if agree == 1 else 'agree'}, {differ:,} {'differs' if differ == 1 else 'differ'}, "
+        f"{counts['not compared']:,} not compared."
+    )
+
+
 def _closing(report: VerifyReport) -> list[str]:
     """The sums, in words: the calls, then the model end to end."""
-    agree, differ, other = (len(report.of(status)) for status in ("agrees", "differs", "not compared"))
-    counted = f"{agree:,} of {plural(len(report.layers), 'call')} {'agrees' if agree == 1 else 'agree'}"
-    text = f"{counted}, {differ:,} {'differs' if differ == 1 else 'differ'}, {other:,} not compared."
+    text = _counted(report.layers, f" of {plural(len(report.layers), 'call')}")
     compared = [(check.difference, check) for check in report.layers if check.difference is not None]
     if compared:
         difference, worst = max(compared, key=lambda one: one[0])
@@ -109,7 +109,7 @@ def _closing(report: VerifyReport) -> list[str]:
             f"(tolerance {worst.tolerance:.1e})."
         )
     whole = report.whole
-    result: str = "DIFFERS" if whole.status == "differs" else whole.status
+    result = _told(whole)
     if whole.difference is not None:
         result += f", {whole.difference:.1e} (tolerance {whole.tolerance:.1e})"
     if whole.reason:
@@ -121,18 +121,14 @@ def _gradients(report: VerifyReport) -> Iterator[str]:
     """What was found of the gradients: of the calls together, and of a step of training."""
     checks = [check.gradient for check in report.layers if check.gradient is not None]
     if checks:
-        agree, differ, other = (
-            sum(one.status == status for one in checks) for status in ("agrees", "differs", "not compared")
-        )
         worst = max([one.difference for one in checks if one.difference is not None], default=0.0)
         yield (
-            f"Gradients of {plural(len(checks), 'call')}: {agree:,} {'agrees' if agree == 1 else 'agree'}, {differ:,} "
-            f"{'differs' if differ == 1 else 'differ'}, {other:,} not compared. Largest difference: {worst:.1e} of the "
+            f"Gradients of {plural(len(checks), 'call')}: {_counted(checks)} Largest difference: {worst:.1e} of the "
             "largest gradient of the call."
         )
     for step in report.steps:
         where = f"A step of training, layers as {'in training' if step.mode == 'training' else 'at inference'}"
-        status = "DIFFERS" if step.status == "differs" else step.status
+        status = _told(step)
         if step.losses is None:
             yield f"{where}: {status}: {step.reason}"
             continue

@@ -45,10 +45,7 @@ def _words(name: str, heading: str, get: Callable[[StoredArray], str | None], **
 
 
 def _figure(name: str, heading: str, show: Callable[[Any], str] = "{:.5g}".format) -> doc.Column:
-    def value(row: StoredArray) -> Any:
-        return None if row.weight.statistics is None else getattr(row.weight.statistics, name)
-
-    return doc.number(name, heading, value, show)
+    return doc.number(name, heading, doc.part(f"weight.statistics.{name}"), show)
 
 
 COLUMNS: dict[str, doc.Column] = doc.named(

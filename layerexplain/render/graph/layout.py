@@ -252,20 +252,22 @@ class _Drawing:
         """The points of each edge, from the box that it leaves to the box that it enters."""
         found = {}
         for node, readers in enumerate(self.targets):
-            row, x = self.lanes.rows[node], self.centre(node)
-            start = (x, self.tops[row] + self.sizes[node].along)
+            start = (self.centre(node), self.tops[self.lanes.rows[node]] + self.sizes[node].along)
             for target in readers:
-                end_row = self.lanes.rows[target]
-                enters = self.ports[node, target]
                 points = [start]
-                if end_row > row + 1:
-                    lane = self._lane_of(node, target)
-                    points += self._across_gap(row, node, x, lane)
-                    points += self._across_gap(end_row - 1, node, lane, enters)
-                else:
-                    points += self._across_gap(row, node, x, enters)
-                found[node, target] = _plain((*points, (enters, self.tops[end_row])))
+                for gap, before, after in self._steps(node, target):
+                    points += self._across_gap(gap, node, before, after)
+                end = (self.ports[node, target], self.tops[self.lanes.rows[target]])
+                found[node, target] = _plain((*points, end))
         return found
+
+    def _steps(self, node: int, target: int) -> list[tuple[int, float, float]]:
+        """The gaps in which a node's tensor turns on its way to a reader: where it comes down to each, and goes on."""
+        row, end_row, enters = self.lanes.rows[node], self.lanes.rows[target], self.ports[node, target]
+        if end_row <= row + 1:
+            return [(row, self.centre(node), enters)]
+        lane = self._lane_of(node, target)
+        return [(row, self.centre(node), lane), (end_row - 1, lane, enters)]
 
     def _across_gap(self, row: int, node: int, before: float, after: float) -> list[Point]:
         if before == after:
@@ -334,14 +336,8 @@ class _Drawing:
         down, the first turns off above the other."""
         spans: dict[int, dict[int, Net]] = {}
         for node, readers in enumerate(self.targets):
-            row, x = self.lanes.rows[node], self.centre(node)
             for target in readers:
-                end_row, enters = self.lanes.rows[target], self.ports[node, target]
-                steps = [(row, x, enters)]
-                if end_row > row + 1:
-                    lane = self._lane_of(node, target)
-                    steps = [(row, x, lane), (end_row - 1, lane, enters)]
-                for gap, above, below in steps:
+                for gap, above, below in self._steps(node, target):
                     ends = spans.setdefault(gap, {}).setdefault(node, (set(), set()))
                     ends[0].add(above)
                     ends[1].add(below)

@@ -41,13 +41,20 @@ def shell(data: Mapping[str, Any], title: str, start: str = "main", sheets: Sequ
     told = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False)
     packed = b64encode(zlib.compress(told.encode("utf-8", "replace"), 6)).decode()
     return Page(
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_in_ascii(escaped(clean(title)))}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        f"{head(_in_ascii(escaped(clean(title))), style, policy)}"
         "<noscript>This page draws a model with a script of its own, which this browser does not run.</noscript>\n"
         f'<script type="application/octet-stream" id="data">{packed}</script>\n<script>{code}</script>\n'
         "</body>\n</html>\n"
+    )
+
+
+def head(title: str, style: str, policy: str = "") -> str:
+    """What a page of HTML begins with; `title` is escaped."""
+    rule = f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n' if policy else ""
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{rule}'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n"
     )
 
 

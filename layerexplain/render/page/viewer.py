@@ -5,17 +5,12 @@ from __future__ import annotations
 import re
 
 from layerexplain.render.page.scripts import script
-from layerexplain.render.page.shell import hashed, styles
+from layerexplain.render.page.shell import hashed, head, styles
 
 
 def viewer() -> str:
     """The frame as HTML. Its script asks the server that it comes from, and nothing else."""
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>layerexplain</title>\n<style>{styles('page', 'viewer')}</style>\n</head>\n<body>\n"
-        f"<script>{script('viewer')}</script>\n</body>\n</html>\n"
-    )
+    return f"{head('layerexplain', styles('page', 'viewer'))}<script>{script('viewer')}</script>\n</body>\n</html>\n"
 
 
 def policy_of(html: str) -> str:
