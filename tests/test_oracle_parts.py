@@ -145,7 +145,7 @@ def test_targets_of_one_class_are_that_class() -> None:
 def test_a_regularizer_without_a_formula_is_left_out_and_told_of_once() -> None:
     found, weight = Penalties(), np.ones((2, 3), "float32")
     for _ in range(2):
-        assert found.of_weight({"MyOwn": {"rate": 0.1}}, weight, "W of 'a'") is None
+        assert found.of_tensor({"MyOwn": {"rate": 0.1}}, weight, "W of 'a'") is None
     [note] = found.notes
     assert note.startswith("A regularizer of W of 'a' is left out: ") and not found.terms
 

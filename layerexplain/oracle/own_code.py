@@ -16,6 +16,7 @@ from layerexplain.model import Model
 from layerexplain.oracle.keras_files import keras_model_of_own_file
 from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.oracle.keras_model import KerasModel
+from layerexplain.oracle.reference import Weights
 from layerexplain.oracle.verify_report import VerifyReport
 
 
@@ -55,21 +56,14 @@ def opened_with_code(source: Any, model: Model, code: Code, seed: int, drawn: bo
             if path.endswith(".py"):
                 with open(path, encoding="utf-8") as file:
                     names.update(run(ast.parse(file.read()), path))
-        found = KerasModel(keras_model_of_own_file(source, model, _classes(names)), _weights_of(model))
+        own = {name: one for name, one in names.items() if callable(one) and not name.startswith("__")}
+        weights: Weights = "drawn" if model.format == "config-json" else "of the model"
+        found = KerasModel(keras_model_of_own_file(source, model, own), weights)
     if found.weights != "drawn" and not drawn:
         yield found
         return
-    with found.with_drawn_weights(seed, restored=False) as own:
-        yield own
-
-
-def _weights_of(model: Model) -> Any:
-    return "drawn" if model.format == "config-json" else "of the model"
-
-
-def _classes(names: Mapping[str, Any]) -> dict[str, Any]:
-    """The classes and functions that code defines, by their names."""
-    return {name: one for name, one in names.items() if callable(one) and not name.startswith("__")}
+    with found.with_drawn_weights(seed, restored=False) as drawn_anew:
+        yield drawn_anew
 
 
 def run(tree: ast.Module, path: str | None) -> dict[str, Any]:

@@ -147,15 +147,14 @@ def traced(model: Model, inputs: InputShapes, sizes: tuple[int, ...] | None) -> 
             raise LayerExplainError(f"the shape of the input '{ref.layer}' is unknown; give it with --input")
         if None in spec.shape:
             unknown = True
-            spec = spec if sizes is None else spec._replace(shape=_filled(spec.shape, sizes))
+            if sizes is not None:
+                axes = enumerate(spec.shape)
+                filled = [sizes[min(i - 1, len(sizes) - 1)] if size is None else size for i, size in axes]
+                spec = spec._replace(shape=tuple(filled))
         specs.append(spec)
     network = trace_at(model, specs, linked=True)
     raise_any(network.faults)
     return network, unknown
-
-
-def _filled(shape: Shape, sizes: tuple[int, ...]) -> Shape:
-    return tuple(sizes[min(i - 1, len(sizes) - 1)] if size is None else size for i, size in enumerate(shape))
 
 
 class Trial(NamedTuple):

@@ -9,7 +9,6 @@ from layerexplain.derive.cost import Contraction, Costs
 from layerexplain.derive.roles import input_roles
 from layerexplain.lang.axes import Batch, Factor, Size
 from layerexplain.lang.definition import Definition
-from layerexplain.model import Model
 from layerexplain.network.traced import Network, Use, cost_of
 from layerexplain.ops.sizes import default_roles, shape_text
 from layerexplain.records import NamedTuple
@@ -31,7 +30,7 @@ def cost_lines(uses: Sequence[Use], costs: Costs, fixed_by: str = "--input") -> 
     lines: list[str] = []
     for definition, count in kinds.items():
         one = _of_a_call(definition, costs, "per example" if count == 1 else "a call", fixed_by)
-        before = "" if len(kinds) == 1 else f"at {_shapes(definition)}: "
+        before = "" if len(kinds) == 1 else f"at {'; '.join(shape_text(x.shape) for x in definition.params)}: "
         for total, words in one:
             more = f"; {count:,} calls: {count * total:,} per example" if count > 1 and total else ""
             lines.append(before + words + more)
@@ -45,10 +44,6 @@ def cost_lines(uses: Sequence[Use], costs: Costs, fixed_by: str = "--input") -> 
 def lines_of_one(definition: Definition, costs: Costs, unit: str) -> tuple[str, ...]:
     """The cost of a formula that stands alone, with what the numbers are for: "a step"."""
     return tuple([line.words for line in _of_a_call(definition, costs, unit, "--input")])
-
-
-def _shapes(definition: Definition) -> str:
-    return "; ".join(shape_text(x.shape) for x in definition.params)
 
 
 def _of_a_call(definition: Definition, costs: Costs, unit: str, fixed_by: str) -> list[_Line]:
@@ -104,16 +99,14 @@ ORDERING = frozenset({"sort", "argsort", "top_k", "argmax", "argmin", "unique"})
 def _sum(terms: dict[Contraction, int], definition: Definition) -> str:
     """The terms as text, equal ones once."""
     groups: Counter[str] = Counter()
+    unknown = open_roles(definition) if terms else []
     for term, count in terms.items():
-        groups[_factors_text(term, open_roles(definition))] += count
+        texts = [_factor_text(factor, unknown) for factor in term.factors]
+        groups[" × ".join(filter(None, texts)) or "1"] += count
     parts = [text if count == 1 else f"{count} × ({text})" for text, count in groups.items()]
     if len(parts) == 1:
         return parts[0]
     return " + ".join(part if groups.get(part) is None else f"({part})" for part in parts)
-
-
-def _factors_text(term: Contraction, unknown: Sequence[str]) -> str:
-    return " × ".join(filter(None, [_factor_text(factor, unknown) for factor in term.factors])) or "1"
 
 
 def _factor_text(factor: Factor, unknown: Sequence[str]) -> str:
@@ -165,11 +158,7 @@ def fixing(network: Network) -> str:
             continue
         roles = spec.roles or default_roles(len(spec.shape))
         sizes = [EXAMPLES.get(role, 16) if size is None else size for role, size in zip(roles, spec.shape, strict=True)]
-        name = "" if _alone(network.model) else f"{ref.layer}="
+        # The inputs of a layer with no model around it were not named by the user.
+        name = "" if network.model.format == "layer" else f"{ref.layer}="
         parts.append(f"--input {name}{','.join(map(str, sizes[1:]))}")
     return " ".join(parts) or "--input"
-
-
-def _alone(model: Model) -> bool:
-    """Whether this is a layer with no model around it, whose inputs the user did not name."""
-    return model.format == "layer"

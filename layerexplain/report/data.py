@@ -107,6 +107,11 @@ class CallReport(NamedTuple):
             return self.sources
         return tuple(f"{name}[{i}]" if i else name for name, i in zip(self.sources, self.source_results, strict=True))
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The number of the call of each source."""
+        return self.source_calls or (0,) * len(self.sources)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the call in the form of the JSON contract."""
         return told(self, "from=sources from_results=source_results input_shapes output_shapes mask")

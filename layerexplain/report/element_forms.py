@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from layerexplain.derive.element.data import element_data
@@ -92,7 +93,7 @@ def element_forms(network: Network) -> ElementForms:
             if form is not None and len(table.data) > len(forms):
                 forms.append(form)
         calls.setdefault("/".join(path), []).append((made.call.index, known[definition]))
-    ordered = {path: tuple([number for _, number in sorted(own, key=_first)]) for path, own in calls.items()}
+    ordered = {path: tuple([number for _, number in sorted(own, key=itemgetter(0))]) for path, own in calls.items()}
     return ElementForms(tuple(table.data), ordered, tuple(forms))
 
 
@@ -122,7 +123,3 @@ def calls_in(network: Network, path: tuple[str, ...]) -> Iterator[tuple[tuple[st
         if made.network is not None and made.call.layer not in entered:
             entered.add(made.call.layer)
             yield from calls_in(made.network, here)
-
-
-def _first(pair: tuple[int, int | None]) -> int:
-    return pair[0]

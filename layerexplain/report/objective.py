@@ -93,7 +93,11 @@ def output_losses(
         except LayerExplainError as error:
             refused(ref, error.fact)
             continue
-        mask = (mask_of or _mask_by_layer)(number, made, found.shape)
+        if mask_of is not None:
+            mask = mask_of(number, made, found.shape)
+        else:
+            passes = made.mask is not None and made.declaration is not None and made.declaration.mask == "pass"
+            mask = found.shape[:2] if passes else None
         yield found._replace(mask=mask)
 
 
@@ -114,11 +118,6 @@ def _output_loss(
     else:
         activation = ""
     return OutputLoss(ref, symbol, weight, loss, arguments, spec.shape, None, path, call, activation)
-
-
-def _mask_by_layer(number: int, made: TracedCall, shape: Shape) -> Shape | None:
-    passes = made.mask is not None and made.declaration is not None and made.declaration.mask == "pass"
-    return shape[:2] if passes else None
 
 
 def _giver(network: Network, ref: TensorRef) -> tuple[tuple[str, ...], int, TracedCall, int]:

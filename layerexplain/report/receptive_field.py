@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 from layerexplain.derive.element.scalars import choose, index_text
@@ -164,6 +163,7 @@ def _field(source: Expr, seen: Seen, roles: Sequence[str], names: Mapping[Letter
     for role, span, size in shown:
         least, most = width(span)
         all_of_it = is_whole(span, size)
+        rise = slope(span.low)
         own = _own_letter(span, [other for _, other, _ in shown if other is not span])
         last = span.high if span.high is not None or not isinstance(size, int) else Affine((), size - 1)
         axes.append(
@@ -173,7 +173,7 @@ def _field(source: Expr, seen: Seen, roles: Sequence[str], names: Mapping[Letter
                 size=most,
                 least=least,
                 whole=all_of_it,
-                stride=_number(slope(span.low)) if own else None,
+                stride=(int(rise) if rise.denominator == 1 else float(rise)) if own else None,
                 start=value(span.low, 0) if own or not span.low.terms else None,
                 first=index_text(span.low, names),
                 last="" if last is None else index_text(last, names),
@@ -187,13 +187,8 @@ def _field(source: Expr, seen: Seen, roles: Sequence[str], names: Mapping[Letter
 
 
 def _letters_of(span: AxisSpan) -> set[Letter]:
-    return set(_in_order(span))
-
-
-def _in_order(span: AxisSpan) -> list[Letter]:
-    """The letters of a span, as they come: what is printed must not hang on the order of a set."""
     ends = [end for part in span.parts or (span,) for end in (part.low, part.high) if end is not None]
-    return [*dict.fromkeys([one for end in ends for one in letters_in(end)])]
+    return {one for end in ends for one in letters_in(end)}
 
 
 def _range_text(span: AxisSpan, names: Mapping[Letter, str]) -> str:
@@ -216,7 +211,3 @@ def _is_padded(span: AxisSpan, size: Size) -> bool:
     first, last = extremes(span.low)[0], None if span.high is None else extremes(span.high)[1]
     below = first is None or first < 0
     return below or (isinstance(size, int) and last is not None and last >= size)
-
-
-def _number(fraction: Fraction) -> float:
-    return fraction.numerator if fraction.denominator == 1 else float(fraction)

@@ -15,7 +15,6 @@ from layerexplain.derive.gist import main_statement
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Expr
 from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.losses import Loss
@@ -144,14 +143,12 @@ def explained(declaration: Declaration, definition: Definition) -> Explanation:
     told = of_formula(definition)
     if declaration.kind == "update":
         told = told._replace(element=(), element_notes=(), axes=())
-    slots = tuple(
-        [
-            WeightReason(slot.symbol, slot.name, slot.shape, _factors(leaf), slot.params, False, "")
-            for slot, leaf in zip(slots_of(definition), definition.weights, strict=True)
-        ]
-    )
+    slots = []
+    for slot in slots_of(definition):
+        factors = " × ".join(map(str, slot.shape)) or "one number"
+        slots.append(WeightReason(slot.symbol, slot.name, slot.shape, factors, slot.params, False, ""))
     return told._replace(
-        weights=slots,
+        weights=tuple(slots),
         weights_note=slots_note(definition),
         cost=lines_of_one(definition, Costs(), _UNITS[declaration.kind]),
     )
@@ -190,7 +187,3 @@ def slots_note(definition: Definition) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _factors(leaf: Expr) -> str:
-    return " × ".join(map(str, leaf.shape)) or "one number"

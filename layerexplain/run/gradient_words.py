@@ -18,10 +18,8 @@ def gradient_words(layers: Sequence[ReachedRow], weights: Sequence[WeightRow]) -
     odd = [row for row in layers if row.gradient is not None and row.gradient.odd]
     if odd:
         one = odd[-1]
-        yield (
-            f"The gradient holds NaN or infinity at {_count(len(odd), 'output')}; seen from the loss, '{one.path}' is "
-            "the first."
-        )
+        where = f"{len(odd)} output{'s' * (len(odd) != 1)}"
+        yield f"The gradient holds NaN or infinity at {where}; seen from the loss, '{one.path}' is the first."
     yield from _course(layers)
     yield from _stopped(layers)
     without = [row.where for row in weights if row.trainable and row.gradient is None and not row.reason]
@@ -80,7 +78,3 @@ def _listed(names: Sequence[str]) -> str:
     if more:
         return f"{', '.join(shown)} and {more} more"
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

@@ -233,7 +233,7 @@ class Step:
         for weight in self.in_order():
             for one in settings_of(self.layers[weight.path].layer, "regularizer"):
                 if weight.trainable and one.of != "activity" and one.is_for(weight.leaf):
-                    weight.receive(self._penalties.of_weight(one.value, weight.value, weight.where))
+                    weight.receive(self._penalties.of_tensor(one.value, weight.value, weight.where))
 
     def update(self) -> dict[WeightKey, Update]:
         """Give the weights that have a gradient their values after one step of the optimizer, and the running

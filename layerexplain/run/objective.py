@@ -103,17 +103,15 @@ class Penalties:
         for output in outputs:
             sent = None
             for value in given:
-                term = self._term(value, output, f"the output of '{'/'.join(ran.path)}'", 1 / len(output))
+                term = self.of_tensor(value, output, f"the output of '{'/'.join(ran.path)}'", 1 / len(output))
                 if term is not None:
                     sent = term if sent is None else sent + term
             found.append(sent)
         return found
 
-    def of_weight(self, value: Any, weight: Any, where: str) -> Any:
-        """Return what a regularizer sends back to a weight; None where its formula is not known."""
-        return self._term(value, weight, where, 1.0)
-
-    def _term(self, value: Any, array: Any, where: str, share: float) -> Any:
+    def of_tensor(self, value: Any, array: Any, where: str, share: float = 1.0) -> Any:
+        """Return what a regularizer sends back to a weight, or a `share` of it to an output; None where its formula is
+        not known."""
         import numpy as np
 
         key = (repr(value), array.shape)

@@ -262,7 +262,10 @@ def _pictures(step: Activation, form: ElementForm | None) -> tuple[dict[str, Any
     if not step.outputs or step.outputs[0].dtype.kind not in "biuf" or step.outputs[0].size == 0:
         return ()
     found = [tiles(step.outputs[0][0] if step.outputs[0].ndim > 1 else step.outputs[0])]
-    related = [] if form is None else [line for line in _own_lines(form) if _relates_steps(line)]
+    # A line that has heads, and a row and a column for each step.
+    steps = ["batch", "heads", "steps", "steps"]
+    lines = [] if form is None else _own_lines(form)
+    related = [line for line in lines if [one.role for one in line.letters] == steps]
     if form is not None and related and step.definition is not None:
         frame = _frame(step, form)
         for line in related:
@@ -270,11 +273,6 @@ def _pictures(step: Activation, form: ElementForm | None) -> tuple[dict[str, Any
             if whole is not None and whole.dtype.kind in "biuf" and whole.size:
                 found.append({"name": line.name, **tiles(np.moveaxis(whole[0], 0, -1))})
     return tuple(found)
-
-
-def _relates_steps(line: ElementLine) -> bool:
-    """Whether a line has heads, and a row and a column for each step."""
-    return [one.role for one in line.letters] == ["batch", "heads", "steps", "steps"]
 
 
 def tiles(array: Any) -> dict[str, Any]:

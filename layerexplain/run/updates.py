@@ -57,7 +57,9 @@ def updates(
         slots = {
             str(leaf.label): kept[leaf.attrs["name"]].astype(float_)
             if kept
-            else _slot(leaf.attrs["initial"], leaf.shape, weight, float_)
+            else weight.astype(float_)
+            if leaf.attrs["initial"] == "W"
+            else np.full(leaf.shape, leaf.attrs["initial"], float_)
             for leaf in definition.weights
         }
         step = 1 if stored is None else stored.step
@@ -70,9 +72,3 @@ def updates(
         new = dict(zip(definition.results, [np.asarray(one) for one in made], strict=True))
         found[path] = Update(definition, params, tuple(slots.values()), new)
     return found
-
-
-def _slot(initial: Any, shape: Any, weight: Any, dtype: str) -> Any:
-    import numpy as np
-
-    return weight.astype(dtype) if initial == "W" else np.full(shape, initial, dtype)

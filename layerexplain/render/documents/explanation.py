@@ -127,9 +127,8 @@ def _wiring(layer: LayerReport, alike: list[LayerReport]) -> list[doc.Block]:
 def _fed(call: CallReport, symbols: Sequence[str]) -> doc.Line:
     """`x1=add (None, 8, 8, 16), x2=conv2d (call 2) (None, 8, 8, 16) → (None, 8, 8, 16)`."""
     line: list[doc.Span] = []
-    numbers = call.source_calls or (0,) * len(call.sources)
-    again = {source for source, at in zip(call.source_names, numbers, strict=True) if at}
-    for i, (source, at, shape) in enumerate(zip(call.source_names, numbers, call.input_shapes, strict=False)):
+    again = {source for source, at in zip(call.source_names, call.numbers, strict=True) if at}
+    for i, (source, at, shape) in enumerate(zip(call.source_names, call.numbers, call.input_shapes, strict=False)):
         symbol = f"{symbols[i]}=" if i < len(symbols) and symbols[i] != source else ""
         line += [
             doc.Span(", "),
@@ -154,6 +153,7 @@ def _told(told: Explanation, alike: list[LayerReport], brief: bool, known: tuple
     shape = doc.Labelled("shape", (doc.Listing(_AXIS_COLUMNS, told.axes, head=3), notes) if told.axes else (notes,))
     if brief:
         return [formula, shape, doc.Labelled("weights", _weights(told))]
+    reached = [weight for weight in told.weights if weight.reach]
     element = _code(told.element, "One element", hang=4), doc.Points(doc.lines(told.element_notes), tone="aside")
     return [
         formula,
@@ -166,7 +166,7 @@ def _told(told: Explanation, alike: list[LayerReport], brief: bool, known: tuple
         _labelled("training", "Training", () if told.training == (SAME_IN_TRAINING,) else told.training),
         _labelled("mask", "Mask", () if told.mask == NO_MASK else (told.mask,)),
         _labelled("dtype", "Dtype", (told.dtype,)),
-        doc.Labelled("in Keras", (_in_keras(told),)),
+        doc.Labelled("in Keras", (doc.Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT),)),
     ]
 
 
@@ -215,15 +215,12 @@ def _kept(told: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, ...]
         return (formula_block(told.kept, told.kept_latex)._replace(title="Kept from the forward pass"),)
     used = {word for line in shown for word in re.findall(r"[^\W\d]\w*", line.text.partition(" = ")[2])}
     lines = [line for line in told.kept if line in shown or (line.indent and line.text.partition(" = ")[0] in used)]
-    lines = [line for line in lines if line in shown or line.text.partition(" = ")[0] not in _names_in(formula)]
+    computed = {line.strip().partition(" = ")[0] for line in formula}
+    lines = [line for line in lines if line in shown or line.text.partition(" = ")[0] not in computed]
     names = [", ".join(names) + " of each step" * of_steps for of_steps, names in in_formula.items() if names]
     said = f"{' and '.join(names)}, as in the formula" if names else ""
     block = formula_block([line._replace(indent=0) for line in lines])
     return (doc.Points(doc.lines((said,)), "Kept from the forward pass"), block)
-
-
-def _names_in(formula: Sequence[str]) -> set[str]:
-    return {line.strip().partition(" = ")[0] for line in formula}
 
 
 def formula_lines(layer: LayerReport) -> tuple[str, ...]:
@@ -280,11 +277,6 @@ _REACH_COLUMNS = (
 def _weights(told: Explanation) -> tuple[doc.Block, ...]:
     note = doc.Points(doc.lines([told.weights_note]), tone="aside")
     return (doc.Listing(_WEIGHT_COLUMNS, told.weights, head=3, breaks=True), note) if told.weights else (note,)
-
-
-def _in_keras(told: Explanation) -> doc.Listing:
-    reached = [weight for weight in told.weights if weight.reach]
-    return doc.Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT)
 
 
 def _reach(told: Explanation, alike: list[LayerReport], known: tuple[str, ...] | None) -> tuple[doc.Block, ...]:

@@ -94,8 +94,8 @@ def _from(row: ReportedLayer) -> str:
         return ""
     calls = []
     for call in layer.calls:
-        numbers = call.source_calls or (0,) * len(call.sources)
-        named = [f"{name} (call {at + 1})" if at else name for name, at in zip(call.source_names, numbers, strict=True)]
+        sources = zip(call.source_names, call.numbers, strict=True)
+        named = [f"{name} (call {at + 1})" if at else name for name, at in sources]
         calls.append(", ".join(named if len({*named}) > 1 else named[:1]))
     more = [f"{len(calls) - _CALLS:,} more calls"] if len(calls) > _CALLS + 1 else calls[_CALLS:]
     return ", then ".join(filter(None, [*calls[:_CALLS], *more]))
@@ -126,14 +126,6 @@ def _wired(row: ReportedLayer) -> str:
     return re.sub(r"\bx\d*\b", lambda _: next(names), operation)
 
 
-def _masks(layer: LayerReport) -> str:
-    return "; ".join(dict.fromkeys(call.mask for call in layer.calls if call.mask is not None))
-
-
-def _weights(layer: LayerReport) -> str:
-    return "; ".join(f"{weight.name} {shape_text(weight.shape)}" for weight in layer.weights)
-
-
 COLUMNS: dict[str, Column] = named(
     words("source", "Source", lambda row: row.report.source, liked=40),
     words("model", "Model", lambda row: row.report.model_name, liked=40),
@@ -147,8 +139,8 @@ COLUMNS: dict[str, Column] = named(
     _with_unknown("input_shapes", "Input", lambda layer, unknown: shapes_text(layer.input_shapes, unknown)),
     _with_unknown("output_shapes", "Output", _outputs),
     _with_unknown("shapes", "Input → output", _input_to_output, liked=60),
-    _words("weights", "Weights", _weights, 60),
-    _words("mask", "Mask", _masks),
+    _words("weights", "Weights", lambda layer: "; ".join(f"{w.name} {shape_text(w.shape)}" for w in layer.weights), 60),
+    _words("mask", "Mask", lambda layer: "; ".join(dict.fromkeys(call.mask for call in layer.calls if call.mask))),
     _count("params", "Params"),
     _count("trainable", "Trainable"),
     _count("non_trainable", "Non-trainable"),

@@ -28,6 +28,7 @@ _WIDEST_GRID = 7
 _MOST_GRIDS = 3
 """So many channels of a window are drawn; of more, the terms are listed."""
 
+_FIRST = {"max": "the largest", "min": "the smallest"}
 _SUMS = {"sum": "sum", "prod": "product", "mean": "mean", "max": "largest", "min": "smallest"}
 
 
@@ -55,6 +56,7 @@ _DATA_COLUMNS = (
 
 def worked_element(report: ElementReport, terms: int = TERMS_SHOWN) -> Sheet:
     """What `trace LAYER --at` prints; `terms` is how many terms of a sum text shows."""
+    front = {"source": report.run.source, "model": report.run.model_name, "path": report.path}
     return Sheet(
         document=lambda: Document(
             (
@@ -64,16 +66,10 @@ def worked_element(report: ElementReport, terms: int = TERMS_SHOWN) -> Sheet:
             )
         ),
         data=report.to_dict,
-        records=lambda: _records(report),
+        records=lambda: ({**front, **line} for line in report.to_dict()["lines"]),
         columns=_DATA_COLUMNS,
         rows=lambda: _term_rows(report),
     )
-
-
-def _records(report: ElementReport) -> Iterator[dict[str, Any]]:
-    front = {"source": report.run.source, "model": report.run.model_name, "path": report.path}
-    for line in report.to_dict()["lines"]:
-        yield {**front, **line}
 
 
 def _term_rows(report: ElementReport) -> Iterator[TermRow]:
@@ -88,7 +84,8 @@ def _body(report: ElementReport, look: Look, terms: int) -> list[list[str]]:
     """The layer, then each line that was worked out, then what it comes to; a list of lines each."""
     name = call_name(report.path, report.call, report.output)
     of = f"the gradient of {report.gradient_of}, " if report.gradient_of else ""
-    title = f"{name}{look.dot}{report.type}{look.dot}{of}element {_index(report)} of {shape_text(report.shape)}"
+    element = f"element [{', '.join(map(str, report.index))}] of {shape_text(report.shape)}"
+    title = f"{name}{look.dot}{report.type}{look.dot}{of}{element}"
     top = [paint(line, "bold", look) for line in wrap(clean(title, look.ascii), look.width)]
     for i, line in enumerate(report.formula):
         indent = len(line) - len(line.lstrip(" "))
@@ -97,10 +94,6 @@ def _body(report: ElementReport, look: Look, terms: int) -> list[list[str]]:
     if report.worked.shortened:
         parts.append(_labelled("", "Other lines that it reads are left out.", look))
     return [*parts, _result(report, look)]
-
-
-def _index(report: ElementReport) -> str:
-    return f"[{', '.join(map(str, report.index))}]"
 
 
 def _labelled(label: str, text: str, look: Look, hang: int = 4) -> list[str]:
@@ -180,14 +173,10 @@ def _fold(fold: WorkedFold, look: Look, terms: int) -> list[str]:
         return lines + _total(fold, look, [])
     shown, others = _chosen(fold, terms)
     if others:
-        counted += f"; {_order(fold.kind)}"
+        counted += f"; {_FIRST.get(fold.kind, 'those of the largest size')} first"
     lines = _labelled("terms", counted, look)
     lines += [f"  {' ' * _LABEL}{line}" for line in _table(fold, shown, look)]
     return lines + _total(fold, look, others)
-
-
-def _order(kind: str) -> str:
-    return {"max": "the largest first", "min": "the smallest first"}.get(kind, "those of the largest size first")
 
 
 def _chosen(fold: WorkedFold, most: int) -> tuple[list[WorkedTerm], list[WorkedTerm]]:

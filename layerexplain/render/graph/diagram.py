@@ -12,7 +12,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.render.escape import clean
 from layerexplain.render.graph.families import family_of
 from layerexplain.render.quantities import plural, shape_text
-from layerexplain.report.data import CallReport, LayerReport
+from layerexplain.report.data import LayerReport
 
 _FAULT, _FAULTS = 38, 7
 """So many signs and lines a box has for a fault."""
@@ -72,7 +72,7 @@ def graph_of(layers: Sequence[LayerReport], nested: bool, shown: Sequence[str] =
         GraphEdge(call_name(source, number), call_name(layer.layer, at), shape_text(shape))
         for layer in layers
         for at, call in enumerate(layer.calls)
-        for source, number, shape in zip(call.sources, _numbers(call), call.input_shapes, strict=False)
+        for source, number, shape in zip(call.sources, call.numbers, call.input_shapes, strict=False)
     ]
     return Graph(tuple(nodes), tuple(dict.fromkeys(edges)))
 
@@ -81,10 +81,11 @@ def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -
     call = layer.calls[number] if layer.calls else None
     shapes = call.output_shapes if call is not None else ()
     is_faulty = has_fault(layer)
+    faults = [line for one in layer.faults for line in wrap(clean(one), _FAULT, max_lines=_FAULTS, placeholder=" …")]
     single = len(layer.calls) == 1 and not is_faulty
     return GraphNode(
         call_name(layer.layer, number),
-        (*[line for name in shown if (line := _line(layer, name))], *_fault_lines(layer)),
+        (*[line for name in shown if (line := _line(layer, name))], *faults),
         layer.type,
         ", ".join([sizes_text(shape) for shape in shapes]) if "shapes" in shown else "",
         (layer.params or 0) if "params" in shown else 0,
@@ -100,11 +101,6 @@ def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -
 def has_fault(layer: LayerReport) -> bool:
     """Whether something is wrong with a layer, or with one inside of it."""
     return bool(layer.faults) or any([has_fault(inner) for inner in layer.layers])
-
-
-def _fault_lines(layer: LayerReport) -> list[str]:
-    """What is wrong with a layer, in lines that a box has room for."""
-    return [line for fault in layer.faults for line in wrap(clean(fault), _FAULT, max_lines=_FAULTS, placeholder=" …")]
 
 
 def _line(layer: LayerReport, name: str) -> str:
@@ -128,10 +124,6 @@ def call_name(layer: str, number: int) -> str:
     ('dense', 'dense (call 2)')
     """
     return f"{layer} (call {number + 1})" if number else layer
-
-
-def _numbers(call: CallReport) -> tuple[int, ...]:
-    return call.source_calls or (0,) * len(call.sources)
 
 
 def opened(graph: Graph, depth: int) -> Graph:

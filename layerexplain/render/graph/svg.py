@@ -76,16 +76,12 @@ def size_of(node: GraphNode) -> Size:
         width_of(line, _TITLE if not at else _TEXT) * (_BOLD if not at else 1) for at, line in enumerate(_lines(node))
     ]
     width = min(max(widths, default=0) + 2 * _PADDING, _WIDEST)
-    title = 2 * _PADDING + _height(node)
+    title = 2 * _PADDING + _TITLE * _LEADING + _TEXT * _LEADING * (len(_lines(node)) - 1) - 2
     return Size(max(width, _NARROWEST), title - 4, title - 2)
 
 
 def _lines(node: GraphNode) -> tuple[str, ...]:
     return tuple([clean(line) for line in (node.name, *node.about) if line])
-
-
-def _height(node: GraphNode) -> float:
-    return _TITLE * _LEADING + _TEXT * _LEADING * (len(_lines(node)) - 1) - 2
 
 
 def _drawn(placed: Placed, look: Theme) -> Iterator[str]:
@@ -108,7 +104,8 @@ def _drawn(placed: Placed, look: Theme) -> Iterator[str]:
             x, y = box.x + box.width / 2, box.y + box.height / 2
             yield f'<circle cx="{_n(x)}" cy="{_n(y)}" r="3" fill="{look.line}"/>'
         elif box.inner is None:
-            yield _rectangle(box, _fill(box.node, look), _stroke(box.node, look), 12 if box.node.is_input else 5)
+            fill = look.families.get(box.node.family, look.plain)
+            yield _rectangle(box, fill, _stroke(box.node, look), 12 if box.node.is_input else 5)
             yield from _texts(box, look, box.x + box.width / 2, middle=True)
     for text, (x, y) in placed.labels:
         yield f'<text x="{_n(x)}" y="{_n(y)}" font-size="{_n(_SHAPE)}" fill="{look.quiet}">{_escaped(text)}</text>'
@@ -145,10 +142,6 @@ def _head(points: tuple[tuple[float, float], ...], look: Theme) -> str:
     dx, dy = (x > a) - (x < a), (y > b) - (y < b)
     corners = [(x, y), (x - 7 * dx - 3.2 * dy, y - 7 * dy - 3.2 * dx), (x - 7 * dx + 3.2 * dy, y - 7 * dy + 3.2 * dx)]
     return f'<polygon points="{" ".join([f"{_n(p)},{_n(q)}" for p, q in corners])}" fill="{look.line}"/>'
-
-
-def _fill(node: GraphNode, look: Theme) -> str:
-    return look.families.get(node.family, look.plain)
 
 
 def _stroke(node: GraphNode, look: Theme) -> str:

@@ -40,8 +40,9 @@ def shell(data: Mapping[str, Any], title: str, start: str = "main", sheets: Sequ
     )
     told = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False)
     packed = b64encode(zlib.compress(told.encode("utf-8", "replace"), 6)).decode()
+    title = escaped(clean(title)).encode("ascii", "xmlcharrefreplace").decode()
     return Page(
-        f"{head(_in_ascii(escaped(clean(title))), style, policy)}"
+        f"{head(title, style, policy)}"
         "<noscript>This page draws a model with a script of its own, which this browser does not run.</noscript>\n"
         f'<script type="application/octet-stream" id="data">{packed}</script>\n<script>{code}</script>\n'
         "</body>\n</html>\n"
@@ -77,10 +78,6 @@ def _variables(theme: Any) -> str:
         f"--{name}: {getattr(theme, name)};" for name in ("paper", "text", "quiet", "line", "frame", "plain", "fault")
     ]
     return " ".join([*plain, *[f"--of-{name}: {colour};" for name, colour in theme.families.items()]])
-
-
-def _in_ascii(text: str) -> str:
-    return text.encode("ascii", "xmlcharrefreplace").decode()
 
 
 def hashed(text: str) -> str:
