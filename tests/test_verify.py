@@ -22,10 +22,11 @@ from layerexplain.oracle.keras_files import must_be_keras
 from layerexplain.oracle.keras_model import KerasModel, draw_weights
 from layerexplain.oracle.to_keras import to_keras
 from layerexplain.oracle.verify import compared, verify
-from layerexplain.oracle.verify_report import Compared, DrawnInput, LayerCheck, ValuesCheck, VerifyReport
+from layerexplain.oracle.verify_report import Compared, LayerCheck, ValuesCheck, VerifyReport
 from layerexplain.render.documents.verification import verification
 from layerexplain.render.formats import printed
 from layerexplain.render.layout import Look
+from layerexplain.report.data import InputReport
 from layerexplain.run.drawn import draw_inputs
 from tests import real_models, verified_models
 
@@ -204,7 +205,7 @@ def test_unknown_sizes_are_chosen_or_given() -> None:
     spec = b"input: [null, null, 3]\nlayers:\n  - Conv2D: {filters: 2, kernel_size: 9}\n  - GlobalMaxPooling2D\n"
     report = verify(spec)
     check_agrees(report)
-    assert report.inputs == (DrawnInput("input", (2, 16, 16, 3), "float32"),)
+    assert report.inputs == (InputReport("input", (2, 16, 16, 3), "float32"),)
     given = verify(spec, inputs={"input": (11, 13, 3)})
     check_agrees(given)
     assert given.inputs[0].shape == (2, 11, 13, 3)
@@ -558,7 +559,7 @@ def made_up() -> VerifyReport:
     whole = ValuesCheck("not compared", None, 1e-3, "its formula cannot be evaluated")
     return VerifyReport(
         NASTY, "keras-archive", NASTY, "Functional", "3.15.1", "tensorflow 2.21.0", "drawn", 0,
-        (DrawnInput("x", (2, 4), "float32"),), (good, far, weights, blind), whole,
+        (InputReport("x", (2, 4), "float32"),), (good, far, weights, blind), whole,
     )  # fmt: skip
 
 

@@ -24,8 +24,9 @@ from layerexplain.oracle.comparison import (
 from layerexplain.oracle.difference import allowed, difference
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Graph, Reference
-from layerexplain.oracle.verify_report import Compared, DrawnInput, Status, StepCheck, ValuesCheck, VerifyReport
+from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck, VerifyReport
 from layerexplain.records import NamedTuple
+from layerexplain.report.data import InputReport
 from layerexplain.run.activations import Progress, dtype_name
 from layerexplain.run.drawn import draw_inputs
 from layerexplain.weights.shared_weights import weight_count
@@ -238,7 +239,7 @@ def compared(
         weights=reference.weights,
         seed=seed,
         inputs=tuple(
-            DrawnInput(ref.layer, tuple(a.shape), dtype_name(a))
+            InputReport(ref.layer, tuple(a.shape), dtype_name(a))
             for ref, a in zip(model.inputs, trial.arrays, strict=True)
         ),
         layers=tuple(checks),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import origin_fields, told
+from layerexplain.report.data import InputReport, origin_fields, told
 
 Status = Literal["agrees", "differs", "not compared"]
 
@@ -97,14 +97,6 @@ class LayerCheck(NamedTuple):
         return told(self, names if self.gradient is None else f"{names} gradient")
 
 
-class DrawnInput(NamedTuple):
-    """A drawn input; its shape includes the batch."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-
-
 class VerifyReport(NamedTuple):
     """All results of a comparison. `keras` and `backend` are the versions that ran, `keras_version` the one that wrote
     the source; `weights` is their origin. `parameters` are counted for the whole model, shared ones once: by its
@@ -118,7 +110,7 @@ class VerifyReport(NamedTuple):
     backend: str
     weights: Literal["of the model", "drawn"]
     seed: int
-    inputs: tuple[DrawnInput, ...]
+    inputs: tuple[InputReport, ...]
     layers: tuple[LayerCheck, ...]
     whole: ValuesCheck
     notes: tuple[Note, ...] = ()

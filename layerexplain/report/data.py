@@ -15,9 +15,10 @@ from layerexplain.model import Note, Shape
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
+    from layerexplain.derive.cost import Cost
     from layerexplain.report.element_forms import ElementOf
     from layerexplain.report.explanation_data import Explanation, LayerMemory, ReceptiveField
-    from layerexplain.report.step_data import BackwardCost, BackwardReport, StepCost
+    from layerexplain.report.step_data import BackwardReport, StepCost
     from layerexplain.report.training_data import TrainingReport
 
 SCHEMA_VERSION = 1
@@ -122,7 +123,8 @@ class LayerReport(NamedTuple):
     `layers` are those of a nested model; `explanation`, `receptive_field` and `gradient` are there if asked for.
     Weights that are an earlier row's are counted and listed there alone; `shared` says so in words, as a note does.
     `elements` are the element forms of the calls, made when asked for; there with the explanation.
-    `memory` is there with the explanation, and if the memory was asked for; `backward` if the cost of training was.
+    `memory` is there with the explanation, and if the memory was asked for; `backward`, what the gradients that
+    training needs cost, if that was.
     `results` are the names of the outputs in the formula, empty where it is not known. `place` is the line of the
     code or of the spec that the layer stands in, `train.py:41`. `faults` say what is wrong with
     it, as notes do."""
@@ -149,7 +151,7 @@ class LayerReport(NamedTuple):
     shared: str = ""
     results: tuple[str, ...] = ()
     place: str | None = None
-    backward: BackwardCost | None = None
+    backward: Cost | None = None
     elements: tuple[ElementOf, ...] = ()
     memory: LayerMemory | None = None
     faults: tuple[str, ...] = ()

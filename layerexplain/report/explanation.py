@@ -28,7 +28,7 @@ from layerexplain.network.traced import Network, TracedCall
 from layerexplain.network.trained import trained_definition
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport
-from layerexplain.report.explanation_data import AxisReason, Explanation, Statement, WeightReason
+from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
 from layerexplain.report.hints import LayerInNetwork, Neighbours
 from layerexplain.report.targets import targets
 from layerexplain.report.where import where
@@ -95,7 +95,7 @@ def of_formula(definition: Definition) -> Explanation:
     return told._replace(
         element=element.lines,
         element_notes=element.notes,
-        axes=tuple(AxisReason(*axis) for axis in reasons.axes),
+        axes=reasons.axes,
         shape_notes=reasons.notes,
         latex=latex(shown),
         element_latex=element_latex(form),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
+
+if TYPE_CHECKING:
+    from layerexplain.derive.shape_reasons import AxisReason
 
 
 class Statement(NamedTuple):
@@ -17,16 +20,6 @@ class Statement(NamedTuple):
     indent: int
     shape: str
     note: str
-
-
-class AxisReason(NamedTuple):
-    """How one axis of the output comes about: `before` and `after` are sizes as text ('28', 'gone', 'new', 'None'),
-    `why` has the numbers put in."""
-
-    role: str
-    before: str
-    after: str
-    why: str
 
 
 class WeightReason(NamedTuple):

@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from layerexplain.derive.memory_reuse import is_view
@@ -28,6 +28,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.data import DtypeBytes, LayerReport, Memory
 from layerexplain.report.explanation_data import LayerMemory
 from layerexplain.report.optimizers import optimizer_names, slot_bytes
+from layerexplain.report.totals import weight_bytes
 from layerexplain.report.training_cost import step_cost
 from layerexplain.suggest import did_you_mean
 
@@ -48,37 +49,35 @@ def memory(
     if optimizer is not None and optimizer not in names:
         hint = did_you_mean(optimizer, names, before=", ")
         raise ArgumentError(f"optimizer needs to be one of {', '.join(names)}, got optimizer={optimizer!r}{hint}")
-    weights = _by_dtype((w.dtype, w.params) for row in rows for w in row.weights)
-    known = complete and weights is not None and all(row.params is not None for row in rows)
-    total = sum(weights.values()) if known and weights is not None else None
-    trained = _by_dtype((w.dtype, w.params) for row in rows for w in row.weights if w.trainable)
-    gradients = sum(trained.values()) if known and trained is not None else None
-    use = _Account(network, {}, {}, outermost=True).need()
-    activations = use.activations if complete else None
-    peak = use.peak if complete else None
-    trains = optimizer is not None and optimizer != "none"
-    kept = step_cost(network).kept if trains and complete else None
-    slots: int | None = None
-    each: int | None = None
-    if trains and optimizer is not None and gradients is not None:
-        slots, each = slot_bytes(optimizer, rows)
+    optimizer = None if optimizer == "none" else optimizer
+    total = weight_bytes(rows) if complete else None
+    held = [weight for row in rows for weight in row.weights] if total is not None else []
+    weights: Counter[str] = Counter()
+    for weight in held:
+        weights[weight.dtype] += weight.params * BYTES[weight.dtype]
+    use = _Account(network, {}, {}, outermost=True).need() if complete else Need(None, {}, None, "", ())
+    gradients = slots = each = kept = training = None
+    if optimizer is not None:
+        kept = step_cost(network).kept if complete else None
+        if total is not None:
+            gradients = sum([weight.params * BYTES[weight.dtype] for weight in held if weight.trainable])
+            slots, each = slot_bytes(optimizer, rows)
+        training = _sum(total, gradients, slots, _times(use.activations if kept is None else kept, batch))
     return Memory(
         batch=batch,
-        optimizer=optimizer if trains else None,
+        optimizer=optimizer,
         weights=total,
-        weights_by_dtype=_listed(weights or {}) if known else (),
-        activations=activations,
-        activations_by_dtype=_listed(use.by_dtype) if complete else (),
-        peak=peak,
-        peak_at=use.peak_at if peak is not None else None,
-        inference=_sum(total, _times(peak, batch)),
-        gradients=gradients if trains else None,
+        weights_by_dtype=_listed(weights),
+        activations=use.activations,
+        activations_by_dtype=_listed(use.by_dtype),
+        peak=use.peak,
+        peak_at=use.peak_at if use.peak is not None else None,
+        inference=_sum(total, _times(use.peak, batch)),
+        gradients=gradients,
         slots_each=each,
         slots=slots,
         kept=kept,
-        training=_sum(total, gradients, slots, _times(activations if kept is None else kept, batch))
-        if trains
-        else None,
+        training=training,
     )
 
 
@@ -92,16 +91,6 @@ def _sum(*parts: int | None) -> int | None:
 
 def _times(count: int | None, by: int) -> int | None:
     return None if count is None else count * by
-
-
-def _by_dtype(weights: Iterable[tuple[str, int]]) -> dict[str, int] | None:
-    """Bytes by dtype; None where the size of a dtype is not known."""
-    found: dict[str, int] = {}
-    for dtype, count in weights:
-        if dtype not in BYTES:
-            return None
-        found[dtype] = found.get(dtype, 0) + count * BYTES[dtype]
-    return found
 
 
 # Activations ----------------------------------------------------------------------------------------------------

@@ -86,13 +86,6 @@ class BackwardReport(NamedTuple):
     kept_latex: tuple[str, ...] = ()
 
 
-class BackwardCost(NamedTuple):
-    """What the backward pass of a layer costs in a step of training, per example: the gradients that are needed."""
-
-    macs: int | None
-    flops: int | None
-
-
 class StepCost(NamedTuple):
     """What a step of training costs, per example: the forward pass as in training, the backward pass, and both.
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from layerexplain.layers.losses import loss_of
 from layerexplain.model import Setting, Training
-from layerexplain.report.data import OutputReport
+from layerexplain.report.data import OutputReport, plain
 from layerexplain.report.training_data import LossReport, MetricReport, TrainingReport
 
 
@@ -17,14 +16,14 @@ def training_report(training: Training, outputs: Sequence[OutputReport]) -> Trai
     for name, one in training.losses.items():
         fitting = dict.fromkeys(targets(one, output) for output in outputs if name in ("", output.layer))
         weight = training.loss_weights.get(name)
-        losses.append(LossReport(name, one.name, _plain(one.config), weight, "; ".join(filter(None, fitting))))
+        losses.append(LossReport(name, one.name, plain(one.config), weight, "; ".join(filter(None, fitting))))
     metrics = [
-        MetricReport(name, one.name, _plain(one.config)) for name, some in training.metrics.items() for one in some
+        MetricReport(name, one.name, plain(one.config)) for name, some in training.metrics.items() for one in some
     ]
     optimizer = training.optimizer
     return TrainingReport(
         None if optimizer is None else optimizer.name,
-        {} if optimizer is None else _plain(optimizer.config),
+        {} if optimizer is None else plain(optimizer.config),
         tuple(losses),
         tuple(metrics),
     )
@@ -39,11 +38,3 @@ def targets(loss: Setting, output: OutputReport) -> str:
     """Return which targets fit an output, in words; "" where that is not known."""
     known = loss_of(loss.name)
     return "" if known is None or output.shape is None else known.targets(output.shape)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Setting):
-        return {"name": value.name, "config": _plain(value.config)}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return {key: _plain(one) for key, one in value.items()} if hasattr(value, "items") else value

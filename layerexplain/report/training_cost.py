@@ -25,7 +25,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
 from layerexplain.report.gradient import before_last_function, derived, in_training
 from layerexplain.report.objective import output_losses
-from layerexplain.report.step_data import BackwardCost, StepCost
+from layerexplain.report.step_data import StepCost
 
 NOTHING = Cost(0, 0)
 
@@ -62,8 +62,7 @@ def step_cost(network: Network) -> StepCost:
 
 def _with_cost(rows: Sequence[LayerReport], of: Mapping[str, Cost]) -> Iterator[LayerReport]:
     for row in rows:
-        cost = of.get(row.path, NOTHING)
-        yield row._replace(backward=BackwardCost(*cost), layers=tuple(_with_cost(row.layers, of)))
+        yield row._replace(backward=of.get(row.path, NOTHING), layers=tuple(_with_cost(row.layers, of)))
 
 
 def _has_frozen(network: Network) -> bool:
