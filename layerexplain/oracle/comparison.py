@@ -16,10 +16,26 @@ from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.linalg import undetermined
 from layerexplain.oracle.difference import allowed, difference
 from layerexplain.oracle.keras_import import first_line
-from layerexplain.oracle.reference import Graph, Operation
+from layerexplain.oracle.reference import Graph, Key, Operation
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status
+from layerexplain.records import NamedTuple
 from layerexplain.run.activations import Progress, evaluated
 from layerexplain.run.precision import computed_in, rounded_to
+
+
+class CallOfLayer(NamedTuple):
+    """A call of a layer in both: where it stands in Keras's graph, and Keras's tensors for the formula's params, with
+    their origins; and how it is compared."""
+
+    graph: Graph
+    key: Key
+    operation: Operation
+    layer: Layer
+    made: TracedCall
+    given: Sequence[tuple[Any, str]]
+    batch: int
+    tolerance: float
+    seed: int
 
 
 class Comparison:
@@ -54,22 +70,15 @@ class Comparison:
             layer = layers[call.layer]
             if layer.type != "InputLayer":
                 made = by_call[call.layer, call.index]
-                checks[call.layer, call.index] = self._call(network, made, layer, graph, sources, path)
+                checks[call.layer, call.index] = self._call(made, layer, sources, path)
         for (name, index), operation in others.items():
             if (name, index) not in between:
                 row = _row(Layer(name, operation.type, "layer", {}), index, path, 0.0)
                 checks[name, index] = [differs(row, "Keras's model calls it, but the model that was read does not")]
         return [check for key in {**by_call, **others} for check in checks.get(key, ())]
 
-    def _call(
-        self,
-        network: Network,
-        made: TracedCall,
-        layer: Layer,
-        graph: Graph,
-        sources: _Sources,
-        path: tuple[str, ...],
-    ) -> list[LayerCheck]:
+    def _call(self, made: TracedCall, layer: Layer, sources: _Sources, path: tuple[str, ...]) -> list[LayerCheck]:
+        graph = sources.graph
         row = _row(layer, made.call.index, path, self.tolerance)
         key = (layer.name, made.call.index)
         operation = graph.calls().get(key)
@@ -96,31 +105,19 @@ class Comparison:
             return [not_compared(row, f"Keras cannot run it: {first_line(error)}")]
         if given is None:
             return [differs(row, "the inputs of this call are other tensors in Keras's model")]
-        row = self._checked(network, row, made.definition, layer, graph, operation, given, theirs)
+        call = CallOfLayer(graph, key, operation, layer, made, given, self.batch, self.tolerance, self.gradients or 0)
+        row = self._checked(row, call, theirs, sources.network)
         if self.gradients is not None and row.status == "agrees":
-            from layerexplain.oracle.gradients import CallOfLayer, compare_gradients
+            from layerexplain.oracle.gradients import compare_gradients
 
-            tensors = [value for value, _ in given]
-            how = (self.batch, self.tolerance, self.gradients)
-            row = row._replace(
-                gradient=compare_gradients(CallOfLayer(graph, key, operation, layer, made, tensors, *how))
-            )
+            row = row._replace(gradient=compare_gradients(call))
         return [row]
 
     # One call ---------------------------------------------------------------------------------------------------
 
-    def _checked(
-        self,
-        network: Network,
-        row: LayerCheck,
-        definition: Definition | None,
-        layer: Layer,
-        graph: Graph,
-        operation: Operation,
-        given: Sequence[tuple[Any, str]],
-        theirs: Sequence[Any],
-    ) -> LayerCheck:
+    def _checked(self, row: LayerCheck, call: CallOfLayer, theirs: Sequence[Any], network: Network) -> LayerCheck:
         """Return the row of a call that Keras has run."""
+        definition, graph, operation, given = call.made.definition, call.graph, call.operation, call.given
         values = [graph.value(one) for one in theirs]
         keras_shapes = tuple(tuple(v.shape) for v in values)
         if definition is None or definition.kind == "opaque":
@@ -132,7 +129,8 @@ class Comparison:
                 differs(row, f"its formula refuses it: {words}") if code == "not-derived" else not_compared(row, words)
             )
         variables = operation.weights(definition)
-        shapes = tuple(_concrete(e.shape, self.batch) for e in definition.results.values())
+        axes = [e.shape for e in definition.results.values()]
+        shapes = tuple([tuple([self.batch if isinstance(s, Batch) else s for s in shape]) for shape in axes])
         sizes = Compared(tuple(tuple(w.shape) for w in definition.weights), _shapes_of(variables))
         row = row._replace(output_shapes=Compared(shapes, keras_shapes), weight_shapes=sizes)
         if not sizes.agree:
@@ -155,7 +153,9 @@ class Comparison:
         masks = [mask if mask is None else graph.value(mask) for mask in masks]
         check = self._values(row, definition, results, values, masks)
         known = (
-            operation.fault(layer.config, values) if check.status == "differs" and check.output_shapes.agree else None
+            operation.fault(call.layer.config, values)
+            if check.status == "differs" and check.output_shapes.agree
+            else None
         )
         if known is None:
             return check
@@ -211,6 +211,7 @@ class _Sources:
     """Keras's tensors, by their names in the Model."""
 
     def __init__(self, network: Network, graph: Graph) -> None:
+        self.network = network
         self.graph = graph
         ours = [ref.layer for ref in network.model.inputs]
         theirs = graph.input_names
@@ -286,10 +287,6 @@ def _why_opaque(network: Network, row: LayerCheck) -> tuple[str, str]:
     if note is None:
         return "", "its formula is unknown"
     return note.code, network.why_without_formula(row.layer, note)
-
-
-def _concrete(shape: Sequence[Any], batch: int) -> Shape:
-    return tuple(batch if isinstance(size, Batch) else size for size in shape)
 
 
 def nowhere_finite(array: Any) -> bool:

@@ -11,15 +11,13 @@ from layerexplain.errors import LayerExplainError, ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive
 from layerexplain.lang.visit import is_random
-from layerexplain.model import Layer, Model, Training
-from layerexplain.network.traced import TracedCall
+from layerexplain.model import Model, Training
 from layerexplain.network.trained import trained_definition
-from layerexplain.oracle.comparison import draws
+from layerexplain.oracle.comparison import CallOfLayer, draws
 from layerexplain.oracle.difference import allowed
 from layerexplain.oracle.keras_import import first_line
-from layerexplain.oracle.reference import Graph, Key, Operation, Reference
+from layerexplain.oracle.reference import Reference
 from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck
-from layerexplain.records import NamedTuple
 from layerexplain.run.activations import Activations
 from layerexplain.run.backpropagation import NoGradient
 from layerexplain.run.given_inputs import traced_at
@@ -30,21 +28,6 @@ from layerexplain.run.updates import updates
 
 NO_LOSS = "mse"
 """The loss for a source that names none."""
-
-
-class CallOfLayer(NamedTuple):
-    """A call of a layer in both: where it stands in Keras's graph, and Keras's tensors for the formula's params; with
-    what its gradients are compared."""
-
-    graph: Graph
-    key: Key
-    operation: Operation
-    layer: Layer
-    made: TracedCall
-    given: Sequence[Any]
-    batch: int
-    tolerance: float
-    seed: int
 
 
 def compare_gradients(call: CallOfLayer) -> ValuesCheck | None:
@@ -66,7 +49,7 @@ def compare_gradients(call: CallOfLayer) -> ValuesCheck | None:
 def _compared(call: CallOfLayer, definition: Definition, training: bool) -> ValuesCheck:
     import numpy as np
 
-    graph = call.graph
+    graph, given = call.graph, [tensor for tensor, _ in call.given]
     most = allowed(call.tolerance, call.operation.compute_dtype)
     mode = "in training: " if training else ""
 
@@ -84,11 +67,11 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     names = [name for name, e in definition.results.items() if is_float(e)]
     places = [list(definition.results).index(name) for name in names]
     try:
-        theirs = graph.gradients(call.key, call.given, definition, places, rng.normal, training=training)
+        theirs = graph.gradients(call.key, given, definition, places, rng.normal, training=training)
     except Exception as error:  # Keras raises whatever its backend raises
         return check("not compared", f"Keras cannot: {first_line(error)}")
     compute = call.operation.compute_dtype
-    arrays = [rounded_to(graph.value(one), compute) for one in call.given]
+    arrays = [rounded_to(graph.value(one), compute) for one in given]
     weights = [rounded_to(graph.value(one), compute) for one in call.operation.weights(definition)]
     run = Evaluation(call.batch, computed_in(compute))
     try:
@@ -99,7 +82,7 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     ours = dict(zip(found.whole.results, made, strict=True))
     pairs: dict[str, tuple[Any, Any]] = {}
     seen: dict[int, str] = {}
-    for leaf, tensor, g in zip(definition.params, call.given, theirs.of_inputs, strict=True):
+    for leaf, tensor, g in zip(definition.params, given, theirs.of_inputs, strict=True):
         if is_float(leaf) and g is not None:
             name = seen.setdefault(id(tensor), str(leaf.label))  # a tensor given twice gets the sum of both
             own = ours.get(found.of.get(leaf, ""), 0)

@@ -80,8 +80,10 @@ def keras_model_of_config(document: Any, *, numbered: bool = False) -> Any:
     """
     must_be_keras(document)
     keras = load_keras()
+    from keras.src.saving.serialization_lib import ObjectSharingScope
+
     plain = {key: value for key, value in document.items() if key != "compile_config"}
-    with _words_of_keras(), _names_from_the_first(), _one_for_a_number() if numbered else nullcontext():
+    with _words_of_keras(), _names_from_the_first(), ObjectSharingScope() if numbered else nullcontext():
         made = keras.models.model_from_json(json.dumps(plain))
         if not isinstance(made, keras.Model):  # for Keras 0.3 it returns the configuration itself
             raise KerasRefuses("Keras refuses it: this configuration does not describe a model")
@@ -223,15 +225,6 @@ def _words_of_keras() -> Iterator[None]:
         raise
     except Exception as error:  # Keras raises whatever its parts raise
         raise KerasRefuses(f"Keras refuses it: {first_line(error)}") from None
-
-
-@contextmanager
-def _one_for_a_number() -> Iterator[None]:
-    """Let Keras make one object for all that have one number, as it does when it loads an archive."""
-    from keras.src.saving.serialization_lib import ObjectSharingScope
-
-    with ObjectSharingScope():
-        yield
 
 
 @contextmanager

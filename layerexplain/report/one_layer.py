@@ -128,7 +128,6 @@ def build_layer(
     type_: str,
     arguments: Mapping[str, Any],
     input_shapes: Sequence[Sequence[int | None]],
-    dtypes: Sequence[str] = (),
     *,
     gradient: bool = False,
     code: Code = (),
@@ -148,8 +147,8 @@ def build_layer(
         declaration.bind(arguments, strict=True)
     name = str(arguments.get("name") or snake_case(type_))
     refs, layers, calls = [], [], []
-    for i, (label, shape) in enumerate(zip(declaration.names(len(input_shapes)), input_shapes, strict=True)):
-        dtype = dtypes[i] if i < len(dtypes) else "int32" if label == "ids" else "float32"
+    for label, shape in zip(declaration.names(len(input_shapes)), input_shapes, strict=True):
+        dtype = "int32" if label == "ids" else "float32"
         layers.append(Layer(label, "InputLayer", "layer", {"batch_shape": (None, *shape), "dtype": dtype}))
         calls.append(Call(label, 0, (), {}))
         refs.append(TensorRef(label))

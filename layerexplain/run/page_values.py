@@ -19,7 +19,7 @@ from layerexplain.lang.scalar import Letter
 from layerexplain.model import Model
 from layerexplain.records import NamedTuple
 from layerexplain.report.element_forms import ElementForms, calls_in, element_forms
-from layerexplain.run.activations import Activation, Progress
+from layerexplain.run.activations import Activation
 from layerexplain.run.given_inputs import checked_inputs, inputs_of
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.precision import computed_in
@@ -67,9 +67,6 @@ def page_values(
     *,
     wanted: Callable[[str], bool] | None = None,
     budget: int = MOST_BYTES,
-    seed: int = 0,
-    max_memory: int | None = None,
-    progress: Progress | None = None,
 ) -> PageValues:
     """Run a model as `trace` does, and keep what a page shows.
 
@@ -79,20 +76,19 @@ def page_values(
         inputs: What the inputs get: as `trace` takes it, or what `make_inputs` gave.
         wanted: Which layers have values, by their paths; all if it is not given.
         budget: How many bytes the arrays may have. Layers that need little come first.
-        seed, max_memory, progress: As for `trace`.
 
     Raises:
         LayerExplainError: with the source's name.
     """
     inputs = _given(model, inputs)
-    with ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running:
+    with ready(source, by_name(inputs), model=model) as running:
         forms = element_forms(running.activations.network)
         chosen = _chosen(running.activations.network, forms, wanted, budget)
         kept = _Kept()
         layers: dict[str, LayerValues] = {}
         left: list[str] = []
         room = budget // 2
-        for step in running.steps(progress):
+        for step in running.steps():
             if wanted is not None and not wanted(step.name):
                 continue
             numbers, why = _numbers(step, forms, chosen, kept)

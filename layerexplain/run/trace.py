@@ -105,7 +105,7 @@ class Running(NamedTuple):
         """The number of examples."""
         return batch_of(self.arrays)
 
-    def steps(self, progress: Progress | None) -> Iterator[Activation]:
+    def steps(self, progress: Progress | None = None) -> Iterator[Activation]:
         """Run it; yield each call of a layer."""
         total = calls_in(self.activations.network)
         for number, step in enumerate(self.activations.run(self.arrays), start=1):

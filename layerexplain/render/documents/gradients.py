@@ -80,10 +80,16 @@ def _gradient(row: ReachedRow | WeightRow) -> str:
     return f"{number_text(row.gradient.norm)}{odd}"
 
 
-def _gradient_column(heading: str) -> doc.Column:
-    return doc.Column(
-        "gradient", heading, _gradient, lambda row: "" if row.gradient is None else repr(row.gradient.norm),
-        lambda row: "prose" if row.gradient is None else "number",
+def _of_gradient(scale: Scale) -> tuple[doc.Column, ...]:
+    """The columns on the gradient of a row."""
+    return (
+        doc.Column(
+            "gradient", "Gradient", _gradient, lambda row: "" if row.gradient is None else repr(row.gradient.norm),
+            lambda row: "prose" if row.gradient is None else "number",
+        ),
+        _bars("bar", scale.words, _norm, scale),
+        _size("largest", "Largest", "gradient", "largest"),
+        _size("zeros", "Zeros", "gradient", "share_of_zeros", share_text),
     )  # fmt: skip
 
 
@@ -95,10 +101,7 @@ def _layers(report: GradientTrace) -> doc.Table:
             doc.words("type", "Type", lambda row: row.type, style="dim"),
             doc.words("shape", "Output shape", lambda row: shape_text(row.shape, ""), kind="shape"),
             _size("activation", "Output", "activation", "norm"),
-            _gradient_column("Gradient"),
-            _bars("bar", scale.words, _norm, scale),
-            _size("largest", "Largest", "gradient", "largest"),
-            _size("zeros", "Zeros", "gradient", "share_of_zeros", share_text),
+            *_of_gradient(scale),
             doc.number("weights", "Of its weights", lambda row: row.weights, number_text),
             _bars("weights_bar", scale.words, lambda row: row.weights, scale),
         ),
@@ -116,10 +119,7 @@ def _weights(report: GradientTrace) -> doc.Table:
             doc.words("symbol", "Symbol", lambda row: row.symbol, kind="symbol"),
             doc.words("shape", "Shape", lambda row: shape_text(row.shape, "()"), kind="shape"),
             _size("value", "Size", "value", "norm"),
-            _gradient_column("Gradient"),
-            _bars("bar", scale.words, _norm, scale),
-            _size("largest", "Largest", "gradient", "largest"),
-            _size("zeros", "Zeros", "gradient", "share_of_zeros", share_text),
+            *_of_gradient(scale),
             *(step if report.optimizer is not None else ()),
         ),
         report.weights,
