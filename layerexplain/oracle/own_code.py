@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code_source import CodeSource
@@ -19,12 +19,15 @@ from layerexplain.oracle.keras_model import KerasModel
 from layerexplain.oracle.reference import Weights
 from layerexplain.oracle.verify_report import VerifyReport
 
+if TYPE_CHECKING:
+    from layerexplain.oracle.verify import Asked
 
-def verified_elsewhere(source: Any, options: Mapping[str, Any]) -> VerifyReport:
+
+def verified_elsewhere(source: Any, asked: Asked) -> VerifyReport:
     """The report of `verify` on a source, from a process that runs its code. Raises LayerExplainError."""
     from layerexplain.processes import shared
 
-    results = [one for one in shared([(source, dict(options))], _work, 1) if one is not None]
+    results = [one for one in shared([(source, asked)], _work, 1) if one is not None]
     if not results or results[0].died:
         raise SourceError("the process that ran the code died", source=str(source))
     report, error = results[0].value
@@ -33,12 +36,11 @@ def verified_elsewhere(source: Any, options: Mapping[str, Any]) -> VerifyReport:
     return report  # type: ignore[no-any-return]
 
 
-def _work(item: tuple[Any, dict[str, Any]]) -> tuple[VerifyReport | None, LayerExplainError | None]:
+def _work(item: tuple[Any, Asked]) -> tuple[VerifyReport | None, LayerExplainError | None]:
     from layerexplain.oracle.verify import verified_here
 
-    source, options = item
     try:
-        return verified_here(source, **options, run_code=True), None
+        return verified_here(*item, run_code=True), None
     except LayerExplainError as error:
         return None, error
 

@@ -41,6 +41,18 @@ _UNKNOWN_SIZES = ((7, 5, 3, 2), (8,) * 4, (16,) * 4, (32,) * 4, (64,) * 4, (128,
 """Sizes tried for open axes after the batch; the first that Keras can run are used."""
 
 
+class Asked(NamedTuple):
+    """What `verify` is asked, as it says of its arguments."""
+
+    inputs: InputShapes | InputShapesOf | None = None
+    tolerance: float = 1e-4
+    seed: int = 0
+    drawn: bool = False
+    code: Code = ()
+    gradient: bool = False
+    training: Mapping[str, Any] | None = None
+
+
 def verify(
     source: Any,
     *,
@@ -77,27 +89,16 @@ def verify(
     Raises:
         LayerExplainError: if there is no such model, or if it would run code that is not Keras's own.
     """
-    options = {"inputs": inputs, "tolerance": tolerance, "seed": seed, "drawn": drawn, "code": code,
-               "gradient": gradient, "training": training}  # fmt: skip
+    asked = Asked(inputs, tolerance, seed, drawn, code, gradient, training)
     if run_code:
         from layerexplain.oracle.own_code import verified_elsewhere
 
-        return verified_elsewhere(source, options)
-    return verified_here(source, **options, progress=progress)  # type: ignore[arg-type]
+        return verified_elsewhere(source, asked)
+    return verified_here(source, asked, progress)
 
 
 def verified_here(
-    source: Any,
-    *,
-    inputs: InputShapes | InputShapesOf | None,
-    tolerance: float,
-    seed: int,
-    drawn: bool,
-    code: Code,
-    gradient: bool,
-    training: Mapping[str, Any] | None,
-    progress: Progress | None = None,
-    run_code: bool = False,
+    source: Any, asked: Asked, progress: Progress | None = None, *, run_code: bool = False
 ) -> VerifyReport:
     """`verify`, in this process."""
     from layerexplain.frontends import read_for_good, source_name
@@ -106,28 +107,28 @@ def verified_here(
     from layerexplain.oracle.keras_model import opened
     from layerexplain.oracle.to_keras import must_be_keras_alone
 
-    source, model = read_for_good(source, code)
+    source, model = read_for_good(source, asked.code)
     model = with_input_layers(model)
     try:
         if not model.calls or not model.outputs:
             raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
         if not run_code and not is_live_model(source):  # what belongs to the caller runs the caller's code
             must_be_keras_alone(model)
-        if training:
+        if asked.training:
             from layerexplain.frontends.training import trained_with
 
-            model = trained_with(model, training)
+            model = trained_with(model, asked.training)
         # Trace first, so that mistakes in a spec are reported before Keras is imported.
-        shapes = shapes_for(model, inputs)
+        shapes = shapes_for(model, asked.inputs)
         network, _ = traced(model, shapes, None)
         if run_code:
             from layerexplain.oracle.own_code import opened_with_code
 
-            real = opened_with_code(source, model, code, seed, drawn)
+            real = opened_with_code(source, model, asked.code, asked.seed, asked.drawn)
         else:
-            real = opened(source, model, network, seed, drawn)
+            real = opened(source, model, network, asked.seed, asked.drawn)
         with without_warnings(), real as reference:
-            return compared(model, reference, shapes, tolerance, seed, progress, gradient)
+            return compared(model, reference, shapes, asked, progress)
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source_name(source)) from None
 
@@ -202,15 +203,10 @@ def tried(model: Model, reference: Reference, inputs: InputShapes, batch: int, s
 
 
 def compared(
-    model: Model,
-    reference: Reference,
-    inputs: InputShapes,
-    tolerance: float,
-    seed: int,
-    progress: Progress | None,
-    gradient: bool = False,
+    model: Model, reference: Reference, inputs: InputShapes, asked: Asked, progress: Progress | None = None
 ) -> VerifyReport:
     """Compare a model with a reference; see `verify`."""
+    tolerance, seed = asked.tolerance, asked.seed
     # The installed Keras runs, whatever version wrote the file; versions differ in which masks reach a layer.
     written_by = model.keras_version
     model = model._replace(keras_version=reference.version)
@@ -218,14 +214,14 @@ def compared(
     batch = fixed_batch(model) or BATCH
     trial = tried(model, reference, inputs, batch, seed)
     graph = reference.graph(trial.network, trial.arrays)
-    comparison = Comparison(tolerance, batch, calls_in(trial.network), progress, seed if gradient else None)
+    comparison = Comparison(tolerance, batch, calls_in(trial.network), progress, seed if asked.gradient else None)
     checks = comparison.compare(trial.network, graph)
     whole = _whole(trial, reference, graph, batch, tolerance)
     if comparison.faults and whole.status == "differs":
         whole = whole._replace(status="not compared", reason="Keras computes one of its layers wrongly")
     notes = [*reference.notes, *trial.network.notes, *_walked_alike(trial, graph)]
     steps: tuple[StepCheck, ...] = ()
-    if gradient:
+    if asked.gradient:
         from layerexplain.oracle.gradients import compare_steps
 
         steps = tuple(compare_steps(model, reference, trial.arrays, tolerance, seed))
