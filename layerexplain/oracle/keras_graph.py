@@ -180,18 +180,21 @@ class KerasGraph:
 
 
 def call_operation(operation: Any, args: Any, kwargs: Any, *, training: bool = False) -> list[Any]:
-    """Return the outputs as a flat list, those of inference unless `training` is said; compiled by XLA if the CPU has
-    no kernel."""
-    keras = load_keras()
+    """Return the outputs as a flat list, those of inference unless `training` is said."""
     if "training" in getattr(operation, "_call_context_args", ()):
         # As Keras does if a model is called with training=False.
         kwargs = {**kwargs, "training": training}
+    return flat_results(operation, args, kwargs)
+
+
+def flat_results(function: Any, args: Any, kwargs: Any) -> list[Any]:
+    """Return the results of a function of tensors as a flat list; compiled by XLA if the CPU has no kernel."""
     try:
-        return list(keras.tree.flatten(operation(*args, **kwargs)))
+        return list(load_keras().tree.flatten(function(*args, **kwargs)))
     except Exception as refusal:  # the backend's own classes of errors
         if not has_no_kernel(refusal):
             raise
-    return compiled(lambda *a, **k: operation(*a, **k), args, kwargs)
+    return _compiled(function, args, kwargs)
 
 
 def has_no_kernel(refusal: BaseException) -> bool:
@@ -199,7 +202,7 @@ def has_no_kernel(refusal: BaseException) -> bool:
     return any(words in str(refusal) for words in NO_KERNEL_ON_CPU)
 
 
-def compiled(function: Any, args: Any, kwargs: Any) -> list[Any]:
+def _compiled(function: Any, args: Any, kwargs: Any) -> list[Any]:
     """Return the results of a function of tensors compiled by XLA, with the masks that they carry."""
     import tensorflow as tf
 

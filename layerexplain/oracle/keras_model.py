@@ -17,7 +17,7 @@ from layerexplain.layers.registry import facts_of
 from layerexplain.model import Model, Note
 from layerexplain.network.traced import Network
 from layerexplain.oracle.keras_files import KerasRefuses, keras_model_of_config, keras_model_of_file
-from layerexplain.oracle.keras_graph import KerasGraph, as_array, compiled, has_no_kernel
+from layerexplain.oracle.keras_graph import KerasGraph, as_array, flat_results
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.reference import TrainingStep, Weights
 from layerexplain.oracle.to_keras import must_be_keras_alone, to_keras
@@ -57,13 +57,7 @@ class KerasModel:
         tree = load_keras().tree
         graph = self.graph(network, arrays)
         given = tree.pack_sequence_as(graph.graph._inputs_struct, graph.inputs())
-        try:
-            made = tree.flatten(self.real(given, training=False))
-        except Exception as refusal:  # the backend's own classes of errors
-            if not has_no_kernel(refusal):
-                raise
-            made = compiled(lambda x: self.real(x, training=False), (given,), {})
-        return [as_array(one) for one in made]
+        return [as_array(one) for one in flat_results(self.real, (given,), {"training": False})]
 
     def step(
         self,
@@ -112,10 +106,14 @@ class KerasModel:
                 yield layer, layer.definition, variables[: len(layer.weights)]
 
     @contextmanager
-    def with_drawn_weights(self, seed: int, *, restored: bool) -> Iterator[KerasModel]:
-        """Draw all weights; `restored` gives the model its own back in the end."""
+    def with_weights(self, seed: int, *, drawn: bool, restored: bool) -> Iterator[KerasModel]:
+        """Draw all weights if it has none of the source, or if `drawn` says so; `restored` gives the model its own back
+        in the end."""
         import numpy as np
 
+        if not drawn and self.weights != "drawn":
+            yield self
+            return
         kept = [(v, as_array(v)) for v in self.real.weights] if restored else []
         try:
             draw_weights(self.real, np.random.default_rng(seed))
@@ -143,17 +141,6 @@ def _refresh(real: Any) -> None:
 
 
 # Of a source --------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def opened(source: Any, model: Model, network: Network, seed: int, drawn: bool) -> Iterator[KerasModel]:
-    """Open a source in Keras. Weights are drawn from `seed` if it has none, or if `drawn` says so."""
-    found = _loaded_or_rebuilt(source, model, network)
-    if not drawn and found.weights != "drawn":
-        yield found
-        return
-    with found.with_drawn_weights(seed, restored=found.real is source) as own:  # a live model belongs to its owner
-        yield own
 
 
 @contextmanager
@@ -208,7 +195,7 @@ def _on_this_machine(source: Any) -> AbstractContextManager[Any]:
     return local_copy(source)
 
 
-def _loaded_or_rebuilt(source: Any, model: Model, network: Network) -> KerasModel:
+def loaded_or_rebuilt(source: Any, model: Model, network: Network) -> KerasModel:
     """Return the Keras model of a source; if Keras does not load an old file, one of current classes with its weights.
 
     Raises:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, SourceError
@@ -45,27 +44,20 @@ def _work(item: tuple[Any, Asked]) -> tuple[VerifyReport | None, LayerExplainErr
         return None, error
 
 
-@contextmanager
-def opened_with_code(source: Any, model: Model, code: Code, seed: int, drawn: bool) -> Iterator[KerasModel]:
+def model_with_code(source: Any, model: Model, code: Code) -> KerasModel:
     """The Keras model of a source whose own code is run: the program itself, or the files that say what its own layers
-    compute. Weights are drawn from `seed` where the source has none, or where `drawn` says so."""
+    compute."""
     if model.format == "code":
-        found = KerasModel(_of_program(source), "drawn")
-    else:
-        names: dict[str, Any] = {}
-        for one in [code] if isinstance(code, str | os.PathLike) else code:
-            path = os.fspath(one)
-            if path.endswith(".py"):
-                with open(path, encoding="utf-8") as file:
-                    names.update(run(ast.parse(file.read()), path))
-        own = {name: one for name, one in names.items() if callable(one) and not name.startswith("__")}
-        weights: Weights = "drawn" if model.format == "config-json" else "of the model"
-        found = KerasModel(keras_model_of_own_file(source, model, own), weights)
-    if found.weights != "drawn" and not drawn:
-        yield found
-        return
-    with found.with_drawn_weights(seed, restored=False) as drawn_anew:
-        yield drawn_anew
+        return KerasModel(_of_program(source), "drawn")
+    names: dict[str, Any] = {}
+    for one in [code] if isinstance(code, str | os.PathLike) else code:
+        path = os.fspath(one)
+        if path.endswith(".py"):
+            with open(path, encoding="utf-8") as file:
+                names.update(run(ast.parse(file.read()), path))
+    own = {name: one for name, one in names.items() if callable(one) and not name.startswith("__")}
+    weights: Weights = "drawn" if model.format == "config-json" else "of the model"
+    return KerasModel(keras_model_of_own_file(source, model, own), weights)
 
 
 def run(tree: ast.Module, path: str | None) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def verified_here(
     from layerexplain.frontends import read_for_good, source_name
     from layerexplain.frontends.keras.live_model import is_live_model
     from layerexplain.oracle.keras_import import without_warnings
-    from layerexplain.oracle.keras_model import opened
+    from layerexplain.oracle.keras_model import loaded_or_rebuilt
     from layerexplain.oracle.to_keras import must_be_keras_alone
 
     source, model = read_for_good(source, asked.code)
@@ -121,14 +121,16 @@ def verified_here(
         # Trace first, so that mistakes in a spec are reported before Keras is imported.
         shapes = shapes_for(model, asked.inputs)
         network, _ = traced(model, shapes, None)
-        if run_code:
-            from layerexplain.oracle.own_code import opened_with_code
+        with without_warnings():
+            if run_code:
+                from layerexplain.oracle.own_code import model_with_code
 
-            real = opened_with_code(source, model, asked.code, asked.seed, asked.drawn)
-        else:
-            real = opened(source, model, network, asked.seed, asked.drawn)
-        with without_warnings(), real as reference:
-            return compared(model, reference, shapes, asked, progress)
+                real = model_with_code(source, model, asked.code)
+            else:
+                real = loaded_or_rebuilt(source, model, network)
+            restored = real.real is source  # a live model belongs to its owner
+            with real.with_weights(asked.seed, drawn=asked.drawn, restored=restored) as reference:
+                return compared(model, reference, shapes, asked, progress)
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source_name(source)) from None
 

@@ -280,10 +280,7 @@ class _Drawing:
 
     def rows(self) -> list[Point]:
         """Where each row of boxes begins and ends."""
-        heights = [0.0] * len(self.tops)
-        for node, row in enumerate(self.lanes.rows):
-            heights[row] = max(heights[row], self.sizes[node].along)
-        return [(top, top + height) for top, height in zip(self.tops, heights, strict=True)]
+        return [(top, top + height) for top, height in zip(self.tops, self.heights, strict=True)]
 
     def _across(self) -> tuple[dict[int, float], float]:
         """Where each lane runs, and how wide all are. A lane is as near to the trunk as its rows allow."""
@@ -351,9 +348,9 @@ class _Drawing:
     def _along(self) -> tuple[list[float], list[float], float]:
         """Where each row begins, where the tracks of the gap behind it begin, and where all ends."""
         count = max(self.lanes.rows, default=-1) + 1
-        heights, behind = [0.0] * count, [0.0] * count
+        self.heights, behind = [0.0] * count, [0.0] * count
         for node, row in enumerate(self.lanes.rows):
-            heights[row] = max(heights[row], self.sizes[node].along)
+            self.heights[row] = max(self.heights[row], self.sizes[node].along)
             behind[row] = max(behind[row], self.behind[node])
         used = [0] * count
         for (gap, _), track in self.tracks.items():
@@ -361,7 +358,7 @@ class _Drawing:
         tops, gaps, y = [], [], 0.0
         for row in range(count):
             tops.append(y)
-            y += heights[row]
+            y += self.heights[row]
             gaps.append(y + behind[row])
             if row < count - 1:
                 y += behind[row] + max(used[row] - 1, 0) * BETWEEN_TRACKS + BEFORE_BOX
