@@ -235,30 +235,28 @@ class Step:
                 if weight.trainable and one.of != "activity" and one.is_for(weight.leaf):
                     weight.receive(self._penalties.of_tensor(one.value, weight.value, weight.where))
 
-    def update(self) -> dict[WeightKey, Update]:
+    def update(self) -> dict[str, Update]:
         """Give the weights that have a gradient their values after one step of the optimizer, and the running
-        statistics of layers theirs; return the steps.
+        statistics of layers theirs; return the steps by the paths of the weights.
 
         Raises:
             LayerExplainError: It is not known which optimizer trains the model, or what it does.
         """
         if self.optimizer is None:
             raise ArgumentError("the source does not say which optimizer trains the model; give --optimizer NAME")
-        trained = {key: one for key, one in self.weights.items() if one.trainable and one.has_gradient}
+        trained = {one.where: one for one in self.weights.values() if one.trainable and one.has_gradient}
         try:
             self._go_on()
             made = updates(
                 self.optimizer,
-                {one.where: one.value for one in trained.values()},
-                {one.where: one.gradient for one in trained.values()},
+                {where: one.value for where, one in trained.items()},
+                {where: one.gradient for where, one in trained.items()},
                 self.slots,
             )
         except CannotEvaluate as why:
             raise LayerExplainError(f"the step of {self.optimizer.type} cannot be computed: {why}") from None
-        found = {}
-        for key, one in trained.items():
-            found[key] = made[one.where]
-            one.new = found[key].new["W"]
+        for where, one in trained.items():
+            one.new = made[where].new
             for constraint in settings_of(one.layer, "constraint"):
                 if constraint.is_for(one.leaf):
                     self._constrain(one, constraint)
@@ -266,7 +264,7 @@ class Step:
             if key in self.weights:
                 self.weights[key].new = value
         self._unknown_moves()
-        return found
+        return made
 
     def in_order(self) -> list[WeightGradient]:
         """Return the weights in Keras's order."""

@@ -21,12 +21,10 @@ from layerexplain.run.stored_slots import Slots
 
 
 class Update(NamedTuple):
-    """The step of one weight: its formula, the arrays that it reads, and what it gives, by symbol."""
+    """The step of one weight: its formula, and its new value."""
 
     definition: Definition
-    params: tuple[Any, ...]
-    slots: tuple[Any, ...]
-    new: Mapping[str, Any]
+    new: Any
 
 
 def optimizer_of(setting: Setting) -> Part:
@@ -51,24 +49,18 @@ def updates(
     found = {}
     for (path, g), definition in zip(gradients.items(), formulas, strict=True):
         weight = weights[path]
-        scale = optimizer.loss_scale
         float_ = computed_in(str(weight.dtype))
         kept = {} if stored is None else stored.of[path]
-        slots = {
-            str(leaf.label): kept[leaf.attrs["name"]].astype(float_)
-            if kept
-            else weight.astype(float_)
-            if leaf.attrs["initial"] == "W"
-            else np.full(leaf.shape, leaf.attrs["initial"], float_)
-            for leaf in definition.weights
-        }
+        slots = []
+        for leaf in definition.weights:
+            initial = leaf.attrs["initial"]
+            slot = kept[leaf.attrs["name"]] if kept else weight if initial == "W" else np.full(leaf.shape, initial)
+            slots.append(slot.astype(float_))
         step = 1 if stored is None else stored.step
-        given = {"W": weight, "g": g * np.asarray(scale, g.dtype), "step": np.asarray(step, float_)}
+        given = {"W": weight, "g": g * np.asarray(optimizer.loss_scale, g.dtype), "step": np.asarray(step, float_)}
         given["global_norm"] = np.asarray(norm, float_)
-        params = tuple([given[str(param.label)] for param in definition.params])
-        run = Evaluation(1, float_)
+        params = [given[str(param.label)] for param in definition.params]
         with np.errstate(all="ignore"):
-            made = evaluate(definition, params, list(slots.values()), run)
-        new = dict(zip(definition.results, [np.asarray(one) for one in made], strict=True))
-        found[path] = Update(definition, params, tuple(slots.values()), new)
+            made = evaluate(definition, params, slots, Evaluation(1, float_))
+        found[path] = Update(definition, np.asarray(made[list(definition.results).index("W")]))
     return found
