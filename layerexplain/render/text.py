@@ -31,6 +31,10 @@ def text(document: doc.Document, look: Look) -> str:
     return _Writer(look).document(document)
 
 
+def _shown(blocks: Iterable[Any]) -> list[Any]:
+    return [block for block in blocks if doc.is_for(block, doc.TEXT)]
+
+
 class _Writer:
     """Writes blocks for a look. Every text goes through `_say` on its way."""
 
@@ -41,7 +45,7 @@ class _Writer:
         self.labelled_room = None if room is None else max(room - _LABEL, 16)
 
     def document(self, document: doc.Document) -> str:
-        parts = [self._block(block) for block in document.blocks]
+        parts = [self._block(block) for block in _shown(document.blocks)]
         return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
     def _say(self, text: str) -> str:
@@ -67,13 +71,11 @@ class _Writer:
     def _block(self, block: Any) -> list[str]:
         """The lines of a block of the document."""
         look = self.look
-        if not doc.is_for(block, doc.TEXT):
-            return []
         match block:
             case doc.Heading():
                 return self._title(block)
             case doc.Section():
-                return [line for inner in block.blocks for line in self._inner(inner)]
+                return [line for inner in _shown(block.blocks) for line in self._inner(inner)]
             case doc.Table():
                 if look.width is None:
                     return plain_table(block, look)
@@ -128,8 +130,6 @@ class _Writer:
 
     def _inner(self, block: Any) -> list[str]:
         """The lines of a block inside a section."""
-        if not doc.is_for(block, doc.TEXT):
-            return []
         match block:
             case doc.Heading():
                 return self._headline(block)
@@ -141,15 +141,15 @@ class _Writer:
         return [_MARGIN + line for line in self._lines(block, self.section_room)]
 
     def _labelled(self, block: doc.Labelled) -> list[str]:
-        room = self.labelled_room
+        room, blocks = self.labelled_room, _shown(block.blocks)
         if room is not None and self.section_room is not None:
             plain = type(self)(Look(ascii=self.look.ascii))
-            whole = [line for inner in block.blocks for line in plain._lines(inner, None)]
+            whole = [line for inner in blocks for line in plain._lines(inner, None)]
             if narrowest(whole, self.section_room) > room:  # long names get the room of the label
-                below = [line for inner in block.blocks for line in self._lines(inner, self.section_room - 2)]
+                below = [line for inner in blocks for line in self._lines(inner, self.section_room - 2)]
                 label = paint(block.label, "bold", self.look)
                 return [_MARGIN + label, *[_MARGIN * 2 + line for line in below]]
-        lines = [line for inner in block.blocks for line in self._lines(inner, room)]
+        lines = [line for inner in blocks for line in self._lines(inner, room)]
         return [
             _MARGIN + paint(label, "bold", self.look) + " " * (_LABEL - len(label)) + line
             for label, line in zip([block.label, *[""] * len(lines)], lines, strict=False)
@@ -157,8 +157,6 @@ class _Writer:
 
     def _lines(self, block: Any, room: int | None) -> list[str]:
         """The lines of a block, each at most `room` columns wide."""
-        if not doc.is_for(block, doc.TEXT):
-            return []
         match block:
             case doc.Code():
                 return self._code(block, room)

@@ -7,7 +7,7 @@ initial states and shared layers are connected as in the traced model.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
@@ -348,6 +348,14 @@ def evaluated(definition: Definition, values: Sequence[Any], weights: Sequence[A
     """Return the results of a formula as arrays. Raises CannotEvaluate."""
     with run.np.errstate(all="ignore"):  # as Keras, which returns infinity and NaN without a warning
         return [run.np.asarray(result) for result in evaluate(definition, values, weights, run)]
+
+
+def counted(calls: Iterable[Any], progress: Progress | None, total: int, done: int = 0) -> Iterator[Any]:
+    """Yield calls of layers, each after `progress` was told of it."""
+    for number, call in enumerate(calls, start=done + 1):
+        if progress is not None:
+            progress(min(number, total), total, call.name)
+        yield call
 
 
 def batch_of(inputs: Sequence[Any]) -> int:

@@ -98,15 +98,14 @@ class _Rows:
 
     def __init__(self, add: Add | None) -> None:
         self.add = add
-        self.seen: list[Activation] = []
-        self.sizes: list[list[Any]] = []
+        self.seen: list[tuple[Activation, list[Any]]] = []
         self.back: dict[tuple[tuple[str, ...], int], tuple[list[Any], float | None]] = {}
         self.before_last: set[tuple[tuple[str, ...], int]] = set()
 
     def activation(self, step: Activation) -> None:
         """Keep the sizes of what a call of a layer gives."""
-        self.seen.append(step._replace(outputs=(), values=(), weights=(), definition=None))
-        self.sizes.append([(size_of(array), tuple(array.shape)) for array in step.outputs])
+        sizes = [(size_of(array), tuple(array.shape)) for array in step.outputs]
+        self.seen.append((step._replace(outputs=(), values=(), weights=(), definition=None), sizes))
         if self.add is not None:
             for i, array in enumerate(step.outputs):
                 self.add(step.path, step.call, i, array)
@@ -140,7 +139,7 @@ class _Rows:
             (one.path, one.call): f"at z, to which it applies {one.activation}" for one in made.losses if one.activation
         }
         found: list[ReachedRow] = []
-        for step, sizes in zip(self.seen, self.sizes, strict=True):
+        for step, sizes in self.seen:
             reached, share = self.back.get((step.path, step.call), ([], None))
             norms = together.pop(step.name, None) if step.layer.model is None else None
             start = (step.layer.name, step.name, step.type, step.call)

@@ -26,7 +26,7 @@ from layerexplain.report.objective import (
     shortest,
 )
 from layerexplain.report.training_part import update_formulas
-from layerexplain.run.activations import Activation, Progress, calls_in
+from layerexplain.run.activations import Activation, Progress, calls_in, counted
 from layerexplain.run.backpropagation import NoGradient, SentBack, Tape
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.made_targets import make_targets
@@ -141,10 +141,7 @@ class Step:
 
     def forward(self, tell: Callable[[Activation], None], progress: Progress | None = None) -> None:
         """Run the model; `tell` gets each call of a layer."""
-        total = calls_in(self.network)
-        for number, step in enumerate(self.tape.run(self.running.arrays), start=1):
-            if progress is not None:
-                progress(number, 2 * total, step.name)
+        for step in counted(self.tape.run(self.running.arrays), progress, 2 * calls_in(self.network)):
             if not self.partial:
                 must_have_run(step)
             if self.running.training and step.definition is not None and is_random(step.definition):
@@ -159,9 +156,7 @@ class Step:
         """
         outputs, logits = self._seeds()
         total = calls_in(self.network)
-        for number, sent in enumerate(self.tape.back(outputs, logits), start=total + 1):
-            if progress is not None:
-                progress(min(number, 2 * total), 2 * total, sent.name)
+        for sent in counted(self.tape.back(outputs, logits), progress, 2 * total, total):
             if sent.refusal and not self.partial:
                 raise LayerExplainError(sent.refusal, layer=sent.name)
             self._keep(sent)
