@@ -76,7 +76,8 @@ def size_of(node: GraphNode) -> Size:
         width_of(line, _TITLE if not at else _TEXT) * (_BOLD if not at else 1) for at, line in enumerate(_lines(node))
     ]
     width = min(max(widths, default=0) + 2 * _PADDING, _WIDEST)
-    title = 2 * _PADDING + _TITLE * _LEADING + _TEXT * _LEADING * (len(_lines(node)) - 1) - 2
+    text = _TITLE * _LEADING + _TEXT * _LEADING * (len(_lines(node)) - 1) - 2
+    title = 2 * _PADDING + text
     return Size(max(width, _NARROWEST), title - 4, title - 2)
 
 
