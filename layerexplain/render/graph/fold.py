@@ -18,6 +18,7 @@ from itertools import groupby, pairwise  # noqa: F401 (one in the example)
 
 from layerexplain.records import NamedTuple
 from layerexplain.render.graph.diagram import Graph, GraphEdge, GraphNode, parameters_text
+from layerexplain.render.graph.lanes import targets_of
 from layerexplain.render.quantities import plural
 
 _PERIODS = 60
@@ -61,7 +62,7 @@ def fold(graph: Graph) -> Graph:
     ['a', 'b1 … c3', 'd']
     """
     nodes = tuple([n._replace(inner=fold(n.inner)) if n.inner is not None else n for n in graph.nodes])
-    sources = _sources(nodes, graph.edges)
+    sources = sources_of(nodes, graph.edges)
     orders = dict.fromkeys((_by_number(sources), _by_depth(sources)))
     folded = [_Folder([nodes[at] for at in order], graph.edges).folded(0, len(nodes)) for order in orders]
     return min(folded, key=lambda one: len(one.nodes))
@@ -69,10 +70,10 @@ def fold(graph: Graph) -> Graph:
 
 def in_order(graph: Graph) -> list[GraphNode]:
     """The nodes so that each comes behind those that feed it, else in their own order."""
-    return [graph.nodes[at] for at in _by_number(_sources(graph.nodes, graph.edges))]
+    return [graph.nodes[at] for at in _by_number(sources_of(graph.nodes, graph.edges))]
 
 
-def _sources(nodes: Sequence[GraphNode], edges: Sequence[GraphEdge]) -> list[list[int]]:
+def sources_of(nodes: Sequence[GraphNode], edges: Sequence[GraphEdge]) -> list[list[int]]:
     """The places of the nodes that feed each."""
     place = {node.name: at for at, node in enumerate(nodes)}
     sources: list[list[int]] = [[] for _ in nodes]
@@ -85,15 +86,12 @@ def _sources(nodes: Sequence[GraphNode], edges: Sequence[GraphEdge]) -> list[lis
 def _by_number(sources: Sequence[Sequence[int]]) -> tuple[int, ...]:
     """The places in an order of calls that departs least from the one there is."""
     waits = [len({*before}) for before in sources]
-    followers: dict[int, list[int]] = {}
-    for target, before in enumerate(sources):
-        for source in dict.fromkeys(before):
-            followers.setdefault(source, []).append(target)
+    followers = targets_of(sources)
     ready = [at for at, count in enumerate(waits) if not count]
     order: list[int] = []
     while ready:
         order.append(heappop(ready))
-        for target in followers.get(order[-1], ()):
+        for target in followers[order[-1]]:
             waits[target] -= 1
             if not waits[target]:
                 heappush(ready, target)
@@ -126,7 +124,7 @@ class _Folder:
     def __init__(self, nodes: list[GraphNode], edges: Sequence[GraphEdge]) -> None:
         self.nodes = nodes
         self.edges = edges
-        self.sources = _sources(nodes, edges)
+        self.sources = sources_of(nodes, edges)
         self.last_reader = list(range(len(nodes)))
         for target, before in enumerate(self.sources):
             for source in before:

@@ -52,10 +52,7 @@ def lanes_of(
     >>> lanes_of([[], [0], [1], [2, 0]])  # a residual connection: the tensor of node 0 has a lane beside 1 and 2
     Lanes(rows=(0, 1, 2, 3), lanes=(0, 0, 0, 0), line_lanes={0: 1}, follows={}, taken=((1, 1, 2, 0),))
     """
-    targets: list[list[int]] = [[] for _ in sources]
-    for target, before in enumerate(sources):
-        for source in dict.fromkeys(before):
-            targets[source].append(target)
+    targets = targets_of(sources)
     rows = _rows(sources, targets)
     trunk = _trunk(rows, targets)
     strands = _strands(rows, sources, targets, trunk)
@@ -76,6 +73,15 @@ def lanes_of(
             lanes[node] = lane
         line_lanes[strand.source] = lane
     return Lanes(tuple(rows), tuple(lanes), line_lanes, follows, tuple(found))
+
+
+def targets_of(sources: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The nodes that read what each gives."""
+    targets: list[list[int]] = [[] for _ in sources]
+    for target, before in enumerate(sources):
+        for source in dict.fromkeys(before):
+            targets[source].append(target)
+    return targets
 
 
 def _rows(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[int]:

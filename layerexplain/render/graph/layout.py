@@ -11,8 +11,8 @@ from itertools import pairwise
 
 from layerexplain.records import NamedTuple
 from layerexplain.render.graph.diagram import Graph, GraphNode
-from layerexplain.render.graph.fold import in_order
-from layerexplain.render.graph.lanes import Lanes, lanes_of
+from layerexplain.render.graph.fold import in_order, sources_of
+from layerexplain.render.graph.lanes import Lanes, lanes_of, targets_of
 from layerexplain.render.graph.sifting import sifted
 
 Point = tuple[float, float]
@@ -83,12 +83,8 @@ def layout(
     """Place a graph. `size_of` gives what a closed box measures, and the title of an open one, as width and height,
     `label_width` how wide a shape is; `horizontal` draws from left to right."""
     nodes = in_order(graph)
-    number = {node.name: at for at, node in enumerate(nodes)}
-    sources: list[list[int]] = [[] for _ in nodes]
-    for edge in graph.edges:
-        if edge.source in number and edge.target in number and number[edge.source] < number[edge.target]:
-            sources[number[edge.target]].append(number[edge.source])
-    sources = [list(dict.fromkeys(before)) for before in sources]
+    feeds = sources_of(nodes, graph.edges)
+    sources = [[one for one in dict.fromkeys(before) if one < at] for at, before in enumerate(feeds)]
     inner = [layout(node.inner, size_of, label_width, horizontal) if node.inner is not None else None for node in nodes]
     sizes, anchors = [], []
     for node, inside in zip(nodes, inner, strict=True):
@@ -211,10 +207,7 @@ class _Drawing:
         behind: Sequence[float],
     ) -> None:
         self.lanes, self.sources, self.sizes, self.anchors, self.behind = lanes, sources, sizes, anchors, behind
-        self.targets: list[list[int]] = [[] for _ in sources]
-        for target, before in enumerate(sources):
-            for source in before:
-                self.targets[source].append(target)
+        self.targets = targets_of(sources)
         self.lane_at, self.breadth = self._across()
         self.ports = self._ports()
         self.tracks = self._tracks()
