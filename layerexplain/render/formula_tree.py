@@ -36,7 +36,16 @@ _NAMES: Final = (
     "max", "min", "ln", "log", "exp", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "det",
     "lim", "arg", "gcd", "sec",
 )  # fmt: skip
-_SPACES: Final = ("quad", "qquad")
+_COMMANDS: Final[dict[str, Node]] = {
+    **{sign: ["o", sign] for sign in "_%&#{}"},
+    **{sign: ["p"] for sign in ",;: "},
+    "quad": ["s"],
+    "qquad": ["s"],
+    **{name: ["o", sign] for name, sign in _SIGNS.items()},
+    **{name: ["f", name] for name in _NAMES},
+    **_IDENTIFIERS,
+}
+"""The nodes of commands that take nothing."""
 _BRACKETS: Final = {"(": ")", "[": "]"}
 
 
@@ -108,7 +117,7 @@ class _Reader:
             return self.group(), False
         self.take()
         if sign.startswith("\\"):
-            return self.command(sign[1:])
+            return self.command(sign[1:]), sign[1:] in _LARGE
         if sign in _BRACKETS:
             inside = self.row(lambda one: one in ")]}&" or one in ("\\right", "\\\\"))
             close = self.take() if self.peek() in (")", "]") else ""
@@ -119,34 +128,23 @@ class _Reader:
             return (sign if len(sign) == 1 else ["row", *sign]), False
         return ["o", "−" if sign == "-" else sign], False
 
-    def command(self, name: str) -> tuple[Node, bool]:
-        if name in _IDENTIFIERS:
-            return _IDENTIFIERS[name], False
-        if name in _NAMES:
-            return ["f", name], name in _LARGE
-        if name in _SIGNS:
-            return ["o", _SIGNS[name]], name in _LARGE
-        if name in _SPACES:
-            return ["s"], False
-        if name in (",", ";", ":", " "):
-            return ["p"], False
-        if name in ("_", "%", "&", "#", "{", "}"):
-            return ["o", name], False
+    def command(self, name: str) -> Node:
+        if name in _COMMANDS:
+            return _COMMANDS[name]
         if name in ("mathrm", "operatorname"):
-            return ["f", self.text()], name in _LARGE
+            return ["f", self.text()]
         if name == "mathbin":
-            return ["o", self.text().removeprefix("\\mathrm").strip()], False
+            return ["o", self.text().removeprefix("\\mathrm").strip()]
         if name == "text":
-            return ["t", self.text()], False
+            return ["t", self.text()]
         if name == "frac":
-            above = self.group()
-            return ["frac", above, self.group()], False
+            return ["frac", self.group(), self.group()]
         if name == "sqrt":
-            return ["root", self.group()], False
+            return ["root", self.group()]
         if name == "left":
-            return self.fence(), False
+            return self.fence()
         if name == "begin":
-            return self.cases(), False
+            return self.cases()
         raise ValueError(f"LaTeX with \\{name}, which no formula is written with")
 
     def fence(self) -> Node:
