@@ -306,23 +306,22 @@ class Builder:
             from layerexplain.report.cost_lines import cost_lines, fixing
             from layerexplain.report.element_forms import ElementOf
             from layerexplain.report.explanation import explain_row
-            from layerexplain.report.hints import Neighbours
+            from layerexplain.report.hints import Neighbours, Placed
 
             if self._fixing is None:
                 self._fixing = fixing(self.network)
             if id(at.network) not in self._around:
                 self._around[id(at.network)] = Neighbours(at.network)
-            around = self._around[id(at.network)]
-            lines = cost_lines(uses, self.costs, self._fixing)
+            place = Placed(row._replace(weights=used), layer, calls, self._around[id(at.network)], at.frozen)
             row = row._replace(
-                explanation=explain_row(row._replace(weights=used), layer, calls, around, at.path, lines),
+                explanation=explain_row(place, at.path, cost_lines(uses, self.costs, self._fixing)),
                 elements=tuple([ElementOf(made.definition) for made in calls]),
             )
             if self.gradient and calls:
                 from layerexplain.report.gradient import Gradients
 
                 self._gradients = self._gradients or Gradients(self.network)
-                told, is_special = self._gradients.of(row, layer, calls, around, at.frozen)
+                told, is_special = self._gradients.of(place._replace(row=row))
                 row = row._replace(gradient=told, group=self._apart(layer) if is_special else row.group)
         return row
 

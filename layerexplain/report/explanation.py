@@ -29,7 +29,7 @@ from layerexplain.network.trained import trained_definition
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport
 from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
-from layerexplain.report.hints import LayerInNetwork, Neighbours
+from layerexplain.report.hints import LayerInNetwork, Neighbours, Placed
 from layerexplain.report.targets import targets
 from layerexplain.report.where import where
 from layerexplain.weights.keras_expression import variable_expression
@@ -40,17 +40,11 @@ MOST_TENSORS = 100
 """A layer that takes more tensors is explained in short: nobody reads a sum of a thousand terms."""
 
 
-def explain_row(
-    row: LayerReport,
-    layer: Layer,
-    calls: Sequence[TracedCall],
-    around: Neighbours,
-    path: tuple[str, ...],
-    cost: tuple[str, ...],
-) -> Explanation:
-    """The explanation of a row. What cannot be said is left empty; nothing is guessed. `cost` is what it costs, in
-    words."""
-    definition = calls[0].definition if calls else None
+def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Explanation:
+    """The explanation of a row. What cannot be said is left empty; nothing is guessed. `path` leads to the model around
+    it, `cost` is what it costs, in words."""
+    row, layer, calls, around, _ = at
+    definition = at.definition
     if layer.type == "InputLayer":
         spec = calls[0].outputs[0] if calls else None
         said = "An input of the model. None is a size known only at run time; the first axis is the batch."
@@ -59,7 +53,7 @@ def explain_row(
         return NOTHING._replace(sentence=said, statements=_formula(row))
     dtype = dtype_words(layer)
     if definition is None or definition.kind == "opaque":
-        return _unknown(row, layer, calls, around.network)._replace(dtype=dtype)
+        return _unknown(at)._replace(dtype=dtype)
     if definition.kind == "model":
         return _nested(row, cost)._replace(dtype=dtype)
     alone = of_formula(definition)
@@ -141,14 +135,15 @@ def without_masks(definition: Definition) -> Definition:
     )
 
 
-def _unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall], network: Network) -> Explanation:
+def _unknown(at: Placed) -> Explanation:
     """A layer without a formula: what the source says of it, and no more."""
+    row, layer, calls, _, _ = at
     if calls and (declaration := calls[0].declaration) is not None and declaration.facts.runs_code:
         said = "Custom code, which is not executed; what it computes is not known."
     elif layer.is_stored:
         said = "Known only by its weights: the file does not say what it computes."
     else:
-        said = _why_unknown(row, layer, calls, network)
+        said = _why_unknown(at)
         made_with = arguments_text(layer.config)
         said += f" Its configuration: {made_with}." if made_with else ""
     count = len(row.layers)
@@ -163,14 +158,15 @@ def _unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall], networ
     )
 
 
-def _why_unknown(row: LayerReport, layer: Layer, calls: Sequence[TracedCall], network: Network) -> str:
+def _why_unknown(at: Placed) -> str:
+    row, layer, calls, around, _ = at
     declared = layer.kind != "operation" and any(made.declaration is not None for made in calls)
     if layer.model is None and not declared:
         return "Its formula is not known."
     what = "This model" if layer.model is not None else layer.type
     if row.notes and all(spec is not None for made in calls for spec in made.inputs):
         return f"{what} has a known formula, but not for this input or these arguments; see the notes."
-    cause = _first_unknown(calls, network)
+    cause = _first_unknown(calls, around.network)
     words = "; give it with --input" if cause is None else f", because that of '{cause}' is not"
     return f"{what} has a known formula, but the shape of its input is not known{words}."
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
 
@@ -22,31 +21,21 @@ from layerexplain.model import Layer
 from layerexplain.network.gradient_paths import GradientPaths, Needs, end_words, gradient_paths
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.network.trained import trained_definition
-from layerexplain.report.data import LayerReport
 from layerexplain.report.explanation import said_of_training, statement
 from layerexplain.report.explanation_data import Statement
-from layerexplain.report.hints import LayerInNetwork, Neighbours
+from layerexplain.report.hints import LayerInNetwork, Placed
 from layerexplain.report.step_data import BackwardReport
 
 NOTHING = BackwardReport((), (), (), (), (), (), None, None)
 
 
-def gradient_report(
-    row: LayerReport,
-    layer: Layer,
-    calls: Sequence[TracedCall],
-    around: Neighbours,
-    frozen: bool,
-    *,
-    of_logits: bool = False,
-    needs: Needs | None = None,
-) -> BackwardReport | None:
+def gradient_report(at: Placed, *, of_logits: bool = False, needs: Needs | None = None) -> BackwardReport | None:
     """Return the gradients of a layer at its first call, None for an input or a nested model.
 
-    `frozen` says that its weights are not trained, `of_logits` that what comes back is the gradient of what its last
-    function is applied to. `needs` says which gradients a step of training needs; all of them if not given.
+    `of_logits` says that what comes back is the gradient of what its last function is applied to. `needs` says which
+    gradients a step of training needs; all of them if not given.
     """
-    made = calls[0]
+    layer, made = at.layer, at.calls[0]
     if layer.type == "InputLayer" or layer.model is not None:
         return None
     trained = in_training(layer, made)
@@ -55,13 +44,12 @@ def gradient_report(
     if of_logits:
         trained = before_last_function(trained)
     try:
-        found = _derived(
-            trained, frozen, None if needs is None else needs.inputs, None if needs is None else needs.results
-        )
+        found = _derived(trained, at.frozen, *((None, None) if needs is None else (needs.inputs, needs.results)))
     except (CannotDerive, ShapeError) as why:
         return NOTHING._replace(unknown=str(why))
     names = tuple([line.text.partition(" = ")[0] for line in found.statements if not line.indent])
-    return found._replace(facts=gradient_facts(LayerInNetwork(row, layer, made.definition or trained, around, names)))
+    place = LayerInNetwork(at.row, layer, made.definition or trained, at.around, names)
+    return found._replace(facts=gradient_facts(place))
 
 
 class Gradients:
@@ -70,29 +58,27 @@ class Gradients:
     def __init__(self, network: Network) -> None:
         self.paths = gradient_paths(network) if network.model.format != "layer" else None
 
-    def of(
-        self, row: LayerReport, layer: Layer, calls: Sequence[TracedCall], around: Neighbours, frozen: bool
-    ) -> tuple[BackwardReport | None, bool]:
+    def of(self, at: Placed) -> tuple[BackwardReport | None, bool]:
         """Return the gradients of a layer at its first call, and whether the model does something to them that it does
         not do to those of an equal layer elsewhere."""
-        told = gradient_report(row, layer, calls, around, frozen)
+        told = gradient_report(at)
         if told is None or self.paths is None:
             return told, False
-        more = _facts_of_ways(row, told, calls[0], self.paths)
+        more = _facts_of_ways(at, told, self.paths)
         return told._replace(facts=(*told.facts, *more)), bool(more)
 
 
-def _facts_of_ways(row: LayerReport, told: BackwardReport, made: TracedCall, paths: GradientPaths) -> tuple[str, ...]:
+def _facts_of_ways(at: Placed, told: BackwardReport, paths: GradientPaths) -> tuple[str, ...]:
     """Return what the model around a layer does to its gradients: which are not needed, and which get nothing."""
-    needs = paths.needs.get((row.path, made.call.index))
+    needs = paths.needs.get((at.path, at.calls[0].call.index))
     said = []
-    for ends, weights in groupby([one for one in paths.lost if one.layer == row.path], lambda one: one.ends):
+    for ends, weights in groupby([one for one in paths.lost if one.layer == at.path], lambda one: one.ends):
         names = [one.weight for one in weights]
         verb = "get" if len(names) > 1 else "gets"
         where = " and ".join(map(end_words, ends))
         said.append(f"{' and '.join(names)} {verb} no gradient in this model: the path ends {where}.")
-    if needs is not None and not said and told.statements and needs.results and made.definition is not None:
-        tensors = [f"d{p.label}" for i, p in enumerate(made.definition.params) if i not in needs.inputs]
+    if needs is not None and not said and told.statements and needs.results and at.definition is not None:
+        tensors = [f"d{p.label}" for i, p in enumerate(at.definition.params) if i not in needs.inputs]
         spare = [name for name in tensors if any(line.text.startswith(f"{name} = ") for line in told.statements)]
         if spare:
             verb = "are" if len(spare) > 1 else "is"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.lang.definition import Definition
@@ -33,6 +33,26 @@ class Neighbours:
         self.missed = {name: loser for loser, lost in reversed([*network.lost.items()]) for name in lost.readers}
         for own in self.calls.values():
             own.sort(key=lambda made: made.call.index)
+
+
+class Placed(NamedTuple):
+    """A layer with its row and its calls, the network around it, and whether it or a model around it is frozen."""
+
+    row: LayerReport
+    layer: Layer
+    calls: Sequence[TracedCall]
+    around: Neighbours
+    frozen: bool
+
+    @property
+    def path(self) -> str:
+        """The names that lead to it."""
+        return self.row.path
+
+    @property
+    def definition(self) -> Definition | None:
+        """What it computes at its first call."""
+        return self.calls[0].definition if self.calls else None
 
 
 class LayerInNetwork(NamedTuple):

@@ -15,14 +15,13 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.layers.arguments import Refused
 from layerexplain.layers.optimizers import Part, part
-from layerexplain.model import Layer, TensorRef, Training, is_before_keras_3
+from layerexplain.model import TensorRef, Training, is_before_keras_3
 from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
-from layerexplain.network.traced import Network, TracedCall
-from layerexplain.records import NamedTuple
+from layerexplain.network.traced import Network
 from layerexplain.report.data import LayerReport
 from layerexplain.report.explanation import statements_of
 from layerexplain.report.gradient import gradient_report
-from layerexplain.report.hints import Neighbours
+from layerexplain.report.hints import Neighbours, Placed
 from layerexplain.report.objective import (
     OfWeight,
     OutputLoss,
@@ -37,18 +36,6 @@ from layerexplain.report.training_part import slots_note, update_formulas
 from layerexplain.report.where import where
 
 NOTHING_SAID = "The source does not say {}; give {}."
-
-
-class _Placed(NamedTuple):
-    """A layer of the model or of one nested in it: its path, its row, its calls, the network around it, and whether it
-    or a model around it is frozen."""
-
-    path: str
-    layer: Layer
-    row: LayerReport
-    calls: Sequence[TracedCall]
-    around: Neighbours
-    frozen: bool
 
 
 def training_step(network: Network, rows: Sequence[LayerReport]) -> StepReport:
@@ -71,7 +58,7 @@ def training_step(network: Network, rows: Sequence[LayerReport]) -> StepReport:
     )
 
 
-def _placed(network: Network, rows: Sequence[LayerReport], frozen: bool = False) -> Iterator[_Placed]:
+def _placed(network: Network, rows: Sequence[LayerReport], frozen: bool = False) -> Iterator[Placed]:
     """The layers that compute, those of nested models in the place of these."""
     by_name = {row.layer: row for row in rows}
     around = Neighbours(network)
@@ -84,7 +71,7 @@ def _placed(network: Network, rows: Sequence[LayerReport], frozen: bool = False)
         if calls and calls[0].network is not None:
             yield from _placed(calls[0].network, row.layers, held)
         else:
-            yield _Placed(row.path, layer, row, calls, around, held)
+            yield Placed(row, layer, calls, around, held)
 
 
 # The loss -----------------------------------------------------------------------------------------------------------
@@ -148,7 +135,7 @@ def _total(terms: Sequence[TermReport]) -> str:
 # Regularizers -------------------------------------------------------------------------------------------------------
 
 
-def _penalties(placed: Sequence[_Placed], notes: list[str]) -> Iterator[TermReport]:
+def _penalties(placed: Sequence[Placed], notes: list[str]) -> Iterator[TermReport]:
     """What the regularizers of layers add to the loss."""
     for number, (path, label, made, definition) in enumerate(_formulas(placed, "regularizer", notes), start=1):
         symbol = f"R_{number}"
@@ -160,7 +147,7 @@ def _penalties(placed: Sequence[_Placed], notes: list[str]) -> Iterator[TermRepo
 
 
 def _formulas(
-    placed: Sequence[_Placed], kind: SettingKind, notes: list[str]
+    placed: Sequence[Placed], kind: SettingKind, notes: list[str]
 ) -> Iterator[tuple[str, str, Part, Definition]]:
     """What layers do with weights, or outputs: where and the letter of each, the regularizer or constraint, its
     formula."""
@@ -173,7 +160,7 @@ def _formulas(
                     notes.append(f"The {setting.of}_{kind} of '{one.path}': {error}.")
 
 
-def _of_weights(one: _Placed, setting: OfWeight) -> Iterator[tuple[str, Any, str]]:
+def _of_weights(one: Placed, setting: OfWeight) -> Iterator[tuple[str, Any, str]]:
     """The weights that a regularizer or a constraint is for, or the outputs of the layer: where, the shape and the
     letter of each. What is not trained is left alone."""
     if setting.of == "activity":
@@ -181,7 +168,7 @@ def _of_weights(one: _Placed, setting: OfWeight) -> Iterator[tuple[str, Any, str
             if spec is not None:
                 yield f"the output of '{one.path}'", spec.shape, "y"
         return
-    definition = one.calls[0].definition if one.calls else None
+    definition = one.definition
     trained = {weight.name for weight in one.row.weights if weight.trainable}
     for leaf in definition.weights if definition is not None else ():
         name = weight_name(leaf.attrs, one.layer)
@@ -192,20 +179,19 @@ def _of_weights(one: _Placed, setting: OfWeight) -> Iterator[tuple[str, Any, str
 # What passes back ---------------------------------------------------------------------------------------------------
 
 
-def _gradients(placed: Sequence[_Placed], of_logits: Collection[str], paths: GradientPaths) -> Iterator[GradientReport]:
+def _gradients(placed: Sequence[Placed], of_logits: Collection[str], paths: GradientPaths) -> Iterator[GradientReport]:
     """What each layer passes back, from the last to the first; layers that are alike once. Of the outputs `of_logits`
     the loss sends the gradient to what their last function is applied to. A gradient that no layer needs, as that of
     the model's input, is left out."""
-    alike: dict[Any, list[_Placed]] = {}
+    alike: dict[Any, list[Placed]] = {}
     for one in reversed(placed):
-        definition = one.calls[0].definition if one.calls else None
         needs = paths.needs.get((one.path, one.calls[0].call.index)) if one.calls else None
-        alike.setdefault((definition or one.path, one.path in of_logits, one.frozen, needs), []).append(one)
-    for (_, logits, frozen, needs), layers in alike.items():
+        alike.setdefault((one.definition or one.path, one.path in of_logits, one.frozen, needs), []).append(one)
+    for (_, logits, _, needs), layers in alike.items():
         one = layers[0]
         if not one.calls:
             continue
-        found = gradient_report(one.row, one.layer, one.calls, one.around, frozen, of_logits=logits, needs=needs)
+        found = gradient_report(one, of_logits=logits, needs=needs)
         if found is not None and (found.statements or found.unknown):
             yield GradientReport(tuple([each.path for each in layers]), one.row.type, found)
 
@@ -213,7 +199,7 @@ def _gradients(placed: Sequence[_Placed], of_logits: Collection[str], paths: Gra
 # Updates ------------------------------------------------------------------------------------------------------------
 
 
-def _updates(training: Training, placed: Sequence[_Placed], notes: list[str]) -> Iterator[UpdateReport]:
+def _updates(training: Training, placed: Sequence[Placed], notes: list[str]) -> Iterator[UpdateReport]:
     """How the optimizer changes each trainable weight; weights with one formula together."""
     if training.optimizer is None:
         notes.append(NOTHING_SAID.format("which optimizer trains the model", "--optimizer NAME"))
@@ -254,7 +240,7 @@ def _updates(training: Training, placed: Sequence[_Placed], notes: list[str]) ->
     yield from _constraints(placed, notes)
 
 
-def _constraints(placed: Sequence[_Placed], notes: list[str]) -> Iterator[UpdateReport]:
+def _constraints(placed: Sequence[Placed], notes: list[str]) -> Iterator[UpdateReport]:
     """What constraints make of weights after each update; weights with one formula together."""
     found: dict[tuple[Any, ...], tuple[str, FormulaReport, list[str]]] = {}
     for path, _, made, definition in _formulas(placed, "constraint", notes):
