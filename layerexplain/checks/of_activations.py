@@ -21,15 +21,9 @@ _MANY_SIGMOIDS = 3
     inside=True,
 )
 def softmax_twice(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        before = view.before(made)
-        if before is None or view.ends_with(made) != "softmax" or made.definition is None or made.definition.weights:
-            continue
-        if view.activation(before) == "softmax":
-            yield (
-                made.call.layer,
-                f"'{made.call.layer}' takes the softmax of '{before.call.layer}', which ends with one",
-            )
+    for before, made in view.fed():
+        if view.ends_with(made) == "softmax" and not view.weights(made) and view.activation(before) == "softmax":
+            yield made, f"'{made.call.layer}' takes the softmax of '{before.call.layer}', which ends with one"
 
 
 @rule(
@@ -42,11 +36,9 @@ def softmax_twice(view: CheckedNetwork) -> Iterator[Found]:
     inside=True,
 )
 def relu_before_softmax(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        before = view.before(made)
-        own = made.definition is not None and not made.definition.weights
-        if before is not None and own and view.ends_with(made) == "softmax" and view.activation(before) == "relu":
-            yield made.call.layer, f"the softmax of '{made.call.layer}' gets what '{before.call.layer}' cut off at 0"
+    for before, made in view.fed():
+        if view.ends_with(made) == "softmax" and not view.weights(made) and view.activation(before) == "relu":
+            yield made, f"the softmax of '{made.call.layer}' gets what '{before.call.layer}' cut off at 0"
 
 
 @rule(
@@ -59,31 +51,16 @@ def relu_before_softmax(view: CheckedNetwork) -> Iterator[Found]:
     inside=True,
 )
 def linear_twice(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        if not view.is_linear(made) or view.type_of(made) != "Dense":
+    for made, behind in view.chained("Dense"):
+        if not view.is_linear(made) or view.type_of(made) != "Dense" or behind.definition is None:
             continue
-        behind = view.only_after(made)
-        spec, given = made.outputs[0], made.inputs[0]
-        if (
-            behind is None
-            or spec is None
-            or given is None
-            or view.type_of(behind) != "Dense"
-            or behind.definition is None
-        ):
-            continue
-        after = behind.outputs[0]
-        sizes = [one.shape[-1] if one is not None and one.shape else None for one in (given, spec, after)]
+        specs = (made.inputs[0], made.outputs[0], behind.outputs[0])
+        sizes = [spec.shape[-1] for spec in specs if spec is not None and spec.shape]
+        known = [size for size in sizes if isinstance(size, int)]
         # A middle that is smaller than both ends is a bottleneck, which is meant.
-        if None in sizes or any(not isinstance(size, int) for size in sizes) or sizes[1] < min(sizes[0], sizes[2]):  # type: ignore[operator,type-var]
-            continue
-        yield (
-            made.call.layer,
-            (
-                f"'{made.call.layer}' ({sizes[0]} → {sizes[1]}) has no activation, and '{behind.call.layer}' "
-                f"({sizes[1]} → {sizes[2]}) takes its output as it is"
-            ),
-        )
+        if len(known) == 3 and known[1] >= min(known[0], known[2]):
+            first = f"'{made.call.layer}' ({known[0]} → {known[1]}) has no activation"
+            yield made, f"{first}, and '{behind.call.layer}' ({known[1]} → {known[2]}) takes its output as it is"
 
 
 @rule(
@@ -103,9 +80,9 @@ def selu_without_its_conditions(view: CheckedNetwork) -> Iterator[Found]:
         name = initializer(layer, "kernel_initializer")
         if name and name.lower().replace("_", "") not in ("lecunnormal", "lecunnormalv2"):
             yield layer.name, f"'{layer.name}' has selu with kernel_initializer={name!r}"
-        dropped = [one for one in view.after(made) if view.type_of(one) == "Dropout"]
-        for one in dropped:
-            yield one.call.layer, f"'{one.call.layer}' is a plain Dropout behind the selu of '{layer.name}'"
+        for one in view.after(made):
+            if view.type_of(one) == "Dropout":
+                yield one, f"'{one.call.layer}' is a plain Dropout behind the selu of '{layer.name}'"
 
 
 def initializer(layer: Layer, key: str) -> str:
@@ -127,11 +104,7 @@ def initializer(layer: Layer, key: str) -> str:
     inside=True,
 )
 def slow_recurrent(view: CheckedNetwork) -> Iterator[Found]:
-    for layer in view.layers.values():
-        inner = layer.config.get("layer")
-        one = inner if isinstance(inner, Layer) else layer
-        if one.type not in ("LSTM", "GRU"):
-            continue
+    for layer, one in _gated(view):
         usual = {"activation": "tanh", "recurrent_activation": "sigmoid", "recurrent_dropout": 0, "unroll": False}
         usual |= {"use_bias": True} | ({"reset_after": True} if one.type == "GRU" else {})
         other = [f"{key}={one.config[key]!r}" for key, value in usual.items() if one.config.get(key, value) != value]
@@ -149,11 +122,18 @@ def slow_recurrent(view: CheckedNetwork) -> Iterator[Found]:
     inside=True,
 )
 def relu_in_recurrence(view: CheckedNetwork) -> Iterator[Found]:
+    for layer, one in _gated(view):
+        if one.config.get("activation") == "relu":
+            yield layer.name, f"'{layer.name}' is a {one.type} with activation='relu'"
+
+
+def _gated(view: CheckedNetwork) -> Iterator[tuple[Layer, Layer]]:
+    """The layers that are an LSTM or a GRU or hold one, each with that."""
     for layer in view.layers.values():
         inner = layer.config.get("layer")
         one = inner if isinstance(inner, Layer) else layer
-        if one.type in ("LSTM", "GRU") and one.config.get("activation") == "relu":
-            yield layer.name, f"'{layer.name}' is a {one.type} with activation='relu'"
+        if one.type in ("LSTM", "GRU"):
+            yield layer, one
 
 
 @rule(
@@ -196,7 +176,7 @@ def sigmoids_in_a_row(view: CheckedNetwork) -> Iterator[Found]:
         counts[made.call.layer] = count + 1 if last == "sigmoid" else count if hands_on else 0
         if last == "sigmoid" and counts[made.call.layer] == _MANY_SIGMOIDS:
             part = 4**_MANY_SIGMOIDS
-            yield made.call.layer, f"{_MANY_SIGMOIDS} sigmoids follow each other: at most 1/{part} of a gradient passes"
+            yield made, f"{_MANY_SIGMOIDS} sigmoids follow each other: at most 1/{part} of a gradient passes"
 
 
 @rule(

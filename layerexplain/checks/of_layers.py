@@ -8,6 +8,7 @@ from typing import Any
 from layerexplain.checks.rules import Found, rule
 from layerexplain.checks.view import CheckedNetwork
 from layerexplain.network.lost_masks import lost_words
+from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import FLOATS
 
 
@@ -21,18 +22,12 @@ from layerexplain.ops.sizes import FLOATS
     inside=True,
 )
 def bias_before_batchnorm(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        behind = view.only_after(made)
-        if behind is None or view.type_of(behind) != "BatchNormalization" or not view.is_linear(made):
-            continue
-        biases = (
-            [one for one in made.definition.weights if one.attrs["name"].rpartition("/")[2] == "bias"]
-            if made.definition
-            else []
-        )
-        if biases and behind.definition is not None and behind.definition.arguments.get("center", True):
-            count = biases[0].shape[-1]
-            yield made.call.layer, f"the {count} biases of '{made.call.layer}' feed '{behind.call.layer}' alone"
+    for made, behind in view.chained("BatchNormalization"):
+        if view.is_linear(made) and behind.definition is not None and view.argument(behind, "center", True):
+            biases = [one for one in view.weights(made) if one.attrs["name"].rpartition("/")[2] == "bias"]
+            if biases:
+                count = biases[0].shape[-1]
+                yield made, f"the {count} biases of '{made.call.layer}' feed '{behind.call.layer}' alone"
 
 
 @rule(
@@ -45,16 +40,14 @@ def bias_before_batchnorm(view: CheckedNetwork) -> Iterator[Found]:
     inside=True,
 )
 def dropout_before_batchnorm(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        rate = view.layers[made.call.layer].config.get("rate")
-        behind = view.only_after(made)
-        if (
-            view.type_of(made) == "Dropout"
-            and rate
-            and behind is not None
-            and view.type_of(behind) == "BatchNormalization"
-        ):
-            yield made.call.layer, f"'{made.call.layer}' (rate {rate}) feeds '{behind.call.layer}'"
+    yield from _dropout_before(view, "BatchNormalization")
+
+
+def _dropout_before(view: CheckedNetwork, *types: str) -> Iterator[Found]:
+    for made, behind in view.chained(*types):
+        rate = view.config(made).get("rate")
+        if view.type_of(made) == "Dropout" and rate:
+            yield made, f"'{made.call.layer}' (rate {rate}) feeds '{behind.call.layer}'"
 
 
 @rule(
@@ -69,9 +62,9 @@ def dropout_last(view: CheckedNetwork) -> Iterator[Found]:
     if view.network.model.training is None and not any(view.activation(made) == "softmax" for made in view.derived()):
         return  # a backbone, whose head is elsewhere
     for made in view.derived():
-        rate = view.layers[made.call.layer].config.get("rate")
+        rate = view.config(made).get("rate")
         if view.type_of(made) == "Dropout" and rate and view.is_output(made) and not view.after(made):
-            yield made.call.layer, f"'{made.call.layer}' (rate {rate}) is an output of the model"
+            yield made, f"'{made.call.layer}' (rate {rate}) is an output of the model"
 
 
 @rule(
@@ -84,11 +77,9 @@ def dropout_last(view: CheckedNetwork) -> Iterator[Found]:
     inside=True,
 )
 def dropout_of_all(view: CheckedNetwork) -> Iterator[Found]:
+    types = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
     for layer in view.layers.values():
-        if (
-            layer.type in ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
-            and layer.config.get("rate") == 1
-        ):
+        if layer.type in types and layer.config.get("rate") == 1:
             yield layer.name, f"'{layer.name}' has a rate of 1"
 
 
@@ -118,24 +109,15 @@ def high_dropout(view: CheckedNetwork) -> Iterator[Found]:
     inside=True,
 )
 def batchnorm_axis(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        before = view.before(made)
-        if view.type_of(made) != "BatchNormalization" or before is None or before.definition is None:
-            continue
-        arguments, spec = before.definition.arguments, made.inputs[0]
-        layout = arguments.get("data_format")
-        if "filters" not in arguments or layout is None or spec is None or made.definition is None:
+    for before, made in view.fed():
+        layout, axis, spec = view.argument(before, "data_format"), view.argument(made, "axis", -1), made.inputs[0]
+        has_filters = before.definition is not None and "filters" in before.definition.arguments
+        if view.type_of(made) != "BatchNormalization" or not has_filters or layout is None or spec is None:
             continue
         rank = len(spec.shape)
-        axis = made.definition.arguments.get("axis", -1)
-        if not isinstance(axis, int):
-            continue
         wanted = 1 if layout == "channels_first" else rank - 1
-        if axis % rank != wanted:
-            yield (
-                made.call.layer,
-                f"'{made.call.layer}' has axis={axis}; the channels of '{before.call.layer}' are axis {wanted}",
-            )
+        if isinstance(axis, int) and axis % rank != wanted:
+            yield made, f"'{made.call.layer}' has axis={axis}; the channels of '{before.call.layer}' are axis {wanted}"
 
 
 @rule(
@@ -163,15 +145,10 @@ def mask_lost(view: CheckedNetwork) -> Iterator[Found]:
     inside=True,
 )
 def floats_into_embedding(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        before = view.before(made)
-        if view.type_of(made) == "Embedding" and before is not None and before.definition is not None:
-            spec = made.inputs[0]
-            if before.definition.weights and spec is not None and spec.dtype in FLOATS:
-                yield (
-                    made.call.layer,
-                    f"'{made.call.layer}' looks up what '{before.call.layer}' computes, which are floats",
-                )
+    for before, made in view.fed():
+        spec = made.inputs[0]
+        if view.type_of(made) == "Embedding" and view.weights(before) and spec is not None and spec.dtype in FLOATS:
+            yield made, f"'{made.call.layer}' looks up what '{before.call.layer}' computes, which are floats"
 
 
 @rule(
@@ -185,11 +162,9 @@ def floats_into_embedding(view: CheckedNetwork) -> Iterator[Found]:
 def half_precision_softmax(view: CheckedNetwork) -> Iterator[Found]:
     for made in view.network.calls:
         spec = made.outputs[0] if made.outputs else None
-        half = "float16" in str(view.layers[made.call.layer].config.get("dtype")) or (
-            spec is not None and spec.dtype == "float16"
-        )
+        half = "float16" in str(view.config(made).get("dtype")) or (spec is not None and spec.dtype == "float16")
         if half and made.sources and view.is_output(made) and view.ends_with(made) == "softmax":
-            yield made.call.layer, f"the softmax of '{made.call.layer}' is computed in float16"
+            yield made, f"the softmax of '{made.call.layer}' is computed in float16"
 
 
 @rule(
@@ -201,37 +176,29 @@ def half_precision_softmax(view: CheckedNetwork) -> Iterator[Found]:
     source="keras/src/layers/preprocessing/rescaling.py",
 )
 def rescaled_twice(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        if view.type_of(made) != "Rescaling":
-            continue
-        direct = view.before(made)
-        before = None if direct is None else view.maker(direct)
-        if before is not None and view.type_of(before) == "Rescaling":
-            scales = [view.layers[one.call.layer].config.get("scale") for one in (before, made)]
-            if all(map(_divides, scales)):
-                yield (
-                    made.call.layer,
-                    f"'{before.call.layer}' has divided already: scales {scales[0]:.4g} and {scales[1]:.4g}",
-                )
+    for direct, made in view.fed():
+        before = view.maker(direct)
+        scale, own = (None if one is None else _divisor(view, one) for one in (before, made))
+        if before is not None and scale is not None and own is not None:
+            yield made, f"'{before.call.layer}' has divided already: scales {scale:.4g} and {own:.4g}"
     for made in view.network.calls:
-        inner = made.network
-        before = view.before(made)
-        if inner is None or before is None or view.type_of(before) != "Rescaling":
+        inner, before = made.network, view.before(made)
+        scale = None if before is None else _divisor(view, before)
+        if inner is None or before is None or scale is None:
             continue
-        scale = view.layers[before.call.layer].config.get("scale")
         first = CheckedNetwork(inner)
         for one in first.derived():
-            if first.type_of(one) != "Rescaling" or one.sources[0] not in inner.model.inputs:
-                continue
-            own = first.layers[one.call.layer].config.get("scale")
-            if _divides(scale) and _divides(own):  # a scale of 2, or back to 0 to 255, is meant
+            own = _divisor(first, one) if one.sources[0] in inner.model.inputs else None
+            if own is not None:
                 said = f"rescales its input itself by {own:.4g}, after '{before.call.layer}' by {scale:.4g}"
-                yield made.call.layer, f"'{made.call.layer}' {said}"
+                yield made, f"'{made.call.layer}' {said}"
 
 
-def _divides(scale: object) -> bool:
-    """Whether a scale brings whole numbers of pixels near 1."""
-    return isinstance(scale, int | float) and abs(scale) <= 1 / 64
+def _divisor(view: CheckedNetwork, made: TracedCall) -> float | None:
+    """The scale of a Rescaling that brings whole numbers of pixels near 1; None for any other layer and for a scale of
+    2, or back to 0 to 255, which is meant."""
+    scale = view.config(made).get("scale") if view.type_of(made) == "Rescaling" else None
+    return scale if isinstance(scale, int | float) and abs(scale) <= 1 / 64 else None
 
 
 @rule(
@@ -244,11 +211,7 @@ def _divides(scale: object) -> bool:
     inside=True,
 )
 def dropout_before_pooling(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        rate = view.layers[made.call.layer].config.get("rate")
-        behind = view.only_after(made)
-        if view.type_of(made) == "Dropout" and rate and behind is not None and "MaxPool" in view.type_of(behind):
-            yield made.call.layer, f"'{made.call.layer}' (rate {rate}) feeds '{behind.call.layer}'"
+    yield from _dropout_before(view, *[layer.type for layer in view.layers.values() if "MaxPool" in layer.type])
 
 
 @rule(
@@ -263,14 +226,10 @@ def dropout_before_pooling(view: CheckedNetwork) -> Iterator[Found]:
 def partly_frozen_batchnorm(view: CheckedNetwork) -> Iterator[Found]:
     if not view.network.model.trainable:
         return
-    for made in view.derived():
-        behind = view.only_after(made)
-        definition = made.definition
-        if behind is None or view.type_of(behind) != "BatchNormalization" or definition is None:
-            continue
-        frozen, learns = (view.layers[one.call.layer].config.get("trainable", True) for one in (made, behind))
-        if definition.weights and frozen is False and learns:
-            yield behind.call.layer, f"'{made.call.layer}' is frozen, '{behind.call.layer}' behind it is not"
+    for made, behind in view.chained("BatchNormalization"):
+        frozen, learns = (view.config(one).get("trainable", True) for one in (made, behind))
+        if view.weights(made) and frozen is False and learns:
+            yield behind, f"'{made.call.layer}' is frozen, '{behind.call.layer}' behind it is not"
 
 
 @rule(

@@ -30,10 +30,8 @@ def skipped_pixels(view: CheckedNetwork) -> Iterator[Found]:
         for w in first_windows(made.definition):
             # A window of 1 with a stride is the shortcut of a residual block.
             if w.k > 1 and w.stride > w.reach and w.number not in (None, 1):
-                yield (
-                    made.call.layer,
-                    f"windows of {w.reach} {w.role} start {w.stride} apart, so that {w.stride - w.reach} are skipped",
-                )
+                skipped = w.stride - w.reach
+                yield made, f"windows of {w.reach} {w.role} start {w.stride} apart, so that {skipped} are skipped"
                 break
 
 
@@ -50,10 +48,7 @@ def mostly_padding(view: CheckedNetwork) -> Iterator[Found]:
     for made in view.derived():
         for w in first_windows(made.definition):
             if w.padding == "same" and w.dilation == 1 and w.n is not None and w.k > 2 * w.n - 1 > 0 and w.k > 1:
-                yield (
-                    made.call.layer,
-                    f"a window of {w.k} {w.role} slides over {w.n}: {w.k - w.n} of them are always padding",
-                )
+                yield made, f"a window of {w.k} {w.role} slides over {w.n}: {w.k - w.n} of them are always padding"
                 break
 
 
@@ -74,7 +69,7 @@ def unread_edge(view: CheckedNetwork) -> Iterator[Found]:
             continue
         for w in first_windows(made.definition):
             if w.unread and w.k > 1:
-                yield made.call.layer, f"no window reaches {w.last(w.unread)}, of {w.n} {w.role}"
+                yield made, f"no window reaches {w.last(w.unread)}, of {w.n} {w.role}"
                 break
 
 
@@ -92,7 +87,7 @@ def checkerboard(view: CheckedNetwork) -> Iterator[Found]:
         for w in first_windows(made.definition, ("conv_transpose",)):
             if w.stride > 1 and w.k % w.stride:
                 terms = f"{w.k // w.stride} or {-(-w.k // w.stride)} terms"
-                yield made.call.layer, f"with a window of {w.k} and a stride of {w.stride}, outputs are sums of {terms}"
+                yield made, f"with a window of {w.k} and a stride of {w.stride}, outputs are sums of {terms}"
                 break
 
 
@@ -114,10 +109,7 @@ def reshape_for_permute(view: CheckedNetwork) -> Iterator[Found]:
         before, after = ([size for size in spec.shape[1:] if size != 1] for spec in (given, result))
         known = all(isinstance(size, int) for size in (*before, *after))
         if known and before != after and sorted(map(str, before)) == sorted(map(str, after)):
-            yield (
-                made.call.layer,
-                f"the axes {shape_text(given.shape)} become {shape_text(result.shape)}: the same sizes",
-            )
+            yield made, f"the axes {shape_text(given.shape)} become {shape_text(result.shape)}: the same sizes"
 
 
 @rule(
@@ -130,15 +122,13 @@ def reshape_for_permute(view: CheckedNetwork) -> Iterator[Found]:
 )
 def channels_first_as_last(view: CheckedNetwork) -> Iterator[Found]:
     for made in view.derived():
-        spec = made.inputs[0]
-        definition = made.definition
-        layout = definition.arguments.get("data_format") if definition is not None else None
+        spec, layout = made.inputs[0], view.argument(made, "data_format")
         if made.sources[0] not in view.network.model.inputs or spec is None or layout != "channels_last":
             continue
         first, *rest = spec.shape[1:] or (None,)
         alike = len(rest) == 2 and rest[0] == rest[1] and isinstance(rest[0], int) and rest[0] >= _AN_IMAGE
-        if first in (1, 3) and alike and first_windows(definition):
-            yield made.call.layer, f"its input {shape_text(spec.shape)} is read as {first} rows with {rest[1]} channels"
+        if first in (1, 3) and alike and first_windows(made.definition):
+            yield made, f"its input {shape_text(spec.shape)} is read as {first} rows with {rest[1]} channels"
 
 
 @rule(
@@ -151,13 +141,8 @@ def channels_first_as_last(view: CheckedNetwork) -> Iterator[Found]:
 )
 def small_receptive_field(view: CheckedNetwork) -> Iterator[Found]:
     # What pools a map that goes on beside it weighs channels (squeeze and excitation).
-    pools = [
-        made
-        for made in view.derived()
-        if view.type_of(made) in ("GlobalAveragePooling2D", "GlobalMaxPooling2D")
-        and (before := view.before(made)) is not None
-        and len(view.after(before)) == 1
-    ]
+    types = ("GlobalAveragePooling2D", "GlobalMaxPooling2D")
+    pools = [made for before, made in view.fed() if view.type_of(made) in types and len(view.after(before)) == 1]
     inputs = view.network.model.inputs
     least = _least_reaches(view.network) if len(inputs) == 1 else {}
     pools = [made for made in pools if not _covers(least.get(made.sources[0]), view.calls.get((inputs[0].layer, 0)))]
@@ -172,10 +157,7 @@ def small_receptive_field(view: CheckedNetwork) -> Iterator[Found]:
             short = [one for one in axes if one.of is not None and one.size is not None and one.size < one.of]
             if short:
                 one = short[0]
-                yield (
-                    made.call.layer,
-                    f"a feature that '{made.call.layer}' pools sees {one.size} of {one.of} {one.role}",
-                )
+                yield made, f"a feature that '{made.call.layer}' pools sees {one.size} of {one.of} {one.role}"
                 break
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from layerexplain.checks.rules import Found, rule
 from layerexplain.checks.view import CheckedNetwork
+from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import nodes
+from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import shape_text
 
 _LOGITS = frozenset({"linear"})
@@ -31,13 +33,9 @@ _KERAS_LOSSES = "keras/src/losses/losses.py"
 def softmax_over_one(view: CheckedNetwork) -> Iterator[Found]:
     for made in view.derived():
         spec = made.outputs[0]
-        if spec is not None and spec.shape[-1:] == (1,) and view.ends_with(made) == "softmax":
-            axis = made.definition.arguments.get("axis", -1) if made.definition is not None else -1
-            if axis in (-1, len(spec.shape) - 1):
-                yield (
-                    made.call.layer,
-                    f"softmax runs over the last axis of {shape_text(spec.shape)}, which has one value",
-                )
+        over_one = spec is not None and spec.shape[-1:] == (1,) and view.ends_with(made) == "softmax"
+        if spec is not None and over_one and view.argument(made, "axis", -1) in (-1, len(spec.shape) - 1):
+            yield made, f"softmax runs over the last axis of {shape_text(spec.shape)}, which has one value"
 
 
 @rule(
@@ -54,7 +52,7 @@ def logits_of_probabilities(view: CheckedNetwork) -> Iterator[Found]:
     for made, _, loss, setting in view.losses():
         last = view.activation(made)
         if setting.config.get("from_logits") is True and last in _PROBABILITIES:
-            yield made.call.layer, f"the output ends with {last}, and {loss.name} has from_logits=True"
+            yield made, f"the output ends with {last}, and {loss.name} has from_logits=True"
 
 
 @rule(
@@ -68,7 +66,7 @@ def logits_of_probabilities(view: CheckedNetwork) -> Iterator[Found]:
 def no_probabilities(view: CheckedNetwork) -> Iterator[Found]:
     for made, _, loss, setting in view.losses():
         if loss.name in _ENTROPIES and not setting.config.get("from_logits") and view.activation(made) in _LOGITS:
-            yield made.call.layer, f"the output is linear, and {loss.name} has from_logits=False"
+            yield made, f"the output is linear, and {loss.name} has from_logits=False"
 
 
 @rule(
@@ -83,7 +81,7 @@ def no_probabilities(view: CheckedNetwork) -> Iterator[Found]:
 def one_class(view: CheckedNetwork) -> Iterator[Found]:
     for made, shape, loss, _ in view.losses():
         if loss.name in ("categorical_crossentropy", "sparse_categorical_crossentropy") and shape[-1:] == (1,):
-            yield made.call.layer, f"{loss.name} gets {shape_text(shape)}: one class"
+            yield made, f"{loss.name} gets {shape_text(shape)}: one class"
 
 
 @rule(
@@ -97,7 +95,7 @@ def one_class(view: CheckedNetwork) -> Iterator[Found]:
 def binary_loss_on_softmax(view: CheckedNetwork) -> Iterator[Found]:
     for made, shape, loss, _ in view.losses():
         if loss.of == "probabilities" and view.activation(made) == "softmax" and shape[-1:] not in ((1,), ()):
-            yield made.call.layer, f"{loss.name} gets a softmax over {shape[-1]} classes"
+            yield made, f"{loss.name} gets a softmax over {shape[-1]} classes"
 
 
 @rule(
@@ -110,9 +108,13 @@ def binary_loss_on_softmax(view: CheckedNetwork) -> Iterator[Found]:
 )
 def categorical_loss_on_sigmoid(view: CheckedNetwork) -> Iterator[Found]:
     for made, shape, loss, _ in view.losses():
-        several = any(isinstance(size, int) and size > 1 for size in shape[-1:])
-        if "categorical_crossentropy" in loss.name and several and view.activation(made) == "sigmoid":
-            yield made.call.layer, f"{loss.name} gets {shape[-1]} sigmoids, which do not sum to 1"
+        if "categorical_crossentropy" in loss.name and _several(shape) and view.activation(made) == "sigmoid":
+            yield made, f"{loss.name} gets {shape[-1]} sigmoids, which do not sum to 1"
+
+
+def _several(shape: Shape) -> bool:
+    """Whether an example has more than one number along the last axis."""
+    return any(isinstance(size, int) and size > 1 for size in shape[-1:])
 
 
 @rule(
@@ -126,7 +128,7 @@ def categorical_loss_on_sigmoid(view: CheckedNetwork) -> Iterator[Found]:
 def squared_error_on_softmax(view: CheckedNetwork) -> Iterator[Found]:
     for made, _, loss, _ in view.losses():
         if loss.name in ("mean_squared_error", "mean_absolute_error") and view.activation(made) == "softmax":
-            yield made.call.layer, f"{loss.name} gets a softmax"
+            yield made, f"{loss.name} gets a softmax"
 
 
 @rule(
@@ -140,7 +142,7 @@ def squared_error_on_softmax(view: CheckedNetwork) -> Iterator[Found]:
 def relu_output(view: CheckedNetwork) -> Iterator[Found]:
     for made, _, loss, _ in view.losses():
         if loss.of == "numbers" and view.activation(made) == "relu" and view.ends_with(made):
-            yield made.call.layer, f"the output ends with relu, and {loss.name} compares it with numbers"
+            yield made, f"the output ends with relu, and {loss.name} compares it with numbers"
 
 
 @rule(
@@ -154,7 +156,7 @@ def relu_output(view: CheckedNetwork) -> Iterator[Found]:
 def tanh_output(view: CheckedNetwork) -> Iterator[Found]:
     for made, _, loss, _ in view.losses():
         if loss.name in ("mean_squared_error", "mean_absolute_error", "huber") and view.activation(made) == "tanh":
-            yield made.call.layer, f"the output ends with tanh, and {loss.name} compares it with numbers"
+            yield made, f"the output ends with tanh, and {loss.name} compares it with numbers"
 
 
 @rule(
@@ -166,14 +168,16 @@ def tanh_output(view: CheckedNetwork) -> Iterator[Found]:
     source="keras/src/trainers/compile_utils.py, get_metric",
 )
 def accuracy_of_numbers(view: CheckedNetwork) -> Iterator[Found]:
-    training = view.network.model.training
     for made, _, loss, _ in view.losses():
-        names = [
-            one.name for key in ("", made.call.layer) for one in (training.metrics.get(key, ()) if training else ())
-        ]
-        counted = any(name.lower() in ("accuracy", "acc") for name in names)
-        if loss.of == "numbers" and counted and view.activation(made) not in (*_PROBABILITIES, "?"):
-            yield made.call.layer, f"the metric accuracy stands beside {loss.name}"
+        if loss.of == "numbers" and _has_accuracy(view, made) and view.activation(made) not in (*_PROBABILITIES, "?"):
+            yield made, f"the metric accuracy stands beside {loss.name}"
+
+
+def _has_accuracy(view: CheckedNetwork, made: TracedCall) -> bool:
+    """Whether the accuracy of an output is one of its metrics."""
+    training = view.network.model.training
+    metrics = {} if training is None else training.metrics
+    return any(one.name.lower() in ("accuracy", "acc") for key in ("", made.call.layer) for one in metrics.get(key, ()))
 
 
 @rule(
@@ -187,7 +191,7 @@ def accuracy_of_numbers(view: CheckedNetwork) -> Iterator[Found]:
 def hinge_on_sigmoid(view: CheckedNetwork) -> Iterator[Found]:
     for made, _, loss, _ in view.losses():
         if loss.name in ("hinge", "squared_hinge") and view.activation(made) == "sigmoid":
-            yield made.call.layer, f"{loss.name} gets a sigmoid"
+            yield made, f"{loss.name} gets a sigmoid"
 
 
 @rule(
@@ -201,7 +205,7 @@ def hinge_on_sigmoid(view: CheckedNetwork) -> Iterator[Found]:
 def negative_into_logarithm(view: CheckedNetwork) -> Iterator[Found]:
     for made, _, loss, _ in view.losses():
         if loss.name in ("poisson", "kl_divergence") and view.activation(made) in _LOGITS:
-            yield made.call.layer, f"{loss.name} gets a linear output, which may be negative"
+            yield made, f"{loss.name} gets a linear output, which may be negative"
 
 
 @rule(
@@ -229,9 +233,8 @@ def untrained_weights(view: CheckedNetwork) -> Iterator[Found]:
             waiting += feeding.get(name, [])
     for made in view.network.calls:
         name = made.call.layer
-        definition = made.definition
-        trains = definition is not None and any(one.attrs["trainable"] for one in definition.weights)
-        if name not in reached and trains and view.layers[name].config.get("trainable", True) and made.call.index == 0:
+        trains = any(one.attrs["trainable"] for one in view.weights(made)) and view.config(made).get("trainable", True)
+        if name not in reached and trains and made.call.index == 0:
             yield name, f"no output with a loss ({', '.join(training.losses)}) depends on '{name}'"
 
 
@@ -244,14 +247,18 @@ def untrained_weights(view: CheckedNetwork) -> Iterator[Found]:
     source="Kingma, Ba: Adam (2015)",
 )
 def learning_rate(view: CheckedNetwork) -> Iterator[Found]:
+    optimizer, rate = _of_optimizer(view, "learning_rate")
+    usual = ("sgd", "adadelta", "adagrad", "ftrl", "adafactor")
+    if optimizer.lower() not in usual and (rate > 0.0100001 or 0 < rate < 1e-7):
+        yield None, f"{optimizer} has a learning rate of {rate:g}"
+
+
+def _of_optimizer(view: CheckedNetwork, argument: str) -> tuple[str, float]:
+    """The name of the optimizer, and a number that it is given; 0 for none."""
     training = view.network.model.training
     optimizer = None if training is None else training.optimizer
-    rate = None if optimizer is None else optimizer.config.get("learning_rate")
-    usual = ("sgd", "adadelta", "adagrad", "ftrl", "adafactor")
-    if optimizer is None or optimizer.name.lower() in usual or not isinstance(rate, float):
-        return
-    if rate > 0.0100001 or 0 < rate < 1e-7:
-        yield None, f"{optimizer.name} has a learning rate of {rate:g}"
+    given = 0.0 if optimizer is None else optimizer.config.get(argument)
+    return "" if optimizer is None else optimizer.name, given if isinstance(given, float) else 0.0
 
 
 @rule(
@@ -264,11 +271,9 @@ def learning_rate(view: CheckedNetwork) -> Iterator[Found]:
     keras="refuses the argument in new code",
 )
 def decay_ignored(view: CheckedNetwork) -> Iterator[Found]:
-    training = view.network.model.training
-    optimizer = None if training is None else training.optimizer
-    decay = None if optimizer is None else optimizer.config.get("decay")
-    if optimizer is not None and isinstance(decay, float) and decay > 0:
-        yield None, f"{optimizer.name} has decay={decay:g}"
+    optimizer, decay = _of_optimizer(view, "decay")
+    if decay > 0:
+        yield None, f"{optimizer} has decay={decay:g}"
 
 
 @rule(
@@ -280,15 +285,10 @@ def decay_ignored(view: CheckedNetwork) -> Iterator[Found]:
     source="keras/src/trainers/compile_utils.py, get_metric",
 )
 def accuracy_of_sigmoids(view: CheckedNetwork) -> Iterator[Found]:
-    training = view.network.model.training
     for made, shape, loss, _ in view.losses():
-        metrics = (
-            () if training is None else (*training.metrics.get("", ()), *training.metrics.get(made.call.layer, ()))
-        )
-        several = bool(shape) and isinstance(shape[-1], int) and shape[-1] > 1
-        counted = any(one.name.lower() in ("accuracy", "acc") for one in metrics)
-        if several and counted and loss.of == "probabilities" and view.activation(made) == "sigmoid":
-            yield made.call.layer, f"the metric accuracy is taken of {shape[-1]} sigmoids"
+        of_sigmoids = loss.of == "probabilities" and view.activation(made) == "sigmoid"
+        if of_sigmoids and _several(shape) and _has_accuracy(view, made):
+            yield made, f"the metric accuracy is taken of {shape[-1]} sigmoids"
 
 
 @rule(
@@ -311,7 +311,4 @@ def class_loss_on_map(view: CheckedNetwork) -> Iterator[Found]:
         # Labels for each pixel or step have the input's sizes; a map that became smaller is one of features.
         if view.type_of(made) == "Dense" and spec.shape[1:-1] != shape[1:-1] and None not in shape[1:-1]:
             places = " × ".join(str(size) for size in shape[1:-1])
-            yield (
-                made.call.layer,
-                f"{loss.name} gets {shape_text(shape)}: {places} places with {shape[-1]} classes each",
-            )
+            yield made, f"{loss.name} gets {shape_text(shape)}: {places} places with {shape[-1]} classes each"

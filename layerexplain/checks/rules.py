@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import import_module
+from itertools import accumulate
 from typing import Any
 
 from layerexplain.checks.findings import CheckReport, Finding
@@ -13,8 +14,9 @@ from layerexplain.checks.view import CheckedNetwork
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends import read
 from layerexplain.frontends.own_layers import Code
-from layerexplain.model import InputShapes, InputShapesOf, Layer, Model, shapes_for
+from layerexplain.model import InputShapes, InputShapesOf, Model, shapes_for
 from layerexplain.network.trace import trace_model
+from layerexplain.network.traced import TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
 
@@ -29,8 +31,9 @@ _FILES = (
     "of_weights",
 )
 
-Found = tuple[str | None, str]
-"""The name of a layer, None for the model as a whole, and what is wrong there, with the numbers of this model."""
+Found = tuple[TracedCall | str | None, str]
+"""A call of a layer or the layer's name, None for the model as a whole, and what is wrong there, with the numbers of
+this model."""
 
 Look = Callable[[CheckedNetwork], Iterator[Found]]
 
@@ -113,15 +116,15 @@ def check(
     if model.format == "code":
         raise_any([fault.with_place(source=model.source) for fault in network.faults])
     if model.strict and network.faults:
+        from layerexplain.checks.of_faults import code_of
+
         codes = [one.code for one in rules]
-        left = [fault for fault in network.faults if _code_of(fault.fact) not in codes]
+        left = [fault for fault in network.faults if code_of(fault.fact) not in codes]
         raise_any([fault.with_place(source=model.source) for fault in left])
         rules = [one for one in rules if one.look.__module__.endswith(_FILES[0])]
     stored = stored_weights(source, network) if weights else ()
-    ignored = _Ignored(model)
-    found = [
-        one for one in _findings(CheckedNetwork(network, stored), rules, "") if one.code not in ignored.at(one.layer)
-    ]
+    ignored = dict(_ignored(model, ""))
+    found = [one for one in _findings(CheckedNetwork(network, stored), rules, "") if not _is_ignored(one, ignored)]
     order = {layer.name: number for number, layer in enumerate(model.layers)}
     if budgets:
         from layerexplain.checks.budgets import over_budget
@@ -136,7 +139,8 @@ def _findings(view: CheckedNetwork, rules: Sequence[Rule], path: str) -> Iterato
     for one in rules:
         if path and not one.inside:
             continue
-        for layer, message in one.look(view):
+        for place, message in one.look(view):
+            layer = place.call.layer if isinstance(place, TracedCall) else place
             name = None if layer is None else path + layer
             of = view.layers.get(layer or "")
             line, column, file = (None, None, "") if of is None else (of.line, of.column, of.file)
@@ -148,34 +152,18 @@ def _findings(view: CheckedNetwork, rules: Sequence[Rule], path: str) -> Iterato
             yield from _findings(CheckedNetwork(made.network), rules, f"{path}{made.call.layer}/")
 
 
-def _code_of(fact: str) -> str:
-    from layerexplain.checks.of_faults import code_of
+def _ignored(model: Model, path: str) -> Iterator[tuple[str, Collection[str]]]:
+    """The codes that a spec ignores for each layer, by its path such as `encoder/dense`."""
+    for layer in reversed(model.layers):  # the first of a name counts
+        yield path + layer.name, layer.ignore
+        if layer.model is not None:
+            yield from _ignored(layer.model, f"{path}{layer.name}/")
 
-    return code_of(fact)
 
-
-class _Ignored:
-    """The codes that a spec ignores for a layer, or for a model that it is in."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        self._layers: dict[int, dict[str, Layer]] = {}
-
-    def at(self, path: str | None) -> Collection[str]:
-        """The codes for the layer at a path, such as `encoder/dense`."""
-        codes: set[str] = set()
-        inside: Model | None = self.model
-        for name in (path or "").split("/"):
-            layer = None if inside is None else self._layers_of(inside).get(name)
-            codes.update(layer.ignore if layer is not None else ())
-            inside = layer.model if layer is not None else None
-        return codes
-
-    def _layers_of(self, model: Model) -> dict[str, Layer]:
-        found = self._layers.get(id(model))
-        if found is None:
-            found = self._layers[id(model)] = {layer.name: layer for layer in reversed(model.layers)}
-        return found
+def _is_ignored(finding: Finding, ignored: Mapping[str, Collection[str]]) -> bool:
+    """Whether a spec ignores what was found for its layer, or for a model that it is in."""
+    paths = accumulate((finding.layer or "").split("/"), "{}/{}".format)
+    return any(finding.code in ignored.get(path, ()) for path in paths)
 
 
 def _chosen(rules: Sequence[Rule], select: Collection[str], ignore: Collection[str]) -> list[Rule]:

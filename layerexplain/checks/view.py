@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from layerexplain.checks.stored import StoredWeight
 from layerexplain.lang.axes import Shape
@@ -63,6 +64,21 @@ class CheckedNetwork:
         alone = len(readers) == 1 and len(readers[0].sources) == 1
         return readers[0] if alone and not self.is_output(made) else None
 
+    def fed(self) -> Iterator[tuple[TracedCall, TracedCall]]:
+        """The calls of `derived` that take one tensor, each behind the call that makes it."""
+        for made in self.derived():
+            before = self.before(made)
+            if before is not None:
+                yield before, made
+
+    def chained(self, *behind: str) -> Iterator[tuple[TracedCall, TracedCall]]:
+        """The calls of `derived` whose result goes to one layer of the types `behind` alone, each with the call of that
+        layer."""
+        for made in self.derived():
+            reader = self.only_after(made)
+            if reader is not None and self.type_of(reader) in behind:
+                yield made, reader
+
     def is_output(self, made: TracedCall) -> bool:
         """Whether the model gives out what a call makes."""
         return made.call.layer in self._outputs
@@ -70,6 +86,20 @@ class CheckedNetwork:
     def type_of(self, made: TracedCall) -> str:
         """The class name of its layer."""
         return self.layers[made.call.layer].type
+
+    def config(self, made: TracedCall) -> Mapping[str, Any]:
+        """The configuration of its layer."""
+        return self.layers[made.call.layer].config
+
+    @staticmethod
+    def weights(made: TracedCall) -> Sequence[Expr]:
+        """The weights of its layer; none where the formula is not known."""
+        return () if made.definition is None else made.definition.weights
+
+    @staticmethod
+    def argument(made: TracedCall, name: str, default: Any = None) -> Any:
+        """An argument that its formula was made with; the default where it has none of that name."""
+        return default if made.definition is None else made.definition.arguments.get(name, default)
 
     # What a call computes -----------------------------------------------------------------------------------------
 
