@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from layerexplain.frontends.code.bounds import Budget, fits
-from layerexplain.frontends.code.operators import Raised, binary, is_plain
+from layerexplain.frontends.code.operators import Raised, Unclear, binary, is_plain
 from layerexplain.frontends.code.values import Array, Size, Unknown
 from layerexplain.model import Shape
 
@@ -49,6 +49,15 @@ def array_of(value: Any) -> Any:
     known = all(row.values is not None for row in rows)
     values = tuple([one for row in rows for one in row.values]) if known else None
     return Array((len(rows), *inner), values, None, rows[0].dtype if rows else "float64")
+
+
+def known_array(value: Any) -> Array:
+    """The array of a nested list of numbers. Raises Unclear for what is none."""
+    array = array_of(value)
+    if isinstance(array, Unknown):
+        raise Unclear(array)
+    made: Array = array
+    return made
 
 
 def plain(value: Any) -> Any:
@@ -286,6 +295,16 @@ def folded(name: str, array: Array, args: list[Any], kwargs: dict[str, Any]) -> 
     return Array(tuple(sizes))
 
 
+def product(values: Iterable[Any]) -> Any:
+    """All values multiplied; Unknown where one of them is, or where the product is too large."""
+    made: Any = 1
+    for one in values:
+        made = one if isinstance(one, Unknown) else binary("Mult", made, one, Budget())
+        if isinstance(made, Unknown):
+            break
+    return made
+
+
 def _listed(value: Any) -> Any:
     return [_listed(one) for one in value] if type(value) is tuple else value
 
@@ -296,12 +315,7 @@ def fold(name: str, array: Array) -> Any:
     if array.values is None or not array.values:
         return Unknown(f"the {name} of data")
     if name == "prod":
-        made = 1
-        for one in array.values:
-            made = binary("Mult", made, one, Budget())
-            if isinstance(made, Unknown):
-                return made
-        return made
+        return product(array.values)
     if name == "mean":
         return sum(array.values) / len(array.values)
     if name not in ("sum", "max", "min"):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import compress
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, Budget, fits
 from layerexplain.frontends.code.methods import sort
-from layerexplain.frontends.code.operators import TOO_LARGE, Raised, format_value, is_plain, truth
+from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, format_value, is_plain, truth, unclear
 from layerexplain.frontends.code.values import (
     Array,
     Class,
@@ -59,6 +60,14 @@ def items_of(value: Any) -> list[Any] | Unknown:
     return Unknown("items of a value that is not known")
 
 
+def known_items(value: Any) -> list[Any]:
+    """The items that a loop over a value meets. Raises Unclear where they are not known."""
+    items = items_of(value)
+    if isinstance(items, Unknown):
+        raise Unclear(items)
+    return items
+
+
 def array_items(value: Array) -> list[Any] | Unknown:
     """The rows of a small array."""
     if not value.shape or value.shape[0] is None or value.shape[0] > 100:
@@ -80,10 +89,12 @@ def call_builtin(name: str, args: list[Any], kwargs: dict[str, Any], budget: Bud
         text = args[0] if args and isinstance(args[0], str) else ""
         return Unknown(f"{name}: {text}"[:120])
     function = _FUNCTIONS.get(name)
-    if function is not None:
-        return function(args, kwargs, budget, call)
-    first = next((one for one in args if isinstance(one, Unknown)), None)
-    return first or Unknown(f"{name}(…), which is not read here")
+    try:
+        if function is not None:
+            return function(args, kwargs, budget, call)
+        raise unclear(args, f"{name}(…), which is not read here")
+    except Unclear as why:
+        return why.value
 
 
 def _len(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
@@ -130,9 +141,7 @@ def _convert(kind: str) -> Callable[..., Any]:
 
 def _collect(kind: Any) -> Callable[..., Any]:
     def collect(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
-        items = items_of(args[0]) if args else []
-        if isinstance(items, Unknown):
-            return items
+        items = known_items(args[0]) if args else []
         budget.make(len(items))
         if kind in (set, frozenset) and not (fits(items) and all(is_plain(one) or type(one) is tuple for one in items)):
             return Unknown("a set of values that are not known")
@@ -145,11 +154,8 @@ def _collect(kind: Any) -> Callable[..., Any]:
 
 
 def _dict(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Any) -> Any:
-    pairs: Any = {}
-    if args:
-        pairs = args[0] if isinstance(args[0], dict) else items_of(args[0])
-        if isinstance(pairs, Unknown):
-            return pairs
+    given = args[0] if args else {}
+    pairs: Any = given if isinstance(given, dict) else known_items(given)
     budget.make(len(pairs) + len(kwargs))
     try:
         return {**dict(pairs), **kwargs}
@@ -158,56 +164,41 @@ def _dict(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Any) ->
 
 
 def _zip(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
-    each = [items_of(one) for one in args]
-    unknown = next((one for one in each if isinstance(one, Unknown)), None)
-    if unknown is not None:
-        return unknown
-    rows = list(zip(*each, strict=False))
-    budget.make(len(rows) * len(each))
+    rows = list(zip(*map(known_items, args), strict=False))
+    budget.make(len(rows) * len(args))
     return rows
 
 
 def _enumerate(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Any) -> Any:
-    items = items_of(args[0]) if args else []
+    items = known_items(args[0]) if args else []
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
-    if isinstance(items, Unknown) or not isinstance(start, int):
-        return items if isinstance(items, Unknown) else Unknown("a count that is not known")
+    if not isinstance(start, int):
+        return Unknown("a count that is not known")
     budget.make(len(items))
     return list(enumerate(items, start))
 
 
 def _map(args: list[Any], kwargs: Any, budget: Budget, call: Callable[..., Any]) -> Any:
-    each = [items_of(one) for one in args[1:]]
-    unknown = next((one for one in each if isinstance(one, Unknown)), None)
-    if unknown is not None:
-        return unknown
-    return [call(args[0], list(row)) for row in zip(*each, strict=False)]
+    rows = list(zip(*map(known_items, args[1:]), strict=False))
+    return [call(args[0], list(row)) for row in rows]
 
 
 def _filter(args: list[Any], kwargs: Any, budget: Budget, call: Callable[..., Any]) -> Any:
-    items = items_of(args[1]) if len(args) > 1 else []
-    if isinstance(items, Unknown):
-        return items
-    kept = [(one, truth(one if args[0] is None else call(args[0], [one]))) for one in items]
-    return (
-        [one for one, known in kept if known]
-        if all(known is not None for _, known in kept)
-        else Unknown("a test that is not known")
-    )
+    items = known_items(args[1]) if len(args) > 1 else []
+    kept = [truth(one if args[0] is None else call(args[0], [one])) for one in items]
+    return Unknown("a test that is not known") if None in kept else list(compress(items, kept))
 
 
 def _least(pick: Any) -> Callable[..., Any]:
     def least(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Callable[..., Any]) -> Any:
-        items = items_of(args[0]) if len(args) == 1 else args
-        if isinstance(items, Unknown):
-            return items
+        items = known_items(args[0]) if len(args) == 1 else args
         if not items and "default" in kwargs:
             return kwargs["default"]
         if any(isinstance(one, Size) for one in items) and all(isinstance(one, Size | int) for one in items):
             return Size()
         ordered = sort(items, kwargs.get("key"), pick is max, call)
         if isinstance(ordered, Unknown):
-            return next((one for one in items if isinstance(one, Unknown)), ordered)
+            raise unclear(items, ordered.reason)
         if not ordered:
             raise Raised("ValueError", f"{pick.__name__}() of nothing")
         return ordered[0]
@@ -216,26 +207,21 @@ def _least(pick: Any) -> Callable[..., Any]:
 
 
 def _sum(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
-    items = items_of(args[0]) if args else []
-    if isinstance(items, Unknown):
-        return items
+    items = known_items(args[0]) if args else []
     if not all(isinstance(one, int | float) for one in items):
         if any(isinstance(one, Tensor) for one in items):
             made = args[1] if len(args) > 1 else 0
             for one in items:
                 made = call(Symbol("operator.add"), [made, one])
             return made
-        return next((one for one in items if isinstance(one, Unknown)), Unknown("a sum of what is not known"))
+        raise unclear(items, "a sum of what is not known")
     total = sum(items, args[1] if len(args) > 1 and isinstance(args[1], int | float) else 0)
     return total if isinstance(total, float) or total.bit_length() <= MOST_BITS else Unknown(TOO_LARGE)
 
 
 def _all(found: bool) -> Callable[..., Any]:
     def test(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
-        items = items_of(args[0]) if args else []
-        if isinstance(items, Unknown):
-            return items
-        known = [truth(one) for one in items]
+        known = [truth(one) for one in known_items(args[0])] if args else []
         if found in known:
             return found
         return Unknown("a test that is not known") if None in known else not found
@@ -257,7 +243,7 @@ def _number(function: Any) -> Callable[..., Any]:
         if any(isinstance(one, Size) for one in args):
             return Size()
         if not all(isinstance(one, int | float) for one in args):
-            return next((one for one in args if isinstance(one, Unknown)), Unknown("a number that is not known"))
+            raise unclear(args, "a number that is not known")
         whole = function is pow and len(args) > 1 and isinstance(args[0], int) and isinstance(args[1], int)
         if whole and (args[1] > MOST_BITS or args[0].bit_length() * args[1] > MOST_BITS):
             return Unknown(TOO_LARGE)
@@ -278,16 +264,13 @@ def _repr(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
 
 
 def _sorted(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Callable[..., Any]) -> Any:
-    items = items_of(args[0]) if args else []
-    if isinstance(items, Unknown):
-        return items
+    items = known_items(args[0]) if args else []
     budget.make(len(items))
     return sort(items, kwargs.get("key"), bool(kwargs.get("reverse")), call)
 
 
 def _reversed(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
-    items = items_of(args[0]) if args else []
-    return items if isinstance(items, Unknown) else items[::-1]
+    return known_items(args[0])[::-1] if args else []
 
 
 def _next(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
@@ -374,17 +357,13 @@ def _hasattr(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
     return Unknown("an attribute of a value")
 
 
-def _divmod(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
-    return _number(divmod)(args, kwargs, budget, call)
-
-
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": _len, "range": _range, "xrange": _range, "int": _convert("int"), "float": _convert("float"),
     "long": _convert("long"), "bool": _convert("bool"), "list": _collect(list), "tuple": _collect(tuple),
     "set": _collect(set), "frozenset": _collect(frozenset), "dict": _dict, "zip": _zip, "enumerate": _enumerate,
     "map": _map, "filter": _filter, "max": _least(max), "min": _least(min), "sum": _sum, "all": _all(False),
     "any": _all(True), "abs": _number(abs), "chr": _number(chr), "ord": _ord,
-    "round": _number(round), "pow": _number(pow), "divmod": _divmod,
+    "round": _number(round), "pow": _number(pow), "divmod": _number(divmod),
     "str": _text, "unicode": _text, "repr": _repr, "sorted": _sorted, "reversed": _reversed, "iter": _collect(list),
     "next": _next, "slice": _slice, "callable": _callable, "isinstance": _isinstance, "hasattr": _hasattr,
 }  # fmt: skip

@@ -8,9 +8,10 @@ import string
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code import datasets
+from layerexplain.frontends.code.arrays import product
 from layerexplain.frontends.code.bounds import MOST_ITEMS
-from layerexplain.frontends.code.builtin_functions import call_builtin, items_of
-from layerexplain.frontends.code.operators import TOO_LARGE, Raised, binary
+from layerexplain.frontends.code.builtin_functions import call_builtin, items_of, known_items
+from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, unclear
 from layerexplain.frontends.code.values import Class, Namespace, Partial, Setting, Size, Unknown
 
 if TYPE_CHECKING:
@@ -46,6 +47,13 @@ _BINARY = {"add": "Add", "mul": "Mult", "sub": "Sub", "truediv": "Div", "floordi
 
 def call_library(path: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     """The result of a function of Python's library; NotImplemented for one that is not read here."""
+    try:
+        return _result(path, args, kwargs, interpreter)
+    except Unclear as why:
+        return why.value
+
+
+def _result(path: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     root, _, name = path.partition(".")
     if root == "math":
         return _math(name, args)
@@ -54,10 +62,7 @@ def call_library(path: str, args: list[Any], kwargs: dict[str, Any], interpreter
     if path in ("functools.wraps", "functools.lru_cache", "functools.update_wrapper"):
         return NotImplemented if path.endswith("cache") else _same(interpreter)
     if path == "functools.reduce" and len(args) >= 2:
-        items = items_of(args[1])
-        if isinstance(items, Unknown):
-            return items
-        items = [*args[2:], *items]
+        items = [*args[2:], *known_items(args[1])]
         made = items[0] if items else Unknown("a fold of nothing")
         for one in items[1:]:
             made = interpreter.call(args[0], [made, one])
@@ -106,21 +111,11 @@ def _math(name: str, args: list[Any]) -> Any:
     if any(isinstance(one, Size) for one in args):
         return Size()
     if name == "prod" and args:
-        items = items_of(args[0])
-        if isinstance(items, Unknown):
-            return items
-        from layerexplain.frontends.code.bounds import Budget
-
-        made: Any = 1
-        for one in items:
-            made = binary("Mult", made, one, Budget()) if not isinstance(one, Unknown) else one
-            if isinstance(made, Unknown):
-                return made
-        return made
+        return product(known_items(args[0]))
     if name not in _MATH:
         return Unknown(f"math.{name}(…), which is not read here")
     if not all(isinstance(one, int | float) for one in args):
-        return next((one for one in args if isinstance(one, Unknown)), Unknown("a number that is not known"))
+        raise unclear(args, "a number that is not known")
     try:
         return getattr(math, name)(*args)
     except (ValueError, OverflowError, TypeError) as error:
@@ -128,11 +123,7 @@ def _math(name: str, args: list[Any]) -> Any:
 
 
 def _itertools(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    each = [items_of(one) for one in args] if name in ("product", "chain") else [items_of(args[0])] if args else []
-    unknown = next((one for one in each if isinstance(one, Unknown)), None)
-    if unknown is not None:
-        return unknown
-    known: list[list[Any]] = [one for one in each if not isinstance(one, Unknown)]
+    known = [known_items(one) for one in (args if name in ("product", "chain") else args[:1])]
     if name == "product" and not kwargs:
         if math.prod(map(len, known)) > MOST_ITEMS:
             return Unknown(TOO_LARGE)

@@ -15,19 +15,27 @@ from layerexplain.frontends.code.arrays import (
     differ,
     fold,
     folded,
+    known_array,
     operate,
     plain,
     reshaped,
 )
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
 from layerexplain.frontends.code.builtin_functions import call_builtin, items_of
-from layerexplain.frontends.code.operators import TOO_LARGE, Raised, is_plain
+from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, is_plain, unclear
 from layerexplain.frontends.code.values import DTYPES, Array, Size, Tensor, Unknown
 from layerexplain.model import Shape
 
 
 def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
     """A function of NumPy by its name behind `numpy.`."""
+    try:
+        return _result(name, args, kwargs, budget)
+    except Unclear as why:
+        return why.value
+
+
+def _result(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
     function = _FUNCTIONS.get(name)
     first: Any = args[0] if args else None
     if function is not None:
@@ -37,9 +45,9 @@ def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budge
     if name.rstrip("_") in DTYPES and is_plain(first):
         return call_builtin("int" if "int" in name else "float", args, kwargs, budget, lambda *_: None)
     if name in SAME:
-        return _cast(array_of(first), kwargs.get("dtype", args[1] if len(args) > 1 else None))
+        return _cast(known_array(first), kwargs.get("dtype", args[1] if len(args) > 1 else None))
     if name in _EACH and not is_plain(plain(first)) and not isinstance(first, Size):
-        return _of_each_value(array_of(first), _EACH[name])
+        return _of_each_value(known_array(first), _EACH[name])
     if name.startswith("random."):
         return _random(name.partition(".")[2], args, kwargs)
     if name == "abs" and is_plain(plain(first)) and not isinstance(plain(first), str):
@@ -58,16 +66,10 @@ def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budge
     if name in ("prod", "product", "sum", "max", "min", "mean", "amax", "amin") and len(args) == 1 and not kwargs:
         if type(first) in (tuple, list) and any(isinstance(one, Size) or one is None for one in first):
             return Size()
-        array = array_of(first)
-        return (
-            array
-            if isinstance(array, Unknown)
-            else fold({"product": "prod", "amax": "max", "amin": "min"}.get(name, name), array)
-        )
+        return fold({"product": "prod", "amax": "max", "amin": "min"}.get(name, name), known_array(first))
     if name in FOLDS and isinstance(first, Array):
         return folded(name, first, args[1:], kwargs)
-    unknown = next((one for one in args if isinstance(one, Unknown)), None)
-    return unknown or Unknown(f"it comes from np.{name}(…)")
+    raise unclear(args, f"it comes from np.{name}(…)")
 
 
 _EACH: dict[str, Any] = {
@@ -77,8 +79,8 @@ _EACH: dict[str, Any] = {
 """Functions that give an array of the same shape; None for one whose values are not computed here."""
 
 
-def _of_each_value(array: Any, function: Any) -> Any:
-    if isinstance(array, Unknown) or array.values is None:
+def _of_each_value(array: Array, function: Any) -> Array:
+    if array.values is None:
         return array
     try:
         values = None if function is None else tuple([function(one) for one in array.values])
@@ -92,26 +94,25 @@ def name_of_dtype(dtype: Any) -> str:
     return dtype if isinstance(dtype, str) else getattr(dtype, "last", "")
 
 
-def _cast(array: Any, dtype: Any) -> Any:
+def _cast(array: Array, dtype: Any) -> Array:
     """An array of another dtype; whole numbers that it would be cut to are not computed here."""
     name = name_of_dtype(dtype)
-    if isinstance(array, Unknown) or array.values is None or "int" not in name:
+    if array.values is None or "int" not in name:
         return array
     is_whole = all(isinstance(one, int) for one in array.values)
     return array if is_whole else array._replace(values=None, dtype=name)
 
 
-def _shape(value: Any) -> Any:
-    """Sizes as they are given: a number or several."""
+def _shape(value: Any) -> Shape:
+    """Sizes as they are given: a number or several. Raises Unclear where one of them is not known."""
     value = plain(value)
     sizes = value if type(value) in (tuple, list) else (value,)
-    unknown = next((one for one in sizes if isinstance(one, Unknown)), None)
-    if unknown is not None:
-        return unknown
+    if any(isinstance(one, Unknown) for one in sizes):
+        raise unclear(sizes, "sizes")
     if any(isinstance(one, float) for one in sizes):
         raise Raised("TypeError", f"the sizes {sizes} are not integers (// divides whole numbers)")
     if any(isinstance(one, int) and (one < 0 or one > 10**12) for one in sizes):
-        return Unknown(TOO_LARGE)
+        raise unclear((), TOO_LARGE)
     return tuple([one if isinstance(one, int) else None for one in sizes])
 
 
@@ -120,36 +121,41 @@ def _filled(fill: Any) -> Callable[..., Any]:
         if len(args) > 1 and isinstance(args[1], int | float):
             raise Raised("TypeError", f"{args[1]} is no dtype; give the shape as one value: ({args[0]}, {args[1]})")
         shape = _shape(kwargs.get("shape", args[0] if args else ()))
-        if isinstance(shape, Unknown):
-            return shape
-        count = None if None in shape else math.prod(shape)
-        if count is None or count > 1000 or fill is None:
-            return Array(shape)
-        return Array(shape, (fill,) * count)
+        count = math.prod([size for size in shape if size is not None])
+        is_large = None in shape or count > 1000
+        return Array(shape, None if is_large or fill is None else (fill,) * count)
 
     return made
 
 
 def _random(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if name in ("rand", "randn"):
-        shape = _shape(tuple(args))
-    elif name in ("random", "random_sample", "normal", "uniform", "randint"):
-        sizes = kwargs.get(
-            "size", args[0] if name.startswith("random") and args else args[2] if len(args) > 2 else None
-        )
-        if sizes is None:
-            return Unknown("a random number")
-        shape = _shape(sizes)
-    else:
+        return Array(_shape(tuple(args)))
+    if name not in ("random", "random_sample", "normal", "uniform", "randint"):
         return Unknown(f"it comes from np.random.{name}(…)")
-    return shape if isinstance(shape, Unknown) else Array(shape)
+    sizes = kwargs.get("size", args[0] if name.startswith("random") and args else args[2] if len(args) > 2 else None)
+    return Unknown("a random number") if sizes is None else Array(_shape(sizes))
+
+
+def _first(args: list[Any]) -> Array:
+    """The array that a function is given first. Raises Unclear where it is not known."""
+    return known_array(args[0] if args else Unknown("an array"))
+
+
+def _rows(args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Array], int]:
+    """The arrays that a function is given as one list, and the axis. Raises Unclear where they are not known."""
+    rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
+    axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
+    if not rows or not isinstance(axis, int) or any(isinstance(one, Unknown) for one in rows):
+        raise unclear(rows, "arrays that are not known")
+    return rows, axis
 
 
 def _expand(args: list[Any], kwargs: dict[str, Any]) -> Any:
-    array = array_of(args[0]) if args else Unknown("an array")
+    array = _first(args)
     axis = plain(args[1] if len(args) > 1 else kwargs.get("axis", 0))
-    if isinstance(array, Unknown) or not isinstance(axis, int):
-        return array if isinstance(array, Unknown) else Unknown("an axis that is not known")
+    if not isinstance(axis, int):
+        return Unknown("an axis that is not known")
     at = axis_of(axis, len(array.shape) + 1)
     return array._replace(shape=(*array.shape[:at], 1, *array.shape[at:]))
 
@@ -167,44 +173,36 @@ def _fit_together(words: str, shapes: list[Shape]) -> None:
 
 
 def _concatenate(args: list[Any], kwargs: dict[str, Any]) -> Any:
-    rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
-    axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
-    unknown = next((one for one in rows if isinstance(one, Unknown)), None)
-    if unknown is not None or not rows or not isinstance(axis, int):
-        return unknown or Unknown("arrays that are not known")
+    rows, axis = _rows(args, kwargs)
     _fit_together("be joined", [_without(row.shape, axis) for row in rows])
     sizes = [row.shape[axis] for row in rows if -len(row.shape) <= axis < len(row.shape)]
-    total = None if None in sizes or len(sizes) < len(rows) else sum(sizes)
+    known = [size for size in sizes if size is not None]
+    total = None if len(known) < len(rows) else sum(known)
     shape = list(rows[0].shape)
     if shape:
         shape[axis] = total
     values = None
     if len(shape) == 1 and all(row.values is not None for row in rows) and (total or 0) <= MOST_ITEMS:
-        values = tuple([one for row in rows for one in row.values])
+        values = tuple([one for row in rows for one in row.values or ()])
     return Array(tuple(shape), values, rows[0].classes, rows[0].dtype)
 
 
 def _vstack(args: list[Any], kwargs: dict[str, Any]) -> Any:
     """`np.vstack(arrays)`: those of one axis are rows."""
-    rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
-    stood = [one if isinstance(one, Unknown) or len(one.shape) > 1 else reshaped(one, [1, -1]) for one in rows]
-    return _concatenate([stood], {})
+    rows, _ = _rows(args[:1], {})
+    return _concatenate([[one if len(one.shape) > 1 else reshaped(one, [1, -1]) for one in rows]], {})
 
 
 def _append(args: list[Any], kwargs: dict[str, Any]) -> Any:
     """`np.append(array, values)`: without an axis of all numbers in a row."""
-    both = [array_of(one) for one in args[:2]]
+    both = [known_array(one) for one in args[:2]]
     if len(args) < 3 and "axis" not in kwargs:
-        both = [one if isinstance(one, Unknown) else reshaped(one, [-1]) for one in both]
+        both = [reshaped(one, [-1]) for one in both]
     return _concatenate([both, *args[2:]], kwargs)
 
 
 def _stack(args: list[Any], kwargs: dict[str, Any]) -> Any:
-    rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
-    unknown = next((one for one in rows if isinstance(one, Unknown)), None)
-    axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
-    if unknown is not None or not rows or not isinstance(axis, int):
-        return unknown or Unknown("arrays that are not known")
+    rows, axis = _rows(args, kwargs)
     shape = rows[0].shape
     at = axis_of(axis, len(shape) + 1)
     _fit_together("be stacked", [row.shape for row in rows])
@@ -212,17 +210,14 @@ def _stack(args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 def _reshape(args: list[Any], kwargs: dict[str, Any]) -> Any:
-    array = array_of(args[0]) if args else Unknown("an array")
     sizes = args[1] if len(args) > 1 else kwargs.get("newshape", kwargs.get("shape"))
-    if isinstance(array, Unknown):
-        return array
-    return reshaped(array, sizes if type(sizes) in (tuple, list) else [sizes])
+    return reshaped(_first(args), sizes if type(sizes) in (tuple, list) else [sizes])
 
 
 def _linspace(args: list[Any], kwargs: dict[str, Any]) -> Any:
     start, stop, count = (*map(plain, args), kwargs.get("num", 50))[:3]
     if not all(isinstance(one, int | float) for one in (start, stop)) or not isinstance(count, int):
-        return next((one for one in (start, stop, count) if isinstance(one, Unknown)), Unknown("numbers"))
+        raise unclear((start, stop, count), "numbers")
     if not 0 <= count <= 1000:
         return Array((count,)) if count > 0 else Unknown(TOO_LARGE)
     step = (stop - start) / (count - 1) if count > 1 else 0.0
@@ -233,7 +228,7 @@ def _arange(args: list[Any], kwargs: dict[str, Any]) -> Any:
     given = [*args, *[kwargs[key] for key in ("start", "limit", "stop", "delta", "step") if key in kwargs]]
     numbers = [plain(one) for one in given]
     if not numbers or not all(isinstance(one, int) for one in numbers):
-        return next((one for one in numbers if isinstance(one, Unknown)), Unknown("a range of numbers"))
+        raise unclear(numbers, "a range of numbers")
     try:
         rows = range(*numbers)
     except (TypeError, ValueError) as error:
@@ -246,15 +241,14 @@ def _arange(args: list[Any], kwargs: dict[str, Any]) -> Any:
 def _shape_of(args: list[Any], kwargs: dict[str, Any]) -> Any:
     if args and isinstance(args[0], Tensor):
         return Unknown("the shape of a tensor")
-    array = array_of(args[0]) if args else Unknown("an array")
-    return array if isinstance(array, Unknown) else attribute(array, "shape")
+    return attribute(_first(args), "shape")
 
 
 def _unique(args: list[Any], kwargs: dict[str, Any]) -> Any:
     """`np.unique(labels)`: as many as there are classes."""
-    array = array_of(args[0]) if args else Unknown("an array")
-    if not isinstance(array, Array) or not args or len(args) > 1 or kwargs:
-        return array if isinstance(array, Unknown) and len(args) == 1 else Unknown("it comes from np.unique(…)")
+    if len(args) != 1 or kwargs:
+        return Unknown("it comes from np.unique(…)")
+    array = known_array(args[0])
     if array.values is not None:
         return array_of(sorted(set(array.values)))
     return Array((array.classes,), None, None, array.dtype)
@@ -279,11 +273,14 @@ MAKES = frozenset(
 
 def _product(args: list[Any], kwargs: dict[str, Any]) -> Any:
     """`np.dot(x, y)` of arrays with two axes."""
-    both = [array_of(one) for one in args[:2]]
-    unknown = next((one for one in both if isinstance(one, Unknown)), None)
-    if unknown is not None or len(both) < 2 or not all(len(one.shape) == 2 for one in both):
-        return unknown or Unknown("a product of arrays")
-    return operate("MatMult", *both)
+    both = [known_array(one) for one in args[:2]]
+    flat = len(both) < 2 or any(len(one.shape) != 2 for one in both)
+    return Unknown("a product of arrays") if flat else operate("MatMult", *both)
+
+
+def _like(args: list[Any], kwargs: dict[str, Any]) -> Any:
+    array = array_of(args[0])
+    return array._replace(values=None) if isinstance(array, Array) else args[0]
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -291,6 +288,5 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "zeros": _filled(0.0), "ones": _filled(1.0), "empty": _filled(None), "expand_dims": _expand, "reshape": _reshape,
     "concatenate": _concatenate, "vstack": _vstack, "append": _append,
     "delete": _delete, "unique": _unique, "stack": _stack, "linspace": _linspace, "arange": _arange, "shape": _shape_of,
-    "zeros_like": lambda a, k: array_of(a[0])._replace(values=None) if isinstance(array_of(a[0]), Array) else a[0],
-    "ones_like": lambda a, k: array_of(a[0])._replace(values=None) if isinstance(array_of(a[0]), Array) else a[0],
+    "zeros_like": _like, "ones_like": _like,
 }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, MOST_TEXT, Budget, fits, weight
@@ -59,6 +59,19 @@ class Raised(Exception):
         self.text = text
         self.place = place
         self.certain = certain
+
+
+class Unclear(Exception):
+    """A function is given what is not known: its result is the same unknown `value`."""
+
+    def __init__(self, value: Unknown) -> None:
+        super().__init__(value.reason)
+        self.value = value
+
+
+def unclear(given: Iterable[Any], words: str) -> Unclear:
+    """The error of a function that cannot be computed: the first unknown value that it is given, else `words`."""
+    return Unclear(next((one for one in given if isinstance(one, Unknown)), Unknown(words)))
 
 
 TOO_LARGE = "its value is too large to be computed here"
