@@ -20,7 +20,7 @@ from layerexplain.conversions.python_text import (
     text_code,
     value_code,
 )
-from layerexplain.conversions.today import OLD_HARD_SIGMOID, in_todays_words
+from layerexplain.conversions.today import OLD_HARD_SIGMOID, in_todays_words, inner_model
 from layerexplain.conversions.training import todays_training
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import automatic
@@ -186,18 +186,16 @@ class CodeModule:
 
     def nested(self, layer: Layer, indent: int, name: str | None = None) -> str:
         """Return an expression that makes a nested model; `name` is as for `sequential`."""
-        assert layer.model is not None  # noqa: S101 (for the type checker)
-        trainable = layer.model.trainable and layer.config.get("trainable", True)
-        inner = layer.model._replace(name=layer.name, trainable=trainable)
-        if inner.type == "Sequential" and trainable:
+        inner = inner_model(layer)
+        if inner.type == "Sequential" and inner.trainable:
             return self.sequential(inner, indent, name)
         if id(layer) in self._nested:
             return self._nested[id(layer)]
         function = self.function_name(f"make_{layer.name}")
         body = self.model(inner, "model", 4)
         made = "    model = "
-        last = next(i for i in reversed(range(len(body))) if body[i].startswith(made))
-        if last == len(body) - 1:
+        if inner.trainable:
+            last = max(i for i, line in enumerate(body) if line.startswith(made))
             body[last] = f"    return {body[last].removeprefix(made)}"
         else:
             body.append("    return model")

@@ -8,7 +8,7 @@ from typing import Any
 from layerexplain.attribute_path import step_text
 from layerexplain.conversions.one_object import OneObject, nodes_before
 from layerexplain.conversions.settings import home_of
-from layerexplain.conversions.today import in_todays_words
+from layerexplain.conversions.today import in_todays_words, inner_model
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find
@@ -123,9 +123,7 @@ class _Writer:
 
     def _layer(self, layer: Layer, network: Network | None) -> Json:
         if layer.model is not None:
-            trainable = layer.model.trainable and layer.config.get("trainable", True)
-            inner = layer.model._replace(name=layer.name, trainable=trainable)
-            return self.model(inner, network)
+            return self.model(inner_model(layer), network)
         if layer.type == "InputLayer":
             shape = layer.config.get("batch_shape")
             if shape is None:
@@ -136,12 +134,13 @@ class _Writer:
             }
             return _object("keras.layers", "InputLayer", {**config, "name": layer.name})
         declaration = find(layer.type) if layer.type in _STATE_ALL else None
-        defaults = (
-            {k: v for k, v in declaration.default_values.items() if k != "dtype"} if declaration is not None else {}
-        )
+        defaults = {} if declaration is None else dict(declaration.default_values)
+        defaults.pop("dtype", None)
         config = {"name": layer.name, **defaults, **{key: self.plain(value) for key, value in layer.config.items()}}
         if layer.kind == "operation":
-            return _object(_operation_module(layer.type), layer.type, config, layer.type)
+            from layerexplain.conversions.operations import home_of as home_of_operation
+
+            return _object(f"keras.src.ops.{home_of_operation(layer.type)}", layer.type, config, layer.type)
         if home := facts_of(layer.type).home:
             return _object(f"keras.src.applications.{home}", layer.type, config, layer.type)
         return _object("keras.layers", layer.type, config)
@@ -174,9 +173,3 @@ def _shape_and_dtype(spec: Spec) -> tuple[list[int | None], str]:
 
 def _object(module: str, class_name: str, config: Json, registered: str | None = None) -> Json:
     return {"module": module, "class_name": class_name, "config": config, "registered_name": registered}
-
-
-def _operation_module(type_: str) -> str:
-    from layerexplain.conversions.operations import home_of
-
-    return f"keras.src.ops.{home_of(type_)}"

@@ -265,7 +265,7 @@ class _Writer:
         """Return what an operation gives, which is written before a call unless it is there already."""
         key = (type_, args, tuple(config.items()))
         if key not in self._written:
-            source = next(iter(_refs(args)))
+            source = next(one for one in args if isinstance(one, TensorRef))
             stem = self._stems.get(source.layer, f"{source.layer}_{'unmasked' if type_ == 'Copy' else 'mask'}")
             name = self._names.take(stem)
             self._stems[name] = stem
@@ -275,10 +275,6 @@ class _Writer:
             self._calls[name, 0] = Call(name, 0, given, {})
             self._written[key] = TensorRef(name)
         return self._written[key]
-
-
-def _refs(args: tuple[Any, ...]) -> Iterator[TensorRef]:
-    return (one for one in args if isinstance(one, TensorRef))
 
 
 def _replaced(value: Any, new: Mapping[TensorRef, TensorRef]) -> Any:

@@ -134,15 +134,13 @@ def _must_agree(model: Model, saved: KerasModel, weights: WeightSource, inputs: 
     except NotComputed as refusal:
         raise LayerExplainError(f"the new model cannot be checked: {refusal}") from None
     ours = made[: len(definition.results)]  # then the masks of those that carry one
-    most = allowed(TOLERANCE, *[_policy(layer) for layer in saved.real.layers])
+    most = allowed(TOLERANCE, *[str(getattr(layer, "compute_dtype", "float32")) for layer in saved.real.layers])
     for place, (mine, theirs) in enumerate(zip(ours, trial.outputs, strict=True)):
         apart, words = difference(mine, theirs)
         if not apart <= most:
             name = f"output {place + 1}" if len(ours) > 1 else "the output"
-            fact = (
-                f"{name} of the new model differs from the formulas by {apart:.1e} ({words or 'of its largest value'})"
-            )
-            raise LayerExplainError(f"{fact}; nothing was written")
+            fact = f"{name} of the new model differs from the formulas by {apart:.1e}"
+            raise LayerExplainError(f"{fact} ({words or 'of its largest value'}); nothing was written")
 
 
 def _arrays(network: Network, weights: WeightSource) -> Iterator[Any]:
@@ -150,10 +148,6 @@ def _arrays(network: Network, weights: WeightSource) -> Iterator[Any]:
     for layer in weighted_layers(network):
         if layer.definition is not None and layer.weights:
             yield from weights.of(layer.path, layer.definition)[: len(layer.weights)]
-
-
-def _policy(layer: Any) -> str:
-    return str(getattr(layer, "compute_dtype", "float32"))
 
 
 def _compile(real: Any, training: TodaysTraining | None) -> Iterator[str]:

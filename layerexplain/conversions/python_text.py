@@ -8,8 +8,7 @@ from keyword import iskeyword
 from typing import Any
 
 from layerexplain.conversions.settings import by_name, home_of
-from layerexplain.conversions.spec import PER_AXIS
-from layerexplain.conversions.today import as_one
+from layerexplain.conversions.spec import per_axis
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import automatic
 from layerexplain.layers.arguments import Argument
@@ -31,22 +30,18 @@ def layer_code(layer: Layer, name: str | None, indent: int = 0, more: int = 0) -
     'layers.Conv2D(16, 3, name="a")'
     """
     declaration = find(layer.type)
-    in_order = positional_arguments(declaration) if declaration is not None else ()
-    config = {key: as_one(value) if key in PER_AXIS else value for key, value in layer.config.items()}
+    config = per_axis(layer.config)
     front: list[str] = []
-    for key in in_order:
-        argument = declaration.arguments[key] if declaration is not None else None
-        required = argument is not None and argument.default is Argument.REQUIRED
+    for key in positional_arguments(declaration) if declaration is not None else ():
+        required = declaration is not None and declaration.arguments[key].default is Argument.REQUIRED
         if key not in config or not (required or (not front and key in _WITHOUT_NAME)):
             break
         front.append(value_code(config.pop(key), indent + 4))
     named = [keyword_code(key, value_code(value, indent + 4)) for key, value in config.items()]
     if name is not None:
         named.append(f"name={name}")
-    home = "layers"
-    if declaration is not None and declaration.facts.home:
-        home = declaration.facts.home
-    return call_code(f"{home}.{layer.type}", [*front, *named], indent, more)
+    home = "" if declaration is None else declaration.facts.home
+    return call_code(f"{home or 'layers'}.{layer.type}", [*front, *named], indent, more)
 
 
 def call_code(head: str, arguments: Sequence[str], indent: int, more: int = 0) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from layerexplain.attribute_path import Steps, step_text
 from layerexplain.conversions.one_object import OneObject, held
 from layerexplain.conversions.settings import by_name
-from layerexplain.conversions.today import OLD_HARD_SIGMOID, as_one, in_todays_words, own_calls
+from layerexplain.conversions.today import OLD_HARD_SIGMOID, as_one, in_todays_words, inner_model, own_calls
 from layerexplain.conversions.training import todays_training
 from layerexplain.conversions.yaml_text import scalar
 from layerexplain.errors import SpecError
@@ -90,11 +90,9 @@ class _Writer:
         self.objects = objects
         self.path = path
         self.layers = {layer.name: layer for layer in model.layers}
-        inputs = {layer.name for layer in model.layers if layer.type == "InputLayer"}
-        self.calls = [call for call in own_calls(model) if call.layer not in inputs]
-        taken = {layer.name for layer in model.layers}
-        names = FreeNames(taken)
-        self.known = {TensorRef(name): name for name in inputs}
+        self.calls = list(own_calls(model))
+        names = FreeNames({*self.layers})
+        self.known = {TensorRef(layer.name): layer.name for layer in model.layers if layer.type == "InputLayer"}
         for call in self.calls:
             name = call.layer if call.index == 0 else names.take(f"{call.layer}_again")
             self.known[TensorRef(call.layer, call.index)] = name
@@ -104,9 +102,8 @@ class _Writer:
         found: dict[str, Any] = {}
         inputs = [self.layers[ref.layer] for ref in self.model.inputs]
         if not inputs:
-            raise SpecError(
-                "it names no inputs, which a spec needs (input_layers is empty)", layer=self.path.rstrip("/") or None
-            )
+            words = "it names no inputs, which a spec needs (input_layers is empty)"
+            raise SpecError(words, layer=self.path.rstrip("/") or None)
         if len(inputs) == 1 and inputs[0].config.get("batch_shape") is None:
             pass  # a spec that does not say its input
         elif [one.name for one in inputs] == ["input"]:
@@ -154,21 +151,15 @@ class _Writer:
             states = self._names(kwargs["initial_state"], layer)
             return [*args, *(states if isinstance(states, list) else [states])]
         if kwargs:
-            if (
-                declaration is not None
-                and declaration.facts.takes_list
-                and len(args) == 1
-                and isinstance(args[0], list)
-            ):
+            takes_list = declaration is not None and declaration.facts.takes_list
+            if takes_list and len(args) == 1 and isinstance(args[0], list):
                 (args,) = args
             names = declaration.names(len(args)) if declaration is not None else []
             if len(names) != len(args):
                 words = f"takes {len(args)} tensors, not all of which have a name"
                 raise SpecError(words, layer=self.path + layer.name)
-            return {
-                **dict(zip(names, args, strict=True)),
-                **{key: self._names(one, layer) for key, one in kwargs.items()},
-            }
+            by_name = {key: self._names(one, layer) for key, one in kwargs.items()}
+            return dict(zip(names, args, strict=True)) | by_name
         if len(args) != 1:
             return args
         takes_list = layer.model is not None or (declaration is not None and declaration.takes_list)
@@ -191,19 +182,18 @@ class _Writer:
         arguments = dict(layer.config)
         declaration = _declaration(layer)
         for key, one in item.call.kwargs.items():
-            if _is_tensors(one):
-                continue
-            if key == "training" and isinstance(one, bool):
+            if _is_tensors(one) or (key == "training" and isinstance(one, bool)):
                 continue
             if declaration is None or key not in declaration.arguments:
                 place = self.path + layer.name
                 raise SpecError(f"is called with {key}={one!r}, for which a spec has no word", layer=place)
             arguments[key] = one
         if layer.model is not None:
-            inner = layer.model._replace(trainable=layer.model.trainable and arguments.get("trainable", True))
-            return _Writer(inner, self.objects, f"{self.path}{layer.name}/").keys()
-        found = {key: as_one(value) if key in PER_AXIS else value for key, value in arguments.items()}
-        return {key: self._inside(value) for key, value in found.items()}
+            return self._nested(layer)
+        return {key: self._inside(value) for key, value in per_axis(arguments).items()}
+
+    def _nested(self, layer: Layer) -> dict[str, Any]:
+        return _Writer(inner_model(layer), self.objects, f"{self.path}{layer.name}/").keys()
 
     def _inside(self, value: Any) -> Any:
         """Return an argument with what stands for models in it, and for layers that are written elsewhere."""
@@ -215,9 +205,7 @@ class _Writer:
         if again is not None:
             return {"reuse": again}
         if value.model is not None:
-            inner = value.model._replace(trainable=value.model.trainable and value.config.get("trainable", True))
-            keys = _Writer(inner, self.objects, f"{self.path}{value.name}/").keys()
-            return {_type(value): keys, "name": value.name}
+            return {_type(value): self._nested(value), "name": value.name}
         return value._replace(config={key: self._inside(one) for key, one in value.config.items()})
 
     def _said(self, items: Sequence[_Item]) -> set[str]:
@@ -255,14 +243,10 @@ class _Writer:
         at = 0
         while at < len(items):
             item = items[at]
-            if item.reuse:
-                named = {"name": item.known_as} if item.known_as in said else {}
-                yield {"reuse": item.call.layer, **named, **self._beside(item)}
-                at += 1
-                continue
-            again = self.objects.path(item.layer)
+            again = item.call.layer if item.reuse else self.objects.path(item.layer)
             if again is not None:
-                yield {"reuse": again, **self._beside(item)}
+                named = {"name": item.known_as} if item.reuse and item.known_as in said else {}
+                yield {"reuse": again, **named, **self._beside(item)}
                 at += 1
                 continue
             arguments = self._arguments(item)
@@ -297,10 +281,15 @@ class _Writer:
         return base not in {one.name for one in self.model.layers} and self._arguments(other) == arguments
 
 
-PER_AXIS = frozenset(
+_PER_AXIS = frozenset(
     {"kernel_size", "strides", "pool_size", "dilation_rate", "size", "padding", "cropping", "output_padding"}
 )
 """Arguments of which one number stands for all axes."""
+
+
+def per_axis(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with one number in place of one for each axis, where they are the same."""
+    return {key: as_one(value) if key in _PER_AXIS else value for key, value in config.items()}
 
 
 def _declaration(layer: Layer) -> Declaration | None:
@@ -389,11 +378,8 @@ def _entry(key: str, value: Any, deep: int) -> Iterator[str]:
         value = _of_layer(value)
     line = f"{pad}{_flow(key)}: {_flow(value)}"
     listed = key in ("layers", "Sequential") and isinstance(value, list | tuple)
-    if (
-        not listed
-        and (len(line) <= _WIDTH or not isinstance(value, dict))
-        and not (isinstance(value, dict) and "layers" in value)
-    ):
+    is_short = "layers" not in value and len(line) <= _WIDTH if isinstance(value, dict) else not listed
+    if is_short:
         yield line
         return
     yield f"{pad}{_flow(key)}:"
@@ -403,7 +389,7 @@ def _entry(key: str, value: Any, deep: int) -> Iterator[str]:
 def _of_layer(layer: Layer) -> Any:
     if layer is OLD_HARD_SIGMOID:
         return layer.name
-    arguments = {key: as_one(value) if key in PER_AXIS else value for key, value in layer.config.items()}
+    arguments = per_axis(layer.config)
     if not automatic(layer):
         return {"type": layer.type, "name": layer.name, **arguments}
     return {layer.type: _short(layer.type, arguments)}

@@ -321,6 +321,13 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
+def inner_model(layer: Layer) -> Model:
+    """Return the nested model that a layer is, by the name of the layer, and frozen where the layer is."""
+    assert layer.model is not None  # noqa: S101 (for the type checker)
+    trainable = layer.model.trainable and layer.config.get("trainable", True)
+    return layer.model._replace(name=layer.name, trainable=trainable)
+
+
 def own_calls(model: Model) -> Iterator[Call]:
     """Yield the calls of a model without its inputs, in the order in which they can be made."""
     from layerexplain.frontends.model_builder import in_order
