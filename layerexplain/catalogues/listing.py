@@ -73,7 +73,7 @@ def overlapped(
         for item in items:
             result = quick(item)
             waiting.append(threads.given(item) if result is None else result)
-            while waiting and (len(waiting) >= 2 * AT_ONCE or not threads.busy(waiting[0])):
+            while waiting and (len(waiting) >= 2 * AT_ONCE or not isinstance(waiting[0], Future) or waiting[0].done()):
                 yield _done(waiting.popleft())
         while waiting:
             yield _done(waiting.popleft())
@@ -101,10 +101,6 @@ class _Threads(Generic[_Item, _Result]):
             self._count += 1
             Thread(target=self._serve, daemon=True).start()
         return future
-
-    def busy(self, result: object) -> bool:
-        """Whether a result is still waited for."""
-        return isinstance(result, Future) and not result.done()
 
     def end(self) -> None:
         """Let the threads end."""

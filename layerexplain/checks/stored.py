@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
@@ -36,23 +37,16 @@ def stored_weights(source: Any, network: Network) -> tuple[StoredWeight, ...]:
     content = content_of(source)
     if content is None and is_live_model(source):
         return tuple(_told(_of_live(source, network)))
-    if content is None:
-        raise LayerExplainError("stores no weights that --weights could read", source=network.model.source or None)
-    with open_weights(content) as stored:
+    with open_weights(content) if content is not None else nullcontext() as stored:
         if stored is None or not stored.tensors:
             raise LayerExplainError("stores no weights that --weights could read", source=network.model.source or None)
-        matched = match(network, stored)
-        return tuple(_told(_of_file(matched.stored, matched.weights)))
+        matched: Any = match(network, stored)
+        own = [one for one in matched.weights if one.tensor is not None and one.shared is None and one.fits]
+        return tuple(_told((one.owner.where, one.name, matched.stored.read(one.tensor)) for one in own))
 
 
 _Value = tuple[str, str, Any]
 """The layer of a weight, its name, and its values as an array."""
-
-
-def _of_file(stored: Any, weights: Any) -> Iterator[_Value]:
-    for one in weights:
-        if one.tensor is not None and one.shared is None and one.fits:
-            yield one.owner.where, one.name, stored.read(one.tensor)
 
 
 def _of_live(model: Any, network: Network) -> Iterator[_Value]:

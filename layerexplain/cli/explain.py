@@ -13,7 +13,7 @@ from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.layer_names import Row, found, layers_in, no_match
 from layerexplain.cli.training_options import WithTraining, given_training, training_options
-from layerexplain.cli.workers import Partly
+from layerexplain.cli.workers import Outcome
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import Model, Shape
 from layerexplain.records import NamedTuple
@@ -82,7 +82,7 @@ def command(
     sources = api.each_model(source)
     unmatched = _Unmatched(wanted, len(sources))
 
-    def ask(one: str) -> _Chosen | Partly:
+    def ask(one: str) -> _Chosen | Outcome:
         chosen: set[str] = set()
 
         def shapes(model: Model) -> dict[str, Shape]:

@@ -13,7 +13,7 @@ from layerexplain.cli.failures import note, tell_lines
 from layerexplain.cli.located import is_listed
 from layerexplain.cli.options import Output
 from layerexplain.cli.output import emit
-from layerexplain.cli.workers import Partly, outcomes
+from layerexplain.cli.workers import Outcome, outcomes
 from layerexplain.errors import LayerExplainError, lines_of
 from layerexplain.render.formats import Sheet, printed
 
@@ -42,15 +42,15 @@ def list_models(sources: Sequence[str]) -> None:
         click.get_current_context().exit(1)
 
 
-def with_faults(value: _Result, faults: Sequence[LayerExplainError]) -> _Result | Partly:
+def with_faults(value: _Result, faults: Sequence[LayerExplainError]) -> _Result | Outcome:
     """What a source gave, with the faults to tell of where there are any."""
-    return Partly(value, tuple([line for fault in faults for line in lines_of(fault)])) if faults else value
+    return Outcome(value, tuple([line for fault in faults for line in lines_of(fault)])) if faults else value
 
 
 def print_each(
     output: Output,
     sources: Sequence[str],
-    ask: Callable[[str], _Result | Partly],
+    ask: Callable[[str], _Result | Outcome],
     sheet_of: Callable[[_Result], Sheet | None],
     *,
     jobs: int = 1,
@@ -74,7 +74,7 @@ class Answers(Generic[_Result]):
     can be pickled, and processes share the sources.
     """
 
-    def __init__(self, sources: Sequence[str], ask: Callable[[str], _Result | Partly], jobs: int = 1) -> None:
+    def __init__(self, sources: Sequence[str], ask: Callable[[str], _Result | Outcome], jobs: int = 1) -> None:
         self._sources = sources
         self._outcomes = outcomes(sources, ask, jobs)
         self.fine = True

@@ -13,7 +13,7 @@ from layerexplain.cli import options
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.output import emit_pieces, encoding_of, look_of, printable
-from layerexplain.cli.workers import Partly, jobs_for
+from layerexplain.cli.workers import Outcome, jobs_for
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import RECEPTIVE_COLUMNS, TRAINING_COLUMNS, data_columns
 from layerexplain.render.documents.summary import summary
@@ -118,7 +118,7 @@ def command(
         ctx.exit(1)
 
 
-def _pieces(ask: _Ask, source: str) -> Iterable[str] | Partly:
+def _pieces(ask: _Ask, source: str) -> Iterable[str] | Outcome:
     """A source's part of the summary, with what is at fault with some of its layers."""
     report = api.explain(
         source,
@@ -136,9 +136,9 @@ def _pieces(ask: _Ask, source: str) -> Iterable[str] | Partly:
     return reading.with_faults(text, report.faults)
 
 
-def _whole(ask: _Ask, source: str) -> list[str] | Partly:
+def _whole(ask: _Ask, source: str) -> list[str] | Outcome:
     """The same in one piece, for the way from one process to another."""
     found = _pieces(ask, source)
-    if isinstance(found, Partly):
+    if isinstance(found, Outcome):
         return found._replace(value=["".join(found.value)])
     return ["".join(found)]

@@ -25,13 +25,6 @@ _MANY = 32
 _MOST_UNASKED = 8
 
 
-class Partly(NamedTuple):
-    """What a source gave although something is at fault with it, and the lines that tell of that."""
-
-    value: Any
-    failure: tuple[str, ...]
-
-
 class Outcome(NamedTuple):
     """What came of a source: `value`, and where it failed, or some of it did, the lines that tell of it."""
 
@@ -66,7 +59,7 @@ def outcome(source: str, ask: Callable[[str], Any]) -> Outcome:
             raise fault
         with _told_if_it_waits(source):
             value = ask(source)
-        return Outcome(*value) if isinstance(value, Partly) else Outcome(value)
+        return value if isinstance(value, Outcome) else Outcome(value)
     # The boundary of one source: even a bug that it brings out must not hide the other sources.
     except Exception as error:
         no_model = is_listed(source) and isinstance(error, LayerExplainError) and api.holds_no_model(source, error)

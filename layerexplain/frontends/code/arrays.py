@@ -20,12 +20,7 @@ SAME = frozenset(
 _ALL_CLASSES = 1000
 """Labels of a data set of Keras that hold all of its classes for sure; a few of them may lack some."""
 
-_CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
-
-
-def constant_of(name: str) -> Any:
-    """The value of a constant of NumPy, NotImplemented for what is none."""
-    return _CONSTANTS.get(name, NotImplemented)
+CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
 
 
 def array_of(value: Any) -> Any:

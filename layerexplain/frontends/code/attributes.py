@@ -8,11 +8,8 @@ from typing import Any
 from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.methods import has_method
-from layerexplain.frontends.code.operators import (
-    Raised,
-    is_plain,
-)
-from layerexplain.frontends.code.parts import InterpreterPart
+from layerexplain.frontends.code.operators import Raised, is_plain
+from layerexplain.frontends.code.parts import InterpreterPart, dotted
 from layerexplain.frontends.code.values import (
     Array,
     Bound,
@@ -63,10 +60,8 @@ class Attributes(InterpreterPart):
             return made
         if isinstance(key, Unknown):
             return key
-        if isinstance(key, slice):
-            bad = next((one for one in (key.start, key.stop, key.step) if not isinstance(one, int | None)), None)
-            if bad is not None:
-                return self.unknown("a slice to a size that is not known")
+        if isinstance(key, slice) and not all(isinstance(one, int | None) for one in (key.start, key.stop, key.step)):
+            return self.unknown("a slice to a size that is not known")
         try:
             if type(items) in (list, tuple, str, range, bytes):
                 if isinstance(key, int | slice):
@@ -85,16 +80,15 @@ class Attributes(InterpreterPart):
         return self.unknown("an item of a value that is not known")
 
     def on_attribute(self, node: ast.Attribute, frame: Frame) -> Any:
-        if self.settings and (named := _dotted(node)) in self.settings:
-            self.used.add(named)
-            return self.settings[named]
+        if self.settings and (named := dotted(node)) in self.settings:
+            return self.given(named, None)
         of = self.value(node.value, frame)
         self.node = node
         if isinstance(of, Unknown):
-            return of._replace(name=_dotted(node) or of.name)
+            return of._replace(name=dotted(node) or of.name)
         found = self.attribute(of, node.attr)
         if isinstance(found, Unknown) and not found.name:
-            return found._replace(name=_dotted(node))
+            return found._replace(name=dotted(node))
         return found
 
     def attribute(self, of: Any, name: str) -> Any:
@@ -177,12 +171,3 @@ class Attributes(InterpreterPart):
         if root is None and not any(isinstance(base, Unknown) for base in of.cls.order()):
             raise Raised("AttributeError", f"{of.cls.name} has no attribute {name}", self.place())
         return self.unknown(f"the attribute {name} of {root.path if root else of.cls.name}")
-
-
-def _dotted(node: ast.expr) -> str:
-    """`x_train.shape` of such an expression; "" for one that is no chain of names."""
-    names: list[str] = []
-    while isinstance(node, ast.Attribute) and len(names) < 10:
-        names.append(node.attr)
-        node = node.value
-    return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else ""

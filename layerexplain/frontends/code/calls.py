@@ -96,12 +96,10 @@ class Calls(InterpreterPart):
             args = [self.value(one, frame) for one in node.args]
             if len(args) == 2 and isinstance(args[0], Class) and isinstance(args[1], Instance):
                 return Super(args[1], args[0])
-        at: Frame | None = frame
-        while at is not None and at.owner is None:
-            at = at.outer
-        if at is None or not isinstance(at.self, Instance):
+        method = next((at for at in frame.around() if at.owner is not None), None)
+        if method is None or not isinstance(method.self, Instance):
             return self.unknown("super() outside of a class")
-        return Super(at.self, at.owner)
+        return Super(method.self, method.owner)
 
     def call(self, function: Any, args: list[Any], kwargs: Mapping[str, Any] | None = None) -> Any:
         """The result of a call. Raises Raised for what the program raises."""
@@ -239,7 +237,9 @@ class Calls(InterpreterPart):
         """The result of a function of the program; `whole` says that the program gives all of its arguments."""
         if self.budget.depth >= MOST_DEPTH:
             return self.unknown(f"calls nest more than {MOST_DEPTH} deep")
-        if self.choosing and self.active.count(function.node) > 2 and self._recurs(function):
+        deep = self.active.count(function.node) > 2
+        # A test that is not known decides how deep.
+        if deep and self.choosing and self.choosing[-1] > self.active.index(function.node):
             return self.unknown(f"how deep {function.name}() calls itself")
         frame = Frame(function.frame.file, function.frame)
         frame.yields = [] if function.has_yield else None
@@ -272,10 +272,6 @@ class Calls(InterpreterPart):
             self.active.pop()
             self.node, self.file = node, file
 
-    def _recurs(self, function: Function) -> bool:
-        """Whether a test that is not known decides how deep a function calls itself."""
-        return bool(self.choosing[-1] > self.active.index(function.node))
-
     def _bind(self, function: Function, frame: Frame, args: list[Any], kwargs: dict[str, Any], whole: bool) -> None:
         """The parameters of a call by name. Raises Raised where they do not fit: the missing ones too where the call is
         `whole`."""
@@ -297,25 +293,15 @@ class Calls(InterpreterPart):
                 self._default(given, name, default)
         for name in (*names, *keywords):
             if name not in given:
-                if name in self.settings:
-                    self.used.add(name)
-                    given[name] = self.settings[name]
-                else:
-                    words = f"{function.name}() is given no {name}"
-                    given[name] = self.unknown(words, name)._replace(lacks="argument", option=name)
+                words = f"{function.name}() is given no {name}"
+                given[name] = self.unknown(words, name)._replace(lacks="argument", option=name)
         for name, value in given.items():
-            if isinstance(value, Unknown) and name in self.settings:
-                self.used.add(name)
-                given[name] = self.settings[name]
-        frame.names.update(given)
+            frame.names[name] = self.given(name, value) if isinstance(value, Unknown) else value
 
     def _default(self, given: dict[str, Any], name: str, default: Any) -> None:
-        if name in given:
-            return
-        if name in self.settings and (is_plain(default) or type(default) in (tuple, list)):
-            self.used.add(name)
-            default = self.settings[name]
-        given[name] = default
+        if name not in given:
+            is_set = is_plain(default) or type(default) in (tuple, list)
+            given[name] = self.given(name, default) if is_set else default
 
 
 def misfit(

@@ -5,7 +5,7 @@ Each is a fault with its line. What Keras 2 takes and Keras 3 refuses is a note:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError
@@ -20,6 +20,7 @@ from layerexplain.frontends.code.values import (
     Symbol,
     Tensor,
     Variable,
+    each_in,
     layer_of,
     tensors_in,
 )
@@ -226,7 +227,7 @@ class Checking(KerasPart):
                 hint = f"; give them as one list: {type_}(…)([a, b])"
             self.fault(ArgumentError(f"the call of {type_} {found.words}{hint}"), found.argument)
             return False
-        if len(args) > 1 and isinstance(args[1], Tensor) and keras_api.second(path) == "training":
+        if len(args) > 1 and isinstance(args[1], Tensor) and keras_api.arguments(path)[1:2] == ("training",):
             fact = f"the call of {type_} takes one tensor, got {len(args)}; make one of them first, for example with"
             self.fault(ArgumentError(f"{fact} Concatenate()"), 1)
             return False
@@ -322,8 +323,8 @@ class Checking(KerasPart):
             self.fault(ArgumentError(words), "optimizer", order)
         for module, kind, example, values in (
             ("optimizers", "optimizer", "adam", [optimizer]),
-            ("losses", "loss", "mse", _each(given.get("loss"))),
-            ("metrics", "metric", "accuracy", _each(kwargs.get("metrics"))),
+            ("losses", "loss", "mse", each_in(given.get("loss"))),
+            ("metrics", "metric", "accuracy", each_in(kwargs.get("metrics"))),
         ):
             for value in values:
                 if isinstance(value, bool | int | float) or (isinstance(value, str) and not self._has(module, value)):
@@ -355,19 +356,6 @@ def _names_like(module: str) -> list[str]:
 
 def _a(word: str) -> str:
     return f"an {word}" if word[0] in "aeiou" else f"a {word}"
-
-
-def _each(value: Any) -> Iterable[Any]:
-    """What stands in lists and dicts of losses or metrics, one after the other."""
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if type(one) in (list, tuple):
-            waiting += one[::-1]
-        elif type(one) is dict:
-            waiting += reversed(list(one.values()))
-        elif one is not None:
-            yield one
 
 
 def _no_tensor(value: Any) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 from layerexplain.frontends.code.bounds import MOST_ITEMS, weight
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.keras_names import named
-from layerexplain.frontends.code.parts import InterpreterPart, Signal
+from layerexplain.frontends.code.parts import InterpreterPart, Signal, dotted
 from layerexplain.frontends.code.values import (
     Array,
     Bound,
@@ -135,8 +135,7 @@ class Choices(InterpreterPart):
             of.maybe[name] = choice
         lists = {id(one) for one in self.mutated[mutated:] if not isinstance(one, Array)}  # names hold a new array
         found: set[int] = set()
-        at: Frame | None = frame if lists else None
-        while at is not None:
+        for at in frame.around() if lists else ():
             for name, value in at.names.items():
                 if id(value) in lists:
                     at.maybe[name] = choice
@@ -146,7 +145,6 @@ class Choices(InterpreterPart):
                         if id(one) in lists:
                             value.maybe[key] = choice
                             found.add(id(one))
-            at = at.outer
         for name in names:
             holder = frame.holder(name)
             if holder is not None:
@@ -299,14 +297,10 @@ def _chooses(node: ast.stmt) -> bool:
 
 def _path_of(node: ast.Attribute, frame: Frame) -> str | None:
     """The dotted path of a name of a library as it is written: `keras.layers.Dense`."""
-    names: list[str] = []
-    at: ast.expr = node
-    while isinstance(at, ast.Attribute) and len(names) < 10:
-        names.append(at.attr)
-        at = at.value
-    holder = frame.holder(at.id) if isinstance(at, ast.Name) else None
-    root = holder.names[at.id] if holder is not None and isinstance(at, ast.Name) else None
-    return ".".join([root.path, *reversed(names)]) if isinstance(root, Symbol) else None
+    first, _, rest = dotted(node).partition(".")
+    holder = frame.holder(first)
+    root = None if holder is None else holder.names[first]
+    return f"{root.path}.{rest}" if isinstance(root, Symbol) else None
 
 
 def _holds_layers(value: Any) -> bool:

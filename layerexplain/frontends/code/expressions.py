@@ -65,20 +65,15 @@ class Expressions(InterpreterPart):
             self.rely(holder.maybe[name])
         if isinstance(value, Imported):
             return self.loaded(holder, name)
-        if isinstance(value, Unknown):
-            if name in self.settings:
-                self.used.add(name)
-                return self.settings[name]
-            if not value.name or value.name != name:
-                return value._replace(name=name)
-        return value
+        if not isinstance(value, Unknown):
+            return value
+        return self.given(name, value if value.name == name else value._replace(name=name))
 
     def _undefined(self, node: ast.Name, frame: Frame) -> Any:
         """A name that the program has not defined: a builtin, a setting, or a name of Keras by convention."""
         name = node.id
         if name in self.settings:
-            self.used.add(name)
-            return self.settings[name]
+            return self.given(name, None)
         if name == "__name__":
             return "__main__" if not frame.file.name else frame.file.name
         if name == "__file__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import Any
 
 from layerexplain.records import NamedTuple
@@ -60,22 +61,24 @@ class Frame:
         self.yields: list[Any] | None = None
         """What a generator has given so far; None for any other function, and where that is not known."""
 
+    def around(self) -> Iterator[Frame]:
+        """The frame and those around it, the module last."""
+        frame: Frame | None = self
+        while frame is not None:
+            yield frame
+            frame = frame.outer
+
     @property
     def module(self) -> Frame:
         """The frame of the module."""
-        frame = self
-        while frame.outer is not None:
-            frame = frame.outer
-        return frame
+        return [*self.around()][-1]
 
     def holder(self, name: str) -> Frame | None:
         """The frame that has a name, as Python looks it up."""
-        frame: Frame | None = self.module if name in self.globals else self
-        first = True
-        while frame is not None:
-            if name in frame.names and (first or not frame.is_class):
+        start = self.module if name in self.globals else self
+        for frame in start.around():
+            if name in frame.names and (frame is start or not frame.is_class):
                 return frame
-            frame, first = frame.outer, False
         return None
 
     def assign(self, name: str, value: Any) -> None:

@@ -183,12 +183,3 @@ def arguments(path: str) -> tuple[str, ...]:
     """
     signature = _signature(_entry(path)[0]) if _entry(path) else None
     return signature.positional if signature is not None else ()
-
-
-def second(path: str) -> str:
-    """The second argument of a function; "" where it takes one.
-
-    >>> second("layers.Dense.call"), second("layers.Add.call")
-    ('training', '')
-    """
-    return next(iter(arguments(path)[1:]), "")

@@ -112,8 +112,8 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
     def symbol_attribute(self, symbol: Symbol, name: str) -> Any:
         """`keras.layers.Dense`, `np.pi`: a name behind a name."""
         path = f"{symbol.path}.{name}"
-        if symbol.path == "numpy" and (value := arrays.constant_of(name)) is not NotImplemented:
-            return value
+        if symbol.path == "numpy" and name in arrays.CONSTANTS:
+            return arrays.CONSTANTS[name]
         if path in CONSTANTS:
             return CONSTANTS[path]
         if symbol.path.startswith("tf_keras"):

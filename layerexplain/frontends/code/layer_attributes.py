@@ -165,13 +165,14 @@ class LayerAttributes(KerasPart):
         if name == "layers":
             if not isinstance(layer, ModelValue):
                 return self.interpreter.unknown(f"the layers of {layer.type}")
-            inner = self.inner_layers(layer)
+            found = self.inner_layers(layer)
             if layer.form == "sequential":
-                inner = [one for one in inner if one.type != "InputLayer"]
-            if layer.form == "functional" and self.graph(layer) is None:
-                return self.interpreter.unknown("the layers of a model whose graph is not known")
-            graph = self.graph(layer) if layer.form == "functional" else None
-            found = inner if graph is None else graph.layers
+                found = [one for one in found if one.type != "InputLayer"]
+            elif layer.form == "functional":
+                graph = self.graph(layer)
+                if graph is None:
+                    return self.interpreter.unknown("the layers of a model whose graph is not known")
+                found = graph.layers
             return [one if one.instance is None else one.instance for one in found]
         if isinstance(layer, ModelValue) and layer.form != "own":
             if layer.form == "sequential" and name in ("input", "output") and not layer.nodes:
@@ -183,9 +184,9 @@ class LayerAttributes(KerasPart):
                 if graph is None:
                     return self.interpreter.unknown(f"the {name} of the model")
                 structure = graph.inputs[0] if name.startswith("input") else graph.outputs[0]
-            if name.endswith("s"):
-                return flat_tensors(structure)
             tensors = flat_tensors(structure)
+            if name.endswith("s"):
+                return tensors
             return tensors[0] if len(tensors) == 1 and type(structure) in (list, tuple) else structure
         nodes = self.calls_of(layer)
         if not nodes:

@@ -115,14 +115,12 @@ class Loops(InterpreterPart):
                 one[:] = [why]
             elif type(one) is dict:
                 one.update(dict.fromkeys(one, why))
-        at: Frame | None = frame if gone else None
-        while at is not None:
+        for at in frame.around() if gone else ():
             for names in (at.names, *[one.attributes for one in at.names.values() if isinstance(one, Instance)]):
                 for name, value in names.items():
                     if id(value) in gone:
                         lost = why._replace(name=name, file=self.file)
                         names[name] = value._replace(values=None) if isinstance(value, Array) else lost
-            at = at.outer
 
     def _unknown_loop(self, node: ast.For | ast.While, target: ast.expr | None, why: Unknown, frame: Frame) -> Signal:
         """A loop that runs nobody knows how often is read for one round: what it makes may be one of several, what it

@@ -134,7 +134,7 @@ class Operations(KerasPart):
 
     def _operand(self, value: Any) -> Any:
         if isinstance(value, Variable):
-            value = self.weight_tensor(value) if self.quiet else self.data_of(value)
+            value = self._given(value)
         if isinstance(value, Array):
             return arrays.plain(value) if value.values is not None else self.constant_tensor(value.shape)
         return self.size_tensor(value) if isinstance(value, Size) else value
@@ -155,12 +155,8 @@ class Operations(KerasPart):
         if any(not isinstance(one, int | str | type(None) | type(Ellipsis)) for one in parts):
             return self.interpreter.unknown("a part of a tensor at places that are not known")
         if isinstance(key, str):  # the inputs of a model by name
-            return self.split_named(tensor, key)
+            return self.cause_of(tensor, f"the part {key!r} of an input, whose parts are not known")
         return self._operation("GetItem", [tensor, key], {})
-
-    def split_named(self, tensor: Tensor, key: str) -> Any:
-        """An input of a `call` that is asked for one of its parts by name."""
-        return self.cause_of(tensor, f"the part {key!r} of an input, whose parts are not known")
 
     def _operation(self, type_: str, args: list[Any], kwargs: dict[str, Any], called: str = "") -> Any:
         """A call of an operation, which is named after its class or another one."""
@@ -332,8 +328,7 @@ class Operations(KerasPart):
                 return tuple(args[0]) if type(args[0]) in (list, tuple) else args[0]
             if path.startswith(("data.", "io.", "image.", "train.", "distribute.", "config.")) or not given:
                 return self.interpreter.unknown(f"it comes from tf.{path}(…), which only running the code would tell")
-            name = last if not path.startswith("random.") else f"{last}"
-            made = self._constant(_OF_NUMPY.get(name, name), args, kwargs)
+            made = self._constant(_OF_NUMPY.get(last, last), args, kwargs)
             of_numpy = isinstance(made, Unknown) and made.reason.startswith("it comes from np.")
             return made._replace(reason=f"it comes from tf.{path}(…)") if of_numpy else made
         unknown = next((one for one in given if isinstance(one, Unknown)), None)
@@ -342,27 +337,23 @@ class Operations(KerasPart):
         function = tensorflow_function(path)
         if function is None:
             return self.opaque_call(f"tf.{path}", args, kwargs)
-        if not path.startswith("compat") and not self._fits_tensorflow(function, path, args, kwargs):
+        call = (f"tf.{function}", f"tf.{path}", args, kwargs)
+        if not path.startswith("compat") and not (self.check_call(*call) and self._has_axis(*call)):
             return self.interpreter.unknown(f"the call of tf.{path}, which does not fit")
         if not self.quiet:
             self.older(f"Keras 3 refuses tf.{path} on a tensor of Keras; keras.ops has what it takes")
         if args and type(args[0]) in (list, tuple) and args[0] and last not in _OF_LISTS:
             args = [self._operation("Stack", [list(args[0])], {}), *args[1:]]
         args, kwargs = self._with_sizes("TFOpLambda", args, kwargs)
-        if any(isinstance(one, Size) for value in args + list(kwargs.values()) for one in
-               (value if type(value) in (list, tuple) else [value])):  # fmt: skip
-            return self.opaque_call(
-                f"tf.{path}", args, kwargs, self.interpreter.unknown("a size known at run time only")
-            )
+        given = [*args, *kwargs.values()]
+        if any(
+            isinstance(one, Size) for value in given for one in (value if type(value) in (list, tuple) else [value])
+        ):
+            why = self.interpreter.unknown("a size known at run time only")
+            return self.opaque_call(f"tf.{path}", args, kwargs, why)
         layer = LayerValue("TFOpLambda", "operation", "", {"function": function}, self.interpreter.place())
         layer.name = self.draw(f"tf.{function}" if self.keras_2 else last, operation=True)
         return self._results(layer, self.node(layer, tuple(args), kwargs))
-
-    def _fits_tensorflow(self, function: str, path: str, args: list[Any], kwargs: dict[str, Any]) -> bool:
-        """Whether the arguments of a function of TensorFlow are its own, in its own order."""
-        if not self.check_call(f"tf.{function}", f"tf.{path}", args, kwargs):
-            return False
-        return self._has_axis(f"tf.{function}", f"tf.{path}", args, kwargs)
 
     def _has_axis(self, path: str, shown: str, args: list[Any], kwargs: dict[str, Any]) -> bool:
         """Whether no tensor stands where a function takes an axis."""

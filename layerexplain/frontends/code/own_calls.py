@@ -140,7 +140,8 @@ class OwnCalls(KerasPart):
         if not isinstance(value, Tensor) or value.node.layer.reason is None or self.shapes.of(value) is not None:
             return
         sizes = list(shape) if type(shape) in (list, tuple) else []
-        if sizes and value.node.layer.kind == "custom" and all(is_size(one) for one in sizes[1:]):
+        are_sizes = all(one is None or (isinstance(one, int) and one >= 0) for one in sizes[1:])
+        if sizes and value.node.layer.kind == "custom" and are_sizes:
             value.node.layer.config[TOLD] = (None, *sizes[1:])
             value.node.specs = None
 
@@ -365,8 +366,8 @@ class OwnCalls(KerasPart):
                 explicit = current.node.kwargs.get("mask")
                 self.masks[current] = explicit if isinstance(explicit, Tensor) else self.masks[first]
             else:
-                made = self.shapes.makes_masks(current.node)
-                has = current.index < len(made) and made[current.index]
+                made = self.shapes.masks_made(current.node)
+                has = current.index < len(made) and made[current.index] is not None
                 self.masks[current] = Tensor(current.node, -1 - current.index) if has else None
             waiting.pop()
         found: Tensor | None = self.masks[tensor]
@@ -409,11 +410,6 @@ class OwnCalls(KerasPart):
             return self.operator("NotEq", args[0], 0)
         declaration = None if isinstance(layer, ModelValue) else declaration_of(layer)
         return mask if declaration is None or declaration.mask == "pass" else None
-
-
-def is_size(value: Any) -> bool:
-    """Whether a value is a size that may stand in a shape."""
-    return value is None or (isinstance(value, int) and value >= 0)
 
 
 def passes_masks(instance: Instance) -> bool:

@@ -68,20 +68,19 @@ class OwnLayer(Declaration):
         self.cls = cls
         self.code = code
         self.made = made
+        find: Callable[[str], Any] = cls.find if cls is not None else lambda _: None
         function = made.config.get("function") if made is not None and cls is None else None
-        method = cls.find("call") if cls is not None else getattr(function, "function", function)
+        method = find("call") or getattr(function, "function", function)
         names, optional = parameters(method)
         self.call_names = names[1:] if cls is not None else names
         tensors = tuple([one for one in self.call_names if one not in _GIVEN]) or ("x",)
-        taken = parameters(cls.find("__init__"))[0] if cls is not None else []
-        defaults = _defaults(cls.find("__init__")) if cls is not None else {}
+        taken, _ = parameters(find("__init__"))
+        defaults = _defaults(find("__init__")) if made is None else dict.fromkeys(taken)
         arguments = {one: argument_of(Anything, defaults.get(one, Argument.REQUIRED)) for one in taken[1:]}
-        if made is not None:
-            arguments = {one: argument_of(Anything, None) for one in arguments}
         given = tuple([f"{one}=4" for one, is_given in arguments.items() if is_given.default is Argument.REQUIRED])
         required = [one for one in tensors if one not in optional]
         passes = passes_masks(made.instance) if made is not None and made.instance is not None else _passes(cls)
-        computes = cls is not None and isinstance(cls.find("compute_mask"), Function)
+        computes = isinstance(find("compute_mask"), Function)
         reads = {"training"} | ({"masks"} if computes or _uses_masks(cls, self.call_names) else set())
         node = getattr(method, "node", None)
         documented = ast.get_docstring(node) or "" if isinstance(node, ast.FunctionDef) else ""

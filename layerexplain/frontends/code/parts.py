@@ -24,6 +24,15 @@ def position(node: Any) -> tuple[int, int]:
     return (0, 0) if node is None else (node.lineno, node.col_offset + 1)
 
 
+def dotted(node: ast.expr) -> str:
+    """`x_train.shape` of such an expression; "" for one that is no chain of names."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute) and len(names) < 10:
+        names.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else ""
+
+
 @cache
 def handler_name(kind: str) -> str:
     """The method that reads a kind of node: `on_binop` for `ast.BinOp`."""

@@ -20,21 +20,12 @@ from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.signature import Signature
 from layerexplain.ops import arrange, movement, run_time
 
-_ARANGES = frozenset({"arange", "range"})
-_SLICES = frozenset({"slice"})
-_BROADCASTS = frozenset({"broadcast_to"})
-_TILES = frozenset({"tile"})
 _VECTORS = frozenset({"concat", "concatenate", "convert_to_tensor", "expand_dims", "stack"})
-_RESHAPES = frozenset({"reshape"})
 
 
 def _sizes(likes: Sequence[Expr], shape: Any) -> tuple[Any, ...]:
     """A shape in which ("axis", tensor, axis) stands for a size that a tensor has."""
     return tuple([one if isinstance(one, int) else likes[one[1]].shape[one[2]] for one in shape])
-
-
-def _positions(x: Expr, *, axis: int) -> Expr:
-    return movement.positions(x, axis=axis)
 
 
 def _first(x: Expr, like: Expr, *, axis: int, of: int) -> Expr:
@@ -74,7 +65,7 @@ def _declared(name: str, formula: Any, tensors: tuple[str, ...], variadic: str |
     return Declaration(name, formula, Signature(tensors, taken, 0, variadic), description="A size of a tensor is used.")
 
 
-POSITIONS = _declared("Positions", _positions, ("x",), None, "axis")
+POSITIONS = _declared("Positions", movement.positions, ("x",), None, "axis")
 FIRST = _declared("FirstAsMany", _first, ("x", "like"), None, "axis", "of")
 BROADCAST = _declared("BroadcastTo", _broadcast, ("x",), "likes", "shape")
 RESHAPE = _declared("ReshapeTo", _reshape, ("x",), "likes", "shape")
@@ -89,24 +80,24 @@ class RunTimeSizes(KerasPart):
         """The result of a function that is given such a size; NotImplemented where nothing is known of it."""
         if not any(self._holds_size(one) for one in (*args, *kwargs.values())):
             return NotImplemented
-        if name in _ARANGES:
+        if name in ("arange", "range"):
             return self._range(args, kwargs)
         if name in _VECTORS:
             return self._vector(name, args)
         x = next(iter(args), None)
         if not isinstance(x, Tensor):
             return NotImplemented
-        if name in _BROADCASTS:
+        if name == "broadcast_to":
             return self._shaped(BROADCAST, x, args[1] if len(args) > 1 else kwargs.get("shape"), "shape")
-        if name in _RESHAPES:
+        if name == "reshape":
             given = args[1] if len(args) > 1 else kwargs.get("newshape", kwargs.get("shape"))
             sizes = given if isinstance(given, list | tuple) else ()
             several = len([one for one in sizes if isinstance(one, Size) or one == -1]) > 1
             return self._shaped(RESHAPE, x, given, "shape") if several else NotImplemented
-        if name in _TILES:
+        if name == "tile":
             given = args[1] if len(args) > 1 else kwargs.get("repeats", kwargs.get("multiples"))
             return self._shaped(TILE, x, given, "times")
-        if name in _SLICES:
+        if name == "slice":
             starts = args[1] if len(args) > 1 else kwargs.get("start_indices", kwargs.get("begin"))
             lengths = args[2] if len(args) > 2 else kwargs.get("shape", kwargs.get("size"))
             return self._cut(x, starts, lengths)

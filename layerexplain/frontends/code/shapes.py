@@ -56,7 +56,7 @@ class Shapes:
         if node.trace is not None:
             inner = node.trace.masks[place] if place < len(node.trace.masks) else None
             return None if inner is None else self.of(inner)
-        masks = self._masks_made(node)
+        masks = self.masks_made(node)
         mask = masks[place] if place < len(masks) else None
         return None if mask is None else Spec(mask.shape, mask.dtype)
 
@@ -153,11 +153,8 @@ class Shapes:
         made = self._made(node, declaration_of(node.layer), inputs)
         return made if isinstance(made, AxesError) else None
 
-    def makes_masks(self, node: Node) -> list[bool]:
-        """Which results of a call of a layer of Keras carry a mask that the layer makes."""
-        return [mask is not None for mask in self._masks_made(node)]
-
-    def _masks_made(self, node: Node) -> Sequence[Expr | None]:
+    def masks_made(self, node: Node) -> Sequence[Expr | None]:
+        """The masks that a layer of Keras makes for the results of a call; None for one that carries none."""
         declaration = declaration_of(node.layer)
         makes = declaration is not None and callable(declaration.mask)
         made = self._known_definition(node, declaration) if makes else None

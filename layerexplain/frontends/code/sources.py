@@ -233,7 +233,6 @@ def _mend(lines: list[str], at: int, error: SyntaxError) -> bool:
         before = next((one for one in reversed(lines[:at]) if one.strip()), "")
         wanted = len(before) - len(before.lstrip())
         if "unindent" in str(error.msg):
-            wanted = min(wanted, indent)
             levels = {len(one) - len(one.lstrip()) for one in lines[:at] if one.strip()}
             wanted = max([one for one in levels if one <= indent], default=0)
         if wanted == indent:
@@ -244,10 +243,8 @@ def _mend(lines: list[str], at: int, error: SyntaxError) -> bool:
                 break
             lines[number] = lines[number][indent - wanted :] if wanted <= indent else lines[number]
         return wanted != indent
-    if line.strip() and not re.search(r"[=(\[{]", line):
-        lines[at] = ""
-        return True
-    if line.strip() and re.match(r"^[A-Z][\w',]*:?( [\w',()]+){3,}", line.strip()):
+    is_prose = not re.search(r"[=(\[{]", line) or re.match(r"^[A-Z][\w',]*:?( [\w',()]+){3,}", line.strip())
+    if line.strip() and is_prose:
         lines[at] = ""
         return True
     return False

@@ -143,12 +143,9 @@ class Statements(InterpreterPart):
 
     def on_annassign(self, node: ast.AnnAssign, frame: Frame) -> Signal:
         if node.value is not None:
-            self.assign(
-                node.target, self.value(node.value, frame), frame, constant=isinstance(node.value, ast.Constant)
-            )
-        elif frame.is_class and isinstance(node.target, ast.Name):
-            frame.names.setdefault("__fields__", []).append(node.target.id)
-        if frame.is_class and node.value is not None and isinstance(node.target, ast.Name):
+            value = self.value(node.value, frame)
+            self.assign(node.target, value, frame, constant=isinstance(node.value, ast.Constant))
+        if frame.is_class and isinstance(node.target, ast.Name):
             frame.names.setdefault("__fields__", []).append(node.target.id)
         return None
 
@@ -170,9 +167,8 @@ class Statements(InterpreterPart):
         """Let a target of an assignment stand for a value."""
         match target:
             case ast.Name(id=name):
-                if name in self.settings and (constant or isinstance(value, Unknown)):
-                    self.used.add(name)
-                    value = self.settings[name]
+                if constant or isinstance(value, Unknown):
+                    value = self.given(name, value)
                 if not isinstance(value, Unknown):
                     self.changes += frame.names.get(name, self) is not value
                 if isinstance(value, Tensor) and self.keras.quiet:
@@ -254,8 +250,7 @@ class Statements(InterpreterPart):
         self.budget.make(len(array.values))
         made = arrays.changed(array, key, value)
         self.mutate(made)
-        at: Frame | None = frame
-        while at is not None:
+        for at in frame.around():
             waiting: list[Any] = [at.names]
             for one in list(at.names.values()):
                 waiting += [one.attributes] if isinstance(one, Instance) else [one] if type(one) in (list, dict) else []
@@ -263,7 +258,6 @@ class Statements(InterpreterPart):
                 for place, one in list(held.items() if type(held) is dict else enumerate(held)):
                     if one is array:
                         held[place] = made
-            at = at.outer
 
     def _set_item(self, items: Any, key: Any, value: Any) -> None:
         if isinstance(items, Tensor):
@@ -319,10 +313,9 @@ class Statements(InterpreterPart):
         if not isinstance(test, ast.Compare) or isinstance(test.left, ast.Constant):
             return f"{words} is not true"
         left = self.value(test.left, frame)
-        shown = repr(left) if is_plain(left) or (type(left) in (tuple, list) and all(map(is_plain, left))) else ""
-        return (
-            f"{words} is not true: {ast.unparse(test.left)[:40]} is {shown[:60]}" if shown else f"{words} is not true"
-        )
+        is_shown = is_plain(left) or (type(left) in (tuple, list) and all(map(is_plain, left)))
+        shown = f": {ast.unparse(test.left)[:40]} is {repr(left)[:60]}" if is_shown else ""
+        return f"{words} is not true{shown}"
 
     def on_raise(self, node: ast.Raise, frame: Frame) -> Signal:
         what = self.value(node.exc, frame) if node.exc is not None else None

@@ -25,6 +25,7 @@ from layerexplain.frontends.code.values import (
     Unknown,
     Variable,
     births,
+    each_in,
     layer_of,
     tensors_in,
     unknown_at,
@@ -342,8 +343,7 @@ class Tracing(KerasPart):
     def inner_layers(self, layer: LayerValue) -> list[LayerValue]:
         """The layers that a model, or a layer of the program, holds, in Keras's order."""
         if not isinstance(layer, ModelValue):
-            held = [layer.config[key] for key in ("layer", "cell") if isinstance(layer.config.get(key), LayerValue)]
-            return held
+            return [layer.config[key] for key in ("layer", "cell") if isinstance(layer.config.get(key), LayerValue)]
         if layer.form == "sequential":
             return list(layer.layers)
         if layer.form == "functional":
@@ -352,22 +352,13 @@ class Tracing(KerasPart):
         if layer.instance is None:
             return []
         found: dict[int, LayerValue] = {}
-        waiting = list(reversed(list(layer.instance.attributes.values())))
-        steps = 0
-        while waiting and steps < 10_000:
-            steps += 1
-            one = waiting.pop()
+        for one in each_in(layer.instance.attributes):
             inner = layer_of(one)
+            if isinstance(one, Variable):
+                known = self.weights.get(id(one))
+                inner = (known[1] if known else self.weight_tensor(one)).node.layer
             if inner is not None and inner is not layer:
                 found.setdefault(id(inner), inner)
-            elif isinstance(one, Variable):
-                tensor = self.weights.get(id(one))
-                made = tensor[1].node.layer if tensor else self.weight_tensor(one).node.layer
-                found.setdefault(id(made), made)
-            elif type(one) in (list, tuple):
-                waiting += reversed(list(one))
-            elif type(one) is dict:
-                waiting += reversed(list(one.values()))
         return list(found.values())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from layerexplain.model import Shape
@@ -364,37 +364,30 @@ class ModelValue(LayerValue):
         return self.form == "own" and not self.config.get("model")
 
 
-def tensors_in(value: Any, most: int = 10_000) -> list[Tensor]:
-    """The tensors in a value, in order; of lists and dicts inside each other too."""
-    found: list[Tensor] = []
-    waiting = [value]
+def each_in(value: Any, *, settings: bool = False) -> Iterator[Any]:
+    """What stands in a value, in order; of lists and dicts inside each other too, and of what `settings` are given."""
+    waiting, most = [value], 10_000
     while waiting and most:
         most -= 1
         one = waiting.pop()
-        if isinstance(one, Tensor):
-            found.append(one)
-        elif type(one) is list or type(one) is tuple:
-            waiting += one[::-1]
-        elif type(one) is dict:
-            waiting += reversed(list(one.values()))
-    return found
-
-
-def unknown_in(value: Any, most: int = 10_000) -> Unknown | None:
-    """The first unknown value in a value, at any depth."""
-    waiting = [value]
-    while waiting and most:
-        most -= 1
-        one = waiting.pop()
-        if isinstance(one, Unknown):
-            return one
         if type(one) is list or type(one) is tuple:
             waiting += one[::-1]
         elif type(one) is dict:
             waiting += reversed(list(one.values()))
-        elif isinstance(one, Setting):
+        elif settings and isinstance(one, Setting):
             waiting += reversed(list(one.config.values()))
-    return None
+        else:
+            yield one
+
+
+def tensors_in(value: Any) -> list[Tensor]:
+    """The tensors in a value, at any depth."""
+    return [one for one in each_in(value) if isinstance(one, Tensor)]
+
+
+def unknown_in(value: Any) -> Unknown | None:
+    """The first unknown value in a value, at any depth."""
+    return next((one for one in each_in(value, settings=True) if isinstance(one, Unknown)), None)
 
 
 def layer_of(value: Any) -> LayerValue | None:
