@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from layerexplain.conversions.todays_names import replaced
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.lang.expr import Expr
@@ -247,7 +248,7 @@ class _Writer:
         call = self._calls[made.call.layer, made.call.index]
         bound = made.origin.bound.tensors
         copies = {ref: self._operation("Copy", (ref,), {}, call) for i, ref in enumerate(bound) if ref and i in places}
-        args, kwargs = _replaced((call.args, dict(call.kwargs)), copies)
+        args, kwargs = replaced((call.args, call.kwargs), TensorRef, lambda ref: copies.get(ref, ref))
         self._calls[call.layer, call.index] = call._replace(args=args, kwargs=kwargs)
 
     def _tensor(self, mask: Any, call: Call) -> TensorRef:
@@ -275,11 +276,3 @@ class _Writer:
             self._calls[name, 0] = Call(name, 0, given, {})
             self._written[key] = TensorRef(name)
         return self._written[key]
-
-
-def _replaced(value: Any, new: Mapping[TensorRef, TensorRef]) -> Any:
-    if isinstance(value, TensorRef):
-        return new.get(value, value)
-    if isinstance(value, Mapping):
-        return {key: _replaced(one, new) for key, one in value.items()}
-    return type(value)([_replaced(one, new) for one in value]) if isinstance(value, list | tuple) else value

@@ -92,7 +92,7 @@ def setting_of(value: Any) -> Setting | None:
         for key, one in given.items()
         if one is not None and one != defaults.get(str(key)) and key not in ("name", "dtype")
     }
-    if name in ("L1", "L2", "L1L2") and not any(kept.values()) and name == "L1L2":
+    if name == "L1L2" and not any(kept.values()):
         return None
     return Setting(name, kept)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from layerexplain.frontends.keras.shared_objects import all_layers
 from layerexplain.frontends.model_builder import FreeNames
-from layerexplain.model import Layer, Model, SharedObject, TensorRef, Training
-
-_Value = TypeVar("_Value")
+from layerexplain.model import Call, Layer, Model, SharedObject, TensorRef, Training
 
 
 def in_todays_names(model: Model) -> tuple[Model, tuple[str, ...]]:
@@ -58,22 +56,14 @@ def _renamed(model: Model) -> Model:
     def ref(value: TensorRef) -> TensorRef:
         return value._replace(layer=names.get(value.layer, value.layer))
 
-    def wired(value: Any) -> Any:
-        if isinstance(value, TensorRef):
-            return ref(value)
-        if type(value) in (list, tuple):
-            return type(value)(map(wired, value))
-        return {key: wired(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+    def renamed(call: Call) -> Call:
+        args, kwargs = replaced((call.args, call.kwargs), TensorRef, ref)
+        return call._replace(layer=names[call.layer], args=args, kwargs=kwargs)
 
     return model._replace(
         name=todays_name(model.name),
         layers=tuple([_layer(layer)._replace(name=names[layer.name]) for layer in model.layers]),
-        calls=tuple(
-            [
-                call._replace(layer=names[call.layer], args=wired(call.args), kwargs=wired(call.kwargs))
-                for call in model.calls
-            ]
-        ),
+        calls=tuple(map(renamed, model.calls)),
         inputs=tuple(map(ref, model.inputs)),
         outputs=tuple(map(ref, model.outputs)),
         recorded={ref(key): value for key, value in model.recorded.items()},
@@ -84,24 +74,19 @@ def _renamed(model: Model) -> Model:
 def _layer(layer: Layer) -> Layer:
     """Return a layer with the names inside of it as they are today."""
     inner = None if layer.model is None else _renamed(layer.model)
-    return layer._replace(name=todays_name(layer.name), config=_inside(layer.config), model=inner)
+    return layer._replace(name=todays_name(layer.name), config=replaced(layer.config, Layer, _layer), model=inner)
 
 
-def _inside(value: Any) -> Any:
-    if isinstance(value, Layer):
-        return _layer(value)
+def replaced(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """Return a structure of lists and mappings with each value of a kind replaced."""
+    if isinstance(value, kind):
+        return change(value)
     if type(value) in (list, tuple):
-        return type(value)(map(_inside, value))
-    return {key: _inside(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+        return type(value)([replaced(one, kind, change) for one in value])
+    return {key: replaced(one, kind, change) for key, one in value.items()} if isinstance(value, Mapping) else value
 
 
 def _training(training: Training, names: Mapping[str, str]) -> Training:
-    return training._replace(
-        losses=_by_output(training.losses, names),
-        loss_weights=_by_output(training.loss_weights, names),
-        metrics=_by_output(training.metrics, names),
-    )
-
-
-def _by_output(some: Mapping[str, _Value], names: Mapping[str, str]) -> dict[str, _Value]:
-    return {names.get(name, name): one for name, one in some.items()}
+    by_output = {key: getattr(training, key) for key in ("losses", "loss_weights", "metrics")}
+    today: dict[str, Any] = {key: {names.get(one, one): some[one] for one in some} for key, some in by_output.items()}
+    return training._replace(**today)

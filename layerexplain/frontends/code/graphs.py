@@ -36,13 +36,9 @@ class Graph:
         self.inputs = inputs
         self.outputs = outputs
         given = set(inputs)
-        order: list[Node] = []
-        indices: dict[int, int] = {}
-        done: set[int] = set()
         self.loose: list[Tensor] = []
         """Inputs of layers that no input of the model leads to."""
-        for output in outputs:
-            self._visit(output, given, order, indices, done)
+        order, indices = self._visited(given)
         depths: dict[int, int] = {}
         layer_depths: dict[int, int] = {}
         in_graph = {id(node) for node in order}
@@ -68,10 +64,12 @@ class Graph:
         self.layers = [layer for _, layer in ranked]
         self.nodes = sorted(order, key=lambda node: node.number)
 
-    def _visit(
-        self, start: Tensor, given: set[Tensor], order: list[Node], indices: dict[int, int], done: set[int]
-    ) -> None:
-        """Visit what feeds a tensor, without recursion, as Keras does with it."""
+    def _visited(self, given: set[Tensor]) -> tuple[list[Node], dict[int, int]]:
+        """What feeds the outputs, in the order in which Keras visits it, without recursion, and a number for each layer
+        in that order."""
+        order: list[Node] = []
+        indices: dict[int, int] = {}
+        done: set[int] = set()
         stack: list[tuple[Node, list[Tensor]]] = []
 
         def enter(tensor: Tensor) -> None:
@@ -82,20 +80,21 @@ class Graph:
             is_input = node.layer.type == "InputLayer"
             if is_input and tensor not in given:
                 self.loose.append(tensor)
-            feeds = [] if is_input or tensor in given else node.tensors()[::-1]
             if tensor in given and not is_input:
                 return
             done.add(id(node))
-            stack.append((node, feeds))
+            stack.append((node, [] if is_input else node.tensors()[::-1]))
 
-        enter(start)
-        while stack:
-            node, feeds = stack[-1]
-            if feeds:
-                enter(feeds.pop())
-            else:
-                order.append(node)
-                stack.pop()
+        for output in self.outputs:
+            enter(output)
+            while stack:
+                node, feeds = stack[-1]
+                if feeds:
+                    enter(feeds.pop())
+                else:
+                    order.append(node)
+                    stack.pop()
+        return order, indices
 
 
 def loose_error(tensor: Tensor) -> SpecError:
