@@ -113,12 +113,10 @@ def command(
             return training_sheet(chosen.report, columns, nested)
         if not patterns:
             return explanation(chosen.report, chosen.layers, columns=columns, nested=nested, brief=brief)
+        if not chosen.layers:
+            return None
         # What a pattern chose is listed flat: with the layers inside it, those would stand there twice.
-        return (
-            explanation(chosen.report, chosen.layers, whole=False, columns=columns, brief=brief)
-            if chosen.layers
-            else None
-        )
+        return explanation(chosen.report, chosen.layers, whole=False, columns=columns, brief=brief)
 
     reading.print_each(output, sources, ask, sheet)
 

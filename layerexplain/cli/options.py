@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 import click
@@ -45,11 +45,10 @@ def source_argument(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An argument that is a source, or with `several` any number of them: code that makes several models is one source
     for each. With it comes --set."""
-    argument = click.argument(
+    return click.argument(
         name, metavar=f"{name.upper().removesuffix('S')}{'...' if several else ''}", nargs=-1 if several else 1,
         required=required, type=click.Path(allow_dash=True), callback=_sources if several else _source,
     )  # fmt: skip
-    return argument
 
 
 set_option = click.option(
@@ -132,14 +131,11 @@ def output_options(command: Callable[..., Any], formats: Sequence[str] = FORMATS
     return decorated
 
 
-def model_output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The same for a command whose report has a graph."""
-    return output_options(command, GRAPH_FORMATS)
+model_output_options = partial(output_options, formats=GRAPH_FORMATS)
+"""The same for a command whose report has a graph."""
 
-
-def finding_output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The same for a command whose report is on places in files."""
-    return output_options(command, FINDING_FORMATS)
+finding_output_options = partial(output_options, formats=FINDING_FORMATS)
+"""The same for a command whose report is on places in files."""
 
 
 def columns_option(known: Iterable[str] = COLUMNS) -> Callable[[_Function], _Function]:

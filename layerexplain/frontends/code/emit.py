@@ -240,13 +240,12 @@ class Emitter:
             made_call = Call(layer_names[id(node.layer)], indices[id(node)], args, kwargs, callers=node.callers)
             calls.append(made_call._replace(line=place.line or None, column=place.column or None, file=place.file))
         called = {call.layer for call in calls}
-        told = {}
+        recorded = {}
         for node in graph.nodes:
             spec = self.keras.shapes.of(Tensor(node)) if node.layer.config.get(TOLD) is not None else None
             if spec is not None:
-                told[ref(Tensor(node))] = as_recorded(spec)
+                recorded[ref(Tensor(node))] = as_recorded(spec)
         calls += [Call(one.name, 0, (), {}) for one in layers if one.type == WEIGHT_TYPE and one.name not in called]
-        recorded = told
         for tensor, made in inputs.items():
             spec = self.keras.shapes.of(tensor)
             if spec is None and self.deep == 1:
@@ -321,11 +320,10 @@ class Emitter:
             config["trainable"] = False
         if layer.reason is not None:
             self._open(layer.reason, name)
-        unknowns = [one for value in config.values() if (one := unknown_in(value)) is not None]
-        if unknowns:
-            for unknown in unknowns:
+        for key, value in config.items():
+            if (unknown := unknown_in(value)) is not None:
                 self._open(unknown, name)
-            config = {key: None if unknown_in(value) is not None else value for key, value in config.items()}
+                config[key] = None
         made = Layer(name, layer.type, layer.kind, config)  # type: ignore[arg-type]
         return made if layer.declaration is None else made._replace(declaration=layer.declaration)
 
@@ -398,19 +396,16 @@ class Emitter:
         dtype = layer.config.get("dtype", "float32")
         unknown = unknown_in(shape)
         implied = layer.config.get("implied")
-        if (unknown is not None or type(shape) not in (tuple, list)) and implied is not None:
-            if implied == "Embedding":
-                return {"batch_shape": (None, None), "dtype": dtype}
-            if self.deep > 1:
-                return {"batch_shape": None, "dtype": dtype}
-        if unknown is not None or type(shape) not in (tuple, list):
+        if unknown is None and type(shape) in (tuple, list):
+            return {"batch_shape": tuple([one if isinstance(one, int) else None for one in shape]), "dtype": dtype}
+        if implied == "Embedding":
+            return {"batch_shape": (None, None), "dtype": dtype}
+        if implied is None or self.deep <= 1:
             sizes = [one for one in shape if isinstance(one, Unknown)] if type(shape) in (tuple, list) else []
             why = unknown or Unknown("the shape of the input is not known", layer.place.line)
             for one in sizes[:20] or [why]:
                 self._open(one, name)
-            return {"batch_shape": None, "dtype": dtype}
-        known = tuple([one if isinstance(one, int) else None for one in shape])
-        return {"batch_shape": known, "dtype": dtype}
+        return {"batch_shape": None, "dtype": dtype}
 
     def _open(self, unknown: Unknown, name: str) -> None:
         self.opened.append((unknown, name))
