@@ -55,11 +55,8 @@ class Body:
             self.variables[ref] = name
             found.append(f"{name} = {self.module.input(layer)}")
         found += self._statements()
-        outputs = [self._tensor(ref) for ref in self.model.outputs]
-        arguments = [
-            *[", ".join(names) if len(names) == 1 else f"[{', '.join(names)}]"
-              for names in ([self.variables[ref] for ref in inputs], outputs)],
-        ]  # fmt: skip
+        ends = [self.variables[ref] for ref in inputs], [self._tensor(ref) for ref in self.model.outputs]
+        arguments = [names[0] if len(names) == 1 else f"[{', '.join(names)}]" for names in ends]
         name = self.module.model_name(self.model)
         return [*found, call_code("keras.Model", [*arguments, *([f"name={name}"] if name else [])], 0, 12)]
 
@@ -130,14 +127,12 @@ class Body:
             if what is None and layer.name in self.often:
                 what = self.objects[layer.name] = self.names.take(f"{layer.name}_layer")
                 yield f"{what} = {self.module.object(layer, name, 0)}"
-            arguments = self._arguments(call)
+            given = f"({', '.join(self._arguments(call))})"
             what = what or self.module.object(layer, name, 0)
-            line = f"{variable} = {what}({', '.join(arguments)})"
-            if len(line) > WIDTH - 4 and "\n" not in what:
-                if layer.model is None and "(" in what:
-                    what = self.module.made(layer, name, 0, broken=True)
-                line = f"{variable} = {what}({', '.join(arguments)})"
-            yield line
+            is_long = len(f"{variable} = {what}{given}") > WIDTH - 4 and "\n" not in what
+            if is_long and layer.model is None and "(" in what:
+                what = self.module.made(layer, name, 0, broken=True)
+            yield f"{variable} = {what}{given}"
         self.variables[TensorRef(call.layer, call.index)] = variable
 
     def _arguments(self, call: Call) -> list[str]:

@@ -223,12 +223,9 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
     def _other(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """keras.utils, keras.preprocessing and the rest."""
         name = what.name
-        if what.path.startswith("config.") and name in ("image_data_format", "floatx", "epsilon", "backend"):
+        is_setting = what.path.startswith("config.") and name in ("image_data_format", "floatx", "epsilon", "backend")
+        if is_setting or name in ("clear_session", "reset_uids"):
             return self.backend(name, args, kwargs)
-        if name in ("clear_session", "reset_uids"):
-            self.interpreter.events += 1
-            self.counters.clear()
-            return None
         if name in ("set_global_policy", "set_policy", "set_dtype_policy", "experimental.set_policy"):
             given = args[0] if args else kwargs.get("policy")
             given = given.config.get("name") if isinstance(given, Setting) else given
