@@ -11,12 +11,11 @@ import pytest
 from layerexplain.conversions.block_names import loop_over_names
 from layerexplain.conversions.code import to_code
 from layerexplain.conversions.config import to_config
-from layerexplain.conversions.explicit_masks import _replaced
 from layerexplain.conversions.keras_file import _made
 from layerexplain.conversions.settings import setting_of
 from layerexplain.conversions.spec import to_spec
 from layerexplain.conversions.today import in_todays_words
-from layerexplain.conversions.todays_names import in_todays_names
+from layerexplain.conversions.todays_names import in_todays_names, replaced
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.model import Setting, SharedObject, TensorRef
@@ -107,7 +106,8 @@ def test_what_is_shared_keeps_its_place_under_todays_names() -> None:
 def test_tensors_are_replaced_wherever_an_argument_has_them() -> None:
     a, b, c = (TensorRef(name) for name in "abc")
     given = {"x": [a, (b, {"deep": a})], "n": 3, "text": "a"}
-    assert _replaced(given, {a: c}) == {"x": [c, (b, {"deep": c})], "n": 3, "text": "a"}
+    found = replaced(given, TensorRef, lambda ref: {a: c}.get(ref, ref))
+    assert found == {"x": [c, (b, {"deep": c})], "n": 3, "text": "a"}
 
 
 @pytest.mark.parametrize(
