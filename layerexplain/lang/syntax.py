@@ -151,13 +151,15 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
         yield node.target
         yield from cast("ast.Call", node.iter).args
         yield from node.body
-        return
+    else:
+        yield from parts_of(node)
+
+
+def parts_of(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes directly below one."""
     for field in node._fields:
         value = getattr(node, field, None)
-        if isinstance(value, list):
-            yield from [part for part in value if isinstance(part, ast.AST)]
-        elif isinstance(value, ast.AST):
-            yield value
+        yield from [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, ast.AST)]
 
 
 def _not_a_part(node: ast.AST) -> str:

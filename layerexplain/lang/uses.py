@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.lang.settings import is_key
+from layerexplain.lang.syntax import parts_of
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -71,16 +72,8 @@ def uses(tree: Any) -> Uses:
         elif isinstance(node, ast.Assign):
             inside = [(node.value, kind), *[(target, kind) for target in node.targets]]
         else:
-            inside = [(child, kind) for child in _children(node)]
+            inside = [(child, kind) for child in parts_of(node)]
         pending += [(child, of, local) for child, of in reversed(inside)]
-    return found
-
-
-def _children(node: Any) -> list[Any]:
-    found: list[Any] = []
-    for field in node._fields:
-        value = getattr(node, field, None)
-        found += [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, ast.AST)]
     return found
 
 
@@ -89,7 +82,7 @@ def _assigned(node: ast.FunctionDef) -> frozenset[str]:
     names, waiting = set(), list[Any](node.body)
     while waiting:
         one = waiting.pop()
-        waiting += _children(one)
+        waiting += parts_of(one)
         if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
             names.add(one.id)
         elif isinstance(one, ast.Subscript) and isinstance(one.ctx, ast.Store):

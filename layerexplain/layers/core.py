@@ -60,7 +60,7 @@ def _compressed(type_: str, activation: Any, made: tuple[Any, ...], compression:
     # Few models have one: those that have none need not load it.
     from layerexplain.layers.quantization import Product, product_of
 
-    y, stored = product_of(type_, Product(*made), *compression.parts)
+    y, stored = product_of(type_, Product(*made), compression)
     return Stored(activate(activation, y), stored)
 
 
@@ -90,7 +90,7 @@ def embedding(
     if compression.is_used:
         from layerexplain.layers.quantization import Table
 
-        return Table("Embedding", input_dim, output_dim, *compression.parts).look_up(ids)
+        return Table("Embedding", input_dim, output_dim, compression).look_up(ids)
     from layerexplain.ops.lookup import take  # no other layer of this module looks anything up
 
     return take(weight("embeddings", "E", [("ids", input_dim), ("features", output_dim)]), ids)

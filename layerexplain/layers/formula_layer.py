@@ -263,17 +263,14 @@ _LARGEST = 10**18
 def _sizes(type_: str, name: str, axes: tuple[str, ...], shape: Shape) -> list[Size]:
     """The size of each named axis of a tensor, None for `REST`. Raises `ShapeError` for another number of axes."""
     given = list(shape[1:])
+    more = len(given) - len(axes)
+    if more < -1 if REST in axes else more:
+        listed = ", ".join(axes) or "no axis but the batch"
+        raise ShapeError(f"{type_} needs {name} with the axes (batch, {listed}), got {shape_text(shape)}")
     if REST not in axes:
-        if len(axes) != len(given):
-            listed = ", ".join(axes) or "no axis but the batch"
-            raise ShapeError(f"{type_} needs {name} with the axes (batch, {listed}), got {shape_text(shape)}")
         return given
     before = axes.index(REST)
-    after = len(axes) - before - 1
-    if len(given) < before + after:
-        listed = ", ".join(axes)
-        raise ShapeError(f"{type_} needs {name} with the axes (batch, {listed}), got {shape_text(shape)}")
-    return [*given[:before], None, *given[len(given) - after :]]
+    return [*given[:before], None, *given[before + more + 1 :]]
 
 
 def _known(axis: str, size: Size) -> Any:

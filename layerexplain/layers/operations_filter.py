@@ -27,8 +27,10 @@ from layerexplain.ops.warp import METHODS, homography, rescale, sample, warp
 
 USES = (Layout,)
 ROWS = """
-tf.image.rgb_to_hsv(images): _hsv(images) | Converts RGB colours to HSV: hue, saturation, value.
-tf.image.hsv_to_rgb(images): _rgb(images) | Converts HSV colours (hue, saturation, value) to RGB.
+tf.image.[rgb_to_hsv|hsv_to_rgb](images): [_hsv|_rgb](images)
+    | Converts [RGB colours to HSV: hue, saturation, value|HSV colours (hue, saturation, value) to RGB].
+ops.[RGBToHSV|HSVToRGB](images, data_format: Anything = None): recoloured(images, ..., to='[hsv|rgb]')
+    | Converts [RGB colours to HSV: hue, saturation, value|HSV colours (hue, saturation, value) to RGB].
 ops.GaussianBlur(images, kernel_size: Anything = (3, 3), sigma: Anything = (1.0, 1.0), data_format: Anything = None):
     gaussian_blur(...) | Blurs each image with a Gaussian kernel.
 ops.SSIM(image1, image2, max_val: Number = 1.0, filter_size: PositiveInt = 11, filter_sigma: Number = 1.5,
@@ -113,16 +115,9 @@ def _rgb(x: Expr) -> Expr:
     return m.stack(red, green, channel(2 - e.absolute(turn - 4)), axis=-1)
 
 
-@layer("ops.RGBToHSV")
-def rgb_to_hsv(images: Expr, *, data_format: Anything = None) -> Expr:
-    """Converts RGB colours to HSV: hue, saturation, value."""
-    return on_batches(images, data_format, _hsv)
-
-
-@layer("ops.HSVToRGB")
-def hsv_to_rgb(images: Expr, *, data_format: Anything = None) -> Expr:
-    """Converts HSV colours (hue, saturation, value) to RGB."""
-    return on_batches(images, data_format, _rgb)
+def recoloured(images: Expr, data_format: Any, to: str) -> Expr:
+    """The formulas of ops.RGBToHSV and ops.HSVToRGB."""
+    return on_batches(images, data_format, _hsv if to == "hsv" else _rgb)
 
 
 # Filters --------------------------------------------------------------------------------------------------------
@@ -156,9 +151,7 @@ def sobel_edges(images: Expr, *, data_format: Anything = None) -> Expr:
     """Computes the Sobel gradients of each image, along its rows and along its columns."""
     if images.ndim != 4:
         raise misfit("sobel_edges needs a batch of images", images)
-    last = channel_axes_last(images, data_format)
-    y = _edges(images if last else moved(images, 1, 3))
-    return y if last else moved(y, 3, 1)
+    return on_batches(images, data_format, _edges)
 
 
 def bell(size: int, sigma: float) -> list[float]:

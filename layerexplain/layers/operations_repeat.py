@@ -34,7 +34,7 @@ ops.EmptyLike(x, dtype: Anything = None): filled_like(x, value=0, ...)
     | Returns an uninitialized tensor with the shape of its input; in TensorFlow it holds zeros.
 ops.Tril(x, k: Int = 0): band(x, above=k)
     | Keeps the lower triangle of each matrix, up to diagonal {k} (0 is the main one), and sets the rest to 0.
-ops.Triu(x, k: Int = 0): upper(x, ...)
+ops.Triu(x, k: Int = 0): band(x, below=-k)
     | Keeps the upper triangle of each matrix, from diagonal {k} on (0 is the main one), and sets the rest to 0.
 tf.linalg.band_part(x, num_lower: Int, num_upper: Int): banded(x, below=num_lower, above=num_upper)
     | Keeps {num_lower} diagonals below and {num_upper} above the main one of each matrix (-1: all).
@@ -140,11 +140,6 @@ def filled_like(x: Expr, value: Any, dtype: Any) -> Expr:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ArgumentError(f"full_like needs a number as its value, got fill_value={value!r}")
     return arrange.full_like(x, value=value, to="" if dtype is None else str(dtype))
-
-
-def upper(x: Expr, k: int) -> Expr:
-    """What lies on and above a diagonal."""
-    return arrange.band(x, below=-k)
 
 
 def banded(x: Expr, below: int, above: int) -> Expr:

@@ -187,9 +187,7 @@ def nearly_equal_parts(x: Expr, at: Any, axis: int) -> dict[str, Expr]:
 
 def divided_by_sizes(x: Expr, sizes: Any, axis: int) -> dict[str, Expr]:
     """So many equal parts, or parts of given sizes."""
-    if is_int(sizes):
-        return equal_parts(x, sizes, axis)
-    return parts(x, [*[*accumulate(sizes)][:-1], None], axis)
+    return divided(x, sizes if is_int(sizes) else [*accumulate(sizes)][:-1], axis)
 
 
 def unstacked(x: Expr, num: int | None, axis: int) -> dict[str, Expr]:

@@ -6,6 +6,7 @@ moving averages, accumulated gradients. Reference: keras.optimizers; keras/src/o
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from layerexplain.errors import ArgumentError
@@ -168,13 +169,7 @@ def optimizer(
         groups = {**own.groups, **common.groups}
         signature = Signature(("W", "g", "step", "global_norm"), taken, 1, groups=groups).default(**defaults)
 
-        def formula(
-            W: Expr, g: Expr, step: Expr, norm: Expr | None = None, *, learning_rate: Any, common: Common, **own: Any
-        ) -> Stored:
-            common = common._replace(weight_decay=decay(W, common, own))
-            return _step(function, W, g, step, norm, learning_rate, common, own)
-
-        register_optimizer(type_, formula, signature, first_paragraph(function))
+        register_optimizer(type_, partial(_step, function, decay), signature, first_paragraph(function))
         return function
 
     return declare
@@ -200,13 +195,15 @@ def _common(*, common: Common) -> None:
 
 def _step(
     function: Callable[..., Any],
+    decay: Decay,
     W: Expr,
     g: Expr,
     step: Expr,
-    global_norm: Expr | None,
+    global_norm: Expr | None = None,
+    *,
     learning_rate: Any,
     common: Common,
-    arguments: Mapping[str, Any],
+    **arguments: Any,
 ) -> Stored:
     """One step of a weight: the gradient is made ready, the weight decays, is updated, and its average follows."""
     every, new = common.gradient_accumulation_steps, {}
@@ -225,8 +222,9 @@ def _step(
     if isinstance(lr, Part):
         lr = named("lr", lr.formula(calls - 1)["y"])
     weight = W
-    if common.weight_decay:
-        weight = named("decayed", W - lr * common.weight_decay * W)
+    lost = decay(W, common, arguments)
+    if lost:
+        weight = named("decayed", W - lr * lost * W)
     made = function(weight, g, lr, step, **arguments)
     made, unread = (made.result, made.weights) if isinstance(made, Stored) else (made, ())
     new |= made

@@ -9,7 +9,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named, weight
-from layerexplain.layers.dtype_policies import Lora, Policy, Quantizer
+from layerexplain.layers.dtype_policies import Compression, Lora, Policy, Quantizer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.lookup import gather, take
 from layerexplain.ops.movement import reshape, take_slice, transpose
@@ -102,11 +102,10 @@ class Product(NamedTuple):
         return take_slice(s, key=tuple(slice(None) if c in kept else None for c in result))
 
 
-def product_of(
-    type_: str, made: Product, low_rank: Lora | None, policy: Policy | None, config: Quantizer | str | None
-) -> tuple[Expr, tuple[Expr, ...]]:
+def product_of(type_: str, made: Product, compression: Compression) -> tuple[Expr, tuple[Expr, ...]]:
     """A Dense or EinsumDense with LoRA, quantized, or both, its bias included; and weights that its formula does not
     use."""
+    low_rank, policy, config = compression.parts
     if policy is None:
         return _low_rank(made, low_rank), ()
     need_mode(type_, policy, "int8", "int4", "float8")
@@ -212,16 +211,8 @@ class Table:
     `tied` is None for an Embedding; else whether the table serves for the way back, or a second one does.
     """
 
-    def __init__(
-        self,
-        type_: str,
-        ids: int,
-        width: int,
-        low_rank: Lora | None,
-        policy: Policy | None,
-        config: Quantizer | str | None,
-        tied: bool | None = None,
-    ) -> None:
+    def __init__(self, type_: str, ids: int, width: int, compression: Compression, tied: bool | None = None) -> None:
+        low_rank, policy, config = compression.parts
         need_mode(type_, policy, "int8", "int4")
         self.low_rank = low_rank
         self.mode = policy.mode if policy is not None else ""

@@ -13,7 +13,7 @@ from layerexplain.layers.operations_image import Layout, Lower
 from layerexplain.layers.operations_reduce import variance
 from layerexplain.layers.operations_signal import extract_sequences
 from layerexplain.layers.registry import layer
-from layerexplain.layers.tf_raw_operations import cut_out, resized_as, strided, whole_numbers
+from layerexplain.layers.tf_raw_operations import cut_out, resized_as, strided
 from layerexplain.ops import contract, reduce
 from layerexplain.ops import convolution as windows
 from layerexplain.ops import elementwise as e
@@ -22,7 +22,7 @@ from layerexplain.ops.lookup import gather_nd
 from layerexplain.ops.scatter import nonzero
 from layerexplain.ops.sizes import misfit, product
 
-USES = (Layout, Lower, resized_as)
+USES = (Layout, Lower, cut_out, resized_as, strided)
 ROWS = """
 tf.math.count_nonzero, tf.compat.v1.math.count_nonzero(x, axis: AxisArgument = None, keepdims: Truth = False,
     dtype: Dtype = 'int64', reduction_indices: Ignored, keep_dims: Ignored):
@@ -45,7 +45,7 @@ tf.nn.crelu, tf.compat.v1.nn.crelu(features, axis: Int = -1): concatenate(relu(f
 tf.nn.l2_loss(t): sum(t ** 2) / 2 | Computes half the sum of the squares of all elements.
 tf.strided_slice(x, begin: Anything, end: Anything, strides: Anything = None, begin_mask: Int = 0, end_mask: Int = 0,
     ellipsis_mask: Int = 0, new_axis_mask: Int = 0, shrink_axis_mask: Int = 0):
-    strided_part(x, begin=begin, end=end, strides=strides,
+    strided(x, starts=begin, stops=end, steps=strides,
     masks=(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask))
     | Returns a slice of its input, as x[…] does in Python.
 tf.signal.frame(signal, frame_length: PositiveInt, frame_step: PositiveInt, pad_end: Bool = False, axis: Int = -1,
@@ -57,24 +57,12 @@ tf.linspace, tf.compat.v1.linspace(start, stop, num: PositiveInt, axis: Int = 0)
 tf.clip_by_norm(x, clip_norm: Number, axes: AxisArgument = None):
     length := sqrt(sum(x ** 2, axis=axes, keepdims=True)); x * clip_norm / max(length, clip_norm)
     | Scales vectors that are longer than {clip_norm} to that length.
-tf.slice(x, begin: Anything, size: Anything): part(x, ...)
+tf.slice(x, begin: Anything, size: Anything): cut_out(x, ...)
     | Returns a slice of its input, of size {size} starting at {begin}.
 """
 
 
 # Parts ----------------------------------------------------------------------------------------------------------
-
-
-def part(x: Expr, begin: Any, size: Any) -> Expr:
-    """A part of a tensor, by its place and size."""
-    return cut_out(x, whole_numbers(begin, "slice"), whole_numbers(size, "slice"))
-
-
-def strided_part(x: Expr, begin: Any, end: Any, strides: Any, masks: tuple[int, ...]) -> Expr:
-    """A part of a tensor, by its bounds."""
-    starts, stops = whole_numbers(begin, "strided_slice"), whole_numbers(end, "strided_slice")
-    steps = [1] * len(starts) if strides is None else whole_numbers(strides, "strided_slice")
-    return strided(x, starts, stops, steps, masks)
 
 
 @layer("tf.compat.v1.boolean_mask", also=("tf.boolean_mask",))

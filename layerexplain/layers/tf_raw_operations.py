@@ -123,12 +123,15 @@ tf.raw_ops.[ResizeBilinear|ResizeNearestNeighbor|ResizeBicubic](images, size, al
 
 def cut_out(x: Expr, begin: Any, size: Any) -> Expr:
     """The part of x that begins at a place and has a size, -1 for all the rest."""
+    begin, size = whole_numbers(begin, "slice"), whole_numbers(size, "slice")
     key = [slice(a or None, None if n == -1 else a + n) for a, n in zip(begin, size, strict=True)]
     return m.take_slice(x, key=tuple(key))
 
 
 def strided(x: Expr, starts: Any, stops: Any, steps: Any, masks: tuple[int, ...]) -> Expr:
-    """x[…] as TensorFlow writes it: bit i of the masks says how entry i is meant."""
+    """x[…] as TensorFlow writes it: bit i of the masks says how entry i is meant; without steps each is 1."""
+    starts, stops = whole_numbers(starts, "strided_slice"), whole_numbers(stops, "strided_slice")
+    steps = [1] * len(starts) if steps is None else whole_numbers(steps, "strided_slice")
     no_start, no_stop, ellipsis, new_axis, one = masks
     key: list[Any] = []
     for i, (start, stop, step) in enumerate(zip(starts, stops, steps, strict=True)):
