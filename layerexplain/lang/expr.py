@@ -72,6 +72,10 @@ class Expr:
     __truediv__, __rtruediv__ = _operators("divide")
     __pow__ = _operators("power")[0]
 
+    def __getitem__(self, key: Any) -> Expr:
+        """Return a part, written as in a formula: `x[..., 2:5]`."""
+        return OPS["slice"](self, key=key if isinstance(key, tuple) else (key,))
+
     def __iter__(self) -> Iterator[Expr]:
         """Iterate over the results of a node that has several."""
         if type(self.shape) is not Shapes:

@@ -29,9 +29,8 @@ def stochastic_depth(x: Expr, *, drop_path_rate: Share, training: bool = False) 
     """
     if not training or not drop_path_rate:
         return x
-    from layerexplain.ops.movement import take_slice
 
-    one = take_slice(x, key=(slice(None), *[slice(0, 1)] * (x.ndim - 1)))
+    one = x[:, *[slice(0, 1)] * (x.ndim - 1)]
     keep = floor(1 - drop_path_rate + uniform_like(one))
     return x / (1 - drop_path_rate) * named("keep", keep, "0 or 1, drawn for each example")
 

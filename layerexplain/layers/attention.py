@@ -13,7 +13,7 @@ from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.elementwise import absolute, greater_equal, less, logical_and, logical_not, sqrt, where
 from layerexplain.ops.functions import sigmoid, softmax, tanh
-from layerexplain.ops.movement import positions, repeat, take_slice
+from layerexplain.ops.movement import positions, repeat
 from layerexplain.ops.random import dropout as drop
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import agree, normalize_axis, shape_text
@@ -32,15 +32,7 @@ def no_later(query: Expr, value: Expr, axis: int = 1) -> Expr:
 
 def _pairs(query: Expr, value: Expr, axis: int) -> tuple[Expr, Expr]:
     """The numbers of the query's steps as a column, those of the value's as a row."""
-    return take_slice(positions(query, axis=axis), key=(slice(None), None)), positions(value, axis=axis)
-
-
-def _column(mask: Expr) -> Expr:
-    return take_slice(mask, key=(Ellipsis, None))
-
-
-def _row(mask: Expr) -> Expr:
-    return take_slice(mask, key=(Ellipsis, None, slice(None)))
+    return positions(query, axis=axis)[:, None], positions(value, axis=axis)
 
 
 # One head, nothing learned but the scale ------------------------------------------------------------------------
@@ -59,7 +51,7 @@ def _attend(
 ) -> Mapping[str, Expr]:
     """From the scores to the result: masked places far down, shares by softmax, values added up by their shares."""
     of_query, of_value = (*masks, None, None)[:2]
-    allowed = None if of_value is None else _row(of_value)
+    allowed = None if of_value is None else of_value[..., None, :]
     if looking.use_causal_mask:
         causal_mask = no_later(query, value, query.ndim - 2)
         allowed = causal_mask if allowed is None else logical_and(allowed, causal_mask)
@@ -71,7 +63,7 @@ def _attend(
     lead = "bch"[: query.ndim - 3]
     result = einsum(taken, value, eq=f"n{lead}qk,n{lead}kd->n{lead}qd")
     if of_query is not None:
-        result = where(_column(of_query), result, 0)
+        result = where(of_query[..., None], result, 0)
     return {"y": result, "scores": shares} if looking.return_attention_scores else {"y": result}
 
 
@@ -99,8 +91,7 @@ def _checked(type_: str, query: Expr, value: Expr, key: Expr | None) -> Expr:
 
 def _spread(query: Expr, key: Expr) -> Expr:
     """Every query position with every key position, added up."""
-    columns = take_slice(query, key=(Ellipsis, slice(None), None, slice(None)))
-    return columns + take_slice(key, key=(Ellipsis, None, slice(None), slice(None)))
+    return query[..., :, None, :] + key[..., None, :, :]
 
 
 @layer(
@@ -194,7 +185,8 @@ def _shares_of(scores: Expr, allowed: Expr | None, axis: Any, looks: int, *, zer
     if allowed is None:
         return named("A", softmax(scores, axis=axis), "each row sums to 1")
     for _ in range(scores.ndim - allowed.ndim):
-        allowed = _with_axis(allowed, 2 * looks)
+        # For the heads, and what else the mask does not tell apart.
+        allowed = allowed[None, ...] if allowed.ndim < 2 * looks else allowed[..., None, *[slice(None)] * 2 * looks]
     allowed = named("allowed", allowed, "which positions each query attends to")
     shares = softmax(where(allowed, scores, FAR_BELOW), axis=axis)
     return named("A", where(allowed, shares, 0) if zeros else shares, "each row sums to 1")
@@ -410,18 +402,11 @@ def _allowed_pairs(
     if attention_mask is not None:
         parts.append(attention_mask)
     if of_query is not None:
-        parts.append(_column(of_query))
-    parts += [_row(m) for m in (of_value, of_key) if m is not None]
+        parts.append(of_query[..., None])
+    parts += [m[..., None, :] for m in (of_value, of_key) if m is not None]
     if heads.use_causal_mask:
         parts.append(no_later(query, value))
     if heads.sliding_window is not None:
         rows, columns = _pairs(query, value, 1)
         parts.append(less(absolute(rows - columns), heads.sliding_window))
     return reduce(logical_and, parts) if parts else None
-
-
-def _with_axis(mask: Expr, behind: int) -> Expr:
-    """A mask with one axis more, in front of its last ones, for the heads and what else it does not tell apart."""
-    if mask.ndim < behind:
-        return take_slice(mask, key=(None, Ellipsis))
-    return take_slice(mask, key=(Ellipsis, None, *[slice(None)] * behind))

@@ -11,7 +11,7 @@ from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import as_floats, cast, equal, greater_equal, mod, where
 from layerexplain.ops.lookup import one_hot
-from layerexplain.ops.movement import reshape, take_slice
+from layerexplain.ops.movement import reshape
 from layerexplain.ops.reduce import amax, any_, sum_
 from layerexplain.ops.sizes import FLOATS, shape_text
 
@@ -45,7 +45,7 @@ def _encode(type_: str, ids: Expr, mode: str, depth: int, count_weights: Expr | 
     if mode == "multi_hot":
         return amax(hot, axis=1)
     if count_weights is not None:
-        hot = hot * take_slice(count_weights, key=(Ellipsis, None))
+        hot = hot * count_weights[..., None]
     return sum_(hot, axis=1)
 
 
@@ -95,7 +95,7 @@ def discretization(
     if list(edges) != sorted(edges):
         raise ArgumentError(f"Discretization needs bin_boundaries in rising order, got bin_boundaries={edges}")
     x = as_floats(x)
-    passed = greater_equal(take_slice(x, key=(Ellipsis, None)), constant(edges))
+    passed = greater_equal(x[..., None], constant(edges))
     ids = named("bin", sum_(cast(passed, to="int32"), axis=-1), "boundaries at or below x")
     return ids if output_mode == "int" else _encode("Discretization", ids, output_mode, len(edges) + 1)
 
@@ -153,7 +153,7 @@ def integer_lookup(
     if tokens is None or len(tokens) > LONGEST or invert or hashed or salt is not None or mode == "tf_idf":
         return _not_given("IntegerLookup", x, "count" if mode == "tf_idf" else mode, depth, "int64")
     x = _whole(x)
-    is_token = named("is_token", equal(take_slice(x, key=(Ellipsis, None)), constant(tokens)))
+    is_token = named("is_token", equal(x[..., None], constant(tokens)))
     places = constant(tuple(range(start, start + len(tokens))))
     place = sum_(where(is_token, places, 0), axis=-1)
     other: Any = int(masked) if num_oov_indices else -1

@@ -19,7 +19,6 @@ from layerexplain.layers.registry import find, first_paragraph, part_of, registe
 from layerexplain.layers.signature import signature_of
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import reduce
-from layerexplain.ops.movement import take_slice
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 
@@ -146,20 +145,10 @@ def same_rank(a: Expr, b: Expr) -> tuple[Expr, Expr]:
     """Two tensors of which one has an axis of size 1 more at its end: it is added to the other one or left out, as in
     Keras's `squeeze_or_expand_to_same_rank`."""
     if a.ndim == b.ndim + 1 and a.shape[-1] == 1:
-        return (a, with_last(b)) if b.ndim == 1 else (without_last(a), b)
+        return (a, b[..., None]) if b.ndim == 1 else (a[..., 0], b)
     if b.ndim == a.ndim + 1 and b.shape[-1] == 1:
-        return (with_last(a), b) if a.ndim == 1 else (a, without_last(b))
+        return (a[..., None], b) if a.ndim == 1 else (a, b[..., 0])
     return a, b
-
-
-def with_last(x: Expr) -> Expr:
-    """Return a tensor with one more axis, of size 1, at the end."""
-    return take_slice(x, key=(Ellipsis, None))
-
-
-def without_last(x: Expr) -> Expr:
-    """Return a tensor without its last axis, which has size 1."""
-    return take_slice(x, key=(Ellipsis, 0))
 
 
 def reduced(values: Expr, weight: Expr | None, mask: Expr | None, reduction: str | None) -> Expr:

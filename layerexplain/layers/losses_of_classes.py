@@ -15,7 +15,6 @@ from layerexplain.layers.losses import (
     loss,
     one_per_class,
     operation,
-    without_last,
 )
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import functions, reduce
@@ -53,7 +52,7 @@ def sparse_crossentropy(
     if ignore_class is None:
         return operation("SparseCategoricalCrossentropy", y_true, y_pred, from_logits=from_logits, axis=axis)
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
-        y_true = without_last(y_true)
+        y_true = y_true[..., 0]
     counts = named("counts", e.not_equal(y_true, ignore_class))
     ids = e.where(counts, y_true, 0)
     values = operation("SparseCategoricalCrossentropy", ids, y_pred, from_logits=from_logits, axis=axis)
@@ -128,7 +127,7 @@ def categorical_generalized_cross_entropy(y_true: Expr, y_pred: Expr, *, q: Shar
     if not q:
         raise ArgumentError("CategoricalGeneralizedCrossEntropy needs q above 0, got q=0; for example q=0.5")
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
-        y_true = without_last(y_true)
+        y_true = y_true[..., 0]
     classes = y_pred.shape[-1]
     from layerexplain.ops.lookup import one_hot  # a summary asks a loss for its targets alone
 
@@ -179,13 +178,11 @@ def circle(
         raise misfit("Circle needs a vector for each example", y_pred)
     labels = y_true if y_true.ndim == 1 else m.reshape(y_true, shape=(y_true.shape[0],))
     distance = named("distance", e.maximum(1 - dot(y_pred, m.transpose(y_pred, axes=(1, 0))), 0))
-    rows, columns = (m.take_slice(labels, key=key) for key in ((slice(None), None), (None, slice(None))))
-    same = named("same", e.equal(rows, columns))
+    same = named("same", e.equal(labels[:, None], labels[None, :]))
     other = e.logical_not(same)
     if remove_diagonal:
         place = named("place", m.positions(y_pred, axis=0))
-        places = [m.take_slice(place, key=key) for key in ((slice(None), None), (None, slice(None)))]
-        same = named("pairs", e.logical_and(same, e.not_equal(*places)))
+        same = named("pairs", e.logical_and(same, e.not_equal(place[:, None], place[None, :])))
     near = named("near", -gamma * (margin + distance) * (margin - distance))
     far = named("far", gamma * e.maximum(1 + margin - distance, 0) * (1 - margin - distance))
     sums = []

@@ -18,7 +18,6 @@ from layerexplain.ops.contract import einsum
 from layerexplain.ops.elementwise import logical_and, logical_or, where
 from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.movement import concatenate as joined
-from layerexplain.ops.movement import take_slice
 from layerexplain.ops.reduce import any_
 from layerexplain.ops.sizes import misfit, normalize_axis, shape_text
 
@@ -28,7 +27,7 @@ NEEDS_LIST = "joins the tensors of a list, got one bare tensor of shape {shape};
 def same_rank(xs: Sequence[Expr]) -> list[Expr]:
     """The tensors with as many axes each, as Keras's merge layers make them: new ones of size 1 after the batch."""
     ndim = max(x.ndim for x in xs)
-    return [x if x.ndim == ndim else take_slice(x, key=(slice(None), *[None] * (ndim - x.ndim))) for x in xs]
+    return [x if x.ndim == ndim else x[:, *[None] * (ndim - x.ndim)] for x in xs]
 
 
 def either(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Expr | None:
@@ -64,7 +63,7 @@ def over_features(type_: str, xs: Sequence[Expr], masks: Sequence[Expr | None]) 
         if mask is None or x.ndim < ndim:
             result.append(None)
         else:
-            result.append(take_slice(_of_steps(type_, mask, x), key=(Ellipsis, None)))
+            result.append(_of_steps(type_, mask, x)[..., None])
     return result
 
 
@@ -141,7 +140,7 @@ def _joined_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mappi
         if mask is None:
             from layerexplain.ops.arrange import full_like  # few models join masked tensors with others
 
-            parts.append(full_like(take_slice(x, key=(Ellipsis, 0)), value=True, to="bool"))
+            parts.append(full_like(x[..., 0], value=True, to="bool"))
         elif mask.ndim == x.ndim:
             parts.append(any_(mask, axis=-1))
         else:
@@ -201,4 +200,4 @@ def dot(*xs: Expr, axes: AxisArgument, normalize: Bool = False) -> Expr:
         rest += own
         vectors.append(l2_normalize(x, axis=at, epsilon=1e-7) if normalize else x)
     result = einsum(*vectors, eq=f"{terms[0]},{terms[1]}->n{rest}")
-    return result if rest else take_slice(named("products", result), key=(slice(None), None))
+    return result if rest else named("products", result)[:, None]

@@ -11,7 +11,7 @@ from layerexplain.layers.facts import KEEPS_AXES, Facts
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import as_floats, cast, maximum, minimum, sqrt, where
 from layerexplain.ops.functions import l2_normalize
-from layerexplain.ops.movement import laid, reshape, take_slice
+from layerexplain.ops.movement import laid, reshape
 from layerexplain.ops.reduce import mean, sum_
 from layerexplain.ops.sizes import axis_roles, misfit, normalize_axes, normalize_axis, shape_text
 
@@ -106,7 +106,7 @@ def _batch_moments(x: Expr, at: int, mask: Expr | None) -> tuple[Expr, Expr]:
         )
     from layerexplain.ops.arrange import full_like  # no model needs it but for this
 
-    counted = named("counted", take_slice(mask, key=(Ellipsis, None)))
+    counted = named("counted", mask[..., None])
     # Keras adds 1e-7 lest it divide by 0.
     count = named("count", sum_(where(counted, full_like(x, value=1), 0), axis=others, keepdims=True) + 1e-7)
     centre = named("batch_mean", sum_(where(counted, x, 0), axis=others, keepdims=True) / count)

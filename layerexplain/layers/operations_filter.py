@@ -62,10 +62,10 @@ def on_batches(images: Expr, data_format: Any, change: Callable[[Expr], Expr]) -
     if images.ndim not in (3, 4):
         raise misfit("images need 3 axes, 4 with a batch", images)
     last = channel_axes_last(images, data_format)
-    x = images if images.ndim == 4 else m.take_slice(images, key=(None,))
+    x = images if images.ndim == 4 else images[None]
     y = change(x if last else moved(x, 1, 3))
     y = y if last else moved(y, 3, 1)
-    return y if images.ndim == 4 else m.take_slice(y, key=(0,))
+    return y if images.ndim == 4 else y[0]
 
 
 # Colours --------------------------------------------------------------------------------------------------------
@@ -78,14 +78,14 @@ def rgb_to_grayscale(images: Expr, *, data_format: Anything = None) -> Expr:
     if images.shape[at] == 1:
         return images
     y = contract.dot(moved(measurable(images), at, -1), constant((0.2989, 0.587, 0.114)))
-    y = m.take_slice(y, key=(*[slice(None)] * at, None))
+    y = y[*[slice(None)] * at, None]
     return e.cast(y, to=images.dtype) if y.dtype != images.dtype else y
 
 
-def _parts(x: Expr, count: int = 3) -> list[Expr]:
-    if x.shape[-1] != count:
-        raise misfit(f"colours need {count} channels", x)
-    return [m.take_slice(x, key=(Ellipsis, i)) for i in range(count)]
+def _parts(x: Expr) -> list[Expr]:
+    if x.shape[-1] != 3:
+        raise misfit("colours need 3 channels", x)
+    return [x[..., i] for i in range(3)]
 
 
 def _hsv(x: Expr) -> Expr:
@@ -191,7 +191,7 @@ def alike(image1: Expr, image2: Expr, max_val: float, window: Any, k: Any, data_
     last = data_format == "channels_last"
     a, b = (
         z if last else moved(z, 1, 3)
-        for z in (z if z.ndim == 4 else m.take_slice(z, key=(None,)) for z in map(measurable, (image1, image2)))
+        for z in (z if z.ndim == 4 else z[None] for z in map(measurable, (image1, image2)))
     )
 
     def mean(z: Expr) -> Expr:
@@ -204,7 +204,7 @@ def alike(image1: Expr, image2: Expr, max_val: float, window: Any, k: Any, data_
     alike = (2 * m_a * m_b + least) * (2 * both + contrast)
     y = alike / ((m_a**2 + m_b**2 + least) * (v_a + v_b + contrast))
     y = reduce.mean(y, axis=(1, 2, 3))
-    return y if image1.ndim == 4 else m.take_slice(y, key=(0,))
+    return y if image1.ndim == 4 else y[0]
 
 
 # Patches --------------------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def extract_patches(images: Expr, size: Any, strides: Any, dilation_rate: Any, p
     sizes = size if isinstance(size, tuple) else (size, size)
     last = channel_axes_last(images, data_format)
     alone = images.ndim == len(sizes) + 1
-    x = m.take_slice(images, key=(None,)) if alone else images
+    x = images[None] if alone else images
     if x.ndim != len(sizes) + 2:
         raise ShapeError(f"patches need a size for each spatial axis, got {sizes} for {shape_text(images.shape)}")
     y = cut(
@@ -226,7 +226,7 @@ def extract_patches(images: Expr, size: Any, strides: Any, dilation_rate: Any, p
         padding=padding.lower(),
         data_format=layout(last),
     )
-    return m.take_slice(y, key=(0,)) if alone else y
+    return y[0] if alone else y
 
 
 @layer("tf.image.extract_patches")
@@ -281,7 +281,7 @@ def affine_transform(
     """The formula of ops.AffineTransform."""
     if fill_mode not in ("constant", "nearest", "reflect", "wrap"):
         raise ArgumentError(f"affine_transform has no fill_mode={short(fill_mode)}")
-    t = transform if transform.ndim == 2 else m.take_slice(transform, key=(None,))
+    t = transform if transform.ndim == 2 else transform[None]
     attrs = {"method": _interpolation(interpolation), "fill": fill_mode, "value": fill_value or 0}
     return on_batches(images, data_format, lambda x: warp(x, t, **attrs))
 
@@ -290,9 +290,7 @@ def perspective_transform(
     images: Expr, start_points: Expr, end_points: Expr, interpolation: Any, fill_value: float, data_format: Any
 ) -> Expr:
     """The formula of ops.PerspectiveTransform."""
-    start, end = (
-        z if z.ndim == 3 else m.take_slice(z, key=(None,)) for z in map(measurable, (start_points, end_points))
-    )
+    start, end = (z if z.ndim == 3 else z[None] for z in map(measurable, (start_points, end_points)))
     t = named("t", homography(start, end), "the projection")
     attrs = {"method": _interpolation(interpolation), "value": fill_value or 0}
     return on_batches(images, data_format, lambda x: warp(x, t, **attrs))

@@ -97,7 +97,7 @@ def crop_images(images: Expr, before: Any, after: Any, target: Any, data_format:
     for axis, first, last, size in zip((rows, rows + 1), before, after, target, strict=True):
         above, below = _amounts(images, axis, first, last, size, -1)
         key[axis] = slice(above or None, -below or None)
-    return m.take_slice(images, key=tuple(key))
+    return images[tuple(key)]
 
 
 def _amounts(x: Expr, axis: int, before: Any, after: Any, target: Any, sign: int) -> tuple[int, int]:

@@ -102,7 +102,7 @@ def turned(x: Expr) -> Expr:
 def solved(a: Expr, b: Expr) -> Expr:
     """The x with a · x = b; b is a matrix, or a vector with an axis less than a."""
     if b.ndim == a.ndim - 1:
-        return m.take_slice(a_.solve(a, m.take_slice(b, key=(Ellipsis, None))), key=(Ellipsis, 0))
+        return a_.solve(a, b[..., None])[..., 0]
     return a_.solve(a, b)
 
 
@@ -125,7 +125,7 @@ def lstsq(a: Expr, b: Expr, *, rcond: Anything = None) -> Expr:
         raise misfit("lstsq needs a matrix of a fixed size, or rcond", a)
     z = a_.pinv(a, rcond=least)
     if b.ndim == 1:
-        return m.take_slice(matmul(z, m.take_slice(b, key=(Ellipsis, None))), key=(Ellipsis, 0))
+        return matmul(z, b[..., None])[..., 0]
     return matmul(z, b)
 
 
@@ -212,7 +212,7 @@ def vander(x: Expr, *, N: PositiveInt | None = None, increasing: Bool = False) -
     if x.ndim != 1 or not isinstance(size, int):
         raise misfit("vander needs a row of numbers, and N where its length is not known", x)
     powers = tuple(float(i) for i in (range(few(size)) if increasing else reversed(range(few(size)))))
-    y = m.take_slice(measurable(x), key=(slice(None), None)) ** constant(powers)
+    y = measurable(x)[:, None] ** constant(powers)
     return y if y.dtype == x.dtype else e.cast(y, to=x.dtype)
 
 
@@ -233,7 +233,7 @@ def meshgrid(*x: Expr, indexing: Anything = "xy") -> dict[str, Expr]:
     for i, row in enumerate(rows):
         place = order.index(i)
         key = tuple(slice(None) if axis == place else None for axis in range(count))
-        grids.append(m.broadcast_to(m.take_slice(row, key=key) if count > 1 else row, shape=shape))
+        grids.append(m.broadcast_to(row[key] if count > 1 else row, shape=shape))
     return numbered(grids)
 
 
@@ -244,9 +244,9 @@ def meshgrid(*x: Expr, indexing: Anything = "xy") -> dict[str, Expr]:
 def kron(x1: Expr, x2: Expr) -> Expr:
     """Computes the Kronecker product of two tensors."""
     ndim = max(x1.ndim, x2.ndim)
-    first, second = (m.take_slice(z, key=(None,) * (ndim - z.ndim)) if z.ndim < ndim else z for z in (x1, x2))
-    left = m.take_slice(first, key=(slice(None), None) * ndim)
-    right = m.take_slice(second, key=(None, slice(None)) * ndim)
+    first, second = (z[(None,) * (ndim - z.ndim)] if z.ndim < ndim else z for z in (x1, x2))
+    left = first[(slice(None), None) * ndim]
+    right = second[(None, slice(None)) * ndim]
     shape: list[Size] = []
     for a, b in zip(first.shape, second.shape, strict=True):
         if BATCH in (a, b) and 1 not in (a, b):
@@ -267,7 +267,7 @@ def cross(x1: Expr, x2: Expr, *, axisa: Int = -1, axisb: Int = -1, axisc: Int = 
         raise misfit("cross needs vectors of 2 or 3 numbers", x1, x2)
 
     def part(z: Expr, i: int) -> Expr | None:
-        return m.take_slice(z, key=(Ellipsis, i)) if i < z.shape[-1] else None
+        return z[..., i] if i < z.shape[-1] else None
 
     def minus(i: int, j: int) -> Expr:
         a, b, c, d = part(first, i), part(second, j), part(first, j), part(second, i)
@@ -293,7 +293,7 @@ def corrcoef(x: Expr) -> Expr:
     off = named("off", x - reduce.mean(x, axis=-1, keepdims=True), "the distance from the mean")
     together = matmul(off, turned(off)) / (x.shape[-1] - 1)
     spread = named("s", e.sqrt(reduce.sum_(off**2, axis=-1) / (x.shape[-1] - 1)), "the standard deviation of each row")
-    both = m.take_slice(spread, key=(slice(None), None)) * spread
+    both = spread[:, None] * spread
     return e.minimum(e.maximum(together / both, -1.0), 1.0)
 
 
@@ -310,10 +310,10 @@ def correlate(x1: Expr, x2: Expr, *, mode: Anything = "valid") -> Expr:
     if mode != "valid":
         x1 = m.pad(x1, pads=((k - 1, k - 1),))
     kernel = m.reshape(x2, shape=(k, 1, 1))
-    y = m.reshape(windows.conv(m.take_slice(x1, key=(None, slice(None), None)), kernel), shape=(-1,))
+    y = m.reshape(windows.conv(x1[None, :, None], kernel), shape=(-1,))
     if mode == "same":
         start = (n + k - 1 - max(n, k)) // 2
-        return m.take_slice(y, key=(slice(start or None, start + max(n, k)),))
+        return y[start or None : start + max(n, k)]
     return y
 
 
@@ -331,7 +331,7 @@ def trapezoid(y: Expr, *, x: Anything = None, dx: Number = 1.0, axis: Int = -1) 
     wide = m.cut(places, {0: slice(1, None)}) - m.cut(places, {0: slice(None, -1)})
     behind = y.ndim - 1 - at
     if behind:
-        wide = m.take_slice(wide, key=(slice(None), *[None] * behind))
+        wide = wide[:, *[None] * behind]
     return {"z": reduce.sum_(middle * wide, axis=axis)}
 
 
@@ -352,13 +352,6 @@ def select(*xs: Expr, default: Anything = 0) -> Expr:
 
 
 # Apart and together ---------------------------------------------------------------------------------------------
-
-
-def _with_depth(x: Expr) -> Expr:
-    """At least three axes, as NumPy's dstack has it."""
-    if x.ndim == 1:
-        return m.take_slice(x, key=(None, slice(None), None))
-    return m.take_slice(x, key=(Ellipsis, None)) if x.ndim == 2 else x
 
 
 @layer("ops.Rot90")
@@ -384,8 +377,9 @@ def columns(x: Expr, at: Any) -> dict[str, Expr]:
 
 
 def in_depth(*xs: Expr) -> Expr:
-    """Tensors behind each other along the third axis."""
-    return m.concatenate(*map(_with_depth, xs), axis=2)
+    """Tensors behind each other along the third axis, those with fewer as NumPy's dstack has them."""
+    deep = [x[None, :, None] if x.ndim == 1 else x[..., None] if x.ndim == 2 else x for x in xs]
+    return m.concatenate(*deep, axis=2)
 
 
 def filled(value: Expr, shape: Any, dtype: Any) -> Expr:

@@ -10,7 +10,6 @@ from layerexplain.layers.losses import inside
 from layerexplain.layers.registry import layer
 from layerexplain.ops import ctc, functions, reduce
 from layerexplain.ops import elementwise as e
-from layerexplain.ops import movement as m
 from layerexplain.ops.sizes import misfit, normalize_axis, shape_text
 
 ROWS = """
@@ -40,7 +39,7 @@ def sparse_categorical_crossentropy(target: Expr, output: Expr, *, from_logits: 
     if normalize_axis(axis, output.ndim) != output.ndim - 1:
         raise ArgumentError(f"sparse_categorical_crossentropy needs the last axis, got axis={axis}")
     if target.ndim == output.ndim and target.shape[-1] == 1:
-        target = m.take_slice(target, key=(Ellipsis, 0))
+        target = target[..., 0]
     if target.ndim != output.ndim - 1:
         raise ShapeError(
             f"sparse_categorical_crossentropy needs a number for each row of classes, "
@@ -67,7 +66,5 @@ def cdist(x: Expr, y: Expr) -> dict[str, Expr]:
     """Computes the Euclidean distance between each row of the first tensor and each row of the second."""
     if x.ndim < 2 or y.ndim < 2:
         raise misfit("cdist needs rows of numbers", x, y)
-    off = m.take_slice(x, key=(Ellipsis, None, slice(None))) - m.take_slice(
-        y, key=(Ellipsis, None, slice(None), slice(None))
-    )
+    off = x[..., None, :] - y[..., None, :, :]
     return {"z": e.sqrt(reduce.sum_(off**2, axis=-1))}

@@ -11,7 +11,6 @@ from layerexplain.layers.operations_shape import in_a_row
 from layerexplain.layers.registry import layer
 from layerexplain.ops import arrange, scatter
 from layerexplain.ops import elementwise as e
-from layerexplain.ops import movement as m
 from layerexplain.ops import numbers as n
 from layerexplain.ops.numbers import is_complex
 from layerexplain.ops.sizes import INTS, misfit
@@ -110,7 +109,7 @@ def view_as_complex(x: Expr) -> Expr:
     """Builds complex numbers from pairs of real and imaginary part along the last axis."""
     if x.ndim < 1 or x.shape[-1] not in (2, None):
         raise misfit("view_as_complex needs a last axis of size 2", x)
-    return n.complex_(m.take_slice(x, key=(Ellipsis, 0)), m.take_slice(x, key=(Ellipsis, 1)))
+    return n.complex_(x[..., 0], x[..., 1])
 
 
 def is_whole(x: Expr) -> bool:

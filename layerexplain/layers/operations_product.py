@@ -80,7 +80,7 @@ def matrix_product(a: Expr, b: Expr) -> Expr:
     if b.ndim <= 2:
         return contract.dot(a, b)
     if a.ndim == 1:
-        return m.take_slice(matmul(m.take_slice(a, key=(None,)), b), key=(..., 0, slice(None)))
+        return matmul(a[None], b)[..., 0, :]
     return matmul(a, b)
 
 

@@ -17,7 +17,7 @@ from layerexplain.ops.arrange import full_like
 from layerexplain.ops.functions import log_sum_exp
 from layerexplain.ops.linalg import singular_values
 from layerexplain.ops.lookup import one_hot
-from layerexplain.ops.movement import reshape, take_slice, transpose
+from layerexplain.ops.movement import reshape, transpose
 from layerexplain.ops.sizes import INTS, normalize_axes, normalize_axis
 
 Epsilon = Annotated[Any, Check("any value", "1", lambda value: 1e-7 if value is None else value)]
@@ -193,15 +193,13 @@ def matrix_norm(x: Expr, order_: float | str, axes: tuple[int, ...], keepdims: b
         s = singular_values(x if order == tuple(range(x.ndim)) else transpose(x, axes=order))
         y = {"nuc": reduce.sum_, 2: reduce.amax, -2: reduce.amin}[order_](s, axis=-1)
         key = tuple(None if i in (rows, columns) else slice(None) for i in range(x.ndim))
-        return take_slice(y, key=key) if keepdims else y
+        return y[key] if keepdims else y
     if order_ not in (1, -1, INFINITY, -INFINITY):
         raise ArgumentError(f"the norm of a matrix needs ord 1, -1, 2, -2, inf, -inf, 'fro' or 'nuc', got {order_!r}")
     summed, kept = (rows, columns) if abs(order_) == 1 else (columns, rows)
     sums = reduce.sum_(e.absolute(x), axis=summed, keepdims=True)
     y = (reduce.amax if order_ > 0 else reduce.amin)(sums, axis=kept, keepdims=True)
-    return (
-        y if keepdims else take_slice(y, key=tuple(0 if i in (rows, columns) else slice(None) for i in range(x.ndim)))
-    )
+    return y if keepdims else y[tuple(0 if i in (rows, columns) else slice(None) for i in range(x.ndim))]
 
 
 # Order ----------------------------------------------------------------------------------------------------------
@@ -213,7 +211,7 @@ def place(x: Expr, axis: int | None, keepdims: bool, of: str) -> Expr:
     y: Expr = find(reshape(x, shape=(-1,)), axis=0) if axis is None else find(x, axis=axis)
     if not keepdims:
         return y
-    return take_slice(y, key=(None,) * x.ndim if axis is None else (*[slice(None)] * (axis % x.ndim), None))
+    return y[(None,) * x.ndim if axis is None else (*[slice(None)] * (axis % x.ndim), None)]
 
 
 # Codes ----------------------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def tiled(x: Expr, repeats: Any) -> Expr:
         raise ArgumentError(f"tile needs an integer ≥ 0 for each axis, got {repeats!r}")
     times = (1,) * (x.ndim - len(times)) + times
     if len(times) > x.ndim:
-        x = m.take_slice(x, key=(None,) * (len(times) - x.ndim))
+        x = x[(None,) * (len(times) - x.ndim)]
     return arrange.tile(x, times=times)
 
 

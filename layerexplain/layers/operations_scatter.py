@@ -142,7 +142,7 @@ def slice_(inputs: Expr, start_indices: Expr, *, shape: Anything) -> Expr:
         slice(start or None, None) if size == -1 else slice(start or None, start + size)
         for start, size in zip(starts, shape, strict=True)
     ]
-    y = m.take_slice(inputs, key=tuple(key))
+    y = inputs[tuple(key)]
     if inputs.shape[0] is BATCH and y.shape[0] is None and shape[0] != -1:
         return m.reshape(y, shape=(shape[0], *y.shape[1:]))
     return y

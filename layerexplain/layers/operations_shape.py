@@ -97,7 +97,7 @@ def expanded(x: Expr, axis: Any) -> Expr:
     """New axes of size 1."""
     axes = axis if isinstance(axis, tuple) else (axis,)
     new = normalize_axes(axes, x.ndim + len(axes))
-    return m.take_slice(x, key=tuple(None if i in new else slice(None) for i in range(max(new) + 1)))
+    return x[tuple(None if i in new else slice(None) for i in range(max(new) + 1))]
 
 
 def squeezed(x: Expr, axis: Any) -> Expr:
@@ -108,7 +108,7 @@ def squeezed(x: Expr, axis: Any) -> Expr:
         size = x.shape[i]
         if isinstance(size, int) and size != 1:
             raise misfit(f"squeeze needs axis {i} to have size 1", x)
-    return m.take_slice(x, key=tuple(0 if i in gone else slice(None) for i in range(max(gone) + 1))) if gone else x
+    return x[tuple(0 if i in gone else slice(None) for i in range(max(gone) + 1))] if gone else x
 
 
 def permuted(x: Expr, axes: Any) -> Expr:
@@ -207,7 +207,7 @@ def sliced(x: Expr, key: Any) -> Expr:
         bounds = (k.start, k.stop, k.step) if isinstance(k, slice) else (k,)
         if not all(b is None or b is Ellipsis or is_int(b) for b in bounds):
             raise ArgumentError(f"a slice needs numbers, ranges of numbers, None or '...', got {k!r}")
-    return m.take_slice(x, key=keys)
+    return x[keys]
 
 
 def picked(x: Expr, indices: Expr, axis: int | None) -> Expr:
@@ -230,7 +230,7 @@ def gathered(x: Expr, indices: Expr, axis: int | None, batch_dims: int) -> Expr:
             f"with a vector of indices for each, got axis={axis} and numbers {shape_text(indices.shape)}"
         )
     behind = x.ndim - at - 1
-    ids = m.take_slice(indices, key=(Ellipsis, *[None] * behind)) if behind else indices
+    ids = indices[..., *[None] * behind] if behind else indices
     if behind:
         ids = m.broadcast_to(ids, shape=(*indices.shape, *x.shape[at + 1 :]))
     return take_along(x, ids, axis=at)

@@ -9,7 +9,6 @@ from layerexplain.layers.arguments import Anything, Bool, Int, NonNegative, Numb
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.optimizers import Inner, only_if, optimizer, register_optimizer, slot
 from layerexplain.ops import elementwise as e
-from layerexplain.ops import movement as m
 from layerexplain.ops import reduce
 from layerexplain.ops.averages import average, rest
 from layerexplain.ops.orthogonal import orthogonalized
@@ -238,8 +237,8 @@ def adafactor(
         new["r"] = r = beta * r + (1 - beta) * reduce.mean(square, axis=-1)
         new["c"] = c = beta * c + (1 - beta) * reduce.mean(square, axis=-2)
         share = r / reduce.mean(r, axis=-1, keepdims=True)
-        columns = m.take_slice(c, key=(Ellipsis, None, slice(None)))
-        new["v"] = spread = m.take_slice(share, key=(Ellipsis, None)) * columns
+        columns = c[..., None, :]
+        new["v"] = spread = share[..., None] * columns
         unread = (slot("velocity", "v", W),)  # Keras keeps it, and makes it anew in each step
     else:
         new["v"] = spread = beta * slot("velocity", "v", W) + (1 - beta) * square

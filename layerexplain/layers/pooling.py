@@ -11,7 +11,6 @@ from layerexplain.layers.arguments import Bool, DataFormat, Padding, Sizes, per_
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layers_of_rank
 from layerexplain.ops.elementwise import as_floats, cast, where
-from layerexplain.ops.movement import take_slice
 from layerexplain.ops.pooling import adaptive_average_pool, adaptive_max_pool, average_pool, max_pool
 from layerexplain.ops.reduce import amax, mean, sum_
 from layerexplain.ops.sizes import size_text
@@ -97,7 +96,7 @@ def global_average_pooling(
             f"a mask needs one value for each of the {size_text(x.shape[steps])} steps, "
             f"got a mask of {size_text(mask.shape[1])}"
         )
-    mask = named("counted", take_slice(mask, key=(slice(None), None) if steps == 2 else (Ellipsis, None)))
+    mask = named("counted", mask[(slice(None), None) if steps == 2 else (Ellipsis, None)])
     total = sum_(where(mask, x, 0), axis=steps, keepdims=keepdims)
     return total / sum_(cast(mask, to="float"), axis=steps, keepdims=keepdims)
 

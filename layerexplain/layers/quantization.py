@@ -12,7 +12,7 @@ from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.dtype_policies import Compression, Lora, Policy, Quantizer
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.lookup import gather, take
-from layerexplain.ops.movement import reshape, take_slice, transpose
+from layerexplain.ops.movement import reshape, transpose
 from layerexplain.ops.quantization import dequantize, fake_float8, quantize, rounded, unpack_int4
 from layerexplain.records import NamedTuple
 
@@ -96,10 +96,10 @@ class Product(NamedTuple):
             return s
         taken, _, result = self.letters
         kept = [c for c in taken if c in result]
-        s = take_slice(s, key=tuple(slice(None) if c in result else 0 for c in taken))
+        s = s[tuple(slice(None) if c in result else 0 for c in taken)]
         order = tuple(sorted(range(len(kept)), key=lambda i: result.index(kept[i])))
         s = s if order == tuple(range(len(kept))) else transpose(s, axes=order)
-        return take_slice(s, key=tuple(slice(None) if c in kept else None for c in result))
+        return s[tuple(slice(None) if c in kept else None for c in result)]
 
 
 def product_of(type_: str, made: Product, compression: Compression) -> tuple[Expr, tuple[Expr, ...]]:
@@ -267,7 +267,7 @@ class Table:
             scale, zero = (gather(v, self.k, axis=-1) for v in (scale, take(self.Z, ids)))
             y = dequantize(whole, scale, zero)
         else:
-            y = whole / take_slice(scale, key=(Ellipsis, None))
+            y = whole / scale[..., None]
         if self.low_rank is not None:
             y = y + scaled(dot(take(self.A, ids), self.B), self.low_rank)
         return y

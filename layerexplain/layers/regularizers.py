@@ -11,7 +11,7 @@ from layerexplain.layers.registry import training_part
 from layerexplain.ops import elementwise as e
 from layerexplain.ops.contract import dot
 from layerexplain.ops.functions import l2_normalize
-from layerexplain.ops.movement import positions, take_slice, transpose
+from layerexplain.ops.movement import positions, transpose
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import misfit
 
@@ -55,6 +55,6 @@ def orthogonal(
     if not isinstance(count, int) or count < 2:
         raise misfit(f"OrthogonalRegularizer needs 2 {mode} or more", W)
     place = positions(vectors, axis=0)
-    pairs = e.not_equal(take_slice(place, key=(slice(None), None)), take_slice(place, key=(None, slice(None))))
+    pairs = e.not_equal(place[:, None], place[None, :])
     cosines = e.where(pairs, e.absolute(dot(vectors, transpose(vectors, axes=(1, 0)))), constant(0.0))
     return factor * sum_(cosines, axis=None) / (count * (count - 1))

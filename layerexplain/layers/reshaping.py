@@ -17,7 +17,7 @@ from layerexplain.layers.arguments import (
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer, layers_of_rank
 from layerexplain.ops.elementwise import rounded_to
-from layerexplain.ops.movement import cut, framed, repeat, reshape, take_slice, transpose
+from layerexplain.ops.movement import cut, framed, repeat, reshape, transpose
 from layerexplain.ops.sizes import product, shape_text, size_text
 from layerexplain.ops.spatial import SPATIAL, spatial_axes
 
@@ -89,7 +89,7 @@ def repeat_vector(x: Expr, *, n: PositiveInt) -> Expr:
 
     Input shape: (batch, features). Output shape: (batch, n, features).
     """
-    return repeat(take_slice(x, key=(slice(None), None)), times=n, axis=1)
+    return repeat(x[:, None], times=n, axis=1)
 
 
 # Zero padding and cropping --------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot
 from layerexplain.ops.elementwise import where
-from layerexplain.ops.movement import reverse, split, take_slice, zeros
+from layerexplain.ops.movement import reverse, split, zeros
 from layerexplain.ops.random import dropout
 from layerexplain.ops.sizes import agree, misfit, shape_text
 from layerexplain.records import NamedTuple
@@ -116,7 +116,7 @@ def recur(
         x = named("xr", reverse(x))
     over = [x]
     if mask is not None:
-        m = named("m", take_slice(mask, key=(Ellipsis, *[None] * (len(shape) - 1))))
+        m = named("m", mask[..., *[None] * (len(shape) - 1)])
         over.append(named("mr", reverse(m)) if returned.go_backwards else m)
     # The output of a masked step is the state that is kept, but for two cases: it is to be 0, or no step came before,
     # where the output is 0 and the state the one that was given.
@@ -220,7 +220,7 @@ def _taken(
         b = gates(cell_weight("bias", "b", [packed], cell), names)
     elif bias == "two":
         both = cell_weight("bias", "b", [("bias rows", 2), packed], cell)
-        halves = [take_slice(both, key=(i,)) for i in (0, 1)]
+        halves = [both[i] for i in (0, 1)]
     elif bias == "flat":
         both = split(cell_weight("bias", "b", [[("bias rows", 2), *packed]], cell), n=2)
         halves = [named(f"b_{of}", half) for of, half in zip("xh", both, strict=True)]

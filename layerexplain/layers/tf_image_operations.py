@@ -95,7 +95,7 @@ def _sides(x: Expr) -> tuple[int, int]:
 
 
 def _cropped(x: Expr, top: int, left: int, height: int, width: int) -> Expr:
-    return m.take_slice(x, key=(Ellipsis, slice(top, top + height), slice(left, left + width), slice(None)))
+    return x[..., top : top + height, left : left + width, :]
 
 
 @layer("tf.image.central_crop")

@@ -125,7 +125,7 @@ def cut_out(x: Expr, begin: Any, size: Any) -> Expr:
     """The part of x that begins at a place and has a size, -1 for all the rest."""
     begin, size = whole_numbers(begin, "slice"), whole_numbers(size, "slice")
     key = [slice(a or None, None if n == -1 else a + n) for a, n in zip(begin, size, strict=True)]
-    return m.take_slice(x, key=tuple(key))
+    return x[tuple(key)]
 
 
 def strided(x: Expr, starts: Any, stops: Any, steps: Any, masks: tuple[int, ...]) -> Expr:
@@ -145,7 +145,7 @@ def strided(x: Expr, starts: Any, stops: Any, steps: Any, masks: tuple[int, ...]
         else:
             first = None if no_start & bit or (start == 0 and step > 0) else start
             key.append(slice(first, None if no_stop & bit else stop, None if step == 1 else step))
-    return m.take_slice(x, key=tuple(key))
+    return x[tuple(key)]
 
 
 def parts_of_sizes(x: Expr, sizes: Any, axis: int) -> dict[str, Expr]:
