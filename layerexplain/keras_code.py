@@ -66,25 +66,21 @@ def flow_text(value: Any) -> str:
     return value if isinstance(value, str) and value.replace("_", "").isalpha() else repr(value)
 
 
-def by_position(type_: str, values: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return the values that stand without a name, by the names that they have in Keras. Raises ArgumentError."""
-    if len(values) > len(names):
-        takes = ", ".join(names) or "none"
-        raise ArgumentError(f"{type_} takes {takes} without a name, got {len(values)} values; name the others")
-    return dict(zip(names, values, strict=False))
-
-
 def _call(node: ast.Call, names: Names, deep: int) -> tuple[str, dict[str, Any]]:
     type_ = _name(node.func)
     if not type_ or deep > _DEEPEST:
         raise ArgumentError(f"'{_shown(node.func)}' is not the name of a layer")
-    arguments = by_position(type_, [_value(one, names, deep) for one in node.args], names(type_))
+    values, known = [_value(one, names, deep) for one in node.args], names(type_)
+    if len(values) > len(known):
+        takes = ", ".join(known) or "none"
+        raise ArgumentError(f"{type_} takes {takes} without a name, got {len(values)} values; name the others")
+    arguments = dict(zip(known, values, strict=False))
     for keyword in node.keywords:
         if keyword.arg is None:
             raise ArgumentError(f"'**' in {type_}(…): its values are not known; write the arguments by name")
         if keyword.arg in arguments:
             raise ArgumentError(f"{type_}(…) is given {keyword.arg} twice; give it once")
-        if keyword.arg in _SHAPES and keyword.arg not in names(type_) and (deep or keyword.arg != INPUT_SHAPE):
+        if keyword.arg in _SHAPES and keyword.arg not in known and (deep or keyword.arg != INPUT_SHAPE):
             raise ArgumentError(f"{keyword.arg} is not an argument of {type_} in Keras 3; give the shape with --input")
         arguments[keyword.arg] = _value(keyword.value, names, deep)
     return type_, arguments

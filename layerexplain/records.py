@@ -44,32 +44,11 @@ else:
         lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p: _new(
             _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p)
         ),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q: _new(
-            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q)
-        ),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r: _new(
-            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r)
-        ),
         lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s: _new(
             _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s)
         ),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t: _new(
-            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t)
-        ),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u: _new(
-            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u)
-        ),
         lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v: _new(
             _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v)
-        ),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w: _new(
-            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w)
-        ),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x: _new(
-            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x)
-        ),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x, y: _new(
-            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x, y)
         ),
         lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x, y, z: _new(
             _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x, y, z)
@@ -77,16 +56,11 @@ else:
         lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x, y, z, aa: _new(
             _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x, y, z, aa)
         ),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x, y, z, aa, bb: _new(
-            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x, y, z, aa, bb)
-        ),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x, y, z, aa, bb, cc: _new(
-            _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x, y, z, aa, bb, cc)
-        ),
     )
-    """A `__new__` for each number of fields."""
+    _TEMPLATE_OF = {template.__code__.co_argcount - 1: template for template in _TEMPLATES}
+    """A `__new__` for each number of fields that records have."""
 
-    _FIELDS = [_field(index, f"Field number {index}") for index in range(len(_TEMPLATES))]
+    _FIELDS = [_field(index, f"Field number {index}") for index in range(max(_TEMPLATE_OF) + 1)]
     """What gives the fields of a record, by their numbers."""
 
     @classmethod
@@ -131,11 +105,12 @@ else:
             return type(name, (tuple,), made)
 
     def _constructor(name: str, fields: tuple[str, ...], defaults: dict[str, Any]) -> Any:
-        if len(fields) >= len(_TEMPLATES):  # the few large ones are compiled after all
+        template = _TEMPLATE_OF.get(len(fields))
+        if template is None:  # a number of fields that is new, or very large, is compiled
             from collections import namedtuple
 
             return namedtuple(name, fields, defaults=defaults.values()).__new__
-        code = _TEMPLATES[len(fields)].__code__.replace(
+        code = template.__code__.replace(
             co_varnames=("_cls", *fields), co_name="__new__", co_qualname=f"{name}.__new__"
         )
         return FunctionType(code, globals(), "__new__", tuple(defaults.values()))

@@ -244,7 +244,7 @@ def _read_hdf5(opened: Opened) -> Model:
 
     if opened.path is not None and is_remote(opened.path):
         return read_legacy_h5(opened.path)
-    return read_legacy_h5(opened.file if isinstance(opened.file, io.BytesIO) else opened.file.name)
+    return read_legacy_h5(opened.file.getvalue() if isinstance(opened.file, io.BytesIO) else opened.file.name)
 
 
 def _is_saved_model(opened: Opened) -> bool:

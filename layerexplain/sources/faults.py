@@ -21,6 +21,7 @@ _STATUSES = {
     407: "needs credentials for the proxy (407)",
     410: "no such file any more (410 Gone)",
     412: "changed while it was read; read it again",
+    429: "the server is asked too often (429 Too Many Requests); try again later",
 }
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers that may be another in a moment."""
@@ -116,17 +117,12 @@ def _both(status: Any, headers: Any) -> tuple[int, float | None] | None:
 
 
 def _of_status(status: int, after: float | None) -> Fault:
-    if status in _STATUSES:
-        return Fault(SourceError(_STATUSES[status]), status in _PASSING, after)
     try:
-        words = f"{status} {HTTPStatus(status).phrase}"
+        named = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
-        words = str(status)
-    if status == 429:
-        return Fault(SourceError(f"the server is asked too often ({words}); try again later"), True, after)
-    if status >= 500:
-        return Fault(SourceError(f"the server fails ({words})"), status in _PASSING, after)
-    return Fault(SourceError(f"the server refuses ({words})"), status in _PASSING, after)
+        named = str(status)
+    otherwise = f"the server {'fails' if status >= 500 else 'refuses'} ({named})"
+    return Fault(SourceError(_STATUSES.get(status, otherwise)), status in _PASSING, after)
 
 
 def _of_kind(error: BaseException, timeout: float) -> Fault | None:

@@ -82,16 +82,14 @@ def _found(source: str, recursive: bool) -> Iterator[Found]:
 
 def has_magic(source: str) -> bool:
     """Whether a source is a pattern, and not the name of a file with such signs in it."""
-    magic = _MAGIC_OF_URLS if isinstance(source, Remote) else _MAGIC
-    return magic.search(source, _behind_host(source)) is not None and (
-        isinstance(source, Remote) or not os.path.exists(source)
-    )
+    return _magic_in(source) is not None and (isinstance(source, Remote) or not os.path.exists(source))
 
 
-def _behind_host(source: str) -> int:
-    """Where the path of a URL begins, whose host may be written in brackets."""
-    at = source.find("://")
-    return 0 if at < 0 else max(source.find("/", at + 3), 0)
+def _magic_in(source: str) -> re.Match[str] | None:
+    """The first sign of a pattern; the host of a URL may be written in brackets."""
+    host = source.find("://")
+    path = 0 if host < 0 else max(source.find("/", host + 3), 0)
+    return (_MAGIC_OF_URLS if isinstance(source, Remote) else _MAGIC).search(source, path)
 
 
 # Walking ------------------------------------------------------------------------------------------------------------
@@ -128,7 +126,7 @@ def _joined_marks(entries: Sequence[Entry]) -> str:
 
 def _matches(pattern: str) -> Iterator[Found]:
     """The files that a pattern matches; `**` is any number of directories."""
-    magic = (_MAGIC_OF_URLS if isinstance(pattern, Remote) else _MAGIC).search(pattern, _behind_host(pattern))
+    magic = _magic_in(pattern)
     place = 0 if magic is None else magic.start()
     end = max(pattern.rfind("/", 0, place) + 1, pattern.rfind("::", 0, place) + 2 if "::" in pattern[:place] else 0)
     root = pattern[:end].rstrip("/") or pattern[:end]

@@ -9,6 +9,7 @@ from layerexplain.attribute_path import LayerNamed, Step, Steps
 from layerexplain.frontends.keras.weight_files import WeightFile
 from layerexplain.frontends.keras.weight_layouts import LAYERS
 from layerexplain.frontends.keras.weight_tensors import Groups
+from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.declaration import snake_case
 from layerexplain.model import Layer, Model, StoredGroup
 
@@ -27,13 +28,8 @@ def layer_groups(model: Model, stored_before: Container[str] = ()) -> dict[str, 
 
 def container_names(layers: Iterable[Layer]) -> list[str]:
     """What Keras calls the items of a list of layers."""
-    used: dict[str, int] = {}
-    names = []
-    for layer in layers:
-        name = snake_case(layer.type.rpartition(">")[2])
-        count = used[name] = used.get(name, -1) + 1
-        names.append(f"{name}_{count}" if count else name)
-    return names
+    names = FreeNames()
+    return [names.take(snake_case(layer.type.rpartition(">")[2])) for layer in layers]
 
 
 class GroupFinder:

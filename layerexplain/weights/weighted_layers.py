@@ -45,37 +45,29 @@ class WeightedLayer(NamedTuple):
 
 def weighted_layers(network: Network, finder: GroupFinder | None = None) -> Iterator[WeightedLayer]:
     """All layers in the model's order, those of a nested model in its place."""
-    model = network.model
     again: frozenset[Steps] = frozenset()
-    if model.shared and finder is not None and (model.keras_version or "").startswith("2."):
-        again = frozenset([one.steps for one in model.shared])
-    yield from _layers(network, finder, (), (), False, again)
+    if network.model.shared and finder is not None and (network.model.keras_version or "").startswith("2."):
+        again = frozenset([one.steps for one in network.model.shared])
 
+    def inside(network: Network, path: tuple[str, ...], group: Groups | None, frozen: bool) -> Iterator[WeightedLayer]:
+        model = network.model
+        frozen = frozen or not model.trainable
+        before = {layer.name for layer in model.layers if layer_steps((*path, layer.name)) in again} if again else ()
+        classes = layer_groups(model, before) if finder is not None and group is not None else {}
+        first: dict[str, list[TracedCall]] = {}
+        for call in network.calls:
+            first.setdefault(call.call.layer, []).append(call)
+        for layer in model.layers:
+            calls = sorted(first.get(layer.name, ()), key=lambda call: call.call.index)
+            own = None
+            if finder is not None and group is not None and layer.kind != "operation":
+                own = finder.of_layer(layer, group, classes.get(layer.name))
+            inner = next((call.network for call in calls if call.network is not None), None)
+            still = frozen or not layer.config.get("trainable", True)
+            if inner is not None:
+                yield from inside(inner, (*path, layer.name), own, still)
+            else:
+                definition = calls[0].definition if calls else None
+                yield WeightedLayer((*path, layer.name), layer, definition, still, own)
 
-def _layers(
-    network: Network,
-    finder: GroupFinder | None,
-    path: tuple[str, ...],
-    group: Groups | None,
-    frozen: bool,
-    again: frozenset[Steps],
-) -> Iterator[WeightedLayer]:
-    model = network.model
-    frozen = frozen or not model.trainable
-    before = {layer.name for layer in model.layers if layer_steps((*path, layer.name)) in again} if again else ()
-    classes = layer_groups(model, before) if finder is not None and group is not None else {}
-    first: dict[str, list[TracedCall]] = {}
-    for call in network.calls:
-        first.setdefault(call.call.layer, []).append(call)
-    for layer in model.layers:
-        calls = sorted(first.get(layer.name, ()), key=lambda call: call.call.index)
-        own = None
-        if finder is not None and group is not None and layer.kind != "operation":
-            own = finder.of_layer(layer, group, classes.get(layer.name))
-        inner = next((call.network for call in calls if call.network is not None), None)
-        still = frozen or not layer.config.get("trainable", True)
-        if inner is not None:
-            yield from _layers(inner, finder, (*path, layer.name), own, still, again)
-        else:
-            definition = calls[0].definition if calls else None
-            yield WeightedLayer((*path, layer.name), layer, definition, still, own)
+    yield from inside(network, (), (), False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, Any
+from typing import Any
 
 from layerexplain.errors import SourceError
 from layerexplain.frontends.json_text import parse_json
@@ -14,12 +14,11 @@ from layerexplain.model import Model
 _SECONDS = 3
 
 
-def read_legacy_h5(file: str | IO[bytes]) -> Model:
-    """The model of a legacy .h5 file; for a file of weights alone, the layers that they show.
+def read_legacy_h5(source: str | bytes) -> Model:
+    """The model of a legacy .h5 file, by its path or its bytes; for a file of weights alone, the layers that they show.
 
     Raises SourceError where it is damaged or no file of Keras.
     """
-    source = file if isinstance(file, str) else _all_bytes(file)
     answer = SERVICE.ask(H5Target.of(source), "configuration", seconds=_SECONDS, most=MAX_CONFIG_BYTES)
     if not answer.value["found"]:
         from layerexplain.frontends.keras.weights_only import read_weights_only
@@ -37,8 +36,3 @@ def _training(text: str | None) -> Any:
         return None if text is None else parse_json(text.encode(), "the attribute training_config")
     except SourceError:
         return None
-
-
-def _all_bytes(file: IO[bytes]) -> bytes:
-    file.seek(0)
-    return file.read()

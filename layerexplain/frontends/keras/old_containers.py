@@ -3,7 +3,7 @@ a Merge of branches. All become what today's reader reads, or a Model wired by n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import SpecError
@@ -76,21 +76,16 @@ def read_graph(config: Mapping[str, Any], context: Context) -> Model:
     Raises SpecError for a node that takes what does not stand before it, or that has no layer.
     """
     wiring = _Wiring(context)
-    for entry in _list(config.get("input_config", []), "input_config"):
-        name = _name_of(entry, "input_config")
+    for name, entry in _entries(config, "input_config"):
         known = {key: entry[key] for key in ("batch_input_shape", "input_shape") if entry.get(key) is not None}
         dtype = "int32" if str(entry.get("dtype", "float")).startswith("int") else "float32"
         wiring.known[name] = wiring.input(name, input_config({**known, "dtype": dtype}, name))
     nodes = _object(config.get("nodes", {}), "nodes")
-    for entry in _list(config.get("node_config"), "node_config"):
-        name = _name_of(entry, "node_config")
+    for name, entry in _entries(config, "node_config"):
         if name not in nodes:
             raise SpecError("is a node of the graph without a layer under nodes", layer=name)
         wiring.known[name] = _node(wiring, name, entry, nodes[name])
-    outputs = []
-    for entry in _list(config.get("output_config", []), "output_config"):
-        name = _name_of(entry, "output_config")
-        outputs.append(_taken(wiring, name, entry, name))
+    outputs = [_taken(wiring, name, entry, name) for name, entry in _entries(config, "output_config")]
     return wiring.model(name_in(config) or "graph", outputs, trainable=config.get("trainable") is not False)
 
 
@@ -160,9 +155,10 @@ def _object(value: Any, key: str) -> Mapping[str, Any]:
     return value
 
 
-def _name_of(entry: Any, key: str) -> str:
-    """The name of an entry of the list `key`."""
-    name = name_in(_object(entry, key))
-    if not name:
-        raise SpecError(f"name is {kind_of_value(entry.get('name'))}; a text is needed")
-    return name
+def _entries(config: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The entries of the list `key`, by their names."""
+    for one in _list(config.get(key, []), key):
+        entry = _object(one, key)
+        if not name_in(entry):
+            raise SpecError(f"name is {kind_of_value(entry.get('name'))}; a text is needed")
+        yield name_in(entry), entry

@@ -223,7 +223,11 @@ class _Opening(NamedTuple):
         if SHARD_INDEX in names:
             files = {name: target(name) for name in shard_files(read(SHARD_INDEX), SHARD_INDEX)}
             return self._classes(files, has_model=has_model)
-        return _unread_npz(has_model) if _NPZ in names else None
+        if _NPZ not in names:
+            return None
+        words = f"{_NPZ} stores its arrays as pickles, which are not unpickled: they are not read"
+        listing = WeightListing("classes", notes=(Note("npz-weights", None, words),))
+        return WeightFile("keras-archive", listing, has_model=has_model)
 
     # HDF5 -------------------------------------------------------------------------------------------------------
 
@@ -252,12 +256,6 @@ class _Opening(NamedTuple):
             raise SourceError("has weights in so many files that listing them takes too long")
         answer = SERVICE.ask(target, "weights", seconds=seconds, classes=classes)
         return as_listing(answer.value["listing"]), answer.value["seconds"]
-
-
-def _unread_npz(has_model: bool) -> WeightFile:
-    words = f"{_NPZ} stores its arrays as pickles, which are not unpickled: they are not read"
-    listing = WeightListing("classes", notes=(Note("npz-weights", None, words),))
-    return WeightFile("keras-archive", listing, has_model=has_model)
 
 
 def _config_bytes(path: str) -> bytes:

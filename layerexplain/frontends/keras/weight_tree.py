@@ -82,8 +82,12 @@ class WeightTree:
         self._types = types_by_default_name()
         self._models = {"sequential": "Sequential", "functional": "Functional"}
         self._type: Callable[[Groups], str] = cache(self._told_type)
-        self.is_nested: Callable[[Groups], bool] = cache(self._has_weighty_objects)
-        self._names: Callable[[Groups], Counter[str | None]] = cache(self._names_in)
+        self.is_nested: Callable[[Groups], bool] = cache(
+            lambda group: any(inner in self._weighty for inner in self._objects(group))
+        )
+        self._names: Callable[[Groups], Counter[str | None]] = cache(
+            lambda group: Counter([stored.names.get(item) for item in self._objects(group)])
+        )
         self._direct = stored.direct
         self._members: dict[Groups, list[Groups]] = {}
         self._weighty: set[Groups] = set()
@@ -110,12 +114,6 @@ class WeightTree:
             found.append(self._row(names.take("weights"), LOOSE, root, own))
         found += [self._layer(group, names, depth) for group in self._objects(root)]
         return tuple(found)
-
-    def _has_weighty_objects(self, group: Groups) -> bool:
-        return any(inner in self._weighty for inner in self._objects(group))
-
-    def _names_in(self, group: Groups) -> Counter[str | None]:
-        return Counter([self.stored.names.get(item) for item in self._objects(group)])
 
     def _objects(self, group: Groups) -> Iterator[Groups]:
         """The objects in a group, those of its lists in their places."""
