@@ -55,6 +55,23 @@ def tensor_refs(value: Any) -> Iterator[TensorRef]:
             stack += reversed(current)
 
 
+def replaced(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """A structure of lists, mappings and slices with each value of a kind changed, such as the tensors of a call.
+
+    >>> replaced([TensorRef("a"), {"mask": TensorRef("b")}, 3], TensorRef, lambda ref: ref.layer)
+    ['a', {'mask': 'b'}, 3]
+    """
+    if isinstance(value, kind):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: replaced(one, kind, change) for key, one in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)([replaced(one, kind, change) for one in value])
+    if isinstance(value, slice):
+        return slice(*[replaced(one, kind, change) for one in (value.start, value.stop, value.step)])
+    return value
+
+
 class Note(NamedTuple):
     """Something the reader should know. `code` is stable, for pipelines; `layer` is a path or None."""
 

@@ -15,10 +15,10 @@ from layerexplain.conversions.keras_file import _made
 from layerexplain.conversions.settings import setting_of
 from layerexplain.conversions.spec import to_spec
 from layerexplain.conversions.today import in_todays_words
-from layerexplain.conversions.todays_names import in_todays_names, replaced
+from layerexplain.conversions.todays_names import in_todays_names
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.model import Setting, SharedObject, TensorRef
+from layerexplain.model import Setting, SharedObject, TensorRef, replaced
 
 
 @pytest.mark.parametrize(

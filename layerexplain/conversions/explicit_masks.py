@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from layerexplain.conversions.todays_names import replaced
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.lang.expr import Expr
-from layerexplain.model import Call, Layer, Model, TensorRef, is_before_keras_3
+from layerexplain.model import Call, Layer, Model, TensorRef, is_before_keras_3, replaced
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import MaskSource, Network, TracedCall
 from layerexplain.records import NamedTuple

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.frontends.keras.shared_objects import all_layers
 from layerexplain.frontends.model_builder import FreeNames
-from layerexplain.model import Call, Layer, Model, SharedObject, TensorRef, Training
+from layerexplain.model import Call, Layer, Model, SharedObject, TensorRef, Training, replaced
 
 
 def in_todays_names(model: Model) -> tuple[Model, tuple[str, ...]]:
@@ -75,15 +75,6 @@ def _layer(layer: Layer) -> Layer:
     """Return a layer with the names inside of it as they are today."""
     inner = None if layer.model is None else _renamed(layer.model)
     return layer._replace(name=todays_name(layer.name), config=replaced(layer.config, Layer, _layer), model=inner)
-
-
-def replaced(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
-    """Return a structure of lists and mappings with each value of a kind replaced."""
-    if isinstance(value, kind):
-        return change(value)
-    if type(value) in (list, tuple):
-        return type(value)([replaced(one, kind, change) for one in value])
-    return {key: replaced(one, kind, change) for key, one in value.items()} if isinstance(value, Mapping) else value
 
 
 def _training(training: Training, names: Mapping[str, str]) -> Training:

@@ -13,7 +13,7 @@ from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.layers.registry import find
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, TensorRef
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, TensorRef, replaced
 from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.weights.shared_weights import Originals
 
@@ -147,22 +147,13 @@ class _Builder:
         made = self.made.get(layer.name)
         if made is None:
             made = self.made[layer.name] = self.objects.of((*self.steps, LayerNamed(layer.name)), layer)
-        args = self._filled(call.args)
-        kwargs = {**_of_call(made, layer), **self._filled(dict(call.kwargs))}
+        args = replaced(call.args, TensorRef, self.tensors.__getitem__)
+        kwargs = {**_of_call(made, layer), **replaced(call.kwargs, TensorRef, self.tensors.__getitem__)}
         if kwargs and not args and layer.kind != "operation":
             args, kwargs = _first_in_front(made, kwargs)
         outputs = _flat(made(*args, **kwargs))
         for i, output in enumerate(outputs):
             self.tensors[TensorRef(layer.name, call.index, i)] = output
-
-    def _filled(self, value: Any) -> Any:
-        if isinstance(value, TensorRef):
-            return self.tensors[value]
-        if isinstance(value, dict):
-            return {key: self._filled(inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [self._filled(inner) for inner in value]
-        return tuple(self._filled(inner) for inner in value) if isinstance(value, tuple) else value
 
 
 def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:

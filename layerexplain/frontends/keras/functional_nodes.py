@@ -18,7 +18,7 @@ from layerexplain.frontends.keras.config_values import Context, is_shape, plain_
 from layerexplain.frontends.keras.layer_config import TF_OPERATIONS
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.lang.tables import Array
-from layerexplain.model import Call, Function, Layer, Shape, TensorRef
+from layerexplain.model import Call, Function, Layer, Shape, TensorRef, replaced
 
 _CONSTANT = "_CONSTANT_VALUE"
 _SLICE = ("start", "stop", "step")
@@ -239,18 +239,11 @@ def _call_numbers(
 
 
 def _renumber(value: Any, numbers: dict[str, dict[int, int]]) -> Any:
-    if type(value) is TensorRef:
-        mapping = numbers.get(value.layer)
-        return TensorRef(value.layer, mapping[value.call], value.output) if mapping else value
-    if isinstance(value, list):
-        return [_renumber(item, numbers) for item in value]
-    if isinstance(value, dict):
-        return {key: _renumber(item, numbers) for key, item in value.items()}
-    if type(value) is tuple:
-        return tuple([_renumber(item, numbers) for item in value])
-    if type(value) is slice:
-        return slice(*(_renumber(item, numbers) for item in (value.start, value.stop, value.step)))
-    return value
+    def numbered(ref: TensorRef) -> TensorRef:
+        mapping = numbers.get(ref.layer)
+        return ref._replace(call=mapping[ref.call]) if mapping else ref
+
+    return replaced(value, TensorRef, numbered)
 
 
 def _takes_states(layer: Layer) -> bool:
