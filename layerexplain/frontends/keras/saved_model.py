@@ -58,26 +58,11 @@ class SavedModel(NamedTuple):
 
 
 class KerasNode(NamedTuple):
-    """A layer or model of a SavedModel: where it hangs (`root.layer-0`), and its JSON."""
+    """A layer or model of a SavedModel: where it hangs (`root.layer-0`), what its JSON says, and those below it."""
 
     path: str
-    metadata: bytes
-
-    def facts(self) -> Mapping[str, Any]:
-        """What the JSON says. Raises SourceError where it is no object."""
-        what = f"the metadata of {self.path[:80]!r}"
-        document = parse_json(self.metadata, what) if self.metadata else {}
-        if not isinstance(document, dict):
-            raise SourceError(f"{what} is {kind_of_value(document)}; an object is needed")
-        return document
-
-
-class _KerasObject(NamedTuple):
-    """A Keras object with its metadata, and the objects that hang below it."""
-
-    path: str
-    metadata: Mapping[str, Any]
-    below: list[_KerasObject]
+    facts: Mapping[str, Any]
+    below: list[KerasNode]
 
 
 def is_saved_model(head: bytes) -> bool:
@@ -106,7 +91,7 @@ def read_saved_model_file(file: IO[bytes], directory: str | None) -> Model:
         return model if model.calls else _with_variables(model, read_saved_model_proto(file))
     saved = read_saved_model_proto(file)
     nodes = _nodes_of_objects(saved)
-    if nodes and nodes[0].path == "root" and nodes[0].metadata:
+    if nodes and nodes[0].path == "root" and nodes[0].facts:
         model = _keras_model(nodes)
         return model if model.calls else _with_variables(model, saved)
     if not saved.objects and not saved.signatures:
@@ -121,7 +106,7 @@ def read_keras_metadata(file: IO[bytes]) -> Model:
 
 def _keras_model(nodes: list[KerasNode]) -> Model:
     root = _tree(nodes)
-    facts = root.metadata
+    facts = root.facts
     item = _item(root)
     version = facts.get("keras_version")
     if is_model(item["class_name"], item["config"]):
@@ -133,26 +118,25 @@ def _keras_model(nodes: list[KerasNode]) -> Model:
     return model._replace(format="saved-model")
 
 
-def _tree(nodes: list[KerasNode]) -> _KerasObject:
-    """The Keras objects as a tree, by their paths: `root.block.d1` hangs below `root.block`."""
-    trees: dict[str, _KerasObject] = {}
+def _tree(nodes: list[KerasNode]) -> KerasNode:
+    """The root, with the nodes as a tree by their paths: `root.block.d1` hangs below `root.block`."""
+    trees: dict[str, KerasNode] = {}
     for node in nodes:
-        if node.path in trees:
+        if trees.setdefault(node.path, node) is not node:
             continue
-        tree = trees[node.path] = _KerasObject(node.path, node.facts(), [])
         above = node.path.rpartition(".")[0]
         while above and above not in trees:
             above = above.rpartition(".")[0]
         if above:
-            trees[above].below.append(tree)
+            trees[above].below.append(node)
     if "root" not in trees:
         raise SourceError("has no root object; is the SavedModel that of a Keras model?")
     return trees["root"]
 
 
-def _item(tree: _KerasObject) -> dict[str, Any]:
-    """A Keras object as the {class_name, config, …} that a configuration has."""
-    facts = tree.metadata
+def _item(tree: KerasNode) -> dict[str, Any]:
+    """A layer or model as the {class_name, config, …} that a configuration has."""
+    facts = tree.facts
     model = facts.get("model_config")
     if isinstance(model, dict) and isinstance(model.get("class_name"), str) and model.get("config"):
         item = {"class_name": model["class_name"], "config": model["config"]}
@@ -165,10 +149,10 @@ def _item(tree: _KerasObject) -> dict[str, Any]:
     return item
 
 
-def _graphless_item(tree: _KerasObject) -> dict[str, Any]:
+def _graphless_item(tree: KerasNode) -> dict[str, Any]:
     """An object below a subclassed model, with those below it that its configuration does not list."""
     item = _item(tree)
-    facts = tree.metadata
+    facts = tree.facts
     if isinstance(item["config"], dict) and "name" not in item["config"]:
         own = {key: facts[key] for key in ("name", "trainable", "dtype") if key in facts}
         item["config"] = {**own, **item["config"]}
@@ -337,11 +321,14 @@ def _nodes_of_metadata(file: IO[bytes]) -> list[KerasNode]:
 
 def _of_keras(found: list[tuple[str, str, bytes]]) -> list[KerasNode]:
     """The layers and models among objects (path, identifier, metadata), each before what hangs below it."""
-    nodes = [
-        KerasNode(path, metadata)
-        for path, identifier, metadata in found
-        if identifier.startswith(KERAS_IDENTIFIER) and identifier not in NO_LAYERS
-    ]
+    nodes = []
+    for path, identifier, metadata in found:
+        if identifier.startswith(KERAS_IDENTIFIER) and identifier not in NO_LAYERS:
+            what = f"the metadata of {path[:80]!r}"
+            facts = parse_json(metadata, what) if metadata else {}
+            if not isinstance(facts, dict):
+                raise SourceError(f"{what} is {kind_of_value(facts)}; an object is needed")
+            nodes.append(KerasNode(path, facts, []))
     return sorted(nodes, key=lambda node: node.path.count("."))
 
 

@@ -45,7 +45,7 @@ def _of_layers(checkpoint: Checkpoint, nodes: list[KerasNode]) -> Iterator[Store
         above, _, own = node.path.partition(".")
         if above != "root" or not own or "." in own:
             continue
-        name = name_in(node.facts())
+        name = name_in(node.facts)
         number = checkpoint.objects[0].children.get(own) if checkpoint.objects else None
         if not name or number is None:
             continue

@@ -42,7 +42,7 @@ def variables_of_layers(path: str) -> Mapping[str, tuple[StoredVariable, ...]]:
         if number is None:
             continue
         above, _, _ = node.path.rpartition(".")
-        name = name_in(node.facts())
+        name = name_in(node.facts)
         if not above or above not in wheres or not name:
             wheres.setdefault(node.path, "")
             continue
