@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -95,27 +96,23 @@ def each_model(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> 
     source = code_source(source, given)
     if not isinstance(source, str) or source.endswith(OTHER_ENDINGS) or os.path.isdir(source):
         return [source]
-    request = source.request if isinstance(source, CodeSource) else ""
-    given = source.given if isinstance(source, CodeSource) else given
-    held: bytes | None = getattr(source, "content", None)
-    found = held if held is not None else _content(source)
-    if found is None or request:
-        if found is not None and str(source) == "-":
-            return [CodeSource("-", request, given, found)]
-        return [source]
-    from layerexplain.errors import LayerExplainError
-    from layerexplain.frontends.code.reader import model_names
-
+    code = source if isinstance(source, CodeSource) else CodeSource(source)
+    found = code.content if code.content is not None else _content(source)
     path = None if source == "-" else str(source)
-    content = found if path is None else held
-    try:
-        names = model_names(found, path, given)
-    except LayerExplainError:
-        names = []
-    several = names if len(names) > 1 else [""]
-    if several == [""] and content is None and not given:
+    if found is None or (code.request and path is not None):
         return [source]
-    return [CodeSource(str(source), name, given, content) for name in several]
+    content = found if path is None else code.content
+    names = [code.request]
+    if not code.request:
+        from layerexplain.errors import LayerExplainError
+        from layerexplain.frontends.code.reader import model_names
+
+        with suppress(LayerExplainError):  # whoever reads it says why
+            several = model_names(found, path, code.given)
+            names = several if len(several) > 1 else names
+    if names == [""] and content is None and not code.given:
+        return [source]
+    return [CodeSource(str(source), name, code.given, content) for name in names]
 
 
 class Piped(bytes):

@@ -154,9 +154,6 @@ class Tensors:
         self._made: dict[TensorRef, Tensor | None] = {}
         self._outputs: dict[tuple[str, int], int] | None = None
 
-    def __contains__(self, ref: TensorRef) -> bool:
-        return ref in self._made
-
     def __setitem__(self, ref: TensorRef, value: Tensor | None) -> None:
         self._made[ref] = value
 

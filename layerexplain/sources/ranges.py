@@ -69,14 +69,12 @@ class Ranges:
         if end - start > _LONGEST_AHEAD:
             return b"".join([self._get(at, min(at + _LONGEST_RUN, end)) for at in range(start, end, _LONGEST_RUN)])
         first, last = start // BLOCK, (end - 1) // BLOCK
-        found = {}
+        found = []
         for number in range(first, last + 1):
-            block = self._blocks.get(number)
-            if block is None:
+            if number not in self._blocks:
                 self._fill(number, last)
-                block = self._blocks[number]
-            found[number] = block
-        data = b"".join(found.values())
+            found.append(self._blocks[number])
+        data = b"".join(found)
         return data[start - first * BLOCK : end - first * BLOCK]
 
     def _fill(self, number: int, last: int) -> None:
