@@ -58,8 +58,10 @@ class SavedModel(NamedTuple):
 
 
 class KerasNode(NamedTuple):
-    """A layer or model of a SavedModel: where it hangs (`root.layer-0`), what its JSON says, and those below it."""
+    """A layer or model of a SavedModel: its number among the objects, where it hangs (`root.layer-0`), what its JSON
+    says, and those below it."""
 
+    number: int
     path: str
     facts: Mapping[str, Any]
     below: list[KerasNode]
@@ -303,7 +305,7 @@ def _nodes_of_objects(saved: SavedModel) -> list[KerasNode]:
             if child not in paths and child < len(objects):
                 paths[child] = _checked_path(f"{paths[number]}.{name}")
                 waiting.append(child)
-    return _of_keras([(paths[number], objects[number].identifier, objects[number].metadata) for number in waiting])
+    return _of_keras([(n, paths[n], objects[n].identifier, objects[n].metadata) for n in waiting])
 
 
 def _nodes_of_metadata(file: IO[bytes]) -> list[KerasNode]:
@@ -311,24 +313,24 @@ def _nodes_of_metadata(file: IO[bytes]) -> list[KerasNode]:
     data = file.read(MAX_CONFIG_BYTES + 1)
     if len(data) > MAX_CONFIG_BYTES:
         raise SourceError(f"{METADATA} has more than {MAX_CONFIG_BYTES:,} bytes; no model needs that many")
-    found: list[tuple[str, str, bytes]] = []
+    found: list[tuple[int, str, str, bytes]] = []
     for message in messages(data, 1):
         one = dict(fields(message))
-        found.append((_checked_path(text(one.get(3))), text(one.get(4)), _bytes(one.get(5))))
+        found.append((signed(one.get(2)), _checked_path(text(one.get(3))), text(one.get(4)), _bytes(one.get(5))))
         _must_be_few(len(found), MAX_SAVED_OBJECTS, "objects")
     return _of_keras(found)
 
 
-def _of_keras(found: list[tuple[str, str, bytes]]) -> list[KerasNode]:
-    """The layers and models among objects (path, identifier, metadata), each before what hangs below it."""
+def _of_keras(found: list[tuple[int, str, str, bytes]]) -> list[KerasNode]:
+    """The layers and models among objects (number, path, identifier, metadata), each before what hangs below it."""
     nodes = []
-    for path, identifier, metadata in found:
+    for number, path, identifier, metadata in found:
         if identifier.startswith(KERAS_IDENTIFIER) and identifier not in NO_LAYERS:
             what = f"the metadata of {path[:80]!r}"
             facts = parse_json(metadata, what) if metadata else {}
             if not isinstance(facts, dict):
                 raise SourceError(f"{what} is {kind_of_value(facts)}; an object is needed")
-            nodes.append(KerasNode(path, facts, []))
+            nodes.append(KerasNode(number, path, facts, []))
     return sorted(nodes, key=lambda node: node.path.count("."))
 
 

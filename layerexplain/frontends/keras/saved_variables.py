@@ -38,8 +38,7 @@ def variables_of_layers(path: str) -> Mapping[str, tuple[StoredVariable, ...]]:
     wheres: dict[str, str] = {}
     found: dict[str, tuple[StoredVariable, ...]] = {}
     for node in keras_nodes_in(folder):
-        number = _number(objects, node.path)
-        if number is None:
+        if not 0 <= node.number < len(objects):
             continue
         above, _, _ = node.path.rpartition(".")
         name = name_in(node.facts)
@@ -47,21 +46,8 @@ def variables_of_layers(path: str) -> Mapping[str, tuple[StoredVariable, ...]]:
             wheres.setdefault(node.path, "")
             continue
         where = wheres[node.path] = f"{wheres[above]}/{name}".lstrip("/")
-        found.setdefault(where, tuple(_below(objects, number)))
+        found.setdefault(where, tuple(_below(objects, node.number)))
     return found
-
-
-def _number(objects: Sequence[SavedObject], path: str) -> int | None:
-    """The number of the object that a path from the root leads to; names of children may hold dots."""
-    at, rest = 0, path.partition(".")[2]
-    while rest:
-        children = objects[at].children if at < len(objects) else {}
-        ends = [i for i, sign in enumerate(rest) if sign == "."]
-        name = next((rest[:i] for i in [*ends, len(rest)] if rest[:i] in children), None)
-        if name is None:
-            return None
-        at, rest = children[name], rest[len(name) + 1 :]
-    return at if at < len(objects) else None
 
 
 def _below(objects: Sequence[SavedObject], root: int) -> Iterator[StoredVariable]:
