@@ -4,12 +4,29 @@
 `__new__` of a template with as many parameters, which take the names of its fields. That is worth 4 % of the start:
 `summary` of a small .keras file executes 1.236 billion instructions with these records and 1.293 billion with those of
 `typing` (callgrind), and takes 3.9 % less processor time (median of 40 pairs of runs). Type checkers see
-`typing.NamedTuple` itself; a test compares the two.
+`typing.NamedTuple` itself; a test compares the two. What plain data is looked up in is made by `grouped`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+def grouped(pairs: Iterable[tuple[_Key, _Value]]) -> dict[_Key, list[_Value]]:
+    """The values of each key, in the order in which they come.
+
+    >>> grouped((len(word), word) for word in ("one", "three", "two"))
+    {3: ['one', 'two'], 5: ['three']}
+    """
+    found: dict[_Key, list[_Value]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
+
 
 if TYPE_CHECKING:
     from typing import NamedTuple as NamedTuple

@@ -16,7 +16,7 @@ from layerexplain.frontends.own_layers import Code
 from layerexplain.model import Model, Note
 from layerexplain.network.definitions import Kept
 from layerexplain.network.trace import trace_model
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 from layerexplain.report import build
 from layerexplain.report.architecture import architecture
 from layerexplain.report.data import LayerReport, Report
@@ -87,9 +87,7 @@ def _rows(row: Row, model: Model) -> ModelRows:
     network = trace_model(model, kept=_KEPT)
     report = build(model, batch=1, network=network)
     layers = list(_flat(report.layers))
-    codes: dict[str | None, list[str]] = {}
-    for note in report.notes:
-        codes.setdefault(note.layer, []).append(note.code)
+    codes = grouped((note.layer, note.code) for note in report.notes)
     hashes = architecture(network)
     row.update(_told_of(report), layers=len(layers), architecture=hashes.hash, family=hashes.family)
     row.update(_types(layers, report.notes))

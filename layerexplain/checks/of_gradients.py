@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from layerexplain.checks.rules import Found, rule
 from layerexplain.checks.view import CheckedNetwork
-from layerexplain.network.gradient_paths import End, LostWeight, end_words, lost_weights
+from layerexplain.network.gradient_paths import End, end_words, lost_weights
+from layerexplain.records import grouped
 
 
 @rule(
@@ -21,9 +22,7 @@ from layerexplain.network.gradient_paths import End, LostWeight, end_words, lost
     keras="warns on TensorFlow, in fit()",
 )
 def no_gradient(view: CheckedNetwork) -> Iterator[Found]:
-    of_layer: dict[str, list[LostWeight]] = {}
-    for lost in lost_weights(view.network):
-        of_layer.setdefault(lost.layer, []).append(lost)
+    of_layer = grouped((lost.layer, lost) for lost in lost_weights(view.network))
     for layer, weights in of_layer.items():
         ends = sorted({end for lost in weights for end in lost.ends})
         names = " and ".join(filter(None, [", ".join(w.weight for w in weights[:-1]), weights[-1].weight]))

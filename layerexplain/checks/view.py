@@ -12,6 +12,7 @@ from layerexplain.lang.visit import nodes
 from layerexplain.layers.losses import Loss, loss_of
 from layerexplain.model import Layer, Setting, TensorRef
 from layerexplain.network.traced import Network, TracedCall
+from layerexplain.records import grouped
 
 _MOVES = frozenset({"cast", "reshape", "transpose", "item"})
 """Operations that leave the values as they are."""
@@ -29,10 +30,7 @@ class CheckedNetwork:
         self.stored = stored
         self.layers: dict[str, Layer] = {layer.name: layer for layer in network.model.layers}
         self.calls: dict[tuple[str, int], TracedCall] = {(c.call.layer, c.call.index): c for c in network.calls}
-        self._readers: dict[str, list[TracedCall]] = {}
-        for made in network.calls:
-            for ref in made.sources:
-                self._readers.setdefault(ref.layer, []).append(made)
+        self._readers = grouped((ref.layer, made) for made in network.calls for ref in made.sources)
         self._outputs = frozenset([ref.layer for ref in network.model.outputs])
         self._endings: dict[int, str] = {}
         self._makers: dict[int, TracedCall | None] = {}

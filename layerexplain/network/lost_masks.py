@@ -8,6 +8,7 @@ from layerexplain.model import TensorRef
 from layerexplain.network.recorded_shapes import Tensors
 from layerexplain.network.traced import LostMask, Network, TracedCall
 from layerexplain.ops.sizes import product
+from layerexplain.records import grouped
 
 _MOST_NAMED = 3
 
@@ -68,11 +69,9 @@ def _computes_with_masks(made: TracedCall) -> bool:
 
 def _readers(calls: Sequence[TracedCall]) -> _Readers:
     """The calls that read what each call returns."""
-    after: dict[tuple[str, int], list[TracedCall]] = {}
-    for made in calls:
-        for key in dict.fromkeys((ref.layer, ref.call) for ref in made.sources):
-            after.setdefault(key, []).append(made)
-    return after
+    return grouped(
+        (key, made) for made in calls for key in dict.fromkeys((ref.layer, ref.call) for ref in made.sources)
+    )
 
 
 def _missed_after(start: TracedCall, after: _Readers) -> Iterable[str]:

@@ -11,7 +11,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Call, Model, Note, TensorRef
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 
 
 class MaskSource(NamedTuple):
@@ -92,9 +92,7 @@ class Network(NamedTuple):
 
     def faults_of_layers(self) -> dict[str, tuple[str, ...]]:
         """What is wrong with layers, by their paths; a fault that names none is that of the one layer in its line."""
-        lines: dict[int | None, list[str]] = {}
-        for layer in self.model.layers:
-            lines.setdefault(layer.line, []).append(layer.name)
+        lines = grouped((layer.line, layer.name) for layer in self.model.layers)
         found: dict[str, tuple[str, ...]] = {}
         for fault in self.faults:
             path = fault.layer
@@ -112,10 +110,7 @@ class Network(NamedTuple):
 
 def uses_of(networks: Iterable[tuple[Network, int]]) -> dict[str, list[Use]]:
     """The calls of each layer, by its name, in a model that is called like this: traced, and how often each is."""
-    found: dict[str, list[Use]] = {}
-    for network, times in networks:
-        for made in network.calls:
-            found.setdefault(made.call.layer, []).append(Use(made, times))
+    found = grouped((made.call.layer, Use(made, times)) for network, times in networks for made in network.calls)
     for uses in found.values():
         if len(uses) > 1:
             uses.sort(key=lambda use: use.made.call.index)

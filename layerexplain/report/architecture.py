@@ -20,7 +20,7 @@ from layerexplain.lang.expr import Op
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 from layerexplain.report.normal_form import Declarations, arguments_of, is_trained
 
 _DIGITS = 32
@@ -77,9 +77,7 @@ class _Walk:
         self._numbers: dict[str, int] = {}
         self._met: dict[_Key, int] = {}
         self._made = {(made.call.layer, made.call.index): made for made in network.calls}
-        self._of: dict[str, list[TracedCall]] = {}
-        for made in network.calls:
-            self._of.setdefault(made.call.layer, []).append(made)
+        self._of = grouped((made.call.layer, made) for made in network.calls)
 
     def visit(self, ends: Iterable[_Key]) -> None:
         """Number the calls that lead to these, and these: what feeds a call comes before it."""

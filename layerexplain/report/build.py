@@ -22,7 +22,7 @@ from layerexplain.network.recorded_shapes import recorded_spec
 from layerexplain.network.scope import has_no_weights
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall, Use, cost_of, networks_of, uses_of
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 from layerexplain.report.data import CallReport, InputReport, LayerReport, OutputReport, Report
 from layerexplain.report.row_weights import counts_of, weights_of, weights_within
 from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_totals, totals
@@ -246,9 +246,7 @@ class Builder:
         calls = {name: [use.made for use in own] for name, own in uses.items()}
         if called and called != [(network, 1)]:
             uses = uses_of(called)
-        noted: dict[str | None, list[str]] = {}
-        for note in network.notes:
-            noted.setdefault(note.layer, []).append(note.message)
+        noted = grouped((note.layer, note.message) for note in network.notes)
         place = _Place(network, path, batch, frozen or not network.model.trainable, noted)
         layers = network.model.layers
         return tuple([self._row(place, layer, calls.get(layer.name, []), uses.get(layer.name, [])) for layer in layers])

@@ -20,7 +20,7 @@ from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.facts import Facts
 from layerexplain.model import Call, Function, Layer, Model
 from layerexplain.network.scope import declaration_of
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 from layerexplain.report.data import LayerReport
 from layerexplain.report.tensorflow_functions import is_tensorflow, todays_operation
 
@@ -79,9 +79,7 @@ def normal_layers(
     """Yield the layers of a model, given with the rows of its report; those of nested models follow theirs."""
     declarations = {**outer, **model.declarations} if model.declarations else outer
     by_name = {row.layer: row for row in rows}
-    calls: dict[str, list[Call]] = {}
-    for call in model.calls:
-        calls.setdefault(call.layer, []).append(call)
+    calls = grouped((call.layer, call) for call in model.calls)
     for layer in model.layers:
         row = by_name.get(layer.name)
         own = sorted(calls.get(layer.name, ()), key=lambda call: call.index)

@@ -9,6 +9,7 @@ from typing import Any
 
 from layerexplain.lang.text import statements
 from layerexplain.model import Model
+from layerexplain.records import grouped
 from layerexplain.run.activations import Activation, Progress, dtype_name
 from layerexplain.run.backpropagation import NoGradient, SentBack
 from layerexplain.run.gradient_report import (
@@ -131,10 +132,7 @@ class _Rows:
 
     def rows(self, made: Step, weights: Sequence[WeightRow]) -> list[ReachedRow]:
         """Return a row for each output of each call, in the order of computation."""
-        together: dict[str, list[float]] = {}
-        for row in weights:
-            if row.gradient is not None:
-                together.setdefault(row.path, []).append(row.gradient.norm)
+        together = grouped((row.path, row.gradient.norm) for row in weights if row.gradient is not None)
         functions = {
             (one.path, one.call): f"at z, to which it applies {one.activation}" for one in made.losses if one.activation
         }

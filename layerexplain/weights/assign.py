@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
 from layerexplain.lang.expr import Expr
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 
 Sizes = tuple[int, ...]
 
@@ -100,9 +100,7 @@ def _alike(wanted: Wanted, stored: StoredTensor) -> bool:
 
 def _by_names(wanted: Sequence[Wanted], own: Sequence[int], stored: Sequence[StoredTensor]) -> dict[int, int] | None:
     """Each weight's array by name and shape, the longest agreement of names first; None if one has none."""
-    free: dict[tuple[str, Sizes], list[int]] = {}
-    for number, tensor in enumerate(stored):
-        free.setdefault((_canon(tensor.parts[-1]), tensor.shape), []).append(number)
+    free = grouped(((_canon(tensor.parts[-1]), tensor.shape), number) for number, tensor in enumerate(stored))
     found: dict[int, int] = {}
     for i in own:
         fitting = free.get((_canon(wanted[i].names[-1]), wanted[i].shape))

@@ -20,6 +20,7 @@ from layerexplain.lang.expr import Expr
 from layerexplain.model import Layer, Note
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
+from layerexplain.records import grouped
 from layerexplain.weights.assign import Wanted, assign_by_number, assign_listed
 from layerexplain.weights.layer_groups import GroupFinder
 from layerexplain.weights.matched import MatchedWeight, MatchedWeights, missing_note
@@ -72,9 +73,7 @@ class _Matcher:
         self.beside: set[str] = set()
         self.opaque: list[WeightedLayer] = []
         self.parameters = stored.parameters
-        self.layers: dict[str, list[StoredTensor]] = {}
-        for tensor in self.parameters:
-            self.layers.setdefault(tensor.layer, []).append(tensor)
+        self.layers = grouped((tensor.layer, tensor) for tensor in self.parameters)
         self.tree: WeightTree | None = None
         self.order = sorted([(tensor.parts, number) for number, tensor in enumerate(self.parameters)])
 
@@ -99,9 +98,9 @@ class _Matcher:
                 self.opaque.append(layer)
             self._by_tree(layer, below)
             return
-        by_holder: dict[Steps, list[tuple[int, Wanted]]] = {}
-        for number, weight in enumerate(layer.weights):
-            by_holder.setdefault(weight.attrs["at"], []).append((number, _wanted(weight, layer.layer)))
+        by_holder: dict[Steps, list[tuple[int, Wanted]]] = grouped(
+            (weight.attrs["at"], (number, _wanted(weight, layer.layer))) for number, weight in enumerate(layer.weights)
+        )
         numbered: dict[int, MatchedWeight] = {}
         for at, own in by_holder.items():
             found = self._of_attribute(layer, at, [wanted for _, wanted in own])

@@ -10,7 +10,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.model import Layer
 from layerexplain.network.scope import has_no_weights
-from layerexplain.network.traced import Network, TracedCall
+from layerexplain.network.traced import Network, uses_of
 from layerexplain.records import NamedTuple
 from layerexplain.weights.layer_groups import GroupFinder, layer_groups
 
@@ -54,11 +54,9 @@ def weighted_layers(network: Network, finder: GroupFinder | None = None) -> Iter
         frozen = frozen or not model.trainable
         before = {layer.name for layer in model.layers if layer_steps((*path, layer.name)) in again} if again else ()
         classes = layer_groups(model, before) if finder is not None and group is not None else {}
-        first: dict[str, list[TracedCall]] = {}
-        for call in network.calls:
-            first.setdefault(call.call.layer, []).append(call)
+        uses = uses_of([(network, 1)])
         for layer in model.layers:
-            calls = sorted(first.get(layer.name, ()), key=lambda call: call.call.index)
+            calls = [use.made for use in uses.get(layer.name, ())]
             own = None
             if finder is not None and group is not None and layer.kind != "operation":
                 own = finder.of_layer(layer, group, classes.get(layer.name))

@@ -15,7 +15,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT, Expr
 from layerexplain.lang.names import free
 from layerexplain.lang.notation import Written
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 
 
 class ElementText(NamedTuple):
@@ -135,9 +135,7 @@ class Printer(ScalarWriter):
         others = [c for c in fold.conditions if c not in padding]
         notes = []
         if padding:
-            outside: dict[str, list[str]] = {}
-            for c in padding:
-                outside.setdefault(self._outside(c, names), []).append(window_role(c))
+            outside = grouped((self._outside(c, names), window_role(c)) for c in padding)
             where = " and ".join(f"{' and '.join(roles)} {text}" for text, roles in outside.items())
             notes.append(f"{where} are padding and {_COUNTED.get(fold.kind, 'are excluded')}")
         if others:

@@ -15,6 +15,7 @@ from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config import model_of_document
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES, MAX_INFLATED_BYTES, MAX_MEMBERS, MAX_RATIO, RATIO_FREE_BYTES
 from layerexplain.model import Model
+from layerexplain.records import grouped
 
 if TYPE_CHECKING:
     from layerexplain.frontends.keras.h5_service import H5Target
@@ -118,10 +119,7 @@ def members_by_name(archive: zipfile.ZipFile) -> Members:
     members = archive.infolist()
     if len(members) > MAX_MEMBERS:
         raise SourceError(f"is a zip archive of {len(members):,} members; a .keras file has a handful")
-    by_name: dict[str, list[zipfile.ZipInfo]] = {}
-    for member in members:
-        by_name.setdefault(member.filename, []).append(member)
-    return by_name
+    return grouped((member.filename, member) for member in members)
 
 
 def read_member(archive: zipfile.ZipFile, members: Members, *names: str) -> bytes | None:

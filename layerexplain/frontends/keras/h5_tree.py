@@ -12,7 +12,7 @@ from typing import Any
 from layerexplain.errors import SourceError
 from layerexplain.frontends.limits import MAX_ATTRIBUTE_BYTES, MAX_H5_DEPTH, MAX_H5_OBJECTS
 from layerexplain.model import Note
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 
 DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError, NotImplementedError)
 
@@ -110,10 +110,8 @@ class _Opened(NamedTuple):
 
 def _in_file_order(addresses: dict[tuple[str, ...], int]) -> tuple[tuple[str, ...], ...]:
     """Groups, each before what is in it, the members of each by their addresses."""
-    members: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
-    for path in sorted(addresses, key=addresses.__getitem__, reverse=True):
-        if path:
-            members.setdefault(path[:-1], []).append(path)
+    backwards = sorted(addresses, key=addresses.__getitem__, reverse=True)
+    members = grouped((path[:-1], path) for path in backwards if path)
     ordered: list[tuple[str, ...]] = []
     waiting: list[tuple[str, ...]] = [()]
     while waiting:

@@ -15,7 +15,7 @@ from typing import Any
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps, step_text
 from layerexplain.model import Layer, Model, Note, ObjectNumber, SharedObject
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 
 _OF_THE_DTYPE = ("dtype", "dtype_policy")
 
@@ -122,11 +122,10 @@ class _ObjectNumbers:
         own = [(at, placed.layer) for at, placed in enumerate(layers) if not placed.is_copied]
         self.count = Counter([layer.number.number for _, layer in own if layer.number is not None])
         self._content: Callable[[int], Any] = cache(lambda at: _content(layers[at].layer))
-        self._unnumbered: dict[tuple[str, str], list[int]] = {}
-        for at, layer in own:
-            if layer.number is None:
-                self._unnumbered.setdefault((layer.type, layer.name), []).append(at)
-        self._alike: Callable[[str, str], dict[Any, list[int]]] = cache(self._by_content)
+        unnumbered = grouped(((layer.type, layer.name), at) for at, layer in own if layer.number is None)
+        self._alike: Callable[[str, str], dict[Any, list[int]]] = cache(
+            lambda type_, name: grouped((self._content(at), at) for at in unnumbered.get((type_, name), []))
+        )
 
     def resolved(self) -> tuple[list[SharedObject], list[Note]]:
         found: list[SharedObject] = []
@@ -160,12 +159,6 @@ class _ObjectNumbers:
         layer = self.layers[at].layer
         alike = self._alike(layer.type, layer.name).get(self._content(at), [])
         return [i for i in alike[:_MOST_NAMED] if i < at]
-
-    def _by_content(self, type_: str, name: str) -> dict[Any, list[int]]:
-        found: dict[Any, list[int]] = {}
-        for at in self._unnumbered.get((type_, name), []):
-            found.setdefault(self._content(at), []).append(at)
-        return found
 
 
 def _content(value: Any) -> Any:

@@ -26,7 +26,7 @@ from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.frontends.opened import HEAD, is_hdf5
 from layerexplain.frontends.regular_file import folder_of, in_folder, is_file_in, is_folder, names_in, open_regular
 from layerexplain.model import Model, Note
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 
 WEIGHTS = "model.weights.h5"
 SHARD_INDEX = "model.weights.json"
@@ -78,10 +78,7 @@ class WeightFile:
 
     @cached_property
     def direct(self) -> Mapping[Groups, list[StoredTensor]]:
-        found: dict[Groups, list[StoredTensor]] = {}
-        for tensor in self.parameters:
-            found.setdefault(tensor.parts[:-1], []).append(tensor)
-        return found
+        return grouped((tensor.parts[:-1], tensor) for tensor in self.parameters)
 
     def read(self, tensor: StoredTensor) -> Any:
         """The values of a tensor as a NumPy array; bfloat16 comes as float32, which holds all of its values.

@@ -17,6 +17,7 @@ from layerexplain.frontends.keras.weight_layouts import LAYERS
 from layerexplain.frontends.keras.weight_tensors import Groups, StoredTensor, role_of, stem
 from layerexplain.frontends.model_builder import FreeNames, types_by_default_name
 from layerexplain.model import GROUP, Layer, Model, StoredGroup, StoredVariable
+from layerexplain.records import grouped
 
 UNTOLD = "Layer"
 """The type of a row whose class is unknown."""
@@ -89,15 +90,14 @@ class WeightTree:
             lambda group: Counter([stored.names.get(item) for item in self._objects(group)])
         )
         self._direct = stored.direct
-        self._members: dict[Groups, list[Groups]] = {}
         self._weighty: set[Groups] = set()
         for group in stored.direct:
             while group not in self._weighty:
                 self._weighty.add(group)
                 group = group[:-1]
-        for group in stored.groups:
-            if group and role_of(group, "") == "parameter":
-                self._members.setdefault(group[:-1], []).append(group)
+        self._members: dict[Groups, list[Groups]] = grouped(
+            (group[:-1], group) for group in stored.groups if group and role_of(group, "") == "parameter"
+        )
         # What stands in a list bears its class: the same name elsewhere is one that Keras gave for that class.
         self._classes = {stem(group[-1]) for group in stored.groups if group and self._in_list(group)}
         self._unbuilt = self._without_weights()

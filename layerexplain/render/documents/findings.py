@@ -8,6 +8,7 @@ from typing import Any
 
 from layerexplain.checks.findings import CONFIDENCES, CheckReport, Finding
 from layerexplain.checks.rules import Rule
+from layerexplain.records import grouped
 from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet, sheet
 from layerexplain.render.quantities import names_text, origin_text, plural
@@ -74,9 +75,7 @@ def _document(report: CheckReport) -> doc.Document:
     unseen = {note.layer for note in report.notes if note.layer is not None}
     left = [f"{plural(len(unseen), 'layer')} not looked at"] if unseen else []
     heading = doc.title(report.model_name, (origin, ", ".join([*(counts or ["nothing found"]), *left])))
-    by_code: dict[str, list[Finding]] = {}
-    for finding in report.findings:
-        by_code.setdefault(finding.code, []).append(finding)
+    by_code = grouped((finding.code, finding) for finding in report.findings)
     notes = doc.notes_block(doc.noted(report.notes))
     return doc.Document((heading, *[_section(found) for found in by_code.values()], notes))
 

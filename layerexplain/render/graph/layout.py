@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 from layerexplain.render.graph.diagram import Graph, GraphNode
 from layerexplain.render.graph.fold import in_order, sources_of
 from layerexplain.render.graph.lanes import Lanes, lanes_of, targets_of
@@ -176,11 +176,8 @@ def _moves(lanes: Lanes) -> Iterator[tuple[dict[int, int], tuple[int, ...]]]:
     trunk. A strand goes to the other side, alone or with those that then have to go too, since one ends where the next
     begins; or it goes nearer to the trunk."""
     side = {source: 1 if lane > 0 else -1 for lane, _, _, source in lanes.taken}
-    begin: dict[int, list[int]] = {}
-    end: dict[int, list[int]] = {}
-    for _, top, bottom, source in lanes.taken:
-        begin.setdefault(top - 1, []).append(source)
-        end.setdefault(bottom, []).append(source)
+    begin = grouped((top - 1, source) for _, top, _, source in lanes.taken)
+    end = grouped((bottom, source) for _, _, bottom, source in lanes.taken)
     meet = {source: (*end.get(top - 1, ()), *begin.get(bottom, ())) for _, top, bottom, source in lanes.taken}
     seen: set[int] = set()
     for one in side:
@@ -279,9 +276,7 @@ class _Drawing:
         """Where each lane runs, and how wide all are. A lane is as near to the trunk as its rows allow."""
         box = {(self.lanes.lanes[node], row): node for node, row in enumerate(self.lanes.rows)}
         count = max(self.lanes.rows, default=-1) + 1
-        taken: dict[int, list[range]] = {}
-        for lane, top, bottom, _ in self.lanes.taken:
-            taken.setdefault(lane, []).append(range(top, bottom + 1))
+        taken = grouped((lane, range(top, bottom + 1)) for lane, top, bottom, _ in self.lanes.taken)
         at: dict[int, float] = {0: 0.0}
         first = last = 0.0
         for side in (1, -1):

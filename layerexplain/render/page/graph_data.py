@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from layerexplain.records import grouped
 from layerexplain.render.escape import clean
 from layerexplain.render.graph.diagram import Graph, GraphNode, call_name, graph_of, opened
 from layerexplain.render.graph.fold import fold as folded
@@ -73,9 +74,7 @@ def graph_data(
 
 def _leading_to(graph: Graph, outputs: Collection[str]) -> Graph:
     """The part of a graph from which tensors flow to one of the layers that are outputs; inputs stay."""
-    sources: dict[str, list[str]] = {}
-    for edge in graph.edges:
-        sources.setdefault(edge.target, []).append(edge.source)
+    sources = grouped((edge.target, edge.source) for edge in graph.edges)
     ahead = [node.name for node in graph.nodes if node.name in outputs or node.is_input]
     kept = set(ahead)
     for name in ahead:  # grows as it is read
