@@ -9,11 +9,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import NamedTuple as NamedTuple
+    from typing import TypeVar
+
+    _Key = TypeVar("_Key")
+    _Value = TypeVar("_Value")
 
 
 def grouped(pairs: Iterable[tuple[_Key, _Value]]) -> dict[_Key, list[_Value]]:
@@ -28,9 +32,7 @@ def grouped(pairs: Iterable[tuple[_Key, _Value]]) -> dict[_Key, list[_Value]]:
     return found
 
 
-if TYPE_CHECKING:
-    from typing import NamedTuple as NamedTuple
-else:
+if not TYPE_CHECKING:
     from types import FunctionType
 
     try:
