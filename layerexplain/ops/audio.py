@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
@@ -59,10 +58,6 @@ def _stft_flops(node: Expr) -> int | None:
     return None if count is None else count * round(5 * fft * math.log2(fft) + fft)
 
 
-def _of_stft(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
-    return stft_back(*pair(dy), to=sized(y.args[0], [-1])[0], **y.attrs)
-
-
 stft: Op = function(
     "stft",
     axes=_stft_axes,
@@ -71,7 +66,7 @@ stft: Op = function(
     flops=_stft_flops,
     element=NOT_INDEXED("the signal is reflected at both ends"),
     defaults={"window": "hann", "center": True},
-    gradient=_of_stft,
+    gradient=lambda y, dy, i: stft_back(*pair(dy), to=sized(y.args[0], [-1])[0], **y.attrs),
 )
 """`re, im = stft(x, length=400, stride=160, fft=512)`: the signal is reflected at both ends (unless
 `center=False`) and cut into frames of `fft` samples, `stride` apart; each is multiplied by a window of `length` and
@@ -199,7 +194,7 @@ def _stft_back_value(
     return made
 
 
-stft_back = function(
+stft_back: Op = function(
     "stft_back",
     axes=lambda re, im, *, to, **attrs: [
         *kept(re)[:-2],

@@ -8,7 +8,7 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size
-from layerexplain.lang.expr import CALL, PER_OUTPUT, STRUCTURAL, WEIGHT, CannotDerive, Expr, axes_of
+from layerexplain.lang.expr import CALL, PER_OUTPUT, STRUCTURAL, WEIGHT, CannotDerive, Expr, Op, axes_of
 from layerexplain.lang.notation import Function
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import Term, aligned, contraction
@@ -158,12 +158,7 @@ def turned(x: Expr) -> Expr:
     return transpose(x, axes=(*stack, columns, rows))
 
 
-def _of_matmul(y: Expr, dy: Expr, i: int) -> Expr:
-    a, b = y.args
-    return matmul(turned(a), dy) if i else matmul(dy, turned(b))
-
-
-matmul = contraction(
+matmul: Op = contraction(
     "matmul",
     axes=_matmul_axes,
     value=lambda np, a, b: np.matmul(a, b),
@@ -171,7 +166,7 @@ matmul = contraction(
     summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[-2]),
     term=_matmul_term,
     notation=Function(r"{0}\,{1}"),
-    gradient=_of_matmul,
+    gradient=lambda y, dy, i: matmul(turned(y.args[0]), dy) if i else matmul(dy, turned(y.args[1])),
 )
 """`matmul(a, b)`: the last two axes are matrices; the axes before them are broadcast."""
 

@@ -56,11 +56,6 @@ def _conv_value(np: Any, x: Any, W: Any, **attrs: Any) -> Any:
     return convolved(np, x, W, make_windows(x, W.shape, attrs), attrs["groups"])
 
 
-def _conv_summed(node: Expr) -> list[tuple[str, Any]]:
-    *window, inputs, _ = node.args[1].shape
-    return [*[("window", k) for k in window], ("inputs", inputs)]
-
-
 def _conv_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Term:
     W = node.args[1]
     *taps, m = letters
@@ -87,7 +82,7 @@ conv = contraction(
     axes=_conv_axes,
     value=_conv_value,
     outputs=functools.partial(_outputs, "filters"),
-    summed=_conv_summed,
+    summed=lambda node: [*[("window", k) for k in node.args[1].shape[:-2]], ("inputs", node.args[1].shape[-2])],
     term=_conv_term,
     defaults={**DEFAULTS, "groups": 1},
     canonical=canonical,

@@ -12,11 +12,6 @@ from layerexplain.ops.families import binary, elementwise, unary
 from layerexplain.ops.sizes import FLOATS, promote
 
 
-def _of_quotient(y: Expr, dy: Expr, i: int) -> Expr:
-    b = y.args[1]
-    return -dy * y / b if i else dy / b
-
-
 def _of_power(y: Expr, dy: Expr, i: int) -> Expr:
     a, b = y.args
     return dy * y * log(a) if i else dy * (b * a ** (b - 1))
@@ -39,7 +34,7 @@ TRUTH = NO_GRADIENT("a truth value")
 add = binary("add", Infix("+", SUM, "+"), gradient=lambda y, dy, i: dy)
 subtract = binary("subtract", Infix("-", SUM, "-"), gradient=lambda y, dy, i: -dy if i else dy)
 multiply = binary("multiply", Infix("*", PRODUCT, r"\,", "·"), gradient=lambda y, dy, i: dy * y.args[1 - i])
-divide = binary("divide", Fraction(), dtype="float", gradient=_of_quotient)
+divide = binary("divide", Fraction(), dtype="float", gradient=lambda y, dy, i: (-dy * y if i else dy) / y.args[1])
 floor_divide = binary("floor_divide", Infix("//", PRODUCT, r"\mathbin{\mathrm{div}}"), gradient=JUMPS)
 mod = binary("mod", Infix("%", PRODUCT, r"\bmod"), gradient=lambda y, dy, i: -dy * floor_divide(*y.args) if i else dy)
 power = binary("power", Infix("**", POWER, "^", "^"), gradient=_of_power)

@@ -7,9 +7,10 @@ each other and with Keras.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
-from layerexplain.lang.composite import composite
+from layerexplain.lang.composite import Composite, composite
 from layerexplain.lang.expr import Expr, named
 from layerexplain.ops.elementwise import (
     absolute,
@@ -36,6 +37,11 @@ SELU_SCALE = 1.0507009873554805
 """The constants that preserve mean 0 and variance 1 (Klambauer et al., 2017)."""
 
 
+def scalar(**rules: Any) -> Callable[[Callable[..., Expr]], Composite]:
+    """Declare an element-wise function, which is called by the name of its body."""
+    return lambda body: composite(body.__name__, scalar=True, **rules)(body)
+
+
 # Sigmoids ------------------------------------------------------------------------------------------------------
 
 
@@ -43,54 +49,49 @@ def _sigmoid(np: Any, z: Any) -> Any:
     return 0.5 * (1 + np.tanh(0.5 * z))
 
 
-@composite("tanh", scalar=True, stable=lambda np, z: np.tanh(z), slope=lambda z, y: 1 - y**2)
+@scalar(stable=lambda np, z: np.tanh(z), slope=lambda z, y: 1 - y**2)
 def tanh(z: Expr) -> Expr:
     """Maps any number to the interval from -1 to 1."""
     return (exp(z) - exp(-z)) / (exp(z) + exp(-z))
 
 
-@composite("sigmoid", scalar=True, stable=_sigmoid, slope=lambda z, y: y * (1 - y))
+@scalar(stable=_sigmoid, slope=lambda z, y: y * (1 - y))
 def sigmoid(z: Expr) -> Expr:
     """Maps any number to the interval from 0 to 1."""
     return 1 / (1 + exp(-z))
 
 
-@composite(
-    "log_sigmoid",
-    scalar=True,
-    stable=lambda np, z: -np.logaddexp(np.zeros_like(z), -z),
-    slope=lambda z, y: 1 - sigmoid(z),
-)
+@scalar(stable=lambda np, z: -np.logaddexp(np.zeros_like(z), -z), slope=lambda z, y: 1 - sigmoid(z))
 def log_sigmoid(z: Expr) -> Expr:
     """The logarithm of the sigmoid."""
     return -log(1 + exp(-z))
 
 
-@composite("hard_sigmoid", scalar=True, slope=lambda z, y: less(absolute(z), 3) / 6)
+@scalar(slope=lambda z, y: less(absolute(z), 3) / 6)
 def hard_sigmoid(z: Expr) -> Expr:
     """A piecewise linear sigmoid of three segments."""
     return minimum(maximum(z / 6 + 0.5, 0), 1)
 
 
-@composite("hard_sigmoid_keras2", scalar=True, slope=lambda z, y: 0.2 * less(absolute(z), 2.5))
+@scalar(slope=lambda z, y: 0.2 * less(absolute(z), 2.5))
 def hard_sigmoid_keras2(z: Expr) -> Expr:
     """The hard_sigmoid of Keras 1 and 2, with slope 0.2 instead of 1/6: tf_keras's `backend.hard_sigmoid`."""
     return minimum(maximum(0.2 * z + 0.5, 0), 1)
 
 
-@composite("hard_tanh", scalar=True, slope=lambda z, y: less_equal(absolute(z), 1))
+@scalar(slope=lambda z, y: less_equal(absolute(z), 1))
 def hard_tanh(z: Expr) -> Expr:
     """Clips values to the interval from -1 to 1."""
     return minimum(maximum(z, -1), 1)
 
 
-@composite("sparse_sigmoid", scalar=True)
+@scalar()
 def sparse_sigmoid(z: Expr) -> Expr:
     """0 up to -1, 1 from 1 on, linear in between."""
     return where(less_equal(z, -1), 0.0, where(greater_equal(z, 1), 1.0, 0.5 * (z + 1)))
 
 
-@composite("softsign", scalar=True, slope=lambda z, y: 1 / (1 + absolute(z)) ** 2)
+@scalar(slope=lambda z, y: 1 / (1 + absolute(z)) ** 2)
 def softsign(z: Expr) -> Expr:
     """z divided by 1 plus its absolute value."""
     return z / (1 + absolute(z))
@@ -114,7 +115,7 @@ def _relu_slope(
     return above if max_value is None else logical_and(above, passed)
 
 
-@composite("relu", scalar=True, slope=_relu_slope)
+@scalar(slope=_relu_slope)
 def relu(z: Expr, *, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Expr:
     """Keeps positive values and sets the rest to 0."""
     y = where(greater(z, threshold), z, 0) if threshold else maximum(z, 0)
@@ -126,13 +127,13 @@ def relu(z: Expr, *, negative_slope: float = 0.0, max_value: float | None = None
     return y
 
 
-@composite("relu6", scalar=True, slope=lambda z, y: logical_and(greater(z, 0), less(z, 6)))
+@scalar(slope=lambda z, y: logical_and(greater(z, 0), less(z, 6)))
 def relu6(z: Expr) -> Expr:
     """Clips values to the interval from 0 to 6."""
     return minimum(maximum(z, 0), 6)
 
 
-@composite("leaky_relu", scalar=True, slope=lambda z, y, negative_slope=0.2: where(greater(z, 0), 1, negative_slope))
+@scalar(slope=lambda z, y, negative_slope=0.2: where(greater(z, 0), 1, negative_slope))
 def leaky_relu(z: Expr, *, negative_slope: float = 0.2) -> Expr:
     """Keeps positive values and multiplies the rest by negative_slope."""
     return where(greater(z, 0), z, negative_slope * z)
@@ -142,7 +143,7 @@ def _elu(np: Any, z: Any, alpha: float = 1.0) -> Any:
     return np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))
 
 
-@composite("elu", scalar=True, stable=_elu, slope=lambda z, y, alpha=1.0: where(greater(z, 0), 1, y + alpha))
+@scalar(stable=_elu, slope=lambda z, y, alpha=1.0: where(greater(z, 0), 1, y + alpha))
 def elu(z: Expr, *, alpha: float = 1.0) -> Expr:
     """z where positive, otherwise alpha · (exp(z) - 1), which tends to -alpha."""
     curve = exp(z) - 1
@@ -153,15 +154,13 @@ def _celu(np: Any, z: Any, alpha: float = 1.0) -> Any:
     return np.maximum(z, 0) + alpha * np.expm1(np.minimum(z, 0) / alpha)
 
 
-@composite("celu", scalar=True, stable=_celu, slope=lambda z, y, alpha=1.0: where(greater(z, 0), 1, y / alpha + 1))
+@scalar(stable=_celu, slope=lambda z, y, alpha=1.0: where(greater(z, 0), 1, y / alpha + 1))
 def celu(z: Expr, *, alpha: float = 1.0) -> Expr:
     """z where positive, otherwise a curve that tends to -alpha; smooth at 0 for every alpha."""
     return maximum(z, 0) + alpha * (exp(minimum(z, 0) / alpha) - 1)
 
 
-@composite(
-    "selu",
-    scalar=True,
+@scalar(
     stable=lambda np, z: SELU_SCALE * _elu(np, z, SELU_ALPHA),
     slope=lambda z, y: where(greater(z, 0), SELU_SCALE, y + SELU_SCALE * SELU_ALPHA),
 )
@@ -170,7 +169,7 @@ def selu(z: Expr) -> Expr:
     return SELU_SCALE * where(greater(z, 0), z, SELU_ALPHA * (exp(z) - 1))
 
 
-@composite("threshold", scalar=True, slope=lambda z, y, threshold, default_value: greater(z, threshold))
+@scalar(slope=lambda z, y, threshold, default_value: greater(z, threshold))
 def threshold(z: Expr, *, threshold: float, default_value: float) -> Expr:
     """Keeps values above the threshold and replaces the rest."""
     return where(greater(z, threshold), z, default_value)
@@ -179,50 +178,43 @@ def threshold(z: Expr, *, threshold: float, default_value: float) -> Expr:
 # Smooth rectifiers ----------------------------------------------------------------------------------------------
 
 
-@composite(
-    "softplus", scalar=True, stable=lambda np, z: np.logaddexp(z, np.zeros_like(z)), slope=lambda z, y: sigmoid(z)
-)
+@scalar(stable=lambda np, z: np.logaddexp(z, np.zeros_like(z)), slope=lambda z, y: sigmoid(z))
 def softplus(z: Expr) -> Expr:
     """A smooth relu."""
     return log(exp(z) + 1)
 
 
-@composite("squareplus", scalar=True)
+@scalar()
 def squareplus(z: Expr, *, b: float = 4) -> Expr:
     """A smooth relu without exponentials."""
     return (z + sqrt(z**2 + b)) / 2
 
 
-@composite("sparse_plus", scalar=True)
+@scalar()
 def sparse_plus(z: Expr) -> Expr:
     """0 up to -1, z from 1 on, quadratic in between."""
     return where(less_equal(z, -1), 0.0, where(less(z, 1), 0.25 * (z + 1) ** 2, z))
 
 
-@composite(
-    "silu",
-    scalar=True,
-    stable=lambda np, z: z * _sigmoid(np, z),
-    slope=lambda z, y: sigmoid(z) * (1 + z * (1 - sigmoid(z))),
-)
+@scalar(stable=lambda np, z: z * _sigmoid(np, z), slope=lambda z, y: sigmoid(z) * (1 + z * (1 - sigmoid(z))))
 def silu(z: Expr) -> Expr:
     """z times its sigmoid, also called swish."""
     return z * sigmoid(z)
 
 
-@composite("hard_silu", scalar=True)
+@scalar()
 def hard_silu(z: Expr) -> Expr:
     """z times its hard sigmoid, also called hard swish."""
     return z * hard_sigmoid(z)
 
 
-@composite("mish", scalar=True)
+@scalar()
 def mish(z: Expr) -> Expr:
     """z times the tanh of its softplus."""
     return z * tanh(softplus(z))
 
 
-@composite("gelu", scalar=True)
+@scalar()
 def gelu(z: Expr, *, approximate: bool = False) -> Expr:
     """z times the cumulative distribution function of the standard normal distribution."""
     if approximate:
@@ -233,19 +225,19 @@ def gelu(z: Expr, *, approximate: bool = False) -> Expr:
 # Shrinking functions --------------------------------------------------------------------------------------------
 
 
-@composite("tanh_shrink", scalar=True, slope=lambda z, y: tanh(z) ** 2)
+@scalar(slope=lambda z, y: tanh(z) ** 2)
 def tanh_shrink(z: Expr) -> Expr:
     """z minus its tanh."""
     return z - tanh(z)
 
 
-@composite("hard_shrink", scalar=True, slope=lambda z, y, threshold=0.5: greater(absolute(z), threshold))
+@scalar(slope=lambda z, y, threshold=0.5: greater(absolute(z), threshold))
 def hard_shrink(z: Expr, *, threshold: float = 0.5) -> Expr:
     """Sets values near 0 to 0 and keeps the rest."""
     return where(greater(absolute(z), threshold), z, 0)
 
 
-@composite("soft_shrink", scalar=True, slope=lambda z, y, threshold=0.5: greater(absolute(z), threshold))
+@scalar(slope=lambda z, y, threshold=0.5: greater(absolute(z), threshold))
 def soft_shrink(z: Expr, *, threshold: float = 0.5) -> Expr:
     """Sets values near 0 to 0 and moves the rest towards 0 by the threshold."""
     return where(greater(z, threshold), z - threshold, where(less(z, -threshold), z + threshold, 0))
@@ -315,16 +307,11 @@ def log_sum_exp(z: Expr, *, axis: Any = -1, keepdims: bool = False) -> Expr:
 # Cross-entropies of logits --------------------------------------------------------------------------------------
 
 
-def _spread(dy: Expr, axis: int, ndim: int) -> Expr:
-    """A gradient with an axis of size 1 where the function summed over one."""
-    at = normalize_axis(axis, ndim)
-    return take_slice(dy, key=(Ellipsis, None) if at == ndim - 1 else (*[slice(None)] * at, None))
-
-
 def _softmax_cross_entropy_gradient(loss: Expr, dy: Expr, i: int) -> Expr:
     target, z = loss.args
     axis = loss.attrs["definition"].attrs.get("axis", -1)
-    spread = _spread(dy, axis, z.ndim)
+    at = normalize_axis(axis, z.ndim)  # along it, the function summed
+    spread = take_slice(dy, key=(Ellipsis, None) if at == z.ndim - 1 else (*[slice(None)] * at, None))
     # As TensorFlow has it, also for targets that do not sum to 1.
     return spread * (softmax(z, axis=axis) - target) if i else -(spread * log_softmax(z, axis=axis))
 
@@ -363,13 +350,9 @@ def sparse_softmax_cross_entropy(ids: Expr, z: Expr) -> Expr:
     return -take_slice(take_along(log_softmax(z), take_slice(ids, key=(Ellipsis, None)), axis=-1), key=(Ellipsis, 0))
 
 
-def _sigmoid_cross_entropy(np: Any, target: Any, z: Any) -> Any:
-    return np.maximum(z, 0) - z * target + np.log1p(np.exp(-np.abs(z)))
-
-
 @composite(
     "sigmoid_cross_entropy",
-    stable=_sigmoid_cross_entropy,
+    stable=lambda np, target, z: np.maximum(z, 0) - z * target + np.log1p(np.exp(-np.abs(z))),
     gradient=lambda loss, dy, i: dy * (sigmoid(loss.args[1]) - loss.args[0]) if i else -(dy * loss.args[1]),
 )
 def sigmoid_cross_entropy(target: Expr, z: Expr) -> Expr:

@@ -109,10 +109,6 @@ def _resize_value(np: Any, x: Any, *, size: Any, times: Any, method: str, antial
     return np.einsum("qj,npjc->npqc", columns, y, optimize=True).astype(x.dtype if x.dtype.kind == "f" else "f4")
 
 
-def _resize_dtype(x: Expr, **attrs: Any) -> str:
-    return x.dtype if attrs["method"] == "nearest" else promote(x.dtype, "float")
-
-
 def _resize_flops(node: Expr) -> int | None:
     """2 for each pixel that is weighed into an output; nothing for 'nearest', which copies."""
     method, antialias = node.options["method"], node.options["antialias"]
@@ -223,7 +219,7 @@ def _of_resize(y: Expr, dy: Expr, i: int) -> Expr:
 resize: Op = function(
     "resize",
     axes=_resize_axes,
-    dtype=_resize_dtype,
+    dtype=lambda x, **attrs: x.dtype if attrs["method"] == "nearest" else promote(x.dtype, "float"),
     value=_resize_value,
     flops=_resize_flops,
     element=_resize_element,
@@ -235,10 +231,6 @@ resize: Op = function(
 position, with half-pixel centres; `times=2` in place of `size` enlarges by a factor."""
 
 
-def _back_axes(dy: Expr, *, to: tuple[int, int], **attrs: Any) -> list[Axis]:
-    return laid_back(dy, attrs, to, "before resizing")
-
-
 @channels_last
 def _back_value(np: Any, dy: Any, *, to: tuple[int, int], method: str, antialias: bool, data_format: str) -> Any:
     rows, columns = (_weights(np, n, out, method, antialias) for n, out in zip(to, dy.shape[1:3], strict=True))
@@ -248,7 +240,7 @@ def _back_value(np: Any, dy: Any, *, to: tuple[int, int], method: str, antialias
 
 resize_back = function(
     "resize_back",
-    axes=_back_axes,
+    axes=lambda dy, *, to, **attrs: laid_back(dy, attrs, to, "before resizing"),
     value=_back_value,
     flops=lambda node: _resize_flops(_forward(node)),
     element=NOT_INDEXED("the number of pixels that read a position depends on the position"),
@@ -322,10 +314,6 @@ def _fit_axes(x: Expr, *, size: Any, how: str, value: float, data_format: str) -
     return laid_out(x, {"data_format": data_format}, spatial)
 
 
-def _of_fit(y: Expr, dy: Expr, i: int) -> Expr:
-    return fit_back(y.args[0], dy, **without(y, "size", "value"))
-
-
 fit: Op = movement(
     "fit",
     axes=_fit_axes,
@@ -333,7 +321,7 @@ fit: Op = movement(
     element=NOT_INDEXED("needs the size of the image; give it with --input"),
     defaults={"value": 0, "data_format": "channels_last"},
     canonical=lambda attrs: {**attrs, "size": tuple(attrs["size"])},
-    gradient=_of_fit,
+    gradient=lambda y, dy, i: fit_back(y.args[0], dy, **without(y, "size", "value")),
 )
 """`fit(x, size=(24, 32), how='crop')`: for images of unknown size: the central `size` ('center'), or the centre cropped
 or padded to the aspect ratio of `size` ('crop', 'pad')."""
@@ -362,7 +350,7 @@ def _fitted_again(y: Expr, dy: Expr, i: int) -> Expr | None:
     return fit(dy, size=size, **y.attrs)
 
 
-fit_back = movement(
+fit_back: Op = movement(
     "fit_back",
     axes=lambda x, dy, **attrs: LazyAxes(x.shape),
     dtype=lambda x, dy, **attrs: dy.dtype,

@@ -98,10 +98,6 @@ def _as_matrices(x: Expr) -> Expr:
     return take_slice(x, key=(Ellipsis, None, None))
 
 
-def _of_slogdet(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr | None:
-    return None if dy[1] is None else _as_matrices(dy[1]) * turned(inv(y.args[0]))
-
-
 def _of_solve(y: Expr, dy: Expr, i: int) -> Expr:
     right = solve(turned(y.args[0]), dy)
     return right if i else -matmul(right, turned(y))
@@ -152,7 +148,7 @@ slogdet = _matrices(
     result=lambda x, *_: Shapes([x.shape[:-2]] * 2),
     flops=lambda n, _: 2 * n**3 / 3,
     dtypes=("float", "float"),
-    gradient=_of_slogdet,
+    gradient=lambda y, dy, i: None if dy[1] is None else _as_matrices(dy[1]) * turned(inv(y.args[0])),
 )
 """`s, d = slogdet(x)`: the sign of the determinant and the logarithm of its absolute value."""
 

@@ -46,10 +46,6 @@ take = movement(
 # along any axis --------------------------------------------------------------------------------------------------
 
 
-def _scatter_rows_axes(dy: Expr, ids: Expr, *, n: int) -> list[Axis]:
-    return [Axis("rows", None, n, f"{n} rows"), *[Axis("", (0, i), dy.shape[i]) for i in range(ids.ndim, dy.ndim)]]
-
-
 def _scatter_rows_value(np: Any, dy: Any, ids: Any, *, n: int) -> Any:
     made = np.zeros((n, *dy.shape[np.ndim(ids) :]), dy.dtype)
     np.add.at(made, np.asarray(ids).astype("int64"), dy)
@@ -58,7 +54,7 @@ def _scatter_rows_value(np: Any, dy: Any, ids: Any, *, n: int) -> Any:
 
 scatter_rows: Op = function(
     "scatter_rows",
-    axes=_scatter_rows_axes,
+    axes=lambda dy, ids, *, n: [Axis("rows", None, n, f"{n} rows"), *kept(dy)[ids.ndim :]],
     value=_scatter_rows_value,
     flops=PER_INPUT,
     element=NOT_INDEXED("the positions depend on the values"),
@@ -192,11 +188,6 @@ def _one_hot_axes(ids: Expr, *, n: int, axis: int) -> list[Axis]:
     return [*axes[:at], Axis("features", None, n, f"{n} classes"), *axes[at:]]
 
 
-def _one_hot_value(np: Any, ids: Any, *, n: int, axis: int) -> Any:
-    hot = np.asarray(ids)[..., None] == np.arange(n)
-    return np.moveaxis(hot, -1, axis)
-
-
 def _one_hot_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     axis = normalize_axis(node.options["axis"], node.ndim)
     here = at(0, (*index[:axis], *index[axis + 1 :]))
@@ -207,7 +198,7 @@ one_hot = function(
     "one_hot",
     axes=_one_hot_axes,
     dtype=always("float"),
-    value=_one_hot_value,
+    value=lambda np, ids, *, n, axis: np.moveaxis(np.asarray(ids)[..., None] == np.arange(n), -1, axis),
     flops=PER_OUTPUT,
     element=_one_hot_element,
     defaults={"axis": -1},

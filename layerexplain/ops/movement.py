@@ -207,10 +207,6 @@ def _stack_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     return _one_of(index[axis], [1] * len(node.args), lambda i, _: at(i, (*index[:axis], *index[axis + 1 :])))
 
 
-def _of_stack(y: Expr, dy: Expr, i: int) -> Expr:
-    return cut(dy, {y.options["axis"] % y.ndim: i})
-
-
 stack = movement(
     "stack",
     axes=_stack_axes,
@@ -218,7 +214,7 @@ stack = movement(
     element=_stack_element,
     dtype=common,
     defaults={"axis": 0},
-    gradient=_of_stack,
+    gradient=lambda y, dy, i: cut(dy, {y.options["axis"] % y.ndim: i}),
 )
 
 

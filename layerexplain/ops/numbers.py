@@ -111,16 +111,9 @@ def conjugate(x: Expr) -> Expr:
 
 # One number read as another -------------------------------------------------------------------------------------
 
-_BITS = {"float": "float32"}
-
-
-def _bits_read_as(np: Any, a: Any, to: str) -> Any:
-    return np.ascontiguousarray(a).view(_BITS.get(to, to))
-
-
 bits_as = elementwise(
     "bits_as",
-    _bits_read_as,
+    lambda np, a, to: np.ascontiguousarray(a).view("float32" if to == "float" else to),
     dtype=lambda a, *, to: to,
     element=NOT_INDEXED("its bits are read as another dtype"),
     gradient=NO_GRADIENT("the bits are read as another number"),

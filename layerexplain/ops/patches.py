@@ -56,10 +56,6 @@ def _element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     return sc.guarded(conditions, at(0, place))
 
 
-def _of_patches(y: Expr, dy: Expr, i: int) -> Expr:
-    return patches_back(dy, to=sized(y.args[0], image_axes(y)[0], "the image"), **y.attrs)
-
-
 patches: Op = movement(
     "patches",
     axes=_axes,
@@ -67,7 +63,7 @@ patches: Op = movement(
     element=_element,
     defaults={"padding": "valid", "dilation_rate": 1, "data_format": "channels_last"},
     canonical=canonical_size,
-    gradient=_of_patches,
+    gradient=lambda y, dy, i: patches_back(dy, to=sized(y.args[0], image_axes(y)[0], "the image"), **y.attrs),
 )
 """`patches(x, size=16)`: each window of the image becomes one pixel whose channels are the window's elements, row
 by row; `strides` default to the window's size."""
@@ -95,7 +91,7 @@ def _back_value(np: Any, dy: Any, *, to: tuple[int, ...], **attrs: Any) -> Any:
     return without_padding(made, to, slides)
 
 
-patches_back = function(
+patches_back: Op = function(
     "patches_back",
     axes=_back_axes,
     value=_back_value,

@@ -31,10 +31,6 @@ from layerexplain.ops.window import (
 )
 
 
-def _axes(x: Expr, **attrs: Any) -> LazyAxes:
-    return window_axes(x, pool_windows(x, attrs), attrs, channels_of(x, attrs))
-
-
 @channels_last
 def _largest(np: Any, x: Any, **attrs: Any) -> Any:
     least = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
@@ -54,11 +50,6 @@ def _mean(np: Any, x: Any, **attrs: Any) -> Any:
     return total / pooled(np, np.ones_like(x[:1, ..., :1]), slides, 0, np.add)
 
 
-def _flops(node: Expr) -> int | None:
-    """Return 1 per element that a window covers."""
-    return product((*node.shape, *[w.k for w in windows(node)]))
-
-
 def _element(kind: str) -> Callable[..., sc.Scalar]:
     def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
         letters = [sc.letter("window", w.k) for w in windows(node)]
@@ -71,9 +62,9 @@ def _element(kind: str) -> Callable[..., sc.Scalar]:
 def _pool(name: str, value: Callable[..., Any], kind: str, **rules: Any) -> Op:
     return function(
         name,
-        axes=_axes,
+        axes=lambda x, **attrs: window_axes(x, pool_windows(x, attrs), attrs, channels_of(x, attrs)),
         value=value,
-        flops=_flops,
+        flops=lambda node: product((*node.shape, *_window_sizes(node))),
         element=_element(kind),
         defaults={"padding": "valid", "data_format": "channels_last"},
         canonical=canonical_size,
@@ -81,15 +72,11 @@ def _pool(name: str, value: Callable[..., Any], kind: str, **rules: Any) -> Op:
     )
 
 
-def _of_max_pool(y: Expr, dy: Expr, i: int) -> Expr:
-    return max_pool_back(y.args[0], y, dy, **y.attrs)
-
-
 def _of_average_pool(y: Expr, dy: Expr, i: int) -> Expr:
     return average_pool_back(dy, to=sized(y.args[0], image_axes(y)[0], "the image"), **y.attrs)
 
 
-max_pool = _pool("max_pool", _largest, "max", gradient=_of_max_pool)
+max_pool = _pool("max_pool", _largest, "max", gradient=lambda y, dy, i: max_pool_back(y.args[0], y, dy, **y.attrs))
 """`max_pool(x, size=2, …)`: the largest of each window; `strides` default to the window's size."""
 
 average_pool = _pool("average_pool", _mean, "mean", gradient=_of_average_pool)
@@ -271,16 +258,14 @@ def _adaptive(name: str, fold: str, **rules: Any) -> Op:
     )
 
 
-def _of_adaptive_max(y: Expr, dy: Expr, i: int) -> Expr:
-    return adaptive_max_pool_back(y.args[0], y, dy, **y.attrs)
-
-
 def _of_adaptive_average(y: Expr, dy: Expr, i: int) -> Expr:
     sizes = sized(y.args[0], image_axes(y)[0], "the image")
     return adaptive_average_pool_back(dy, to=sizes, **without(y, "size"))
 
 
-adaptive_max_pool = _adaptive("adaptive_max_pool", "max", gradient=_of_adaptive_max)
+adaptive_max_pool = _adaptive(
+    "adaptive_max_pool", "max", gradient=lambda y, dy, i: adaptive_max_pool_back(y.args[0], y, dy, **y.attrs)
+)
 """`adaptive_max_pool(x, size=3)`: the maximum of each of 3 windows that cover all positions evenly."""
 
 adaptive_average_pool = _adaptive("adaptive_average_pool", "mean", gradient=_of_adaptive_average)
@@ -300,7 +285,7 @@ def _adaptive_max_back(np: Any, x: Any, y: Any, dy: Any, *, size: Any, data_form
     return made
 
 
-adaptive_max_pool_back = function(
+adaptive_max_pool_back: Op = function(
     "adaptive_max_pool_back",
     axes=lambda x, y, dy, **attrs: LazyAxes(x.shape),
     value=_adaptive_max_back,

@@ -32,11 +32,6 @@ def count_of(x: Expr, axes: Any) -> Expr | int:
     return size_of(x, axis=axes)
 
 
-def _of_mean(y: Expr, dy: Expr, i: int) -> Expr:
-    x = y.args[0]
-    return unreduced(y, dy) / count_of(x, y.options["axis"])
-
-
 def _of_extreme(y: Expr, dy: Expr, i: int) -> Expr:
     """The elements that are the largest share the gradient evenly, as in TensorFlow."""
     hits = named(
@@ -60,7 +55,9 @@ def _of_prod(y: Expr, dy: Expr, i: int) -> Expr:
 
 sum_ = reduction("sum", "summed", notation=Function(r"\sum {0}"), gradient=lambda y, dy, i: unreduced(y, dy))
 prod = reduction("prod", "multiplied", gradient=_of_prod)
-mean = reduction("mean", "averaged", gradient=_of_mean)
+mean = reduction(
+    "mean", "averaged", gradient=lambda y, dy, i: unreduced(y, dy) / count_of(y.args[0], y.options["axis"])
+)
 amax = reduction("amax", "reduced to the largest", fold="max", gradient=_of_extreme)
 amin = reduction("amin", "reduced to the smallest", fold="min", gradient=_of_extreme)
 any_ = reduction("any", "joined by or", dtype="bool", gradient=TRUTH)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from layerexplain.lang.axes import Axis
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.ops.families import movement
@@ -20,10 +18,6 @@ def _first_axes(x: Expr, like: Expr, *, axis: int, of: int) -> list[Axis]:
     return changed(x, normalize_axis(axis, x.ndim), size, lambda: _as_long(like, of))
 
 
-def _first(np: Any, x: Any, like: Any, axis: int, of: int) -> Any:
-    return np.take(x, np.arange(like.shape[of]), axis=axis)
-
-
 def _of_first(y: Expr, dy: Expr, i: int) -> Expr | None:
     """The elements that are left out have the gradient 0."""
     if i == 1:
@@ -38,7 +32,7 @@ def _of_first(y: Expr, dy: Expr, i: int) -> Expr | None:
 first_as_many = movement(
     "first_as_many",
     axes=_first_axes,
-    value=_first,
+    value=lambda np, x, like, axis, of: np.take(x, np.arange(like.shape[of]), axis=axis),
     element=lambda node, index, at: at(0, index),
     gradient=_of_first,
 )

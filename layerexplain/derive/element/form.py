@@ -242,7 +242,8 @@ class _Writer:
         if source.op is LOOP:
             return self._loop_result(source, i, index, times)
         if source.op is CALL and not source.attrs["definition"].scalar:
-            return sc.Element(self._called(source, i, times), index)
+            args = tuple([self._part(a, times) for a in source.args])
+            return sc.Element(sc.CalledResult(self.forms[source.attrs["definition"]], i, args), index)
 
         def push(arg: Expr, place: sc.Index) -> sc.Scalar:
             self._call_by_role(arg, place)
@@ -279,11 +280,6 @@ class _Writer:
         line = self.states[body.states[i]]
         last = sc.number(0) if loop.attrs.get("backwards") else _last(loop)
         return sc.Element(line, line.place(index, {**times, loop: last}))
-
-    def _called(self, node: Expr, result: int, times: Times) -> sc.CalledResult:
-        return sc.CalledResult(
-            self.forms[node.attrs["definition"]], result, tuple([self._part(a, times) for a in node.args])
-        )
 
     def _part(self, node: Expr, times: Times) -> sc.Passed:
         line = self.lines.get(node)

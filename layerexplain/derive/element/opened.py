@@ -7,7 +7,7 @@ their lines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from layerexplain.derive.element.form import ElementForm, ElementLine
@@ -95,7 +95,8 @@ class _Opener:
             whole = sc.Element(part.of, (*at[: part.at], *part.times, *at[part.at :]))
             args[inner] = letters, self._rewritten(whole, to, leaf)
         own = {one for letters, _ in args.values() for one in letters}
-        outer = list(dict.fromkeys([one for _, e in args.values() for one in _letters(e) if one not in own]))
+        read = [part for _, e in args.values() for part in sc.parts(e) if type(part) is sc.Letter]
+        outer = list(dict.fromkeys([one for one in read if one not in own]))
         key = (form, tuple([_spelt(element, letters, outer) for letters, element in args.values()]))
         if key not in self.known:
             self.known[key] = self._open(form, args, outer)
@@ -141,12 +142,6 @@ def _copy(line: ElementLine, name: str, more: tuple[sc.Letter, ...]) -> ElementL
 
 def _with(copy: ElementLine, index: sc.Index, more: list[sc.Affine], at: int) -> sc.Element:
     return sc.Element(copy, (*index[:at], *more, *index[at:]))
-
-
-def _letters(element: sc.Element) -> Iterator[sc.Letter]:
-    for part in sc.parts(element):
-        if type(part) is sc.Letter:
-            yield part
 
 
 def _spelt(element: sc.Element, places: tuple[sc.Letter, ...], outer: list[sc.Letter]) -> Any:

@@ -101,7 +101,7 @@ class _Chooser:
                     made.named.add(behind)
             if node.op is LOOP:
                 made.named.update(b for c in node.attrs["body"].captured for b in self.base[c])
-            elif _is_layer_call(node):
+            elif node.op is CALL and not node.attrs["definition"].scalar:
                 made.named.update(filter(None, (self._whole(a) for a in node.args)))
             elif node.label and node.op not in LEAVES:
                 made.named.add(node)
@@ -150,10 +150,6 @@ class _Chooser:
                 wide = max(sum(width[a] for a in args), 1)
             is_line = node in named or node in lines
             depth[node], width[node] = (0, 1) if is_line else (deep, wide)
-
-
-def _is_layer_call(node: Expr) -> bool:
-    return node.op is CALL and not node.attrs["definition"].scalar
 
 
 def kind_of(node: Expr) -> str:

@@ -22,7 +22,6 @@ from layerexplain.lang.expr import (
     CALL,
     CONSTANT,
     FREE,
-    INPUT,
     ITEM,
     LEAVES,
     LOOP,
@@ -99,7 +98,8 @@ def gradient(
     made_results, inside = opened(definition)
     weights = () if frozen else definition.weights
     tensors = [param for i, param in enumerate(definition.params) if inputs is None or i in inputs]
-    wanted = [leaf for leaf in (*tensors, *weights) if _is_wanted(leaf)]
+    trained = [weight for weight in weights if weight.attrs["trainable"]]
+    wanted = [leaf for leaf in (*tensors, *trained) if is_float(leaf)]
     names = Names(definition, made_results, inside)
     back = [name for i, name in enumerate(made_results) if results is None or i in results]
     seeds = {
@@ -140,10 +140,6 @@ def gradient_of_number(definition: Definition, leaf: Expr) -> Definition:
         raise CannotDerive(f"it does not depend on {leaf.label}")
     gradients = {f"d{leaf.label}": made[leaf]}
     return Definition(f"{definition.name}_gradient", definition.params, definition.weights, gradients)
-
-
-def _is_wanted(leaf: Expr) -> bool:
-    return is_float(leaf) and (leaf.op is INPUT or bool(leaf.attrs["trainable"]))
 
 
 def _with_bodies(nodes: Sequence[Expr]) -> Iterator[Expr]:

@@ -108,14 +108,6 @@ def _at_most(more: int) -> Callable[[ValueFacts, ValueFacts], ValueFacts]:
     return lambda a, b: _at_least(more)(b, a)
 
 
-def _and(a: ValueFacts, b: ValueFacts) -> ValueFacts:
-    return NOTHING if a.true is None or b.true is None else ValueFacts(true=a.true + b.true)
-
-
-def _or(a: ValueFacts, b: ValueFacts) -> ValueFacts:
-    return NOTHING if a.false is None or b.false is None else ValueFacts(false=a.false + b.false)
-
-
 def _where(c: ValueFacts, a: ValueFacts, b: ValueFacts) -> ValueFacts:
     chosen = (NEVER in b.not_low and c.true is None) or (NEVER in a.not_low and c.false is None)
     return ValueFacts(
@@ -140,8 +132,8 @@ _RULES: dict[str, Callable[..., ValueFacts]] = {
     "less_equal": _at_most(0),
     "less": _at_most(1),
     "logical_not": lambda a: ValueFacts(true=a.false, false=a.true),
-    "logical_and": _and,
-    "logical_or": _or,
+    "logical_and": lambda a, b: ValueFacts(true=None if None in (a.true, b.true) else a.true + b.true),
+    "logical_or": lambda a, b: ValueFacts(false=None if None in (a.false, b.false) else a.false + b.false),
     "where": _where,
     "cast": lambda a: a,
     # A value far below 0 remains so when a score is added.
