@@ -142,7 +142,7 @@ def _part(
     if not fields:
         return before.strip()
     arguments, defaults = definition.arguments, told.defaults
-    spatial = definition.params[0].ndim - 2 - definition.name.startswith("conv_lstm") if definition.params else 1
+    spatial = spatial_count(definition)
 
     def value_of(name: str) -> Any:
         """An argument in the form of its default: one number for `(1, 1)`, and the last axis as -1."""
@@ -177,6 +177,12 @@ def _part(
     if always or any(":" in field or differs(field) for field, _ in fields):
         return (before + "".join([fill(field) + behind for field, behind in fields])).strip()
     return ""
+
+
+def spatial_count(definition: Definition) -> int:
+    """Return how many spatial axes the first tensor of a layer has; of a ConvLSTM, each step."""
+    lead = 3 if definition.name.startswith("conv_lstm") else 2
+    return definition.params[0].ndim - lead if definition.params else 1
 
 
 def _inside(definition: Definition) -> list[Definition]:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
-from layerexplain.derive.gist import argument_text
+from layerexplain.derive.gist import argument_text, spatial_count
 from layerexplain.derive.roles import input_roles
 from layerexplain.lang.axes import Batch, Size
 from layerexplain.lang.definition import Definition
@@ -62,19 +62,15 @@ def fields(definition: Definition) -> dict[str, str]:
         values.setdefault("steps", _size(first.shape[1]) if first.ndim > 1 else "")
     values["count"] = str(len(definition.params))
     for param in definition.params:
-        positions = product(param.shape[1:-1])
-        values[f"{param.label}_size"] = "" if positions is None else f"{positions:,}"
+        values[f"{param.label}_size"] = _size(product(param.shape[1:-1]))
     for weight in definition.weights:
         for packed in weight.attrs["axes"]:
             for name, size in packed:
                 values.setdefault(name, _size(size))
                 if name in ("inputs", "channels", "filters", "units"):
                     values[name] = _size(size)
-    spatial_count = first.ndim - 2 if first is not None else 1
-    if definition.name.startswith("conv_lstm"):
-        spatial_count -= 1  # The axis after the batch is the steps.
     for name, value in definition.arguments.items():
-        values[name] = argument_text(name, value, spatial_count)
+        values[name] = argument_text(name, value, spatial_count(definition))
     values["order"] = "from the last to the first" if definition.arguments.get("go_backwards") else "in order"
     values["then"] = _then({weight.attrs["name"] for weight in definition.weights})
     values["along"] = _along(definition.arguments.get("axis", definition.arguments.get("axes")))

@@ -7,7 +7,7 @@ from typing import Any
 from layerexplain.lang.axes import Axis
 from layerexplain.lang.expr import PER_INPUT, CannotDerive, Expr, Op
 from layerexplain.ops.elementwise import absolute, cast, ceil, floor, isnan, logical_not, maximum, round_
-from layerexplain.ops.families import folded_axes, function, without
+from layerexplain.ops.families import folded_axes, function, one_form_of_axis, without
 from layerexplain.ops.movement import cut
 from layerexplain.ops.order import BY_VALUE, argsort
 from layerexplain.ops.rearranged_back import in_one_axis
@@ -76,9 +76,7 @@ quantile: Op = function(
     flops=PER_INPUT,
     element=BY_VALUE,
     defaults={"axis": None, "method": "linear", "keepdims": False, "nan": "kept"},
-    canonical=lambda attrs: (
-        {**attrs, "axis": tuple(attrs["axis"])} if isinstance(attrs.get("axis"), list | tuple) else attrs
-    ),
+    canonical=one_form_of_axis,
     gradient=_of_quantile,
 )
 """`quantile(x, 0.5, axis=1)`: the value below which that fraction of the elements lies; between two elements by linear

@@ -70,12 +70,9 @@ def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
             if (more or j >= len(after)) and i < len(before):
                 left.append(i)
                 i += 1
-            elif j < len(after):
+            else:
                 right.append(j)
                 j += 1
-            else:
-                left.append(i)
-                i += 1
         if not right and groups and len(groups[-1][0]) > 1:
             groups[-1][0].extend(left)  # axes of size 1 after those that are merged
         else:

@@ -8,20 +8,17 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import BATCH, Axis, Batch, Shape, Size
-from layerexplain.lang.expr import CannotDerive, Expr
+from layerexplain.lang.expr import MOST_AXES, CannotDerive, Expr
+from layerexplain.ops.spatial import SPATIAL
 
 FLOATS = ("float", "float64", "float32", "bfloat16", "float16", "weak float")
 INTS = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "weak int")
 
 
-_MOST_SIZES = 64
-"""NumPy arrays have at most this many axes; longer shapes in a file are printed shortened."""
-
-
 def shape_text(shape: Iterable[Size]) -> str:
     """Return a shape as Keras prints it: `(None, 28, 28, 3)`."""
     sizes = ["None" if s is None or s is BATCH else str(s) for s in shape]
-    if len(sizes) > _MOST_SIZES:
+    if len(sizes) > MOST_AXES:  # no array has so many, but a file may
         sizes = [*sizes[:8], f"… {len(sizes) - 8:,} more"]
     return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
 
@@ -138,9 +135,7 @@ def default_roles(ndim: int) -> tuple[str, ...]:
     """Return the names of the axes of an input tensor, given their number."""
     if ndim <= 1:
         return ("batch",)[:ndim]
-    spatial = {2: (), 3: ("steps",), 4: ("rows", "columns"), 5: ("planes", "rows", "columns")}.get(ndim)
-    if spatial is None:
-        return ("batch", *(f"axis {i}" for i in range(1, ndim - 1)), "channels")
+    spatial = SPATIAL.get(ndim - 2) or [f"axis {i}" for i in range(1, ndim - 1)]
     return ("batch", *spatial, "features" if ndim <= 3 else "channels")
 
 

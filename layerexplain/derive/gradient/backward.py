@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from layerexplain.derive.gradient.loops import backward_loop
+from layerexplain.derive.gradient.loops import BackwardLoop
 from layerexplain.derive.gradient.opened import needed_of, opened
 from layerexplain.derive.gradient.patterns import normalized, through_normalization
 from layerexplain.derive.gradient.simplify import Simplifier
@@ -101,9 +101,10 @@ def gradient(
     trained = [weight for weight in weights if weight.attrs["trainable"]]
     wanted = [leaf for leaf in (*tensors, *trained) if is_float(leaf)]
     names = Names(definition, made_results, inside)
-    back = [name for i, name in enumerate(made_results) if results is None or i in results]
     seeds = {
-        name: tensor(f"d{name}", e.shape, e.dtype) for name, e in made_results.items() if is_float(e) and name in back
+        name: tensor(f"d{name}", e.shape, e.dtype)
+        for i, (name, e) in enumerate(made_results.items())
+        if is_float(e) and (results is None or i in results)
     }
     taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)}
     walk_back = Backward(inside, wanted, names)
@@ -266,7 +267,7 @@ class Backward:
 
     def _back(self, node: Expr, dy: Any) -> None:
         if node.op is LOOP:
-            for arg, e in backward_loop(node, dy if isinstance(dy, list) else [dy], self).items():
+            for arg, e in BackwardLoop(node, dy if isinstance(dy, list) else [dy], self).sent.items():
                 self._send(arg, e)
             return
         pattern = normalized(node)

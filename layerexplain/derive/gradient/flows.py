@@ -6,7 +6,8 @@ This needs no derivation: what counts is which ops pass gradients on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from typing import Any
 
 from layerexplain.derive.gradient.backward import is_float, passes
@@ -72,10 +73,8 @@ class _Flows(Interpreter[int]):
         return 0
 
     def op(self, node: Expr, env: dict[Expr, Any]) -> Any:
-        given = 0
-        for i, arg in enumerate(node.args):
-            if env[arg] and not _takes_none(node, i):
-                given |= env[arg]
+        args = enumerate(node.args)
+        given = reduce(or_, [env[arg] for i, arg in args if env[arg] and not _takes_none(node, i)], 0)
         if passes(node):
             if type(node.shape) is not Shapes:
                 return given
@@ -106,11 +105,7 @@ class _Flows(Interpreter[int]):
 
     @staticmethod
     def _joined(leaves: int, given: Sequence[int]) -> int:
-        joined = 0
-        for i, own in enumerate(given):
-            if leaves >> i & 1:
-                joined |= own
-        return joined
+        return reduce(or_, [own for i, own in enumerate(given) if leaves >> i & 1], 0)
 
     def _end(self, name: str, leaves: int) -> None:
         if leaves:

@@ -42,12 +42,9 @@ class _Summed(NamedTuple):
         return sum_(sequences[0], axis=tuple(sorted(steps)))
 
 
-def backward_loop(node: Expr, dys: Sequence[Expr | None], around: Backward) -> dict[Expr, Expr]:
-    """Return what comes back to the arguments of a loop, given the gradients of its results."""
-    return _BackwardLoop(node, dys, around).sent
+class BackwardLoop:
+    """The loop backwards: `sent` comes back to the arguments of a loop, given the gradients of its results."""
 
-
-class _BackwardLoop:
     def __init__(self, node: Expr, dys: Sequence[Expr | None], around: Backward) -> None:
         self.node = node
         self.body: Body = node.attrs["body"]
