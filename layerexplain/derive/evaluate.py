@@ -56,21 +56,16 @@ def evaluate(
         CannotEvaluate: An op has no value.
     """
     if run is None:
-        run = Evaluation(_batch(definition.params, values))
+        sizes = [
+            pair for p, v in zip(definition.params, values, strict=True) for pair in zip(p.shape, v.shape, strict=True)
+        ]
+        run = Evaluation(next((int(actual) for size, actual in sizes if isinstance(size, Batch)), 1))
     return _Evaluator(run).results(definition, (*values, *weights))
 
 
 def evaluate_nodes(roots: Sequence[Expr], leaves: Mapping[Expr, Any], run: Evaluation) -> list[Any]:
     """Return the values of nodes, given arrays for the leaves that they need. Raises `CannotEvaluate`."""
     return _Evaluator(run).values(roots, {leaf: _cast(run, value, leaf.dtype) for leaf, value in leaves.items()})
-
-
-def _batch(params: Sequence[Expr], values: Sequence[Any]) -> int:
-    for param, value in zip(params, values, strict=True):
-        for size, actual in zip(param.shape, value.shape, strict=True):
-            if isinstance(size, Batch):
-                return int(actual)
-    return 1
 
 
 def _cast(run: Evaluation, value: Any, dtype: str) -> Any:

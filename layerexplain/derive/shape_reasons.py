@@ -7,7 +7,7 @@ The reasons along the way are joined in order. Axes of the inputs that the resul
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from layerexplain.derive.roles import AxisRoles, Roles, input_roles, is_alone
 from layerexplain.derive.window_reads import reads
@@ -65,7 +65,7 @@ def shape_reasons(definition: Definition) -> ShapeReasons:
 def origin(result: Expr, axis: int) -> tuple[Expr | None, int]:
     """Return the input tensor, and its axis, that an axis of a result continues, (None, 0) for a new axis."""
     try:
-        way = _Way(_Frame({}), result, axis, {})
+        way = _Way({}, result, axis, {})
     except _TooFar:
         return None, 0
     return way.leaf, way.leaf_axis
@@ -100,13 +100,17 @@ def _result_roles(definition: Definition, result: Expr) -> Roles | None:
     return tuple(found) if tuple(found) != usual else None
 
 
+_Frame: TypeAlias = "dict[Expr, tuple[_Frame, Expr, bool]]"
+"""What the leaves of a body stand for: a node of the enclosing body, in its frame, and whether it is one step of it."""
+
+
 class _TooFar(Exception):
     """Raised for a path that is too long to read: nested models that are each called several times."""
 
 
 def _followed(definition: Definition) -> ShapeReasons:
     result = next(iter(definition.results.values()))
-    frame = _Frame({})
+    frame: _Frame = {}
     spine: dict[tuple[Expr, int], _Frame] = {}
     kept, ends = [], set()
     for axis, size in enumerate(result.shape):
@@ -130,14 +134,6 @@ def _followed(definition: Definition) -> ShapeReasons:
     axes = [_reason(way, after, definition, apart, result, axis) for way, after, axis in kept]
     removed = [_reason(way, GONE, definition, apart) for way in gone.values()]
     return ShapeReasons((*axes, *removed), tuple(_notes(definition)))
-
-
-class _Frame:
-    """The arguments for the leaves of a body: nodes of the enclosing body."""
-
-    def __init__(self, leaves: dict[Expr, tuple[_Frame, Expr]]) -> None:
-        self.leaves = leaves
-        self.loops: dict[Expr, Expr] = {}
 
 
 class _Way:
@@ -189,25 +185,20 @@ class _Way:
         """Return one step back through leaves, calls and loops, None where the rule of an op decides."""
         op = node.op
         if op is INPUT:
-            if node in frame.leaves:
-                outer, arg = frame.leaves[node]
-                return outer, arg, axis
-            loop = frame.loops.get(node)
-            if loop is None:
+            if node not in frame:
                 self.leaf, self.leaf_axis = node, axis
                 return None
-            body: Body = loop.attrs["body"]
-            if node in body.steps:
-                return frame, loop.args[body.steps.index(node)], axis + (axis > 0)
-            return frame, loop.args[loop.attrs["sequences"] + body.states.index(node)], axis
+            outer, arg, is_step = frame[node]
+            return outer, arg, axis + (is_step and axis > 0)
         source, i = picked(node)
         if source.op is CALL:
             definition: Definition = source.attrs["definition"]
             leaves = zip((*definition.params, *definition.weights), source.args, strict=True)
-            return _Frame({leaf: (frame, arg) for leaf, arg in leaves}), definition.outputs[i], axis
+            return {leaf: (frame, arg, False) for leaf, arg in leaves}, definition.outputs[i], axis
         if source.op is LOOP:
-            body = source.attrs["body"]
-            frame.loops.update(dict.fromkeys((*body.steps, *body.states), source))
+            body: Body = source.attrs["body"]
+            for leaf, arg in zip((*body.steps, *body.states), source.args, strict=False):
+                frame[leaf] = frame, arg, leaf in body.steps
             if i < len(body.states):
                 return frame, body.next[i], axis
             if axis == 1:

@@ -41,19 +41,12 @@ def _matrices(
     why: str = "each element depends on the whole matrix",
     **rules: Any,
 ) -> Op:
-    """An op on the matrices of its first argument.
+    """An op on the matrices of its first argument, by default NumPy's function of the same name.
 
-    Args:
-        name: its name in formulas.
-        result: `result(x, rows, columns, *others, **attrs)`: the axes of the result; its shape, or the `Shapes` of
-            several, if the axes continue those of x at the same positions; by default the shape of x.
-        value: `value(np, *float64 arrays, **attrs)`; by default NumPy's function of the same name.
-        flops: `flops(rows, columns)` for one matrix (and the columns of further arguments), by the textbook (Golub and
-            Van Loan); None where it iterates.
-        square: whether the matrices must be square.
-        dtypes: those of several results.
-        why: why it has no element form.
-        rules: the other rules of `Op`.
+    `result(x, rows, columns, *others, **attrs)` gives the axes of the result; or its shape, `Shapes` of several, if the
+    axes continue those of x at the same positions. `flops(rows, columns)`, and the columns of further arguments, is the
+    cost of one matrix by the textbook (Golub and Van Loan); None where the op iterates. `dtypes` are those of several
+    results; `why` says why there is no element form.
     """
 
     def axes(x: Expr, *others: Expr, **attrs: Any) -> Any:

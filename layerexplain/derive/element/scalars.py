@@ -7,6 +7,7 @@ unit or channel · a head · d per head · T the last step.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -54,13 +55,9 @@ def choose(letters: Sequence[sc.Letter], taken: dict[sc.Letter, str], symbols: C
         if one.size == 1:
             names[one] = ""
             continue
-        own = LETTERS.get(one.role, "")
-        free = (c for c in (*own, *OTHERS) if c not in used and c not in symbols)
-        name = next(free, None) or next(
-            f"k{i}" for i in range(1, 1000) if f"k{i}" not in used and f"k{i}" not in symbols
-        )
-        names[one] = name
-        used.add(name)
+        candidates = itertools.chain(LETTERS.get(one.role, ""), OTHERS, (f"k{i}" for i in itertools.count(1)))
+        names[one] = next(name for name in candidates if name not in used and name not in symbols)
+        used.add(names[one])
     return names
 
 

@@ -174,10 +174,10 @@ def _range(one: sc.Letter, conditions: Sequence[sc.Condition], folded: Sequence[
         if factor < 0:
             first, last = (None if e is None else sc.scale(e, -1) for e in (first, last))
         if first is not None:
-            low = _later(low, sc.floor_divide(sc.add(first, by - 1), by))
+            low = _narrower(low, sc.floor_divide(sc.add(first, by - 1), by))
         if last is not None:
             last = sc.floor_divide(last, by)
-            high = last if high is None else _earlier(high, last)
+            high = last if high is None else _narrower(high, last, top=True)
     return _divided(one, AxisSpan(low, high), conditions)
 
 
@@ -194,15 +194,10 @@ def _divided(one: sc.Letter, span: AxisSpan, conditions: Sequence[sc.Condition])
     return span
 
 
-def _later(own: sc.Affine, condition: sc.Affine) -> sc.Affine:
-    """Return the narrower lower end, or the condition's if that depends on the position."""
-    _, most = difference(condition, own)
+def _narrower(own: sc.Affine, condition: sc.Affine, *, top: bool = False) -> sc.Affine:
+    """Return the narrower lower end, or upper one; that of the condition if it depends on the position."""
+    _, most = difference(own, condition) if top else difference(condition, own)
     return own if most is not None and most <= 0 else condition
-
-
-def _earlier(own: sc.Affine, condition: sc.Affine) -> sc.Affine:
-    least, _ = difference(condition, own)
-    return own if least is not None and least >= 0 else condition
 
 
 # Sorting, resizing with interpolation, and reversal of an axis of unknown size --------------------------------------

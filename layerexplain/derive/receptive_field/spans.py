@@ -259,31 +259,17 @@ def difference(a: sc.Affine, b: sc.Affine) -> tuple[int | None, int | None]:
     return extremes(sc.add(a, sc.scale(b, -1)))
 
 
-def lower(a: sc.Affine, b: sc.Affine) -> sc.Affine | None:
-    """Return a lower end for both, None if neither is always the lower one."""
+def _outer(a: sc.Affine, b: sc.Affine, *, top: bool) -> sc.Affine | None:
+    """Return a lower end for both, or with `top` an upper one; None if neither is always the outer one."""
     if a == b:
         return a
-    least, most = difference(a, b)
+    least, most = difference(b, a) if top else difference(a, b)  # how far a lies inside of b
     if most is not None and most <= 0:
         return a
     if least is not None and least >= 0:
         return b
-    # They cross: an end slightly below both, if they have the same slope.
-    return sc.add(b, least) if least is not None and _run_alike(a, b) else None
-
-
-def upper(a: sc.Affine | None, b: sc.Affine | None) -> tuple[sc.Affine | None] | None:
-    """Return an upper end for both, (None,) for the end of the axis, None if neither is always the upper one."""
-    if a is None or b is None:
-        return (None,)
-    if a == b:
-        return (a,)
-    least, most = difference(a, b)
-    if least is not None and least >= 0:
-        return (a,)
-    if most is not None and most <= 0:
-        return (b,)
-    return (sc.add(b, most),) if most is not None and _run_alike(a, b) else None
+    # They cross: an end slightly outside of both, if they have the same slope.
+    return sc.add(b, -least if top else least) if least is not None and _run_alike(a, b) else None
 
 
 def _run_alike(a: sc.Affine, b: sc.Affine) -> bool:
@@ -292,17 +278,16 @@ def _run_alike(a: sc.Affine, b: sc.Affine) -> bool:
 
 def _joined(a: AxisSpan, b: AxisSpan) -> AxisSpan | None:
     """Return the smallest span that contains both, None if they are incomparable."""
-    low, high = lower(a.low, b.low), upper(a.high, b.high)
-    if low is None or high is None:
+    low = _outer(a.low, b.low, top=False)
+    high = None if a.high is None or b.high is None else _outer(a.high, b.high, top=True)
+    if low is None or (high is None and None not in (a.high, b.high)):
         return None
     for one, other in ((a, b), (b, a)):
-        if (one.low, one.high) == (low, high[0]) and not one.loose and _common_step(one, other) == one.step:
+        if (one.low, one.high) == (low, high) and not one.loose and _common_step(one, other) == one.step:
             return one
     step = _common_step(a, b)
-    loose = (
-        a.loose or b.loose or _leaves_gap(a, b, step) or low not in (a.low, b.low) or high[0] not in (a.high, b.high)
-    )
-    return AxisSpan(low, high[0], loose=loose, step=step)
+    loose = a.loose or b.loose or _leaves_gap(a, b, step) or low not in (a.low, b.low) or high not in (a.high, b.high)
+    return AxisSpan(low, high, loose=loose, step=step)
 
 
 def _common_step(a: AxisSpan, b: AxisSpan) -> int:
