@@ -116,9 +116,6 @@ class Copier(Interpreter[Expr]):
         return self.like(node, env, {**node.attrs, "body": copied})
 
     def item(self, node: Expr, env: dict[Expr, Any]) -> Expr:
-        source = env[node.args[0]]
-        if isinstance(source, list):  # what a call with several results is replaced by
-            return labelled(source[node.attrs["i"]], node)
         return self.like(node, env, node.attrs)
 
     def like(self, node: Expr, env: Mapping[Expr, Any], attrs: dict[str, Any]) -> Expr:

@@ -13,7 +13,7 @@ from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, s
 from layerexplain.ops.elementwise import add as plus
 from layerexplain.ops.families import function, letters_of, movement, needed, without
 from layerexplain.ops.rearranged_back import of_copies
-from layerexplain.ops.sizes import product, promote, size_text, sized
+from layerexplain.ops.sizes import product, promote, sized
 from layerexplain.ops.spatial import each, image_axes, spatial_axes
 from layerexplain.ops.window import channels_last, laid_back, laid_out
 
@@ -38,11 +38,9 @@ def _resize_axes(x: Expr, **attrs: Any) -> list[Axis]:
     spatial = []
     times = each(attrs["times"], 2)
     for role, factor, (before, after) in zip(("rows", "columns"), times, _target(x, attrs), strict=True):
-        if factor is not None:
-            why = f"{size_text(before)} * {factor} = {after}" if isinstance(after, int) else f"unknown * {factor}"
-        else:
-            why = f"{size_text(before) if isinstance(before, int) else 'unknown'} resized to {after}"
-        spatial.append((role, after, why))
+        n = before if isinstance(before, int) else "unknown"
+        text = f"{n} resized to {after}" if factor is None else f"{n} * {factor}"
+        spatial.append((role, after, f"{text} = {after}" if factor is not None and isinstance(after, int) else text))
     return laid_out(x, attrs, spatial)
 
 

@@ -82,7 +82,11 @@ class _Data:
             "lines": [self.line(line) for line in form.lines],
             "results": [self.lines[line] - len(self.tensors) for line in form.outputs],
         }
-        values = {str(i): _listed(leaf.attrs["value"]) for leaf, i in self.tensors.items() if leaf.op is CONSTANT}
+        values = {
+            str(i): _listed(leaf.attrs["value"]) if math.prod(leaf.shape) <= MOST_CONSTANTS else None
+            for leaf, i in self.tensors.items()
+            if leaf.op is CONSTANT
+        }
         if values:
             found["values"] = values
         if self.functions:
@@ -236,16 +240,7 @@ def constant(value: Any) -> Any:
 
 def _listed(value: Any) -> Any:
     """Return the values of a constant tensor as nested lists."""
-    flat = [value]
-    while isinstance(flat[0], list | tuple):
-        if len(flat) * len(flat[0]) > MOST_CONSTANTS:
-            return None
-        flat = [one for part in flat for one in part]
-
-    def plain(part: Any) -> Any:
-        return [plain(one) for one in part] if isinstance(part, list | tuple) else constant(part)
-
-    return plain(value)
+    return [_listed(one) for one in value] if isinstance(value, tuple) else constant(value)
 
 
 def _constants(form: ElementForm) -> Iterator[Expr]:

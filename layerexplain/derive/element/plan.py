@@ -190,3 +190,7 @@ class _Opener(Copier):
         if definition.stable is not None:
             self.stable[copies[0]] = super().call(node, env)
         return labelled(copies[0], node)
+
+    def item(self, node: Expr, env: dict[Expr, Any]) -> Expr:
+        source = env[node.args[0]]
+        return labelled(source[node.attrs["i"]], node) if isinstance(source, list) else super().item(node, env)

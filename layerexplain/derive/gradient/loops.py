@@ -11,14 +11,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.derive.gradient.opened import needed_of
-from layerexplain.derive.gradient.simplify import Sharing, Simplifier, joined, last_axis
+from layerexplain.derive.gradient.simplify import Sharing, Simplifier, joined, last_axis, terms_of
 from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Body, loop, node_of
 from layerexplain.lang.expr import ITEM, LEAVES, LOOP, Expr, item, tensor, walk
 from layerexplain.lang.names import free, is_light
 from layerexplain.ops.contract import dot, einsum
 from layerexplain.ops.convolution import conv_kernel
-from layerexplain.ops.elementwise import add
 from layerexplain.ops.movement import split, transpose, zeros
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import FLOATS, normalize_axes
@@ -213,7 +212,7 @@ class BackwardLoop:
         for leaf in self.body.captured:
             if leaf not in self.back or leaf not in self.around.active:
                 continue
-            found = [_summed(term) for term in _terms(self.back[leaf])]
+            found = [_summed(term) for term in terms_of(self.back[leaf])]
             if all(one is not None and not any(map(self._is_outside, one.parts)) for one in found):
                 behind[leaf] = [one for one in found if one is not None]
             else:
@@ -263,19 +262,6 @@ class BackwardLoop:
                     del whole[part]
                 whole[weight] = [_Summed((*first, dz), axes)]
         return whole
-
-
-def _terms(e: Expr) -> list[Expr]:
-    """Return the terms of a sum."""
-    found: list[Expr] = []
-    pending = [e]
-    while pending:
-        one = pending.pop()
-        if one.op is add:
-            pending += reversed(one.args)
-        else:
-            found.append(one)
-    return found
 
 
 def _summed(e: Expr) -> _Summed | None:

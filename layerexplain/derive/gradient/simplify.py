@@ -187,6 +187,19 @@ def _sum(node: Expr, plain: Plain) -> Expr | None:
     return None
 
 
+def terms_of(e: Expr) -> list[Expr]:
+    """Return the terms of a sum."""
+    found: list[Expr] = []
+    pending = [e]
+    while pending:
+        one = pending.pop()
+        if one.op is add:
+            pending += reversed(one.args)
+        else:
+            found.append(one)
+    return found
+
+
 def last_axis(e: Expr, ndim: int) -> bool:
     """Return whether the axis of a split or of a concatenation is the last one."""
     return e.options["axis"] in (-1, ndim - 1)
@@ -194,9 +207,7 @@ def last_axis(e: Expr, ndim: int) -> bool:
 
 def _gates(node: Expr) -> Expr | None:
     """A sum of products, one with each part of a weight, is the product with the weight: all gates at once."""
-    terms = [node]
-    while terms[0].op is add:
-        terms[:1] = terms[0].args
+    terms = terms_of(node)
     of: dict[tuple[Expr, Op, str], dict[int, Expr]] = {}
     for term in terms:
         part = _weight_of(term)
