@@ -25,15 +25,7 @@ def apart(real: Any, inputs: Any, given: dict[str, Any], *, training: bool = Tru
         step.backward(lambda _: None)
         if step.optimizer is not None:
             step.update()
-        theirs = keras_step(
-            KerasModel(real, "of the model"),
-            step.network,
-            running.arrays,
-            step.losses,
-            [one.array for one in step.targets],
-            training=training,
-            optimizer=step.optimizer,
-        )
+        theirs = keras_step(KerasModel(real, "of the model"), step)
     return Apart(step, theirs)
 
 

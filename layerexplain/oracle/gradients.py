@@ -149,9 +149,7 @@ def _step(
     except LayerExplainError as error:
         return told._replace(reason=str(error.fact))
     try:
-        theirs = reference.step(
-            network, arrays, step.losses, [t.array for t in step.targets], training=training, optimizer=step.optimizer
-        )
+        theirs = reference.step(step)
     except Exception as error:  # Keras raises whatever its backend raises
         return told._replace(reason=f"Keras cannot: {first_line(error)}")
     pairs = {}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import is_remote, place_of
 from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
-from layerexplain.layers.optimizers import Part
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Model, Note
 from layerexplain.network.traced import Network
@@ -21,12 +20,14 @@ from layerexplain.oracle.keras_graph import KerasGraph, as_array, flat_results
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.reference import TrainingStep, Weights
 from layerexplain.oracle.to_keras import must_be_keras_alone, to_keras
-from layerexplain.report.objective import OutputLoss
 from layerexplain.run.drawn import drawn_weight
 from layerexplain.run.trace import Running
 from layerexplain.run.weight_source import WeightSource, weight_source
 from layerexplain.weights.live_weights import LiveWeights
 from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
+
+if TYPE_CHECKING:
+    from layerexplain.run.gradients import Step
 
 
 class KerasModel:
@@ -59,19 +60,10 @@ class KerasModel:
         given = tree.pack_sequence_as(graph.graph._inputs_struct, graph.inputs())
         return [as_array(one) for one in flat_results(self.real, (given,), {"training": False})]
 
-    def step(
-        self,
-        network: Network,
-        arrays: Sequence[Any],
-        losses: Sequence[OutputLoss],
-        targets: Sequence[Any],
-        *,
-        training: bool,
-        optimizer: Part | None,
-    ) -> TrainingStep:
+    def step(self, made: Step) -> TrainingStep:
         from layerexplain.oracle.keras_step import keras_step
 
-        return keras_step(self, network, arrays, losses, targets, training=training, optimizer=optimizer)
+        return keras_step(self, made)
 
     def weight_source(self) -> WeightSource:
         return LiveWeights(self.real)

@@ -8,7 +8,6 @@ from typing import Any
 from layerexplain.errors import LayerExplainError
 from layerexplain.layers.optimizers import Part
 from layerexplain.model import Setting, Training
-from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import draws
 from layerexplain.oracle.keras_graph import as_array, has_no_kernel
 from layerexplain.oracle.keras_import import load_keras, silence
@@ -19,53 +18,46 @@ from layerexplain.report.training import setting_of_output
 from layerexplain.run.gradients import Step, WeightGradient
 
 
-def keras_step(
-    reference: KerasModel,
-    network: Network,
-    arrays: Sequence[Any],
-    losses: Sequence[OutputLoss],
-    targets: Sequence[Any],
-    *,
-    training: bool,
-    optimizer: Part | None = None,
-) -> TrainingStep:
-    """Return a step of training of a model; its weights are as before afterwards. Raises whatever Keras raises."""
+def keras_step(reference: KerasModel, step: Step, *, update: bool = True) -> TrainingStep:
+    """Return a step of training of a model in Keras, with an `update` if the optimizer is known; its weights are as
+    before afterwards. Raises whatever Keras raises."""
     import tensorflow as tf
 
     keras = load_keras()
-    real = reference.real
+    real, network = reference.real, step.network
     places = [(layer.path, number, v) for layer, _, own in reference.variables(network) for number, v in enumerate(own)]
     variables = list({id(v): v for _, _, v in places}.values())
     kept = [(v, as_array(v)) for v in real.weights]
-    graph = reference.graph(network, arrays)
+    graph = reference.graph(network, step.running.arrays)
     given = keras.tree.pack_sequence_as(graph.graph._inputs_struct, graph.inputs())
-    outputs = [graph.output_of(one.ref.layer, one.ref.call, one.ref.output) for one in losses]
-    made = [keras_loss(one, network.model.training or Training()) for one in losses]
+    outputs = [graph.output_of(one.ref.layer, one.ref.call, one.ref.output) for one in step.losses]
+    made = [keras_loss(one, network.model.training or Training()) for one in step.losses]
     wanted = [v.value for v in variables]
+    targets = [one.array for one in step.targets]
 
     def run(x: Any, ys: Any) -> Any:
         with tf.GradientTape() as tape:
-            results = keras.tree.flatten(real(x, training=training))
+            results = keras.tree.flatten(real(x, training=step.running.training))
             terms = [
                 one.weight * loss(y, results[at or 0])
-                for one, loss, y, at in zip(losses, made, ys, outputs, strict=True)
+                for one, loss, y, at in zip(step.losses, made, ys, outputs, strict=True)
             ]
             total = sum(keras.ops.cast(term, terms[0].dtype) for term in [*terms, *real.losses])
         return total, tape.gradient(total, wanted)
 
     try:
         try:
-            total, gradients = run(given, list(targets))
+            total, gradients = run(given, targets)
         except Exception as refusal:  # the backend's own classes of errors
             if not (has_no_kernel(refusal) or isinstance(refusal, LookupError)):
                 raise
             with silence():
-                total, gradients = tf.function(run, jit_compile=True, autograph=False)(given, list(targets))
+                total, gradients = tf.function(run, jit_compile=True, autograph=False)(given, targets)
         by_id = {id(v): g for v, g in zip(variables, gradients, strict=True)}
         found = {(path, n): None if by_id[id(v)] is None else _dense(by_id[id(v)]) for path, n, v in places}
         new = None
-        if optimizer is not None:
-            _apply(optimizer, real.trainable_variables, by_id)
+        if update and step.optimizer is not None:
+            _apply(step.optimizer, real.trainable_variables, by_id)
             new = {(path, number): as_array(v) for path, number, v in places}
         return TrainingStep(float(total), found, new)
     finally:
@@ -120,10 +112,8 @@ def keras_gradient(source: Any, made: Step, weight: WeightGradient) -> Any:
         raise LayerExplainError(
             "a layer draws random numbers in training, in Keras others than here; --inference compares"
         )
-    running = made.running
-    with same_model(source, running) as reference:
-        targets = [one.array for one in made.targets]
-        step = keras_step(reference, made.network, running.arrays, made.losses, targets, training=running.training)
+    with same_model(source, made.running) as reference:
+        step = keras_step(reference, made, update=False)
     key = next(key for key, one in made.weights.items() if one is weight)
     found = step.gradients.get(key)
     if found is None:

@@ -6,16 +6,17 @@ Tensors and weights are the framework's own; `value` converts them to arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
-from layerexplain.layers.optimizers import Part
 from layerexplain.model import Note
 from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
-from layerexplain.report.objective import OutputLoss
 from layerexplain.run.weight_source import WeightSource
+
+if TYPE_CHECKING:
+    from layerexplain.run.gradients import Step
 
 Weights = Literal["of the model", "drawn"]
 """The origin of a model's weights."""
@@ -133,17 +134,9 @@ class Reference(Protocol):
     def run(self, network: Network, arrays: Sequence[Any]) -> list[Any]:
         """Return the outputs of the whole model at once. Raises whatever the framework raises."""
 
-    def step(
-        self,
-        network: Network,
-        arrays: Sequence[Any],
-        losses: Sequence[OutputLoss],
-        targets: Sequence[Any],
-        *,
-        training: bool,
-        optimizer: Part | None,
-    ) -> TrainingStep:
-        """Return a step of training; the weights are as before afterwards. Raises whatever the framework raises."""
+    def step(self, made: Step) -> TrainingStep:
+        """Return the same step of training as was made by the formulas; the weights are as before afterwards. Raises
+        whatever the framework raises."""
 
     def weight_source(self) -> WeightSource:
         """Return its weights for a run of the formulas."""
