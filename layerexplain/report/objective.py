@@ -4,7 +4,7 @@ the constraints of weights."""
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from layerexplain.attribute_path import InnerName
@@ -72,13 +72,11 @@ class OutputLoss(NamedTuple):
 
 
 def output_losses(
-    network: Network,
-    training: Training,
-    refused: Callable[[TensorRef, str], None],
-    mask_of: Callable[[int, TracedCall, Shape], Shape | None] | None = None,
+    network: Network, refused: Callable[[TensorRef, str], None], masks: Sequence[Expr | None] | None = None
 ) -> Iterator[OutputLoss]:
-    """Yield the loss of each output that has one; `refused` is told of those whose formula is not known. `mask_of`
-    gives the shape of an output's mask, if that is known better than from the layer that gives it."""
+    """Yield the loss of each output that has one; `refused` is told of those whose formula is not known. `masks` are
+    those of the outputs, if that is known better than from the layers that give them."""
+    training = network.model.training or Training()
     calls = {(made.call.layer, made.call.index): made for made in network.calls}
     several = len(network.model.outputs) > 1
     for number, ref in enumerate(network.model.outputs):
@@ -93,8 +91,9 @@ def output_losses(
         except LayerExplainError as error:
             refused(ref, error.fact)
             continue
-        if mask_of is not None:
-            mask = mask_of(number, made, found.shape)
+        if masks is not None:
+            carried = masks[number]
+            mask = None if carried is None else carried.shape
         else:
             passes = made.mask is not None and made.declaration is not None and made.declaration.mask == "pass"
             mask = found.shape[:2] if passes else None

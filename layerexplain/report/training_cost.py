@@ -16,7 +16,7 @@ from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
-from layerexplain.model import Layer, TensorRef, Training
+from layerexplain.model import Layer, TensorRef
 from layerexplain.network.dtypes import BYTES, float_of
 from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network, TracedCall
@@ -98,7 +98,7 @@ class _Step:
         self.of: dict[str, Cost] = {}
         self.unknown: list[str] = []
         self.walked: dict[tuple[int, str], _Inside] = {}
-        losses = output_losses(network, network.model.training or Training(), lambda ref, why: None)
+        losses = output_losses(network, lambda ref, why: None)
         self.of_logits = {"/".join(loss.path) for loss in losses if loss.activation}
 
     def walk(self, network: Network, path: str, frozen: bool) -> _Inside:

@@ -85,7 +85,7 @@ def _losses(network: Network, training: Training, notes: list[str]) -> Iterator[
     def refused(ref: TensorRef, fact: str) -> None:
         notes.append(f"The loss of '{ref.layer}': {fact}.")
 
-    for one in output_losses(network, training, refused):
+    for one in output_losses(network, refused):
         try:
             yield _loss(one)
         except LayerExplainError as error:

@@ -16,12 +16,11 @@ from layerexplain.errors import ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import ITEM, CannotDerive, Expr
 from layerexplain.model import Layer
-from layerexplain.network.traced import Network, TracedCall
+from layerexplain.network.traced import TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.gradient import before_last_function
 from layerexplain.run.activations import Activations, Ran, Walk, tensors_of
 from layerexplain.run.precision import rounded_to
-from layerexplain.run.weight_source import WeightSource
 
 CallNumber = tuple[tuple[str, ...], int]
 """A call of a layer: the names that lead to the layer, and the number of the call, as an `Activation` has them."""
@@ -86,7 +85,7 @@ class SentBack(NamedTuple):
 
 
 class Tape(Activations):
-    """A run of a model that keeps what gradients read. After `run`, `back` runs it backwards.
+    """A run of a model, as it is `given`, that keeps what gradients read. After `run`, `back` runs it backwards.
 
     `logits` are the calls that give an output whose loss is computed from what their last function is applied to:
     `before_last` then has that. `frozen` says which layers are not trained; `home` where a weight
@@ -95,17 +94,16 @@ class Tape(Activations):
 
     def __init__(
         self,
-        network: Network,
-        weights: WeightSource,
-        seed: int,
-        max_memory: int | None = None,
+        given: Activations,
         *,
-        logits: Collection[CallNumber] = (),
-        frozen: Collection[tuple[str, ...]] = (),
-        penalty: Penalty | None = None,
-        home: Callable[[tuple[str, ...], int], tuple[tuple[str, ...], int]] = lambda path, number: (path, number),
+        wanted: Sequence[Expr | None],
+        logits: Collection[CallNumber],
+        frozen: Collection[tuple[str, ...]],
+        penalty: Penalty,
+        home: Callable[[tuple[str, ...], int], tuple[tuple[str, ...], int]],
     ) -> None:
-        super().__init__(network, weights, seed, max_memory)
+        super().__init__(given.network, given.weights, given.seed, given.max_memory)
+        self.wanted = wanted
         self.logits = frozenset(logits)
         self.frozen = frozenset(frozen)
         self.penalty = penalty
@@ -145,8 +143,7 @@ class Tape(Activations):
         kept = dict(zip(found.kept, made[count + len(masks) :], strict=True))
         read = {*found.backward.params, *found.backward.weights}
         arrays = {leaf: value for leaf, value in {**leaves, **kept}.items() if leaf in read}
-        penalties = self.penalty(ran, results) if self.penalty is not None else ()
-        self._tape.append(Taped(ran, found, arrays, penalties, run))
+        self._tape.append(Taped(ran, found, arrays, self.penalty(ran, results), run))
         return [*results, *made[count : count + len(masks)]]
 
     def _move(self, ran: Ran, run: Evaluation) -> None:
@@ -174,7 +171,7 @@ class Tape(Activations):
             return "y"
         walk, node = ran.walk, ran.call.node
         used = any(one is not ran.call and any(e is node for e in tensors_of(one)) for one in walk.network.calls)
-        penalized = self.penalty is not None and bool(ran.layer.config.get("activity_regularizer"))
+        penalized = bool(ran.layer.config.get("activity_regularizer"))
         return "yz" if used or penalized or walk is not self.root else "z"
 
     def _gradient(self, definition: Definition, frozen: bool, form: str) -> Gradient | NoGradient:

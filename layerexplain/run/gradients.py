@@ -95,7 +95,9 @@ class Step:
         self.batch = running.batch
         self.notes: list[str] = []
         training = running.model.training or Training()
-        self.losses = _losses(self.network, training)
+        definition, count = self.network.definition, len(self.network.model.outputs)
+        self.masks = (definition.masks if definition is not None else ()) or (None,) * count
+        self.losses = _losses(self.network, self.masks)
         self.targets: list[GivenInput] = make_targets(self.losses, targets, self.batch)
         self.sample_weight = sample_weight
         self.optimizer: Part | None = None if training.optimizer is None else optimizer_of(training.optimizer)
@@ -108,27 +110,14 @@ class Step:
         shared = shared_weights(self.network)
         self._elsewhere = {} if shared is None else shared.first
         self._penalties = Penalties()
-        self.tape = self._new_tape()
-
-    def _new_tape(self) -> Tape:
-        given = self.running.activations
-        tape = Tape(
-            self.network,
-            given.weights,
-            given.seed,
-            given.max_memory,
+        self.tape = Tape(
+            running.activations,
+            wanted=self.masks,
             logits=[(one.path, one.call) for one in self.losses if one.activation],
             frozen=[path for path, one in self.layers.items() if one.frozen],
             penalty=self._penalties.of_outputs,
             home=self._key,
         )
-        tape.wanted = self._masks()
-        return tape
-
-    def _masks(self) -> Sequence[Expr | None]:
-        definition = self.network.definition
-        count = len(self.network.model.outputs)
-        return (definition.masks if definition is not None else ()) or (None,) * count
 
     @property
     def loss(self) -> float:
@@ -176,7 +165,7 @@ class Step:
             output = self.tape.before_last.get(at) if one.activation else self.tape.outputs[number]
             if output is None:
                 raise LayerExplainError(f"the output '{one.ref.layer}' has no values, so there is no loss")
-            mask, leaf = None, self._masks()[number]
+            mask, leaf = None, self.masks[number]
             if leaf is not None and root is not None:
                 made = root.tensor(leaf)
                 mask = None if made is None else made.values[0]
@@ -326,20 +315,14 @@ def ready_to_train(
         raise error.with_place(source=model.source or None) from None
 
 
-def _losses(network: Network, training: Training) -> list[OutputLoss]:
-    if not training.losses:
+def _losses(network: Network, masks: Sequence[Expr | None]) -> list[OutputLoss]:
+    if not (network.model.training or Training()).losses:
         raise ArgumentError("the source does not say with which loss the model is trained; give --loss NAME")
-    definition = network.definition
-    masks = definition.masks if definition is not None else ()
 
     def refused(ref: TensorRef, fact: str) -> None:
         raise LayerExplainError(f"the loss of '{ref.layer}': {fact}")
 
-    def mask_of(number: int, made: Any, shape: Any) -> Any:
-        mask = masks[number] if masks else None
-        return None if mask is None else mask.shape
-
-    found = list(output_losses(network, training, refused, mask_of))
+    found = list(output_losses(network, refused, masks))
     if not found:
         listed = ", ".join(f"'{ref.layer}'" for ref in network.model.outputs)
         raise ArgumentError(f"no output of the model has a loss; its outputs are {listed}")
