@@ -16,8 +16,8 @@ from layerexplain.lang.expr import Expr
 from layerexplain.layers.index import module_of
 
 
-class Reader(Protocol):
-    """A layer that reads the output of another."""
+class ModelLayer(Protocol):
+    """A layer of a model, as a hint sees it."""
 
     @property
     def name(self) -> str: ...
@@ -25,56 +25,59 @@ class Reader(Protocol):
     @property
     def type(self) -> str: ...
 
-
-class Place(Protocol):
-    """A layer at its place in a model."""
-
     @property
-    def name(self) -> str:
-        """Its name in the model."""
+    def config(self) -> Mapping[str, Any]: ...
 
-    @property
-    def type(self) -> str:
-        """Its class name."""
 
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """Its arguments as they were given."""
+class Place:
+    """A layer at its place in a model: its name there, its class name, its arguments as they were given, what it
+    computes at its first call, and the names of its `gradients` where these are told. What the model around it tells is
+    for a class that knows models."""
 
-    @property
-    def definition(self) -> Definition:
-        """What it computes at its first call."""
-
-    @property
-    def params(self) -> int | None:
-        """How many parameters it has."""
-
-    @property
-    def expression(self) -> str:
-        """The Python expression that reaches it in Keras."""
+    def __init__(self, layer: ModelLayer, definition: Definition, gradients: Sequence[str] = ()) -> None:
+        self.name, self.type, self.config = layer.name, layer.type, layer.config
+        self.definition = definition
+        self.gradients = gradients
 
     @property
     def x(self) -> Expr:
         """The first tensor that it takes."""
+        return self.definition.params[0]
 
     @property
     def y(self) -> Expr:
         """Its first result."""
+        return next(iter(self.definition.results.values()))
 
     def argument(self, name: str) -> Any:
         """An argument, its default where it is not given."""
-
-    def trains(self, name: str) -> bool:
-        """Whether the weight of this name is trained."""
+        return self.definition.arguments.get(name)
 
     def gives(self, gradient: str) -> bool:
         """Whether this gradient is among those that are printed: `dx`, `db`."""
+        return gradient in self.gradients
+
+    @property
+    def params(self) -> int | None:
+        """How many parameters it has."""
+        raise NotImplementedError
+
+    @property
+    def expression(self) -> str:
+        """The Python expression that reaches it in Keras."""
+        raise NotImplementedError
+
+    def trains(self, name: str) -> bool:
+        """Whether the weight of this name is trained."""
+        raise NotImplementedError
 
     def source(self) -> Definition | None:
         """What the layer computes whose output it takes first; None for an input or where that is not known."""
+        raise NotImplementedError
 
-    def readers(self) -> Sequence[Reader]:
+    def readers(self) -> Sequence[ModelLayer]:
         """The layers that read its output."""
+        raise NotImplementedError
 
 
 _FILES = ("hints_of_layers", "hints_compared")

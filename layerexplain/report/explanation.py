@@ -57,7 +57,7 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Exp
     if definition.kind == "model":
         return _nested(row, cost)._replace(dtype=dtype)
     alone = of_formula(definition)
-    place = LayerInNetwork(row, layer, definition, around)
+    place = LayerInNetwork(at, definition)
     more_elements, more_shapes = _at_other_shapes(calls, alone)
     return alone._replace(
         hints=(*(hints(place) if layer.kind != "custom" else ()), *targets(place)),

@@ -48,8 +48,7 @@ def gradient_report(at: Placed, *, of_logits: bool = False, needs: Needs | None 
     except (CannotDerive, ShapeError) as why:
         return NOTHING._replace(unknown=str(why))
     names = tuple([line.text.partition(" = ")[0] for line in found.statements if not line.indent])
-    place = LayerInNetwork(at.row, layer, made.definition or trained, at.around, names)
-    return found._replace(facts=gradient_facts(place))
+    return found._replace(facts=gradient_facts(LayerInNetwork(at, made.definition or trained, names)))
 
 
 class Gradients:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Expr
+from layerexplain.layers.hints import Place
 from layerexplain.model import Layer
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
@@ -55,69 +54,29 @@ class Placed(NamedTuple):
         return self.calls[0].definition if self.calls else None
 
 
-class LayerInNetwork(NamedTuple):
-    """A layer with its row, the definition of its first call, and the network around it; the names of its gradients
-    where these are told."""
+class LayerInNetwork(Place):
+    """A layer with its row and the network around it, as hints ask for it."""
 
-    row: LayerReport
-    layer: Layer
-    definition: Definition
-    around: Neighbours
-    gradients: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Its name in the model."""
-        return self.layer.name
-
-    @property
-    def type(self) -> str:
-        """Its class name."""
-        return self.layer.type
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """Its arguments as they were given."""
-        return self.layer.config
+    def __init__(self, at: Placed, definition: Definition, gradients: Sequence[str] = ()) -> None:
+        super().__init__(at.layer, definition, gradients)
+        self.row = at.row
+        self.around = at.around
 
     @property
     def params(self) -> int | None:
-        """How many parameters it has."""
         return self.row.params
 
     @property
     def expression(self) -> str:
-        """The Python expression that gives it in Keras."""
-        return layer_expression([self.layer.name])
-
-    @property
-    def x(self) -> Expr:
-        """The first tensor that it takes."""
-        return self.definition.params[0]
-
-    @property
-    def y(self) -> Expr:
-        """Its first result."""
-        return next(iter(self.definition.results.values()))
-
-    def argument(self, name: str) -> Any:
-        """An argument, its default where it is not given."""
-        return self.definition.arguments.get(name)
+        return layer_expression([self.name])
 
     def trains(self, name: str) -> bool:
-        """Whether the weight of this name is trained."""
         return any(w.trainable for w in self.row.weights if w.name == name)
 
-    def gives(self, gradient: str) -> bool:
-        """Whether this gradient is among those that are printed."""
-        return gradient in self.gradients
-
     def source(self) -> Definition | None:
-        """What the layer computes whose output it takes first; None for an input or where that is not known."""
         own = self.around.calls.get(self.name)
         first = own[0].sources[0] if own and own[0].sources else None
         return None if first is None else next((c.definition for c in self.around.calls.get(first.layer, ())), None)
 
     def readers(self) -> list[Layer]:
-        """The layers that take what it gives."""
         return [self.around.layers[name] for name in self.around.readers.get(self.name, ())]
