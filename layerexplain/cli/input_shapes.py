@@ -55,21 +55,15 @@ def inputs_of(model: Model, typed: Sequence[InputShape], option: str = "--input"
     """
     names = list(dict.fromkeys(ref.layer for ref in model.inputs))
     listed = ", ".join(names) or "none"
-    shapes: dict[str, Shape] = {}
-    for name, shape in typed:
-        if name is None:
-            continue
+    shapes = {one.name: one.shape for one in typed if one.name is not None}
+    for name in shapes:
         if name not in names:
             raise ArgumentError(f"{option} {name}=…: the model has no input '{name}'; its inputs: {listed}")
-        shapes[name] = shape
-    free = iter([name for name in names if name not in shapes])
-    for name, shape in typed:
-        if name is not None:
-            continue
-        free_name = next(free, None)
-        if free_name is None:
-            raise ArgumentError(f"{option} is given {len(typed)} times; the model's inputs: {listed}")
-        shapes[free_name] = shape
+    free = [name for name in names if name not in shapes]
+    rest = [one.shape for one in typed if one.name is None]
+    if len(rest) > len(free):
+        raise ArgumentError(f"{option} is given {len(typed)} times; the model's inputs: {listed}")
+    shapes.update(zip(free, rest, strict=False))
     return {name: _without_batch(model, name, shape, option) for name, shape in shapes.items()}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from layerexplain.conversions.explicit_masks import with_explicit_masks
 from layerexplain.conversions.todays_names import in_todays_names, layer_paths
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.model import InputShapes, InputShapesOf, Layer, Model, shapes_for
 from layerexplain.network.recorded_shapes import with_input_layers
 from layerexplain.records import NamedTuple
@@ -106,10 +106,7 @@ def convert(
     try:
         shapes = shapes_for(model, inputs)
         model = model.at(shapes)
-        if model.faults:
-            from layerexplain.errors import raise_any
-
-            raise_any(model.faults)
+        raise_any(model.faults)
         model = _fed(_with_shapes(model, shapes))
         today, renamed = in_todays_names(model)
         names = dict(zip(layer_paths(model), layer_paths(today), strict=True))

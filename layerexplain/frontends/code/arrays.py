@@ -112,22 +112,16 @@ def operate(name: str, left: Any, right: Any) -> Any:
         return Unknown("a product of arrays")
     shape = broadcast(first.shape, second.shape)
     values = None
-    if first.values is not None and second.values is not None:
-        if shape in (first.shape, second.shape) and 1 in (len(first.values), len(second.values)):
-            one, other = first.values, second.values
-            count = max(len(one), len(other))
-            one, other = (one * count if len(one) == 1 else one), (other * count if len(other) == 1 else other)
-            values = _each(name, one, other)
-        elif first.shape == second.shape:
-            values = _each(name, first.values, second.values)
+    one, other = first.values, second.values
+    if one is not None and other is not None and shape in (first.shape, second.shape):
+        lengths = {len(one), len(other)}
+        if first.shape == second.shape or 1 in lengths:  # a number goes with each value of the other
+            pairs = zip(*(each * max(lengths) if len(each) == 1 else each for each in (one, other)), strict=True)
+            made = [binary(name, a, b, Budget()) for a, b in pairs]
+            values = None if any(isinstance(value, Unknown) for value in made) else tuple(made)
     if not shape and values is not None:
         return values[0]
     return Array(shape, values, first.classes or second.classes, first.dtype)
-
-
-def _each(name: str, left: Any, right: Any) -> Any:
-    made = [binary(name, a, b, Budget()) for a, b in zip(left, right, strict=True)]
-    return None if any(isinstance(one, Unknown) for one in made) else tuple(made)
 
 
 def item(array: Array, key: Any) -> Any:

@@ -81,7 +81,7 @@ class Attributes(InterpreterPart):
 
     def on_attribute(self, node: ast.Attribute, frame: Frame) -> Any:
         if self.settings and (named := dotted(node)) in self.settings:
-            return self.given(named, None)
+            return self.settings[named]
         of = self.value(node.value, frame)
         self.node = node
         if isinstance(of, Unknown):

@@ -296,12 +296,12 @@ class Calls(InterpreterPart):
                 words = f"{function.name}() is given no {name}"
                 given[name] = self.unknown(words, name)._replace(lacks="argument", option=name)
         for name, value in given.items():
-            frame.names[name] = self.given(name, value) if isinstance(value, Unknown) else value
+            frame.names[name] = self.settings.get(name, value) if isinstance(value, Unknown) else value
 
     def _default(self, given: dict[str, Any], name: str, default: Any) -> None:
         if name not in given:
             is_set = is_plain(default) or type(default) in (tuple, list)
-            given[name] = self.given(name, default) if is_set else default
+            given[name] = self.settings.get(name, default) if is_set else default
 
 
 def misfit(

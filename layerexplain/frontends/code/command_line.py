@@ -31,7 +31,7 @@ def call(parser: Setting, name: str, args: list[Any], kwargs: dict[str, Any], in
         if not args or args[0] != []:
             words = "the arguments of the command line are taken as their defaults"
             interpreter.rely(Assumption(interpreter.line, words))
-        made = Namespace({key: interpreter.given(key, one) for key, one in known.items()})
+        made = Namespace({key: interpreter.settings.get(key, one) for key, one in known.items()})
         return made if name == "parse_args" else (made, [])
     return None if name in ("print_help", "error", "exit") else interpreter.unknown(f"{name}() of a parser")
 

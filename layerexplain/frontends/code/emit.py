@@ -105,10 +105,8 @@ def plain_call(node: Node, ref: Callable[[Tensor], TensorRef]) -> tuple[tuple[An
             return value.last
         if isinstance(value, Setting):
             return value.config.get("name", value.class_name)
-        if type(value) is list:
-            return [converted(one, deep + 1) for one in value]
-        if type(value) is tuple:
-            return tuple([converted(one, deep + 1) for one in value])
+        if type(value) in (list, tuple):
+            return type(value)([converted(one, deep + 1) for one in value])
         if type(value) is dict:
             return {str(key): converted(one, deep + 1) for key, one in value.items()}
         if isinstance(value, slice):
@@ -147,7 +145,6 @@ class Emitter:
         self.opened: list[tuple[Unknown, str]] = []
         self.notes: list[Note] = []
         self.faults: list[Any] = []
-        self.weights = False
         self.deep = 0
         self.path: Steps = ()
         self.held = 0
@@ -300,7 +297,6 @@ class Emitter:
             held = {one.name: self.layer(one, one.name) for one in self.keras.inner_layers(layer)}
             return Layer(name, layer.type, "custom", {**kept, **held})
         if layer.type == WEIGHT_TYPE:
-            self.weights = True
             variable: Variable = layer.config["variable"]
             shape = variable.shape if is_shape(variable.shape) else None
             if shape is None:

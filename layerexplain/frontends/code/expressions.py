@@ -67,13 +67,13 @@ class Expressions(InterpreterPart):
             return self.loaded(holder, name)
         if not isinstance(value, Unknown):
             return value
-        return self.given(name, value if value.name == name else value._replace(name=name))
+        return self.settings.get(name, value if value.name == name else value._replace(name=name))
 
     def _undefined(self, node: ast.Name, frame: Frame) -> Any:
         """A name that the program has not defined: a builtin, a setting, or a name of Keras by convention."""
         name = node.id
         if name in self.settings:
-            return self.given(name, None)
+            return self.settings[name]
         if name == "__name__":
             return "__main__" if not frame.file.name else frame.file.name
         if name == "__file__":

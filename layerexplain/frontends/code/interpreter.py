@@ -95,8 +95,6 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         """The calls of functions of the program that are read now."""
         self.by_program = False
         """Whether the call that follows stands in the program with all of its arguments."""
-        self.used: set[str] = set()
-        """The settings that were asked for."""
         self.lazy = False
         """Whether modules of a package are read when a name of theirs is used, not when they are imported."""
         self.star: list[str] = []
@@ -186,13 +184,6 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         finally:
             self.file, self.began = outer, began or self.began
         return frame
-
-    def given(self, name: str, value: Any) -> Any:
-        """The value of a name, or the one that `--set` gives it."""
-        if name not in self.settings:
-            return value
-        self.used.add(name)
-        return self.settings[name]
 
     def parse_setting(self, text: str) -> Any:
         """The value that `--set` gives: a number, a text, sizes with commas between them."""

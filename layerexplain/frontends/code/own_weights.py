@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from layerexplain.errors import NotKnown
@@ -26,30 +26,26 @@ def declarations(model: Model) -> Mapping[str, Declaration]:
         one = waiting.pop()
         for layer in one.layers:
             if layer.type in (WEIGHT_TYPE, CONSTANT_TYPE) and layer.kind == "custom" and layer.declaration is None:
-                return {WEIGHT_TYPE: _weight(), CONSTANT_TYPE: _constant()}
+                weight = {"shape": None, "dtype": "float32", "trainable": True}
+                return {
+                    WEIGHT_TYPE: _declared(WEIGHT_TYPE, _formula, weight, "A weight that the code makes itself."),
+                    CONSTANT_TYPE: _declared(
+                        CONSTANT_TYPE, _drawn, {"shape": (), "words": "constant"}, "Numbers that depend on no input."
+                    ),
+                }
             if layer.model is not None:
                 waiting.append(layer.model)
     return {}
 
 
-def _constant() -> Declaration:
-    arguments = {"shape": argument_of(Anything, ()), "words": argument_of(Anything, "constant")}
-    signature = Signature((), arguments)
-    return Declaration(CONSTANT_TYPE, _drawn, signature, description="Numbers that depend on no input.")
+def _declared(type_: str, formula: Callable[..., Expr], defaults: Mapping[str, Any], description: str) -> Declaration:
+    arguments = {name: argument_of(Anything, default) for name, default in defaults.items()}
+    return Declaration(type_, formula, Signature((), arguments), description=description)
 
 
 def _drawn(*, shape: Any, words: str) -> Expr:
     sizes = constant_shape(shape)
     return Expr(opaque, (), {"name": words, "shape": sizes}, sizes, "float")
-
-
-def _weight() -> Declaration:
-    arguments = {name: argument_of(Anything, default) for name, default in _DEFAULTS.items()}
-    signature = Signature((), arguments)
-    return Declaration(WEIGHT_TYPE, _formula, signature, description="A weight that the code makes itself.")
-
-
-_DEFAULTS: dict[str, Any] = {"shape": None, "dtype": "float32", "trainable": True}
 
 
 def _formula(*, shape: Any, dtype: str, trainable: bool) -> Expr:

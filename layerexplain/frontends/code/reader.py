@@ -81,7 +81,6 @@ class Program:
         self.interpreter.is_notebook = text.is_notebook
         self.file = self.interpreter.program = File("", self.folder, text.tree)
         self.frame = self.interpreter.run(self.file)
-        self.main = tuple(self.interpreter.assumed)
 
     # Which models -------------------------------------------------------------------------------------------------
 

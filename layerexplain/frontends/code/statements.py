@@ -168,7 +168,7 @@ class Statements(InterpreterPart):
         match target:
             case ast.Name(id=name):
                 if constant or isinstance(value, Unknown):
-                    value = self.given(name, value)
+                    value = self.settings.get(name, value)
                 if not isinstance(value, Unknown):
                     self.changes += frame.names.get(name, self) is not value
                 if isinstance(value, Tensor) and self.keras.quiet:
