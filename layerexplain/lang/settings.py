@@ -39,7 +39,10 @@ def attribute(node: ast.expr, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
         return tuple([attribute(e, settings) for e in node.elts])
     if isinstance(node, ast.Name):
         if node.id in settings:
-            return _given(node, settings[node.id])
+            value = settings[node.id]
+            if isinstance(value, NotGiven):
+                raise refuse(node, value.reason)
+            return value
         if node.id == "n":
             return BATCH
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -64,12 +67,6 @@ _ARITHMETIC: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
-
-
-def _given(node: ast.AST, value: Any) -> Any:
-    if isinstance(value, NotGiven):
-        raise refuse(node, value.reason)
-    return value
 
 
 def _is_number(value: Any) -> bool:

@@ -153,20 +153,23 @@ def _int(least: int) -> Callable[[Any], int]:
     return _that(lambda value: isinstance(value, int) and value >= least, int)
 
 
-def _one_or_list(accepts: Callable[[Any], Any], *, empty: bool = False) -> Callable[[Any], Any]:
+def _one_or_list(
+    accepts: Callable[[Any], Any], normal: Callable[[Any], Any], *, empty: bool = False
+) -> Callable[[Any], Any]:
     """One value that is accepted, or a list of them, which becomes a tuple."""
     return _that(
         lambda value: accepts(value) or (_is_list(value, accepts) and (empty or value)),
-        lambda value: tuple(value) if isinstance(value, list | tuple) else value,
+        lambda value: tuple(map(normal, value)) if isinstance(value, list | tuple) else normal(value),
     )
 
 
 def _ints(least: float, *, empty: bool = False) -> Callable[[Any], Any]:
-    def normal(value: Any) -> Any:
-        return tuple(map(int, value)) if isinstance(value, tuple) else int(value)
+    return _one_or_list(lambda value: isinstance(value, int) and value >= least, int, empty=empty)
 
-    ints = _one_or_list(lambda value: isinstance(value, int) and value >= least, empty=empty)
-    return lambda value: normal(ints(value))
+
+def _or(default: Any, normal: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A kind of argument for which None stands for a default."""
+    return lambda value: default if value is None else normal(value)
 
 
 _number = _that(is_number, float)
@@ -207,11 +210,6 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
     return normal
 
 
-def _data_format(value: Any) -> str:
-    """None is Keras's own setting, which is channels_last unless someone changed it."""
-    return "channels_last" if value is None else _one_of("channels_last", "channels_first")(value)
-
-
 def _activation(value: Any) -> Any:
     """A name, None (linear), or what a reader made of a function or layer object."""
     if value is None:
@@ -228,18 +226,16 @@ def _activation(value: Any) -> Any:
     return value
 
 
-def _padding_amounts(value: Any) -> Any:
-    def is_pair(part: Any) -> bool:
-        return _is_list(part, _is_natural) and len(part) == 2
-
-    given = _one_or_list(lambda part: _is_natural(part) or is_pair(part))(value)
-    if isinstance(given, int):
-        return int(given)
-    return tuple(int(part) if isinstance(part, int) else tuple(map(int, part)) for part in given)
-
-
 def _is_natural(value: Any) -> bool:
     return isinstance(value, int) and value >= 0
+
+
+def _is_amount(value: Any) -> bool:
+    return _is_natural(value) or (_is_list(value, _is_natural) and len(value) == 2)
+
+
+def _amount(value: Any) -> Any:
+    return int(value) if isinstance(value, int) else tuple(map(int, value))
 
 
 def _is_layer(value: Any) -> bool:
@@ -253,10 +249,6 @@ _layers = _that(lambda value: value and _is_list(value, _is_layer), tuple)
 def _cell(value: Any) -> Any:
     # A reader's Layer is a tuple too.
     return _layers(value) if isinstance(value, list | tuple) and not hasattr(value, "type") else _layer(value)
-
-
-def _merge_mode(value: Any) -> str | None:
-    return None if value is None else _one_of("concat", "sum", "mul", "ave")(value)
 
 
 def _these(*values: Any) -> Callable[[Any], tuple[Any, ...]]:
@@ -303,12 +295,8 @@ Number = Annotated[float, _plain("a number", "0.5", _number)]
 Numeral = Annotated[
     float, _plain("a number", "0.5", _that(is_number, lambda value: int(value) if isinstance(value, bool) else value))
 ]
-Epsilon = Annotated[
-    float, _plain("a number, or None for 1e-07", "0.001", lambda value: 1e-7 if value is None else _number(value))
-]
-Strength = Annotated[
-    float, _plain("a number, or None for 0", "0.01", lambda value: 0.0 if value is None else _number(value))
-]
+Epsilon = Annotated[float, _plain("a number, or None for 1e-07", "0.001", _or(1e-7, _number))]
+Strength = Annotated[float, _plain("a number, or None for 0", "0.01", _or(0.0, _number))]
 NonNegative = Annotated[
     float, _plain("a number ≥ 0", "0.1", _that(lambda value: is_number(value) and not value < 0, float))
 ]
@@ -328,7 +316,11 @@ CausalPadding = choice("valid", "same", "causal", example="same")
 METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area", "gaussian", "mitchellcubic")
 """Ways to resize an image; the last two exist only in Keras 2."""
 Interpolation = choice(*METHODS)
-DataFormat = Annotated[str, _plain("'channels_last' or 'channels_first'", "'channels_last'", _data_format)]
+_FORMATS = ("channels_last", "channels_first")
+# None is Keras's own setting, which is channels_last unless someone changed it.
+DataFormat = Annotated[
+    str, _plain("'channels_last' or 'channels_first'", "'channels_last'", _or(_FORMATS[0], _one_of(*_FORMATS)))
+]
 Activation = Annotated[
     Any,
     Check(
@@ -340,13 +332,17 @@ Activation = Annotated[
 ]
 PaddingAmounts = Annotated[
     Any,
-    _plain("an integer ≥ 0, one per axis, or a pair (before, after) per axis", "1", _padding_amounts, _these(1, 2, 0)),
+    _plain(
+        "an integer ≥ 0, one per axis, or a pair (before, after) per axis",
+        "1",
+        _one_or_list(_is_amount, _amount),
+        _these(1, 2, 0),
+    ),
 ]
+_MODES = ("concat", "sum", "mul", "ave")
 MergeMode = Annotated[
     str | None,
-    _plain(
-        "'concat', 'sum', 'mul', 'ave' or None", "'concat'", _merge_mode, _these("concat", "sum", "mul", "ave", None)
-    ),
+    _plain("'concat', 'sum', 'mul', 'ave' or None", "'concat'", _or(None, _one_of(*_MODES)), _these(*_MODES, None)),
 ]
 BatchFirst = Annotated[
     bool,

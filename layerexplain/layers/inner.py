@@ -74,24 +74,13 @@ class DeclaredLayer:
 
 
 def apply(
-    inner: InnerLayer,
-    tensors: Sequence[Expr],
-    masks: Sequence[Expr | None] = (),
-    *,
-    at: tuple[str | int, ...] = (),
-    suffix: str = "",
-    training: bool = False,
-    **overrides: Any,
+    inner: InnerLayer, tensors: Sequence[Expr], *, at: tuple[str | int, ...], suffix: str = "", training: bool = False
 ) -> Expr:
     """A call of an inner layer. Its weights become the outer layer's: `at` leads to the inner layer, through
     attributes that are called as its arguments; `suffix` is added to their symbols."""
-    specs = [Spec(t.shape, t.dtype) for t in tensors]
-    definition = inner.definition(
-        specs, [None if m is None else Spec(m.shape, m.dtype) for m in masks], training=training, **overrides
-    )
+    definition = inner.definition([Spec(t.shape, t.dtype) for t in tensors], training=training)
     weights = inner_weights(definition, at, InnerName(at).around, suffix, inner.trainable)
-    extra = len(definition.params) - len(tensors)
-    return call(definition, *tensors, *[m for m in masks if m is not None][:extra], *weights)
+    return call(definition, *tensors, *weights)
 
 
 def held(

@@ -8,6 +8,7 @@ Reference: keras.losses; keras/src/losses/loss.py for the reduction.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from layerexplain.errors import ShapeError
@@ -44,15 +45,7 @@ class Loss(Declaration):
 
     kind = "loss"
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        formula: Callable[..., Any],
-        targets: Targets,
-        of: str,
-        type_: str,
-        exact: bool,
-    ) -> None:
+    def __init__(self, type_: str, function: Callable[..., Any], targets: Targets, of: str, exact: bool) -> None:
         own = signature_of(function)
         signature = own._replace(
             tensors=("y_true", "y_pred", "sample_weight"),
@@ -60,7 +53,8 @@ class Loss(Declaration):
             arguments={**own.arguments, "reduction": argument_of(Reduction | None, "sum_over_batch_size")},
             reads=frozenset({"masks"}),
         )
-        super().__init__(f"losses.{type_}", formula, signature, description=first_paragraph(function), ignores="fn")
+        formula, about = partial(_of_batch, function), first_paragraph(function)
+        super().__init__(f"losses.{type_}", formula, signature, description=about, ignores="fn")
         self.targets = targets
         self.of = of
         self.sparse = targets.kind == "classes"
@@ -104,27 +98,30 @@ def loss(
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-        def formula(
-            y_true: Expr,
-            y_pred: Expr,
-            sample_weight: Expr | None,
-            *,
-            reduction: str | None,
-            masks: Any = (),
-            **arguments: Any,
-        ) -> dict[str, Expr]:
-            made = function(*same_rank(y_true, y_pred), **arguments)
-            values, counts = made if isinstance(made, tuple) else (made, None)
-            mask = masks[1] if len(masks) > 1 else None
-            if mask is not None and counts is not None:
-                mask = e.logical_and(mask, counts)
-            return {"L": reduced(values, sample_weight, counts if mask is None else mask, reduction)}
-
         names = [f"losses.{name}" for name in (type_, *also)]
-        register(names, lambda: Loss(function, formula, targets, of, type_, exact))
+        register(names, lambda: Loss(type_, function, targets, of, exact))
         return function
 
     return declare
+
+
+def _of_batch(
+    function: Callable[..., Any],
+    y_true: Expr,
+    y_pred: Expr,
+    sample_weight: Expr | None,
+    *,
+    reduction: str | None,
+    masks: Any = (),
+    **arguments: Any,
+) -> dict[str, Expr]:
+    """The formula of a loss, from that of the loss of each example."""
+    made = function(*same_rank(y_true, y_pred), **arguments)
+    values, counts = made if isinstance(made, tuple) else (made, None)
+    mask = masks[1] if len(masks) > 1 else None
+    if mask is not None and counts is not None:
+        mask = e.logical_and(mask, counts)
+    return {"L": reduced(values, sample_weight, counts if mask is None else mask, reduction)}
 
 
 def loss_of(name: str) -> Loss | None:

@@ -18,8 +18,10 @@ from layerexplain.ops.sizes import axis_roles, misfit, normalize_axes, normalize
 GAMMA_BETA = "beta_initializer gamma_initializer beta_regularizer gamma_regularizer beta_constraint gamma_constraint"
 
 
-def scaled(y: Expr, gamma: Expr | None, beta: Expr | None) -> Expr:
-    """γ and β applied, where there are any."""
+def scaled(y: Expr, gamma: Expr | None, beta: Expr | None, at: tuple[int, ...] | None = None) -> Expr:
+    """γ and β applied, where there are any, laid along the axes `at` where these are not the last ones."""
+    if at is not None:
+        gamma, beta = (None if w is None else laid(w, at, y.ndim) for w in (gamma, beta))
     if gamma is not None:
         y = y * gamma
     return y if beta is None else y + beta
@@ -67,7 +69,6 @@ def batch_normalization(
         stored.append(weight("moving_stddev", "σ", axes, trainable=False, positive=True))
         stored.append(weight("renorm_mean", "μ_r", axes, trainable=False))
         stored.append(weight("renorm_stddev", "σ_r", axes, trainable=False, positive=True))
-    applied = [None if w is None else laid(w, (at,), x.ndim) for w in (gamma, beta)]
     if training:
         centre, spread = _batch_moments(x, at, mask)
         y = (x - centre) / sqrt(spread + epsilon)
@@ -83,7 +84,7 @@ def batch_normalization(
     else:
         y = (x - laid(μ, (at,), x.ndim)) / sqrt(laid(v, (at,), x.ndim) + epsilon)
     updates = _moved({"μ": (μ, centre), "v": (v, spread)}, momentum) if training and not renorm else {}
-    return Stored(scaled(y, *applied), tuple(w for w in stored if w is not None), updates)
+    return Stored(scaled(y, gamma, beta, (at,)), tuple(w for w in stored if w is not None), updates)
 
 
 def _moved(pairs: Mapping[str, tuple[Expr, Expr]], momentum: float) -> dict[str, Expr]:
@@ -232,7 +233,7 @@ def group_normalization(
         μ = named("μ", sum_(w * z, axis=others, keepdims=True) / counted)
         v = named("v", sum_(w * (z - μ) ** 2, axis=others, keepdims=True) / counted)
     y = reshape((z - μ) / sqrt(v + epsilon), shape=x.shape)
-    return scaled(y, *[None if w is None else laid(w, (at,), x.ndim) for w in (gamma, beta)])
+    return scaled(y, gamma, beta, (at,))
 
 
 @layer("RMSNormalization", gist="x / sqrt(mean(x ** 2) + {epsilon}) * γ, axis {axis}")

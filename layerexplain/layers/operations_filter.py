@@ -61,7 +61,7 @@ def on_batches(images: Expr, data_format: Any, change: Callable[[Expr], Expr]) -
     """A change of images with a batch and the channels last, for images without and with the channels first."""
     if images.ndim not in (3, 4):
         raise misfit("images need 3 axes, 4 with a batch", images)
-    last = channel_axes_last(images, data_format)
+    last = channel_axes_last(data_format)
     x = images if images.ndim == 4 else images[None]
     y = change(x if last else moved(x, 1, 3))
     y = y if last else moved(y, 3, 1)
@@ -74,7 +74,7 @@ def on_batches(images: Expr, data_format: Any, change: Callable[[Expr], Expr]) -
 @layer("ops.RGBToGrayscale")
 def rgb_to_grayscale(images: Expr, *, data_format: Anything = None) -> Expr:
     """Converts RGB colours to greyscale, weighted by perceived brightness."""
-    at = images.ndim - 1 if channel_axes_last(images, data_format) else images.ndim - 3
+    at = images.ndim - 1 if channel_axes_last(data_format) else images.ndim - 3
     if images.shape[at] == 1:
         return images
     y = contract.dot(moved(measurable(images), at, -1), constant((0.2989, 0.587, 0.114)))
@@ -213,7 +213,7 @@ def alike(image1: Expr, image2: Expr, max_val: float, window: Any, k: Any, data_
 def extract_patches(images: Expr, size: Any, strides: Any, dilation_rate: Any, padding: str, data_format: Any) -> Expr:
     """The formula of ops.ExtractPatches."""
     sizes = size if isinstance(size, tuple) else (size, size)
-    last = channel_axes_last(images, data_format)
+    last = channel_axes_last(data_format)
     alone = images.ndim == len(sizes) + 1
     x = images[None] if alone else images
     if x.ndim != len(sizes) + 2:

@@ -38,7 +38,7 @@ tf.image.flip_up_down(x): mirrored(x, axis=-3) | Flips each image upside down.
 """
 
 
-def channel_axes_last(x: Expr | None, data_format: Any) -> bool:
+def channel_axes_last(data_format: Any) -> bool:
     """Whether a data format of Keras's or TensorFlow's puts the channels last."""
     if data_format not in (None, "channels_last", "channels_first", "NHWC", "NCHW"):
         raise ArgumentError(f"data_format needs to be 'channels_last' or 'channels_first', got {data_format!r}")
@@ -50,11 +50,7 @@ def layout(last: bool) -> str:
     return "channels_last" if last else "channels_first"
 
 
-def _layout(data_format: Any) -> str:
-    return layout(channel_axes_last(None, data_format))
-
-
-Layout = Annotated[str, Check("any value", "1", _layout)]
+Layout = Annotated[str, Check("any value", "1", lambda value: layout(channel_axes_last(value)))]
 Lower = Annotated[str, Check("any value", "1", lambda value: str(value).lower())]
 
 

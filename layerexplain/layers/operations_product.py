@@ -10,12 +10,13 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, named
 from layerexplain.layers.activation_layers import FAR_BELOW
-from layerexplain.layers.arguments import Anything, AxisArgument, per_axis
+from layerexplain.layers.arguments import Anything, AxisArgument
 from layerexplain.layers.attention import no_later
 from layerexplain.layers.normalization import scaled
 from layerexplain.layers.operations_image import Layout, Lower, channel_axes_last, layout
 from layerexplain.layers.operations_reduce import measurable
 from layerexplain.layers.operations_shape import in_a_row, moved
+from layerexplain.layers.pooling import adaptive_average_pooling, adaptive_max_pooling
 from layerexplain.layers.registry import layer
 from layerexplain.ops import contract, functions, pooling, reduce
 from layerexplain.ops import convolution as windows
@@ -24,7 +25,7 @@ from layerexplain.ops import movement as m
 from layerexplain.ops.contract import matmul
 from layerexplain.ops.sizes import misfit, normalize_axes, shape_text
 
-USES = (in_a_row, pooling, Layout, Lower)
+USES = (in_a_row, pooling, adaptive_average_pooling, adaptive_max_pooling, Layout, Lower)
 ROWS = """
 ops.Matmul(x1, x2): matrix_product(x1, x2) | Multiplies matrices.
 ops.Conv(inputs, kernel, strides: Sizes = 1, padding: Anything = 'valid', data_format: Anything = None,
@@ -53,7 +54,7 @@ ops.[MaxPool|AveragePool](inputs, pool_size: Sizes, strides: Sizes = None, paddi
     [max_pool|average_pool](inputs, size=pool_size, strides=strides, padding=padding, data_format=data_format)
     | [Takes the maximum of|Averages] each window of {pool_size}, separately for each channel.
 ops.[AdaptiveMaxPool|AdaptiveAveragePool](inputs, output_size: Sizes, data_format: Layout = 'channels_last'):
-    adaptive_pool(inputs, ..., by='[max|average]')
+    [adaptive_max_pooling|adaptive_average_pooling](inputs, ...)
     | Divides its input into {output_size} nearly equal windows and [takes the maximum of|averages] each.
 ops.ConvTranspose(inputs, kernel, strides: Sizes = 1, padding: Lower = 'valid', output_padding: Naturals = None,
     data_format: Layout = 'channels_last', dilation_rate: Sizes = 1): spread(...)
@@ -139,7 +140,7 @@ def einsum(*xs: Expr, subscripts: Anything) -> Expr:
 
 def convolved(x: Expr, kernel: Expr, strides: Any, padding: Any, data_format: Any, dilation: Any) -> Expr:
     """A convolution; the groups follow from the number of channels that the kernel reads."""
-    form = layout(channel_axes_last(x, data_format))
+    form = layout(channel_axes_last(data_format))
     channels, read = x.shape[-1 if form == "channels_last" else 1], kernel.shape[-2]
     if kernel.ndim != x.ndim or not isinstance(channels, int) or not isinstance(read, int) or channels % read:
         raise ShapeError(
@@ -168,18 +169,7 @@ def spread(inputs: Expr, kernel: Expr, data_format: str, **how: Any) -> Expr:
     return windows.conv_transpose(inputs, kernel, data_format=data_format, **how)
 
 
-def adaptive_pool(inputs: Expr, output_size: Any, data_format: str, by: str) -> Expr:
-    """The largest element of each window (`by` is "max"), or its mean."""
-    size = per_axis("output_size", output_size, inputs.ndim - 2)
-    op = pooling.adaptive_max_pool if by == "max" else pooling.adaptive_average_pool
-    return op(inputs, size=size, data_format=data_format)
-
-
 # Normalization --------------------------------------------------------------------------------------------------
-
-
-def _scaled(y: Expr, gamma: Expr | None, beta: Expr | None, at: tuple[int, ...]) -> Expr:
-    return scaled(y, *[None if w is None else m.laid(w, at, y.ndim) for w in (gamma, beta)])
 
 
 def batch_norm(
@@ -188,7 +178,7 @@ def batch_norm(
     """The formula of ops.BatchNorm."""
     at = normalize_axes(axis, x.ndim)
     y = (x - m.laid(mean, at, x.ndim)) / e.sqrt(m.laid(variance, at, x.ndim) + epsilon)
-    return _scaled(y, scale, offset, at)
+    return scaled(y, scale, offset, at)
 
 
 def layer_norm(x: Expr, gamma: Expr | None, beta: Expr | None, axis: Any, epsilon: Any, rms_scaling: bool) -> Expr:
@@ -199,7 +189,7 @@ def layer_norm(x: Expr, gamma: Expr | None, beta: Expr | None, axis: Any, epsilo
     mean = named("m", reduce.mean(x, axis=at, keepdims=True), "the mean")
     v = named("v", reduce.mean((x - mean) ** 2, axis=at, keepdims=True), "the variance")
     y = x / e.sqrt(v + least) if rms_scaling else (x - mean) / e.sqrt(v + least)
-    return _scaled(y, gamma, beta, at)
+    return scaled(y, gamma, beta, at)
 
 
 @layer("ops.RMSNorm")
@@ -207,7 +197,7 @@ def rms_norm(x: Expr, scale: Expr | None = None, *, axis: AxisArgument = -1, eps
     """Divides by the root mean square {along}."""
     at = normalize_axes(axis, x.ndim)
     y = x / e.sqrt(reduce.mean(x**2, axis=at, keepdims=True) + (1e-7 if epsilon is None else epsilon))
-    return _scaled(y, scale, None, at)
+    return scaled(y, scale, None, at)
 
 
 # Attention ------------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ tf.math.reduce_mean(x, axis: AxisArgument = None, keepdims: Bool = False): mean(
 ops.Prod, tf.math.reduce_prod(x, axis: AxisArgument = None, keepdims: Bool = False, dtype: Anything = None):
     prod(counted(x, dtype=dtype), axis=axis, keepdims=keepdims) | Multiplies the elements {along}.
 ops.[Max|Min], ops.[Amax|Amin], tf.math.[reduce_max|reduce_min](x, axis: AxisArgument = None, keepdims: Bool = False,
-    initial: Initial = None): [largest|smallest](x, ...)
+    initial: Initial = None): extreme(x, ..., of='[max|min]')
     | Takes the [maximum|minimum] {along}.
 ops.[Any|All], tf.math.[reduce_any|reduce_all](x, axis: AxisArgument = None, keepdims: Bool = False): [any|all](x, ...)
     | Tests whether [any element {along} is|all elements {along} are] true.
@@ -119,23 +119,13 @@ def moments_along(x: Expr, axes: Any, keepdims: bool) -> dict[str, Expr]:
     return {"m": m, "v": variance(x, axes, keepdims, "centre")}
 
 
-def largest(x: Expr, axis: Any, keepdims: bool, initial: Any) -> Expr:
-    """The largest element, at least `initial`."""
-    if initial is not None and _is_empty(x, axis):
+def extreme(x: Expr, axis: Any, keepdims: bool, initial: Any, of: str) -> Expr:
+    """The largest element, at least `initial`, or (`of` is "min") the smallest one, at most that."""
+    if initial is not None and any(x.shape[i] == 0 for i in normalize_axes(axis, x.ndim)):
         return full_like(reduce.sum_(x, axis=axis, keepdims=keepdims), value=initial)
-    return limited(reduce.amax(x, axis=axis, keepdims=keepdims), low=initial)
-
-
-def smallest(x: Expr, axis: Any, keepdims: bool, initial: Any) -> Expr:
-    """The smallest element, at most `initial`."""
-    if initial is not None and _is_empty(x, axis):
-        return full_like(reduce.sum_(x, axis=axis, keepdims=keepdims), value=initial)
+    if of == "max":
+        return limited(reduce.amax(x, axis=axis, keepdims=keepdims), low=initial)
     return limited(reduce.amin(x, axis=axis, keepdims=keepdims), high=initial)
-
-
-def _is_empty(x: Expr, axis: Any) -> bool:
-    """Whether there is nothing along the axes to fold."""
-    return any(x.shape[i] == 0 for i in normalize_axes(axis, x.ndim))
 
 
 def log_of_sum(x: Expr, axis: Any, keepdims: bool) -> Expr:

@@ -3,7 +3,6 @@
 They compute nothing. Unlike layers, `keras.ops` and TensorFlow count the batch among the axes. Reference: keras.ops.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
@@ -43,16 +42,11 @@ tf.shape, tf.compat.v1.shape, tf.raw_ops.Shape(x, out_type: Ignored): shape_of(x
 """
 
 
-def reversed_along(x: Expr, axes: Sequence[int]) -> Expr:
-    """The elements along each of the axes in the opposite order."""
-    for axis in axes:
-        x = m.reverse(x, axis=axis)
-    return x
-
-
 def flipped(x: Expr, axis: Any) -> Expr:
     """The elements in the opposite order along some axes, along all if none is given."""
-    return reversed_along(x, normalize_axes(axis, x.ndim))
+    for one in normalize_axes(axis, x.ndim):
+        x = m.reverse(x, axis=one)
+    return x
 
 
 def rolled(x: Expr, shift: Any, axis: Any) -> Expr:

@@ -67,9 +67,7 @@ def target_shape(shape: Any) -> tuple[Size, ...]:
     sizes: list[Size] = [s if is_int(s) else None for s in (shape if isinstance(shape, list | tuple) else (shape,))]
     if sizes and sizes[0] is None:
         sizes[0] = BATCH
-    if -1 not in sizes and sizes.count(None) == 1:
-        sizes[sizes.index(None)] = -1
-    return tuple(sizes)
+    return _shape(sizes)
 
 
 def reshaped(x: Expr, shape: Any) -> Expr:

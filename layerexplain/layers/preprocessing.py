@@ -73,19 +73,14 @@ def _kept_axes(axis: Any, x: Expr) -> tuple[int, ...]:
     return axes
 
 
-def _shape_of(value: Any) -> tuple[int, ...]:
-    return (len(value), *_shape_of(value[0])) if isinstance(value, tuple) else ()
-
-
 def _given(mean: Any, variance: Any, axes: tuple[int, ...], x: Expr) -> tuple[Expr, Expr]:
     """The statistics that stand in the configuration."""
     if mean is None or variance is None:
         raise ArgumentError(f"mean and variance need to be given both or neither, got {mean=} and {variance=}")
-    shape = _shape_of(mean)
-    if shape != _shape_of(variance):
-        raise ArgumentError(
-            f"mean and variance need the same shape, got {shape_text(shape)} and {shape_text(_shape_of(variance))}"
-        )
+    m, v = constant(mean), constant(variance)
+    shape = m.shape
+    if shape != v.shape:
+        raise ArgumentError(f"mean and variance need the same shape, got {shape_text(shape)} and {shape_text(v.shape)}")
     if len(shape) > len(axes):
         raise ArgumentError(
             f"mean needs at most as many axes as axis names, got mean of shape {shape_text(shape)} for axes {axes}"
@@ -93,7 +88,7 @@ def _given(mean: Any, variance: Any, axes: tuple[int, ...], x: Expr) -> tuple[Ex
     for size, a in zip(reversed(shape), reversed(axes), strict=False):
         if size not in (1, x.shape[a]):
             raise ShapeError(f"mean needs {x.shape[a]} numbers along axis {a} of {shape_text(x.shape)}, got {size}")
-    return constant(mean), constant(variance)
+    return m, v
 
 
 @layer(

@@ -88,7 +88,7 @@ def layers_of_rank(
             given: Declared = {"ndim": rank + 2, **declared}
             return Declaration(
                 pattern.format(rank),
-                _of_rank(function, rank) if RANK in function.__annotations__ else function,
+                partial(function, rank=rank) if RANK in function.__annotations__ else function,
                 differs[rank](common) if rank in differs else common,
                 description=chosen(first_paragraph(function), place),
                 **given,
@@ -129,10 +129,6 @@ def training_part(
         return function
 
     return declare
-
-
-def _of_rank(function: Callable[..., Any], rank: int) -> Callable[..., Any]:
-    return lambda *tensors, **arguments: function(*tensors, rank=rank, **arguments)
 
 
 def chosen(text: str, place: int) -> str:

@@ -110,7 +110,7 @@ def spatial(value: Any, rank: int, last: bool) -> Any:
 
 def pooled(x: Expr, ksize: Any, strides: Any, padding: Any, data_format: Any, by: str) -> Expr:
     """The largest element of every window (`by` is "max"), or its mean."""
-    last = channel_axes_last(x, data_format if data_format in (None, "NHWC", "NCHW") else str(data_format)[:2] + "HW")
+    last = channel_axes_last(data_format if data_format in (None, "NHWC", "NCHW") else str(data_format)[:2] + "HW")
     rank = x.ndim - 2
     result: Expr = (pooling.max_pool if by == "max" else pooling.average_pool)(
         x,
