@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice, takewhile
 
 from layerexplain.attribute_path import Steps, expression, layer_steps, path_names
@@ -120,12 +120,7 @@ class _Matcher:
             self._as_stored(layer, below)
             return
         start, holder = ((), ()) if own else (layer.group, layer_steps(layer.path))
-        waiting = [layer] if own else [*reversed(self._inside(layer, self.tree.layers(layer.group)))]
-        while waiting:
-            current = waiting.pop()
-            if current.layer.model is not None:
-                waiting += reversed(self._inside(current, current.layer.model.layers))
-                continue
+        for current in self._innermost(layer) if own else self._inside(layer, self.tree.layers(layer.group)):
             if current.layer.is_unbuilt and current is not layer:
                 self.opaque.append(current)
             group = current.group or ()
@@ -138,11 +133,15 @@ class _Matcher:
                 at = None if steps is None else (*holder, *steps)
                 self.weights.append(MatchedWeight(current, None, tensor, at, told_name=name))
 
-    def _inside(self, holder: WeightedLayer, layers: Iterable[Layer]) -> list[WeightedLayer]:
-        return [
-            WeightedLayer((*holder.path, one.name), one, None, holder.frozen, self.finder.of_layer(one, (), None))
-            for one in layers
-        ]
+    def _inside(self, holder: WeightedLayer, layers: Iterable[Layer]) -> Iterator[WeightedLayer]:
+        """The layers in another one, those of models in their places."""
+        for one in layers:
+            group = self.finder.of_layer(one, (), None)
+            yield from self._innermost(WeightedLayer((*holder.path, one.name), one, None, holder.frozen, group))
+
+    def _innermost(self, layer: WeightedLayer) -> Iterator[WeightedLayer]:
+        model = layer.layer.model
+        return iter([layer]) if model is None else self._inside(layer, model.layers)
 
     def _of_attribute(self, layer: WeightedLayer, at: Steps, wanted: list[Wanted]) -> list[MatchedWeight] | None:
         """The weights that one attribute of a layer holds; None where the arrays there do not fit."""

@@ -83,7 +83,7 @@ def read_keras_directory(path: str) -> Model:
     name = _CONFIG if _CONFIG in names else _OLD_CONFIG
     if name not in names:
         raise SourceError(_describe_directory(names))
-    return _model(_read_file(path, name), _read_file(path, _METADATA) if _METADATA in names else None)
+    return _model(config_bytes(path, name), config_bytes(path, _METADATA) if _METADATA in names else None)
 
 
 def _model(config: bytes, metadata: bytes | None) -> Model:
@@ -95,7 +95,8 @@ def _model(config: bytes, metadata: bytes | None) -> Model:
     return model._replace(format="keras-archive")
 
 
-def _read_file(folder: str, name: str) -> bytes:
+def config_bytes(folder: str, name: str) -> bytes:
+    """The bytes of a file in a folder, as many as a configuration may have and one more."""
     from layerexplain.frontends.regular_file import in_folder, open_regular
 
     with open_regular(in_folder(folder, name), name) as file:

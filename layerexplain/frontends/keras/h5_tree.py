@@ -53,9 +53,10 @@ def list_tree(root: Any) -> H5Tree:
     seen = {h5py.h5o.get_info(root.id).addr}
     visited = 0
     dtypes: dict[Any, str | None] = {}
-    waiting: list[_Opened] = []
 
-    def enter(parts: tuple[str, ...], group: Any) -> None:
+    # Depth first: only the groups on the way down are open, and each is opened once, since opening is what takes the
+    # time. The objects of a group are still listed before those of the groups in it.
+    def walk(parts: tuple[str, ...], group: Any) -> None:
         nonlocal visited
         visited += group.get_num_objs()
         if visited > MAX_H5_OBJECTS:
@@ -63,62 +64,44 @@ def list_tree(root: Any) -> H5Tree:
         name = text_attribute(group, "name")
         if name:
             names[parts] = name
-        found.append([])
-        waiting.append(_Opened(parts, group, iter(_links(group)), found[-1]))
-
-    # Depth first: only the groups on the way down are open, and each is opened once, since opening is what takes the
-    # time. The objects of a group are still listed before those of the groups in it.
-    enter((), root.id)
-    while waiting:
-        parts, group, links, own = waiting[-1]
-        link = next(links, None)
-        if link is None:
-            waiting.pop()
-            continue
-        raw, kind, address = link
-        path = (*parts, raw.decode("utf-8", "backslashreplace"))
-        refused = _refused(raw, kind, path)
-        if refused is not None:
-            own.append(refused)
-            continue
-        member = h5py.h5o.open(group, raw)
-        if isinstance(member, h5py.h5d.DatasetID):
-            own.append(_dataset(member, path, dtypes))
-        elif isinstance(member, h5py.h5g.GroupID):
-            if address in seen:
-                own.append(_note("hard-link", path, "is a group that was read before, under another name"))
+        own: list[Dataset | Note] = []
+        found.append(own)
+        for raw, kind, address in _links(group):
+            path = (*parts, raw.decode("utf-8", "backslashreplace"))
+            refused = _refused(raw, kind, path)
+            if refused is not None:
+                own.append(refused)
                 continue
-            if len(path) > MAX_H5_DEPTH:
-                raise SourceError(f"is an HDF5 file nested more than {MAX_H5_DEPTH} groups deep; no model is")
-            seen.add(address)
-            addresses[path] = address
-            enter(path, member)
+            member = h5py.h5o.open(group, raw)
+            if isinstance(member, h5py.h5d.DatasetID):
+                own.append(_dataset(member, path, dtypes))
+            elif isinstance(member, h5py.h5g.GroupID):
+                if address in seen:
+                    own.append(_note("hard-link", path, "is a group that was read before, under another name"))
+                    continue
+                if len(path) > MAX_H5_DEPTH:
+                    raise SourceError(f"is an HDF5 file nested more than {MAX_H5_DEPTH} groups deep; no model is")
+                seen.add(address)
+                addresses[path] = address
+                walk(path, member)
+
+    walk((), root.id)
     told = [one for group in found for one in group]
     datasets = tuple([one for one in told if isinstance(one, Dataset)])
     notes = tuple([one for one in told if isinstance(one, Note)])
-    return H5Tree(datasets, _in_file_order(addresses), names, notes)
+    return H5Tree(datasets, tuple(_in_file_order(addresses)), names, notes)
 
 
-class _Opened(NamedTuple):
-    """A group that is being gone through: the links that are left, and what was found of its own."""
-
-    parts: tuple[str, ...]
-    group: Any
-    links: Iterator[tuple[bytes, int, Any]]
-    own: list[Dataset | Note]
-
-
-def _in_file_order(addresses: dict[tuple[str, ...], int]) -> tuple[tuple[str, ...], ...]:
+def _in_file_order(addresses: dict[tuple[str, ...], int]) -> Iterator[tuple[str, ...]]:
     """Groups, each before what is in it, the members of each by their addresses."""
-    backwards = sorted(addresses, key=addresses.__getitem__, reverse=True)
-    members = grouped((path[:-1], path) for path in backwards if path)
-    ordered: list[tuple[str, ...]] = []
-    waiting: list[tuple[str, ...]] = [()]
-    while waiting:
-        path = waiting.pop()
-        ordered.append(path)
-        waiting += members.get(path, ())
-    return tuple(ordered)
+    members = grouped((path[:-1], path) for path in sorted(addresses, key=addresses.__getitem__) if path)
+
+    def below(path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        yield path
+        for member in members.get(path, ()):
+            yield from below(member)
+
+    return below(())
 
 
 def _links(group: Any) -> list[tuple[bytes, int, Any]]:

@@ -17,7 +17,7 @@ from typing import IO, Any
 from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.frontends import is_remote, named_source, place_of
 from layerexplain.frontends.json_text import parse_json
-from layerexplain.frontends.keras.archive import DAMAGE, member_target, members_by_name, read_member
+from layerexplain.frontends.keras.archive import DAMAGE, config_bytes, member_target, members_by_name, read_member
 from layerexplain.frontends.keras.h5_service import SERVICE, Answer, H5Target
 from layerexplain.frontends.keras.raw_values import RawValues
 from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listing, joined
@@ -159,7 +159,7 @@ class _Opening(NamedTuple):
             names = {name for name in names_in(path) if is_remote(path) or is_file_in(path, name)}
             if names & _SAVED_MODEL:
                 return self._of_saved_model(path)
-            return self._of_files(names, lambda name: _config_bytes(in_folder(path, name)), partial(_shard, path))
+            return self._of_files(names, partial(config_bytes, path), partial(_shard, path))
         with open_regular(path) as file:
             return self._of_stream(file, path, None)
 
@@ -176,7 +176,7 @@ class _Opening(NamedTuple):
         if name in _SAVED_MODEL:
             return self._of_saved_model(folder)
         if head.lstrip()[:1] == b"{" and b'"weight_map"' in head:
-            names = shard_files(_config_bytes(path), name)
+            names = shard_files(config_bytes(folder, name), name)
             files = {name: _shard(folder, name) for name in names}
             return self._classes(files, "weights-shards", has_model=False)
         return self._of_tfjs(file, folder) if head.lstrip()[:1] == b"{" else None
@@ -253,11 +253,6 @@ class _Opening(NamedTuple):
             raise SourceError("has weights in so many files that listing them takes too long")
         answer = SERVICE.ask(target, "weights", seconds=seconds, classes=classes)
         return as_listing(answer.value["listing"]), answer.value["seconds"]
-
-
-def _config_bytes(path: str) -> bytes:
-    with open_regular(path) as file:
-        return file.read(MAX_CONFIG_BYTES + 1)
 
 
 def _shard(folder: str, name: str) -> H5Target:

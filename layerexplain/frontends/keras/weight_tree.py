@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import chain
 
 from layerexplain.attribute_path import LayerNamed, Step, Steps
 from layerexplain.frontends.keras.weight_files import WeightFile
@@ -117,13 +118,11 @@ class WeightTree:
 
     def _objects(self, group: Groups) -> Iterator[Groups]:
         """The objects in a group, those of its lists in their places."""
-        waiting = list(reversed(self._members.get(group, [])))
-        while waiting:
-            member = waiting.pop()
+        for member in self._members.get(group, []):
             if self._is_object(member):
                 yield member
             else:
-                waiting += reversed(self._members.get(member, []))
+                yield from self._objects(member)
 
     def _is_object(self, group: Groups) -> bool:
         # Keras marks every object; of a file by another hand, what a list of layers holds, and what holds no other.
@@ -190,13 +189,8 @@ class WeightTree:
         return self._direct.get(group, []) if layer.type == LOOSE else self._below(group)
 
     def _below(self, group: Groups) -> list[StoredTensor]:
-        found = []
-        waiting = [group]
-        while waiting:
-            current = waiting.pop()
-            found += self._direct.get(current, [])
-            waiting += reversed([member for member in self._members.get(current, []) if member in self._weighty])
-        return found
+        inside = [self._below(member) for member in self._members.get(group, []) if member in self._weighty]
+        return [*self._direct.get(group, []), *chain.from_iterable(inside)]
 
     # Classes ----------------------------------------------------------------------------------------------------
 
