@@ -64,10 +64,8 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     if not wanted:
         return check("not compared", "it has no gradient")
     rng = np.random.default_rng(call.seed)
-    names = [name for name, e in definition.results.items() if is_float(e)]
-    places = [list(definition.results).index(name) for name in names]
     try:
-        theirs = graph.gradients(call.key, given, definition, places, rng.normal, training=training)
+        theirs = graph.gradients(call.key, given, definition, rng.normal, training=training)
     except Exception as error:  # Keras raises whatever its backend raises
         return check("not compared", f"Keras cannot: {first_line(error)}")
     compute = call.operation.compute_dtype

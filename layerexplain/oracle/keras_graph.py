@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from layerexplain.derive.gradient.backward import is_float
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.oracle.keras_faults import fault
@@ -117,14 +118,7 @@ class KerasGraph:
         return outputs
 
     def gradients(
-        self,
-        key: Key,
-        given: Sequence[Any],
-        definition: Definition,
-        results: Sequence[int],
-        draw: Callable[..., Any],
-        *,
-        training: bool,
+        self, key: Key, given: Sequence[Any], definition: Definition, draw: Callable[..., Any], *, training: bool
     ) -> Gradients:
         import tensorflow as tf
 
@@ -139,7 +133,7 @@ class KerasGraph:
             for one in watched:
                 tape.watch(one)
             outputs = call_operation(node.operation, args, kwargs, training=training)
-            chosen = [outputs[i] for i in results]
+            chosen = [y for y, e in zip(outputs, definition.results.values(), strict=True) if is_float(e)]
             seeds = [tf.cast(draw(size=tuple(y.shape)), y.dtype) for y in chosen]
             total = tf.add_n([tf.reduce_sum(tf.cast(y * dy, "float64")) for y, dy in zip(chosen, seeds, strict=True)])
         for variable, value in kept:

@@ -82,17 +82,10 @@ class Graph(Protocol):
         """Run a call and keep its results. Raises whatever the framework raises."""
 
     def gradients(
-        self,
-        key: Key,
-        given: Sequence[Any],
-        definition: Definition,
-        results: Sequence[int],
-        draw: Callable[..., Any],
-        *,
-        training: bool,
+        self, key: Key, given: Sequence[Any], definition: Definition, draw: Callable[..., Any], *, training: bool
     ) -> Gradients:
         """Return the gradients of a call by the tensors that it was `given` and by a definition's weights. Those of its
-        `results`, by their numbers, are drawn: `draw(size=shape)`. Raises whatever the framework raises."""
+        results that are floats are drawn: `draw(size=shape)`. Raises whatever the framework raises."""
 
     def keep(self, key: Key, outputs: Sequence[Any]) -> None:
         """Keep the results of a call."""

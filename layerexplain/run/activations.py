@@ -98,6 +98,8 @@ class Activations:
         self.wanted: Sequence[Expr | None] = ()
         """Further tensors of the model that are needed in the end."""
         self.root: Walk | None = None
+        self.runs: dict[str, Evaluation] = {}
+        """By the dtype that is computed in."""
         self._uses: Counter[tuple[str, ...]] = Counter()
         self._kept: dict[tuple[str, ...], list[Any]] = {}
         calls = _calls(network, {})
@@ -110,11 +112,11 @@ class Activations:
 
     def run(self, inputs: Sequence[Any]) -> Iterator[Activation]:
         """Run the model on one array per input, in its order and cast to its dtypes."""
-        runs = {d: Evaluation(batch_of(inputs), d, self.seed) for d in ("float32", "float64")}
+        self.runs = {d: Evaluation(batch_of(inputs), d, self.seed) for d in ("float32", "float64")}
         model = self.network.model
         nodes = {(made.call.layer, made.call.index): made.node for made in self.network.calls}
         outputs = [nodes.get((ref.layer, ref.call)) for ref in model.outputs]
-        walk = self.root = Walk(self, runs, self.network, (), [*outputs, *self.wanted])
+        walk = self.root = Walk(self, self.network, (), [*outputs, *self.wanted])
         for ref, value in zip(model.inputs, inputs, strict=True):
             leaf = nodes[ref.layer, ref.call]
             if leaf is not None:
@@ -150,14 +152,12 @@ class Walk:
     def __init__(
         self,
         whole: Activations,
-        runs: dict[str, Evaluation],
         network: Network,
         path: tuple[str, ...],
         results: Sequence[Expr | None],
         number: int = 0,
     ) -> None:
         self.whole = whole
-        self.runs = runs
         self.network = network
         self.path = path
         self.number = number
@@ -214,7 +214,7 @@ class Walk:
             yield self._refusal(call, layer, given)
             return
         number = self.call_number(call)
-        walk = Walk(self.whole, self.runs, network, (*self.path, layer.name), definition.outputs, number)
+        walk = Walk(self.whole, network, (*self.path, layer.name), definition.outputs, number)
         walk.made.update(zip(definition.params, given, strict=True))
         self.whole.entered(self, call, walk)
         yield from walk.run()
@@ -234,23 +234,23 @@ class Walk:
         given = self._given(call)
         if isinstance(given, str):
             return self._refusal(call, layer, given)
-        path = (*self.path, layer.name)
+        path, runs = (*self.path, layer.name), self.whole.runs
         compute = _compute_dtype(layer, given)
         values = tuple(
             [rounded_to(v, compute) if is_float(d) else v for v, d in ((g.values[0], g.dtypes[0]) for g in given)]
         )
         try:
-            must_fit(shapes_in(definition), "it", self.runs["float32"].batch, self.whole.max_memory)
+            must_fit(shapes_in(definition), "it", runs["float32"].batch, self.whole.max_memory)
         except LayerExplainError as error:
             return self._refusal(call, layer, error.fact)
         try:
             weights = tuple([rounded_to(w, compute) for w in self.whole.weights_of(path, definition)])
             ran = Ran(self, call, layer, path, definition, values, weights)
-            results = self.whole.results_of(ran, self.runs[computed_in(compute)])
+            results = self.whole.results_of(ran, runs[computed_in(compute)])
         except CannotEvaluate as refusal:
             return self._refusal(call, layer, f"its formula cannot be evaluated: {refusal}")
         except MemoryError:
-            size = largest(shapes_in(definition), self.runs["float32"].batch)
+            size = largest(shapes_in(definition), runs["float32"].batch)
             return self._refusal(call, layer, f"it does not fit into memory: its largest array has {size}")
         except IndexError as error:
             raise LayerExplainError(f"an id is outside the table ({error})", layer="/".join(path)) from None
