@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 import click
 
 from layerexplain import api
+from layerexplain.api import Report
 from layerexplain.cli import options
 from layerexplain.cli import sources as reading
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.output import emit_pieces, encoding_of, look_of, printable
 from layerexplain.cli.workers import Outcome, jobs_for
-from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import RECEPTIVE_COLUMNS, TRAINING_COLUMNS, data_columns
 from layerexplain.render.documents.summary import summary
-from layerexplain.render.formats import joined, pieces
+from layerexplain.render.formats import Sheet, joined, pieces
 from layerexplain.render.layout import Look
-
-
-class _Ask(NamedTuple):
-    """What is asked of each source, and how the answer is to be written."""
-
-    inputs: tuple[InputShape, ...]
-    code: tuple[str, ...]
-    receptive_field: bool
-    training: bool
-    batch: int | None
-    optimizer: str | None
-    columns: tuple[str, ...] | None
-    nested: bool
-    several: bool
-    format: str
-    look: Look
-    encoding: str
 
 
 @click.command("summary", short_help="Print one row per layer: operation, shapes, parameters; then totals.")
@@ -92,53 +76,48 @@ def command(
     """
     options.columns_must_fit(columns, output)
     options.memory_must_fit(batch, optimizer, output)
-    reach = columns is not None and not RECEPTIVE_COLUMNS.isdisjoint(columns)
-    several = len(sources) > 1
-    ask = _Ask(
-        inputs,
-        code,
-        reach,
-        training or (columns is not None and not TRAINING_COLUMNS.isdisjoint(columns)),
-        batch,
-        optimizer,
-        columns,
-        nested,
-        several,
-        output.format,
-        look_of(output),
-        encoding_of(output),
-    )
     if listing:
         return reading.list_models(sources)
+    several, shown = len(sources) > 1, columns or ()
+    explain = partial(
+        api.explain,
+        inputs=partial(inputs_of, typed=inputs),
+        detail=False,
+        receptive_field=not RECEPTIVE_COLUMNS.isdisjoint(shown),
+        backward=training or not TRAINING_COLUMNS.isdisjoint(shown),
+        batch=batch,
+        optimizer=optimizer,
+        code=code,
+        partial=True,
+    )
+    sheet_of = partial(summary, columns=columns, nested=nested, several=several)
     count = jobs_for(jobs, sources)
-    answers = reading.Answers(sources, partial(_pieces if count == 1 else _whole, ask), count)
+    ask = partial(_text_of if count == 1 else _whole, explain, sheet_of, output.format, look_of(output))
+    answers = reading.Answers(sources, partial(ask, encoding_of(output)), count)
     with closing(iter(answers)) as reports:
         emit_pieces(output, joined(reports, output.format, data_columns(columns, nested, several), several))
     if not answers.fine:
         ctx.exit(1)
 
 
-def _pieces(ask: _Ask, source: str) -> Iterable[str] | Outcome:
+def _text_of(
+    explain: Callable[[str], Report],
+    sheet_of: Callable[[Report], Sheet],
+    format: str,
+    look: Look,
+    encoding: str,
+    source: str,
+) -> Iterable[str] | Outcome:
     """A source's part of the summary, with what is at fault with some of its layers."""
-    report = api.explain(
-        source,
-        inputs=partial(inputs_of, typed=ask.inputs),
-        detail=False,
-        receptive_field=ask.receptive_field,
-        backward=ask.training,
-        batch=ask.batch,
-        optimizer=ask.optimizer,
-        code=ask.code,
-        partial=True,
-    )
-    sheet = summary(report, ask.columns, ask.nested, ask.several)
-    text = printable(lambda look: pieces(sheet, ask.format, look), ask.look, ask.encoding)
+    report = explain(source)
+    sheet = sheet_of(report)
+    text = printable(lambda asked: pieces(sheet, format, asked), look, encoding)
     return reading.with_faults(text, report.faults)
 
 
-def _whole(ask: _Ask, source: str) -> list[str] | Outcome:
+def _whole(*asked: Any) -> list[str] | Outcome:
     """The same in one piece, for the way from one process to another."""
-    found = _pieces(ask, source)
+    found = _text_of(*asked)
     if isinstance(found, Outcome):
         return found._replace(value=["".join(found.value)])
     return ["".join(found)]
