@@ -21,7 +21,8 @@ from layerexplain.errors import ArgumentError
 from layerexplain.frontends import read
 from layerexplain.model import Model
 from layerexplain.report import build
-from layerexplain.report.data import DtypeBytes, Memory, Report
+from layerexplain.report.data import Report
+from layerexplain.report.memory_data import DtypeBytes, Memory
 from layerexplain.report.optimizers import optimizer_names
 from tests.test_render_data import all_rows
 from tests.truth import load

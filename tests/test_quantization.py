@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.layers.dtype_policies import Policy, policy_of
+from layerexplain.layers.dtype_policies import policy_of
+from layerexplain.layers.quantization import Policy
 from layerexplain.report.weight_table import list_weights
 from tests.cases import Case
 from tests.cases.quantization import COMPRESSED

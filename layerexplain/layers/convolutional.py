@@ -16,7 +16,6 @@ from layerexplain.layers.arguments import (
     Sizes,
     per_axis,
 )
-from layerexplain.layers.dtype_policies import Lora
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layers_of_rank
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.movement import reshape
@@ -114,7 +113,7 @@ def convolution(
     axes = [*zip(SPATIAL[rank], window, strict=True), ("channels", channels // groups), ("filters", filters)]
     W, b = weight("kernel", "W", axes, trainable=lora_rank is None), None
     if lora_rank is not None:
-        from layerexplain.layers.quantization import factors, with_lora
+        from layerexplain.layers.quantization import Lora, factors, with_lora
 
         b = weight("bias", "b", [("filters", filters)]) if finish.use_bias else None
         low_rank = Lora(lora_rank, lora_rank if lora_alpha is None else lora_alpha)

@@ -6,13 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from layerexplain.model import TensorRef
 from layerexplain.network.recorded_shapes import Tensors
-from layerexplain.network.traced import LostMask, Network, TracedCall
+from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import product
-from layerexplain.records import grouped
+from layerexplain.records import NamedTuple, grouped
 
 _MOST_NAMED = 3
 
 _Readers = Mapping[tuple[str, int], Sequence[TracedCall]]
+
+
+class LostMask(NamedTuple):
+    """A mask that ends at a layer: the layer that made it, and the later ones that would have used it."""
+
+    source: str
+    readers: tuple[str, ...]
 
 
 def lost_masks(calls: Sequence[TracedCall], tensors: Tensors) -> dict[str, LostMask]:

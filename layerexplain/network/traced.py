@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import Bound
 from layerexplain.derive.cost import Cost, Costs
@@ -12,6 +13,9 @@ from layerexplain.lang.expr import Expr
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Call, Model, Note, TensorRef
 from layerexplain.records import NamedTuple, grouped
+
+if TYPE_CHECKING:
+    from layerexplain.network.lost_masks import LostMask
 
 
 class MaskSource(NamedTuple):
@@ -63,13 +67,6 @@ class Use(NamedTuple):
 
     made: TracedCall
     times: int
-
-
-class LostMask(NamedTuple):
-    """A mask that ends at a layer: the layer that made it, and the later ones that would have used it."""
-
-    source: str
-    readers: tuple[str, ...]
 
 
 class Network(NamedTuple):

@@ -18,12 +18,13 @@ from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import NO_MASK, Mask, Masks, as_keras_runs, mask_sources
 from layerexplain.network.recorded_shapes import Tensor, Tensors, cross_checks, model_input
 from layerexplain.network.scope import Scope, Specs
-from layerexplain.network.traced import LostMask, Network, Origin, TracedCall, specs_of
+from layerexplain.network.traced import Network, Origin, TracedCall, specs_of
 from layerexplain.ops.sizes import shape_text
 
 if TYPE_CHECKING:
     from layerexplain.network.definitions import Define, Enter
     from layerexplain.network.faults import Guesses
+    from layerexplain.network.lost_masks import LostMask
     from layerexplain.network.shape_values import ShapeValues
 
 

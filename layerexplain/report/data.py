@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from layerexplain.derive.cost import Cost
     from layerexplain.report.element_forms import ElementOf
     from layerexplain.report.explanation_data import Explanation, LayerMemory, ReceptiveField
+    from layerexplain.report.memory_data import Memory
     from layerexplain.report.step_data import BackwardReport, StepCost
     from layerexplain.report.training_data import TrainingReport
 
@@ -211,38 +212,6 @@ class LayerReport(NamedTuple):
         if nested and self.layers:
             row["layers"] = [layer.to_dict(nested=True) for layer in self.layers]
         return row
-
-
-class DtypeBytes(NamedTuple):
-    """Bytes of the tensors of one dtype."""
-
-    dtype: str
-    bytes: int
-
-
-class Memory(NamedTuple):
-    """What a model needs to run and to be trained, in bytes; None is unknown.
-
-    `activations` and `peak` are per example: the outputs of all layers, and the most of them that live at once at
-    inference, reached at the layer `peak_at`. `kept` is what the gradients read of the forward pass, per example, where
-    that is known. `inference` is for the whole batch; `gradients`, `slots` (values that the
-    optimizer keeps for each trainable parameter, `slots_each` of them) and `training` are there with an optimizer.
-    """
-
-    batch: int
-    optimizer: str | None
-    weights: int | None
-    weights_by_dtype: tuple[DtypeBytes, ...]
-    activations: int | None
-    activations_by_dtype: tuple[DtypeBytes, ...]
-    peak: int | None
-    peak_at: str | None
-    inference: int | None
-    gradients: int | None
-    slots_each: int | None
-    slots: int | None
-    kept: int | None
-    training: int | None
 
 
 class Totals(NamedTuple):

@@ -16,10 +16,11 @@ from layerexplain.render.documents.layer_columns import (
 )
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import bytes_text, count_text, plural, shape_text, size_text, split_text, written_by
-from layerexplain.report.data import DtypeBytes, LayerReport, Memory, Report
+from layerexplain.report.data import LayerReport, Report
 
 if TYPE_CHECKING:
     from layerexplain.render.graph.diagram import Graph
+    from layerexplain.report.memory_data import DtypeBytes, Memory
 
 
 def summary(
