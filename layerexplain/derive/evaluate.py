@@ -84,8 +84,7 @@ class _Evaluator(Interpreter[Any]):
     def results(self, definition: Definition, args: Sequence[Any]) -> list[Any]:
         """Return the values of a definition's results and masks, given arrays for its params and weights."""
         run = self.run
-        leaves = (*definition.params, *definition.weights)
-        env = {leaf: _cast(run, value, leaf.dtype) for leaf, value in zip(leaves, args, strict=True)}
+        env = {leaf: _cast(run, value, leaf.dtype) for leaf, value in zip(definition.leaves, args, strict=True)}
         self.visit(definition.order, env)
         return [env[e] for e in definition.outputs]
 

@@ -193,7 +193,7 @@ class _Way:
         source, i = picked(node)
         if source.op is CALL:
             definition: Definition = source.attrs["definition"]
-            leaves = zip((*definition.params, *definition.weights), source.args, strict=True)
+            leaves = zip(definition.leaves, source.args, strict=True)
             return {leaf: (frame, arg, False) for leaf, arg in leaves}, definition.outputs[i], axis
         if source.op is LOOP:
             body: Body = source.attrs["body"]

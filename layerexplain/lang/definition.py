@@ -73,6 +73,11 @@ class Definition:
         self.gist = gist
 
     @property
+    def leaves(self) -> tuple[Expr, ...]:
+        """The tensors, then the weights: what a call of the definition takes, in order."""
+        return (*self.params, *self.weights)
+
+    @property
     def outputs(self) -> list[Expr]:
         """The results, then the existing masks: what a call of the definition returns."""
         return [*self.results.values(), *[m for m in self.masks if m is not None]]
@@ -91,7 +96,7 @@ class Definition:
         return made
 
     def __repr__(self) -> str:
-        return f"<definition {self.name}({', '.join(str(p.label) for p in self.params + self.weights)})>"
+        return f"<definition {self.name}({', '.join(str(p.label) for p in self.leaves)})>"
 
 
 def call(definition: Definition, *args: Expr) -> Expr:
@@ -220,7 +225,7 @@ def form(definition: Definition) -> tuple[Any, ...] | None:
     time of the statements."""
     if any(mask is not None for mask in definition.masks):
         return None
-    leaves = (*definition.params, *definition.weights)
+    leaves = definition.leaves
     places = {leaf: place for place, leaf in enumerate(leaves)}
     parts: list[Any] = [definition.name, len(definition.params), *[leaf.label for leaf in leaves]]
     for node in definition.order:

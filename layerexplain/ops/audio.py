@@ -108,9 +108,7 @@ def _istft_length(n: Size, stride: int, fft: int, keep: int | None, center: bool
     return max((whole - start if keep is None else min(whole, start + keep)) - start, 0)
 
 
-def _istft_axes(
-    re: Expr, im: Expr, *, length: int, stride: int, fft: int, window: str, keep: int | None, center: bool
-) -> list[Axis]:
+def _istft_axes(re: Expr, im: Expr, *, stride: int, fft: int, keep: int | None, center: bool, **_: Any) -> list[Axis]:
     shape = parts("istft", re, im)
     if len(shape) < 2 or shape[-1] not in (fft // 2 + 1, None):
         raise ShapeError(f"istft needs frames of {fft // 2 + 1} frequencies, got {shape_text(shape)}")

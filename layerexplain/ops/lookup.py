@@ -150,11 +150,12 @@ take_along = movement(
 """`take_along(x, ids, axis=1)`: each element of `ids` is replaced by the element of x at that index."""
 
 
-def _gather_nd_axes(x: Expr, ids: Expr) -> list[Axis]:
+def depth_of(ids: Expr, x: Expr, name: str) -> int:
+    """Return how many numbers, along the last axis of `ids`, give a position in x. Raises ShapeError for too many."""
     depth = ids.shape[-1] if ids.ndim else None
     if not isinstance(depth, int) or depth > x.ndim:
-        raise misfit(f"gather_nd needs indices of at most {x.ndim} numbers along the last axis", ids)
-    return [*kept(ids, 1)[:-1], *kept(x)[depth:]]
+        raise misfit(f"{name} needs indices of at most {x.ndim} numbers along the last axis", ids)
+    return depth
 
 
 def _gather_nd_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
@@ -174,7 +175,7 @@ def _of_gather_nd(y: Expr, dy: Expr, i: int) -> Expr | None:
 
 gather_nd = movement(
     "gather_nd",
-    axes=_gather_nd_axes,
+    axes=lambda x, ids: [*kept(ids, 1)[:-1], *kept(x)[depth_of(ids, x, "gather_nd") :]],
     value=lambda np, x, ids: x[tuple(np.moveaxis(np.asarray(ids).astype("int64"), -1, 0))],
     element=_gather_nd_element,
     gradient=of_values(_of_gather_nd),

@@ -10,7 +10,7 @@ from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, CannotDe
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.elementwise import cast, equal, where
 from layerexplain.ops.families import always, function, movement
-from layerexplain.ops.lookup import gather, gather_nd, of_values, take
+from layerexplain.ops.lookup import depth_of, gather, gather_nd, of_values, take
 from layerexplain.ops.movement import framed, reshape
 from layerexplain.ops.sizes import (
     agree,
@@ -231,9 +231,7 @@ side='right', smaller or equal."""
 
 
 def _scatter_axes(x: Expr, ids: Expr, updates: Expr, *, how: str) -> list[Axis]:
-    depth = ids.shape[-1] if ids.ndim else None
-    if not isinstance(depth, int) or depth > x.ndim:
-        raise misfit(f"scatter needs indices of at most {x.ndim} numbers along the last axis", ids)
+    depth_of(ids, x, "scatter")
     return kept(x)
 
 

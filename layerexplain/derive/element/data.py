@@ -69,7 +69,7 @@ class _Data:
         self.numbers = numbers
         definition = form.definition
         self.tensors: dict[Any, int] = {}
-        for leaf in (*definition.params, *definition.weights, *_constants(form)):
+        for leaf in (*definition.leaves, *_constants(form)):
             self.tensors.setdefault(leaf, len(self.tensors))
         self.lines = {line: len(self.tensors) + i for i, line in enumerate(form.lines)}
         self.functions: dict[Definition, tuple[int, list[Any]]] = {}

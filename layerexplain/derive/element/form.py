@@ -137,7 +137,7 @@ class _Writer:
         self.plan.roles.update({self.plan.results[name]: given for name, given in roles.items()})
         self.form = ElementForm(definition, dict(forms))
         self.form.stable = self.plan.stable
-        self.form.names = {str(leaf.label) for leaf in (*definition.params, *definition.weights)}
+        self.form.names = {str(leaf.label) for leaf in definition.leaves}
         self.lines: dict[Expr, ElementLine] = {}
         self.states: dict[Expr, ElementLine] = {}
         self._work: list[tuple[ElementLine, Expr, Expr | None]] = []

@@ -87,9 +87,8 @@ class _Opener:
 
     def _called(self, called: sc.CalledResult, index: sc.Index, to: _Opened, leaf: _Leaf) -> sc.Element:
         form: ElementForm = called.form
-        leaves = (*form.definition.params, *form.definition.weights)
         args: _Arguments = {}
-        for inner, part in zip(leaves, called.args, strict=True):
+        for inner, part in zip(form.definition.leaves, called.args, strict=True):
             letters = tuple([sc.Letter("", None) for _ in inner.shape])
             at = [one.index for one in letters]
             whole = sc.Element(part.of, (*at[: part.at], *part.times, *at[part.at :]))

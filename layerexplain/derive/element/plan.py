@@ -28,9 +28,8 @@ class Plan:
 
     def __init__(self, definition: Definition) -> None:
         opener = _Opener()
-        leaves = (*definition.params, *definition.weights)
         # Copies, made in the order of creation, in terms of the definition's own params and weights.
-        copies = opener.values(definition.outputs, dict(zip(leaves, leaves, strict=True)))
+        copies = opener.values(definition.outputs, {leaf: leaf for leaf in definition.leaves})
         self.results: dict[str, Expr] = dict(zip(definition.results, copies, strict=False))
         self.masks: tuple[Expr, ...] = tuple(copies[len(self.results) :])
         self.stable = opener.stable

@@ -33,7 +33,7 @@ def element_text(form: ElementForm, *, inner: bool = True) -> ElementText:
     if inner:
         for called in form.inner.values():
             made = Printer(called, names)
-            leaves = ", ".join(str(p.label) for p in (*called.definition.params, *called.definition.weights))
+            leaves = ", ".join(str(p.label) for p in called.definition.leaves)
             lines.append(f"{names[called.definition]}({leaves}):")
             lines += [f"    {line}" for line in made.lines()]
             notes += made.notes

@@ -117,9 +117,8 @@ class Frame:
         return self.frames[key]
 
     def _inner(self, form: ElementForm, parts: Sequence[tuple[sc.Passed, Index]]) -> Frame:
-        leaves = (*form.definition.params, *form.definition.weights)
         given = [self._part(part, times) for part, times in parts]
-        return Frame(form, dict(zip(leaves, given, strict=True)), self.run)
+        return Frame(form, dict(zip(form.definition.leaves, given, strict=True)), self.run)
 
     def _part(self, part: sc.Passed, times: Index) -> Any:
         def read(index: Index) -> Any:
@@ -253,8 +252,7 @@ class ArrayFrame(Frame):
         arrays = [self._part_array(part, times) for part, times in parts]
         if any(array is None for array in arrays):
             return super()._inner(form, parts)
-        leaves = (*form.definition.params, *form.definition.weights)
-        return ArrayFrame(form, dict(zip(leaves, arrays, strict=True)), self.run, self.dtype)
+        return ArrayFrame(form, dict(zip(form.definition.leaves, arrays, strict=True)), self.run, self.dtype)
 
     def _part_array(self, part: sc.Passed, times: Sequence[int]) -> Any:
         if any(t < 0 for t in times):

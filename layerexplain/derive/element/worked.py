@@ -105,9 +105,7 @@ def worked_element(
     Raises:
         CannotIndex: The line, or one that it needs, has no element form.
     """
-    definition = form.definition
-    leaves = (*definition.params, *definition.weights)
-    arrays = dict(zip(leaves, (*values, *weights), strict=True))
+    arrays = dict(zip(form.definition.leaves, (*values, *weights), strict=True))
     frame = ArrayFrame(form, arrays, Evaluation(batch, "float64"), dtype)
     with frame.run.np.errstate(all="ignore"):
         return _Worker(form).work(frame, form.outputs[result], index)

@@ -106,7 +106,7 @@ def gradient(
         for i, (name, e) in enumerate(made_results.items())
         if is_float(e) and (results is None or i in results)
     }
-    taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)}
+    taken = {str(leaf.label) for leaf in definition.leaves}
     walk_back = Backward(inside, wanted, names)
     fresh = walk_back.to_leaves([(made_results[name], dy) for name, dy in seeds.items()])
     gradients: dict[str, Expr] = {}
@@ -155,7 +155,7 @@ class Names:
 
     def __init__(self, definition: Definition, results: Mapping[str, Expr], inside: Sequence[Expr]) -> None:
         self.names: dict[Expr, str] = {e: name for name, e in reversed(list(results.items()))}
-        self.taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)} | set(results)
+        self.taken = {str(leaf.label) for leaf in definition.leaves} | set(results)
         labels = {node.label for node in _with_bodies(inside) if node.label}
         self.gates = labels & {label.partition("_")[2] for label in labels}
         """Names of values for each of which a weight has a part: i with W_i and U_i."""

@@ -62,8 +62,7 @@ class _Flows(Interpreter[int]):
     def of(self, definition: Definition) -> Flow:
         """Return the flow of a definition, whose leaves are numbered anew."""
         outside, self.ends = self.ends, {}
-        leaves = (*definition.params, *definition.weights)
-        env: dict[Expr, Any] = {leaf: (1 << i) if is_float(leaf) else 0 for i, leaf in enumerate(leaves)}
+        env: dict[Expr, Any] = {leaf: (1 << i) if is_float(leaf) else 0 for i, leaf in enumerate(definition.leaves)}
         self.visit(definition.order, env)
         made = Flow(tuple([env[e] for e in definition.outputs]), self.ends)
         self.ends = outside

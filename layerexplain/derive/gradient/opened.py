@@ -75,8 +75,7 @@ class _Opener(Sharing):
         if has_rule(node):
             return super().call(node, env)
         definition: Definition = node.attrs["definition"]
-        leaves = (*definition.params, *definition.weights)
-        inside = {leaf: env[arg] for leaf, arg in zip(leaves, node.args, strict=True)}
+        inside = {leaf: env[arg] for leaf, arg in zip(definition.leaves, node.args, strict=True)}
         outside, self.suffix = self.suffix, self.suffix or _suffix(definition, node.args)
         self.visit(walk(definition.outputs, inside), inside)
         self.suffix = outside

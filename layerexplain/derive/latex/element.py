@@ -19,7 +19,7 @@ def element_latex(form: ElementForm) -> tuple[str, ...]:
     names = inner_names(form)
     lines: list[str] = []
     for called in form.inner.values():
-        leaves = ", ".join(tex.symbol(str(p.label)) for p in (*called.definition.params, *called.definition.weights))
+        leaves = ", ".join(tex.symbol(str(p.label)) for p in called.definition.leaves)
         lines.append(rf"{tex.upright(names[called.definition])}({leaves})\colon")
         lines += [rf"\quad {line}" for line in _Typeset(called, names).lines()]
     return (*lines, *_Typeset(form, names).lines())

@@ -47,7 +47,7 @@ def latex(definition: Definition) -> tuple[str, ...]:
     roles = {inner: form.roles for inner, form in forms.items()}
     lines: list[str] = []
     for inner in reversed(names):
-        leaves = ", ".join(tex.symbol(str(p.label)) for p in (*inner.params, *inner.weights))
+        leaves = ", ".join(tex.symbol(str(p.label)) for p in inner.leaves)
         lines.append(rf"{tex.upright(names[inner])}({leaves})\colon")
         lines += [indented(line) for line in _LatexStatements(inner, names, roles).lines]
     return (*lines, *_LatexStatements(definition, names, roles).lines)
@@ -86,8 +86,8 @@ class _LatexStatements(Interpreter[Written]):
         self.sums: dict[Expr, bool] = {}
         self.results = set(definition.results)
         self.changed = {tex.symbol(name) for name in definition.results} if definition.kind == "update" else set()
-        self.taken = {str(leaf.label) for leaf in (*definition.params, *definition.weights)} | self.results
-        for leaf in (*definition.params, *definition.weights):
+        self.taken = {str(leaf.label) for leaf in definition.leaves} | self.results
+        for leaf in definition.leaves:
             self._bind(leaf, str(leaf.label), ())
         results = {e: name for name, e in reversed(list(definition.results.items()))}
         self._write(list(definition.results.values()), (), results, ())
