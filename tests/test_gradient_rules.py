@@ -251,6 +251,23 @@ def test_what_has_no_gradient_is_refused_with_the_reason(text: str, why: str) ->
         gradient(_definition(text))
 
 
+@pytest.mark.parametrize(
+    ("op", "attrs", "needs"),
+    [
+        ("average_pool", {"size": 2}, "the sizes of the image; give them"),
+        ("resize", {"size": (4, 4)}, "the sizes of the image; give them"),
+        ("diagonal", {}, "the sizes of the matrices; give them"),
+        ("slice", {"key": (slice(None), slice(1, 3))}, "the size of axis 1; give it"),
+        ("fft", {"rank": 2}, "the size of axis 2; give it"),
+    ],
+)
+def test_a_gradient_says_which_size_it_needs(op: str, attrs: dict[str, Any], needs: str) -> None:
+    x = tensor("x", (BATCH, None, None, 3))
+    result = next(iter(OPS[op](x, x, **attrs))) if op == "fft" else OPS[op](x, **attrs)
+    with pytest.raises(CannotDerive, match=f"^needs {needs} with --input$"):
+        gradient(Definition("own", (x,), (), {"y": result}))
+
+
 def test_gradients_pass_what_is_rounded_to_few_bits() -> None:
     """As through Keras's casts and its simulated float8."""
     found = gradient(_definition("y = 3 * rounded(a, to='bfloat16')")).whole
