@@ -9,7 +9,9 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.code.grade import words_of
 from layerexplain.frontends.code.reader import read_code
+from layerexplain.frontends.code.values import Unknown
 from layerexplain.frontends.code_source import CodeSource, each_model
 from layerexplain.frontends.keras.config_values import plain_value
 from layerexplain.frontends.spec.yaml_nodes import _unprintable
@@ -85,3 +87,15 @@ def test_a_slice_of_a_file() -> None:
 def test_what_cannot_be_printed_in_a_spec(text: str, position: int, line: int, character: str) -> None:
     error = _unprintable(text, SimpleNamespace(position=position))
     assert isinstance(error, LayerExplainError) and error.line == line and character in error.fact
+
+
+def test_what_a_value_lacks_is_not_read_from_its_words() -> None:
+    shape, name = "the input of Net has no shape in the code", "it is not defined in this code, so it is an input"
+    without_code = "Attention is not defined in this code; give its code too"
+    assert words_of(Unknown(shape, 3)) == f"line 3: {shape}"
+    assert words_of(Unknown(shape, 3, lacks="shape")) == f"line 3: {shape}; give it with --input"
+    assert words_of(Unknown(name, 0, "x")) == f"x is not known: {name}; give --set x=VALUE"
+    assert words_of(Unknown(name, 0, "x", lacks="named shape")).endswith("give --input x=SHAPE")
+    assert words_of(Unknown("f() is given no n", 0, "m")).endswith("give --set m=VALUE")
+    assert words_of(Unknown("f() is given no n", 0, "m", option="n")).endswith("give --set n=VALUE")
+    assert words_of(Unknown(without_code, 0, "y", option="")) == without_code
