@@ -146,11 +146,10 @@ def chosen(text: str, place: int) -> str:
 
 def register(names: Iterable[str], make: Callable[[], Declaration]) -> None:
     """Make known by its names what makes a declaration. Raises ValueError for a name that is taken."""
-    made_once = cache(make)
     for name in names:
         if name in LAYERS:
             raise ValueError(f"layer {name!r} is declared twice")
-        LAYERS[name] = made_once
+        LAYERS[name] = make
 
 
 def first_paragraph(function: Callable[..., Any]) -> str:
@@ -171,7 +170,13 @@ def find(type_: str) -> Declaration | None:
         if type_ not in LAYERS:
             _register_row(type_, loaded)
         declared = LAYERS[type_]
-    return declared()
+    return made(declared)
+
+
+@cache
+def made(make: Callable[[], Declaration]) -> Declaration:
+    """Return the declaration that `LAYERS` makes so, always the same."""
+    return make()
 
 
 def part_of(kind: str, name: str) -> str | None:

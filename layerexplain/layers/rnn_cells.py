@@ -8,7 +8,7 @@ from layerexplain.lang.expr import Expr, item, named
 from layerexplain.layers.arguments import BatchFirst, Bool, Cell, Inners, PositiveInt
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply
-from layerexplain.layers.registry import LAYERS, layer
+from layerexplain.layers.registry import LAYERS, layer, made
 from layerexplain.layers.rnn import (
     RECURRENT,
     Gating,
@@ -189,7 +189,7 @@ def _with_output(cell: InnerLayer, states: States, x: Expr, training: bool) -> S
 
 
 def _stacked(cells: tuple[InnerLayer, ...]) -> DeclaredLayer:
-    return DeclaredLayer(LAYERS["StackedRNNCells"](), {"cells": cells})
+    return DeclaredLayer(made(LAYERS["StackedRNNCells"]), {"cells": cells})
 
 
 @layer(
