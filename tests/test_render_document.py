@@ -8,20 +8,13 @@ import pytest
 from layerexplain.render.document import (
     MARKDOWN,
     TEXT,
-    Code,
-    CodeLine,
     Document,
     Fact,
     Facts,
-    Figure,
     Heading,
-    Labelled,
-    Listing,
     Names,
     Notes,
-    Points,
     Prose,
-    Section,
     Span,
     Table,
     number,
@@ -31,6 +24,7 @@ from layerexplain.render.formats import Sheet, printed
 from layerexplain.render.json import json_lines, json_value
 from layerexplain.render.layout import Look
 from layerexplain.render.markdown import markdown
+from layerexplain.render.sections import Code, CodeLine, Figure, Labelled, Listing, Points, Section
 from layerexplain.render.text import text
 
 COLUMNS = (

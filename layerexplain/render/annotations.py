@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.render.document import Annotation
+from layerexplain.records import NamedTuple
 from layerexplain.render.escape import clean, json_safe
 from layerexplain.render.layout import Look
 
@@ -15,6 +15,18 @@ _GITHUB = {"error": "error", "warning": "warning", "note": "notice"}
 BEFORE = '{"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [\n'
 AFTER = "\n]}\n"
 """What stands before and behind the runs of all sources in SARIF."""
+
+
+class Annotation(NamedTuple):
+    """A message on a place in a file: `level` is "error", "warning" or "note", `rule` the code of what found it."""
+
+    file: str
+    line: int | None
+    level: str
+    rule: str
+    message: str
+    help: str
+    column: int | None = None
 
 
 def github(annotations: Sequence[Annotation], look: Look) -> str:

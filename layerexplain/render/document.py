@@ -1,15 +1,19 @@
 """A report as a document: a few kinds of blocks, which each printer lays out for its format.
 
 The builders in `documents/` make a `Document` of a report. `text`, `markdown` and further printers (a page, LaTeX) walk
-its blocks; a block says what it is, the printer how that looks. Texts are raw: escaping is the printer's.
+its blocks; a block says what it is, the printer how that looks. sections.py has the blocks of explanations. Texts are
+raw: escaping is the printer's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from layerexplain.records import NamedTuple
+
+if TYPE_CHECKING:
+    from layerexplain.render.sections import Code, Figure, Labelled, Listing, Points, Section
 
 TEXT, MARKDOWN = "text", "markdown"
 """Names of printers, for the `only` of a part that other layouts tell elsewhere."""
@@ -51,33 +55,6 @@ class Prose(NamedTuple):
     """Paragraphs."""
 
     texts: tuple[str, ...]
-
-
-class CodeLine(NamedTuple):
-    """A line of code and the comment on it."""
-
-    text: str
-    comment: str = ""
-
-
-class Code(NamedTuple):
-    """Lines of code; what is wrapped is indented by `hang` columns. A `formula` is coloured and may have comments;
-    `typeset` is the same in LaTeX, a line each."""
-
-    lines: tuple[CodeLine, ...]
-    title: str = ""
-    hang: int = 2
-    formula: bool = False
-    typeset: tuple[str, ...] = ()
-
-
-class Points(NamedTuple):
-    """A list, a line each. `tone` is "", "aside" for what is said by the way, or "warning"."""
-
-    items: tuple[Line, ...]
-    title: str = ""
-    tone: str = ""
-    only: str = ""
 
 
 class Column(NamedTuple):
@@ -124,20 +101,6 @@ class Table(NamedTuple):
     narrow: Table | None = None
 
 
-class Listing(NamedTuple):
-    """A small table, whose rows a text prints as lines without headings.
-
-    What follows the first `head` columns wraps beneath its own start; with `breaks` it goes to the next line as a
-    whole. With a `head` of 0 it is indented a little.
-    """
-
-    columns: tuple[Column, ...]
-    rows: Sequence[Any]
-    head: int
-    breaks: bool = False
-    only: str = ""
-
-
 class Fact(NamedTuple):
     """A label, its value and, if there is more to say, a few words on it, in parts."""
 
@@ -161,39 +124,7 @@ class Notes(NamedTuple):
     only: str = ""
 
 
-class Figure(NamedTuple):
-    """What is drawn with characters: groups of lines for a `Look`."""
-
-    draw: Callable[[Any], Sequence[Sequence[str]]]
-
-
-class Labelled(NamedTuple):
-    """Blocks that a text prints beside a label."""
-
-    label: str
-    blocks: tuple[Any, ...]
-    only: str = ""
-
-
-class Section(NamedTuple):
-    """Blocks that belong together; a text leaves no lines between them."""
-
-    blocks: tuple[Any, ...]
-
-
-Block = Heading | Prose | Code | Points | Table | Listing | Facts | Notes | Figure | Labelled | Section
-
-
-class Annotation(NamedTuple):
-    """A message on a place in a file: `level` is "error", "warning" or "note", `rule` the code of what found it."""
-
-    file: str
-    line: int | None
-    level: str
-    rule: str
-    message: str
-    help: str
-    column: int | None = None
+Block: TypeAlias = "Heading | Prose | Table | Facts | Notes | Section | Code | Points | Listing | Figure | Labelled"
 
 
 class Document(NamedTuple):
@@ -284,6 +215,11 @@ def of_row(value: str | Callable[[Any], str], row: Any) -> str:
 def is_for(part: Any, printer: str) -> bool:
     """Whether a printer prints a part, which may be for one of them `only`."""
     return getattr(part, "only", "") in ("", printer)
+
+
+def for_text(blocks: Iterable[Any]) -> list[Any]:
+    """Return the blocks that a text prints."""
+    return [block for block in blocks if is_for(block, TEXT)]
 
 
 def lines(texts: Iterable[str]) -> tuple[Line, ...]:

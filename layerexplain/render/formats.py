@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.records import NamedTuple
-from layerexplain.render.document import Annotation, Column, Document
+from layerexplain.render.document import Column, Document
 from layerexplain.render.layout import Look
 
 if TYPE_CHECKING:
+    from layerexplain.render.annotations import Annotation
     from layerexplain.render.graph.diagram import Graph
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "latex", "html")

@@ -13,6 +13,7 @@ from layerexplain.render import document as doc
 from layerexplain.render.escape import clean, escaped
 from layerexplain.render.layout import Look
 from layerexplain.render.markup import MarkupWriter
+from layerexplain.render.sections import Code
 
 if TYPE_CHECKING:
     from layerexplain.render.graph.diagram import Graph
@@ -84,7 +85,7 @@ class _Html(MarkupWriter):
     def heading(self, level: int, title: str) -> str:
         return f"<h{level}>{title}</h{level}>"
 
-    def listing(self, code: doc.Code, language: str = "") -> str:
+    def listing(self, code: Code, language: str = "") -> str:
         return f"<pre><code>{escaped(chr(10).join(self.shown_lines(code)))}</code></pre>" if code.lines else ""
 
     def points(self, items: Sequence[str]) -> str:

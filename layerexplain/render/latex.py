@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from layerexplain.render import document as doc
 from layerexplain.render.escape import clean
 from layerexplain.render.markup import MarkupWriter
+from layerexplain.render.sections import Code
 
 _SPECIAL = str.maketrans(
     {
@@ -84,7 +85,7 @@ class _Latex(MarkupWriter):
     def heading(self, level: int, title: str) -> str:
         return f"\\{'sub' * (level - 1)}section*{{{title}}}"
 
-    def listing(self, code: doc.Code, language: str = "") -> str:
+    def listing(self, code: Code, language: str = "") -> str:
         if code.typeset:
             lines = " \\\\\n".join([f"& {fitted(clean(line, ascii_only=True))}" for line in code.typeset])
             return f"\\begin{{align*}}\n{lines}\n\\end{{align*}}"

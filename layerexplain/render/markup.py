@@ -11,6 +11,7 @@ from typing import Any
 from layerexplain.render import document as doc
 from layerexplain.render.escape import clean
 from layerexplain.render.layout import Look
+from layerexplain.render.sections import Code, CodeLine, Figure, Labelled, Listing, Points, Section
 
 
 class MarkupWriter:
@@ -40,7 +41,7 @@ class MarkupWriter:
         """Return a heading; level 1 is that of the document."""
         raise NotImplementedError
 
-    def listing(self, code: doc.Code, language: str = "") -> str:
+    def listing(self, code: Code, language: str = "") -> str:
         """Return lines of code, escaped; "" where there are none."""
         raise NotImplementedError
 
@@ -87,28 +88,28 @@ class MarkupWriter:
                     self.heading(block.level, title),
                     self.paragraph(self.prose(" · ").join(filter(None, about)).strip()),
                 ]
-            case doc.Section() | doc.Labelled():
+            case Section() | Labelled():
                 return self.chunks(block.blocks)
             case doc.Prose():
                 return [self.paragraph(self.prose(text)) for text in block.texts]
-            case doc.Code():
+            case Code():
                 titled = self.paragraph(self.prose(f"{block.title}:")) if block.title and block.lines else ""
                 return [titled, self.listing(block)]
-            case doc.Points():
+            case Points():
                 return self._points(block)
-            case doc.Table() | doc.Listing():
+            case doc.Table() | Listing():
                 return [self._table_of(block.columns, block.rows)]
             case doc.Facts():
                 return [self._facts(block)]
             case doc.Notes():
                 return self._notes(block)
-            case doc.Figure():
+            case Figure():
                 parts = [part for part in block.draw(Look(None, False, self.ascii)) if part]
                 lines = [line for part in parts for line in ("", *part)][1:]
-                return [self.listing(doc.Code(tuple(map(doc.CodeLine, lines))), "text")]
+                return [self.listing(Code(tuple(map(CodeLine, lines))), "text")]
         raise TypeError(f"no block of a document: {block!r}")
 
-    def _points(self, points: doc.Points) -> list[str]:
+    def _points(self, points: Points) -> list[str]:
         texts = [text for item in points.items if (text := self._line(item))]
         if points.tone == "warning":
             return [self.warning(text) for text in texts]
@@ -142,6 +143,6 @@ class MarkupWriter:
             lines.append(f"{place}: {self.prose(message)}" if place else self.prose(message))
         return [self.heading(2, self.prose("Notes")), self.points(lines)] if lines else []
 
-    def shown_lines(self, code: doc.Code) -> list[str]:
+    def shown_lines(self, code: Code) -> list[str]:
         """Return the lines of a piece of code with their comments, as they are to be read."""
         return [clean(line.text + (f"  # {line.comment}" if line.comment else ""), self.ascii) for line in code.lines]

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from layerexplain.render import document as doc
 from layerexplain.render.escape import clean
-from layerexplain.render.layout import Look, narrowest, pad, paint, plain_table, width_of, wrap
+from layerexplain.render.layout import Look, pad, paint, plain_table, wrap
 from layerexplain.render.quantities import names_text
 
 _MARGIN = "  "
-_LABEL = 10
-"""Columns of a label and the space after it."""
-_COMMENT_AT_MOST = 64
-"""Code longer than this does not push the comments of the other lines to the right."""
 _NAMES_SHOWN = 6
-_LONGEST_PROSE = 100
-_LONGEST_HEADLINE = 120
-"""Running text, and the way from a name to its shapes, get hard to follow on a wider line; formulas do not."""
-_TONES = {"": "", "aside": "dim", "warning": "yellow"}
 
 
 def text(document: doc.Document, look: Look) -> str:
@@ -31,8 +22,18 @@ def text(document: doc.Document, look: Look) -> str:
     return _Writer(look).document(document)
 
 
-def _shown(blocks: Iterable[Any]) -> list[Any]:
-    return [block for block in blocks if doc.is_for(block, doc.TEXT)]
+def _line(line: doc.Line, look: Look) -> str:
+    """A line in words; names that are left out are counted."""
+    if isinstance(line, str):
+        return clean(line, look.ascii)
+    texts = [
+        names_text(list(one.names), None if look.width is None else one.shown)
+        if isinstance(one, doc.Names)
+        else one.text
+        for one in line
+        if doc.is_for(one, doc.TEXT)
+    ]
+    return clean("".join(texts), look.ascii)
 
 
 class _Writer:
@@ -40,33 +41,13 @@ class _Writer:
 
     def __init__(self, look: Look) -> None:
         self.look = look
-        room = None if look.width is None else look.width - len(_MARGIN)
-        self.section_room = room
-        self.labelled_room = None if room is None else max(room - _LABEL, 16)
 
     def document(self, document: doc.Document) -> str:
-        parts = [self._block(block) for block in _shown(document.blocks)]
+        parts = [self._block(block) for block in doc.for_text(document.blocks)]
         return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
     def _say(self, text: str) -> str:
         return clean(text, self.look.ascii)
-
-    def _line(self, line: doc.Line) -> str:
-        """A line in words; names that are left out are counted."""
-        if isinstance(line, str):
-            return self._say(line)
-        limited = self.look.width is not None
-        return self._say(
-            "".join(
-                [
-                    names_text(list(one.names), one.shown if limited else None)
-                    if isinstance(one, doc.Names)
-                    else one.text
-                    for one in line
-                    if doc.is_for(one, doc.TEXT)
-                ]
-            )
-        )
 
     def _block(self, block: Any) -> list[str]:
         """The lines of a block of the document."""
@@ -74,8 +55,6 @@ class _Writer:
         match block:
             case doc.Heading():
                 return self._title(block)
-            case doc.Section():
-                return [line for inner in _shown(block.blocks) for line in self._inner(inner)]
             case doc.Table():
                 if look.width is None:
                     return plain_table(block, look)
@@ -88,13 +67,13 @@ class _Writer:
                 return self._facts(block)
             case doc.Notes():
                 return self._notes(block)
-            case doc.Figure():
-                return list("\n\n".join("\n".join(part) for part in block.draw(look) if part).split("\n"))
-        raise TypeError(f"no block of a document: {block!r}")
+        from layerexplain.render.text_sections import section_lines
+
+        return section_lines(block, look, _line)
 
     def _title(self, heading: doc.Heading) -> list[str]:
         """`resnet50 · Functional · 177 layers · resnet50.keras (keras-archive, Keras 3.15.1)`."""
-        name, *rest = [self._line(line) for line in [*[[span] for span in heading.title], *heading.about]]
+        name, *rest = [_line(line, self.look) for line in [*[[span] for span in heading.title], *heading.about]]
         first, *others = wrap(self.look.dot.join([name, *filter(None, rest)]), self.look.width)
         if first.startswith(name):
             first = paint(name, "bold", self.look) + paint(first[len(name) :], "dim", self.look)
@@ -125,92 +104,3 @@ class _Writer:
             said = f"{names_text(list(names), limit)}: {message}" if names else message
             lines += wrap("  " + self._say(said), self.look.width)
         return [paint("Notes", "bold", self.look), *lines] if lines else []
-
-    # Sections -------------------------------------------------------------------------------------------------------
-
-    def _inner(self, block: Any) -> list[str]:
-        """The lines of a block inside a section."""
-        match block:
-            case doc.Heading():
-                return self._headline(block)
-            case doc.Prose():
-                room = self.section_room and min(self.section_room, _LONGEST_PROSE - len(_MARGIN))
-                return [_MARGIN + line for one in block.texts for line in wrap(self._say(one), room, hang=0)]
-            case doc.Labelled():
-                return self._labelled(block)
-        return [_MARGIN + line for line in self._lines(block, self.section_room)]
-
-    def _labelled(self, block: doc.Labelled) -> list[str]:
-        room, blocks = self.labelled_room, _shown(block.blocks)
-        if room is not None and self.section_room is not None:
-            plain = type(self)(Look(ascii=self.look.ascii))
-            whole = [line for inner in blocks for line in plain._lines(inner, None)]
-            if narrowest(whole, self.section_room) > room:  # long names get the room of the label
-                below = [line for inner in blocks for line in self._lines(inner, self.section_room - 2)]
-                label = paint(block.label, "bold", self.look)
-                return [_MARGIN + label, *[_MARGIN * 2 + line for line in below]]
-        lines = [line for inner in blocks for line in self._lines(inner, room)]
-        return [
-            _MARGIN + paint(label, "bold", self.look) + " " * (_LABEL - len(label)) + line
-            for label, line in zip([block.label, *[""] * len(lines)], lines, strict=False)
-        ]
-
-    def _lines(self, block: Any, room: int | None) -> list[str]:
-        """The lines of a block, each at most `room` columns wide."""
-        match block:
-            case doc.Code():
-                return self._code(block, room)
-            case doc.Points():
-                lines = [line for item in block.items for line in wrap(self._line(item), room)]
-                return [paint(line, _TONES[block.tone], self.look) for line in lines]
-            case doc.Listing():
-                from layerexplain.render.text_table import listing_lines
-
-                return listing_lines(block, self.look, room)
-        raise TypeError(f"no block of a section: {block!r}")
-
-    def _headline(self, heading: doc.Heading) -> list[str]:
-        """`name · Type` and, at the right edge where there is one, what stands beside it; below if too long."""
-        look = self.look
-        name, *rest = [self._say(span.text) for span in heading.title]
-        left = look.dot.join([name, *rest])
-        right = self._say(heading.beside)
-        painted = paint(name, "bold", look) + paint(left[len(name) :], "dim", look)
-        if look.width is None or not right:
-            return [f"{painted}  {right}".rstrip()]
-        edge = min(look.width, max(_LONGEST_HEADLINE, width_of(left) + 2 + len(right)))
-        if width_of(left) + 2 + len(right) <= edge:
-            return [painted + " " * (edge - width_of(left) - len(right)) + right]
-        first, *others = wrap(left, edge)
-        return [
-            painted if not others else paint(first, "bold", look),
-            *[paint(line, "bold", look) for line in others],
-            *[pad(line, edge, right=True) for line in wrap(right, edge, hang=0)],
-        ]
-
-    def _code(self, code: doc.Code, room: int | None) -> list[str]:
-        """Lines of code; comments stand behind them in one column, or beneath where there is no room."""
-        style = "cyan" if code.formula else ""
-        texts = [self._say(line.text) for line in code.lines]
-        comments = [self._say(line.comment) for line in code.lines]
-        column = self._comment_column(texts, comments, room)
-        lines: list[str] = []
-        for text, comment in zip(texts, comments, strict=True):
-            remark = f"# {comment}"
-            if comment and (room is None or max(width_of(text), column) + 2 + width_of(remark) <= room):
-                space = " " * (max(column - width_of(text), 0) + 2)
-                lines.append(paint(text, style, self.look) + space + paint(remark, "dim", self.look))
-                continue
-            lines += [paint(line, style, self.look) for line in wrap(text, room, code.hang)]
-            if comment:
-                indent = " " * (len(text) - len(text.lstrip(" ")) + 4)
-                lines += [paint(line, "dim", self.look) for line in wrap(indent + remark, room)]
-        return lines
-
-    def _comment_column(self, texts: Sequence[str], comments: Iterable[str], room: int | None) -> int:
-        comments = list(comments)
-        sizes = [width_of(text) for text, comment in zip(texts, comments, strict=True) if comment]
-        column = max((size for size in sizes if size <= _COMMENT_AT_MOST), default=0)
-        if room is None:
-            return column
-        return min(column, max(room - max(map(width_of, comments), default=0) - 4, 0))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from layerexplain.records import NamedTuple
-from layerexplain.render.document import TEXT, Column, Listing, Table, is_for, of_row
+from layerexplain.render.document import TEXT, Column, Table, is_for, of_row
 from layerexplain.render.escape import clean
 from layerexplain.render.layout import GAP, Look, cell_texts, fit, narrowest, pad, paint, width_of, wrap
+
+if TYPE_CHECKING:
+    from layerexplain.render.sections import Listing
 
 _ROOMY = 130
 """From this width on columns that may be stacked are wrapped beside each other."""

@@ -7,6 +7,7 @@ from operator import itemgetter
 
 from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet
+from layerexplain.render.sections import Labelled, Listing, Points, Section
 from layerexplain.report.one_layer import LayerArgument, LayerType
 
 Families = Mapping[str, Sequence[tuple[str, str, str]]]
@@ -39,7 +40,7 @@ def _document(families: Families) -> doc.Document:
     return doc.Document(
         tuple(
             [
-                doc.Section((doc.Heading(2, (doc.Span(family),)), doc.Listing(columns, entries, head=1)))
+                Section((doc.Heading(2, (doc.Span(family),)), Listing(columns, entries, head=1)))
                 for family, entries in families.items()
             ]
         )
@@ -52,13 +53,13 @@ def layer_type_page(told: LayerType, example: Sequence[str]) -> tuple[doc.Block,
         doc.words("name", "Argument", lambda argument: argument.name, style="cyan"),
         doc.words("words", "Meaning", _words, kind="prose"),
     )
-    taken = doc.Listing(columns, told.arguments, head=1) if told.arguments else doc.Points(((doc.Span("none"),),))
+    taken = Listing(columns, told.arguments, head=1) if told.arguments else Points(((doc.Span("none"),),))
     return (
-        doc.Section(
+        Section(
             (
                 doc.Heading(2, (doc.Span(told.type, "type"),)),
                 doc.Prose((told.description,)),
-                doc.Labelled("arguments", (taken,)),
+                Labelled("arguments", (taken,)),
             )
         ),
         doc.Prose((f"Example (`{' '.join(example)}`):",)),

@@ -9,6 +9,7 @@ from layerexplain.render import document as doc
 from layerexplain.render.documents.summary import all_notes, heading, report_sheet, step_facts, title_of, totals
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import count_text, field_text, results_text, shape_text, shapes_text
+from layerexplain.render.sections import Code, CodeLine, Labelled, Listing, Points, Section
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, LayerReport, Report
 from layerexplain.report.explanation_data import Explanation, Statement
 from layerexplain.report.step_data import BackwardReport
@@ -77,7 +78,7 @@ def grouped(layers: Iterable[LayerReport]) -> list[tuple[LayerReport, list[Layer
 
 def _section(
     layer: LayerReport, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None, place: str, hidden: bool
-) -> doc.Section:
+) -> Section:
     """What there is to tell of a layer; `known` is the reach that was told already, `place` its line in the code,
     `hidden` says that the layers inside it are not explained."""
     told = layer.explanation
@@ -94,13 +95,13 @@ def _section(
         blocks.append(doc.Prose(tuple(filter(None, [said, *(() if brief else told.hints)]))))
     blocks += _wiring(layer, alike)
     if told is None:
-        blocks.append(doc.Labelled("formula", (formula_block([Statement(line, 0, "", "") for line in layer.formula]),)))
+        blocks.append(Labelled("formula", (formula_block([Statement(line, 0, "", "") for line in layer.formula]),)))
     else:
         blocks += _told(told, alike, brief, known)
     if layer.gradient is not None:
         blocks += gradient_blocks(layer.gradient, formula_lines(layer))
-    notes = doc.Points(doc.lines(layer.notes), tone="warning")
-    return doc.Section((*blocks, doc.Labelled("notes", (notes,))))
+    notes = Points(doc.lines(layer.notes), tone="warning")
+    return Section((*blocks, Labelled("notes", (notes,))))
 
 
 # What feeds a layer -------------------------------------------------------------------------------------------------
@@ -118,9 +119,9 @@ def _wiring(layer: LayerReport, alike: list[LayerReport]) -> list[doc.Block]:
     several = len(calls) > 1 or (calls and len(layer.calls[0].sources) > 1)
     label = "calls" if len(calls) > 1 else "inputs"
     return [
-        doc.Labelled("and", (doc.Points(tuple(names), only=doc.TEXT),)),
-        doc.Labelled(label, (doc.Points(tuple(calls) if several else (), only=doc.TEXT),)),
-        doc.Points((*calls, *names), only=doc.MARKDOWN),
+        Labelled("and", (Points(tuple(names), only=doc.TEXT),)),
+        Labelled(label, (Points(tuple(calls) if several else (), only=doc.TEXT),)),
+        Points((*calls, *names), only=doc.MARKDOWN),
     ]
 
 
@@ -147,26 +148,26 @@ def _fed(call: CallReport, symbols: Sequence[str]) -> doc.Line:
 
 
 def _told(told: Explanation, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None) -> list[doc.Block]:
-    formula = doc.Labelled("formula", (formula_block(told.statements, told.latex),))
+    formula = Labelled("formula", (formula_block(told.statements, told.latex),))
     # What windows read of each axis, and the axes of further calls, are more than the shape.
-    notes = doc.Points(doc.lines(() if brief else told.shape_notes))
-    shape = doc.Labelled("shape", (doc.Listing(_AXIS_COLUMNS, told.axes, head=3), notes) if told.axes else (notes,))
+    notes = Points(doc.lines(() if brief else told.shape_notes))
+    shape = Labelled("shape", (Listing(_AXIS_COLUMNS, told.axes, head=3), notes) if told.axes else (notes,))
     if brief:
-        return [formula, shape, doc.Labelled("weights", _weights(told))]
+        return [formula, shape, Labelled("weights", _weights(told))]
     reached = [weight for weight in told.weights if weight.reach]
-    element = _code(told.element, "One element", hang=4), doc.Points(doc.lines(told.element_notes), tone="aside")
+    element = _code(told.element, "One element", hang=4), Points(doc.lines(told.element_notes), tone="aside")
     return [
         formula,
-        doc.Labelled("where", (_code(told.where, "Where"),)),
-        doc.Labelled("element", element),
+        Labelled("where", (_code(told.where, "Where"),)),
+        Labelled("element", element),
         shape,
-        doc.Labelled("weights", _weights(told)),
+        Labelled("weights", _weights(told)),
         _labelled("cost", "Cost", told.cost),
-        doc.Labelled("reach", _reach(told, alike, known)),
+        Labelled("reach", _reach(told, alike, known)),
         _labelled("training", "Training", () if told.training == (SAME_IN_TRAINING,) else told.training),
         _labelled("mask", "Mask", () if told.mask == NO_MASK else (told.mask,)),
         _labelled("dtype", "Dtype", (told.dtype,)),
-        doc.Labelled("in Keras", (doc.Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT),)),
+        Labelled("in Keras", (Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT),)),
     ]
 
 
@@ -185,13 +186,13 @@ def gradient_blocks(told: BackwardReport, formula: Sequence[str], element: bool 
         return [_labelled("gradient", "Gradient", ("no trainable weight and no float input", *said))]
     elements = (
         _code(told.element if element else (), "One element of each gradient", hang=4),
-        doc.Points(doc.lines(told.element_notes if element else ()), tone="aside"),
+        Points(doc.lines(told.element_notes if element else ()), tone="aside"),
     )
     gradients = formula_block(told.statements, told.latex)
     return [
-        doc.Labelled("kept", _kept(told, formula)),
-        doc.Labelled("gradient", (gradients._replace(title="Gradient"), doc.Points(doc.lines(said)))),
-        doc.Labelled("element", elements),
+        Labelled("kept", _kept(told, formula)),
+        Labelled("gradient", (gradients._replace(title="Gradient"), Points(doc.lines(said)))),
+        Labelled("element", elements),
     ]
 
 
@@ -220,7 +221,7 @@ def _kept(told: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, ...]
     names = [", ".join(names) + " of each step" * of_steps for of_steps, names in in_formula.items() if names]
     said = f"{' and '.join(names)}, as in the formula" if names else ""
     block = formula_block([line._replace(indent=0) for line in lines])
-    return (doc.Points(doc.lines((said,)), "Kept from the forward pass"), block)
+    return (Points(doc.lines((said,)), "Kept from the forward pass"), block)
 
 
 def formula_lines(layer: LayerReport) -> tuple[str, ...]:
@@ -232,21 +233,20 @@ def _without_step(text: str) -> str:
     return re.sub(r"\b(\w+)\[t\]", r"\1", text)
 
 
-def _labelled(label: str, title: str, texts: Iterable[str]) -> doc.Labelled:
-    return doc.Labelled(label, (doc.Points(doc.lines(texts), title),))
+def _labelled(label: str, title: str, texts: Iterable[str]) -> Labelled:
+    return Labelled(label, (Points(doc.lines(texts), title),))
 
 
-def formula_block(statements: Sequence[Statement], typeset: tuple[str, ...] = ()) -> doc.Code:
+def formula_block(statements: Sequence[Statement], typeset: tuple[str, ...] = ()) -> Code:
     """The statements of a formula, with shapes and notes beside them."""
     lines = [
-        doc.CodeLine("    " * one.indent + one.text, "  ".join(filter(None, (one.shape, one.note))))
-        for one in statements
+        CodeLine("    " * one.indent + one.text, "  ".join(filter(None, (one.shape, one.note)))) for one in statements
     ]
-    return doc.Code(tuple(lines), hang=4, formula=True, typeset=typeset)
+    return Code(tuple(lines), hang=4, formula=True, typeset=typeset)
 
 
-def _code(texts: Iterable[str], title: str, hang: int = 2) -> doc.Code:
-    return doc.Code(tuple(map(doc.CodeLine, texts)), title, hang)
+def _code(texts: Iterable[str], title: str, hang: int = 2) -> Code:
+    return Code(tuple(map(CodeLine, texts)), title, hang)
 
 
 _AXIS_COLUMNS = (
@@ -275,8 +275,8 @@ _REACH_COLUMNS = (
 
 
 def _weights(told: Explanation) -> tuple[doc.Block, ...]:
-    note = doc.Points(doc.lines([told.weights_note]), tone="aside")
-    return (doc.Listing(_WEIGHT_COLUMNS, told.weights, head=3, breaks=True), note) if told.weights else (note,)
+    note = Points(doc.lines([told.weights_note]), tone="aside")
+    return (Listing(_WEIGHT_COLUMNS, told.weights, head=3, breaks=True), note) if told.weights else (note,)
 
 
 def _reach(told: Explanation, alike: list[LayerReport], known: tuple[str, ...] | None) -> tuple[doc.Block, ...]:
@@ -289,6 +289,6 @@ def _reach(told: Explanation, alike: list[LayerReport], known: tuple[str, ...] |
         if other.explanation is not None and other.explanation.receptive_field != told.receptive_field
     )
     if not others:
-        return (doc.Points(lines, "Reach"),)
+        return (Points(lines, "Reach"),)
     elsewhere: doc.Line = (doc.Span("in those alike: "), doc.Names(tuple(others), _ALIKE_SHOWN))
-    return doc.Points(lines or doc.lines(told.receptive_field), "Reach"), doc.Points((elsewhere,), "Reach", "aside")
+    return Points(lines or doc.lines(told.receptive_field), "Reach"), Points((elsewhere,), "Reach", "aside")

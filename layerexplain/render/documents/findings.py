@@ -10,8 +10,10 @@ from layerexplain.checks.findings import CONFIDENCES, CheckReport, Finding
 from layerexplain.checks.rules import Rule
 from layerexplain.records import grouped
 from layerexplain.render import document as doc
+from layerexplain.render.annotations import Annotation
 from layerexplain.render.formats import Sheet, sheet
 from layerexplain.render.quantities import names_text, origin_text, plural
+from layerexplain.render.sections import Points, Section
 
 _COLUMNS = doc.named(
     doc.words("code", "Rule", lambda finding: finding.code),
@@ -52,7 +54,7 @@ def _line(finding: Finding, report: CheckReport) -> dict[str, Any]:
 _LEVELS = {"certain": "error", "likely": "warning", "hint": "note"}
 
 
-def _annotation(finding: Finding, report: CheckReport) -> doc.Annotation:
+def _annotation(finding: Finding, report: CheckReport) -> Annotation:
     place = f"{finding.layer}: " if finding.layer else ""
     level = _LEVELS[finding.confidence]
     help = f"{finding.why} {finding.fix}"
@@ -62,7 +64,7 @@ def _annotation(finding: Finding, report: CheckReport) -> doc.Annotation:
         file = beside if os.path.exists(beside) else finding.file
     elif finding.file:  # a line of a cell is none of the file of the notebook
         place, line, column = f"{finding.file}:{line}, {place}", None, None
-    return doc.Annotation(file, line, level, finding.code, f"{place}{finding.message}.", help, column)
+    return Annotation(file, line, level, finding.code, f"{place}{finding.message}.", help, column)
 
 
 def _document(report: CheckReport) -> doc.Document:
@@ -90,15 +92,15 @@ _MOST = 4
 """How many places of one rule, or layers of one note, are listed; of more, their number is given."""
 
 
-def _section(found: list[Finding]) -> doc.Section:
+def _section(found: list[Finding]) -> Section:
     first = found[0]
     shown = found if len(found) <= _MOST + 1 else found[:_MOST]
     places = [f"{_place(one)}{one.message}" for one in shown]
     if len(shown) < len(found):
         places.append(f"and {len(found) - len(shown):,} more")
     heading = doc.Heading(2, (doc.Span(first.code, "name"),), beside=first.confidence)
-    points = doc.Points(doc.lines(places))
-    return doc.Section(
+    points = Points(doc.lines(places))
+    return Section(
         (heading, points, doc.Prose((first.why, first.fix, *([f"Keras {first.keras}."] if first.keras else []))))
     )
 

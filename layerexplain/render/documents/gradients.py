@@ -11,6 +11,7 @@ from layerexplain.render import document as doc
 from layerexplain.render.documents.trace import call_name, heading, number_text, share_text
 from layerexplain.render.formats import Sheet, sheet
 from layerexplain.render.quantities import plural, shape_text
+from layerexplain.render.sections import Code, CodeLine, Labelled, Section
 from layerexplain.run.gradient_report import GradientTrace, ReachedRow, WeightRow
 
 BAR = 16
@@ -168,8 +169,8 @@ def _document(report: GradientTrace) -> doc.Document:
         which = f"Step {made.step:,}" if made.stored else "The first step"
         slots = ", from the slots that the source stores" if made.stored else "; every weight has slots of its own"
         title = f"{which} of {made.type}({given}){slots}:"
-        code = doc.Code(tuple(map(doc.CodeLine, made.formula)), hang=4, formula=True)
-        blocks.append(doc.Section((doc.Prose((title,)), doc.Labelled("step", (code,)))))
+        code = Code(tuple(map(CodeLine, made.formula)), hang=4, formula=True)
+        blocks.append(Section((doc.Prose((title,)), Labelled("step", (code,)))))
     blocks += [doc.Prose((*report.said, *_closing(report))), doc.notes_block(doc.noted(report.run.notes))]
     return doc.Document(tuple(blocks))
 

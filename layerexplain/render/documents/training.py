@@ -10,6 +10,7 @@ from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.documents.summary import heading, report_sheet, step_facts, training
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import plural, shapes_text
+from layerexplain.render.sections import Code, CodeLine, Labelled, Points, Section
 from layerexplain.report.data import SAME_IN_TRAINING, Report
 from layerexplain.report.step_data import FormulaReport, StepReport, TermReport, UpdateReport
 
@@ -28,21 +29,21 @@ def _document(report: Report) -> doc.Document:
     assert step is not None  # noqa: S101 (asked for with the report)
     losses = [term for term in step.terms if term.kind == "loss"]
     penalties = [term for term in step.terms if term.kind == "regularizer"]
-    notes = doc.Points(doc.lines(step.notes), tone="warning")
+    notes = Points(doc.lines(step.notes), tone="warning")
     blocks = (
         *_part("1. Forward pass", "each layer, and what differs in training", _forward(report)),
         *_part("2. Loss", "what a step makes smaller", map(_term, losses)),
         *map(_term, penalties),
-        *([doc.Section((doc.Labelled("sum", (_code((step.total,)),)),))] if step.total else []),
+        *([Section((Labelled("sum", (_code((step.total,)),)),))] if step.total else []),
         *_part("3. Backward pass", "the gradient of the loss, from the last layer to the first", _back(report, step)),
         *_part("4. Update", "of each weight W by its gradient g", map(_update, step.updates)),
-        *([doc.Section((doc.Labelled("notes", (notes,)),))] if step.notes else []),
+        *([Section((Labelled("notes", (notes,)),))] if step.notes else []),
         *step_facts(report),
     )
     return doc.Document((heading(report), *training(report), *blocks))
 
 
-def _part(title: str, about: str, sections: Iterable[doc.Section]) -> Iterator[doc.Block]:
+def _part(title: str, about: str, sections: Iterable[Section]) -> Iterator[doc.Block]:
     """The sections of one part of the step, after its title."""
     found = list(sections)
     if found:
@@ -50,25 +51,25 @@ def _part(title: str, about: str, sections: Iterable[doc.Section]) -> Iterator[d
     yield from found
 
 
-def _code(lines: Iterable[str]) -> doc.Code:
-    return doc.Code(tuple(map(doc.CodeLine, lines)), hang=4, formula=True)
+def _code(lines: Iterable[str]) -> Code:
+    return Code(tuple(map(CodeLine, lines)), hang=4, formula=True)
 
 
 def _formula(told: FormulaReport) -> tuple[doc.Block, ...]:
-    where = doc.Code(tuple(map(doc.CodeLine, told.where)), "Where")
+    where = Code(tuple(map(CodeLine, told.where)), "Where")
     return (
         doc.Prose((told.sentence,) if told.sentence else ()),
-        doc.Labelled("formula", (formula_block(told.statements, told.latex),)),
-        doc.Labelled("where", (where,)),
+        Labelled("formula", (formula_block(told.statements, told.latex),)),
+        Labelled("where", (where,)),
     )
 
 
-def _headed(name: str, type_: str, beside: str, *blocks: doc.Block) -> doc.Section:
+def _headed(name: str, type_: str, beside: str, *blocks: doc.Block) -> Section:
     title = (doc.Span(name, "name"), *((doc.Span(type_, "type"),) if type_ else ()))
-    return doc.Section((doc.Heading(2, title, beside=beside), *blocks))
+    return Section((doc.Heading(2, title, beside=beside), *blocks))
 
 
-def _forward(report: Report) -> Iterator[doc.Section]:
+def _forward(report: Report) -> Iterator[Section]:
     """Each layer's formula, and what differs in training."""
     for layer, alike in grouped([row for row in report.layers if row.type != "InputLayer"]):
         told = layer.explanation
@@ -78,9 +79,9 @@ def _forward(report: Report) -> Iterator[doc.Section]:
             layer.layer,
             layer.type,
             f"{shapes_text(layer.input_shapes)} → {shapes_text(layer.output_shapes)}",
-            doc.Labelled("and", (doc.Points(((doc.Span(f"{len(alike)} alike: "), others),) if alike else ()),)),
-            doc.Labelled("formula", (_code(layer.formula),)),
-            doc.Labelled("training", (_code(lines),)),
+            Labelled("and", (Points(((doc.Span(f"{len(alike)} alike: "), others),) if alike else ()),)),
+            Labelled("formula", (_code(layer.formula),)),
+            Labelled("training", (_code(lines),)),
         )
 
 
@@ -88,12 +89,12 @@ def _of(term: TermReport) -> str:
     return f"'{term.of}'" if term.kind == "loss" else term.of
 
 
-def _term(term: TermReport) -> doc.Section:
+def _term(term: TermReport) -> Section:
     factor = "" if term.weight is None else f", times {term.weight:g}"
     return _headed(term.symbol, term.type, f"of {_of(term)}{factor}", *_formula(term.formula))
 
 
-def _back(report: Report, step: StepReport) -> Iterator[doc.Section]:
+def _back(report: Report, step: StepReport) -> Iterator[Section]:
     """The gradient of each term of the loss, then what each layer passes back."""
     for term in step.terms:
         to = f"to {_of(term)}"
@@ -109,16 +110,16 @@ def _back(report: Report, step: StepReport) -> Iterator[doc.Section]:
         others = doc.Names(one.layers[1:], _SHOWN)
         alike = ((doc.Span(f"{len(one.layers) - 1} alike: "), others),) if len(one.layers) > 1 else ()
         blocks = gradient_blocks(one.gradient, formulas.get(one.layers[0], ()), element=False)
-        yield _headed(one.layers[0], one.type, "", doc.Labelled("and", (doc.Points(alike),)), *blocks)
+        yield _headed(one.layers[0], one.type, "", Labelled("and", (Points(alike),)), *blocks)
 
 
-def _update(told: UpdateReport) -> doc.Section:
+def _update(told: UpdateReport) -> Section:
     slots = f"; {plural(told.slots, 'value')} in all" if told.slots else ""
     return _headed(
         told.optimizer,
         "",
         "",
         *_formula(told.formula),
-        doc.Labelled("slots", (doc.Points(doc.lines([f"{told.slots_note}{slots}"])),)),
-        doc.Labelled("weights", (doc.Points(((doc.Names(told.weights, _WEIGHTS_SHOWN),),)),)),
+        Labelled("slots", (Points(doc.lines([f"{told.slots_note}{slots}"])),)),
+        Labelled("weights", (Points(((doc.Names(told.weights, _WEIGHTS_SHOWN),),)),)),
     )

@@ -8,12 +8,13 @@ from typing import Any
 
 from layerexplain.derive.element.worked import WorkedFold, WorkedLine, WorkedTerm
 from layerexplain.records import NamedTuple
-from layerexplain.render.document import Column, Document, Figure, noted, notes_block, number, words
+from layerexplain.render.document import Column, Document, noted, notes_block, number, words
 from layerexplain.render.documents.trace import call_name, heading
 from layerexplain.render.escape import clean
 from layerexplain.render.formats import Sheet
 from layerexplain.render.layout import Look, aligned, pad, paint, width_of, wrap
 from layerexplain.render.quantities import plural, shape_text
+from layerexplain.render.sections import Figure
 from layerexplain.run.trace_report import ElementReport
 
 _LABEL = 10

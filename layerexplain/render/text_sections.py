@@ -1,0 +1,133 @@
+"""The blocks of explanations as text: sections with labels at the left, code with comments, lists and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from layerexplain.render import document as doc
+from layerexplain.render.escape import clean
+from layerexplain.render.layout import Look, narrowest, pad, paint, width_of, wrap
+from layerexplain.render.sections import Code, Figure, Labelled, Listing, Points, Section
+
+_MARGIN = "  "
+_LABEL = 10
+"""Columns of a label and the space after it."""
+_COMMENT_AT_MOST = 64
+"""Code longer than this does not push the comments of the other lines to the right."""
+_LONGEST_PROSE = 100
+_LONGEST_HEADLINE = 120
+"""Running text, and the way from a name to its shapes, get hard to follow on a wider line; formulas do not."""
+_TONES = {"": "", "aside": "dim", "warning": "yellow"}
+
+
+def section_lines(block: Any, look: Look, line: Callable[[doc.Line, Look], str]) -> list[str]:
+    """Return the lines of a section or of a figure; `line` gives the words of a line in it for a look."""
+    match block:
+        case Section():
+            writer = _Sections(look, line)
+            return [text for inner in doc.for_text(block.blocks) for text in writer.inner(inner)]
+        case Figure():
+            return list("\n\n".join("\n".join(part) for part in block.draw(look) if part).split("\n"))
+    raise TypeError(f"no block of a document: {block!r}")
+
+
+class _Sections:
+    """Writes what sections consist of for a look."""
+
+    def __init__(self, look: Look, line: Callable[[doc.Line, Look], str]) -> None:
+        self.look = look
+        self._line = line
+        room = None if look.width is None else look.width - len(_MARGIN)
+        self.section_room = room
+        self.labelled_room = None if room is None else max(room - _LABEL, 16)
+
+    def _say(self, text: str) -> str:
+        return clean(text, self.look.ascii)
+
+    def inner(self, block: Any) -> list[str]:
+        """The lines of a block inside a section."""
+        match block:
+            case doc.Heading():
+                return self._headline(block)
+            case doc.Prose():
+                room = self.section_room and min(self.section_room, _LONGEST_PROSE - len(_MARGIN))
+                return [_MARGIN + line for one in block.texts for line in wrap(self._say(one), room, hang=0)]
+            case Labelled():
+                return self._labelled(block)
+        return [_MARGIN + line for line in self._lines(block, self.section_room)]
+
+    def _labelled(self, block: Labelled) -> list[str]:
+        room, blocks = self.labelled_room, doc.for_text(block.blocks)
+        if room is not None and self.section_room is not None:
+            plain = type(self)(Look(ascii=self.look.ascii), self._line)
+            whole = [line for inner in blocks for line in plain._lines(inner, None)]
+            if narrowest(whole, self.section_room) > room:  # long names get the room of the label
+                below = [line for inner in blocks for line in self._lines(inner, self.section_room - 2)]
+                label = paint(block.label, "bold", self.look)
+                return [_MARGIN + label, *[_MARGIN * 2 + line for line in below]]
+        lines = [line for inner in blocks for line in self._lines(inner, room)]
+        return [
+            _MARGIN + paint(label, "bold", self.look) + " " * (_LABEL - len(label)) + line
+            for label, line in zip([block.label, *[""] * len(lines)], lines, strict=False)
+        ]
+
+    def _lines(self, block: Any, room: int | None) -> list[str]:
+        """The lines of a block, each at most `room` columns wide."""
+        match block:
+            case Code():
+                return self._code(block, room)
+            case Points():
+                lines = [line for item in block.items for line in wrap(self._line(item, self.look), room)]
+                return [paint(line, _TONES[block.tone], self.look) for line in lines]
+            case Listing():
+                from layerexplain.render.text_table import listing_lines
+
+                return listing_lines(block, self.look, room)
+        raise TypeError(f"no block of a section: {block!r}")
+
+    def _headline(self, heading: doc.Heading) -> list[str]:
+        """`name · Type` and, at the right edge where there is one, what stands beside it; below if too long."""
+        look = self.look
+        name, *rest = [self._say(span.text) for span in heading.title]
+        left = look.dot.join([name, *rest])
+        right = self._say(heading.beside)
+        painted = paint(name, "bold", look) + paint(left[len(name) :], "dim", look)
+        if look.width is None or not right:
+            return [f"{painted}  {right}".rstrip()]
+        edge = min(look.width, max(_LONGEST_HEADLINE, width_of(left) + 2 + len(right)))
+        if width_of(left) + 2 + len(right) <= edge:
+            return [painted + " " * (edge - width_of(left) - len(right)) + right]
+        first, *others = wrap(left, edge)
+        return [
+            painted if not others else paint(first, "bold", look),
+            *[paint(line, "bold", look) for line in others],
+            *[pad(line, edge, right=True) for line in wrap(right, edge, hang=0)],
+        ]
+
+    def _code(self, code: Code, room: int | None) -> list[str]:
+        """Lines of code; comments stand behind them in one column, or beneath where there is no room."""
+        style = "cyan" if code.formula else ""
+        texts = [self._say(line.text) for line in code.lines]
+        comments = [self._say(line.comment) for line in code.lines]
+        column = self._comment_column(texts, comments, room)
+        lines: list[str] = []
+        for text, comment in zip(texts, comments, strict=True):
+            remark = f"# {comment}"
+            if comment and (room is None or max(width_of(text), column) + 2 + width_of(remark) <= room):
+                space = " " * (max(column - width_of(text), 0) + 2)
+                lines.append(paint(text, style, self.look) + space + paint(remark, "dim", self.look))
+                continue
+            lines += [paint(line, style, self.look) for line in wrap(text, room, code.hang)]
+            if comment:
+                indent = " " * (len(text) - len(text.lstrip(" ")) + 4)
+                lines += [paint(line, "dim", self.look) for line in wrap(indent + remark, room)]
+        return lines
+
+    def _comment_column(self, texts: Sequence[str], comments: Iterable[str], room: int | None) -> int:
+        comments = list(comments)
+        sizes = [width_of(text) for text, comment in zip(texts, comments, strict=True) if comment]
+        column = max((size for size in sizes if size <= _COMMENT_AT_MOST), default=0)
+        if room is None:
+            return column
+        return min(column, max(room - max(map(width_of, comments), default=0) - 4, 0))
