@@ -120,7 +120,7 @@ class Costs(Interpreter[bool]):
         macs: int | None = None if cost is UNKNOWN_COST else 0
         if cost is not NO_MACS and cost is not UNKNOWN_COST and node.args:
             self._bill.parts.append((node, None, reached))
-            macs = product([size for factor in cost(node) for size in factor.sizes]) if reached else 0
+            macs = _total(node) if reached else 0
         if reached:
             self._bill.add(macs, _flops(node, macs))
         return reached
@@ -146,6 +146,12 @@ class Costs(Interpreter[bool]):
         self._bill.parts.append((node, bill, reached))
         if reached:
             self._bill.add(times(bill.macs, count), times(bill.flops, count))
+
+
+def _total(node: Expr) -> int | None:
+    """Return the MACs of a node: the product of its factors, which contractions know without making them."""
+    total = getattr(node.op.cost, "total", None)
+    return product([size for factor in node.op.cost(node) for size in factor.sizes]) if total is None else total(node)
 
 
 def _order(definition: Definition) -> list[Expr]:

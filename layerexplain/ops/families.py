@@ -11,7 +11,7 @@ from layerexplain.lang.axes import BATCH, GONE, Axes, Axis, Factor, LazyAxes, Sh
 from layerexplain.lang.expr import CONSTANT, FREE, NO_MACS, OPS, PER_INPUT, PER_OUTPUT, TWICE_MACS, WEIGHT, Expr, Op
 from layerexplain.lang.notation import Function, Notation
 from layerexplain.lang.on_demand import scalar as sc
-from layerexplain.ops.sizes import broadcast, normalize_axes, promote, size_text
+from layerexplain.ops.sizes import broadcast, normalize_axes, product, promote, size_text
 
 
 def aligned(index: Sequence[sc.Affine], node: Expr, arg: Expr) -> sc.Index:
@@ -243,6 +243,9 @@ def contraction(
         made = [Factor(name, tuple([shape[a] for a in of if shape[a] is not BATCH])) for name, of in outputs(node)]
         sizes = [size for _, size in summed(node) if size is not BATCH]
         return [*made, Factor("products", (None if None in sizes else prod(sizes),))]
+
+    # The product of the factors, which every model is asked for, while their names are for one that is explained.
+    vars(factors)["total"] = lambda node: product([*node.shape, *[size for _, size in summed(node)]])
 
     def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
         letters = [sc.letter(role, size) for role, size in summed(node)]
