@@ -7,9 +7,10 @@ import gc
 
 def main() -> None:
     """Run the program in a process of its own, and end that process."""
-    # What a run makes stays until its end, and there are no cycles to speak of: Python's own pace of collecting,
-    # each 700 objects, walks over the same ones again and again, which was a seventh of the time of a `summary`.
-    gc.set_threshold(100_000, 20, 50)
+    # What a run makes of one source stays until its end. Python's own pace of collecting, each 700 objects, walks over
+    # the same ones again and again, which was a seventh of the time of a `summary`; each 100,000 was still a tenth for
+    # models of a thousand layers. Commands that read many sources collect more often (`workers.collect_for_many`).
+    gc.set_threshold(1_000_000, 20, 50)
     try:
         from layerexplain.cli.main import main as run
 

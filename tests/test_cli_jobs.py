@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -215,3 +216,18 @@ def test_where_no_process_can_be_started_the_sources_are_read_all_the_same(monke
 
 def test_a_number_that_is_none_is_wrong_usage() -> None:
     assert run("summary", "cnn", "--jobs", "0").returncode == 2
+
+
+def test_many_sources_are_collected_more_often_than_one() -> None:
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(1_000_000)
+        list(workers.outcomes(["a"], str.upper, 1))
+        assert gc.get_threshold()[0] == 1_000_000
+        found = [one.value for one in workers.outcomes(["a", "b"], str.upper, 1)]
+        assert found == ["A", "B"] and gc.get_threshold()[0] == 100_000
+        gc.set_threshold(700)
+        workers.collect_for_many()
+        assert gc.get_threshold()[0] == 700, "who collects more often anyway goes on so"
+    finally:
+        gc.set_threshold(*before)

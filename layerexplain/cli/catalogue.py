@@ -15,6 +15,7 @@ from layerexplain.cli import options
 from layerexplain.cli.failures import clean, note
 from layerexplain.cli.located import reach_of, reach_options
 from layerexplain.cli.progress import wipe, write_over
+from layerexplain.cli.workers import collect_for_many
 from layerexplain.errors import SourceError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def command(
         raise click.UsageError("'-' is no SOURCE of a catalogue; --from-file - reads names from standard input")
     if resume and overwrite:
         raise click.UsageError("--resume carries on what --overwrite removes; give one of the two")
+    collect_for_many()
     shown = Shown(to, quiet)
     try:
         found = api.catalogue(

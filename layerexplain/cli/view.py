@@ -13,6 +13,7 @@ from layerexplain import api
 from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import code_option, fold_option, gradient_option, input_option
 from layerexplain.cli.page import values_of_run
+from layerexplain.cli.workers import collect_for_many
 
 
 @click.command("view", short_help="Show the page of a model in the browser, and renew it when a file changes.")
@@ -44,6 +45,8 @@ def command(
 
     if source == "-":
         raise click.UsageError("view follows a file; to look at what comes from a pipe, use layerexplain page -")
+
+    collect_for_many()  # a model after the other, as long as the server runs
 
     def make(path: str, values: str | None) -> str:
         of_run = {} if values is None else values_of_run(path, path, inputs, [values], (), code)

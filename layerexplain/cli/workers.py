@@ -5,6 +5,7 @@ A process that dies is reported as the failure of its source.
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -23,6 +24,9 @@ from layerexplain.records import NamedTuple
 _MANY = 32
 """From so many sources on more than one process pays without being asked for."""
 _MOST_UNASKED = 8
+
+_OBJECTS = 100_000
+"""So many objects of sources that are done with are some ten megabytes."""
 
 
 class Outcome(NamedTuple):
@@ -43,9 +47,17 @@ def jobs_for(asked: int | None, sources: Sequence[str]) -> int:
     return max(1, min(asked or 1, len(sources)))
 
 
+def collect_for_many() -> None:
+    """Collect garbage more often than for one source: what each source leaves behind is of no use for the next ones."""
+    if gc.get_threshold()[0] > _OBJECTS:
+        gc.set_threshold(_OBJECTS, 20, 50)
+
+
 def outcomes(sources: Sequence[str], ask: Callable[[str], Any], jobs: int) -> Generator[Outcome, None, None]:
     """What `ask` gives for each source, in order. With more than one job it must be something that can be pickled;
     closing the generator ends the processes."""
+    if len(sources) > 1:
+        collect_for_many()
     if jobs == 1:
         return (outcome(source, ask) for source in sources)
     return _shared(sources, ask, jobs)
