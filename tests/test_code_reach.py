@@ -361,7 +361,7 @@ OLDER = {
     "layers.Dense(x.get_shape()[-1])(x)": "get_shape()",
     "layers.MaxPooling2D()(x)": "",
 }
-"""What Keras 2 takes and what is told of it; Keras 3 takes the last one alone."""
+"""Calls that Keras 2 accepts, with words of the note on each; Keras 3 accepts only the last one."""
 
 
 def of_library(library: str, outputs: str) -> str:

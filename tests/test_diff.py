@@ -149,7 +149,7 @@ def test_the_command_tells_once_that_names_are_numbered_anew(tmp_path: Path) -> 
     assert result.exit_code == 0
     assert "nothing differs" in result.output
     assert result.output.count("→") == 2
-    assert "8 layers have other names of those that Keras gives: dense → dense_2, …" in result.output
+    assert "8 layers differ only in the automatic name: dense → dense_2, …" in result.output
     assert "load_weights by name takes" in result.output
 
 

@@ -30,7 +30,7 @@ _UNKNOWN: Row = dict.fromkeys([column.name for column in MODEL_COLUMNS])
 _UNKNOWN_LAYER: Row = dict.fromkeys([column.name for column in LAYER_COLUMNS])
 
 _TENSOR, _COUNTS = "name shape dtype", "params trainable non_trainable macs flops"
-"""What is told of a tensor, and what is counted of a model and of a layer."""
+"""Columns of a tensor, and the counts that models and layers have as columns."""
 
 
 class ModelRows(NamedTuple):

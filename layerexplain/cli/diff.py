@@ -40,9 +40,9 @@ def command(
     """Tell which layers of BEFORE and AFTER differ, and what follows from it for shapes, parameters and weights.
 
     The two may be of different formats and Keras versions. Layers are aligned by name, then by what they compute and
-    where they stand; names that Keras gives, such as conv2d_7, may be numbered anew. Arguments are compared with
-    defaults filled in. The exit code is 0 if nothing differs, 1 if
-    something does, 2 if one of them cannot be read. /dev/null is no model: git gives it for a new or a removed file.
+    where they stand; automatic names, such as conv2d_7, may have other numbers. Arguments are compared with defaults
+    filled in. The exit code is 0 if nothing differs, 1 if something does, 2 if one of them cannot be read. /dev/null
+    stands for no model: git passes it for a new or a removed file.
 
     \b
     Examples:

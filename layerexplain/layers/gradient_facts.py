@@ -73,7 +73,7 @@ Dropout SpatialDropout{}D: Elements that are dropped get no gradient in this ste
 SpectralNormalization: Keras stores the divided kernel W_new in the variable before it is used, so that the gradient by
     which its optimizers change the kernel is dW_new.
 """
-"""Types, in brackets the gradients of which one needs to be printed, and what is said of them."""
+"""A fact per row: layer types, in brackets gradients of which at least one must be printed, and the sentence."""
 
 
 def _said(sentence: str, gradients: Sequence[str]) -> Hint:

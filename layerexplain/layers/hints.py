@@ -30,9 +30,9 @@ class ModelLayer(Protocol):
 
 
 class Place:
-    """A layer at its place in a model: its name there, its class name, its arguments as they were given, what it
-    computes at its first call, and the names of its `gradients` where these are told. What the model around it tells is
-    for a class that knows models."""
+    """A layer in a model, as hints see it: its name, class and arguments as given, the definition of its first call,
+    and the names of the `gradients` that are printed for it (`dx`, `db`), none without --gradient. A subclass that
+    knows the model answers questions about the layers around it."""
 
     def __init__(self, layer: ModelLayer, definition: Definition, gradients: Sequence[str] = ()) -> None:
         self.name, self.type, self.config = layer.name, layer.type, layer.config

@@ -60,7 +60,7 @@ class Change(NamedTuple):
 class Comparison(NamedTuple):
     """Two models, layer by layer, in the order of the first; what was added stands behind the layer before it.
 
-    `renumbered` are layers that differ in a name that Keras gave alone: their paths in the first model and the second.
+    `renumbered` maps the path of each layer that differs only in its automatic name to its path in the second model.
     """
 
     before: Side

@@ -74,8 +74,8 @@ class OutputLoss(NamedTuple):
 def output_losses(
     network: Network, refused: Callable[[TensorRef, str], None], masks: Sequence[Expr | None] | None = None
 ) -> Iterator[OutputLoss]:
-    """Yield the loss of each output that has one; `refused` is told of those whose formula is not known. `masks` are
-    those of the outputs, if that is known better than from the layers that give them."""
+    """Yield the loss of each output that has one. `refused` is called with the output and the reason where a loss has
+    no known formula. `masks` are those of the outputs, if the caller knows them better than their layers do."""
     training = network.model.training or Training()
     calls = {(made.call.layer, made.call.index): made for made in network.calls}
     several = len(network.model.outputs) > 1

@@ -95,10 +95,10 @@ def _origin(side: Side) -> str:
 
 
 def _renumbered(names: Mapping[str, str]) -> Iterator[str]:
-    """What is said of layers that differ in a name that Keras gave alone."""
+    """Say how many layers differ only in an automatic name, with an example."""
     for one, other in [*names.items()][:1]:
-        have = f"{plural(len(names), 'layer')} {'has' if len(names) == 1 else 'have'}"
-        yield f"{have} other names of those that Keras gives: {one} → {other}{', …' if len(names) > 1 else ''}"
+        differ = f"{plural(len(names), 'layer')} {'differs' if len(names) == 1 else 'differ'}"
+        yield f"{differ} only in the automatic name: {one} → {other}{', …' if len(names) > 1 else ''}"
 
 
 def _totals(found: Comparison) -> doc.Facts:
