@@ -286,6 +286,17 @@ def test_every_printed_equation_holds(type_: str) -> None:
                 assert left == right, (case.id, lines)
 
 
+@pytest.mark.parametrize("type_", TYPES)
+def test_the_named_factors_multiply_to_the_macs(type_: str) -> None:
+    """The number in a row is made without naming factors; what an explanation lists must come to the same."""
+    for case, definition in definitions(type_, fixed=True):
+        costs = Costs()
+        named = [(term.macs, count) for term, count in costs.terms(definition).items() if not term.once]
+        macs = costs.of(definition).macs
+        if macs is not None:
+            assert sum(one * count for one, count in named if one is not None) == macs, case.id
+
+
 def test_what_no_input_reaches_is_told_apart(tmp_path: Path) -> None:
     case = Case("Dense", {"units": 16, "lora_rank": 4}, ((20,),))
     lines = cost_lines([Use(TracedCall(Call("it", 0, (), {}), (), (), (), trace_case(case), None), 1)], Costs())

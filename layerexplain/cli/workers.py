@@ -48,7 +48,7 @@ def jobs_for(asked: int | None, sources: Sequence[str]) -> int:
 
 
 def collect_for_many() -> None:
-    """Collect garbage more often than for one source: what each source leaves behind is of no use for the next ones."""
+    """Collect garbage more often than for one source, so that objects of sources that are done do not pile up."""
     if gc.get_threshold()[0] > _OBJECTS:
         gc.set_threshold(_OBJECTS, 20, 50)
 

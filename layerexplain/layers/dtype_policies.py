@@ -10,7 +10,7 @@ from layerexplain.records import NamedTuple
 if TYPE_CHECKING:
     from layerexplain.layers.quantization import Lora, Policy, Quantizer
 
-# What is quantized is loaded where a layer is: nearly none is.
+# The records of quantization are loaded only for quantized layers, which are rare.
 
 
 def policy_of(value: Any) -> "Policy | None":

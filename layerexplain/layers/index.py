@@ -190,8 +190,8 @@ tf_image_operations: frame
 
 @cache
 def _modules(start: str) -> dict[str, str]:
-    """Each type that begins so, and its module. Only those that are asked for are taken apart: a `summary` reads
-    few but layers."""
+    """Map each type with this prefix to its module. A prefix is parsed when it is first asked for: `summary` mostly
+    needs layers alone."""
     modules: dict[str, str] = {}
     before = f"{start}." if start else ""
     for entry in _TYPES.get(start, "").split(";"):
@@ -211,7 +211,7 @@ def module_of(type_: str) -> str | None:
 
 
 def types(start: str | None = None) -> list[str]:
-    """Return the types that begin so (`losses`), none but layers for "", and all if it is not said.
+    """Return the types with this prefix (`losses`): "" gives the layers, None all types.
 
     >>> types("regularizers")[0], "Dense" in types(""), "ops.Abs" in types()
     ('regularizers.L1', True, True)

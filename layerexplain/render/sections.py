@@ -1,4 +1,4 @@
-"""The blocks of a document that explains: sections, and what stands in one. Tables of `summary` need none of them."""
+"""Blocks that only explanations use: sections and what they contain. `summary` loads none of them."""
 
 from __future__ import annotations
 
