@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code_source import code_source as code_source
     from layerexplain.frontends.code_source import each_model as each_model
     from layerexplain.frontends.code_source import piped as piped
+    from layerexplain.frontends.leading_batch import begins_with_batch as begins_with_batch
     from layerexplain.frontends.not_a_model import holds_no_model as holds_no_model
     from layerexplain.frontends.own_layers import Code
     from layerexplain.frontends.own_layers import read_own_layers as read_own_layers
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from layerexplain.report.one_layer import LayerType as LayerType
     from layerexplain.report.one_layer import layer_type as layer_type
     from layerexplain.report.one_layer import layer_types as layer_types
+    from layerexplain.report.optimizers import optimizers as optimizers
     from layerexplain.report.weight_data import WeightTable as WeightTable
     from layerexplain.report.weight_table import list_weights as list_weights
     from layerexplain.run.gradient_report import GradientTrace as GradientTrace
@@ -69,6 +71,7 @@ _HOMES = {
         "conversions.forms": ("Converted", "convert"),
         "frontends": ("read",),
         "frontends.code_source": ("code_settings", "code_source", "each_model", "piped"),
+        "frontends.leading_batch": ("begins_with_batch",),
         "frontends.not_a_model": ("holds_no_model",),
         "frontends.own_layers": ("read_own_layers",),
         "frontends.regular_file": ("copy_standard_input",),
@@ -77,6 +80,7 @@ _HOMES = {
         "oracle.verify": ("verify",),
         "report.comparison": ("Comparison",),
         "report.one_layer": ("layer_type", "layer_types"),
+        "report.optimizers": ("optimizers",),
         "report.weight_table": ("list_weights",),
         "run.gradient_results": ("gradient_statistics",),
         "run.made_inputs": ("make_inputs",),
@@ -169,18 +173,6 @@ def explain(
     if source.strict and not partial:
         raise_any(report.faults)
     return Report(*report)
-
-
-def begins_with_batch(model: Model, name: str, shape: Sequence[int | None]) -> bool:
-    """Tell whether the None in front of a shape that was typed for an input of a model is the batch.
-
-    >>> from layerexplain import read
-    >>> begins_with_batch(read(b"layers:\\n  - Dense: 10\\n"), "input", (None, 784))
-    True
-    """
-    from layerexplain.frontends.leading_batch import begins_with_batch as begins
-
-    return begins(model, name, tuple(shape))
 
 
 def explain_layer(
@@ -278,17 +270,6 @@ def layer_page(
         most //= 2
 
 
-def optimizers() -> tuple[str, ...]:
-    """List the optimizers that `explain` knows the memory of.
-
-    >>> optimizers()[:2]
-    ('none', 'sgd')
-    """
-    from layerexplain.report.optimizers import optimizer_names
-
-    return optimizer_names()
-
-
 def diff(
     before: Model | Any,
     after: Model | Any,
@@ -317,10 +298,11 @@ def diff(
     >>> [(change.layer, change.differences[0]) for change in diff(one, other).changes]
     [('dense', Difference(what='units', before='3', after='5', is_consequence=False))]
     """
+    from layerexplain.frontends import read
     from layerexplain.report.comparison import NO_MODEL, compare, is_no_model
 
     one, other = (
-        NO_MODEL if is_no_model(model) else model if isinstance(model, Model) else _read(model, code)
+        NO_MODEL if is_no_model(model) else model if isinstance(model, Model) else read(model, code)
         for model in (before, after)
     )
     first, second = (
@@ -333,12 +315,6 @@ def diff(
 
     with weight_changes((before, after), (one, other)) as values:
         return compare(first, second, values)
-
-
-def _read(source: Any, code: Code) -> Model:
-    from layerexplain.frontends import read
-
-    return read(source, code)
 
 
 def draw(

@@ -23,7 +23,7 @@ from layerexplain.model import Model
 from layerexplain.report import build
 from layerexplain.report.data import Report
 from layerexplain.report.memory_data import DtypeBytes, Memory
-from layerexplain.report.optimizers import optimizer_names
+from layerexplain.report.optimizers import optimizers
 from tests.test_render_data import all_rows
 from tests.truth import load
 
@@ -252,7 +252,7 @@ def test_slots_are_those_of_keras(tmp_path: Path) -> None:
     }
     classes = {name.lower(): getattr(keras.optimizers, name) for name in dir(keras.optimizers)}
     text = "input: [3]\nlayers:\n  - Dense: {units: 2, name: one}\n  - Dense: {units: 4, name: two}\n"
-    for name in optimizer_names():
+    for name in optimizers():
         if name == "none":
             continue
         optimizer = made.get(name) or classes[name]()

@@ -13,10 +13,11 @@ import click
 from layerexplain import api
 from layerexplain.cli import options
 from layerexplain.cli.failures import clean, note
-from layerexplain.cli.located import reach_of, reach_options
+from layerexplain.cli.located import reach_of
 from layerexplain.cli.progress import wipe, write_over
 from layerexplain.cli.workers import collect_for_many
 from layerexplain.errors import SourceError
+from layerexplain.render.quantities import plural
 
 if TYPE_CHECKING:
     from layerexplain.api import Catalogued, CatalogueProgress
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     "--dask", metavar="ADDRESS", help="Read on a Dask cluster, by the address of its scheduler; local starts one here."
 )
 @options.code_option
-@reach_options
+@options.reach_options
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 @click.pass_context
 def command(
@@ -95,18 +96,14 @@ def command(
 
 def _told(found: Catalogued) -> str:
     models, layers = map(clean, found.paths)
-    parts = [f"{_count(found.models, 'model')} in {models}, their layers in {layers}"]
+    parts = [f"{plural(found.models, 'model')} in {models}, their layers in {layers}"]
     if found.errors:
-        parts.append(f"{_count(found.errors, 'error')}: see the column error")
+        parts.append(f"{plural(found.errors, 'error')}: see the column error")
     if found.passed:
-        parts.append(f"{_count(found.passed, 'file')} without a model passed over")
+        parts.append(f"{plural(found.passed, 'file')} without a model passed over")
     if found.read != found.models or not found.read:
-        parts.append(f"{_count(found.read, 'source')} read now")
+        parts.append(f"{plural(found.read, 'source')} read now")
     return "; ".join(parts)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _each(sources: Iterable[str], lists: Iterable[str]) -> Iterator[str]:
@@ -182,12 +179,12 @@ def progress_words(now: CatalogueProgress) -> str:
     """
     if now.to_do is None:
         return f"{now.listed:,} sources listed"
-    parts = [f"{now.done:,} of {_count(now.to_do, 'source')}"]
+    parts = [f"{now.done:,} of {plural(now.to_do, 'source')}"]
     rate = now.done / now.seconds if now.seconds > 0 else 0
     if rate:
         parts.append(f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.1f} a second")
     if now.errors:
-        parts.append(_count(now.errors, "error"))
+        parts.append(plural(now.errors, "error"))
     if rate and now.done < now.to_do and now.seconds >= _SURE_SECONDS:
         minutes, seconds = divmod(ceil((now.to_do - now.done) / rate), 60)
         hours, minutes = divmod(minutes, 60)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import click
@@ -12,11 +11,11 @@ from layerexplain.api import CheckReport
 from layerexplain.cli import sources as reading
 from layerexplain.cli.amounts import amount
 from layerexplain.cli.failures import note
-from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import SOURCES_OR_NONE, Output, code_option, finding_output_options, input_option
 from layerexplain.cli.output import emit
 from layerexplain.cli.progress import fetching
 from layerexplain.cli.project_settings import use_project_settings
+from layerexplain.model import InputShapesOf
 from layerexplain.render.documents.findings import findings, note_lines, rules
 from layerexplain.render.formats import ROWS_ALONE, printed
 
@@ -73,7 +72,7 @@ def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, .
 def command(
     sources: tuple[str, ...],
     output: Output,
-    inputs: tuple[InputShape, ...],
+    inputs: InputShapesOf,
     code: tuple[str, ...],
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -113,7 +112,7 @@ def command(
         with fetching(source):
             return api.check(
                 api.piped(source),
-                inputs=partial(inputs_of, typed=inputs),
+                inputs=inputs,
                 code=code,
                 select=select,
                 ignore=ignore,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import click
 
 from layerexplain import api
 from layerexplain.cli.failures import note
-from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.located import reach_options
-from layerexplain.cli.options import code_option, input_option, set_option, source_argument
+from layerexplain.cli.options import code_option, input_option, reach_options, set_option, source_argument
 from layerexplain.cli.progress import fetching
+from layerexplain.model import InputShapesOf
 
 FORMS = ("keras", "py", "yaml", "json")
 
@@ -37,7 +34,7 @@ FORMS = ("keras", "py", "yaml", "json")
 def command(
     source: str,
     target: str,
-    inputs: tuple[InputShape, ...],
+    inputs: InputShapesOf,
     code: tuple[str, ...],
     form: str | None,
     weights: str | None,
@@ -67,7 +64,7 @@ def command(
     """
     with fetching(source):
         said = api.convert(
-            api.piped(source), target, to=form, force=force, inputs=partial(inputs_of, typed=inputs),
+            api.piped(source), target, to=form, force=force, inputs=inputs,
             code=code, weights=weights, backend=backend,
         )  # fmt: skip
     if target == "-":

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import click
 
 from layerexplain import api
 from layerexplain.cli.failures import tell_lines
-from layerexplain.cli.input_shapes import InputShape, inputs_of
-from layerexplain.cli.located import reach_options
-from layerexplain.cli.options import Output, code_option, input_option, output_options, set_option, source_argument
+from layerexplain.cli.options import (
+    Output,
+    code_option,
+    input_option,
+    output_options,
+    reach_options,
+    set_option,
+    source_argument,
+)
 from layerexplain.cli.output import emit
 from layerexplain.cli.progress import fetching
 from layerexplain.errors import LayerExplainError, lines_of
+from layerexplain.model import InputShapesOf
 from layerexplain.render.documents.comparison import comparison
 from layerexplain.render.formats import printed
 
@@ -33,7 +38,7 @@ def command(
     before: str,
     after: str,
     output: Output,
-    inputs: tuple[InputShape, ...],
+    inputs: InputShapesOf,
     code: tuple[str, ...],
     weights: bool,
 ) -> None:
@@ -56,7 +61,7 @@ def command(
             found = api.diff(
                 api.piped(before),
                 api.piped(after),
-                inputs=partial(inputs_of, typed=inputs),
+                inputs=inputs,
                 code=code,
                 weights=weights,
             )

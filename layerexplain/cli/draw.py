@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import click
 
 from layerexplain import api
-from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import SOURCE, code_option, fold_option, input_option
 from layerexplain.cli.output import write_picture
 from layerexplain.errors import LayerExplainError
+from layerexplain.model import InputShapesOf
 from layerexplain.render.graph.diagram import SHOWN
 
 FORMS = ("svg", "png", "pdf", "dot", "mmd")
@@ -53,7 +51,7 @@ def command(
     show: tuple[str, ...],
     theme: str,
     horizontal: bool,
-    inputs: tuple[InputShape, ...],
+    inputs: InputShapesOf,
     code: tuple[str, ...],
 ) -> None:
     """Draw the graph of SOURCE: a box for each layer, a line for each tensor with its shape.
@@ -71,7 +69,6 @@ def command(
     form = form or (output.rpartition(".")[2].lower() if output != "-" else "svg")
     if form not in FORMS:
         raise LayerExplainError(f"{output}: draws {', '.join(FORMS)}, by the ending of the file or --to")
-    typed = partial(inputs_of, typed=inputs)
-    report = api.explain(api.piped(source), inputs=typed, detail=False, code=code, partial=True)
+    report = api.explain(api.piped(source), inputs=inputs, detail=False, code=code, partial=True)
     drawn = api.draw(report, form, fold=fold, depth=depth, show=show, theme=theme, horizontal=horizontal)
     write_picture(output, drawn, report.faults)

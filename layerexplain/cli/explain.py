@@ -10,12 +10,11 @@ from layerexplain import api
 from layerexplain.api import LayerReport, Report
 from layerexplain.cli import options
 from layerexplain.cli import sources as reading
-from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.layer_names import Row, found, layers_in, no_match
 from layerexplain.cli.training_options import WithTraining, given_training, training_options
 from layerexplain.cli.workers import Outcome
 from layerexplain.errors import LayerExplainError
-from layerexplain.model import Model, Shape
+from layerexplain.model import InputShapes, InputShapesOf, Model
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.explanation import explanation
 from layerexplain.render.documents.layer_columns import layers_of
@@ -49,7 +48,7 @@ def command(
     output: options.Output,
     columns: tuple[str, ...] | None,
     nested: bool,
-    inputs: tuple[InputShape, ...],
+    inputs: InputShapesOf,
     gradient: bool,
     code: tuple[str, ...],
     brief: bool,
@@ -85,12 +84,12 @@ def command(
     def ask(one: str) -> _Chosen | Outcome:
         chosen: set[str] = set()
 
-        def shapes(model: Model) -> dict[str, Shape]:
+        def shapes(model: Model) -> InputShapes:
             rows = [Row(path, layer.name, layer.type) for path, layer in layers_in(model)]
             each = [found(pattern, rows) for pattern in wanted]
             # Layers that only a file's weights tell of are not among those of the model.
             chosen.update(path for paths in each if all(each) for path in paths)
-            return inputs_of(model, inputs)
+            return inputs(model)
 
         report = api.explain(
             one,

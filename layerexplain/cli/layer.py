@@ -18,8 +18,8 @@ from layerexplain.cli.options import (
     WithNumbers,
     code_option,
     gradient_option,
-    input_option,
     model_output_options,
+    typed_input_option,
 )
 from layerexplain.cli.output import emit
 from layerexplain.errors import ArgumentError, LayerExplainError
@@ -106,7 +106,7 @@ def _in_call_order(asked: _Asked) -> list[Shape]:
 @click.argument("type", metavar="[TYPE]", required=False, shell_complete=layer_types)
 @click.argument("arguments", metavar="[ARG=VALUE]...", nargs=-1, shell_complete=layer_arguments)
 @model_output_options
-@input_option
+@typed_input_option
 @gradient_option
 @code_option
 @click.option(

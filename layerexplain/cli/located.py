@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,8 +11,6 @@ from layerexplain.errors import LayerExplainError
 
 if TYPE_CHECKING:
     from layerexplain.api import Reach
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _META = "layerexplain.reach"
 _RECURSIVE = "layerexplain.recursive"
@@ -43,22 +41,19 @@ def _told(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value is None:
         return
     if parameter.name == "max_download":
-        from layerexplain.cli.amounts import amount
+        from layerexplain.cli.amounts import bytes_in
 
-        size = amount(value)
-        if size is None:
-            raise click.BadParameter(f"'{value}' is no size; write 500MB or 2GiB", ctx, parameter)
-        value = int(size)
+        value = bytes_in("", "500MB or 2GiB")(ctx, parameter, value)
     ctx.meta.setdefault(_META, {})[parameter.name] = value
 
 
-def _option(name: str, metavar: str, help: str, type: Any = None) -> Callable[[_Function], _Function]:
+def _option(name: str, metavar: str, help: str, type: Any = None) -> Callable[[Any], Any]:
     return click.option(
         name, metavar=metavar, is_eager=True, expose_value=False, callback=_told, type=type, help=help
     )  # fmt: skip
 
 
-_OPTIONS = (
+REACH_OPTIONS = (
     _option("--timeout", "SECONDS", "Of a URL: how long a server may be silent. Default: 30.", click.FloatRange(0.01)),
     _option(
         "--retries",
@@ -72,13 +67,6 @@ _OPTIONS = (
         "Of a URL: the most that is read of a file whose server sends no ranges. Default: 64MiB.",
     ),
 )
-
-
-def reach_options(command: _Function) -> _Function:
-    """--timeout, --retries and --max-download, which sources have with them."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def reach_of(ctx: click.Context) -> Reach:

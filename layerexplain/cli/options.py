@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial, wraps
+from functools import partial, reduce, wraps
 from typing import Any, TypeVar
 
 import click
 
 from layerexplain import api
 from layerexplain.cli.complete import layer_names, names_of, optimizers
-from layerexplain.cli.input_shapes import InputShape, parse_input
-from layerexplain.cli.located import each_located, located, reach_options, recursive_option
+from layerexplain.cli.input_shapes import inputs_of, parse_input
+from layerexplain.cli.located import REACH_OPTIONS, each_located, located, recursive_option
 from layerexplain.errors import LayerExplainError
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import COLUMNS
 from layerexplain.render.formats import FINDING_FORMATS, FORMATS, GRAPH_FORMATS
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """One decorator for several options and arguments, which help lists in this order."""
+    return lambda command: reduce(lambda made, decorate: decorate(made), reversed(decorators), command)
+
+
+reach_options = together(*REACH_OPTIONS)
+"""--timeout, --retries and --max-download, which sources have with them."""
 
 
 def _settings(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> None:
@@ -44,7 +53,7 @@ def source_argument(
     name: str, *, several: bool = False, required: bool = True
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An argument that is a source, or with `several` any number of them: code that makes several models is one source
-    for each. With it comes --set."""
+    for each. Before it stands --set, which it reads."""
     return click.argument(
         name, metavar=f"{name.upper().removesuffix('S')}{'...' if several else ''}", nargs=-1 if several else 1,
         required=required, type=click.Path(allow_dash=True), callback=_sources if several else _source,
@@ -57,21 +66,11 @@ set_option = click.option(
 )  # fmt: skip
 
 
-def _with_set(argument: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        decorated: Callable[..., Any] = set_option(argument(reach_options(command)))
-        return decorated
-
-    return decorate
-
-
-def _with_recursive(argument: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda command: argument(recursive_option(command))
-
-
-SOURCE = _with_set(source_argument("source"))
-SOURCES = _with_set(_with_recursive(source_argument("sources", several=True)))
-SOURCES_OR_NONE = _with_set(_with_recursive(source_argument("sources", several=True, required=False)))
+SOURCE = together(set_option, source_argument("source"), reach_options)
+SOURCES = together(set_option, source_argument("sources", several=True), recursive_option, reach_options)
+SOURCES_OR_NONE = together(
+    set_option, source_argument("sources", several=True, required=False), recursive_option, reach_options
+)
 LAYERS = click.argument("patterns", metavar="[LAYER]...", nargs=-1, shell_complete=layer_names)
 
 
@@ -105,29 +104,25 @@ def output_options(command: Callable[..., Any], formats: Sequence[str] = FORMATS
         file = None if output_file == "-" else output_file
         return command(*args, output=Output(format, file, color, width, ascii), **options)
 
-    decorated: Callable[..., Any] = with_output
-    for option in reversed(
-        (
-            click.option(
-                "-f", "--format", type=click.Choice(formats), default="table", show_default=True,
-                help="The output format.",
-            ),
-            click.option(
-                "-o", "--output", "output_file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True),
-                help="Write to FILE, in UTF-8; nothing is written if the command fails.",
-            ),
-            click.option(
-                "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
-                help="Colour the output. auto: only on a terminal, unless NO_COLOR or FORCE_COLOR is set.",
-            ),
-            number_option(
-                "--width", 20, 10_000,
-                help="Wrap text at N columns. Default: the terminal's width (or COLUMNS); lines in a pipe stay whole.",
-            ),
-            click.option("--ascii", is_flag=True, help="Replace characters that are not ASCII (an arrow becomes ->)."),
-        )
-    ):  # fmt: skip
-        decorated = option(decorated)
+    decorated: Callable[..., Any] = together(
+        click.option(
+            "-f", "--format", type=click.Choice(formats), default="table", show_default=True,
+            help="The output format.",
+        ),
+        click.option(
+            "-o", "--output", "output_file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True),
+            help="Write to FILE, in UTF-8; nothing is written if the command fails.",
+        ),
+        click.option(
+            "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True,
+            help="Colour the output. auto: only on a terminal, unless NO_COLOR or FORCE_COLOR is set.",
+        ),
+        number_option(
+            "--width", 20, 10_000,
+            help="Wrap text at N columns. Default: the terminal's width (or COLUMNS); lines in a pipe stay whole.",
+        ),
+        click.option("--ascii", is_flag=True, help="Replace characters that are not ASCII (an arrow becomes ->)."),
+    )(with_output)  # fmt: skip
     return decorated
 
 
@@ -160,11 +155,6 @@ def columns_option(known: Iterable[str] = COLUMNS) -> Callable[[_Function], _Fun
     )  # fmt: skip
 
 
-def nested_option(command: _Function) -> _Function:
-    """--nested, which the command gets as `nested`."""
-    return click.option("--nested", is_flag=True, help="Include the layers inside nested models.")(command)
-
-
 def number_option(
     name: str, least: int, most: int | None = None, *, help: str, default: int | None = None, short: str = ""
 ) -> Callable[[_Function], _Function]:
@@ -174,42 +164,34 @@ def number_option(
     return click.option(*names, metavar="N", type=limits, default=default, show_default=default is not None, help=help)
 
 
-def jobs_option(command: _Function) -> _Function:
-    """--jobs, which the command gets as `jobs`: a number, or None where it is for us to say."""
-    help = "Read N sources in parallel. Default: 1 for fewer than 32 sources, otherwise one per processor."
-    return number_option("--jobs", 1, 256, short="-j", help=help)(command)
+def shapes_option(option: str, name: str, help: str, *, of_model: bool = True) -> Callable[[_Function], _Function]:
+    """An option for shapes of inputs, which the command gets as `name`: what gives those of a model by name, or the
+    `InputShape`s as they were typed, where there is no model."""
 
-
-def input_option(command: _Function) -> _Function:
-    """--input, which the command gets as `inputs`: a tuple of `InputShape`."""
-    return shapes_option(
-        "--input", "inputs", "The shape of an input, without the batch: 224,224,3 or 28x28x1 or tokens=128. Repeatable."
-    )(command)
-
-
-def code_option(command: _Function) -> _Function:
-    """--code, which the command gets as `code`: the paths of files. One that is at fault ends the command, whatever its
-    sources are."""
-
-    def read(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-        if value and not ctx.resilient_parsing:
-            api.read_own_layers(value)
-        return value
-
-    return click.option(
-        "--code", metavar="FILE", multiple=True, type=click.Path(), callback=read,
-        help="A file that says what layers of the author's own compute: YAML with `define:`, or their Python code, "
-        "which is read and never run, also for a program that lacks it. Repeatable.",
-    )(command)  # fmt: skip
-
-
-def shapes_option(option: str, name: str, help: str) -> Callable[[_Function], _Function]:
-    """An option for shapes of inputs, which the command gets as `name`: a tuple of `InputShape`."""
-
-    def read(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[InputShape, ...]:
-        return tuple(map(parse_input, value))
+    def read(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> Any:
+        typed = tuple(map(parse_input, value))
+        return partial(inputs_of, typed=typed, option=option) if of_model else typed
 
     return click.option(option, name, metavar="[NAME=]SHAPE", multiple=True, callback=read, help=help)
+
+
+_INPUT = "The shape of an input, without the batch: 224,224,3 or 28x28x1 or tokens=128. Repeatable."
+input_option = shapes_option("--input", "inputs", _INPUT)
+typed_input_option = shapes_option("--input", "inputs", _INPUT, of_model=False)
+
+
+def _readable(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    if value and not ctx.resilient_parsing:
+        api.read_own_layers(value)
+    return value
+
+
+code_option = click.option(
+    "--code", metavar="FILE", multiple=True, type=click.Path(), callback=_readable,
+    help="A file that says what layers of the author's own compute: YAML with `define:`, or their Python code, "
+    "which is read and never run, also for a program that lacks it. Repeatable.",
+)  # fmt: skip
+"""One that is at fault ends the command, whatever its sources are."""
 
 
 def seed_option(help: str) -> Callable[[_Function], _Function]:
@@ -230,13 +212,10 @@ class _OptimizerOption(click.Option):
         return super().get_help_record(ctx)
 
 
-def memory_options(command: _Function) -> _Function:
-    """--batch and --optimizer, which the command gets as `batch` and `optimizer`, None where they are not given."""
-    command = click.option(
-        "--optimizer", metavar="NAME", callback=_optimizer, cls=_OptimizerOption,
-        shell_complete=optimizers,
-    )(command)  # fmt: skip
-    return number_option("--batch", 1, 10**9, help="Include the memory needed for a batch of N examples.")(command)
+memory_options = together(
+    number_option("--batch", 1, 10**9, help="Include the memory needed for a batch of N examples."),
+    click.option("--optimizer", metavar="NAME", callback=_optimizer, cls=_OptimizerOption, shell_complete=optimizers),
+)
 
 
 def columns_must_fit(columns: tuple[str, ...] | None, output: Output) -> None:
@@ -253,6 +232,13 @@ def memory_must_fit(batch: int | None, optimizer: str | None, output: Output) ->
             f"{option} cannot be used with {output.format}, which has one row per layer and no totals"
         )
 
+
+nested_option = click.option("--nested", is_flag=True, help="Include the layers inside nested models.")
+
+jobs_option = number_option(
+    "--jobs", 1, 256, short="-j",
+    help="Read N sources in parallel. Default: 1 for fewer than 32 sources, otherwise one per processor.",
+)  # fmt: skip
 
 gradient_option = click.option(
     "--gradient",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -17,11 +16,10 @@ from layerexplain.cli.layer_names import wanted_of
 from layerexplain.cli.options import SOURCE, code_option, fold_option, gradient_option
 from layerexplain.cli.output import write_picture
 from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.model import InputShapesOf
 
 
-def _inputs(
-    ctx: click.Context, parameter: click.Parameter, typed: tuple[str, ...]
-) -> tuple[list[InputShape], list[str]]:
+def _inputs(ctx: click.Context, parameter: click.Parameter, typed: tuple[str, ...]) -> tuple[InputShapesOf, list[str]]:
     """The shapes and the values among what was typed: `28,28,1` is a shape, `image.npy` and `random` are values."""
     shapes: list[InputShape] = []
     values: list[str] = []
@@ -30,7 +28,7 @@ def _inputs(
             shapes.append(parse_input(text))
         except click.BadParameter:
             values.append(text)
-    return shapes, values
+    return partial(inputs_of, typed=shapes), values
 
 
 @click.command("page", short_help="Make a page of a model: its graph, each layer explained; one HTML file.")
@@ -62,7 +60,7 @@ def command(
     output: str,
     fold: bool,
     gradient: bool,
-    inputs: tuple[Sequence[InputShape], list[str]],
+    inputs: tuple[InputShapesOf, list[str]],
     values: tuple[str, ...],
     max_values: int | None,
     code: tuple[str, ...],
@@ -85,7 +83,7 @@ def command(
     if not given and (values or max_values is not None):
         raise click.UsageError("--values and --max-values need the values of an input, as in --input random")
     content = api.piped(source)
-    asked: dict[str, Any] = {"gradient": gradient, "inputs": partial(inputs_of, typed=shapes), "code": code}
+    asked: dict[str, Any] = {"gradient": gradient, "inputs": shapes, "code": code}
     failure = None
     if given:
         try:
@@ -105,7 +103,7 @@ def command(
 def values_of_run(
     content: Any,
     source: str,
-    shapes: Sequence[InputShape],
+    shapes: InputShapesOf,
     given: list[str],
     patterns: tuple[str, ...],
     code: tuple[str, ...],
@@ -113,7 +111,7 @@ def values_of_run(
     """What a page is asked for the values of a run: those of the inputs, and which layers have theirs."""
     model = api.read(content, code)._replace(source=reading.name_of(source))
     try:
-        arrays = api.make_inputs(model, given, sizes=inputs_of(model, shapes))
+        arrays = api.make_inputs(model, given, sizes=shapes(model))
     except ArgumentError as error:
         # Here shapes are given as values are.
         raise ArgumentError(error.fact.replace("--size ", "--input ")) from None

@@ -13,9 +13,9 @@ from layerexplain import api
 from layerexplain.api import Report
 from layerexplain.cli import options
 from layerexplain.cli import sources as reading
-from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.output import emit_pieces, encoding_of, look_of, printable
 from layerexplain.cli.workers import Outcome, jobs_for
+from layerexplain.model import InputShapesOf
 from layerexplain.render.documents.layer_columns import RECEPTIVE_COLUMNS, TRAINING_COLUMNS, data_columns
 from layerexplain.render.documents.summary import summary
 from layerexplain.render.formats import Sheet, joined, pieces
@@ -45,7 +45,7 @@ def command(
     output: options.Output,
     columns: tuple[str, ...] | None,
     nested: bool,
-    inputs: tuple[InputShape, ...],
+    inputs: InputShapesOf,
     code: tuple[str, ...],
     batch: int | None,
     optimizer: str | None,
@@ -81,7 +81,7 @@ def command(
     several, shown = len(sources) > 1, columns or ()
     explain = partial(
         api.explain,
-        inputs=partial(inputs_of, typed=inputs),
+        inputs=inputs,
         detail=False,
         receptive_field=not RECEPTIVE_COLUMNS.isdisjoint(shown),
         backward=training or not TRAINING_COLUMNS.isdisjoint(shown),

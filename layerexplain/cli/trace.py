@@ -9,7 +9,6 @@ import click
 from layerexplain import api
 from layerexplain.cli import sources as reading
 from layerexplain.cli.amounts import bytes_in
-from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.layer_names import matching, wanted_of
 from layerexplain.cli.options import (
     LAYERS,
@@ -24,6 +23,7 @@ from layerexplain.cli.options import (
 from layerexplain.cli.progress import progress
 from layerexplain.cli.training_options import WithTraining, given_training, training_options
 from layerexplain.errors import LayerExplainError
+from layerexplain.model import InputShapesOf
 from layerexplain.records import NamedTuple
 from layerexplain.render.formats import Sheet
 
@@ -148,7 +148,7 @@ def command(
     patterns: tuple[str, ...],
     output: Output,
     inputs: tuple[str, ...],
-    sizes: tuple[InputShape, ...],
+    sizes: InputShapesOf,
     batch: int,
     at: At | None,
     call: int,
@@ -203,9 +203,7 @@ def command(
     def run(one: str) -> Sheet:
         content = api.piped(one)
         model = api.read(content, code)._replace(source=reading.name_of(one))
-        given = api.make_inputs(
-            model, inputs, sizes=inputs_of(model, sizes, "--size"), batch=batch, max_memory=max_memory
-        )
+        given = api.make_inputs(model, inputs, sizes=sizes(model), batch=batch, max_memory=max_memory)
         with progress(model.source, "calls run") as tell:
             how: dict[str, Any] = {"seed": seed, "max_memory": max_memory, "progress": tell}
             if gradient:

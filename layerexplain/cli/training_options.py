@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from layerexplain.cli.arguments import parse_arguments
-from layerexplain.cli.options import WithNumbers
+from layerexplain.cli.options import WithNumbers, together
 
 LOSS, OPTIMIZER = "--loss", "--optimizer"
 _FOUND = "layerexplain.training"
@@ -65,18 +65,9 @@ def given_training(asked: bool, option: str) -> dict[str, Any]:
 
 def training_options(front: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """--loss and --optimizer, which `WithTraining` reads; `front` begins their help."""
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option, what, metavar in (
-            (OPTIMIZER, "optimizer", "NAME [ARG=VALUE]..."),
-            (LOSS, "loss", "[OUTPUT=]NAME [ARG=VALUE]..."),
-        ):
-            command = click.option(
-                option,
-                metavar=metavar,
-                expose_value=False,
-                help=f"{front} {what}, in place of the one that the model was compiled with.",
-            )(command)
-        return command
-
-    return decorate
+    help = "{} {}, in place of the one that the model was compiled with."
+    metavar = "NAME [ARG=VALUE]..."
+    return together(
+        click.option(LOSS, metavar=f"[OUTPUT=]{metavar}", expose_value=False, help=help.format(front, "loss")),
+        click.option(OPTIMIZER, metavar=metavar, expose_value=False, help=help.format(front, "optimizer")),
+    )

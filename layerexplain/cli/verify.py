@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from layerexplain import api
 from layerexplain.cli import sources as reading
-from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import SOURCES, Output, code_option, input_option, output_options, seed_option
 from layerexplain.cli.progress import fetching, progress
 from layerexplain.cli.training_options import WithTraining, given_training, training_options
+from layerexplain.model import InputShapesOf
 
 if TYPE_CHECKING:
     from layerexplain.api import VerifyReport
@@ -61,7 +60,7 @@ def _positive(ctx: click.Context, parameter: click.Parameter, value: float) -> f
 def command(
     sources: tuple[str, ...],
     output: Output,
-    inputs: tuple[InputShape, ...],
+    inputs: InputShapesOf,
     code: tuple[str, ...],
     tolerance: float,
     seed: int,
@@ -101,7 +100,7 @@ def command(
         with progress(name, "calls compared") as tell, fetching(source):
             report = api.verify(
                 api.piped(source),
-                inputs=partial(inputs_of, typed=inputs) if inputs else None,
+                inputs=inputs,
                 tolerance=tolerance,
                 seed=seed,
                 drawn=drawn,

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from functools import partial
 
 import click
 
 from layerexplain import api
-from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import code_option, fold_option, gradient_option, input_option
 from layerexplain.cli.page import values_of_run
 from layerexplain.cli.workers import collect_for_many
+from layerexplain.model import InputShapesOf
 
 
 @click.command("view", short_help="Show the page of a model in the browser, and renew it when a file changes.")
@@ -24,7 +23,7 @@ from layerexplain.cli.workers import collect_for_many
 @input_option
 @code_option
 def command(
-    source: str | None, browser: bool, fold: bool, gradient: bool, inputs: tuple[InputShape, ...], code: tuple[str, ...]
+    source: str | None, browser: bool, fold: bool, gradient: bool, inputs: InputShapesOf, code: tuple[str, ...]
 ) -> None:
     """Show the page of SOURCE, a file or a folder of this machine, in the browser until Ctrl-C. When the file changes,
     a spec or code being written, the page is renewed; what is at fault with it stands above the last good model.
@@ -50,10 +49,9 @@ def command(
 
     def make(path: str, values: str | None) -> str:
         of_run = {} if values is None else values_of_run(path, path, inputs, [values], (), code)
-        typed = partial(inputs_of, typed=inputs)
         # What was dropped lies in a folder that says nothing to its reader.
         name = None if path == source else os.path.basename(path)
-        return api.page(path, fold=fold, gradient=gradient, inputs=typed, code=code, name=name, **of_run)
+        return api.page(path, fold=fold, gradient=gradient, inputs=inputs, code=code, name=name, **of_run)
 
     with suppress(KeyboardInterrupt), Viewer(Shown(make, source, beside=code)) as viewer:
         for line in viewer.shown.state.faults:

@@ -11,7 +11,6 @@ import click
 
 from layerexplain import api
 from layerexplain.cli import sources as reading
-from layerexplain.cli.input_shapes import InputShape, inputs_of
 from layerexplain.cli.options import (
     SOURCES,
     Output,
@@ -25,6 +24,7 @@ from layerexplain.cli.options import (
 from layerexplain.cli.progress import progress
 from layerexplain.cli.workers import jobs_for
 from layerexplain.errors import LayerExplainError
+from layerexplain.model import InputShapesOf
 from layerexplain.render.documents.weights import COLUMNS, weights
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def command(
     columns: tuple[str, ...] | None,
     stats: bool,
     state: bool,
-    inputs: tuple[InputShape, ...],
+    inputs: InputShapesOf,
     code: tuple[str, ...],
     jobs: int | None,
 ) -> None:
@@ -86,9 +86,7 @@ def command(
     )
 
 
-def _table_of(
-    source: str, stats: bool, inputs: tuple[InputShape, ...], code: tuple[str, ...], quiet: bool
-) -> WeightTable:
+def _table_of(source: str, stats: bool, inputs: InputShapesOf, code: tuple[str, ...], quiet: bool) -> WeightTable:
     """The table of a source; standard input is kept in a file of its own while it is read. `quiet` tells of no
     progress: several processes have but one line."""
     name = reading.name_of(source)
@@ -97,8 +95,7 @@ def _table_of(
         held = source != "-" or hasattr(source, "content")  # code
         path = source if held else stack.enter_context(_file_of_standard_input())
         try:
-            shapes = partial(inputs_of, typed=inputs)
-            table = api.list_weights(path, stats=stats, inputs=shapes, code=code, progress=tell)
+            table = api.list_weights(path, stats=stats, inputs=inputs, code=code, progress=tell)
         except LayerExplainError as error:
             error.source = name if source == "-" else error.source
             raise

@@ -38,7 +38,12 @@ def is_batch(shape: Shape, layers: Iterable[Layer], *, by_keras: bool = False) -
 
 
 def begins_with_batch(model: Model, name: str, shape: Shape) -> bool:
-    """Whether a shape that was typed for the input `name` of a model begins with the batch."""
+    """Whether a shape that was typed for the input `name` of a model begins with the batch.
+
+    >>> from layerexplain.frontends import read
+    >>> begins_with_batch(read(b"layers:\\n  - Dense: 10\\n"), "input", (None, 784))
+    True
+    """
     own = next((layer.config.get("batch_shape") for layer in model.layers if layer.name == name), None)
     known = isinstance(own, tuple)
     return shape[:1] == (None,) and (len(own or ()) == len(shape) if known else is_batch(shape, model.layers))

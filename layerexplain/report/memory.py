@@ -28,7 +28,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
 from layerexplain.report.explanation_data import LayerMemory
 from layerexplain.report.memory_data import DtypeBytes, Memory
-from layerexplain.report.optimizers import optimizer_names, slot_bytes
+from layerexplain.report.optimizers import optimizers, slot_bytes
 from layerexplain.report.totals import weight_bytes
 from layerexplain.report.training_cost import step_cost
 from layerexplain.suggest import did_you_mean
@@ -46,7 +46,7 @@ def memory(
     `complete` says that the rows are all that there is. Raises `ArgumentError` for an optimizer that is not known."""
     if batch < 1:
         raise ArgumentError(f"batch needs to be at least 1, got batch={batch}")
-    names = optimizer_names()
+    names = optimizers()
     if optimizer is not None and optimizer not in names:
         hint = did_you_mean(optimizer, names, before=", ")
         raise ArgumentError(f"optimizer needs to be one of {', '.join(names)}, got optimizer={optimizer!r}{hint}")

@@ -22,10 +22,10 @@ _FIRST = ("none", "sgd", "sgd-momentum", "adam", "adam-amsgrad")
 
 
 @cache
-def optimizer_names() -> tuple[str, ...]:
-    """Return the names of the optimizers of which it is known what they keep.
+def optimizers() -> tuple[str, ...]:
+    """List the optimizers that `explain` knows the memory of.
 
-    >>> optimizer_names()[:4]
+    >>> optimizers()[:4]
     ('none', 'sgd', 'sgd-momentum', 'adam')
     """
     others = [name.lower() for name in part_names("optimizers") if name not in _WRAPPERS]
