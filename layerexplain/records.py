@@ -4,7 +4,7 @@
 `__new__` of a template with as many parameters, which take the names of its fields. That is worth 4 % of the start:
 `summary` of a small .keras file executes 1.236 billion instructions with these records and 1.293 billion with those of
 `typing` (callgrind), and takes 3.9 % less processor time (median of 40 pairs of runs). Type checkers see
-`typing.NamedTuple` itself; a test compares the two. What plain data is looked up in is made by `grouped`.
+`typing.NamedTuple` itself; a test compares the two. `grouped` and `sources_first` are for plain data of any kind.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import NamedTuple as NamedTuple
     from typing import TypeVar
 
@@ -30,6 +30,27 @@ def grouped(pairs: Iterable[tuple[_Key, _Value]]) -> dict[_Key, list[_Value]]:
     for key, value in pairs:
         found.setdefault(key, []).append(value)
     return found
+
+
+def sources_first(ends: Iterable[_Key], sources_of: Callable[[_Key], Iterable[_Key]]) -> list[_Key]:
+    """The ends of a graph and what leads to them, each once and after its sources, in the order of a walk from the
+    ends. It does not recurse, since a chain may be long, and enters what stands in a circle once.
+
+    >>> sources_first("d", {"d": "bc", "c": "a", "b": "a", "a": ""}.__getitem__)
+    ['a', 'b', 'c', 'd']
+    """
+    order: list[_Key] = []
+    entered: set[_Key] = set()
+    waiting = [(end, False) for end in reversed([*ends])]
+    while waiting:
+        one, is_fed = waiting.pop()
+        if is_fed:
+            order.append(one)
+        elif one not in entered:
+            entered.add(one)
+            waiting.append((one, True))
+            waiting += [(source, False) for source in reversed([*sources_of(one)])]
+    return order
 
 
 if not TYPE_CHECKING:

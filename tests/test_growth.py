@@ -174,7 +174,7 @@ def test_calls_of_printing_grow_with_the_layers(kind: str, command: str, format:
 
 @pytest.mark.parametrize(
     ("file", "question"),
-    [("explanation", "statements"), ("explanation", "inner_blocks"), ("cost_lines", "_lines_of_a_call")],
+    [("explanation", "statements"), ("explanation", "inner_blocks"), ("cost_lines", "_needs")],
 )
 def test_layers_that_are_alike_are_asked_once(
     file: str, question: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

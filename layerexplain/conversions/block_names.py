@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from layerexplain.conversions.blocks import Block, beginning
+from layerexplain.conversions.blocks import Block
 from layerexplain.conversions.python_text import WIDTH, text_code
+from layerexplain.frontends.model_builder import beginning
 
 
 def joined_name(suffix: str) -> str:

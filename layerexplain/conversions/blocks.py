@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from layerexplain.frontends.model_builder import beginning
 from layerexplain.records import NamedTuple
 
 _LONGEST = 48
@@ -98,17 +99,6 @@ def _saved(count: int, length: int) -> int:
 
 def _in_a_row(starts: Sequence[int]) -> bool:
     return len(starts) > 2 and starts[-1] - starts[0] == len(starts) - 1
-
-
-def beginning(names: Sequence[str]) -> str:
-    """Return what all names begin with.
-
-    >>> beginning(["block1_conv", "block1_bn"]), beginning([])
-    ('block1_', '')
-    """
-    first, last = (min(names), max(names)) if names else ("", "")
-    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    return first[:same]
 
 
 def _names(steps: Sequence[Step], start: int, length: int) -> tuple[tuple[str | None, ...], str]:

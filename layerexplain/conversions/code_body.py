@@ -9,8 +9,8 @@ from layerexplain.conversions.block_names import joined_name, loop_over_names, w
 from layerexplain.conversions.blocks import Block, Step, repeated_blocks
 from layerexplain.conversions.operations import INFIX, function_of
 from layerexplain.conversions.python_text import WIDTH, call_code, index_code, keyword_code, text_code, value_code
+from layerexplain.conversions.today import own_calls
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.model_builder import in_order
 from layerexplain.layers.declaration import snake_case
 from layerexplain.model import Call, Layer, Model, TensorRef
 
@@ -26,9 +26,7 @@ class Body:
         self.model = model
         self.layers = {layer.name: layer for layer in model.layers}
         made = {(call.layer, call.index): call for call in model.calls}
-        wanted = [made[ref.layer, ref.call] for ref in model.outputs]
-        inputs = {layer.name for layer in model.layers if layer.type == "InputLayer"}
-        self.calls = [call for call in in_order(model, wanted) if call.layer not in inputs]
+        self.calls = list(own_calls(model, [made[ref.layer, ref.call] for ref in model.outputs]))
         self.places = {TensorRef(call.layer, call.index): i for i, call in enumerate(self.calls)}
         if len(model.inputs) == 1:
             self.places[model.inputs[0]] = -1

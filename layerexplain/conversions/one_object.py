@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 from layerexplain.attribute_path import Steps, step_text
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.shared_objects import all_layers
+from layerexplain.frontends.model_builder import layers_among
 from layerexplain.model import Layer, Model
 from layerexplain.weights.shared_weights import Originals
 
@@ -80,7 +79,7 @@ def nodes_before(model: Model, objects: OneObject) -> dict[int, int]:
             made.add(first)
         if layer.model is not None:
             make_all(layer.model)
-        for one in held(layer.config):
+        for one in layers_among(layer.config):
             make(one)
 
     def make_all(model: Model) -> None:
@@ -100,12 +99,3 @@ def nodes_before(model: Model, objects: OneObject) -> dict[int, int]:
 
     make_all(model)
     return found
-
-
-def held(value: Any) -> Iterator[Layer]:
-    """Yield the layers among the arguments of a layer, and in lists and mappings of them."""
-    for one in value.values() if isinstance(value, Mapping) else value:
-        if isinstance(one, Layer):
-            yield one
-        elif isinstance(one, Mapping | list | tuple):
-            yield from held(one)

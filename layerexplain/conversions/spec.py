@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.attribute_path import Steps, step_text
-from layerexplain.conversions.one_object import OneObject, held
+from layerexplain.conversions.one_object import OneObject
 from layerexplain.conversions.settings import by_name
 from layerexplain.conversions.today import OLD_HARD_SIGMOID, as_one, in_todays_words, inner_model, own_calls
 from layerexplain.conversions.training import todays_training
 from layerexplain.conversions.yaml_text import scalar
 from layerexplain.errors import SpecError
-from layerexplain.frontends.model_builder import FreeNames, automatic, default_name
+from layerexplain.frontends.model_builder import FreeNames, automatic, default_name, layers_among
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find, first_argument
 from layerexplain.model import Call, Layer, Model, Setting, TensorRef
@@ -78,7 +78,7 @@ class FirstWritten:
             return
         if layer.model is not None:
             self._walk(layer.model)
-        for one in held(layer.config):
+        for one in layers_among(layer.config):
             self._visit(one)
 
 
@@ -307,16 +307,11 @@ def _is_tensors(value: Any) -> bool:
     return isinstance(value, TensorRef)
 
 
-def _inner(value: Any) -> Iterator[Layer]:
-    if isinstance(value, Layer):
-        yield value
-        yield from _inner(value.config)
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _inner(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _inner(one)
+def _inner(config: Mapping[str, Any]) -> Iterator[Layer]:
+    """Yield the layers among arguments, and those that these hold."""
+    for one in layers_among(config):
+        yield one
+        yield from _inner(one.config)
 
 
 def _short(type_: str, arguments: dict[str, Any]) -> Any:

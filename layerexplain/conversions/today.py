@@ -6,7 +6,7 @@ source.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from layerexplain.conversions.gone_layers import GONE, layer_for
@@ -328,9 +328,10 @@ def inner_model(layer: Layer) -> Model:
     return layer.model._replace(name=layer.name, trainable=trainable)
 
 
-def own_calls(model: Model) -> Iterator[Call]:
-    """Yield the calls of a model without its inputs, in the order in which they can be made."""
+def own_calls(model: Model, ends: Iterable[Call] | None = None) -> Iterator[Call]:
+    """Yield the calls of a model without its inputs, in the order in which they can be made; with `ends` those that
+    lead to these alone."""
     from layerexplain.frontends.model_builder import in_order
 
     inputs = {layer.name for layer in model.layers if layer.type == "InputLayer"}
-    return (call for call in in_order(model) if call.layer not in inputs)
+    return (call for call in in_order(model, ends) if call.layer not in inputs)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from struct import pack, unpack
 from typing import Any
 
 from layerexplain.layers.declaration import Declaration, snake_case
 from layerexplain.layers.registry import find, part_of
 from layerexplain.model import Model, Setting
 from layerexplain.records import NamedTuple
+from layerexplain.report.objective import short_float
 
 _GONE = frozenset({"jit_compile", "is_legacy_optimizer", "schedule_decay", "name", "dtype", "fn", "decay"})
 
@@ -63,7 +63,7 @@ def _today(kind: str, setting: Setting) -> Any:
     if kind == "optimizers" and isinstance(decay, int | float) and decay:
         # What the decay of older optimizers did.
         rate = config.get("learning_rate", declaration.default_values.get("learning_rate") if declaration else None)
-        stated = {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": _short_float(decay)}
+        stated = {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": short_float(decay)}
         config["learning_rate"] = Setting("InverseTimeDecay", stated)
     if not config:
         return setting.name.lower() if kind == "optimizers" else snake_case(setting.name)
@@ -74,22 +74,8 @@ def _kept(declaration: Declaration | None, key: str, value: Any) -> Any:
     """Return the value of an argument as it is written; None where it says nothing."""
     if isinstance(value, Setting):
         return _today("schedules", value)
-    value = _short_float(value)
+    value = short_float(value)
     if value is None or key in _GONE or (declaration is not None and key not in declaration.arguments):
         return None
     default = declaration.default_values.get(key) if declaration is not None else None
     return None if value == default or (key == "reduction" and value == "auto") else value
-
-
-def _short_float(value: Any) -> Any:
-    """Return the shortest number that a file of 32-bit floats may have stood for.
-
-    >>> _short_float(0.0010000000474974513), _short_float(0.1)
-    (0.001, 0.1)
-    """
-    if not isinstance(value, float) or value - value != 0 or abs(value) > 3e38:
-        return value
-    packed = pack("f", value)
-    if unpack("f", packed)[0] != value:
-        return value
-    return next(short for digits in range(1, 10) if pack("f", short := float(f"{value:.{digits}g}")) == packed)

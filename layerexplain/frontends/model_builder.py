@@ -5,7 +5,7 @@ The registry is imported only when asked, so that reading a Keras file loads no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -48,6 +48,17 @@ def automatic(layer: Layer) -> bool:
     return not layer.name or layer.name in names or (number.isdecimal() and stem in names)
 
 
+def beginning(names: Sequence[str]) -> str:
+    """What all names begin with.
+
+    >>> beginning(["block1_conv", "block1_bn"]), beginning([])
+    ('block1_', '')
+    """
+    first, last = (min(names), max(names)) if names else ("", "")
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:same]
+
+
 class FreeNames:
     """Names that are taken. What gives many layers a name of their own looks for each only from where it left off."""
 
@@ -67,20 +78,24 @@ class FreeNames:
         return name
 
 
+def layers_among(value: Any) -> Iterator[Layer]:
+    """Yield the layers among the arguments of a layer, and in lists and mappings of them, in order."""
+    waiting = [value]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, Layer):
+            yield current
+        elif isinstance(current, Mapping):
+            waiting += reversed([*current.values()])
+        elif isinstance(current, list | tuple):
+            waiting += reversed(current)
+
+
 def held_layers(config: Mapping[str, Any]) -> tuple[Layer, ...]:
-    """The layers among the arguments of a layer, and in lists and mappings of them, each under a name of its own."""
-    names, found = FreeNames(), []
-    for key, value in config.items():
-        waiting = [value]
-        while waiting:
-            current = waiting.pop()
-            if isinstance(current, Layer):
-                found.append(current._replace(name=names.take(current.name or key or default_name(current.type))))
-            elif isinstance(current, dict):
-                waiting.extend(reversed(current.values()))
-            elif isinstance(current, list | tuple):
-                waiting.extend(reversed(current))
-    return tuple(found)
+    """The layers among the arguments of a layer, each under a name of its own."""
+    names = FreeNames()
+    found = [(layer, layer.name or key) for key, value in config.items() for layer in layers_among(value)]
+    return tuple([layer._replace(name=names.take(name or default_name(layer.type))) for layer, name in found])
 
 
 class ModelBuilder:

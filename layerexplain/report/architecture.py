@@ -20,7 +20,7 @@ from layerexplain.lang.expr import Op
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
-from layerexplain.records import NamedTuple, grouped
+from layerexplain.records import NamedTuple, grouped, sources_first
 from layerexplain.report.normal_form import Declarations, arguments_of, is_trained
 
 _DIGITS = 32
@@ -81,16 +81,14 @@ class _Walk:
 
     def visit(self, ends: Iterable[_Key]) -> None:
         """Number the calls that lead to these, and these: what feeds a call comes before it."""
-        waiting = [(key, False) for key in reversed(list(ends))]
-        while waiting:
-            key, is_fed = waiting.pop()
-            if key in self._met or key not in self._made:
-                continue
-            if is_fed:
+        made = self._made
+
+        def sources_of(key: _Key) -> list[_Key]:
+            return [(ref.layer, ref.call) for ref in made[key].sources if (ref.layer, ref.call) in made]
+
+        for key in sources_first([key for key in ends if key in made], sources_of):
+            if key not in self._met:
                 self._number(key)
-            else:
-                waiting.append((key, True))
-                waiting += [((ref.layer, ref.call), False) for ref in reversed(self._made[key].sources)]
 
     def visit_others(self) -> None:
         """Number the calls that lead to no output, in an order that does not depend on their names as far as the layers

@@ -15,7 +15,7 @@ from typing import Any
 
 from layerexplain.model import Model
 from layerexplain.ops.sizes import shape_text
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, sources_first
 from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals, told
 from layerexplain.report.loading import Loading, loading
 from layerexplain.report.normal_form import NormalLayer, is_layer, normal_layers
@@ -151,18 +151,9 @@ def _walked(rows: Sequence[NormalLayer]) -> list[NormalLayer]:
     file."""
     by_path = {row.path: row for row in rows}
     read = {source for row in rows for source in row.sources}
-    waiting = [(row, False) for row in reversed(rows) if row.path not in read]
-    met: dict[str, NormalLayer] = {}
-    entered: set[str] = set()
-    while waiting:
-        row, is_fed = waiting.pop()
-        if is_fed:
-            met[row.path] = row
-        elif row.path not in entered:
-            entered.add(row.path)
-            waiting.append((row, True))
-            waiting += [(by_path[source], False) for source in reversed(row.sources) if source in by_path]
-    return [*met.values(), *[row for row in rows if row.path not in met]]
+    ends = [path for path in by_path if path not in read]
+    met = sources_first(ends, lambda path: [source for source in by_path[path].sources if source in by_path])
+    return [by_path[path] for path in dict.fromkeys([*met, *by_path])]
 
 
 def _aligned(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from layerexplain.derive.cost import Contraction, Costs
 from layerexplain.derive.roles import input_roles
@@ -46,16 +47,9 @@ def lines_of_one(definition: Definition, costs: Costs, unit: str) -> tuple[str, 
     return tuple([line.words for line in _of_a_call(definition, costs, unit, "--input")])
 
 
+@lru_cache(maxsize=64)
 def _of_a_call(definition: Definition, costs: Costs, unit: str, fixed_by: str) -> list[_Line]:
     """The cost of one call: its multiply-accumulates, then its FLOPs; found once for layers that are alike."""
-    question = f"cost lines, {unit}, {fixed_by}"
-    known: list[_Line] | None = definition.answers.get(question)
-    if known is None:
-        known = definition.answers[question] = _lines_of_a_call(definition, costs, unit, fixed_by)
-    return known
-
-
-def _lines_of_a_call(definition: Definition, costs: Costs, unit: str, fixed_by: str) -> list[_Line]:
     cost = costs.of(definition)
     needs = _needs(definition, fixed_by)
     if definition.kind == "model":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from layerexplain.derive.element.form import element_form
@@ -27,7 +27,7 @@ from layerexplain.network.lost_masks import lost_words
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.network.trained import trained_definition
 from layerexplain.ops.sizes import shape_text
-from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport
+from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, WeightReport
 from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
 from layerexplain.report.hints import LayerInNetwork, Neighbours, Placed
 from layerexplain.report.targets import targets
@@ -149,12 +149,9 @@ def _unknown(at: Placed) -> Explanation:
     count = len(row.layers)
     if count:
         said += f" Its weights show {count} layer{'s' * (count != 1)} inside it."
-    weights = [
-        WeightReason("", w.name, w.shape, " × ".join(map(str, w.shape)) or "one number", w.params, w.trainable, "")
-        for w in (() if row.layers else row.weights)
-    ]
+    weights = tuple([weight_reason(weight)._replace(symbol="") for weight in (() if row.layers else row.weights)])
     return NOTHING._replace(
-        sentence=said, statements=_formula(row), weights=tuple(weights), weights_note=_weights_note(row, row.calls)
+        sentence=said, statements=_formula(row), weights=weights, weights_note=_weights_note(row, row.calls)
     )
 
 
@@ -223,6 +220,12 @@ def statement(line: FormulaLine, shapes: bool) -> Statement:
 # Weights --------------------------------------------------------------------------------------------------------
 
 
+def weight_reason(weight: WeightReport) -> WeightReason:
+    """A weight of which nothing is known but what it is: the factors are its sizes."""
+    sizes = " × ".join(map(str, weight.shape)) or "one number"
+    return WeightReason(weight.symbol, weight.name, weight.shape, sizes, weight.params, weight.trainable, "")
+
+
 def factors(weight: Expr) -> str:
     """Where a weight's size comes from: "inputs 5 × (gates 4 × units 6)"."""
     parts = []
@@ -235,20 +238,9 @@ def factors(weight: Expr) -> str:
 def _weights(
     row: LayerReport, layer: Layer, definition: Definition, path: tuple[str, ...], keras_version: str | None
 ) -> tuple[WeightReason, ...]:
-    found = []
-    for weight, told in zip(definition.weights, row.weights, strict=True):
-        found.append(
-            WeightReason(
-                symbol=told.symbol,
-                name=told.name,
-                shape=told.shape,
-                factors=factors(weight),
-                params=told.params,
-                trainable=told.trainable,
-                reach=variable_expression((*path, row.layer), layer, weight, keras_version),
-            )
-        )
-    return tuple(found)
+    reach = partial(variable_expression, (*path, row.layer), layer, keras_version=keras_version)
+    pairs = zip(definition.weights, row.weights, strict=True)
+    return tuple([weight_reason(told)._replace(factors=factors(leaf), reach=reach(leaf)) for leaf, told in pairs])
 
 
 def _weights_note(row: LayerReport, calls: Sequence[Any]) -> str:

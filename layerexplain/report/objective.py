@@ -3,8 +3,8 @@ the constraints of weights."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from struct import pack, unpack
 from typing import Any, Literal
 
 from layerexplain.attribute_path import InnerName
@@ -199,12 +199,18 @@ def shortest(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _short(value: Any) -> Any:
-    if isinstance(value, Setting):
-        return value._replace(config=shortest(value.config))
-    if not isinstance(value, float):
+    return value._replace(config=shortest(value.config)) if isinstance(value, Setting) else short_float(value)
+
+
+def short_float(value: Any) -> Any:
+    """Return the shortest number that a file of 32-bit floats may have stood for; what is no such float as it is.
+
+    >>> short_float(0.0010000000474974513), short_float(0.1)
+    (0.001, 0.1)
+    """
+    if not isinstance(value, float) or value - value != 0 or abs(value) > 3e38:
         return value
-    short = float(f"{value:.7g}")
-    try:
-        return short if struct.pack("f", short) == struct.pack("f", value) else value
-    except (OverflowError, struct.error):
+    packed = pack("f", value)
+    if unpack("f", packed)[0] != value:
         return value
+    return next(short for digits in range(1, 10) if pack("f", short := float(f"{value:.{digits}g}")) == packed)

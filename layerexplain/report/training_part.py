@@ -22,8 +22,8 @@ from layerexplain.layers.optimizers import Optimizer, Part
 from layerexplain.report.build import plain_shape
 from layerexplain.report.cost_lines import lines_of_one
 from layerexplain.report.data import CallReport, LayerReport, Report, WeightReport
-from layerexplain.report.explanation import of_formula
-from layerexplain.report.explanation_data import Explanation, WeightReason
+from layerexplain.report.explanation import of_formula, weight_reason
+from layerexplain.report.explanation_data import Explanation
 from layerexplain.report.gradient import number_gradient
 from layerexplain.report.totals import totals
 
@@ -143,12 +143,8 @@ def explained(declaration: Declaration, definition: Definition) -> Explanation:
     told = of_formula(definition)
     if declaration.kind == "update":
         told = told._replace(element=(), element_notes=(), axes=())
-    slots = []
-    for slot in slots_of(definition):
-        factors = " × ".join(map(str, slot.shape)) or "one number"
-        slots.append(WeightReason(slot.symbol, slot.name, slot.shape, factors, slot.params, False, ""))
     return told._replace(
-        weights=tuple(slots),
+        weights=tuple(map(weight_reason, slots_of(definition))),
         weights_note=slots_note(definition),
         cost=lines_of_one(definition, Costs(), _UNITS[declaration.kind]),
     )

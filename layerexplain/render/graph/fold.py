@@ -16,7 +16,8 @@ from functools import cached_property, lru_cache
 from heapq import heappop, heappush
 from itertools import groupby, pairwise  # noqa: F401 (one in the example)
 
-from layerexplain.records import NamedTuple
+from layerexplain.frontends.model_builder import beginning
+from layerexplain.records import NamedTuple, sources_first
 from layerexplain.render.graph.diagram import Graph, GraphEdge, GraphNode, parameters_text
 from layerexplain.render.graph.lanes import targets_of
 from layerexplain.render.quantities import plural
@@ -101,20 +102,7 @@ def _by_number(sources: Sequence[Sequence[int]]) -> tuple[int, ...]:
 def _by_depth(sources: Sequence[Sequence[int]]) -> tuple[int, ...]:
     """The places so that what one tensor is computed from stands together: a file may mix the branches of a block."""
     read = {source for before in sources for source in before}
-    order: list[int] = []
-    seen: set[int] = set()
-    for last in [at for at in range(len(sources)) if at not in read]:
-        path = [(last, iter(sources[last]))]
-        seen.add(last)
-        while path:
-            at, before = path[-1]
-            source = next((one for one in before if one not in seen), None)
-            if source is None:
-                order.append(at)
-                path.pop()
-            else:
-                seen.add(source)
-                path.append((source, iter(sources[source])))
+    order = sources_first([at for at in range(len(sources)) if at not in read], sources.__getitem__)
     return (*order, *sorted({*range(len(sources))} - {*order}))
 
 
@@ -208,7 +196,7 @@ class _Folder:
                 continue
             block = range(first, first + period)
             passed = len({source for at in block for source in self.sources[at] if source < first})
-            prefix = len(_prefix([self.nodes[at].name for at in block])) if period > 1 else 0
+            prefix = len(beginning([self.nodes[at].name for at in block])) if period > 1 else 0
             choices.append(((copies, -passed, prefix, -first), Run(first, period, copies, exact)))
         return max(choices)[1] if choices else None
 
@@ -392,27 +380,18 @@ def _periods(tokens: list[int], start: int, end: int) -> list[int]:
     return [period for period, _ in distances.most_common(_PERIODS)]
 
 
-def _prefix(names: Sequence[str]) -> str:
-    """What all names begin with."""
-    low, high = min(names), max(names)
-    size = next(
-        (at for at, pair in enumerate(zip(low, high, strict=False)) if pair[0] != pair[1]), min(len(low), len(high))
-    )
-    return low[:size]
-
-
 def _part_of(nodes: Sequence[GraphNode]) -> str:
     """The numbered beginning that the names have in common, as a whole word: `conv2_block1`; "" if there is none."""
     if any(node.inner is not None or node.is_input for node in nodes):
         return ""
-    common = _prefix([f"{node.name}_" for node in nodes])
+    common = beginning([f"{node.name}_" for node in nodes])
     found = re.match(r"(.*\d[^_./]*)[_./]", common)
     return found[1] if found else ""
 
 
 def _title(copies: Sequence[tuple[str, ...]]) -> str:
     """What names a box: what its names begin with, of the first and of the last copy."""
-    begins = [_prefix(copy).rstrip("_./ ") if len(copy) > 1 else "" for copy in (copies[0], copies[-1])]
+    begins = [beginning(copy).rstrip("_./ ") if len(copy) > 1 else "" for copy in (copies[0], copies[-1])]
     if len(copies) == 1:
         return begins[0] or f"{copies[0][0]} … {copies[0][-1]}"
     if all(begins) and begins[0] != begins[1]:
