@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -16,7 +17,8 @@ from layerexplain import api
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.model import TensorRef
-from layerexplain.oracle import keras_import, keras_model, verify
+from layerexplain.network.trace import trace_at
+from layerexplain.oracle import keras_faults, keras_import, keras_model, verify
 from layerexplain.oracle.verify_report import Compared, LayerCheck, StepCheck, ValuesCheck, VerifyReport
 from layerexplain.run.drawn import Wish, wish_of
 from layerexplain.run.gradient_report import ReachedRow, Size
@@ -64,6 +66,38 @@ def test_keras_runs_on_plain_kernels_unless_told_otherwise(
     assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == after
 
 
+def test_keras_is_imported_where_it_is_not_yet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "keras.py").write_text(
+        "__version__ = '3.9.0'\nfrom types import SimpleNamespace as N\nops = N(zeros=list)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "keras", of_version("3.1.0"))  # so that what was there comes back after the test
+    del sys.modules["keras"]
+    assert keras_import.load_keras().__file__ == str(tmp_path / "keras.py")
+
+
+@pytest.mark.parametrize(("debug", "shown"), [(None, ""), ("", ""), ("0", ""), ("1", "of a library")])
+def test_what_libraries_write_is_shown_for_debugging_alone(
+    debug: str | None, shown: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("LAYEREXPLAIN_DEBUG", raising=False)
+    if debug is not None:
+        monkeypatch.setenv("LAYEREXPLAIN_DEBUG", debug)
+    with keras_import.silence():
+        os.write(2, b"of a library")
+    os.write(2, b"!")
+    assert capfd.readouterr().err == shown + "!"
+
+
+def test_warnings_are_kept_back_while_models_are_tried() -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with keras_import.without_warnings():
+            warnings.warn("of Keras", stacklevel=1)
+        warnings.warn("ours", stacklevel=1)
+    assert [str(warning.message) for warning in told] == ["ours"]
+
+
 def test_keras_opens_a_copy_of_what_is_remote(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("layerexplain.sources.remote.local_copy", lambda source: nullcontext(f"a copy of {source}"))
     url = Remote("https://a.org/b.keras")
@@ -105,6 +139,26 @@ def test_a_whole_model_may_be_off_by_more_than_one_layer(tolerance: float, allow
     assert found == ValuesCheck("not compared", None, allowed, "one of its layers has no formula")
 
 
+@pytest.mark.parametrize(
+    ("shapes", "theirs", "status", "difference", "reason"),
+    [([(4, 3), (3,)], 5.0, "agrees", 0.0, ""),
+     ([(4, 3), (3,)], 5.001, "agrees", 0.001 / 5.001, ""),
+     ([(4, 3), (3,)], 8.0, "differs", 3 / 8, ""),
+     ([(4, 3)], 5.0, "not compared", None, "its layers have different weights in Keras")],
+)  # fmt: skip
+def test_a_whole_model_is_compared_with_the_weights_of_keras(
+    shapes: list[tuple[int, ...]], theirs: float, status: str, difference: float | None, reason: str
+) -> None:
+    """A Dense of ones on four ones is 5 everywhere."""
+    network = trace_at(read(b"input: [4]\nlayers:\n  - Dense: 3\n"), linked=True)
+    trial = verify.Trial(network, [np.ones((1, 4))], [np.full((1, 3), theirs, "f4")])
+    graph: Any = SimpleNamespace(calls=lambda: {0: SimpleNamespace(compute_dtype="float32")}, output_of=lambda *_: 0)
+    reference: Any = SimpleNamespace(arrays=lambda _: [np.ones(shape) for shape in shapes])
+    found = verify._whole(trial, reference, graph, 1, 1e-5)
+    assert (found.status, found.reason) == (status, reason)
+    assert found.difference == (difference if difference is None else pytest.approx(difference, rel=1e-4))
+
+
 def report(gradient: str = "", step: str = "", parameters: int = 3) -> VerifyReport:
     made: Any = gradient
     of_step: Any = step
@@ -136,6 +190,17 @@ def test_a_comparison_agrees_where_all_of_it_does(found: VerifyReport, agrees: b
 def test_an_element_that_keras_does_not_have() -> None:
     assert asked(lambda: np.zeros((1, 6)), (0, 5)) == (0.0, "")
     assert asked(lambda: np.zeros((1, 3)), (0, 5)) == (None, "its output has a different shape in Keras")
+
+
+@pytest.mark.parametrize(
+    ("config", "lora_alpha", "is_known"),
+    [({"lora_rank": 2, "lora_alpha": 4}, 2, True), ({"lora_rank": 2, "lora_alpha": 4}, 4, False),
+     ({"lora_rank": 2, "lora_alpha": None}, 2, False), ({"lora_rank": 2}, 2, False),
+     ({"lora_rank": None, "lora_alpha": 4}, None, False), ({"lora_alpha": 4}, None, False)],
+)  # fmt: skip
+def test_keras_that_ignores_lora_alpha(config: dict[str, Any], lora_alpha: int | None, is_known: bool) -> None:
+    found = keras_faults.fault(SimpleNamespace(lora_alpha=lora_alpha), config, [])
+    assert (found or "").startswith("Keras ignores the lora_alpha") == is_known
 
 
 def test_targets_of_one_class_are_that_class() -> None:

@@ -22,6 +22,8 @@ from layerexplain.frontends import read
 from layerexplain.lang.expr import tensor
 from layerexplain.layers.activations import activate
 from layerexplain.model import KERAS_2_HARD_SIGMOID
+from layerexplain.network.trace import trace_model
+from layerexplain.oracle import keras_model
 from layerexplain.oracle.verify import verify
 from tests.keras_configs import sequence
 from tests.old_dialects import DIALECTS
@@ -104,6 +106,19 @@ def test_files_of_tf_keras(name: str, ending: str, tmp_path: Path) -> None:
         assert len(reasons) == 1 and "Keras 3's hard_sigmoid" in reasons.pop() and not report.notes
     else:
         assert report.agrees and not reasons
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_model_that_is_made_anew_has_the_weights_of_the_file(ending: str, tmp_path: Path) -> None:
+    tf_keras = pytest.importorskip("tf_keras")
+    layers = tf_keras.layers
+    model = tf_keras.Sequential([layers.Input((8,)), layers.Dense(6), layers.ThresholdedReLU(0.2), layers.Dense(2)])
+    path = tmp_path / f"model{ending}"
+    model.save(path)
+    source = read(path)
+    network = trace_model(source)
+    arrays = keras_model.loaded_or_rebuilt(path, source, network).arrays(network)
+    assert all(map(np.array_equal, arrays, model.get_weights())) and len(arrays) == 4
 
 
 def test_the_hard_sigmoid_of_keras_2_is_that_of_tf_keras() -> None:
