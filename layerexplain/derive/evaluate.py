@@ -44,7 +44,7 @@ class Evaluation:
 def evaluate(
     definition: Definition, values: Sequence[Any], weights: Sequence[Any], run: Evaluation | None = None
 ) -> list[Any]:
-    """Return the values of a definition's results, then of its existing masks.
+    """Return the values of a definition's results, then of its existing masks, as arrays.
 
     Args:
         definition: The definition.
@@ -60,12 +60,20 @@ def evaluate(
             pair for p, v in zip(definition.params, values, strict=True) for pair in zip(p.shape, v.shape, strict=True)
         ]
         run = Evaluation(next((int(actual) for size, actual in sizes if isinstance(size, Batch)), 1))
-    return _Evaluator(run).results(definition, (*values, *weights))
+    with _silent(run):
+        return [run.np.asarray(value) for value in _Evaluator(run).results(definition, (*values, *weights))]
 
 
 def evaluate_nodes(roots: Sequence[Expr], leaves: Mapping[Expr, Any], run: Evaluation) -> list[Any]:
-    """Return the values of nodes, given arrays for the leaves that they need. Raises `CannotEvaluate`."""
-    return _Evaluator(run).values(roots, {leaf: _cast(run, value, leaf.dtype) for leaf, value in leaves.items()})
+    """Return the values of nodes as arrays, given those of the leaves that they need. Raises `CannotEvaluate`."""
+    env = {leaf: _cast(run, value, leaf.dtype) for leaf, value in leaves.items()}
+    with _silent(run):
+        return [run.np.asarray(value) for value in _Evaluator(run).values(roots, env)]
+
+
+def _silent(run: Evaluation) -> Any:
+    """As Keras, which returns infinity and NaN without a warning."""
+    return run.np.errstate(all="ignore")
 
 
 def _cast(run: Evaluation, value: Any, dtype: str) -> Any:

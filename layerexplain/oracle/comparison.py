@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.derive.evaluate import CannotEvaluate, Evaluation
+from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.lang.axes import Batch
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.visit import is_random, nodes
@@ -19,7 +19,7 @@ from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Graph, Key, Operation
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status
 from layerexplain.records import NamedTuple
-from layerexplain.run.activations import Progress, evaluated
+from layerexplain.run.activations import Progress
 from layerexplain.run.precision import computed_in, rounded_to
 
 
@@ -248,7 +248,7 @@ def computed(
     """Return the results of a formula at a compute dtype, as arrays. Raises `NotComputed`, with the reason."""
     arrays, weights = [rounded_to(a, dtype) for a in arrays], [rounded_to(w, dtype) for w in weights]
     try:
-        return evaluated(definition, arrays, weights, Evaluation(batch, computed_in(dtype)))
+        return evaluate(definition, arrays, weights, Evaluation(batch, computed_in(dtype)))
     except CannotEvaluate as refusal:
         raise NotComputed("not compared", f"its formula cannot be evaluated: {refusal}") from None
     except Exception as error:  # one failing op must not hide the results of other layers

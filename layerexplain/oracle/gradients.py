@@ -73,8 +73,7 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     weights = [rounded_to(graph.value(one), compute) for one in call.operation.weights(definition)]
     run = Evaluation(call.batch, computed_in(compute))
     try:
-        with np.errstate(all="ignore"):
-            made = evaluate(found.whole, [*arrays, *theirs.seeds], weights, run)
+        made = evaluate(found.whole, [*arrays, *theirs.seeds], weights, run)
     except CannotEvaluate as why:
         return check("not compared", f"cannot be evaluated: {why}")
     ours = dict(zip(found.whole.results, made, strict=True))

@@ -77,6 +77,11 @@ class Ran(NamedTuple):
         """The number of the call, as that of an `Activation`."""
         return self.walk.call_number(self.call)
 
+    @property
+    def arrays(self) -> dict[Expr, Any]:
+        """The arrays by what they stand for in the formula."""
+        return dict(zip(self.definition.leaves, (*self.values, *self.weights), strict=True))
+
 
 class Made(NamedTuple):
     """The results of a call, then the masks that it passes on, with their dtypes in Keras."""
@@ -127,7 +132,7 @@ class Activations:
 
     def results_of(self, ran: Ran, run: Evaluation) -> list[Any]:
         """Return the results and masks of a call of a layer. Raises CannotEvaluate."""
-        return evaluated(ran.definition, ran.values, ran.weights, run)
+        return evaluate(ran.definition, ran.values, ran.weights, run)
 
     def entered(self, outer: Walk, call: TracedCall, inner: Walk) -> None:
         """Called before the layers of a nested model are run."""
@@ -342,12 +347,6 @@ def _compute_dtype(layer: Layer, given: Sequence[Made]) -> str:
         return common_float([g.dtypes[0] for g in given])
     policy = dtypes_of(layer)[1]
     return policy if is_float(policy) else "float32"
-
-
-def evaluated(definition: Definition, values: Sequence[Any], weights: Sequence[Any], run: Evaluation) -> list[Any]:
-    """Return the results of a formula as arrays. Raises CannotEvaluate."""
-    with run.np.errstate(all="ignore"):  # as Keras, which returns infinity and NaN without a warning
-        return [run.np.asarray(result) for result in evaluate(definition, values, weights, run)]
 
 
 def counted(calls: Iterable[Any], progress: Progress | None, total: int, done: int = 0) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from layerexplain.derive.evaluate import Evaluation, evaluate, evaluate_nodes
+from layerexplain.derive.evaluate import Evaluation, evaluate_nodes
 from layerexplain.derive.gradient.backward import Gradient, gradient, is_float
 from layerexplain.errors import ShapeError
 from layerexplain.lang.definition import Definition
@@ -123,46 +123,32 @@ class Tape(Activations):
         if definition.updates:
             self._move(ran, run)
         found = self._gradient(definition, ran.path in self.frozen, self._form(ran, at))
-        leaves = dict(zip((*definition.params, *definition.weights), (*ran.values, *ran.weights), strict=True))
         if isinstance(found, NoGradient):
             results = super().results_of(ran, run)
             self._tape.append(Taped(ran, found, {}, (), run))
             return results
         masks = [mask for mask in definition.masks if mask is not None]
-        with run.np.errstate(all="ignore"):
-            made = evaluate_nodes([*found.forward.values(), *masks, *found.kept.values()], leaves, run)
-        made = [run.np.asarray(one) for one in made]
+        made = evaluate_nodes([*found.forward.values(), *masks, *found.kept.values()], ran.arrays, run)
         count = len(found.forward)
         forward = dict(zip(found.forward, made, strict=False))
         if at in self.logits:
             self.before_last[at] = forward["z"]
         if not definition.results.keys() <= forward.keys():
-            (name,) = definition.results
-            forward[name] = self._last(ran, forward["z"], run)
+            ((name, result),) = definition.results.items()
+            (forward[name],) = evaluate_nodes([result], {result.args[0]: forward["z"]}, run)
         results = [forward[name] for name in definition.results]
         kept = dict(zip(found.kept, made[count + len(masks) :], strict=True))
-        read = {*found.backward.params, *found.backward.weights}
-        arrays = {leaf: value for leaf, value in {**leaves, **kept}.items() if leaf in read}
+        arrays = {leaf: value for leaf, value in {**ran.arrays, **kept}.items() if leaf in found.backward.leaves}
         self._tape.append(Taped(ran, found, arrays, self.penalty(ran, results), run))
         return [*results, *made[count : count + len(masks)]]
 
     def _move(self, ran: Ran, run: Evaluation) -> None:
         """Keep the new values of a layer's running statistics, from those that an earlier call left."""
         definition, home = ran.definition, self.home
-        leaves = dict(zip((*definition.params, *definition.weights), (*ran.values, *ran.weights), strict=True))
         homes = {str(leaf.label): home(ran.path, number) for number, leaf in enumerate(definition.weights)}
-        leaves |= {leaf: self.moved[at] for leaf in definition.weights if (at := homes[str(leaf.label)]) in self.moved}
-        with run.np.errstate(all="ignore"):
-            made = evaluate_nodes(list(definition.updates.values()), leaves, run)
-        for label, value in zip(definition.updates, made, strict=True):
-            self.moved[homes[label]] = run.np.asarray(value)
-
-    def _last(self, ran: Ran, z: Any, run: Evaluation) -> Any:
-        """Return what the last function of a layer makes of what it is applied to."""
-        (result,) = ran.definition.results.values()
-        with run.np.errstate(all="ignore"):
-            (y,) = evaluate_nodes([result], {result.args[0]: z}, run)
-        return run.np.asarray(y)
+        moved = {leaf: self.moved[at] for leaf in definition.weights if (at := homes[str(leaf.label)]) in self.moved}
+        made = evaluate_nodes(list(definition.updates.values()), {**ran.arrays, **moved}, run)
+        self.moved.update({homes[label]: value for label, value in zip(definition.updates, made, strict=True)})
 
     def _form(self, ran: Ran, at: CallNumber) -> str:
         """Which gradient of a call is needed: of its results, or of what its last function is applied to ("z"), or of
@@ -255,9 +241,7 @@ class Tape(Activations):
         assert not isinstance(found, NoGradient)  # noqa: S101 (asked above)
         arrays = {**taped.arrays, **self._seeds(taped, found, received, dz)}
         backward = found.backward
-        with taped.run.np.errstate(all="ignore"):
-            values = [arrays[leaf] for leaf in backward.params]
-            made = evaluate(backward, values, [arrays[leaf] for leaf in backward.weights], taped.run)
+        made = evaluate_nodes(backward.outputs, {leaf: arrays[leaf] for leaf in backward.leaves}, taped.run)
         by_name = dict(zip(backward.results, made, strict=True))
         of = {leaf: by_name[name] for leaf, name in found.of.items()}
         params = tuple([of.get(param) for param in definition.params])

@@ -39,10 +39,9 @@ class Number(NamedTuple):
     def at(self, arrays: Mapping[Expr, Any], run: Evaluation) -> tuple[float, Any]:
         """Return the number, and its gradient, given an array for each of its tensors."""
         values = [arrays[param] for param in self.formula.params]
-        with run.np.errstate(all="ignore"):
-            (value,) = evaluate(self.formula, values, [], run)
-            (sent,) = evaluate(self.gradient, values, [], run)
-        return float(value), run.np.asarray(sent)
+        (value,) = evaluate(self.formula, values, [], run)
+        (sent,) = evaluate(self.gradient, values, [], run)
+        return float(value), sent
 
 
 def output_term(one: OutputLoss, target: Any, output: Any, mask: Any, weights: Any = None) -> tuple[Term, Any]:

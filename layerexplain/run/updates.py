@@ -60,7 +60,6 @@ def updates(
         given = {"W": weight, "g": g * np.asarray(optimizer.loss_scale, g.dtype), "step": np.asarray(step, float_)}
         given["global_norm"] = np.asarray(norm, float_)
         params = [given[str(param.label)] for param in definition.params]
-        with np.errstate(all="ignore"):
-            made = evaluate(definition, params, slots, Evaluation(1, float_))
-        found[path] = Update(definition, np.asarray(made[list(definition.results).index("W")]))
+        made = evaluate(definition, params, slots, Evaluation(1, float_))
+        found[path] = Update(definition, made[list(definition.results).index("W")])
     return found

@@ -232,8 +232,7 @@ class ArrayFrame(Frame):
         run.recorded = {node: [] for line, node in nodes.items() if node.args}
         roots = [node for line, node in nodes.items() if not line.loops]
         try:
-            with np.errstate(all="ignore"):
-                evaluate_nodes(roots, self.arrays, run)
+            evaluate_nodes(roots, self.arrays, run)
         except CannotEvaluate:
             return {}
         found: dict[ElementLine, Any] = {}
