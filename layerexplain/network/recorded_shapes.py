@@ -6,6 +6,7 @@ A recorded shape is a cross-check, not the truth: where it disagrees with the de
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 from layerexplain.derive.roles import Roles, image_roles
 from layerexplain.errors import ShapeError
@@ -17,7 +18,7 @@ from layerexplain.model import Call, Layer, Model, Note, TensorRef
 from layerexplain.network.scope import Scope
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import shape_text
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 
 _SIZES = frozenset({int, type(None)})
 
@@ -152,7 +153,14 @@ class Tensors:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._made: dict[TensorRef, Tensor | None] = {}
-        self._outputs: dict[tuple[str, int], int] | None = None
+
+    @cached_property
+    def _outputs(self) -> dict[tuple[str, int], int]:
+        """How many outputs each call has by what the file recorded of them."""
+        found: dict[tuple[str, int], int] = {}
+        for layer, call, output in self._scope.model.recorded:
+            found[layer, call] = max(found.get((layer, call), 0), min(output + 1, _MOST_OUTPUTS))
+        return found
 
     def __setitem__(self, ref: TensorRef, value: Tensor | None) -> None:
         self._made[ref] = value
@@ -176,11 +184,6 @@ class Tensors:
         """What the file says of the outputs of a call, None for one that nobody reads; else what the first layer that
         takes one was built for."""
         model = self._scope.model
-        if self._outputs is None:
-            self._outputs = {}
-            for ref in model.recorded:
-                key = (ref.layer, ref.call)
-                self._outputs[key] = max(self._outputs.get(key, 0), min(ref.output + 1, _MOST_OUTPUTS))
         count = self._outputs.get((made.layer, made.index), 0)
         found = [recorded_spec(model, TensorRef(made.layer, made.index, i)) for i in range(count)]
         if not any(found) and (spec := self._wanted(TensorRef(made.layer, made.index))) is not None:
@@ -206,10 +209,11 @@ def cross_checks(model: Model, calls: Sequence[TracedCall], path: Sequence[str])
     """Notes where the file recorded other shapes than those that are derived; `path` leads to the model."""
     if not model.recorded and not any(layer.build_shape is not None for layer in model.layers):
         return
-    by_layer: dict[str, list[TracedCall]] = {}
-    for made in calls:
-        if made.definition is not None and made.definition.kind != "opaque" and not made.built:
-            by_layer.setdefault(made.call.layer, []).append(made)
+    by_layer = grouped(
+        (made.call.layer, made)
+        for made in calls
+        if made.definition is not None and made.definition.kind != "opaque" and not made.built
+    )
     layers = {layer.name: layer for layer in model.layers}
     for name, own in by_layer.items():
         for code, message in _disagreements(model, layers[name], own):

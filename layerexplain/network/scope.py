@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +13,7 @@ from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import facts_of, find
 from layerexplain.model import Layer, Model, TensorRef, is_before_keras_3
 from layerexplain.network.traced import Network
+from layerexplain.records import grouped
 
 Specs = Sequence[Spec | None]
 """Those of several tensors; None for one that is not given, or not known."""
@@ -48,17 +50,12 @@ class Scope:
             self._declarations = ChainMap(model.declarations, outer._declarations)  # type: ignore[arg-type]
         self._found: dict[str, Declaration | None] = {}
         self._inside: dict[str, Scope] = {}
-        self._readers: dict[TensorRef, list[tuple[Layer, int, int]]] | None = None
 
-    @property
+    @cached_property
     def readers(self) -> dict[TensorRef, list[tuple[Layer, int, int]]]:
         """For each tensor the layers that read it, with the number of the call and the tensor's place in it."""
-        if self._readers is None:
-            self._readers = {}
-            for made in self.model.calls:
-                for place, ref in enumerate(made.refs):
-                    self._readers.setdefault(ref, []).append((self.layers[made.layer], made.index, place))
-        return self._readers
+        calls = self.model.calls
+        return grouped((ref, (self.layers[c.layer], c.index, place)) for c in calls for place, ref in enumerate(c.refs))
 
     def where(self, layer: Layer) -> str:
         """The names that lead to a layer of the model, as one text: `encoder/dense`."""

@@ -13,7 +13,7 @@ from typing import Any
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import ITEM, Expr
+from layerexplain.lang.expr import Expr, picked
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.notes import operation_type
@@ -151,6 +151,10 @@ class Activations:
         return values
 
 
+class _NoValues(Exception):  # a refusal with its reason, not a fault
+    """Raised for a call that has no values; the message says why."""
+
+
 class Walk:
     """One run of a network, its `number`-th; `made` holds what later calls need, and the `results`."""
 
@@ -181,16 +185,19 @@ class Walk:
             if call.built:
                 continue
             layer = self.layers[call.call.layer]
-            if layer.type == "InputLayer":
-                made = self.made.get(call.node) if call.node is not None else None
-                if made is None:
-                    yield self._refusal(call, layer, "it received no values")
-                else:
+            try:
+                if layer.type == "InputLayer":
+                    made = None if call.node is None else self.made.get(call.node)
+                    if made is None:
+                        raise _NoValues("it received no values")
                     yield self._activation(call, layer, made.values[:1], made.dtypes[:1])
-            elif call.network is not None and call.node is not None:
-                yield from self._nested(call, call.network, layer)
-            else:
-                yield self._call(call, layer)
+                elif call.network is not None and call.node is not None:
+                    yield from self._nested(call, call.network, layer)
+                else:
+                    yield self._call(call, layer)
+            except _NoValues as why:
+                self.refused.setdefault(layer.name, str(why))
+                yield self._activation(call, layer, (), (), refusal=str(why))
             for base in set(map(base_of, tensors_of(call))):
                 self.left[base] -= 1
                 self._drop_unused(base)
@@ -204,20 +211,12 @@ class Walk:
         """Return the number of a call, which counts through all runs of this network."""
         return self.number * self.times[call.call.layer] + call.call.index
 
-    def _refusal(self, call: TracedCall, layer: Layer, reason: str) -> Activation:
-        """Return the activation of a call without values, with the reason."""
-        self.refused.setdefault(layer.name, reason)
-        return self._activation(call, layer, (), (), refusal=reason)
-
     # Calls ------------------------------------------------------------------------------------------------------
 
     def _nested(self, call: TracedCall, network: Network, layer: Layer) -> Iterator[Activation]:
         definition = call.definition
         assert definition is not None  # noqa: S101 (a call with a node has one)
         given = self._given(call)
-        if isinstance(given, str):
-            yield self._refusal(call, layer, given)
-            return
         number = self.call_number(call)
         walk = Walk(self.whole, network, (*self.path, layer.name), definition.outputs, number)
         walk.made.update(zip(definition.params, given, strict=True))
@@ -226,19 +225,15 @@ class Walk:
         self.whole.left(self, call, walk)
         found = [made for e in definition.outputs if (made := walk.tensor(e)) is not None]
         if len(found) < len(definition.outputs):
-            reason = next(iter(walk.refused.values()), "one of its layers has no value")
-            yield self._refusal(call, layer, reason)
-            return
+            raise _NoValues(next(iter(walk.refused.values()), "one of its layers has no value"))
         made = Made(tuple([one.values[0] for one in found]), tuple([one.dtypes[0] for one in found]))
         yield self._done(call, layer, len(definition.results), made)
 
     def _call(self, call: TracedCall, layer: Layer) -> Activation:
         definition = call.definition
         if definition is None or definition.kind == "opaque" or call.node is None:
-            return self._refusal(call, layer, self._why_unknown(call, layer))
+            raise _NoValues(self._why_unknown(call, layer))
         given = self._given(call)
-        if isinstance(given, str):
-            return self._refusal(call, layer, given)
         path, runs = (*self.path, layer.name), self.whole.runs
         compute = _compute_dtype(layer, given)
         values = tuple(
@@ -247,16 +242,16 @@ class Walk:
         try:
             must_fit(shapes_in(definition), "it", runs["float32"].batch, self.whole.max_memory)
         except LayerExplainError as error:
-            return self._refusal(call, layer, error.fact)
+            raise _NoValues(error.fact) from None
         try:
             weights = tuple([rounded_to(w, compute) for w in self.whole.weights_of(path, definition)])
             ran = Ran(self, call, layer, path, definition, values, weights)
             results = self.whole.results_of(ran, runs[computed_in(compute)])
         except CannotEvaluate as refusal:
-            return self._refusal(call, layer, f"its formula cannot be evaluated: {refusal}")
+            raise _NoValues(f"its formula cannot be evaluated: {refusal}") from None
         except MemoryError:
             size = largest(shapes_in(definition), runs["float32"].batch)
-            return self._refusal(call, layer, f"it does not fit into memory: its largest array has {size}")
+            raise _NoValues(f"it does not fit into memory: its largest array has {size}") from None
         except IndexError as error:
             raise LayerExplainError(f"an id is outside the table ({error})", layer="/".join(path)) from None
         dtypes = tuple([compute if e.dtype == "float" else e.dtype for e in definition.outputs])
@@ -275,20 +270,15 @@ class Walk:
 
     def tensor(self, e: Expr) -> Made | None:
         """Return a tensor by its expression; None if it was not computed."""
-        at = 0
-        while e.op is ITEM:
-            at, e = e.attrs["i"], e.args[0]
-        made = self.made.get(e)
+        base, at = picked(e)
+        made = self.made.get(base)
         return None if made is None else Made(made.values[at : at + 1], made.dtypes[at : at + 1])
 
-    def _given(self, call: TracedCall) -> list[Made] | str:
-        """Return the values of a call's params, or why one of them has none."""
-        found = []
-        for e in tensors_of(call):
-            made = self.tensor(e)
-            if made is None:
-                return self._why_missing(call)
-            found.append(made)
+    def _given(self, call: TracedCall) -> list[Made]:
+        """Return the values of a call's params."""
+        found = [made for e in tensors_of(call) if (made := self.tensor(e)) is not None]
+        if len(found) < len(tensors_of(call)):
+            raise _NoValues(self._why_missing(call))
         return found
 
     def _why_missing(self, call: TracedCall) -> str:
@@ -316,9 +306,7 @@ def tensors_of(call: TracedCall) -> tuple[Expr, ...]:
 
 def base_of(e: Expr) -> Expr:
     """Return the call or leaf that a tensor is a result of."""
-    while e.op is ITEM:
-        e = e.args[0]
-    return e
+    return picked(e)[0]
 
 
 def _calls(network: Network, known: dict[int, int]) -> int:

@@ -14,7 +14,7 @@ from layerexplain.derive.evaluate import Evaluation, evaluate_nodes
 from layerexplain.derive.gradient.backward import Gradient, gradient, is_float
 from layerexplain.errors import ShapeError
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import ITEM, CannotDerive, Expr
+from layerexplain.lang.expr import ITEM, CannotDerive, Expr, picked
 from layerexplain.model import Layer
 from layerexplain.network.traced import TracedCall
 from layerexplain.records import NamedTuple
@@ -204,8 +204,8 @@ class Tape(Activations):
         yield from self._inputs(root, [made.node for made in self.network.calls])
 
     def _send(self, walk: Walk, e: Expr, value: Any, at: int = 0) -> None:
-        while e.op is ITEM:
-            at, e = e.attrs["i"], e.args[0]
+        if e.op is ITEM:
+            e, at = picked(e)
         sent = self._sent.setdefault(walk, {})
         known = sent.get((e, at))
         if known is None or isinstance(value, NoGradient):

@@ -66,9 +66,6 @@ class Trace(Mapping[Key, Any]):
 
         return f"no layer {path!r}; " + (did_you_mean(str(path), paths) or "the keys are paths of layers")
 
-    def __contains__(self, key: object) -> bool:
-        return ((key, 0, 0) if isinstance(key, str) else key) in self._arrays
-
     def __iter__(self) -> Iterator[Key]:
         return iter(self._arrays)
 

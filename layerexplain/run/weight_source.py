@@ -13,10 +13,11 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.model import Note
 from layerexplain.network.traced import Network
+from layerexplain.records import grouped
 from layerexplain.run.cudnn_order import in_keras_order
 from layerexplain.run.drawn import drawn_weight
 from layerexplain.weights.match import match
-from layerexplain.weights.matched import MatchedWeight, MatchedWeights
+from layerexplain.weights.matched import MatchedWeights
 from layerexplain.weights.shared_weights import shared_weights
 from layerexplain.weights.weighted_layers import weighted_layers
 
@@ -85,9 +86,7 @@ class _Stored:
         self.notes = (*(matched.stored.notes if matched.stored is not None else ()), *matched.notes)
         if matched.lacks_backend:
             self.notes = (*self.notes, Note("unknown-backend", None, _UNKNOWN_BACKEND))
-        self._weights: dict[tuple[str, ...], list[MatchedWeight]] = {}
-        for weight in matched.weights:
-            self._weights.setdefault(weight.owner.path, []).append(weight)
+        self._weights = grouped((weight.owner.path, weight) for weight in matched.weights)
 
     def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         own = self._weights.get(path, [])

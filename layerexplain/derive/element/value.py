@@ -198,8 +198,6 @@ class ArrayFrame(Frame):
         self.dtype = dtype
         self.plain = Frame(form, self.leaves, run)
         """The same without whole lines, which may overflow or divide 0 by 0 where single elements do not."""
-        self._lines: dict[ElementLine, Any] | None = None
-        self._trusted: bool | None = None
 
     def line(self, line: ElementLine, index: Index) -> Any:
         """Return an element of a line: from its array if it has one, else computed by index."""
@@ -211,20 +209,19 @@ class ArrayFrame(Frame):
 
     def trusts(self, value: Any) -> bool:
         """Return whether a value is plausible: it is finite, or the arguments are not."""
-        if not isinstance(value, float) or math.isfinite(value):
-            return True
-        if self._trusted is None:
-            isfinite = self.run.np.isfinite
-            self._trusted = any(a.dtype.kind == "f" and not isfinite(a).all() for a in self.arrays.values())
-        return self._trusted
+        return not isinstance(value, float) or math.isfinite(value) or self._takes_infinity
+
+    @functools.cached_property
+    def _takes_infinity(self) -> bool:
+        isfinite = self.run.np.isfinite
+        return any(a.dtype.kind == "f" and not isfinite(a).all() for a in self.arrays.values())
 
     def whole(self, line: ElementLine) -> Any:
         """Return the array of a line, with its axes in the order of its letters, None if there is none."""
-        if self._lines is None:
-            self._lines = self._evaluated()
         return self._lines.get(line)
 
-    def _evaluated(self) -> dict[ElementLine, Any]:
+    @functools.cached_property
+    def _lines(self) -> dict[ElementLine, Any]:
         np = self.run.np
         nodes = self.form.nodes
         run = Evaluation(self.run.batch, self.dtype)
