@@ -116,7 +116,8 @@ class Copier(Interpreter[Expr]):
         return self.like(node, env, {**node.attrs, "body": copied})
 
     def item(self, node: Expr, env: dict[Expr, Any]) -> Expr:
-        return self.like(node, env, node.attrs)
+        source: Expr | list[Expr] = env[node.args[0]]  # a list: what a call that is opened gives
+        return source[node.attrs["i"]] if isinstance(source, list) else self.like(node, env, node.attrs)
 
     def like(self, node: Expr, env: Mapping[Expr, Any], attrs: dict[str, Any]) -> Expr:
         """Return a copy of the node on the copies of its arguments."""

@@ -7,8 +7,8 @@ gets none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from layerexplain.attribute_path import weight_name
 from layerexplain.derive.gradient.flows import Flow, flow
@@ -18,6 +18,8 @@ from layerexplain.network.traced import Network, TracedCall
 from layerexplain.network.trained import trained_definition
 from layerexplain.ops.sizes import FLOATS
 from layerexplain.records import NamedTuple
+
+_Found = TypeVar("_Found")
 
 UNUSED = ""
 """The op of an end where nothing reads the tensor."""
@@ -94,7 +96,7 @@ def gradient_paths(network: Network, *, as_in_training: bool = True, thawed: boo
     training = network.model.training
     losses = training.losses if training is not None else {}
     has_loss = [not losses or ref.layer in losses or "" in losses for ref in network.model.outputs]
-    ways.backward(network, "", has_loss, [{End(ref.layer, UNUSED)} for ref in network.model.outputs], False)
+    ways.backward(network, "", has_loss, False, [{End(ref.layer, UNUSED)} for ref in network.model.outputs])
     lost = [LostWeight(*key, tuple(sorted(ends))) for key, ends in ways.lost.items() if key not in ways.found]
     return GradientPaths(ways.needs, tuple(lost), bool(ways.found))
 
@@ -103,8 +105,7 @@ class _Ways:
     def __init__(self, as_in_training: bool, thawed: bool) -> None:
         self.as_in_training = as_in_training
         self.thawed = thawed
-        self._forward: dict[Any, list[bool]] = {}
-        self._backward: dict[Any, tuple[list[bool], list[set[End]]]] = {}
+        self._known: dict[Any, Any] = {}
         self.wanted: dict[tuple[str, TensorRef], bool] = {}
         self.needs: dict[tuple[str, int], Needs] = {}
         self.lost: dict[tuple[str, str], set[End]] = {}
@@ -113,26 +114,30 @@ class _Ways:
     def _is_held(self, layer: Layer, frozen: bool) -> bool:
         return not self.thawed and (frozen or not layer.config.get("trainable", True))
 
+    def _once(
+        self, walk: Callable[..., _Found], network: Network, path: str, given: Sequence[bool], held: bool, *more: Any
+    ) -> _Found:
+        """Walk a nested model that may be called again: models in models would be walked without end."""
+        key = (walk, id(network), path, tuple(given), held)
+        if key not in self._known:
+            self._known[key] = walk(network, path, given, held, *more)
+        found: _Found = self._known[key]
+        return found
+
     # Forwards: what depends on a trainable weight -----------------------------------------------------------------
 
     def forward(self, network: Network, path: str, given: Sequence[bool], frozen: bool) -> list[bool]:
         """Note which tensors depend on something that is trained; return that of the outputs."""
-        key = (id(network), path, tuple(given), frozen)
-        if key not in self._forward:  # a model that is called again: models in models would be walked without end
-            self._forward[key] = self._walk_forward(network, path, given, frozen)
-        return self._forward[key]
-
-    def _walk_forward(self, network: Network, path: str, given: Sequence[bool], frozen: bool) -> list[bool]:
         wanted = dict(zip(network.model.inputs, given, strict=False))
         own = frozen or not network.model.trainable
-        for layer, made in _calls(network):
+        for layer, made in network.calls_of_layers():
             held = self._is_held(layer, own)
             refs = [TensorRef(layer.name, made.call.index, i) for i in range(len(made.outputs))]
             if layer.type == "InputLayer":
                 results = [wanted.get(ref, False) for ref in refs]
             elif made.network is not None:
                 inner = [wanted.get(ref, True) for ref in made.sources]
-                results = self.forward(made.network, f"{path}{layer.name}/", inner, held)
+                results = self._once(self.forward, made.network, f"{path}{layer.name}/", inner, held)
             else:
                 results = self._results(layer, made, wanted, held)
             for ref, one in zip(refs, results, strict=False):
@@ -155,18 +160,10 @@ class _Ways:
     # Backwards: what the loss reaches -----------------------------------------------------------------------------
 
     def backward(
-        self, network: Network, path: str, gets: Sequence[bool], ends: Sequence[set[End]], frozen: bool
+        self, network: Network, path: str, gets: Sequence[bool], frozen: bool, ends: Sequence[set[End]]
     ) -> tuple[list[bool], list[set[End]]]:
         """Note what gets a gradient, given which outputs do, and where the way to others ended; return that of the
         inputs."""
-        key = (id(network), path, tuple(gets), frozen)
-        if key not in self._backward:
-            self._backward[key] = self._walk_backward(network, path, gets, ends, frozen)
-        return self._backward[key]
-
-    def _walk_backward(
-        self, network: Network, path: str, gets: Sequence[bool], ends: Sequence[set[End]], frozen: bool
-    ) -> tuple[list[bool], list[set[End]]]:
         got: dict[TensorRef, bool] = {}
         ended: dict[TensorRef, set[End]] = {}
 
@@ -177,7 +174,7 @@ class _Ways:
         for output, one, why in zip(network.model.outputs, gets, ends, strict=True):
             send(output, one, set() if one else why)
         own = frozen or not network.model.trainable
-        for layer, made in reversed(list(_calls(network))):
+        for layer, made in reversed(list(network.calls_of_layers())):
             held = self._is_held(layer, own)
             name = path + layer.name
             refs = [TensorRef(layer.name, made.call.index, i) for i in range(len(made.outputs))]
@@ -193,7 +190,7 @@ class _Ways:
                 count = len(made.network.model.outputs)
                 results = [*results, *[False] * count][:count]
                 whys = [*whys, *[{End(name, UNUSED)} for _ in range(count)]][:count]
-                inner, ends_of = self.backward(made.network, f"{name}/", results, whys, held)
+                inner, ends_of = self._once(self.backward, made.network, f"{name}/", results, held, whys)
                 for ref, one, why in zip(made.sources, inner, ends_of, strict=False):
                     send(ref, one, why)
                 continue
@@ -262,13 +259,6 @@ class _Ways:
             return True, set()
         found = {End(name, op) for op in ways.stops(leaf)}
         return False, found.union(*[whys[i] for i in to])
-
-
-def _calls(network: Network) -> Iterator[tuple[Layer, TracedCall]]:
-    layers = {layer.name: layer for layer in network.model.layers}
-    for made in network.calls:
-        if made.call.layer in layers:
-            yield layers[made.call.layer], made
 
 
 def _is_regularized(layer: Layer, weight: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import Bound
@@ -11,7 +11,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.model import Call, Model, Note, TensorRef
+from layerexplain.model import Call, Layer, Model, Note, TensorRef
 from layerexplain.records import NamedTuple, grouped
 
 if TYPE_CHECKING:
@@ -99,6 +99,11 @@ class Network(NamedTuple):
             if path is not None:
                 found[path] = (*found.get(path, ()), fault.fact)
         return found
+
+    def calls_of_layers(self) -> Iterator[tuple[Layer, TracedCall]]:
+        """Yield the calls with their layers, without the inputs that no layer makes."""
+        layers = {layer.name: layer for layer in self.model.layers}
+        return ((layers[made.call.layer], made) for made in self.calls if made.call.layer in layers)
 
     def of_layer(self, name: str) -> list[TracedCall]:
         """The calls of a layer, in the order of their numbers."""

@@ -69,7 +69,7 @@ def _has_frozen(network: Network) -> bool:
     """Whether a layer that has weights to train is not trained."""
     if not network.model.trainable:
         return True
-    for layer, made in _calls(network):
+    for layer, made in network.calls_of_layers():
         frozen = not layer.config.get("trainable", True)
         if made.network is not None and (frozen or _has_frozen(made.network)):
             return True
@@ -109,7 +109,7 @@ class _Step:
         frozen = frozen or not network.model.trainable
         forward = backward = NOTHING
         account = _Kept(network, bool(path))
-        for layer, made in _calls(network):
+        for layer, made in network.calls_of_layers():
             held = frozen or not layer.config.get("trainable", True)
             name = f"{path}{layer.name}"
             if layer.type == "InputLayer":
@@ -250,10 +250,3 @@ def _bytes(shape: Sequence[object], dtype: str, layer: Layer) -> int | None:
 def _sum(a: Cost, b: Cost) -> Cost:
     macs = None if a.macs is None or b.macs is None else a.macs + b.macs
     return Cost(macs, None if a.flops is None or b.flops is None else a.flops + b.flops)
-
-
-def _calls(network: Network) -> Iterator[tuple[Layer, TracedCall]]:
-    layers = {layer.name: layer for layer in network.model.layers}
-    for made in network.calls:
-        if made.call.layer in layers:
-            yield layers[made.call.layer], made

@@ -191,5 +191,4 @@ class _Opener(Copier):
         return labelled(copies[0], node)
 
     def item(self, node: Expr, env: dict[Expr, Any]) -> Expr:
-        source = env[node.args[0]]
-        return labelled(source[node.attrs["i"]], node) if isinstance(source, list) else super().item(node, env)
+        return labelled(super().item(node, env), node)

@@ -81,10 +81,3 @@ class _Opener(Sharing):
         self.suffix = outside
         made = [inside[e] for e in definition.outputs]
         return made if type(node.shape) is Shapes else made[0]
-
-    def item(self, node: Expr, env: dict[Expr, Any]) -> Expr:
-        source = env[node.args[0]]
-        if isinstance(source, list):
-            part: Expr = source[node.attrs["i"]]
-            return part
-        return super().item(node, env)
