@@ -55,7 +55,7 @@ def to_keras_file(
         LayerExplainError: for what cannot be carried over, and if the new model computes something else.
     """
     config = to_config(named, numbered=True)
-    network, _ = traced(model, inputs, None)
+    network = traced(model, inputs)
     with weight_source(source, network, seed=0, backend=backend) as weights, without_warnings():
         if weights.origin == "drawn" and any(layer.weights for layer in weighted_layers(network)):
             why = next((note.message for note in weights.notes if note.code != "drawn-weights"), "it stores no weights")
@@ -119,7 +119,7 @@ def _first_shape(network: Network) -> Any:
 
 def _must_agree(model: Model, saved: KerasModel, weights: WeightSource, inputs: InputShapes) -> None:
     """Raise LayerExplainError unless the outputs of the new model are those of the formulas on the old weights."""
-    saved.build(lambda: _first_shape(traced(model, inputs, None)[0]))
+    saved.build(lambda: _first_shape(traced(model, inputs)))
     batch = fixed_batch(model) or BATCH
     trial: Trial = tried(model, saved, inputs, batch, 0)
     definition = trial.network.definition

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 
 from layerexplain.derive.roles import Roles, image_roles
 from layerexplain.errors import ShapeError
@@ -14,7 +15,7 @@ from layerexplain.lang.axes import BATCH, Shape, Size
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import Call, Layer, Model, Note, TensorRef
+from layerexplain.model import Call, InputShapes, Layer, Model, Note, TensorRef
 from layerexplain.network.scope import Scope
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import shape_text
@@ -51,6 +52,13 @@ def model_input(model: Model, layers: Mapping[str, Layer], ref: TensorRef) -> Sp
         if roles is not None:
             return spec._replace(shape=(size[0], *spec.shape[1:]), roles=roles)
     return spec
+
+
+def input_specs(model: Model, given: InputShapes = MappingProxyType({})) -> list[Spec | None]:
+    """What each input of a model is, in its order; with the sizes that are `given` for it."""
+    layers = {layer.name: layer for layer in model.layers}
+    known = [(ref.layer, model_input(model, layers, ref)) for ref in model.inputs]
+    return [fixed_input(name, spec, given[name]) if name in given else spec for name, spec in known]
 
 
 def with_input_layers(model: Model) -> Model:

@@ -16,7 +16,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Layer, Model, Note
 from layerexplain.network.definitions import Definitions, Kept, not_known
-from layerexplain.network.recorded_shapes import fixed_input, model_input
+from layerexplain.network.recorded_shapes import input_specs
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
 from layerexplain.network.walk import Faults, Walk
@@ -40,20 +40,13 @@ def trace_model(
         ShapeError: A shape in `inputs` contradicts the model.
     """
     model = model.at(inputs or {})
-    specs: list[Spec | None] = []
-    layers = {layer.name: layer for layer in model.layers}
-    for ref in model.inputs:
-        spec = model_input(model, layers, ref)
-        wanted = (inputs or {}).get(ref.layer)
-        if wanted is not None:
-            spec = fixed_input(ref.layer, spec, wanted)
-        specs.append(spec)
+    specs = input_specs(model, inputs or {})
     if inputs and model.grade == "open" and None not in specs:
         model = _answered(model, inputs)
     network = trace_at(model, specs, kept=kept)
     if model.strict and None in specs:
         network = _with_missing_input(network, specs)
-    if inputs and all(spec is not None for spec in specs):
+    if inputs and None not in specs:
         # What the file leaves open the user has said.
         network = network._replace(notes=tuple([note for note in network.notes if note.code != "unknown-input"]))
     return network

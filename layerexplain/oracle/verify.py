@@ -11,7 +11,7 @@ from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import is_random
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import InputShapes, InputShapesOf, Model, Note, shapes_for
-from layerexplain.network.recorded_shapes import fixed_input, model_input, with_input_layers
+from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import (
@@ -120,7 +120,7 @@ def verified_here(
             model = trained_with(model, asked.training)
         # Trace first, so that mistakes in a spec are reported before Keras is imported.
         shapes = shapes_for(model, asked.inputs)
-        network, _ = traced(model, shapes, None)
+        network = traced(model, shapes)
         with without_warnings():
             if run_code:
                 from layerexplain.oracle.own_code import model_with_code
@@ -138,27 +138,17 @@ def verified_here(
 # Inputs -------------------------------------------------------------------------------------------------------------
 
 
-def traced(model: Model, inputs: InputShapes, sizes: tuple[int, ...] | None) -> tuple[Network, bool]:
-    """Trace the model, with `sizes` in place of unknown ones; return the network and whether a size was unknown."""
-    layers = {layer.name: layer for layer in model.layers}
+def traced(model: Model, inputs: InputShapes, sizes: tuple[int | None, ...] = (None,)) -> Network:
+    """Trace the model, with `sizes` in place of unknown ones, of which the last stands for all others."""
     specs: list[Spec | None] = []
-    unknown = False
-    for ref in model.inputs:
-        spec = model_input(model, layers, ref)
-        if ref.layer in inputs:
-            spec = fixed_input(ref.layer, spec, inputs[ref.layer])
+    for ref, spec in zip(model.inputs, input_specs(model, inputs), strict=True):
         if spec is None:
             raise LayerExplainError(f"the shape of the input '{ref.layer}' is unknown; give it with --input")
-        if None in spec.shape:
-            unknown = True
-            if sizes is not None:
-                axes = enumerate(spec.shape)
-                filled = [sizes[min(i - 1, len(sizes) - 1)] if size is None else size for i, size in axes]
-                spec = spec._replace(shape=tuple(filled))
-        specs.append(spec)
+        filled = [sizes[min(i - 1, len(sizes) - 1)] if size is None else size for i, size in enumerate(spec.shape)]
+        specs.append(spec._replace(shape=tuple(filled)))
     network = trace_at(model, specs, linked=True)
     raise_any(network.faults)
-    return network, unknown
+    return network
 
 
 class Trial(NamedTuple):
@@ -176,7 +166,7 @@ def tried(model: Model, reference: Reference, inputs: InputShapes, batch: int, s
     refused: Exception | None = None
     for number, sizes in enumerate(_UNKNOWN_SIZES):
         try:
-            network, unknown = traced(model, inputs, sizes)
+            network = traced(model, inputs, sizes)
         except LayerExplainError as error:  # for example, a window does not fit; a larger size may
             refused = error
             continue
@@ -193,8 +183,8 @@ def tried(model: Model, reference: Reference, inputs: InputShapes, batch: int, s
                 return Trial(network, arrays, outputs)
         if best is not None:
             return best
-        if not unknown:
-            break
+        if not any(spec is not None and None in spec.shape for spec in input_specs(model, inputs)):
+            break  # other sizes make no difference
     if isinstance(refused, LayerExplainError):
         raise refused
     words = first_line(refused) if refused is not None else "no reason given"
@@ -212,7 +202,7 @@ def compared(
     # The installed Keras runs, whatever version wrote the file; versions differ in which masks reach a layer.
     written_by = model.keras_version
     model = model._replace(keras_version=reference.version)
-    reference.build(lambda: _first_shape(traced(model, inputs, _UNKNOWN_SIZES[0])[0]))
+    reference.build(lambda: _first_shape(traced(model, inputs, _UNKNOWN_SIZES[0])))
     batch = fixed_batch(model) or BATCH
     trial = tried(model, reference, inputs, batch, seed)
     graph = reference.graph(trial.network, trial.arrays)

@@ -9,7 +9,7 @@ from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, Model
-from layerexplain.network.recorded_shapes import model_input, with_input_layers
+from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
@@ -134,10 +134,8 @@ def traced_at(model: Model, arrays: Sequence[Any], *, training: bool = False) ->
     """Trace the model at the shapes of arrays, with its calls as nodes, and as in `training` if that is said. Raises
     LayerExplainError."""
     model = with_input_layers(model)
-    layers = {layer.name: layer for layer in model.layers}
     specs: list[Spec | None] = []
-    for ref, array in zip(model.inputs, arrays, strict=True):
-        known = model_input(model, layers, ref)
+    for known, array in zip(input_specs(model), arrays, strict=True):
         dtype = known.dtype if known is not None else "float" if array.dtype.kind == "f" else str(array.dtype)
         specs.append(Spec((known.shape[0] if known is not None and known.shape else BATCH, *array.shape[1:]), dtype))
     network = trace_at(model, specs, linked=True, training=training)

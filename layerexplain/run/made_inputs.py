@@ -19,7 +19,7 @@ from layerexplain.frontends.regular_file import open_regular
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import InputShapes, Model
-from layerexplain.network.recorded_shapes import model_input, with_input_layers
+from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
@@ -199,10 +199,8 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
     import numpy as np
 
     model = with_input_layers(model)
-    layers = {layer.name: layer for layer in model.layers}
     specs: list[Spec | None] = []
-    for ref in model.inputs:
-        known = model_input(model, layers, ref)
+    for ref, known in zip(model.inputs, input_specs(model), strict=True):
         dtype = known.dtype if known is not None else "float"
         own = known.shape[1:] if known is not None else ()
         # An input that has an array is drawn too, at any size, and ignored.
@@ -226,14 +224,14 @@ def read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
             head = file.read(6)
             file.seek(0)
             if head.startswith(b"PK"):
-                return _read_npz(file, path, wanted)
+                return _read_npz(file, wanted)
             if head == b"\x89PNG\r\n":
                 from layerexplain.run.pictures import picture
 
-                return {wanted[0].name: picture(file, path, wanted[0])}
+                return {wanted[0].name: picture(file, wanted[0])}
             if head == b"\x93NUMPY":
                 size = os.fstat(file.fileno()).st_size
-                return {wanted[0].name: _array(file, size, size, path, wanted[0])}
+                return {wanted[0].name: _array(file, size, size, wanted[0])}
     except SourceError as error:
         raise error.with_place(source=path) from None
     except FileNotFoundError:
@@ -247,12 +245,12 @@ def read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
     raise SourceError(f"is not an .npy, .npz or .png file; {hint}", source=path)
 
 
-def _read_npz(file: IO[bytes], path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
+def _read_npz(file: IO[bytes], wanted: Sequence[ModelInput]) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             if len(members) > MAX_MEMBERS:
-                raise SourceError(f"holds {len(members):,} members, too many for an .npz file of inputs", source=path)
+                raise SourceError(f"holds {len(members):,} members, too many for an .npz file of inputs")
             names = {member.filename.removesuffix(".npy"): member for member in members}
             if len(wanted) == 1 and wanted[0].name not in names and len(names) == 1:
                 names = {wanted[0].name: next(iter(names.values()))}
@@ -263,16 +261,14 @@ def _read_npz(file: IO[bytes], path: str, wanted: Sequence[ModelInput]) -> dict[
                     continue
                 refuse_coding(member)
                 with archive.open(member) as data:
-                    found[one.name] = _array(data, member.file_size, member.compress_size, path, one)
+                    found[one.name] = _array(data, member.file_size, member.compress_size, one)
             if not found:
                 listed = ", ".join(f"'{name}'" for name in list(names)[:8]) or "nothing"
                 missing = " or ".join(f"'{one.name}'" for one in wanted[:4])
-                raise SourceError(f"has no array {missing}; it has {listed}", source=path)
+                raise SourceError(f"has no array {missing}; it has {listed}")
             return found
-    except SourceError as error:
-        raise error.with_place(source=path) from None
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zipfile.LargeZipFile) as error:
-        raise SourceError(f"is damaged ({error})", source=path) from None
+        raise SourceError(f"is damaged ({error})") from None
 
 
 def _header(np: Any, data: IO[bytes], version: tuple[int, int]) -> tuple[tuple[int, ...], bool, Any]:
@@ -292,7 +288,7 @@ def _header(np: Any, data: IO[bytes], version: tuple[int, int]) -> tuple[tuple[i
     return shape, fortran, dtype
 
 
-def _array(data: IO[bytes], size: int, stored: int, path: str, wanted: ModelInput) -> Any:
+def _array(data: IO[bytes], size: int, stored: int, wanted: ModelInput) -> Any:
     """Read an array in NumPy's format; its header is checked against the input before its data is read."""
     import zlib
 
@@ -301,31 +297,23 @@ def _array(data: IO[bytes], size: int, stored: int, path: str, wanted: ModelInpu
     try:
         version = np.lib.format.read_magic(data)
         if version not in ((1, 0), (2, 0)):
-            raise SourceError(
-                f"has version {version} of NumPy's format; arrays of numbers have 1.0 or 2.0", source=path
-            )
+            raise SourceError(f"has version {version} of NumPy's format; arrays of numbers have 1.0 or 2.0")
         shape, fortran, dtype = _header(np, data, version)
         if dtype.hasobject:
-            raise SourceError("holds Python objects, which are never unpickled; save numbers or text", source=path)
+            raise SourceError("holds Python objects, which are never unpickled; save numbers or text")
         held = math.prod(map(int, shape)) * dtype.itemsize
         if held > size or held > max(MAX_DATASET_BYTES, stored * MAX_DATASET_RATIO):
-            raise SourceError(f"declares {held:,} bytes of data but stores {stored:,}", source=path)
-        _must_fit(shape, path, wanted)
+            raise SourceError(f"declares {held:,} bytes of data but stores {stored:,}")
+        hint = wanted.misfit(shape)
+        if hint is not None:
+            held_shape = shape_text(shape) if shape else "()"
+            raise SourceError(f"holds an array of {held_shape}; {wanted.who} needs {wanted.shape_words}{hint}")
         content = data.read(held)
         if len(content) != held:
-            raise SourceError(f"ends after {len(content):,} of {held:,} bytes of data", source=path)
+            raise SourceError(f"ends after {len(content):,} of {held:,} bytes of data")
         array = np.frombuffer(content, dtype=dtype)
         return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
     except (ValueError, zlib.error, zipfile.BadZipFile) as error:
-        raise SourceError(
-            f"is not an array in NumPy's format ({str(error).splitlines()[0][:160]})", source=path
-        ) from None
+        raise SourceError(f"is not an array in NumPy's format ({str(error).splitlines()[0][:160]})") from None
     except MemoryError:
-        raise SourceError("does not fit into memory", source=path) from None
-
-
-def _must_fit(shape: Sequence[int], path: str, wanted: ModelInput) -> None:
-    hint = wanted.misfit(shape)
-    if hint is not None:
-        held = shape_text(shape) if shape else "()"
-        raise SourceError(f"holds an array of {held}; {wanted.who} needs {wanted.shape_words}{hint}", source=path)
+        raise SourceError("does not fit into memory") from None
