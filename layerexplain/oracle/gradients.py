@@ -35,8 +35,7 @@ def compare_gradients(call: CallOfLayer) -> ValuesCheck | None:
     that gives or takes no numbers to differentiate."""
     definition = call.made.definition
     assert definition is not None  # noqa: S101 (its values were compared)
-    leaves = [leaf for leaf in (*definition.params, *definition.weights) if is_float(leaf)]
-    if not leaves or not any(map(is_float, definition.results.values())):
+    if not any(map(is_float, definition.leaves)) or not any(map(is_float, definition.results.values())):
         return None
     checks = [_compared(call, definition, False)]
     trained = trained_definition(call.layer, call.made)
@@ -60,8 +59,7 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
         found = gradient(definition)
     except (CannotDerive, ShapeError) as why:
         return check("not compared", f"not derived: {why}")
-    wanted = [leaf for leaf in (*definition.params, *definition.weights) if leaf in found.of]
-    if not wanted:
+    if not any(leaf in found.of for leaf in definition.leaves):
         return check("not compared", "it has no gradient")
     rng = np.random.default_rng(call.seed)
     try:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.model import Model
-
-if TYPE_CHECKING:
-    from layerexplain.run.activations import Progress
-    from layerexplain.run.made_inputs import GivenInput
-    from layerexplain.run.trace_report import ElementReport
+from layerexplain.oracle.keras_step import keras_gradient
+from layerexplain.oracle.keras_value import is_asked, keras_output
+from layerexplain.run.activations import Progress
+from layerexplain.run.gradient_element import element_of_gradient
+from layerexplain.run.gradients import ready_to_train
+from layerexplain.run.made_inputs import GivenInput
+from layerexplain.run.trace import ready
+from layerexplain.run.trace_report import ElementReport
+from layerexplain.run.trace_results import by_name, element_report, run_of
 
 
 def trace_element(
@@ -41,10 +45,6 @@ def trace_element(
     Raises:
         LayerExplainError: if there is no such element, or if the layer is not written element by element.
     """
-    from layerexplain.oracle.keras_value import is_asked, keras_output
-    from layerexplain.run.trace import ready
-    from layerexplain.run.trace_results import by_name, element_report, run_of
-
     oracle = partial(keras_output, source) if is_asked(keras) else None
     with ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running:
         run = run_of(running, inputs)
@@ -82,12 +82,6 @@ def gradient_element(
         LayerExplainError: There is no such element, no gradient reaches the layer, or it is not written element by
             element.
     """
-    from layerexplain.oracle.keras_step import keras_gradient
-    from layerexplain.oracle.keras_value import is_asked
-    from layerexplain.run.gradient_element import element_of_gradient
-    from layerexplain.run.gradients import ready_to_train
-    from layerexplain.run.trace_results import by_name
-
     oracle = partial(keras_gradient, source) if is_asked(keras) else None
     how = {"loss": loss, "optimizer": optimizer, "training": training, "seed": seed, "max_memory": max_memory}
     with ready_to_train(source, model, by_name(inputs), targets, **how) as made:

@@ -83,6 +83,12 @@ class SentBack(NamedTuple):
         """The path of the layer as in reports."""
         return "/".join(self.path)
 
+    @property
+    def known(self) -> dict[int, Any]:
+        """The gradients that reach its results, as far as they are known, by the numbers of these."""
+        found = enumerate(self.outputs)
+        return {i: one for i, one in found if one is not None and not isinstance(one, NoGradient)}
+
 
 class Tape(Activations):
     """A run of a model, as it is `given`, that keeps what gradients read. After `run`, `back` runs it backwards.

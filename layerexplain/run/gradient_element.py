@@ -76,8 +76,7 @@ def _element(
     if found is None:
         raise LayerExplainError(sent.refusal or "gets no gradient, so it has none to work out")
     backward, leaf = found.backward, _leaf(definition, found, of)
-    gradients = zip((*definition.params, *definition.weights), (*sent.params, *sent.weights), strict=True)
-    array = dict(gradients)[leaf]
+    array = dict(zip(definition.leaves, (*sent.params, *sent.weights), strict=True))[leaf]
     at = checked_index(tuple(index), array, {})
     worked = worked_out(
         made.running,

@@ -124,9 +124,8 @@ class _Rows:
         share = math.hypot(*passed) / out if passed and out else None
         self.back[sent.path, sent.call] = [sent.refusal or one for one in reached], share
         if self.add is not None:
-            for i, array in enumerate(sent.outputs):
-                if array is not None and not isinstance(array, NoGradient):
-                    self.add(sent.path, sent.call, i, array, of=f"call/{sent.call}/output/{i}/gradient")
+            for i, array in sent.known.items():
+                self.add(sent.path, sent.call, i, array, of=f"call/{sent.call}/output/{i}/gradient")
             if sent.before_last is not None:
                 self.add(sent.path, sent.call, 0, sent.before_last, of=f"call/{sent.call}/z/gradient")
 

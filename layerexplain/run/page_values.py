@@ -147,8 +147,8 @@ def _form(forms: ElementForms, name: str, call: int) -> ElementForm | None:
 
 
 def _bytes(form: ElementForm) -> int:
-    leaves = (*form.definition.params, *form.definition.weights)
-    sizes = [math.prod([size if isinstance(size, int) else 1 for size in leaf.shape]) for leaf in leaves]
+    shapes = [leaf.shape for leaf in form.definition.leaves]
+    sizes = [math.prod([size if isinstance(size, int) else 1 for size in shape]) for shape in shapes]
     lines = [math.prod([one.size or 1 for one in line.letters]) for line in _own_lines(form)]
     return 4 * sum([*sizes, *lines])
 
@@ -207,11 +207,8 @@ def _numbers(
     if any([value.dtype.kind not in "biuf" for value in (*step.values, *step.weights, *step.outputs)]):
         return {}, "text is not shown"
     definition = step.definition
-    leaves = (*definition.params, *definition.weights)
-    numbers = {
-        number: kept.number(value, leaf.shape[:1] == (BATCH,))
-        for number, (leaf, value) in enumerate(zip(leaves, (*step.values, *step.weights), strict=True))
-    }
+    leaves = zip(definition.leaves, (*step.values, *step.weights), strict=True)
+    numbers = {i: kept.number(value, leaf.shape[:1] == (BATCH,)) for i, (leaf, value) in enumerate(leaves)}
     first = len(forms.data[forms.calls[step.name][step.call] or 0]["tensors"])
     at = {line: first + number for number, line in enumerate(form.lines)}
     results = list(form.results.values())
@@ -238,7 +235,7 @@ def _inner_lines(
 def _frame(step: Activation, form: ElementForm) -> ArrayFrame:
     """The form on the values of a call."""
     definition = form.definition
-    arrays = dict(zip((*definition.params, *definition.weights), (*step.values, *step.weights), strict=True))
+    arrays = dict(zip(definition.leaves, (*step.values, *step.weights), strict=True))
     examples = [v.shape[0] for p, v in zip(definition.params, step.values, strict=True) if p.shape[:1] == (BATCH,)]
     batch = int(examples[0]) if examples else 1
     return ArrayFrame(form, arrays, Evaluation(batch, "float64"), computed_in(step.dtypes[0]))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from layerexplain.run.activations import Progress
-from layerexplain.run.backpropagation import NoGradient, SentBack
+from layerexplain.run.backpropagation import SentBack
 from layerexplain.run.gradients import Step, WeightGradient
 from layerexplain.run.npz import Add
 from layerexplain.run.objective import Term
@@ -52,9 +52,7 @@ class TracedStep(Trace):
         if sent.refusal:
             self.refused.setdefault(sent.name, sent.refusal)
         if keep is None or keep(sent.name):
-            for i, value in enumerate(sent.outputs):
-                if value is not None and not isinstance(value, NoGradient):
-                    self.gradients[sent.name, sent.call, i] = value
+            self.gradients.update({(sent.name, sent.call, i): value for i, value in sent.known.items()})
             if sent.before_last is not None:
                 self.before_last[sent.name, sent.call] = sent.before_last
 

@@ -48,6 +48,11 @@ class MatchedWeight(NamedTuple):
     shared: FirstUse | None = None
 
     @property
+    def number(self) -> int | None:
+        """Its number in the definition of its layer; None for an array that only the file knows."""
+        return next((number for number, weight in enumerate(self.owner.weights) if weight is self.weight), None)
+
+    @property
     def fits(self) -> bool:
         """Whether the file stores it in the shape of its formula, as far as both are known."""
         return self.weight is None or self.tensor is None or tuple(self.weight.shape) == self.tensor.shape
@@ -95,12 +100,12 @@ class MatchedWeights(NamedTuple):
         return any(
             one.owner.definition is not None and convolution_of(one.owner.definition, number)
             for one in kernels
-            if (number := _number(one)) is not None
+            if (number := one.number) is not None
         )
 
     def _order(self, one: MatchedWeight) -> tuple[tuple[int, ...] | None, bool]:
         """How the axes of a stored kernel are in another order, and whether it is turned."""
-        number, definition, stored = _number(one), one.owner.definition, self.stored
+        number, definition, stored = one.number, one.owner.definition, self.stored
         if number is None or definition is None or stored is None or one.tensor is None:
             return None, False
         old = is_from_keras_1(stored.format, stored.keras_version)
@@ -127,12 +132,6 @@ class MatchedWeights(NamedTuple):
             needed = f"its formula needs {shape_text(one.weight.shape)}"
             raise SourceError(f"stores {which} as {shape_text(one.tensor.shape)}; {needed}")
         return self.stored.read(one.tensor)
-
-
-def _number(one: MatchedWeight) -> int | None:
-    """The number of a weight in the definition of its layer."""
-    weights = one.owner.definition.weights if one.owner.definition is not None else ()
-    return next((number for number, weight in enumerate(weights) if weight is one.weight), None)
 
 
 def missing_note(where: str, names: Sequence[str]) -> Note:

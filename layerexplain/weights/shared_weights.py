@@ -15,6 +15,7 @@ from layerexplain.attribute_path import LayerNamed, Steps, layer_steps
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
 from layerexplain.model import Note, SharedObject
 from layerexplain.network.traced import Network
+from layerexplain.records import grouped
 from layerexplain.weights.matched import FirstUse, MatchedWeight, MatchedWeights, missing_note
 from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 
@@ -50,11 +51,10 @@ def with_shared_arrays(matched: MatchedWeights, network: Network) -> MatchedWeig
     if known is None or not known.first:
         return matched
     uses = []
-    stored: dict[tuple[Path, int], StoredTensor] = {}
+    stored: dict[tuple[Path, int | None], StoredTensor] = {}
     for one in matched.weights:
-        # -1 stands for an array that only the file knows.
-        number = next((i for i, weight in enumerate(one.owner.weights) if weight is one.weight), -1)
-        first = known.first.get(one.owner.path, {}).get(number)
+        number = one.number
+        first = None if number is None else known.first.get(one.owner.path, {}).get(number)
         home = (one.owner.path, number) if first is None else (first.path, first.number)
         uses.append((one, number, first, home))
         if one.tensor is not None and (first is None or (first.is_certain and first.weight is not None)):
@@ -62,7 +62,7 @@ def with_shared_arrays(matched: MatchedWeights, network: Network) -> MatchedWeig
     weights = []
     for one, number, first, home in uses:
         tensor = one.tensor
-        if tensor is None and number >= 0 and (first is None or first.is_certain):
+        if tensor is None and number is not None and (first is None or first.is_certain):
             tensor = stored.get(home)
         weights.append(one._replace(tensor=tensor, shared=first))
     touched = {"/".join(path) for path in known.first}
@@ -73,10 +73,8 @@ def with_shared_arrays(matched: MatchedWeights, network: Network) -> MatchedWeig
 
 def _missing(weights: Iterable[MatchedWeight], touched: Container[str]) -> list[Note]:
     """Notes on weights of these layers that the file stores in no layer."""
-    names: dict[str, list[str]] = {}
-    for one in weights:
-        if one.owner.where in touched and one.tensor is None and one.shared is None and not one.merged:
-            names.setdefault(one.owner.where, []).append(one.name)
+    lacking = [one for one in weights if one.tensor is None and one.shared is None and not one.merged]
+    names = grouped((one.owner.where, one.name) for one in lacking if one.owner.where in touched)
     return [missing_note(where, missing) for where, missing in names.items()]
 
 
