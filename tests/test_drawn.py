@@ -13,7 +13,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.model import Note
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
-from layerexplain.run.activations import Activations, calls_in
+from layerexplain.run.activations import Activations
 from layerexplain.run.drawn import draw_inputs, drawn_weight, wish_of
 
 
@@ -87,7 +87,7 @@ def test_weights_are_read_once_and_kept_until_the_last_call() -> None:
     found = list(run.run([np.ones((2, 4), "float32")]))
     assert weights.asked == {"a": 1, "m/b": 1}
     assert run._kept == {}
-    assert len(found) == calls_in(network)
+    assert len(found) == run.total
     assert all(one.refusal == "" for one in found)
     (output,) = run.outputs
     expected = 1.0

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from layerexplain.lang.axes import Factor, Size
 from layerexplain.lang.definition import Body, Definition
@@ -168,17 +169,16 @@ def times(cost: int | None, count: Size) -> int | None:
     return cost * count if cost is not None and isinstance(count, int) else None
 
 
+_FLOPS: Final[Mapping[Any, Callable[[Expr, int | None], int | None]]] = {
+    FREE: lambda node, macs: 0,
+    PER_OUTPUT: lambda node, macs: product(node.shape),
+    PER_INPUT: lambda node, macs: product(node.args[0].shape),
+    TWICE_MACS: lambda node, macs: None if macs is None else 2 * macs,
+    UNKNOWN_COST: lambda node, macs: None,
+}
+
+
 def _flops(node: Expr, macs: int | None) -> int | None:
-    rule = node.op.flops
-    if rule is FREE:
-        return 0
-    if rule is PER_OUTPUT:
-        return product(node.shape)
-    if rule is PER_INPUT:
-        return product(node.args[0].shape)
-    if rule is TWICE_MACS:
-        return None if macs is None else 2 * macs
-    if rule is UNKNOWN_COST:
-        return None
-    result: int | None = rule(node)
+    rule = _FLOPS.get(node.op.flops)
+    result: int | None = node.op.flops(node) if rule is None else rule(node, macs)
     return result

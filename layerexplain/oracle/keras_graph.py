@@ -83,7 +83,6 @@ class KerasGraph:
         self._when_needed = frozenset(keys)
 
     def arguments(self, key: Key) -> list[Any] | None:
-        """Return the input tensors of a call, in Keras's order; None if one was not computed."""
         node = self.nodes[key]
         for tensor in node.input_tensors:
             maker = self._makers.get(id(tensor))
@@ -94,7 +93,6 @@ class KerasGraph:
         return [self._tensors[id(tensor)] for tensor in node.input_tensors]
 
     def enter(self, key: Key, arguments: Sequence[Any]) -> KerasGraph | None:
-        """Return the nested model of a call, fed with its inputs; None if it is not a model, or has more inputs."""
         try:
             inner = KerasGraph(self.nodes[key].operation)
         except LayerExplainError:
@@ -108,7 +106,6 @@ class KerasGraph:
         return inner
 
     def run(self, key: Key) -> list[Any]:
-        """Run a call and keep its results. Raises whatever Keras and its backend raise."""
         node = self.nodes[key]
         args, kwargs = node.arguments.fill_in(self._tensors)
         given = [self._tensors[id(tensor)] for tensor in node.input_tensors]

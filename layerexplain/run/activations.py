@@ -105,7 +105,6 @@ class Activations:
         self.root: Walk | None = None
         self.runs: dict[str, Evaluation] = {}
         """By the dtype that is computed in."""
-        self._uses: Counter[tuple[str, ...]] = Counter()
         self._kept: dict[tuple[str, ...], list[Any]] = {}
         calls = _calls(network, {})
         if calls > MOST_CALLS:
@@ -113,7 +112,9 @@ class Activations:
                 f"its layers run {calls:,} times, as models in it are called again and again; "
                 f"at most {MOST_CALLS:,} are run"
             )
-        _count(network, (), self._uses)
+        self._uses = _uses(network, ())
+        self.total = self._uses.total()
+        """How many activations `run` yields."""
 
     def run(self, inputs: Sequence[Any]) -> Iterator[Activation]:
         """Run the model on one array per input, in its order and cast to its dtypes."""
@@ -317,16 +318,15 @@ def _calls(network: Network, known: dict[int, int]) -> int:
     return known[id(network)]
 
 
-def _count(network: Network, path: tuple[str, ...], uses: Counter[tuple[str, ...]]) -> None:
-    """Count how often each layer is run; nested layers as often as their models are called."""
+def _uses(network: Network, path: tuple[str, ...]) -> Counter[tuple[str, ...]]:
+    """Count how often each layer and model is run; what is in a model as often as that is called."""
+    found: Counter[tuple[str, ...]] = Counter()
     for call in network.calls:
-        here = (*path, call.call.layer)
-        if call.built:
-            continue
-        if call.network is not None:
-            _count(call.network, here, uses)
-        else:
-            uses[here] += 1
+        if not call.built:
+            here = (*path, call.call.layer)
+            found[here] += 1
+            found.update({} if call.network is None else _uses(call.network, here))
+    return found
 
 
 def _compute_dtype(layer: Layer, given: Sequence[Made]) -> str:
@@ -353,10 +353,3 @@ def batch_of(inputs: Sequence[Any]) -> int:
 def dtype_name(value: Any) -> str:
     """Return the dtype of an array in Keras's words."""
     return "string" if value.dtype.kind in "OUS" else str(value.dtype)
-
-
-def calls_in(network: Network) -> int:
-    """Return the number of activations that `run` yields."""
-    return sum(
-        1 + (calls_in(call.network) if call.network is not None else 0) for call in network.calls if not call.built
-    )

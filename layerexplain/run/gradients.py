@@ -26,7 +26,7 @@ from layerexplain.report.objective import (
     shortest,
 )
 from layerexplain.report.training_part import update_formulas
-from layerexplain.run.activations import Activation, Progress, calls_in, counted
+from layerexplain.run.activations import Activation, Progress, counted
 from layerexplain.run.backpropagation import NoGradient, SentBack, Tape
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.made_targets import make_targets
@@ -130,7 +130,7 @@ class Step:
 
     def forward(self, tell: Callable[[Activation], None], progress: Progress | None = None) -> None:
         """Run the model; `tell` gets each call of a layer."""
-        for step in counted(self.tape.run(self.running.arrays), progress, 2 * calls_in(self.network)):
+        for step in counted(self.tape.run(self.running.arrays), progress, 2 * self.tape.total):
             if not self.partial:
                 must_have_run(step)
             if self.running.training and step.definition is not None and is_random(step.definition):
@@ -144,7 +144,7 @@ class Step:
             LayerExplainError: The loss, or without `partial` the gradient of a layer on the way, is not known.
         """
         outputs, logits = self._seeds()
-        total = calls_in(self.network)
+        total = self.tape.total
         for sent in counted(self.tape.back(outputs, logits), progress, 2 * total, total):
             if sent.refusal and not self.partial:
                 raise LayerExplainError(sent.refusal, layer=sent.name)

@@ -11,7 +11,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.own_layers import Code
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
-from layerexplain.run.activations import Activation, Activations, Progress, batch_of, calls_in, counted
+from layerexplain.run.activations import Activation, Activations, Progress, batch_of, counted
 from layerexplain.run.given_inputs import checked_inputs, traced_at
 from layerexplain.run.weight_source import Origin, weight_source
 
@@ -104,7 +104,7 @@ class Running(NamedTuple):
 
     def steps(self, progress: Progress | None = None) -> Iterator[Activation]:
         """Run it; yield each call of a layer."""
-        return counted(self.activations.run(self.arrays), progress, calls_in(self.activations.network))
+        return counted(self.activations.run(self.arrays), progress, self.activations.total)
 
 
 @contextmanager

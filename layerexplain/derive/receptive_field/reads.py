@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import gcd
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from layerexplain.derive.receptive_field.facts import NOTHING, ValueFacts, facts, is_far, of_number
 from layerexplain.derive.receptive_field.spans import AxisSpan, at, difference, through, whole, width
@@ -16,6 +16,9 @@ from layerexplain.ops.movement import positions, split, split_element
 from layerexplain.ops.sizes import normalize_axis
 from layerexplain.ops.spatial import each, spatial_axes
 
+if TYPE_CHECKING:
+    from layerexplain.derive.receptive_field.fields import View
+
 Read: TypeAlias = tuple[int, tuple[AxisSpan, ...]]
 """The number of an argument, and the span that is read along each axis."""
 
@@ -23,19 +26,10 @@ Rule: TypeAlias = Callable[[Expr, tuple[sc.Affine, ...]], list[Read] | None]
 """Returns the reads of an op at an index, None if its element rule states them."""
 
 
-class Indexed(Protocol):
-    """An argument: its letters, and the facts about its element."""
-
-    @property
-    def letters(self) -> tuple[sc.Letter, ...]: ...
-    @property
-    def facts(self) -> ValueFacts: ...
-
-
 class Known:
     """The facts about the arguments of a node; falsy if there are none."""
 
-    def __init__(self, node: Expr, args: Sequence[Indexed]) -> None:
+    def __init__(self, node: Expr, args: Sequence[View]) -> None:
         self.node = node
         self.args = args
 
