@@ -15,7 +15,7 @@ from layerexplain.lang.names import identifier
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import inner_weights
 from layerexplain.model import Layer, Model, ModelWeight, TensorRef
-from layerexplain.network.recorded_shapes import Tensor, Tensors, spec_dtype
+from layerexplain.network.recorded_shapes import Mask, Tensor, Tensors, spec_dtype
 
 
 class ModelExpression:
@@ -41,7 +41,7 @@ class ModelExpression:
             return Tensor(leaf, roles=spec.roles)
         mask = tensor("mask" if not number else f"mask{number}", given_mask.shape, given_mask.dtype)
         self._masks.append(mask)
-        return Tensor(leaf, mask, ref.layer, spec.roles)
+        return Tensor(leaf, Mask(mask, ref.layer), spec.roles)
 
     def weight(self, own: ModelWeight) -> Tensor:
         """The leaf for a variable that belongs to the model itself."""
@@ -109,7 +109,7 @@ class ModelExpression:
             tuple([w for name in names_of_weights for w in self._weights.get(name, ())]),
             {name: t.expr for name, t in zip(names, outputs, strict=True) if t is not None},
             kind="model",
-            masks=tuple(t.mask for t in outputs if t is not None),
+            masks=tuple(t.mask.expr for t in outputs if t is not None),
         )
 
 

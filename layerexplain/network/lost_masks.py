@@ -58,7 +58,7 @@ def lost_words(lost: LostMask) -> str:
 
 def _loses(made: TracedCall, tensors: Tensors) -> bool:
     results = [tensors.get(TensorRef(made.call.layer, made.call.index, i)) for i in range(len(made.outputs))]
-    if any(t is not None and t.mask is not None for t in results):
+    if any(t is not None and t.mask.expr is not None for t in results):
         return False
     return bool(made.network.lost) if made.network is not None else not _computes_with_masks(made)
 

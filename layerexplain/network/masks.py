@@ -15,27 +15,11 @@ from typing import Any
 from layerexplain.call_binding import Bound
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.declaration import Declaration, Spec
+from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Call, Layer, Model, TensorRef
-from layerexplain.network.recorded_shapes import Tensor, Tensors
+from layerexplain.network.recorded_shapes import NO_MASK, Mask, Tensor, Tensors
 from layerexplain.network.traced import MaskSource
-from layerexplain.records import NamedTuple
-
-
-class Mask(NamedTuple):
-    """A mask and the layer that it comes from; both None for no mask."""
-
-    expr: Expr | None
-    source: str | None
-
-    @property
-    def spec(self) -> Spec | None:
-        """Its shape and dtype."""
-        return None if self.expr is None else Spec(self.expr.shape, self.expr.dtype)
-
-
-NO_MASK = Mask(None, None)
 
 
 class Masks:
@@ -65,7 +49,7 @@ class Masks:
             elif t is None or (i in bound.masks and ref is None):
                 masks.append(NO_MASK)
             else:
-                masks.append(Mask(t.mask, t.mask_source))
+                masks.append(t.mask)
         return masks
 
     def when_run(self, declaration: Declaration, bound: Bound, masks: list[Mask]) -> list[Mask]:
@@ -106,7 +90,7 @@ class Masks:
     ) -> None:
         """Keep, for what a call makes that does not see one of its `masks`, the mask that it had when it was built."""
         out = self._tensors.get(ref)
-        if out is None or out.mask is not None:
+        if out is None or out.mask.expr is not None:
             return
         mask: Expr | None = None
         refs = [*bound.tensors, *[None] * len(masks)]
@@ -121,7 +105,7 @@ class Masks:
             mask = declaration.mask([t.expr for t in tensors if t is not None], had, arguments)
         if mask is not None:
             source = next((m.source for m in masks if m.expr is not None), None)
-            self._tensors[ref] = out._replace(mask=mask, mask_source=source)
+            self._tensors[ref] = out._replace(mask=Mask(mask, source))
             self.lost.add(ref)
 
     def after(self, declaration: Declaration, bound: Bound, masks: list[Mask], results: Sequence[TensorRef]) -> None:

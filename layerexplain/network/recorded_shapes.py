@@ -127,12 +127,26 @@ def fixed_input(name: str, spec: Spec | None, wanted: Sequence[int | None]) -> S
     return Spec((BATCH, *[a if b is None else b for a, b in zip(own, wanted, strict=True)]), spec.dtype)
 
 
+class Mask(NamedTuple):
+    """A mask and the layer that it comes from; both None for no mask."""
+
+    expr: Expr | None
+    source: str | None
+
+    @property
+    def spec(self) -> Spec | None:
+        """Its shape and dtype."""
+        return None if self.expr is None else Spec(self.expr.shape, self.expr.dtype)
+
+
+NO_MASK = Mask(None, None)
+
+
 class Tensor(NamedTuple):
-    """A tensor: its expression, its mask, the layer that made the mask, and the roles of its axes."""
+    """A tensor: its expression, its mask, and the roles of its axes."""
 
     expr: Expr
-    mask: Expr | None = None
-    mask_source: str | None = None
+    mask: Mask = NO_MASK
     roles: tuple[str, ...] | None = None
 
     @property
@@ -144,11 +158,6 @@ class Tensor(NamedTuple):
     def bare_spec(self) -> Spec:
         """Its shape and dtype alone."""
         return Spec(self.expr.shape, self.expr.dtype)
-
-    @property
-    def mask_spec(self) -> Spec | None:
-        """Those of its mask; None where it has none."""
-        return None if self.mask is None else Spec(self.mask.shape, self.mask.dtype)
 
 
 _MOST_OUTPUTS = 100

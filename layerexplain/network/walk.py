@@ -15,8 +15,8 @@ from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Call, Layer, Note, TensorRef, tensor_refs
 from layerexplain.network.expression import ModelExpression
 from layerexplain.network.input_layouts import with_roles
-from layerexplain.network.masks import NO_MASK, Mask, Masks, as_keras_runs, mask_sources
-from layerexplain.network.recorded_shapes import Tensor, Tensors, cross_checks, model_input
+from layerexplain.network.masks import Masks, as_keras_runs, mask_sources
+from layerexplain.network.recorded_shapes import NO_MASK, Mask, Tensor, Tensors, cross_checks, model_input
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network, Origin, TracedCall, specs_of
 from layerexplain.ops.sizes import shape_text
@@ -163,7 +163,7 @@ class Walk:
             self.notes.append(unread_mask_note(self.scope.where(layer)))
         if len(bound.tensors) == 1 and not bound.masks and (ref := bound.tensors[0]) is not None:
             fed = self.tensors.fed(layer, ref, 0)
-            if fed is not None and fed.mask is None and not declaration.alone:
+            if fed is not None and fed.mask.expr is None and not declaration.alone:
                 return self._plain(made, layer, declaration, bound, ref, fed)
         tensors = [self.tensors.fed(layer, ref, i) for i, ref in enumerate(bound.tensors)]
         refs = tuple([ref for ref in bound.tensors if ref is not None])
@@ -244,7 +244,7 @@ class Walk:
             ref = told.get(i)
             mask = self.tensors.get(ref)
             if t is not None and mask is not None and ref is not None:
-                tensors[i] = t._replace(mask=mask.expr, mask_source=ref.layer)
+                tensors[i] = t._replace(mask=Mask(mask.expr, ref.layer))
         known = [t for t in tensors if t is not None]
         if len(known) != len(tensors):
             fed = [self.guesses.get(ref) if t is None else t.spec for ref, t in zip(refs, tensors, strict=True)]
@@ -256,16 +256,16 @@ class Walk:
         if len(known) != len(inner.model.inputs):
             raise ShapeError(f"the model '{layer.name}' needs {len(inner.model.inputs)} inputs, got {len(known)}")
         specs = tuple([t.spec for t in known])
-        network = self.enter(inner, specs, [t.mask_spec for t in known])
+        network = self.enter(inner, specs, [t.mask.spec for t in known])
         definition = network.definition
         if definition is None:
             self.guesses.hand_out(layer, made.index, inner)
             return unknown(self, made, None, tuple(refs), network)
-        passed = [t.mask for t in known if t.mask is not None]
-        args = [*[t.expr for t in known], *passed][: len(definition.params)]
+        masks = [t.mask for t in known if t.mask.expr is not None]
+        args = [*[t.expr for t in known], *[m.expr for m in masks if m.expr is not None]][: len(definition.params)]
         node, outputs, results = self.results(made, layer, definition, args, source=layer.name)
         self.masks.late.update(results)
-        source = next((t.mask_source for t in known if t.mask is not None), None)
+        source = masks[0].source if masks else None
         return TracedCall(made, tuple(refs), specs, outputs, definition, source, network, node=node)
 
     def note_once(self, layer: Layer, note: Note) -> None:
@@ -290,17 +290,16 @@ class Walk:
         roles = self.expression.roles(definition)
         if not definition.masks and len(outputs) == 1:  # as nearly always
             ref = TensorRef(layer.name, made.index, 0)
-            self.tensors[ref] = Tensor(outputs[0], handed.expr, handed.source, None if roles is None else roles[0])
+            self.tensors[ref] = Tensor(outputs[0], handed, None if roles is None else roles[0])
             return node, specs_of(outputs), [ref]
         refs = [TensorRef(layer.name, made.index, i) for i in range(len(outputs))]
         position = len(outputs)
         for i, (ref, e) in enumerate(zip(refs, outputs, strict=True)):
-            mask, mask_source = handed
+            mask = handed
             own = definition.masks[i] if i < len(definition.masks) else None
             if own is not None:
-                mask = tensor("mask", own.shape, own.dtype) if node is None else item(node, position)
+                made_here = tensor("mask", own.shape, own.dtype) if node is None else item(node, position)
                 position += 1
-                passes = own in definition.params
-                mask_source = (source or layer.name) if passes else layer.name
-            self.tensors[ref] = Tensor(e, mask, mask_source, None if roles is None else roles[i])
+                mask = Mask(made_here, source if source and own in definition.params else layer.name)
+            self.tensors[ref] = Tensor(e, mask, None if roles is None else roles[i])
         return node, specs_of(outputs), refs

@@ -70,7 +70,7 @@ def opaque_call(
     _note_reason(walk, layer, reason, shapes)
     # A Lambda without a mask of its own loses what reaches it; what an unknown layer does is not known.
     loses = declaration is not None and declaration.facts.runs_code and layer.config.get("mask") is None
-    mask = next((t.mask_source for t in known if loses and t.mask is not None), None)
+    mask = next((t.mask.source for t in known if loses and t.mask.expr is not None), None)
     if not recorded or len(all_known) < len(recorded) or len(known) != len(tensors):
         walk.tensors.put_recorded(made, recorded)
         return TracedCall(made, sources, inputs, tuple(recorded) or (None,), mask=mask, declaration=declaration)
