@@ -96,8 +96,6 @@ class _Objects:
 
     def of(self, steps: Steps, layer: Layer) -> Any:
         """Return the layer at a place: the existing one if they share it."""
-        if not self.kept:
-            return keras_object(layer, steps, self)
         original = self.originals.of(steps)[0]
         made = self.made.get(original)
         if made is None:
@@ -170,11 +168,10 @@ def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
         operation.name = layer.name  # not every class accepts a name
         return operation
     declaration = find(layer.type)
+    made = _layer_class(layer.type)
     if declaration is not None:
         # Rename old arguments; drop those that no longer exist and have no effect.
         config = {declaration.renamed.get(key, key): value for key, value in config.items()}
-    made = _layer_class(layer.type)
-    if declaration is not None:
         gone = {*declaration.arguments, *declaration.ignores, *_OLD_ARGUMENTS} - _taken(made)
         config = {key: v for key, v in config.items() if key not in gone or _OLD_ARGUMENTS.get(key, v) != v}
         axis = config.get("axis")

@@ -35,6 +35,13 @@ class NoGradient(str):
     __slots__ = ()
 
 
+def added(gradient: Any, more: Any) -> Any:
+    """Return the sum of two gradients: the other one where one is None, and `NoGradient` where one is not known."""
+    if gradient is None or isinstance(more, NoGradient):
+        return more
+    return gradient if more is None or isinstance(gradient, NoGradient) else gradient + more
+
+
 class Taped(NamedTuple):
     """A call of a layer that was run. `gradient` is its gradient, or why there is none; `arrays` are those that it
     reads, by the leaves of its backward formula; `penalties` what its results get back from the loss itself."""
@@ -213,11 +220,7 @@ class Tape(Activations):
         if e.op is ITEM:
             e, at = picked(e)
         sent = self._sent.setdefault(walk, {})
-        known = sent.get((e, at))
-        if known is None or isinstance(value, NoGradient):
-            sent[e, at] = value
-        elif not isinstance(known, NoGradient):
-            sent[e, at] = known + value
+        sent[e, at] = added(sent.get((e, at)), value)
 
     def _received(self, walk: Walk, node: Expr | None, count: int) -> list[Any]:
         """Return the gradients of a node's results, which are needed no more."""
@@ -229,8 +232,7 @@ class Tape(Activations):
         definition, at = ran.definition, (ran.path, ran.number)
         received = self._received(ran.walk, ran.call.node, len(definition.results))
         for i, more in enumerate(taped.penalties):
-            if more is not None:
-                received[i] = more if received[i] is None else received[i] + more
+            received[i] = added(received[i], more)
         dz = logits.get(at)
         told = SentBack(ran.path, ran.layer, ran.number, tuple(received), held=ran.weights, definition=definition)
         told = told._replace(before_last=dz)

@@ -27,7 +27,7 @@ from layerexplain.report.objective import (
 )
 from layerexplain.report.training_part import update_formulas
 from layerexplain.run.activations import Activation, Progress, counted
-from layerexplain.run.backpropagation import NoGradient, SentBack, Tape
+from layerexplain.run.backpropagation import NoGradient, SentBack, Tape, added
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.made_targets import make_targets
 from layerexplain.run.objective import Penalties, Term, output_term
@@ -71,9 +71,7 @@ class WeightGradient:
 
     def receive(self, sent: Any) -> None:
         """Add what is sent to it."""
-        if sent is None or isinstance(self.gradient, NoGradient):
-            return
-        self.gradient = sent if self.gradient is None or isinstance(sent, NoGradient) else self.gradient + sent
+        self.gradient = added(self.gradient, sent)
 
 
 class Step:
@@ -172,9 +170,9 @@ class Step:
             term, sent = output_term(one, target.array, output, mask, self._sample_weight(one))
             self.terms.append(term)
             if one.activation:
-                logits[at] = sent if at not in logits else logits[at] + sent
+                logits[at] = added(logits.get(at), sent)
             else:
-                outputs[number] = sent if outputs[number] is None else outputs[number] + sent
+                outputs[number] = added(outputs[number], sent)
         return outputs, logits
 
     def _sample_weight(self, one: OutputLoss) -> Any:

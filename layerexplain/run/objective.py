@@ -15,6 +15,7 @@ from layerexplain.layers.arguments import Refused
 from layerexplain.records import NamedTuple
 from layerexplain.report.objective import OutputLoss, setting_formula, settings_of
 from layerexplain.run.activations import Ran
+from layerexplain.run.backpropagation import added
 from layerexplain.run.precision import computed_in
 
 
@@ -103,8 +104,7 @@ class Penalties:
             sent = None
             for value in given:
                 term = self.of_tensor(value, output, f"the output of '{'/'.join(ran.path)}'", 1 / len(output))
-                if term is not None:
-                    sent = term if sent is None else sent + term
+                sent = added(sent, term)
             found.append(sent)
         return found
 
