@@ -29,6 +29,7 @@ def worked_of(case: Case, definition: Definition) -> Iterator[tuple[Worked, Any,
     if any(line.refusal for each in (form, *form.inner.values()) for line in each.lines):
         return
     inputs, weights = values_for(case, definition)
+    given = dict(zip(definition.leaves, (*inputs, *weights), strict=True))
     arrays = evaluate(definition, inputs, weights, Evaluation(BATCH_SIZE, "float64"))
     for result, array in enumerate(arrays):
         ties = 1 if case.type == "Resizing" and array.dtype.kind in "iu" else 0
@@ -36,7 +37,7 @@ def worked_of(case: Case, definition: Definition) -> Iterator[tuple[Worked, Any,
         flat = np.random.default_rng(1).choice(array.size, min(INDICES, array.size), replace=False)
         for index in zip(*np.unravel_index(flat, array.shape), strict=True) if array.ndim else [()]:
             at = tuple(map(int, index))
-            made = worked_element(form, inputs, weights, result, at, batch=BATCH_SIZE, dtype="float64")
+            made = worked_element(form, given, result, at, batch=BATCH_SIZE, dtype="float64")
             yield made, array[at], at, max(1e-5 * scale, ties)
 
 

@@ -79,10 +79,11 @@ def test_the_largest_term_of_a_sum_is_followed(type_: str) -> None:
         rng = np.random.default_rng(3)
         # Weights of either sign, so that the largest term is often a negative one.
         weights = [rng.normal(0, 1, w.shape) if w.dtype.kind == "f" else w for w in weights]
+        given = dict(zip(definition.leaves, (*inputs, *weights), strict=True))
         shape = next(iter(definition.results.values())).shape
         for _ in range(6):
             at = tuple(int(rng.integers(0, size if isinstance(size, int) else BATCH_SIZE)) for size in shape)
-            made = worked_element(form, inputs, weights, 0, at, batch=BATCH_SIZE, dtype="float64")
+            made = worked_element(form, given, 0, at, batch=BATCH_SIZE, dtype="float64")
             assert len(made.lines) <= MOST_LINES
             count += check_followed(made)
     assert count > 3
@@ -128,11 +129,12 @@ def test_large_exponentials_beside_other_functions(text: str, scores: list[float
 def test_where_the_layer_overflows_and_its_inputs_do_not_an_element_is_computed_by_index() -> None:
     form = form_of("e = exp(x)\ny = e / sum(e, axis=-1, keepdims=True)")
     scores = np.array([[900.0, 899.0, 897.0]])
-    made = worked_element(form, [scores], [], 0, (0, 1), batch=1, dtype="float32")
+    (x,) = form.definition.params
+    made = worked_element(form, {x: scores}, 0, (0, 1), batch=1, dtype="float32")
     shares = np.exp([0.0, -1.0, -3.0])
     assert made.value == pytest.approx(float(shares[1] / shares.sum()), rel=1e-12)
     # Where an input is infinite itself, what the layer computes is what it is.
-    made = worked_element(form, [np.array([[np.inf, 1.0, 0.0]])], [], 0, (0, 0), batch=1, dtype="float32")
+    made = worked_element(form, {x: np.array([[np.inf, 1.0, 0.0]])}, 0, (0, 0), batch=1, dtype="float32")
     assert np.isnan(made.value)
 
 
@@ -140,8 +142,7 @@ def test_no_letter_is_called_as_a_tensor_is() -> None:
     # The letter of a summed axis is p, of a second one q, where nothing else has that name.
     leaves = {name: tensor(name, (BATCH, 3)) for name in ("x", "p", "n")}
     one = Definition("drawn", tuple(leaves.values()), (), {"y": parse("y = sum(x - p * n, axis=-1)", leaves)["y"]})
-    values = [np.ones((1, 3))] * 3
-    made = worked_element(element_form(one), values, [], 0, (0,), batch=1)
+    made = worked_element(element_form(one), dict.fromkeys(one.params, np.ones((1, 3))), 0, (0,), batch=1)
     letters = {letter for line in made.lines for fold in line.folds for letter in fold.letters}
     assert letters and not letters & set(leaves)
     assert not re.search(r"[\[ ,](p|n)[\],]", " ".join(line.formula for line in made.lines))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from layerexplain.derive.element.form import element_form
 from layerexplain.derive.gradient.backward import Gradient
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.lang.definition import Definition
@@ -78,23 +79,14 @@ def _element(
     backward, leaf = found.backward, _leaf(definition, found, of)
     array = dict(zip(definition.leaves, (*sent.params, *sent.weights), strict=True))[leaf]
     at = checked_index(tuple(index), array, {})
-    worked = worked_out(
-        made.running,
-        backward,
-        gradient_roles(definition, found),
-        [sent.arrays[param] for param in backward.params],
-        [sent.arrays[weight] for weight in backward.weights],
-        list(backward.results).index(found.of[leaf]),
-        at,
-        str(array.dtype),
-    )
+    form = element_form(backward, gradient_roles(definition, found))
+    result = list(backward.results).index(found.of[leaf])
+    arrays = {leaf: sent.arrays[leaf] for leaf in backward.leaves}
+    worked = worked_out(made.running, form, arrays, result, at, str(array.dtype))
     weight = None
-    notes: list[Note] = []
     keras, keras_note = None, ""
     if leaf in definition.weights:
         weight = made.weight_of(sent.path, list(definition.weights).index(leaf))
-        rest = _rest(weight, float(array[at]), at, calls, sent.call)
-        notes += [Note("gradient", None, words) for words in rest]
     if oracle is not None and weight is None:
         keras_note = "it is asked for gradients of weights only"
     elif oracle is not None and weight is not None:
@@ -102,7 +94,7 @@ def _element(
     run = gradient_run(made, inputs)
     kept = ["    " * line.indent + line.text for line in kept_of(definition, found)]
     return ElementReport(
-        run=run._replace(notes=(*run.notes, *notes)),
+        run=run._replace(notes=(*run.notes, *_rest(weight, float(array[at]), at, calls, sent.call))),
         layer=sent.layer.name,
         path=sent.name,
         type=sent.layer.type,
@@ -141,8 +133,8 @@ def _leaf(definition: Definition, found: Gradient, of: str) -> Expr:
     raise ArgumentError(f"sends no gradient to its inputs; {hint}")
 
 
-def _rest(held: WeightGradient | None, part: float, at: tuple[int, ...], calls: int, call: int) -> list[str]:
-    """What else the gradient of a weight has, beside what this call sends."""
+def _rest(held: WeightGradient | None, part: float, at: tuple[int, ...], calls: int, call: int) -> list[Note]:
+    """A note on what else the gradient of a weight has, beside what this call sends."""
     if held is None or held.gradient is None or isinstance(held.gradient, NoGradient):
         return []
     whole = float(held.gradient[at])
@@ -153,4 +145,4 @@ def _rest(held: WeightGradient | None, part: float, at: tuple[int, ...], calls: 
         if calls > 1
         else ("a regularizer, or another layer with the same weight, adds to it")
     )
-    return [f"The whole gradient of this element is {whole:.8g}: {why}."]
+    return [Note("gradient", None, f"The whole gradient of this element is {whole:.8g}: {why}.")]

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from layerexplain.derive.element.form import element_form
+from layerexplain.derive.element.form import ElementForm, element_form
 from layerexplain.derive.element.worked import Worked, worked_element
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends.keras.weight_tensors import statistics
-from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr
 from layerexplain.lang.scalar import CannotIndex
 from layerexplain.lang.text import statements
 from layerexplain.model import Model
@@ -123,8 +123,9 @@ def element_report(
         ranks = {made.call.index: len(spec.shape) for made in calls if (spec := made.outputs[output]) is not None}
         at = checked_index(tuple(index), array, ranks)
         assert step.definition is not None  # noqa: S101 (_output has asked)
-        arrays = (step.values, step.weights)
-        worked = worked_out(running, step.definition, {}, *arrays, output, at, step.dtypes[output])
+        form = element_form(step.definition)
+        arrays = dict(zip(step.definition.leaves, (*step.values, *step.weights), strict=True))
+        worked = worked_out(running, form, arrays, output, at, step.dtypes[output])
     except LayerExplainError as error:
         raise error.with_place(layer=path) from None
     value, note = (None, "") if oracle is None else asked(lambda: oracle(running, step, output), at)
@@ -191,19 +192,16 @@ def checked_index(index: tuple[int, ...], array: Any, ranks: Mapping[int, int]) 
 
 def worked_out(
     running: Running,
-    definition: Definition,
-    roles: Mapping[str, tuple[str, ...]],
-    values: Sequence[Any],
-    weights: Sequence[Any],
+    form: ElementForm,
+    arrays: Mapping[Expr, Any],
     result: int,
     at: tuple[int, ...],
     dtype: str,
 ) -> Worked:
-    """Return one element of a result of a formula worked out; `roles` are those of its results that it does not tell.
-    Raises LayerExplainError where it has no element form."""
+    """Return one element of a result of a formula on arrays worked out. Raises LayerExplainError where it has no
+    element form."""
     try:
-        form = element_form(definition, roles)
-        return worked_element(form, values, weights, result, at, batch=running.batch, dtype=computed_in(dtype))
+        return worked_element(form, arrays, result, at, batch=running.batch, dtype=computed_in(dtype))
     except CannotIndex as refusal:
         raise LayerExplainError(f"has no element form: {refusal}") from None
 

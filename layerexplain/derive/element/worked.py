@@ -8,7 +8,7 @@ largest term.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from layerexplain.derive.element.form import ElementForm, ElementLine
@@ -16,7 +16,7 @@ from layerexplain.derive.element.text import Printer, inner_names
 from layerexplain.derive.element.value import ArrayFrame, Frame, Index, plain_number
 from layerexplain.derive.evaluate import Evaluation
 from layerexplain.lang import scalar as sc
-from layerexplain.lang.expr import CONSTANT
+from layerexplain.lang.expr import CONSTANT, Expr
 from layerexplain.ops.elementwise import multiply
 from layerexplain.records import NamedTuple
 
@@ -82,21 +82,13 @@ class Worked(NamedTuple):
 
 
 def worked_element(
-    form: ElementForm,
-    values: Sequence[Any],
-    weights: Sequence[Any],
-    result: int,
-    index: Index,
-    *,
-    batch: int,
-    dtype: str = "float32",
+    form: ElementForm, arrays: Mapping[Expr, Any], result: int, index: Index, *, batch: int, dtype: str = "float32"
 ) -> Worked:
     """Work out an element of a result.
 
     Args:
         form: The element form.
-        values: Arrays for the params of its definition, including masks.
-        weights: Arrays for its weights.
+        arrays: Those of the params of its definition, including masks, and of its weights.
         result: The number of the result.
         index: The index of the element.
         batch: The size of the batch.
@@ -105,7 +97,6 @@ def worked_element(
     Raises:
         CannotIndex: The line, or one that it needs, has no element form.
     """
-    arrays = dict(zip(form.definition.leaves, (*values, *weights), strict=True))
     frame = ArrayFrame(form, arrays, Evaluation(batch, "float64"), dtype)
     with frame.run.np.errstate(all="ignore"):
         return _Worker(form).work(frame, form.outputs[result], index)
