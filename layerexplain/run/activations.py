@@ -83,11 +83,11 @@ class Ran(NamedTuple):
         return dict(zip(self.definition.leaves, (*self.values, *self.weights), strict=True))
 
 
-class Made(NamedTuple):
-    """The results of a call, then the masks that it passes on, with their dtypes in Keras."""
+class Value(NamedTuple):
+    """A result of a call, or a mask that it passes on, with its dtype in Keras."""
 
-    values: tuple[Any, ...]
-    dtypes: tuple[str, ...]
+    array: Any
+    dtype: str
 
 
 class Activations:
@@ -126,10 +126,10 @@ class Activations:
         for ref, value in zip(model.inputs, inputs, strict=True):
             leaf = nodes[ref.layer, ref.call]
             if leaf is not None:
-                walk.made[leaf] = Made((value,), (dtype_name(value),))
+                walk.made[leaf] = (Value(value, dtype_name(value)),)
         yield from walk.run()
         found = [None if node is None else walk.made.get(node) for node in outputs]
-        self.outputs = [made and made.values[ref.output] for made, ref in zip(found, model.outputs, strict=True)]
+        self.outputs = [made and made[ref.output].array for made, ref in zip(found, model.outputs, strict=True)]
 
     def results_of(self, ran: Ran, run: Evaluation) -> list[Any]:
         """Return the results and masks of a call of a layer. Raises CannotEvaluate."""
@@ -172,7 +172,7 @@ class Walk:
         self.path = path
         self.number = number
         self.times = Counter(call.call.layer for call in network.calls)
-        self.made: dict[Expr, Made] = {}
+        self.made: dict[Expr, tuple[Value, ...]] = {}
         self.refused: dict[str, str] = {}
         self.layers = {layer.name: layer for layer in network.model.layers}
         self.left = Counter({base_of(e) for e in results if e is not None})
@@ -191,21 +191,20 @@ class Walk:
                     made = None if call.node is None else self.made.get(call.node)
                     if made is None:
                         raise _NoValues("it received no values")
-                    yield self._activation(call, layer, made.values[:1], made.dtypes[:1])
+                    yield self._activation(call, layer, made[:1])
                 elif call.network is not None and call.node is not None:
                     yield from self._nested(call, call.network, layer)
                 else:
                     yield self._call(call, layer)
             except _NoValues as why:
                 self.refused.setdefault(layer.name, str(why))
-                yield self._activation(call, layer, (), (), refusal=str(why))
+                yield self._activation(call, layer, (), refusal=str(why))
             for base in set(map(base_of, tensors_of(call))):
                 self.left[base] -= 1
                 self._drop_unused(base)
 
-    def _activation(
-        self, call: TracedCall, layer: Layer, outputs: tuple[Any, ...], dtypes: tuple[str, ...], **ran: Any
-    ) -> Activation:
+    def _activation(self, call: TracedCall, layer: Layer, results: Sequence[Value], **ran: Any) -> Activation:
+        outputs, dtypes = tuple([one.array for one in results]), tuple([one.dtype for one in results])
         return Activation((*self.path, layer.name), layer, self.call_number(call), outputs, dtypes, **ran)
 
     def call_number(self, call: TracedCall) -> int:
@@ -220,15 +219,14 @@ class Walk:
         given = self._given(call)
         number = self.call_number(call)
         walk = Walk(self.whole, network, (*self.path, layer.name), definition.outputs, number)
-        walk.made.update(zip(definition.params, given, strict=True))
+        walk.made.update({param: (value,) for param, value in zip(definition.params, given, strict=True)})
         self.whole.entered(self, call, walk)
         yield from walk.run()
         self.whole.left(self, call, walk)
         found = [made for e in definition.outputs if (made := walk.tensor(e)) is not None]
         if len(found) < len(definition.outputs):
             raise _NoValues(next(iter(walk.refused.values()), "one of its layers has no value"))
-        made = Made(tuple([one.values[0] for one in found]), tuple([one.dtypes[0] for one in found]))
-        yield self._done(call, layer, len(definition.results), made)
+        yield self._done(call, layer, len(definition.results), tuple(found))
 
     def _call(self, call: TracedCall, layer: Layer) -> Activation:
         definition = call.definition
@@ -237,9 +235,7 @@ class Walk:
         given = self._given(call)
         path, runs = (*self.path, layer.name), self.whole.runs
         compute = _compute_dtype(layer, given)
-        values = tuple(
-            [rounded_to(v, compute) if is_float(d) else v for v, d in ((g.values[0], g.dtypes[0]) for g in given)]
-        )
+        values = tuple([rounded_to(one.array, compute) for one in given])
         try:
             must_fit(shapes_in(definition), "it", runs["float32"].batch, self.whole.max_memory)
         except LayerExplainError as error:
@@ -256,26 +252,26 @@ class Walk:
         except IndexError as error:
             raise LayerExplainError(f"an id is outside the table ({error})", layer="/".join(path)) from None
         dtypes = tuple([compute if e.dtype == "float" else e.dtype for e in definition.outputs])
-        made = Made(tuple(map(rounded_to, results, dtypes)), dtypes)
+        made = tuple(map(Value, map(rounded_to, results, dtypes), dtypes))
         return self._done(
             call, layer, len(definition.results), made, definition=definition, values=values, weights=weights
         )
 
-    def _done(self, call: TracedCall, layer: Layer, count: int, made: Made, **ran: Any) -> Activation:
+    def _done(self, call: TracedCall, layer: Layer, count: int, made: tuple[Value, ...], **ran: Any) -> Activation:
         if call.node is not None:
             self.made[call.node] = made
             self._drop_unused(call.node)
-        return self._activation(call, layer, made.values[:count], made.dtypes[:count], **ran)
+        return self._activation(call, layer, made[:count], **ran)
 
     # Values between calls ----------------------------------------------------------------------------------------
 
-    def tensor(self, e: Expr) -> Made | None:
+    def tensor(self, e: Expr) -> Value | None:
         """Return a tensor by its expression; None if it was not computed."""
         base, at = picked(e)
         made = self.made.get(base)
-        return None if made is None else Made(made.values[at : at + 1], made.dtypes[at : at + 1])
+        return None if made is None else made[at]
 
-    def _given(self, call: TracedCall) -> list[Made]:
+    def _given(self, call: TracedCall) -> list[Value]:
         """Return the values of a call's params."""
         found = [made for e in tensors_of(call) if (made := self.tensor(e)) is not None]
         if len(found) < len(tensors_of(call)):
@@ -329,10 +325,10 @@ def _uses(network: Network, path: tuple[str, ...]) -> Counter[tuple[str, ...]]:
     return found
 
 
-def _compute_dtype(layer: Layer, given: Sequence[Made]) -> str:
+def _compute_dtype(layer: Layer, given: Sequence[Value]) -> str:
     """Return the float in which a call computes: from the layer's policy, or for an operation from its tensors."""
     if layer.kind == "operation":
-        return common_float([g.dtypes[0] for g in given])
+        return common_float([one.dtype for one in given])
     policy = dtypes_of(layer)[1]
     return policy if is_float(policy) else "float32"
 

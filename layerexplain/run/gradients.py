@@ -166,7 +166,7 @@ class Step:
             mask, leaf = None, self.masks[number]
             if leaf is not None and root is not None:
                 made = root.tensor(leaf)
-                mask = None if made is None else made.values[0]
+                mask = None if made is None else made.array
             term, sent = output_term(one, target.array, output, mask, self._sample_weight(one))
             self.terms.append(term)
             if one.activation:
