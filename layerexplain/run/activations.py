@@ -83,6 +83,15 @@ class Ran(NamedTuple):
         return dict(zip(self.definition.leaves, (*self.values, *self.weights), strict=True))
 
 
+class Border(NamedTuple):
+    """Where a nested model begins or ends."""
+
+    outer: Walk
+    call: TracedCall
+    inner: Walk
+    begins: bool
+
+
 class Value(NamedTuple):
     """A result of a call, or a mask that it passes on, with its dtype in Keras."""
 
@@ -99,6 +108,7 @@ class Activations:
         self.max_memory = max_memory
         self.weights = weights
         self.seed = seed
+        self.nodes = {(made.call.layer, made.call.index): made.node for made in network.calls}
         self.outputs: list[Any] = []
         self.wanted: Sequence[Expr | None] = ()
         """Further tensors of the model that are needed in the end."""
@@ -120,11 +130,10 @@ class Activations:
         """Run the model on one array per input, in its order and cast to its dtypes."""
         self.runs = {d: Evaluation(batch_of(inputs), d, self.seed) for d in ("float32", "float64")}
         model = self.network.model
-        nodes = {(made.call.layer, made.call.index): made.node for made in self.network.calls}
-        outputs = [nodes.get((ref.layer, ref.call)) for ref in model.outputs]
+        outputs = [self.nodes.get((ref.layer, ref.call)) for ref in model.outputs]
         walk = self.root = Walk(self, self.network, (), [*outputs, *self.wanted])
         for ref, value in zip(model.inputs, inputs, strict=True):
-            leaf = nodes[ref.layer, ref.call]
+            leaf = self.nodes[ref.layer, ref.call]
             if leaf is not None:
                 walk.made[leaf] = (Value(value, dtype_name(value)),)
         yield from walk.run()
@@ -135,11 +144,8 @@ class Activations:
         """Return the results and masks of a call of a layer. Raises CannotEvaluate."""
         return evaluate(ran.definition, ran.values, ran.weights, run)
 
-    def entered(self, outer: Walk, call: TracedCall, inner: Walk) -> None:
-        """Called before the layers of a nested model are run."""
-
-    def left(self, outer: Walk, call: TracedCall, inner: Walk) -> None:
-        """Called when the layers of a nested model were run."""
+    def crossed(self, border: Border) -> None:
+        """Called before the layers of a nested model are run, and when they were run."""
 
     def weights_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         """Return the weights of a layer, read once and kept until its last call."""
@@ -220,9 +226,9 @@ class Walk:
         number = self.call_number(call)
         walk = Walk(self.whole, network, (*self.path, layer.name), definition.outputs, number)
         walk.made.update({param: (value,) for param, value in zip(definition.params, given, strict=True)})
-        self.whole.entered(self, call, walk)
+        self.whole.crossed(Border(self, call, walk, True))
         yield from walk.run()
-        self.whole.left(self, call, walk)
+        self.whole.crossed(Border(self, call, walk, False))
         found = [made for e in definition.outputs if (made := walk.tensor(e)) is not None]
         if len(found) < len(definition.outputs):
             raise _NoValues(next(iter(walk.refused.values()), "one of its layers has no value"))

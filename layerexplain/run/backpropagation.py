@@ -16,10 +16,9 @@ from layerexplain.errors import ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import ITEM, CannotDerive, Expr, picked
 from layerexplain.model import Layer
-from layerexplain.network.traced import TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.gradient import before_last_function
-from layerexplain.run.activations import Activations, Ran, Walk, tensors_of
+from layerexplain.run.activations import Activations, Border, Ran, Walk, tensors_of
 from layerexplain.run.precision import rounded_to
 
 CallNumber = tuple[tuple[str, ...], int]
@@ -51,15 +50,6 @@ class Taped(NamedTuple):
     arrays: Mapping[Expr, Any]
     penalties: Sequence[Any]
     run: Evaluation
-
-
-class _Model(NamedTuple):
-    """Where a nested model begins or ends."""
-
-    outer: Walk
-    call: TracedCall
-    inner: Walk
-    begins: bool
 
 
 class SentBack(NamedTuple):
@@ -124,7 +114,7 @@ class Tape(Activations):
         self.home = home
         self.moved: dict[tuple[tuple[str, ...], int], Any] = {}
         """The weights that layers themselves give new values in training: their running statistics."""
-        self._tape: list[Taped | _Model] = []
+        self._tape: list[Taped | Border] = []
         self._sent: dict[Walk, dict[tuple[Expr, int], Any]] = {}
         self._known: dict[Any, Gradient | NoGradient] = {}
 
@@ -184,11 +174,8 @@ class Tape(Activations):
                 self._known[key] = NoGradient(f"its gradient is not known: {why}")
         return self._known[key]
 
-    def entered(self, outer: Walk, call: TracedCall, inner: Walk) -> None:
-        self._tape.append(_Model(outer, call, inner, True))
-
-    def left(self, outer: Walk, call: TracedCall, inner: Walk) -> None:
-        self._tape.append(_Model(outer, call, inner, False))
+    def crossed(self, border: Border) -> None:
+        self._tape.append(border)
 
     # Backwards ------------------------------------------------------------------------------------------------------
 
@@ -201,9 +188,8 @@ class Tape(Activations):
         """
         root = self.root
         assert root is not None  # noqa: S101 (the model was run)
-        nodes = {(made.call.layer, made.call.index): made.node for made in self.network.calls}
         for ref, dy in zip(self.network.model.outputs, outputs, strict=True):
-            node = nodes.get((ref.layer, ref.call))
+            node = self.nodes.get((ref.layer, ref.call))
             if dy is not None and node is not None:
                 self._send(root, node, dy, ref.output)
         while self._tape:
@@ -274,7 +260,7 @@ class Tape(Activations):
             seeds[leaf] = rounded_to(value, run.float)
         return seeds
 
-    def _ended(self, entry: _Model) -> SentBack:
+    def _ended(self, entry: Border) -> SentBack:
         """Hand what reaches the results of a nested model to the calls in it that give them."""
         definition = entry.call.definition
         assert definition is not None  # noqa: S101 (it was run)
@@ -286,7 +272,7 @@ class Tape(Activations):
         number = entry.outer.call_number(entry.call)
         return SentBack((*entry.outer.path, layer.name), layer, number, tuple(received))
 
-    def _begun(self, entry: _Model) -> Iterator[SentBack]:
+    def _begun(self, entry: Border) -> Iterator[SentBack]:
         """Hand what reaches the inputs of a nested model to the tensors that it was called on."""
         definition = entry.call.definition
         assert definition is not None  # noqa: S101 (it was run)
