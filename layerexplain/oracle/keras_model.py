@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError
@@ -174,10 +174,15 @@ def loaded(source: Any, model: Model) -> KerasModel:
         return KerasModel(keras_model_of_config(source), "drawn")
     content = bytes(source) if isinstance(source, bytearray | memoryview) else source
     weights: Weights = "drawn" if model.format == "config-json" else "of the model"
+    with _on_this_machine(content) as file:
+        return KerasModel(keras_model_of_file(file, model), weights)
+
+
+def _on_this_machine(source: Any) -> AbstractContextManager[Any]:
+    """A source as Keras can open it: a copy of what is behind a URL."""
     from layerexplain.sources.remote import local_copy
 
-    with local_copy(content) if is_remote(content) else nullcontext(content) as file:
-        return KerasModel(keras_model_of_file(file, model), weights)
+    return local_copy(source) if is_remote(source) else nullcontext(source)
 
 
 def loaded_or_rebuilt(source: Any, model: Model, network: Network) -> KerasModel:

@@ -60,13 +60,10 @@ class _Flows(Interpreter[int]):
         self.ends: dict[str, int] = {}
 
     def of(self, definition: Definition) -> Flow:
-        """Return the flow of a definition, whose leaves are numbered anew."""
-        outside, self.ends = self.ends, {}
+        """Return the flow of a definition."""
         env: dict[Expr, Any] = {leaf: (1 << i) if is_float(leaf) else 0 for i, leaf in enumerate(definition.leaves)}
         self.visit(definition.order, env)
-        made = Flow(tuple([env[e] for e in definition.outputs]), self.ends)
-        self.ends = outside
-        return made
+        return Flow(tuple([env[e] for e in definition.outputs]), self.ends)
 
     def leaf(self, node: Expr, env: dict[Expr, Any]) -> int:
         return 0
