@@ -208,7 +208,7 @@ class LayerReport(NamedTuple):
         }
         for name in ("explanation", "receptive_field", "gradient", "backward", "memory"):
             if (asked := getattr(self, name)) is not None:
-                row[name] = asked.to_dict() if name == "memory" else plain(asked)
+                row[name] = plain(asked)
         if nested and self.layers:
             row["layers"] = [layer.to_dict(nested=True) for layer in self.layers]
         return row

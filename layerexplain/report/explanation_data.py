@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
@@ -93,34 +92,7 @@ class ReceptiveField(NamedTuple):
     unknown: str
 
 
-class LayerMemory:
-    """What a layer holds, worked out when it is asked for; a copy for another process has the number alone."""
+class LayerMemory(NamedTuple):
+    """What a layer holds: `activations` are the bytes of what its calls give, per example; None is unknown."""
 
-    __slots__ = ("_find", "_found")
-
-    def __init__(self, find: Callable[[], int | None]) -> None:
-        self._find: Callable[[], int | None] | None = find
-        self._found: int | None = None
-
-    @property
-    def activations(self) -> int | None:
-        """The bytes of what its calls give, per example; None is unknown."""
-        if self._find is not None:
-            self._found, self._find = self._find(), None
-        return self._found
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it in the form of the JSON contract."""
-        return {"activations": self.activations}
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, LayerMemory) and self.activations == other.activations
-
-    def __hash__(self) -> int:
-        return hash(self.activations)
-
-    def __getstate__(self) -> Any:
-        return (self.activations,)
-
-    def __setstate__(self, state: Any) -> None:
-        self._find, (self._found,) = None, state
+    activations: int | None

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 from layerexplain.derive.memory_reuse import is_view
 from layerexplain.errors import ArgumentError
@@ -109,26 +108,20 @@ class Need(NamedTuple):
 
 
 class Activations:
-    """The bytes of what the calls of a model give, and of those in models inside of it, per example: the calls are
-    walked through when the first is asked for."""
+    """The bytes of what the calls of a model give, and of those in models inside of it, per example."""
 
     def __init__(self, network: Network) -> None:
-        self._network = network
         self._of_calls: dict[int, int | None] = {}
+        _Account(network, {}, self._of_calls, outermost=True).walk()
 
     def of(self, uses: Sequence[Use]) -> LayerMemory:
         """Return the bytes of all these calls together; unknown where they are of another model, too.
 
         A view takes none; a nested model as much as what is in it.
         """
-        return LayerMemory(partial(self._sum, uses))
-
-    def _sum(self, uses: Sequence[Use]) -> int | None:
-        if not self._of_calls:
-            _Account(self._network, {}, self._of_calls, outermost=True).walk()
         found = [(self._of_calls.get(id(made)), times) for made, times in uses]
         known = [count * times for count, times in found if count is not None]
-        return sum(known) if found and len(known) == len(found) else None
+        return LayerMemory(sum(known) if found and len(known) == len(found) else None)
 
 
 class _Tensor(NamedTuple):
