@@ -88,5 +88,5 @@ def test_what_is_said_of_a_pipe_that_is_waited_for(
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.setattr("threading.Timer", Passed)
     monkeypatch.chdir(tmp_path)
-    assert outcome("pipe", str.upper).value == "PIPE"
+    assert outcome(str.upper, "pipe").value == "PIPE"
     assert capsys.readouterr() == ("", "layerexplain: reading the pipe pipe, which waits for what is written to it\n")

@@ -16,7 +16,7 @@ from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.losses import Loss, loss_of
 from layerexplain.layers.registry import part_names
-from layerexplain.report.where import where
+from layerexplain.report.explanation import where
 
 N = 5
 

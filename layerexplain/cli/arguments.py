@@ -90,11 +90,8 @@ class _Reader:
         self.at += 1
         return self.tokens[self.at - 1]
 
-    def _sees(self, sign: str) -> bool:
-        return self.at < len(self.tokens) and self.tokens[self.at] == ("sign", sign)
-
     def _ends(self, closing: str) -> bool:
-        return self._sees(closing) if closing else self.at == len(self.tokens)
+        return self.tokens[self.at : self.at + 1] == ([("sign", closing)] if closing else [])
 
     def _items(self, closing: str, depth: int) -> list[Any]:
         items = []

@@ -105,7 +105,8 @@ def each_located(ctx: click.Context, sources: Sequence[str]) -> Iterator[str]:
             continue
         from layerexplain import api
 
-        if not recursive and (not api.has_magic(place) or _is_request(place)):
+        # A request for a model of code may have brackets among its arguments: `train.py:build(sizes=[3])`.
+        if not recursive and (not api.has_magic(place) or getattr(api.code_source(place), "request", "") != ""):
             yield place
             continue
         for found in api.find_sources([place], recursive=recursive):
@@ -117,10 +118,3 @@ def each_located(ctx: click.Context, sources: Sequence[str]) -> Iterator[str]:
                 yield found.source
             else:
                 yield found.source if found.source == place else Located(found.source)
-
-
-def _is_request(source: str) -> bool:
-    """Whether a source asks for a model of code, whose arguments may have brackets: `train.py:build(sizes=[3])`."""
-    from layerexplain.api import code_source
-
-    return getattr(code_source(source), "request", "") != ""

@@ -59,11 +59,11 @@ def outcomes(sources: Sequence[str], ask: Callable[[str], Any], jobs: int) -> Ge
     if len(sources) > 1:
         collect_for_many()
     if jobs == 1:
-        return (outcome(source, ask) for source in sources)
+        return (outcome(ask, source) for source in sources)
     return _shared(sources, ask, jobs)
 
 
-def outcome(source: str, ask: Callable[[str], Any]) -> Outcome:
+def outcome(ask: Callable[[str], Any], source: str) -> Outcome:
     """What `ask` gives for one source."""
     try:
         fault = getattr(source, "fault", None)
@@ -107,17 +107,13 @@ def _shared(sources: Sequence[str], ask: Callable[[str], Any], jobs: int) -> Gen
 
     # Standard input is the program's own.
     elsewhere = [source for source in sources if source != "-"]
-    with closing(shared(elsewhere, partial(_outcome, ask), jobs, ahead=4)) as results:
+    with closing(shared(elsewhere, partial(outcome, ask), jobs, ahead=4)) as results:
         for source in sources:
             found = None if source == "-" else next(results)
             if found is None:
-                yield outcome(source, ask)
+                yield outcome(ask, source)
             elif found.died:
                 error = OSError(0, "the process that read it was killed, possibly because memory ran out")
                 yield Outcome(None, tuple(lines_of(error, source)), has_value=False)
             else:
                 yield found.value
-
-
-def _outcome(ask: Callable[[str], Any], source: str) -> Outcome:
-    return outcome(source, ask)

@@ -80,7 +80,7 @@ def _chosen(
                 if (not free or start >= free[-1] + length) and not any(taken[start : start + length]):
                     free.append(start)
             saved = _saved(len(free), length)
-            if length == 1 and not _in_a_row(free):
+            if length == 1 and (len(free) < 3 or free[-1] - free[0] > len(free) - 1):  # not in a row
                 continue
             if saved >= (1 if length == 1 else _LEAST_SAVED) and (saved, -length) > (best[0], -best[1]):
                 best = (saved, length, free)
@@ -95,10 +95,6 @@ def _chosen(
 
 def _saved(count: int, length: int) -> int:
     return count - 2 if length == 1 else count * length - count - length
-
-
-def _in_a_row(starts: Sequence[int]) -> bool:
-    return len(starts) > 2 and starts[-1] - starts[0] == len(starts) - 1
 
 
 def _names(steps: Sequence[Step], start: int, length: int) -> tuple[tuple[str | None, ...], str]:

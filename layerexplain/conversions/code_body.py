@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.conversions.block_names import joined_name, loop_over_names, word_for
 from layerexplain.conversions.blocks import Block, Step, repeated_blocks
 from layerexplain.conversions.operations import INFIX, function_of
-from layerexplain.conversions.python_text import WIDTH, call_code, index_code, keyword_code, text_code, value_code
+from layerexplain.conversions.python_text import WIDTH, Code, call_code, index_code, keyword_code, text_code, value_code
 from layerexplain.conversions.today import own_calls
 from layerexplain.errors import LayerExplainError
 from layerexplain.layers.declaration import snake_case
-from layerexplain.model import Call, Layer, Model, TensorRef
+from layerexplain.model import Call, Layer, Model, TensorRef, replaced
 
 if TYPE_CHECKING:
     from layerexplain.conversions.code import CodeModule
@@ -89,13 +89,16 @@ class Body:
         refs = [ref._replace(output=0) for ref in call.refs]
         places = [self.places.get(ref, -2) for ref in refs]
         name = self.module.name_of(layer)
-        shape = _shape_of_call(
-            (call.args, dict(call.kwargs)), {ref: i - at for ref, at in zip(refs, places, strict=True)}
+        distances = {ref: i - at for ref, at in zip(refs, places, strict=True)}
+        shape = replaced(
+            (call.args, call.kwargs),
+            TensorRef,
+            lambda ref: ref._replace(layer="", call=distances[ref._replace(output=0)]),
         )
         one = layer.model is None or (layer.type == "Sequential" and is_plain(layer.model))
         one = one and self.module.objects.of(layer) is None
         made = self.module.object(layer, "" if layer.model is not None else None, 0) if one else ""
-        token = (layer.kind, layer.type, made, shape)
+        token = (layer.kind, layer.type, made, repr(shape))
         last = len(self.calls) + 1 if i in self.ends else self.uses.get(i, i) - i
         alone = not one or call.layer in self.often or -2 in places
         return Step(token, tuple([i - at for at in places]), last, name, alone)
@@ -148,15 +151,8 @@ class Body:
         return call_code(f"ops.{function_of(layer.type)}", [*self._arguments(call), *config], 0, before)
 
     def _value(self, value: Any) -> str:
-        if isinstance(value, TensorRef):
-            return self._tensor(value)
-        if isinstance(value, list):
-            return f"[{', '.join(map(self._value, value))}]"
-        if isinstance(value, tuple):
-            return f"({', '.join(map(self._value, value))}{',' if len(value) == 1 else ''})"
-        if isinstance(value, Mapping):
-            return "{" + ", ".join(f"{value_code(key)}: {self._value(one)}" for key, one in value.items()) + "}"
-        return value_code(value)
+        """Return an argument of a call as code, with variables in place of tensors."""
+        return value_code(replaced(value, TensorRef, lambda ref: Code(self._tensor(ref))))
 
     def _tensor(self, ref: TensorRef) -> str:
         name = self.variables.get(ref._replace(output=0))
@@ -247,14 +243,3 @@ class Body:
 def is_plain(model: Model) -> bool:
     """Whether a nested model is written as one expression, in a place of its own."""
     return model.trainable and all(layer.model is None for layer in model.layers)
-
-
-def _shape_of_call(value: Any, distances: Mapping[TensorRef, int]) -> Any:
-    """Return the arguments of a call with distances in place of tensors."""
-    if isinstance(value, TensorRef):
-        return ("tensor", distances[value._replace(output=0)], value.output)
-    if isinstance(value, Mapping):
-        return tuple([(key, _shape_of_call(one, distances)) for key, one in value.items()])
-    if isinstance(value, list | tuple):
-        return (type(value).__name__, *[_shape_of_call(one, distances) for one in value])
-    return repr(value)

@@ -12,7 +12,7 @@ from layerexplain.conversions.today import in_todays_words, inner_model
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find
-from layerexplain.model import Call, Layer, Model, Setting, TensorRef
+from layerexplain.model import Call, Layer, Model, Setting, TensorRef, replaced
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 
@@ -85,23 +85,16 @@ class _Writer:
                 ref.output,
             ]
 
-        def argument(value: Any) -> Any:
-            if isinstance(value, TensorRef):
-                shape, dtype = shapes.get(value, ([], "float32"))
-                history = node(value, False)
-                return {
-                    "class_name": "__keras_tensor__",
-                    "config": {"shape": shape, "dtype": dtype, "keras_history": history},
-                }
-            if isinstance(value, Mapping):
-                return {key: argument(one) for key, one in value.items()}
-            return [argument(one) for one in value] if isinstance(value, list | tuple) else self.plain(value)
+        def tensor(ref: TensorRef) -> Json:
+            shape, dtype = shapes.get(ref, ([], "float32"))
+            config = {"shape": shape, "dtype": dtype, "keras_history": node(ref, False)}
+            return {"class_name": "__keras_tensor__", "config": config}
 
         layers = []
         for layer in model.layers:
             made = self.layer(layer, inner.get(layer.name))
             nodes = [
-                {"args": [argument(one) for one in call.args], "kwargs": argument(call.kwargs)}
+                self.plain(replaced({"args": call.args, "kwargs": call.kwargs}, TensorRef, tensor))
                 for call in sorted(calls[layer.name], key=lambda call: call.index)
             ]
             layers.append({**made, "name": layer.name, "inbound_nodes": [] if layer.type == "InputLayer" else nodes})

@@ -107,7 +107,7 @@ def _with_masks(before: Network, after: Network, given: list[str], bare: list[st
         layer = writer.layers[made.call.layer]
         if made.network is not None and other.network is not None and layer.model is not None:
             if not made.call.index and not _alike(made.network, other.network):
-                if writer.recipes.seen_by_model(made):
+                if any(writer.recipes.of.get(ref) is not None for ref in made.sources):
                     words = "is given masks that Keras 3 hands on in another way inside it"
                     raise SpecError(words, layer=f"{path}{layer.name}")
                 inner = _with_masks(made.network, other.network, given, bare, f"{path}{layer.name}/")
@@ -159,10 +159,6 @@ class _Recipes:
         if not source.carried:
             return source.tensor
         return self.of.get(source.tensor) or Made(f"what feeds '{source.tensor.layer}'", (), ())
-
-    def seen_by_model(self, made: TracedCall) -> bool:
-        """Whether masks enter a nested model."""
-        return any(self.of.get(ref) is not None for ref in made.sources)
 
     def _keep(self, made: TracedCall) -> None:
         first = TensorRef(made.call.layer, made.call.index)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from typing import Any
 
 from layerexplain.conversions.explicit_masks import with_explicit_masks
@@ -14,33 +13,29 @@ from layerexplain.model import InputShapes, InputShapesOf, Layer, Model, shapes_
 from layerexplain.network.recorded_shapes import with_input_layers
 from layerexplain.records import NamedTuple
 
+TEXT_FORMS = ("py", "yaml", "json")
 
-def _fed(model: Model) -> Model:
+
+def fed(model: Model) -> Model:
     """The model, and all inside it, with an InputLayer for each input, as a file has them."""
-    layers = tuple([one if one.model is None else one._replace(model=_fed(one.model)) for one in model.layers])
+    layers = tuple([one if one.model is None else one._replace(model=fed(one.model)) for one in model.layers])
     return with_input_layers(model._replace(layers=layers))
 
 
-def _code(model: Model) -> str:
-    from layerexplain.conversions.code import to_code
+def text_of(model: Model, form: str) -> str:
+    """A model that is `fed` as text, in one of the `TEXT_FORMS`."""
+    if form == "py":
+        from layerexplain.conversions.code import to_code
 
-    return to_code(_fed(model))
+        return to_code(model)
+    if form == "yaml":
+        from layerexplain.conversions.spec import to_spec
 
-
-def _spec(model: Model) -> str:
-    from layerexplain.conversions.spec import to_spec
-
-    return to_spec(_fed(model))
-
-
-def _config(model: Model) -> str:
+        return to_spec(model)
     from layerexplain.conversions.config import to_config
 
-    return json.dumps(to_config(_fed(model)), indent=2, allow_nan=False) + "\n"
+    return json.dumps(to_config(model), indent=2, allow_nan=False) + "\n"
 
-
-TEXTS: dict[str, Callable[[Model], str]] = {"py": _code, "yaml": _spec, "json": _config}
-"""Form → what writes it as text."""
 
 _ENDINGS = {".keras": "keras", ".py": "py", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 
@@ -91,7 +86,7 @@ def convert(
 
     name = os.fspath(target)
     form = to or _ENDINGS.get(os.path.splitext(name)[1].lower())
-    if form is None or form not in (*TEXTS, "keras"):
+    if form is None or form not in (*TEXT_FORMS, "keras"):
         known = "'.keras', '.py', '.yaml' or '.json'"
         raise LayerExplainError(
             f"what to write is not clear; the target ends with {known}, or --to says it", source=name
@@ -107,7 +102,7 @@ def convert(
         shapes = shapes_for(model, inputs)
         model = model.at(shapes)
         raise_any(model.faults)
-        model = _fed(_with_shapes(model, shapes))
+        model = fed(_with_shapes(model, shapes))
         today, renamed = in_todays_names(model)
         names = dict(zip(layer_paths(model), layer_paths(today), strict=True))
         today, masked = with_explicit_masks(today)
@@ -119,7 +114,7 @@ def convert(
             content, notes = to_keras_file(stored, model, today, names, shapes, backend)
             made = Converted(form, "", (*told, *notes))
         else:
-            made = Converted(form, TEXTS[form](today), told)
+            made = Converted(form, text_of(today, form), told)
             content = made.text.encode()
     except LayerExplainError as error:
         cause = next((note.message for note in model.notes if note.code == "open"), None)

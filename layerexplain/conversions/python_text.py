@@ -99,7 +99,8 @@ def value_code(value: Any, indent: int = 0) -> str:
     if isinstance(value, list):
         parts = [value_code(one, indent + 4) for one in value]
         line = f"[{', '.join(parts)}]"
-        if not any(isinstance(one, Layer | Code) for one in value) or ("\n" not in line and indent + len(line) < WIDTH):
+        is_long = indent + len(line) >= WIDTH and any(isinstance(one, Layer) for one in value)
+        if "\n" not in line and not is_long:
             return line
         pad = " " * (indent + 4)
         return "[\n" + "".join([f"{pad}{one},\n" for one in parts]) + f"{' ' * indent}]"

@@ -22,7 +22,7 @@ def text(document: doc.Document, look: Look) -> str:
     return _Writer(look).document(document)
 
 
-def _line(line: doc.Line, look: Look) -> str:
+def line_text(line: doc.Line, look: Look) -> str:
     """A line in words; names that are left out are counted."""
     if isinstance(line, str):
         return clean(line, look.ascii)
@@ -69,11 +69,11 @@ class _Writer:
                 return self._notes(block)
         from layerexplain.render.text_sections import section_lines
 
-        return section_lines(block, look, _line)
+        return section_lines(block, look)
 
     def _title(self, heading: doc.Heading) -> list[str]:
         """`resnet50 · Functional · 177 layers · resnet50.keras (keras-archive, Keras 3.15.1)`."""
-        name, *rest = [_line(line, self.look) for line in [*[[span] for span in heading.title], *heading.about]]
+        name, *rest = [line_text(line, self.look) for line in [*[[span] for span in heading.title], *heading.about]]
         first, *others = wrap(self.look.dot.join([name, *filter(None, rest)]), self.look.width)
         if first.startswith(name):
             first = paint(name, "bold", self.look) + paint(first[len(name) :], "dim", self.look)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from layerexplain.render import document as doc
 from layerexplain.render.escape import clean
 from layerexplain.render.layout import Look, narrowest, pad, paint, width_of, wrap
 from layerexplain.render.sections import Code, Figure, Labelled, Listing, Points, Section
+from layerexplain.render.text import line_text
 
 _MARGIN = "  "
 _LABEL = 10
@@ -21,11 +22,11 @@ _LONGEST_HEADLINE = 120
 _TONES = {"": "", "aside": "dim", "warning": "yellow"}
 
 
-def section_lines(block: Any, look: Look, line: Callable[[doc.Line, Look], str]) -> list[str]:
-    """Return the lines of a section or of a figure; `line` gives the words of a line in it for a look."""
+def section_lines(block: Any, look: Look) -> list[str]:
+    """Return the lines of a section or of a figure."""
     match block:
         case Section():
-            writer = _Sections(look, line)
+            writer = _Sections(look)
             return [text for inner in doc.for_text(block.blocks) for text in writer.inner(inner)]
         case Figure():
             return list("\n\n".join("\n".join(part) for part in block.draw(look) if part).split("\n"))
@@ -35,9 +36,8 @@ def section_lines(block: Any, look: Look, line: Callable[[doc.Line, Look], str])
 class _Sections:
     """Writes what sections consist of for a look."""
 
-    def __init__(self, look: Look, line: Callable[[doc.Line, Look], str]) -> None:
+    def __init__(self, look: Look) -> None:
         self.look = look
-        self._line = line
         room = None if look.width is None else look.width - len(_MARGIN)
         self.section_room = room
         self.labelled_room = None if room is None else max(room - _LABEL, 16)
@@ -60,7 +60,7 @@ class _Sections:
     def _labelled(self, block: Labelled) -> list[str]:
         room, blocks = self.labelled_room, doc.for_text(block.blocks)
         if room is not None and self.section_room is not None:
-            plain = type(self)(Look(ascii=self.look.ascii), self._line)
+            plain = type(self)(Look(ascii=self.look.ascii))
             whole = [line for inner in blocks for line in plain._lines(inner, None)]
             if narrowest(whole, self.section_room) > room:  # long names get the room of the label
                 below = [line for inner in blocks for line in self._lines(inner, self.section_room - 2)]
@@ -78,7 +78,7 @@ class _Sections:
             case Code():
                 return self._code(block, room)
             case Points():
-                lines = [line for item in block.items for line in wrap(self._line(item, self.look), room)]
+                lines = [line for item in block.items for line in wrap(line_text(item, self.look), room)]
                 return [paint(line, _TONES[block.tone], self.look) for line in lines]
             case Listing():
                 from layerexplain.render.text_table import listing_lines

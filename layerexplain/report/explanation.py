@@ -17,6 +17,7 @@ from layerexplain.frontends.value_text import arguments_text
 from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, walk
+from layerexplain.lang.notation import value_text
 from layerexplain.lang.text import FormulaLine, inner_blocks, statements
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.layers.declaration import Declaration
@@ -31,7 +32,6 @@ from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, Wei
 from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
 from layerexplain.report.hints import LayerInNetwork, Neighbours, Placed
 from layerexplain.report.targets import targets
-from layerexplain.report.where import where
 from layerexplain.weights.keras_expression import variable_expression
 
 NOTHING = Explanation("", (), (), (), (), (), (), (), (), "", (), (), "", ())
@@ -215,6 +215,22 @@ def statement(line: FormulaLine, shapes: bool) -> Statement:
         if shapes and not isinstance(node.shape, Shapes):
             shape = shape_text(node.shape)
     return Statement(line.text, line.indent, shape, note)
+
+
+def where(definition: Definition) -> tuple[str, ...]:
+    """Where each function that a formula names is defined, a line each: `relu(z) = max(z, 0)`."""
+    lines = []
+    for inner in inner_definitions(definition):
+        if inner.kind != "composite":
+            continue
+        names = ", ".join(str(p.label) for p in inner.params)
+        extra = "".join(f", {k}={value_text(v)}" for k, v in inner.attrs.items())
+        body = [line.text for line in statements(inner)]
+        last = body[-1].removeprefix("y = ")
+        before = "".join(f"{text}; " for text in body[:-1])
+        text = f"{inner.name}({names}{extra}) = {last}" + (f"  where {before.rstrip('; ')}" if before else "")
+        lines.append(text)
+    return tuple(dict.fromkeys(lines))
 
 
 # Weights --------------------------------------------------------------------------------------------------------

@@ -158,7 +158,10 @@ class OfWeight(NamedTuple):
     def is_for(self, weight: Expr) -> bool:
         """Whether it is for a weight of the layer that holds it."""
         inside = [part.steps for part in weight.attrs["path"] if isinstance(part, InnerName)]
-        return self.steps == (inside[-1] if inside else ()) and _is_called(str(weight.attrs["name"]), self.of)
+        name, of = weight.attrs["name"], self.of
+        # Separable layers have a depthwise_regularizer for depthwise_kernel, depthwise ones for kernel.
+        is_called = name in (of, f"{of}_kernel") or (name, of) == ("kernel", "depthwise")
+        return is_called and self.steps == (inside[-1] if inside else ())
 
 
 def settings_of(layer: Any, kind: SettingKind, steps: tuple[str | int, ...] = ()) -> Iterator[OfWeight]:
@@ -172,12 +175,6 @@ def settings_of(layer: Any, kind: SettingKind, steps: tuple[str | int, ...] = ()
             for i, inner in enumerate(value):
                 if isinstance(inner, Layer):
                     yield from settings_of(inner, kind, (*steps, key, i))
-
-
-def _is_called(name: str, of: str) -> bool:
-    """Whether the weight of a name is meant by `of`: separable layers have a `depthwise_regularizer` for the weight
-    `depthwise_kernel`, depthwise ones for `kernel`."""
-    return name in (of, f"{of}_kernel") or (name, of) == ("kernel", "depthwise")
 
 
 def setting_formula(kind: SettingKind, value: Any, shape: Shape) -> tuple[Part, Definition]:

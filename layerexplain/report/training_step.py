@@ -19,7 +19,7 @@ from layerexplain.model import TensorRef, Training, is_before_keras_3
 from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network
 from layerexplain.report.data import LayerReport
-from layerexplain.report.explanation import statements_of
+from layerexplain.report.explanation import statements_of, where
 from layerexplain.report.gradient import gradient_report
 from layerexplain.report.hints import Neighbours, Placed
 from layerexplain.report.objective import (
@@ -33,7 +33,6 @@ from layerexplain.report.objective import (
 )
 from layerexplain.report.step_data import FormulaReport, GradientReport, StepReport, TermReport, UpdateReport
 from layerexplain.report.training_part import slots_note, update_formulas
-from layerexplain.report.where import where
 
 NOTHING_SAID = "The source does not say {}; give {}."
 

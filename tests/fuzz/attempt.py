@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from layerexplain.checks.rules import check
-from layerexplain.conversions.forms import TEXTS
+from layerexplain.conversions.forms import TEXT_FORMS, fed, text_of
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.model import Model
@@ -92,14 +92,14 @@ def explain(source: Any, *, detail: bool, formats: Sequence[str] = GRAPH_FORMATS
     if not report.faults:
         check(model)
         assert not detail or compare((model, report), (model, report)).alike, "it differs from itself"
-        for form in TEXTS if detail else ():
+        for form in TEXT_FORMS if detail else ():
             _convert(model, form, exact=all(note.code != "not-derived" for note in report.notes))
 
 
 def _convert(model: Model, form: str, *, exact: bool) -> None:
     """What is written for a model is Python, YAML or JSON, and a spec is one of ours."""
     try:
-        text = TEXTS[form](model)
+        text = text_of(fed(model), form)
     except LayerExplainError:
         return
     text.encode()
@@ -111,7 +111,7 @@ def _convert(model: Model, form: str, *, exact: bool) -> None:
     else:
         again = read(text.encode())
         assert not again.faults, str(again.faults[0])
-        assert not exact or TEXTS[form](again) == text, "a spec is written in another way when it is read back"
+        assert not exact or text_of(fed(again), form) == text, "a spec is written in another way when it is read back"
 
 
 @contextmanager

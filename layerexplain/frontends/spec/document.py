@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -401,8 +401,11 @@ class _SpecReader:
         output = re.match(_OUTPUT, name)
         if output is not None and key != "reuse" and output[1] in graph.known:
             return graph.known[output[1]]._replace(output=int(output[2]))
-        later = "a layer that comes later; a layer must stand before those that use it"
-        what = later if name in graph.later else f"no layer; {_which(name, graph.known)}"
+        if name in graph.later:
+            what = "a layer that comes later; a layer must stand before those that use it"
+        else:
+            known = f"known here: {', '.join([*graph.known][-6:])}" if graph.known else "nothing stands before it"
+            what = f"no layer; {did_you_mean(name, graph.known) or known}"
         self.faults.add(f"`{key}: {name}` names {what}", node.line)
         return None
 
@@ -426,9 +429,3 @@ class _SpecReader:
         if layer is None:
             layer = Layer(name, "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"}, line=item.line)
         graph.begin(layer)
-
-
-def _which(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    otherwise = f"known here: {', '.join(names[-6:])}" if names else "nothing stands before it"
-    return did_you_mean(name, names) or otherwise
