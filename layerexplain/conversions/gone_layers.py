@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import SpecError
+from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.layers.registry import find
-from layerexplain.model import Call, Layer, Model, Shape, TensorRef
+from layerexplain.model import Layer, Model, Shape
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
 
@@ -40,12 +41,11 @@ def layer_for(layer: Layer, shape: Shape | None) -> Layer:
 
 def _sequential(layer: Layer, *layers: Layer) -> Model:
     """A chain of layers, which takes what comes in where it stands."""
-    chain = (Layer("input", "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"}), *layers)
-    calls = [
-        Call("input", 0, (), {}),
-        *[Call(one.name, 0, (TensorRef(chain[i].name),), {}) for i, one in enumerate(layers)],
-    ]
-    return Model(layer.name, "Sequential", chain, tuple(calls), (TensorRef("input"),), (TensorRef(layers[-1].name),))
+    builder = ModelBuilder()
+    last = builder.add_input(Layer("input", "InputLayer", "layer", {"batch_shape": None, "dtype": "float32"}))
+    for one in layers:
+        last = builder.add_layer(one, (last,))
+    return builder.model(layer.name, [last], type_="Sequential")
 
 
 def _dense(name: str, units: Any, layer: Layer, **config: Any) -> Layer:
@@ -80,24 +80,15 @@ def _maxout_weights(layer: Layer, given: Sequence[Any]) -> Arrays:
 
 def _highway(layer: Layer, shape: Shape) -> Model:
     activation = layer.config.get("activation", "linear")
-    layers = (
-        Layer("x", "InputLayer", "layer", {"batch_shape": (None, *shape[1:]), "dtype": "float32"}),
-        _dense("transform", shape[-1], layer, activation=activation),
-        _dense("gate", shape[-1], layer, activation="sigmoid"),
-        Layer("change", "Subtract", "layer", {}),
-        Layer("gated", "Multiply", "layer", {}),
-        Layer("passed", "Add", "layer", {}),
-    )
-    x, transform, gate, change, gated, passed = [TensorRef(one.name) for one in layers]
-    calls = (
-        Call("x", 0, (), {}),
-        Call("transform", 0, (x,), {}),
-        Call("gate", 0, (x,), {}),
-        Call("change", 0, ([transform, x],), {}),
-        Call("gated", 0, ([gate, change],), {}),
-        Call("passed", 0, ([x, gated],), {}),
-    )
-    return Model(layer.name, "Functional", layers, calls, (x,), (passed,))
+    builder = ModelBuilder()
+    given = {"batch_shape": (None, *shape[1:]), "dtype": "float32"}
+    x = builder.add_input(Layer("x", "InputLayer", "layer", given))
+    transform = builder.add_layer(_dense("transform", shape[-1], layer, activation=activation), (x,))
+    gate = builder.add_layer(_dense("gate", shape[-1], layer, activation="sigmoid"), (x,))
+    change = builder.add_layer(Layer("change", "Subtract", "layer", {}), ([transform, x],))
+    gated = builder.add_layer(Layer("gated", "Multiply", "layer", {}), ([gate, change],))
+    passed = builder.add_layer(Layer("passed", "Add", "layer", {}), ([x, gated],))
+    return builder.model(layer.name, [passed])
 
 
 def _highway_weights(layer: Layer, given: Sequence[Any]) -> Arrays:

@@ -103,8 +103,7 @@ class ModelBuilder:
 
     >>> builder = ModelBuilder()
     >>> x = builder.add_input(Layer("x", "InputLayer", "layer", {"batch_shape": (None, 4), "dtype": "float32"}))
-    >>> builder.layers.append(Layer("hidden", "Dense", "layer", {"units": 3}))
-    >>> y = builder.call("hidden", (x,))
+    >>> y = builder.add_layer(Layer("hidden", "Dense", "layer", {"units": 3}), (x,))
     >>> builder.model("tiny", [y]).calls[1][:4]
     ('hidden', 0, (TensorRef(layer='x', call=0, output=0),), {})
     """
@@ -123,6 +122,11 @@ class ModelBuilder:
         self.calls.append(Call(layer.name, 0, (), {}, layer.line))
         self.inputs.append(TensorRef(layer.name))
         return self.inputs[-1]
+
+    def add_layer(self, layer: Layer, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> TensorRef:
+        """Add a layer and call it; returns the first tensor that it makes."""
+        self.layers.append(layer)
+        return self.call(layer.name, args, kwargs)
 
     def call(
         self, layer: str, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None, line: int | None = None

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, raise_any
+from layerexplain.frontends.model_builder import ModelBuilder
 from layerexplain.frontends.own_layers import Code, read_own_layers
 from layerexplain.layers import registry
 from layerexplain.layers.declaration import Declaration, snake_case
@@ -19,7 +20,7 @@ from layerexplain.layers.registry import (
     signature,
     type_names,
 )
-from layerexplain.model import Call, Kind, Layer, Model, TensorRef
+from layerexplain.model import Kind, Layer
 from layerexplain.records import NamedTuple
 from layerexplain.report.build import build
 from layerexplain.report.data import Report
@@ -146,29 +147,17 @@ def build_layer(
     if kind == "custom":
         declaration.bind(arguments, strict=True)
     name = str(arguments.get("name") or snake_case(type_))
-    refs, layers, calls = [], [], []
+    builder = ModelBuilder()
     for label, shape in zip(declaration.names(len(input_shapes)), input_shapes, strict=True):
         dtype = "int32" if label == "ids" else "float32"
-        layers.append(Layer(label, "InputLayer", "layer", {"batch_shape": (None, *shape), "dtype": dtype}))
-        calls.append(Call(label, 0, (), {}))
-        refs.append(TensorRef(label))
-    layers.append(Layer(name, type_, kind, dict(arguments)))
+        builder.add_input(Layer(label, "InputLayer", "layer", {"batch_shape": (None, *shape), "dtype": dtype}))
+    refs = builder.inputs
     bare = declaration.variadic is None or (declaration.alone and len(refs) == 1)
     # Keras's calls of attention have masks before attention_mask, which is given by name therefore.
     by_name = {ref.layer: ref for ref in refs if bare and ref.layer == "attention_mask"}
     spread = tuple(ref for ref in refs if ref.layer not in by_name) if bare else (list(refs),)
-    calls.append(Call(name, 0, spread, by_name))
-    model = Model(
-        name,
-        "Functional",
-        tuple(layers),
-        tuple(calls),
-        tuple(refs),
-        (TensorRef(name),),
-        format="layer",
-        strict=True,
-        declarations=own,
-    )
+    result = builder.add_layer(Layer(name, type_, kind, dict(arguments)), spread, by_name)
+    model = builder.model(name, [result])._replace(format="layer", strict=True, declarations=own)
     report = build(model, detail=True, gradient=gradient, only=lambda path: path == name)
     raise_any(report.faults)
     row = report.layers[-1]

@@ -288,8 +288,7 @@ def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: 
     for layer in layers[1:]:
         if layer.type == "InputLayer":
             raise SpecError("an InputLayer comes after other layers; it must come first", layer=layer.name)
-        builder.layers.append(layer)
-        last = builder.call(layer.name, (last,))
+        last = builder.add_layer(layer, (last,))
     return builder.model(name, [last], type_="Sequential", trainable=_trainable(config))
 
 
