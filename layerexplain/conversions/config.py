@@ -12,9 +12,10 @@ from layerexplain.conversions.today import in_todays_words, inner_model
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find
-from layerexplain.model import Call, Layer, Model, Setting, TensorRef, replaced
+from layerexplain.model import Layer, Model, Setting, TensorRef, replaced
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
+from layerexplain.records import grouped
 
 Json = dict[str, Any]
 
@@ -65,9 +66,7 @@ class _Writer:
             told = [x for x in model.layers if x.type != "InputLayer" or x.config.get("batch_shape") is not None]
             layers = [self.layer(layer, inner.get(layer.name)) for layer in told]
             return _object("keras", "Sequential", {"name": model.name, "trainable": model.trainable, "layers": layers})
-        calls: dict[str, list[Call]] = {layer.name: [] for layer in model.layers}
-        for call in model.calls:
-            calls[call.layer].append(call)
+        calls = grouped((call.layer, call) for call in sorted(model.calls, key=lambda call: call.index))
         kinds = {layer.name: layer for layer in model.layers}
         shapes = {
             TensorRef(made.call.layer, made.call.index, i): _shape_and_dtype(spec)
@@ -95,7 +94,7 @@ class _Writer:
             made = self.layer(layer, inner.get(layer.name))
             nodes = [
                 self.plain(replaced({"args": call.args, "kwargs": call.kwargs}, TensorRef, tensor))
-                for call in sorted(calls[layer.name], key=lambda call: call.index)
+                for call in calls.get(layer.name, ())
             ]
             layers.append({**made, "name": layer.name, "inbound_nodes": [] if layer.type == "InputLayer" else nodes})
         inputs, outputs = [[node(ref, True) for ref in refs] for refs in (model.inputs, model.outputs)]

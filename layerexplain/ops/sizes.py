@@ -34,6 +34,12 @@ def product(sizes: Iterable[Size]) -> int | None:
     return None if None in numbers else prod(numbers)  # type: ignore[arg-type]
 
 
+def total(counts: Iterable[int | None]) -> int | None:
+    """Return the sum; None if a count is unknown."""
+    numbers = list(counts)
+    return None if None in numbers else sum(numbers)  # type: ignore[arg-type]
+
+
 def known(size: Size) -> bool:
     """Return whether a size is a number."""
     return isinstance(size, int)

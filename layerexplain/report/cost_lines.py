@@ -11,7 +11,7 @@ from layerexplain.derive.roles import input_roles
 from layerexplain.lang.axes import Batch, Factor, Size
 from layerexplain.lang.definition import Definition
 from layerexplain.network.traced import Network, Use, cost_of
-from layerexplain.ops.sizes import default_roles, shape_text
+from layerexplain.ops.sizes import default_roles, product, shape_text, total
 from layerexplain.records import NamedTuple
 
 
@@ -32,12 +32,12 @@ def cost_lines(uses: Sequence[Use], costs: Costs, fixed_by: str = "--input") -> 
     for definition, count in kinds.items():
         one = _of_a_call(definition, costs, "per example" if count == 1 else "a call", fixed_by)
         before = "" if len(kinds) == 1 else f"at {'; '.join(shape_text(x.shape) for x in definition.params)}: "
-        for total, words in one:
-            more = f"; {count:,} calls: {count * total:,} per example" if count > 1 and total else ""
+        for number, words in one:
+            more = f"; {count:,} calls: {count * number:,} per example" if count > 1 and number else ""
             lines.append(before + words + more)
     if len(kinds) > 1:
         cost = cost_of(uses, costs)
-        told = [f"{total:,} {what}" for total, what in ((cost.macs, "MACs"), (cost.flops, "FLOPs")) if total]
+        told = [f"{number:,} {what}" for number, what in ((cost.macs, "MACs"), (cost.flops, "FLOPs")) if number]
         lines += [f"all calls: {' and '.join(told)} per example"] if told else []
     return tuple(lines)
 
@@ -67,8 +67,7 @@ def _of_a_call(definition: Definition, costs: Costs, unit: str, fixed_by: str) -
         head = "MACs" if cost.macs is None else f"{cost.macs:,} MACs"
         lines.append(_Line(cost.macs, f"{head} {unit} = {sums[False]}"))
     if sums[True]:
-        once = [None if t.macs is None else t.macs * n for t, n in terms.items() if t.once]
-        known = None if None in once else sum([n or 0 for n in once])
+        known = total([product([term.macs, count]) for term, count in terms.items() if term.once])
         head = "MACs" if known is None else f"{known:,} MACs"
         lines.append(_Line(None, f"{head} more once per call, whatever the batch = {sums[True]}"))
     if cost.flops is None:

@@ -8,7 +8,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.layers.hints import Place
 from layerexplain.model import Layer
 from layerexplain.network.traced import Network, TracedCall
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 from layerexplain.report.data import LayerReport
 from layerexplain.weights.keras_expression import layer_expression
 
@@ -22,16 +22,14 @@ class Neighbours:
         self.network = network
         self.layers = {layer.name: layer for layer in network.model.layers}
         self.outputs = {ref.layer for ref in network.model.outputs}
-        self.calls: dict[str, list[TracedCall]] = {}
+        numbered = sorted(network.calls, key=lambda made: made.call.index)
+        self.calls = grouped((made.call.layer, made) for made in numbered)
         self.readers: dict[str, dict[str, None]] = {}
         for made in network.calls:
-            self.calls.setdefault(made.call.layer, []).append(made)
             for ref in made.sources:
                 self.readers.setdefault(ref.layer, {})[made.call.layer] = None
         self.lost = network.lost
         self.missed = {name: loser for loser, lost in reversed([*network.lost.items()]) for name in lost.readers}
-        for own in self.calls.values():
-            own.sort(key=lambda made: made.call.index)
 
 
 class Placed(NamedTuple):

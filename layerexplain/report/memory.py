@@ -22,7 +22,7 @@ from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.dtypes import BYTES, float_of
 from layerexplain.network.traced import Network, TracedCall, Use
-from layerexplain.ops.sizes import product
+from layerexplain.ops.sizes import product, total
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
 from layerexplain.report.explanation_data import LayerMemory
@@ -50,8 +50,8 @@ def memory(
         hint = did_you_mean(optimizer, names, before=", ")
         raise ArgumentError(f"optimizer needs to be one of {', '.join(names)}, got optimizer={optimizer!r}{hint}")
     optimizer = None if optimizer == "none" else optimizer
-    total = weight_bytes(rows) if complete else None
-    held = [weight for row in rows for weight in row.weights] if total is not None else []
+    stored = weight_bytes(rows) if complete else None
+    held = [weight for row in rows for weight in row.weights] if stored is not None else []
     weights: Counter[str] = Counter()
     for weight in held:
         weights[weight.dtype] += weight.params * BYTES[weight.dtype]
@@ -59,20 +59,21 @@ def memory(
     gradients = slots = each = kept = training = None
     if optimizer is not None:
         kept = step_cost(network).kept if complete else None
-        if total is not None:
+        if stored is not None:
             gradients = sum([weight.params * BYTES[weight.dtype] for weight in held if weight.trainable])
             slots, each = slot_bytes(optimizer, rows)
-        training = _sum(total, gradients, slots, _times(use.activations if kept is None else kept, batch))
+        held_for_each = use.activations if kept is None else kept
+        training = total([stored, gradients, slots, product([held_for_each, batch])])
     return Memory(
         batch=batch,
         optimizer=optimizer,
-        weights=total,
+        weights=stored,
         weights_by_dtype=_listed(weights),
         activations=use.activations,
         activations_by_dtype=_listed(use.by_dtype),
         peak=use.peak,
         peak_at=use.peak_at if use.peak is not None else None,
-        inference=_sum(total, _times(use.peak, batch)),
+        inference=total([stored, product([use.peak, batch])]),
         gradients=gradients,
         slots_each=each,
         slots=slots,
@@ -83,14 +84,6 @@ def memory(
 
 def _listed(by_dtype: Mapping[str, int]) -> tuple[DtypeBytes, ...]:
     return tuple([DtypeBytes(dtype, count) for dtype, count in sorted(by_dtype.items())])
-
-
-def _sum(*parts: int | None) -> int | None:
-    return None if None in parts else sum(part for part in parts if part is not None)
-
-
-def _times(count: int | None, by: int) -> int | None:
-    return None if count is None else count * by
 
 
 # Activations ----------------------------------------------------------------------------------------------------
@@ -119,9 +112,8 @@ class Activations:
 
         A view takes none; a nested model as much as what is in it.
         """
-        found = [(self._of_calls.get(id(made)), times) for made, times in uses]
-        known = [count * times for count, times in found if count is not None]
-        return LayerMemory(sum(known) if found and len(known) == len(found) else None)
+        found = [product([self._of_calls.get(id(made)), times]) for made, times in uses]
+        return LayerMemory(total(found) if found else None)
 
 
 class _Tensor(NamedTuple):
@@ -156,9 +148,7 @@ class _Account:
             if inside is not None:
                 self.of_calls[id(call)] = inside.activations
             elif not call.built:
-                sizes = [self.size[ref] for ref in refs if self.tensors[ref].holder == ref]
-                known = [size for size in sizes if size is not None]
-                self.of_calls[id(call)] = sum(known) if len(known) == len(sizes) else None
+                self.of_calls[id(call)] = total([self.size[ref] for ref in refs if self.tensors[ref].holder == ref])
             made.append((refs, inside))
         return made
 
@@ -227,8 +217,7 @@ class _Account:
         return float_of(layer)
 
     def _enter(self, ref: TensorRef, spec: Spec | None, dtype: str, counted: bool) -> None:
-        count = None if spec is None else product(spec.shape)
-        size = count * BYTES[dtype] if count is not None and dtype in BYTES else None
+        size = None if spec is None else product([*spec.shape, BYTES.get(dtype)])
         self.tensors[ref] = _Tensor(ref, dtype)
         self.size[ref] = size
         if size is None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from layerexplain.model import Model, Note
 from layerexplain.network.dtypes import BYTES
+from layerexplain.ops.sizes import total
 from layerexplain.report.data import LayerReport, Totals
 
 UNKNOWN_TOTALS = Totals(None, None, None, None, None, None)
@@ -25,17 +26,13 @@ def is_complete(model: Model) -> bool:
 
 def totals(rows: Sequence[LayerReport]) -> Totals:
     """Sums over rows of one depth; None if a row's number is unknown."""
-
-    def add(values: Sequence[int | None]) -> int | None:
-        return None if None in values else sum(values)  # type: ignore[arg-type]
-
     return Totals(
-        params=add([row.params for row in rows]),
-        trainable=add([row.trainable for row in rows]),
-        non_trainable=add([row.non_trainable for row in rows]),
+        params=total([row.params for row in rows]),
+        trainable=total([row.trainable for row in rows]),
+        non_trainable=total([row.non_trainable for row in rows]),
         bytes=weight_bytes(rows),
-        macs=add([row.macs for row in rows]),
-        flops=add([row.flops for row in rows]),
+        macs=total([row.macs for row in rows]),
+        flops=total([row.flops for row in rows]),
     )
 
 

@@ -20,7 +20,7 @@ from layerexplain.model import Layer, TensorRef
 from layerexplain.network.dtypes import BYTES, float_of
 from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network, TracedCall
-from layerexplain.ops.sizes import product
+from layerexplain.ops.sizes import product, total
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import LayerReport
 from layerexplain.report.gradient import before_last_function, derived, in_training
@@ -242,11 +242,9 @@ def _shape(node: Expr) -> tuple[object, ...]:
 
 
 def _bytes(shape: Sequence[object], dtype: str, layer: Layer) -> int | None:
-    count = product(shape)  # type: ignore[arg-type]
     size = BYTES.get(float_of(layer) if dtype in ("float", "weak float") else dtype)
-    return None if count is None or size is None else count * size
+    return product([*shape, size])  # type: ignore[list-item]
 
 
 def _sum(a: Cost, b: Cost) -> Cost:
-    macs = None if a.macs is None or b.macs is None else a.macs + b.macs
-    return Cost(macs, None if a.flops is None or b.flops is None else a.flops + b.flops)
+    return Cost(total([a.macs, b.macs]), total([a.flops, b.flops]))

@@ -19,6 +19,7 @@ from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.losses import Loss
 from layerexplain.layers.optimizers import Optimizer, Part
+from layerexplain.records import grouped
 from layerexplain.report.build import plain_shape
 from layerexplain.report.cost_lines import lines_of_one
 from layerexplain.report.data import CallReport, LayerReport, Report, WeightReport
@@ -171,10 +172,8 @@ def slots_note(definition: Definition) -> str:
     if not definition.weights:
         steps = definition.kind == "update" and len(definition.params) > 1  # a constraint takes the weight alone
         return "the optimizer keeps nothing between steps" if steps else ""
-    begins: dict[str, list[str]] = {}
-    for leaf in definition.weights:
-        initial = leaf.attrs["initial"]
-        begins.setdefault("the weight itself" if initial == "W" else f"{initial:g}", []).append(str(leaf.label))
+    initial = [(leaf.attrs["initial"], str(leaf.label)) for leaf in definition.weights]
+    begins = grouped(("the weight itself" if value == "W" else f"{value:g}", name) for value, name in initial)
     told = [f"{_listed(names)} begin{'s' * (len(names) == 1)} at {value}" for value, names in begins.items()]
     shared = [str(leaf.label) for leaf in definition.weights if leaf.attrs["shared"]]
     once = f"; {_listed(shared)} once for all weights" if shared else ""

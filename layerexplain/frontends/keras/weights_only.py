@@ -13,6 +13,7 @@ from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
 from layerexplain.frontends.keras.weight_tensors import StoredTensor, stem
 from layerexplain.frontends.model_builder import FreeNames, types_by_default_name
 from layerexplain.model import Layer, Model, Note, StoredVariable
+from layerexplain.records import grouped
 
 _LISTED = "the layers are those that the weights show, in the order in which the file lists them"
 _TOLD = (
@@ -70,11 +71,11 @@ def _rows(stored: WeightFile) -> tuple[Layer, ...]:
         from layerexplain.frontends.keras.weight_tree import WeightTree
 
         return WeightTree(stored).layers()
-    owners: dict[str, list[StoredVariable]] = {}
-    for tensor in stored.parameters:
-        own = owners.setdefault(tensor.layer or "weights", [])
-        own.append(StoredVariable(_below_layer(tensor), tensor.shape, tensor.dtype, None))
-    return tuple(variable_rows(owners, set()))
+    variables = [
+        (tensor.layer or "weights", StoredVariable(_below_layer(tensor), tensor.shape, tensor.dtype, None))
+        for tensor in stored.parameters
+    ]
+    return tuple(variable_rows(grouped(variables), set()))
 
 
 def _below_layer(tensor: StoredTensor) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from layerexplain.records import grouped
 from layerexplain.render import document as doc
 from layerexplain.render.documents.summary import all_notes, heading, report_sheet, step_facts, title_of, totals
 from layerexplain.render.formats import Sheet
@@ -42,7 +43,7 @@ def explanation_document(
     shown = {layer.path for layer in layers}
     fields = {layer.layer: layer.explanation.receptive_field for layer in layers if layer.explanation is not None}
     sections = []
-    for layer, alike in grouped(layers):
+    for layer, alike in by_group(layers):
         # What all its sources see too is no news of a layer.
         seen = {fields.get(source) for source in layer.sources} if whole else set()
         place = (layer.place or "") if report.format == "code" else ""
@@ -65,15 +66,9 @@ def explanation_document(
     )
 
 
-def grouped(layers: Iterable[LayerReport]) -> list[tuple[LayerReport, list[LayerReport]]]:
+def by_group(layers: Iterable[LayerReport]) -> list[tuple[LayerReport, list[LayerReport]]]:
     """The first layer of each group, in order, with the others of its group."""
-    first: dict[int, tuple[LayerReport, list[LayerReport]]] = {}
-    for layer in layers:
-        if layer.group in first:
-            first[layer.group][1].append(layer)
-        else:
-            first[layer.group] = (layer, [])
-    return list(first.values())
+    return [(first, others) for first, *others in grouped((layer.group, layer) for layer in layers).values()]
 
 
 def _section(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from layerexplain.render import document as doc
-from layerexplain.render.documents.explanation import formula_block, formula_lines, gradient_blocks, grouped
+from layerexplain.render.documents.explanation import by_group, formula_block, formula_lines, gradient_blocks
 from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.documents.summary import heading, report_sheet, step_facts, training
 from layerexplain.render.formats import Sheet
@@ -71,7 +71,7 @@ def _headed(name: str, type_: str, beside: str, *blocks: doc.Block) -> Section:
 
 def _forward(report: Report) -> Iterator[Section]:
     """Each layer's formula, and what differs in training."""
-    for layer, alike in grouped([row for row in report.layers if row.type != "InputLayer"]):
+    for layer, alike in by_group([row for row in report.layers if row.type != "InputLayer"]):
         told = layer.explanation
         lines = [line for line in (told.training if told is not None else ()) if line != SAME_IN_TRAINING]
         others = doc.Names(tuple([row.layer for row in alike]), _SHOWN)
