@@ -1,4 +1,4 @@
-"""The end of an error message that offers what was probably meant."""
+"""Words that messages share: the end that offers what was probably meant, names in a row, the batch."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ def did_you_mean(name: str, candidates: Iterable[str], before: str = "") -> str:
         lowered = {candidate.lower(): candidate for candidate in known if len(candidate) <= 2 * LONGEST}
         same = [lowered[match] for match in get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)]
     return f"{before}did you mean '{same[0]}'?" if same else ""
+
+
+def in_a_row(parts: Iterable[object]) -> str:
+    """`a, b and c`."""
+    *before, last = map(str, parts)
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def batch_words(without: str, with_axis: str) -> str:

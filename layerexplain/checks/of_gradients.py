@@ -8,6 +8,7 @@ from layerexplain.checks.rules import Found, rule
 from layerexplain.checks.view import CheckedNetwork
 from layerexplain.network.gradient_paths import End, end_words, lost_weights
 from layerexplain.records import grouped
+from layerexplain.suggest import in_a_row
 
 
 @rule(
@@ -25,9 +26,11 @@ def no_gradient(view: CheckedNetwork) -> Iterator[Found]:
     of_layer = grouped((lost.layer, lost) for lost in lost_weights(view.network))
     for layer, weights in of_layer.items():
         ends = sorted({end for lost in weights for end in lost.ends})
-        names = " and ".join(filter(None, [", ".join(w.weight for w in weights[:-1]), weights[-1].weight]))
         verb = "are" if len(weights) > 1 else "is"
-        yield layer, f"{names} {verb} trainable, but the path of the gradient ends {_listed(ends)}"
+        yield (
+            layer,
+            f"{in_a_row(w.weight for w in weights)} {verb} trainable, but the path of the gradient ends {_listed(ends)}",
+        )
 
 
 def _listed(ends: list[End]) -> str:

@@ -25,7 +25,7 @@ from layerexplain.oracle.difference import allowed, difference
 from layerexplain.oracle.keras_files import keras_model_of_config
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.keras_model import KerasModel
-from layerexplain.oracle.verify import BATCH, Trial, fixed_batch, traced, tried
+from layerexplain.oracle.verify import BATCH, Trial, first_shape, fixed_batch, traced, tried
 from layerexplain.run.weight_source import WeightSource, weight_source
 from layerexplain.weights.weighted_layers import weighted_layers
 
@@ -65,7 +65,7 @@ def to_keras_file(
             raise LayerExplainError(f"{words}, which reads the kernels of convolutions backwards")
         real = keras_model_of_config(config, numbered=bool(named.shared))
         reference = KerasModel(real, "of the model")
-        reference.build(lambda: _first_shape(network))
+        reference.build(lambda: first_shape(network))
         # The same reader reads today's configuration, so that each of its layers has its formula.
         shapes = {names[(name,)][0] if (name,) in names else name: shape for name, shape in inputs.items()}
         today = trace_model(read_config(config, numbered=True), shapes)
@@ -112,14 +112,9 @@ def _number_objects(path: str, config: Mapping[str, Any]) -> None:
             archive.writestr(name, content)
 
 
-def _first_shape(network: Network) -> Any:
-    first = network.calls[0].outputs[0]
-    return None if first is None else first.shape
-
-
 def _must_agree(model: Model, saved: KerasModel, weights: WeightSource, inputs: InputShapes) -> None:
     """Raise LayerExplainError unless the outputs of the new model are those of the formulas on the old weights."""
-    saved.build(lambda: _first_shape(traced(model, inputs)))
+    saved.build(lambda: first_shape(traced(model, inputs)))
     batch = fixed_batch(model) or BATCH
     trial: Trial = tried(model, saved, inputs, batch, 0)
     definition = trial.network.definition

@@ -12,6 +12,7 @@ from layerexplain.derive.roles import input_roles
 from layerexplain.lang.axes import Batch, Size
 from layerexplain.lang.definition import Definition
 from layerexplain.ops.sizes import product
+from layerexplain.suggest import in_a_row
 
 
 @lru_cache(maxsize=64)
@@ -90,7 +91,7 @@ def _along(axis: Any) -> str:
     if axis == -1:
         return "along the last axis"
     if isinstance(axis, tuple) and len(axis) != 1:
-        return f"along axes {', '.join(map(str, axis[:-1]))} and {axis[-1]}" if axis else "along no axis"
+        return f"along axes {in_a_row(axis)}" if axis else "along no axis"
     return f"along axis {axis[0] if isinstance(axis, tuple) else axis}"
 
 

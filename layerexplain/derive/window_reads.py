@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.lang.expr import Expr
 from layerexplain.ops.spatial import each
 from layerexplain.ops.window import Window, windows
+from layerexplain.suggest import in_a_row
 
 
 def reads(node: Expr) -> list[str]:
@@ -92,7 +92,7 @@ def _named(w: Window, positions: range) -> str:
     if w.dilation == 1 and count > 2:
         return f"{w.role} {positions[0]} to {positions[-1]}"
     if count <= 5:
-        return f"{w.role} {_listed(positions)}"
+        return f"{w.role} {in_a_row(positions)}"
     return f"{w.role} {positions[0]} to {positions[-1]}, every {w.dilation}"
 
 
@@ -116,9 +116,4 @@ def _aside(outside: tuple[range, range], what: str) -> str:
     if count > _MOST_LISTED:
         spans = [f"{part[0]} to {part[-1]}" if _count(part) > 1 else str(part[0]) for part in parts]
         return f" ({' and '.join(spans)} are {what})"
-    return f" ({_listed([*outside[0], *outside[1]])} {'is' if count == 1 else 'are'} {what})"
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    *most, last = map(str, numbers)
-    return f"{', '.join(most)} and {last}" if most else last
+    return f" ({in_a_row([*outside[0], *outside[1]])} {'is' if count == 1 else 'are'} {what})"

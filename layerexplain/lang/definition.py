@@ -95,6 +95,14 @@ class Definition:
         made.name, made.answers = name, {}
         return made
 
+    def without_masks(self) -> Definition:
+        """The same formula without the masks of its results."""
+        if all(mask is None for mask in self.masks):
+            return self
+        made = copy(self)
+        made.masks, made.answers, made._order = (), {}, None
+        return made
+
     def __repr__(self) -> str:
         return f"<definition {self.name}({', '.join(str(p.label) for p in self.leaves)})>"
 

@@ -232,8 +232,7 @@ class _Tracing:
         if key not in self.inner:
             held = self._held(self.own.layers[name])
             training = bool(self.settings.get("training"))
-            made = held.definition(specs, training=training, **overrides)
-            self.inner[key] = _without_masks(made)
+            self.inner[key] = held.definition(specs, training=training, **overrides).without_masks()
         definition = self.inner[key]
         first, leaves = self.inner_leaves.setdefault(name, _leaves(name, definition))
         if [w.shape for w in first.weights] != [w.shape for w in definition.weights]:
@@ -287,18 +286,3 @@ def _leaves(name: str, definition: Definition) -> tuple[Definition, list[Expr]]:
         return (name, *path)
 
     return definition, inner_weights(definition, (name,), around, f"_{name}")
-
-
-def _without_masks(made: Definition) -> Definition:
-    """A held layer as a formula calls it: what it gives are its results alone."""
-    if not any(mask is not None for mask in made.masks):
-        return made
-    return Definition(
-        made.name,
-        made.params,
-        made.weights,
-        made.results,
-        description=made.description,
-        gist=made.gist,
-        arguments=made.arguments,
-    )

@@ -12,6 +12,7 @@ from layerexplain.layers.wrappers import alike
 from layerexplain.ops.sizes import axis_roles, ordinal, product, shape_text
 from layerexplain.ops.spatial import spatial_axes
 from layerexplain.ops.window import first_windows
+from layerexplain.suggest import in_a_row
 
 
 @hint("Conv{}D")
@@ -376,10 +377,7 @@ def states(at: Place) -> str | None:
     listed = [f"{one} ({name})" for one, name in zip(taken, names, strict=True)]
     kept = ", ".join(one for one, name in zip(taken, names, strict=True) if not name.startswith("y"))
     handed = f"; from: [target, {kept}] gives the states to another layer" if kept else ""
-    return (
-        f"Returns {len(names)} results: {', '.join(names[:-1])} and {names[-1]}. A spec takes them as "
-        f"{', '.join(listed[:-1])} and {listed[-1]}{handed}."
-    )
+    return f"Returns {len(names)} results: {in_a_row(names)}. A spec takes them as {in_a_row(listed)}{handed}."
 
 
 @hint("TimeDistributed")

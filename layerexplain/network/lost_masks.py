@@ -9,6 +9,7 @@ from layerexplain.network.recorded_shapes import Tensors
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple, grouped
+from layerexplain.suggest import in_a_row
 
 _MOST_NAMED = 3
 
@@ -52,8 +53,7 @@ def lost_words(lost: LostMask) -> str:
     names = [f"'{name}'" for name in lost.readers[:_MOST_NAMED]]
     if len(lost.readers) > _MOST_NAMED:
         names.append(f"{len(lost.readers) - _MOST_NAMED} more")
-    listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-    return f"lost here; {listed}, further on, therefore read{'s' * (len(names) == 1)} the padding too"
+    return f"lost here; {in_a_row(names)}, further on, therefore read{'s' * (len(names) == 1)} the padding too"
 
 
 def _loses(made: TracedCall, tensors: Tensors) -> bool:

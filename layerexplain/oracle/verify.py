@@ -202,7 +202,7 @@ def compared(
     # The installed Keras runs, whatever version wrote the file; versions differ in which masks reach a layer.
     written_by = model.keras_version
     model = model._replace(keras_version=reference.version)
-    reference.build(lambda: _first_shape(traced(model, inputs, _UNKNOWN_SIZES[0])))
+    reference.build(lambda: first_shape(traced(model, inputs, _UNKNOWN_SIZES[0])))
     batch = fixed_batch(model) or BATCH
     trial = tried(model, reference, inputs, batch, seed)
     graph = reference.graph(trial.network, trial.arrays)
@@ -239,7 +239,7 @@ def compared(
     )
 
 
-def _first_shape(network: Network) -> Shape | None:
+def first_shape(network: Network) -> Shape | None:
     first = network.calls[0].outputs[0]
     return None if first is None else first.shape
 

@@ -13,6 +13,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.network.traced import Network, Use, cost_of
 from layerexplain.ops.sizes import default_roles, product, shape_text, total
 from layerexplain.records import NamedTuple
+from layerexplain.suggest import in_a_row
 
 
 class _Line(NamedTuple):
@@ -132,8 +133,7 @@ def _needs(definition: Definition, fixed_by: str) -> str:
     roles = open_roles(definition)
     if not roles:
         return "are not known before it runs"
-    what = f"the number of {roles[0]}" if len(roles) == 1 else f"the numbers of {', '.join(roles[:-1])} and {roles[-1]}"
-    return f"need {what}; give {fixed_by}"
+    return f"need the number{'s' * (len(roles) > 1)} of {in_a_row(roles)}; give {fixed_by}"
 
 
 EXAMPLES = {"rows": 224, "columns": 224}

@@ -14,7 +14,7 @@ from layerexplain.derive.element.opened import TooManyLines, opened
 from layerexplain.lang.definition import Definition
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
-from layerexplain.report.explanation import MOST_TENSORS, without_masks
+from layerexplain.report.explanation import MOST_TENSORS
 
 
 class ElementOf:
@@ -109,7 +109,7 @@ def form_of(definition: Definition) -> ElementForm | None:
     if definition.kind != "layer" or len(definition.params) > MOST_TENSORS:
         return None
     try:
-        return opened(element_form(without_masks(definition)))
+        return opened(element_form(definition.without_masks()))
     except TooManyLines:
         return None
 

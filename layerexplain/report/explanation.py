@@ -76,7 +76,7 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Exp
 @lru_cache(maxsize=64)
 def of_formula(definition: Definition) -> Explanation:
     """What follows from the formula alone, once for all layers that are alike."""
-    shown = without_masks(definition)
+    shown = definition.without_masks()
     told = NOTHING._replace(
         sentence=sentence(definition), statements=statements_of(definition), where=where(definition)
     )
@@ -117,22 +117,6 @@ def _at_other_shapes(calls: Sequence[TracedCall], first: Explanation) -> tuple[t
 def _input_names(definition: Definition, count: int) -> tuple[str, ...]:
     """What the formula calls the inputs, where there are several; masks stand behind them."""
     return tuple([param.label or "" for param in definition.params[:count]]) if 1 < count <= MOST_TENSORS else ()
-
-
-def without_masks(definition: Definition) -> Definition:
-    """The definition with the masks of its results left out, which `mask` tells of."""
-    if all(mask is None for mask in definition.masks):
-        return definition
-    return Definition(
-        definition.name,
-        definition.params,
-        definition.weights,
-        definition.results,
-        kind=definition.kind,
-        attrs=definition.attrs,
-        description=definition.description,
-        arguments=definition.arguments,
-    )
 
 
 def _unknown(at: Placed) -> Explanation:

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from layerexplain.ops.sizes import ordinal
 from layerexplain.report.explanation_data import FieldAxis, ReceptiveField
+from layerexplain.suggest import in_a_row
 
 UNKNOWN = "?"
 
@@ -105,7 +106,7 @@ def _where(axis: FieldAxis) -> str:
     if axis.whole and not _slides(axis):
         return f"all {axis.role}"
     if axis.places:
-        return f"{axis.role} {', '.join(axis.places[:-1])} and {axis.places[-1]}"
+        return f"{axis.role} {in_a_row(axis.places)}"
     if axis.first == axis.last:
         return f"{axis.role.removesuffix('s')} {axis.first}"
     every = f", every {ordinal(axis.step)}" if axis.step > 1 else ""

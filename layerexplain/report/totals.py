@@ -8,6 +8,7 @@ from layerexplain.model import Model, Note
 from layerexplain.network.dtypes import BYTES
 from layerexplain.ops.sizes import total
 from layerexplain.report.data import LayerReport, Totals
+from layerexplain.suggest import in_a_row
 
 UNKNOWN_TOTALS = Totals(None, None, None, None, None, None)
 
@@ -60,10 +61,6 @@ def partial_totals(rows: Sequence[LayerReport]) -> list[Note]:
     notes = []
     for missing, told in found.items():
         names = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
-        what, rest = _and([words for words, _ in told]), _and([f"{rest:,}" for _, rest in told])
+        what, rest = in_a_row([words for words, _ in told]), in_a_row([f"{rest:,}" for _, rest in told])
         notes.append(Note("partial-total", None, f"{what} of {names} are not known; those of the others are {rest}"))
     return notes
-
-
-def _and(parts: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

@@ -27,6 +27,7 @@ from layerexplain.report.explanation import of_formula, weight_reason
 from layerexplain.report.explanation_data import Explanation
 from layerexplain.report.gradient import number_gradient
 from layerexplain.report.totals import totals
+from layerexplain.suggest import in_a_row
 
 SHAPES_OF = {"loss": ("y_pred", "y_true", "sample_weight"), "update": ("W",), "regularizer": ("W",), "schedule": ()}
 """The tensors of which each kind takes the shapes, the first one alone if only one is given."""
@@ -174,11 +175,7 @@ def slots_note(definition: Definition) -> str:
         return "the optimizer keeps nothing between steps" if steps else ""
     initial = [(leaf.attrs["initial"], str(leaf.label)) for leaf in definition.weights]
     begins = grouped(("the weight itself" if value == "W" else f"{value:g}", name) for value, name in initial)
-    told = [f"{_listed(names)} begin{'s' * (len(names) == 1)} at {value}" for value, names in begins.items()]
+    told = [f"{in_a_row(names)} begin{'s' * (len(names) == 1)} at {value}" for value, names in begins.items()]
     shared = [str(leaf.label) for leaf in definition.weights if leaf.attrs["shared"]]
-    once = f"; {_listed(shared)} once for all weights" if shared else ""
+    once = f"; {in_a_row(shared)} once for all weights" if shared else ""
     return f"kept by the optimizer for each weight{once}; {', '.join(told)}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

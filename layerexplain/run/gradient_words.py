@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from layerexplain.run.gradient_report import ReachedRow, WeightRow
+from layerexplain.suggest import in_a_row
 
 FAR = 1000.0
 """A gradient that shrinks or grows by more than this on its way through the model is said to vanish or explode."""
@@ -73,8 +74,5 @@ def _stopped(layers: Sequence[ReachedRow]) -> Iterator[str]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = [f"'{name}'" for name in names[:4]]
-    more = len(names) - len(shown)
-    if more:
-        return f"{', '.join(shown)} and {more} more"
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    more = [f"{len(names) - 4} more"] if len(names) > 4 else []
+    return in_a_row([*[f"'{name}'" for name in names[:4]], *more])

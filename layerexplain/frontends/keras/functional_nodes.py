@@ -152,9 +152,11 @@ class _NodeReader:
 
             return tuple(with_constants(tensors, layer.config.get("constants", {}))), kwargs
         if isinstance(first, list) and layer.type not in TF_OPERATIONS:
+            from layerexplain.layers.registry import find
+
             if len(first) == 1:
                 first = first[0]
-            elif first and _takes_states(layer):
+            elif first and (declared := find(layer.type)) is not None and declared.takes_states:
                 # Before Keras 3 initial states (and constants) stand in the first argument, behind the sequence.
                 constants = layer.config.get("num_constants") or 0
                 last = len(first) - constants if type(constants) is int and 0 < constants < len(first) else len(first)
@@ -244,10 +246,3 @@ def _renumber(value: Any, numbers: dict[str, dict[int, int]]) -> Any:
         return ref._replace(call=mapping[ref.call]) if mapping else ref
 
     return replaced(value, TensorRef, numbered)
-
-
-def _takes_states(layer: Layer) -> bool:
-    from layerexplain.layers.registry import find
-
-    declaration = find(layer.type)
-    return declaration is not None and declaration.takes_states
