@@ -27,10 +27,8 @@ def no_gradient(view: CheckedNetwork) -> Iterator[Found]:
     for layer, weights in of_layer.items():
         ends = sorted({end for lost in weights for end in lost.ends})
         verb = "are" if len(weights) > 1 else "is"
-        yield (
-            layer,
-            f"{in_a_row(w.weight for w in weights)} {verb} trainable, but the path of the gradient ends {_listed(ends)}",
-        )
+        names = in_a_row(lost.weight for lost in weights)
+        yield layer, f"{names} {verb} trainable, but the path of the gradient ends {_listed(ends)}"
 
 
 def _listed(ends: list[End]) -> str:
