@@ -71,17 +71,15 @@ class Body:
                 continue
             block, number = at[i]
             run = [i]
-            while block.starts[number + len(run) : number + len(run) + 1] == (run[-1] + block.length,) and not (
-                self._is_seen_later(run[-1] + block.length - 1, run[-1] + 2 * block.length)
-            ):
+            while block.starts[number + len(run) : number + len(run) + 1] == (run[-1] + block.length,):
+                last, end = run[-1] + block.length - 1, run[-1] + 2 * block.length
+                if last in self.ends or self.uses.get(last, last) >= end:  # which is seen later
+                    break
                 run.append(run[-1] + block.length)
             if block.length > 1 and block not in functions:
                 functions[block] = self._function(block)
             yield from self._run(block, number, run, functions.get(block))
             i = run[-1] + block.length
-
-    def _is_seen_later(self, place: int, end: int) -> bool:
-        return place in self.ends or self.uses.get(place, place) >= end
 
     def _step(self, i: int) -> Step:
         call = self.calls[i]

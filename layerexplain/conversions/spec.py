@@ -37,7 +37,8 @@ def to_spec(model: Model) -> str:
       - Dense: 2
     """
     today = in_todays_words(model)
-    written = {"name": today.name, **_Writer(today, FirstWritten(today)).keys(), **_training(today)}
+    trained = todays_training(today)
+    written = {"name": today.name, **_Writer(today, FirstWritten(today)).keys(), **(trained.given() if trained else {})}
     return "".join(f"{line}\n" for line in _block(written, 0))
 
 
@@ -336,11 +337,6 @@ def _short(type_: str, arguments: dict[str, Any]) -> Any:
 def _takes_layers(type_: str, name: str) -> bool:
     declaration = find(type_)
     return declaration is not None and declaration.arguments[name].check.of_layers
-
-
-def _training(model: Model) -> dict[str, Any]:
-    found = todays_training(model)
-    return {} if found is None else found.given()
 
 
 # As YAML --------------------------------------------------------------------------------------------------------

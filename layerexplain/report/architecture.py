@@ -96,10 +96,8 @@ class _Walk:
         others = [key for key in self._made if key not in self._met]
         if others:
             read = {(ref.layer, ref.call) for key in others for ref in self._made[key].sources}
-            self.visit(sorted([key for key in others if key not in read], key=self._signature))
-
-    def _signature(self, key: _Key) -> str:
-        return self._arguments(self._layers[key[0]], self._made[key])
+            ends = [key for key in others if key not in read]
+            self.visit(sorted(ends, key=lambda key: self._arguments(self._layers[key[0]], self._made[key])))
 
     def _number(self, key: _Key) -> None:
         made = self._made[key]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.render import document as doc
@@ -36,7 +36,10 @@ def report_sheet(report: Report, columns: tuple[str, ...] | None, nested: bool, 
     return Sheet(
         document=lambda: doc.Document(()),
         data=lambda: report.to_dict(nested=nested),
-        records=lambda: _records(report, nested),
+        records=lambda: (
+            {"source": report.source, "model": report.model_name, **row.layer.to_dict()}
+            for row in layers_of(report, nested)
+        ),
         columns=data_columns(columns, nested, several),
         rows=lambda: layers_of(report, nested),
         graph=lambda: _graph(report, nested),
@@ -47,12 +50,6 @@ def _graph(report: Report, nested: bool) -> Graph:
     from layerexplain.render.graph.diagram import graph_of
 
     return graph_of(report.layers, nested)
-
-
-def _records(report: Report, nested: bool) -> Iterator[dict[str, Any]]:
-    """A layer's object with `source` and `model` in front; with `nested` also those inside nested models."""
-    for row in layers_of(report, nested):
-        yield {"source": report.source, "model": report.model_name, **row.layer.to_dict()}
 
 
 def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> doc.Document:
