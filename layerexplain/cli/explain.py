@@ -77,16 +77,16 @@ def command(
     given = given_training(training, "--training")
     if training and patterns:
         raise click.UsageError("--training explains a step of the whole model; leave out the names of layers")
-    wanted = [pattern.strip() for pattern in patterns]
+    typed = [pattern.strip() for pattern in patterns]
     sources = api.each_model(source)
-    unmatched = _Unmatched(wanted, len(sources))
+    wanted = Wanted(typed, len(sources))
 
     def ask(one: str) -> _Chosen | Outcome:
         chosen: set[str] = set()
 
         def shapes(model: Model) -> InputShapes:
             rows = [Row(path, layer.name, layer.type) for path, layer in layers_in(model)]
-            each = [found(pattern, rows) for pattern in wanted]
+            each = [found(pattern, rows) for pattern in typed]
             # Layers that only a file's weights tell of are not among those of the model.
             chosen.update(path for paths in each if all(each) for path in paths)
             return inputs(model)
@@ -103,8 +103,7 @@ def command(
         )
         if not patterns:
             return reading.with_faults(_Chosen(report, [row.layer for row in layers_of(report, nested)]), report.faults)
-        layers, names = choose(report, wanted)
-        missing = [error.with_place(source=report.source) for error in unmatched.after(names)]
+        layers, missing = wanted.of(report)
         return reading.with_faults(_Chosen(report, layers), [*report.faults, *missing])
 
     def sheet(chosen: _Chosen) -> Sheet | None:
@@ -127,38 +126,26 @@ class _Chosen(NamedTuple):
     layers: Sequence[LayerReport]
 
 
-class _Unmatched:
-    """The patterns that no model of a source has matched so far. Whether one matches none is known after all models;
-    where one of them could not be read it never is."""
+class Wanted:
+    """The patterns that were typed. Whether one matches nothing is known after all models of the source; where one of
+    these could not be read it never is."""
 
     def __init__(self, patterns: Sequence[str], models: int) -> None:
-        self._patterns, self._models = list(patterns), models
+        self._patterns, self._models = patterns, models
+        self._unmatched = list(patterns)
         self._known: list[str] = []
         self._seen = 0
 
-    def after(self, model: Matches) -> list[LayerExplainError]:
-        """What is to be said after one more model: an error for each pattern that none of all the models matched."""
+    def of(self, report: Report) -> tuple[tuple[LayerReport, ...], list[LayerExplainError]]:
+        """The layers of one more model, however deep, that a pattern matches, in the report's order; with the last one
+        an error for each pattern that none of all the models matched."""
+        every = [row.layer for row in layers_of(report, nested=True)]
+        rows = [Row(layer.path, layer.layer, layer.type) for layer in every]
+        each = {pattern: found(pattern, rows) for pattern in self._patterns}
+        chosen = {path for paths in each.values() for path in paths}
         self._seen += 1
-        self._known += model.known
-        self._patterns = [pattern for pattern in self._patterns if pattern not in model.matched]
-        if self._seen < self._models:
-            return []
-        return [no_match(pattern, self._known, self._models) for pattern in self._patterns]
-
-
-class Matches(NamedTuple):
-    """The patterns that a model's layers match, and the names that these layers have."""
-
-    matched: frozenset[str]
-    known: Sequence[str]
-
-
-def choose(report: Report, patterns: Sequence[str]) -> tuple[tuple[LayerReport, ...], Matches]:
-    """The layers, however deep, that a pattern matches, in the report's order, and the patterns that match one."""
-    every = [row.layer for row in layers_of(report, nested=True)]
-    rows = [Row(layer.path, layer.layer, layer.type) for layer in every]
-    each = {pattern: found(pattern, rows) for pattern in patterns}
-    chosen = {path for paths in each.values() for path in paths}
-    known = [name for layer in every for name in (layer.layer, layer.path)]
-    matched = frozenset([pattern for pattern, paths in each.items() if paths])
-    return tuple([layer for layer in every if layer.path in chosen]), Matches(matched, known)
+        self._known += [name for layer in every for name in (layer.layer, layer.path)]
+        self._unmatched = [pattern for pattern in self._unmatched if not each[pattern]]
+        missing = self._unmatched if self._seen == self._models else []
+        errors = [no_match(pattern, self._known, self._models).with_place(source=report.source) for pattern in missing]
+        return tuple([layer for layer in every if layer.path in chosen]), errors
