@@ -57,13 +57,12 @@ class Comparison:
         """Compare all calls of a network; return a row per call. The graph has its inputs."""
         layers = {layer.name: layer for layer in network.model.layers}
         sources = _Sources(network, graph)
-        ours = {(made.call.layer, made.call.index) for made in network.calls}
-        others = {key: operation for key, operation in graph.calls().items() if key not in ours}
+        by_call = {(made.call.layer, made.call.index): made for made in network.calls}
+        others = {key: operation for key, operation in graph.calls().items() if key not in by_call}
         # If a layer creates a mask, Keras's graph has the operations that compute it; a Sequential does not list
         # them. If one contributed to a compared result, that would show as a tensor from elsewhere.
         between = {key for key, operation in others.items() if not operation.is_layer}
         graph.make_when_needed(between)
-        by_call = {(made.call.layer, made.call.index): made for made in network.calls}
         checks: dict[tuple[str, int], list[LayerCheck]] = {}
         # Run in Keras's order, since a layer may remove the mask of its input; reported in the model's.
         for call in as_keras_runs(network.model, [made.call for made in network.calls]):

@@ -136,7 +136,7 @@ def _step(
         if training and draws(network):
             return told._replace(reason="it draws random numbers in training")
         source = reference.weight_source()
-        running = Running(model, list(arrays), Activations(network, source, seed), "of the model", (), training)
+        running = Running(model, list(arrays), Activations(network, source, seed), (), training)
         step = Step(running, [f"random:{seed}"])
         told = told._replace(loss=" + ".join(term.type for term in step.losses))
         step.forward(lambda _: None)

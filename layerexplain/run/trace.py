@@ -13,7 +13,7 @@ from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.run.activations import Activation, Activations, Progress, batch_of, counted
 from layerexplain.run.given_inputs import checked_inputs, traced_at
-from layerexplain.run.weight_source import Origin, weight_source
+from layerexplain.run.weight_source import weight_source
 
 if TYPE_CHECKING:
     from layerexplain.run.npz import Add
@@ -35,7 +35,7 @@ class Trace(Mapping[Key, Any]):
         self._arrays: dict[Key, Any] = {}
         self._names: dict[str, tuple[str, ...]] = {}
         self.outputs: list[Any] = []
-        self.weights = running.weights
+        self.weights = running.activations.weights.origin
         self.notes = running.notes
         self.refused: dict[str, str] = {}
 
@@ -93,7 +93,6 @@ class Running(NamedTuple):
     model: Model
     arrays: list[Any]
     activations: Activations
-    weights: Origin
     notes: tuple[Note, ...]
     training: bool = False
 
@@ -133,9 +132,7 @@ def ready(
         network = traced_at(model, arrays, training=training)
         with weight_source(source, network, seed) as weights:
             notes = tuple(dict.fromkeys([*network.notes, *weights.notes]))
-            yield Running(
-                model, arrays, Activations(network, weights, seed, max_memory), weights.origin, notes, training
-            )
+            yield Running(model, arrays, Activations(network, weights, seed, max_memory), notes, training)
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source_name(source)) from None
 

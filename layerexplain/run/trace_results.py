@@ -93,7 +93,8 @@ def run_of(running: Running, inputs: Sequence[GivenInput]) -> Run:
         for one, array in zip(inputs, running.arrays, strict=True)
     )
     origin = (model.source, model.format, model.name, model.type)
-    return Run(*origin, running.weights, running.activations.seed, given, running.notes, model.keras_version)
+    run = running.activations
+    return Run(*origin, run.weights.origin, run.seed, given, running.notes, model.keras_version)
 
 
 # One element --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from layerexplain.derive.element.plan import Plan, plan
+from layerexplain.derive.element.plan import Plan
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, WEIGHT, Expr, Marker, picked
@@ -133,7 +133,7 @@ class _Writer:
         roles: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     ) -> None:
         self.forms = forms
-        self.plan: Plan = plan(definition, {d: form.roles for d, form in forms.items()})
+        self.plan = Plan(definition, {d: form.roles for d, form in forms.items()})
         self.plan.roles.update({self.plan.results[name]: given for name, given in roles.items()})
         self.form = ElementForm(definition, dict(forms))
         self.form.stable = self.plan.stable

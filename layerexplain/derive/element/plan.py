@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,14 +20,15 @@ WIDEST = 9
 
 
 class Plan:
-    """The nodes of a definition with expanded composites, and the decisions about them.
+    """The nodes of a definition with expanded composites, and the decisions about them. `called_roles` are the roles of
+    the results of called layers.
 
     `order` are all nodes, including loop bodies, in the order of creation; `named` those that get a line; `loops` the
     loops; `loop_of` maps the leaves of a loop's body (x[t] and the states) to the loop; `stable` maps what a composite
-    gives to its call, where that computes what its body cannot in floats.
+    gives to its call, where that computes what its body cannot in floats; `roles` are those of the axes of nodes.
     """
 
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: Definition, called_roles: Mapping[Definition, Sequence[tuple[str, ...]]]) -> None:
         opener = _Opener()
         # Copies, made in the order of creation, in terms of the definition's own params and weights.
         copies = opener.values(definition.outputs, {leaf: leaf for leaf in definition.leaves})
@@ -37,9 +39,12 @@ class Plan:
         self.loops: list[Expr] = []
         self.loop_of: dict[Expr, Expr] = {}
         self.named: set[Expr] = set()
-        self.roles: dict[Expr, Any] = {}
         self._around: dict[Expr, tuple[Expr, ...]] = {}
+        self._base: dict[Expr, tuple[Expr, ...]] = {}
+        """The computing nodes whose elements each node contains."""
         self._collect()
+        self._choose()
+        self.roles = AxisRoles(called_roles).within(definition, [e for e in self.order if not self.loops_of(e)])
 
     def loops_of(self, node: Expr) -> tuple[Expr, ...]:
         """Return the loops that contain the node, outermost first."""
@@ -69,62 +74,46 @@ class Plan:
         self.order.sort(key=lambda e: e.serial)
         self.loops.sort(key=lambda e: e.serial)
 
-
-def plan(definition: Definition, called_roles: Mapping[Definition, Sequence[tuple[str, ...]]]) -> Plan:
-    """Decide which nodes get a line. `called_roles` are the roles of the results of called layers."""
-    made = Plan(definition)
-    _Chooser(made).choose()
-    made.roles = AxisRoles(called_roles).within(definition, [e for e in made.order if not made.loops_of(e)])
-    return made
-
-
-class _Chooser:
-    """Choose the nodes that get a line. `base` maps each node to the computing nodes whose elements it contains."""
-
-    def __init__(self, made: Plan) -> None:
-        self.plan = made
-        self.base: dict[Expr, tuple[Expr, ...]] = {}
-        self.uses: dict[Expr, int] = {}
-
-    def choose(self) -> None:
-        made = self.plan
-        for node in made.order:
+    def _choose(self) -> None:
+        """Choose the nodes that get a line."""
+        uses: Counter[Expr] = Counter()
+        for node in self.order:
             kind = kind_of(node)
-            self.base[node] = self._base(node, kind)
+            self._base[node] = self._base_of(node, kind)
             if kind == "moves":
                 continue
             args = node.args[: node.attrs["sequences"]] if node.op is LOOP else node.args
-            for behind in (b for a in args for b in self.base[a]):
-                self.uses[behind] = self.uses.get(behind, 0) + 1
-                if kind == "folds" or node.op is LOOP or self.uses[behind] > 1:
-                    made.named.add(behind)
+            for behind in (b for a in args for b in self._base[a]):
+                uses[behind] += 1
+                if kind == "folds" or node.op is LOOP or uses[behind] > 1:
+                    self.named.add(behind)
             if node.op is LOOP:
-                made.named.update(b for c in node.attrs["body"].captured for b in self.base[c])
+                self.named.update(b for c in node.attrs["body"].captured for b in self._base[c])
             elif node.op is CALL and not node.attrs["definition"].scalar:
-                made.named.update(filter(None, (self._whole(a) for a in node.args)))
+                self.named.update(filter(None, (self._whole(a) for a in node.args)))
             elif node.label and node.op not in LEAVES:
-                made.named.add(node)
-        states = {new for loop in made.loops for new in loop.attrs["body"].next}
-        self._cut(states | set(made.results.values()))
+                self.named.add(node)
+        states = {new for loop in self.loops for new in loop.attrs["body"].next}
+        self._cut(states | set(self.results.values()))
 
-    def _base(self, node: Expr, kind: str) -> tuple[Expr, ...]:
-        if node in self.plan.loop_of or node.op in LEAVES:
+    def _base_of(self, node: Expr, kind: str) -> tuple[Expr, ...]:
+        if node in self.loop_of or node.op in LEAVES:
             return ()
         if node.op is ITEM or (node.op is LOOP and len(node.attrs["body"].outputs) == 1):
             source, i = picked(node)
             if source.op is LOOP:
                 body: Body = source.attrs["body"]
                 collected = list(body.collected.values())
-                return () if i < len(body.states) else self.base[collected[i - len(body.states)]]
-            return (node,) if source.op is CALL else self.base[source]
+                return () if i < len(body.states) else self._base[collected[i - len(body.states)]]
+            return (node,) if source.op is CALL else self._base[source]
         if kind == "moves":
-            return tuple(dict.fromkeys(b for a in node.args for b in self.base[a]))
+            return tuple(dict.fromkeys(b for a in node.args for b in self._base[a]))
         return (node,)
 
     def _whole(self, arg: Expr) -> Expr | None:
         """Return the node that needs a line so that a layer can be called on it as a whole tensor."""
-        while arg in self.plan.loop_of:
-            loop = self.plan.loop_of[arg]
+        while arg in self.loop_of:
+            loop = self.loop_of[arg]
             body: Body = loop.attrs["body"]
             if arg not in body.steps:
                 return None
@@ -135,19 +124,18 @@ class _Chooser:
         """Give lines to parts that would nest too deeply or become too wide."""
         depth: dict[Expr, int] = {}
         width: dict[Expr, int] = {}
-        for node in self.plan.order:
+        for node in self.order:
             args = node.args[:0] if node.op is LOOP else node.args
-            named = self.plan.named
             deep = 1 + max((depth[a] for a in args), default=0)
             wide = max(sum(width[a] for a in args), 1)
             if deep > DEEPEST or (wide > WIDEST and kind_of(node) != "moves"):
                 for arg in sorted(args, key=lambda a: -width[a])[:1] if deep <= DEEPEST else args:
                     if arg.args and width[arg] + depth[arg] > 2 and type(arg.shape) is tuple:
-                        named.add(arg)
+                        self.named.add(arg)
                         depth[arg], width[arg] = 0, 1
                 deep = 1 + max((depth[a] for a in args), default=0)
                 wide = max(sum(width[a] for a in args), 1)
-            is_line = node in named or node in lines
+            is_line = node in self.named or node in lines
             depth[node], width[node] = (0, 1) if is_line else (deep, wide)
 
 
