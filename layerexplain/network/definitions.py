@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.call_binding import Bound
 from layerexplain.errors import ArgumentError, NotKnown
@@ -15,14 +15,8 @@ from layerexplain.network.dtypes import whole_numbers
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
 
-if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Enter(Protocol):
-        """Traces a nested model at the specs of its inputs and of their masks, in training if that is said."""
-
-        def __call__(self, scope: Scope, specs: Specs, masks: Specs, *, training: bool = ...) -> Network: ...
-
+Enter = Callable[[Scope, Specs, Specs], Network]
+"""Traces a nested model at the specs of its inputs and of their masks."""
 
 Define = Callable[[Declaration, Layer, Bound, Specs, Specs], Definition]
 """Gives the definition of a call of a declared layer at the specs of its tensors and masks."""
@@ -43,22 +37,20 @@ def not_known(type_: str) -> NotKnown:
 class HeldModel:
     """A model in the configuration of a layer, `TimeDistributed(encoder)`; or a layer there that is not known."""
 
-    def __init__(self, layer: Layer, scope: Scope | None, enter: Enter) -> None:
+    def __init__(self, layer: Layer, scope: Scope | None, tracing: Definitions) -> None:
         self.type = layer.type
         self.name = layer.name
         self.declaration = None
         self.config: Mapping[str, Any] = {}
         self.trainable = bool(layer.config.get("trainable", True)) and (layer.model is None or layer.model.trainable)
         self.scope = scope
-        self.enter = enter
+        self.tracing = tracing
 
     def definition(self, specs: Specs, masks: Specs = (), *, training: bool = False, **overrides: Any) -> Definition:
         """The model traced at given shapes."""
         if self.scope is None:
             raise not_known(self.type)
-        network = (
-            self.enter(self.scope, specs, masks, training=True) if training else self.enter(self.scope, specs, masks)
-        )
+        network = self.tracing.enter(self.scope, specs, masks, training=training or self.tracing.training)
         if network.definition is None:
             raise NotKnown(f"the shapes inside '{self.name}' are not known")
         return network.definition
@@ -92,12 +84,16 @@ class Kept:
 class Definitions:
     """The definitions of one tracing, by declaration, arguments and specs: a bomb of nested calls costs no more than
     its definitions. With `strict` an argument that a layer does not have is an error. `kept` are those of other
-    models."""
+    models. Nested models are traced as in `training` if that is said."""
 
-    def __init__(self, enter: Enter, *, strict: bool = False, kept: Kept | None = None) -> None:
-        self._enter = enter
+    def __init__(self, *, strict: bool, training: bool, kept: Kept | None) -> None:
+        self.training = training
         self._strict = strict
         self._known: dict[Any, Definition] | Kept = {} if kept is None else kept
+
+    def enter(self, scope: Scope, specs: Specs, masks: Specs, *, training: bool) -> Network:
+        """Trace a nested model."""
+        raise NotImplementedError
 
     def of(
         self,
@@ -169,10 +165,10 @@ class Definitions:
             declaration = scope.resolve(value)
             if declaration is None:
                 if value.model is not None:
-                    return HeldModel(value, Scope(value.model, (value.name,), scope), self._enter)
+                    return HeldModel(value, Scope(value.model, (value.name,), scope), self)
                 if self._strict and value.kind == "layer":
                     raise not_known(value.type)
-                return HeldModel(value, None, self._enter)
+                return HeldModel(value, None, self)
             from layerexplain.layers.inner import DeclaredLayer
 
             config = {k: self._inner(scope, v) for k, v in value.config.items()}

@@ -131,7 +131,7 @@ class _Tracing(Definitions):
     """One tracing of a whole model: its definitions and its faults."""
 
     def __init__(self, strict: bool, faults: Faults, training: bool = False, kept: Kept | None = None) -> None:
-        super().__init__(partial(self.enter, training=training), strict=strict, kept=kept)
+        super().__init__(strict=strict, training=training, kept=kept)
         self.faults = faults
 
     def walk(self, scope: Scope, specs: Specs, masks: Specs, linked: bool, training: bool) -> Network:
