@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from layerexplain.lang.expr import Expr
@@ -10,8 +11,8 @@ from layerexplain.ops.window import Window, windows
 from layerexplain.suggest import in_a_row
 
 
-def reads(node: Expr) -> list[str]:
-    """Return the input positions that the first, second and last windows of a convolution or pooling read, and which of
+def reads(node: Expr) -> Iterator[str]:
+    """Yield the input positions that the first, second and last windows of a convolution or pooling read, and which of
     them are padding; for a transposed convolution, the output positions that the first, second and last inputs reach.
 
     There is one line per axis, one line for equal axes, and none where it depends on an unknown size.
@@ -26,13 +27,11 @@ def reads(node: Expr) -> list[str]:
         # A window of 1 with stride 1 reads the same at any size.
         same_place = w.reach == w.stride == 1 and not transposed
         groups.setdefault((w._replace(role="", n=None if same_place else w.n), more), []).append(w)
-    lines = []
     for (_, more), alike in groups.items():
         text = _scatters(alike[0], more) if transposed else _gathers(alike[0])
         if text:
             others = " and ".join(w.role for w in alike[1:])
-            lines.append(f"{text}; likewise for {others}" if others else text)
-    return lines
+            yield f"{text}; likewise for {others}" if others else text
 
 
 _MOST_LISTED = 8

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -69,7 +69,7 @@ def gradient_statistics(
         made.backward(found.sent, progress)
         steps = made.update() if step else {}
         weights = [_weight_row(one, add) for one in made.in_order()]
-        layers = found.rows(made, weights)
+        layers = list(found.rows(made, weights))
         asked = wanted if wanted is not None else lambda path: True
         return GradientTrace(
             run=gradient_run(made, inputs),
@@ -129,19 +129,18 @@ class _Rows:
             if sent.before_last is not None:
                 self.add(sent.path, sent.call, 0, sent.before_last, of=f"call/{sent.call}/z/gradient")
 
-    def rows(self, made: Step, weights: Sequence[WeightRow]) -> list[ReachedRow]:
-        """Return a row for each output of each call, in the order of computation."""
+    def rows(self, made: Step, weights: Sequence[WeightRow]) -> Iterator[ReachedRow]:
+        """Yield a row for each output of each call, in the order of computation."""
         together = grouped((row.path, row.gradient.norm) for row in weights if row.gradient is not None)
         functions = {
             (one.path, one.call): f"at z, to which it applies {one.activation}" for one in made.losses if one.activation
         }
-        found: list[ReachedRow] = []
         for step, sizes in self.seen:
             reached, share = self.back.get((step.path, step.call), ([], None))
             norms = together.pop(step.name, None) if step.layer.model is None else None
             start = (step.layer.name, step.name, step.type, step.call)
             if not sizes:
-                found.append(ReachedRow(*start, 0, None, None, None, None, None, step.refusal))
+                yield ReachedRow(*start, 0, None, None, None, None, None, step.refusal)
             for i, (size, shape) in enumerate(sizes):
                 gradient = reached[i] if i < len(reached) else None
                 reason = gradient if isinstance(gradient, str) else ""
@@ -151,8 +150,7 @@ class _Rows:
                     reason = functions[step.path, step.call]
                 known = None if isinstance(gradient, str) else gradient
                 weight = math.hypot(*norms) if norms and not i else None
-                found.append(ReachedRow(*start, i, shape, size, known, share, weight, reason))
-        return found
+                yield ReachedRow(*start, i, shape, size, known, share, weight, reason)
 
 
 def _weight_row(one: WeightGradient, add: Add | None) -> WeightRow:

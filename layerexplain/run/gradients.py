@@ -327,17 +327,15 @@ def _losses(network: Network, masks: Sequence[Expr | None]) -> list[OutputLoss]:
     return found
 
 
-def _untold(network: Network, seen: set[str]) -> list[str]:
-    """Return notes on layers that work as at inference here, because no formula says what they do in training."""
-    notes = []
+def _untold(network: Network, seen: set[str]) -> Iterator[str]:
+    """Yield notes on layers that work as at inference here, because no formula says what they do in training."""
     for made in network.calls:
         if made.network is not None:
-            notes += _untold(made.network, seen)
+            yield from _untold(made.network, seen)
         declaration, definition = made.declaration, made.definition
         if declaration is None or definition is None or declaration.training:
             continue
         said = next(said_of_training(declaration, definition, []), None)
         if said is not None and made.call.layer not in seen:
             seen.add(made.call.layer)
-            notes.append(f"'{made.call.layer}' works as at inference here: in training it {said.partition(';')[0]}.")
-    return notes
+            yield f"'{made.call.layer}' works as at inference here: in training it {said.partition(';')[0]}."

@@ -9,7 +9,7 @@ import math
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
@@ -139,14 +139,13 @@ def _made(
     sizes: InputShapes,
     batch: int,
     max_memory: int | None,
-) -> list[GivenInput]:
+) -> Iterator[GivenInput]:
     import numpy as np
 
     shapes = {one.name: _shape(one, sizes.get(one.name), batch) for one in left}
     for name, shape in shapes.items():
         must_fit([shape], f"the input '{name}'", batch, max_memory)
     drawn: dict[int, dict[str, Any]] = {}
-    found = []
     for one in left:
         what = whats[one.name]
         if what in _FLAT:
@@ -154,13 +153,12 @@ def _made(
                 raise ArgumentError(f"the input '{one.name}' is text; give a file, or random")
             dtype = "float32" if one.dtype == "bfloat16" else one.dtype
             array = np.zeros(shapes[one.name], dtype) if what == "zeros" else np.ones(shapes[one.name], dtype)
-            found.append(GivenInput(one.name, array, what))
+            yield GivenInput(one.name, array, what)
             continue
         seed = seed_of(what)
         if seed not in drawn:
             drawn[seed] = _drawn(model, shapes, seed, batch)
-        found.append(GivenInput(one.name, drawn[seed][one.name], f"random, from seed {seed}"))
-    return found
+        yield GivenInput(one.name, drawn[seed][one.name], f"random, from seed {seed}")
 
 
 def seed_of(what: str, option: str = "--input") -> int:

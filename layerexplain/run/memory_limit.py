@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.axes import Batch, Shapes, Size
@@ -50,10 +50,8 @@ def must_fit(shapes: Iterable[Iterable[Size]], what: str, batch: int, most: int 
             )
 
 
-def shapes_in(definition: Definition) -> list[tuple[Size, ...]]:
-    """Return the shapes of all arrays that a formula computes with."""
-    found: list[tuple[Size, ...]] = []
+def shapes_in(definition: Definition) -> Iterator[tuple[Size, ...]]:
+    """Yield the shapes of all arrays that a formula computes with."""
     for one in (definition, *inner_definitions(definition)):
         for node in nodes(one):
-            found += node.shape if type(node.shape) is Shapes else [node.shape]
-    return found
+            yield from node.shape if type(node.shape) is Shapes else [node.shape]

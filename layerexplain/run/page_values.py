@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.element.form import ElementForm, ElementLine
@@ -97,8 +97,8 @@ def page_values(
                 layers[step.name] = known._replace(numbers=(*known.numbers, numbers))
                 continue
             form = _form(forms, step.name, step.call)
-            pictures = _pictures(step, form) if not numbers and not step.refusal and room > 0 else ()
-            spreads = _spreads(step) if room > 0 else ()
+            pictures = tuple(_pictures(step, form) if not numbers and not step.refusal and room > 0 else ())
+            spreads = tuple(_spreads(step) if room > 0 else ())
             room -= sum([len(one["data"]) for one in (*pictures, *spreads)])
             layers[step.name] = LayerValues((numbers,), pictures, spreads, why)
             if why:
@@ -248,13 +248,13 @@ def _is_batch(letters: Sequence[Letter]) -> bool:
 # Pictures -----------------------------------------------------------------------------------------------------------
 
 
-def _pictures(step: Activation, form: ElementForm | None) -> tuple[dict[str, Any], ...]:
+def _pictures(step: Activation, form: ElementForm | None) -> Iterator[dict[str, Any]]:
     """The first result as tiles, and the lines that relate each step to each, as attention does."""
     import numpy as np
 
     if not step.outputs or step.outputs[0].dtype.kind not in "biuf" or step.outputs[0].size == 0:
-        return ()
-    found = [tiles(step.outputs[0][0] if step.outputs[0].ndim > 1 else step.outputs[0])]
+        return
+    yield tiles(step.outputs[0][0] if step.outputs[0].ndim > 1 else step.outputs[0])
     # A line that has heads, and a row and a column for each step.
     steps = ["batch", "heads", "steps", "steps"]
     lines = [] if form is None else _own_lines(form)
@@ -264,8 +264,7 @@ def _pictures(step: Activation, form: ElementForm | None) -> tuple[dict[str, Any
         for line in related:
             whole = frame.whole(line)
             if whole is not None and whole.dtype.kind in "biuf" and whole.size:
-                found.append({"name": line.name, **tiles(np.moveaxis(whole[0], 0, -1))})
-    return tuple(found)
+                yield {"name": line.name, **tiles(np.moveaxis(whole[0], 0, -1))}
 
 
 def tiles(array: Any) -> dict[str, Any]:
@@ -305,11 +304,10 @@ def tiles(array: Any) -> dict[str, Any]:
     }
 
 
-def _spreads(step: Activation) -> tuple[dict[str, Any], ...]:
+def _spreads(step: Activation) -> Iterator[dict[str, Any]]:
     """How the values of each weight are spread, and a small picture of it."""
     import numpy as np
 
-    found = []
     for leaf, value in zip(step.definition.weights if step.definition is not None else (), step.weights, strict=False):
         if value.dtype.kind not in "biuf" or value.size == 0:
             continue
@@ -319,15 +317,12 @@ def _spreads(step: Activation) -> tuple[dict[str, Any], ...]:
         finite = value[np.isfinite(value)].astype(np.float64)
         counts, _ = np.histogram(finite, bins=_BINS, range=(told.min, told.max) if told.max > told.min else None)
         square = value.reshape(-1, value.shape[-1]) if value.ndim > 1 else value.reshape(1, -1)
-        found.append(
-            {
-                "name": str(leaf.label),
-                "low": told.min,
-                "high": told.max,
-                "mean": told.mean,
-                "std": told.std,
-                "counts": counts.tolist(),
-                **{f"picture_{key}" if key in ("low", "high") else key: one for key, one in tiles(square).items()},
-            }
-        )
-    return tuple(found)
+        yield {
+            "name": str(leaf.label),
+            "low": told.min,
+            "high": told.max,
+            "mean": told.mean,
+            "std": told.std,
+            "counts": counts.tolist(),
+            **{f"picture_{key}" if key in ("low", "high") else key: one for key, one in tiles(square).items()},
+        }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -74,15 +74,13 @@ def by_name(inputs: Sequence[GivenInput]) -> Mapping[str, Any]:
     return {one.name: one.array for one in inputs}
 
 
-def _rows(step: Activation) -> list[OutputRow]:
+def _rows(step: Activation) -> Iterator[OutputRow]:
     start = (step.layer.name, step.name, step.type, step.call)
     if step.refusal:
-        return [OutputRow(*start, 0, None, None, None, step.refusal)]
-    rows = []
+        yield OutputRow(*start, 0, None, None, None, step.refusal)
     for i, (array, dtype) in enumerate(zip(step.outputs, step.dtypes, strict=True)):
         known = statistics([array]) if array.dtype.kind in "biuf" else None
-        rows.append(OutputRow(*start, i, tuple(array.shape), dtype, known))
-    return rows
+        yield OutputRow(*start, i, tuple(array.shape), dtype, known)
 
 
 def run_of(running: Running, inputs: Sequence[GivenInput]) -> Run:

@@ -5,7 +5,7 @@ This text is for people and is not the formula language. Notes below the lines s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from layerexplain.derive.element.form import ElementForm, ElementLine
@@ -130,18 +130,16 @@ class Printer(ScalarWriter):
 
     # Conditions --------------------------------------------------------------------------------------------------
 
-    def _fold_notes(self, fold: sc.Fold, names: dict[sc.Letter, str]) -> list[str]:
+    def _fold_notes(self, fold: sc.Fold, names: dict[sc.Letter, str]) -> Iterator[str]:
         padding = [c for c in fold.conditions if isinstance(c, sc.Between) and window_role(c)]
         others = [c for c in fold.conditions if c not in padding]
-        notes = []
         if padding:
             outside = grouped((self._outside(c, names), window_role(c)) for c in padding)
             where = " and ".join(f"{' and '.join(roles)} {text}" for text, roles in outside.items())
-            notes.append(f"{where} are padding and {_COUNTED.get(fold.kind, 'are excluded')}")
+            yield f"{where} are padding and {_COUNTED.get(fold.kind, 'are excluded')}"
         if others:
             sign = SIGNS.get(fold.kind, fold.kind)
-            notes.append(f"{sign} only where {' and '.join(self.condition(c, names) for c in others)}")
-        return notes
+            yield f"{sign} only where {' and '.join(self.condition(c, names) for c in others)}"
 
     def _outside(self, c: sc.Between, names: dict[sc.Letter, str]) -> str:
         least, most = sc.bounds(c.index)

@@ -7,6 +7,7 @@ t-1. Attributes that the notation omits are in a side note, `\\text{…}`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -140,11 +141,8 @@ class _LatexStatements(Interpreter[Written]):
     def _chosen(self, order: Sequence[Expr], wanted: Mapping[Expr, str]) -> set[Expr]:
         """Return the nodes that get a statement: labelled ones, those used twice, and sums for one element inside a
         statement for whole tensors."""
-        uses: dict[Expr, int] = {}
-        for node in order:
-            for arg in node.args:
-                uses[arg] = uses.get(arg, 0) + 1
-        chosen = {n for n in order if n.args and (n.label or uses.get(n, 0) > 1) and type(n.shape) is not Shapes}
+        uses = Counter(arg for node in order for arg in node.args)
+        chosen = {n for n in order if n.args and (n.label or uses[n] > 1) and type(n.shape) is not Shapes}
         sums: dict[Expr, bool] = {}
         scalar: dict[Expr, bool] = {}
         for node in order:
