@@ -41,10 +41,6 @@ class Guesses:
         self._define = define
         self._specs = scope.guesses
 
-    def get(self, ref: TensorRef) -> Spec | None:
-        """What is guessed of a tensor."""
-        return self._specs.get(ref)
-
     def look(self, layer: Layer, call: int, declaration: Declaration, bound: Bound, known: Specs) -> None:
         """Guess what a call gives of which some inputs are not `known`. Raises what it refuses them with, whatever
         their sizes; where nothing is guessed of an input, nothing is looked at."""

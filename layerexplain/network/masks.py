@@ -9,7 +9,7 @@ where there were two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from layerexplain.call_binding import Bound
@@ -38,19 +38,17 @@ class Masks:
         """Whether a layer hands on the mask of its first tensor."""
         return declaration.mask == "pass" and not (self._keras_2 and declaration.facts.loses_mask_keras_2)
 
-    def when_built(self, bound: Bound, tensors: Sequence[Tensor | None]) -> list[Mask]:
+    def when_built(self, bound: Bound, tensors: Sequence[Tensor | None]) -> Iterator[Mask]:
         """The mask of each tensor when the model was built: the one that the call names, else its own."""
-        masks: list[Mask] = []
         for i, t in enumerate(tensors):
             ref = bound.masks.get(i)
             explicit = self._tensors.get(ref)
             if explicit is not None and ref is not None:
-                masks.append(Mask(explicit.expr, ref.layer))
+                yield Mask(explicit.expr, ref.layer)
             elif t is None or (i in bound.masks and ref is None):
-                masks.append(NO_MASK)
+                yield NO_MASK
             else:
-                masks.append(t.mask)
-        return masks
+                yield t.mask
 
     def when_run(self, declaration: Declaration, bound: Bound, masks: list[Mask]) -> list[Mask]:
         """Those of them that the call sees when it runs."""

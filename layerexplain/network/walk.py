@@ -177,7 +177,7 @@ class Walk:
             return unknown(self, made, declaration, refs)
         if declaration.alone and isinstance(made.args[0] if made.args else None, TensorRef) and len(refs) == 1:
             raise ShapeError(f"{declaration.type} {declaration.alone.format(shape=shape_text(given[0].expr.shape))}")
-        built = self.masks.when_built(bound, tensors)
+        built = list(self.masks.when_built(bound, tensors))
         masks = seen = self.masks.when_run(declaration, bound, built)
         passed_over = self.masks.passed_over(declaration, bound, masks)
         if passed_over is not None:
@@ -247,7 +247,7 @@ class Walk:
                 tensors[i] = t._replace(mask=Mask(mask.expr, ref.layer))
         known = [t for t in tensors if t is not None]
         if len(known) != len(tensors):
-            fed = [self.guesses.get(ref) if t is None else t.spec for ref, t in zip(refs, tensors, strict=True)]
+            fed = [self.scope.guesses.get(ref) if t is None else t.spec for ref, t in zip(refs, tensors, strict=True)]
             self.guesses.hand_in(inner, fed)
             network = self.enter(inner, (), ())
             self.guesses.hand_out(layer, made.index, inner)

@@ -145,20 +145,19 @@ class KerasGraph:
             self._tensors[id(tensor)] = value
 
     def tensor(self, layer: str, call: int, output: int) -> Any:
-        node = self.nodes.get((layer, call))
-        if node is None or output >= len(node.outputs):
-            return None
-        return self._tensors.get(id(node.outputs[output]))
+        return self._tensors.get(id(self._symbolic(layer, call, output)))
 
     def outputs(self) -> list[Any]:
         return [self._tensors.get(id(tensor)) for tensor in self.graph.outputs]
 
     def output_of(self, layer: str, call: int, output: int) -> int | None:
+        wanted = self._symbolic(layer, call, output)
+        return next((i for i, tensor in enumerate(self.graph.outputs) if tensor is wanted), None)
+
+    def _symbolic(self, layer: str, call: int, output: int) -> Any:
+        """Return what stands for a tensor in the graph, None if there is none."""
         node = self.nodes.get((layer, call))
-        if node is None or output >= len(node.outputs):
-            return None
-        wanted = id(node.outputs[output])
-        return next((i for i, tensor in enumerate(self.graph.outputs) if id(tensor) == wanted), None)
+        return None if node is None or output >= len(node.outputs) else node.outputs[output]
 
     def value(self, tensor: Any) -> Any:
         return as_array(tensor)

@@ -26,9 +26,7 @@ def computed_in(dtype: str) -> str:
 def common_float(dtypes: Sequence[str]) -> str:
     """Return the float in which an operation on tensors of these dtypes computes; float32 if none is a float."""
     floats = {d for d in dtypes if is_float(d)}
-    if not floats:
-        return "float32"
-    if floats == HALVES:
+    if not floats or floats == HALVES:
         return "float32"
     return max(floats, key=lambda d: _WIDTHS[d])
 

@@ -42,9 +42,7 @@ def opened(form: ElementForm) -> ElementForm:
     """Return the form without calls; the form itself if it calls no layer. Raises TooManyLines.
 
     Its `inner` is empty, and `nodes` has the nodes of the form's own lines."""
-    if not form.inner:
-        return form
-    return _Opener(form).opened()
+    return _Opener(form).opened() if form.inner else form
 
 
 class _Opener:

@@ -240,9 +240,7 @@ class _LatexStatements(Interpreter[Written]):
         return tex.symbol(name, [*index[:1], *steps, *index[1:]])
 
     def _push(self, node: Expr, index: tuple[Affine, ...]) -> Scalar:
-        if node in self.plain:
-            return Element(node, index)
-        return self._open(node, index)
+        return Element(node, index) if node in self.plain else self._open(node, index)
 
     def _open(self, node: Expr, index: tuple[Affine, ...]) -> Scalar:
         rule = node.op.element

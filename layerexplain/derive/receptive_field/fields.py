@@ -11,7 +11,7 @@ This package has no rules for layers, and rules only for ops whose element rule 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -73,7 +73,7 @@ class View(NamedTuple):
 def _placed(letters: tuple[Letter, ...], place: tuple[AxisSpan, ...], seen: tuple[AxisSpan, ...], shape: Shape) -> Seen:
     """Return the spans of a source of a given shape with a view's letters running over a place."""
     env = dict(zip(letters, place, strict=False))
-    beyond = _beyond(env)
+    beyond = list(_beyond(env))
     cut = [_cut(span, size, beyond) for span, size in zip(seen, shape, strict=True)] if beyond else seen
     spans = tuple([through(span, env, size) for span, size in zip(cut, shape, strict=True)])
     if any(depth(end) > MOST_ROUNDED for span in spans for end in (span.low, span.high) if end is not None):
@@ -81,18 +81,16 @@ def _placed(letters: tuple[Letter, ...], place: tuple[AxisSpan, ...], seen: tupl
     return spans
 
 
-def _beyond(env: Mapping[Letter, AxisSpan]) -> list[tuple[Letter, int, int]]:
-    """Return, for each letter whose span reaches into the padding, the first position outside the axis and the position
+def _beyond(env: Mapping[Letter, AxisSpan]) -> Iterator[tuple[Letter, int, int]]:
+    """Yield, for each letter whose span reaches into the padding, the first position outside the axis and the position
     inside that is read with it."""
-    found = []
     for one, span in env.items():
         least = extremes(span.low)[0]
         if least is None or least < 0:
-            found.append((one, -1, span.step - 1))
+            yield one, -1, span.step - 1
         most = None if one.size is None or span.high is None else extremes(span.high)[1]
         if one.size is not None and most is not None and most >= one.size:
-            found.append((one, one.size, one.size - span.step))
-    return found
+            yield one, one.size, one.size - span.step
 
 
 def _cut(span: AxisSpan, size: Size, beyond: Sequence[tuple[Letter, int, int]]) -> AxisSpan:
