@@ -19,13 +19,13 @@ from layerexplain.frontends import read
 from layerexplain.model import TensorRef
 from layerexplain.network.trace import trace_at
 from layerexplain.oracle import keras_faults, keras_import, keras_model, verify
+from layerexplain.oracle.one_element import asked
 from layerexplain.oracle.verify_report import Compared, LayerCheck, StepCheck, ValuesCheck, VerifyReport
 from layerexplain.run.drawn import Wish, wish_of
 from layerexplain.run.gradient_report import ReachedRow, Size
 from layerexplain.run.gradient_words import gradient_words
 from layerexplain.run.made_targets import drawn_targets
 from layerexplain.run.objective import Penalties
-from layerexplain.run.trace_results import asked
 from layerexplain.sources.names import Remote
 
 SPEC = b"input: [4]\nlayers:\n  - Dense: 3\n  - Dense: 2\n"

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from layerexplain.model import Model
+from layerexplain.derive.element.form import ElementForm, element_form
+from layerexplain.derive.element.worked import Worked, worked_element
+from layerexplain.derive.gradient.backward import Gradient
+from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr
+from layerexplain.lang.scalar import CannotIndex
+from layerexplain.lang.text import statements
+from layerexplain.model import Model, Note
+from layerexplain.ops.sizes import shape_text
 from layerexplain.oracle.keras_step import keras_gradient
 from layerexplain.oracle.keras_value import is_asked, keras_output
-from layerexplain.run.activations import Progress
-from layerexplain.run.gradient_element import element_of_gradient
-from layerexplain.run.gradients import ready_to_train
+from layerexplain.report.gradient import gradient_roles, kept_of
+from layerexplain.run.activations import Activation, Progress
+from layerexplain.run.backpropagation import NoGradient, SentBack
+from layerexplain.run.gradient_results import gradient_run
+from layerexplain.run.gradients import Step, WeightGradient, ready_to_train
 from layerexplain.run.made_inputs import GivenInput
-from layerexplain.run.trace import ready
+from layerexplain.run.precision import computed_in
+from layerexplain.run.trace import Running, must_have_run, ready
 from layerexplain.run.trace_report import ElementReport
-from layerexplain.run.trace_results import by_name, element_report, run_of
+from layerexplain.run.trace_results import by_name, run_of
 
 
 def trace_element(
@@ -45,10 +57,33 @@ def trace_element(
     Raises:
         LayerExplainError: if there is no such element, or if the layer is not written element by element.
     """
-    oracle = partial(keras_output, source) if is_asked(keras) else None
     with ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running:
-        run = run_of(running, inputs)
-        return element_report(running, run, path, index, oracle, call=call, output=output, progress=progress)
+        step = _step(running, path, call, progress)
+        with _of_layer(path):
+            definition, array = _output(step, output)
+            calls = running.activations.network.of_layer(step.name)
+            ranks = {made.call.index: len(spec.shape) for made in calls if (spec := made.outputs[output]) is not None}
+            at = _checked_index(tuple(index), array, ranks)
+            arrays = dict(zip(definition.leaves, (*step.values, *step.weights), strict=True))
+            worked = _worked(running, element_form(definition), arrays, output, at, step.dtypes[output])
+        value, note = None, ""
+        if is_asked(keras):
+            value, note = asked(lambda: keras_output(source, running, step, output), at)
+        return ElementReport(
+            run=run_of(running, inputs),
+            layer=step.layer.name,
+            path=path,
+            type=step.type,
+            call=call,
+            output=output,
+            index=at,
+            shape=tuple(array.shape),
+            formula=tuple(["    " * line.indent + line.text for line in statements(definition)]),
+            worked=worked,
+            whole=float(array[at]),
+            keras=value,
+            keras_note=note,
+        )
 
 
 def gradient_element(
@@ -82,7 +117,186 @@ def gradient_element(
         LayerExplainError: There is no such element, no gradient reaches the layer, or it is not written element by
             element.
     """
-    oracle = partial(keras_gradient, source) if is_asked(keras) else None
     how = {"loss": loss, "optimizer": optimizer, "training": training, "seed": seed, "max_memory": max_memory}
     with ready_to_train(source, model, by_name(inputs), targets, **how) as made:
-        return element_of_gradient(made, inputs, path, index, of, oracle, call=call, progress=progress)
+        sent, calls = _sent(made, path, call, progress)
+        with _of_layer(path):
+            definition, found = _gradient(sent)
+            backward, leaf = found.backward, _leaf(definition, found, of)
+            array = dict(zip(definition.leaves, (*sent.params, *sent.weights), strict=True))[leaf]
+            at = _checked_index(tuple(index), array, {})
+            form = element_form(backward, gradient_roles(definition, found))
+            result = list(backward.results).index(found.of[leaf])
+            arrays = {leaf: sent.arrays[leaf] for leaf in backward.leaves}
+            worked = _worked(made.running, form, arrays, result, at, str(array.dtype))
+        weight, value, note = None, None, ""
+        if leaf in definition.weights:
+            weight = made.weight_of(sent.path, list(definition.weights).index(leaf))
+        if is_asked(keras) and weight is None:
+            note = "it is asked for gradients of weights only"
+        elif is_asked(keras) and weight is not None:
+            value, note = asked(lambda: keras_gradient(source, made, weight), at)
+        run = gradient_run(made, inputs)
+        kept = ["    " * line.indent + line.text for line in kept_of(definition, found)]
+        return ElementReport(
+            run=run._replace(notes=(*run.notes, *_rest(weight, float(array[at]), at, calls, call))),
+            layer=sent.layer.name,
+            path=path,
+            type=sent.layer.type,
+            call=call,
+            output=0,
+            index=at,
+            shape=tuple(array.shape),
+            formula=(*kept, *["    " * line.indent + line.text for line in statements(backward)]),
+            worked=worked,
+            whole=float(array[at]),
+            keras=value,
+            keras_note=note,
+            gradient_of=_words_of(leaf),
+        )
+
+
+# Of an output -------------------------------------------------------------------------------------------------------
+
+
+def _step(running: Running, path: str, call: int, progress: Progress | None) -> Activation:
+    """Return the call of a layer; no later layer is run."""
+    calls = 0
+    for step in running.steps(progress):
+        if step.name == path:
+            must_have_run(step)
+            calls += 1
+            if step.call == call:
+                return step
+    raise ArgumentError(f"has {calls} calls, counted from 0, got --call {call}", layer=path)
+
+
+def _output(step: Activation, output: int) -> tuple[Definition, Any]:
+    """Return the formula of a call and an output of it, which must hold numbers."""
+    if step.layer.model is not None:
+        raise ArgumentError(f"is a model; give one of its layers, as in {step.name}/NAME")
+    if step.definition is None:
+        raise ArgumentError("is an input; its values are the given ones")
+    if output >= len(step.outputs):
+        raise ArgumentError(f"has {len(step.outputs)} outputs, counted from 0, got --result {output}")
+    array = step.outputs[output]
+    if array.dtype.kind not in "biuf":
+        raise ArgumentError(f"returns {step.dtypes[output]}, whose elements are not numbers")
+    return step.definition, array
+
+
+# Of a gradient ------------------------------------------------------------------------------------------------------
+
+
+def _sent(made: Step, path: str, call: int, progress: Progress | None) -> tuple[SentBack, int]:
+    """Run a step of training; return what is found at a call of a layer, and how many calls the layer has."""
+    calls: dict[int, SentBack | None] = {}
+
+    def tell(sent: SentBack) -> None:
+        if sent.name == path:
+            calls[sent.call] = sent if sent.call == call else None
+
+    made.forward(lambda step: None, progress)
+    made.backward(tell, progress)
+    caught = calls.get(call)
+    if caught is None:
+        raise ArgumentError(f"has {len(calls)} calls, counted from 0, got --call {call}", layer=path)
+    return caught, len(calls)
+
+
+def _gradient(sent: SentBack) -> tuple[Definition, Gradient]:
+    """Return the formula of a call, and its gradient."""
+    if sent.layer.model is not None:
+        raise ArgumentError(f"is a model; give one of its layers, as in {sent.name}/NAME")
+    if sent.definition is None:
+        raise ArgumentError("is an input; the gradient that reaches it is worked out at the layer that reads it")
+    if sent.formula is None:
+        raise LayerExplainError(sent.refusal or "gets no gradient, so it has none to work out")
+    return sent.definition, sent.formula
+
+
+def _words_of(leaf: Expr) -> str:
+    """What a gradient is of, in words: `W (kernel)`, `x`."""
+    name = leaf.attrs.get("name")
+    return f"{leaf.label} ({name})" if name and name != leaf.label else str(leaf.label)
+
+
+def _leaf(definition: Definition, found: Gradient, of: str) -> Expr:
+    """The tensor of which a gradient is asked for."""
+    known = list(found.of)
+    for leaf in known:
+        if of in (str(leaf.label), f"d{leaf.label}", str(leaf.attrs.get("name"))) if of else leaf in definition.params:
+            return leaf
+    if of:
+        listed = ", ".join(map(_words_of, known)) or "nothing"
+        raise ArgumentError(f"has no gradient of '{of}'; it has those of {listed}")
+    if not known:
+        raise ArgumentError("has no gradient")
+    listed = ", ".join(str(leaf.label) for leaf in known)
+    hint = f"name one of its weights, as in --at {known[0].label}:0 (it has gradients of {listed})"
+    raise ArgumentError(f"sends no gradient to its inputs; {hint}")
+
+
+def _rest(held: WeightGradient | None, part: float, at: tuple[int, ...], calls: int, call: int) -> list[Note]:
+    """A note on what else the gradient of a weight has, beside what this call sends."""
+    if held is None or held.gradient is None or isinstance(held.gradient, NoGradient):
+        return []
+    whole = float(held.gradient[at])
+    if abs(whole - part) <= 1e-6 * max(abs(whole), abs(part)):
+        return []
+    why = (
+        f"the layer is called {calls} times, this is what call {call} sends"
+        if calls > 1
+        else ("a regularizer, or another layer with the same weight, adds to it")
+    )
+    return [Note("gradient", None, f"The whole gradient of this element is {whole:.8g}: {why}.")]
+
+
+# Of both ------------------------------------------------------------------------------------------------------------
+
+
+def _checked_index(index: tuple[int, ...], array: Any, ranks: Mapping[int, int]) -> tuple[int, ...]:
+    """Return the index with negative numbers resolved. `ranks` maps each call to its number of output axes."""
+    shape = tuple(array.shape)
+    if len(index) != len(shape):
+        got = f"{len(index)}: '{','.join(map(str, index))}'"
+        needed = f"{len(shape)} number{'s' * (len(shape) != 1)}"
+        example = ",".join(["0", *[str(size - 1) for size in shape[1:]]])
+        hint = f"write for example --at {example}"
+        call = next((number for number, rank in ranks.items() if rank == len(index)), None)
+        hint += f", or add --call {call} for the call whose output has {len(index)} axes" if call is not None else ""
+        raise ArgumentError(f"returns {shape_text(shape)}: --at needs {needed}, got {got}; {hint}")
+    for axis, (i, size) in enumerate(zip(index, shape, strict=True)):
+        if not -size <= i < size:
+            raise ArgumentError(
+                f"returns {shape_text(shape)}: index {axis + 1} of --at needs to be from 0 to {size - 1}, got {i}"
+            )
+    return tuple(i % size for i, size in zip(index, shape, strict=True))
+
+
+def _worked(
+    running: Running, form: ElementForm, arrays: Mapping[Expr, Any], result: int, at: tuple[int, ...], dtype: str
+) -> Worked:
+    try:
+        return worked_element(form, arrays, result, at, batch=running.batch, dtype=computed_in(dtype))
+    except CannotIndex as refusal:
+        raise LayerExplainError(f"has no element form: {refusal}") from None
+
+
+@contextmanager
+def _of_layer(path: str) -> Iterator[None]:
+    """Name the layer in the errors that do not name it themselves."""
+    try:
+        yield
+    except LayerExplainError as error:
+        raise error.with_place(layer=path) from None
+
+
+def asked(whole: Callable[[], Any], at: tuple[int, ...]) -> tuple[float | None, str]:
+    """Return an element of what Keras computes; None and the reason if it is not available."""
+    try:
+        return float(whole()[at]), ""
+    except LayerExplainError as error:
+        return None, error.fact
+    except IndexError:
+        return None, "its output has a different shape in Keras"

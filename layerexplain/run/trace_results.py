@@ -1,4 +1,4 @@
-"""Run a model for `layerexplain trace`: a table of statistics, or one element worked out."""
+"""Run a model for `layerexplain trace`: a table of statistics."""
 
 from __future__ import annotations
 
@@ -6,25 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from layerexplain.derive.element.form import ElementForm, element_form
-from layerexplain.derive.element.worked import Worked, worked_element
-from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends.keras.weight_tensors import statistics
-from layerexplain.lang.expr import Expr
-from layerexplain.lang.scalar import CannotIndex
-from layerexplain.lang.text import statements
 from layerexplain.model import Model
-from layerexplain.ops.sizes import shape_text
 from layerexplain.run.activations import Activation, Progress, dtype_name
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.npz import npz_writer
-from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import Running, must_have_run, ready
-from layerexplain.run.trace_report import ElementReport, OutputRow, Run, TracedInput, TraceReport
-
-Oracle = Callable[[Running, Activation, int], Any]
-"""Gives an output of a call as an array, from the source and not by the formulas, as `oracle.keras_value.keras_output`
-does. Raises LayerExplainError if there is none."""
+from layerexplain.run.trace_report import OutputRow, Run, TracedInput, TraceReport
 
 
 def trace_statistics(
@@ -93,123 +81,3 @@ def run_of(running: Running, inputs: Sequence[GivenInput]) -> Run:
     origin = (model.source, model.format, model.name, model.type)
     run = running.activations
     return Run(*origin, run.weights.origin, run.seed, given, running.notes, model.keras_version)
-
-
-# One element --------------------------------------------------------------------------------------------------------
-
-
-def element_report(
-    running: Running,
-    run: Run,
-    path: str,
-    index: Sequence[int],
-    oracle: Oracle | None,
-    *,
-    call: int,
-    output: int,
-    progress: Progress | None,
-) -> ElementReport:
-    """Return one element of a layer's output worked out, and the `oracle`'s value for it. `path` has the names that
-    lead to the layer; negative indices count from the end.
-
-    Raises:
-        LayerExplainError: if the layer does not exist or has no element form.
-    """
-    step = _step(running, path, call, progress)
-    try:
-        array = _output(step, output)
-        calls = running.activations.network.of_layer(step.name)
-        ranks = {made.call.index: len(spec.shape) for made in calls if (spec := made.outputs[output]) is not None}
-        at = checked_index(tuple(index), array, ranks)
-        assert step.definition is not None  # noqa: S101 (_output has asked)
-        form = element_form(step.definition)
-        arrays = dict(zip(step.definition.leaves, (*step.values, *step.weights), strict=True))
-        worked = worked_out(running, form, arrays, output, at, step.dtypes[output])
-    except LayerExplainError as error:
-        raise error.with_place(layer=path) from None
-    value, note = (None, "") if oracle is None else asked(lambda: oracle(running, step, output), at)
-    return ElementReport(
-        run=run,
-        layer=step.layer.name,
-        path=path,
-        type=step.type,
-        call=call,
-        output=output,
-        index=at,
-        shape=tuple(array.shape),
-        formula=tuple(["    " * line.indent + line.text for line in statements(step.definition)]),
-        worked=worked,
-        whole=float(array[at]),
-        keras=value,
-        keras_note=note,
-    )
-
-
-def _step(running: Running, path: str, call: int, progress: Progress | None) -> Activation:
-    """Return the call of a layer; no later layer is run."""
-    calls = 0
-    for step in running.steps(progress):
-        if step.name == path:
-            must_have_run(step)
-            calls += 1
-            if step.call == call:
-                return step
-    raise ArgumentError(f"has {calls} calls, counted from 0, got --call {call}", layer=path)
-
-
-def _output(step: Activation, output: int) -> Any:
-    if step.layer.model is not None:
-        raise ArgumentError(f"is a model; give one of its layers, as in {step.name}/NAME")
-    if step.definition is None:
-        raise ArgumentError("is an input; its values are the given ones")
-    if output >= len(step.outputs):
-        raise ArgumentError(f"has {len(step.outputs)} outputs, counted from 0, got --result {output}")
-    array = step.outputs[output]
-    if array.dtype.kind not in "biuf":
-        raise ArgumentError(f"returns {step.dtypes[output]}, whose elements are not numbers")
-    return array
-
-
-def checked_index(index: tuple[int, ...], array: Any, ranks: Mapping[int, int]) -> tuple[int, ...]:
-    """Return the index with negative numbers resolved. `ranks` maps each call to its number of output axes."""
-    shape = tuple(array.shape)
-    if len(index) != len(shape):
-        got = f"{len(index)}: '{','.join(map(str, index))}'"
-        needed = f"{len(shape)} number{'s' * (len(shape) != 1)}"
-        example = ",".join(["0", *[str(size - 1) for size in shape[1:]]])
-        hint = f"write for example --at {example}"
-        call = next((number for number, rank in ranks.items() if rank == len(index)), None)
-        hint += f", or add --call {call} for the call whose output has {len(index)} axes" if call is not None else ""
-        raise ArgumentError(f"returns {shape_text(shape)}: --at needs {needed}, got {got}; {hint}")
-    for axis, (i, size) in enumerate(zip(index, shape, strict=True)):
-        if not -size <= i < size:
-            raise ArgumentError(
-                f"returns {shape_text(shape)}: index {axis + 1} of --at needs to be from 0 to {size - 1}, got {i}"
-            )
-    return tuple(i % size for i, size in zip(index, shape, strict=True))
-
-
-def worked_out(
-    running: Running,
-    form: ElementForm,
-    arrays: Mapping[Expr, Any],
-    result: int,
-    at: tuple[int, ...],
-    dtype: str,
-) -> Worked:
-    """Return one element of a result of a formula on arrays worked out. Raises LayerExplainError where it has no
-    element form."""
-    try:
-        return worked_element(form, arrays, result, at, batch=running.batch, dtype=computed_in(dtype))
-    except CannotIndex as refusal:
-        raise LayerExplainError(f"has no element form: {refusal}") from None
-
-
-def asked(whole: Callable[[], Any], at: tuple[int, ...]) -> tuple[float | None, str]:
-    """Return an element of what Keras computes; None and the reason if it is not available."""
-    try:
-        return float(whole()[at]), ""
-    except LayerExplainError as error:
-        return None, error.fact
-    except IndexError:
-        return None, "its output has a different shape in Keras"
