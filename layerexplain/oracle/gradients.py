@@ -19,9 +19,9 @@ from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Reference
 from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck
 from layerexplain.run.activations import Activations
-from layerexplain.run.backpropagation import NoGradient
 from layerexplain.run.given_inputs import traced_at
 from layerexplain.run.gradients import Step
+from layerexplain.run.objective import NoGradient
 from layerexplain.run.precision import computed_in, rounded_to
 from layerexplain.run.trace import Running
 from layerexplain.run.updates import updates

@@ -20,10 +20,11 @@ from layerexplain.oracle.keras_step import keras_gradient
 from layerexplain.oracle.keras_value import is_asked, keras_output
 from layerexplain.report.gradient import gradient_roles, kept_of
 from layerexplain.run.activations import Activation, Progress
-from layerexplain.run.backpropagation import NoGradient, SentBack
+from layerexplain.run.backpropagation import SentBack
 from layerexplain.run.gradient_results import gradient_run
 from layerexplain.run.gradients import Step, WeightGradient, ready_to_train
 from layerexplain.run.made_inputs import GivenInput
+from layerexplain.run.objective import NoGradient
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import Running, must_have_run, ready
 from layerexplain.run.trace_report import ElementReport

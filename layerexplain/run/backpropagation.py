@@ -19,26 +19,11 @@ from layerexplain.model import Layer
 from layerexplain.records import NamedTuple
 from layerexplain.report.gradient import before_last_function
 from layerexplain.run.activations import Activations, Border, Ran, Walk, tensors_of
+from layerexplain.run.objective import NoGradient, Penalties, added
 from layerexplain.run.precision import rounded_to
 
 CallNumber = tuple[tuple[str, ...], int]
 """A call of a layer: the names that lead to the layer, and the number of the call, as an `Activation` has them."""
-
-Penalty = Callable[[Ran, Sequence[Any]], Sequence[Any]]
-"""Gives what a term of the loss on the results of a call sends back to each of them; None for nothing."""
-
-
-class NoGradient(str):
-    """In place of a gradient: the reason why it is not known."""
-
-    __slots__ = ()
-
-
-def added(gradient: Any, more: Any) -> Any:
-    """Return the sum of two gradients: the other one where one is None, and `NoGradient` where one is not known."""
-    if gradient is None or isinstance(more, NoGradient):
-        return more
-    return gradient if more is None or isinstance(gradient, NoGradient) else gradient + more
 
 
 class Taped(NamedTuple):
@@ -102,14 +87,13 @@ class Tape(Activations):
         wanted: Sequence[Expr | None],
         logits: Collection[CallNumber],
         frozen: Collection[tuple[str, ...]],
-        penalty: Penalty,
         home: Callable[[tuple[str, ...], int], tuple[tuple[str, ...], int]],
     ) -> None:
         super().__init__(given.network, given.weights, given.seed, given.max_memory)
         self.wanted = wanted
         self.logits = frozenset(logits)
         self.frozen = frozenset(frozen)
-        self.penalty = penalty
+        self.penalties = Penalties()
         self.before_last: dict[CallNumber, Any] = {}
         self.home = home
         self.moved: dict[tuple[tuple[str, ...], int], Any] = {}
@@ -142,7 +126,7 @@ class Tape(Activations):
         results = [forward[name] for name in definition.results]
         kept = dict(zip(found.kept, made[count + len(masks) :], strict=True))
         arrays = {leaf: value for leaf, value in {**ran.arrays, **kept}.items() if leaf in found.backward.leaves}
-        self._tape.append(Taped(ran, found, arrays, self.penalty(ran, results), run))
+        self._tape.append(Taped(ran, found, arrays, self.penalties.of_outputs(ran, results), run))
         return [*results, *made[count : count + len(masks)]]
 
     def _move(self, ran: Ran, run: Evaluation) -> None:

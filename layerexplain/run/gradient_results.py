@@ -11,7 +11,7 @@ from layerexplain.lang.text import statements
 from layerexplain.model import Model
 from layerexplain.records import grouped
 from layerexplain.run.activations import Activation, Progress, dtype_name
-from layerexplain.run.backpropagation import NoGradient, SentBack
+from layerexplain.run.backpropagation import SentBack
 from layerexplain.run.gradient_report import (
     GradientTrace,
     ReachedRow,
@@ -23,6 +23,7 @@ from layerexplain.run.gradient_words import gradient_words
 from layerexplain.run.gradients import Step, WeightGradient, ready_to_train
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.npz import Add, npz_writer
+from layerexplain.run.objective import NoGradient
 from layerexplain.run.trace_report import Run, TracedInput
 from layerexplain.run.trace_results import by_name, run_of
 from layerexplain.run.updates import Update

@@ -27,10 +27,10 @@ from layerexplain.report.objective import (
 )
 from layerexplain.report.training_part import update_formulas
 from layerexplain.run.activations import Activation, Progress, counted
-from layerexplain.run.backpropagation import NoGradient, SentBack, Tape, added
+from layerexplain.run.backpropagation import SentBack, Tape
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.made_targets import make_targets
-from layerexplain.run.objective import Penalties, Term, output_term
+from layerexplain.run.objective import NoGradient, Term, added, output_term
 from layerexplain.run.precision import computed_in
 from layerexplain.run.stored_slots import Slots, StoredOptimizer, slots_of_weights, stored_optimizer
 from layerexplain.run.trace import Running, must_have_run, ready
@@ -107,13 +107,11 @@ class Step:
         self.layers = {one.path: one for one in weighted_layers(self.network)}
         shared = shared_weights(self.network)
         self._elsewhere = {} if shared is None else shared.first
-        self._penalties = Penalties()
         self.tape = Tape(
             running.activations,
             wanted=self.masks,
             logits=[(one.path, one.call) for one in self.losses if one.activation],
             frozen=[path for path, one in self.layers.items() if one.frozen],
-            penalty=self._penalties.of_outputs,
             home=self._key,
         )
 
@@ -149,8 +147,8 @@ class Step:
             self._keep(sent)
             tell(sent)
         self._regularize()
-        self.terms += self._penalties.terms
-        self.notes += self._penalties.notes
+        self.terms += self.tape.penalties.terms
+        self.notes += self.tape.penalties.notes
 
     def _seeds(self) -> tuple[list[Any], dict[Any, Any]]:
         """Return what the losses send to the outputs of the model, and to what their last function is applied to."""
@@ -215,7 +213,7 @@ class Step:
         for weight in self.in_order():
             for one in settings_of(self.layers[weight.path].layer, "regularizer"):
                 if weight.trainable and one.of != "activity" and one.is_for(weight.leaf):
-                    weight.receive(self._penalties.of_tensor(one.value, weight.value, weight.where))
+                    weight.receive(self.tape.penalties.of_tensor(one.value, weight.value, weight.where))
 
     def update(self) -> dict[str, Update]:
         """Give the weights that have a gradient their values after one step of the optimizer, and the running

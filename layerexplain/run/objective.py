@@ -15,8 +15,20 @@ from layerexplain.layers.arguments import Refused
 from layerexplain.records import NamedTuple
 from layerexplain.report.objective import OutputLoss, setting_formula, settings_of
 from layerexplain.run.activations import Ran
-from layerexplain.run.backpropagation import added
 from layerexplain.run.precision import computed_in
+
+
+class NoGradient(str):
+    """In place of a gradient: the reason why it is not known."""
+
+    __slots__ = ()
+
+
+def added(gradient: Any, more: Any) -> Any:
+    """Return the sum of two gradients: the other one where one is None, and `NoGradient` where one is not known."""
+    if gradient is None or isinstance(more, NoGradient):
+        return more
+    return gradient if more is None or isinstance(gradient, NoGradient) else gradient + more
 
 
 class Term(NamedTuple):
