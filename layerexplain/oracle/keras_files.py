@@ -17,6 +17,7 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.json_text import parse_json
+from layerexplain.frontends.keras.weight_files import open_weights
 from layerexplain.frontends.regular_file import open_regular
 from layerexplain.model import Model, is_before_keras_3
 from layerexplain.oracle.keras_import import first_line, load_keras
@@ -190,8 +191,6 @@ def _loaded(source: Source, document: Any, ending: str) -> Any:
 
 def _values_in_the_file_itself(source: Source) -> None:
     """Refuse weights in other files, by links or otherwise: older versions of Keras follow them."""
-    from layerexplain.frontends.keras.weight_files import open_weights
-
     with open_weights(source) as stored:
         notes = stored.notes if stored is not None else ()
     for note in notes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -83,8 +84,6 @@ def silence() -> Iterator[None]:
 
 def first_line(error: BaseException) -> str:
     """Return an error of Keras as one line: the first that says what is wrong."""
-    import re
-
     # If Keras cannot create an object, the cause follows its whole configuration.
     told = str(error).rpartition("Exception encountered: ")[2]
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in told.splitlines()]

@@ -9,7 +9,9 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.frontends.code_source import CodeSource
+from layerexplain.frontends.code.reader import program
+from layerexplain.frontends.code_source import CodeSource, code_source
+from layerexplain.frontends.opened import opened_path
 from layerexplain.frontends.own_layers import Code
 from layerexplain.model import Model
 from layerexplain.oracle.keras_files import keras_model_of_own_file
@@ -17,6 +19,7 @@ from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.oracle.keras_model import KerasModel
 from layerexplain.oracle.reference import Weights
 from layerexplain.oracle.verify_report import VerifyReport
+from layerexplain.processes import shared
 
 if TYPE_CHECKING:
     from layerexplain.oracle.verify import Asked
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
 
 def verified_elsewhere(source: Any, asked: Asked) -> VerifyReport:
     """The report of `verify` on a source, from a process that runs its code. Raises LayerExplainError."""
-    from layerexplain.processes import shared
-
     results = [one for one in shared([(source, asked)], _work, 1) if one is not None]
     if not results or results[0].died:
         raise SourceError("the process that ran the code died", source=str(source))
@@ -84,10 +85,6 @@ def run(tree: ast.Module, path: str | None) -> dict[str, Any]:
 
 def _of_program(source: Any) -> Any:
     """The model of a program: what is requested of it, or its only one."""
-    from layerexplain.frontends.code.reader import program
-    from layerexplain.frontends.code_source import code_source
-    from layerexplain.frontends.opened import opened_path
-
     source = code_source(source)
     request, given = (source.request, source.given) if isinstance(source, CodeSource) else ("", {})
     if given:

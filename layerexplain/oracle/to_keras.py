@@ -6,6 +6,8 @@ nothing else is looked up.
 
 from __future__ import annotations
 
+import importlib
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -182,8 +184,6 @@ def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
 
 def _taken(made: type) -> set[str]:
     """Return the arguments of a current layer class, with those of base classes that it passes on."""
-    import inspect
-
     names: set[str] = set()
     for cls in made.__mro__:
         if "__init__" in vars(cls):
@@ -223,8 +223,6 @@ def _hard_sigmoid_of_keras_2() -> Any:
 
 
 def _layer_class(type_: str) -> Any:
-    import importlib
-
     keras = load_keras()
     home: Any = keras.layers
     declaration = find(type_)
@@ -240,8 +238,6 @@ def _layer_class(type_: str) -> Any:
 
 def _operation_class(type_: str) -> Any:
     """Return the class of an operation; only Keras's own modules are searched, whatever a file says."""
-    import importlib
-
     keras = load_keras()
     for module in _OPERATION_MODULES:
         found = getattr(importlib.import_module(f"keras.src.ops.{module}"), type_, None)
@@ -252,8 +248,6 @@ def _operation_class(type_: str) -> Any:
 
 def _of_call(made: Any, layer: Layer) -> dict[str, Any]:
     """Return the arguments that a configuration has and Keras takes in the call, such as `use_causal_mask`."""
-    import inspect
-
     declaration = find(layer.type) if layer.kind == "layer" else None
     if declaration is None:
         return {}
@@ -264,8 +258,6 @@ def _of_call(made: Any, layer: Layer) -> dict[str, Any]:
 
 def _first_in_front(made: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Pass the first argument of a layer's call by position, as Keras requires."""
-    import inspect
-
     names = [name for name in inspect.signature(made.call).parameters if name != "self"]
     if names and names[0] in kwargs:
         return (kwargs[names[0]],), {key: value for key, value in kwargs.items() if key != names[0]}

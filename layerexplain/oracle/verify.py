@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import LayerExplainError, raise_any
+from layerexplain.frontends import read_for_good, source_name
+from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.frontends.own_layers import Code
+from layerexplain.frontends.training import trained_with
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import is_random
 from layerexplain.layers.declaration import Spec
@@ -22,8 +25,10 @@ from layerexplain.oracle.comparison import (
     nowhere_finite,
 )
 from layerexplain.oracle.difference import allowed, difference
-from layerexplain.oracle.keras_import import first_line
+from layerexplain.oracle.keras_import import first_line, without_warnings
+from layerexplain.oracle.keras_model import loaded_or_rebuilt
 from layerexplain.oracle.reference import Graph, Reference
+from layerexplain.oracle.to_keras import must_be_keras_alone
 from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck, VerifyReport
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import InputReport
@@ -101,12 +106,6 @@ def verified_here(
     source: Any, asked: Asked, progress: Progress | None = None, *, run_code: bool = False
 ) -> VerifyReport:
     """`verify`, in this process."""
-    from layerexplain.frontends import read_for_good, source_name
-    from layerexplain.frontends.keras.live_model import is_live_model
-    from layerexplain.oracle.keras_import import without_warnings
-    from layerexplain.oracle.keras_model import loaded_or_rebuilt
-    from layerexplain.oracle.to_keras import must_be_keras_alone
-
     source, model = read_for_good(source, asked.code)
     model = with_input_layers(model)
     try:
@@ -115,8 +114,6 @@ def verified_here(
         if not run_code and not is_live_model(source):  # what belongs to the caller runs the caller's code
             must_be_keras_alone(model)
         if asked.training:
-            from layerexplain.frontends.training import trained_with
-
             model = trained_with(model, asked.training)
         # Trace first, so that mistakes in a spec are reported before Keras is imported.
         shapes = shapes_for(model, asked.inputs)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
@@ -14,6 +16,7 @@ from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
 from layerexplain.run.precision import is_float, rounded_to
+from layerexplain.suggest import did_you_mean
 
 
 class ModelInput:
@@ -75,8 +78,6 @@ def checked_inputs(model: Model, given: Any) -> list[Any]:
     names = {one.name for one in wanted}
     for name in given:
         if name not in names:
-            from layerexplain.suggest import did_you_mean
-
             hint = did_you_mean(str(name), names) or f"its inputs are {listed}"
             raise ArgumentError(f"the model has no input '{name}'; {hint}")
     missing = [one.name for one in wanted if one.name not in given]
@@ -94,8 +95,6 @@ def checked_inputs(model: Model, given: Any) -> list[Any]:
 
 def checked_array(wanted: ModelInput, value: Any) -> Any:
     """Return an array for one input, cast to its dtype. Raises ArgumentError if shape or kind do not fit."""
-    import numpy as np
-
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
@@ -110,8 +109,6 @@ def checked_array(wanted: ModelInput, value: Any) -> Any:
 
 
 def _of_kind(wanted: ModelInput, array: Any) -> Any:
-    import numpy as np
-
     kind, dtype = array.dtype.kind, wanted.dtype
     text = kind in "US" or (kind == "O" and all(isinstance(v, str | bytes) for v in array.reshape(-1)))
     if text != (dtype == "string") or kind not in "biufcUSO" or (kind == "O" and not text) or kind == "c":

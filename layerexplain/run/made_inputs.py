@@ -8,9 +8,14 @@ from __future__ import annotations
 import math
 import os
 import re
+import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from tokenize import TokenError
 from typing import IO, Any
+
+import numpy as np
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
 from layerexplain.frontends.keras.archive import refuse_coding
@@ -26,6 +31,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.run.drawn import draw_inputs
 from layerexplain.run.given_inputs import ModelInput, inputs_of
 from layerexplain.run.memory_limit import must_fit
+from layerexplain.run.pictures import picture
 
 _FLAT = ("zeros", "ones")
 
@@ -140,8 +146,6 @@ def _made(
     batch: int,
     max_memory: int | None,
 ) -> Iterator[GivenInput]:
-    import numpy as np
-
     shapes = {one.name: _shape(one, sizes.get(one.name), batch) for one in left}
     for name, shape in shapes.items():
         must_fit([shape], f"the input '{name}'", batch, max_memory)
@@ -194,8 +198,6 @@ def _shape(one: ModelInput, typed: Sequence[int | None] | None, batch: int) -> t
 
 def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch: int) -> dict[str, Any]:
     """Draw arrays that fit the model: ids below the size of their table, some steps masked where masks are created."""
-    import numpy as np
-
     model = with_input_layers(model)
     specs: list[Spec | None] = []
     for ref, known in zip(model.inputs, input_specs(model), strict=True):
@@ -224,8 +226,6 @@ def read_for(path: str, wanted: Sequence[ModelInput]) -> dict[str, Any]:
             if head.startswith(b"PK"):
                 return _read_npz(file, wanted)
             if head == b"\x89PNG\r\n":
-                from layerexplain.run.pictures import picture
-
                 return {wanted[0].name: picture(file, wanted[0])}
             if head == b"\x93NUMPY":
                 size = os.fstat(file.fileno()).st_size
@@ -271,9 +271,6 @@ def _read_npz(file: IO[bytes], wanted: Sequence[ModelInput]) -> dict[str, Any]:
 
 def _header(np: Any, data: IO[bytes], version: tuple[int, int]) -> tuple[tuple[int, ...], bool, Any]:
     """Read the header of an array, which NumPy parses as a literal of Python. Raises ValueError where it is none."""
-    import warnings
-    from tokenize import TokenError
-
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     try:
         with warnings.catch_warnings():
@@ -288,10 +285,6 @@ def _header(np: Any, data: IO[bytes], version: tuple[int, int]) -> tuple[tuple[i
 
 def _array(data: IO[bytes], size: int, stored: int, wanted: ModelInput) -> Any:
     """Read an array in NumPy's format; its header is checked against the input before its data is read."""
-    import zlib
-
-    import numpy as np
-
     try:
         version = np.lib.format.read_magic(data)
         if version not in ((1, 0), (2, 0)):

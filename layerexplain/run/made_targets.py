@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.axes import Batch
 from layerexplain.model import Layer
@@ -12,6 +14,7 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.report.objective import OutputLoss
 from layerexplain.run.given_inputs import ModelInput, checked_array
 from layerexplain.run.made_inputs import GivenInput, is_made, read_for, seed_of, split_names
+from layerexplain.suggest import did_you_mean
 
 OPTION = "--target"
 WHOLE = ("classes", "letters")
@@ -69,8 +72,6 @@ def _of_arrays(wanted: Sequence[_Target], given: Any, batch: int) -> list[GivenI
         given = {names[0]: given}
     for name in given:
         if name not in names:
-            from layerexplain.suggest import did_you_mean
-
             hint = did_you_mean(str(name), names) or f"its outputs with a loss are {', '.join(names)}"
             raise ArgumentError(f"the model has no output '{name}' with a loss; {hint}")
     missing = next((name for name in names if name not in given), None)
@@ -107,8 +108,6 @@ class _Target(ModelInput):
 
     def checked(self, value: Any, batch: int) -> Any:
         """Return targets, cast to their dtype. Raises ArgumentError for those that do not fit."""
-        import numpy as np
-
         array = checked_array(self, value)
         if array.shape[0] != batch:
             raise ArgumentError(
@@ -127,8 +126,6 @@ class _Target(ModelInput):
 
     def drawn(self, seed: int, batch: int) -> Any:
         """Return random targets that fit the loss."""
-        import numpy as np
-
         shape = tuple([batch if size is None else size for size in self.shape or ()])
         classes = self.loss.shape[-1]
         counted = self.loss.loss.of == "classes" or self.kind == "letters"
@@ -143,8 +140,6 @@ def drawn_targets(kind: str, shape: tuple[int, ...], classes: int, rng: Any) -> 
     >>> drawn_targets("one-hot", (2, 3), 3, np.random.default_rng(0)).sum(axis=-1).tolist()
     [1.0, 1.0]
     """
-    import numpy as np
-
     last = shape[-1] if shape else 1
     if kind == "classes":
         return rng.integers(0, classes, shape).astype("int32")

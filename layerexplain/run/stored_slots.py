@@ -12,10 +12,13 @@ from types import MappingProxyType
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.keras.live_model import is_live_model
+from layerexplain.frontends.keras.weight_files import content_of, open_weights
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.optimizers import Part
 from layerexplain.model import Model, is_before_keras_3
 from layerexplain.records import NamedTuple
+from layerexplain.weights.live_weights import plain_floats
 
 _COMMON = (("average",), ("gradient_accumulator",))
 """What every optimizer may keep, before its own."""
@@ -49,10 +52,6 @@ class Slots(NamedTuple):
 
 def stored_optimizer(source: Any, model: Model) -> StoredOptimizer | None:
     """Return what a source stores of its optimizer; None where that is nothing."""
-    from layerexplain.frontends.keras.live_model import is_live_model
-    from layerexplain.frontends.keras.weight_files import content_of, open_weights
-    from layerexplain.weights.live_weights import plain_floats
-
     content = content_of(source)
     if content is None:
         optimizer = getattr(source, "optimizer", None) if is_live_model(source) else None

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends import read_for_good, source_name
 from layerexplain.frontends.own_layers import Code
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.run.activations import Activation, Activations, Progress, batch_of, counted
 from layerexplain.run.given_inputs import checked_inputs, traced_at
+from layerexplain.run.npz import Add, npz_writer
 from layerexplain.run.weight_source import weight_source
-
-if TYPE_CHECKING:
-    from layerexplain.run.npz import Add
+from layerexplain.suggest import did_you_mean
 
 Key = tuple[str, int, int]
 """(path, call, output): the names that lead to a layer joined by `/`, the number of its call, that of the output."""
@@ -62,8 +62,6 @@ class Trace(Mapping[Key, Any]):
             return f"{path!r} has no values: {self.refused[path]}"
         if path in paths:
             return f"{path!r} has no output {key[1:]} (call, output)"
-        from layerexplain.suggest import did_you_mean
-
         return f"no layer {path!r}; " + (did_you_mean(str(path), paths) or "the keys are paths of layers")
 
     def __iter__(self) -> Iterator[Key]:
@@ -77,8 +75,6 @@ class Trace(Mapping[Key, Any]):
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write all arrays to an .npz file; `layerexplain.run.npz` describes its keys."""
-        from layerexplain.run.npz import npz_writer
-
         with npz_writer(file) as add:
             self._save(add)
 
@@ -123,8 +119,6 @@ def ready(
     Raises:
         LayerExplainError: with the source's name, here and while it runs.
     """
-    from layerexplain.frontends import read_for_good, source_name
-
     if model is None:
         source, model = read_for_good(source, code)
     try:
@@ -199,7 +193,6 @@ def trace(
     True
     """
     if gradient:
-        from layerexplain.frontends import read_for_good
         from layerexplain.run.gradients import ready_to_train
         from layerexplain.run.traced_step import traced_step
 

@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol
 
+import numpy as np
+
 from layerexplain.attribute_path import path_names
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.keras.live_model import is_live_model
+from layerexplain.frontends.keras.weight_files import content_of, open_weights
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.model import Note
@@ -16,6 +20,7 @@ from layerexplain.network.traced import Network
 from layerexplain.records import grouped
 from layerexplain.run.cudnn_order import in_keras_order
 from layerexplain.run.drawn import drawn_weight
+from layerexplain.weights.live_weights import LiveWeights
 from layerexplain.weights.match import match
 from layerexplain.weights.matched import MatchedWeights
 from layerexplain.weights.shared_weights import shared_weights
@@ -54,10 +59,6 @@ def weight_source(source: Any, network: Network, seed: int, *, backend: str | No
     `source` is whatever `read` accepts, or a Model, whose file is opened where it was read. If the source stores no
     weights, they are drawn. `backend` is what Keras ran on ("theano"), where the file does not say it.
     """
-    from layerexplain.frontends.keras.live_model import is_live_model
-    from layerexplain.frontends.keras.weight_files import content_of, open_weights
-    from layerexplain.weights.live_weights import LiveWeights
-
     content = content_of(source)
     if content is None and is_live_model(source):
         yield LiveWeights(source)
@@ -112,8 +113,6 @@ recurrent kernel and bias. Source: preprocess_weights_for_loading in Keras 2."""
 def _joined_gates(values: list[Any], definition: Definition) -> list[Any]:
     """Concatenate the arrays of the gates if that results in the shapes that the formula needs; else return them
     unchanged. A Bidirectional has two sets of them, the forward one first."""
-    import numpy as np
-
     sets, over = divmod(len(definition.weights), 3)
     order = _GATES_APART.get(len(values) // sets) if sets and not over else None
     if order is None or len(values) % sets:
@@ -152,8 +151,6 @@ class _Drawn:
         ]
 
     def _one(self, path: tuple[str, ...], number: int, weight: Expr) -> Any:
-        import numpy as np
-
         attrs = weight.attrs
         inside = path_names(attrs["path"], self.layers[path])
         name = f"{'/'.join(path)}/{'/'.join(inside)}/{attrs['name']}"
