@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import is_remote, place_of
@@ -21,13 +21,11 @@ from layerexplain.oracle.keras_import import first_line, load_keras, without_war
 from layerexplain.oracle.reference import TrainingStep, Weights
 from layerexplain.oracle.to_keras import must_be_keras_alone, to_keras
 from layerexplain.run.drawn import drawn_weight
+from layerexplain.run.gradients import Step
 from layerexplain.run.trace import Running
 from layerexplain.run.weight_source import WeightSource, weight_source
 from layerexplain.weights.live_weights import LiveWeights
 from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
-
-if TYPE_CHECKING:
-    from layerexplain.run.gradients import Step
 
 
 class KerasModel:

@@ -6,7 +6,7 @@ import ast
 import os
 import sys
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.reader import program
@@ -18,11 +18,9 @@ from layerexplain.oracle.keras_files import keras_model_of_own_file
 from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.oracle.keras_model import KerasModel
 from layerexplain.oracle.reference import Weights
+from layerexplain.oracle.verify import Asked, verified_here
 from layerexplain.oracle.verify_report import VerifyReport
 from layerexplain.processes import shared
-
-if TYPE_CHECKING:
-    from layerexplain.oracle.verify import Asked
 
 
 def verified_elsewhere(source: Any, asked: Asked) -> VerifyReport:
@@ -37,8 +35,6 @@ def verified_elsewhere(source: Any, asked: Asked) -> VerifyReport:
 
 
 def _work(item: tuple[Any, Asked]) -> tuple[VerifyReport | None, LayerExplainError | None]:
-    from layerexplain.oracle.verify import verified_here
-
     try:
         return verified_here(*item, run_code=True), None
     except LayerExplainError as error:

@@ -6,17 +6,15 @@ Tensors and weights are the framework's own; `value` converts them to arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
 from layerexplain.model import Note
 from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
+from layerexplain.run.gradients import Step
 from layerexplain.run.weight_source import WeightSource
-
-if TYPE_CHECKING:
-    from layerexplain.run.gradients import Step
 
 Weights = Literal["of the model", "drawn"]
 """The origin of a model's weights."""
