@@ -52,9 +52,9 @@ if TYPE_CHECKING:
     from layerexplain.run.gradient_results import gradient_statistics as gradient_statistics
     from layerexplain.run.made_inputs import make_inputs as make_inputs
     from layerexplain.run.trace import trace as trace
+    from layerexplain.run.trace import trace_statistics as trace_statistics
     from layerexplain.run.trace_report import ElementReport as ElementReport
     from layerexplain.run.trace_report import TraceReport as TraceReport
-    from layerexplain.run.trace_results import trace_statistics as trace_statistics
     from layerexplain.sources.found import Found as Found
     from layerexplain.sources.listing import describe as describe
     from layerexplain.sources.listing import find_sources as find_sources
@@ -84,8 +84,7 @@ _HOMES = {
         "report.weight_table": ("list_weights",),
         "run.gradient_results": ("gradient_statistics",),
         "run.made_inputs": ("make_inputs",),
-        "run.trace": ("trace",),
-        "run.trace_results": ("trace_statistics",),
+        "run.trace": ("trace", "trace_statistics"),
         "sources.found": ("Found",),
         "sources.listing": ("describe", "find_sources", "has_magic"),
         "sources.names": ("Reach", "named"),

@@ -23,12 +23,11 @@ from layerexplain.run.activations import Activation, Progress
 from layerexplain.run.backpropagation import SentBack
 from layerexplain.run.gradient_results import gradient_run
 from layerexplain.run.gradients import Step, WeightGradient, ready_to_train
-from layerexplain.run.made_inputs import GivenInput
+from layerexplain.run.made_inputs import GivenInput, by_name
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import Running, must_have_run, ready
 from layerexplain.run.trace_report import ElementReport
-from layerexplain.run.trace_results import by_name, run_of
 
 
 def trace_element(
@@ -71,7 +70,7 @@ def trace_element(
         if is_asked(keras):
             value, note = asked(lambda: keras_output(source, running, step, output), at)
         return ElementReport(
-            run=run_of(running, inputs),
+            run=running.facts(inputs),
             layer=step.layer.name,
             path=path,
             type=step.type,

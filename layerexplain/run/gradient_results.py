@@ -21,11 +21,10 @@ from layerexplain.run.gradient_report import (
 )
 from layerexplain.run.gradient_words import gradient_words
 from layerexplain.run.gradients import Step, WeightGradient, ready_to_train
-from layerexplain.run.made_inputs import GivenInput
+from layerexplain.run.made_inputs import GivenInput, by_name
 from layerexplain.run.npz import Add, npz_writer
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.trace_report import Run, TracedInput
-from layerexplain.run.trace_results import by_name, run_of
 from layerexplain.run.updates import Update
 
 
@@ -88,7 +87,7 @@ def gradient_statistics(
 
 def gradient_run(made: Step, inputs: Sequence[GivenInput]) -> Run:
     """Return the facts of a run, with notes on what is not as in training."""
-    run = run_of(made.running, inputs)
+    run = made.running.facts(inputs)
     return run._replace(notes=(*run.notes, *made.told()))
 
 

@@ -51,6 +51,11 @@ class GivenInput(NamedTuple):
     origin: str
 
 
+def by_name(inputs: Sequence[GivenInput]) -> Mapping[str, Any]:
+    """Return the arrays of inputs by their names."""
+    return {one.name: one.array for one in inputs}
+
+
 def split_names(
     names: Iterable[str], texts: Sequence[str], option: str = "--input", what: str = "input"
 ) -> list[Named]:

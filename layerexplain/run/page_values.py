@@ -23,11 +23,10 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.element_forms import ElementForms, calls_in, element_forms
 from layerexplain.run.activations import Activation
 from layerexplain.run.given_inputs import checked_inputs, inputs_of
-from layerexplain.run.made_inputs import GivenInput
+from layerexplain.run.made_inputs import GivenInput, by_name
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import ready
 from layerexplain.run.trace_report import Run
-from layerexplain.run.trace_results import by_name, run_of
 
 MOST_BYTES = 8_000_000
 """The budget, unless told otherwise: bytes of all arrays together, before they are written in base64."""
@@ -105,7 +104,7 @@ def page_values(
             layers[step.name] = LayerValues((numbers,), pictures, spreads, why)
             if why:
                 left.append(step.name)
-        facts = run_of(running, inputs)
+        facts = running.facts(inputs)
     return PageValues(facts, forms, tuple(kept.arrays), layers, tuple(left), budget)
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read_for_good, source_name
+from layerexplain.frontends.keras.weight_tensors import statistics
 from layerexplain.frontends.own_layers import Code
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
-from layerexplain.run.activations import Activation, Activations, Progress, batch_of, counted
+from layerexplain.run.activations import Activation, Activations, Progress, batch_of, counted, dtype_name
 from layerexplain.run.given_inputs import checked_inputs, traced_at
+from layerexplain.run.made_inputs import GivenInput, by_name
 from layerexplain.run.npz import Add, npz_writer
+from layerexplain.run.trace_report import OutputRow, Run, TracedInput, TraceReport
 from layerexplain.run.weight_source import weight_source
 from layerexplain.suggest import did_you_mean
 
@@ -96,6 +99,16 @@ class Running(NamedTuple):
     def batch(self) -> int:
         """The number of examples."""
         return batch_of(self.arrays)
+
+    def facts(self, inputs: Sequence[GivenInput]) -> Run:
+        """Return the facts of the run."""
+        model, ran = self.model, self.activations
+        given = tuple(
+            TracedInput(one.name, tuple(array.shape), dtype_name(array), one.origin)
+            for one, array in zip(inputs, self.arrays, strict=True)
+        )
+        origin = (model.source, model.format, model.name, model.type)
+        return Run(*origin, ran.weights.origin, ran.seed, given, self.notes, model.keras_version)
 
     def steps(self, progress: Progress | None = None) -> Iterator[Activation]:
         """Run it; yield each call of a layer."""
@@ -210,3 +223,54 @@ def trace(
             found._add(step, keep)
         found.outputs = running.activations.outputs
         return found
+
+
+def trace_statistics(
+    source: Any,
+    model: Model,
+    inputs: Sequence[GivenInput],
+    *,
+    seed: int = 0,
+    partial: bool = False,
+    wanted: Callable[[str], bool] | None = None,
+    save: str | None = None,
+    max_memory: int | None = None,
+    progress: Progress | None = None,
+) -> TraceReport:
+    """Run a model as `trace` does, but keep only statistics of what each layer outputs.
+
+    Args:
+        source: What the weights are read from: whatever `read` takes.
+        model: What `read` gave for it.
+        inputs: What `make_inputs` gave.
+        seed, partial, max_memory, progress: As for `trace`.
+        wanted: Which layers are listed, by their paths; all if it is not given.
+        save: A file .npz for their arrays.
+
+    Raises:
+        LayerExplainError: with the source's name.
+    """
+    rows: list[OutputRow] = []
+    with (
+        ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running,
+        nullcontext() if save is None else npz_writer(save) as add,
+    ):
+        for step in running.steps(progress):
+            if not partial:
+                must_have_run(step)
+            if wanted is not None and not wanted(step.name):
+                continue
+            rows += _rows(step)
+            if add is not None:
+                for i, array in enumerate(step.outputs):
+                    add(step.path, step.call, i, array)
+        return TraceReport(running.facts(inputs), tuple(rows), save)
+
+
+def _rows(step: Activation) -> Iterator[OutputRow]:
+    start = (step.layer.name, step.name, step.type, step.call)
+    if step.refusal:
+        yield OutputRow(*start, 0, None, None, None, step.refusal)
+    for i, (array, dtype) in enumerate(zip(step.outputs, step.dtypes, strict=True)):
+        known = statistics([array]) if array.dtype.kind in "biuf" else None
+        yield OutputRow(*start, i, tuple(array.shape), dtype, known)
