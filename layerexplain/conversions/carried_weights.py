@@ -10,8 +10,8 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.model import Note
 from layerexplain.network.traced import Network
-from layerexplain.run.cudnn_order import cudnn_places
 from layerexplain.run.weight_source import Origin, WeightSource
+from layerexplain.weights.old_kernels import cudnn_places
 from layerexplain.weights.weighted_layers import weighted_layers
 
 

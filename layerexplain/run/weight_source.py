@@ -18,11 +18,11 @@ from layerexplain.lang.expr import Expr
 from layerexplain.model import Note
 from layerexplain.network.traced import Network
 from layerexplain.records import grouped
-from layerexplain.run.cudnn_order import in_keras_order
 from layerexplain.run.drawn import drawn_weight
 from layerexplain.weights.live_weights import LiveWeights
 from layerexplain.weights.match import match
 from layerexplain.weights.matched import MatchedWeights
+from layerexplain.weights.old_kernels import in_keras_order
 from layerexplain.weights.shared_weights import shared_weights
 from layerexplain.weights.weighted_layers import weighted_layers
 
