@@ -118,7 +118,7 @@ def composite(
         stable: A numerically safer `function(np, *values, **attrs)`; a test compares it with the body.
         slope: Of an element-wise function, `slope(z, y, **attrs)`: its derivative, given the argument and the value;
             None derives the body. Required beside `stable`, since the derivative of such a body overflows too.
-        gradient: Of another function, `gradient(y, dy, i)` as in the record of an op; required likewise.
+        gradient: Of another function, `gradient(y, dy, i, **attrs)`, else as in the record of an op; required likewise.
     """
 
     def declare(body: Callable[..., Expr | Mapping[str, Expr]]) -> Composite:

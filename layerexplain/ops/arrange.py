@@ -45,7 +45,6 @@ tile = movement(
     axes=_tile_axes,
     evaluate=lambda run, x, times: run.np.tile(x, runtime(run, times)),
     element=_tile_element,
-    canonical=lambda attrs: {"times": tuple(attrs["times"])},
     gradient=_of_tile,
 )
 """`tile(x, times=(1, 2, 1))`: the whole tensor repeated: a b a b."""
@@ -202,7 +201,6 @@ size_of = movement(
     dtype=lambda x, *, axis: "weak int",
     value=lambda np, x, axis: math.prod([np.shape(x)[a] for a in axis]),
     element=NOT_INDEXED("it is a size"),
-    canonical=lambda attrs: {"axis": tuple(attrs["axis"])},
     gradient=NO_GRADIENT("a size"),
 )
 """`size_of(x, axis=(0, 1))`: the number of elements along these axes, the batch included."""

@@ -12,7 +12,7 @@ from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import Term, contraction, without
 from layerexplain.ops.movement import cut, framed
-from layerexplain.ops.sizes import product, size_text, sized
+from layerexplain.ops.sizes import image_size, product, size_text
 from layerexplain.ops.spatial import SPATIAL, each, image_axes, spatial_axes
 from layerexplain.ops.window import (
     Window,
@@ -73,8 +73,7 @@ def _of_conv(y: Expr, dy: Expr, i: int) -> Expr:
     x, W = y.args
     if i:
         return conv_kernel(x, dy, window=W.shape[:-2], **y.attrs)
-    axes, _ = image_axes(y)
-    return conv_transpose(dy, W, size=sized(x, axes, "the image"), **y.attrs)
+    return conv_transpose(dy, W, size=image_size(y), **y.attrs)
 
 
 conv = contraction(
@@ -127,12 +126,11 @@ def _of_depthwise(y: Expr, dy: Expr, i: int) -> Expr:
     *window, channels, copies = W.shape
     if not channels:  # no groups either
         return zeros(shape=y.args[i].shape)
-    axes, _ = image_axes(y)
     if i:
         made = conv_kernel(y.args[0], dy, window=window, groups=channels, **y.attrs)
         return reshape(made, shape=W.shape)
     kernel = reshape(W, shape=(*window, 1, channels * copies))
-    return conv_transpose(dy, kernel, size=sized(y.args[0], axes, "the image"), groups=channels, **y.attrs)
+    return conv_transpose(dy, kernel, size=image_size(y), groups=channels, **y.attrs)
 
 
 depthwise_conv = contraction(
@@ -290,14 +288,14 @@ def _kernel_value(np: Any, x: Any, dy: Any, *, window: tuple[int, ...], **attrs:
 
 def _kernel_summed(node: Expr) -> list[tuple[str, Any]]:
     dy = node.args[1]
-    axes, _ = spatial_axes(dy.ndim, node.options["data_format"])
+    axes, _ = image_axes(node)
     return [("batch", dy.shape[0]), *[("rows" if a == axes[0] else "columns", dy.shape[a]) for a in axes]]
 
 
 def _kernel_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Term:
     x = node.args[0]
     options = node.options
-    axes, channel_axis = spatial_axes(x.ndim, options["data_format"])
+    axes, channel_axis = image_axes(node)
     *taps, m, k = index
     n, *positions = letters
     read, written = [n] * x.ndim, [n] * x.ndim
@@ -314,10 +312,8 @@ def _kernel_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> T
 
 
 def _of_kernel(y: Expr, dy: Expr, i: int) -> Expr:
-    x, dz = y.args
     attrs = without(y, "window")
-    axes, _ = spatial_axes(x.ndim, y.options["data_format"])
-    return conv(x, dy, **attrs) if i else conv_transpose(dz, dy, size=sized(x, axes, "the image"), **attrs)
+    return conv(y.args[0], dy, **attrs) if i else conv_transpose(y.args[1], dy, size=image_size(y), **attrs)
 
 
 conv_kernel = contraction(
@@ -328,7 +324,7 @@ conv_kernel = contraction(
     summed=_kernel_summed,
     term=_kernel_term,
     defaults={**DEFAULTS, "groups": 1},
-    canonical=lambda attrs: {**canonical(attrs), "window": tuple(attrs["window"])},
+    canonical=canonical,
     gradient=_of_kernel,
 )
 """`conv_kernel(x, dy, window=(3, 3), …)`: the gradient of the kernel of `conv(x, W, …)`: every element of a window

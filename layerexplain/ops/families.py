@@ -170,8 +170,8 @@ def folded_axes(x: Expr, axis: Any, keepdims: bool, words: Callable[[Size], str]
 def one_form_of_axis(attrs: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes with `axis` in one form: an int, or a tuple of several."""
     axis = attrs.get("axis")
-    if isinstance(axis, list | tuple):
-        attrs["axis"] = axis[0] if len(axis) == 1 else tuple(axis)
+    if isinstance(axis, tuple) and len(axis) == 1:
+        attrs["axis"] = axis[0]
     return attrs
 
 

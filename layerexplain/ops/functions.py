@@ -28,7 +28,7 @@ from layerexplain.ops.elementwise import (
     sqrt,
     where,
 )
-from layerexplain.ops.movement import split, take_slice
+from layerexplain.ops.movement import split
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import misfit, normalize_axes, normalize_axis
 
@@ -255,12 +255,11 @@ def _softmax(np: Any, z: Any, axis: Any = -1) -> Any:
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
-def _softmax_gradient(y: Expr, dy: Expr, i: int) -> Expr:
-    axis = y.attrs["definition"].attrs.get("axis", -1)
-    return y * (dy - sum_(dy * y, axis=axis, keepdims=True))
-
-
-@composite("softmax", stable=_softmax, gradient=_softmax_gradient)
+@composite(
+    "softmax",
+    stable=_softmax,
+    gradient=lambda y, dy, i, axis=-1: y * (dy - sum_(dy * y, axis=axis, keepdims=True)),
+)
 def softmax(z: Expr, *, axis: Any = -1) -> Expr:
     """Turns scores into probabilities that sum to 1."""
     e = named("e", exp(z))
@@ -272,12 +271,11 @@ def _log_softmax(np: Any, z: Any, axis: Any = -1) -> Any:
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
-def _log_softmax_gradient(y: Expr, dy: Expr, i: int) -> Expr:
-    axis = y.attrs["definition"].attrs.get("axis", -1)
-    return dy - exp(y) * sum_(dy, axis=axis, keepdims=True)
-
-
-@composite("log_softmax", stable=_log_softmax, gradient=_log_softmax_gradient)
+@composite(
+    "log_softmax",
+    stable=_log_softmax,
+    gradient=lambda y, dy, i, axis=-1: dy - exp(y) * sum_(dy, axis=axis, keepdims=True),
+)
 def log_softmax(z: Expr, *, axis: Any = -1) -> Expr:
     """The logarithm of the softmax."""
     return z - log(sum_(exp(z), axis=axis, keepdims=True))
@@ -290,11 +288,11 @@ def _log_sum_exp(np: Any, z: Any, axis: Any = -1, keepdims: bool = False) -> Any
     return y if keepdims else np.squeeze(y, axis)
 
 
-def _log_sum_exp_gradient(y: Expr, dy: Expr, i: int) -> Expr:
-    (z,), attrs = y.args, y.attrs["definition"].attrs
-    axes = normalize_axes(attrs.get("axis", -1), z.ndim)
-    if not attrs.get("keepdims", False):
-        dy = take_slice(dy, key=tuple([None if axis in axes else slice(None) for axis in range(z.ndim)]))
+def _log_sum_exp_gradient(y: Expr, dy: Expr, i: int, axis: Any = -1, keepdims: bool = False) -> Expr:
+    (z,) = y.args
+    axes = normalize_axes(axis, z.ndim)
+    if not keepdims:
+        dy = dy[tuple([None if axis in axes else slice(None) for axis in range(z.ndim)])]
     return dy * softmax(z, axis=axes[0] if len(axes) == 1 else axes)
 
 
@@ -307,11 +305,10 @@ def log_sum_exp(z: Expr, *, axis: Any = -1, keepdims: bool = False) -> Expr:
 # Cross-entropies of logits --------------------------------------------------------------------------------------
 
 
-def _softmax_cross_entropy_gradient(loss: Expr, dy: Expr, i: int) -> Expr:
+def _softmax_cross_entropy_gradient(loss: Expr, dy: Expr, i: int, axis: int = -1) -> Expr:
     target, z = loss.args
-    axis = loss.attrs["definition"].attrs.get("axis", -1)
     at = normalize_axis(axis, z.ndim)  # along it, the function summed
-    spread = take_slice(dy, key=(Ellipsis, None) if at == z.ndim - 1 else (*[slice(None)] * at, None))
+    spread = dy[(Ellipsis, None) if at == z.ndim - 1 else (*[slice(None)] * at, None)]
     # As TensorFlow has it, also for targets that do not sum to 1.
     return spread * (softmax(z, axis=axis) - target) if i else -(spread * log_softmax(z, axis=axis))
 
@@ -330,7 +327,7 @@ def _sparse_softmax_cross_entropy_gradient(loss: Expr, dy: Expr, i: int) -> Expr
     from layerexplain.ops.lookup import one_hot  # no other function looks anything up
 
     ids, z = loss.args
-    return take_slice(dy, key=(Ellipsis, None)) * (softmax(z) - one_hot(ids, n=z.shape[-1])) if i else None
+    return dy[..., None] * (softmax(z) - one_hot(ids, n=z.shape[-1])) if i else None
 
 
 def _sparse_softmax_cross_entropy(np: Any, ids: Any, z: Any) -> Any:
@@ -347,7 +344,7 @@ def sparse_softmax_cross_entropy(ids: Expr, z: Expr) -> Expr:
     """Minus the logarithm of the softmax of z at each id."""
     from layerexplain.ops.lookup import take_along  # no other function looks anything up
 
-    return -take_slice(take_along(log_softmax(z), take_slice(ids, key=(Ellipsis, None)), axis=-1), key=(Ellipsis, 0))
+    return -take_along(log_softmax(z), ids[..., None], axis=-1)[..., 0]
 
 
 @composite(
@@ -373,8 +370,8 @@ def sparsemax(z: Expr, *, axis: int = -1) -> Expr:
     at = normalize_axis(axis, z.ndim)
     lead = (slice(None),) * at
     # Compare each score with all others, along a new axis after its own.
-    others = take_slice(z, key=(*lead, None))
-    as_large = named("as_large", greater_equal(others, take_slice(z, key=(*lead, slice(None), None))))
+    others = z[(*lead, None)]
+    as_large = named("as_large", greater_equal(others, z[(*lead, slice(None), None)]))
     rank = sum_(cast(as_large, to="float"), axis=at + 1)
     above = sum_(where(as_large, others, 0), axis=at + 1)
     kept = named("kept", greater(1 + rank * z, above))
@@ -393,10 +390,8 @@ def glu(z: Expr, *, axis: int = -1) -> Expr:
     return a * sigmoid(b)
 
 
-def _l2_gradient(y: Expr, dy: Expr, i: int) -> Expr:
+def _l2_gradient(y: Expr, dy: Expr, i: int, axis: Any = -1, epsilon: float = 1e-12) -> Expr:
     """What would change the length is taken away, unless that is below epsilon and has no effect."""
-    attrs = y.attrs["definition"].attrs
-    axis, epsilon = attrs.get("axis", -1), attrs.get("epsilon", 1e-12)
     length = named("length", sqrt(sum_(y.args[0] ** 2, axis=axis, keepdims=True)))
     along = y * sum_(dy * y, axis=axis, keepdims=True)
     return (dy - along * greater_equal(length, epsilon)) / maximum(length, epsilon)

@@ -13,7 +13,7 @@ from layerexplain.ops.elementwise import absolute, maximum, minimum, multiply, s
 from layerexplain.ops.elementwise import add as plus
 from layerexplain.ops.families import function, letters_of, movement, needed, without
 from layerexplain.ops.rearranged_back import of_copies
-from layerexplain.ops.sizes import product, promote, sized
+from layerexplain.ops.sizes import image_size, product, promote
 from layerexplain.ops.spatial import each, image_axes, spatial_axes
 from layerexplain.ops.window import channels_last, laid_back, laid_out
 
@@ -45,10 +45,9 @@ def _resize_axes(x: Expr, **attrs: Any) -> list[Axis]:
 
 
 def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
-    for key in ("size", "times"):
-        value = attrs.get(key)
-        if isinstance(value, list | tuple):
-            attrs[key] = value[0] if key == "times" and len(set(value)) == 1 else tuple(value)
+    times = attrs.get("times")
+    if isinstance(times, tuple) and len(set(times)) == 1:
+        attrs["times"] = times[0]
     return attrs
 
 
@@ -206,12 +205,11 @@ def _overlap(i: sc.Affine, p: sc.Affine, n: int, out: int) -> sc.Scalar:
 
 def _of_resize(y: Expr, dy: Expr, i: int) -> Expr:
     """Each pixel collects from all that it is weighed into; one that is repeated, from its copies."""
-    x, options = y.args[0], y.options
-    axes, _ = image_axes(y)
+    options = y.options
     if options["method"] == "nearest" and options["times"] is not None:
-        return of_copies(x, dy, dict(zip(axes, each(options["times"], 2), strict=True)))
+        return of_copies(y.args[0], dy, dict(zip(image_axes(y)[0], each(options["times"], 2), strict=True)))
     attrs = {k: options[k] for k in ("method", "antialias", "data_format")}
-    return resize_back(dy, to=sized(x, axes, "the image"), **attrs)
+    return resize_back(dy, to=image_size(y), **attrs)
 
 
 resize: Op = function(
@@ -243,7 +241,6 @@ resize_back = function(
     flops=lambda node: _resize_flops(_forward(node)),
     element=NOT_INDEXED("the number of pixels that read a position depends on the position"),
     defaults={"method": "bilinear", "antialias": False, "data_format": "channels_last"},
-    canonical=lambda attrs: {**attrs, "to": tuple(attrs["to"])},
     gradient=lambda y, dy, i: _resized_as(dy, y.args[0], y),
 )
 """`resize_back(dy, to=(8, 8), method='bilinear')`: what goes back through `resize`: each pixel collects from all pixels
@@ -318,7 +315,6 @@ fit: Op = movement(
     value=_fit_value,
     element=NOT_INDEXED("needs the size of the image; give it with --input"),
     defaults={"value": 0, "data_format": "channels_last"},
-    canonical=lambda attrs: {**attrs, "size": tuple(attrs["size"])},
     gradient=lambda y, dy, i: fit_back(y.args[0], dy, **without(y, "size", "value")),
 )
 """`fit(x, size=(24, 32), how='crop')`: for images of unknown size: the central `size` ('center'), or the centre cropped
@@ -342,7 +338,7 @@ def _fit_back_value(np: Any, x: Any, dy: Any, *, how: str, data_format: str) -> 
 def _fitted_again(y: Expr, dy: Expr, i: int) -> Expr | None:
     if i == 0:
         return None
-    size = sized(y.args[1], image_axes(y)[0], "the image")
+    size = image_size(y, 1)
     if y.attrs["how"] != "center":
         raise CannotDerive("needs the sizes of the image; give them with --input")
     return fit(dy, size=size, **y.attrs)

@@ -12,7 +12,7 @@ from layerexplain.ops.contract import matmul, turned
 from layerexplain.ops.elementwise import equal, where
 from layerexplain.ops.families import function
 from layerexplain.ops.lookup import take_along
-from layerexplain.ops.movement import concatenate, take_slice
+from layerexplain.ops.movement import concatenate
 from layerexplain.ops.order import argsort
 from layerexplain.ops.sizes import agree, changed, kept, known, misfit, product, promote, sized
 
@@ -86,11 +86,6 @@ def _matrices(
     )
 
 
-def _as_matrices(x: Expr) -> Expr:
-    """Return a number for each matrix with two axes more, so that it broadcasts over the matrix."""
-    return take_slice(x, key=(Ellipsis, None, None))
-
-
 def _of_solve(y: Expr, dy: Expr, i: int) -> Expr:
     right = solve(turned(y.args[0]), dy)
     return right if i else -matmul(right, turned(y))
@@ -132,7 +127,7 @@ det = _matrices(
     "det",
     result=lambda x, *_: x.shape[:-2],
     flops=lambda n, _: 2 * n**3 / 3,
-    gradient=lambda y, dy, i: _as_matrices(dy * y) * turned(inv(y.args[0])),
+    gradient=lambda y, dy, i: (dy * y)[..., None, None] * turned(inv(y.args[0])),
 )
 """`det(x)`: the determinant of each matrix."""
 
@@ -141,7 +136,7 @@ slogdet = _matrices(
     result=lambda x, *_: Shapes([x.shape[:-2]] * 2),
     flops=lambda n, _: 2 * n**3 / 3,
     dtypes=("float", "float"),
-    gradient=lambda y, dy, i: None if dy[1] is None else _as_matrices(dy[1]) * turned(inv(y.args[0])),
+    gradient=lambda y, dy, i: None if dy[1] is None else dy[1][..., None, None] * turned(inv(y.args[0])),
 )
 """`s, d = slogdet(x)`: the sign of the determinant and the logarithm of its absolute value."""
 
@@ -187,7 +182,7 @@ def _of_lu(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr | None:
     inner = _below(matmul(turned(lower), _below(given))) + band(matmul(band(given, below=0), turned(upper)), below=0)
     made = _between_both(inner, lower, upper)
     where_from = argsort(item(y, 1))
-    return take_along(made, take_slice(where_from, key=(Ellipsis, None)), axis=-2)
+    return take_along(made, where_from[..., None], axis=-2)
 
 
 lu = _matrices(
@@ -215,10 +210,9 @@ def _of_qr(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
     dq, dr = [full_like(one, value=0) if d is None else d for one, d in zip((q, r), dy, strict=True)]
     if columns <= rows:
         return _of_tall_qr(q, r, dq, dr)
-    first, rest = (Ellipsis, slice(rows)), (Ellipsis, slice(rows, None))
-    dq = dq + matmul(take_slice(x, key=rest), turned(take_slice(dr, key=rest)))
-    dx = _of_tall_qr(q, take_slice(r, key=first), dq, take_slice(dr, key=first))
-    return concatenate(dx, matmul(q, take_slice(dr, key=rest)))
+    dq = dq + matmul(x[..., rows:], turned(dr[..., rows:]))
+    dx = _of_tall_qr(q, r[..., :rows], dq, dr[..., :rows])
+    return concatenate(dx, matmul(q, dr[..., rows:]))
 
 
 def _of_tall_qr(q: Expr, r: Expr, dq: Expr, dr: Expr) -> Expr:
@@ -247,7 +241,7 @@ def _svd_shapes(x: Expr, rows: Size, columns: Size, *, full: bool) -> Shapes:
 
 def _apart(values: Expr) -> Expr:
     """Return by how much each value (of the column) exceeds each (of the row)."""
-    return take_slice(values, key=(Ellipsis, None, slice(None))) - take_slice(values, key=(Ellipsis, slice(None), None))
+    return values[..., None, :] - values[..., :, None]
 
 
 def _over(x: Expr, apart: Expr) -> Expr:
@@ -264,7 +258,7 @@ def _of_svd(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
     du, ds, dv = dy
     inner = diag(full_like(s, value=0) if ds is None else ds)
     apart = named("gaps", _apart(s**2), "between the squares of the singular values")
-    as_row, as_column = (take_slice(s, key=(Ellipsis, *k)) for k in ((None, slice(None)), (slice(None), None)))
+    as_row, as_column = s[..., None, :], s[..., :, None]
     outside = None
     if du is not None:
         own = matmul(turned(u), du)
@@ -295,7 +289,7 @@ svd = _matrices(
 def _of_singular_values(y: Expr, dy: Expr, i: int) -> Expr:
     """Each singular value belongs to one direction of the rows and one of the columns."""
     made = svd(y.args[0])
-    return matmul(item(made, 0) * take_slice(dy, key=(Ellipsis, None, slice(None))), item(made, 2))
+    return matmul(item(made, 0) * dy[..., None, :], item(made, 2))
 
 
 singular_values = _matrices(

@@ -42,7 +42,6 @@ reshape: Op = movement(
     axes=reshape_axes,
     evaluate=lambda run, x, shape: run.np.reshape(x, runtime(run, shape, inferred=1)),
     element=reshape_element,
-    canonical=lambda attrs: {**attrs, "shape": tuple(attrs["shape"])},
     gradient=lambda y, dy, i: reshape(dy, shape=y.args[0].shape),
 )
 """`reshape(x, shape=(n, 49))`: the same elements in row-major order; -1 is inferred."""
@@ -88,7 +87,6 @@ transpose = movement(
     value=lambda np, x, axes: np.transpose(x, axes),
     element=_transpose_element,
     defaults={"axes": None},
-    canonical=lambda attrs: {"axes": attrs["axes"] and tuple(attrs["axes"])},
     gradient=_of_transpose,
 )
 """`transpose(x, axes=(0, 2, 1))`: axis i of the result is axis axes[i] of x; without axes, their order is
@@ -253,7 +251,6 @@ take_slice = movement(
     value=lambda np, x, key: x[key],
     element=slice_element,
     notation=Slice(),
-    canonical=lambda attrs: {"key": tuple(attrs["key"])},
     gradient=_of_slice,
 )
 """`x[..., 2:5]`: a slice of a tensor, as in Python and NumPy."""
@@ -334,7 +331,6 @@ pad = movement(
     ),
     element=_pad_element,
     defaults={"value": 0, "mode": "constant"},
-    canonical=lambda attrs: {**attrs, "pads": tuple(tuple(p) for p in attrs["pads"])},
     gradient=_of_pad,
 )
 """`pad(x, pads=((0, 0), (1, 2)))`: elements before and after, along each axis."""
@@ -393,7 +389,6 @@ broadcast_to = movement(
     axes=_broadcast_axes,
     evaluate=lambda run, x, shape: run.np.broadcast_to(x, runtime(run, shape)),
     element=lambda node, index, at: at(0, aligned(index, node, node.args[0])),
-    canonical=lambda attrs: {"shape": tuple(attrs["shape"])},
     gradient=lambda y, dy, i: dy,
 )
 """`broadcast_to(x, shape=(n, 3, 4))`: axes of size 1 repeated."""
@@ -405,7 +400,6 @@ zeros = movement(
     evaluate=lambda run, shape: run.np.zeros(runtime(run, shape)),
     element=lambda node, index, at: sc.Number(0.0),
     dtype=lambda *, shape: "float",
-    canonical=lambda attrs: {"shape": tuple(attrs["shape"])},
     gradient=NO_GRADIENT("a constant"),
 )
 """`zeros(shape=(n, 6))`: the initial state of a recurrence; n is the batch."""

@@ -9,7 +9,7 @@ from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, Expr, Op
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import function, movement, without
 from layerexplain.ops.movement import framed, reshape, transpose
-from layerexplain.ops.sizes import equation, misfit, product, size_text, sized
+from layerexplain.ops.sizes import equation, image_size, misfit, product, size_text
 from layerexplain.ops.spatial import each, image_axes, spatial_axes
 from layerexplain.ops.window import (
     canonical,
@@ -63,7 +63,7 @@ patches: Op = movement(
     element=_element,
     defaults={"padding": "valid", "dilation_rate": 1, "data_format": "channels_last"},
     canonical=canonical_size,
-    gradient=lambda y, dy, i: patches_back(dy, to=sized(y.args[0], image_axes(y)[0], "the image"), **y.attrs),
+    gradient=lambda y, dy, i: patches_back(dy, to=image_size(y), **y.attrs),
 )
 """`patches(x, size=16)`: each window of the image becomes one pixel whose channels are the window's elements, row
 by row; `strides` default to the window's size."""
@@ -98,7 +98,7 @@ patches_back: Op = function(
     flops=PER_INPUT,
     element=NOT_INDEXED("the number of windows that cover a position depends on the position"),
     defaults={"padding": "valid", "dilation_rate": 1, "data_format": "channels_last"},
-    canonical=lambda attrs: {**canonical_size(attrs), "to": tuple(attrs["to"])},
+    canonical=canonical_size,
     gradient=lambda y, dy, i: patches(dy, **without(y, "to")),
 )
 """`patches_back(dy, to=(32, 32), size=16)`: what goes back through `patches`: each pixel is the sum of what the windows
@@ -163,7 +163,7 @@ fold = function(
     flops=PER_INPUT,
     element=NOT_INDEXED("the number of windows that cover a position depends on the position"),
     defaults={"strides": 1, "padding": 0, "dilation_rate": 1},
-    canonical=lambda attrs: {**canonical(attrs), "size": tuple(attrs["size"]), "window": tuple(attrs["window"])},
+    canonical=canonical,
     gradient=_of_fold,
 )
 """`fold(x, size=(8, 8), window=(3, 3))`: windows put back in their places, summed where they overlap."""

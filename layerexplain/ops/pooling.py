@@ -15,7 +15,7 @@ from layerexplain.lang.expr import NOT_INDEXED, PER_OUTPUT, UNKNOWN_GRADIENT, Ex
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.elementwise import divide
 from layerexplain.ops.families import function, letters_of, needed, without
-from layerexplain.ops.sizes import known, product, size_text, sized
+from layerexplain.ops.sizes import image_size, known, product, size_text
 from layerexplain.ops.spatial import SPATIAL, each, image_axes, spatial_axes
 from layerexplain.ops.window import (
     canonical,
@@ -50,36 +50,30 @@ def _mean(np: Any, x: Any, **attrs: Any) -> Any:
     return total / pooled(np, np.ones_like(x[:1, ..., :1]), slides, 0, np.add)
 
 
-def _element(kind: str) -> Callable[..., sc.Scalar]:
+def _pool(name: str, value: Callable[..., Any], kind: str, **rules: Any) -> Op:
     def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
         letters = [sc.letter("window", w.k) for w in windows(node)]
         place, inside = window_places(node, index, letters)
         return sc.Fold(kind, letters_of(letters), at(0, place), tuple(inside))
 
-    return element
-
-
-def _pool(name: str, value: Callable[..., Any], kind: str, **rules: Any) -> Op:
     return function(
         name,
         axes=lambda x, **attrs: window_axes(x, pool_windows(x, attrs), attrs, channels_of(x, attrs)),
         value=value,
         flops=lambda node: product((*node.shape, *_window_sizes(node))),
-        element=_element(kind),
+        element=element,
         defaults={"padding": "valid", "data_format": "channels_last"},
         canonical=canonical_size,
         **rules,
     )
 
 
-def _of_average_pool(y: Expr, dy: Expr, i: int) -> Expr:
-    return average_pool_back(dy, to=sized(y.args[0], image_axes(y)[0], "the image"), **y.attrs)
-
-
 max_pool = _pool("max_pool", _largest, "max", gradient=lambda y, dy, i: max_pool_back(y.args[0], y, dy, **y.attrs))
 """`max_pool(x, size=2, …)`: the largest of each window; `strides` default to the window's size."""
 
-average_pool = _pool("average_pool", _mean, "mean", gradient=_of_average_pool)
+average_pool = _pool(
+    "average_pool", _mean, "mean", gradient=lambda y, dy, i: average_pool_back(dy, to=image_size(y), **y.attrs)
+)
 """`average_pool(x, size=2, …)`: the mean of each window, without padding."""
 
 
@@ -153,14 +147,14 @@ def _spread_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     return sc.Fold("sum", letters_of(letters), share, tuple(conditions))
 
 
-average_pool_back = function(
+average_pool_back: Op = function(
     "average_pool_back",
     axes=_spread_axes,
     value=_spread_back,
     flops=lambda node: product((*node.args[0].shape, *_window_sizes(node))),
     element=_spread_element,
     defaults={"padding": "valid", "data_format": "channels_last"},
-    canonical=lambda attrs: {**canonical_size(attrs), "to": tuple(attrs["to"])},
+    canonical=canonical_size,
     gradient=lambda y, dy, i: average_pool(dy, **without(y, "to")),
 )
 """`average_pool_back(dy, to=(8, 8), size=2, …)`: the gradient of each window is divided evenly among the positions
@@ -212,7 +206,7 @@ def _adaptive_flops(node: Expr) -> int | None:
     return product((node.shape[channel_axis], *[covered(n, count) if known(n) else None for n, count in pairs]))
 
 
-def _adaptive_value(fold: str) -> Callable[..., Any]:
+def _adaptive(name: str, fold: str, **rules: Any) -> Op:
     @channels_last
     def value(np: Any, x: Any, *, size: Any, data_format: str) -> Any:
         for axis, count in enumerate(each(size, x.ndim - 2), start=1):
@@ -222,10 +216,6 @@ def _adaptive_value(fold: str) -> Callable[..., Any]:
             x = np.stack(parts, axis=axis)
         return x
 
-    return value
-
-
-def _adaptive_element(fold: str) -> Callable[..., sc.Scalar]:
     def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
         axes, _ = image_axes(node)
         place = list(index)
@@ -242,25 +232,16 @@ def _adaptive_element(fold: str) -> Callable[..., sc.Scalar]:
                 conditions += sc.between(sc.add(end, sc.scale(place[axis], -1)), 1, sc.BEYOND)
         return sc.Fold(fold, letters_of(letters), at(0, place), tuple(conditions))
 
-    return element
-
-
-def _adaptive(name: str, fold: str, **rules: Any) -> Op:
     return function(
         name,
         axes=_adaptive_axes,
-        value=_adaptive_value(fold),
+        value=value,
         flops=_adaptive_flops,
-        element=_adaptive_element(fold),
+        element=element,
         defaults={"data_format": "channels_last"},
         canonical=canonical,
         **rules,
     )
-
-
-def _of_adaptive_average(y: Expr, dy: Expr, i: int) -> Expr:
-    sizes = sized(y.args[0], image_axes(y)[0], "the image")
-    return adaptive_average_pool_back(dy, to=sizes, **without(y, "size"))
 
 
 adaptive_max_pool = _adaptive(
@@ -268,7 +249,11 @@ adaptive_max_pool = _adaptive(
 )
 """`adaptive_max_pool(x, size=3)`: the maximum of each of 3 windows that cover all positions evenly."""
 
-adaptive_average_pool = _adaptive("adaptive_average_pool", "mean", gradient=_of_adaptive_average)
+adaptive_average_pool = _adaptive(
+    "adaptive_average_pool",
+    "mean",
+    gradient=lambda y, dy, i: adaptive_average_pool_back(dy, to=image_size(y), **without(y, "size")),
+)
 """`adaptive_average_pool(x, size=3)`: the mean of each of them."""
 
 
@@ -310,14 +295,13 @@ def _adaptive_average_back(np: Any, dy: Any, *, to: tuple[int, ...], data_format
     return dy
 
 
-adaptive_average_pool_back = function(
+adaptive_average_pool_back: Op = function(
     "adaptive_average_pool_back",
     axes=_spread_axes,
     value=_adaptive_average_back,
     flops=PER_OUTPUT,
     element=NOT_INDEXED("the number of windows that cover a position depends on the position"),
     defaults={"data_format": "channels_last"},
-    canonical=lambda attrs: {**attrs, "to": tuple(attrs["to"])},
     gradient=lambda y, dy, i: adaptive_average_pool(
         dy, size=tuple([y.args[0].shape[axis] for axis in image_axes(y)[0]]), **without(y, "to")
     ),

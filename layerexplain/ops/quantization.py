@@ -9,7 +9,7 @@ from layerexplain.lang.composite import composite
 from layerexplain.lang.expr import CannotDerive, Expr, named
 from layerexplain.ops.elementwise import absolute, cast, floor_divide, maximum, minimum, mod, round_
 from layerexplain.ops.families import elementwise
-from layerexplain.ops.movement import reshape, stack, take_slice
+from layerexplain.ops.movement import reshape, stack
 from layerexplain.ops.reduce import amax
 from layerexplain.ops.sizes import normalize_axis
 
@@ -52,7 +52,7 @@ def unpack_int4(p: Expr, *, n: int, axis: int = -1) -> Expr:
     size = p.shape[at]
     twice = 2 * size if isinstance(size, int) else None
     flat = reshape(both, shape=(*p.shape[:at], twice, *p.shape[at + 1 :]))
-    return flat if twice == n else take_slice(flat, key=(*[slice(None)] * at, slice(n)))
+    return flat if twice == n else flat[(*[slice(None)] * at, slice(n))]
 
 
 @composite("quantize")

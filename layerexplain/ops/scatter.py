@@ -12,6 +12,7 @@ from layerexplain.ops.elementwise import cast, equal, where
 from layerexplain.ops.families import always, function, movement
 from layerexplain.ops.lookup import depth_of, gather, gather_nd, of_values, take
 from layerexplain.ops.movement import framed, reshape
+from layerexplain.ops.order import BY_VALUE
 from layerexplain.ops.sizes import (
     agree,
     changed,
@@ -23,9 +24,6 @@ from layerexplain.ops.sizes import (
     shape_text,
     size_text,
 )
-
-BY_VALUE = NOT_INDEXED("the positions depend on the values")
-
 
 # Segments and counts --------------------------------------------------------------------------------------------
 
@@ -201,7 +199,6 @@ unique: Op = movement(
     value=_unique_value,
     element=BY_VALUE,
     defaults={"parts": ("values",), "axis": None, "size": None},
-    canonical=lambda attrs: {**attrs, "parts": tuple(attrs["parts"])} if "parts" in attrs else attrs,
     gradient=_of_unique,
 )
 """`unique(x)`: the distinct elements in ascending order; further `parts`: the first position of each ('index'), the
@@ -295,7 +292,6 @@ slice_at = movement(
     axes=_slice_at_axes,
     value=_slice_at_value,
     element=BY_VALUE,
-    canonical=lambda attrs: {"size": tuple(attrs["size"])},
     gradient=of_values(lambda y, dy, i: slice_update(full_like(y.args[0], value=0), y.args[1], dy)),
 )
 """`slice_at(x, start, size=(2, 3))`: the part of x that begins at `start`, one index per axis."""

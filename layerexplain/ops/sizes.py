@@ -9,7 +9,7 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import BATCH, Axis, Batch, Shape, Size
 from layerexplain.lang.expr import MOST_AXES, CannotDerive, Expr
-from layerexplain.ops.spatial import SPATIAL
+from layerexplain.ops.spatial import SPATIAL, image_axes
 
 FLOATS = ("float", "float64", "float32", "bfloat16", "float16", "weak float")
 INTS = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "weak int")
@@ -54,6 +54,11 @@ def sized(x: Expr, axes: Iterable[int], of: str = "") -> tuple[int, ...]:
             needs = f"the sizes of {of}; give them" if of else f"the size of axis {axis}; give it"
             raise CannotDerive(f"needs {needs} with --input")
     return tuple([x.shape[axis] for axis in axes])
+
+
+def image_size(node: Expr, arg: int = 0) -> tuple[int, ...]:
+    """Return the rows and columns of the image that a node reads. Raises `CannotDerive` if one is not known."""
+    return sized(node.args[arg], image_axes(node)[0], "the image")
 
 
 def agree(a: Size, b: Size) -> bool:

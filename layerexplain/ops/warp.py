@@ -15,7 +15,7 @@ from layerexplain.ops.families import always, function, without
 from layerexplain.ops.image import kernel
 from layerexplain.ops.linalg import solve
 from layerexplain.ops.lookup import of_values
-from layerexplain.ops.movement import concatenate, cut, stack, take_slice
+from layerexplain.ops.movement import concatenate, cut, stack
 from layerexplain.ops.sizes import kept, misfit, product, shape_text, sized
 
 BETWEEN_PIXELS = NOT_INDEXED("the pixels that are read depend on the values")
@@ -145,14 +145,14 @@ def _homography_value(np: Any, start: Any, end: Any) -> Any:
 def _of_homography(y: Expr, dy: Expr, i: int) -> Expr:
     """The projection solves A · t = start: a point moves the equations in which it stands."""
     start, end = y.args
-    (u, v), (x, z) = [[take_slice(p, key=(Ellipsis, k)) for k in (0, 1)] for p in (start, end)]
+    (u, v), (x, z) = [[p[..., k] for k in (0, 1)] for p in (start, end)]
     one, none = full_like(x, value=1), full_like(x, value=0)
     across = stack(x, z, one, none, none, none, -u * x, -u * z, axis=-1)
     down = stack(none, none, none, x, z, one, -v * x, -v * z, axis=-1)
     table = named("A", concatenate(across, down, axis=1), "the equations of the 4 points")
-    sent = take_slice(solve(turned(table), take_slice(dy, key=(Ellipsis, None))), key=(Ellipsis, 0))
-    of_u, of_v = (take_slice(sent, key=(slice(None), part)) for part in (slice(4), slice(4, None)))
-    t = [take_slice(y, key=(slice(None), slice(k, k + 1))) for k in range(8)]
+    sent = solve(turned(table), dy[..., None])[..., 0]
+    of_u, of_v = sent[:, :4], sent[:, 4:]
+    t = [y[:, k : k + 1] for k in range(8)]
     if i == 0:
         below = t[6] * x + t[7] * z + 1
         return stack(of_u * below, of_v * below, axis=-1)
@@ -263,7 +263,6 @@ sample_back = function(
     flops=lambda node: product((*node.args[0].shape, 2 * 2 ** len(node.attrs["to"]) if node.attrs["order"] else 0)),
     element=BETWEEN_PIXELS,
     defaults={"fill": "constant"},
-    canonical=lambda attrs: {**attrs, "to": tuple(attrs["to"])},
     gradient=of_values(lambda y, dy, i: sample(dy, y.args[1], **without(y, "to"))),
 )
 """`sample_back(dy, places, to=(8, 8), order=1)`: what goes back through `sample`: each element collects from all places
@@ -317,7 +316,6 @@ rescale: Op = function(
     flops=UNKNOWN_COST,
     element=BETWEEN_PIXELS,
     defaults={"antialias": True},
-    canonical=lambda attrs: {**attrs, "axes": tuple(attrs["axes"]), "size": tuple(attrs["size"])},
     gradient=_of_rescale,
 )
 """`rescale(x, scales, shifts, axes=(1, 2), size=(24, 32), method='bilinear')`: along each axis, place i of the result
@@ -345,7 +343,6 @@ rescale_back = function(
     flops=UNKNOWN_COST,
     element=BETWEEN_PIXELS,
     defaults={"antialias": True},
-    canonical=lambda attrs: {**attrs, "axes": tuple(attrs["axes"]), "to": tuple(attrs["to"])},
     gradient=_of_rescale_back,
 )
 """`rescale_back(dy, scales, shifts, axes=(1, 2), to=(8, 8), method='bilinear')`: what goes back through `rescale`: each

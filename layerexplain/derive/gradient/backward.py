@@ -317,9 +317,9 @@ def _rule(node: Expr) -> Callable[[Expr, Any, int], Expr | None]:
     if node.op is CALL:
         definition = node.attrs["definition"]
         composite = COMPOSITES[definition.name]
-        if composite.gradient is not None:
-            return composite.gradient
-        slope = composite.slope
+        gradient, slope = composite.gradient, composite.slope
+        if gradient is not None:
+            return lambda y, dy, i: gradient(y, dy, i, **definition.attrs)
         if slope is None:
             raise CannotDerive(f"{definition.name} has no slope")
         return lambda y, dy, i: dy * slope(y.args[0], y, **definition.attrs)
