@@ -21,22 +21,26 @@ class Refused(Exception):
 class Check(NamedTuple):
     """A kind of argument: `words` say what is accepted, `example` is one, `normal` gives the one normal form.
 
-    `plain` says that normal forms are words, truth values, numbers of one kind or tuples of these: equal ones are the
-    same, so that they serve as keys as they are. `of_layers` says that they are layers. `optional` says that None is
-    accepted too, as in `PositiveInt | None`. `tries` gives a few values that show what such an argument does beside the
-    value that it has, those first that show most; none where one looks like another.
+    `tries` are a few values that show what such an argument does beside the value that it has, or a function of that;
+    those come first that show most, and none where one looks like another. `plain` says that normal forms are words,
+    truth values, numbers of one kind or tuples of these: equal ones are the same, so that they serve as keys as they
+    are. `of_layers` says that they are layers. `optional` says that None is accepted too, as in `PositiveInt | None`.
     """
 
     words: str
     example: str
     normal: Callable[[Any], Any]
-    plain: bool = False
+    tries: Any = ()
+    plain: bool = True
     of_layers: bool = False
     optional: bool = False
-    tries: Callable[[Any], tuple[Any, ...]] = lambda value: ()
 
     def __or__(self, none: None) -> Check:
         return self._replace(optional=True)
+
+    def tried(self, value: Any) -> tuple[Any, ...]:
+        """Return what to try in place of a value."""
+        return self.tries(value) if callable(self.tries) else self.tries  # type: ignore[no-any-return]
 
 
 if TYPE_CHECKING:
@@ -73,16 +77,6 @@ class Argument:
         self.optional = optional or default is None
         self.known: dict[type, dict[Any, Any]] = {str: {}, int: {}, bool: {}}
         self._known_sizes: dict[Any, Any] = {}
-
-    @property
-    def words(self) -> str:
-        """The accepted values, in words."""
-        return self.check.words
-
-    @property
-    def example(self) -> str:
-        """One accepted value."""
-        return self.check.example
 
     def normal(self, type_: str, name: str, value: Any) -> Any:
         """The value in its normal form; raises `ArgumentError` with what would be right."""
@@ -148,9 +142,9 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-def _int(least: int) -> Callable[[Any], int]:
+def _from(least: float) -> Callable[[Any], bool]:
     # True is 1 in Python, and so for Keras.
-    return _that(lambda value: isinstance(value, int) and value >= least, int)
+    return lambda value: isinstance(value, int) and value >= least
 
 
 def _one_or_list(
@@ -161,10 +155,6 @@ def _one_or_list(
         lambda value: accepts(value) or (_is_list(value, accepts) and (empty or value)),
         lambda value: tuple(map(normal, value)) if isinstance(value, list | tuple) else normal(value),
     )
-
-
-def _ints(least: float, *, empty: bool = False) -> Callable[[Any], Any]:
-    return _one_or_list(lambda value: isinstance(value, int) and value >= least, int, empty=empty)
 
 
 def _or(default: Any, normal: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -226,16 +216,11 @@ def _activation(value: Any) -> Any:
     return value
 
 
-def _is_natural(value: Any) -> bool:
-    return isinstance(value, int) and value >= 0
+_amount = _one_or_list(_from(0), int)
 
 
 def _is_amount(value: Any) -> bool:
-    return _is_natural(value) or (_is_list(value, _is_natural) and len(value) == 2)
-
-
-def _amount(value: Any) -> Any:
-    return int(value) if isinstance(value, int) else tuple(map(int, value))
+    return _from(0)(value) or (_is_list(value, _from(0)) and len(value) == 2)
 
 
 def _is_layer(value: Any) -> bool:
@@ -249,13 +234,6 @@ _layers = _that(lambda value: value and _is_list(value, _is_layer), tuple)
 def _cell(value: Any) -> Any:
     # A reader's Layer is a tuple too.
     return _layers(value) if isinstance(value, list | tuple) and not hasattr(value, "type") else _layer(value)
-
-
-def _these(*values: Any) -> Callable[[Any], tuple[Any, ...]]:
-    return lambda value: values
-
-
-_nothing = _these()
 
 
 def _half_and_double(value: Any) -> tuple[int, ...]:
@@ -272,45 +250,36 @@ def _small(value: Any) -> tuple[int, ...]:
 _SMALL = (1, 2, 3, 5)
 
 
-def _plain(
-    words: str,
-    example: str,
-    normal: Callable[[Any], Any],
-    tries: Callable[[Any], tuple[Any, ...]] = _nothing,
-) -> Check:
-    return Check(words, example, normal, plain=True, tries=tries)
-
-
 def choice(*choices: str, example: str = "") -> Any:
     """A kind of argument that takes one of a few words."""
     listed = ", ".join(repr(c) for c in choices[:-1])
     words = f"{listed} or {choices[-1]!r}" if listed else repr(choices[0])
-    return Annotated[str, _plain(words, repr(example or choices[0]), _one_of(*choices), _these(*choices))]
+    return Annotated[str, Check(words, repr(example or choices[0]), _one_of(*choices), choices)]
 
 
-PositiveInt = Annotated[int, _plain("an integer ≥ 1", "16", _int(1), _half_and_double)]
-Int = Annotated[int, _plain("an integer", "1", _int(-(2**63)))]
-NaturalInt = Annotated[int, _plain("an integer ≥ 0", "0", _int(0), _these(0, 1, 2))]
-Number = Annotated[float, _plain("a number", "0.5", _number)]
+PositiveInt = Annotated[int, Check("an integer ≥ 1", "16", _that(_from(1), int), _half_and_double)]
+Int = Annotated[int, Check("an integer", "1", _that(_from(-(2**63)), int))]
+NaturalInt = Annotated[int, Check("an integer ≥ 0", "0", _that(_from(0), int), (0, 1, 2))]
+Number = Annotated[float, Check("a number", "0.5", _number)]
 Numeral = Annotated[
-    float, _plain("a number", "0.5", _that(is_number, lambda value: int(value) if isinstance(value, bool) else value))
+    float, Check("a number", "0.5", _that(is_number, lambda value: int(value) if isinstance(value, bool) else value))
 ]
-Epsilon = Annotated[float, _plain("a number, or None for 1e-07", "0.001", _or(1e-7, _number))]
-Strength = Annotated[float, _plain("a number, or None for 0", "0.01", _or(0.0, _number))]
+Epsilon = Annotated[float, Check("a number, or None for 1e-07", "0.001", _or(1e-7, _number))]
+Strength = Annotated[float, Check("a number, or None for 0", "0.01", _or(0.0, _number))]
 NonNegative = Annotated[
-    float, _plain("a number ≥ 0", "0.1", _that(lambda value: is_number(value) and not value < 0, float))
+    float, Check("a number ≥ 0", "0.1", _that(lambda value: is_number(value) and not value < 0, float))
 ]
-Numbers = Annotated[Any, _plain("a number, or a list of numbers", "0.5", _numbers)]
+Numbers = Annotated[Any, Check("a number, or a list of numbers", "0.5", _numbers)]
 Share = Annotated[
-    float, _plain("a number from 0 to 1", "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float))
+    float, Check("a number from 0 to 1", "0.5", _that(lambda value: is_number(value) and 0 <= value <= 1, float))
 ]
-Bool = Annotated[bool, _plain("true or false", "true", _truth, _these(False, True))]
-Sizes = Annotated[Any, _plain("an integer ≥ 1, or one per axis", "3", _ints(1), _small)]
-Naturals = Annotated[Any, _plain("an integer ≥ 0, or one per axis", "1", _ints(0), _these(0, 1, 2))]
+Bool = Annotated[bool, Check("true or false", "true", _truth, (False, True))]
+Sizes = Annotated[Any, Check("an integer ≥ 1, or one per axis", "3", _one_or_list(_from(1), int), _small)]
+Naturals = Annotated[Any, Check("an integer ≥ 0, or one per axis", "1", _one_or_list(_from(0), int), (0, 1, 2))]
 AxisArgument = Annotated[
-    Any, _plain("an axis, or a list of axes", "-1", _ints(float("-inf"), empty=True), _these(-1, 1, 2))
+    Any, Check("an axis, or a list of axes", "-1", _one_or_list(_from(float("-inf")), int, empty=True), (-1, 1, 2))
 ]
-ShapeArgument = Annotated[Any, _plain("a shape: integers, None for unknown sizes", "[28, 28]", _shape)]
+ShapeArgument = Annotated[Any, Check("a shape: integers, None for unknown sizes", "[28, 28]", _shape)]
 Padding = choice("valid", "same", example="same")
 CausalPadding = choice("valid", "same", "causal", example="same")
 METHODS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area", "gaussian", "mitchellcubic")
@@ -319,7 +288,7 @@ Interpolation = choice(*METHODS)
 _FORMATS = ("channels_last", "channels_first")
 # None is Keras's own setting, which is channels_last unless someone changed it.
 DataFormat = Annotated[
-    str, _plain("'channels_last' or 'channels_first'", "'channels_last'", _or(_FORMATS[0], _one_of(*_FORMATS)))
+    str, Check("'channels_last' or 'channels_first'", "'channels_last'", _or(_FORMATS[0], _one_of(*_FORMATS)))
 ]
 Activation = Annotated[
     Any,
@@ -327,40 +296,41 @@ Activation = Annotated[
         "the name of a Keras activation",
         "'relu'",
         _activation,
-        tries=_these("relu", "softmax", "tanh", "sigmoid", "linear"),
+        ("relu", "softmax", "tanh", "sigmoid", "linear"),
+        plain=False,
     ),
 ]
 PaddingAmounts = Annotated[
     Any,
-    _plain(
+    Check(
         "an integer ≥ 0, one per axis, or a pair (before, after) per axis",
         "1",
         _one_or_list(_is_amount, _amount),
-        _these(1, 2, 0),
+        (1, 2, 0),
     ),
 ]
 _MODES = ("concat", "sum", "mul", "ave")
 MergeMode = Annotated[
     str | None,
-    _plain("'concat', 'sum', 'mul', 'ave' or None", "'concat'", _or(None, _one_of(*_MODES)), _these(*_MODES, None)),
+    Check("'concat', 'sum', 'mul', 'ave' or None", "'concat'", _or(None, _one_of(*_MODES)), (*_MODES, None)),
 ]
 BatchFirst = Annotated[
     bool,
-    _plain(
+    Check(
         "false (Keras 3 expects the batch first; transpose the input)",
         "false",
         _that(lambda value: value in (False, None), bool),
     ),
 ]
-Text = Annotated[str, _plain("a string", "'...'", _that(lambda value: isinstance(value, str), _as_it_is))]
-Anything = Annotated[Any, Check("any value", "1", _as_it_is)]
-AnyFunction = Annotated[Any, Check("a function, which is not executed", "my_function", _as_it_is)]
-WholeDtype = Annotated[str, Check("any value", "1", lambda value: value if value in INTS else "")]
-Dtype = Annotated[str, Check("any value", "1", str)]
-Truth = Annotated[bool, Check("any value", "1", bool)]
-Inner = Annotated[Any, Check("a layer", "{Dense: 10}", _layer, of_layers=True)]
-Inners = Annotated[Any, Check("a list of layers", "[{Dense: 10}]", _layers, of_layers=True)]
-Cell = Annotated[Any, Check("a cell, or a list of cells", "{LSTMCell: 10}", _cell, of_layers=True)]
+Text = Annotated[str, Check("a string", "'...'", _that(lambda value: isinstance(value, str), _as_it_is))]
+Anything = Annotated[Any, Check("any value", "1", _as_it_is, plain=False)]
+AnyFunction = Annotated[Any, Check("a function, which is not executed", "my_function", _as_it_is, plain=False)]
+WholeDtype = Annotated[str, Check("any value", "1", lambda value: value if value in INTS else "", plain=False)]
+Dtype = Annotated[str, Check("any value", "1", str, plain=False)]
+Truth = Annotated[bool, Check("any value", "1", bool, plain=False)]
+Inner = Annotated[Any, Check("a layer", "{Dense: 10}", _layer, plain=False, of_layers=True)]
+Inners = Annotated[Any, Check("a list of layers", "[{Dense: 10}]", _layers, plain=False, of_layers=True)]
+Cell = Annotated[Any, Check("a cell, or a list of cells", "{LSTMCell: 10}", _cell, plain=False, of_layers=True)]
 
 
 GIVEN = ("mask", "masks", "training", "keras_2")

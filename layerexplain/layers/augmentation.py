@@ -31,7 +31,7 @@ def _factor(low: float, high: float) -> Check:
             raise Refused
         return tuple(value)
 
-    return Check(f"a number from {low} to {high}, or a pair of them", "4" if high > 1 else "0.2", normal)
+    return Check(f"a number from {low} to {high}, or a pair of them", "4" if high > 1 else "0.2", normal, plain=False)
 
 
 def _odd(value: Any) -> Any:
@@ -47,7 +47,7 @@ Bits = Annotated[Any, _factor(1, 8)]
 FillMode = choice("constant", "nearest", "wrap", "mirror", "reflect", example="reflect")
 Interpolation = choice("nearest", "bilinear", example="bilinear")
 Mirror = choice("horizontal", "vertical", "horizontal_and_vertical")
-OddSizes = Annotated[Any, Check("an odd integer, or a pair of them", "3", _odd)]
+OddSizes = Annotated[Any, Check("an odd integer, or a pair of them", "3", _odd, plain=False)]
 
 
 def images(x: Expr) -> Expr:

@@ -230,7 +230,9 @@ class Declaration:
         return ArgumentError(f"{self.type} has no argument '{name}'{f'{hint} It' if hint else '; it'} {takes}")
 
     def _missing(self, name: str, argument: Argument) -> ArgumentError:
-        return ArgumentError(f"{self.type} needs '{name}': {argument.words}; give {name}={argument.example}")
+        return ArgumentError(
+            f"{self.type} needs '{name}': {argument.check.words}; give {name}={argument.check.example}"
+        )
 
     def trace(
         self,

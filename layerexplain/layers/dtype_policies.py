@@ -56,8 +56,10 @@ def _quantizer(value: Any) -> "Quantizer | str":
     return Quantizer(low, high, options.get("epsilon", 1e-7))
 
 
-DtypePolicy = Annotated[Any, Check("a dtype, or a quantized dtype policy of Keras", "'float32'", policy_of)]
-QuantizationConfig = Annotated[Any, Check("a quantization config of Keras", "null", _quantizer)]
+DtypePolicy = Annotated[
+    Any, Check("a dtype, or a quantized dtype policy of Keras", "'float32'", policy_of, plain=False)
+]
+QuantizationConfig = Annotated[Any, Check("a quantization config of Keras", "null", _quantizer, plain=False)]
 
 
 class Compression(NamedTuple):

@@ -70,7 +70,9 @@ def example_of(declaration: Declaration) -> tuple[tuple[str, ...], tuple[str, ..
         arguments, inputs = _OWN[declaration.type]
         # A value may have blanks: each argument but the first begins behind one, with its name and `=`.
         return tuple(_split(arguments)), tuple(inputs.split())
-    given = [f"{name}={one.example}" for name, one in declaration.arguments.items() if one.default is Argument.REQUIRED]
+    given = [
+        f"{name}={one.check.example}" for name, one in declaration.arguments.items() if one.default is Argument.REQUIRED
+    ]
     count = 1 if declaration.tensors else 2
     return tuple(given), (_shape_for(declaration),) * count
 

@@ -50,8 +50,8 @@ def layout(last: bool) -> str:
     return "channels_last" if last else "channels_first"
 
 
-Layout = Annotated[str, Check("any value", "1", lambda value: layout(channel_axes_last(value)))]
-Lower = Annotated[str, Check("any value", "1", lambda value: str(value).lower())]
+Layout = Annotated[str, Check("any value", "1", lambda value: layout(channel_axes_last(value)), plain=False)]
+Lower = Annotated[str, Check("any value", "1", lambda value: str(value).lower(), plain=False)]
 
 
 def _sides(size: Any) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from layerexplain.ops.lookup import one_hot
 from layerexplain.ops.movement import reshape, transpose
 from layerexplain.ops.sizes import INTS, normalize_axes, normalize_axis
 
-Epsilon = Annotated[Any, Check("any value", "1", lambda value: 1e-7 if value is None else value)]
+Epsilon = Annotated[Any, Check("any value", "1", lambda value: 1e-7 if value is None else value, plain=False)]
 
 
 def _number_as_it_is(value: Any) -> Any:
@@ -30,7 +30,7 @@ def _number_as_it_is(value: Any) -> Any:
     raise Refused
 
 
-Initial = Annotated[Any, Check("a number", "0", _number_as_it_is)]
+Initial = Annotated[Any, Check("a number", "0", _number_as_it_is, plain=False)]
 ROWS = """
 ops.Sum, tf.math.reduce_sum(x, axis: AxisArgument = None, keepdims: Bool = False): sum(countable(x), ...)
     | Sums the elements {along}.

@@ -100,9 +100,12 @@ LearningRate = Annotated[
         "a number or a schedule",
         "{CosineDecay: {initial_learning_rate: 0.001, decay_steps: 1000}}",
         _learning_rate,
+        plain=False,
     ),
 ]
-Inner = Annotated[Any, Check("an optimizer", "{Adam: {learning_rate: 0.001}}", lambda value: part("optimizers", value))]
+Inner = Annotated[
+    Any, Check("an optimizer", "{Adam: {learning_rate: 0.001}}", lambda value: part("optimizers", value), plain=False)
+]
 
 
 class Common(NamedTuple):

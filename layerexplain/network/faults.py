@@ -134,7 +134,7 @@ def _mended(layer: Layer, declaration: Declaration) -> Iterator[Layer]:
     misspelt = any(key is not None and key not in declaration.arguments for key in faulty)
     if _MAKES_AXES & (faulty | missing) or (misspelt and _MAKES_AXES & declaration.arguments.keys()):
         return
-    written = {name: declaration.arguments[name].example.replace("'", '"') for name in required - _MAKES_AXES}
+    written = {name: declaration.arguments[name].check.example.replace("'", '"') for name in required - _MAKES_AXES}
     examples = {name: json.loads(text) for name, text in written.items()}
     sound = {key: value for key, value in config.items() if key not in faulty}
     yield layer._replace(config={**examples, **sound})

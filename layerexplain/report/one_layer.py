@@ -77,7 +77,7 @@ def layer_type(type_: str, code: Code = ()) -> LayerType:
         if name not in IN_FILES_ONLY:
             required = argument.default is Argument.REQUIRED
             default = None if required else argument.default
-            arguments.append(LayerArgument(name, argument.words, required, default, argument.example))
+            arguments.append(LayerArgument(name, argument.check.words, required, default, argument.check.example))
     positional = positional_arguments(declaration)
     description = description_of(declaration)
     tensors = tuple(declaration.tensors)

@@ -92,9 +92,9 @@ def what_if(
     controls = []
     for name in declaration.arguments:
         if name in counts:
-            value, words = first[name], declaration.arguments[name].words
+            value, words = first[name], declaration.arguments[name].check.words
             values = _in_order(
-                [value, *tried[name][: counts[name] - 1]], declaration.arguments[name].check.tries(value)
+                [value, *tried[name][: counts[name] - 1]], declaration.arguments[name].check.tried(value)
             )
             controls.append(Control(name, values, values.index(value), words))
     rows = []
@@ -112,7 +112,7 @@ def _candidates(declaration: Declaration, given: Mapping[str, Any]) -> list[tupl
     found = []
     for name in sorted(names, key=lambda name: name not in given):
         value = bound[name]
-        others = [one for one in declaration.arguments[name].check.tries(value) if one != value]
+        others = [one for one in declaration.arguments[name].check.tried(value) if one != value]
         if others:
             # There may be room for one other value alone: for the default, if that is not the one that was given.
             others.sort(key=lambda one: one != declaration.default_values.get(name))

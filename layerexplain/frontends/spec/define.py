@@ -418,13 +418,13 @@ def _example(
     arguments: Mapping[str, Argument], tensors: Mapping[str, tuple[str, ...] | None]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """How the layer is shown with no model: what it needs, and shapes in which an axis has one size everywhere."""
-    given = [f"{name}={one.example}" for name, one in arguments.items() if one.default is Argument.REQUIRED]
+    given = [f"{name}={one.check.example}" for name, one in arguments.items() if one.default is Argument.REQUIRED]
     sizes: dict[str, str] = {}
     shapes = []
     for axes in tensors.values():
         named = [axis for axis in reversed(axes or (REST, "inputs")) if axis != REST]
         for axis in named:
-            known = arguments[axis].example if axis in arguments else str(_EXAMPLE_SIZES[len(sizes) % 4])
+            known = arguments[axis].check.example if axis in arguments else str(_EXAMPLE_SIZES[len(sizes) % 4])
             sizes.setdefault(axis, axis if axis.isdecimal() else known)
         shapes.append(",".join([sizes[axis] for axis in reversed(named)]) or "1")
     return tuple(given), tuple(shapes)
