@@ -68,17 +68,17 @@ def test_a_row_may_wrap_and_names_its_results() -> None:
 
 
 def test_a_row_has_statements_and_conditions() -> None:
-    def is_flat(x: Expr) -> bool:
-        return x.ndim == 2
-
     row = "ops.Off(x, axis: Int = None, upper: Bool = False): m := mean(x, axis=1); s = m * 2; {} | Says."
     shown = {
         "s + x if axis is None else s * x": ["m = mean(x, axis=1)", "y = m * 2 + x"],
         "s if upper else m if axis is None else x": ["y = mean(x, axis=1)"],
-        "x - 1 if is_flat(x) else x - 2": ["y = x - 1"],
+        "x - 1 if is_whole or is_complex else x - 2": ["y = x - 2"],
     }
     for written, printed in shown.items():
-        assert formula(declared(row.format(written), is_flat=is_flat), (1,)) == printed
+        assert formula(declared(row.format(written)), (1,)) == printed
+    kinds = declared("ops.Kind(x): x - 1 if is_whole else x + 1 if is_complex else x | Says.")
+    made = [text.program(kinds.trace([Spec((3,), dtype)], {})) for dtype in ("int8", "complex64", "bool", "float16")]
+    assert made == ["y = x - 1", "y = x + 1", "y = x", "y = x"]
     cap = declared(row.format("s if upper else m if axis is None else x * axis"))
     assert formula(cap, (3,), axis=4) == ["y = x * 4"]
     assert formula(cap, (3,), axis=4, upper=True)[-1] == "y = m * 2"

@@ -81,6 +81,8 @@ def parse_expression(
     leaves: Mapping[str, Expr],
     functions: Mapping[str, Function] = NO_FUNCTIONS,
     settings: Mapping[str, Any] = NO_SETTINGS,
+    *,
+    choices: bool = False,
 ) -> Expr:
     """Read one expression, with the arguments and errors of `parse`. The expression may have several results.
 
@@ -91,7 +93,8 @@ def parse_expression(
     >>> parse_expression("slope * x + 1", {"x": x}, settings={"slope": 0.5}).shape
     (n, 3)
     """
-    return _Builder(functions, settings).expr(checked_expression(source), _Names(dict(leaves)), several=True)
+    tree = checked_expression(source, choices=choices)
+    return _Builder(functions, settings).expr(tree, _Names(dict(leaves)), several=True)
 
 
 class _Names:
@@ -256,7 +259,8 @@ class _Builder:
     def _choice(self, node: ast.IfExp, scope: _Names) -> Expr:
         """The branch that the settings choose. The other is not built: it may use what is not there."""
         there = {name: True for name in scope.names if name not in self.settings}
-        return self.expr(node.body if holds(node.test, {**there, **self.settings}) else node.orelse, scope)
+        chosen = node.body if holds(node.test, {**there, **self.settings}) else node.orelse
+        return self.expr(chosen, scope, several=True)
 
     def _negative(self, node: ast.UnaryOp, scope: _Names) -> Expr:
         if not isinstance(node.op, ast.USub):

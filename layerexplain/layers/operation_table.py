@@ -16,7 +16,7 @@ A module of operations holds its rows in the text `ROWS`:
   module. Elsewhere `name(x, ...)` passes all arguments by name.
 - Statements may stand before the formula: `m = max(x1, x2); m + …` abbreviates, `m := …` prints as a statement of its
   own. `a if condition else b` is decided when the layer is traced, by an argument (`upper`), by whether there is one
-  (`axis is None`), or by a function of the module that is asked about a tensor (`is_complex(x)`).
+  (`axis is None`), or by the numbers that the first tensor holds (`is_complex`, `is_whole`).
 - A result is called `y`, unless names stand before the formula: `values, ids = top_k(x, k=k)`. A star says that the
   arguments decide how many results there are: `*parts = divided(x, at=at)`.
 - A row that calls one operation and gives no sentence has the sentence of that operation.
@@ -47,6 +47,7 @@ from layerexplain.layers.facts import NO_FACTS
 from layerexplain.layers.registry import chosen, find
 from layerexplain.layers.signature import Signature
 from layerexplain.ops import load_all
+from layerexplain.ops.sizes import INTS
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -185,6 +186,8 @@ class _Formula:
             names, formula = names + more, formula.replace(f"*{variadic}", ", ".join(more))
         given = dict(zip(names, tensors, strict=True))
         values.tensors, values.words = given, self._namespace.get("CONSTANTS", {})
+        dtype = str(tensors[0].dtype) if tensors else ""
+        values |= {"is_complex": dtype.startswith("complex"), "is_whole": dtype in INTS}
         try:
             for statement in self._row.statements:
                 name, _, source = statement.partition(" = " if " := " not in statement else " := ")
@@ -200,20 +203,9 @@ class _Formula:
         return results
 
     def _read(self, source: str, given: Mapping[str, Expr], values: _Values) -> Any:
-        """The value of a formula, of `a if condition else b` that of the one that is chosen."""
-        first, asked, rest = source.partition(" if ")
-        if asked:
-            condition, _, other = rest.partition(" else ")
-            if not self._holds(condition, given, values):
-                return self._read(other, given, values)
-        return parse_expression(first.replace(", ...", f", {self._passed}"), given, self._functions, values)
-
-    def _holds(self, condition: str, given: Mapping[str, Expr], values: _Values) -> bool:
-        name, none, _ = condition.partition(" is None")
-        if name.endswith(")"):
-            predicate, _, tensor = name[:-1].partition("(")
-            return bool(self._namespace[predicate](given[tensor]))
-        return values[name] is None if none else bool(values[name])
+        """The value of a formula."""
+        whole = source.replace(", ...", f", {self._passed}")
+        return parse_expression(whole, given, self._functions, values, choices=True)
 
 
 def _with_names(made: Any, names: tuple[str, ...]) -> Any:

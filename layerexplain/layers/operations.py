@@ -9,8 +9,9 @@ from typing import Any
 from layerexplain.lang.expr import Expr
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import functions
+from layerexplain.ops.elementwise import as_floats
 
-USES = (functions,)
+USES = (functions, as_floats)
 ROWS = """
 ops.Add(x1, x2): x1 + x2 | Adds two tensors element-wise.
 ops.Subtract(x1, x2): x1 - x2 | Subtracts the second tensor from the first, element-wise.
@@ -57,8 +58,8 @@ ops.Arctanh, tf.math.atanh(x): arctanh(x) | Takes the inverse hyperbolic tangent
 ops.Deg2rad(x): x * 0.017453292519943295 | Converts degrees to radians.
 ops.Rad2deg(x): x * 57.29577951308232 | Converts radians to degrees.
 ops.Sign, tf.math.sign, tf.raw_ops.Sign(x): sign(x) | Returns the sign of each element: -1, 0 or 1.
-ops.Floor, tf.math.floor, tf.raw_ops.Floor(x): floor(_float(x)) | Rounds each element down.
-ops.Ceil, tf.math.ceil, tf.raw_ops.Ceil(x): ceil(_float(x)) | Rounds each element up.
+ops.Floor, tf.math.floor, tf.raw_ops.Floor(x): floor(as_floats(x)) | Rounds each element down.
+ops.Ceil, tf.math.ceil, tf.raw_ops.Ceil(x): ceil(as_floats(x)) | Rounds each element up.
 ops.Trunc(x): trunc(x) | Truncates each element to its integer part.
 ops.Clip(x, x_min: Anything, x_max: Anything): limited(x, low=x_min, high=x_max)
     | Clips each element to the range {x_min} to {x_max}.
@@ -137,10 +138,6 @@ ops.LogSoftmax, tf.nn.log_softmax, tf.raw_ops.LogSoftmax(x, axis: AxisArgument =
     log_softmax(x, axis=-1) if axis is None else log_softmax(x, ...)
     | Turns scores into the logarithms of probabilities that sum to 1.
 """
-
-
-def _float(x: Expr) -> Expr:
-    return x if x.dtype.startswith(("float", "bfloat", "weak")) else e.cast(x, to="float")
 
 
 def round_(x: Expr, decimals: int) -> Expr:

@@ -20,7 +20,7 @@ from layerexplain.ops import elementwise as e
 from layerexplain.ops import linalg as a_
 from layerexplain.ops import movement as m
 from layerexplain.ops.arrange import full_like
-from layerexplain.ops.contract import matmul
+from layerexplain.ops.contract import matmul, turned
 from layerexplain.ops.sizes import few, misfit, normalize_axis, product, shape_text
 
 USES = (contract, countable, in_a_row)
@@ -92,11 +92,6 @@ ops.Geomspace(start, stop, num: PositiveInt = 50, endpoint: Bool = True, dtype: 
 
 EPSILON = 1.1920928955078125e-07
 """The distance from 1 to the next larger float32."""
-
-
-def turned(x: Expr) -> Expr:
-    """Rows as columns."""
-    return moved(x, -1, x.ndim - 2)
 
 
 def solved(a: Expr, b: Expr) -> Expr:

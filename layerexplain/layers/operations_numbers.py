@@ -12,10 +12,9 @@ from layerexplain.layers.registry import layer
 from layerexplain.ops import arrange, scatter
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import numbers as n
-from layerexplain.ops.numbers import is_complex
-from layerexplain.ops.sizes import INTS, misfit
+from layerexplain.ops.sizes import misfit
 
-USES = (measurable, arrange, scatter, in_a_row, is_complex)
+USES = (measurable, arrange, scatter, in_a_row)
 ROWS = """
 ops.[BitwiseAnd|BitwiseOr|BitwiseXor], tf.bitwise.[bitwise_and|bitwise_or|bitwise_xor](x, y):
     z = [bitwise_and|bitwise_or|bitwise_xor](x, y) | Element-wise bitwise [AND|OR|XOR].
@@ -52,7 +51,7 @@ ops.Heaviside(x1, x2): a = measurable(x1); b = measurable(x2); where(a < 0, 0.0,
     | Heaviside step function: 0 for negative elements, 1 for positive ones, the second tensor at 0.
 ops.Logaddexp2(x1, x2): a = measurable(x1); b = measurable(x2); m = max(a, b); m + log2(2.0 ** (a - m) + 2.0 ** (b - m))
     | Element-wise log2(2^x1 + 2^x2).
-ops.Signbit(x): x < 0 if is_whole(x) else signbit(x) | Tests whether each element is negative (its sign bit is set).
+ops.Signbit(x): x < 0 if is_whole else signbit(x) | Tests whether each element is negative (its sign bit is set).
 ops.IsIn(x1, x2, invert: Bool = False, assume_unique: Ignored):
     found = any(x1[..., None] == in_a_row(x2), axis=-1); logical_not(found) if invert else found
     | Tests whether each element of the first tensor occurs in the second.
@@ -60,15 +59,15 @@ ops.Digitize(x, bins): sum(cast(measurable(x)[..., None] >= bins, to='int32'), a
     | Replaces each number by the index of its bin: the number of edges that are at or below it.
 
 # Complex numbers
-ops.Real, tf.math.real(x): real(x) if is_complex(x) else x | Returns the real part of each element.
-ops.Imag, tf.math.imag(x): imag(x) if is_complex(x) else full_like(x, value=0)
+ops.Real, tf.math.real(x): real(x) if is_complex else x | Returns the real part of each element.
+ops.Imag, tf.math.imag(x): imag(x) if is_complex else full_like(x, value=0)
     | Returns the imaginary part of each element; 0 for real numbers.
-ops.Conj, ops.Conjugate, tf.math.conj(x): complex(real(x), -imag(x)) if is_complex(x) else x
+ops.Conj, ops.Conjugate, tf.math.conj(x): complex(real(x), -imag(x)) if is_complex else x
     | Returns the complex conjugate of each element; real numbers are unchanged.
 ops.Angle, tf.math.angle(x):
-    arctan2(imag(x), real(x)) if is_complex(x) else where(measurable(x) < 0, 3.141592653589793, 0.0)
+    arctan2(imag(x), real(x)) if is_complex else where(measurable(x) < 0, 3.141592653589793, 0.0)
     | Returns the angle of each element in the complex plane; 0 or π for real numbers.
-ops.Isreal(x): imag(x) == 0 if is_complex(x) else full_like(x, value=1, to='bool')
+ops.Isreal(x): imag(x) == 0 if is_complex else full_like(x, value=1, to='bool')
     | Tests whether each element is real (its imaginary part is 0).
 """
 
@@ -110,8 +109,3 @@ def view_as_complex(x: Expr) -> Expr:
     if x.ndim < 1 or x.shape[-1] not in (2, None):
         raise misfit("view_as_complex needs a last axis of size 2", x)
     return n.complex_(x[..., 0], x[..., 1])
-
-
-def is_whole(x: Expr) -> bool:
-    """Whether a tensor holds whole numbers."""
-    return x.dtype in INTS
