@@ -280,10 +280,11 @@ class _Statements(Interpreter[tuple[str, int]]):
         body: Body = node.attrs["body"]
         for inner in body.order:  # another loop, which collects more, may have been written with the same nodes
             self.texts.pop(inner, None)
-        wanted, indent = self.block.wanted, self.block.indent
+        indent = self.block.indent
         parts = self.block.items.get(node, [])
         sequences = node.attrs["sequences"]
-        states = self._state_names(node, parts)
+        names = self._names_of_results(node, parts)
+        states, collected = names[: len(body.states)], names[len(body.states) :]
         for name, first in zip(states, node.args[sequences:], strict=False):
             self.lines.append(FormulaLine(indent, f"{name} = {self.texts[first][0]}", (first,)))
         variable = LOOP_VARIABLES[indent] if indent < len(LOOP_VARIABLES) else f"t{indent}"
@@ -294,31 +295,24 @@ class _Statements(Interpreter[tuple[str, int]]):
             self.texts[step] = (f"{name}[{variable}]", ATOM)
         for state, name in zip(body.states, states, strict=True):
             self.texts[state] = (name, ATOM)
-        collected = self._collected_names(node, parts, wanted)
         self._body(body, states, collected, variable, indent + 1)
-        names = [*states, *collected]
         for part in parts:
             self.texts[part] = (names[part.attrs["i"]], ATOM)
         return names[0], ATOM
 
-    def _state_names(self, node: Expr, parts: list[Expr]) -> list[str]:
-        """Return the names of the states; a state that becomes the result of its own name keeps it."""
+    def _names_of_results(self, node: Expr, parts: list[Expr]) -> list[str]:
+        """Return the names of a loop's states, then of its sequences. A state that becomes the result of its own name
+        keeps it; a sequence that is a result has that result's name."""
         body: Body = node.attrs["body"]
+        wanted = self.block.wanted
         names = []
-        for i, state in enumerate(body.states):
-            label = str(state.label)
+        for i, label in enumerate([*[str(state.label) for state in body.states], *body.collected]):
             outside = [p for p in parts if p.attrs["i"] == i] if len(body.outputs) > 1 else [node]
-            own = self.named_results.get(label) in outside and self.results[label] == label
-            names.append(label if own else unique(label, self.taken))
-        return names
-
-    def _collected_names(self, node: Expr, parts: list[Expr], wanted: Mapping[Expr, str]) -> list[str]:
-        """Return the names of collected sequences; one that is a result has that result's name."""
-        body: Body = node.attrs["body"]
-        names = []
-        for i, name in enumerate(body.collected, start=len(body.states)):
-            outside = [p for p in parts if p.attrs["i"] == i] if len(body.outputs) > 1 else [node]
-            names.append(next((wanted[p] for p in outside if p in wanted), "") or unique(name, self.taken))
+            if i >= len(body.states):
+                own = next((wanted[p] for p in outside if p in wanted), "")
+            else:
+                own = label if self.named_results.get(label) in outside and self.results[label] == label else ""
+            names.append(own or unique(label, self.taken))
         return names
 
     def _body(self, body: Body, states: list[str], collected: list[str], variable: str, indent: int) -> None:

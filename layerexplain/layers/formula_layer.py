@@ -10,7 +10,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from layerexplain.attribute_path import WeightPath
 from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
 from layerexplain.lang.axes import Batch, Shape, Size
 from layerexplain.lang.definition import Definition, call
@@ -232,6 +231,7 @@ class _Tracing:
         if key not in self.inner:
             held = self._held(self.own.layers[name])
             training = bool(self.settings.get("training"))
+            # A formula calls a layer for its results alone.
             self.inner[key] = held.definition(specs, training=training, **overrides).without_masks()
         definition = self.inner[key]
         first, leaves = self.inner_leaves.setdefault(name, _leaves(name, definition))
@@ -281,8 +281,4 @@ def _known(axis: str, size: Size) -> Any:
 
 def _leaves(name: str, definition: Definition) -> tuple[Definition, list[Expr]]:
     """The weights of a held layer as this one's: at its attribute, by whose name they are told apart."""
-
-    def around(path: WeightPath) -> WeightPath:
-        return (name, *path)
-
-    return definition, inner_weights(definition, (name,), around, f"_{name}")
+    return definition, inner_weights(definition, (name,), lambda path: (name, *path), f"_{name}")

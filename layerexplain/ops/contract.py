@@ -182,15 +182,11 @@ def parse_equation(eq: str, ndims: list[int]) -> tuple[list[list[str]], list[str
     if not arrow or len(inputs) != len(ndims):
         raise ShapeError(f"einsum needs an equation 'ab,bc->ac' with {len(ndims)} inputs, got {eq!r}")
     free = [c for c in "ZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in eq]
-    dots: list[str] = []
+    extras = [ndim - len(term.replace("...", "")) for term, ndim in zip(inputs, ndims, strict=True)]
+    dots = free[: max([extra for term, extra in zip(inputs, extras, strict=True) if "..." in term], default=0)][::-1]
     terms = []
-    for term, ndim in zip(inputs, ndims, strict=True):
-        if "..." in term:
-            extra = ndim - len(term.replace("...", ""))
-            dots = max(dots, free[:extra][::-1], key=len)
-    for term, ndim in zip(inputs, ndims, strict=True):
+    for term, extra, ndim in zip(inputs, extras, ndims, strict=True):
         head, ellipsis, tail = term.partition("...")
-        extra = ndim - len(head) - len(tail)
         if extra < 0 or (extra and not ellipsis):
             raise ShapeError(f"einsum needs {len(head + tail)} axes for {term!r} of {eq!r}, got a tensor with {ndim}")
         terms.append([*head, *(dots[len(dots) - extra :] if ellipsis else []), *tail])

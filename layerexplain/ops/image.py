@@ -194,8 +194,6 @@ def _share(i: sc.Affine, p: sc.Affine, n: int, out: int) -> sc.Scalar:
 
 def _overlap(i: sc.Affine, p: sc.Affine, n: int, out: int) -> sc.Scalar:
     """The part of output i that input p covers: max(0, min(p + 1, (i + 1) · n/out) - max(p, i · n/out)) · out/n."""
-    if n == 0:
-        return sc.Number(0)  # there is no input
     end: sc.Scalar = sc.Apply(multiply, (sc.Position(sc.add(i, 1)), sc.Number(n / out)), {})
     start: sc.Scalar = sc.Apply(multiply, (sc.Position(i), sc.Number(n / out)), {})
     end, start = sc.Apply(minimum, (sc.Position(sc.add(p, 1)), end), {}), sc.Apply(maximum, (sc.Position(p), start), {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import deque
 from typing import Any
 
 from layerexplain.errors import ShapeError
@@ -44,35 +45,25 @@ def _worked_out(x: Expr, shape: tuple[Size, ...]) -> Shape:
 def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
     """Runs of axes that hold the same elements: [0] ↔ [0], [1, 2] ↔ [1], …"""
     groups: list[tuple[list[int], list[int]]] = []
-    i = j = 0
-    while i < len(before) or j < len(after):
-        left, right = [], []
-        if i < len(before):
-            left.append(i)
-            i += 1
-        if j < len(after):
-            right.append(j)
-            j += 1
+    old, new = deque(range(len(before))), deque(range(len(after)))
+    while old or new:
+        left, right = ([one.popleft()] if one else [] for one in (old, new))
         while True:
-            a, b = product(before[k] for k in left), product(after[k] for k in right)
-            same = [before[k] for k in left] == [after[k] for k in right]
-            if a is None and b is None and None in [before[k] for k in left] and None in [after[k] for k in right]:
-                # Runs with unknown sizes hold the same elements only if the sizes after them have the same product.
-                same = ahead(before[i:]) == ahead(after[j:])
-            if same or (a == b and a is not None and (BATCH in before) == (BATCH in after)):
-                break
-            if i >= len(before) and j >= len(after):
-                break
+            sizes = [before[k] for k in left], [after[k] for k in right]
+            a, b = map(product, sizes)
+            same, more = sizes[0] == sizes[1], b is None or (a is not None and a < b)
             if a is None and b is None:
-                more = ahead(before[i:]) > ahead(after[j:])
+                behind = ahead(before[len(before) - len(old) :]), ahead(after[len(after) - len(new) :])
+                more = behind[0] > behind[1]
+                if None in sizes[0] and None in sizes[1]:
+                    # Runs with unknown sizes hold the same elements only if the sizes after them have the same product.
+                    same = behind[0] == behind[1]
+            if same or (a == b and a is not None and (BATCH in before) == (BATCH in after)) or not (old or new):
+                break
+            if (more or not new) and old:
+                left.append(old.popleft())
             else:
-                more = b is None or (a is not None and a < b)
-            if (more or j >= len(after)) and i < len(before):
-                left.append(i)
-                i += 1
-            else:
-                right.append(j)
-                j += 1
+                right.append(new.popleft())
         if not right and groups and len(groups[-1][0]) > 1:
             groups[-1][0].extend(left)  # axes of size 1 after those that are merged
         else:
