@@ -39,22 +39,18 @@ ops.Exp2(x): 2.0 ** x | Computes 2 to the power of each element.
 ops.Expm1, tf.math.expm1, tf.raw_ops.Expm1(x): exp(x) - 1 | Computes exp(x) - 1 for each element.
 ops.Log, tf.math.log, tf.raw_ops.Log(x): log(x) | Takes the natural logarithm of each element.
 ops.Log1p, tf.math.log1p, tf.raw_ops.Log1p(x): log(x + 1) | Computes log(1 + x) for each element.
-ops.Log2(x): log2(x) | Takes the base-2 logarithm of each element.
-ops.Log10(x): log10(x) | Takes the base-10 logarithm of each element.
+ops.[Log2|Log10](x): [log2|log10](x) | Takes the base-[2|10] logarithm of each element.
 ops.Erf, tf.math.erf, tf.raw_ops.Erf(x): erf(x) | Applies the Gauss error function to each element.
 ops.Erfc, tf.math.erfc, tf.raw_ops.Erfc(x): 1 - erf(x)
     | Applies the complementary error function, 1 - erf(x), to each element.
-ops.Sin, tf.math.sin, tf.raw_ops.Sin(x): sin(x) | Takes the sine of each element.
-ops.Cos, tf.math.cos, tf.raw_ops.Cos(x): cos(x) | Takes the cosine of each element.
-ops.Tan, tf.math.tan, tf.raw_ops.Tan(x): tan(x) | Takes the tangent of each element.
-ops.Arcsin, tf.math.asin, tf.raw_ops.Asin(x): arcsin(x) | Takes the inverse sine of each element, in radians.
-ops.Arccos, tf.math.acos, tf.raw_ops.Acos(x): arccos(x) | Takes the inverse cosine of each element, in radians.
-ops.Arctan, tf.math.atan, tf.raw_ops.Atan(x): arctan(x) | Takes the inverse tangent of each element, in radians.
+ops.[Sin|Cos|Tan], tf.math.[sin|cos|tan], tf.raw_ops.[Sin|Cos|Tan](x): [sin|cos|tan](x)
+    | Takes the [sine|cosine|tangent] of each element.
+ops.[Arcsin|Arccos|Arctan], tf.math.[asin|acos|atan], tf.raw_ops.[Asin|Acos|Atan](x): [arcsin|arccos|arctan](x)
+    | Takes the inverse [sine|cosine|tangent] of each element, in radians.
 ops.Sinh, tf.math.sinh, tf.raw_ops.Sinh(x): sinh(x) | Takes the hyperbolic sine of each element.
 ops.Cosh, tf.math.cosh, tf.raw_ops.Cosh(x): cosh(x) | Takes the hyperbolic cosine of each element.
-ops.Arcsinh, tf.math.asinh(x): arcsinh(x) | Takes the inverse hyperbolic sine of each element.
-ops.Arccosh, tf.math.acosh(x): arccosh(x) | Takes the inverse hyperbolic cosine of each element.
-ops.Arctanh, tf.math.atanh(x): arctanh(x) | Takes the inverse hyperbolic tangent of each element.
+ops.[Arcsinh|Arccosh|Arctanh], tf.math.[asinh|acosh|atanh](x): [arcsinh|arccosh|arctanh](x)
+    | Takes the inverse hyperbolic [sine|cosine|tangent] of each element.
 ops.Deg2rad(x): x * 0.017453292519943295 | Converts degrees to radians.
 ops.Rad2deg(x): x * 57.29577951308232 | Converts radians to degrees.
 ops.Sign, tf.math.sign, tf.raw_ops.Sign(x): sign(x) | Returns the sign of each element: -1, 0 or 1.
@@ -70,13 +66,11 @@ ops.Logaddexp(x1, x2): m = max(x1, x2); m + log(exp(x1 - m) + exp(x2 - m)) | Ele
 # Comparisons, choices and conversions: Keras 3 writes masks with them (`NotEqual(ids, 0)`).
 ops.Equal(x1, x2): x1 == x2 | Tests element-wise whether the tensors are equal.
 ops.NotEqual(x1, x2): x1 != x2 | Tests element-wise whether the tensors differ.
-ops.Less(x1, x2): x1 < x2 | Tests element-wise whether the first tensor is less than the second.
-ops.LessEqual(x1, x2): x1 <= x2 | Tests element-wise whether the first tensor is less than or equal to the second.
-ops.Greater(x1, x2): x1 > x2 | Tests element-wise whether the first tensor is greater than the second.
-ops.GreaterEqual(x1, x2): x1 >= x2 | Tests element-wise whether the first tensor is greater than or equal to the second.
-ops.LogicalAnd(x1, x2): logical_and(x1, x2) | Element-wise logical AND.
-ops.LogicalOr(x1, x2): logical_or(x1, x2) | Element-wise logical OR.
-ops.LogicalXor(x1, x2): logical_xor(x1, x2) | Element-wise logical XOR.
+ops.[Less|LessEqual|Greater|GreaterEqual](x1, x2): x1 [<|<=|>|>=] x2
+    | Tests element-wise whether the first tensor is [less than|less than or equal to|greater than|greater than or equal
+    to] the second.
+ops.[LogicalAnd|LogicalOr|LogicalXor](x1, x2): [logical_and|logical_or|logical_xor](x1, x2)
+    | Element-wise logical [AND|OR|XOR].
 ops.LogicalNot, tf.math.logical_not, tf.raw_ops.LogicalNot(x): logical_not(x) | Element-wise logical NOT.
 ops.Isnan, tf.math.is_nan, tf.raw_ops.IsNan(x): isnan(x) | Tests whether each element is NaN.
 ops.Isinf, tf.math.is_inf(x): isinf(x) | Tests whether each element is infinite.

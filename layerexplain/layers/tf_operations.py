@@ -21,26 +21,20 @@ from layerexplain.ops import order, pooling
 USES = (limited,)
 ROWS = """
 tf.math.add, tf.__operators__.add, tf.add, tf.raw_ops.AddV2, tf.raw_ops.Add(x, y): z = Add(x, y)
-tf.math.subtract, tf.subtract, tf.raw_ops.Sub(x, y): z = Subtract(x, y)
-tf.math.multiply, tf.multiply, tf.raw_ops.Mul(x, y): z = Multiply(x, y)
+tf.math.[subtract|multiply], tf.[subtract|multiply], tf.raw_ops.[Sub|Mul](x, y): z = [Subtract|Multiply](x, y)
 tf.math.truediv, tf.math.divide, tf.divide, tf.realdiv, tf.compat.v1.div, tf.raw_ops.RealDiv, tf.raw_ops.Div(x, y):
     z = TrueDivide(x, y)
 tf.math.divide_no_nan, tf.raw_ops.DivNoNan(x, y): z = DivideNoNan(x, y)
 tf.math.floordiv, tf.compat.v1.floor_div, tf.floor_div, tf.raw_ops.FloorDiv(x, y): z = FloorDivide(x, y)
 tf.math.floormod, tf.math.mod, tf.raw_ops.FloorMod(x, y): z = Mod(x, y)
 tf.math.pow, tf.pow, tf.raw_ops.Pow(x, y): z = Power(x, y)
-tf.math.maximum, tf.maximum, tf.raw_ops.Maximum(x, y): z = Maximum(x, y)
-tf.math.minimum, tf.minimum, tf.raw_ops.Minimum(x, y): z = Minimum(x, y)
+tf.math.[maximum|minimum], tf.[maximum|minimum], tf.raw_ops.[Maximum|Minimum](x, y): z = [Maximum|Minimum](x, y)
 tf.math.squared_difference, tf.raw_ops.SquaredDifference(x, y): z = (x - y) ** 2
     | Subtracts the tensors element-wise and squares the difference.
-tf.math.equal, tf.__operators__.eq, tf.raw_ops.Equal(x, y): z = Equal(x, y)
-tf.math.not_equal, tf.__operators__.ne, tf.raw_ops.NotEqual(x, y): z = NotEqual(x, y)
-tf.math.less, tf.raw_ops.Less(x, y): z = Less(x, y)
-tf.math.less_equal, tf.raw_ops.LessEqual(x, y): z = LessEqual(x, y)
-tf.math.greater, tf.raw_ops.Greater(x, y): z = Greater(x, y)
-tf.math.greater_equal, tf.raw_ops.GreaterEqual(x, y): z = GreaterEqual(x, y)
-tf.math.logical_and, tf.raw_ops.LogicalAnd(x, y): z = LogicalAnd(x, y)
-tf.math.logical_or, tf.raw_ops.LogicalOr(x, y): z = LogicalOr(x, y)
+tf.math.[equal|not_equal], tf.__operators__.[eq|ne], tf.raw_ops.[Equal|NotEqual](x, y): z = [Equal|NotEqual](x, y)
+tf.math.[less|less_equal|greater|greater_equal], tf.raw_ops.[Less|LessEqual|Greater|GreaterEqual](x, y):
+    z = [Less|LessEqual|Greater|GreaterEqual](x, y)
+tf.math.[logical_and|logical_or], tf.raw_ops.[LogicalAnd|LogicalOr](x, y): z = [LogicalAnd|LogicalOr](x, y)
 tf.math.logical_xor(x, y): z = LogicalXor(x, y)
 tf.where, tf.compat.v1.where_v2, tf.compat.v1.where, tf.raw_ops.SelectV2(condition, x, y): z = Where(condition, x, y)
 
