@@ -23,7 +23,7 @@ def dense(at: Place) -> str | None:
 @fact("Dense", "Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "Conv{}DTranspose")
 def bias_without_effect(at: Place) -> str | None:
     """What is the same everywhere, the mean takes away."""
-    readers = at.readers()
+    readers = at.readers
     normalized = len(readers) == 1 and readers[0].type == "BatchNormalization"
     if not normalized or not at.gives("db") or at.argument("activation") not in (None, "linear"):
         return None

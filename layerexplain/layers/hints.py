@@ -14,10 +14,11 @@ from typing import Any, Protocol
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.index import module_of
+from layerexplain.records import NamedTuple
 
 
-class ModelLayer(Protocol):
-    """A layer of a model, as a hint sees it."""
+class Reader(Protocol):
+    """A layer that reads the output of another one."""
 
     @property
     def name(self) -> str: ...
@@ -25,19 +26,26 @@ class ModelLayer(Protocol):
     @property
     def type(self) -> str: ...
 
-    @property
-    def config(self) -> Mapping[str, Any]: ...
 
+class Place(NamedTuple):
+    """A layer in a model, as hints see it: its name, class and arguments as given, and what its first call computes.
 
-class Place:
-    """A layer in a model, as hints see it: its name, class and arguments as given, the definition of its first call,
-    and the names of the `gradients` that are printed for it (`dx`, `db`), none without --gradient. A subclass that
-    knows the model answers questions about the layers around it."""
+    `params` is how many parameters it has, `expression` the Python expression that reaches it in Keras, and `trained`
+    are the names of its weights that are trained. `source` is what the layer computes whose output it takes first, None
+    for an input or where that is not known, and `readers` are the layers that read its output. `gradients` are the
+    names of those that are printed for it (`dx`, `db`), none without --gradient.
+    """
 
-    def __init__(self, layer: ModelLayer, definition: Definition, gradients: Sequence[str] = ()) -> None:
-        self.name, self.type, self.config = layer.name, layer.type, layer.config
-        self.definition = definition
-        self.gradients = gradients
+    name: str
+    type: str
+    config: Mapping[str, Any]
+    definition: Definition
+    params: int | None
+    expression: str
+    trained: frozenset[str]
+    source: Definition | None
+    readers: Sequence[Reader]
+    gradients: Sequence[str]
 
     @property
     def x(self) -> Expr:
@@ -56,28 +64,6 @@ class Place:
     def gives(self, gradient: str) -> bool:
         """Whether this gradient is among those that are printed: `dx`, `db`."""
         return gradient in self.gradients
-
-    @property
-    def params(self) -> int | None:
-        """How many parameters it has."""
-        raise NotImplementedError
-
-    @property
-    def expression(self) -> str:
-        """The Python expression that reaches it in Keras."""
-        raise NotImplementedError
-
-    def trains(self, name: str) -> bool:
-        """Whether the weight of this name is trained."""
-        raise NotImplementedError
-
-    def source(self) -> Definition | None:
-        """What the layer computes whose output it takes first; None for an input or where that is not known."""
-        raise NotImplementedError
-
-    def readers(self) -> Sequence[ModelLayer]:
-        """The layers that read its output."""
-        raise NotImplementedError
 
 
 _FILES = ("hints_of_layers", "hints_compared")

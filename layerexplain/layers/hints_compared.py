@@ -30,7 +30,7 @@ def same_at_every_position(at: Place) -> str | None:
 @hint("Dense")
 def dense_of_flattened(at: Place) -> str | None:
     """Why the number of parameters depends on the image."""
-    source = at.source()
+    source = at.source
     if source is None or source.name != "flatten":
         return None
     sizes = source.params[0].shape[1:]

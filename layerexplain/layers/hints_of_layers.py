@@ -117,7 +117,7 @@ def unread_edge(at: Place) -> str | None:
 
 def _zeros_after(at: Place, axis: int) -> int:
     """The number of zeros that the layer before appends to a spatial axis."""
-    source = at.source()
+    source = at.source
     pads = [node.attrs["pads"] for node in nodes(source) if node.op.name == "pad"] if source is not None else []
     axes, _ = spatial_axes(at.x.ndim, at.argument("data_format") or "channels_last")
     return int(pads[-1][axes[axis]][1]) if pads else 0
@@ -221,7 +221,7 @@ def four_per_channel(at: Place) -> str | None:
         return None
     names = [w.attrs["name"] for w in at.definition.weights]
     own = at.config.get("trainable", True)
-    learned = any(at.trains(name) for name in ("gamma", "beta"))
+    learned = not at.trained.isdisjoint(("gamma", "beta"))
     kept = "μ and v are running statistics, updated in training and not trainable"
     if not own:
         kept = "μ and v are stored. Frozen (trainable=False): not updated in training, which uses them too"
@@ -285,7 +285,7 @@ def sequences(at: Place) -> str | None:
         )
     shape += ", in the order of reading: that of the last step comes first" * bool(backwards)
     more = " Put Flatten after it to get them as one vector."
-    for reader in at.readers():
+    for reader in at.readers:
         declaration = find(reader.type)
         if reader.type == "Flatten":
             more = f" '{reader.name}' flattens them to one vector."

@@ -30,7 +30,7 @@ from layerexplain.network.trained import trained_definition
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, WeightReport
 from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
-from layerexplain.report.hints import LayerInNetwork, Neighbours, Placed
+from layerexplain.report.hints import Neighbours, Placed
 from layerexplain.report.targets import targets
 from layerexplain.weights.keras_expression import variable_expression
 
@@ -57,10 +57,9 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Exp
     if definition.kind == "model":
         return _nested(row, cost)._replace(dtype=dtype)
     alone = of_formula(definition)
-    place = LayerInNetwork(at, definition)
     more_elements, more_shapes = _at_other_shapes(calls, alone)
     return alone._replace(
-        hints=(*(hints(place) if layer.kind != "custom" else ()), *targets(place)),
+        hints=(*(hints(at.seen(definition)) if layer.kind != "custom" else ()), *targets(at, definition)),
         element=alone.element + more_elements,
         shape_notes=alone.shape_notes + more_shapes,
         weights=_weights(row, layer, definition, path, around.network.model.keras_version),

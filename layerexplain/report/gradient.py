@@ -23,7 +23,7 @@ from layerexplain.network.traced import Network, TracedCall
 from layerexplain.network.trained import trained_definition
 from layerexplain.report.explanation import said_of_training, statement
 from layerexplain.report.explanation_data import Statement
-from layerexplain.report.hints import LayerInNetwork, Placed
+from layerexplain.report.hints import Placed
 from layerexplain.report.step_data import BackwardReport
 
 NOTHING = BackwardReport((), (), (), (), (), (), None, None)
@@ -48,7 +48,7 @@ def gradient_report(at: Placed, *, of_logits: bool = False, needs: Needs | None 
     except (CannotDerive, ShapeError) as why:
         return NOTHING._replace(unknown=str(why))
     names = tuple([line.text.partition(" = ")[0] for line in found.statements if not line.indent])
-    return found._replace(facts=gradient_facts(LayerInNetwork(at, made.definition or trained, names)))
+    return found._replace(facts=gradient_facts(at.seen(made.definition or trained, names)))
 
 
 class Gradients:

@@ -51,30 +51,20 @@ class Placed(NamedTuple):
         """What it computes at its first call."""
         return self.calls[0].definition if self.calls else None
 
-
-class LayerInNetwork(Place):
-    """A layer with its row and the network around it, as hints ask for it."""
-
-    def __init__(self, at: Placed, definition: Definition, gradients: Sequence[str] = ()) -> None:
-        super().__init__(at.layer, definition, gradients)
-        self.row = at.row
-        self.around = at.around
-
-    @property
-    def params(self) -> int | None:
-        return self.row.params
-
-    @property
-    def expression(self) -> str:
-        return layer_expression([self.name])
-
-    def trains(self, name: str) -> bool:
-        return any(w.trainable for w in self.row.weights if w.name == name)
-
-    def source(self) -> Definition | None:
-        own = self.around.calls.get(self.name)
-        first = own[0].sources[0] if own and own[0].sources else None
-        return None if first is None else next((c.definition for c in self.around.calls.get(first.layer, ())), None)
-
-    def readers(self) -> list[Layer]:
-        return [self.around.layers[name] for name in self.around.readers.get(self.name, ())]
+    def seen(self, definition: Definition, gradients: Sequence[str] = ()) -> Place:
+        """The layer as hints ask for it, with the gradients that are printed for it."""
+        name, around = self.layer.name, self.around
+        own = around.calls.get(name)
+        before = around.calls.get(own[0].sources[0].layer, ()) if own and own[0].sources else ()
+        return Place(
+            name,
+            self.layer.type,
+            self.layer.config,
+            definition,
+            params=self.row.params,
+            expression=layer_expression([name]),
+            trained=frozenset([weight.name for weight in self.row.weights if weight.trainable]),
+            source=before[0].definition if before else None,
+            readers=[around.layers[reader] for reader in around.readers.get(name, ())],
+            gradients=gradients,
+        )

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from layerexplain.lang.definition import Definition
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import shape_text
-from layerexplain.report.hints import LayerInNetwork
+from layerexplain.report.hints import Placed
 
 
-def targets(at: LayerInNetwork) -> tuple[str, ...]:
+def targets(at: Placed, definition: Definition) -> tuple[str, ...]:
     """Return the hint on a layer whose result is an output of the whole model; none for a layer on its own."""
-    made = at.around.calls.get(at.name)
-    if at.row.depth or not made or at.name not in at.around.outputs:
+    made = at.around.calls.get(at.layer.name)
+    if at.row.depth or not made or at.layer.name not in at.around.outputs:
         return ()
     if at.around.network.model.format == "layer":
         return ()
-    shape = at.y.shape
+    shape = next(iter(definition.results.values())).shape
     text = f"An output of the model, which fit() compares with targets of shape {shape_text(shape)}"
-    given = at.argument("activation")
-    function = "softmax" if at.type == "Softmax" else getattr(given, "name", given)
+    given = definition.arguments.get("activation")
+    function = "softmax" if at.layer.type == "Softmax" else getattr(given, "name", given)
     if function == "softmax":
         text += (
             ": one-hot for categorical_crossentropy. sparse_categorical_crossentropy takes numbers of classes, of "
