@@ -38,8 +38,8 @@ def test_examples_of_arguments_can_be_written_and_words_are_words() -> None:
         if declaration is None:  # of an operation that is no function of its own
             continue
         for name, argument in declaration.arguments.items():
-            ast.parse(argument.example, mode="eval")
-            assert not argument.words.isdigit(), (type_, name)
+            ast.parse(argument.check.example, mode="eval")
+            assert not argument.check.words.isdigit(), (type_, name)
 
 
 @pytest.mark.parametrize("type_", ["Dense", "Conv2D", "LSTM"])

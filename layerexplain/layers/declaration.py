@@ -85,6 +85,7 @@ class Declaration:
         called: Names the tensors of a `*xs` parameter.
         facts: What else there is to know of the layer.
         gist: What it computes in one line, as a template (`lang.definition.Gist`), where its formula does not say so.
+        kind: That of its definitions: "layer", "loss", "update", "regularizer" or "schedule".
 
     `tensors`, `optional` and `variadic` are those of the signature; `reads_mask`, `reads_masks` and `training` say
     whether the formula uses the mask of its input, those of all its tensors, or computes something else in training.
@@ -100,7 +101,6 @@ class Declaration:
     {'factor': 5.0}
     """
 
-    kind = "layer"
     binds: Any = None
     """Binds a call's arguments, `binds(call)`, where the rules for Keras's layers (call_binding.py) do not hold."""
 
@@ -119,8 +119,10 @@ class Declaration:
         called: Sequence[str] = (),
         facts: Facts = NO_FACTS,
         gist: str = "",
+        kind: str = "layer",
     ) -> None:
         self.type = type_
+        self.kind = kind
         self.formula = formula
         self.signature = signature or signature_of(formula)
         self.description = description

@@ -19,7 +19,7 @@ LONGEST = 1000
 """A longer vocabulary is not written out in a formula."""
 
 
-def _encoded_shape(x: Expr, mode: str, depth: int) -> Shape:
+def _encoded_shape(x: Expr, mode: str, depth: int | None) -> Shape:
     if mode == "one_hot":
         return (*(x.shape[:-1] if x.ndim > 1 and x.shape[-1] == 1 else x.shape), depth)
     return (x.shape[0], *x.shape[2:], depth)
@@ -102,15 +102,10 @@ def discretization(
 
 def _not_given(type_: str, x: Expr, mode: str, depth: int | None, whole: str) -> Expr:
     """The shape alone, where the table that is looked up in does not stand in the configuration."""
-    if mode == "int":
-        return _opaque(type_, x, x.shape, whole)
-    if depth is None:
+    if mode != "int" and depth is None:
         raise ArgumentError(f"{type_} needs its vocabulary for output_mode='{mode}', got none in the configuration")
-    return _opaque(type_, x, _encoded_shape(x, mode, depth), "float")
-
-
-def _opaque(type_: str, x: Expr, shape: Shape, dtype: str) -> Expr:
-    """A result of which shape and dtype are known; the op itself would hand on the dtype of x."""
+    shape, dtype = (x.shape, whole) if mode == "int" else (_encoded_shape(x, mode, depth), "float")
+    # The op itself would hand on the dtype of x.
     return Expr(opaque, (x,), {"name": type_, "shape": shape}, shape, dtype)
 
 

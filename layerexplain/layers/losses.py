@@ -43,8 +43,6 @@ class Loss(Declaration):
     `probabilities`, `classes` or `numbers`. `sparse` says that a target is the number of a class, `exact` that Keras
     compares the shapes of targets and output, where other losses take whatever fits together."""
 
-    kind = "loss"
-
     def __init__(self, type_: str, function: Callable[..., Any], targets: Targets, of: str, exact: bool) -> None:
         own = signature_of(function)
         signature = own._replace(
@@ -54,7 +52,7 @@ class Loss(Declaration):
             reads=frozenset({"masks"}),
         )
         formula, about = partial(_of_batch, function), first_paragraph(function)
-        super().__init__(f"losses.{type_}", formula, signature, description=about, ignores="fn")
+        super().__init__(f"losses.{type_}", formula, signature, description=about, ignores="fn", kind="loss")
         self.targets = targets
         self.of = of
         self.sparse = targets.kind == "classes"

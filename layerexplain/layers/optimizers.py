@@ -90,16 +90,12 @@ def part(kind: str, value: Any) -> Part:
         raise Refused(error.fact) from None
 
 
-def _learning_rate(value: Any) -> Any:
-    return float(value) if is_number(value) else part("schedules", value)
-
-
 LearningRate = Annotated[
     Any,
     Check(
         "a number or a schedule",
         "{CosineDecay: {initial_learning_rate: 0.001, decay_steps: 1000}}",
-        _learning_rate,
+        lambda value: float(value) if is_number(value) else part("schedules", value),
         plain=False,
     ),
 ]
@@ -124,13 +120,6 @@ class Common(NamedTuple):
 
 GATHERED = "G"
 """The symbol of the sum of gradients, where several steps make one update."""
-
-
-class Optimizer(Declaration):
-    """An optimizer: the formula of one step of one weight. Its results are those leaves that get a new value, by their
-    labels; its weights are the slots, each with its `initial` value."""
-
-    kind = "update"
 
 
 def slot(name: str, symbol: str, like: Expr, initial: Any = 0.0, *, shape: tuple[int, ...] | None = None) -> Expr:
@@ -184,12 +173,15 @@ def register_optimizer(
     signature: Signature | None = None,
     description: str | None = None,
 ) -> None:
-    """Declare an optimizer by a whole step: a function of `W, g, step, global_norm` and its arguments."""
+    """Declare an optimizer by a whole step: a function of `W, g, step, global_norm` and its arguments.
+
+    The results are those leaves that get a new value, by their labels; the weights are the slots, with their `initial`
+    values.
+    """
     told = first_paragraph(formula) if description is None else description
-    ignores = "jit_compile decay is_legacy_optimizer dynamic"
-    renamed = {"lr": "learning_rate"}
+    declared: Any = {"ignores": "jit_compile decay is_legacy_optimizer dynamic", "renamed": {"lr": "learning_rate"}}
     name = f"optimizers.{type_}"
-    register([name], lambda: Optimizer(name, formula, signature, description=told, ignores=ignores, renamed=renamed))
+    register([name], lambda: Declaration(name, formula, signature, description=told, kind="update", **declared))
 
 
 def _common(*, common: Common) -> None:

@@ -115,17 +115,12 @@ def training_part(
     """
 
     def declare(function: Callable[..., Expr]) -> Callable[..., Expr]:
-        def make() -> Declaration:
-            made = Declaration(
-                f"{home}.{type_}",
-                lambda tensor, **arguments: {result: function(tensor, **arguments)},
-                signature_of(function),
-                description=first_paragraph(function),
-            )
-            made.kind = kind
-            return made
+        name, told = f"{home}.{type_}", first_paragraph(function)
 
-        register([f"{home}.{type_}"], make)
+        def formula(tensor: Expr, **arguments: Any) -> dict[str, Expr]:
+            return {result: function(tensor, **arguments)}
+
+        register([name], lambda: Declaration(name, formula, signature_of(function), description=told, kind=kind))
         return function
 
     return declare

@@ -94,16 +94,12 @@ def _dot_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Term
     return ((*index[:lead], summed), (summed, *index[lead:])), ()
 
 
-def _lead(x: Expr) -> str:
-    """Return letters for the axes of x but the last one."""
-    return {2: "nt", 3: "nij"}.get(x.ndim - 1, "nlijabcd"[: x.ndim - 1])
-
-
 def _of_dot(y: Expr, dy: Expr, i: int) -> Expr:
     x, W = y.args
     if W.ndim == 2 and (x.ndim == 2 or not i):
         return dot(transpose(x), dy) if i else dot(dy, transpose(W))
-    lead, rest = _lead(x), "kefg"[: W.ndim - 1]
+    lead = {2: "nt", 3: "nij"}.get(x.ndim - 1, "nlijabcd"[: x.ndim - 1])
+    rest = "kefg"[: W.ndim - 1]
     if i:
         return einsum(x, dy, eq=f"{lead}m,{lead}{rest}->m{rest}")
     return einsum(dy, W, eq=f"{lead}{rest},m{rest}->{lead}m")

@@ -150,11 +150,10 @@ def elu(z: Expr, *, alpha: float = 1.0) -> Expr:
     return where(greater(z, 0), z, curve if alpha == 1 else alpha * curve)
 
 
-def _celu(np: Any, z: Any, alpha: float = 1.0) -> Any:
-    return np.maximum(z, 0) + alpha * np.expm1(np.minimum(z, 0) / alpha)
-
-
-@scalar(stable=_celu, slope=lambda z, y, alpha=1.0: where(greater(z, 0), 1, y / alpha + 1))
+@scalar(
+    stable=lambda np, z, alpha=1.0: np.maximum(z, 0) + alpha * np.expm1(np.minimum(z, 0) / alpha),
+    slope=lambda z, y, alpha=1.0: where(greater(z, 0), 1, y / alpha + 1),
+)
 def celu(z: Expr, *, alpha: float = 1.0) -> Expr:
     """z where positive, otherwise a curve that tends to -alpha; smooth at 0 for every alpha."""
     return maximum(z, 0) + alpha * (exp(minimum(z, 0) / alpha) - 1)
@@ -313,11 +312,11 @@ def _softmax_cross_entropy_gradient(loss: Expr, dy: Expr, i: int, axis: int = -1
     return spread * (softmax(z, axis=axis) - target) if i else -(spread * log_softmax(z, axis=axis))
 
 
-def _softmax_cross_entropy(np: Any, target: Any, z: Any, axis: Any = -1) -> Any:
-    return -np.sum(target * _log_softmax(np, z, axis), axis=axis)
-
-
-@composite("softmax_cross_entropy", stable=_softmax_cross_entropy, gradient=_softmax_cross_entropy_gradient)
+@composite(
+    "softmax_cross_entropy",
+    stable=lambda np, target, z, axis=-1: -np.sum(target * _log_softmax(np, z, axis), axis=axis),
+    gradient=_softmax_cross_entropy_gradient,
+)
 def softmax_cross_entropy(target: Expr, z: Expr, *, axis: int = -1) -> Expr:
     """Minus the logarithm of the softmax of z, weighted by the target."""
     return -sum_(target * log_softmax(z, axis=axis), axis=axis)

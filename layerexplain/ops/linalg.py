@@ -91,24 +91,15 @@ def _of_solve(y: Expr, dy: Expr, i: int) -> Expr:
     return right if i else -matmul(right, turned(y))
 
 
-def _lower(x: Expr) -> Expr:
-    """Return the lower triangle of each matrix, with half of its diagonal."""
-    return band(x, above=0) - diag(diagonal(x)) / 2
-
-
 def _below(x: Expr) -> Expr:
     """Return what is below the diagonal of each matrix."""
     return x - band(x, below=0)
 
 
-def _between_both(x: Expr, left: Expr, right: Expr) -> Expr:
-    """Return left⁻ᵀ · x · right⁻ᵀ."""
-    return solve(turned(left), turned(solve(right, turned(x))))
-
-
 def _of_cholesky(y: Expr, dy: Expr, i: int) -> Expr:
-    """Symmetric, as x is."""
-    inner = _lower(matmul(turned(y), dy))
+    """Symmetric, as x is; the lower triangle of yᵀ · dy stands inside, with half of its diagonal."""
+    whole = matmul(turned(y), dy)
+    inner = band(whole, above=0) - diag(diagonal(whole)) / 2
     half = turned(solve(turned(y), turned(solve(turned(y), inner))))
     return (half + turned(half)) / 2
 
@@ -180,7 +171,7 @@ def _of_lu(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr | None:
     upper = band(f, below=0)
     lower = named("L", _below(f) + diag(full_like(diagonal(f), value=1)), "with 1 on its diagonal")
     inner = _below(matmul(turned(lower), _below(given))) + band(matmul(band(given, below=0), turned(upper)), below=0)
-    made = _between_both(inner, lower, upper)
+    made = solve(turned(lower), turned(solve(upper, turned(inner))))  # lower⁻ᵀ · inner · upper⁻ᵀ
     where_from = argsort(item(y, 1))
     return take_along(made, where_from[..., None], axis=-2)
 

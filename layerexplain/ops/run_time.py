@@ -9,13 +9,10 @@ from layerexplain.ops.movement import framed
 from layerexplain.ops.sizes import changed, normalize_axis, size_text
 
 
-def _as_long(like: Expr, of: int) -> str:
-    return f"as long as axis {of} of another tensor" if isinstance(like.shape[of], int) else size_text(like.shape[of])
-
-
 def _first_axes(x: Expr, like: Expr, *, axis: int, of: int) -> list[Axis]:
     size = like.shape[normalize_axis(of, like.ndim)]
-    return changed(x, normalize_axis(axis, x.ndim), size, lambda: _as_long(like, of))
+    why = f"as long as axis {of} of another tensor" if isinstance(size, int) else size_text(size)
+    return changed(x, normalize_axis(axis, x.ndim), size, why)
 
 
 def _of_first(y: Expr, dy: Expr, i: int) -> Expr | None:

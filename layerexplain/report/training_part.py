@@ -18,7 +18,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.losses import Loss
-from layerexplain.layers.optimizers import Optimizer, Part
+from layerexplain.layers.optimizers import Part
 from layerexplain.records import grouped
 from layerexplain.report.build import plain_shape
 from layerexplain.report.cost_lines import lines_of_one
@@ -101,7 +101,7 @@ def part_report(
 def _definition(declaration: Declaration, arguments: Mapping[str, Any], shapes: Sequence[Shape]) -> Definition:
     if isinstance(declaration, Loss):
         return loss_definition(declaration, arguments, *[(BATCH, *shape) for shape in shapes])
-    if isinstance(declaration, Optimizer):
+    if "g" in declaration.tensors:  # an optimizer
         return update_definition(declaration, arguments, shapes[0])
     return declaration.trace([Spec(shapes[0] if shapes else (), "float")], arguments)
 
