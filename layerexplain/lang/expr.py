@@ -143,7 +143,7 @@ class Op:
     - `gradient(node, dy, i)`: the gradient of argument i, given that of the result; it may have the size 1 where the
       argument is repeated. None where it is 0. For several results `dy` is a tuple, with None for those not used.
     - `defaults`: default values of attributes, which are not printed. Rules receive them like others.
-    - `canonical(attrs)`: the attributes in their canonical form, where it says more than that lists are tuples.
+    - `canonical(attrs)`: the attributes in their canonical form, where that is more than tuples for lists.
     """
 
     name: str
@@ -177,9 +177,6 @@ class Op:
                 break
         defaults = self.defaults
         if attrs:
-            for key, value in attrs.items():
-                if type(value) is list:
-                    attrs[key] = tuple(value)
             if self.canonical is not None:
                 attrs = self.canonical(attrs)
             for key, value in defaults.items():
@@ -191,6 +188,9 @@ class Op:
         else:
             options = {**defaults, **attrs}
             axes, dtype = self.axes(*exprs, **options), self.dtype(*exprs, **options)
+            for key, value in attrs.items():
+                if type(value) is list:
+                    attrs[key] = tuple(value)
         shape = axes.shape if type(axes) is LazyAxes else _shape(axes, exprs)
         if len(shape) > MOST_AXES and type(shape) is tuple:
             raise ShapeError(f"a tensor needs to have at most {MOST_AXES} axes, got {len(shape)}")

@@ -21,7 +21,15 @@ from layerexplain.lang.expr import LEAVES, OPS, STRUCTURAL, Expr, Op, constant, 
 from layerexplain.lang.notation import Slice
 from layerexplain.lang.opaque import opaque
 from layerexplain.lang.settings import NO_SETTINGS, attribute, holds, is_key, key_part, table_shape
-from layerexplain.lang.syntax import assigned_names, checked_expression, checked_tree, refuse, source_of
+from layerexplain.lang.syntax import (
+    COMPARISONS,
+    OPERATORS,
+    assigned_names,
+    checked_expression,
+    checked_tree,
+    refuse,
+    source_of,
+)
 
 if TYPE_CHECKING:
     import ast
@@ -271,9 +279,10 @@ class _Builder:
 
     def _operator(self, node: ast.BinOp | ast.Compare, scope: _Names) -> Expr:
         sign, right = (node.op, node.right) if isinstance(node, ast.BinOp) else (node.ops[0], node.comparators[0])
-        if type(sign) not in OPERATORS:
+        found = OPERATORS.get(type(sign)) or COMPARISONS.get(type(sign))
+        if found is None:
             raise refuse(node, f"'{source_of(node)}' is a condition, not a tensor; use where")
-        symbol, name = OPERATORS[type(sign)]
+        symbol, name, _ = found
         return self._made(node, symbol, OPS[name], self.expr(node.left, scope), self.expr(right, scope))
 
     def _subscript(self, node: ast.Subscript, scope: _Names) -> Expr:
@@ -373,23 +382,6 @@ def _does_not_take(op: Op, count: int, attrs: tuple[str, ...]) -> str:
     unknown = next((name for name in attrs if name not in names or name in tensors), None)
     return f"{op.name} has no argument '{unknown}'" if unknown is not None else ""
 
-
-OPERATORS: Mapping[type[ast.AST], tuple[str, str]] = {
-    ast.Add: ("+", "add"),
-    ast.Sub: ("-", "subtract"),
-    ast.Mult: ("*", "multiply"),
-    ast.Div: ("/", "divide"),
-    ast.FloorDiv: ("//", "floor_divide"),
-    ast.Mod: ("%", "mod"),
-    ast.Pow: ("**", "power"),
-    ast.Eq: ("==", "equal"),
-    ast.NotEq: ("!=", "not_equal"),
-    ast.Lt: ("<", "less"),
-    ast.LtE: ("<=", "less_equal"),
-    ast.Gt: (">", "greater"),
-    ast.GtE: (">=", "greater_equal"),
-}
-"""The operators of the language: the symbol and the name of the op."""
 
 BUILDERS: Mapping[type[ast.AST], Callable[[_Builder, Any, _Names], Expr]] = {
     ast.Name: _Builder._name,

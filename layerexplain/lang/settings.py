@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import LARGEST
-from layerexplain.lang.syntax import refuse, source_of
+from layerexplain.lang.syntax import COMPARISONS, OPERATORS, refuse, source_of
 
 if TYPE_CHECKING:
     import ast
@@ -52,21 +51,11 @@ def attribute(node: ast.expr, settings: Mapping[str, Any] = NO_SETTINGS) -> Any:
             return -value
     if settings and isinstance(node, ast.IfExp):
         return attribute(node.body if holds(node.test, settings) else node.orelse, settings)
-    if settings and isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
+    if settings and isinstance(node, ast.BinOp) and type(node.op) in OPERATORS and type(node.op) is not ast.Pow:
         return _computed(node, settings)
     raise refuse(
         node, f"a keyword argument must be a number, a text, None, True, False, n or a tuple, got '{source_of(node)}'"
     )
-
-
-_ARITHMETIC: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-}
 
 
 def _is_number(value: Any) -> bool:
@@ -81,7 +70,7 @@ def _computed(node: ast.BinOp, settings: Mapping[str, Any]) -> Any:
     if max(abs(left), abs(right)) > LARGEST:
         raise refuse(node, f"'{source_of(node)}' needs numbers up to 10**18")
     try:
-        return _ARITHMETIC[type(node.op)](left, right)
+        return OPERATORS[type(node.op)][2](left, right)
     except ZeroDivisionError:
         raise refuse(node, f"'{source_of(node)}' divides by zero") from None
 
@@ -95,28 +84,18 @@ def holds(test: ast.expr, settings: Mapping[str, Any]) -> bool:
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         return not holds(test.operand, settings)
     if isinstance(test, ast.Compare) and len(test.ops) == 1:
-        compare = _COMPARED.get(type(test.ops[0]))
-        if compare is not None:
+        kind = type(test.ops[0])
+        if kind in COMPARISONS or kind in (ast.Is, ast.IsNot):
             left, right = (_condition(one, settings) for one in (test.left, test.comparators[0]))
+            if kind not in COMPARISONS:
+                return (left is right) == (kind is ast.Is)
             try:
-                return bool(compare(left, right))
+                return bool(COMPARISONS[kind][2](left, right))
             except TypeError:
                 raise refuse(test, f"'{source_of(test)}' compares {left!r} with {right!r}") from None
     if isinstance(test, (ast.Name, ast.Constant)):
         return bool(_condition(test, settings))
     raise refuse(test, f"a condition is made of arguments, sizes and comparisons of them, got '{source_of(test)}'")
-
-
-_COMPARED: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-}
 
 
 def _condition(node: ast.expr, settings: Mapping[str, Any]) -> Any:

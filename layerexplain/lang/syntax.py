@@ -6,6 +6,7 @@ recursive functions.
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -25,11 +26,29 @@ LARGEST = 200_000
 """Limit on the nodes of the syntax tree."""
 
 TOP_LEVEL = (ast.Assign, ast.For, ast.FunctionDef)
-OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.USub)
-COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+OPERATORS: dict[type[ast.AST], tuple[str, str, Callable[[Any, Any], Any]]] = {
+    ast.Add: ("+", "add", operator.add),
+    ast.Sub: ("-", "subtract", operator.sub),
+    ast.Mult: ("*", "multiply", operator.mul),
+    ast.Div: ("/", "divide", operator.truediv),
+    ast.FloorDiv: ("//", "floor_divide", operator.floordiv),
+    ast.Mod: ("%", "mod", operator.mod),
+    ast.Pow: ("**", "power", operator.pow),
+}
+COMPARISONS: dict[type[ast.AST], tuple[str, str, Callable[[Any, Any], Any]]] = {
+    ast.Eq: ("==", "equal", operator.eq),
+    ast.NotEq: ("!=", "not_equal", operator.ne),
+    ast.Lt: ("<", "less", operator.lt),
+    ast.LtE: ("<=", "less_equal", operator.le),
+    ast.Gt: (">", "greater", operator.gt),
+    ast.GtE: (">=", "greater_equal", operator.ge),
+}
+"""The operators of the language: the symbol, the name of the op, and what Python makes of two numbers."""
 CHECKED_ABOVE = (ast.arguments, ast.arg, ast.Return)
 """Parts of a `def`, checked together with it."""
-UNCHECKED = frozenset({*OPERATORS, *COMPARISONS, *CHECKED_ABOVE, ast.Load, ast.Store, ast.Tuple, ast.Slice, ast.BinOp})
+UNCHECKED = frozenset(
+    {*OPERATORS, *COMPARISONS, *CHECKED_ABOVE, ast.USub, ast.Load, ast.Store, ast.Tuple, ast.Slice, ast.BinOp}
+)
 """Nodes that are allowed wherever Python's syntax allows them."""
 
 CHOICES = frozenset({ast.IfExp, ast.BoolOp, ast.And, ast.Or, ast.Not, ast.Is, ast.IsNot})
@@ -193,7 +212,7 @@ def _unary(node: ast.UnaryOp) -> None:
 
 
 def _compare(node: ast.Compare) -> None:
-    if len(node.ops) != 1 or not isinstance(node.ops[0], COMPARISONS):
+    if len(node.ops) != 1 or type(node.ops[0]) not in COMPARISONS:
         raise refuse(node, "a comparison needs two sides and one of == != < <= > >=")
 
 

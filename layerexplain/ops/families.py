@@ -170,7 +170,7 @@ def folded_axes(x: Expr, axis: Any, keepdims: bool, words: Callable[[Size], str]
 def one_form_of_axis(attrs: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes with `axis` in one form: an int, or a tuple of several."""
     axis = attrs.get("axis")
-    if isinstance(axis, tuple) and len(axis) == 1:
+    if isinstance(axis, list | tuple) and len(axis) == 1:
         attrs["axis"] = axis[0]
     return attrs
 

@@ -46,7 +46,7 @@ def _resize_axes(x: Expr, **attrs: Any) -> list[Axis]:
 
 def _canonical(attrs: dict[str, Any]) -> dict[str, Any]:
     times = attrs.get("times")
-    if isinstance(times, tuple) and len(set(times)) == 1:
+    if isinstance(times, list | tuple) and len(set(times)) == 1:
         attrs["times"] = times[0]
     return attrs
 

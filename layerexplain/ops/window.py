@@ -175,8 +175,8 @@ def canonical(attrs: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes in normal form: a list of equal values becomes that value."""
     for key in _PER_AXIS:
         value = attrs.get(key)
-        if isinstance(value, tuple) and value.count(value[0]) == len(value):
-            attrs[key] = value[0]
+        if isinstance(value, list | tuple):
+            attrs[key] = value[0] if value.count(value[0]) == len(value) else tuple(value)
     return attrs
 
 
