@@ -13,17 +13,27 @@ COMPOSITES: dict[str, Composite] = {}
 
 
 class Composite:
-    """A named function of tensors whose body is a formula. Calling it makes a `call` node of its definition."""
+    """A named function of tensors whose body is a formula. Calling it makes a `call` node of its definition.
+
+    Args:
+        name: The name in formulas.
+        body: What it computes.
+        scalar: Whether it is element-wise and counts as one FLOP, like exp.
+        stable: A numerically safer `function(np, *values, **attrs)`; a test compares it with the body.
+        slope: Of an element-wise function, `slope(z, y, **attrs)`: its derivative, given the argument and the value;
+            None derives the body. Required beside `stable`, since the derivative of such a body overflows too.
+        gradient: Of another function, `gradient(y, dy, i, **attrs)`, else as in the record of an op; required likewise.
+    """
 
     def __init__(
         self,
         name: str,
         body: Callable[..., Expr | Mapping[str, Expr]],
         *,
-        scalar: bool,
-        stable: Callable[..., Any] | None,
-        slope: Callable[..., Expr | float | None] | None,
-        gradient: Callable[..., Expr | None] | None,
+        scalar: bool = False,
+        stable: Callable[..., Any] | None = None,
+        slope: Callable[..., Expr | float | None] | None = None,
+        gradient: Callable[..., Expr | None] | None = None,
     ) -> None:
         code = body.__code__
         self.name = name
@@ -102,26 +112,6 @@ class _Deferred(Definition):
         return getattr(self, name)
 
 
-def composite(
-    name: str,
-    *,
-    scalar: bool = False,
-    stable: Callable[..., Any] | None = None,
-    slope: Callable[..., Expr | float | None] | None = None,
-    gradient: Callable[..., Expr | None] | None = None,
-) -> Callable[[Callable[..., Expr | Mapping[str, Expr]]], Composite]:
-    """Declare a composite function by its body.
-
-    Args:
-        name: The name in formulas.
-        scalar: Whether it is element-wise and counts as one FLOP, like exp.
-        stable: A numerically safer `function(np, *values, **attrs)`; a test compares it with the body.
-        slope: Of an element-wise function, `slope(z, y, **attrs)`: its derivative, given the argument and the value;
-            None derives the body. Required beside `stable`, since the derivative of such a body overflows too.
-        gradient: Of another function, `gradient(y, dy, i, **attrs)`, else as in the record of an op; required likewise.
-    """
-
-    def declare(body: Callable[..., Expr | Mapping[str, Expr]]) -> Composite:
-        return Composite(name, body, scalar=scalar, stable=stable, slope=slope, gradient=gradient)
-
-    return declare
+def composite(name: str, **rules: Any) -> Callable[[Callable[..., Expr | Mapping[str, Expr]]], Composite]:
+    """Declare a composite function by its body; the rules are the further arguments of `Composite`."""
+    return lambda body: Composite(name, body, **rules)

@@ -14,7 +14,7 @@ RESERVED = frozenset({"n", "t", "s", "steps", "reversed_steps"})
 
 def leaf_names(definition: Definition) -> dict[Expr, str]:
     """Return the names of a definition's parameters and weights in its text."""
-    leaves = (*definition.params, *definition.weights)
+    leaves = definition.leaves
     labels = [str(leaf.label) for leaf in leaves]
     if len(set(labels)) == len(labels) and RESERVED.isdisjoint(labels):
         return dict(zip(leaves, labels, strict=True))
@@ -60,7 +60,7 @@ def _other_names(definitions: Iterable[Definition]) -> set[str]:
             found.add(definition.name)
             continue
         found.update(definition.results)
-        found.update(str(leaf.label) for leaf in (*definition.params, *definition.weights))
+        found.update(str(leaf.label) for leaf in definition.leaves)
         for node in nodes(definition):
             found.add(node.op.name)
             if node.label:

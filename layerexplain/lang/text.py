@@ -133,7 +133,7 @@ class _Statements(Interpreter[tuple[str, int]]):
 
     def _update(self, definition: Definition) -> None:
         """Write what changes values in place: like the body of a loop, of which they are the states."""
-        leaves = {str(leaf.label): leaf for leaf in (*definition.params, *definition.weights)}
+        leaves = {str(leaf.label): leaf for leaf in definition.leaves}
         states = [leaves.pop(name) for name in definition.results]
         names = [self.texts[state][0] for state in states]
         self.results = dict(zip(definition.results, names, strict=True))

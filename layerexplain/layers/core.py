@@ -42,21 +42,17 @@ def dense(
     """
     if x.ndim < 2:
         raise AxesError(f"Dense needs an input of (batch, …, inputs), got {shape_text(x.shape)}")
+    axes = [("inputs", x.shape[-1]), ("units", units)]
     if compression.is_used:
-        return _compressed(
-            "Dense",
-            activation,
-            (x, "", [("inputs", x.shape[-1]), ("units", units)], [("units", units)] if use_bias else None),
-            compression,
-        )
-    y = dot(x, weight("kernel", "W", [("inputs", x.shape[-1]), ("units", units)]))
+        return _compressed("Dense", activation, compression, x, "", axes, axes[1:] if use_bias else None)
+    y = dot(x, weight("kernel", "W", axes))
     if use_bias:
-        y = y + weight("bias", "b", [("units", units)])
+        y = y + weight("bias", "b", axes[1:])
     return activate(activation, y)
 
 
-def _compressed(type_: str, activation: Any, made: tuple[Any, ...], compression: Compression) -> Any:
-    """The quantized form, or that with LoRA, of the layer whose product is `made`."""
+def _compressed(type_: str, activation: Any, compression: Compression, *made: Any) -> Any:
+    """The quantized form, or that with LoRA, of the layer that has the `Product` of these fields."""
     # Few models have one: those that have none need not load it.
     from layerexplain.layers.quantization import Product, product_of
 
@@ -138,7 +134,7 @@ def einsum_dense(
         ]
         bias_of = [*bias, *[("repeated", 1)] * behind]
     if compression.is_used:
-        return _compressed("EinsumDense", activation, (x, equation, axes, bias_of), compression)
+        return _compressed("EinsumDense", activation, compression, x, equation, axes, bias_of)
     y = einsum(x, weight("kernel", "W", axes), eq=equation)
     return activate(activation, y if bias_of is None else y + weight("bias", "b", bias_of))
 

@@ -18,6 +18,7 @@ from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.signature import RANK, Signature, signature_of
+from layerexplain.records import grouped
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -206,13 +207,17 @@ def training_types() -> dict[str, list[tuple[str, str, str]]]:
     >>> [entry[0] for entry in training_types()["regularizers"]]
     ['L1', 'L1L2', 'L2', 'OrthogonalRegularizer']
     """
-    found: dict[str, list[tuple[str, str, str]]] = {}
-    for kind in PARTS_OF_TRAINING:
-        for name in sorted(part_names(kind)):
-            declaration = find(f"{kind}.{name}")
-            if declaration is not None:
-                found.setdefault(kind, []).append((name, signature(declaration), description_of(declaration)))
-    return found
+    return _listed((kind, f"{kind}.{name}") for kind in PARTS_OF_TRAINING for name in sorted(part_names(kind)))
+
+
+def _listed(types: Iterable[tuple[str, str]]) -> dict[str, list[tuple[str, str, str]]]:
+    """Return the name, the arguments and the description of types by their groups; further names are left out."""
+    declared = [(group, type_, find(type_)) for group, type_ in types]
+    return grouped(
+        (group, (type_.rpartition(".")[2], signature(one), description_of(one)))
+        for group, type_, one in declared
+        if one is not None and one.type == type_
+    )
 
 
 def part_names(kind: str, *, aliases: bool = False) -> list[str]:
@@ -276,13 +281,7 @@ def layer_types() -> dict[str, list[tuple[str, str, str]]]:
     """
     from layerexplain.layers.index import module_of
 
-    result: dict[str, list[tuple[str, str, str]]] = {}
-    for type_ in type_names():
-        declaration = find(type_)
-        if declaration is not None and declaration.type == type_:
-            words = description_of(declaration)
-            result.setdefault(module_of(type_) or "", []).append((type_, signature(declaration), words))
-    return result
+    return _listed((module_of(type_) or "", type_) for type_ in type_names())
 
 
 def signature(declaration: Declaration) -> str:
