@@ -211,18 +211,11 @@ def loop(
 def captured(outputs: Sequence[Expr], params: Sequence[Expr]) -> tuple[Expr, ...]:
     """Return the outer nodes that a body uses: arguments of its nodes that do not depend on its parameters."""
     inside = set(params)
-    found: dict[Expr, None] = {}
     for node in walk(outputs):
         if any(a in inside for a in node.args):
             inside.add(node)
-    for node in sorted((n for n in inside if n.args), key=lambda n: n.serial):
-        for arg in node.args:
-            if arg not in inside and arg.op is not CONSTANT:
-                found[arg] = None
-    for output in outputs:
-        if output not in inside and output.op is not CONSTANT:
-            found[output] = None
-    return tuple(sorted(found, key=lambda n: n.serial))
+    read = {*outputs, *[arg for node in inside for arg in node.args]} - inside
+    return tuple(sorted([node for node in read if node.op is not CONSTANT], key=lambda node: node.serial))
 
 
 def form(definition: Definition) -> tuple[Any, ...] | None:
@@ -253,8 +246,7 @@ def form(definition: Definition) -> tuple[Any, ...] | None:
             parts.append(repr(attrs))
         if type(node.shape) is Shapes:
             parts.append(f"{len(node.shape)} results")
-        for arg in node.args:
-            parts.append(places[arg])
+        parts += [places[arg] for arg in node.args]
     for name, e in definition.results.items():
         parts += (name, places[e])
     return tuple(parts)

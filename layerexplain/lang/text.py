@@ -27,7 +27,7 @@ from layerexplain.lang.notation import (
 )
 from layerexplain.lang.opaque import opaque
 from layerexplain.lang.visit import Interpreter
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, grouped
 
 WIDEST = 88
 """Longest text that is written inline; longer parts get a name."""
@@ -200,15 +200,10 @@ class _Statements(Interpreter[tuple[str, int]]):
     def op(self, node: Expr, env: dict[Expr, Any]) -> tuple[str, int]:
         block = self.block
         text, bind = self._inline(node)
+        name = block.collected.get(node, "")
         if type(node.shape) is Shapes:
             self._unpack(node, text, block.items.get(node, []))
-        elif node in block.collected:
-            name = block.collected[node]
-            if not name:
-                return text, bind
-            self.lines.append(FormulaLine(block.indent, f"{name} = {text}", (node,)))
-            return name, ATOM
-        elif (
+        elif node not in block.collected and (
             node in block.wanted
             or node.label
             or (block.uses[node] > 1 and not _is_short(node))
@@ -216,9 +211,10 @@ class _Statements(Interpreter[tuple[str, int]]):
             or len(text) > WIDEST
         ):
             name = self._name(node, block.wanted)
-            self.lines.append(FormulaLine(block.indent, f"{name} = {text}", (node,)))
-            return name, ATOM
-        return text, bind
+        if not name:
+            return text, bind
+        self.lines.append(FormulaLine(block.indent, f"{name} = {text}", (node,)))
+        return name, ATOM
 
     call = op
 
@@ -380,23 +376,15 @@ class _Statements(Interpreter[tuple[str, int]]):
         latest: dict[Expr, int] = {}
         states = set(body.next)
         collected = set(body.collected.values())
-        consumers: dict[Expr, list[Expr]] = {n: [] for n in order}
-        for node in order:
-            for arg in node.args:
-                if arg in consumers:
-                    consumers[arg].append(node)
+        consumers = grouped((arg, node) for node in order for arg in node.args)
         for node in reversed(order):
-            if (
-                node.label
-                or (len(consumers[node]) > 1 and not _is_short(node))
-                or node in states
-                or type(node.shape) is Shapes
-            ):
+            readers = consumers.get(node, [])
+            if node.label or (len(readers) > 1 and not _is_short(node)) or node in states or type(node.shape) is Shapes:
                 latest[node] = node.serial
             elif node in collected:
                 latest[node] = 1 << 62
             else:
-                latest[node] = max((latest[c] for c in consumers[node]), default=node.serial)
+                latest[node] = max([latest[reader] for reader in readers], default=node.serial)
         return latest
 
 

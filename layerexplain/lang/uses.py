@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.lang.settings import is_key
-from layerexplain.lang.syntax import parts_of
+from layerexplain.lang.syntax import assigned_names, parts_of
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -67,24 +67,12 @@ def uses(tree: Any) -> Uses:
             found.defined.setdefault(node.name, node.lineno)
             # It uses its parameters alone; of what it uses besides, only the functions are the text's.
             alone = Uses(found.called, {}, found.values, found.conditions, {}, {})
-            names = frozenset(parameter.arg for parameter in node.args.args)
-            pending += [(part, alone.tensors, local | names | _assigned(node)) for part in node.body]
+            names, collected = assigned_names(node.body)
+            own = {*names, *collected, *[parameter.arg for parameter in node.args.args]}
+            pending += [(part, alone.tensors, local | own) for part in node.body]
         elif isinstance(node, ast.Assign):
             inside = [(node.value, kind), *[(target, kind) for target in node.targets]]
         else:
             inside = [(child, kind) for child in parts_of(node)]
         pending += [(child, of, local) for child, of in reversed(inside)]
     return found
-
-
-def _assigned(node: ast.FunctionDef) -> frozenset[str]:
-    """What a `def` assigns, and its loop variables: names of its own."""
-    names, waiting = set(), list[Any](node.body)
-    while waiting:
-        one = waiting.pop()
-        waiting += parts_of(one)
-        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
-            names.add(one.id)
-        elif isinstance(one, ast.Subscript) and isinstance(one.ctx, ast.Store):
-            names.add(getattr(one.value, "id", ""))
-    return frozenset(names)
