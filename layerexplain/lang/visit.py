@@ -149,24 +149,25 @@ def inner_definitions(definition: Definition) -> list[Definition]:
     """Return all definitions called from this one, directly or not, composites included, callers first."""
     if not any(node.op is CALL or node.op is LOOP for node in definition.order):
         return []
-    calls: dict[Definition, list[Definition]] = {}
     done: set[Definition] = {definition}
     order: list[Definition] = []
-    pending: list[tuple[Definition, int]] = [(definition, 0)]
+    pending = [(definition, _called(definition))]
     while pending:  # depth first; a definition is listed after all definitions that it calls
-        current, i = pending.pop()
-        if current not in calls:
-            called = sorted([n for n in nodes(current) if n.op is CALL], key=lambda node: node.serial)
-            calls[current] = list(dict.fromkeys([node.attrs["definition"] for node in called]))
-        if i == len(calls[current]):
+        current, called = pending[-1]
+        inner = next((one for one in called if one not in done), None)
+        if inner is None:
             order.append(current)
-            continue
-        pending.append((current, i + 1))
-        inner = calls[current][i]
-        if inner not in done:
+            pending.pop()
+        else:
             done.add(inner)
-            pending.append((inner, 0))
+            pending.append((inner, _called(inner)))
     return order[-2::-1]
+
+
+def _called(definition: Definition) -> Iterator[Definition]:
+    """Yield the definitions that this one calls, in the order of the calls."""
+    for node in sorted([node for node in nodes(definition) if node.op is CALL], key=lambda node: node.serial):
+        yield node.attrs["definition"]
 
 
 def is_random(definition: Definition) -> bool:

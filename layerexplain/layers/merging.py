@@ -58,13 +58,8 @@ def _of_steps(type_: str, mask: Expr, x: Expr) -> Expr:
 def over_features(type_: str, xs: Sequence[Expr], masks: Sequence[Expr | None]) -> list[Expr | None]:
     """The masks with an axis for the features. Those of tensors that had to be given more axes are lost in Keras."""
     ndim = max(x.ndim for x in xs)
-    result: list[Expr | None] = []
-    for x, mask in zip(xs, masks or [None] * len(xs), strict=True):
-        if mask is None or x.ndim < ndim:
-            result.append(None)
-        else:
-            result.append(_of_steps(type_, mask, x)[..., None])
-    return result
+    pairs = zip(xs, masks or [None] * len(xs), strict=True)
+    return [None if m is None or x.ndim < ndim else _of_steps(type_, m, x)[..., None] for x, m in pairs]
 
 
 @layer("Add", mask=either, alone=NEEDS_LIST, facts=MERGES)

@@ -30,10 +30,9 @@ NAMES = {"SimpleRNNCell": ("h",), "GRUCell": ("h",), "LSTMCell": ("h", "c")}
 
 
 class States(NamedTuple):
-    """The states that a cell keeps from step to step, with their sizes; number `shown` is its output as well."""
+    """The sizes of the states that a cell keeps from step to step, by name; number `shown` is its output as well."""
 
-    names: tuple[str, ...]
-    sizes: tuple[int, ...]
+    sizes: Mapping[str, int]
     shown: int = 0
 
 
@@ -47,7 +46,7 @@ def states_of(cell: InnerLayer, number: str = "") -> States:
     own = cell.declaration.state_sizes(cell.config) if cell.declaration is not None else None
     if own is not None:
         labels = ["h"] if len(own) == 1 else [f"s{i + 1}" for i in range(len(own))]
-        return States(tuple([f"{label}{number}" for label in labels]), own)
+        return States({f"{label}{number}": size for label, size in zip(labels, own, strict=True)})
     names = NAMES.get(cell.type)
     units = cell.config.get("units")
     if names is None or not isinstance(units, int):
@@ -55,7 +54,7 @@ def states_of(cell: InnerLayer, number: str = "") -> States:
             f"a recurrent layer needs cells of Keras ({', '.join(NAMES)}, StackedRNNCells), got {cell.type}; "
             f"the states of other cells are unknown"
         )
-    return States(tuple(f"{name}{number}" for name in names), (int(units),) * len(names))  # True is 1
+    return States({f"{name}{number}": int(units) for name in names})  # True is 1
 
 
 MOST_CELLS = 32
@@ -66,10 +65,8 @@ def _states_of_all(cells: Sequence[InnerLayer], number: str = "") -> States:
     if len(cells) > MOST_CELLS:
         raise ArgumentError(f"stacked cells are explained up to {MOST_CELLS}, got {len(cells):,}")
     parts = [states_of(cell, f"{number}_{i + 1}") for i, cell in enumerate(cells)]
-    names = [name for part in parts for name in part.names]
-    sizes = [size for part in parts for size in part.sizes]
-    before = sum(len(part.names) for part in parts[:-1])
-    return States(tuple(names), tuple(sizes), before + parts[-1].shown)
+    sizes = {name: size for part in parts for name, size in part.sizes.items()}
+    return States(sizes, len(sizes) - len(parts[-1].sizes) + parts[-1].shown)
 
 
 def _inner(cells: Any) -> tuple[InnerLayer, ...]:
@@ -79,16 +76,16 @@ def _inner(cells: Any) -> tuple[InnerLayer, ...]:
     return tuple(cells)
 
 
-def _need_step(type_: str, x: Expr, states: Sequence[Expr], wanted: States) -> None:
+def _need_step(type_: str, x: Expr, states: Sequence[Expr], wanted: Mapping[str, int]) -> None:
     """A cell sees one step, and its states as the step before left them."""
     if x.ndim != 2:
         raise ShapeError(
             f"{type_} needs one step as (batch, features), got {shape_text(x.shape)} with {x.ndim} axes; "
             f"RNN runs a cell over all steps of a sequence"
         )
-    listed = ", ".join(f"{n} (batch, {s})" for n, s in zip(wanted.names, wanted.sizes, strict=True))
-    fits = len(states) == len(wanted.sizes) and all(
-        state.ndim == 2 and agree(state.shape[1], size) for state, size in zip(states, wanted.sizes, strict=True)
+    listed = ", ".join(f"{name} (batch, {size})" for name, size in wanted.items())
+    fits = len(states) == len(wanted) and all(
+        state.ndim == 2 and agree(state.shape[1], size) for state, size in zip(states, wanted.values(), strict=True)
     )
     if not fits:
         given = ", ".join(shape_text(s.shape) for s in states) or "none"
@@ -98,7 +95,7 @@ def _need_step(type_: str, x: Expr, states: Sequence[Expr], wanted: States) -> N
 def _one_step(type_: str, x: Expr, states: Sequence[Expr], units: int, step: Step) -> Mapping[str, Expr]:
     """The results of a cell: its output, then all states."""
     names = NAMES[type_]
-    _need_step(type_, x, states, States(names, (units,) * len(names)))
+    _need_step(type_, x, states, dict.fromkeys(names, units))
     new = step(x, *states)
     return {"y": new[0], **{f"{name}_new": state for name, state in zip(names, new, strict=True)}}
 
@@ -159,16 +156,16 @@ def stacked_rnn_cells(x: Expr, *states: Expr, cells: Inners, training: bool = Fa
     then the new states of all cells.
     """
     stack = _inner(cells)
-    _need_step("StackedRNNCells", x, states, _states_of_all(stack))
+    _need_step("StackedRNNCells", x, states, _states_of_all(stack).sizes)
     left = list(states)
     results: dict[str, Expr] = {}
     for i, cell in enumerate(stack):
         own = states_of(cell, f"_{i + 1}")
-        count = len(own.names)
+        count = len(own.sizes)
         run = apply(cell, [x, *left[:count]], at=("cells", i), suffix=f"_{i + 1}", training=training)
         left = left[count:]
         x = named(f"y_{i + 1}", item(run, 0))
-        results.update({f"{name}_new": item(run, k + 1) for k, name in enumerate(own.names)})
+        results.update({f"{name}_new": item(run, k + 1) for k, name in enumerate(own.sizes)})
     return {"y": x, **results}
 
 
@@ -177,11 +174,11 @@ def _with_output(cell: InnerLayer, states: States, x: Expr, training: bool) -> S
     where none is."""
     if cell.type in NAMES or cell.type == "StackedRNNCells":
         return states
-    before = [Spec((x.shape[0], size), "float") for size in states.sizes]
+    before = [Spec((x.shape[0], size), "float") for size in states.sizes.values()]
     made = cell.definition([Spec((x.shape[0], *x.shape[2:]), x.dtype), *before], training=training)
     output, *new = made.results.values()
-    if len(new) != len(states.names):
-        raise ArgumentError(f"{cell.type} needs to return its output and {len(states.names)} states, got {len(new)}")
+    if len(new) != len(states.sizes):
+        raise ArgumentError(f"{cell.type} needs to return its output and {len(states.sizes)} states, got {len(new)}")
     shown = next((i for i, one in enumerate(new) if one is output), None)
     if shown is None:
         raise ArgumentError(f"the output of {cell.type} is none of its states, which RNN is not explained with")
@@ -220,7 +217,6 @@ def rnn(
 
     def step(x_t: Expr, *before: Expr) -> Sequence[Expr]:
         run = apply(one, [x_t, *before], at=("cell",), training=training)
-        return [named(f"{name}_new", item(run, i + 1)) for i, name in enumerate(states.names)]
+        return [named(f"{name}_new", item(run, i + 1)) for i, name in enumerate(states.sizes)]
 
-    sizes = dict(zip(states.names, states.sizes, strict=True))
-    return recur("RNN", step, x, sizes, initial_state, returned, mask, zero_output_for_mask, shown=states.shown)
+    return recur("RNN", step, x, states.sizes, initial_state, returned, mask, zero_output_for_mask, shown=states.shown)

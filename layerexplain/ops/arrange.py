@@ -10,7 +10,7 @@ from layerexplain.lang.axes import BATCH, GONE, Axis, Shape, Size
 from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, Expr, Op
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import along_an_axis, movement, needed
-from layerexplain.ops.movement import cut, framed, runtime
+from layerexplain.ops.movement import runtime, to_length
 from layerexplain.ops.sizes import equation, kept, kept_along, new_axes, product, shape_text, size_text, sized
 
 
@@ -126,13 +126,7 @@ def _diagonal_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 def _of_diagonal(y: Expr, dy: Expr, i: int) -> Expr:
     rows, columns = sized(y.args[0], (-2, -1), "the matrices")
     made = diag(dy, offset=y.options["offset"])
-    for axis, size in ((made.ndim - 2, rows), (made.ndim - 1, columns)):
-        side = made.shape[axis]
-        if isinstance(side, int) and side > size:
-            made = cut(made, {axis: slice(size)})
-        elif isinstance(side, int) and side < size:
-            made = framed(made, {axis: (0, size - side)})
-    return made
+    return to_length(to_length(made, made.ndim - 2, rows), made.ndim - 1, columns)
 
 
 diagonal = movement(

@@ -151,19 +151,19 @@ def binary(name: str, notation: Notation = BY_NAME, *, numpy: str = "", **rules:
 # Axes folded into one value -------------------------------------------------------------------------------------
 
 
-def folded_axes(x: Expr, axis: Any, keepdims: bool, words: Callable[[Size], str], arg: int = 0) -> list[Axis]:
+def folded_axes(x: Expr, axis: Any, keepdims: bool, words: Callable[[Size], str]) -> list[Axis]:
     """Return the axes of an argument after a reduction: reduced axes have size 1 with `keepdims`, else are removed."""
     axes = normalize_axes(axis, x.ndim)
     result, gone = [], []
     for i, size in enumerate(x.shape):
         if i not in axes:
-            result.append(Axis("", (arg, i), size))
+            result.append(Axis("", (0, i), size))
             continue
         why = functools.partial(words, size)
         if keepdims:
-            result.append(Axis("", (arg, i), 1, why))
+            result.append(Axis("", (0, i), 1, why))
         else:
-            gone.append(Axis("", (arg, i), GONE, why))
+            gone.append(Axis("", (0, i), GONE, why))
     return result + gone
 
 

@@ -12,7 +12,7 @@ from layerexplain.lang.axes import AxesOfEach, Axis, Shape
 from layerexplain.lang.expr import NOT_INDEXED, Expr, Op, item
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.families import common, function
-from layerexplain.ops.movement import cut, framed
+from layerexplain.ops.movement import cut, framed, to_length
 from layerexplain.ops.sizes import (
     agree,
     changed,
@@ -122,15 +122,7 @@ def _of_rfft(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
     last = x.ndim - 1
     waves = [framed(one, {last: (0, length - (length // 2 + 1))}) for one in pair(dy)]
     back = length * item(fft(*waves, inverse=True), 0)
-    return _to_length(back, last, size)
-
-
-def _to_length(x: Expr, axis: int, size: int) -> Expr:
-    """Return x cut off or filled up with 0 at the end of an axis."""
-    (own,) = sized(x, [axis])
-    if own > size:
-        return cut(x, {axis: slice(size)})
-    return framed(x, {axis: (0, size - own)}) if own < size else x
+    return to_length(back, last, size)
 
 
 rfft = transform(
@@ -160,7 +152,7 @@ def _of_irfft(y: Expr, dy: Expr, i: int) -> Expr:
     last = half.ndim - 1
     ends = half.shape[-1] - 1 if length % 2 == 0 else half.shape[-1]
     twice = framed(cut(half, {last: slice(1, ends)}), {last: (1, half.shape[-1] - ends)})
-    return _to_length((half + twice) / length, last, *sized(y.args[0], [-1]))
+    return to_length((half + twice) / length, last, *sized(y.args[0], [-1]))
 
 
 irfft = transform(

@@ -290,6 +290,14 @@ def framed(x: Expr, pads: Mapping[int, tuple[int, int]], value: float = 0) -> Ex
     return pad(x, pads=tuple(pads.get(axis, (0, 0)) for axis in range(x.ndim)), value=value)
 
 
+def to_length(x: Expr, axis: int, size: int) -> Expr:
+    """Return x cut off or filled up with 0 at the end of an axis."""
+    (own,) = sized(x, [axis])
+    if own > size:
+        return cut(x, {axis: slice(size)})
+    return framed(x, {axis: (0, size - own)}) if own < size else x
+
+
 def _pad_axes(x: Expr, *, pads: tuple[tuple[int, int], ...], value: float, mode: str) -> list[Axis]:
     axes = []
     for i, (size, (before, after)) in enumerate(zip(x.shape, pads, strict=True)):
