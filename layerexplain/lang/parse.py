@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from layerexplain.errors import FormulaError, LayerExplainError
 from layerexplain.lang.axes import Shapes
@@ -25,16 +25,12 @@ from layerexplain.lang.syntax import (
     COMPARISONS,
     OPERATORS,
     assigned_names,
+    ast,
     checked_expression,
     checked_tree,
     refuse,
     source_of,
 )
-
-if TYPE_CHECKING:
-    import ast
-else:
-    import _ast as ast
 
 MOST_NODES = 200_000
 """Limit on the expressions built from one text: nested calls could make billions from a short one."""

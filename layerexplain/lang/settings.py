@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import LARGEST
-from layerexplain.lang.syntax import COMPARISONS, OPERATORS, refuse, source_of
-
-if TYPE_CHECKING:
-    import ast
-else:
-    import _ast as ast
+from layerexplain.lang.syntax import COMPARISONS, OPERATORS, ast, refuse, source_of
 
 NO_SETTINGS: Mapping[str, Any] = {}
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from layerexplain.errors import FormulaError
 
 if TYPE_CHECKING:
-    import ast
+    import ast as ast
 else:
     import _ast as ast  # only the node classes: formulas are parsed at start-up, where the whole module costs 2 ms
 

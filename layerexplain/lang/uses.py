@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.lang.settings import is_key
-from layerexplain.lang.syntax import assigned_names, parts_of
+from layerexplain.lang.syntax import assigned_names, ast, parts_of
 from layerexplain.records import NamedTuple
-
-if TYPE_CHECKING:
-    import ast
-else:
-    import _ast as ast
 
 
 class Uses(NamedTuple):

@@ -32,7 +32,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.errors import ArgumentError, FormulaError, LayerExplainError
 from layerexplain.lang.axes import Shapes
@@ -40,6 +40,7 @@ from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.expr import CONSTANT, OPS, Expr, item, named
 from layerexplain.lang.parse import parse_expression
 from layerexplain.lang.settings import attribute
+from layerexplain.lang.syntax import ast
 from layerexplain.layers import arguments as kinds
 from layerexplain.layers.arguments import Argument, argument_of
 from layerexplain.layers.declaration import Declaration
@@ -49,11 +50,6 @@ from layerexplain.layers.signature import Signature
 from layerexplain.ops import load_all
 from layerexplain.ops.sizes import INTS
 from layerexplain.records import NamedTuple
-
-if TYPE_CHECKING:
-    import ast
-else:
-    import _ast as ast
 
 
 class Row(NamedTuple):
