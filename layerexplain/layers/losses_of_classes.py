@@ -21,6 +21,7 @@ from layerexplain.ops import functions, reduce
 from layerexplain.ops import movement as m
 from layerexplain.ops.contract import dot
 from layerexplain.ops.sizes import misfit
+from layerexplain.records import NamedTuple
 
 
 def _smoothed(y_true: Expr, smoothing: float, share: float | None) -> Expr:
@@ -59,25 +60,25 @@ def sparse_crossentropy(
     return e.where(counts, values, 0.0), counts
 
 
+class Focal(NamedTuple):
+    """The arguments that focal losses share: how much what is sure counts less, and what outputs and targets are."""
+
+    alpha: Number = 0.25
+    gamma: Number = 2.0
+    from_logits: Bool = False
+    label_smoothing: Share = 0.0
+
+
 @loss("CategoricalFocalCrossentropy", one_per_class, "classes")
-def categorical_focal_crossentropy(
-    y_true: Expr,
-    y_pred: Expr,
-    *,
-    alpha: Number = 0.25,
-    gamma: Number = 2.0,
-    from_logits: Bool = False,
-    label_smoothing: Share = 0.0,
-    axis: Int = -1,
-) -> Expr:
+def categorical_focal_crossentropy(y_true: Expr, y_pred: Expr, *, focal: Focal, axis: Int = -1) -> Expr:
     """Categorical cross-entropy that counts classes the less, the surer the model already is of them.
 
     Reference: Lin et al., 2018.
     """
-    target = _smoothed(y_true, label_smoothing, None)
-    shares = functions.softmax(y_pred, axis=axis) if from_logits else y_pred
+    target = _smoothed(y_true, focal.label_smoothing, None)
+    shares = functions.softmax(y_pred, axis=axis) if focal.from_logits else y_pred
     p = named("p", inside(shares / reduce.sum_(shares, axis=axis, keepdims=True)))
-    return reduce.sum_(alpha * (1 - p) ** gamma * (-target * e.log(p)), axis=axis)
+    return reduce.sum_(focal.alpha * (1 - p) ** focal.gamma * (-target * e.log(p)), axis=axis)
 
 
 @loss("BinaryCrossentropy", binary, "probabilities", "bce", exact=True)
@@ -94,27 +95,19 @@ def binary_crossentropy(
 
 @loss("BinaryFocalCrossentropy", binary, "probabilities", exact=True)
 def binary_focal_crossentropy(
-    y_true: Expr,
-    y_pred: Expr,
-    *,
-    apply_class_balancing: Bool = False,
-    alpha: Number = 0.25,
-    gamma: Number = 2.0,
-    from_logits: Bool = False,
-    label_smoothing: Share = 0.0,
-    axis: AxisArgument = -1,
+    y_true: Expr, y_pred: Expr, *, apply_class_balancing: Bool = False, focal: Focal, axis: AxisArgument = -1
 ) -> Expr:
     """Binary cross-entropy that counts outputs the less, the surer the model already is of them.
 
     Reference: Lin et al., 2018.
     """
-    target = _smoothed(y_true, label_smoothing, 0.5)
-    output = named("q", functions.sigmoid(y_pred)) if from_logits else y_pred
+    target = _smoothed(y_true, focal.label_smoothing, 0.5)
+    output = named("q", functions.sigmoid(y_pred)) if focal.from_logits else y_pred
     values = operation("BinaryCrossentropy", target, output, from_logits=False)
     right = named("right", target * output + (1 - target) * (1 - output))
-    values = (1 - right) ** gamma * values
+    values = (1 - right) ** focal.gamma * values
     if apply_class_balancing:
-        values = (target * alpha + (1 - target) * (1 - alpha)) * values
+        values = (target * focal.alpha + (1 - target) * (1 - focal.alpha)) * values
     return reduce.mean(values, axis=axis)
 
 
