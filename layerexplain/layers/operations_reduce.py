@@ -153,14 +153,12 @@ def vector_norm(x: Expr, order_: float | str | None, axis: Any, keepdims: bool) 
     """The length of vectors: Euclidean (2), city block (1), the largest (inf), or of another order."""
     if order_ in (None, 2, "euclidean"):
         return e.sqrt(reduce.sum_(x**2, axis=axis, keepdims=keepdims))
-    if order_ == 1:
-        return reduce.sum_(e.absolute(x), axis=axis, keepdims=keepdims)
-    if order_ in (INFINITY, "inf"):
-        return reduce.amax(e.absolute(x), axis=axis, keepdims=keepdims)
-    if order_ == -INFINITY:
-        return reduce.amin(e.absolute(x), axis=axis, keepdims=keepdims)
+    order_ = INFINITY if order_ == "inf" else order_
     if not isinstance(order_, int | float):
         raise ArgumentError(f"a norm needs its order to be a number, got {order_!r}")
+    fold = {1: reduce.sum_, INFINITY: reduce.amax, -INFINITY: reduce.amin}.get(order_)
+    if fold is not None:
+        return fold(e.absolute(x), axis=axis, keepdims=keepdims)
     if order_ == 0:
         return reduce.sum_(e.cast(e.not_equal(x, 0), to="float"), axis=axis, keepdims=keepdims)
     return reduce.sum_(e.absolute(x) ** order_, axis=axis, keepdims=keepdims) ** (1.0 / order_)

@@ -13,6 +13,7 @@ from layerexplain.layers.operations_image import Layout, Lower
 from layerexplain.layers.operations_reduce import variance
 from layerexplain.layers.operations_signal import extract_sequences
 from layerexplain.layers.registry import layer
+from layerexplain.layers.tf_operations import spatial
 from layerexplain.layers.tf_raw_operations import cut_out, resized_as, strided
 from layerexplain.ops import contract, reduce
 from layerexplain.ops import convolution as windows
@@ -143,8 +144,6 @@ def per_image_standardization(image: Expr) -> Expr:
 
 def depthwise_conv2d(x: Expr, filter: Expr, strides: Any, rate: Any, dilations: Any, **how: Any) -> Expr:
     """A convolution of each channel by itself."""
-    from layerexplain.layers.tf_operations import spatial
-
     last = how["data_format"] == "channels_last"
     steps, dilation = (spatial(value, 2, last) for value in (strides, rate or dilations))
     return windows.depthwise_conv(x, filter, strides=steps, dilation_rate=dilation, **how)

@@ -9,11 +9,13 @@ from layerexplain.ops.families import always, function, movement, same_shape
 from layerexplain.ops.sizes import kept
 
 
+def _shares(run: Any, x: Any, shared: tuple[int, ...]) -> Any:
+    """Draw a number from 0 to 1 for each element; those along the shared axes have one."""
+    return run.random.random(tuple(1 if i in shared else s for i, s in enumerate(x.shape)))
+
+
 def _drop(run: Any, x: Any, *, rate: float, shared: tuple[int, ...]) -> Any:
-    np = run.np
-    shape = tuple(1 if i in shared else s for i, s in enumerate(x.shape))
-    keep = run.random.random(shape) >= rate
-    return np.where(keep, x / (1 - rate) if rate < 1 else 0, 0)
+    return run.np.where(_shares(run, x, shared) >= rate, x / (1 - rate) if rate < 1 else 0, 0)
 
 
 dropout = function(
@@ -34,8 +36,7 @@ def _draw(kind: str) -> Op:
         if kind == "normal":
             return run.random.normal(attrs.get("mean", 0.0), attrs.get("stddev", 1.0), x.shape)
         if kind == "bernoulli":
-            shape = tuple(1 if i in attrs.get("shared", ()) else s for i, s in enumerate(x.shape))
-            drawn = (run.random.random(shape) < attrs["probability"]).astype("float32")
+            drawn = (_shares(run, x, attrs.get("shared", ())) < attrs["probability"]).astype("float32")
             return run.np.broadcast_to(drawn, x.shape)
         return run.random.uniform(attrs.get("low", 0.0), attrs.get("high", 1.0), x.shape)
 
