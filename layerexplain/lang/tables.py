@@ -22,7 +22,7 @@ class Array(NamedTuple):
 
 
 def table(value: Any) -> tuple[Any, tuple[int, ...], str]:
-    """Return nested lists or tuples as tuples, with their shape and dtype.
+    """Return nested lists or tuples as tuples, with their shape and the dtype of their first number.
 
     Raises:
         TypeError: Rows differ in length, or a value is not a number or a text.
@@ -31,7 +31,10 @@ def table(value: Any) -> tuple[Any, tuple[int, ...], str]:
     shape = table_shape(value)
     if shape is None:
         raise TypeError("a table of numbers needs rows of equal length and values of one kind")
-    return value, shape, table_dtype(value)
+    first = value
+    while isinstance(first, tuple) and first:
+        first = first[0]
+    return value, shape, "int32" if isinstance(first, int) and not isinstance(first, bool) else "float"
 
 
 def frozen(value: Any) -> Any:
@@ -52,10 +55,3 @@ def table_shape(value: Any) -> tuple[int, ...] | None:
     if shapes or inner is None or len({isinstance(v, str) for v in value}) > 1:
         return None
     return (len(value), *inner)
-
-
-def table_dtype(value: Any) -> str:
-    """Return the dtype of a table, given by its first number."""
-    while isinstance(value, tuple) and value:
-        value = value[0]
-    return "int32" if isinstance(value, int) and not isinstance(value, bool) else "float"
