@@ -213,8 +213,6 @@ MOST_AXES: Final = 64
 def _shape(axes: Any, args: tuple[Expr, ...]) -> Any:
     """Return the shape given by axes, `Shapes` for several results. Raises `ShapeError` where an axis has no size that
     a tensor can have, or continues an axis that its argument lacks: rules need not check what arguments hold."""
-    if type(axes) is LazyAxes:
-        return axes.shape
     if type(axes) is AxesOfEach:
         return Shapes([_shape(each, args) for each in axes])
     sizes = []

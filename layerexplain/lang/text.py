@@ -314,7 +314,6 @@ class _Statements(Interpreter[tuple[str, int]]):
     def _body(self, body: Body, states: list[str], collected: list[str], variable: str, indent: int) -> None:
         stop = {*body.captured, *body.steps, *body.states}
         early = self._assigned_in_place(body, stop)
-        start = len(self.lines)
         wanted = {early_new: states[i] for early_new, i in early.items()}
         at_once = self._collected_at_once(body, stop, early, collected, variable)
         self._write(body.outputs, stop, wanted, indent, must=body.next, collected=at_once)
@@ -323,8 +322,6 @@ class _Statements(Interpreter[tuple[str, int]]):
                 continue
             self.lines.append(FormulaLine(indent, f"{name}[{variable}] = {self.texts[value][0]}", (value,)))
         self._assign_states(body, states, indent)
-        if len(self.lines) == start:
-            raise AssertionError("a loop without statements")
 
     @staticmethod
     def _collected_at_once(

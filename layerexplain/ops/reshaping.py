@@ -206,8 +206,6 @@ def slice_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
         if isinstance(k, int):
             if k < 0:
                 needed(size, len(place))
-            if size == 0:
-                raise sc.CannotIndex("an axis of size 0 has no element")
             place.append(sc.number(k % size if isinstance(size, int) else k))
             continue
         start, step = k.start or 0, k.step or 1
