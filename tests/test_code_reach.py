@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from layerexplain.cli.main import program
+from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code import reader
 from layerexplain.model import Model
 from layerexplain.report.build import build
@@ -111,14 +112,122 @@ NUMBERS: list[tuple[str, int]] = [
     ("len(string.ascii_lowercase + string.digits + string.punctuation) + 2", 70),
     ("len(np.unique(keras.datasets.mnist.load_data()[0][1]))", 10),
     ("len(np.unique([3, 1, 3]))", 2),
+    ("types.MappingProxyType({'u': 7})['u']", 7),
+    ("len(type(keras.layers.Dense(3)).__name__)", 5),
+    ("keras.Model(i := keras.Input((4,)), [keras.layers.Dense(7)(i)]).output.shape[1]", 7),
+    ("keras.Model([i := keras.Input((4,))], keras.layers.Dense(7)(i)).input.shape[1]", 4),
 ]
 
 
 @pytest.mark.parametrize(("code", "units"), NUMBERS)
 def test_numbers_that_follow_from_the_code(code: str, units: int) -> None:
-    text = f"import string, keras\nimport numpy as np\nm = keras.Sequential([keras.layers.Dense({code})])\n"
+    text = f"import string, types, keras\nimport numpy as np\nm = keras.Sequential([keras.layers.Dense({code})])\n"
+    assert models(text.encode())["m"].layers[-1].config["units"] == units
+
+
+GROWN: list[tuple[str, str, int]] = [
+    ("[1, 2]", "+= (3,)", 3),
+    ("[1, 2]", "*= 3", 6),
+    ("(1, 2)", "+= (3,)", 3),
+    ("'ab'", "+= 'c'", 3),
+    ("'ab'", "*= 3", 6),
+]
+
+
+@pytest.mark.parametrize(("before", "change", "length"), GROWN)
+def test_what_an_augmented_assignment_gives(before: str, change: str, length: int) -> None:
+    text = f"import keras\nv = {before}\nw = v\nv {change}\nm = keras.Sequential([keras.layers.Dense(len(v), name=str(w is v))])"
     (found,) = models(text.encode()).values()
-    assert found.layers[-1].config["units"] == units
+    # Python changes a list in place, and makes a new object of what cannot be changed.
+    assert (found.layers[-1].config["units"], found.layers[-1].name) == (length, str(before.startswith("[")))
+
+
+@pytest.mark.parametrize(
+    ("cell", "states", "kept"), [("LSTMCell", "[h, c]", "[n, d]"), ("GRUCell", "[h]", "[n]"), ("GRUCell", "h", "n")]
+)
+def test_a_cell_gives_its_output_and_as_many_states_as_it_has(cell: str, states: str, kept: str) -> None:
+    text = f"""import keras
+x, h, c = keras.Input((5,)), keras.Input((3,)), keras.Input((3,))
+y, {kept} = keras.layers.{cell}(3)(x, {states})
+m = keras.Model([x, h, c], [y, n])
+"""
+    (found,) = models(text.encode()).values()
+    assert found.grade == "complete" and [(ref.layer[-4:], ref.output) for ref in found.outputs] == [
+        ("cell", 0),
+        ("cell", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [("    i = keras.Input((4,))\n    return keras.layers.Dense(7)(i)\n", [35]),
+     ("    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])\n", [10]),
+     ("    keras.Sequential()\n", []), ("    return 3\n", [])],
+)  # fmt: skip
+def test_what_a_function_makes(body: str, expected: list[int]) -> None:
+    """What it returns, also as the output of a graph, or the last model that it makes; an empty one is none."""
+    reading = reader.program(f"import keras\ndef f():\n{body}".encode(), None)
+    found = reading.named("f()") if expected else None
+    if found is None:
+        with pytest.raises(LayerExplainError):
+            reading.named("f()")
+    else:
+        assert [build(reading.model(found)).totals.params] == expected
+
+
+def test_a_cell_that_is_no_python_is_named() -> None:
+    found = models(notebook(FIRST, "not a ( line of code\nnor this one )(\n", AFTER))
+    assert [note.message for note in found["b"].notes if note.code == "repaired"] == [
+        "cell 2 is not Python and is left out"
+    ]
+
+
+def test_a_notebook_of_the_older_format() -> None:
+    cells = [{"cell_type": "code", "input": [*one.splitlines(keepends=True)]} for one in (FIRST, AFTER)]
+    document = {"worksheets": [{"cells": cells}], "nbformat": 3}
+    assert grades(json.dumps(document).encode()) == {"a": "complete", "b": "complete"}
+
+
+UNREAD: list[tuple[str, str, dict[str, Any]]] = [
+    # a layer, the name that is told, what the layer has when that is 3
+    ("layers.Dense(UNITS)", "config.UNITS", {"units": 3}),
+    ("layers.Dense(s.units)", "settings.units", {"units": 3}),
+    ("layers.Dense(2 * s.deep.units)", "settings.deep.units", {"units": 6}),
+    ("layers.Dense(-s.units + 7)", "settings.units", {"units": 4}),
+    ("layers.Dense(int(UNITS))", "config.UNITS", {"units": 3}),
+    ("layers.Dense(max(UNITS, 2))", "config.UNITS", {"units": 3}),
+    ("layers.Conv2D(4, (UNITS, 1))", "config.UNITS", {"kernel_size": (3, 1)}),
+    ("layers.Conv2D(4, 1, padding=s.padding)", "settings.padding", {}),
+    ("layers.Dropout(rate=s.rate)", "settings.rate", {}),
+    ("layers.Reshape((UNITS, -1))", "config.UNITS", {"target_shape": (3, -1)}),
+    ("keras.Input((UNITS, 4))", "config.UNITS", {"batch_shape": (None, 3, 4)}),
+]
+
+
+@pytest.mark.parametrize(("layer", "name", "expected"), UNREAD, ids=[one[0] for one in UNREAD])
+def test_what_comes_from_a_module_that_is_not_there_is_not_known(layer: str, name: str, expected: dict) -> None:
+    """It is not wrong: it may be a number, which `--set` gives."""
+    text = "import keras\nfrom keras import layers\nfrom config import UNITS\nimport settings as s\n"
+    reading = reader.program(f"{text}m = keras.Sequential([{layer}])\n".encode(), None)
+    (found,) = [reading.model(one) for one in reading.models()]
+    assert found.grade == "open" and found.faults == ()
+    assert any(f"{name} is not known" in note.message and f"--set {name}=VALUE" in note.message for note in found.notes)
+    for told in {name, name.removeprefix("config.")} if expected else ():
+        reading = reader.program(f"{text}m = keras.Sequential([{layer}])\n".encode(), None, {told: "3"})
+        (found,) = [reading.model(one) for one in reading.models()]
+        config = found.layers[-1].config
+        assert {key: config[key] for key in expected} == expected
+
+
+def test_a_function_of_a_module_that_is_not_there_is_applied() -> None:
+    text = "import keras, own\nm = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation=own.act)])\n"
+    (layer,) = [row for row in build(models(text.encode())["m"]).layers if row.type == "Dense"]
+    assert layer.calls[0].output_shapes == ((None, 3),) and layer.params == 15
+
+
+def test_a_function_in_place_of_a_number_is_refused() -> None:
+    (fault,) = models(b"import keras\nm = keras.Sequential([keras.layers.Dense(int)])\n")["m"].faults
+    assert "needs units to be an integer" in fault.fact
 
 
 def test_a_few_labels_do_not_tell_the_classes() -> None:

@@ -40,7 +40,7 @@ class Attributes(InterpreterPart):
         return unknown if unknown is not None else slice(*parts)
 
     def on_subscript(self, node: ast.Subscript, frame: Frame) -> Any:
-        items = self.value(node.value, frame)
+        items = self.no_function(self.value(node.value, frame))
         key = self.value(node.slice, frame)
         self.node = node
         if isinstance(items, Unknown):

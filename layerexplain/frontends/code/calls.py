@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
 
 
+_TAKE_FUNCTIONS = frozenset({"map", "filter", "isinstance", "issubclass", "callable", "hasattr"})
+"""Builtins one of whose arguments is a function or a class."""
+
+
 class Calls(InterpreterPart):
     """The part of the interpreter that calls."""
 
@@ -147,7 +151,8 @@ class Calls(InterpreterPart):
             if name in ("float", "int", "bool") and not self.keras.quiet and args and isinstance(args[0], Tensor):
                 words = f"{name}() needs a number, got a tensor of Keras: its numbers are not there yet"
                 raise Raised("TypeError", words, self.place())
-            return self.placed(call_builtin(name, args, kwargs, self.budget, self.call))
+            given = args if name in _TAKE_FUNCTIONS else [self.no_function(one) for one in args]
+            return self.placed(call_builtin(name, given, kwargs, self.budget, self.call))
         if root in library_functions.ROOTS:
             made = library_functions.call_library(symbol.path, args, kwargs, cast("Interpreter", self))
             if made is not NotImplemented:

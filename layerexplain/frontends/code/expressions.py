@@ -65,6 +65,8 @@ class Expressions(InterpreterPart):
             self.rely(holder.maybe[name])
         if isinstance(value, Imported):
             return self.loaded(holder, name)
+        if self.settings and isinstance(value, Symbol):
+            return self.settings.get(name, self.settings.get(value.path, value))
         if not isinstance(value, Unknown):
             return value
         return self.settings.get(name, value if value.name == name else value._replace(name=name))
@@ -170,6 +172,7 @@ class Expressions(InterpreterPart):
 
     def operate(self, name: str, left: Any, right: Any) -> Any:
         """The result of an operator on two values."""
+        left, right = self.no_function(left), self.no_function(right)
         if isinstance(left, Unknown):
             return left
         if isinstance(right, Unknown):
@@ -187,7 +190,7 @@ class Expressions(InterpreterPart):
         return binary(name, left, right, self.budget)
 
     def on_unaryop(self, node: ast.UnaryOp, frame: Frame) -> Any:
-        value = self.value(node.operand, frame)
+        value = self.no_function(self.value(node.operand, frame))
         name = type(node.op).__name__
         if isinstance(value, Variable) and not self.keras.quiet:
             value = self.keras.data_of(value)

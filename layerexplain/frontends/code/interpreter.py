@@ -22,6 +22,7 @@ from layerexplain.frontends.code.frames import Assumption, File, Frame
 from layerexplain.frontends.code.keras_calls import Keras
 from layerexplain.frontends.code.loops import Loops
 from layerexplain.frontends.code.modules import Modules
+from layerexplain.frontends.code.operators import may_be_anything
 from layerexplain.frontends.code.statements import Statements
 from layerexplain.frontends.code.values import Place, Unknown, births
 from layerexplain.model import Note
@@ -118,6 +119,12 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         """A value that is not known, here."""
         place = self.place()
         return Unknown(reason, place.line, name, place.file, place.column)
+
+    def no_function(self, value: Any) -> Any:
+        """A value where no function fits: a name of a library that is not read is a value that is not known."""
+        if not may_be_anything(value):
+            return value
+        return self.unknown(f"{value.path.partition('.')[0]} is not read here", value.path)
 
     def assume(self, assumption: Assumption, level: int = 1) -> None:
         """Keep a choice that what follows hangs on; with a level of 2 what is there already hangs on it too."""

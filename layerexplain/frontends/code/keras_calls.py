@@ -112,6 +112,8 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
     def symbol_attribute(self, symbol: Symbol, name: str) -> Any:
         """`keras.layers.Dense`, `np.pi`: a name behind a name."""
         path = f"{symbol.path}.{name}"
+        if path in self.interpreter.settings:
+            return self.interpreter.settings[path]
         if symbol.path == "numpy" and name in arrays.CONSTANTS:
             return arrays.CONSTANTS[name]
         if path in CONSTANTS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
@@ -11,6 +11,8 @@ from layerexplain.frontends.code.bounds import copied
 from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.keras_names import named
+from layerexplain.frontends.code.operators import may_be_anything
+from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values import (
@@ -28,6 +30,7 @@ from layerexplain.frontends.code.values import (
     Tensor,
     Unknown,
     births,
+    each_in,
     layer_of,
     tensors_in,
     unknown_in,
@@ -37,17 +40,12 @@ from layerexplain.frontends.model_builder import default_name
 from layerexplain.frontends.spec.old_arguments import todays_form
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find, positional_arguments
+from layerexplain.model import Function as NamedFunction
 from layerexplain.model import Note
 
 _OF_INPUT = (
-    "input_shape",
-    "batch_input_shape",
-    "batch_size",
-    "input_dim",
-    "input_length",
-    "batch_shape",
-    "input_dtype",
-)
+    "input_shape", "batch_input_shape", "batch_size", "input_dim", "input_length", "batch_shape", "input_dtype",
+)  # fmt: skip
 _OF_INPUT_CALL = ("shape", "batch_size", "dtype")
 _KERAS_1 = frozenset({"border_mode", "subsample", "nb_filter", "nb_row", "dim_ordering", "init", "W_regularizer"})
 FOR_FILES = frozenset({"dynamic", "activity_regularizer", "autocast", "weights", "implementation", "unroll"})
@@ -136,7 +134,8 @@ class Making(KerasPart):
             plain["function"] = config["function"]
         type_, plain = modern_layer(type_, plain, tells_module=True)
         self.fill_older(type_, plain)
-        made.type, made.config = type_, self._checked(type_, dict(plain), name)
+        unread = {NamedFunction(one.last): one for one in each_in(config) if may_be_anything(one)}
+        made.type, made.config = type_, self._checked(type_, dict(plain), name, unread)
         self.check_arguments(shown or type_, kwargs, takes, made)
         if shape is not None:
             self.first_shapes[id(made)] = (made, shape)
@@ -199,8 +198,11 @@ class Making(KerasPart):
         sizes = [length, size] if length is not None or type_ in ("LSTM", "GRU", "SimpleRNN", "Conv1D") else [size]
         return (batch, *sizes) if size is not None else None
 
-    def _checked(self, type_: str, config: dict[str, Any], name: str) -> dict[str, Any]:
-        """The arguments without those that today's Keras does not have; each wrong one is a fault."""
+    def _checked(
+        self, type_: str, config: dict[str, Any], name: str, unread: Mapping[NamedFunction, Symbol]
+    ) -> dict[str, Any]:
+        """The arguments without those that today's Keras does not have; each wrong one is a fault. Where no function
+        fits, names of libraries that are not read are not known."""
         declaration = find(type_)
         if declaration is None:
             return config
@@ -215,6 +217,12 @@ class Making(KerasPart):
             if key is None:
                 if "'" not in fault.fact or fault.fact.split("'")[1] not in config:
                     self.fault(fault)
+                continue
+            read = mirrored(
+                config[key], lambda one: self.interpreter.no_function(unread.get(one, one)), (NamedFunction,)
+            )
+            if key in declaration.arguments and read != config[key]:
+                config[key] = read
                 continue
             form = todays_form(type_, key, config.get(key)) or todays_argument(type_, key)
             for_files = key in FOR_FILES or key.endswith(("_initializer", "_regularizer", "_constraint"))
@@ -253,7 +261,7 @@ class Making(KerasPart):
             if isinstance(shape, int):
                 self.older(f"Input(shape={shape}) is taken by older Keras alone; today: shape=({shape},)")
                 shape = (shape,)
-            shape = arrays.plain(shape)
+            shape = arrays.plain(mirrored(shape, self.interpreter.no_function, (Symbol,)))
             self._check_shape(shape)
             shape = (given.get("batch_size"), *shape) if type(shape) in (tuple, list) else shape
             if shape is None:

@@ -220,16 +220,25 @@ def truth(value: Any) -> bool | None:
         return None
     if is_plain(value) or type(value) in (list, tuple, dict, set, frozenset, range):
         return bool(value)
-    from layerexplain.frontends.code.values import Array, Imported, Instance, Symbol, Tensor, Variable
+    from layerexplain.frontends.code.values import Array, Imported, Instance, Tensor, Variable
 
     if isinstance(value, Instance) and (value.cls.has("__bool__") or value.cls.has("__len__")):
         return None
-    if isinstance(value, Symbol) and "." in value.path and value.path.partition(".")[0] not in _KNOWN_LIBRARIES:
-        return None  # `settings.DEBUG` may be anything
+    if may_be_anything(value):
+        return None
     return None if isinstance(value, Array | Imported | Tensor | Variable) else True
 
 
-_KNOWN_LIBRARIES = frozenset({"keras", "tensorflow", "tf_keras", "numpy", "math", "os", "functools", "itertools"})
+def may_be_anything(value: Any) -> bool:
+    """Whether a value is a name of a library that is not read: `settings.SIZE`, a function, a class or a number."""
+    from layerexplain.frontends.code.values import Symbol
+
+    return isinstance(value, Symbol) and "." in value.path and value.path.partition(".")[0] not in _KNOWN_LIBRARIES
+
+
+_KNOWN_LIBRARIES = frozenset(
+    {"keras", "tensorflow", "tf_keras", "numpy", "math", "os", "functools", "itertools", "builtins"}
+)
 
 
 def unary(name: str, value: Any) -> Any:

@@ -160,7 +160,12 @@ class Statements(InterpreterPart):
                 self.mutate(before)
                 before += items
                 return None
-        self.assign(node.target, self.operate(type(node.op).__name__, before, value), frame)
+        changed = self.operate(type(node.op).__name__, before, value)
+        if type(before) is list and type(changed) is list:  # it stays the same list, also under its other names
+            self.mutate(before)
+            before[:] = changed
+            return None
+        self.assign(node.target, changed, frame)
         return None
 
     def assign(self, target: ast.expr, value: Any, frame: Frame, *, constant: bool = False) -> None:
