@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+import struct
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,13 +12,18 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends import read
 from layerexplain.frontends.code.grade import words_of
 from layerexplain.frontends.code.reader import read_code
 from layerexplain.frontends.code.values import Unknown
 from layerexplain.frontends.code_source import CodeSource, each_model
+from layerexplain.frontends.keras import tensor_bundle
 from layerexplain.frontends.keras.config_values import plain_value
+from layerexplain.frontends.regular_file import is_file_in
 from layerexplain.frontends.spec.yaml_nodes import _unprintable
 from layerexplain.model import Model
+from layerexplain.sources.names import Remote
+from tests.served import serving
 
 HEAD = "import itertools\nimport keras\nfrom keras import layers\nx = keras.Input((4,))\n"
 END = "\nmodel = keras.Model(x, y)\n"
@@ -50,6 +58,47 @@ def test_what_a_line_gives(text: str, units: list[int]) -> None:
 def test_what_a_line_gives_is_not_known(text: str, words: str) -> None:
     model = model_of(text)
     assert model.grade == "open" and any(words in note.message for note in model.notes)
+
+
+def test_the_place_of_an_input_that_is_not_given() -> None:
+    text = "i = {n: keras.Input((4,), name=n) for n in 'ab'}\nm = keras.Model(i, layers.Add()([i['a'], i['b']]))\n"
+    faults = [one for one in model_of(text + "y = m({'b': x})").faults if "is given no input 'a', got 'b'" in one.fact]
+    line = "y = m({'b': x})"
+    assert [(one.line, one.column) for one in faults] == [(7, line.index("{") + 1)]
+
+
+def test_the_size_of_an_inner_layer_that_is_not_known(tmp_path: Path) -> None:
+    made = "        super().__init__()\n        self.d = keras.layers.Dense(mylib.n)\n"
+    code = f"import keras, mylib\nclass Own(keras.layers.Layer):\n    def __init__(self):\n{made}"
+    (tmp_path / "own.py").write_text(code + "    def call(self, x):\n        return self.d(x)\n")
+    with pytest.raises(
+        LayerExplainError, match=r"what Dense computes is not known: mylib is not read here \(own\.py:5\)"
+    ):
+        layerexplain.explain(b"input: [8]\nlayers:\n  - Own\n", code=tmp_path / "own.py")
+
+
+def test_a_spec_in_another_coding_is_told_which_one_is_meant() -> None:
+    for coding in ("utf-16", "utf-16-be"):
+        mark = b"" if coding == "utf-16" else codecs.BOM_UTF16_BE
+        with pytest.raises(LayerExplainError, match=r"the file is UTF-16; save it as UTF-8"):
+            read(mark + "input: [4]\nlayers:\n  - Dense: 3\n".encode(coding))
+
+
+def test_an_index_of_no_arrays_has_no_entries() -> None:
+    """A block ends with the places where keys are whole, of which there is always one, and their number."""
+    empty = struct.pack("<II", 0, 1)
+    assert [*tensor_bundle._entries(memoryview(empty), "index")] == []
+    for damaged in (b"", empty[:3], struct.pack("<II", 0, 2)):
+        with pytest.raises(LayerExplainError, match="index has a block that is too short"):
+            [*tensor_bundle._entries(memoryview(damaged), "index")]
+
+
+def test_whether_a_folder_holds_a_file(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "a.json").write_text("{}")
+    with serving(tmp_path) as server:
+        for folder in (str(tmp_path / "inner"), Remote(server.url("inner"))):
+            assert [is_file_in(folder, name) for name in ("a.json", "b.json")] == [True, False]
 
 
 def test_other_attributes_leave_a_layers_name() -> None:
