@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -11,14 +12,16 @@ import pytest
 from layerexplain.conversions.block_names import loop_over_names
 from layerexplain.conversions.code import to_code
 from layerexplain.conversions.config import to_config
+from layerexplain.conversions.explicit_masks import _names
 from layerexplain.conversions.keras_file import _made
 from layerexplain.conversions.settings import setting_of
 from layerexplain.conversions.spec import to_spec
 from layerexplain.conversions.today import in_todays_words
 from layerexplain.conversions.todays_names import in_todays_names
+from layerexplain.conversions.training import todays_training
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.model import Setting, SharedObject, TensorRef, replaced
+from layerexplain.model import Setting, SharedObject, TensorRef, Training, replaced
 
 
 @pytest.mark.parametrize(
@@ -58,6 +61,74 @@ def test_classes_that_are_gone(old: str, today: str) -> None:
     model = read({"class_name": "Sequential", "keras_version": "2.3.1", "config": {"name": "m", "layers": layers}})
     assert [layer.type for layer in in_todays_words(model).layers] == ["InputLayer", today]
     assert f"  - {today}" in to_spec(model)
+
+
+def test_a_frozen_layer_of_keras_0_3_stays_frozen() -> None:
+    held = {"name": "BatchNormalization", "epsilon": 1e-6, "mode": 0, "momentum": 0.9, "axis": -1, "input_shape": [6]}
+    for more, frozen in (({"trainable": False}, True), ({"trainable": True}, False), ({}, False)):
+        model = read({"name": "Sequential", "layers": [{**held, **more}]})
+        assert ("trainable=False" in to_code(model)) == ("trainable: false" in to_spec(model)) == frozen
+
+
+def test_shapes_that_keras_2_wrote_for_attention_are_no_arguments() -> None:
+    # Keras 3: MultiHeadAttention.__init__() takes no query_shape, key_shape or value_shape.
+    given = {f"{name}_shape": [None, 5, 4] for name in ("query", "key", "value")}
+    first = {"name": "x", "batch_input_shape": [None, 5, 4]}
+    attention = {"name": "a", "num_heads": 2, "key_dim": 3, **given}
+    layers = [
+        {"class_name": "InputLayer", "name": "x", "config": first, "inbound_nodes": []},
+        {
+            "class_name": "MultiHeadAttention",
+            "name": "a",
+            "config": attention,
+            "inbound_nodes": [[["x", 0, 0, {"value": ["x", 0, 0]}]]],
+        },
+    ]
+    config = {"name": "m", "layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [["a", 0, 0]]}
+    model = read({"class_name": "Functional", "keras_version": "2.9.0", "config": config})
+    assert 'layers.MultiHeadAttention(2, 3, name="a")(inputs, inputs)' in to_code(model)
+    assert "  - MultiHeadAttention: {num_heads: 2, key_dim: 3}\n" in to_spec(model)
+
+
+def test_what_keras_3_does_not_train_with_is_told() -> None:
+    model = read(b"input: [6]\nlayers: [Dense: 3]\n")
+    for optimizer, loss, told in (
+        ("TFOptimizer", "mse", ("the optimizer TFOptimizer",)),
+        ("SGD", "mine", ("the loss mine",)),
+        ("TFOptimizer", "mine", ("the loss mine", "the optimizer TFOptimizer")),
+        ("SGD", "mse", ()),
+    ):
+        found = todays_training(model._replace(training=Training(Setting(optimizer), {"": Setting(loss)})))
+        assert found is not None and found.left_out == told
+        assert set(found.given()) == {"optimizer", "loss"} - {words.split()[1] for words in told}
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("a", "'a'"),
+        ("abc", "'a', 'b', 'c'"),
+        ("abcab", "'a', 'b', 'c'"),
+        ("abcd", "'a', 'b', 'c' and 1 more"),
+        ("abcdefa", "'a', 'b', 'c' and 3 more"),
+    ],
+)
+def test_of_many_layers_with_a_mask_the_number_is_said(names: str, said: str) -> None:
+    assert _names([*names]) == said
+
+
+def test_code_gives_no_variable_to_itself() -> None:
+    code = to_code(read(b"""
+input: [8]
+layers:
+  - Dense: 4
+    repeat: 3
+  - {Functional: {inputs: {a: [4]}, layers: [{Dense: {units: 2}, name: l}, {Dense: {units: 3}, name: r, from: a}], outputs: [l, r]}, name: two}
+  - {Dense: 2, from: "two[1]"}
+"""))  # fmt: skip
+    assert "for _ in range(3):" in code or "for i in range(" in code
+    given = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Assign)]
+    assert [ast.unparse(one) for one in given if ast.unparse(one.targets[0]) == ast.unparse(one.value)] == []
 
 
 NESTED = """
@@ -163,6 +234,18 @@ def test_a_row_with_an_operation_needs_an_input_of_known_shape() -> None:
     for convert in (to_config, to_code):
         with pytest.raises(LayerExplainError, match="its shape is unknown"):
             convert(model)
+
+
+@pytest.mark.parametrize("training", ["true", "false"])
+def test_a_layer_in_a_row_is_called_as_in_training_in_all_forms(training: str) -> None:
+    # Keras's Sequential has no place for an argument of a call.
+    for more in ("", "  - Dense: 2\n"):
+        model = read(f"input: [6]\nlayers:\n  - Dropout: 0.5\n    training: {training}\n{more}".encode())
+        assert f", training={training.title()})" in to_code(model)
+        assert f"training: {training}" in to_spec(model)
+        assert f'"training": {training}' in json.dumps(to_config(model))
+        assert to_config(model)["class_name"] == "Functional"
+    assert to_config(read(b"input: [6]\nlayers: [Dropout: 0.5]\n"))["class_name"] == "Sequential"
 
 
 @pytest.mark.keras

@@ -134,8 +134,9 @@ def _model(model: Model, prefix: str, network: Network | None) -> Model:
     for key, call in calls.items():
         kept = {name: one for name, one in call.kwargs.items() if one is not None}
         calls[key] = _in_front(call._replace(kwargs=kept), layers_by_name[call.layer])
-    # Keras's Sequential takes no operations, whatever a file says.
+    # Keras's Sequential takes no operations, whatever a file says, and calls its layers with a tensor alone.
     in_a_row = model.type == "Sequential" and all(layer.kind != "operation" for layer in layers)
+    in_a_row = in_a_row and not any(call.kwargs for call in calls.values())
     type_ = "Sequential" if in_a_row else "Functional"
     return model._replace(type=type_, layers=tuple(layers), calls=tuple(calls.values()))
 
