@@ -111,6 +111,32 @@ def test_every_layer_sees_the_masks_that_it_sees_in_keras(make: Callable[[], Any
         assert told == MODELS[make]
 
 
+BUILT_BEFORE = """
+input: {shape: [7], dtype: int32}
+layers:
+  - Embedding: {input_dim: 11, output_dim: 8, mask_zero: true}
+    name: tokens
+  - MultiHeadAttention: {num_heads: 2, key_dim: 4}
+    name: attend
+    from: [tokens, tokens]
+  - Flatten
+  - Dense: 3
+  - {Dense: 8, name: last}
+  - {Dropout: 0.1, name: late, from: tokens}
+  - {LSTM: 8, name: read}
+  - Add:
+    from: [last, read]
+"""
+
+
+def test_a_layer_keeps_the_mask_that_it_was_built_with() -> None:
+    # Dropout runs behind attention and sees no mask; LSTM behind it was given one when the model was built.
+    report = verify(BUILT_BEFORE.encode(), drawn=True)
+    assert report.agrees and not report.of("not compared")
+    rows = {row.layer: row for row in build(read(BUILT_BEFORE.encode())).layers}
+    assert {name: rows[name].calls[0].mask for name in ("late", "read")} == {"late": None, "read": "tokens"}
+
+
 def test_tf_keras_leaves_the_masks_where_they_are(tmp_path: Path) -> None:
     tf_keras = pytest.importorskip("tf_keras")
     ids = tf_keras.Input((7,), dtype="int32")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import os
 import ssl
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from layerexplain.errors import SourceError
-from layerexplain.sources import fsspec_files
+from layerexplain.sources import fsspec_files, http_client, listing
 from layerexplain.sources.archives import ArchiveFiles
 from layerexplain.sources.faults import Fault, fault_of
+from layerexplain.sources.found import Entry
 from layerexplain.sources.listing import below
 from layerexplain.sources.names import Passwords, Reach, Remote, named
-from layerexplain.sources.ranges import BLOCK, Ranges
+from layerexplain.sources.ranges import BLOCK, RangeFile, Ranges
+from layerexplain.sources.remote import local_copy
 
 
 @pytest.fixture
@@ -73,6 +78,32 @@ def test_directories_are_walked_to_a_depth(tmp_path: Path) -> None:
         (deep / f"m{level + 1}.yaml").write_text("")
     found = [Path(one.source).name for one in below(str(tmp_path))]
     assert found == [f"m{level}.yaml" for level in range(64, 0, -1)]
+
+
+def test_a_directory_that_cannot_be_listed_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open" / "m.yaml").write_text("")
+    list_it = listing.entries_of
+
+    def entries_of(directory: str) -> Any:
+        if directory.endswith("closed"):
+            raise SourceError("permission denied")
+        return list_it(directory)
+
+    monkeypatch.setattr(listing, "entries_of", entries_of)
+    found = {one.source: str(one.fault) for one in below(str(tmp_path))}
+    closed = str(tmp_path / "closed")
+    assert found == {closed: f"{closed}: permission denied", str(tmp_path / "open" / "m.yaml"): "None"}
+
+
+def test_a_pattern_matches_directories_that_are_models_alone(tmp_path: Path) -> None:
+    for name, files in (("plain", ["notes.txt"]), ("saved", ["saved_model.pb"]), ("unzipped", ["config.json"])):
+        (tmp_path / name).mkdir()
+        for file in (*files, "metadata.json", "model.weights.h5"):
+            (tmp_path / name / file).write_text("")
+    found = [Path(one.source).name for one in listing._matches(f"{tmp_path}/*")]
+    assert found == ["saved", "unzipped"]
 
 
 def test_a_url_is_its_text() -> None:
@@ -160,3 +191,94 @@ def test_files_of_a_model_are_asked_for_where_they_are_not_listed(monkeypatch: p
     files = fsspec_files.FsspecFiles(Remote("http://example.org/m/"))
     assert files.exist() == ["config.json", "model.weights.h5"]
     assert files.describe().is_directory
+
+
+class OneFile:
+    """In place of a file system of fsspec: a file, and how a server gives it."""
+
+    protocol = "made"
+
+    def __init__(self, data: bytes, **info: Any) -> None:
+        self.data = data
+        self.told = {"size": len(data), "etag": "mark", **info}
+        self.opened = 0
+
+    def info(self, path: str) -> dict[str, Any]:
+        return self.told
+
+    def open(self, path: str, mode: str, **options: Any) -> io.BytesIO:
+        self.opened += 1
+        return Unmoved(self.data) if self.told.get("forwards") else io.BytesIO(self.data)
+
+
+class Unmoved(io.BytesIO):
+    """A file that is read forwards alone."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("system", "whole", "opened"),
+    [
+        (OneFile(b"12345"), False, 1),
+        (OneFile(b""), False, 0),  # nothing is asked for where there is nothing
+        (OneFile(b"12345", partial=False), True, 1),
+        (OneFile(b"12345", size=None), True, 1),
+        (OneFile(b"12345", forwards=True), True, 2),
+    ],
+)
+def test_how_a_file_is_read(system: OneFile, whole: bool, opened: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fsspec_files, "_file_system", lambda source: (system, str(source)))
+    file = fsspec_files.FsspecFiles(Remote("made://m")).open()
+    assert (file.read(), file.ranges.mark, file.ranges.whole, system.opened) == (system.data, "mark", whole, opened)
+
+
+@pytest.mark.parametrize(
+    ("address", "private"),
+    [
+        ("127.0.0.1", True), ("10.1.2.3", True), ("192.168.0.1", True), ("169.254.169.254", True),
+        ("8.8.8.8", False), ("::1", True), ("fe80::1%eth0", True), ("2001:4860:4860::8888", False),
+        ("::ffff:127.0.0.1", True), ("::ffff:8.8.8.8", False),
+    ],
+)  # fmt: skip
+def test_addresses_that_are_not_of_the_internet(address: str, private: bool) -> None:
+    # RFC 1918, RFC 3927, RFC 4193 and 4291; a zone stands behind %.
+    assert http_client.is_private(address) == private
+
+
+@pytest.mark.parametrize(("coding", "is_closed"), [("identity", False), ("gzip", True)])
+def test_an_answer_that_is_refused_is_closed(coding: str, is_closed: bool) -> None:
+    closed: list[bool] = []
+    answer = SimpleNamespace(status=200, headers={"Content-Encoding": coding}, close=lambda: closed.append(True))
+
+    async def handler(request: Any) -> Any:
+        return answer
+
+    request = SimpleNamespace(headers={})
+    if is_closed:
+        with pytest.raises(SourceError, match="compressed"):
+            asyncio.run(http_client._guard(request, handler))
+    else:
+        assert asyncio.run(http_client._guard(request, handler)) is answer
+    assert closed == [True] * is_closed
+
+
+def test_no_name_of_a_server_leads_out_of_a_copy() -> None:
+    source = Remote("made://host/m")
+    listed = ["good.pb", "", ".", "..", "../up.pb", "a/b.pb", "c\\d.pb", "c:d.pb", "nul\0.pb"]
+
+    def place(*names: str) -> Any:
+        return SimpleNamespace(
+            describe=lambda: Entry("m", bool(names)),
+            may_be_listed=lambda: bool(names),
+            entries=lambda: [Entry(name, False) for name in names],
+            open=lambda: RangeFile(Ranges.of_bytes(b"data")),
+        )
+
+    source.place = place(*listed)
+    for name in listed:
+        source.member(name).place = place()
+    with local_copy(source) as path:
+        assert {str(one.relative_to(path)) for one in Path(path).parent.rglob("*")} == {".", "good.pb"}
+        assert (Path(path) / "good.pb").read_bytes() == b"data"

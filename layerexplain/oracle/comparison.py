@@ -232,12 +232,15 @@ def _given(made: TracedCall, sources: _Sources) -> list[tuple[Any, str]] | None:
         return None
     given: list[tuple[Any, str]] = [(t, ref.layer) for t, ref in zip(tensors, made.sources, strict=True)]
     for mask in made.origin.mask_sources if made.origin is not None else ():
-        keras_tensor = sources.tensor(mask.tensor)
-        given.append(
-            (sources.graph.mask(keras_tensor), f"'{mask.tensor.layer}'")
-            if mask.carried
-            else (keras_tensor, mask.tensor.layer)
-        )
+        keras_tensor, name = sources.tensor(mask.tensor), mask.tensor.layer
+        if mask.carried:
+            carried = sources.graph.mask(keras_tensor)
+            # Attention may have taken it off since a layer of one tensor was given it, when the model was built.
+            is_told = carried is None and len(tensors) == 1
+            told = sources.graph.told_mask((made.call.layer, made.call.index)) if is_told else carried
+            given.append((told, f"'{name}'"))
+        else:
+            given.append((keras_tensor, name))
     return given
 
 

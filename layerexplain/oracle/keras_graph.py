@@ -165,6 +165,10 @@ class KerasGraph:
     def mask(self, tensor: Any) -> Any:
         return mask_of(tensor)
 
+    def told_mask(self, key: Key) -> Any:
+        _, kwargs = self.nodes[key].arguments.fill_in(self._tensors)
+        return kwargs.get("mask")
+
     def dtype(self, tensor: Any) -> str:
         return str(load_keras().backend.standardize_dtype(tensor.dtype))
 

@@ -103,6 +103,9 @@ class Graph(Protocol):
     def mask(self, tensor: Any) -> Any:
         """Return the mask that a tensor carries, or None."""
 
+    def told_mask(self, key: Key) -> Any:
+        """Return the mask that a call was given when the model was built, or None."""
+
     def dtype(self, tensor: Any) -> str:
         """Return the name of a tensor's dtype."""
 
