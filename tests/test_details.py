@@ -304,6 +304,7 @@ def test_a_new_file_has_the_usual_mode_and_a_replaced_one_keeps_its_own(tmp_path
                 file.write(b"text")
             assert path.stat().st_mode & 0o7777 == mode
             path.chmod(0o604)
+            assert os.umask(0o027) == 0o027  # it was looked at, and is what it was
     finally:
         os.umask(before)
 
