@@ -285,7 +285,8 @@ ROWS = {
          flat("Conv2D: {filters: 2, kernel_size: 7, padding: same}", shape="[9, 9, 2]")),
     ),
     "unread-edge": Row(
-        {flat("MaxPooling2D: 2", shape="[9, 8, 2]"): ["max_pooling2d"]},
+        {flat("MaxPooling2D: 2", shape="[9, 8, 2]"): ["max_pooling2d"],
+         flat("MaxPooling2D: 2", shape="[9, 9, 2]"): ["max_pooling2d"]},  # once, also where both axes have an edge
         (flat("MaxPooling2D: 2", shape="[8, 8, 2]"), flat("MaxPooling2D: {pool_size: 2, padding: same}", shape="[9, 8, 2]"),
          flat("ZeroPadding2D: {padding: [[0, 1], [0, 0]]}", "MaxPooling2D: 2", shape="[8, 8, 2]"),
          flat("Conv2D: {filters: 2, kernel_size: 1, strides: 2}", shape="[8, 8, 2]")),
@@ -352,8 +353,10 @@ ROWS = {
          flat("Reshape: [12, 7]", shape="[28, 3]")),
     ),
     "channels-first-as-last": Row(
-        {flat("Conv2D: {filters: 4, kernel_size: 3}", shape="[3, 32, 32]"): ["conv2d"]},
-        (flat("Conv2D: {filters: 4, kernel_size: 3}", shape="[32, 32, 3]"), flat("Conv2D: {filters: 4, kernel_size: 3, data_format: channels_first}", shape="[3, 32, 32]"),
+        {flat("Conv2D: {filters: 4, kernel_size: 3}", shape="[3, 32, 32]"): ["conv2d"],
+         flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[1, 16, 16]"): ["conv2d"]},
+        (flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[1, 15, 15]"),
+         flat("Conv2D: {filters: 4, kernel_size: 3}", shape="[32, 32, 3]"), flat("Conv2D: {filters: 4, kernel_size: 3, data_format: channels_first}", shape="[3, 32, 32]"),
          flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[3, 8, 8]"), flat("Permute: [2, 3, 1]", "Conv2D: {filters: 4, kernel_size: 3}", shape="[3, 32, 32]")),
     ),
     "small-receptive-field": Row(

@@ -320,5 +320,8 @@ def test_values_of_weights_are_compared(tmp_path: Path) -> None:
     result = CliRunner().invoke(program, ["diff", str(old), str(new), "--weights"])
     assert result.exit_code == 1 and "load_weights by order takes all." in result.output
     assert CliRunner().invoke(program, ["diff", str(old), str(new)]).exit_code == 0
+    other = ROOT / "sample_models" / "digits.keras"
+    told = [layerexplain.diff(str(new), str(other), weights=one).to_dict() for one in (False, True)]
+    assert [one[side]["source"] for one in told for side in ("before", "after")] == [str(new), str(other)] * 2
     with pytest.raises(layerexplain.LayerExplainError, match="stores no weights"):
         layerexplain.diff(BASE.encode(), str(new), weights=True)
