@@ -21,6 +21,7 @@ from layerexplain.network.trace import trace_model
 from layerexplain.report.weight_table import list_weights
 from layerexplain.weights.live_weights import functional_graph, plain_floats, variables_of_layer
 from layerexplain.weights.match import match
+from layerexplain.weights.stored_weights import stored_weights
 from tests.h5_files import archive, array, classes, h5_bytes, legacy
 
 Json = dict[str, Any]
@@ -76,6 +77,27 @@ def test_a_file_without_a_weight_has_no_values(tmp_path: Path) -> None:
     path = in_archive(tmp_path, model, {"layers/dense": []})
     with pytest.raises(SourceError, match="does not contain the weight 'kernel' of the layer 'd'"):
         values(path, "d")
+
+
+def test_a_layer_without_a_formula_has_the_values_as_they_lie(tmp_path: Path) -> None:
+    model = sequential("m", layer("Mine", "x", module="mine"), shape=[None, 3])
+    own = array(4, 3, 2)
+    (found,) = values(in_archive(tmp_path, model, {"layers/mine": [own]}), "x")
+    np.testing.assert_array_equal(found, own)
+
+
+def test_a_layer_without_a_formula_of_which_a_legacy_file_lists_nothing_has_no_weights(tmp_path: Path) -> None:
+    model = sequential("m", layer("A", "a", module="mine"), layer("B", "b", module="mine"), shape=[None, 3])
+    path = in_h5(tmp_path, model, {"a": {"a/w:0": array(5)}, "b": {}})
+    found = stored_weights(trace_model(read(path))).variables
+    assert {where: [one.shape for one in own] for where, own in found.items()} == {"a": [(5,)], "b": []}
+
+
+def test_weights_that_take_too_long_to_list_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("layerexplain.weights.stored_weights._PATIENCE", 0)  # seconds of the processor's time
+    path = in_archive(tmp_path, sequential("m", layer("Mine", "x", module="mine"), shape=[None, 3]), {})
+    (note,) = stored_weights(trace_model(read(path))).notes
+    assert note.code == "weights-unreadable" and note.message.endswith("listing them takes too long")
 
 
 def test_arrays_that_a_nested_model_has_beside_its_weights_are_no_weights(tmp_path: Path) -> None:
@@ -148,6 +170,15 @@ def test_kernels_of_keras_1_are_turned_to_todays_order(
     np.testing.assert_array_equal(found[1], bias)
 
 
+def test_a_kernel_of_keras_1_with_too_few_axes_is_told(tmp_path: Path) -> None:
+    config = {"name": "c", "nb_filter": 5, "nb_row": 3, "nb_col": 2, "batch_input_shape": [None, 4, 8, 8],
+              "dim_ordering": "th"}  # fmt: skip
+    model = {"class_name": "Sequential", "config": [{"class_name": "Convolution2D", "config": config}]}
+    path = in_h5(tmp_path, model, {"c": {"c_W": array(5, 4), "c_b": array(5)}}, None)
+    with pytest.raises(SourceError, match=r"'kernel' of the layer 'c' as \(5, 4\); its formula needs \(3, 2, 4, 5\)"):
+        values(path, "c")
+
+
 # Live models: what stands for them has what they have ------------------------------------------------------------------
 
 
@@ -208,8 +239,9 @@ def test_the_graph_of_a_live_model(held: Json, said: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("dtype", "to"),
-    [("float64", "float64"), ("int8", "int8"), ("bfloat16", "float32"), ("float8_e4m3fn", "float32")],
-)
+    [("float64", "float64"), ("int8", "int8"), ("bfloat16", "float32"), ("float8_e4m3fn", "float32"),
+     ("float8_e5m2", "float32"), ("float8_e5m2fnuz", "float32"), ("int4", "float32")],
+)  # fmt: skip
 def test_values_that_numpy_cannot_compute_with(dtype: str, to: str) -> None:
     own = dtype if hasattr(np, dtype) else getattr(pytest.importorskip("ml_dtypes"), dtype)
     found = plain_floats(np.array([1, 2], own))

@@ -73,6 +73,11 @@ def test_the_name_of_an_array_below_its_layer(parts: tuple[str, ...], group: tup
         (Layer("a", "Permute", "layer", {"dims": (1, 5, 4, 3, 2)}), True),  # tried at none that it takes
         (Layer("a", "Dense", "layer", {"units": 3}), True),
         (Layer("a", "Conv2D", "layer", {"filters": 3, "kernel_size": 1}), True),
+        (Layer("a", "Dot", "layer", {"axes": 1}), False),  # of two tensors
+        (Layer("a", "Subtract", "layer", {}), False),
+        (Layer("a", "Attention", "layer", {}), False),
+        (Layer("a", "Attention", "layer", {"use_scale": True}), True),
+        (Layer("a", "MultiHeadAttention", "layer", {"num_heads": 2, "key_dim": 3}), True),
         (Layer("a", "Own", "layer", {}), False),
     ],
 )

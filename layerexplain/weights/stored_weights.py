@@ -129,7 +129,8 @@ def _has_weights(layer: Layer) -> bool:
     declaration = declaration_of(layer) if layer.kind == "layer" else None
     if declaration is None:
         return False
-    count = max(len(declaration.tensors) - declaration.optional, 1)
+    # As many as it needs; of any number two, which is what those that join tensors need.
+    count = max(len(declaration.tensors) - declaration.optional, 1) if declaration.tensors else 2
     for axes in (declaration.ndim,) if declaration.ndim is not None else (2, 3, 4, 5):
         try:
             return bool(trace_layer(layer, [Spec((BATCH, *(_TRIED_SIZE,) * (axes - 1)), "float")] * count).weights)
