@@ -15,6 +15,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import tensor
 from layerexplain.lang.parse import parse
+from layerexplain.lang.scalar import CannotIndex
 from layerexplain.ops import load_all
 from layerexplain.ops.elementwise import exp
 from tests.cases import Case, Wrapped
@@ -145,6 +146,18 @@ def test_average_divides_by_what_is_inside() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("type_", "size", "line"),
+    [
+        ("AdaptiveAveragePooling1D", 7, "y[n, t, k] = mean u<3 x[n, (7t)//3+u, k]"),
+        ("AdaptiveMaxPooling1D", 6, "y[n, t, k] = max u<2 x[n, 2t+u, k]"),
+    ],
+)
+def test_an_interval_has_the_letter_of_a_window(type_: str, size: int, line: str) -> None:
+    lines, _ = text_of(Case(type_, {"output_size": 3}, ((size, 2),)))
+    assert lines == (line,)
+
+
 def test_composites_are_opened() -> None:
     lines, _ = text_of(Case("Dense", {"units": 5, "activation": "softmax"}, ((3,),)))
     assert lines == (
@@ -174,6 +187,28 @@ def test_a_refusal_names_the_line_and_leaves_the_others() -> None:
     text = element_text(form)
     assert any(note.startswith("xr has no element form: needs the size of axis 1") for note in text.notes)
     assert any(line.startswith("h[n, t, k] = ") for line in text.lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "why"),
+    [
+        (
+            "h = reverse(x, axis=1)[:, 0]\nfor t in steps(z):\n    h = tanh(z[t] + h)\ny = h",
+            "h",
+            "needs the size of axis 1 to count from its end",
+        ),
+        ("y = patches(image, size=2)", "y", "needs the number of channels"),
+    ],
+)
+def test_a_line_of_which_a_part_is_refused_has_no_element(text: str, name: str, why: str) -> None:
+    """The steps of a recurrence are nothing without its start."""
+    shapes = {"x": (None, 3), "z": (5, 3), "image": (4, 4, None)}
+    leaves = {leaf: tensor(leaf, (BATCH, *shape)) for leaf, shape in shapes.items()}
+    form = element_form(Definition("formula", tuple(leaves.values()), (), {"y": parse(text, leaves)["y"]}))
+    (line,) = [one for one in form.lines if one.name == name]
+    for step in (-1, 0, 1):
+        with pytest.raises(CannotIndex, match=f"{name}: {why}"):
+            line.formula((0, step, 0, 0))
 
 
 def test_a_long_chain_is_cut_into_lines() -> None:

@@ -13,7 +13,9 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import named, tensor, weight
 from layerexplain.lang.parse import parse, parse_expression
+from layerexplain.lang.syntax import checked_tree
 from layerexplain.lang.text import program, statements
+from layerexplain.lang.uses import uses
 from layerexplain.ops import elementwise, load_all
 from tests.same import same
 from tests.steps import at_most
@@ -109,6 +111,10 @@ def test_all_names_of_the_top_level_are_bound() -> None:
         ("y = None", 1, "is not a tensor, a number or a table"),
         ("y = x == x == x", 1, "a comparison needs two sides"),
         ("y = add(x, x, x, k=input(x))", 1, ""),
+        ("y = exp(x, x)", 1, "exp takes 1 tensor, got 2"),
+        ("y = add(x)", 1, "add takes 2 tensors, got 1"),
+        ("y.a = x", 1, "the target of an assignment must be a name"),
+        ("a = x\ny[0] = x", 2, "the target of an assignment must be a name"),
         ("y = input(x)", 1, "there is no function 'input'"),
         ("y = slice(x, key=1)", 1, "there is no function 'slice'"),
         ("", 0, ""),
@@ -122,6 +128,27 @@ def test_what_is_wrong_is_told_with_its_line(text: str, line: int, words: str) -
         parse(text, LEAVES)
     assert refusal.value.line == line, refusal.value
     assert words in str(refusal.value)
+
+
+def test_a_choice_between_what_has_no_order_is_told_so() -> None:
+    with pytest.raises(FormulaError, match="line 2: 'mode > 1' compares 'sum' with 1"):
+        parse("a = x\ny = a if mode > 1 else -a", LEAVES, settings={"mode": "sum"}, choices=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "tensors", "values"),
+    [
+        ("y = E[k]", {"E", "k"}, set()),
+        ("y = E[k + 1]", {"E", "k"}, set()),
+        ("y = E[:k]", {"E"}, {"k"}),
+        ("y = E[:, k]", {"E"}, {"k"}),
+        ("y = E[0, j:k]", {"E"}, {"j", "k"}),
+        ("y = relu(E, slope=k)", {"E"}, {"k"}),
+    ],
+)
+def test_names_in_a_slice_stand_for_numbers(text: str, tensors: set[str], values: set[str]) -> None:
+    used = uses(checked_tree(text))
+    assert (set(used.tensors), set(used.values)) == (tensors, values)
 
 
 # Hostile texts --------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from layerexplain.derive.gist import gist
+from layerexplain.derive.gist import gist, main_statement
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.text import program
@@ -74,6 +74,12 @@ def test_the_numbers_that_tell_layers_apart_are_said(
 ) -> None:
     dtype = "int32" if type_ == "Embedding" else "float"
     assert gist(trace_layer(type_, config, [Spec((BATCH, *shape), dtype) for shape in shapes])) == said
+
+
+@pytest.mark.parametrize(("length", "said"), [(76, "a" * 76), (77, "dense(x)")])
+def test_of_a_statement_that_is_too_long_for_a_line_the_call_is_said(length: int, said: str) -> None:
+    definition = trace_layer("Dense", {"units": 5}, [Spec((BATCH, 3), "float")])
+    assert main_statement(definition, ["y = " + "a" * length]) == said
 
 
 def test_a_nested_model_says_how_many_layers_it_has() -> None:

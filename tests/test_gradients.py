@@ -14,8 +14,10 @@ from layerexplain import explain, explain_layer
 from layerexplain.cli.main import program as program_of_commands
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.derive.gradient.backward import Gradient, gradient
+from layerexplain.derive.gradient.simplify import Simplifier
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import CannotDerive
+from layerexplain.lang.expr import CannotDerive, tensor
+from layerexplain.lang.parse import parse_expression
 from layerexplain.lang.text import program
 from layerexplain.ops import load_all
 from tests.cases import Case
@@ -251,3 +253,27 @@ def test_the_gradient_of_a_layer_at_each_step_is_told(inner: str) -> None:
         spec = f"input: [7, 5, 3]\nlayers:\n  - TimeDistributed: {{{held}, dtype: float16}}\n".encode()
         (row,) = explain(spec, detail=True, gradient=True).layers[1:]
         assert row.gradient is not None and not row.gradient.unknown and row.gradient.statements
+
+
+@pytest.mark.parametrize(
+    ("text", "simple"),
+    [
+        ("sum(a, axis=1) / 4", "mean(a, axis=1)"),
+        ("sum(a, axis=1) / 5", "sum(a, axis=1) / 5"),
+        ("sum(a, axis=(0, 1)) / 12", "mean(a, axis=(0, 1))"),
+        ("where(c, a, 0) + where(c, 0, b)", "where(c, a, b)"),
+        ("where(c, a, 0) + where(c, 0, a)", "a"),
+    ],
+)
+def test_what_is_simpler_has_the_same_values(text: str, simple: str) -> None:
+    leaves = {"a": tensor("a", (3, 4)), "b": tensor("b", (3, 4)), "c": tensor("c", (3, 4), "bool")}
+    rng = np.random.default_rng(5)
+    given = [rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), rng.random((3, 4)) < 0.5]
+    made = parse_expression(text, leaves)
+    shown, values = [], []
+    for e in (made, Simplifier(()).simple(made)):
+        definition = Definition("sum", tuple(leaves.values()), (), {"y": e})
+        shown.append(program(definition))
+        values += evaluate(definition, given, [], Evaluation(3, "float64"))
+    assert shown == [f"y = {text}", f"y = {simple}"]
+    assert values[1] == pytest.approx(values[0])

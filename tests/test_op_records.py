@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,10 @@ from layerexplain.ops.contract import einsum
 from layerexplain.ops.convolution import conv, conv_transpose, depthwise_conv
 from layerexplain.ops.elementwise import absolute, exp, where
 from layerexplain.ops.families import elementwise
+from layerexplain.ops.linalg import qr
 from layerexplain.ops.movement import concatenate, split
 from layerexplain.ops.order import top_k
+from layerexplain.ops.random import bernoulli_like, normal_like, uniform_like
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.window import Window
 from tests.redefined import redefine
@@ -67,6 +70,10 @@ def test_the_shape_is_what_the_axes_are_after() -> None:
     assert parts.shape == Shapes([(BATCH, 11, 13, 2)] * 2)
     assert isinstance(parts.op.axes(*parts.args, **parts.options), AxesOfEach)
     assert axes_of(parts, 1)[3].after == 2
+    q, r = qr(tensor("a", (BATCH, 4, 3)))
+    assert (q.shape, r.shape) == ((BATCH, 4, 3), (BATCH, 3, 3))
+    assert [axis.after for axis in axes_of(q.args[0])] == [BATCH, 4, 3]  # of several, the first
+    assert [axis.after for axis in axes_of(q.args[0], 1)] == [BATCH, 3, 3]
     total = sum_(image(), axis=(1, 2))
     assert [axis.after for axis in axes_of(total)] == [BATCH, 3, GONE, GONE]
     assert total.shape == (BATCH, 3)
@@ -125,3 +132,39 @@ def test_a_new_elementwise_op_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
     assert "hypot" in copy
     assert "hypot" not in OPS
     np.testing.assert_allclose(result, np.sqrt(values[0] ** 2.0 + values[1] ** 2), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ({}, ()),
+        ({"at": "cell"}, ("cell",)),
+        ({"at": "cell/query_dense"}, ("cell", "query_dense")),
+        ({"at": "query_dense", "path": "query"}, ("query",)),
+    ],
+)
+def test_a_weight_lies_at_the_layer_that_holds_it_unless_its_path_is_told(
+    given: dict[str, str], path: tuple[str, ...]
+) -> None:
+    made = weight("kernel", "W", [("inputs", 3), ("units", 2)], **given)
+    assert made.attrs["path"] == path
+
+
+@pytest.mark.parametrize(
+    ("drawn", "mean", "deviation", "least"),
+    [
+        (lambda x: normal_like(x), 0, 1, -6),
+        (lambda x: normal_like(x, mean=3.0, stddev=0.5), 3, 0.5, 0),
+        (lambda x: uniform_like(x), 1 / 2, 12**-0.5, 0),
+        (lambda x: uniform_like(x, low=-2.0, high=4.0), 1, 3**0.5, -2),
+        (lambda x: bernoulli_like(x, probability=0.8), 0.8, 0.4, 0),
+    ],
+)
+def test_draws_have_the_mean_and_deviation_of_their_distribution(
+    drawn: Callable[[Expr], Expr], mean: float, deviation: float, least: float
+) -> None:
+    x = tensor("x", (100, 200))
+    (values,) = evaluate(Definition("draws", (x,), (), {"y": drawn(x)}), [np.zeros((100, 200))], [])
+    assert values.mean() == pytest.approx(mean, abs=deviation / 30)
+    assert values.std() == pytest.approx(deviation, rel=0.03)
+    assert values.min() >= least

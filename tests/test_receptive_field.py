@@ -112,6 +112,14 @@ layers:
   - UpSampling1D: 2
   - Cropping1D: [1, 2]
 """,
+    "holes over copies": """
+input: [13, 2]
+layers:
+  - UpSampling1D: 2
+  - Conv1D: {filters: 2, kernel_size: 3, dilation_rate: 4}
+    name: every_second
+  - Conv1D: {filters: 2, kernel_size: 2}
+""",
     "squeeze and excite": """
 input: [9, 2]
 layers:
@@ -332,6 +340,8 @@ SAID = [
      "3rd; neighbouring elements are 1 apart"),
     ("dilated", "filled", "one output element depends on at most 15 steps of the input: steps t-3 to t+11, where they "
      "exist; neighbouring elements are 1 apart"),
+    ("holes over copies", "every_second", "one output element depends on 3 steps of the input, in a window of 5: steps t//2 to "
+     "t//2+4, every 2nd; neighbouring elements are 1/2 apart on average"),
     ("every second", "conv2d_1", "one output element depends on 3 × 3 pixels of the input, in a window of 5 × 5: rows "
      "2i-2 to 2i+2, every 2nd, columns 2j-2 to 2j+2, every 2nd, where they exist; neighbouring elements are 2 apart"),
     ("cropped", "over_the_dropped_step", "one output element depends on at most 6 steps of the input: steps 2t-2 to "

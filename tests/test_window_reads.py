@@ -47,6 +47,13 @@ ROWS = [
         ["output row i reads input row i; likewise for columns"],
     ),
     (
+        ("Conv2D", {"filters": 2, "kernel_size": 3}, (5, 7, 3)),
+        [
+            "output row 0 reads rows 0 to 2, row 1 rows 1 to 3, row 2 rows 2 to 4",
+            "output column 0 reads columns 0 to 2, column 1 columns 1 to 3, column 4 columns 4 to 6",
+        ],
+    ),
+    (
         ("Conv2DTranspose", {"filters": 2, "kernel_size": 3, "strides": 2, "padding": "same"}, (14, 14, 3)),
         [
             "input row 0 adds to output rows 0 to 2, row 1 to rows 2 to 4, row 13 to rows 26 to 28 (28 is cut off); "
