@@ -164,6 +164,17 @@ def test_roles_of_gradients() -> None:
     assert found["dγ"] == found["dβ"] == ("features",)
 
 
+def test_what_attention_reads_is_its_inputs_in_all_gradients() -> None:
+    spec = "input: [5, 6]\nlayers:\n  - MultiHeadAttention: {num_heads: 2, key_dim: 3}\n    from: [input, input]\n"
+    made = trace_model(read(spec.encode())).calls[1]
+    assert made.definition is not None
+    found = gradient_roles(made.definition, derived(made.definition, False, None, None))
+    for letter in "qkv":  # each sums over the inputs of x, which its gradient has
+        assert found[f"dW_{letter}"] == ("inputs", "heads", "per head")
+    assert found["dquery"][-1] == found["dvalue"][-1] == "inputs"
+    assert found["dW_o"] == ("heads", "per head", "features")
+
+
 def test_statistics_and_gradients_are_told_where_they_are_asked_for() -> None:
     row = list_weights(DIGITS).weights[0]
     assert "stats" not in row.to_dict() and "stats" in row.to_dict(stats=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import runpy
 import shlex
 from pathlib import Path
@@ -97,6 +98,16 @@ def test_arguments_that_matter_have_controls(
     for one in found.controls:
         assert len(set(map(repr, one.values))) == len(one.values) >= 2
         assert one.name not in arguments or one.values[one.given] == arguments[one.name]
+
+
+@pytest.mark.parametrize(
+    ("most", "counts"), [(1, []), (2, [2]), (3, [3]), (5, [2, 2]), (6, [2, 3]), (8, [2, 2, 2]), (20, [2, 5, 2])]
+)
+def test_each_argument_has_two_values_and_then_those_with_most_left_have_more(most: int, counts: list[int]) -> None:
+    found = what_if("Dense", {"units": 4}, [(3,)], most=most)
+    assert [one.name for one in found.controls] == ["units", "activation", "use_bias"][: len(counts)]
+    assert [len(one.values) for one in found.controls] == counts
+    assert len(found.rows) == math.prod(counts) <= most
 
 
 def test_arguments_as_given_are_the_layer_as_it_is_explained_alone() -> None:

@@ -297,6 +297,44 @@ def test_the_mask_of_an_output_counts_in_its_loss() -> None:
         assert [term.gradient.sentence for term in told.step.terms if term.gradient is not None] == [""]
 
 
+NESTED = """
+input: [4]
+layers:
+  - Sequential: [{Dense: {units: 3, name: first}}, {Dense: {units: 2, name: second}}]
+    name: body
+    trainable: %s
+  - Dense: {units: 1, name: end}
+loss: mse
+optimizer: %s
+"""
+
+
+@pytest.mark.parametrize("trainable", ["true", "false"])
+def test_layers_of_a_nested_model_stand_in_its_place(trainable: str) -> None:
+    training = layerexplain.explain((NESTED % (trainable, "sgd")).encode(), training=True).training
+    assert training is not None and training.step is not None
+    inside = ["body/first", "body/second"] if trainable == "true" else []
+    assert [one.layers for one in training.step.gradients] == [(name,) for name in ["end", *inside[::-1]]]
+    [update] = training.step.updates
+    assert update.weights == tuple([f"{name}/{weight}" for name in [*inside, "end"] for weight in ("kernel", "bias")])
+
+
+@pytest.mark.parametrize(("exclude", "notes"), [("", 0), (", exclude_layers: [end]", 1)])
+def test_muon_has_a_step_for_matrices_and_one_for_the_others(exclude: str, notes: int) -> None:
+    # Keras: weights of less than two axes are updated by Adam; exclude_layers does that to more of them.
+    source = NESTED % ("true", f"{{Muon: {{learning_rate: 0.001{exclude}}}}}")
+    training = layerexplain.explain(source.encode(), training=True).training
+    assert training is not None and training.step is not None
+    assert len([note for note in training.step.notes if "exclude_layers" in note]) == notes
+    shapes = {update.weights: {line.shape for line in update.formula.statements} for update in training.step.updates}
+    assert shapes == {
+        ("body/first/kernel",): {"(4, 3)"},
+        ("body/second/kernel",): {"(3, 2)"},
+        ("end/kernel",): {"(2, 1)"},
+        ("body/first/bias", "body/second/bias", "end/bias"): {""},  # shapes of 3, of 2 and of 1
+    }
+
+
 def test_what_is_not_known_is_said() -> None:
     source = str(ROOT / "sample_models" / "mnist_mlp.yaml")
     text = run("explain", source, "--training")

@@ -20,6 +20,7 @@ from jsonschema import Draft202012Validator
 
 from layerexplain.api import explain
 from layerexplain.cli.main import program
+from layerexplain.conversions.config import to_config
 from layerexplain.errors import SourceError
 from layerexplain.frontends import read
 from layerexplain.frontends.keras.h5_service import H5Target, Service
@@ -207,6 +208,19 @@ def test_weights_alone(tmp_path: Path) -> None:
         WeightRow("/layers/lstm/cell/vars/0", "group lstm", "cell/0", (2,), "float32", 2, 8, None, None),
     )
     assert (table.model_name, table.format) == (None, "weights-h5")
+
+
+@pytest.mark.parametrize("mark", ["", "_"])
+def test_a_weight_is_reached_by_the_attribute_that_the_file_has(mark: str, tmp_path: Path) -> None:
+    # Keras 3 wrote `query_dense` in some versions and `_query_dense` in others.
+    spec = "input: [5, 4]\nlayers:\n  - MultiHeadAttention: {num_heads: 2, key_dim: 3, use_bias: false, name: a}\n    from: [input, input]\n"
+    parts = {"query": (4, 2, 3), "key": (4, 2, 3), "value": (4, 2, 3), "output": (2, 3, 4)}
+    stored = {f"layers/multi_head_attention/{mark}{part}_dense": [array(*shape)] for part, shape in parts.items()}
+    config = json.dumps(to_config(read(spec.encode()))).encode()
+    members = {"config.json": config, "model.weights.h5": h5_bytes(classes(stored))}
+    table = list_weights(archive(tmp_path / "m.keras", members))
+    assert table.totals.params == 4 * 4 * 2 * 3
+    assert {row.reach for row in table.weights} == {f'model.get_layer("a").{mark}{part}_dense.kernel' for part in parts}
 
 
 def test_expressions() -> None:

@@ -38,7 +38,7 @@ class NormalLayer(NamedTuple):
     arguments: Mapping[str, Any]
     trainable: bool
     row: LayerReport | None
-    in_sequential: bool = False
+    in_sequential: bool
 
     @property
     def kind(self) -> str:
