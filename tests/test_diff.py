@@ -34,6 +34,19 @@ layers:
     name: head
 """
 
+INPUTS = "inputs: {%s: [4]}\nlayers:\n  - Dense: {units: 3, name: d}\noutputs: [d]\n"
+
+
+@pytest.mark.parametrize("is_sequential", [True, False])
+def test_the_name_of_an_input_says_something_where_somebody_gave_it(is_sequential: bool) -> None:
+    # Keras makes up the name of the input of a Sequential; that of a Functional model is an argument of fit().
+    one, other = (layerexplain.read((INPUTS % name).encode()) for name in ("pixels", "image"))
+    if is_sequential:
+        one, other = one._replace(type="Sequential"), other._replace(type="Sequential")
+    changes = [(change.kind, change.layer, change.layer_after) for change in layerexplain.diff(one, other).changes]
+    assert changes == ([] if is_sequential else [("renamed", "pixels", "image")])
+
+
 EDITS: dict[str, tuple[tuple[str, str], list[tuple[str, str, str]], list[tuple[str, str, str, str]]]] = {
     # Name: (text replaced), changes (kind, layer, layer after), differences that are no consequences (layer, what, …).
     "nothing": (("", ""), [], []),

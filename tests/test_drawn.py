@@ -29,7 +29,18 @@ def linked(layers: str, shape: str = "[4]") -> Network:
         ("  - Embedding: {input_dim: 2, output_dim: 2}\n", 2),
         ("  - Reshape: {target_shape: [2, 2]}\n  - Embedding: {input_dim: 7, output_dim: 2}\n", 7),
         ("  - Sequential: [{Embedding: {input_dim: 5, output_dim: 2}}]\n", 5),
-        ("  - Sequential: [Flatten]\n  - Embedding: {input_dim: 5, output_dim: 2}\n", None),
+        ("  - Sequential: [Flatten]\n  - Embedding: {input_dim: 5, output_dim: 2}\n", 5),
+        ("  - Sequential: [{Sequential: [Flatten]}]\n  - Embedding: {input_dim: 5, output_dim: 2}\n", 5),
+        (
+            "  - Sequential: [Flatten]\n    name: flat\n  - Sequential: [{Embedding: {input_dim: 9, output_dim: 2}}]\n"
+            "  - reuse: flat\n    from: input\n  - Embedding: {input_dim: 6, output_dim: 2}\n",
+            6,
+        ),
+        (  # ids of the table behind are what argmax gives, not what comes in
+            "  - Sequential: [{Embedding: {input_dim: 8, output_dim: 3}}, {ops.Argmax: {axis: -1}}]\n"
+            "  - Embedding: {input_dim: 3, output_dim: 2}\n",
+            8,
+        ),
     ],
 )
 def test_ids_are_below_the_bound_of_the_layers_behind(layers: str, ids: int | None) -> None:
@@ -38,6 +49,17 @@ def test_ids_are_below_the_bound_of_the_layers_behind(layers: str, ids: int | No
     (drawn,) = draw_inputs(network, np.random.default_rng(1), 50)
     if ids is not None:
         assert set(np.unique(drawn)) == set(range(min(1, ids - 1), ids))
+
+
+def test_masked_steps_are_never_the_first_and_one_is_the_last() -> None:
+    # The first step is not masked: a recurrent layer would begin with nothing, and attention see nothing.
+    ids = linked("  - Embedding: {input_dim: 9, output_dim: 2, mask_zero: true}\n", "[6]")
+    values = linked("  - Masking: 7\n", "[6, 2]")
+    (of_ids,) = draw_inputs(ids, np.random.default_rng(2), 90)
+    (of_values,) = draw_inputs(values, np.random.default_rng(2), 90)
+    for masked in (of_ids == 0, (of_values == 7).all(axis=-1)):
+        assert masked.shape == (90, 6) and masked[0, -1]
+        assert [bool(step.any()) for step in masked.T] == [False, True, True, True, True, True]
 
 
 @pytest.mark.parametrize(

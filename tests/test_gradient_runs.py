@@ -122,6 +122,44 @@ def test_gradients_of_a_shared_layer_are_added() -> None:
     assert {key[:2] for key in step.gradients} >= {("twin", 0), ("twin", 1), ("a", 0), ("b", 0)}
 
 
+def test_gradients_of_two_losses_of_one_output_are_added() -> None:
+    x, target = RNG.normal(size=(3, 5)).astype("float32"), {"out": [0, 1, 2]}
+    once, twice = (
+        layerexplain.trace(MLP + ends, x, gradient=True, target=target) for ends in (b"", b"outputs: [out, out]\n")
+    )
+    assert [term.kind for term in twice.terms] == ["loss", "loss", "regularizer"]
+    np.testing.assert_allclose(twice.before_last["out", 0], 2 * once.before_last["out", 0], atol=1e-6)
+    for name in ("hidden/kernel", "hidden/bias", "out/bias"):
+        np.testing.assert_allclose(twice.weight_gradients[name], 2 * once.weight_gradients[name], atol=1e-6)
+
+
+def test_why_a_weight_does_not_move_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    layers = "  - Dense: {units: 3, trainable: false, name: held}\n  - BatchNormalization: {name: norm}\n"
+    file.write_text(f"input: [4]\nlayers:\n{layers}", "utf-8")
+    rows = json.loads(run(str(file), "--gradient", "--loss", "mse", "--format", "json"))["weight_gradients"]
+    assert {f"{row['path']}/{row['name']}": row.get("reason") for row in rows} == {
+        "held/kernel": "frozen",
+        "held/bias": "frozen",
+        "norm/gamma": None,
+        "norm/beta": None,
+        "norm/moving_mean": "not trained",
+        "norm/moving_variance": "not trained",
+    }
+
+
+def test_a_loss_without_a_known_gradient_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from layerexplain.lang.expr import CannotDerive
+    from layerexplain.run import objective
+
+    def refuse(*_: Any) -> Any:
+        raise CannotDerive("no rule")
+
+    monkeypatch.setattr(objective, "gradient_of_number", refuse)
+    with pytest.raises(LayerExplainError, match=r"the loss of 'out', .*, has no gradient that is known: no rule"):
+        layerexplain.trace(MLP, np.zeros((2, 5), "float32"), gradient=True, target=[0, 1])
+
+
 def deep(units: str, count: int = 12) -> str:
     return "input: [5]\nlayers:\n" + f"  - Dense: {{{units}}}\n" * count
 

@@ -142,6 +142,17 @@ def test_the_page_says_which_input_is_which_and_what_values_select(tmp_path: Pat
         assert page.inner_text(".readsstatus").endswith("reads 1 of 7 in ids, what values select among 20 of 160 in E.")
 
 
+def test_a_layer_that_reads_text_has_no_numbers() -> None:
+    text = "{shape: [3], dtype: string}"
+    model = read(
+        f"inputs: {{a: {text}, b: {text}}}\nlayers:\n  - ops.Equal:\n    name: same\n    from: [a, b]\n".encode()
+    )
+    given = {"a": np.array([["p", "q", "r"]], dtype=object), "b": np.array([["p", "x", "r"]], dtype=object)}
+    found = page_values(model, model, given)
+    assert found.arrays == () and found.layers["same"].left == "text is not shown"
+    assert len(found.layers["same"].pictures) == 1  # of what comes out, which is no text
+
+
 def test_only_wanted_layers_have_values() -> None:
     found = page_values(SPEC, read(SPEC), GIVEN, wanted=lambda path: path == "conv")
     assert list(found.layers) == ["conv"]

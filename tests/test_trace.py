@@ -222,6 +222,15 @@ def test_a_layer_without_a_formula_is_named() -> None:
         made["behind"]
 
 
+def test_statistics_stop_at_a_layer_without_a_formula_unless_a_part_is_asked_for() -> None:
+    model = layerexplain.read(OPAQUE)
+    inputs = layerexplain.api.make_inputs(model, [])
+    with pytest.raises(LayerExplainError, match="layer 'unknown': has no values"):
+        layerexplain.trace_statistics(OPAQUE, model, inputs)
+    rows = layerexplain.trace_statistics(OPAQUE, model, inputs, partial=True).rows
+    assert [row.layer for row in rows if row.statistics is None] == ["unknown", "behind"]
+
+
 INPUT_FAULTS: list[tuple[str, Any, str]] = [
     (
         CONVOLUTIONS.name,

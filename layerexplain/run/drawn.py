@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -112,11 +113,17 @@ def wish_of(network: Network, ref: TensorRef) -> Wish:
     unsigned = False
     waiting = [(network, ref)]
     seen: set[tuple[int, TensorRef]] = set()
+    entered: dict[int, list[tuple[Network, TensorRef]]] = defaultdict(list)
+    left: dict[int, list[int]] = defaultdict(list)
+    """Of each nested model the calls that lead into it, as their first tensors, and the outputs that are reached."""
     while waiting:
         where, current = waiting.pop()
         if (id(where), current) in seen:
             continue
         seen.add((id(where), current))
+        ends = [i for i, end in enumerate(where.model.outputs) if end == current]
+        left[id(where)] += ends
+        waiting += [(outer, first._replace(output=i)) for outer, first in entered[id(where)] for i in ends]
         layers = {layer.name: layer for layer in where.model.layers}
         for made in where.calls:
             if current not in made.sources:
@@ -129,6 +136,9 @@ def wish_of(network: Network, ref: TensorRef) -> Wish:
                     for i, source in enumerate(made.sources)
                     if source == current and i < len(inner.inputs)
                 ]
+                first = TensorRef(layer.name, made.call.index)
+                entered[id(made.network)].append((where, first))
+                waiting += [(where, first._replace(output=i)) for i in left[id(made.network)]]
                 continue
             _ask(layer, ids, masked, words)
             unsigned = unsigned or whole_numbers(layer).startswith("uint")
