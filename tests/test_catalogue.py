@@ -162,6 +162,7 @@ def test_the_formats_hold_the_same(tmp_path: Path) -> None:
         with (tmp_path / f"{table}.csv").open(newline="", encoding="utf-8") as file:
             cells = list(csv.DictReader(file))
         assert [row["source"] for row in cells] == [row["source"] for row in told]
+        assert b"\r" not in (tmp_path / f"{table}.csv").read_bytes()  # all lines end alike, the first one too
         for name in ("params", "macs", "type"):
             assert [row[name] for row in cells] == ["" if row[name] is None else str(row[name]) for row in told]
     with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:

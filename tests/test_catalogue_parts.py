@@ -88,6 +88,14 @@ def test_a_part_ends_when_time_is_up_or_all_stop(table: Table, tmp_path: Path) -
     assert len(write_part(Ask(table), Share("p2", some)).done) == 1
 
 
+def test_a_run_begins_without_what_a_killed_one_left(table: Table, tmp_path: Path) -> None:
+    left = [Path(table.stop), Path(table.journal("p1")), Path(table.file("models", "p1"))]
+    for path in left:
+        path.touch()
+    opened(table, "t.jsonl", resume=True, overwrite=False, facts={}).close()
+    assert not any(path.exists() for path in left)
+
+
 def test_a_part_that_cannot_be_written_leaves_nothing(table: Table, tmp_path: Path) -> None:
     def tidied_up() -> None:
         Path(table.journal("p1")).unlink()

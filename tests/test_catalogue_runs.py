@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -11,13 +12,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import layerexplain
-from layerexplain.catalogues import part, run
+from layerexplain.catalogues import cluster, part, run
 from layerexplain.catalogues import rows as making
 from layerexplain.catalogues.table import Table
 from layerexplain.errors import LayerExplainError
@@ -256,6 +258,13 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(tmp_path: Path, ending: str)
         subprocess.run(["umount", str(disk)], check=True)
 
 
+def test_a_thread_may_run_it_too(tmp_path: Path) -> None:
+    folder, table = simple_zoo(tmp_path / "zoo", 2), tmp_path / "t.jsonl"
+    with ThreadPoolExecutor(1) as thread:  # Python takes signals in the main thread alone
+        found = thread.submit(layerexplain.catalogue, [str(folder)], table, recursive=True, jobs=1).result()
+    assert (found.models, found.errors, len(rows(table))) == (2, 0, 2)
+
+
 def test_two_runs_do_not_write_one_table(tmp_path: Path) -> None:
     folder = simple_zoo(tmp_path / "zoo", 4, "slow1")
     process = harness(folder, tmp_path / "t.jsonl", "--jobs", "1", SLOW="600")
@@ -449,8 +458,6 @@ def test_a_cluster_gives_the_same_table(tmp_path: Path) -> None:
 
 def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
-    from layerexplain.catalogues import cluster
-
     monkeypatch.setattr(cluster, "_CONNECTING", 0.2)
     folder = simple_zoo(tmp_path / "zoo", 2)
     with pytest.raises(
@@ -458,3 +465,12 @@ def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: py
     ) as found:
         layerexplain.catalogue([str(folder)], tmp_path / "t.jsonl", recursive=True, dask="tcp://127.0.0.1:9")
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("name", ["distributed.nanny", "tornado.general"])
+def test_nothing_that_a_cluster_logs_is_shown_meanwhile(name: str) -> None:
+    logger, other = logging.getLogger(name), logging.getLogger("distribution")
+    before = logger.level
+    with cluster._in_our_words():
+        assert not logger.isEnabledFor(logging.ERROR) and other.isEnabledFor(logging.ERROR)
+    assert logger.level == before

@@ -16,6 +16,7 @@ from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments, parse_value
 from layerexplain.cli.explain import Wanted
 from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input, parse_shape
+from layerexplain.cli.layer_names import no_match
 from layerexplain.cli.main import COMMANDS, program
 from layerexplain.errors import ArgumentError
 from layerexplain.layers.registry import layer_types
@@ -213,6 +214,36 @@ def test_a_pattern_without_a_layer_is_an_error_with_a_suggestion(run: Run) -> No
     assert result.stdout.startswith("conv2d · Conv2D  ")
 
 
+@pytest.mark.parametrize(("count", "rest"), [(11, ""), (12, ""), (13, " and 1 more"), (2012, " and 2,000 more")])
+def test_twelve_names_are_told_where_none_is_like_the_pattern(count: int, rest: str) -> None:
+    names = [f"n{number}" for number in range(count)]
+    assert str(no_match("zzzzzz", names)).endswith(f"the model has {', '.join(names[:12])}{rest}")
+
+
+def test_only_the_layers_that_are_asked_for_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    explained = []
+
+    def spied(*arguments: Any, **options: Any) -> api.Report:
+        report = explain(*arguments, **options)
+        explained.extend([row.layer for row in report.layers if row.explanation is not None])
+        return report
+
+    explain = api.explain
+    monkeypatch.setattr(api, "explain", spied)
+    digits = Path(__file__).parents[1] / "sample_models" / "digits.keras"
+    found = CliRunner().invoke(program, ["explain", str(digits), "strokes_*"])
+    assert found.exit_code == 0
+    assert explained == ["strokes_norm", "strokes_relu"]
+
+
+@pytest.mark.parametrize("type", ["MultiHeadAttention num_heads=2 key_dim=4", "Attention"])
+def test_one_input_of_attention_is_query_and_value(type: str) -> None:
+    once = CliRunner().invoke(program, ["layer", *type.split(), "--input", "5,6"])
+    twice = CliRunner().invoke(program, ["layer", *type.split(), "--input", "5,6", "--input", "5,6"])
+    assert (once.exit_code, once.stdout) == (0, twice.stdout)
+    assert "query and value are the same tensor, as in self-attention" in once.stderr and not twice.stderr
+
+
 def test_explain_prints_the_chosen_in_each_format(run: Run) -> None:
     assert "Parameters" in run("explain", "lstm").stdout
     assert "Parameters" not in run("explain", "lstm", "lstm").stdout
@@ -361,6 +392,7 @@ def test_completes_commands_and_options(run: Run) -> None:
     assert complete("layerexplain layer conv2d", "2") == ["Conv2D", "Conv2DTranspose"]
     assert complete("layerexplain layer Conv2D fil", "3") == ["filters=16"]
     assert complete("layerexplain layer Conv2D filters=3 pad", "4") == ["padding=valid"]
+    assert complete("layerexplain layer Dense lora_", "3") == ["lora_rank=16", "lora_alpha=0.5"]
     assert complete("layerexplain layer Nonsense fil", "3") == []
     assert complete("layerexplain summary m.keras --columns layer,ty", "4") == ["layer,type"]
     assert complete("layerexplain weights m.keras --columns re", "4") == ["reach"]

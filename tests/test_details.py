@@ -292,6 +292,8 @@ def test_weights_without_an_architecture_are_shown_by_their_paths() -> None:
     table = list_weights(DIGITS)
     assert _table_columns(table, False) == TABLE_COLUMNS
     assert _table_columns(table._replace(model_name=None), False) == BARE_COLUMNS
+    figures = ("min", "mean", "max", "std", "zeros", "nans", "infinities")  # they take the room of longer columns
+    assert _table_columns(table._replace(stats=True), False) == ("layer", "name", "shape", "dtype", "count", *figures)
     bare = tuple([row._replace(layer="") for row in table.weights])
     assert _table_columns(table._replace(weights=bare), False) == BARE_COLUMNS
 

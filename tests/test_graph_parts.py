@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import pytest
+
+from layerexplain.render.graph import layout as placing
 from layerexplain.render.graph.diagram import Graph, GraphEdge, GraphNode
-from layerexplain.render.graph.fold import _Folder
+from layerexplain.render.graph.fold import _commonest, _Folder
+from layerexplain.render.graph.lanes import lanes_of
 from layerexplain.render.graph.layout import Size, _best_drawing, layout
 
 
@@ -22,3 +28,38 @@ def test_a_row_is_as_high_as_its_box_however_small() -> None:
     graph = Graph((GraphNode("a"), GraphNode("b")), (GraphEdge("a", "b"),))
     placed = layout(graph, lambda node: Size(80, 0.5 if node.name == "a" else 30), lambda _: 30.0)
     assert [(bottom - top) for top, bottom in placed.rows] == [0.5, 30]
+
+
+@pytest.mark.parametrize(("types", "chain"), [("abcxabcy", None), ("abcxabcyabcz", ("a", "b", "c"))])
+def test_a_chain_belongs_together_that_is_met_three_times(types: str, chain: tuple[str, ...] | None) -> None:
+    assert _commonest(types, [(0, len(types))], Counter(types)) == chain
+
+
+@pytest.mark.parametrize(
+    ("sources", "trunk"),
+    [
+        ([[], [0], [1], [0]], [0, 1, 2]),  # a branch of one box beside one of two
+        ([[], [0], [0], [2]], [0, 2, 3]),
+        ([[], [0], [1], [0, 2], [3]], [0, 1, 2, 3, 4]),  # the line from 0 to 3 leaves rows out
+    ],
+)
+def test_the_trunk_is_the_longest_path_from_row_to_row(sources: list[list[int]], trunk: list[int]) -> None:
+    assert [node for node, lane in enumerate(lanes_of(sources).lanes) if lane == 0] == trunk
+
+
+@pytest.mark.parametrize(
+    ("sources", "others"),
+    [
+        ([[], [0], [1], [0, 2]], 0),
+        ([[], [0], [0, 1], [1, 2], [3]], 0),  # no lines cross, and no boxes stand beside the trunk
+        ([[], [0], [0], [], [0, 3], [0, 2, 3], [4], [], [6, 7], [4], [2], [], [0, 3]], 100),
+    ],
+)
+def test_other_drawings_are_tried_where_lines_cross_and_no_more_than_a_hundred(
+    sources: list[list[int]], others: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+    monkeypatch.setattr(placing, "lanes_of", lambda *asked: tried.append(asked) or lanes_of(*asked))
+    count = len(sources)
+    _best_drawing(sources, [Size(80, 30)] * count, [40.0] * count, [10.0] * count)
+    assert len(tried) == 1 + others

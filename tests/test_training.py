@@ -129,6 +129,16 @@ def test_a_step_of_training_in_order() -> None:
     assert r"m \leftarrow 0.9\,m + 0.1\,g" in run("layer", "Adam", "--input", "3", "--format", "latex")
 
 
+def test_rows_of_a_step_are_those_of_nested_models_where_they_are_asked_for(tmp_path: Path) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "name: net\ninput: [4]\nlayers:\n  - Sequential: [{Dense: 3}]\n    name: inner\nloss: mse\noptimizer: SGD\n"
+    )
+    asked = ("explain", str(spec), "--training", "--format", "csv", "--columns", "path,params")
+    assert run(*asked).splitlines()[1:] == ["input,0", "inner,15"]
+    assert run(*asked, "--nested").splitlines()[1:] == ["input,0", "inner,15", "inner/input,0", "inner/dense,15"]
+
+
 def test_several_outputs_regularizers_and_a_schedule() -> None:
     training = layerexplain.explain(TWO, training=True).training
     assert training is not None and training.step is not None

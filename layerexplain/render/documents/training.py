@@ -18,7 +18,7 @@ _SHOWN = 6
 _WEIGHTS_SHOWN = 12
 
 
-def training_sheet(report: Report, columns: tuple[str, ...] | None = None, nested: bool = False) -> Sheet:
+def training_sheet(report: Report, columns: tuple[str, ...] | None, nested: bool) -> Sheet:
     """What `explain --training` prints. The formats for programs have the rows of the layers; JSON the step, too."""
     return report_sheet(report, columns, nested, several=False)._replace(document=lambda: _document(report))
 

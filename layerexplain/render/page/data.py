@@ -162,10 +162,8 @@ def definition_parts(layer: LayerReport, told: Explanation, reaches: Sequence[st
 
 def _model(report: Report) -> dict[str, Any]:
     return {
-        "name": report.model_name,
         "type": report.model_type,
         "source": report.source,
-        "format": report.format,
         "keras": report.keras_version,
         "title": report.model_name or report.source or report.model_type,
         "totals": report.totals._asdict(),

@@ -92,10 +92,8 @@
  * @property {number} [definition]
  *
  * @typedef {Object} Model
- * @property {string} [name]
  * @property {string} [type]
  * @property {string} [source]
- * @property {string} [format]
  * @property {string | null} [keras]
  * @property {string} title
  * @property {Record<string, number | null>} totals
