@@ -34,6 +34,21 @@ LOST = [
         ["dense/kernel", "dense/bias"],
         ["in 'cast', where floats become whole numbers or truth values"],
     ),
+    # What is drawn has the shape of a tensor and nothing of its numbers.
+    Row(
+        flat("Dense: 3", "GaussianNoise: 0.1", "AlphaDropout: 0.1", "ops.Round", "Dense: 2", end=LOSS),
+        ["dense/kernel", "dense/bias"],
+        ["at round in 'round', which has no gradient: constant between jumps"],
+    ),
+    # In training alone the kernel also reaches its norm through vectors of which Keras takes no gradient.
+    Row(
+        flat("SpectralNormalization: {Dense: 3}", "ops.Round", "Dense: 2", end=LOSS),
+        ["spectral_normalization/dense/kernel", "spectral_normalization/dense/bias"],
+        [
+            "at round in 'round', which has no gradient: constant between jumps",
+            "at stop_gradient in 'spectral_normalization'",
+        ],
+    ),
     Row(flat("Dense: 3", "Dense: 2", end=LOSS), [], []),
     Row(flat("Dense: {units: 3, trainable: false}", "ops.Round", "Dense: 2", end=LOSS), [], []),
     Row(flat("Dense: 3", "ops.Argmax: {axis: -1}"), [], []),  # for inference

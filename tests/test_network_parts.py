@@ -105,6 +105,25 @@ def test_why_a_layer_that_is_built_and_not_called_has_no_formula(units: int, not
     )
 
 
+def test_a_class_that_is_not_known_and_never_called_is_told_of() -> None:
+    model = read(b"input: [5, 4]\nlayers:\n  - Dense: 4\n")
+    network = trace_model(model._replace(layers=(*model.layers, Layer("idle", "Mine", "layer", {}))))
+    assert network.calls[-1].built and network.calls[-1].definition is None
+    assert [one.code for one in network.notes if one.layer == "idle"] == ["opaque"]
+
+
+def test_a_layer_that_refuses_the_argument_of_a_call_says_so_alone() -> None:
+    """What a `call` is given comes from no layer that could be mended."""
+    model = read(b"input: [5]\nlayers:\n  - LSTM: 4\n    name: read\n")
+    x = TensorRef("x", 0, 0)
+    alone = model._replace(
+        layers=model.layers[1:], calls=(Call("read", 0, (x,), {}),), inputs=(x,), recorded={x: ((None, 5), "float32")}
+    )
+    (note,) = trace_model(alone).notes
+    assert note.message.startswith("LSTM needs an input of (batch, steps, features), got (None, 5), without steps")
+    assert "fits" not in note.message and "RepeatVector" not in note.message
+
+
 @pytest.mark.parametrize(
     ("spec", "first"),
     [

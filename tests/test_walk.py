@@ -282,6 +282,11 @@ def test_the_inputs_of_a_model_have_numbers_where_there_are_several(inputs: str,
     ("spec", "roles"),
     [
         ("input: [8, 30, 28]\nlayers:\n  - BatchNormalization: {axis: 1}\n", ("batch", "channels", "rows", "columns")),
+        (
+            "input: [8, 30, 28]\nlayers:\n  - BatchNormalization: {axis: [1]}\n",
+            ("batch", "channels", "rows", "columns"),
+        ),
+        ("input: [8, 30, 28]\nlayers:\n  - BatchNormalization: {axis: [2]}\n", None),
         ("input: [8, 30, 28]\nlayers:\n  - BatchNormalization: {axis: 3}\n", None),
         (
             "input: [3, 30, 28]\nlayers:\n  - Conv2D: {filters: 2, kernel_size: 3, data_format: channels_first}\n",

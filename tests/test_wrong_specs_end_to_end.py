@@ -169,6 +169,15 @@ CASES: dict[str, tuple[str | bytes, list[str]]] = {
         "    name: block\n  - Conv2D: {filters: 4, kernel_size: 3}\n",
         ["4: layer 'block/conv1d': the window…", "7: layer 'conv2d': Conv2D needs an input with 4 axes…"],
     ),
+    "in a nested model behind a fault": (
+        "input: [20, 8]\nlayers:\n  - Dense: 0\n  - Sequential:\n      - Conv1D: {filters: 4, kernel_size: 3}\n"
+        "      - GroupNormalization: {groups: 3}\n    name: block\n  - Conv2D: {filters: 4, kernel_size: 3}\n",
+        [
+            "3: layer 'dense': ",
+            "6: layer 'block/group_normalization': GroupNormalization needs groups that divide its 4 channels…",
+            "8: layer 'conv2d': Conv2D needs an input with 4 axes…",
+        ],
+    ),
     "inside a nested model": (
         "input: [3]\nlayers:\n  - Sequential:\n      - Dense: 4\n      - Dense: -1\n    name: block\n",
         ["5: layer 'dense_1': Dense needs units to be an integer ≥ 1, got units=-1; for example units=16"],

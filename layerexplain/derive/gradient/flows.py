@@ -14,7 +14,7 @@ from layerexplain.derive.gradient.backward import is_float, passes
 from layerexplain.derive.gradient.opened import has_rule
 from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Body, Definition
-from layerexplain.lang.expr import ITEM, CannotDerive, Expr, tensor
+from layerexplain.lang.expr import ITEM, RANDOM, CannotDerive, Expr, tensor
 from layerexplain.lang.visit import Interpreter
 from layerexplain.ops.families import is_elementwise
 from layerexplain.ops.sizes import FLOATS
@@ -75,7 +75,8 @@ class _Flows(Interpreter[int]):
             if type(node.shape) is not Shapes:
                 return given
             return [given if dtype in FLOATS else 0 for dtype in node.dtype]
-        self._end(node.op.name, given)
+        if node.op.element is not RANDOM:  # which reads the shape of its tensor alone
+            self._end(node.op.name, given)
         return [0] * len(node.shape) if type(node.shape) is Shapes else 0
 
     def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
