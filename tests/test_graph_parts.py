@@ -30,6 +30,11 @@ def test_a_row_is_as_high_as_its_box_however_small() -> None:
     assert [(bottom - top) for top, bottom in placed.rows] == [0.5, 30]
 
 
+def test_a_graph_of_nothing_takes_no_room() -> None:
+    placed = layout(Graph((), ()), lambda _: Size(80, 30), lambda _: 30.0)
+    assert (placed.width, placed.height, placed.rows, placed.boxes) == (0, 0, (), ())
+
+
 @pytest.mark.parametrize(("types", "chain"), [("abcxabcy", None), ("abcxabcyabcz", ("a", "b", "c"))])
 def test_a_chain_belongs_together_that_is_met_three_times(types: str, chain: tuple[str, ...] | None) -> None:
     assert _commonest(types, [(0, len(types))], Counter(types)) == chain

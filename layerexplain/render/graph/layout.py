@@ -205,6 +205,7 @@ class _Drawing:
     ) -> None:
         self.lanes, self.sources, self.sizes, self.anchors, self.behind = lanes, sources, sizes, anchors, behind
         self.targets = targets_of(sources)
+        self.count = max(lanes.rows, default=-1) + 1  # of rows
         self.lane_at, self.breadth = self._across()
         self.ports = self._ports()
         self.tracks = self._tracks()
@@ -275,14 +276,13 @@ class _Drawing:
     def _across(self) -> tuple[dict[int, float], float]:
         """Where each lane runs, and how wide all are. A lane is as near to the trunk as its rows allow."""
         box = {(self.lanes.lanes[node], row): node for node, row in enumerate(self.lanes.rows)}
-        count = max(self.lanes.rows, default=-1) + 1
         taken = grouped((lane, range(top, bottom + 1)) for lane, top, bottom, _ in self.lanes.taken)
         at: dict[int, float] = {0: 0.0}
         first = last = 0.0
         for side in (1, -1):
-            edges = [0.0] * count  # how far from the trunk each row is taken
+            edges = [0.0] * self.count  # how far from the trunk each row is taken
             for lane in [0, *sorted((one for one in taken if one * side > 0), key=abs)]:
-                rows = [row for rows in taken.get(lane, [range(count)]) for row in rows]
+                rows = [row for rows in taken.get(lane, [range(self.count)]) for row in rows]
                 halves = {row: self._halves(box[lane, row], side) for row in rows if (lane, row) in box}
                 if lane:
                     gaps = [BETWEEN_BOXES + halves[row][0] if row in halves else BETWEEN_LINES for row in rows]
@@ -335,22 +335,21 @@ class _Drawing:
 
     def _along(self) -> tuple[list[float], list[float], float]:
         """Where each row begins, where the tracks of the gap behind it begin, and where all ends."""
-        count = max(self.lanes.rows, default=-1) + 1
-        self.heights, behind = [0.0] * count, [0.0] * count
+        self.heights, behind = [0.0] * self.count, [0.0] * self.count
         for node, row in enumerate(self.lanes.rows):
             self.heights[row] = max(self.heights[row], self.sizes[node].along)
             behind[row] = max(behind[row], self.behind[node])
-        used = [0] * count
+        used = [0] * self.count
         for (gap, _), track in self.tracks.items():
             used[gap] = max(used[gap], track + 1)
         tops, gaps, y = [], [], 0.0
-        for row in range(count):
+        for row in range(self.count):
             tops.append(y)
             y += self.heights[row]
             gaps.append(y + behind[row])
-            if row < count - 1:
+            if row < self.count - 1:
                 y += behind[row] + max(used[row] - 1, 0) * BETWEEN_TRACKS + BEFORE_BOX
-        return tops, gaps, y + (behind[-1] if count else 0)
+        return tops, gaps, y + (behind[-1] if self.count else 0)
 
 
 Net = tuple[set[float], set[float]]
