@@ -1,4 +1,4 @@
-"""The public functions (longer than other files: most lines say what they take). The command line calls these alone.
+"""The public functions, most of whose lines say what they take. The command line calls these alone.
 
 What is one part's work is that part's own function, loaded when it is first asked for (`_HOMES`); here are those that
 join several parts. Explaining a file loads neither NumPy nor Keras.
