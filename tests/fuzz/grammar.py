@@ -55,7 +55,7 @@ def declaration(name: str) -> Declaration:
 
 def usual(draw: Draw, argument: Argument, depth: int) -> Any:
     """A value that the argument's check names in its words, most of the time."""
-    words = argument.words
+    words = argument.check.words
     if argument.check.of_layers:
         many = "list" in words and (words.startswith("a list") or draw.random() < 0.3)
         cells = "cell" in words
@@ -77,7 +77,7 @@ def usual(draw: Draw, argument: Argument, depth: int) -> Any:
         pair = ("pair" in words or "list" in words) and draw.random() < 0.4
         return [draw.random(), draw.random() + 1] if pair else draw.choice([0, 1, 0.5, 0.1, -0.3, 1.0, 3])
     try:
-        example = ast.literal_eval(argument.example)
+        example = ast.literal_eval(argument.check.example)
     except (ValueError, SyntaxError):
         example = None
     return draw.choice([example, *USUAL, *WORDS, [draw.choice(USUAL) for _ in range(draw.randrange(5))]])
