@@ -189,7 +189,7 @@ def test_a_notebook_of_the_older_format() -> None:
 
 
 UNREAD: list[tuple[str, str, dict[str, Any]]] = [
-    # a layer, the name that is told, what the layer has when that is 3
+    # a layer, the name that the note tells, the arguments of the layer once --set gives that name the value 3
     ("layers.Dense(UNITS)", "config.UNITS", {"units": 3}),
     ("layers.Dense(s.units)", "settings.units", {"units": 3}),
     ("layers.Dense(2 * s.deep.units)", "settings.deep.units", {"units": 6}),

@@ -85,7 +85,7 @@ def test_a_spec_in_another_coding_is_told_which_one_is_meant() -> None:
 
 
 def test_an_index_of_no_arrays_has_no_entries() -> None:
-    """A block ends with the places where keys are whole, of which there is always one, and their number."""
+    """A block ends with its restart points, of which there is at least one, and their number."""
     empty = struct.pack("<II", 0, 1)
     assert [*tensor_bundle._entries(memoryview(empty), "index")] == []
     for damaged in (b"", empty[:3], struct.pack("<II", 0, 2)):

@@ -1,4 +1,4 @@
-"""What is said of a layer's gradients: a row where it holds, and rows near it where it must not be said."""
+"""Facts about a layer's gradients: a model where each one holds, and similar models where it must not be told."""
 
 from __future__ import annotations
 

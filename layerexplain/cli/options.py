@@ -165,8 +165,8 @@ def number_option(
 
 
 def shapes_option(option: str, name: str, help: str, *, of_model: bool = True) -> Callable[[_Function], _Function]:
-    """An option for shapes of inputs, which the command gets as `name`: what gives those of a model by name, or the
-    `InputShape`s as they were typed, where there is no model."""
+    """An option for shapes of inputs, which the command gets as `name`: a function that gives the shapes for a model,
+    by the names of its inputs. Without `of_model` the command gets a tuple of `InputShape`, as typed."""
 
     def read(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> Any:
         typed = tuple(map(parse_input, value))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.derive.gradient.backward import gradient, is_float
 from layerexplain.errors import LayerExplainError, ShapeError
@@ -49,6 +47,8 @@ def compare_gradients(call: CallOfLayer) -> ValuesCheck | None:
 
 
 def _compared(call: CallOfLayer, definition: Definition, training: bool) -> ValuesCheck:
+    import numpy as np
+
     graph, given = call.graph, [tensor for tensor, _ in call.given]
     most = allowed(call.tolerance, call.operation.compute_dtype)
     mode = "in training: " if training else ""
@@ -94,6 +94,8 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
 
 def _worst(pairs: Mapping[str, tuple[Any, Any]]) -> tuple[float | None, str]:
     """Return the largest difference by the largest gradient, and of what it is; None if there are none."""
+    import numpy as np
+
     if not pairs:
         return None, ""
     largest = max(float(np.max(np.abs(theirs), initial=0)) for _, theirs in pairs.values())
@@ -170,6 +172,8 @@ def _step(
 
 def _update(step: Step, theirs: Any) -> float | None:
     """Return how far the step of the optimizer is from Keras's, from Keras's own gradients: by the largest change."""
+    import numpy as np
+
     if step.optimizer is None or theirs.new is None:
         return None
     keys = [k for k, one in step.weights.items() if one.trainable and theirs.gradients.get(k) is not None]

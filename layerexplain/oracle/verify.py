@@ -237,6 +237,7 @@ def compared(
 
 
 def first_shape(network: Network) -> Shape | None:
+    """Return the shape, with the batch, of the first output of a network's first call; None where it is not known."""
     first = network.calls[0].outputs[0]
     return None if first is None else first.shape
 

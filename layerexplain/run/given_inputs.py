@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
@@ -95,6 +93,8 @@ def checked_inputs(model: Model, given: Any) -> list[Any]:
 
 def checked_array(wanted: ModelInput, value: Any) -> Any:
     """Return an array for one input, cast to its dtype. Raises ArgumentError if shape or kind do not fit."""
+    import numpy as np
+
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
@@ -109,6 +109,8 @@ def checked_array(wanted: ModelInput, value: Any) -> Any:
 
 
 def _of_kind(wanted: ModelInput, array: Any) -> Any:
+    import numpy as np
+
     kind, dtype = array.dtype.kind, wanted.dtype
     text = kind in "US" or (kind == "O" and all(isinstance(v, str | bytes) for v in array.reshape(-1)))
     if text != (dtype == "string") or kind not in "biufcUSO" or (kind == "O" and not text) or kind == "c":

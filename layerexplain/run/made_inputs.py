@@ -15,8 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from tokenize import TokenError
 from typing import IO, Any
 
-import numpy as np
-
 from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
 from layerexplain.frontends.keras.archive import refuse_coding
 from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_MEMBERS
@@ -151,6 +149,8 @@ def _made(
     batch: int,
     max_memory: int | None,
 ) -> Iterator[GivenInput]:
+    import numpy as np
+
     shapes = {one.name: _shape(one, sizes.get(one.name), batch) for one in left}
     for name, shape in shapes.items():
         must_fit([shape], f"the input '{name}'", batch, max_memory)
@@ -203,6 +203,8 @@ def _shape(one: ModelInput, typed: Sequence[int | None] | None, batch: int) -> t
 
 def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch: int) -> dict[str, Any]:
     """Draw arrays that fit the model: ids below the size of their table, some steps masked where masks are created."""
+    import numpy as np
+
     model = with_input_layers(model)
     specs: list[Spec | None] = []
     for ref, known in zip(model.inputs, input_specs(model), strict=True):
@@ -290,6 +292,8 @@ def _header(np: Any, data: IO[bytes], version: tuple[int, int]) -> tuple[tuple[i
 
 def _array(data: IO[bytes], size: int, stored: int, wanted: ModelInput) -> Any:
     """Read an array in NumPy's format; its header is checked against the input before its data is read."""
+    import numpy as np
+
     try:
         version = np.lib.format.read_magic(data)
         if version not in ((1, 0), (2, 0)):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.axes import Batch
 from layerexplain.model import Layer
@@ -108,6 +106,8 @@ class _Target(ModelInput):
 
     def checked(self, value: Any, batch: int) -> Any:
         """Return targets, cast to their dtype. Raises ArgumentError for those that do not fit."""
+        import numpy as np
+
         array = checked_array(self, value)
         if array.shape[0] != batch:
             raise ArgumentError(
@@ -126,6 +126,8 @@ class _Target(ModelInput):
 
     def drawn(self, seed: int, batch: int) -> Any:
         """Return random targets that fit the loss."""
+        import numpy as np
+
         shape = tuple([batch if size is None else size for size in self.shape or ()])
         classes = self.loss.shape[-1]
         counted = self.loss.loss.of == "classes" or self.kind == "letters"
@@ -140,6 +142,8 @@ def drawn_targets(kind: str, shape: tuple[int, ...], classes: int, rng: Any) -> 
     >>> drawn_targets("one-hot", (2, 3), 3, np.random.default_rng(0)).sum(axis=-1).tolist()
     [1.0, 1.0]
     """
+    import numpy as np
+
     last = shape[-1] if shape else 1
     if kind == "classes":
         return rng.integers(0, classes, shape).astype("int32")

@@ -10,8 +10,6 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from layerexplain.derive.element.form import ElementForm, ElementLine
 from layerexplain.derive.element.value import ArrayFrame
 from layerexplain.derive.evaluate import Evaluation
@@ -185,6 +183,8 @@ def packed(array: Any) -> dict[str, Any]:
     >>> packed(np.array([[1.0, 2.0]]))
     {'shape': [1, 2], 'kind': 'f', 'data': 'AACAPwAAAEA='}
     """
+    import numpy as np
+
     kind = {"b": "b", "i": "i", "u": "i"}.get(array.dtype.kind, "f")
     with np.errstate(over="ignore", invalid="ignore"):
         values = array.astype({"b": "u1", "i": "<i4", "f": "<f4"}[kind])
@@ -249,6 +249,8 @@ def _is_batch(letters: Sequence[Letter]) -> bool:
 
 def _pictures(step: Activation, form: ElementForm | None) -> Iterator[dict[str, Any]]:
     """The first result as tiles, and the lines that relate each step to each, as attention does."""
+    import numpy as np
+
     if not step.outputs or step.outputs[0].dtype.kind not in "biuf" or step.outputs[0].size == 0:
         return
     yield tiles(step.outputs[0][0] if step.outputs[0].ndim > 1 else step.outputs[0])
@@ -275,6 +277,8 @@ def tiles(array: Any) -> dict[str, Any]:
     >>> made["tiles"], made["rows"], made["columns"], made["low"], made["high"], made["data"]
     (1, 2, 3, 0.0, 5.0, 'ADNmmMv+')
     """
+    import numpy as np
+
     values = np.asarray(array, dtype=np.float64)
     pages = values.reshape((1,) * (3 - values.ndim) + values.shape) if values.ndim < 3 else np.moveaxis(values, -1, 0)
     while pages.ndim > 3:
@@ -301,6 +305,8 @@ def tiles(array: Any) -> dict[str, Any]:
 
 def _spreads(step: Activation) -> Iterator[dict[str, Any]]:
     """How the values of each weight are spread, and a small picture of it."""
+    import numpy as np
+
     for leaf, value in zip(step.definition.weights if step.definition is not None else (), step.weights, strict=False):
         if value.dtype.kind not in "biuf" or value.size == 0:
             continue

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol
 
-import numpy as np
-
 from layerexplain.attribute_path import path_names
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.live_model import is_live_model
@@ -113,6 +111,8 @@ recurrent kernel and bias. Source: preprocess_weights_for_loading in Keras 2."""
 def _joined_gates(values: list[Any], definition: Definition) -> list[Any]:
     """Concatenate the arrays of the gates if that results in the shapes that the formula needs; else return them
     unchanged. A Bidirectional has two sets of them, the forward one first."""
+    import numpy as np
+
     sets, over = divmod(len(definition.weights), 3)
     order = _GATES_APART.get(len(values) // sets) if sets and not over else None
     if order is None or len(values) % sets:
@@ -151,6 +151,8 @@ class _Drawn:
         ]
 
     def _one(self, path: tuple[str, ...], number: int, weight: Expr) -> Any:
+        import numpy as np
+
         attrs = weight.attrs
         inside = path_names(attrs["path"], self.layers[path])
         name = f"{'/'.join(path)}/{'/'.join(inside)}/{attrs['name']}"
