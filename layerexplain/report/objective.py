@@ -200,7 +200,7 @@ def _short(value: Any) -> Any:
 
 
 def short_float(value: Any) -> Any:
-    """Return the shortest number that a file of 32-bit floats may have stood for; what is no such float as it is.
+    """Return the shortest number that a 32-bit float of a file may stand for; any other number is returned unchanged.
 
     >>> short_float(0.0010000000474974513), short_float(0.1)
     (0.001, 0.1)
