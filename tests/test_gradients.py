@@ -126,8 +126,8 @@ PRINTED = [
         "Dense",
         {"units": 10, "activation": "relu"},
         (None, 784),
-        ["z = dot(x, W) + b"],
-        ["dz = dy * (z > 0)", "db = sum(dz, axis=0)", "dx = dot(dz, transpose(W))", "dW = dot(transpose(x), dz)"],
+        ["y = relu(dot(x, W) + b)"],
+        ["dz = dy * (y > 0)", "db = sum(dz, axis=0)", "dx = dot(dz, transpose(W))", "dW = dot(transpose(x), dz)"],
     ),
     (
         "Activation",
@@ -192,7 +192,7 @@ def test_a_frozen_batch_normalization_keeps_examples_apart() -> None:
 def test_the_command_line_prints_gradients() -> None:
     arguments = ["layer", "Dense", "10", "activation=relu", "--input", "784", "--gradient"]
     told = CliRunner().invoke(program_of_commands, arguments).output
-    assert "  kept      z = dot(x, W) + b  # (None, 10)" in told
+    assert "  kept      y, as in the formula" in told
     assert "dW = dot(transpose(x), dz)  # (784, 10)  gradient of kernel" in told
     assert "dW[m, k] = Σ n x[n, m]·dz[n, k]" in told
     assert "relu passes the gradient where its argument is positive and blocks it elsewhere." in told

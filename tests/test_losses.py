@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from layerexplain.api import explain_layer
 from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.gradient.backward import gradient_of_number
 from layerexplain.errors import LayerExplainError
@@ -256,6 +257,13 @@ def test_texts_read_as_textbooks_write_them() -> None:
         "L = mean(losses)",
     ]
     assert where(definition)[0] == "softmax_cross_entropy(target, z) = -sum(target * log_softmax(z), axis=-1)"
+
+
+@pytest.mark.parametrize("name", ["CategoricalCrossentropy", "SparseCategoricalCrossentropy", "BinaryCrossentropy"])
+def test_the_element_line_clips_where_the_formula_does(name: str) -> None:
+    (row,) = explain_layer(name, input_shape=(3,)).layers
+    assert row.explanation is not None and row.formula[0].endswith(", 1e-07), 0.9999999)")
+    assert row.explanation.element[0].endswith(", 1e-7), 0.9999999)")
 
 
 @pytest.mark.keras

@@ -339,18 +339,14 @@ def test_the_peak_of_drawn_graphs(seed: int, tmp_path: Path) -> None:
 
 
 def _kept_of_resnet(rows: dict[str, int]) -> int:
-    """Inputs of convolutions and of the last Dense, the input and the result of the pooling, arguments of relu, and
-    normalized values; relu gives the input of a convolution, and adding needs nothing."""
+    """Inputs of convolutions and of the last Dense, the input and the result of the pooling, results of relu, and
+    normalized values; adding and averaging need nothing, and relu no more than its result."""
     names = list(rows)
     before_pool = names[names.index("pool1_pool") - 1]
-    read = {"conv1_pad", before_pool, "pool1_pool", "avg_pool"}
-    read |= {name for name in names if name.endswith(("_relu", "_out", "_bn", "_add"))}
-    read.discard("conv1_relu")  # padding moves it
-    shortcut = {name for name in names if name.endswith(("_0_bn", "_3_bn"))}  # are added, not cut off by relu
+    read = {"conv1_pad", before_pool, "pool1_pool", "avg_pool", "predictions"}
+    read |= {name for name in names if name.endswith(("_relu", "_out"))}
     inside = sum(rows[name] for name in names if name.endswith("_bn"))
-    probabilities = rows["predictions"]
-    last = {names[-3]}
-    return 4 * (sum(rows[name] for name in read - shortcut - last) + inside + probabilities)
+    return 4 * (sum(rows[name] for name in read) + inside)
 
 
 def test_resnet_by_its_rows(tmp_path: Path) -> None:

@@ -42,7 +42,10 @@ ROWS: list[tuple[str, int, int | None, int]] = [
     (flat(FROZEN, "Dense: 3"), 5 * 3, 8 * 5 + 5 * 3, 4 * 5),
     (flat("Dense: 5", "Dense: {units: 3, trainable: false}"), 8 * 5 + 5 * 3, 5 * 3, 4 * 8),
     (flat("Dense: {units: 5, activation: tanh}", "Dense: 3"), 8 * 5 + 2 * 5 * 3, None, 4 * (8 + 5)),
-    (flat("Dense: {units: 5, activation: relu}"), 8 * 5, None, 4 * (8 + 5)),  # the argument of relu
+    (flat("Dense: {units: 5, activation: relu}"), 8 * 5, None, 4 * (8 + 5)),  # the result of relu
+    (flat("Dense: {units: 5, activation: relu}", "ReLU", "Dense: {units: 3, activation: elu}"),
+     8 * 5 + 2 * 5 * 3, None, 4 * (8 + 5 + 5 + 3)),  # tf.nn.relu and tf.nn.elu keep their results alone
+    (flat("Dense: {units: 5, activation: leaky_relu}", "Dense: 3"), 8 * 5 + 2 * 5 * 3, None, 4 * (8 + 5 + 5)),
     (flat("Dense: 4", "Reshape: [2, 2]", "Flatten", "Dense: 3"), 8 * 4 + 2 * 4 * 3, None, 4 * (8 + 4)),  # views
     (flat("Dense: 4", "ops.Round", "Dense: 3"), 4 * 3, None, 4 * 4),  # no gradient passes a rounding
     (flat("Conv1D: {filters: 4, kernel_size: 3}", "Flatten", "Dense: 2", shape="[7, 3]"),

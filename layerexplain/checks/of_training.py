@@ -24,7 +24,7 @@ _KERAS_LOSSES = "keras/src/losses/losses.py"
     "softmax-over-one",
     "Softmax over an axis of size 1",
     "certain",
-    why="A softmax over a single value is always 1, whatever the weights: nothing can be learned.",
+    why="A softmax over a single value is always 1: whatever training does to the weights, the output does not change.",
     fix="Use sigmoid with binary_crossentropy for two classes, or one unit per class.",
     source="keras/src/ops/nn.py, softmax",
     keras="warns when the model is called",

@@ -103,11 +103,13 @@ def softsign(z: Expr) -> Expr:
 def _relu_slope(
     z: Expr, y: Expr, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
 ) -> Expr:
+    if not negative_slope and threshold >= 0:  # the result says it: frameworks keep that alone
+        return greater(y, 0) if max_value is None else logical_and(greater(y, 0), less(y, max_value))
     above = greater(z, threshold or 0)
     passed: Any = 1
     if max_value is not None:  # which is at least 0: what lies below 0 is clipped to it
         passed = less(z, max_value)
-        above = above if threshold >= 0 or negative_slope else greater(z, 0)
+        above = above if negative_slope else greater(z, 0)
         if negative_slope and threshold < 0:
             passed = logical_and(greater(z, 0), passed)
     if negative_slope:
@@ -127,7 +129,7 @@ def relu(z: Expr, *, negative_slope: float = 0.0, max_value: float | None = None
     return y
 
 
-@scalar(slope=lambda z, y: logical_and(greater(z, 0), less(z, 6)))
+@scalar(slope=lambda z, y: logical_and(greater(y, 0), less(y, 6)))
 def relu6(z: Expr) -> Expr:
     """Clips values to the interval from 0 to 6."""
     return minimum(maximum(z, 0), 6)
@@ -143,7 +145,7 @@ def _elu(np: Any, z: Any, alpha: float = 1.0) -> Any:
     return np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))
 
 
-@scalar(stable=_elu, slope=lambda z, y, alpha=1.0: where(greater(z, 0), 1, y + alpha))
+@scalar(stable=_elu, slope=lambda z, y, alpha=1.0: where(greater(y, 0), 1, y + alpha))
 def elu(z: Expr, *, alpha: float = 1.0) -> Expr:
     """z where positive, otherwise alpha · (exp(z) - 1), which tends to -alpha."""
     curve = exp(z) - 1
@@ -152,7 +154,7 @@ def elu(z: Expr, *, alpha: float = 1.0) -> Expr:
 
 @scalar(
     stable=lambda np, z, alpha=1.0: np.maximum(z, 0) + alpha * np.expm1(np.minimum(z, 0) / alpha),
-    slope=lambda z, y, alpha=1.0: where(greater(z, 0), 1, y / alpha + 1),
+    slope=lambda z, y, alpha=1.0: where(greater(y, 0), 1, y / alpha + 1),
 )
 def celu(z: Expr, *, alpha: float = 1.0) -> Expr:
     """z where positive, otherwise a curve that tends to -alpha; smooth at 0 for every alpha."""
@@ -161,7 +163,7 @@ def celu(z: Expr, *, alpha: float = 1.0) -> Expr:
 
 @scalar(
     stable=lambda np, z: SELU_SCALE * _elu(np, z, SELU_ALPHA),
-    slope=lambda z, y: where(greater(z, 0), SELU_SCALE, y + SELU_SCALE * SELU_ALPHA),
+    slope=lambda z, y: where(greater(y, 0), SELU_SCALE, y + SELU_SCALE * SELU_ALPHA),
 )
 def selu(z: Expr) -> Expr:
     """A scaled elu whose constants preserve mean 0 and variance 1 from layer to layer."""

@@ -71,7 +71,11 @@ _GUARD: Final = 0
 
 
 def number_text(value: Any) -> str:
-    """Return a constant as text, without the `.0` of an integral float."""
+    """Return a constant as text, without the `.0` of an integral float. No other number reads as a whole one.
+
+    >>> number_text(3.0), number_text(0.1234567), number_text(0.9999999)
+    ('3', '0.123457', '0.9999999')
+    """
     if value is None or isinstance(value, bool | tuple | str):
         return value_text(value)
     if value in (float("inf"), float("-inf")):
@@ -80,7 +84,9 @@ def number_text(value: Any) -> str:
         return "nan"
     if value == int(value) and abs(value) < 1e6:
         return str(int(value))
-    digits, e, exponent = f"{value:.6g}".partition("e")
+    texts = (f"{value:.{digits}g}" for digits in range(6, 18))
+    text = next(text for text in texts if abs(value) >= 1e6 or not float(text).is_integer() or float(text) == value)
+    digits, e, exponent = text.partition("e")
     return f"{digits}e{int(exponent)}" if e else digits
 
 
