@@ -17,9 +17,19 @@ DEBUG_VARIABLE = "LAYEREXPLAIN_DEBUG"
 _ENDLESS = r"(\S{50})\S{140,}(\S{8})"
 
 
-class LayerExplainError(Exception):
-    """Something about the input is wrong; `str()` is one line: `file:line: layer 'x': fact; what would be right`. Where
-    `column` is known too, it is `file:line:column`, both counted from 1, as compilers and editors count."""
+class LayerExplainError(ValueError):
+    """Report that something about the input is wrong.
+
+    `str()` is one line: `file:line: layer 'x': fact; what would be right`. Where `column` is known too, it is
+    `file:line:column`, both counted from 1, as compilers and editors count. Every error that a user can cause is one.
+
+    >>> import layerexplain
+    >>> try:
+    ...     layerexplain.layer_type("Dens")
+    ... except layerexplain.LayerExplainError as error:
+    ...     print(error)
+    there is no layer type 'Dens'; did you mean 'Dense'?
+    """
 
     def __init__(
         self,

@@ -43,3 +43,9 @@ def test_each_name_is_what_its_module_declares() -> None:
         assert name in dir(layerexplain)
     with pytest.raises(AttributeError, match="module 'layerexplain' has no attribute 'explian'"):
         layerexplain.explian  # noqa: B018 (to look it up is what is tried)
+
+
+def test_an_error_of_a_user_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="no such file") as caught:
+        layerexplain.read("nothing.keras")
+    assert type(caught.value) is not ValueError and isinstance(caught.value, layerexplain.LayerExplainError)

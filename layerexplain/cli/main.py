@@ -10,6 +10,7 @@ import click
 
 from layerexplain import __version__
 from layerexplain.cli import failures
+from layerexplain.errors import LayerExplainError
 
 COMMANDS = {
     "summary": "layerexplain.cli.summary",
@@ -78,6 +79,8 @@ class Program(click.Group):
             raise SystemExit(1)
         try:
             super()._main_shell_completion(ctx_args, prog_name, complete_var)
+        except LayerExplainError:
+            raise
         except (KeyError, ValueError):
             words = "COMP_WORDS and COMP_CWORD do not say which word is being typed"
             failures.tell_lines([f"{variable} is '{asked}', but {words}; unset it to use {prog_name}"])

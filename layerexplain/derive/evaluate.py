@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from layerexplain.errors import LayerExplainError
 from layerexplain.lang.axes import Batch, Shapes
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CONSTANT, Expr, Marker
@@ -120,6 +121,8 @@ class _Evaluator(Interpreter[Any]):
         args = [env[a] for a in node.args]
         try:
             value = evaluate(run, *args, **node.options)
+        except LayerExplainError:
+            raise
         except (ValueError, IndexError):
             if all(getattr(a, "size", 1) for a in args):
                 raise

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
-from layerexplain.errors import SourceError, why_unread
+from layerexplain.errors import LayerExplainError, SourceError, why_unread
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.records import NamedTuple
 
@@ -104,6 +104,8 @@ def as_source_errors() -> Iterator[None]:
     """Turns what the system raises inside into a SourceError."""
     try:
         yield
+    except LayerExplainError:
+        raise
     except (OSError, ValueError) as error:
         raise SourceError(why_unread(error)) from None
 
@@ -116,6 +118,8 @@ def opened_stdin() -> Iterator[Opened]:
     try:
         with _kept(sys.stdin.buffer, None) as opened:
             yield opened
+    except LayerExplainError:
+        raise
     except (OSError, ValueError) as error:
         raise SourceError(f"cannot be read: {error}") from None
 

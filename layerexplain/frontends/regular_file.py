@@ -101,10 +101,10 @@ def copy_standard_input(copy: IO[bytes]) -> None:
         if sys.stdin is None:
             raise SourceError("cannot be read: standard input is closed")
         copy_stream(sys.stdin.buffer, copy)
-    except (OSError, ValueError) as error:
-        raise SourceError(f"cannot be read: {error}", source="<stdin>") from None
     except SourceError as error:
         raise error.with_place(source="<stdin>") from None
+    except (OSError, ValueError) as error:
+        raise SourceError(f"cannot be read: {error}", source="<stdin>") from None
 
 
 def standard_input() -> bytes:

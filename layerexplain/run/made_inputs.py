@@ -216,6 +216,8 @@ def _drawn(model: Model, shapes: Mapping[str, tuple[int, ...]], seed: int, batch
     network = trace_at(model._replace(strict=False), specs)
     try:
         arrays = draw_inputs(network, np.random.default_rng(seed), batch)
+    except LayerExplainError:
+        raise
     except ValueError as error:
         raise LayerExplainError(f"no random input can be made: {error}") from None
     return {ref.layer: array for ref, array in zip(model.inputs, arrays, strict=True)}
@@ -313,6 +315,8 @@ def _array(data: IO[bytes], size: int, stored: int, wanted: ModelInput) -> Any:
             raise SourceError(f"ends after {len(content):,} of {held:,} bytes of data")
         array = np.frombuffer(content, dtype=dtype)
         return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
+    except SourceError:
+        raise
     except (ValueError, zlib.error, zipfile.BadZipFile) as error:
         raise SourceError(f"is not an array in NumPy's format ({str(error).splitlines()[0][:160]})") from None
     except MemoryError:

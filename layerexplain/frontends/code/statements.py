@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from layerexplain.errors import SourceError
+from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Exhausted
 from layerexplain.frontends.code.builtin_functions import items_of
@@ -60,6 +60,8 @@ class Statements(InterpreterPart):
                 )
             except RecursionError:
                 self._failed(node, frame, self.unknown("the program nests too deeply"))
+            except LayerExplainError:
+                raise
             except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
                 # A use of Python that is not thought of here: the statement is not known, and the answer is open.
                 why = self.unknown(f"this statement could not be read ({type(error).__name__})")
