@@ -14,6 +14,9 @@ from typing import Any
 
 DEBUG_VARIABLE = "LAYEREXPLAIN_DEBUG"
 
+NO_FILE = ""
+"""The name of a text whose syntax is read: Python opens the file of that name, to quote its line in a syntax error."""
+
 _ENDLESS = r"(\S{50})\S{140,}(\S{8})"
 
 

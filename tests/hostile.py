@@ -23,7 +23,7 @@ def hook(event, args):
     if event == "open":
         path, _, flags = (*args, None, None)[:3]
         writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-        if path != os.devnull and not isinstance(path, int) and (
+        if path not in ("", os.devnull) and not isinstance(path, int) and (
             writes or (isinstance(path, str) and os.path.abspath(path).startswith(folder))
         ):
             seen.append(["write" if writes else "open", str(path)])

@@ -98,3 +98,22 @@ def test_errors_and_notes_on_the_terminal(tmp_path: Path) -> None:
     path.write_text(json.dumps({NAMES["escape"]: 1, NAMES["lines"]: 2}))
     done = run("summary", path, folder=tmp_path)
     assert done.code == 1 and FORBIDDEN.search(done.err) is None and len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["<unknown>", "<string>", "<formula>", "<stdin>"])
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("m.py", "m = Sequential([Dense(3)\nx = (1,\n"),
+        ("m.py", "f() = 1\n"),
+        ("m.txt", "m = Sequential()\nWhat does (it do?\nm.add(Dense(3, input_dim=4))\n  x = = 1\n"),
+        ("m.yaml", "define:\n  Gate:\n    formula: |\n      y = (x\n      z = = 3\ninput: [5]\nlayers:\n  - Gate\n"),
+        ("m.yaml", "input: [5]\nlayers:\n  - 'Dense(3, = 4)'\n"),
+    ],
+)
+def test_no_file_is_opened_to_quote_a_syntax_error(name: str, source: str, text: str, tmp_path: Path) -> None:
+    """Python opens a file under the name of what it parses, to show the line at fault."""
+    (tmp_path / name).write_text("password = 1\n" * 9)
+    (tmp_path / source).write_text(text)
+    done = run("summary", tmp_path / source, folder=tmp_path)
+    assert done.code == 1 and "password" not in done.out + done.err

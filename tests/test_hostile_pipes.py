@@ -90,3 +90,18 @@ def test_what_is_said_of_a_pipe_that_is_waited_for(
     monkeypatch.chdir(tmp_path)
     assert outcome(str.upper, "pipe").value == "PIPE"
     assert capsys.readouterr() == ("", "layerexplain: reading the pipe pipe, which waits for what is written to it\n")
+
+
+@pytest.mark.parametrize("command", ["summary", "check"])
+def test_a_folder_of_code_with_a_pipe(command: str, tmp_path: Path) -> None:
+    folder = tmp_path / "code"
+    folder.mkdir()
+    os.mkfifo(folder / "a.py")
+    (folder / "b.py").write_text(
+        "from .a import *\nimport keras\nclass Gate(keras.layers.Layer):\n    def call(self, x):\n        return x * 3\n"
+    )
+    (tmp_path / "m.yaml").write_text("input: [5]\nlayers:\n  - Gate\n")
+    assert run(command, "m.yaml", "--code", "code", folder=tmp_path) == (0, "")
+    (folder / "b.py").unlink()
+    code, said = run(command, "m.yaml", "--code", "code", folder=tmp_path)
+    assert (code, said) == (1, "layerexplain: error: code: holds no Python file with a class\n")

@@ -67,9 +67,10 @@ def read(source: Any, code: Code = ()) -> Model:
         code = code_source(source) if isinstance(source, str) and ":" in source else source  # `train.py:build_model`
         model = _read_code_source(code, own) if isinstance(code, CodeSource) else _read(source, name, own)
         if own:
-            from layerexplain.frontends.own_layers import with_own_models
+            from layerexplain.frontends.own_layers import notes_of, with_own_models
 
             model = with_own_models(model, own)
+            model = model._replace(notes=tuple(dict.fromkeys([*model.notes, *notes_of(own)])))
         graphless = not model.calls and model.type not in ("Functional", "Sequential")
         if graphless and model.format in ("keras-archive", "h5") and _is_stored(source, name):
             from layerexplain.frontends.keras.weights_only import with_stored_layers

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.layers.registry import find
-from layerexplain.model import Call, Layer, Model
+from layerexplain.model import Call, Layer, Model, Note
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.frames import File
@@ -64,6 +64,17 @@ class OwnCode(ChainMap[str, "Declaration"]):
         """The file of one of them that defines a name, for a program that lacks it."""
         found = (one.lend(name) for one in self.maps if hasattr(one, "lend"))
         return next((one for one in found if one is not None), None)
+
+
+def notes_of(own: Mapping[str, Declaration]) -> list[Note]:
+    """Return what a report must say of own code: which files that nobody named it took values from."""
+    found = [note for one in (own.maps if isinstance(own, OwnCode) else [own]) for note in _notes(one)]
+    return list(dict.fromkeys(found))
+
+
+def _notes(own: Mapping[str, Declaration]) -> list[Note]:
+    give = getattr(own, "notes", None)
+    return [] if give is None else give()
 
 
 def model_of(own: Mapping[str, Declaration], type_: str, arguments: Mapping[str, Any]) -> Model | None:

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.errors import FormulaError
+from layerexplain.errors import NO_FILE, FormulaError
 
 if TYPE_CHECKING:
     import ast as ast
@@ -119,7 +119,7 @@ def _tree(source: str, mode: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            return compile(source, "<formula>", mode, ast.PyCF_ONLY_AST)
+            return compile(source, NO_FILE, mode, ast.PyCF_ONLY_AST)
     except SyntaxError as error:
         raise FormulaError(f"not a valid formula: {error.msg}", line=error.lineno or 1) from None
     except (RecursionError, MemoryError):
@@ -135,7 +135,7 @@ def _too_deep() -> str:
 def _line_that_fails(source: str) -> int:
     for number, line in enumerate(source.splitlines(), start=1):
         try:
-            compile(line.strip(), "<formula>", "exec", ast.PyCF_ONLY_AST)
+            compile(line.strip(), NO_FILE, "exec", ast.PyCF_ONLY_AST)
         except SyntaxError:
             continue
         except (RecursionError, MemoryError, ValueError):

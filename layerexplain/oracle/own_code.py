@@ -8,7 +8,7 @@ import sys
 from contextlib import redirect_stdout
 from typing import Any
 
-from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.errors import NO_FILE, LayerExplainError, SourceError
 from layerexplain.frontends.code.reader import program
 from layerexplain.frontends.code_source import CodeSource, code_source
 from layerexplain.frontends.opened import opened_path
@@ -51,7 +51,7 @@ def model_with_code(source: Any, model: Model, code: Code) -> KerasModel:
         path = os.fspath(one)
         if path.endswith(".py"):
             with open(path, encoding="utf-8") as file:
-                names.update(run(ast.parse(file.read()), path))
+                names.update(run(ast.parse(file.read(), NO_FILE), path))
     own = {name: one for name, one in names.items() if callable(one) and not name.startswith("__")}
     weights: Weights = "drawn" if model.format == "config-json" else "of the model"
     return KerasModel(keras_model_of_own_file(source, model, own), weights)

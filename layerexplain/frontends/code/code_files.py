@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,14 +19,15 @@ from layerexplain.frontends.code.frames import File
 from layerexplain.frontends.code.keras_names import base_of
 from layerexplain.frontends.code.modules import Modules, package_of, read_module
 from layerexplain.frontends.code.own_layers import Code, OwnLayer, ready
-from layerexplain.frontends.code.reader import Found, Program, program
+from layerexplain.frontends.code.reader import Found, Program, imports_of, program
 from layerexplain.frontends.code.shapes import held
 from layerexplain.frontends.code.sources import Text
 from layerexplain.frontends.code.values import Class, Function, ModelValue, Place, layer_of
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find
-from layerexplain.model import Model
+from layerexplain.frontends.regular_file import open_regular
+from layerexplain.model import Model, Note
 from layerexplain.ops import load_all
 
 _CLASS = re.compile(rb"^class[ \t]+(\w+)", re.MULTILINE)
@@ -57,6 +59,10 @@ class PythonCode(Mapping[str, Declaration]):
             return None
         path = os.path.abspath(self.reading.path or "")
         return file._replace(name=os.path.basename(path), path=path)
+
+    def notes(self) -> list[Note]:
+        """Return what a report that uses the code must say of it."""
+        return imports_of(self.reading)
 
     def names(self) -> list[str]:
         """The names of all classes that may be layers or models."""
@@ -153,7 +159,7 @@ class PythonFolder(PythonCode):
         around = package_of(folder)
         start = os.path.dirname(os.path.abspath(around)) if around is not None else os.path.abspath(folder)
         empty = Text(ast.Module([], []), lambda line: Place("", line))
-        reading = Program(empty, os.path.join(folder, "__init__.py"), {}, Modules([start]))
+        reading = Program(empty, os.path.join(folder, "__init__.py"), {}, Modules(folder))
         reading.interpreter.lazy = True
         super().__init__(reading)
         self.start = start
@@ -183,20 +189,20 @@ class PythonFolder(PythonCode):
 
 
 def _index(folder: str) -> dict[str, str]:
-    """The file of each class below a folder. Hidden folders, tests and links are left out."""
+    """The file of each class below a folder. Hidden folders, tests, links, pipes and devices are left out."""
     found: dict[str, str] = {}
     files = size = 0
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(one for one in folders if not one.startswith((".", "__pycache__")))
         for name in sorted(names):
             path = os.path.join(place, name)
-            if not name.endswith(".py") or name.endswith("_test.py") or os.path.islink(path):
+            if not name.endswith(".py") or name.endswith("_test.py") or not stat.S_ISREG(os.lstat(path).st_mode):
                 continue
             files += 1
             size += os.path.getsize(path)
             if files > _MOST_FILES or size > _MOST_BYTES:
                 raise SourceError(f"holds more than {_MOST_FILES:,} Python files or {_MOST_BYTES >> 20} MiB of them")
-            with open(path, "rb") as opened:
+            with open_regular(path) as opened:
                 for match in _CLASS.findall(opened.read(MOST_SOURCE)):
                     found.setdefault(match.decode(), path)
     return found

@@ -10,7 +10,8 @@ from typing import Any
 from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.keras_names import inside_keras
 from layerexplain.frontends.code.keras_source import with_source
-from layerexplain.frontends.code.modules import PRESENT
+from layerexplain.frontends.code.modules import PRESENT, Refused
+from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
 from layerexplain.frontends.code.values import Class, Function, Imported, Module, Symbol
 
@@ -123,7 +124,11 @@ class Definitions(InterpreterPart):
     def import_names(self, node: ast.ImportFrom, names: list[ast.alias], frame: Frame) -> Signal:
         """Import some names of a `from … import …`."""
         name = node.module or ""
-        module = self.module(name, frame, node.level) if name else None
+        try:
+            module = self.module(name, frame, node.level) if name or node.level else None
+        except Refused as why:
+            self._not_imported(node, names, frame, why)
+            return None
         if module is None and not node.level:
             self.keras.check_import(name, "")
         for alias in names:
@@ -137,7 +142,7 @@ class Definitions(InterpreterPart):
             inner = None
             if isinstance(module, Module) and alias.name in module.frame.names:
                 inner = self.loaded(module.frame, alias.name)
-            elif node.level or isinstance(module, Module):
+            elif node.level or isinstance(module, Module) or not _is_installed(name):  # a folder needs no __init__.py
                 inner = self.module(f"{name}.{alias.name}".lstrip("."), frame, node.level)
                 if inner is None and isinstance(module, Module):
                     inner = self.unknown(f"{name}.py has no {alias.name}", alias.name)
@@ -148,6 +153,15 @@ class Definitions(InterpreterPart):
             frame.assign(alias.asname or alias.name, Symbol(f"{name}.{alias.name}") if inner is None else inner)
         return None
 
+    def _not_imported(self, node: ast.ImportFrom, names: list[ast.alias], frame: Frame, why: Refused) -> None:
+        """Let the names of an import that is refused stand for what is not known. Raises Raised where Python refuses it
+        too."""
+        if why.by_python:
+            raise Raised("ImportError", str(why), self.place(node))
+        for alias in names:
+            shown = alias.asname or alias.name
+            frame.assign(shown, self.lent(f"{node.module}.{alias.name}") or self.unknown(str(why), shown))
+
     def foreign_import(self, node: ast.Try, frame: Frame) -> str:
         """The module that a `try` may fail to import, where nobody knows whether it is installed; "" for none."""
         caught = node.handlers[0].type if node.handlers else None
@@ -155,8 +169,7 @@ class Definitions(InterpreterPart):
             return ""
         for one in node.body:
             for name in _imported(one):
-                root = name.partition(".")[0]
-                if root not in sys.stdlib_module_names and root not in PRESENT and self.module(name, frame) is None:
+                if not _is_installed(name) and self.module(name, frame) is None:
                     return name
         return ""
 
@@ -164,9 +177,9 @@ class Definitions(InterpreterPart):
         """A module beside the file or of its package, read as text once; None where there is none."""
         key = f"{frame.file.folder}/{'.' * level}{name}"
         if key not in self.modules:
-            file = self.load("." * level + name, frame.file)
-            if file is None and not level and frame.file.folder is not None and self.program is not None:
-                file = self.load(name, self.program)  # Python looks where the program is, whoever imports
+            file = self.load("." * level + name, frame.file, self.program or frame.file)
+            if file is not None:
+                self.imported.setdefault(file.path, file.name)
             self.modules[key] = None if file is None else self.module_of(name, file)
         found: Module | None = self.modules[key]
         return found
@@ -190,6 +203,12 @@ class Definitions(InterpreterPart):
         file = self.lend(name)
         value = None if file is None else self.module_of(name, file).frame.names.get(name)
         return value if isinstance(value, Class | Function) else None
+
+
+def _is_installed(name: str) -> bool:
+    """Return whether a module is of a library that is there wherever a program runs."""
+    root = name.partition(".")[0]
+    return root in sys.stdlib_module_names or root in PRESENT
 
 
 def _imported(node: ast.stmt) -> list[str]:

@@ -101,6 +101,8 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         self.star: list[str] = []
         """Modules all of whose names are imported."""
         self.modules: dict[str, Any] = {}
+        self.imported: dict[str, str] = {}
+        """The files that the program imports: the names under which they are shown, by their paths."""
         self.program: File | None = None
         """The file of the program, beside which modules are."""
         self.where: Callable[[Place], str] = lambda place: (

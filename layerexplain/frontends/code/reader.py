@@ -246,6 +246,7 @@ class Program:
         ]
         notes = [*notes_of(assumed, opened), *interpreter.notes, *emitter.notes]
         notes += [Note("repaired", None, words) for words in self.text.repaired if "cell" in words]
+        notes += imports_of(self)
         faults, others = reaching(interpreter, found.value, bool(opened), self.faults(emitter.faults))
         notes += [Note("fault", None, str(one)) for one in others]
         model = model._replace(
@@ -299,6 +300,14 @@ class Program:
     def _located(self, unknown: Unknown) -> Unknown:
         place = self.locate(Place(unknown.file, unknown.line))
         return unknown._replace(line=place.line, file=place.file)
+
+
+def imports_of(program: Program) -> list[Note]:
+    """Return a note that names the files whose values may stand in a report though nobody named them."""
+    found = program.interpreter.imported.items()
+    names = [name for path, name in found if not program.modules.is_named(path)]
+    words = f"the code imports {', '.join(names)}: values from there may stand in this report"
+    return [Note("imports", None, words)] if names else []
 
 
 _AUTOMATIC = frozenset({"sequential", "functional", "model"})
@@ -368,7 +377,9 @@ def read_code(
 
     Raises SourceError where the program is no Python, has no model, or several and none is requested.
     """
-    reading = program(data, path, given) if lend is None else Program(_text(data, path), path, given, Modules((), lend))
+    reading = (
+        program(data, path, given) if lend is None else Program(_text(data, path), path, given, Modules(None, lend))
+    )
     if request:
         return reading.model(reading.named(request))
     found = reading.models()

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.errors import SourceError
+from layerexplain.errors import NO_FILE, SourceError
 from layerexplain.frontends.code.bounds import MOST_SOURCE
 from layerexplain.frontends.code.values import Place
 from layerexplain.records import NamedTuple
@@ -135,7 +135,7 @@ def _parsed(text: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text)
+            return ast.parse(text, NO_FILE)
     except (RecursionError, MemoryError):
         raise SyntaxError("it nests too deeply", ("", 1, 1, "")) from None
     except ValueError as error:
