@@ -23,10 +23,10 @@ from layerexplain.frontends.code.reader import Found, Program, imports_of, progr
 from layerexplain.frontends.code.shapes import held
 from layerexplain.frontends.code.sources import Text
 from layerexplain.frontends.code.values import Class, Function, ModelValue, Place, layer_of
+from layerexplain.frontends.regular_file import open_regular
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find
-from layerexplain.frontends.regular_file import open_regular
 from layerexplain.model import Model, Note
 from layerexplain.ops import load_all
 

@@ -30,8 +30,8 @@ Lender = Callable[[str], "File | None"]
 
 
 class Refused(Exception):
-    """A relative import from above the package. `by_python` says whether Python refuses it for sure: where no package is
-    marked by an `__init__.py`, the way in which the program is started decides."""
+    """A relative import from above the package. `by_python` says whether Python refuses it for sure: in a folder
+    without an `__init__.py` the way in which the program is started decides."""
 
     def __init__(self, *, by_python: bool) -> None:
         super().__init__("the relative import leads out of the package; nothing above it is read")
