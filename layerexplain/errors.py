@@ -17,6 +17,15 @@ DEBUG_VARIABLE = "LAYEREXPLAIN_DEBUG"
 NO_FILE = ""
 """The name of a text whose syntax is read: Python opens the file of that name, to quote its line in a syntax error."""
 
+CREDENTIALS = re.compile(
+    r"(://[^/:\s\[]*):(?!:[\w+.-]+://)(?:[^/\n]*|(?!\d*(?:[/?#\s]|::|$))\S*)(@[^/@\s]*)"
+    r"|(?:(?<=http)|(?<=https))(://)[^/:\s]+(@[^/@\s]*)",
+    re.IGNORECASE,
+)
+"""User, password and host of a URL. The host begins behind the last @ in front of the path, since a user may be an
+address of mail and a password may hold an @. A password with a slash would end the host; what stands there is no port
+then. The user alone is a token over HTTP."""
+
 _ENDLESS = r"(\S{50})\S{140,}(\S{8})"
 
 
@@ -80,7 +89,7 @@ class LayerExplainError(ValueError):
         parts = [place] if place else []
         if self.layer is not None:
             parts.append(f"layer '{_shortened(self.layer)}'")
-        return ": ".join([*parts, _shortened(self.fact)])
+        return without_passwords(": ".join([*parts, _shortened(self.fact)]))
 
 
 class SourceError(LayerExplainError):
@@ -146,6 +155,22 @@ def within(source: str | None, file: str) -> str:
     return f"{source}:{file}" if source and file.startswith("cell ") else file
 
 
+def without_passwords(text: str) -> str:
+    """Return a text in which no URL has a password or a token.
+
+    >>> without_passwords("sftp://me@a.example:pass@word@host/m.h5, https://token@host/m.h5, http://host:80/a@b")
+    'sftp://me@a.example:***@host/m.h5, https://***@host/m.h5, http://host:80/a@b'
+    """
+    if "@" not in text:
+        return text
+    return CREDENTIALS.sub(hidden_login, text)
+
+
+def hidden_login(found: re.Match[str]) -> str:
+    """Return what `CREDENTIALS` has found without the password or token."""
+    return f"{found[3]}***{found[4]}" if found[1] is None else f"{found[1]}:***{found[2]}"
+
+
 def _shortened(text: str) -> str:
     """A text with its endless words cut: a name or number from a file may have millions of characters."""
     return re.sub(_ENDLESS, r"\1…\2", text) if len(text) > 200 else text
@@ -165,7 +190,7 @@ def raise_any(faults: Sequence[LayerExplainError]) -> None:
 def first_line(error: BaseException, most: int = 160) -> str:
     """The first line of any error's text, or its type where it has none."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return text[:most]
+    return without_passwords(text)[:most]
 
 
 def why_unread(error: BaseException) -> str:
@@ -202,4 +227,4 @@ def lines_of(error: Exception, source: str | None = None) -> list[str]:
             import traceback
 
             traceback.print_exception(error, file=sys.stderr)
-    return [f"{place}: {words}" if place else words]
+    return [without_passwords(f"{place}: {words}" if place else words)]

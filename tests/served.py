@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import threading
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ class Server(ThreadingHTTPServer):
         self.asked: list[Asked] = []
         self.sent = 0
         self.elsewhere = ""
+        self.login = ""
         self.etag = '"1"'
         self.stopped = threading.Event()
 
@@ -83,12 +85,15 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         asked = self.headers.get("Range")
         self.server.asked.append(Asked(self.command, self.path, asked))
-        how, _, name = self.path.lstrip("/").partition("/")
+        self.answer_as(self.path.lstrip("/"))
+
+    def answer_as(self, path: str) -> None:
+        how, _, name = path.partition("/")
         named = getattr(self, f"as_{how}", None)
         if named is not None:
             named(name)
         else:
-            self.as_usual(self.path.lstrip("/"))
+            self.as_usual(path)
 
     # Answers ----------------------------------------------------------------------------------------------------
 
@@ -207,6 +212,13 @@ class Handler(BaseHTTPRequestHandler):
     def as_to(self, name: str) -> None:
         """Redirects to `elsewhere`, or to the URL behind it."""
         self.head(302, 0, {"Location": self.server.elsewhere or f"/{name}"})
+
+    def as_locked(self, name: str) -> None:
+        """Only for who gives user and password."""
+        sent = base64.b64encode(self.server.login.encode()).decode()
+        if self.headers.get("Authorization") != f"Basic {sent}":
+            return self.as_status("401")
+        return self.answer_as(name)
 
     def as_circle(self, name: str) -> None:
         self.head(302, 0, {"Location": self.path})

@@ -338,12 +338,6 @@ def test_a_redirect_from_a_public_to_a_private_address_is_refused(
         assert len(api.read(server.url("to/m")).layers) == 10
 
 
-def test_a_password_is_not_shown(server: Server) -> None:
-    url = server.url("nothing.keras").replace("//", "//me:secret@")
-    code, _, said = run("summary", url)
-    assert code == 1 and "secret" not in said and "//me:***@" in said
-
-
 def test_a_url_in_a_file_is_not_followed(server: Server) -> None:
     (Path(server.root) / "spec.yaml").write_text(
         f"input: [4]\nlayers:\n  - StringLookup: {{vocabulary: '{server.url('words.txt')}'}}\n  - Dense: 3\n"

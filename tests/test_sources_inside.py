@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import ssl
 import zipfile
 from pathlib import Path
@@ -108,11 +109,13 @@ def test_a_pattern_matches_directories_that_are_models_alone(tmp_path: Path) -> 
 def test_a_url_is_its_text() -> None:
     reach = Reach(timeout=7)
     url = Remote("https://me:secret@example.org/models/m", reach)
-    assert url == "https://me:secret@example.org/models/m" and isinstance(url, str) and url.reach is reach
+    assert url == "https://me:***@example.org/models/m" and isinstance(url, str) and url.reach is reach
+    assert url.address == pickle.loads(pickle.dumps(url)).address == "https://me:secret@example.org/models/m"
     told: list[int] = []
     url.tell = told.append
     member = url.member("config.json")
-    assert member == "https://me:secret@example.org/models/m/config.json"
+    assert member == "https://me:***@example.org/models/m/config.json"
+    assert member.address == "https://me:secret@example.org/models/m/config.json"
     assert (member.reach, member.tell) == (reach, url.tell)
     assert url.member("config.json") is member
     assert url.inside("b").folder == url
@@ -121,7 +124,7 @@ def test_a_url_is_its_text() -> None:
 def test_passwords_are_kept_apart() -> None:
     known = Passwords()
     shown = known.taken_out("ftp://me:secret@host/m.keras")
-    assert shown == "ftp://me:***@host/m.keras" == str(named("ftp://me:secret@host/m.keras").shown)  # type: ignore[attr-defined]
+    assert shown == "ftp://me:***@host/m.keras" == str(named("ftp://me:secret@host/m.keras"))
     assert known.put_back("ftp://me:***@host/other.keras") == "ftp://me:secret@host/other.keras"
     assert known.put_back("ftp://me:***@elsewhere/m.keras") == "ftp://me:***@elsewhere/m.keras"
     assert known.taken_out("plain.keras") == "plain.keras"

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import click
 
-from layerexplain.errors import lines_of
+from layerexplain.errors import lines_of, without_passwords
 
 _PREFIX = "layerexplain: error: "
 _LONGEST = 2000
@@ -37,6 +37,16 @@ def as_exit_codes(ctx: click.Context) -> Iterator[None]:
     except Exception as error:
         tell_lines(lines_of(error))
         ctx.exit(1)
+
+
+@contextmanager
+def clean_usage() -> Iterator[None]:
+    """Clean what click says of wrong usage: it quotes what was typed."""
+    try:
+        yield
+    except click.ClickException as error:
+        vars(error)["message"] = clean(error.message)
+        raise
 
 
 def spell_out() -> None:
@@ -71,10 +81,11 @@ def note(words: str) -> None:
 
 
 def clean(text: str) -> str:
-    """The text without anything that acts on a terminal; names in it may come from a file."""
+    """The text without anything that acts on a terminal, since names in it may come from a file, and without the
+    passwords of URLs."""
     from layerexplain.render.escape import clean as without_controls
 
-    return without_controls(text)
+    return without_controls(without_passwords(text))
 
 
 def _abandon_stdout() -> None:

@@ -111,7 +111,7 @@ def each_located(ctx: click.Context, sources: Sequence[str]) -> Iterator[str]:
             continue
         for found in api.find_sources([place], recursive=recursive):
             if found.fault is not None:
-                is_named = found.source == source
+                is_named = found.source == place
                 yield Located(found.source, not is_named, found.fault)
             elif found.is_remote:
                 found.source.listed = found.source != place  # type: ignore[attr-defined]

@@ -86,8 +86,14 @@ class Program(click.Group):
             failures.tell_lines([f"{variable} is '{asked}', but {words}; unset it to use {prog_name}"])
             raise SystemExit(1) from None
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        with failures.clean_usage():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        with failures.as_exit_codes(ctx):
+        with failures.clean_usage(), failures.as_exit_codes(ctx):
             return super().invoke(ctx)
 
 

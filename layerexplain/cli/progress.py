@@ -73,7 +73,7 @@ def fetching(*sources: Any) -> Iterator[None]:
 
     for source in sources:
         if hasattr(source, "tell"):
-            source.tell = partial(tell, source.shown)
+            source.tell = partial(tell, str(source))
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ from contextlib import suppress
 import click
 
 from layerexplain import api
+from layerexplain.cli.failures import clean
 from layerexplain.cli.options import code_option, fold_option, gradient_option, input_option
 from layerexplain.cli.page import values_of_run
 from layerexplain.cli.workers import collect_for_many
@@ -55,7 +56,7 @@ def command(
 
     with suppress(KeyboardInterrupt), Viewer(Shown(make, source, beside=code)) as viewer:
         for line in viewer.shown.state.faults:
-            click.echo(f"layerexplain: {line}", err=True)
+            click.echo(f"layerexplain: {clean(line)}", err=True)
         click.echo(viewer.address)
         click.echo("layerexplain: showing it until Ctrl-C", err=True)
         if browser and _has_screen():

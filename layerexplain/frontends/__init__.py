@@ -135,7 +135,7 @@ def source_name(source: Any) -> str:
     source = named_source(source)
     if isinstance(source, str):
         if is_remote(source):
-            return source.shown
+            return source
         return "<stdin>" if source == "-" else str(source)
     if isinstance(source, bytes):
         return "<stdin>" if isinstance(source, Piped) else "<bytes>"

@@ -80,10 +80,9 @@ def _code_behind(source: Remote, given: Mapping[str, str]) -> Any:
         return source
     from layerexplain.errors import LayerExplainError
     from layerexplain.frontends.limits import MAX_CONFIG_BYTES
-    from layerexplain.sources.names import Remote
     from layerexplain.sources.remote import open_remote
 
-    place = Remote(found[1], source.reach)
+    place = source.at(found[1])
     try:
         content = open_remote(place).read(MAX_CONFIG_BYTES)
     except LayerExplainError:  # whoever reads it says why

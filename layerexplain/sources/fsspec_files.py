@@ -9,7 +9,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
-from layerexplain.errors import SourceError
+from layerexplain.errors import SourceError, first_line
 from layerexplain.sources.faults import fault_of
 from layerexplain.sources.found import Entry
 from layerexplain.sources.names import Reach, Remote
@@ -206,11 +206,11 @@ def _file_system(source: Remote) -> tuple[Any, str]:
         if made:
             options[protocol] = made
     try:
-        system, path = fsspec.core.url_to_fs(str(source), **options)
+        system, path = fsspec.core.url_to_fs(source.address, **options)
     except ImportError as error:
-        raise SourceError(_missing_package(source) or f"cannot be opened: {error}") from None
+        raise SourceError(_missing_package(source) or f"cannot be opened: {first_line(error)}") from None
     except ValueError as error:
-        raise SourceError(f"is no URL that fsspec opens: {error}") from None
+        raise SourceError(f"is no URL that fsspec opens: {first_line(error)}") from None
     return system, str(path)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 
-from layerexplain.errors import SourceError
+from layerexplain.errors import SourceError, without_passwords
 from layerexplain.sources.names import Reach
 
 MAX_PAGE_BYTES = 16 * 1024 * 1024
@@ -113,8 +113,8 @@ def _redirects(resolver: Any) -> Any:
         here = params.response.url
         there = here.join(URL(place))
         if there.scheme != here.scheme:
-            words = f"is redirected from {here.scheme} to {there.scheme}; name {str(there)[:200]} if you mean it"
-            raise SourceError(words)
+            meant = without_passwords(str(there))[:200]
+            raise SourceError(f"is redirected from {here.scheme} to {there.scheme}; name {meant} if you mean it")
         was_private = _literal(here.host)
         if was_private is None:
             was_private = resolver.private.get(here.host, False)

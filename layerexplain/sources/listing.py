@@ -131,7 +131,7 @@ def _matches(pattern: str) -> Iterator[Found]:
     end = max(pattern.rfind("/", 0, place) + 1, pattern.rfind("::", 0, place) + 2 if "::" in pattern[:place] else 0)
     root = pattern[:end].rstrip("/") or pattern[:end]
     if isinstance(pattern, Remote):
-        root = Remote(root, pattern.reach)
+        root = pattern.at(root)
     yield from _matching(root, pattern[end:].split("/"), 0)
 
 

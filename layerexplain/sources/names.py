@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.errors import CREDENTIALS, hidden_login, without_passwords
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 _LOCAL = ("file://", "local://")
-_CREDENTIALS = re.compile(r"(://[^/@:]*):[^/@]*(@[^/]*)")
 _MIB = 1024 * 1024
 
 
@@ -36,30 +36,69 @@ class Reach(NamedTuple):
 USUAL = Reach()
 
 
+class Passwords(dict[str, str]):
+    """The passwords of URLs, by user and host, beside texts that have none.
+
+    >>> known = Passwords()
+    >>> known.taken_out("ftp://me:secret@host/m.keras")
+    'ftp://me:***@host/m.keras'
+    >>> known.put_back("ftp://me:***@host/other.keras"), known.put_back("ftp://me:***@elsewhere/m.keras")
+    ('ftp://me:secret@host/other.keras', 'ftp://me:***@elsewhere/m.keras')
+    """
+
+    def taken_out(self, source: str) -> str:
+        """Return a source without its passwords, which are remembered."""
+        if isinstance(source, Remote):
+            self.update(source.passwords)
+            return str(source)
+        self.update({hidden_login(found): found[0] for found in CREDENTIALS.finditer(source)})
+        return without_passwords(source)
+
+    def put_back(self, source: str) -> str:
+        """Return a source with the passwords that were taken out of it."""
+        return CREDENTIALS.sub(lambda found: self.get(found[0], found[0]), source) if self else source
+
+
 class Remote(str):
-    """A URL, or a place in an archive, and how it is reached. It is the URL as text, so that whoever names or compares
-    sources needs to know nothing of it. `place` is where it is, once that was looked up: a summary, its weights and
-    their values fetch nothing twice. `tell` is told of what is fetched."""
+    """A URL, or a place in an archive, and how it is reached. As text it is the URL without its passwords, so that
+    whoever prints, cuts or compares sources needs to know nothing of them; `address` is what is opened. `place` is
+    where it is, once that was looked up: a summary, its weights and their values fetch nothing twice. `tell` is told
+    of what is fetched.
+
+    >>> Remote("https://me:secret@host/m.keras")
+    'https://me:***@host/m.keras'
+    """
 
     reach: Reach
+    passwords: Passwords
     place: Place | None
     tell: Tell | None
     _members: dict[str, Remote]
 
-    def __new__(cls, url: str, reach: Reach = USUAL) -> Remote:
-        """Make one of a URL."""
-        made = super().__new__(cls, url)
-        made.reach, made.place, made.tell, made._members = reach, None, None, {}
+    def __new__(cls, url: str, reach: Reach = USUAL, passwords: Passwords | None = None) -> Remote:
+        """Make one of a URL, whose passwords are in it or given beside it."""
+        known = Passwords(passwords or {})
+        made = super().__new__(cls, url if passwords is not None else known.taken_out(url))
+        made.reach, made.passwords, made.place, made.tell, made._members = reach, known, None, None, {}
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
         # `listed` says of one that was found that it was not named.
-        return Remote, (str(self), self.reach), {"listed": getattr(self, "listed", False)}
+        return Remote, (str(self), self.reach, self.passwords), {"listed": getattr(self, "listed", False)}
+
+    @property
+    def address(self) -> str:
+        """The URL with its passwords, for whoever opens it and for nobody else."""
+        return self.passwords.put_back(str(self))
+
+    def at(self, url: str) -> Remote:
+        """Return another place that is reached in the same way."""
+        return Remote(url, self.reach, self.passwords)
 
     def inside(self, name: str) -> Remote:
         """The place of a name in this directory."""
         between = "" if self.endswith("::") else "/"
-        return Remote(f"{self.rstrip('/')}{between}{name}", self.reach)
+        return self.at(f"{self.rstrip('/')}{between}{name}")
 
     def member(self, name: str) -> Remote:
         """The same of a model's directory, of whose files each is looked up once."""
@@ -73,12 +112,7 @@ class Remote(str):
         """The directory that this file is in."""
         folder, between, _ = self.rpartition("/")
         inner = self.rfind("::")
-        return Remote(folder if inner < len(folder) and between else self[: inner + 2], self.reach)
-
-    @property
-    def shown(self) -> str:
-        """The URL without a password in it."""
-        return _CREDENTIALS.sub(r"\1:***\2", self)
+        return self.at(folder if inner < len(folder) and between else self[: inner + 2])
 
 
 def is_remote(source: str) -> bool:
@@ -90,7 +124,8 @@ def is_remote(source: str) -> bool:
     if ":" not in source or isinstance(source, Remote):
         return isinstance(source, Remote)
     if _URL.match(source) is not None:
-        return not source.startswith(_LOCAL)
+        # A path has no user; as a URL it is refused, and printed without the password.
+        return not source.startswith(_LOCAL) or CREDENTIALS.search(source) is not None
     return "::" in source and not os.path.exists(source) and os.path.isfile(source.partition("::")[0])
 
 
@@ -104,26 +139,3 @@ def named(source: str, reach: Reach = USUAL) -> str:
             source = f"{outer}::{inner}"
         return Remote(source, reach)
     return next((source.removeprefix(one) for one in _LOCAL if source.startswith(one)), source)
-
-
-class Passwords(dict[str, str]):
-    """The passwords of URLs, by user and host, for whoever keeps URLs where no password may be.
-
-    >>> known = Passwords()
-    >>> known.taken_out("ftp://me:secret@host/m.keras")
-    'ftp://me:***@host/m.keras'
-    >>> known.put_back("ftp://me:***@host/other.keras"), known.put_back("ftp://me:***@elsewhere/m.keras")
-    ('ftp://me:secret@host/other.keras', 'ftp://me:***@elsewhere/m.keras')
-    """
-
-    def taken_out(self, source: str) -> str:
-        """A source without its password, which is remembered."""
-        source = named(source)
-        if not isinstance(source, Remote):
-            return source
-        self.update({_CREDENTIALS.sub(r"\1:***\2", found[0]): found[0] for found in _CREDENTIALS.finditer(source)})
-        return source.shown
-
-    def put_back(self, shown: str) -> str:
-        """The source with the password that was taken out of it."""
-        return _CREDENTIALS.sub(lambda found: self.get(found[0], found[0]), shown) if self else shown

@@ -65,7 +65,7 @@ def in_archive(source: Remote) -> tuple[str, str] | None:
     # What stands in front of a URL is another protocol of fsspec; an address may be written [::1].
     if not outer or "://" in inner or outer.endswith("["):
         return None
-    return (Remote(outer, source.reach) if "://" in outer or "::" in outer else outer), inner
+    return (source.at(outer) if "://" in outer or "::" in outer else outer), inner
 
 
 def describe_remote(source: Remote) -> Found:
