@@ -14,13 +14,13 @@ from layerexplain.conversions.code import to_code
 from layerexplain.conversions.config import to_config
 from layerexplain.conversions.explicit_masks import _names
 from layerexplain.conversions.keras_file import _made
-from layerexplain.conversions.settings import setting_of
 from layerexplain.conversions.spec import to_spec
 from layerexplain.conversions.today import in_todays_words
 from layerexplain.conversions.todays_names import in_todays_names
 from layerexplain.conversions.training import todays_training
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
+from layerexplain.layers.settings import setting_of
 from layerexplain.model import Setting, SharedObject, TensorRef, Training, replaced
 
 

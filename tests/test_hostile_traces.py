@@ -161,7 +161,7 @@ def test_where_memory_runs_out_the_largest_array_is_told(monkeypatch: pytest.Mon
     def no_room(*given: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("layerexplain.run.weight_source.drawn_weight", no_room)
+    monkeypatch.setattr("layerexplain.run.initializers._scaled", no_room)
     result = CliRunner().invoke(program, ["trace", "-"], input="input: [5]\nlayers:\n  - Dense: 70000000\n")
     assert result.exit_code == 1
     assert "it does not fit into memory: its largest array has 1.4 GB" in result.output

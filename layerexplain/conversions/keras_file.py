@@ -12,11 +12,11 @@ from typing import Any
 
 from layerexplain.conversions.carried_weights import CarriedWeights
 from layerexplain.conversions.config import to_config
-from layerexplain.conversions.settings import home_of
 from layerexplain.conversions.training import TodaysTraining, todays_training
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.config import read_config
 from layerexplain.lang.visit import is_random
+from layerexplain.layers.settings import home_of
 from layerexplain.model import InputShapes, Model, Setting
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any
 
-from layerexplain.conversions.settings import by_name, home_of
 from layerexplain.conversions.spec import per_axis
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import automatic
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.registry import find, positional_arguments
+from layerexplain.layers.settings import by_name, home_of
 from layerexplain.model import Layer, Setting
 from layerexplain.records import NamedTuple
 

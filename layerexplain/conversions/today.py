@@ -11,12 +11,12 @@ from typing import Any
 
 from layerexplain.conversions.gone_layers import GONE, layer_for
 from layerexplain.conversions.one_object import must_be_certain
-from layerexplain.conversions.settings import CLASSES, setting_of
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
 from layerexplain.frontends.spec.items import one_cell
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration
 from layerexplain.layers.registry import find
+from layerexplain.layers.settings import CLASSES, setting_of
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Setting, Shape
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall

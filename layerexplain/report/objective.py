@@ -144,12 +144,12 @@ def _last_function(definition: Definition | None, output: int) -> str:
 
 # Regularizers and constraints ---------------------------------------------------------------------------------------
 
-SettingKind = Literal["regularizer", "constraint"]
+SettingKind = Literal["regularizer", "constraint", "initializer"]
 
 
 class OfWeight(NamedTuple):
-    """A regularizer or a constraint in the configuration of a layer, or of one that it holds: `steps` lead there. `of`
-    says what it is for: "kernel", "bias", or "activity" for the output."""
+    """A regularizer, a constraint or an initializer in the configuration of a layer, or of one that it holds: `steps`
+    lead there. `of` says what it is for: "kernel", "bias", or "activity" for the output."""
 
     steps: tuple[str | int, ...]
     of: str
@@ -165,7 +165,7 @@ class OfWeight(NamedTuple):
 
 
 def settings_of(layer: Any, kind: SettingKind, steps: tuple[str | int, ...] = ()) -> Iterator[OfWeight]:
-    """Yield the regularizers or the constraints of a layer, and of those that it holds; `steps` lead to the layer."""
+    """Yield what a layer has of a kind, and what those that it holds have; `steps` lead to the layer."""
     for key, value in layer.config.items():
         if key.endswith(f"_{kind}") and value is not None:
             yield OfWeight(steps, key.removesuffix(f"_{kind}"), value)

@@ -17,6 +17,8 @@ from layerexplain.model import Note
 from layerexplain.network.traced import Network
 from layerexplain.records import grouped
 from layerexplain.run.drawn import drawn_weight
+from layerexplain.run.initializers import beginning_of
+from layerexplain.suggest import in_a_row
 from layerexplain.weights.live_weights import LiveWeights
 from layerexplain.weights.match import match
 from layerexplain.weights.matched import MatchedWeights
@@ -27,8 +29,8 @@ from layerexplain.weights.weighted_layers import weighted_layers
 Origin = Literal["of the file", "of the model", "drawn"]
 
 DRAWN = (
-    "the source {why}: weights are drawn from seed {seed}, so the values show how the model computes, "
-    "not what it has learned"
+    "the source {why}: weights begin as their initializers say, drawn from seed {seed}; the values show how the model "
+    "computes, not what it has learned{unknown}"
 )
 _UNKNOWN_BACKEND = (
     "Keras 1 did not store what it ran on; kernels of convolutions are read as TensorFlow's; Theano's are turned "
@@ -139,7 +141,9 @@ class _Drawn:
         shared = shared_weights(network)
         self.first = shared.first if shared is not None else {}
         self.layers = {one.path: one.layer for one in weighted_layers(network)}
-        self.notes: tuple[Note, ...] = (Note("drawn-weights", None, DRAWN.format(seed=seed, why=why)),)
+        names = list(dict.fromkeys(_unknown_initializers(network)))
+        more = f". Of {in_a_row(names)} the values are not known: the layers' defaults replace them" if names else ""
+        self.notes: tuple[Note, ...] = (Note("drawn-weights", None, DRAWN.format(seed=seed, why=why, unknown=more)),)
 
     def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         elsewhere = self.first.get(path, {})
@@ -160,8 +164,17 @@ class _Drawn:
         shape = tuple(weight.shape)
         if weight.dtype.startswith(("int", "uint")):
             return rng.integers(1, 100, shape).astype(weight.dtype)
-        values = drawn_weight(name, shape, rng)
+        beginning = beginning_of(self.layers[path], weight)
+        values = drawn_weight(name, shape, rng) if beginning is None else beginning.values(shape, rng)
         return (abs(values) if attrs["positive"] else values).astype(np.float32)
+
+
+def _unknown_initializers(network: Network) -> Iterator[str]:
+    for one in weighted_layers(network):
+        for weight in one.weights:
+            beginning = beginning_of(one.layer, weight)
+            if beginning is not None and beginning.unknown:
+                yield beginning.unknown
 
 
 def stored_values(weights: WeightSource, path: str) -> dict[str, Any]:
