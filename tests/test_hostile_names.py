@@ -6,12 +6,16 @@ import csv
 import io
 import json
 import re
+import subprocess
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
 
 from layerexplain.frontends import read
+from layerexplain.render.graph.diagram import graph_of
+from layerexplain.render.graph.dot import dot
 from layerexplain.render.layout import Look
 from layerexplain.report.build import build
 from tests.hostile import run
@@ -31,6 +35,11 @@ NAMES = {
     "formula by plus": "+1+cmd|' /C calc'!A0",
     "formula by at": "@SUM(1+1)",
     "formula behind a tab": "\t=1+1",
+    "formula behind spaces": "  =1+1",
+    "TeX": r"\\input{secret} $x^2 #1 %&~{}_",
+    "TeX by code": "^^5cinput{secret} ^^M ^^^^005cinput{secret}",
+    "TeX by wide signs": "＾＾5cinput{secret}﹨input{secret}＄ x⁰⁰ᵀ 层√2",
+    "one sign": "\\",
     "separators": 'a,b;"c"\td',
     "half of a pair": "\U0001f600",
     "long": "x" * 100_000,
@@ -62,7 +71,7 @@ def document(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_that_a_terminal_or_a_browser_obeys_gets_out(name: str) -> None:
     report = build(read(document(NAMES[name])), detail=True)
-    for format_ in ("table", "json", "jsonl", "csv", "tsv", "markdown"):
+    for format_ in ("table", "json", "jsonl", "csv", "tsv", "markdown", "latex"):
         wanted = Wanted(format_, nested=True)
         for look in (Look(), Look(ascii=True), Look(width=80, color=True)):
             for text in (
@@ -87,7 +96,45 @@ def test_no_cell_is_a_formula(name: str, delimiter: str) -> None:
     text = summary_text([report], Wanted("csv" if delimiter == "," else "tsv"), Look())
     rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
     assert len({len(row) for row in rows}) == 1 and len(rows) == 4
-    assert not [cell for row in rows for cell in row if re.match(r"[=+@\t\r]|-(?![0-9.]+$)", cell)]
+    assert not [cell for row in rows for cell in row if re.match(r"\s*[=+@\t\r]|\s*-(?![0-9.]+$)", cell)]
+
+
+@pytest.mark.skipif(which("pdflatex") is None, reason="pdflatex is not installed")
+@pytest.mark.parametrize("name", NAMES)
+def test_latex_compiles_and_reads_no_other_file(name: str, tmp_path: Path) -> None:
+    (tmp_path / "secret.tex").write_text("secret")
+    report = build(read(inside(NAMES[name])), detail=True)
+    wanted = Wanted("latex", nested=True)
+    parts = [summary_text([report], wanted, Look()), explanation_text([Chosen(report, report.layers)], wanted, Look())]
+    for number, part in enumerate(parts):
+        assert part.isascii()
+        (tmp_path / f"m{number}.tex").write_text(part)
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "-recorder"]
+        done = subprocess.run([*command, f"m{number}.tex"], cwd=tmp_path, capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout[-2000:].decode("latin-1")
+        assert b"invalid in math mode" not in done.stdout
+        opened = (tmp_path / f"m{number}.fls").read_text("latin-1")
+        assert f"m{number}.tex" in opened and "secret" not in opened
+
+
+def inside(name: str) -> dict[str, Any]:
+    """The model of that name with one inside, whose layers are called in formulas."""
+    model = document(name)
+    call = [node(tensor(f"{name}outer"))]
+    inner = {**model, "name": name, "inbound_nodes": call}
+    return graph([entry(f"{name}outer", [None, 5], "batch_shape"), inner], [[f"{name}outer", 0, 0]], [[name, 0, 0]])
+
+
+@pytest.mark.skipif(which("dot") is None, reason="graphviz is not installed")
+@pytest.mark.parametrize("name", [*NAMES, "long and quoted", "long and wide"])
+def test_graphviz_reads_each_name(name: str) -> None:
+    long = {"long and quoted": '"\\' * 20_000, "long and wide": "层" * 8_000}
+    report = build(read(document((NAMES | long)[name])), detail=True)
+    for ascii_only in (False, True):
+        text = dot(graph_of(report.layers, nested=True), ascii_only=ascii_only)
+        done = subprocess.run(["dot", "-Tplain"], input=text.encode(), capture_output=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.count(b"\nnode ") == len(report.layers)
 
 
 def test_errors_and_notes_on_the_terminal(tmp_path: Path) -> None:

@@ -79,8 +79,10 @@ def json_safe(encoded: str, ascii_only: bool = False) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """A cell that no spreadsheet runs: one that starts like a formula, and is no plain number, gets a leading `'`."""
-    if text.startswith(_FORMULA_START) and not re.fullmatch(_PLAIN_NUMBER, text):
+    """A cell that no spreadsheet runs: one that starts like a formula, and is no plain number, gets a leading `'`. Some
+    spreadsheets drop spaces in front."""
+    inner = text.lstrip(" \xa0\u3000")
+    if inner.startswith(_FORMULA_START) and not re.fullmatch(_PLAIN_NUMBER, inner):
         return "'" + text
     return text
 

@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from layerexplain.lang.latex_text import SIGNS
+
 Node = str | list[Any]
 
 _TOKEN: Final = re.compile(r"\\[a-zA-Z]+|\\.|\d+(?:\.\d+)?|[^\W\d_]+|\s+|.", re.DOTALL)
@@ -180,10 +182,8 @@ class _Reader:
             depth += (sign == "{") - (sign == "}")
             if not depth:
                 return "".join(found)
-            if sign == "\\textbackslash":
-                sign = "\\"
-            elif sign.startswith("\\") and len(sign) == 2:
-                sign = sign[1:]
+            if sign in SIGNS:
+                sign = SIGNS[sign]
             elif sign in ("{", "}"):
                 sign = ""
             found.append(sign)

@@ -6,26 +6,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from layerexplain.lang.latex_text import escaped
 from layerexplain.render import document as doc
 from layerexplain.render.escape import clean
 from layerexplain.render.markup import MarkupWriter
 from layerexplain.render.sections import Code
 
-_SPECIAL = str.maketrans(
-    {
-        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "|": r"\textbar{}",
-        '"': r"\textquotedbl{}",
-        "`": r"\textasciigrave{}",
-        "'": r"\textquotesingle{}",
-        "-": "-{}",
-    }
-)
+_LIGATURES = str.maketrans({'"': r"\textquotedbl{}", "`": r"\textasciigrave{}", "'": r"\textquotesingle{}", "-": "-{}"})
+"""Signs that TeX joins or bends."""
+_NOT_PRINTED = re.compile(r"[^\x20-\x7e]+")
 
 _BREAKS = "./,("
 """Signs behind which code in a table may be broken."""
@@ -37,6 +26,8 @@ _SIZES = (("", 1.0), ("\\small", 0.91), ("\\footnotesize", 0.82), ("\\scriptsize
 _SIGNS = re.compile(r"\\text(?!tt)[a-z]+\{\}|\\[a-zA-Z]+\{\}|-\{\}|\\[^a-zA-Z]")
 _MARKUP = re.compile(r"\\[a-z]+\{|[{}]")
 _UNSEEN = re.compile(r"\\[a-zA-Z]+|[\\{}_^& ]")
+_ENDLESS = re.compile(r"(?:\\text[a-z]+\{\}|\\[&%$#_{}]|[^\\{}%\n]){5000}(?=[^ \n])")
+"""TeX reads lines of at most 200,000 bytes; a break behind % is none in what it prints."""
 _LONG = 60
 """A formula with more signs may be wider than the page."""
 _BREAK = "\\allowbreak{}"
@@ -64,7 +55,13 @@ def latex(document: doc.Document) -> str:
     >>> latex(doc.Document((doc.Prose(("50% of 3 × 3",)),)))
     '50\\\\% of 3 x 3\\n'
     """
-    return "\n\n".join(_Latex(ascii_only=True).chunks(document.blocks)) + "\n"
+    text = "\n\n".join(_Latex(ascii_only=True).chunks(document.blocks)) + "\n"
+    return _ENDLESS.sub(r"\g<0>%\n", text)
+
+
+def _in_ascii(formula: str) -> str:
+    """Return a formula in ASCII. Names and notes in it are escaped; what stands for their other signs is text."""
+    return _NOT_PRINTED.sub(lambda found: escaped(clean(found[0], ascii_only=True)), formula)
 
 
 def fitted(formula: str) -> str:
@@ -74,7 +71,7 @@ def fitted(formula: str) -> str:
 
 class _Latex(MarkupWriter):
     def prose(self, text: str) -> str:
-        return clean(text, ascii_only=True).translate(_SPECIAL)
+        return escaped(clean(text, ascii_only=True)).translate(_LIGATURES)
 
     def code(self, text: str, in_table: bool = False) -> str:
         shown = self.prose(text)
@@ -87,7 +84,7 @@ class _Latex(MarkupWriter):
 
     def listing(self, code: Code, language: str = "") -> str:
         if code.typeset:
-            lines = " \\\\\n".join([f"& {fitted(clean(line, ascii_only=True))}" for line in code.typeset])
+            lines = " \\\\\n".join([f"& {fitted(_in_ascii(line))}" for line in code.typeset])
             return f"\\begin{{align*}}\n{lines}\n\\end{{align*}}"
         lines = " \\\\\n".join([self._indented(line) for line in self.shown_lines(code)])
         return f"\\begin{{quote}}\n{lines}\n\\end{{quote}}" if code.lines else ""
@@ -126,7 +123,8 @@ def _widths(columns: Sequence[Sequence[str]]) -> tuple[str, list[float | None]]:
         most -= 1
     widths = [max(word, min(all_, most)) for word, all_ in zip(least, whole, strict=True)]
     return size, [
-        None if width >= all_ else (width + 0.5) * share / _ROOM for width, all_ in zip(widths, whole, strict=True)
+        None if width >= all_ <= room else min((width + 0.5) * share / _ROOM, 1)
+        for width, all_ in zip(widths, whole, strict=True)
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from layerexplain.derive.element.scalars import ScalarWriter, index_text, number_text
+from layerexplain.lang.latex_text import escaped
 from layerexplain.lang.notation import (
     ATOM,
     NEGATE,
@@ -40,15 +41,10 @@ GREEK: Final = {
 }  # fmt: skip
 
 
-def escaped(text: str) -> str:
-    """Return text escaped for `\\text{…}`."""
-    special = {"\\": r"\textbackslash ", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "{": r"\{", "}": r"\}"}
-    return "".join(special.get(c, c) for c in text)
-
-
 def upright(name: str) -> str:
-    """Return the name of a function, upright."""
-    return rf"\mathrm{{{escaped(name)}}}"
+    """Return a name, upright; one with other signs than those of names is text."""
+    is_name = name.replace("_", "a").replace(".", "a").isalnum()
+    return rf"\{'mathrm' if is_name else 'text'}{{{escaped(name)}}}"
 
 
 def symbol(name: str, index: Sequence[str] = ()) -> str:
@@ -69,7 +65,7 @@ def symbol(name: str, index: Sequence[str] = ()) -> str:
 
 
 def _letters(name: str) -> str:
-    if len(name) == 1 and name.isascii():
+    if len(name) == 1 and name.isascii() and name.isalnum():
         return name
     if any([letter in GREEK for letter in name]):  # dβ, the gradient of β
         return "".join([GREEK.get(part) or upright(part) for part in re.split(f"([{''.join(GREEK)}])", name) if part])
@@ -86,7 +82,7 @@ def number_latex(value: Any) -> str:
         return rf"\left({', '.join(number_latex(v) for v in value)}\right)"
     text = number_text(value)
     if isinstance(value, str):
-        return rf"\mathrm{{{escaped(text)}}}"
+        return upright(text)
     if "e" in text:
         digits, _, exponent = text.partition("e")
         return rf"{digits} \cdot 10^{{{int(exponent)}}}"

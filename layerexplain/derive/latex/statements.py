@@ -19,6 +19,7 @@ from layerexplain.derive.roles import AxisRoles, Roles
 from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, walk
+from layerexplain.lang.latex_text import escaped
 from layerexplain.lang.names import free
 from layerexplain.lang.notation import ATOM, NEGATE, POWER, Index, Slice, Written
 from layerexplain.lang.opaque import opaque
@@ -174,7 +175,7 @@ class _LatexStatements(Interpreter[Written]):
             try:
                 left, right, notes = self._element(node, name)
             except CannotIndex as why:
-                notes = [*notes, rf"\text{{{tex.escaped(str(why))}}}"]
+                notes = [*notes, rf"\text{{{escaped(str(why))}}}"]
         self._say(left, right, notes)
         self._bind(node, name, steps)
         return self.texts[node]
@@ -217,7 +218,7 @@ class _LatexStatements(Interpreter[Written]):
     def _noted(text: Written, notes: list[str], name: str, attrs: Mapping[str, Any]) -> tuple[Written, list[str]]:
         if not attrs:
             return text, notes
-        return text, [*notes, rf"\text{{{tex.escaped(tex.attribute_note(name, attrs))}}}"]
+        return text, [*notes, rf"\text{{{escaped(tex.attribute_note(name, attrs))}}}"]
 
     # For one element ---------------------------------------------------------------------------------------------
 

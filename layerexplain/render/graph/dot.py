@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from layerexplain.render.escape import clean
 from layerexplain.render.graph.diagram import Graph
+
+_LONGEST_LABEL = 16_000
+"""Bytes; graphviz refuses a text of 16,384."""
 
 
 def dot(graph: Graph, horizontal: bool = False, ascii_only: bool = False) -> str:
@@ -30,7 +33,7 @@ def _lines(graph: Graph, prefix: str, indent: str, ascii_only: bool) -> Iterator
     ids = {node.name: f"{prefix}{number}" for number, node in enumerate(graph.nodes)}
     held = {node.name: node.inner for node in graph.nodes if node.inner is not None and node.inner.nodes}
     for node in graph.nodes:
-        label = "\\n".join([_quoted(line, ascii_only) for line in (node.name, *node.about) if line])
+        label = _label([node.name, *node.about], ascii_only)
         if node.name in held:
             yield f"{indent}subgraph cluster_{ids[node.name]} {{"
             yield f'{indent}  label="{label}"; fontname="Helvetica";{" color=red; penwidth=2;" * node.is_faulty}'
@@ -43,7 +46,7 @@ def _lines(graph: Graph, prefix: str, indent: str, ascii_only: bool) -> Iterator
     for edge in graph.edges:
         if edge.source not in ids or edge.target not in ids:
             continue
-        options = [f'label="{_quoted(edge.label, ascii_only)}"'] if edge.label else []
+        options = [f'label="{_label([edge.label], ascii_only)}"'] if edge.label else []
         source, target = ids[edge.source], ids[edge.target]
         # An edge joins nodes; of a cluster, its last and its first, and it is cut off at the frame.
         if edge.source in held:
@@ -63,5 +66,17 @@ def _end(graph: Graph, prefix: str, at: int) -> str:
     return f"{prefix}{number}" if inner is None or not inner.nodes else _end(inner, f"{prefix}{number}_", at)
 
 
-def _quoted(text: str, ascii_only: bool) -> str:
-    return clean(text, ascii_only).replace("\\", "\\\\").replace('"', '\\"')
+def _label(lines: Sequence[str], ascii_only: bool) -> str:
+    """The lines of a label; where graphviz would refuse it, each as far as there is room."""
+    shown = [clean(line, ascii_only) for line in lines if line]
+    label = "\\n".join(map(_quoted, shown))
+    if len(label.encode("utf-8", "replace")) <= _LONGEST_LABEL:
+        return label
+    room = _LONGEST_LABEL // (2 * len(shown)) - 4
+    cut = [line.encode("utf-8", "replace")[:room].decode("utf-8", "ignore") for line in shown]
+    more = "..." if ascii_only else "…"
+    return "\\n".join([_quoted(short) + more * (short != line) for short, line in zip(cut, shown, strict=True)])
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
