@@ -7,7 +7,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import ArgumentError, AxesError, ShapeError
+from layerexplain.errors import ArgumentError, AxesError, LayerExplainError, ShapeError
 from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition, Gist
 from layerexplain.lang.expr import WEIGHT, Expr, tensor, walk
@@ -282,6 +282,8 @@ class Declaration:
             fed = [_slice(fed[0], None, Ellipsis), *fed[1:]]
         try:
             result = self.formula(*fed, **self.keywords(complete, used, training, keras_2))
+        except LayerExplainError:
+            raise
         except _WRONG_KIND as error:
             raise ArgumentError(self._wrong(tensors, arguments)) from error
         stored: tuple[Expr, ...] = ()
@@ -318,6 +320,8 @@ class Declaration:
         given = [*tensors, *[None] * (len(self.tensors) - len(tensors))]
         try:
             made = self.formula(*given, **self.keywords({**self.default_values, **arguments}))
+        except LayerExplainError:
+            raise
         except _WRONG_KIND as error:
             raise ArgumentError(self._wrong(given, arguments)) from error
         result = made.result if type(made) is Stored else made

@@ -9,7 +9,7 @@ import os
 import zipfile
 from functools import lru_cache
 
-from layerexplain.errors import SourceError, first_line
+from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.frontends.keras.archive import DAMAGE, Members, member_data, members_by_name
 from layerexplain.frontends.regular_file import open_regular, size_of
 from layerexplain.sources.found import Entry
@@ -60,6 +60,8 @@ class _Archive:
         try:
             self._zip = zipfile.ZipFile(file)
             self._members: Members = members_by_name(self._zip)
+        except LayerExplainError:
+            raise
         except DAMAGE as error:
             words = f"is no zip archive that could be read ({first_line(error, 120)})"
             raise SourceError(f"{words}; FILE::PLACE is a place in one") from None
@@ -100,6 +102,8 @@ class _Archive:
         member = self._members[name][0]
         try:
             found = member_data(self._zip, self._file.as_io(), member)
+        except LayerExplainError:
+            raise
         except DAMAGE as error:
             raise SourceError(f"cannot be unpacked ({first_line(error, 120)}); was the archive copied whole?") from None
         if isinstance(found, bytes):

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
-from layerexplain.errors import SourceError, first_line
+from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config import model_of_document
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES, MAX_INFLATED_BYTES, MAX_MEMBERS, MAX_RATIO, RATIO_FREE_BYTES
@@ -61,6 +61,8 @@ def read_keras_archive(file: str | IO[bytes]) -> Model:
 
                 raise describe_archive(list(by_name))
             metadata = read_member(archive, by_name, f"{folder}{_METADATA}")
+    except LayerExplainError:
+        raise
     except DAMAGE as error:
         raise SourceError(f"is a damaged zip archive ({first_line(error, 120)}); was it copied whole?") from None
     return _model(config, metadata)
@@ -154,6 +156,8 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(member) as stream:
             data = stream.read(MAX_CONFIG_BYTES + 1)
+    except LayerExplainError:
+        raise
     except DAMAGE as error:
         raise SourceError(f"{name} cannot be unpacked ({first_line(error, 120)}); was the file copied whole?") from None
     if len(data) < size:
