@@ -1,17 +1,17 @@
-"""The public functions, most of whose lines say what they take. The command line calls these alone.
+"""The functions that users call. The command line calls them too, as another program would.
 
-What is one part's work is that part's own function, loaded when it is first asked for (`_HOMES`); here are those that
-join several parts. Explaining a file loads neither NumPy nor Keras.
+What is one part's work is that part's own function, loaded on first use (`_HOMES`); here are those that join several
+parts. Explaining a file loads neither NumPy nor Keras.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import ErrorGroup, LayerExplainError, each_of, raise_any
-from layerexplain.model import InputShapes, InputShapesOf, shapes_for
+from layerexplain.errors import ArgumentError, ErrorGroup, LayerExplainError, each_of, raise_any
+from layerexplain.model import InputShapes, InputShapesOf
 from layerexplain.model import Model as Model
 from layerexplain.render.notebook import Report as Report
 from layerexplain.report.data import LayerReport as LayerReport
@@ -21,21 +21,12 @@ if TYPE_CHECKING:
     from layerexplain.catalogues.run import CatalogueProgress as CatalogueProgress
     from layerexplain.catalogues.run import catalogue as catalogue
     from layerexplain.checks.findings import CheckReport as CheckReport
-    from layerexplain.checks.rules import all_rules as all_rules
     from layerexplain.checks.rules import check as check
     from layerexplain.conversions.forms import Converted as Converted
     from layerexplain.conversions.forms import convert as convert
     from layerexplain.frontends import read as read
-    from layerexplain.frontends.code_source import code_settings as code_settings
-    from layerexplain.frontends.code_source import code_source as code_source
-    from layerexplain.frontends.code_source import each_model as each_model
-    from layerexplain.frontends.code_source import piped as piped
-    from layerexplain.frontends.leading_batch import begins_with_batch as begins_with_batch
-    from layerexplain.frontends.not_a_model import holds_no_model as holds_no_model
     from layerexplain.frontends.own_layers import Code
-    from layerexplain.frontends.own_layers import read_own_layers as read_own_layers
-    from layerexplain.frontends.regular_file import copy_standard_input as copy_standard_input
-    from layerexplain.layers.registry import training_types as training_types
+    from layerexplain.layer_names import Layers
     from layerexplain.oracle.one_element import gradient_element as gradient_element
     from layerexplain.oracle.one_element import trace_element as trace_element
     from layerexplain.oracle.verify import verify as verify
@@ -55,41 +46,27 @@ if TYPE_CHECKING:
     from layerexplain.run.trace import trace_statistics as trace_statistics
     from layerexplain.run.trace_report import ElementReport as ElementReport
     from layerexplain.run.trace_report import TraceReport as TraceReport
-    from layerexplain.sources.found import Found as Found
-    from layerexplain.sources.listing import describe as describe
-    from layerexplain.sources.listing import find_sources as find_sources
-    from layerexplain.sources.listing import has_magic as has_magic
-    from layerexplain.sources.names import Reach as Reach
-    from layerexplain.sources.names import named as named
 
 _HOMES = {
-    name: home
-    for home, names in {
-        "catalogues.run": ("Catalogued", "catalogue"),
-        "checks.findings": ("CheckReport",),
-        "checks.rules": ("all_rules", "check"),
-        "conversions.forms": ("Converted", "convert"),
-        "frontends": ("read",),
-        "frontends.code_source": ("code_settings", "code_source", "each_model", "piped"),
-        "frontends.leading_batch": ("begins_with_batch",),
-        "frontends.not_a_model": ("holds_no_model",),
-        "frontends.own_layers": ("read_own_layers",),
-        "frontends.regular_file": ("copy_standard_input",),
-        "layers.registry": ("training_types",),
-        "oracle.one_element": ("gradient_element", "trace_element"),
-        "oracle.verify": ("verify",),
-        "report.comparison": ("Comparison",),
-        "report.one_layer": ("layer_type", "layer_types"),
-        "report.optimizers": ("optimizers",),
-        "report.weight_table": ("list_weights",),
-        "run.gradient_results": ("gradient_statistics",),
-        "run.made_inputs": ("make_inputs",),
-        "run.trace": ("trace", "trace_statistics"),
-        "sources.found": ("Found",),
-        "sources.listing": ("describe", "find_sources", "has_magic"),
-        "sources.names": ("Reach", "named"),
-    }.items()
-    for name in names
+    "catalogue": "catalogues.run",
+    "Catalogued": "catalogues.run",
+    "check": "checks.rules",
+    "CheckReport": "checks.findings",
+    "Comparison": "report.comparison",
+    "convert": "conversions.forms",
+    "Converted": "conversions.forms",
+    "gradient_element": "oracle.one_element",
+    "gradient_statistics": "run.gradient_results",
+    "layer_type": "report.one_layer",
+    "layer_types": "report.one_layer",
+    "list_weights": "report.weight_table",
+    "make_inputs": "run.made_inputs",
+    "optimizers": "report.optimizers",
+    "read": "frontends",
+    "trace": "run.trace",
+    "trace_element": "oracle.one_element",
+    "trace_statistics": "run.trace",
+    "verify": "oracle.verify",
 }
 
 
@@ -100,12 +77,12 @@ def __getattr__(name: str) -> Any:
 
 
 def explain(
-    model: Model | Any,
+    source: Model | Any,
     *,
+    layers: Layers | None = None,
     inputs: InputShapes | InputShapesOf | None = None,
     detail: bool = True,
     gradient: bool = False,
-    only: Callable[[str], bool] | None = None,
     receptive_field: bool = False,
     batch: int | None = None,
     optimizer: str | None = None,
@@ -117,47 +94,53 @@ def explain(
     """Explain a model layer by layer.
 
     Args:
-        model: A model, or anything that `read` takes.
-        inputs: The shapes of inputs by name, without the batch, where the model leaves sizes open; or what gives them
-            for a model.
+        source: A model, or anything that `read` takes.
+        layers: Which layers are explained: a name or pattern ("conv*"), several, or a function of the path of a layer.
+            All if it is not given. The others have a row without an explanation.
+        inputs: The shapes of inputs by name, where the model leaves sizes open: `{"tokens": (128,)}`. A leading None is
+            the batch; a shape without one has no batch. Or a function that gives them for a model.
         detail: Whether rows have explanations. Without them they have what `summary` shows, which is quicker.
         gradient: Whether explained rows have the gradients of the layer as well.
-        only: Which layers are explained, by their paths; all if it is not given.
         receptive_field: Whether rows have receptive fields without `detail`; with it they have them anyway.
         batch: How many examples at a time `Report.memory` is for.
-        optimizer: The optimizer ("adam", "sgd", …) that `Report.memory` is for.
+        optimizer: The optimizer ("adam", "sgd", …) that `Report.memory` is for; `optimizers` lists them.
         training: Whether `Report.training` has the formulas of a step of training; or what the model is trained with,
             in place of what its source says: `{"loss": "mse", "optimizer": {"Adam": {"learning_rate": 0.01}}}`.
         backward: Whether rows and `Report.step_cost` have what a step of training costs.
-        code: Files that say what own layers of the source compute: YAML with `define:`.
+        code: Files that say what own layers of the source compute: YAML with `define:`, or Python, which is only read.
         partial: Return a spec with faults too. Faults of a file that a program wrote are never raised.
 
     Returns:
-        The report. Its `to_dict()` is the JSON contract, its `faults` are the errors of single layers.
+        The report, a sequence of its layers. Its `faults` are the errors of single layers. Shapes have the batch first;
+        None is a size that is known only at run time.
 
     Raises:
-        LayerExplainError: if there is no such model, if its wires or `inputs` make no graph or, without `partial`, if
+        LayerExplainError: if there is no such model, layer or input, if the inputs do not fit or, without `partial`, if
             a spec has faults.
 
-    >>> report = explain(b"input: [784]\\nlayers:\\n  - Dense: 10\\n")
+    >>> report = explain(b"name: net\\ninput: [784]\\nlayers:\\n  - Dense: 10\\n")
     >>> report.layers[1].operation, report.totals.params
     ('dot(x, W) + b', 7850)
     """
-    from layerexplain.frontends import read
+    from layerexplain.frontends import model_of
+    from layerexplain.frontends.input_shapes import shapes_for
+    from layerexplain.layer_names import chosen_layers
     from layerexplain.report import build
 
-    source = model if isinstance(model, Model) else read(model, code)
+    if not detail and (gradient or layers is not None):
+        raise ArgumentError("gradient and layers are of explanations; they have no meaning with detail=False")
+    model = model_of(source, code)
     if isinstance(training, Mapping):
         from layerexplain.frontends.training import trained_with
 
-        source = trained_with(source, training)
+        model = trained_with(model, training)
     try:
         report = build(
-            source,
-            inputs=shapes_for(source, inputs),
+            model,
+            inputs=shapes_for(model, inputs),
             detail=detail,
             gradient=gradient,
-            only=only,
+            layers=chosen_layers(model, layers),
             receptive_field=receptive_field,
             batch=batch,
             optimizer=optimizer,
@@ -165,11 +148,11 @@ def explain(
             backward=backward,
         )
     except LayerExplainError as error:
-        every = ErrorGroup([*source.faults, *each_of(error)]) if source.faults else error
-        raise every.with_place(source=source.source or None) from None
+        every = ErrorGroup([*model.faults, *each_of(error)]) if model.faults else error
+        raise every.with_place(source=model.source or None) from None
     for fault in report.faults:
-        fault.with_place(source=source.source or None)
-    if source.strict and not partial:
+        fault.with_place(source=model.source or None)
+    if model.strict and not partial:
         raise_any(report.faults)
     return Report(*report)
 
@@ -189,7 +172,9 @@ def explain_layer(
     Args:
         type_: The name of the layer's class.
         arguments_: Its arguments as a mapping, for those that this function uses itself.
-        input_shape: The shape of its input, batch first as in Keras; a list of shapes for several inputs.
+        input_shape: The shape of its input; a list of shapes for several inputs. A leading None is the batch, and a
+            shape without one has no batch: (784,) and (None, 784) are the same. Of a part of training it is the shape
+            of an output (a loss) or of a weight (an optimizer, a regularizer, a constraint).
         gradient: Whether to derive its gradients as well.
         code: Files that define own layers, of which it may be one.
         **arguments: Its arguments, with Keras's names. A layer inside a layer is given as `{"LSTM": {"units": 6}}`.
@@ -200,8 +185,10 @@ def explain_layer(
     Raises:
         LayerExplainError: if there is no such layer, or if it does not take such arguments or inputs.
 
-    >>> explain_layer("Dense", units=10, input_shape=(None, 784)).layers[0].params
+    >>> explain_layer("Dense", units=10, input_shape=(784,)).layers[0].params
     7850
+    >>> explain_layer("Dense", units=3, input_shape=(32, 784)).layers[0].output_shapes
+    ((None, 32, 3),)
     """
     from layerexplain.report.one_layer import build_layer
 
@@ -215,18 +202,26 @@ def _one_layer(
     input_shape: Sequence[int | None] | Sequence[Sequence[int | None]],
     code: Code,
 ) -> tuple[Mapping[str, Any], list[tuple[int | None, ...]]]:
-    """The arguments of a layer, those inside it as layers, and the shapes of its inputs without the batch."""
+    """Return the arguments of a layer, those inside it as layers, and the shapes of its inputs without the batch."""
+    from layerexplain.frontends.input_shapes import one_shape
     from layerexplain.network.inner_layers import layers_in
     from layerexplain.report.one_layer import is_layer
 
-    shapes: list[Any] = list(input_shape)
-    if not shapes or shapes[0] is None or isinstance(shapes[0], int):
-        shapes = [input_shape]
+    single = one_shape(input_shape)
+    shapes = [single] if single is not None else [one_shape(shape) for shape in _listed(input_shape)]
+    for shape in shapes:
+        if shape is None:
+            words = "a tuple of sizes such as (28, 28, 1), or a list of such"
+            raise ArgumentError(f"{type_}: input_shape needs to be {words}, got {input_shape!r}")
     if is_layer(type_, code):
         arguments = {name: layers_in(value) for name, value in arguments.items()}
-    elif not list(input_shape):
+    elif single == ():
         shapes = []
-    return arguments, [tuple(shape)[1:] for shape in shapes]
+    return arguments, [shape[1:] if shape[:1] == (None,) else shape for shape in shapes if shape is not None]
+
+
+def _listed(shapes: Any) -> Sequence[Any]:
+    return shapes if isinstance(shapes, Sequence) and not isinstance(shapes, str) else [shapes]
 
 
 _LARGEST_LAYER_PAGE = 1_000_000
@@ -297,13 +292,10 @@ def diff(
     >>> [(change.layer, change.differences[0]) for change in diff(one, other).changes]
     [('dense', Difference(what='units', before='3', after='5', is_consequence=False))]
     """
-    from layerexplain.frontends import read
+    from layerexplain.frontends import model_of
     from layerexplain.report.comparison import NO_MODEL, compare, is_no_model
 
-    one, other = (
-        NO_MODEL if is_no_model(model) else model if isinstance(model, Model) else read(model, code)
-        for model in (before, after)
-    )
+    one, other = (NO_MODEL if is_no_model(model) else model_of(model, code) for model in (before, after))
     first, second = (
         (model, explain(model, inputs=inputs if model is not NO_MODEL else None, detail=False))
         for model in (one, other)
@@ -317,7 +309,7 @@ def diff(
 
 
 def draw(
-    model: Model | Report | Any,
+    source: Model | Report | Any,
     form: str = "svg",
     *,
     fold: bool = True,
@@ -331,53 +323,68 @@ def draw(
     """Draw the graph of a model.
 
     Args:
-        model: A model, its report, or anything that `read` takes.
+        source: A model, its report, or anything that `read` takes.
         form: "svg", "dot" or "mmd" (Mermaid), which are text; "png" or "pdf", which are bytes and need the extra
             `layerexplain[draw]`.
         fold: Whether what repeats is drawn once, and layers that a name holds together are one box.
         depth: How deep boxes that hold others (blocks, nested models) are open; 0 opens none.
-        show: What a layer tells besides its name: "type", "shapes", "params", "formulas".
+        show: What a box shows besides the name of its layer: "type", "shapes", "params", "formulas".
         theme: The colours of SVG, PNG and PDF: "light" or "dark".
         horizontal: Whether the graph runs from left to right.
-        inputs: The shapes of inputs by name, as `explain` takes them.
-        code: What says what own layers compute, as `explain` takes it.
+        inputs, code: As `explain` takes them; a report has them already.
+
+    Returns:
+        The picture: text, or bytes of "png" and "pdf".
 
     Raises:
-        LayerExplainError: as `explain` does, and where the extra is missing.
+        LayerExplainError: as `explain` does, for an unknown form, theme or name in `show`, and where the extra is
+            missing.
 
     >>> picture = draw(b"input: [784]\\nlayers:\\n  - Dense: 10\\n", "dot")
     >>> print(picture.splitlines()[-2])
       n0 -> n1 [label="(None, 784)"];
     """
-    from layerexplain.render.graph.forms import drawn
+    from layerexplain.render.graph.forms import drawn, must_be_drawn
 
-    report = model if isinstance(model, Report) else explain(model, inputs=inputs, detail=False, code=code)
+    _refuse_with_report(source, inputs=inputs, code=code)
+    must_be_drawn(form, depth, show, theme)
+    report = _report_of(source, inputs=inputs, detail=False, code=code)
     return drawn(report.layers, form, fold, depth, tuple(show), theme, horizontal)
 
 
+def _report_of(source: Any, **how: Any) -> Report:
+    return source if isinstance(source, Report) else explain(source, **how)
+
+
+def _refuse_with_report(source: Any, **given: Any) -> None:
+    """Raise ArgumentError for arguments that only the making of a report could follow."""
+    for name, value in given.items() if isinstance(source, Report) else ():
+        if value:
+            raise ArgumentError(f"{name} has no meaning for a report, which is made; give the model itself")
+
+
 def page(
-    model: Model | Report | Any,
+    source: Model | Report | Any,
     *,
     fold: bool = True,
     gradient: bool = False,
     inputs: InputShapes | InputShapesOf | None = None,
     code: Code = (),
     values: Any = None,
-    wanted: Callable[[str], bool] | None = None,
+    layers: Layers | None = None,
     max_values: int | None = None,
     name: str | None = None,
 ) -> Page:
     """Make the page of a model: its graph, and each layer explained, in one HTML file that works offline.
 
     Args:
-        model: A model, its report, or anything that `read` takes.
+        source: A model, its report, or anything that `read` takes.
         fold: Whether what repeats is drawn once, and layers that a name holds together are one box.
         gradient: Whether layers have their gradients as well.
-        inputs: The shapes of inputs by name, as `explain` takes them.
-        code: What says what own layers compute, as `explain` takes it.
+        inputs, code: As `explain` takes them; a report has them already.
         values: What the inputs get, as `trace` takes it, or as `make_inputs` gives it: the model is run on it, and the
             values of its layers are on the page. A report has no weights to run.
-        wanted: Which layers have values, by their paths; all if it is not given.
+        layers: With `values`, which layers have them, as `explain` takes it.
         max_values: How many bytes the arrays of numbers in the page may have; what does not fit is left out, and the
             page says so.
         name: What the page calls the file that the model is from; its path if it is not given.
@@ -393,19 +400,20 @@ def page(
     """
     from layerexplain.render.page.data import page_of
 
-    found = None
-    if values is not None:
-        from layerexplain.run.page_values import MOST_BYTES, page_values, shapes_of
+    _refuse_with_report(source, gradient=gradient, inputs=inputs, code=code, values=values is not None)
+    if values is None:
+        if layers is not None or max_values is not None:
+            raise ArgumentError("layers and max_values choose among the values of a run; give values too")
+        report = _report_of(source, gradient=gradient, inputs=inputs, code=code)
+        return page_of(report if name is None else report._replace(source=name), fold)
+    from layerexplain.frontends import read_for_good
+    from layerexplain.layer_names import chosen_layers
+    from layerexplain.run.page_values import MOST_BYTES, page_values, shapes_of
 
-        if isinstance(model, Report):
-            raise LayerExplainError("a report has no weights, so there is nothing to run; give the model itself")
-        from layerexplain.frontends import read_for_good
-
-        source, model = read_for_good(model, code)
-        budget = MOST_BYTES if max_values is None else max_values
-        found = page_values(source, model, values, wanted=wanted, budget=budget)
-        inputs = shapes_of(model, values)
-    report = model if isinstance(model, Report) else explain(model, gradient=gradient, inputs=inputs, code=code)
+    stored, model = read_for_good(source, code)
+    chosen = chosen_layers(model, layers)
+    found = page_values(stored, model, values, wanted=chosen, budget=MOST_BYTES if max_values is None else max_values)
+    report = explain(model, gradient=gradient, inputs=shapes_of(model, values))
     return page_of(report if name is None else report._replace(source=name), fold, found)
 
 
@@ -439,10 +447,13 @@ def format_report(
     dense,7850
     <BLANKLINE>
     """
-    from layerexplain.render.formats import printed
-    from layerexplain.render.layout import Look
+    from layerexplain.render.formats import must_be_format, printed
+    from layerexplain.render.layout import LEAST_WIDTH, Look
     from layerexplain.render.sheets import sheet_of
 
+    must_be_format(format, columns)
+    if width is not None and width < LEAST_WIDTH:
+        raise ArgumentError(f"width needs to be at least {LEAST_WIDTH}, got width={width}")
     chosen = None if columns is None else tuple(columns)
     sheet = sheet_of(report, explain=explain, nested=nested, columns=chosen)
     return printed([sheet], format, Look(width, color, ascii))

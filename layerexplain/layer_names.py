@@ -1,4 +1,4 @@
-"""Layers by the names and patterns that were typed."""
+"""Which layers of a model are meant: by name, pattern, type or position, as they are typed or given to a function."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from layerexplain.model import Layer, Model
+
+    Layers = str | Iterable[str] | Callable[[str], bool]
+    """Which layers are meant: a name or pattern ("conv*"), several of them, or a function of the path of a layer."""
 
 
 _POSITION = re.compile(r"-?[0-9]{1,6}")
@@ -74,15 +77,31 @@ def no_match(pattern: str, names: Iterable[str], models: int = 1) -> LayerExplai
 
 
 def matching(model: Model, pattern: str) -> list[str]:
-    """The paths of the layers that a pattern matches. Raises LayerExplainError where there is none."""
-    rows = [Row(path, layer.name, layer.type) for path, layer in layers_in(model)]
+    """Return the paths of the layers that a pattern matches. Raises LayerExplainError where there is none."""
+    return matching_rows([Row(path, layer.name, layer.type) for path, layer in layers_in(model)], pattern)
+
+
+def matching_rows(rows: Sequence[Row], pattern: str) -> list[str]:
+    """Return the paths of the rows that a pattern matches. Raises LayerExplainError where there is none."""
     paths = [row.path for row in rows if row.path == pattern] or found(pattern.strip(), rows)
     if not paths:
         raise no_match(pattern, [name for row in rows for name in (row.name, row.path)])
     return paths
 
 
-def wanted_of(model: Model, patterns: Sequence[str]) -> Callable[[str], bool] | None:
-    """Which paths the patterns match; None if there are none."""
-    paths = {path for pattern in patterns for path in matching(model, pattern)}
-    return paths.__contains__ if patterns else None
+def chosen_layers(model: Model, layers: Layers | None) -> Callable[[str], bool] | None:
+    """Return which paths of a model's layers are meant; None where nothing says so, and all are.
+
+    Raises:
+        LayerExplainError: if a pattern matches no layer; the message names the one that may be meant.
+    """
+    return chosen_rows([Row(path, layer.name, layer.type) for path, layer in layers_in(model)], layers)
+
+
+def chosen_rows(rows: Sequence[Row], layers: Layers | None) -> Callable[[str], bool] | None:
+    """Return the same of rows, which have the paths, names and types of layers."""
+    if layers is None or callable(layers):
+        return layers
+    patterns = [layers] if isinstance(layers, str) else [*layers]
+    paths = {path for pattern in patterns for path in matching_rows(rows, pattern)}
+    return paths.__contains__

@@ -322,8 +322,3 @@ InputShapes = Mapping[str, Sequence[int | None]]
 
 InputShapesOf = Callable[[Model], InputShapes]
 """Gives the shapes of a model's inputs when the model is known."""
-
-
-def shapes_for(model: Model, inputs: InputShapes | InputShapesOf | None) -> InputShapes:
-    """The shapes that are given for a model's inputs."""
-    return inputs(model) if callable(inputs) else inputs or {}

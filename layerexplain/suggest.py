@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+from layerexplain.errors import ArgumentError
 
 MOST_CANDIDATES = 1000
 """Only so many names are compared, the last ones: comparing takes long, and a file may have any number of names."""
@@ -20,12 +22,26 @@ def did_you_mean(name: str, candidates: Iterable[str], before: str = "") -> str:
     """
     known = list(candidates)[-MOST_CANDIDATES:]
     same = [candidate for candidate in known if _bare(candidate) == _bare(name)]
+    same = same or [candidate for candidate in known if _has_swapped_letters(candidate, name)]
     if not same and len(name) <= LONGEST:
         from difflib import get_close_matches
 
         lowered = {candidate.lower(): candidate for candidate in known if len(candidate) <= 2 * LONGEST}
         same = [lowered[match] for match in get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)]
     return f"{before}did you mean '{same[0]}'?" if same else ""
+
+
+def must_be_known(what: str, name: object, known: Collection[str], hint: str = "") -> None:
+    """Raise ArgumentError for a name that is not one of those known: the nearest is suggested, else `hint` is given,
+    else all are listed.
+
+    >>> must_be_known("theme", "drak", ("light", "dark"))
+    Traceback (most recent call last):
+    layerexplain.errors.ArgumentError: no theme 'drak'; did you mean 'dark'?
+    """
+    if name not in known:
+        near = did_you_mean(str(name), known)
+        raise ArgumentError(f"no {what} '{name}'; {near or hint or f'the {what}s are ' + ', '.join(known)}")
 
 
 def in_a_row(parts: Iterable[object]) -> str:
@@ -43,3 +59,13 @@ def batch_words(without: str, with_axis: str) -> str:
 
 def _bare(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def _has_swapped_letters(one: str, other: str) -> bool:
+    """Whether two names differ in nothing but two neighbouring letters that changed places: `adma` and `adam`."""
+    one, other = one.lower(), other.lower()
+    apart = [i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b] if len(one) == len(other) else []
+    if len(apart) != 2:
+        return False
+    i, j = apart
+    return j == i + 1 and (one[i], one[j]) == (other[j], other[i])

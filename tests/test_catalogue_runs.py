@@ -368,7 +368,7 @@ def test_progress_counts_up_to_the_end(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(run, "_LEAST_IN_A_PART", 24)
     folder = zoo(tmp_path / "zoo", 40)
     told: list[run.CatalogueProgress] = []
-    layerexplain.catalogue([str(folder)], tmp_path / "t.jsonl", recursive=True, jobs=jobs, tell=told.append)
+    layerexplain.catalogue([str(folder)], tmp_path / "t.jsonl", recursive=True, jobs=jobs, progress=told.append)
     assert [one.done for one in told] == sorted(one.done for one in told)
     assert (told[-1].done, told[-1].to_do, told[-1].errors) == (48, 48, 1)
     # A process alone tells of each source, not of each part.

@@ -32,7 +32,7 @@ ALLOWED = {
     "frontends/code/operations.py": "operations of Keras that are called like layers",
     "frontends/code/operators.py": "operations of Keras that are called like layers",
     "frontends/code/tracing.py": "the layers that give a tuple, and the layer whose function stands in the code",
-    "frontends/leading_batch.py": "the wrapper that adds an axis to what it holds takes",
+    "frontends/input_shapes.py": "the wrapper that adds an axis to what it holds takes",
     "frontends/spec/old_arguments.py": "which classes of Keras 3 still take an argument of older Keras",
     "report/targets.py": "the layer that is softmax without an argument",
     "frontends/keras/config_values.py": "functions that files call by the name of a layer",

@@ -16,9 +16,9 @@ from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments, parse_value
 from layerexplain.cli.explain import Wanted
 from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input, parse_shape
-from layerexplain.cli.layer_names import no_match
 from layerexplain.cli.main import COMMANDS, program
 from layerexplain.errors import ArgumentError
+from layerexplain.layer_names import no_match
 from layerexplain.layers.registry import layer_types
 from layerexplain.model import Model, Shape, TensorRef
 from tests import program_on_reports, reports

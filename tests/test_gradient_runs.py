@@ -276,7 +276,7 @@ def test_all_arrays_are_saved(spec: str, tmp_path: Path) -> None:
         (["input", "--gradient", "--at", "0,0"], "is an input"),
         (["hidden", "--gradient", "--at", "W:0,0", "--call", "3"], "has 1 calls, counted from 0, got --call 3"),
         (["--gradient", "--target", "ones"], "--target takes a file FILE.npy or FILE.npz, or random[:SEED], got ones"),
-        (["--gradient", "--target", "other=random"], "the model has no output 'other'; its outputs: 'out'"),
+        (["--gradient", "--target", "other=random"], "the model has no output 'other'; its outputs: out"),
         (["--gradient", "--target", "random:x"], "--target random:x: a seed is an integer"),
         (["--gradient", "--target", "none.npy"], "no such file"),
         (["--gradient", "--loss", "nonsense"], "`loss` names no loss of Keras: 'nonsense'"),

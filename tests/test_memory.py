@@ -233,7 +233,7 @@ def test_without_an_optimizer_nothing_is_trained(tmp_path: Path) -> None:
 
 
 def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match=r"optimizer needs to be one of none, sgd, .*, got optimizer='adan'.*adam"):
+    with pytest.raises(ArgumentError, match="no optimizer 'adan'; did you mean 'adam'"):
         memory_of(CHAIN, tmp_path, optimizer="adan")
     with pytest.raises(ArgumentError, match="batch needs to be at least 1, got batch=0"):
         memory_of(CHAIN, tmp_path, batch=0)

@@ -23,6 +23,7 @@ from moto.server import ThreadedMotoServer
 from layerexplain import api
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
+from layerexplain.sources.listing import describe, find_sources
 from layerexplain.sources.names import Reach, Remote
 from tests.served import serving
 from tests.sparse_models import keras_archive, legacy_h5
@@ -155,7 +156,7 @@ def test_few_bytes_are_fetched(wire: Wire, command: str, name: str, requests: in
 
 
 def test_buckets_are_listed(wire: Wire) -> None:
-    found = list(api.find_sources(["s3://zoo/models"], recursive=True))
+    found = list(find_sources(["s3://zoo/models"], recursive=True))
     assert [one.source for one in found] == [
         "s3://zoo/models/deep/digits.h5",
         "s3://zoo/models/deep/large.h5",
@@ -164,12 +165,12 @@ def test_buckets_are_listed(wire: Wire) -> None:
         "s3://zoo/models/notes.txt",
     ]
     assert all(one.is_remote and one.size and one.mark.startswith('"') for one in found)
-    assert [one.source for one in api.find_sources(["s3://zoo/**/d*.h5", "s3://zoo/*/*.keras"])] == [
+    assert [one.source for one in find_sources(["s3://zoo/**/d*.h5", "s3://zoo/*/*.keras"])] == [
         "s3://zoo/models/deep/digits.h5",
         "s3://zoo/models/digits.keras",
         "s3://zoo/models/large.keras",
     ]
-    one = api.describe("s3://zoo/models/digits.keras")
+    one = describe("s3://zoo/models/digits.keras")
     assert (one.size, one.mark) == (found[2].size, found[2].mark)
 
 

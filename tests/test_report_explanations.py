@@ -422,7 +422,7 @@ def row_of(case: Case) -> LayerReport:
     version = "2.15.0" if declaration is not None and declaration.takes_states else None
     ends = (tuple(inputs), (TensorRef("it"),))
     model = Model("m", "Functional", tuple(layers), tuple(calls), *ends, keras_version=version)
-    return build(model, detail=True, only=lambda path: path == "it").layers[-1]
+    return build(model, detail=True, layers=lambda path: path == "it").layers[-1]
 
 
 LISTED = {

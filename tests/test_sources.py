@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from layerexplain import api
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
+from layerexplain.sources.listing import describe, find_sources
 from tests.served import Server, serving
 
 SAMPLES = Path(__file__).parents[1] / "sample_models"
@@ -115,7 +116,7 @@ def test_a_directory_that_is_a_model_is_one_source(zoo: Zoo) -> None:
     (zoo.folder / "models.zip").unlink()
     listed = [name.rstrip("/") for name in names(run(*ASK, "-r", zoo.base)[1])]
     assert listed[2:] == [f"{zoo.base}/deep/deeper/c.yaml", f"{zoo.base}/deep/unzipped"]
-    one = next(one for one in api.find_sources([zoo.base], recursive=True) if "unzipped" in one.source)
+    one = next(one for one in find_sources([zoo.base], recursive=True) if "unzipped" in one.source)
     assert one.size is None and one.fault is None
 
 
@@ -140,7 +141,7 @@ def test_archives_that_mean_harm(zoo: Zoo) -> None:
         archive.writestr("packed.json", "{}", zipfile.ZIP_BZIP2)
     (zoo.folder / "harm.zip").write_bytes(data.getvalue())
     base = f"{zoo.base}/harm.zip"
-    assert [one.source for one in api.find_sources([f"{base}::"], recursive=True)] == [f"{base}::packed.json"]
+    assert [one.source for one in find_sources([f"{base}::"], recursive=True)] == [f"{base}::packed.json"]
     with pytest.raises(LayerExplainError, match="is compressed with bzip2; store or deflate it"):
         api.read(f"{base}::packed.json")
     with pytest.raises(LayerExplainError, match="is no zip archive that could be read"):
@@ -155,7 +156,7 @@ def test_many_sources_are_read_side_by_side(zoo: Zoo) -> None:
 
 def test_no_link_leads_elsewhere(zoo: Zoo) -> None:
     (zoo.folder / "deep" / "circle").symlink_to(zoo.folder)
-    found = [one.source for one in api.find_sources([zoo.base], recursive=True)]
+    found = [one.source for one in find_sources([zoo.base], recursive=True)]
     assert all(one.startswith(f"{zoo.base}/") for one in found)
     if zoo.server is None:
         assert len(found) == 6
@@ -163,7 +164,7 @@ def test_no_link_leads_elsewhere(zoo: Zoo) -> None:
 
 @pytest.mark.parametrize("shown", ["a.keras", "models.zip::inside/m.keras", "deep/b.h5"])
 def test_what_tells_of_a_change(zoo: Zoo, shown: str) -> None:
-    found = api.describe(f"{zoo.base}/{shown}")
+    found = describe(f"{zoo.base}/{shown}")
     assert found.size and found.mark and found.fault is None
     assert found.is_remote == (zoo.server is not None or "::" in shown)
 

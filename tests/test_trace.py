@@ -200,7 +200,7 @@ def test_the_sample_of_convolutions_by_loops() -> None:
 
 
 def test_values_are_dropped_unless_they_are_kept() -> None:
-    made = layerexplain.trace(SAMPLES / "digits.keras", np.ones((3, 8, 8, 1)), keep=lambda path: path == "halve")
+    made = layerexplain.trace(SAMPLES / "digits.keras", np.ones((3, 8, 8, 1)), layers=lambda path: path == "halve")
     assert list(made) == [("halve", 0, 0)] and made.outputs[0].shape == (3, 10)
 
 
@@ -239,7 +239,7 @@ INPUT_FAULTS: list[tuple[str, Any, str]] = [
     ),
     (CONVOLUTIONS.name, np.ones((1, 28, 27, 3)), r"got \(1, 28, 27, 3\)"),
     (CONVOLUTIONS.name, np.ones((0, 28, 28, 3)), "at least one value"),
-    (CONVOLUTIONS.name, {"image": np.ones((1, 28, 28, 3))}, "no input 'image'; its inputs are 'input'"),
+    (CONVOLUTIONS.name, {"image": np.ones((1, 28, 28, 3))}, "no input 'image'; its inputs: input"),
     (CONVOLUTIONS.name, {}, "no array is given for the input 'input'"),
     (CONVOLUTIONS.name, np.full((1, 28, 28, 3), "a"), r"needs numbers \(float32\), got an array of text"),
     (CONVOLUTIONS.name, [[1, 2], [3]], "needs an array of the shape"),
@@ -402,7 +402,7 @@ ARGUMENT_FAULTS: list[tuple[list[str], str]] = [
         "28,28: no such file; give an .npy, .npz or .png file, zeros, ones or random; fix the open sizes "
         "of an input with --size 28,28",
     ),
-    (["--input", "picture=zeros"], "the model has no input 'picture'; its inputs: 'input'"),
+    (["--input", "picture=zeros"], "the model has no input 'picture'; its inputs: input"),
     (["--input", "random:x"], "a seed is an integer"),
     (["--input", "input=zeros", "--input", "input=ones"], "is given twice"),
     (["--input", "zeros", "--input", "ones"], "write NAME=… for each"),

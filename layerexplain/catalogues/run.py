@@ -68,7 +68,7 @@ def catalogue(
     dask: str | None = None,
     code: Sequence[str] = (),
     reach: Reach = USUAL,
-    tell: Tell | None = None,
+    progress: Tell | None = None,
 ) -> Catalogued:
     """Write a table of many models: a row a model and a row a layer.
 
@@ -83,7 +83,7 @@ def catalogue(
         dask: The address of a Dask cluster that reads in their place, or "local" for one on this machine.
         code: Files that say what own layers compute.
         reach: How remote sources are read.
-        tell: Called about twice a second with the progress.
+        progress: Called about twice a second with the progress.
 
     Returns:
         What the table holds. A source that cannot be read is a row with its `error`.
@@ -101,7 +101,7 @@ def catalogue(
     shown = os.fspath(to)
     table = table_at(shown)
     ask = Ask(table, tuple(code), reach, passwords=Passwords())
-    run = _Run(table, shown, jobs or processors(), dask, ask, tell or (lambda progress: None))
+    run = _Run(table, shown, jobs or processors(), dask, ask, progress or (lambda _: None))
     facts = {"layers of --code": ", ".join(code) or "none"}
     with closing(opened(table, shown, resume=resume, overwrite=overwrite, facts=facts)) as manifest:
         return run.done(manifest, listed(sources, recursive, ask, manifest))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from layerexplain.checks.findings import Finding
-from layerexplain.errors import LayerExplainError
 from layerexplain.model import InputShapes, Model
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport, Report
+from layerexplain.suggest import must_be_known
 
 _Number = int | None
 
@@ -38,11 +38,10 @@ _MOST = 3
 def over_budget(model: Model, inputs: InputShapes, budgets: Mapping[str, float]) -> Iterator[Finding]:
     """Yield a finding for each budget that a model exceeds, or of which it cannot be said whether it does.
 
-    Raises LayerExplainError for a budget of nothing in `BUDGETS`.
+    Raises ArgumentError for a budget of nothing in `BUDGETS`.
     """
     for name in budgets:
-        if name not in BUDGETS:
-            raise LayerExplainError(f"no budget '{name}'; there are {', '.join(BUDGETS)}")
+        must_be_known("budget", name, BUDGETS, f"there are {', '.join(BUDGETS)}")
     memory = 1 if {"memory", "activations"} & budgets.keys() else None
     report = build(model, inputs=inputs, detail=False, batch=memory)
     for name, most in budgets.items():

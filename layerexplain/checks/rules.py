@@ -11,14 +11,15 @@ from layerexplain.checks.findings import CheckReport, Finding
 from layerexplain.checks.stored import stored_weights
 from layerexplain.checks.unchecked import unchecked
 from layerexplain.checks.view import CheckedNetwork
-from layerexplain.errors import LayerExplainError, raise_any
-from layerexplain.frontends import read
+from layerexplain.errors import raise_any
+from layerexplain.frontends import model_of
+from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.own_layers import Code
-from layerexplain.model import InputShapes, InputShapesOf, Model, shapes_for
+from layerexplain.model import InputShapes, InputShapesOf, Model
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import TracedCall
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import did_you_mean
+from layerexplain.suggest import must_be_known
 
 _FILES = (
     "of_faults",
@@ -111,7 +112,7 @@ def check(
     ['softmax-over-one']
     """
     rules = _chosen(all_rules(), select, ignore)
-    model = source if isinstance(source, Model) else read(source, code)
+    model = model_of(source, code)
     network = trace_model(model, shapes_for(model, inputs))
     if model.format == "code":
         raise_any([fault.with_place(source=model.source) for fault in network.faults])
@@ -166,10 +167,18 @@ def _is_ignored(finding: Finding, ignored: Mapping[str, Collection[str]]) -> boo
     return any(finding.code in ignored.get(path, ()) for path in paths)
 
 
+def must_be_rules(*codes: str) -> None:
+    """Raise ArgumentError for a code that no rule has.
+
+    >>> must_be_rules("softmax-over-one", "softmax-over-on")
+    Traceback (most recent call last):
+    layerexplain.errors.ArgumentError: no rule 'softmax-over-on'; did you mean 'softmax-over-one'?
+    """
+    known = [one.code for one in all_rules()] if codes else []
+    for code in codes:
+        must_be_known("rule", code, known, "check --list has all rules")
+
+
 def _chosen(rules: Sequence[Rule], select: Collection[str], ignore: Collection[str]) -> list[Rule]:
-    known = [one.code for one in rules]
-    for code in (*select, *ignore):
-        if code not in known:
-            hint = did_you_mean(code, known) or "check --list has all rules"
-            raise LayerExplainError(f"no rule has the code '{code}'; {hint}")
+    must_be_rules(*select, *ignore)
     return [one for one in rules if one.code not in ignore and (not select or one.code in select)]

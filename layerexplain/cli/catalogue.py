@@ -82,7 +82,7 @@ def command(
     try:
         found = api.catalogue(
             _each(sources, lists), to, recursive=recursive, resume=resume, overwrite=overwrite, jobs=jobs, dask=dask,
-            code=code, reach=reach_of(ctx), tell=shown.tell,
+            code=code, reach=reach_of(ctx), progress=shown.tell,
         )  # fmt: skip
     finally:
         shown.end()

@@ -8,6 +8,7 @@ import click
 
 from layerexplain import api
 from layerexplain.api import CheckReport
+from layerexplain.cli import library
 from layerexplain.cli import sources as reading
 from layerexplain.cli.amounts import amount
 from layerexplain.cli.failures import note
@@ -15,20 +16,18 @@ from layerexplain.cli.options import SOURCES_OR_NONE, Output, code_option, findi
 from layerexplain.cli.output import emit
 from layerexplain.cli.progress import fetching
 from layerexplain.cli.project_settings import use_project_settings
+from layerexplain.errors import ArgumentError
 from layerexplain.model import InputShapesOf
 from layerexplain.render.documents.findings import findings, note_lines, rules
 from layerexplain.render.formats import ROWS_ALONE, printed
 
 
 def _codes(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    known = [rule.code for rule in api.all_rules()] if value else []
     codes = tuple([code.strip() for part in value for code in part.split(",") if code.strip()])
-    for code in codes:
-        if code not in known:
-            from layerexplain.suggest import did_you_mean
-
-            hint = did_you_mean(code, known) or "--list has all rules"
-            raise click.BadParameter(f"no rule '{code}'; {hint}", ctx, parameter)
+    try:
+        library.must_be_rules(*codes)
+    except ArgumentError as error:
+        raise click.BadParameter(error.fact, ctx, parameter) from None
     return codes
 
 
@@ -103,7 +102,7 @@ def command(
       layerexplain check --list
     """
     if list_rules:
-        emit(output, lambda look: printed([rules(api.all_rules())], output.format, look))
+        emit(output, lambda look: printed([rules(library.all_rules())], output.format, look))
         return
     if not sources:
         raise click.UsageError("Missing argument 'SOURCE...'.")
@@ -111,7 +110,7 @@ def command(
     def ask(source: str) -> CheckReport:
         with fetching(source):
             return api.check(
-                api.piped(source),
+                library.piped(source),
                 inputs=inputs,
                 code=code,
                 select=select,

@@ -66,7 +66,7 @@ def layer_names(ctx: click.Context, incomplete: str) -> _Found:
     out. Nothing is offered for a source that cannot be read.
     """
     from layerexplain import api
-    from layerexplain.cli.layer_names import layers_in
+    from layerexplain.layer_names import layers_in
 
     source = ctx.params.get("source")
     if not isinstance(source, str) or source == "-":

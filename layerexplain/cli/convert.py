@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from layerexplain import api
+from layerexplain.cli import library
 from layerexplain.cli.failures import note
 from layerexplain.cli.options import code_option, input_option, reach_options, set_option, source_argument
 from layerexplain.cli.progress import fetching
@@ -64,7 +65,7 @@ def command(
     """
     with fetching(source):
         said = api.convert(
-            api.piped(source), target, to=form, force=force, inputs=inputs,
+            library.piped(source), target, to=form, force=force, inputs=inputs,
             code=code, weights=weights, backend=backend,
         )  # fmt: skip
     if target == "-":

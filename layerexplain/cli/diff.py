@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from layerexplain import api
+from layerexplain.cli import library
 from layerexplain.cli.failures import tell_lines
 from layerexplain.cli.options import (
     Output,
@@ -59,8 +60,8 @@ def command(
     try:
         with fetching(before, after):
             found = api.diff(
-                api.piped(before),
-                api.piped(after),
+                library.piped(before),
+                library.piped(after),
                 inputs=inputs,
                 code=code,
                 weights=weights,

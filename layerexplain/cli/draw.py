@@ -5,20 +5,22 @@ from __future__ import annotations
 import click
 
 from layerexplain import api
+from layerexplain.cli import library
 from layerexplain.cli.options import SOURCE, code_option, fold_option, input_option
 from layerexplain.cli.output import write_picture
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.model import InputShapesOf
 from layerexplain.render.graph.diagram import SHOWN
-
-FORMS = ("svg", "png", "pdf", "dot", "mmd")
+from layerexplain.render.graph.forms import FORMS, THEMES, must_be_shown
 
 
 def _shown(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
-    """The names of what boxes tell, typed with commas between them."""
+    """Return the names of what boxes show, typed with commas between them."""
     names = tuple([name.strip() for name in value.split(",") if name.strip()])
-    if unknown := [name for name in names if name not in SHOWN]:
-        raise click.BadParameter(f"no '{unknown[0]}'; a box shows {', '.join(SHOWN)}", ctx, parameter)
+    try:
+        must_be_shown(names)
+    except ArgumentError as error:
+        raise click.BadParameter(error.fact, ctx, parameter) from None
     return names
 
 
@@ -38,7 +40,7 @@ def _shown(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
     "--show", callback=_shown, default="type,shapes,params", show_default=True, metavar="NAMES",
     help=f"What a layer tells besides its name: {', '.join(SHOWN)}.",
 )  # fmt: skip
-@click.option("--theme", type=click.Choice(("light", "dark")), default="light", show_default=True, help="The colours.")
+@click.option("--theme", type=click.Choice(THEMES), default="light", show_default=True, help="The colours.")
 @click.option("--horizontal", is_flag=True, help="Draw from left to right.")
 @input_option
 @code_option
@@ -69,6 +71,6 @@ def command(
     form = form or (output.rpartition(".")[2].lower() if output != "-" else "svg")
     if form not in FORMS:
         raise LayerExplainError(f"{output}: draws {', '.join(FORMS)}, by the ending of the file or --to")
-    report = api.explain(api.piped(source), inputs=inputs, detail=False, code=code, partial=True)
+    report = api.explain(library.piped(source), inputs=inputs, detail=False, code=code, partial=True)
     drawn = api.draw(report, form, fold=fold, depth=depth, show=show, theme=theme, horizontal=horizontal)
     write_picture(output, drawn, report.faults)

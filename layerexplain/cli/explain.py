@@ -8,12 +8,12 @@ import click
 
 from layerexplain import api
 from layerexplain.api import LayerReport, Report
-from layerexplain.cli import options
+from layerexplain.cli import library, options
 from layerexplain.cli import sources as reading
-from layerexplain.cli.layer_names import Row, found, layers_in, no_match
 from layerexplain.cli.training_options import WithTraining, given_training, training_options
 from layerexplain.cli.workers import Outcome
 from layerexplain.errors import LayerExplainError
+from layerexplain.layer_names import Row, found, layers_in, no_match
 from layerexplain.model import InputShapes, InputShapesOf, Model
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.explanation import explanation
@@ -78,7 +78,7 @@ def command(
     if training and patterns:
         raise click.UsageError("--training explains a step of the whole model; leave out the names of layers")
     typed = [pattern.strip() for pattern in patterns]
-    sources = api.each_model(source)
+    sources = library.each_model(source)
     wanted = Wanted(typed, len(sources))
 
     def ask(one: str) -> _Chosen | Outcome:
@@ -95,7 +95,7 @@ def command(
             one,
             inputs=shapes,
             gradient=gradient,
-            only=lambda path: not chosen or path in chosen,
+            layers=lambda path: not chosen or path in chosen,
             training=given if training else False,
             backward=gradient or training,
             code=code,

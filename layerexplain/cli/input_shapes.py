@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import click
 
-from layerexplain.api import begins_with_batch
 from layerexplain.cli.failures import note
+from layerexplain.cli.library import begins_with_batch, input_names, no_input
 from layerexplain.errors import ArgumentError
 from layerexplain.model import Model, Shape
 from layerexplain.records import NamedTuple
@@ -53,12 +53,12 @@ def inputs_of(model: Model, typed: Sequence[InputShape], option: str = "--input"
     A None in front that is the batch is taken off, and a line on stderr says so. Raises ArgumentError if the model has
     no such input, or fewer inputs than shapes.
     """
-    names = list(dict.fromkeys(ref.layer for ref in model.inputs))
+    names = input_names(model)
     listed = ", ".join(names) or "none"
     shapes = {one.name: one.shape for one in typed if one.name is not None}
     for name in shapes:
         if name not in names:
-            raise ArgumentError(f"{option} {name}=…: the model has no input '{name}'; its inputs: {listed}")
+            raise ArgumentError(f"{option} {name}=…: {no_input(name, names).fact}")
     free = [name for name in names if name not in shapes]
     rest = [one.shape for one in typed if one.name is None]
     if len(rest) > len(free):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from layerexplain import api
+from layerexplain.cli import library
 from layerexplain.cli.arguments import parse_arguments
 from layerexplain.cli.complete import layer_arguments, layer_types
 from layerexplain.cli.failures import clean, note
@@ -153,7 +154,8 @@ def command(
         if inputs:
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
         emit(
-            output, lambda look: printed([catalogue(api.layer_types(code) | api.training_types())], output.format, look)
+            output,
+            lambda look: printed([catalogue(api.layer_types(code) | library.training_types())], output.format, look),
         )
         return
     second = click.get_current_context().meta.get(VERSUS)

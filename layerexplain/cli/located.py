@@ -10,7 +10,7 @@ import click
 from layerexplain.errors import LayerExplainError
 
 if TYPE_CHECKING:
-    from layerexplain.api import Reach
+    from layerexplain.sources.names import Reach
 
 _META = "layerexplain.reach"
 _RECURSIVE = "layerexplain.recursive"
@@ -71,7 +71,7 @@ REACH_OPTIONS = (
 
 def reach_of(ctx: click.Context) -> Reach:
     """How URLs are reached, as the command's options say."""
-    from layerexplain.api import Reach
+    from layerexplain.sources.names import Reach
 
     return Reach()._replace(**ctx.meta.get(_META, {}))
 
@@ -90,7 +90,7 @@ def located(ctx: click.Context, source: str) -> str:
     """A source as it was typed, a URL with how it is reached."""
     if "://" not in source and "::" not in source:
         return source
-    from layerexplain.api import named
+    from layerexplain.sources.names import named
 
     return named(source, reach_of(ctx))
 
@@ -103,13 +103,14 @@ def each_located(ctx: click.Context, sources: Sequence[str]) -> Iterator[str]:
         if not recursive and not set("*?[") & set(source):
             yield place
             continue
-        from layerexplain import api
+        from layerexplain.cli import library
+        from layerexplain.sources.listing import find_sources, has_magic
 
         # A request for a model of code may have brackets among its arguments: `train.py:build(sizes=[3])`.
-        if not recursive and (not api.has_magic(place) or getattr(api.code_source(place), "request", "") != ""):
+        if not recursive and (not has_magic(place) or getattr(library.code_source(place), "request", "") != ""):
             yield place
             continue
-        for found in api.find_sources([place], recursive=recursive):
+        for found in find_sources([place], recursive=recursive):
             if found.fault is not None:
                 is_named = found.source == place
                 yield Located(found.source, not is_named, found.fault)

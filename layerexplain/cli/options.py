@@ -9,13 +9,16 @@ from typing import Any, TypeVar
 import click
 
 from layerexplain import api
+from layerexplain.cli import library
 from layerexplain.cli.complete import layer_names, names_of, optimizers
 from layerexplain.cli.input_shapes import inputs_of, parse_input
 from layerexplain.cli.located import REACH_OPTIONS, each_located, located, recursive_option
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.records import NamedTuple
 from layerexplain.render.documents.layer_columns import COLUMNS
-from layerexplain.render.formats import FINDING_FORMATS, FORMATS, GRAPH_FORMATS
+from layerexplain.render.formats import FINDING_FORMATS, FORMATS, GRAPH_FORMATS, must_be_format
+from layerexplain.render.layout import LEAST_WIDTH
+from layerexplain.suggest import must_be_known
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -31,7 +34,7 @@ reach_options = together(*REACH_OPTIONS)
 
 def _settings(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> None:
     try:
-        ctx.meta[_SETTINGS] = api.code_settings(value)
+        ctx.meta[_SETTINGS] = library.code_settings(value)
     except LayerExplainError as error:
         raise click.BadParameter(str(error), ctx, parameter) from None
 
@@ -40,12 +43,12 @@ _SETTINGS = "layerexplain.settings"
 
 
 def _source(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
-    return api.code_source(located(ctx, value), ctx.meta.get(_SETTINGS, {}))  # type: ignore[no-any-return]
+    return library.code_source(located(ctx, value), ctx.meta.get(_SETTINGS, {}))  # type: ignore[no-any-return]
 
 
 def _sources(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(
-        [one for source in each_located(ctx, value) for one in api.each_model(source, ctx.meta.get(_SETTINGS, {}))]
+        [one for source in each_located(ctx, value) for one in library.each_model(source, ctx.meta.get(_SETTINGS, {}))]
     )
 
 
@@ -118,7 +121,7 @@ def output_options(command: Callable[..., Any], formats: Sequence[str] = FORMATS
             help="Colour the output. auto: only on a terminal, unless NO_COLOR or FORCE_COLOR is set.",
         ),
         number_option(
-            "--width", 20, 10_000,
+            "--width", LEAST_WIDTH, 10_000,
             help="Wrap text at N columns. Default: the terminal's width (or COLUMNS); lines in a pipe stay whole.",
         ),
         click.option("--ascii", is_flag=True, help="Replace characters that are not ASCII (an arrow becomes ->)."),
@@ -141,12 +144,11 @@ def columns_option(known: Iterable[str] = COLUMNS) -> Callable[[_Function], _Fun
         if value is None:
             return None
         chosen = tuple(name.strip().lower().replace("-", "_") for name in value.split(","))
-        for name in chosen:
-            if name not in names:
-                from layerexplain.suggest import did_you_mean
-
-                hint = did_you_mean(name, names) or f"the columns are {', '.join(names)}"
-                raise click.BadParameter(f"no column '{name}'; {hint}", ctx, parameter)
+        try:
+            for name in chosen:
+                must_be_known("column", name, names)
+        except ArgumentError as error:
+            raise click.BadParameter(error.fact, ctx, parameter) from None
         return chosen
 
     return click.option(
@@ -182,7 +184,7 @@ typed_input_option = shapes_option("--input", "inputs", _INPUT, of_model=False)
 
 def _readable(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     if value and not ctx.resilient_parsing:
-        api.read_own_layers(value)
+        library.read_own_layers(value)
     return value
 
 
@@ -220,8 +222,10 @@ memory_options = together(
 
 def columns_must_fit(columns: tuple[str, ...] | None, output: Output) -> None:
     """Refuses --columns with a format that always has everything."""
-    if columns is not None and output.format in ("json", "jsonl"):
-        raise click.UsageError(f"--columns cannot be used with {output.format}, which always has every field")
+    try:
+        must_be_format(output.format, columns)
+    except ArgumentError as error:
+        raise click.UsageError(f"--{error.fact}") from None
 
 
 def memory_must_fit(batch: int | None, optimizer: str | None, output: Output) -> None:

@@ -12,9 +12,7 @@ import click
 from layerexplain.cli.failures import tell_lines
 from layerexplain.cli.options import Output
 from layerexplain.errors import LayerExplainError, lines_of
-from layerexplain.render.layout import Look
-
-_LEAST_WIDTH = 20
+from layerexplain.render.layout import LEAST_WIDTH, Look
 
 
 def emit(output: Output, text_of: Callable[[Look], str]) -> None:
@@ -71,7 +69,7 @@ def look_of(output: Output) -> Look:
     if width is None and terminal:
         from shutil import get_terminal_size
 
-        width = max(get_terminal_size((80, 24)).columns, _LEAST_WIDTH)
+        width = max(get_terminal_size((80, 24)).columns, LEAST_WIDTH)
     return Look(width, _wants_color(output.color, terminal), output.ascii)
 
 

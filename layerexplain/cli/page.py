@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from layerexplain import api
+from layerexplain.cli import library
 from layerexplain.cli import sources as reading
 from layerexplain.cli.amounts import bytes_in
 from layerexplain.cli.failures import note
 from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input
-from layerexplain.cli.layer_names import wanted_of
 from layerexplain.cli.options import SOURCE, code_option, fold_option, gradient_option
 from layerexplain.cli.output import write_picture
 from layerexplain.errors import ArgumentError, LayerExplainError
@@ -82,7 +82,7 @@ def command(
     shapes, given = inputs
     if not given and (values or max_values is not None):
         raise click.UsageError("--values and --max-values need the values of an input, as in --input random")
-    content = api.piped(source)
+    content = library.piped(source)
     asked: dict[str, Any] = {"gradient": gradient, "inputs": shapes, "code": code}
     failure = None
     if given:
@@ -111,8 +111,8 @@ def values_of_run(
     """What a page is asked for the values of a run: those of the inputs, and which layers have theirs."""
     model = api.read(content, code)._replace(source=reading.name_of(source))
     try:
-        arrays = api.make_inputs(model, given, sizes=shapes(model))
+        arrays = api.make_inputs(model, given, sizes=shapes)
     except ArgumentError as error:
         # Here shapes are given as values are.
         raise ArgumentError(error.fact.replace("--size ", "--input ")) from None
-    return {"values": arrays, "wanted": wanted_of(model, patterns)}
+    return {"values": arrays, "layers": patterns or None}

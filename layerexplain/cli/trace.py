@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from layerexplain import api
+from layerexplain.cli import library
 from layerexplain.cli import sources as reading
 from layerexplain.cli.amounts import bytes_in
-from layerexplain.cli.layer_names import matching, wanted_of
 from layerexplain.cli.options import (
     LAYERS,
     SOURCE,
@@ -23,6 +23,7 @@ from layerexplain.cli.options import (
 from layerexplain.cli.progress import progress
 from layerexplain.cli.training_options import WithTraining, given_training, training_options
 from layerexplain.errors import LayerExplainError
+from layerexplain.layer_names import matching
 from layerexplain.model import InputShapesOf
 from layerexplain.records import NamedTuple
 from layerexplain.render.formats import Sheet
@@ -201,9 +202,9 @@ def command(
         raise click.UsageError("--result picks an output; with --gradient name a tensor, as in --at W:2,0,3,5")
 
     def run(one: str) -> Sheet:
-        content = api.piped(one)
+        content = library.piped(one)
         model = api.read(content, code)._replace(source=reading.name_of(one))
-        given = api.make_inputs(model, inputs, sizes=sizes(model), batch=batch, max_memory=max_memory)
+        given = api.make_inputs(model, inputs, sizes=sizes, batch=batch, max_memory=max_memory)
         with progress(model.source, "calls run") as tell:
             how: dict[str, Any] = {"seed": seed, "max_memory": max_memory, "progress": tell}
             if gradient:
@@ -216,7 +217,7 @@ def command(
                 if gradient:
                     return worked_element(api.gradient_element(*place, targets, of=at.of, **how), terms)
                 return worked_element(api.trace_element(*place, output=result, **how), terms)
-            how |= {"partial": partial, "wanted": wanted_of(model, patterns), "save": save}
+            how |= {"partial": partial, "layers": patterns or None, "save": save}
             if gradient:
                 from layerexplain.render.documents.gradients import gradients
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from layerexplain import api
+from layerexplain.cli import library
 from layerexplain.cli import sources as reading
 from layerexplain.cli.options import SOURCES, Output, code_option, input_option, output_options, seed_option
 from layerexplain.cli.progress import fetching, progress
@@ -99,7 +100,7 @@ def command(
         name = reading.name_of(source)
         with progress(name, "calls compared") as tell, fetching(source):
             report = api.verify(
-                api.piped(source),
+                library.piped(source),
                 inputs=inputs,
                 tolerance=tolerance,
                 seed=seed,

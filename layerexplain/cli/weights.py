@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from layerexplain import api
+from layerexplain.cli import library
 from layerexplain.cli import sources as reading
 from layerexplain.cli.options import (
     SOURCES,
@@ -107,6 +108,6 @@ def _file_of_standard_input() -> Iterator[str]:
     from tempfile import NamedTemporaryFile
 
     with NamedTemporaryFile(prefix="layerexplain-") as copy:
-        api.copy_standard_input(copy)
+        library.copy_standard_input(copy)
         copy.flush()
         yield copy.name

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from layerexplain import api
+from layerexplain.cli import library
 from layerexplain.cli.failures import clean
 from layerexplain.cli.located import is_listed
 from layerexplain.errors import LayerExplainError, lines_of
@@ -74,7 +74,7 @@ def outcome(ask: Callable[[str], Any], source: str) -> Outcome:
         return value if isinstance(value, Outcome) else Outcome(value)
     # The boundary of one source: even a bug that it brings out must not hide the other sources.
     except Exception as error:
-        no_model = is_listed(source) and isinstance(error, LayerExplainError) and api.holds_no_model(source, error)
+        no_model = is_listed(source) and isinstance(error, LayerExplainError) and library.holds_no_model(source, error)
         return Outcome(
             None, tuple(lines_of(error, "<stdin>" if source == "-" else source)), has_value=False, is_no_model=no_model
         )

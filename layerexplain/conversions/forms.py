@@ -9,9 +9,11 @@ from typing import Any
 from layerexplain.conversions.explicit_masks import with_explicit_masks
 from layerexplain.conversions.todays_names import in_todays_names, layer_paths
 from layerexplain.errors import LayerExplainError, raise_any
-from layerexplain.model import InputShapes, InputShapesOf, Layer, Model, shapes_for
+from layerexplain.frontends.input_shapes import shapes_for
+from layerexplain.model import InputShapes, InputShapesOf, Layer, Model
 from layerexplain.network.recorded_shapes import with_input_layers
 from layerexplain.records import NamedTuple
+from layerexplain.suggest import must_be_known
 
 TEXT_FORMS = ("py", "yaml", "json")
 
@@ -86,7 +88,11 @@ def convert(
 
     name = os.fspath(target)
     form = to or _ENDINGS.get(os.path.splitext(name)[1].lower())
-    if form is None or form not in (*TEXT_FORMS, "keras"):
+    if to is not None:
+        must_be_known("form", to, (*TEXT_FORMS, "keras"))
+    if backend is not None:
+        must_be_known("backend", backend, ("tensorflow", "theano"))
+    if form is None:
         known = "'.keras', '.py', '.yaml' or '.json'"
         raise LayerExplainError(
             f"what to write is not clear; the target ends with {known}, or --to says it", source=name

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from layerexplain.errors import LayerExplainError, NotAModel, SourceError, raise_any
+from layerexplain.errors import ArgumentError, LayerExplainError, NotAModel, SourceError, raise_any
 from layerexplain.frontends.code_source import CodeSource, Piped, code_source, is_elsewhere
 from layerexplain.frontends.opened import (
     Opened,
@@ -104,6 +104,15 @@ def holds_code(head: bytes, path: str | None) -> bool:
     return _is_code(Opened(head, io.BytesIO(head), path)) and not begins_as_json(head) and is_text(head)
 
 
+def model_of(source: Any, code: Code = ()) -> Model:
+    """Return a model that was read already, or read it. Raises as `read` does, and for `code` with a model."""
+    if not isinstance(source, Model):
+        return read(source, code)
+    if code:
+        raise ArgumentError("code has no meaning for a model that was read; give it to read")
+    return source
+
+
 def read_faultless(source: Any, code: Code = ()) -> Model:
     """The same, of a source without faults: raises the one that it has, or an ErrorGroup of several."""
     model = read(source, code)
@@ -114,7 +123,7 @@ def read_faultless(source: Any, code: Code = ()) -> Model:
 def read_for_good(source: Any, code: Code = ()) -> tuple[Any, Model]:
     """A source that is read again later, for its weights, and its model without faults: standard input as its bytes."""
     if isinstance(source, Model):
-        return source, source
+        return source, model_of(source, code)
     source = named_source(source)
     if source_name(source) != "<stdin>":
         return source, read_faultless(source, code)

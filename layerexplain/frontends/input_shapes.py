@@ -1,20 +1,82 @@
-"""Whether the unknown size in front of a shape that a person typed is the batch: `(None, 784)`, as Keras prints it.
+"""The shapes that a person gives for the inputs of a model: for which input each is, and whether it has a batch.
 
-Shapes are typed without the batch, and an axis of unknown size is `None` as well. The layers of the model decide: an
-LSTM takes (batch, steps, features), so `None, 80` in a model with one has unknown steps.
+A shape without None in front has no batch. One with None in front has it, as Keras prints it (`(None, 784)`), unless
+the first axis is one of unknown size. The layers of the model decide: an LSTM takes (batch, steps, features), so
+`None, 80` in a model with one has unknown steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
+from layerexplain.errors import ArgumentError
 from layerexplain.layers.examples import example_of
 from layerexplain.layers.index import module_of
 from layerexplain.layers.registry import find
-from layerexplain.model import Layer, Model, Shape
+from layerexplain.model import InputShapes, InputShapesOf, Layer, Model, Shape
+from layerexplain.suggest import did_you_mean
 
 _OF_SEQUENCES = frozenset({"attention", "grouped_attention", "rnn", "rnn_cells", "convolutional_recurrent", "wrappers"})
 """Families whose layers check the number of axes themselves."""
+
+
+def shapes_for(model: Model, inputs: InputShapes | InputShapesOf | None) -> InputShapes:
+    """Return the shapes that are given for a model's inputs, without the batch. What a function gives for the model is
+    taken as it is.
+
+    Raises:
+        ArgumentError: if the model has no such input, or if a shape is not one.
+
+    >>> from layerexplain.frontends import read
+    >>> shapes_for(read(b"layers:\\n  - Dense: 10\\n"), {"input": (None, 784)})
+    {'input': (784,)}
+    """
+    given = inputs(model) if callable(inputs) else inputs or {}
+    names = input_names(model) if given else ()
+    for name in given:
+        if name not in names:
+            raise no_input(name, names)
+    if callable(inputs):
+        return given
+    shapes = {name: _checked(name, shape) for name, shape in given.items()}
+    return {name: shape[1:] if begins_with_batch(model, name, shape) else shape for name, shape in shapes.items()}
+
+
+def input_names(model: Model) -> tuple[str, ...]:
+    """Return the names of a model's inputs, in its order."""
+    return tuple(dict.fromkeys([ref.layer for ref in model.inputs]))
+
+
+def no_input(name: object, names: Sequence[str], what: str = "input") -> ArgumentError:
+    """Return the error for a name that is none of a model's inputs (or of `what` else).
+
+    >>> str(no_input("inptu", ["input"]))
+    "the model has no input 'inptu'; did you mean 'input'?"
+    """
+    hint = did_you_mean(str(name), names) or f"its {what}s: {', '.join(names) or 'none'}"
+    return ArgumentError(f"the model has no {what} '{name}'; {hint}")
+
+
+def one_shape(shape: Any) -> Shape | None:
+    """Return what is given as a shape as a tuple of sizes; None for anything else.
+
+    >>> one_shape([None, 28, 28]), one_shape(784), one_shape((28, -1))
+    ((None, 28, 28), None, None)
+    """
+    if not isinstance(shape, Sequence) or isinstance(shape, str | bytes):
+        return None
+    sizes = [size if size is None else getattr(size, "__index__", lambda: -1)() for size in shape]
+    return None if any(size is not None and size < 0 for size in sizes) else tuple(sizes)
+
+
+def _checked(name: str, shape: Any) -> Shape:
+    found = one_shape(shape)
+    if found is None:
+        raise ArgumentError(
+            f"the shape of the input '{name}' needs to be a tuple of sizes such as (28, 28, 1), got {shape!r}"
+        )
+    return found
 
 
 def is_batch(shape: Shape, layers: Iterable[Layer], *, by_keras: bool = False) -> bool:

@@ -13,6 +13,7 @@ from layerexplain.errors import ArgumentError
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.registry import find, part_names, part_of
 from layerexplain.model import Model, Setting, Training
+from layerexplain.suggest import must_be_known
 
 _MOST = 1000
 """How many losses or metrics are read."""
@@ -50,6 +51,8 @@ def trained_with(model: Model, given: Mapping[str, Any]) -> Model:
     Raises:
         ArgumentError: Keras has no such loss or optimizer, the model no such output, or it takes no such arguments.
     """
+    for key in given:
+        must_be_known("part of training", key, KINDS, f"give {' or '.join(KINDS)}")
     outputs = {ref.layer for ref in model.outputs}
     found: dict[str, Any] = {}
     for key in KINDS:

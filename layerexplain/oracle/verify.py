@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from layerexplain.errors import LayerExplainError, raise_any
+from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
 from layerexplain.frontends import read_for_good, source_name
+from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.frontends.own_layers import Code
 from layerexplain.frontends.training import trained_with
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import is_random
 from layerexplain.layers.declaration import Spec
-from layerexplain.model import InputShapes, InputShapesOf, Model, Note, shapes_for
+from layerexplain.model import InputShapes, InputShapesOf, Model, Note
 from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
@@ -94,6 +95,10 @@ def verify(
     Raises:
         LayerExplainError: if there is no such model, or if it would run code that is not Keras's own.
     """
+    if training and not gradient:
+        raise ArgumentError("training has a meaning with gradient=True only")
+    if not 0 < tolerance < 1:
+        raise ArgumentError(f"tolerance needs to be between 0 and 1, got tolerance={tolerance}")
     asked = Asked(inputs, tolerance, seed, drawn, code, gradient, training)
     if run_code:
         from layerexplain.oracle.own_code import verified_elsewhere

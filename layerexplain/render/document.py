@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from layerexplain.records import NamedTuple
+from layerexplain.suggest import must_be_known
 
 if TYPE_CHECKING:
     from layerexplain.render.sections import Code, Figure, Labelled, Listing, Points, Section
@@ -197,8 +198,10 @@ def named(*columns: Column) -> dict[str, Column]:
 
 
 def picked(columns: dict[str, Column], names: Iterable[str], several: bool = False) -> tuple[Column, ...]:
-    """The columns of these names; of `several` sources they say which."""
+    """Return the columns of these names; of `several` sources they say which. Raises ArgumentError for another name."""
     chosen = tuple(names)
+    for name in chosen:
+        must_be_known("column", name, columns)
     return tuple([columns[name] for name in (("source", *chosen) if several and "source" not in chosen else chosen)])
 
 

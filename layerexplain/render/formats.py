@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.errors import ArgumentError
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import Column, Document
 from layerexplain.render.layout import Look
+from layerexplain.suggest import must_be_known
 
 if TYPE_CHECKING:
     from layerexplain.render.annotations import Annotation
@@ -47,6 +49,13 @@ def sheet(
     return Sheet(document, report.to_dict, lambda: ({**front, **row.to_dict()} for row in rows), columns, lambda: rows)
 
 
+def must_be_format(format: str, columns: Sequence[str] | None = None) -> None:
+    """Raise ArgumentError for an unknown format, and for columns of one that always has everything."""
+    must_be_known("format", format, dict.fromkeys([*GRAPH_FORMATS, *FINDING_FORMATS]))
+    if columns is not None and format in ("json", "jsonl"):
+        raise ArgumentError(f"columns cannot be used with {format}, which always has every field")
+
+
 def printed(sheets: Iterable[Sheet], format: str, look: Look, several: bool = False) -> str:
     """All sheets in one of the `FORMATS`; `several` says that several sources were asked for, of which all, one or none
     could be read."""
@@ -84,7 +93,7 @@ def pieces(sheet: Sheet, format: str, look: Look) -> Iterable[str]:
         from layerexplain.render import annotations
 
         if sheet.annotations is None:
-            raise ValueError(f"{format} is for findings; this report has none")
+            raise ArgumentError(f"{format} is for findings; this report has none")
         return [getattr(annotations, format)(sheet.annotations(), look)]
     if format in _DELIMITERS:
         from layerexplain.render.delimited import delimited
@@ -96,9 +105,9 @@ def pieces(sheet: Sheet, format: str, look: Look) -> Iterable[str]:
 
 
 def needed_graph(sheet: Sheet) -> Graph:
-    """The graph of a sheet. Raises ValueError where its report has none."""
+    """Return the graph of a sheet. Raises ArgumentError where its report has none."""
     if sheet.graph is None:
-        raise ValueError("mermaid draws the graph of a model; this report has none")
+        raise ArgumentError("mermaid draws the graph of a model; this report has none")
     return sheet.graph()
 
 

@@ -9,6 +9,9 @@ from layerexplain.records import NamedTuple
 from layerexplain.render.document import TEXT, Column, Table, is_for, of_row
 from layerexplain.render.escape import clean
 
+LEAST_WIDTH = 20
+"""The fewest columns that text is made to fit."""
+
 
 class Look(NamedTuple):
     """How text is to look. `width` is in columns, and None where nothing is to be wrapped (a pipe, a file)."""

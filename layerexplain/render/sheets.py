@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from layerexplain.errors import ArgumentError
 from layerexplain.render.formats import Sheet
 
 
@@ -23,14 +24,17 @@ def sheet_of(
         return explanation(report, [row.layer for row in layers_of(report, nested)], columns=columns, nested=nested)
     if kind not in _BUILDERS:
         raise TypeError(f"a report is needed, got {kind}")
-    name = _BUILDERS[kind]
-    options: dict[str, dict[str, Any]] = {
-        "Report": {"columns": columns, "nested": nested},
-        "WeightTable": {"columns": columns},
-    }
-    made: Sheet = getattr(import_module(f"layerexplain.render.documents.{name}"), name)(report, **options.get(kind, {}))
+    given = {"explain": explain or None, "nested": nested or None, "columns": columns}
+    options = {name: value for name, value in given.items() if value is not None}
+    for name in options.keys() - _OPTIONS.get(kind, set()):
+        raise ArgumentError(f"{name} has no meaning for a {kind}")
+    module = _BUILDERS[kind]
+    made: Sheet = getattr(import_module(f"layerexplain.render.documents.{module}"), module)(report, **options)
     return made
 
+
+_OPTIONS = {"Report": {"nested", "columns"}, "WeightTable": {"columns"}}
+"""What can be chosen of a kind of report."""
 
 _BUILDERS = {
     "Report": "summary",

@@ -45,7 +45,7 @@ def build(
     inputs: Mapping[str, Sequence[int | None]] | None = None,
     detail: bool = False,
     gradient: bool = False,
-    only: Callable[[str], bool] | None = None,
+    layers: Callable[[str], bool] | None = None,
     receptive_field: bool = False,
     batch: int | None = None,
     optimizer: str | None = None,
@@ -56,7 +56,7 @@ def build(
     """The report of a model; `network` is the model traced, where that was done before.
 
     `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
-    `only` (all if not given) has its explanation, and with `gradient` its gradients; with `detail` or
+    `layers` (all if not given) has its explanation, and with `gradient` its gradients; with `detail` or
     `receptive_field` each row has its receptive field. A `batch` or an `optimizer` (a name in report/optimizers.py)
     asks for the memory, `training` for the formulas of a step of training, `backward` for what that costs. Raises
     `LayerExplainError` for wires or inputs that make no graph; the report has the `faults` of layers, and what depends
@@ -65,7 +65,7 @@ def build(
     network = trace_model(model, inputs) if network is None else network
     model = network.model
     asks_memory = batch is not None or optimizer is not None
-    builder = Builder(detail, only, network, gradient, memory=detail or asks_memory)
+    builder = Builder(detail, layers, network, gradient, memory=detail or asks_memory)
     rows = builder.rows(network, (), _batch_of(model))
     if detail:
         builder.stored()

@@ -30,7 +30,7 @@ from layerexplain.report.memory_data import DtypeBytes, Memory
 from layerexplain.report.optimizers import optimizers, slot_bytes
 from layerexplain.report.totals import weight_bytes
 from layerexplain.report.training_cost import step_cost
-from layerexplain.suggest import did_you_mean
+from layerexplain.suggest import must_be_known
 
 
 def memory(
@@ -45,10 +45,8 @@ def memory(
     `complete` says that the rows are all that there is. Raises `ArgumentError` for an optimizer that is not known."""
     if batch < 1:
         raise ArgumentError(f"batch needs to be at least 1, got batch={batch}")
-    names = optimizers()
-    if optimizer is not None and optimizer not in names:
-        hint = did_you_mean(optimizer, names, before=", ")
-        raise ArgumentError(f"optimizer needs to be one of {', '.join(names)}, got optimizer={optimizer!r}{hint}")
+    if optimizer is not None:
+        must_be_known("optimizer", optimizer, optimizers())
     optimizer = None if optimizer == "none" else optimizer
     stored = weight_bytes(rows) if complete else None
     held = [weight for row in rows for weight in row.weights] if stored is not None else []

@@ -158,7 +158,7 @@ def build_layer(
     spread = tuple(ref for ref in refs if ref.layer not in by_name) if bare else (list(refs),)
     result = builder.add_layer(Layer(name, type_, kind, dict(arguments)), spread, by_name)
     model = builder.model(name, [result])._replace(format="layer", strict=True, declarations=own)
-    report = build(model, detail=True, gradient=gradient, only=lambda path: path == name)
+    report = build(model, detail=True, gradient=gradient, layers=lambda path: path == name)
     raise_any(report.faults)
     row = report.layers[-1]
     return report._replace(layers=(row,), totals=totals((row,)))

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from layerexplain.attribute_path import expression
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
 from layerexplain.frontends import read_faultless, source_name
+from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.keras.weight_files import WeightFile, content_of, open_weights
 from layerexplain.frontends.keras.weight_layouts import layer_of
 from layerexplain.frontends.keras.weight_tensors import Statistics, StoredTensor
 from layerexplain.frontends.keras.weight_tree import WeightTree
 from layerexplain.frontends.own_layers import Code
 from layerexplain.lang.axes import Size
-from layerexplain.model import InputShapes, InputShapesOf, Model, Note, shapes_for
+from layerexplain.model import InputShapes, InputShapesOf, Model, Note
 from layerexplain.network.dtypes import BYTES, dtypes_of
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
+from layerexplain.frontends.input_shapes import no_input
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, Model
@@ -14,7 +15,6 @@ from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
 from layerexplain.run.precision import is_float, rounded_to
-from layerexplain.suggest import did_you_mean
 
 
 class ModelInput:
@@ -73,11 +73,10 @@ def checked_inputs(model: Model, given: Any) -> list[Any]:
         if len(wanted) != 1:
             raise ArgumentError(f"the model has {len(wanted)} inputs; give an array for each of {listed} by its name")
         given = {wanted[0].name: given}
-    names = {one.name for one in wanted}
+    names = [one.name for one in wanted]
     for name in given:
         if name not in names:
-            hint = did_you_mean(str(name), names) or f"its inputs are {listed}"
-            raise ArgumentError(f"the model has no input '{name}'; {hint}")
+            raise no_input(name, names)
     missing = [one.name for one in wanted if one.name not in given]
     if missing:
         raise ArgumentError(f"no array is given for the input '{missing[0]}'; the model's inputs are {listed}")

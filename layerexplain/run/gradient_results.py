@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.lang.text import statements
+from layerexplain.layer_names import chosen_layers
 from layerexplain.model import Model
 from layerexplain.records import grouped
 from layerexplain.run.activations import Activation, Progress, dtype_name
@@ -27,6 +28,9 @@ from layerexplain.run.objective import NoGradient
 from layerexplain.run.trace_report import Run, TracedInput
 from layerexplain.run.updates import Update
 
+if TYPE_CHECKING:
+    from layerexplain.layer_names import Layers
+
 
 def gradient_statistics(
     source: Any,
@@ -40,7 +44,7 @@ def gradient_statistics(
     training: bool = True,
     seed: int = 0,
     partial: bool = False,
-    wanted: Callable[[str], bool] | None = None,
+    layers: Layers | None = None,
     save: str | None = None,
     max_memory: int | None = None,
     progress: Progress | None = None,
@@ -48,7 +52,7 @@ def gradient_statistics(
     """Run a model forwards and backwards, and keep the sizes of its activations and gradients.
 
     Args:
-        source, model, inputs, seed, partial, wanted, max_memory, progress: As for `trace_statistics`.
+        source, model, inputs, seed, partial, layers, max_memory, progress: As for `trace_statistics`.
         targets: What the outputs are compared with: as texts `[OUTPUT=]WHAT`, a file FILE.npy or FILE.npz or
             "random[:SEED]", or as arrays; random where there are none.
         loss, optimizer: In place of what the model was compiled with: `"mse"`, `{"Huber": {"delta": 2}}`.
@@ -59,6 +63,7 @@ def gradient_statistics(
     Raises:
         LayerExplainError: With the source's name; also where the loss or the gradient of a layer is not known.
     """
+    wanted = chosen_layers(model, layers)
     how = {"loss": loss, "optimizer": optimizer, "training": training, "seed": seed, "max_memory": max_memory}
     with (
         ready_to_train(source, model, by_name(inputs), targets, partial=partial, **how) as made,
@@ -69,18 +74,17 @@ def gradient_statistics(
         made.backward(found.sent, progress)
         steps = made.update() if step else {}
         weights = [_weight_row(one, add) for one in made.in_order()]
-        layers = list(found.rows(made, weights))
-        asked = wanted if wanted is not None else lambda path: True
+        reached = list(found.rows(made, weights))
         return GradientTrace(
             run=gradient_run(made, inputs),
             training=training,
             targets=tuple([TracedInput(t.name, t.array.shape, dtype_name(t.array), t.origin) for t in made.targets]),
             loss=made.loss,
             terms=tuple(made.terms),
-            layers=tuple([row for row in layers if asked(row.path)]),
-            weights=tuple([row for row in weights if asked(row.path)]),
+            layers=tuple([row for row in reached if wanted is None or wanted(row.path)]),
+            weights=tuple([row for row in weights if wanted is None or wanted(row.path)]),
             optimizer=_step_of(made, steps) if step else None,
-            said=tuple(gradient_words(layers, weights)),
+            said=tuple(gradient_words(reached, weights)),
             saved=save,
         )
 

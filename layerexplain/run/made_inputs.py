@@ -16,12 +16,13 @@ from tokenize import TokenError
 from typing import IO, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
+from layerexplain.frontends.input_shapes import no_input, shapes_for
 from layerexplain.frontends.keras.archive import refuse_coding
 from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_MEMBERS
 from layerexplain.frontends.regular_file import open_regular
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
-from layerexplain.model import InputShapes, Model
+from layerexplain.model import InputShapes, InputShapesOf, Model
 from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.ops.sizes import shape_text
@@ -66,8 +67,7 @@ def split_names(
         value = text if name is None else text[len(name) + 1 :]
         head, equals, _ = value.partition("=")
         if name is None and equals and not os.path.exists(value):
-            listed = ", ".join(f"'{n}'" for n in reversed(names))
-            raise ArgumentError(f"{option} {text}: the model has no {what} '{head}'; its {what}s: {listed}")
+            raise ArgumentError(f"{option} {text}: {no_input(head, names[::-1], what).fact}")
         found.append(Named(name, value))
     return found
 
@@ -76,7 +76,7 @@ def make_inputs(
     model: Model,
     given: Sequence[str] = (),
     *,
-    sizes: InputShapes | None = None,
+    sizes: InputShapes | InputShapesOf | None = None,
     batch: int = 1,
     max_memory: int | None = None,
 ) -> list[GivenInput]:
@@ -86,7 +86,7 @@ def make_inputs(
         model: The model that gets them.
         given: What inputs get, as `[NAME=]WHAT`: a file FILE.npy or FILE.npz, "zeros", "ones" or "random[:SEED]"; an
             input that is not given is random.
-        sizes: The shapes of inputs by name, without the batch, where the model leaves them open.
+        sizes: The shapes of inputs by name, where the model leaves them open, as `explain` takes `inputs`.
         batch: The number of examples in generated inputs.
         max_memory: How many bytes one array may have; by default as many as the machine has.
 
@@ -94,6 +94,9 @@ def make_inputs(
         LayerExplainError: if a file cannot be read, or if an array does not fit the model.
     """
     inputs = inputs_of(model)
+    known = shapes_for(model, sizes)
+    if batch < 1:
+        raise ArgumentError(f"batch needs to be at least 1, got batch={batch}")
     named = split_names([one.name for one in inputs], given)
     arrays: dict[str, GivenInput] = {}
     names = [one.name for one in named if one.name is not None]
@@ -110,7 +113,8 @@ def make_inputs(
     left = [i for i in inputs if i.name not in arrays]
     if left:
         lengths = [one.array.shape[0] for one in arrays.values() if one.array.ndim]
-        for made in _made(model, left, _whats(left, named), sizes or {}, lengths[0] if lengths else batch, max_memory):
+        batch = lengths[0] if lengths else batch
+        for made in _made(model, left, _whats(left, named), known, batch, max_memory):
             arrays[made.name] = made
     return [arrays[one.name] for one in inputs]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends import read_for_good, source_name
 from layerexplain.frontends.keras.weight_tensors import statistics
 from layerexplain.frontends.own_layers import Code
+from layerexplain.layer_names import chosen_layers
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.run.activations import Activation, Activations, Progress, batch_of, counted, dtype_name
@@ -20,6 +21,9 @@ from layerexplain.run.npz import Add, npz_writer
 from layerexplain.run.trace_report import OutputRow, Run, TracedInput, TraceReport
 from layerexplain.run.weight_source import weight_source
 from layerexplain.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from layerexplain.layer_names import Layers
 
 Key = tuple[str, int, int]
 """(path, call, output): the names that lead to a layer joined by `/`, the number of its call, that of the output."""
@@ -156,7 +160,7 @@ def trace(
     *,
     seed: int = 0,
     partial: bool = False,
-    keep: Callable[[str], bool] | None = None,
+    layers: Layers | None = None,
     code: Code = (),
     max_memory: int | None = None,
     progress: Progress | None = None,
@@ -170,12 +174,12 @@ def trace(
     """Run a whole model in NumPy, by the formulas that are printed, and return what every layer outputs.
 
     Args:
-        model: A Model, or whatever `read` takes. Weights come from the file, a layer at a time; a spec or a
+        source: A model, or whatever `read` takes. Weights come from the file, a layer at a time; a spec or a
             configuration has none, so that they are drawn, and a note says so.
         inputs: An array, batch first, or a mapping of the names of inputs to arrays.
         seed: What weights are drawn from.
         partial: Whether all that does not need it is computed where a layer has no values.
-        keep: Which layers' values are kept, by their paths; all if it is not given.
+        layers: Which layers' values are kept, as `explain` takes it; all if it is not given.
         code: Files that say what own layers of the source compute.
         max_memory: How many bytes one array may have; by default as many as the machine has.
         progress: Called after each call of a layer.
@@ -205,17 +209,22 @@ def trace(
     >>> np.allclose(step.weight_gradients["dense/kernel"], 2 * y)
     True
     """
+    given = {"target": target, "loss": loss, "optimizer": optimizer, "sample_weight": sample_weight}
+    for name, value in given.items():
+        if value is not None and not gradient:
+            raise ArgumentError(f"{name} has a meaning with gradient=True only")
+    source, model = read_for_good(source, code)
+    keep = chosen_layers(model, layers)
     if gradient:
         from layerexplain.run.gradients import ready_to_train
         from layerexplain.run.traced_step import traced_step
 
-        source, model = read_for_good(source, code)
         how = {"loss": loss, "optimizer": optimizer, "training": training, "sample_weight": sample_weight}
         with ready_to_train(
             source, model, inputs, target, seed=seed, partial=partial, max_memory=max_memory, **how
         ) as made:
             return traced_step(made, keep, progress)
-    with ready(source, inputs, seed=seed, code=code, max_memory=max_memory) as running:
+    with ready(source, inputs, seed=seed, model=model, max_memory=max_memory) as running:
         found = Trace(running)
         for step in running.steps(progress):
             if not partial:
@@ -232,7 +241,7 @@ def trace_statistics(
     *,
     seed: int = 0,
     partial: bool = False,
-    wanted: Callable[[str], bool] | None = None,
+    layers: Layers | None = None,
     save: str | None = None,
     max_memory: int | None = None,
     progress: Progress | None = None,
@@ -244,13 +253,14 @@ def trace_statistics(
         model: What `read` gave for it.
         inputs: What `make_inputs` gave.
         seed, partial, max_memory, progress: As for `trace`.
-        wanted: Which layers are listed, by their paths; all if it is not given.
+        layers: Which layers are listed, as `explain` takes it; all if it is not given.
         save: A file .npz for their arrays.
 
     Raises:
         LayerExplainError: with the source's name.
     """
     rows: list[OutputRow] = []
+    wanted = chosen_layers(model, layers)
     with (
         ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running,
         nullcontext() if save is None else npz_writer(save) as add,

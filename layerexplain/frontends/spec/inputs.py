@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from typing import Any
 
-from layerexplain.frontends.leading_batch import is_batch
+from layerexplain.frontends.input_shapes import is_batch
 from layerexplain.frontends.limits import MAX_AXES
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.frontends.spec.items import Item, takes, words_for

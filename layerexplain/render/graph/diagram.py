@@ -128,8 +128,6 @@ def call_name(layer: str, number: int) -> str:
 
 def opened(graph: Graph, depth: int) -> Graph:
     """The graph with boxes that hold others open down to a depth: 0 opens none."""
-    if depth < 0:
-        raise ValueError(f"depth {depth} is below 0, at which every box is closed")
     nodes = [
         node if node.inner is None else node._replace(inner=opened(node.inner, depth - 1) if depth else None)
         for node in graph.nodes

@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from layerexplain.errors import LayerExplainError
-from layerexplain.render.graph.diagram import graph_of, opened
+from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.render.graph.diagram import SHOWN, graph_of, opened
 from layerexplain.report.data import LayerReport
+from layerexplain.suggest import must_be_known
+
+FORMS = ("svg", "png", "pdf", "dot", "mmd")
+THEMES = ("light", "dark")
+
+
+def must_be_drawn(form: str, depth: int, show: Sequence[str], theme: str) -> None:
+    """Raise ArgumentError for a form, a depth, a theme or a part of a box that there is not."""
+    must_be_known("form", form, FORMS)
+    must_be_known("theme", theme, THEMES)
+    must_be_shown(show)
+    if depth < 0:
+        raise ArgumentError(f"depth needs to be at least 0, at which every box is closed, got depth={depth}")
+
+
+def must_be_shown(show: Sequence[str]) -> None:
+    """Raise ArgumentError for names of what a box does not show."""
+    if isinstance(show, str):
+        raise ArgumentError(f"show needs a list of names, got {show!r}; write show=[{show!r}]")
+    for name in show:
+        must_be_known("part of a box", name, SHOWN, f"a box shows {', '.join(SHOWN)}")
 
 
 def drawn(

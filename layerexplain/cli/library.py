@@ -1,0 +1,43 @@
+"""What the command line takes from inside the library beside its public functions. Each is loaded on first use."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from layerexplain.checks.rules import all_rules as all_rules
+    from layerexplain.checks.rules import must_be_rules as must_be_rules
+    from layerexplain.frontends.code_source import code_settings as code_settings
+    from layerexplain.frontends.code_source import code_source as code_source
+    from layerexplain.frontends.code_source import each_model as each_model
+    from layerexplain.frontends.code_source import piped as piped
+    from layerexplain.frontends.input_shapes import begins_with_batch as begins_with_batch
+    from layerexplain.frontends.input_shapes import input_names as input_names
+    from layerexplain.frontends.input_shapes import no_input as no_input
+    from layerexplain.frontends.not_a_model import holds_no_model as holds_no_model
+    from layerexplain.frontends.own_layers import read_own_layers as read_own_layers
+    from layerexplain.frontends.regular_file import copy_standard_input as copy_standard_input
+    from layerexplain.layers.registry import training_types as training_types
+
+_HOMES = {
+    "all_rules": "checks.rules",
+    "begins_with_batch": "frontends.input_shapes",
+    "code_settings": "frontends.code_source",
+    "code_source": "frontends.code_source",
+    "copy_standard_input": "frontends.regular_file",
+    "each_model": "frontends.code_source",
+    "holds_no_model": "frontends.not_a_model",
+    "input_names": "frontends.input_shapes",
+    "must_be_rules": "checks.rules",
+    "no_input": "frontends.input_shapes",
+    "piped": "frontends.code_source",
+    "read_own_layers": "frontends.own_layers",
+    "training_types": "layers.registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"layerexplain.{_HOMES[name]}"), name)
