@@ -19,7 +19,7 @@ ALLOWED = {
     "conversions/gone_layers.py": "classes that Keras 3 does not have, as models of those that it has",
     "conversions/config.py": "classes of which Keras reads no configuration that leaves arguments out",
     "conversions/operations.py": "operations of Keras that are called like layers",
-    "layers/settings.py": "an initializer that is called like a layer",
+    "report/settings.py": "an initializer that is called like a layer",
     "report/tensorflow_functions.py": "operations of Keras that are called like layers",
     "conversions/today.py": "classes that Keras 3 no longer has, and those that compute the same",
     "checks/of_shapes.py": "rules on mistakes that are made with these layers",

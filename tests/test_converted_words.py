@@ -17,11 +17,11 @@ from layerexplain.conversions.keras_file import _made
 from layerexplain.conversions.spec import to_spec
 from layerexplain.conversions.today import in_todays_words
 from layerexplain.conversions.todays_names import in_todays_names
-from layerexplain.conversions.training import todays_training
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.layers.settings import setting_of
 from layerexplain.model import Setting, SharedObject, TensorRef, Training, replaced
+from layerexplain.report.settings import setting_of
+from layerexplain.report.todays_training import todays_training
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,8 @@ def command(
 
     The two may be of different formats and Keras versions. Layers are aligned by name, then by what they compute and
     where they stand; automatic names, such as conv2d_7, may have other numbers. Arguments are compared with defaults
-    filled in. The exit code is 0 if nothing differs, 1 if something does, 2 if one of them cannot be read. /dev/null
+    filled in, and so are dtypes, inputs, outputs and what the models are trained with; what changes only training is
+    marked. The exit code is 0 if nothing differs, 1 if something does, 2 if one of them cannot be read. /dev/null
     stands for no model: git passes it for a new or a removed file.
 
     \b

@@ -21,12 +21,12 @@ from layerexplain.conversions.python_text import (
     value_code,
 )
 from layerexplain.conversions.today import OLD_HARD_SIGMOID, in_todays_words, inner_model
-from layerexplain.conversions.training import todays_training
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import automatic
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer, Model
+from layerexplain.report.todays_training import todays_training
 
 
 def to_code(model: Model) -> str:

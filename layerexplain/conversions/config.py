@@ -11,11 +11,11 @@ from layerexplain.conversions.today import in_todays_words, inner_model
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find
-from layerexplain.layers.settings import home_of
 from layerexplain.model import Layer, Model, Setting, TensorRef, replaced
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.records import grouped
+from layerexplain.report.settings import home_of
 
 Json = dict[str, Any]
 

@@ -12,11 +12,9 @@ from typing import Any
 
 from layerexplain.conversions.carried_weights import CarriedWeights
 from layerexplain.conversions.config import to_config
-from layerexplain.conversions.training import TodaysTraining, todays_training
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.config import read_config
 from layerexplain.lang.visit import is_random
-from layerexplain.layers.settings import home_of
 from layerexplain.model import InputShapes, Model, Setting
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
@@ -26,6 +24,8 @@ from layerexplain.oracle.keras_files import keras_model_of_config
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.keras_model import KerasModel
 from layerexplain.oracle.verify import BATCH, Trial, first_shape, fixed_batch, traced, tried
+from layerexplain.report.settings import home_of
+from layerexplain.report.todays_training import TodaysTraining, todays_training
 from layerexplain.run.weight_source import WeightSource, weight_source
 from layerexplain.weights.weighted_layers import weighted_layers
 

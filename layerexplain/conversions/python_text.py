@@ -12,9 +12,9 @@ from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import automatic
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.registry import find, positional_arguments
-from layerexplain.layers.settings import by_name, home_of
 from layerexplain.model import Layer, Setting
 from layerexplain.records import NamedTuple
+from layerexplain.report.settings import by_name, home_of
 
 WIDTH = 100
 

@@ -8,15 +8,15 @@ from typing import Any
 from layerexplain.attribute_path import Steps, step_text
 from layerexplain.conversions.one_object import OneObject
 from layerexplain.conversions.today import OLD_HARD_SIGMOID, as_one, in_todays_words, inner_model, own_calls
-from layerexplain.conversions.training import todays_training
 from layerexplain.conversions.yaml_text import scalar
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import FreeNames, automatic, default_name, layers_among
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find, first_argument
-from layerexplain.layers.settings import by_name
 from layerexplain.model import Call, Layer, Model, Setting, TensorRef
 from layerexplain.records import NamedTuple
+from layerexplain.report.settings import by_name
+from layerexplain.report.todays_training import todays_training
 
 _WIDTH = 100
 

@@ -16,28 +16,12 @@ from layerexplain.frontends.spec.items import one_cell
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration
 from layerexplain.layers.registry import find
-from layerexplain.layers.settings import CLASSES, setting_of
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Setting, Shape
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
+from layerexplain.report.normal_form import is_unused_setting
+from layerexplain.report.settings import CLASSES, default_initializer, is_setting, setting_of
 from layerexplain.report.tensorflow_functions import is_tensorflow, todays_operation
-
-_SETTINGS = ("_initializer", "_regularizer", "_constraint")
-
-_DEFAULTS: Mapping[str, str | None] = {
-    "kernel": "GlorotUniform",
-    "depthwise": "GlorotUniform",
-    "pointwise": "GlorotUniform",
-    "recurrent": "Orthogonal",
-    "bias": "Zeros",
-    "beta": "Zeros",
-    "gamma": "Ones",
-    "moving_mean": "Zeros",
-    "moving_variance": "Ones",
-    "alpha": "Zeros",
-    "embeddings": "RandomUniform",
-}
-"""What initializes a weight unless a layer says otherwise, in all layers of Keras."""
 
 _NO_EFFECT: Mapping[str, tuple[Any, ...]] = {
     "trainable": (True,),
@@ -244,8 +228,8 @@ def _operation(layer: Layer) -> Layer:
 
 def _kept(declaration: Declaration, name: str, value: Any) -> tuple[Any] | None:
     """Return the value that an argument is written with; None where it says nothing."""
-    if name.endswith(_SETTINGS):
-        return None if _is_unused(declaration, name) else _setting(name, value)
+    if is_setting(name):
+        return None if is_unused_setting(declaration, name) else _setting(name, value)
     argument = declaration.arguments.get(name)
     if argument is not None and name not in ("dtype", "data_format"):
         if _is_default(argument, declaration.type, name, value):
@@ -259,12 +243,6 @@ def _kept(declaration: Declaration, name: str, value: Any) -> tuple[Any] | None:
     if argument is None and name not in declaration.ignores and name not in COMMON:
         raise ArgumentError(f"{declaration.type} has no argument {name} in Keras 3, which is {value!r}"[:300])
     return (_plain(name, value),)
-
-
-def _is_unused(declaration: Declaration, name: str) -> bool:
-    """Whether a setting is for the kernel of a layer that has depthwise kernels in its place: Keras 2 wrote both."""
-    weight, _, rest = name.partition("_")
-    return weight == "kernel" and name not in declaration.ignores and f"depthwise_{rest}" in declaration.ignores
 
 
 def _is_default(argument: Argument, type_: str, name: str, value: Any) -> bool:
@@ -296,7 +274,7 @@ def _setting(name: str, value: Any) -> tuple[Setting] | None:
         return None
     if setting.name not in CLASSES:
         raise ArgumentError(f"{name} is {setting.name}, which is not part of Keras")
-    if not setting.config and setting.name == _DEFAULTS.get(name.removesuffix("_initializer")):
+    if not setting.config and setting.name == default_initializer(name):
         return None
     return (setting,)
 

@@ -18,7 +18,9 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple, sources_first
 from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals, told
 from layerexplain.report.loading import Loading, loading
+from layerexplain.report.model_differences import Alignment, Difference, computes_the_same, of_ends, of_models
 from layerexplain.report.normal_form import NormalLayer, is_layer, normal_layers
+from layerexplain.report.settings import default_initializer
 
 
 class Side(NamedTuple):
@@ -37,18 +39,10 @@ class Side(NamedTuple):
         return {**told(self, "source format"), "model": model, **told(self, "totals")}
 
 
-class Difference(NamedTuple):
-    """What is another in the second model: an argument, or what follows from it (`is_consequence`), in words."""
-
-    what: str
-    before: str
-    after: str
-    is_consequence: bool
-
-
 class Change(NamedTuple):
     """A layer that differs. `kind` is "added", "removed", "renamed" (and nothing else) or "changed"; `layer` is its
-    path in the first model, `layer_after` in the second, "" where it is not there."""
+    path in the first model, `layer_after` in the second, "" where it is not there. Of the kind "model" is what differs
+    in the model as a whole: its inputs and outputs, and what it is trained with."""
 
     kind: str
     layer: str
@@ -110,7 +104,13 @@ def compare(
 ) -> Comparison:
     """Return what differs between two models, given with their reports; with `values`, also in their weights."""
     a, b = (list(normal_layers(model, report.layers)) for model, report in (before, after))
-    changes = _changes(a, b, _pairs(a, b), values)
+    pairs = _pairs(a, b)
+    changes = _changes(a, b, pairs, values)
+    whole = (
+        () if NO_MODEL in (before[0], after[0]) else tuple(of_models(before[0], after[0], Alignment.of(a, b, pairs)))
+    )
+    if whole:
+        changes.insert(0, Change("model", "", "", after[0].type, whole))
     renumbered = {one.layer: one.layer_after for one in changes if one.kind == _RENUMBERED}
     told = tuple([one for one in changes if one.kind != _RENUMBERED])
     taken = loading(before[1].layers, after[1].layers)
@@ -188,20 +188,18 @@ def _changes(
     a: Sequence[NormalLayer], b: Sequence[NormalLayer], pairs: Mapping[str, str], values: WeightChanges | None
 ) -> list[Change]:
     after = {row.path: row for row in b}
-    paired = set(pairs.values())
-    gone = {row.path: row for row in a if row.path not in pairs}
-    new = {row.path: row for row in b if row.path not in paired}
+    aligned = Alignment.of(a, b, pairs)
     found: list[Change] = []
-    waiting = [row for row in b if row.path in new]
+    waiting = [row for row in b if row.path in aligned.new]
     order = {row.path: i for i, row in enumerate(b)}
     for row in a:
-        if row.path in gone:
+        if row.path in aligned.gone:
             found.append(Change("removed", row.path, "", row.type, tuple(_own(row, before=True))))
             continue
         other = after[pairs[row.path]]
         while waiting and order[waiting[0].path] < order[other.path]:
             found.append(_added(waiting.pop(0)))
-        differences = tuple(_differences(row, other, pairs, gone, new))
+        differences = tuple(_differences(row, other, aligned))
         if values is not None and row.kind != "model":
             differences += tuple([Difference(*one, False) for one in values(row.path, other.path)])
         implied = row.is_implied_input and other.is_implied_input
@@ -221,22 +219,25 @@ def _own(row: NormalLayer, *, before: bool) -> Iterator[Difference]:
         yield Difference("parameters", count if before else "", "" if before else count, True)
 
 
-def _differences(
-    one: NormalLayer,
-    other: NormalLayer,
-    pairs: Mapping[str, str],
-    gone: Mapping[str, NormalLayer],
-    new: Mapping[str, NormalLayer],
-) -> Iterator[Difference]:
-    for name in dict.fromkeys([*one.arguments, *other.arguments]):
-        yield from _argument(name, one.arguments.get(name), other.arguments.get(name))
+def _differences(one: NormalLayer, other: NormalLayer, aligned: Alignment) -> Iterator[Difference]:
+    names = [name for name in dict.fromkeys([*one.arguments, *other.arguments]) if name != "dtype" or not one.dtype]
+    told = [made for name in names for made in _argument(name, one.arguments.get(name), other.arguments.get(name))]
+    for_training = bool(told) and computes_the_same(one, other)
+    yield from [made._replace(is_training=for_training) for made in told]
+    for name in dict.fromkeys([*one.settings, *other.settings]):
+        usual = default_initializer(name.rpartition(".")[2]) or "None"
+        before, after = one.settings.get(name, usual), other.settings.get(name, usual)
+        if before != after:
+            yield Difference(name, before, after, False, True)
+    if one.dtype != other.dtype:
+        yield Difference("dtype", one.dtype, other.dtype, False)
     if one.trainable != other.trainable:
-        yield Difference("trainable", str(one.trainable), str(other.trainable), False)
-    # What a layer that is gone, or new, only hands on is not the fault of the one behind it.
-    sources = [pairs.get(source, source) for source in _through(one.sources, gone)]
-    ends = _through(other.sources, new)
-    if sources != ends:
-        yield Difference("inputs", ", ".join(_through(one.sources, gone)), ", ".join(ends), False)
+        yield Difference("trainable", str(one.trainable), str(other.trainable), False, True)
+    sources = aligned.ends([(source, source) for source in one.sources], [(source, source) for source in other.sources])
+    if sources is not None:
+        yield Difference("inputs", *sources, False)
+    if one.layer.model is not None and other.layer.model is not None:
+        yield from of_ends(one.layer.model, other.layer.model, aligned, f"{one.path}/", f"{other.path}/")
     if one.row is not None and other.row is not None:
         yield from _consequences(one.row, other.row)
 
@@ -249,17 +250,6 @@ def _argument(name: str, before: Any, after: Any) -> Iterator[Difference]:
             yield from _argument(f"{name}.{inner}", first.get(inner), second.get(inner))
     elif _text(before) != _text(after):  # as texts, NaN equals itself
         yield Difference(name, _text(before), _text(after), False)
-
-
-def _through(sources: Sequence[str], passed: Mapping[str, NormalLayer]) -> list[str]:
-    found = []
-    for source in sources:
-        seen = set()
-        while source in passed and len(passed[source].sources) == 1 and source not in seen:
-            seen.add(source)
-            source = passed[source].sources[0]
-        found.append(source)
-    return found
 
 
 def _consequences(one: LayerReport, other: LayerReport) -> Iterator[Difference]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from layerexplain.call_binding import bind_call
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends.model_builder import automatic
+from layerexplain.frontends.model_builder import automatic, layers_among
 from layerexplain.layers.activations import usual_name
 from layerexplain.layers.arguments import Activation
 from layerexplain.layers.declaration import Declaration
@@ -22,6 +22,7 @@ from layerexplain.model import Call, Function, Layer, Model
 from layerexplain.network.scope import declaration_of
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.report.data import LayerReport
+from layerexplain.report.settings import default_initializer, is_setting, setting_of, setting_text
 from layerexplain.report.tensorflow_functions import is_tensorflow, todays_operation
 
 _NO_ARGUMENTS = frozenset({"name", "trainable", "dtype", "batch_shape", "batch_input_shape"})
@@ -39,6 +40,8 @@ class NormalLayer(NamedTuple):
     trainable: bool
     row: LayerReport | None
     in_sequential: bool
+    settings: Mapping[str, str] = MappingProxyType({})
+    """Its initializers, regularizers and constraints in words, those that are not the default."""
 
     @property
     def kind(self) -> str:
@@ -68,6 +71,12 @@ class NormalLayer(NamedTuple):
         return tuple([prefix + name for call in (self.row.calls if self.row else ()) for name in call.sources])
 
     @property
+    def dtype(self) -> str:
+        """The dtype, or the policy, that it computes with; "" where it has none of its own."""
+        has_none = self.layer.model is not None or self.kind == "operation"
+        return "" if has_none else dtype_text(self.layer.config.get("dtype"))
+
+    @property
     def signature(self) -> str:
         """What the layer is, without its name and its place."""
         return repr((self.kind, self.type, sorted(self.arguments.items()), self.trainable))
@@ -91,7 +100,8 @@ def normal_layers(
         for one in own or (None,):
             arguments.update(arguments_of(layer, one, rank, declarations))
         in_sequential = model.type == "Sequential"
-        yield NormalLayer(layer, prefix + layer.name, arguments, is_trained(layer), row, in_sequential)
+        settings = {} if layer.model is not None else dict(settings_of(layer, declarations))
+        yield NormalLayer(layer, prefix + layer.name, arguments, is_trained(layer), row, in_sequential, settings)
         if layer.model is not None:
             inner = row.layers if row is not None else ()
             yield from normal_layers(layer.model, inner, f"{prefix}{layer.name}/", declarations)
@@ -100,6 +110,53 @@ def normal_layers(
 def is_trained(layer: Layer) -> bool:
     """Whether nothing freezes the layer itself."""
     return layer.config.get("trainable") is not False
+
+
+def settings_of(layer: Layer, declarations: Declarations = _NONE) -> Iterator[tuple[str, str]]:
+    """Yield the initializers, regularizers and constraints of a layer that are not the default, and those of the layers
+    in its configuration, by the names of the arguments.
+
+    >>> config = {"kernel_initializer": "he_normal", "bias_initializer": "zeros"}
+    >>> list(settings_of(Layer("d", "Dense", "layer", config)))
+    [('kernel_initializer', 'HeNormal')]
+    """
+    declaration = declaration_of(layer, declarations)
+    copies = {} if declaration is None else declaration.facts.copies_held
+    for name, value in layer.config.items():
+        held = list(layers_among(value))
+        for place, inner in enumerate(held):
+            if inner.model is None and name not in copies:
+                label = f"{name}[{place}]" if len(held) > 1 else name
+                yield from [(f"{label}.{key}", text) for key, text in settings_of(inner, declarations)]
+        if not is_setting(name) or (declaration is not None and name in declaration.arguments):
+            continue
+        setting = setting_of(value)
+        is_default = setting is not None and not setting.config and setting.name == default_initializer(name)
+        unused = declaration is not None and is_unused_setting(declaration, name)
+        if value is not None and not is_default and not unused and not (setting is None and value == {}):
+            text = value.name if isinstance(value, Function) else setting_text(setting)
+            if text != "None":
+                yield name, text
+
+
+def is_unused_setting(declaration: Declaration, name: str) -> bool:
+    """Return whether a setting is for the kernel of a layer that has depthwise kernels in its place: Keras 2 wrote
+    both."""
+    weight, _, rest = name.partition("_")
+    return weight == "kernel" and name not in declaration.ignores and f"depthwise_{rest}" in declaration.ignores
+
+
+def dtype_text(value: Any) -> str:
+    """Return a dtype or a policy in words.
+
+    >>> dtype_text(None), dtype_text({"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}})
+    ('float32', 'mixed_float16')
+    """
+    config = value.get("config", value) if isinstance(value, Mapping) else {}
+    if isinstance(config, Mapping) and config:
+        named = [str(config[key]) for key in ("name", "mode", "source_name") if config.get(key)]
+        return " of ".join(named) or "float32"
+    return "float32" if value in (None, "float") or isinstance(value, Mapping) else str(value)
 
 
 def arguments_of(

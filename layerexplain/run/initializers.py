@@ -12,10 +12,10 @@ from typing import Any
 from layerexplain.attribute_path import InnerName
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.settings import setting_of
 from layerexplain.model import Layer, Setting
 from layerexplain.records import NamedTuple
 from layerexplain.report.objective import settings_of
+from layerexplain.report.settings import setting_of
 
 _GLOROT, _ORTHOGONAL, _ZEROS, _ONES = (Setting(name) for name in ("GlorotUniform", "Orthogonal", "Zeros", "Ones"))
 _DEFAULTS = {

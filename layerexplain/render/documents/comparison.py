@@ -8,11 +8,12 @@ from layerexplain.records import NamedTuple
 from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import bytes_text, count_text, origin_text, plural
-from layerexplain.report.comparison import NO_MODEL, Change, Comparison, Difference, Side
+from layerexplain.report.comparison import NO_MODEL, Change, Comparison, Side
 from layerexplain.report.data import plain
+from layerexplain.report.model_differences import Difference
 
-_SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "~"}
-_STYLES = {"added": "green", "removed": "red", "changed": "", "renamed": ""}
+_SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "~", "model": "~"}
+_STYLES = {"added": "green", "removed": "red", "changed": "", "renamed": "", "model": ""}
 
 
 class _Told(NamedTuple):
@@ -31,6 +32,8 @@ def _lines(comparison: Comparison) -> Iterator[_Told]:
 
 
 def _name(change: Change) -> str:
+    if change.kind == "model":
+        return "(the model)"
     if change.layer and change.layer_after and change.layer != change.layer_after:
         return f"{change.layer} → {change.layer_after}"
     return change.layer or change.layer_after
@@ -39,11 +42,8 @@ def _name(change: Change) -> str:
 def _what(told: _Told) -> str:
     if told.difference is None:
         return told.change.kind
-    return (
-        told.difference.what
-        if told.change.kind in ("changed", "renamed")
-        else f"{told.change.kind}, {told.difference.what}"
-    )
+    what = told.difference.what + " (training only)" * told.difference.is_training
+    return what if told.change.kind in ("changed", "renamed", "model") else f"{told.change.kind}, {what}"
 
 
 def _sign(told: _Told) -> str:
@@ -79,8 +79,11 @@ def comparison(found: Comparison) -> Sheet:
 
 def _document(found: Comparison) -> doc.Document:
     counts = {kind: sum(change.kind == kind for change in found.changes) for kind in _SIGNS}
-    said = ", ".join(f"{plural(count, 'layer')} {kind}" for kind, count in counts.items() if count)
-    heading = doc.title(f"{found.before.model_name} → {found.after.model_name}", (said or "nothing differs",))
+    layers = [f"{plural(count, 'layer')} {kind}" for kind, count in counts.items() if count and kind != "model"]
+    said = ["the model changed"] * bool(counts["model"]) + layers
+    heading = doc.title(
+        f"{found.before.model_name} → {found.after.model_name}", (", ".join(said) or "nothing differs",)
+    )
     origins = f"before: {_origin(found.before)}", f"after:  {_origin(found.after)}"
     sides = doc.Prose((*origins, *_renumbered(found.renumbered)))
     loaded = [doc.Prose(lines)] if (lines := tuple(_loading(found))) else []

@@ -35,6 +35,21 @@ _PLAIN = (
 CLASSES = frozenset({*_DEFAULTS, *_PLAIN.split()})
 """The classes of Keras."""
 
+_INITIALIZERS: Mapping[str, str] = {
+    "kernel": "GlorotUniform",
+    "depthwise": "GlorotUniform",
+    "pointwise": "GlorotUniform",
+    "recurrent": "Orthogonal",
+    "bias": "Zeros",
+    "beta": "Zeros",
+    "gamma": "Ones",
+    "moving_mean": "Zeros",
+    "moving_variance": "Ones",
+    "alpha": "Zeros",
+    "embeddings": "RandomUniform",
+}
+"""What initializes a weight unless a layer says otherwise, in all layers of Keras."""
+
 _BY_NAME = {snake_case(name): name for name in CLASSES} | {
     "uniform": "RandomUniform",
     "normal": "RandomNormal",
@@ -95,6 +110,36 @@ def setting_of(value: Any) -> Setting | None:
     if name == "L1L2" and not any(kept.values()):
         return None
     return Setting(name, kept)
+
+
+def default_initializer(argument: str) -> str | None:
+    """Return the class that initializes a weight where a layer states no other; None where it is not known.
+
+    >>> default_initializer("recurrent_initializer"), default_initializer("kernel_regularizer")
+    ('Orthogonal', None)
+    """
+    return _INITIALIZERS.get(argument.removesuffix("_initializer")) if is_setting(argument) else None
+
+
+def is_setting(argument: str) -> bool:
+    """Return whether an argument of a layer holds an initializer, a regularizer or a constraint.
+
+    >>> is_setting("kernel_constraint"), is_setting("kernel_size")
+    (True, False)
+    """
+    return argument.endswith(("_initializer", "_regularizer", "_constraint"))
+
+
+def setting_text(setting: Setting | None) -> str:
+    """Return a setting in words.
+
+    >>> setting_text(Setting("L2", {"l2": 0.1})), setting_text(Setting("HeNormal")), setting_text(None)
+    ('L2(l2=0.1)', 'HeNormal', 'None')
+    """
+    if setting is None or not setting.config:
+        return "None" if setting is None else setting.name
+    shown = {key: setting_text(one) if isinstance(one, Setting) else repr(one) for key, one in setting.config.items()}
+    return f"{setting.name}({', '.join(f'{key}={one}' for key, one in shown.items())})"
 
 
 def by_name(setting: Setting) -> str | None:
