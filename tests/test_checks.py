@@ -587,6 +587,14 @@ def test_a_check_costs_little_more_than_a_summary(name: str, tmp_path: Path) -> 
     assert calls("check") <= 1.75 * calls("summary")
 
 
+@pytest.mark.parametrize(("count", "part"), [(3, "1/64"), (5, "1/1,024"), (12, "1/16,777,216"), (40, "1/4^40")])
+def test_a_chain_of_sigmoids_is_counted_to_its_end(count: int, part: str) -> None:
+    chain = ["Dense: {units: 4, activation: sigmoid}", "Dropout: 0.2"] * count
+    (finding,) = layerexplain.check(flat(*chain, "Dense: 3").encode(), select=["sigmoids-in-a-row"]).findings
+    words = f"{count} sigmoids follow each other: their slopes pass at most {part} of a gradient"
+    assert (finding.layer, finding.message) == (f"dense_{count - 1}", words)
+
+
 @pytest.mark.parametrize(("budgets", "said"), [
     ("params=8", "9 parameters; the budget is 8; the most have dense (9)"),
     ("params=9", None),

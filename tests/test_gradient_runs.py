@@ -180,9 +180,10 @@ def spec(tmp_path: Path) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (deep("units: 5, activation: sigmoid"), "The gradient vanishes on its way back: of"),
-        (deep("units: 900", 9), "The gradient neither vanishes nor explodes: of"),
-        ("input: [5]\nlayers:\n" + "  - Dense: 5\n  - Rescaling: {scale: 9}\n" * 6, "The gradient explodes on its way"),
+        (deep("units: 5, activation: sigmoid"), "Gradients vanish on their way back: the kernel of 'dense_11' gets "),
+        (deep("units: 900", 9), "Gradients neither vanish nor explode: the kernel of 'dense_8' gets "),
+        # Of linear layers the sums of W·dW are equal: the kernel that is 1e4 times smaller gets a larger gradient.
+        ("input: [5]\nlayers:\n  - Dense: {units: 5, kernel_initializer: {RandomUniform: {minval: 1e-4, maxval: 2e-4}}}\n  - Dense: 3\n", "Gradients explode on their way"),
         ("input: [5]\nlayers:\n  - Dense: 3\n  - Rescaling: {scale: 0}\n  - Dense: 3\n", "Nothing of the gradient passes"),
         ("input: [5]\nlayers:\n  - Dense: {units: 3, bias_initializer: ones}\n  - ReLU\n  - Rescaling: {scale: 0}\n", "The gradients of 'dense/kernel' and 'dense/bias' are 0 everywhere."),
         ("input: [5]\nlayers:\n  - Dense: 3\n    name: lost\n  - Dense: 3\n    from: input\n", "'lost/kernel' and 'lost/bias' are trainable and get no gradient."),
@@ -193,6 +194,46 @@ def test_what_the_sizes_show_is_said(tmp_path: Path, text: str, words: str) -> N
     file = tmp_path / "net.yaml"
     file.write_text(text, "utf-8")
     assert words in run(str(file), "--gradient", "--loss", "mse")
+
+
+def test_check_and_trace_judge_alike(tmp_path: Path) -> None:
+    """Four layers of sigmoids, as NumPy has them: kernels get less and less, and both commands say why."""
+    file = tmp_path / "net.yaml"
+    file.write_text(
+        "input: [31]\nlayers:\n" + "  - Dense: {units: 53, activation: sigmoid}\n" * 4 + "  - Dense: 7\n", "utf-8"
+    )
+    found = json.loads(run(str(file), "--gradient", "--loss", "mse", "--format", "json"))
+    sizes = {row["path"]: row["gradient"]["norm"] for row in found["weight_gradients"] if row["name"] == "kernel"}
+    assert list(sizes) == sorted(sizes, key=sizes.__getitem__)
+    assert found["inputs"][0]["shape"][0] == 32
+    course = f"the kernel of 'dense_4' gets {sizes['dense_4']:.3g}, that of 'dense' {sizes['dense']:.3g}"
+    assert course in found["said"][0] and "neither" not in found["said"][0]
+    (finding,) = layerexplain.check(str(file)).findings
+    assert finding.message.endswith("at most 1/256 of a gradient")
+    assert f"{finding.message} (check)." in found["said"]
+    model = layerexplain.read(str(file))
+    x, y = (np.asarray(RNG.normal(size=(32, n)), "float32") for n in (31, 7))
+    step = layerexplain.trace(model, x, gradient=True, target=y, loss="mse")
+    held = [
+        weights_of(file.read_bytes(), x)[f"{name}/kernel"]
+        for name in ("dense", "dense_1", "dense_2", "dense_3", "dense_4")
+    ]
+    outputs = [x.astype("float64")]
+    for w in held[:-1]:
+        outputs.append(1 / (1 + np.exp(-(outputs[-1] @ w))))
+    dy = 2 * (outputs[-1] @ held[-1] - y) / y.size
+    for i in range(4, -1, -1):
+        name = f"dense_{i}" if i else "dense"
+        np.testing.assert_allclose(step.weight_gradients[f"{name}/kernel"], outputs[i].T @ dy, rtol=1e-3, atol=1e-7)
+        dy = (dy @ held[i].T) * outputs[i] * (1 - outputs[i])
+
+
+def test_one_example_through_batch_normalization(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text("input: [5]\nlayers:\n  - Dense: 7\n  - BatchNormalization\n  - Dense: 3\n", "utf-8")
+    one = run(str(file), "--gradient", "--loss", "mse", "--batch", "1")
+    assert "Nothing passes 'batch_normalization' in a batch of 1" in one
+    assert "Nothing" not in run(str(file), "--gradient", "--loss", "mse")
 
 
 def test_bars_and_numbers_are_printed(spec: str) -> None:

@@ -578,7 +578,7 @@ def _shortened(number: re.Match[str]) -> str:
 
 
 def test_the_printed_element(snapshot: Any) -> None:
-    snapshot("trace_second.txt", printed(CONVOLUTIONS, "second", "--at", "0,3,4,3"))
+    snapshot("trace_second.txt", printed(CONVOLUTIONS, "second", "--at", "0,3,4,1"))
     snapshot("trace_window.txt", printed(SAMPLES / "digits.keras", "strokes", "--at", "0,0,4,7"))
     snapshot("trace_narrow.txt", printed(SAMPLES / "digits.keras", "strokes", "--at", "0,0,4,7", "--width", "80"))
 

@@ -7,8 +7,12 @@ from collections.abc import Iterator, Mapping
 from layerexplain.checks.rules import Found, rule
 from layerexplain.checks.view import CheckedNetwork
 from layerexplain.model import Layer
+from layerexplain.network.traced import TracedCall
 
 _MANY_SIGMOIDS = 3
+
+_MANY_DIGITS = 12
+"""Up to so many sigmoids the part that passes is written out."""
 
 
 @rule(
@@ -167,16 +171,23 @@ def constant_kernel(view: CheckedNetwork) -> Iterator[Found]:
     inside=True,
 )
 def sigmoids_in_a_row(view: CheckedNetwork) -> Iterator[Found]:
-    counts: dict[str, int] = {}
+    chains: dict[str, tuple[TracedCall, int]] = {}
+    """By the layer whose output comes from it without another function: the last sigmoid of a chain, and its length."""
+    ends: dict[str, tuple[TracedCall, int]] = {}
     for made in view.derived():
         before = view.before(made)
-        count = 0 if before is None else counts.get(before.call.layer, 0)
+        chain = None if before is None else chains.get(before.call.layer)
         last = view.ends_with(made)
-        hands_on = last in ("", "dropout") or view.is_linear(made)
-        counts[made.call.layer] = count + 1 if last == "sigmoid" else count if hands_on else 0
-        if last == "sigmoid" and counts[made.call.layer] == _MANY_SIGMOIDS:
-            part = 4**_MANY_SIGMOIDS
-            yield made, f"{_MANY_SIGMOIDS} sigmoids follow each other: at most 1/{part} of a gradient passes"
+        if last == "sigmoid":
+            if chain is not None:
+                ends.pop(chain[0].call.layer, None)
+            chain = ends[made.call.layer] = made, 1 if chain is None else chain[1] + 1
+        if chain is not None and (last in ("", "dropout", "sigmoid") or view.is_linear(made)):
+            chains[made.call.layer] = chain
+    for made, count in ends.values():
+        if count >= _MANY_SIGMOIDS:
+            part = f"1/{4**count:,}" if count <= _MANY_DIGITS else f"1/4^{count}"
+            yield made, f"{count} sigmoids follow each other: their slopes pass at most {part} of a gradient"
 
 
 @rule(

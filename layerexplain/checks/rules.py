@@ -17,7 +17,7 @@ from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.own_layers import Code
 from layerexplain.model import InputShapes, InputShapesOf, Model
 from layerexplain.network.trace import trace_model
-from layerexplain.network.traced import TracedCall
+from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import must_be_known
 
@@ -134,6 +134,12 @@ def check(
     found.sort(key=lambda one: order.get((one.layer or "").partition("/")[0], -1))
     notes = tuple(unchecked(network))
     return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, tuple(found), notes)
+
+
+def messages(network: Network, *codes: str) -> list[str]:
+    """Return what some rules find in a traced network, for other reports that judge the same."""
+    rules = [one for one in all_rules() if one.code in codes]
+    return [one.message for one in _findings(CheckedNetwork(network), rules, "")]
 
 
 def _findings(view: CheckedNetwork, rules: Sequence[Rule], path: str) -> Iterator[Finding]:

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from layerexplain.api import Model
 
 
+_EXAMPLES = 32
+"""Examples in a step of training where nothing else is said: the batch of `fit()`. Of one example BatchNormalization
+passes no gradient."""
+
+
 class At(NamedTuple):
     """An element as typed: of the output, or of the gradient of the tensor `of`."""
 
@@ -76,7 +81,9 @@ def _index(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     "sizes",
     "The unknown sizes of an input whose values are generated, without the batch: 128 or tokens=128.",
 )
-@number_option("--batch", 1, 100_000, default=1, help="The number of examples in generated inputs.")
+@number_option(
+    "--batch", 1, 100_000, help="The number of examples in generated inputs. Default: 1; with --gradient 32."
+)
 @click.option(
     "--at",
     metavar="[W:]I,J,...",
@@ -150,7 +157,7 @@ def command(
     output: Output,
     inputs: tuple[str, ...],
     sizes: InputShapesOf,
-    batch: int,
+    batch: int | None,
     at: At | None,
     call: int,
     result: int,
@@ -204,7 +211,8 @@ def command(
     def run(one: str) -> Sheet:
         content = library.piped(one)
         model = api.read(content, code)._replace(source=reading.name_of(one))
-        given = api.make_inputs(model, inputs, sizes=sizes, batch=batch, max_memory=max_memory)
+        examples = batch or (_EXAMPLES if gradient else 1)
+        given = api.make_inputs(model, inputs, sizes=sizes, batch=examples, max_memory=max_memory)
         with progress(model.source, "calls run") as tell:
             how: dict[str, Any] = {"seed": seed, "max_memory": max_memory, "progress": tell}
             if gradient:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.checks.rules import messages
 from layerexplain.lang.text import statements
 from layerexplain.layer_names import chosen_layers
 from layerexplain.model import Model
@@ -84,7 +85,7 @@ def gradient_statistics(
             layers=tuple([row for row in reached if wanted is None or wanted(row.path)]),
             weights=tuple([row for row in weights if wanted is None or wanted(row.path)]),
             optimizer=_step_of(made, steps) if step else None,
-            said=tuple(gradient_words(reached, weights)),
+            said=tuple(gradient_words(reached, weights, messages(made.network, "sigmoids-in-a-row"))),
             saved=save,
         )
 

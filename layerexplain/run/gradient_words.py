@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
+from layerexplain.records import grouped
 from layerexplain.run.gradient_report import ReachedRow, WeightRow
 from layerexplain.suggest import in_a_row
 
-FAR = 1000.0
-"""A gradient that shrinks or grows by more than this on its way through the model is said to vanish or explode."""
+FAR = 100.0
+"""Gradients of kernels that shrink or grow by more than this from the last layer to the first vanish or explode."""
 
 MOSTLY = 0.9
 """A layer is named if this share of the gradient that reaches it is 0."""
 
 
-def gradient_words(layers: Sequence[ReachedRow], weights: Sequence[WeightRow]) -> Iterator[str]:
-    """Yield sentences on a run backwards; the rows are in the order of computation."""
+def gradient_words(
+    layers: Sequence[ReachedRow], weights: Sequence[WeightRow], structure: Sequence[str] = ()
+) -> Iterator[str]:
+    """Yield sentences on a run backwards; the rows are in the order of computation. `structure` are those that `check`
+    has of what makes gradients small in such a model, whatever its numbers."""
     odd = [row for row in layers if row.gradient is not None and row.gradient.odd]
     if odd:
         one = odd[-1]
         where = f"{len(odd)} output{'s' * (len(odd) != 1)}"
         yield f"The gradient holds NaN or infinity at {where}; seen from the loss, '{one.path}' is the first."
-    yield from _course(layers)
+    yield from _course(layers, weights, structure)
     yield from _stopped(layers)
     without = [row.where for row in weights if row.trainable and row.gradient is None and not row.reason]
     if without:
@@ -36,34 +41,51 @@ def gradient_words(layers: Sequence[ReachedRow], weights: Sequence[WeightRow]) -
         )
 
 
-def _course(layers: Sequence[ReachedRow]) -> Iterator[str]:
-    """Whether the gradient vanishes or explodes between the last and the first layer that learns."""
-    learn = [row for row in layers if row.weights is not None and row.gradient is not None and not row.gradient.odd]
-    if len(learn) < 2:
+def _course(layers: Sequence[ReachedRow], weights: Sequence[WeightRow], structure: Sequence[str]) -> Iterator[str]:
+    """Whether gradients vanish or explode between the last and the first layer that learns: by those of the kernels,
+    which decide how fast a layer learns, and not by what passes between the layers."""
+    kernels = _kernels(weights)
+    paths = [row.path for row in layers]
+    learn = sorted((path for path in kernels if path in paths), key=paths.index)
+    sentences = [f"{one[0].upper()}{one[1:]} (check)." for one in structure]
+    if len(learn) < 2 or not kernels[learn[-1]] or not kernels[learn[0]]:
+        yield from sentences
         return
     first, last = learn[0], learn[-1]
-    if first.gradient is None or last.gradient is None or not last.gradient.norm:
-        return
-    ratio = first.gradient.norm / last.gradient.norm
-    course = f"of {last.gradient.norm:.3g} at '{last.path}', {first.gradient.norm:.3g} reaches '{first.path}'"
+    ratio = kernels[first] / kernels[last]
+    course = f"the kernel of '{last}' gets {kernels[last]:.3g}, that of '{first}' {kernels[first]:.3g}"
     between = [row for row in layers if row.passed is not None and row.passed > 0]
-    if ratio == 0:
-        return
     if ratio < 1 / FAR:
         least = min(between, key=lambda row: row.passed or 0, default=None)
         most = "" if least is None else f" The least passes '{least.path}': {least.passed:.2g} of what reaches it."
-        yield f"The gradient vanishes on its way back: {course}, {1 / ratio:.2g} times less.{most}"
+        yield f"Gradients vanish on their way back: {course}, {1 / ratio:.3g} times less.{most}"
     elif ratio > FAR:
         largest = max(between, key=lambda row: row.passed or 0, default=None)
-        most = "" if largest is None else f" It grows most in '{largest.path}': {largest.passed:.3g} times."
-        yield f"The gradient explodes on its way back: {course}, {ratio:.2g} times more.{most}"
+        most = "" if largest is None else f" They grow most in '{largest.path}': {largest.passed:.3g} times."
+        yield f"Gradients explode on their way back: {course}, {ratio:.3g} times more.{most}"
+    elif sentences:
+        yield f"Gradients on their way back: {course}."
     else:
-        yield f"The gradient neither vanishes nor explodes: {course}."
+        yield f"Gradients neither vanish nor explode: {course}."
+    yield from sentences
+
+
+def _kernels(weights: Sequence[WeightRow]) -> dict[str, float]:
+    """Return the size of the gradients of the kernels of each layer: of its trained weights with two axes or more."""
+    rows = [row for row in weights if row.trainable and row.gradient is not None and len(row.shape) > 1]
+    odd = {row.path for row in rows if row.gradient is not None and row.gradient.odd}
+    norms = grouped((row.path, row.gradient.norm) for row in rows if row.gradient is not None and row.path not in odd)
+    return {path: math.hypot(*of) for path, of in norms.items()}
 
 
 def _stopped(layers: Sequence[ReachedRow]) -> Iterator[str]:
     """Where a gradient that is not 0 becomes 0, or nearly."""
     ended = [row for row in layers if row.passed == 0 and row.gradient is not None and row.gradient.norm > 0]
+    alone = [row for row in ended if row.type == "BatchNormalization" and row.shape and row.shape[0] == 1]
+    if alone:
+        names = _listed([row.path for row in alone])
+        yield f"Nothing passes {names} in a batch of 1: the result is β, whatever the input. Give more examples."
+    ended = [row for row in ended if row not in alone]
     if ended:
         yield f"Nothing of the gradient passes {_listed([row.path for row in ended])}: it is 0 behind."
     few = [row for row in layers if row.gradient is not None and MOSTLY <= row.gradient.share_of_zeros < 1]
