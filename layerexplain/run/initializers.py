@@ -174,7 +174,8 @@ def _orthogonal(rng: Any, shape: tuple[int, ...], gain: float = 1.0) -> Any:
 def _identity(rng: Any, shape: tuple[int, ...], gain: float = 1.0) -> Any:
     import numpy as np
 
-    return gain * np.eye(*shape)
+    rows, columns = shape  # of another shape Keras refuses it, too
+    return gain * np.eye(rows, columns)
 
 
 _VALUES: Mapping[str, Callable[..., Any]] = {
