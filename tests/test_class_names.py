@@ -41,6 +41,7 @@ ALLOWED = {
     "frontends/keras/old_names.py": "the class names of Keras 1, and those of today",
     "frontends/keras/weight_tree.py": "a file of weights alone tells classes by names and arrays",
     "frontends/spec/items.py": "names that Keras has for one class; the class that it makes of a list of cells",
+    "run/initializers.py": "an initializer that is called like a layer",
     "oracle/to_keras.py": "classes that run code, whatever is declared; an argument that Keras 2 wrote as a list",
 }
 """The modules that may name classes, each with the reason: a format's own names, or Keras's."""

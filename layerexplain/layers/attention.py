@@ -137,7 +137,7 @@ def attention(
     mask=query_mask,
     ignores="seed score_mode",
     renamed={"causal": "use_causal_mask"},
-    facts=Facts(takes_list=True),
+    facts=Facts(takes_list=True, initializers={"scale": "GlorotUniform"}),
     gist="softmax(sum({use_scale:g * |}tanh(query + key))) · value, {use_causal_mask:causal|}",
 )
 def additive_attention(

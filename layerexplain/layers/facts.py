@@ -35,6 +35,7 @@ class Facts(NamedTuple):
     - `copies_held`: an argument which, if it is left out, is a copy of another with the opposite of a flag.
     - `regularizes`: the regularizer that in training adds a function of what it computes to the loss; its arguments are
       those of the layer. "" for none.
+    - `initializers`: how weights begin, by their names, where that is not as in other layers and no argument says it.
     - `states`: how many tensors it hands from step to step, and gives with `return_state`.
     - `results`: how many tensors it gives; 0 where that hangs on its arguments.
     - `runs_code`: it runs code written by the author of the model.
@@ -63,6 +64,7 @@ class Facts(NamedTuple):
     sets_in_held: tuple[str, ...] = ()
     copies_held: Mapping[str, tuple[str, str]] = MappingProxyType({})
     regularizes: str = ""
+    initializers: Mapping[str, str] = MappingProxyType({})
     states: int = 0
     results: int = 1
     runs_code: bool = False

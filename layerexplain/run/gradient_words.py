@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from layerexplain.layers.registry import facts_of
 from layerexplain.records import grouped
 from layerexplain.run.gradient_report import ReachedRow, WeightRow
 from layerexplain.suggest import in_a_row
@@ -81,7 +82,7 @@ def _kernels(weights: Sequence[WeightRow]) -> dict[str, float]:
 def _stopped(layers: Sequence[ReachedRow]) -> Iterator[str]:
     """Where a gradient that is not 0 becomes 0, or nearly."""
     ended = [row for row in layers if row.passed == 0 and row.gradient is not None and row.gradient.norm > 0]
-    alone = [row for row in ended if row.type == "BatchNormalization" and row.shape and row.shape[0] == 1]
+    alone = [row for row in ended if facts_of(row.type).frozen_as_inference and row.shape and row.shape[0] == 1]
     if alone:
         names = _listed([row.path for row in alone])
         yield f"Nothing passes {names} in a batch of 1: the result is β, whatever the input. Give more examples."

@@ -12,27 +12,22 @@ from typing import Any
 from layerexplain.attribute_path import InnerName
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr
+from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer, Setting
+from layerexplain.network.scope import declaration_of
 from layerexplain.records import NamedTuple
 from layerexplain.report.objective import settings_of
-from layerexplain.report.settings import setting_of
+from layerexplain.report.settings import default_initializer, setting_of
 
-_GLOROT, _ORTHOGONAL, _ZEROS, _ONES = (Setting(name) for name in ("GlorotUniform", "Orthogonal", "Zeros", "Ones"))
-_DEFAULTS = {
-    **dict.fromkeys(("kernel", "depthwise_kernel", "pointwise_kernel"), _GLOROT),
-    **dict.fromkeys(("embeddings", "reverse_embeddings"), Setting("RandomUniform")),
+_WITHOUT_ARGUMENT = {
     **dict.fromkeys(("lora_kernel_a", "lora_embeddings_a"), Setting("HeUniform")),
-    **dict.fromkeys(("bias", "beta", "alpha", "moving_mean", "renorm_mean", "mean"), _ZEROS),
-    **dict.fromkeys(("lora_kernel_b", "lora_embeddings_b"), _ZEROS),
-    **dict.fromkeys(("gamma", "scale", "variance", "moving_variance"), _ONES),
-    **dict.fromkeys(("moving_stddev", "renorm_stddev", "concat_score_weight"), _ONES),
-    "recurrent_kernel": _ORTHOGONAL,
+    **dict.fromkeys(("lora_kernel_b", "lora_embeddings_b", "renorm_mean", "mean"), Setting("Zeros")),
+    **dict.fromkeys(("moving_stddev", "renorm_stddev", "variance"), Setting("Ones")),
+    **dict.fromkeys(("scale", "concat_score_weight"), Setting("Ones")),
+    "reverse_embeddings": Setting("RandomUniform"),
     "vector_u": Setting("TruncatedNormal", {"stddev": 0.02}),
 }
-"""The initializers that the layers of Keras have by default, by the names of their weights."""
-
-_OTHER_DEFAULTS = {("AdditiveAttention", "scale"): _GLOROT}
-"""Those of layers that have another one, by the class of the layer and the name of the weight."""
+"""How weights begin whose initializer is no argument of their layer, by their names."""
 
 _MOST_ORTHOGONAL = 2048
 """Rows or columns up to which values are made orthogonal; the work grows with the third power of their number."""
@@ -65,7 +60,7 @@ def beginning_of(layer: Layer, weight: Expr) -> Beginning | None:
     name = str(weight.attrs["name"])
     inside = [part.steps for part in weight.attrs["path"] if isinstance(part, InnerName)]
     owner = _at(layer, inside[-1] if inside else ())
-    default = _OTHER_DEFAULTS.get((owner.type, name), _DEFAULTS.get(name))
+    default = _default(owner, name)
     given = next((one.value for one in settings_of(layer, "initializer") if one.is_for(weight)), None)
     if given is None and name == "reverse_embeddings":  # begins as the table
         given = owner.config.get("embeddings_initializer")
@@ -76,15 +71,27 @@ def beginning_of(layer: Layer, weight: Expr) -> Beginning | None:
         found = Beginning(default, "" if setting is None else setting.name)
     else:
         found = Beginning(setting)
-    forgets = name == "bias" and "LSTM" in owner.type and owner.config.get("unit_forget_bias", True) is not False
+    forgets = name == "bias" and _has_forget_bias(owner) and owner.config.get("unit_forget_bias", True) is not False
     return found._replace(forgets=forgets)
+
+
+def _default(owner: Layer, name: str) -> Setting | None:
+    """Return how a weight begins where its layer does not say it."""
+    own = facts_of(owner.type).initializers.get(name)
+    usual = own or default_initializer(f"{name.removesuffix('_kernel')}_initializer")
+    return Setting(usual) if usual else _WITHOUT_ARGUMENT.get(name)
+
+
+def _has_forget_bias(owner: Layer) -> bool:
+    declaration = declaration_of(owner)
+    return declaration is not None and "unit_forget_bias" in declaration.ignores
 
 
 def _at(layer: Layer, steps: Sequence[str | int]) -> Layer:
     """Return the layer inside a layer to which steps lead."""
     value: Any = layer
     for step in steps:
-        value = value.config.get(step) if isinstance(value, Layer) else value[step]
+        value = value.config.get(str(step)) if isinstance(value, Layer) else value[step]
     return value if isinstance(value, Layer) else layer
 
 
