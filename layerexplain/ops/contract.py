@@ -8,40 +8,12 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size
-from layerexplain.lang.expr import CALL, PER_OUTPUT, STRUCTURAL, WEIGHT, CannotDerive, Expr, Op, axes_of
+from layerexplain.lang.expr import CannotDerive, Expr, Op
 from layerexplain.lang.notation import Function
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import Term, aligned, contraction
 from layerexplain.ops.movement import cut, transpose
-from layerexplain.ops.sizes import agree, broadcast, default_roles, merge, misfit, size_text
-
-_FARTHEST = 50
-"""The most nodes searched between a product and a weight."""
-
-
-def _axis_name(W: Expr, axis: int, otherwise: str) -> str:
-    """Return the name of an axis in its weight: W itself, or one that W is computed from, as with LoRA."""
-    if W.op is WEIGHT:
-        return str(W.attrs["axes"][axis][-1][0])
-    ahead = [(W, axis)]
-    for node, at in ahead:  # grows as it is read
-        if node.op is WEIGHT:
-            return str(node.attrs["axes"][at][-1][0])
-        if type(node.shape) is tuple and BATCH in node.shape:  # an input, whose axes do not come from a weight
-            continue
-        if node.op.name in ("item", "split"):
-            ahead.append((node.args[0], at))
-        elif (node.op is CALL or node.op.flops is PER_OUTPUT) and len(ahead) < _FARTHEST:
-            # Element-wise; W may broadcast, or be packed.
-            places = [(arg, at - node.ndim + arg.ndim) for arg in node.args if type(arg.shape) is tuple]
-            ahead += [(arg, i) for arg, i in places if i >= 0 and arg.shape[i] == node.shape[at]]
-        elif node.op.element is not STRUCTURAL and node.args and len(ahead) < _FARTHEST:
-            rule = axes_of(node)[at]
-            if rule.source is not None:
-                ahead.append((node.args[rule.source[0]], rule.source[1]))
-            elif rule.role:
-                return str(rule.role)
-    return otherwise
+from layerexplain.ops.sizes import agree, axis_name, broadcast, default_roles, merge, misfit, size_text
 
 
 def _dot_axes(x: Expr, W: Expr) -> LazyAxes:
@@ -54,7 +26,7 @@ def _dot_records(x: Expr, W: Expr, shape: Shape) -> list[Axis]:
     lead = x.ndim - 1
     axes = [Axis("", (0, i), size) for i, size in enumerate(shape[:lead])]
     for i, size in enumerate(shape[lead:]):
-        role = _axis_name(W, i + 1, "features")
+        role = axis_name(W, i + 1, "features")
         source = (0, lead) if i == W.ndim - 2 else None
         axes.append(Axis(role, source, size, functools.partial(_of_role, role, size)))
     if W.ndim == 1:
@@ -75,12 +47,12 @@ def _dot_outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
     lead = x.ndim - 1
     outputs: list[tuple[str, Sequence[int]]] = []
     if BATCH not in x.shape[:-1]:  # of weights alone
-        outputs += [(_axis_name(x, i, "outputs"), (i,)) for i in range(lead)]
+        outputs += [(axis_name(x, i, "outputs"), (i,)) for i in range(lead)]
     else:
         places = [i for i, size in enumerate(x.shape[:-1]) if size is not BATCH and size != 1]
         roles = default_roles(x.ndim)[1:-1]
         outputs += [(roles[0] if len(roles) == 1 else "positions", places)] if places else []
-    return outputs + [(_axis_name(W, i, "outputs"), (lead + i - 1,)) for i in range(1, W.ndim)]
+    return outputs + [(axis_name(W, i, "outputs"), (lead + i - 1,)) for i in range(1, W.ndim)]
 
 
 def _inputs(a: Size, b: Size) -> list[tuple[str, Any]]:
@@ -210,7 +182,7 @@ def _einsum_axes(*args: Expr, eq: str) -> list[Axis]:
     last_new: int | None = None
     for name in result:
         source = next(((i, term.index(name)) for i, term in enumerate(terms) if name in term), None)
-        role = "" if source is None or source[0] == 0 else _axis_name(args[source[0]], source[1], "")
+        role = "" if source is None or source[0] == 0 else axis_name(args[source[0]], source[1], "")
         if role:
             last_new = len(axes)
             source = None

@@ -12,7 +12,7 @@ from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import Term, contraction, without
 from layerexplain.ops.movement import cut, framed
-from layerexplain.ops.sizes import image_size, product, size_text
+from layerexplain.ops.sizes import axis_name, image_size, product, size_text
 from layerexplain.ops.spatial import SPATIAL, each, image_axes, spatial_axes
 from layerexplain.ops.window import (
     Window,
@@ -43,7 +43,7 @@ def _conv_axes(x: Expr, W: Expr, **attrs: Any) -> LazyAxes:
 
 
 def _filters(W: Expr, groups: int) -> str:
-    name = W.attrs["axes"][-1][-1][0] if "axes" in W.attrs else "filters"
+    name = axis_name(W, W.ndim - 1, "filters")
     read = W.shape[-2]
     apart = f", in {groups} groups that read {read} channel{'s' * (read != 1)} each" if groups > 1 else ""
     return f"{name} = {W.shape[-1]}{apart}"

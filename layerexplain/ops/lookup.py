@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.lang.axes import Axis
-from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, PER_OUTPUT, WEIGHT, Expr, Op
+from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, PER_INPUT, PER_OUTPUT, Expr, Op
 from layerexplain.lang.notation import Index
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.elementwise import equal
 from layerexplain.ops.families import aligned, always, function, movement
-from layerexplain.ops.sizes import agree, kept, merge, misfit, normalize_axis, size_text, sized
+from layerexplain.ops.sizes import agree, axis_name, kept, merge, misfit, normalize_axis, size_text, sized
 
 
 def of_values(rule: Any) -> Any:
@@ -21,7 +21,7 @@ def of_values(rule: Any) -> Any:
 def _axes(table: Expr, ids: Expr) -> list[Axis]:
     axes = kept(ids, 1)
     for i, size in enumerate(table.shape[1:], start=1):
-        name = table.attrs["axes"][i][-1][0] if table.op is WEIGHT else "features"
+        name = axis_name(table, i, "features")
         axes.append(Axis(name, None, size, f"each id selects a row of {size_text(size)} numbers"))
     return axes
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import BATCH, Axis, Batch, Shape, Size
-from layerexplain.lang.expr import MOST_AXES, CannotDerive, Expr
+from layerexplain.lang.expr import CALL, MOST_AXES, PER_OUTPUT, STRUCTURAL, WEIGHT, CannotDerive, Expr, axes_of
 from layerexplain.ops.spatial import SPATIAL, image_axes
 
 FLOATS = ("float", "float64", "float32", "bfloat16", "float16", "weak float")
 INTS = ("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "weak int")
+_FARTHEST = 50
+"""The most nodes searched between an op and a weight."""
 
 
 def shape_text(shape: Iterable[Size]) -> str:
@@ -153,6 +155,30 @@ def default_roles(ndim: int) -> tuple[str, ...]:
 def axis_roles(x: Expr) -> tuple[str, ...]:
     """Return the names of the axes of a layer's tensor: its own if it has some, else the default ones."""
     return x.attrs.get("roles") or default_roles(x.ndim)
+
+
+def axis_name(W: Expr, axis: int, otherwise: str) -> str:
+    """Return the name of an axis in its weight: W itself, or one that W is computed from, as with LoRA."""
+    ahead = [(W, axis)]
+    for node, at in ahead:  # grows as it is read
+        if node.op is WEIGHT:
+            return str(node.attrs["axes"][at][-1][0])
+        if node.op.name in ("item", "split"):
+            ahead.append((node.args[0], at))
+            continue
+        if type(node.shape) is not tuple or BATCH in node.shape:  # an input's axes do not come from a weight
+            continue
+        if (node.op is CALL or node.op.flops is PER_OUTPUT) and len(ahead) < _FARTHEST:
+            # Element-wise; W may broadcast, or be packed.
+            places = [(arg, at - node.ndim + arg.ndim) for arg in node.args if type(arg.shape) is tuple]
+            ahead += [(arg, i) for arg, i in places if i >= 0 and arg.shape[i] == node.shape[at]]
+        elif node.op.element is not STRUCTURAL and node.args and len(ahead) < _FARTHEST:
+            rule = axes_of(node)[at]
+            if rule.source is not None:
+                ahead.append((node.args[rule.source[0]], rule.source[1]))
+            elif rule.role:
+                return str(rule.role)
+    return otherwise
 
 
 def channels_at(ndim: int, axis: int) -> tuple[str, ...]:
