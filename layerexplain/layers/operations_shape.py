@@ -185,7 +185,15 @@ def nearly_equal_parts(x: Expr, at: Any, axis: int) -> dict[str, Expr]:
 
 def divided_by_sizes(x: Expr, sizes: Any, axis: int) -> dict[str, Expr]:
     """So many equal parts, or parts of given sizes."""
-    return divided(x, sizes if is_int(sizes) else [*accumulate(sizes)][:-1], axis)
+    if is_int(sizes):
+        return divided(x, sizes, axis)
+    known = list(sizes)
+    if -1 in known:  # that part is what the others leave
+        size = x.shape[normalize_axis(axis, x.ndim)]
+        if not isinstance(size, int) or known.count(-1) > 1:
+            raise ShapeError(f"split needs the size of axis {axis} for a part of -1, got {size_text(size)}")
+        known[known.index(-1)] = size - sum(known) - 1
+    return divided(x, [*accumulate(known)][:-1], axis)
 
 
 def unstacked(x: Expr, num: int | None, axis: int) -> dict[str, Expr]:

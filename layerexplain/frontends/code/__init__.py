@@ -4,7 +4,8 @@ sources.py        which text: scripts, notebooks, pasted snippets, Markdown; wha
 bounds.py         how many steps, and how large results, before the reader gives up
 values.py         what a name may stand for: plain values, Unknown, tensors, layers, models, functions, classes
 interpreter.py    the interpreter of `ast`: statements, loops, definitions, expressions, attributes, calls;
-                  command_line.py: argparse; choices.py: what hangs on a branch that was chosen
+                  command_line.py: argparse; dataclass_fields.py: dataclasses;
+                  choices.py: what hangs on a branch that was chosen
 operators.py, builtin_functions.py, methods.py, library_functions.py, arrays.py, numpy_functions.py    what Python and
                   NumPy compute
 keras_names.py    which name, through which import, is which class or function of Keras

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.frontends.code import arrays, command_line, library_functions, numpy_functions
 from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
 from layerexplain.frontends.code.builtin_functions import call_builtin
+from layerexplain.frontends.code.dataclass_fields import Records, is_record
 from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.keras_api import Misfit
 from layerexplain.frontends.code.methods import CHANGES, call_method
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, is_plain
-from layerexplain.frontends.code.parts import InterpreterPart
+from layerexplain.frontends.code.parts import Signal
 from layerexplain.frontends.code.values import (
     Array,
     Bound,
     Class,
+    Context,
     Function,
     Instance,
     LayerValue,
@@ -39,7 +41,7 @@ _TAKE_FUNCTIONS = frozenset({"map", "filter", "isinstance", "issubclass", "calla
 """Builtins one of whose arguments is a function or a class."""
 
 
-class Calls(InterpreterPart):
+class Calls(Records):
     """The part of the interpreter that calls."""
 
     def on_call(self, node: ast.Call, frame: Frame) -> Any:
@@ -151,6 +153,8 @@ class Calls(InterpreterPart):
             if name in ("float", "int", "bool") and not self.keras.quiet and args and isinstance(args[0], Tensor):
                 words = f"{name}() needs a number, got a tensor of Keras: its numbers are not there yet"
                 raise Raised("TypeError", words, self.place())
+            if name == "abs" and args and isinstance(args[0], Tensor):
+                return self.keras.operation("absolute", args, {})
             given = args if name in _TAKE_FUNCTIONS else [self.no_function(one) for one in args]
             return self.placed(call_builtin(name, given, kwargs, self.budget, self.call))
         if root in library_functions.ROOTS:
@@ -213,14 +217,8 @@ class Calls(InterpreterPart):
 
     def _instance(self, cls: Class, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
         """An object of a class of the program."""
-        if cls.attributes.get("__dataclass__") or ((root := cls.root()) is not None and root.last == "NamedTuple"):
-            fields = list(dict.fromkeys(cls.attributes.get("__fields__", [])))
-            values = {name: cls.attributes[name] for name in fields if name in cls.attributes}
-            values.update(zip(fields, args, strict=False))
-            values.update(kwargs)
-            made = Instance(cls)
-            made.attributes.update(values)
-            return made
+        if is_record(cls):
+            return self.record(cls, args, kwargs)
         unread = next((base for base in cls.order() if isinstance(base, Unknown)), None)
         made = Instance(cls)
         self.keras.begin_instance(made)
@@ -238,8 +236,33 @@ class Calls(InterpreterPart):
         self.keras.finish_instance(made)
         return made
 
-    def _function(self, function: Function, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
-        """The result of a function of the program; `whole` says that the program gives all of its arguments."""
+    def run_context(self, context: Context, within: Callable[[Any], Signal]) -> None:
+        """Run a function that is a context manager, and at its `yield` what the `with` holds."""
+        file, callers = self.file, self.callers
+
+        def inside(value: Any) -> Signal:
+            at, around = self.file, self.callers
+            self.file, self.callers = file, callers[:depth]
+            try:
+                return within(value)
+            finally:
+                self.file, self.callers = at, around
+
+        depth = len(callers)
+        self._function(*context, within=inside)
+
+    def _function(
+        self,
+        function: Function,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        whole: bool = False,
+        within: Callable[[Any], Signal] | None = None,
+    ) -> Any:
+        """The result of a function of the program; `whole` says that the program gives all of its arguments. `within`
+        is run where the function yields, with what it yields."""
+        if function.kind == "context" and within is None:
+            return Context(function, args, kwargs, whole)
         if self.budget.depth >= MOST_DEPTH:
             return self.unknown(f"calls nest more than {MOST_DEPTH} deep")
         deep = self.active.count(function.node) > 2
@@ -248,6 +271,7 @@ class Calls(InterpreterPart):
             return self.unknown(f"how deep {function.name}() calls itself")
         frame = Frame(function.frame.file, function.frame)
         frame.yields = [] if function.has_yield else None
+        frame.within = within
         frame.owner = function.owner or None
         if not isinstance(function.node, ast.Lambda):
             frame.body = function.node.body

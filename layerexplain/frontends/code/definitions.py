@@ -7,6 +7,7 @@ import os
 import sys
 from typing import Any
 
+from layerexplain.frontends.code.dataclass_fields import make_dataclass
 from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.keras_names import inside_keras
 from layerexplain.frontends.code.keras_source import with_source
@@ -47,6 +48,9 @@ class Definitions(InterpreterPart):
             if text in ("staticmethod", "classmethod"):
                 made.kind = text
                 return made
+            if last == "contextmanager" and made.has_yield:
+                made.kind = "context"
+                return made
             if text.endswith(".setter") and text.startswith(name):
                 made.kind = "setter"
                 return made
@@ -54,7 +58,7 @@ class Definitions(InterpreterPart):
         if isinstance(what, Function):
             return self.call(what, [made], {})
         if isinstance(made, Class) and text.rpartition(".")[2] == "dataclass":
-            made.attributes["__dataclass__"] = True
+            make_dataclass(made)
         # a decorator of a library: tf.function and register_keras_serializable change nothing that counts here
         if isinstance(made, Function | Class) and text.rpartition(".")[2] not in _KEEPING:
             made.is_decorated = True
@@ -138,6 +142,8 @@ class Definitions(InterpreterPart):
                     frame.names.update(public)
                 else:
                     self.star.append(name)
+                    for path in self.keras.names_of_star(name):
+                        frame.assign(path.rpartition(".")[2], Symbol(path))
                 continue
             inner = None
             if isinstance(module, Module) and alias.name in module.frame.names:

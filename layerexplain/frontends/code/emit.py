@@ -170,11 +170,13 @@ class Emitter:
     def _graphless(self, value: ModelValue) -> Model:
         """A model whose layers are known, and not how they are called."""
         names = FreeNames()
-        inner = [layer for layer in self.keras.inner_layers(value) if layer.type != "InputLayer"]
-        layers = tuple([self.layer(one, names.take(one.name)) for one in inner])
-        if self.keras.has_no_call(value):
-            from layerexplain.frontends.code.uncalled import model_of_parts
+        from layerexplain.frontends.code.uncalled import model_of_parts, parts_not_given
 
+        inner = [layer for layer in self.keras.inner_layers(value) if layer.type != "InputLayer"]
+        holds_alone = self.keras.has_no_call(value)
+        inner += parts_not_given(value) if holds_alone else []
+        layers = tuple([self.layer(one, names.take(one.name)) for one in inner])
+        if holds_alone:
             return model_of_parts(self, value, inner, layers, names)
         if value.reason is not None:
             self.opened.append((value.reason, ""))

@@ -261,7 +261,10 @@ class Expressions(InterpreterPart):
 
     def on_yield(self, node: ast.Yield, frame: Frame) -> Any:
         value = None if node.value is None else self.value(node.value, frame)
-        if frame.yields is not None:
+        if frame.within is not None:
+            within, frame.within = frame.within, None
+            within(value)
+        elif frame.yields is not None:
             self.mutate(frame.yields)
             frame.yields.append(value)
             if len(frame.yields) > MOST_ITEMS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from layerexplain.records import NamedTuple
@@ -42,6 +42,7 @@ class Frame:
         "outer",
         "owner",
         "self",
+        "within",
         "yields",
     )
 
@@ -58,6 +59,8 @@ class Frame:
         self.owner: Any = None
         """The class that a method belongs to, for `super()`."""
         self.self: Any = None
+        self.within: Callable[[Any], Any] | None = None
+        """What a context manager runs where it yields: the statements of the `with`."""
         self.yields: list[Any] | None = None
         """What a generator has given so far; None for any other function, and where that is not known."""
 

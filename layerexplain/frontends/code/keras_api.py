@@ -118,14 +118,15 @@ def is_module(path: str) -> bool:
     return not path or "module" in _entry(path)
 
 
-def names_in(module: str) -> list[str]:
-    """The names in a module of Keras; "" is Keras itself.
+def names_in(module: str, *, only_today: bool = False) -> list[str]:
+    """The names in a module of Keras; "" is Keras itself. With `only_today` those of Keras 3 alone.
 
     >>> "Huber" in names_in("losses"), "layers" in names_in("")
     (True, True)
     """
     start = f"{module}." if module else ""
-    paths = [line.partition(" | ")[0] for line in _text().splitlines() if line.startswith(start)]
+    lines = [line.split(" | ") for line in _text().splitlines() if line.startswith(start)]
+    paths = [columns[0] for columns in lines if not only_today or columns[1:2] != ["-"]]
     return [name for path in paths if "." not in (name := path[len(start) :]) and name and " " not in name]
 
 

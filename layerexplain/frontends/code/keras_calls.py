@@ -15,7 +15,7 @@ from layerexplain.frontends.code.cloning import Cloning
 from layerexplain.frontends.code.fitting import Fitting
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.graphs import Graph
-from layerexplain.frontends.code.keras_names import Named, named
+from layerexplain.frontends.code.keras_names import Named, inside_keras, named
 from layerexplain.frontends.code.layer_attributes import LayerAttributes
 from layerexplain.frontends.code.library_functions import CONSTANTS
 from layerexplain.frontends.code.making import Making
@@ -86,6 +86,13 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
 
     # Names --------------------------------------------------------------------------------------------------------
 
+    def names_of_star(self, module: str) -> list[str]:
+        """The names that `from … import *` brings of a module of Keras."""
+        inside = inside_keras(module)
+        if inside is None or not keras_api.is_module(inside):
+            return []
+        return [f"{module}.{name}" for name in keras_api.names_in(inside, only_today=not self.keras_2)]
+
     def by_convention(self, name: str, stars: list[str]) -> Symbol | None:
         """What a name that is not defined stands for in Keras."""
         path = keras_names.by_convention(name)
@@ -93,7 +100,8 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             path = f"keras.applications.{name}"
         if path is None:
             for star in reversed(stars):
-                if (what := named(f"{star}.{name}")) is not None and what.kind != "other":
+                inside = inside_keras(star)
+                if inside is not None and keras_api.is_known(f"{inside}.{name}".lstrip(".")):
                     return Symbol(f"{star}.{name}")
         if path is None:
             return None

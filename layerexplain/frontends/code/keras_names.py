@@ -162,6 +162,16 @@ _OTHER_NAMES = {
 """Functions that Keras and TensorFlow have under two names."""
 
 
+_OTHER_OPERATIONS = {
+    "abs": "absolute",
+    "conj": "conjugate",
+    "hard_swish": "hard_silu",
+    "layer_normalization": "layer_norm",
+    "rms_normalization": "rms_norm",
+}
+"""Functions of keras.ops that make an operation of another name."""
+
+
 @cache
 def operation_types() -> dict[str, str]:
     """The classes of Keras's operations by the names of their functions, without underscores."""
@@ -178,7 +188,8 @@ def operation_type(function: str) -> str | None:
     >>> operation_type("expand_dims"), operation_type("nothing")
     ('ExpandDims', None)
     """
-    return operation_types().get(_OTHER_NAMES.get(function, function).replace("_", "").lower())
+    name = _OTHER_OPERATIONS.get(function) or _OTHER_NAMES.get(function, function)
+    return operation_types().get(name.replace("_", "").lower())
 
 
 def tensorflow_function(path: str) -> str | None:

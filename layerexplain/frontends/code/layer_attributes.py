@@ -11,7 +11,7 @@ from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.shapes import flat_tensors
+from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
 from layerexplain.frontends.code.values import (
     Array,
     Bound,
@@ -172,7 +172,8 @@ class LayerAttributes(KerasPart):
                 graph = self.graph(layer)
                 if graph is None:
                     return self.interpreter.unknown("the layers of a model whose graph is not known")
-                found = graph.layers
+                found = [one for one in graph.layers if one.kind != "operation" or self.keras_2]
+            found = [one for one in found if one.type not in (WEIGHT_TYPE, CONSTANT_TYPE)]
             return [one if one.instance is None else one.instance for one in found]
         if isinstance(layer, ModelValue) and layer.form != "own":
             if layer.form == "sequential" and name in ("input", "output") and not layer.nodes:
@@ -281,7 +282,9 @@ class LayerAttributes(KerasPart):
             self.interpreter.touch(layer)
             if not layer.layers:
                 raise Raised("TypeError", "there are no layers in the model", self.interpreter.place())
-            return layer.layers.pop()
+            last = layer.layers.pop()
+            self.rebuild(layer)
+            return last
         if name == "get_layer":
             return self._get_layer(layer, args, kwargs)
         if name == "compile":

@@ -11,8 +11,9 @@ from layerexplain.frontends.code import datasets
 from layerexplain.frontends.code.arrays import product
 from layerexplain.frontends.code.bounds import MOST_ITEMS
 from layerexplain.frontends.code.builtin_functions import call_builtin, items_of, known_items
+from layerexplain.frontends.code.dataclass_fields import FIELD, field_values
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, unclear
-from layerexplain.frontends.code.values import Class, Namespace, Partial, Setting, Size, Unknown
+from layerexplain.frontends.code.values import Class, Instance, Namespace, Partial, Setting, Size, Unknown
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -39,7 +40,7 @@ CONSTANTS = {
 }
 ROOTS = frozenset(
     {"math", "functools", "operator", "sklearn", "tqdm", "six", "itertools", "copy", "collections", "types", "typing"}
-    | {"argparse"}
+    | {"argparse", "dataclasses", "contextlib"}
 )
 """The libraries of which functions are read here."""
 _BINARY = {"add": "Add", "mul": "Mult", "sub": "Sub", "truediv": "Div", "floordiv": "FloorDiv"}
@@ -92,8 +93,32 @@ def _result(path: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
             made_class = Class(str(args[0]), [], None, interpreter.line)
             made_class.attributes.update({"__dataclass__": True, "__fields__": list(fields)})
             return made_class
+    if root == "dataclasses":
+        return _dataclasses(name, args, kwargs, interpreter)
+    if path == "contextlib.nullcontext":
+        return args[0] if args else None
     if path == "types.MappingProxyType" and args:
         return args[0]
+    return NotImplemented
+
+
+def _dataclasses(name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    """`field`, and what is made of the fields of an object."""
+    if name == "field":
+        return Setting("field", kwargs, FIELD)
+    if not args or not isinstance(args[0], Instance):
+        return NotImplemented
+    values = field_values(args[0])
+    if name == "replace":
+        return interpreter.call(args[0].cls, [], {**values, **kwargs})
+    if name in ("asdict", "astuple"):
+        inner = {
+            key: _dataclasses(name, [one], {}, interpreter) if isinstance(one, Instance) else one
+            for key, one in values.items()
+        }
+        return inner if name == "asdict" else tuple(inner.values())
+    if name == "fields":
+        return tuple([Namespace({"name": key}) for key in values])
     return NotImplemented
 
 

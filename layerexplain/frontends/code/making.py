@@ -333,7 +333,8 @@ class Making(KerasPart):
             if isinstance(layers, Unknown):
                 model.open.append(layers)
             for number, layer in enumerate(layers if type(layers) in (list, tuple, dict) else ()):
-                self.add(model, layer, interpreter.item_place("layers", number))
+                self.add(model, layer, interpreter.item_place("layers", number), rebuild=False)
+            self.rebuild(model)
         else:
             for name, value in zip(("inputs", "outputs", "name"), args, strict=False):
                 given.setdefault(name, value)
@@ -377,11 +378,37 @@ class Making(KerasPart):
 
             raise Exhausted("makes more than 500 models")
 
-    def add(self, model: ModelValue, item: Any, place: Place | int = 0) -> None:
+    def rebuild(self, model: ModelValue, called: bool = False) -> None:
+        """Draw the names that Keras draws when it makes a functional model of the layers of a Sequential one: after
+        each change where the first layer states a shape, else when the model is called or built."""
+        first = model.layers[0] if model.layers else None
+        if first is None or self.keras_2 or model.form != "sequential" or (called and model.is_built):
+            return
+        stated = first.type == "InputLayer" or bool(model.made_input)
+        if not stated and id(first) in self.first_shapes:
+            model.made_input, stated = self.draw("InputLayer"), True
+        nested = isinstance(first, ModelValue) and (first.is_built or first.form == "functional")
+        model.is_built = called or (
+            (stated and len(model.layers) + bool(model.made_input) > 1)
+            or (nested and len(model.layers) > 1 and self.first_shape(first) is not None)
+        )
+        if not model.is_built:
+            return
+        if not stated:
+            model.made_input = self.draw("InputLayer")
+        for one in model.layers:
+            if isinstance(one, ModelValue):
+                self.rebuild(one, called=True)
+        if any(isinstance(one, ModelValue) and one.form == "own" for one in model.layers):
+            self.graph(model)  # whose `call` makes layers, before those that follow
+        self.draw("Functional")
+
+    def add(self, model: ModelValue, item: Any, place: Place | int = 0, *, rebuild: bool = True) -> None:
         """`model.add(layer)`. `place` is where the layer stands: by its number among the arguments."""
         self.interpreter.touch(model)
         if isinstance(item, Tensor) and item.node.layer.type == "InputLayer":
             model.layers.append(item.node.layer)
+            self.rebuild(model)
             return
         layer = layer_of(item)
         if layer is None:
@@ -398,19 +425,21 @@ class Making(KerasPart):
             layer = LayerValue(why.name or "Layer", "custom", why.name or "layer", {}, self.interpreter.place())
             layer.reason = why
         model.layers.append(layer)
+        if rebuild:
+            self.rebuild(model)
 
     def set_trainable(self, layer: LayerValue, value: Any) -> None:
         """`layer.trainable = …`, which holds for all that is inside too."""
         if isinstance(value, Unknown):
             layer.changed = next(births)
             self.interpreter.leave_open(value)
-        if not isinstance(value, bool | int):
-            return
+        if not isinstance(value, bool | int) or (value is layer.trainable and not self.keras_2):
+            return  # Keras 3 passes over an attribute that is the same object already, and what is inside with it
         if layer.trainable != bool(value):
             self.interpreter.touch(layer)
         layer.trainable = bool(value)
         for inner in self.inner_layers(layer):
-            self.set_trainable(inner, value)
+            self.set_trainable(inner, bool(value))
 
     def make_setting(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any]) -> Setting:
         """An optimizer, a loss, a metric, a regularizer, an initializer."""

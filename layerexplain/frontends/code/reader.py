@@ -154,7 +154,8 @@ class Program:
     def _from_definitions(self) -> list[Found]:
         """The models of functions and classes that the program defines and does not use."""
         found: list[Found] = []
-        for name, value in list(self.frame.names.items())[: 20 * _MOST_TRIED]:
+        defined = [(name, one) for name, one in self.frame.names.items() if isinstance(one, Function | Class)]
+        for name, value in defined[: 20 * _MOST_TRIED]:
             if len(found) >= _MOST_TRIED:
                 break
             builds = isinstance(value, Function) and not name.startswith("_") and _builds(value)

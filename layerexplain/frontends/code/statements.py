@@ -10,6 +10,7 @@ from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Exhausted
 from layerexplain.frontends.code.builtin_functions import items_of
 from layerexplain.frontends.code.choices import assigned_names
+from layerexplain.frontends.code.dataclass_fields import note_field
 from layerexplain.frontends.code.definitions import catches
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import Raised, is_plain, truth
@@ -17,6 +18,7 @@ from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_n
 from layerexplain.frontends.code.values import (
     Array,
     Class,
+    Context,
     Function,
     Instance,
     Namespace,
@@ -147,8 +149,8 @@ class Statements(InterpreterPart):
         if node.value is not None:
             value = self.value(node.value, frame)
             self.assign(node.target, value, frame, constant=isinstance(node.value, ast.Constant))
-        if frame.is_class and isinstance(node.target, ast.Name):
-            frame.names.setdefault("__fields__", []).append(node.target.id)
+        if frame.is_class:
+            note_field(frame.names, node)
         return None
 
     def on_augassign(self, node: ast.AugAssign, frame: Frame) -> Signal:
@@ -386,15 +388,32 @@ class Statements(InterpreterPart):
         return None
 
     def on_with(self, node: ast.With, frame: Frame) -> Signal:
-        for item in node.items:
-            value = self.value(item.context_expr, frame)
-            if isinstance(value, Instance) and value.cls.find("__enter__") is not None:
-                value = self.call(self.attribute(value, "__enter__"), [], {})
-            if item.optional_vars is not None:
-                self.assign(item.optional_vars, value, frame)
-        return self.block(node.body, frame)
+        return self._within(node.items, node.body, frame)
 
     on_asyncwith = on_with
+
+    def _within(self, items: list[ast.withitem], body: list[ast.stmt], frame: Frame) -> Signal:
+        """Enter the context managers of a `with`, work through its statements, and leave them."""
+        if not items:
+            return self.block(body, frame)
+        signals: list[Signal] = []
+
+        def inside(value: Any) -> Signal:
+            if items[0].optional_vars is not None:
+                self.assign(items[0].optional_vars, value, frame)
+            signals.append(self._within(items[1:], body, frame))
+            return signals[0]
+
+        manager = self.value(items[0].context_expr, frame)
+        if isinstance(manager, Context):
+            self.run_context(manager, inside)
+            return signals[0] if signals else inside(self.unknown(f"what {manager.function.name}() yields"))
+        if not isinstance(manager, Instance) or manager.cls.find("__enter__") is None:
+            return inside(manager)
+        inside(self.call(self.attribute(manager, "__enter__"), [], {}))
+        if isinstance(method := manager.cls.find("__exit__"), Function):
+            self.call(method, [manager, None, None, None], {})
+        return signals[0]
 
 
 def _loaded(target: ast.expr) -> ast.expr:

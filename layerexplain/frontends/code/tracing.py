@@ -75,6 +75,8 @@ class Tracing(KerasPart):
             layer = self._lambda_model(layer)
             trace = self.trace(layer, args, kwargs)
         self.check_states(layer, args[0] if args else None)
+        if isinstance(layer, ModelValue):
+            self.rebuild(layer, called=True)
         node = self.node(layer, tuple(args), kwargs)
         node.trace = trace
         if isinstance(layer, ModelValue) and layer.form != "own":
@@ -162,6 +164,7 @@ class Tracing(KerasPart):
             self.interpreter.events += 1
             model.changed = next(births)
             model.input_shape = shape
+            self.rebuild(model, called=True)
 
     def _results(self, layer: LayerValue, node: Node) -> Any:
         """What a call gives: a tensor, or several in the structure that Keras gives them."""
@@ -290,7 +293,7 @@ class Tracing(KerasPart):
                     shape = model.input_shape
                 if shape is None:
                     shape = unknown_at(model.place, "the input of the model has no shape in the code", lacks="shape")
-                name = "input" if self.keras_2 else "input_layer"
+                name = model.made_input or ("input" if self.keras_2 else "input_layer")
                 place = layers[0].place if layers else model.place
                 config = {"batch_shape": shape, "dtype": "float32", "implied": layers[0].type if layers else ""}
                 first = LayerValue("InputLayer", "layer", name, config, place)

@@ -6,13 +6,24 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.shapes import WEIGHT_TYPE, as_recorded
-from layerexplain.frontends.code.values import LayerValue, ModelValue, unknown_at
+from layerexplain.frontends.code.values import LayerValue, ModelValue, Unknown, unknown_at
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Call, Layer, Model, Note, Shape, TensorRef
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.emit import Emitter
+
+
+def parts_not_given(value: ModelValue) -> list[LayerValue]:
+    """The parts of a model that nobody makes: arguments without a value, which it keeps."""
+    held = value.instance.attributes if value.instance is not None else {}
+    made: list[LayerValue] = []
+    for name, one in held.items():
+        if isinstance(one, Unknown) and one.lacks == "argument":
+            made.append(LayerValue("Layer", "custom", name, {}, value.place))
+            made[-1].reason = one
+    return made
 
 
 def model_of_parts(

@@ -99,7 +99,7 @@ class Function:
         self.name = name
         self.owner = owner
         self.kind = ""
-        """"property", "classmethod", "staticmethod", or "" """
+        """"property", "classmethod", "staticmethod", "context" for a context manager, or "" """
         self.defaults: list[Any] = []
         self.keyword_defaults: list[Any] = []
         if "_yields" not in node.__dict__:  # a loop may define a function in each round
@@ -219,6 +219,15 @@ class Partial(NamedTuple):
     function: Any
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+
+
+class Context(NamedTuple):
+    """The call of a function that is a context manager, before a `with` enters it."""
+
+    function: Function
+    args: list[Any]
+    kwargs: dict[str, Any]
+    whole: bool
 
 
 class Module:
@@ -345,6 +354,10 @@ class ModelValue(LayerValue):
         self.open: list[Unknown] = []
         self.traces: dict[Any, Trace] = {}
         """What its `call` does, by the arguments; the first one is that of the program."""
+        self.made_input = ""
+        """The name of the InputLayer that Keras itself put before the layers of a Sequential model; "" for none."""
+        self.is_built = False
+        """Whether Keras has made a functional model of the layers of a Sequential one."""
         self.is_inner = False
         """Whether the `build` or the `call` of a class of the program made it: it is a part of that."""
         self.hangs: set[Any] = set()
