@@ -54,8 +54,8 @@ def types(wanted: Sequence[str]) -> Iterator[tuple[str, str]]:
         if wanted and name not in wanted:
             continue
         layer = report.layers[0]
-        copied = [] if layer.explanation is None else list(layer.explanation.element_latex)
-        copied += [] if layer.gradient is None else layer.gradient.latex
+        copied = [] if layer.explanation is None else [line.latex for line in layer.explanation.element_latex]
+        copied += [] if layer.gradient is None else [line.latex for line in layer.gradient.latex]
         yield name, printed(report) + "".join([f"\n\\[ {fitted(line)} \\]\n" for line in copied])
 
 

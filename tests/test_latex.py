@@ -7,10 +7,11 @@ import re
 import pytest
 
 from layerexplain.derive.element.form import element_form
-from layerexplain.derive.latex.element import element_latex
-from layerexplain.derive.latex.scalars import symbol
-from layerexplain.derive.latex.statements import latex
-from layerexplain.render.formula_tree import formula_tree
+from layerexplain.derive.typeset.element import typeset_element
+from layerexplain.derive.typeset.scalars import symbol
+from layerexplain.derive.typeset.statements import typeset
+from layerexplain.lang.latex import latex
+from layerexplain.lang.typeset import COMMA, EQUALS, MINUS, THIN, applied, fence, filled, is_tall, number, row, sign
 from tests.cases import Case, Wrapped
 from tests.drawn_values import TYPES, definitions
 from tests.keras_oracle import trace_case
@@ -38,11 +39,9 @@ def balanced(line: str) -> bool:
 @pytest.mark.parametrize("type_", TYPES)
 def test_every_case(type_: str, fixed: bool) -> None:
     for case, definition in definitions(type_, fixed=fixed):
-        lines = latex(definition)
+        lines = [line.latex for line in typeset(definition)]
         assert lines, case.id
-        for line in (*lines, *element_latex(element_form(definition))):
-            formula_tree(line)  # which the page is typeset from; it refuses what it does not know
-        for line in lines:
+        for line in [*lines, *[line.latex for line in typeset_element(element_form(definition))]]:
             assert balanced(line), (case.id, line)
             bare = without_escapes(line)
             # An underscore always begins a subscript in braces; `x_a_b` and `x^a^b` are errors of TeX.
@@ -55,7 +54,7 @@ def test_every_case(type_: str, fixed: bool) -> None:
 
 
 SNAPSHOTS = [
-    (Case("Dense", {"units": 5, "activation": "softmax"}, ((7,),)), (r"y = \mathrm{softmax}\left(x\,W + b\right)",)),
+    (Case("Dense", {"units": 5, "activation": "softmax"}, ((7,),)), (r"y = \mathrm{softmax}(x\,W + b)",)),
     (
         Case("Conv2D", {"filters": 5, "kernel_size": 3, "activation": "relu"}, ((7, 9, 2),)),
         (r"y_{n,i,j,k} = \mathrm{relu}\left(\sum_{u<3,\,v<3,\,m<2} x_{n,i+u,j+v,m}\,W_{u,v,m,k} + b_{k}\right)",),
@@ -64,14 +63,14 @@ SNAPSHOTS = [
         Case("Conv1D", {"filters": 5, "kernel_size": 3, "padding": "causal"}, ((7, 2),)),
         (
             r"y_{n,t,k} = \sum_{u<3,\,m<2} x_{n,t+u-2,m}\,W_{u,m,k} + b_{k}"
-            r" \quad \text{only where } t+u-2 \geq 0",
+            r" \quad \text{only where } t + u - 2 \geq 0",
         ),
     ),
     (
         Case("Conv2D", {"filters": 5, "kernel_size": 3, "activation": "softmax"}, ((7, 9, 2),)),
         (
             r"z_{n,i,j,k} = \sum_{u<3,\,v<3,\,m<2} x_{n,i+u,j+v,m}\,W_{u,v,m,k} + b_{k}",
-            r"y = \mathrm{softmax}\left(z\right)",
+            r"y = \mathrm{softmax}(z)",
         ),
     ),
     (Case("Activation", {"activation": "exponential"}, ((7,),)), (r"y = \mathrm{e}^{x}",)),
@@ -91,25 +90,25 @@ SNAPSHOTS = [
         (
             r"h_{-1} = 0",
             r"\text{for } t = 0, \ldots, 6\colon",
-            r"\quad h_{t} = \mathrm{tanh}\left(x_{t}\,W + h_{t-1}\,U + b\right)",
+            r"\quad h_{t} = \tanh(x_{t}\,W + h_{t-1}\,U + b)",
             r"y = h_{6}",
         ),
     ),
     (
         Case("LSTM", {"units": 5, "return_sequences": True}, ((7, 3),)),
         (
-            r"\left(W_{i}, W_{f}, W_{g}, W_{o}\right) = \mathrm{split}(W) \quad \text{split: n = 4}",
-            r"\left(U_{i}, U_{f}, U_{g}, U_{o}\right) = \mathrm{split}(U) \quad \text{split: n = 4}",
-            r"\left(b_{i}, b_{f}, b_{g}, b_{o}\right) = \mathrm{split}(b) \quad \text{split: n = 4}",
+            r"(W_{i}, W_{f}, W_{g}, W_{o}) = \mathrm{split}(W) \quad \text{split: n = 4}",
+            r"(U_{i}, U_{f}, U_{g}, U_{o}) = \mathrm{split}(U) \quad \text{split: n = 4}",
+            r"(b_{i}, b_{f}, b_{g}, b_{o}) = \mathrm{split}(b) \quad \text{split: n = 4}",
             r"h_{-1} = 0",
             r"c_{-1} = 0",
             r"\text{for } t = 0, \ldots, 6\colon",
-            r"\quad i_{t} = \mathrm{sigmoid}\left(x_{t}\,W_{i} + h_{t-1}\,U_{i} + b_{i}\right)",
-            r"\quad f_{t} = \mathrm{sigmoid}\left(x_{t}\,W_{f} + h_{t-1}\,U_{f} + b_{f}\right)",
-            r"\quad g_{t} = \mathrm{tanh}\left(x_{t}\,W_{g} + h_{t-1}\,U_{g} + b_{g}\right)",
-            r"\quad o_{t} = \mathrm{sigmoid}\left(x_{t}\,W_{o} + h_{t-1}\,U_{o} + b_{o}\right)",
+            r"\quad i_{t} = \mathrm{sigmoid}(x_{t}\,W_{i} + h_{t-1}\,U_{i} + b_{i})",
+            r"\quad f_{t} = \mathrm{sigmoid}(x_{t}\,W_{f} + h_{t-1}\,U_{f} + b_{f})",
+            r"\quad g_{t} = \tanh(x_{t}\,W_{g} + h_{t-1}\,U_{g} + b_{g})",
+            r"\quad o_{t} = \mathrm{sigmoid}(x_{t}\,W_{o} + h_{t-1}\,U_{o} + b_{o})",
             r"\quad c_{t} = f_{t} \odot c_{t-1} + i_{t} \odot g_{t}",
-            r"\quad h_{t} = o_{t} \odot \mathrm{tanh}\left(c_{t}\right)",
+            r"\quad h_{t} = o_{t} \odot \tanh(c_{t})",
             r"\quad y_{t} = h_{t}",
         ),
     ),
@@ -119,7 +118,7 @@ SNAPSHOTS = [
             r"\mathrm{dense}(x, W, b)\colon",
             r"\quad y = x\,W + b",
             r"\text{for } t = 0, \ldots, 4\colon",
-            r"\quad y_{t} = \mathrm{dense}\left(x_{t}, W, b\right)",
+            r"\quad y_{t} = \mathrm{dense}(x_{t}, W, b)",
         ),
     ),
 ]
@@ -127,14 +126,16 @@ SNAPSHOTS = [
 
 @pytest.mark.parametrize(("case", "lines"), SNAPSHOTS, ids=[case.id for case, _ in SNAPSHOTS])
 def test_snapshot(case: Case, lines: tuple[str, ...]) -> None:
-    assert latex(trace_case(case)) == lines
+    assert tuple(line.latex for line in typeset(trace_case(case))) == lines
 
 
 def test_conditions_one_behind_the_other_are_rows_of_one_bracket() -> None:
     joined = trace_case(Case("Concatenate", {}, ((3,), (5,), (2,))))
     x1, x2, x3 = (rf"\mathrm{{x{i}}}" for i in (1, 2, 3))
-    rows = rf"{x1}[n, k] & \text{{if }} k < 3 \\ {x2}[n, k-3] & \text{{if }} 3 \leq k < 8 \\ {x3}[n, k-8] & \text{{otherwise}}"
-    assert element_latex(element_form(joined)) == (rf"y[n, k] = \begin{{cases}} {rows} \end{{cases}}",)
+    rows = rf"{x1}[n, k] & \text{{if }} k < 3 \\ {x2}[n, k - 3] & \text{{if }} 3 \leq k < 8 \\ {x3}[n, k - 8] & \text{{otherwise}}"
+    assert tuple(line.latex for line in typeset_element(element_form(joined))) == (
+        rf"y[n, k] = \begin{{cases}} {rows} \end{{cases}}",
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,33 +153,49 @@ def test_conditions_one_behind_the_other_are_rows_of_one_bracket() -> None:
     ],
 )
 def test_names_with_an_index(name: str, written: str) -> None:
-    assert symbol(name, ["k"]) == written
-    formula_tree(written)
+    assert latex(symbol(name, ["k"])) == written
 
 
 TREES = {
-    r"y_{n,i} = \sum_{u<3} x_{n,i+u}\,W_{u}": [
-        "row", ["sub", "y", ["row", "n", ["o", ","], "i"]], ["o", "="],
-        ["under", ["o", "∑"], ["row", "u", ["o", "<"], ["n", "3"]]],
-        ["sub", "x", ["row", "n", ["o", ","], "i", ["o", "+"], "u"]], ["p"], ["sub", "W", "u"],
-    ],
-    r"{\left(x - \mu\right)}^{2}": ["sup", ["fence", "(", ")", "x", ["o", "−"], "μ"], ["n", "2"]],
-    r"\frac{a}{\sqrt{b}}": ["frac", "a", ["root", "b"]],
-    r"\text{for } t = 0, \ldots": ["row", ["t", "for "], "t", ["o", "="], ["n", "0"], ["o", ","], ["o", "…"]],
-    r"\begin{cases} a & \text{if } i \leq 2 \\ 0 & \text{otherwise} \end{cases}": [
-        "cases", ["a", ["row", ["t", "if "], "i", ["o", "≤"], ["n", "2"]]], [["n", "0"], ["t", "otherwise"]],
-    ],
-    r"W^{(q)}_{m}": ["both", "W", "m", ["fence", "(", ")", "q"]],
-    r"x[n, k]": ["row", "x", ["fence", "[", "]", "n", ["o", ","], "k"]],
+    r"y_{n,i} = \sum_{u<3} x_{n,i+u}\,W_{u}": row(
+        ("sub", "y", row("n", COMMA, "i")), EQUALS,
+        ("under", sign("∑"), row("u", sign("<"), number("3"))),
+        ("sub", "x", row("n", COMMA, "i", sign("+"), "u")), THIN, ("sub", "W", "u"),
+    ),
+    r"{(x - \mu)}^{2}": ("sup", fence("x", MINUS, "μ"), number("2")),
+    r"{\left(\frac{a}{b}\right)}^{-1}": ("sup", fence(("frac", "a", "b")), number("-1")),
+    r"\frac{-a}{\sqrt{b}}": ("frac", row(MINUS, "a"), ("root", "b")),
+    r"\sqrt[3]{x}": ("root", "x", number("3")),
+    r"\text{for } t = 0, \ldots": row(("t", "for "), "t", EQUALS, number("0"), COMMA, sign("…")),
+    r"\begin{cases} a & \text{if } i \leq 2 \\ 0 & \text{otherwise} \end{cases}": (
+        "cases", ("a", row(("t", "if "), "i", sign("≤"), number("2"))), (number("0"), ("t", "otherwise")),
+    ),
+    r"W^{(q)}_{m}": ("both", "W", "m", fence("q")),
+    r"x[n, k]": row("x", fence("n", COMMA, "k", open="[", close="]")),
+    r"\ln x + \log_{2} x + \tanh(x)": row(
+        ("f", "ln"), "x", sign("+"), ("sub", ("f", "log"), number("2")), "x", sign("+"), applied("tanh", "x")
+    ),
+    r"\lfloor k/20 \rfloor \bmod 3": row(
+        fence("k", sign("/"), number("20"), open="⌊", close="⌋"), sign("mod"), number("3")
+    ),
+    r"\text{50\% of a\_b \{\#\&\}}": ("t", "50% of a_b {#&}"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("line", TREES)
-def test_a_formula_as_a_tree(line: str) -> None:
-    assert formula_tree(line) == TREES[line]
+def test_trees_as_latex(line: str) -> None:
+    assert latex(TREES[line]) == line
 
 
-@pytest.mark.parametrize("line", [r"\unheard{x}", r"\frac{a", r"\begin{matrix} a \end{matrix}"])
-def test_what_no_formula_is_written_with(line: str) -> None:
-    with pytest.raises(ValueError, match="LaTeX"):
-        formula_tree(line)
+def test_a_notation_is_filled_with_its_arguments() -> None:
+    template = row(("f", "ln"), fence(0, sign("+"), ("sup", 1, number("2"))))
+    assert latex(filled(template, ["x", row("a", sign("+"), "b")])) == r"\ln(x + {a + b}^{2})"
+
+
+def test_brackets_show_what_is_tall() -> None:
+    assert [is_tall(tree) for tree in ("x", fence("x"), ("frac", "x", "y"), fence(("root", "x")))] == [
+        False,
+        False,
+        True,
+        True,
+    ]

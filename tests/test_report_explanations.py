@@ -448,7 +448,7 @@ def lines(explanation: Explanation) -> list[str]:
         *explanation.cost,
         *explanation.training,
         explanation.mask,
-        *explanation.latex,
+        *[line.latex for line in explanation.latex],
     ]
 
 

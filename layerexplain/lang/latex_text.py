@@ -20,9 +20,6 @@ _COMMANDS: Final = {
     "|": r"\textbar{}",
 }
 
-SIGNS: Final = {command.removesuffix("{}"): sign for sign, command in _COMMANDS.items()}
-"""Command → the sign that it prints."""
-
 
 def escaped(text: str) -> str:
     """Return text as LaTeX prints it in text mode. Letters and signs outside of ASCII stay.

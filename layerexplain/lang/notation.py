@@ -5,12 +5,15 @@ Printers read the kind of notation from the op's record and add brackets themsel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from layerexplain.lang.axes import Batch
 from layerexplain.lang.tables import table_shape
 from layerexplain.records import NamedTuple
+
+if TYPE_CHECKING:
+    from layerexplain.lang.typeset import Node
 
 # Binding strengths, weakest first, the same as Python's, so that Python's parser can read the printed text.
 COMPARE: Final = 40
@@ -22,11 +25,11 @@ ATOM: Final = 100
 
 
 class Infix(NamedTuple):
-    """`a + b`. `latex` joins the two sides."""
+    """`a + b`. `typeset` is the sign between the two sides; "" is a thin space."""
 
     symbol: str
     bind: int
-    latex: str
+    typeset: str
     scalar: str = ""
     """The sign in element forms if it differs (`·` for `*`)."""
 
@@ -36,13 +39,13 @@ class Prefix(NamedTuple):
 
     symbol: str
     bind: int
-    latex: str
 
 
 class Function(NamedTuple):
-    """`name(a, b, key=value)`. `latex` is a template over `{0}`, `{1}`, …; "" prints an upright function name."""
+    """`name(a, b, key=value)`. `typeset` is its tree (lang/typeset.py), in which numbers stand for the arguments; None
+    is an upright name with the arguments in brackets. What reads as one sign, such as a root, is an `is_atom`."""
 
-    latex: str = ""
+    typeset: Node = None
 
 
 class Index(NamedTuple):
@@ -106,19 +109,26 @@ def needs_brackets(
     return not all([symbol in allowed for symbol in chain])
 
 
-def joined(
-    notation: Infix | Fraction, left: Written, right: Written, sign: str, brackets: Callable[[str], str]
-) -> Written:
-    """Two operands with a sign between them, in brackets where people need them."""
+class Binding(Protocol):
+    """What decides on brackets: see `Written`."""
+
+    @property
+    def bind(self) -> int: ...
+    @property
+    def chain(self) -> tuple[str, ...]: ...
+
+
+def bracketed_operands(
+    notation: Infix | Fraction, left: Binding, right: Binding
+) -> tuple[tuple[bool, bool], tuple[str, ...]]:
+    """Return which of two operands people need brackets around, and the chain of the whole."""
     chain = [notation.symbol]
-    texts = []
+    needed = []
     for operand, is_right in ((left, False), (right, True)):
-        if needs_brackets(notation, operand.bind, right=is_right, chain=operand.chain):
-            texts.append(brackets(operand.text))
-        else:
-            texts.append(operand.text)
+        needed.append(needs_brackets(notation, operand.bind, right=is_right, chain=operand.chain))
+        if not needed[-1]:
             chain += operand.chain if operand.bind == notation.bind else ()
-    return Written(sign.join(texts), notation.bind, tuple(dict.fromkeys(chain)))
+    return (needed[0], needed[1]), tuple(dict.fromkeys(chain))
 
 
 _MOST_ITEMS = 100

@@ -11,6 +11,7 @@ from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size
 from layerexplain.lang.expr import CannotDerive, Expr, Op
 from layerexplain.lang.notation import Function
 from layerexplain.lang.on_demand import scalar as sc
+from layerexplain.lang.typeset import THIN, row
 from layerexplain.ops.families import Term, aligned, contraction
 from layerexplain.ops.movement import cut, transpose
 from layerexplain.ops.sizes import agree, axis_name, broadcast, default_roles, merge, misfit, size_text
@@ -84,7 +85,7 @@ dot = contraction(
     outputs=_dot_outputs,
     summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[0]),
     term=_dot_term,
-    notation=Function(r"{0}\,{1}"),
+    notation=Function(row(0, THIN, 1)),
     gradient=_of_dot,
 )
 """`dot(x, W)`: sums over the last axis of x and the first of W; the other axes remain, those of x first."""
@@ -133,7 +134,7 @@ matmul: Op = contraction(
     outputs=_matmul_outputs,
     summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[-2]),
     term=_matmul_term,
-    notation=Function(r"{0}\,{1}"),
+    notation=Function(row(0, THIN, 1)),
     gradient=lambda y, dy, i: matmul(turned(y.args[0]), dy) if i else matmul(dy, turned(y.args[1])),
 )
 """`matmul(a, b)`: the last two axes are matrices; the axes before them are broadcast."""

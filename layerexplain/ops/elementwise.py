@@ -8,6 +8,7 @@ from typing import Any
 
 from layerexplain.lang.expr import FREE, NO_GRADIENT, Expr, Op
 from layerexplain.lang.notation import COMPARE, NEGATE, POWER, PRODUCT, SUM, Fraction, Function, Infix, Prefix
+from layerexplain.lang.typeset import applied, fence, listed, number, row
 from layerexplain.ops.families import binary, elementwise, unary
 from layerexplain.ops.sizes import FLOATS, promote
 
@@ -32,50 +33,58 @@ JUMPS = NO_GRADIENT("constant between jumps")
 TRUTH = NO_GRADIENT("a truth value")
 
 add = binary("add", Infix("+", SUM, "+"), gradient=lambda y, dy, i: dy)
-subtract = binary("subtract", Infix("-", SUM, "-"), gradient=lambda y, dy, i: -dy if i else dy)
-multiply = binary("multiply", Infix("*", PRODUCT, r"\,", "·"), gradient=lambda y, dy, i: dy * y.args[1 - i])
+subtract = binary("subtract", Infix("-", SUM, "−"), gradient=lambda y, dy, i: -dy if i else dy)
+multiply = binary("multiply", Infix("*", PRODUCT, "", "·"), gradient=lambda y, dy, i: dy * y.args[1 - i])
 divide = binary("divide", Fraction(), dtype="float", gradient=lambda y, dy, i: (-dy * y if i else dy) / y.args[1])
-floor_divide = binary("floor_divide", Infix("//", PRODUCT, r"\mathbin{\mathrm{div}}"), gradient=JUMPS)
-mod = binary("mod", Infix("%", PRODUCT, r"\bmod"), gradient=lambda y, dy, i: -dy * floor_divide(*y.args) if i else dy)
+floor_divide = binary("floor_divide", Infix("//", PRODUCT, "div"), gradient=JUMPS)
+mod = binary("mod", Infix("%", PRODUCT, "mod"), gradient=lambda y, dy, i: -dy * floor_divide(*y.args) if i else dy)
 power = binary("power", Infix("**", POWER, "^", "^"), gradient=_of_power)
-negative = unary("negative", Prefix("-", NEGATE, "-"), gradient=lambda y, dy, i: -dy)
+negative = unary("negative", Prefix("-", NEGATE), gradient=lambda y, dy, i: -dy)
 
 maximum = binary(
     "max",
-    Function(r"\max({0}, {1})"),
+    Function(applied("max", listed([0, 1]))),
     numpy="maximum",
     gradient=lambda y, dy, i: dy * (less(*y.args) if i else greater_equal(*y.args)),
 )
 minimum = binary(
     "min",
-    Function(r"\min({0}, {1})"),
+    Function(applied("min", listed([0, 1]))),
     numpy="minimum",
     gradient=lambda y, dy, i: dy * (greater(*y.args) if i else less_equal(*y.args)),
 )
-absolute = unary("abs", Function(r"\lvert {0} \rvert"), gradient=lambda y, dy, i: dy * sign(y.args[0]))
+absolute = unary("abs", Function(fence(0, open="|", close="|")), gradient=lambda y, dy, i: dy * sign(y.args[0]))
 sign: Op = unary("sign", gradient=JUMPS)
-floor = unary("floor", Function(r"\lfloor {0} \rfloor"), gradient=JUMPS)
-ceil = unary("ceil", Function(r"\lceil {0} \rceil"), gradient=JUMPS)
+floor = unary("floor", Function(fence(0, open="⌊", close="⌋")), gradient=JUMPS)
+ceil = unary("ceil", Function(fence(0, open="⌈", close="⌉")), gradient=JUMPS)
 round_ = unary("round", gradient=JUMPS)
 trunc = unary("trunc", gradient=JUMPS)
 
 _smooth = functools.partial(unary, dtype="float")
 """A function of one number whose results are floats."""
 
-exp = _smooth("exp", Function(r"\mathrm{{e}}^{{{0}}}"), gradient=lambda y, dy, i: dy * y)
-log = _smooth("log", Function(r"\ln {0}"), gradient=lambda y, dy, i: dy / y.args[0])
-log2 = _smooth("log2", Function(r"\log_2 {0}"), gradient=lambda y, dy, i: dy / (math.log(2) * y.args[0]))
-log10 = _smooth("log10", Function(r"\log_{{10}} {0}"), gradient=lambda y, dy, i: dy / (math.log(10) * y.args[0]))
-sqrt = _smooth("sqrt", Function(r"\sqrt{{{0}}}"), gradient=lambda y, dy, i: dy / (2 * y))
-sin: Op = _smooth("sin", Function(r"\sin({0})"), gradient=lambda y, dy, i: dy * cos(y.args[0]))
-cos: Op = _smooth("cos", Function(r"\cos({0})"), gradient=lambda y, dy, i: -dy * sin(y.args[0]))
-tan = _smooth("tan", Function(r"\tan({0})"), gradient=lambda y, dy, i: dy * (1 + y**2))
-arctan = _smooth("arctan", Function(r"\arctan({0})"), gradient=lambda y, dy, i: dy / (1 + y.args[0] ** 2))
+exp = _smooth("exp", Function(("sup", ("f", "e"), 0)), gradient=lambda y, dy, i: dy * y)
+log = _smooth("log", Function(row(("f", "ln"), 0)), gradient=lambda y, dy, i: dy / y.args[0])
+log2 = _smooth(
+    "log2",
+    Function(row(("sub", ("f", "log"), number("2")), 0)),
+    gradient=lambda y, dy, i: dy / (math.log(2) * y.args[0]),
+)
+log10 = _smooth(
+    "log10",
+    Function(row(("sub", ("f", "log"), number("10")), 0)),
+    gradient=lambda y, dy, i: dy / (math.log(10) * y.args[0]),
+)
+sqrt = _smooth("sqrt", Function(("root", 0)), gradient=lambda y, dy, i: dy / (2 * y))
+sin: Op = _smooth("sin", Function(applied("sin", 0)), gradient=lambda y, dy, i: dy * cos(y.args[0]))
+cos: Op = _smooth("cos", Function(applied("cos", 0)), gradient=lambda y, dy, i: -dy * sin(y.args[0]))
+tan = _smooth("tan", Function(applied("tan", 0)), gradient=lambda y, dy, i: dy * (1 + y**2))
+arctan = _smooth("arctan", Function(applied("arctan", 0)), gradient=lambda y, dy, i: dy / (1 + y.args[0] ** 2))
 arctan2 = binary("arctan2", dtype="float", gradient=_of_angle)
-sinh: Op = _smooth("sinh", Function(r"\sinh({0})"), gradient=lambda y, dy, i: dy * cosh(y.args[0]))
-cosh: Op = _smooth("cosh", Function(r"\cosh({0})"), gradient=lambda y, dy, i: dy * sinh(y.args[0]))
-arcsin = _smooth("arcsin", Function(r"\arcsin({0})"), gradient=lambda y, dy, i: dy / sqrt(1 - y.args[0] ** 2))
-arccos = _smooth("arccos", Function(r"\arccos({0})"), gradient=lambda y, dy, i: -dy / sqrt(1 - y.args[0] ** 2))
+sinh: Op = _smooth("sinh", Function(applied("sinh", 0)), gradient=lambda y, dy, i: dy * cosh(y.args[0]))
+cosh: Op = _smooth("cosh", Function(applied("cosh", 0)), gradient=lambda y, dy, i: dy * sinh(y.args[0]))
+arcsin = _smooth("arcsin", Function(applied("arcsin", 0)), gradient=lambda y, dy, i: dy / sqrt(1 - y.args[0] ** 2))
+arccos = _smooth("arccos", Function(applied("arccos", 0)), gradient=lambda y, dy, i: -dy / sqrt(1 - y.args[0] ** 2))
 arcsinh = _smooth("arcsinh", gradient=lambda y, dy, i: dy / sqrt(y.args[0] ** 2 + 1))
 arccosh = _smooth("arccosh", gradient=lambda y, dy, i: dy / sqrt(y.args[0] ** 2 - 1))
 arctanh = _smooth("arctanh", gradient=lambda y, dy, i: dy / (1 - y.args[0] ** 2))
@@ -127,17 +136,17 @@ def _erf_of_table(np: Any, values: Any) -> Any:
 erf = elementwise(
     "erf",
     _erf,
-    Function(r"\operatorname{{erf}}({0})"),
+    Function(applied("erf", 0)),
     dtype="float",
     gradient=lambda y, dy, i: 2 / math.sqrt(math.pi) * dy * exp(-(y.args[0] ** 2)),
 )
 
 equal = binary("equal", Infix("==", COMPARE, "="), dtype="bool", gradient=TRUTH)
-not_equal = binary("not_equal", Infix("!=", COMPARE, r"\neq"), dtype="bool", gradient=TRUTH)
+not_equal = binary("not_equal", Infix("!=", COMPARE, "≠"), dtype="bool", gradient=TRUTH)
 less: Op = binary("less", Infix("<", COMPARE, "<"), dtype="bool", gradient=TRUTH)
-less_equal: Op = binary("less_equal", Infix("<=", COMPARE, r"\leq", "≤"), dtype="bool", gradient=TRUTH)
+less_equal: Op = binary("less_equal", Infix("<=", COMPARE, "≤", "≤"), dtype="bool", gradient=TRUTH)
 greater: Op = binary("greater", Infix(">", COMPARE, ">"), dtype="bool", gradient=TRUTH)
-greater_equal: Op = binary("greater_equal", Infix(">=", COMPARE, r"\geq", "≥"), dtype="bool", gradient=TRUTH)
+greater_equal: Op = binary("greater_equal", Infix(">=", COMPARE, "≥", "≥"), dtype="bool", gradient=TRUTH)
 logical_and = binary("logical_and", dtype="bool", gradient=TRUTH)
 logical_or = binary("logical_or", dtype="bool", gradient=TRUTH)
 logical_xor = binary("logical_xor", dtype="bool", gradient=TRUTH)

@@ -7,6 +7,7 @@ from typing import Any
 
 from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, Expr, Op
 from layerexplain.lang.notation import Function
+from layerexplain.lang.typeset import fence, number, row
 from layerexplain.ops.elementwise import TRUTH, equal, exp, trunc, where
 from layerexplain.ops.families import always, binary, elementwise, unary
 
@@ -34,8 +35,13 @@ signbit = unary("signbit", dtype="bool", gradient=TRUTH)
 
 # Special functions ----------------------------------------------------------------------------------------------
 
-cbrt = unary("cbrt", Function(r"\sqrt[3]{{{0}}}"), dtype="float", gradient=lambda y, dy, i: dy / (3 * y**2))
-i0: Op = unary("i0", Function(r"I_0({0})"), dtype="float", gradient=lambda y, dy, i: dy * i1(y.args[0]))
+cbrt = unary("cbrt", Function(("root", 0, number("3"))), dtype="float", gradient=lambda y, dy, i: dy / (3 * y**2))
+i0: Op = unary(
+    "i0",
+    Function(row(("sub", "I", number("0")), fence(0))),
+    dtype="float",
+    gradient=lambda y, dy, i: dy * i1(y.args[0]),
+)
 """`i0(x)`: the modified Bessel function of the first kind and order 0."""
 
 
@@ -57,7 +63,7 @@ def _of_i1(y: Expr, dy: Expr, i: int) -> Expr:
     return dy * (i0(x) - where(equal(x, 0), 0.5, y / x))
 
 
-i1: Op = elementwise("i1", _i1, Function(r"I_1({0})"), dtype="float", gradient=_of_i1)
+i1: Op = elementwise("i1", _i1, Function(row(("sub", "I", number("1")), fence(0))), dtype="float", gradient=_of_i1)
 """`i1(x)`: the modified Bessel function of the first kind and order 1, the slope of `i0`."""
 
 
@@ -79,7 +85,7 @@ def _erfinv(np: Any, x: Any) -> Any:
 erfinv = elementwise(
     "erfinv",
     _erfinv,
-    Function(r"\operatorname{{erf}}^{{-1}}({0})"),
+    Function(row(("sup", ("f", "erf"), number("-1")), fence(0))),
     dtype="float",
     gradient=lambda y, dy, i: math.sqrt(math.pi) / 2 * dy * exp(y**2),
 )

@@ -84,7 +84,7 @@ class _Latex(MarkupWriter):
 
     def listing(self, code: Code, language: str = "") -> str:
         if code.typeset:
-            lines = " \\\\\n".join([f"& {fitted(_in_ascii(line))}" for line in code.typeset])
+            lines = " \\\\\n".join([f"& {fitted(_in_ascii(line.latex))}" for line in code.typeset])
             return f"\\begin{{align*}}\n{lines}\n\\end{{align*}}"
         lines = " \\\\\n".join([self._indented(line) for line in self.shown_lines(code)])
         return f"\\begin{{quote}}\n{lines}\n\\end{{quote}}" if code.lines else ""

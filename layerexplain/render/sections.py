@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
+    from layerexplain.lang.latex import Formula
     from layerexplain.render.document import Column, Line
 
 
@@ -20,13 +21,13 @@ class CodeLine(NamedTuple):
 
 class Code(NamedTuple):
     """Lines of code; what is wrapped is indented by `hang` columns. A `formula` is coloured and may have comments;
-    `typeset` is the same in LaTeX, a line each."""
+    `typeset` is the same as it is typeset, a line each."""
 
     lines: tuple[CodeLine, ...]
     title: str = ""
     hang: int = 2
     formula: bool = False
-    typeset: tuple[str, ...] = ()
+    typeset: tuple[Formula, ...] = ()
 
 
 class Points(NamedTuple):

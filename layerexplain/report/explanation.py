@@ -9,10 +9,10 @@ from typing import Any
 
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
-from layerexplain.derive.latex.element import element_latex
-from layerexplain.derive.latex.statements import latex
 from layerexplain.derive.sentence import sentence
 from layerexplain.derive.shape_reasons import shape_reasons
+from layerexplain.derive.typeset.element import typeset_element
+from layerexplain.derive.typeset.statements import typeset
 from layerexplain.frontends.value_text import arguments_text
 from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Definition
@@ -90,8 +90,8 @@ def of_formula(definition: Definition) -> Explanation:
         element_notes=element.notes,
         axes=reasons.axes,
         shape_notes=reasons.notes,
-        latex=latex(shown),
-        element_latex=element_latex(form),
+        latex=typeset(shown),
+        element_latex=typeset_element(form),
     )
 
 

@@ -9,6 +9,7 @@ from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
     from layerexplain.derive.shape_reasons import AxisReason
+    from layerexplain.lang.latex import Formula
 
 
 class Statement(NamedTuple):
@@ -50,10 +51,10 @@ class Explanation(NamedTuple):
     cost: tuple[str, ...]
     training: tuple[str, ...]
     mask: str
-    latex: tuple[str, ...]
+    latex: tuple[Formula, ...]
     receptive_field: tuple[str, ...] = ()
     dtype: str = ""
-    element_latex: tuple[str, ...] = ()
+    element_latex: tuple[Formula, ...] = ()
     inputs: tuple[str, ...] = ()
 
 

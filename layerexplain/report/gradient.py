@@ -9,8 +9,8 @@ from layerexplain.derive.cost import Costs
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
 from layerexplain.derive.gradient.backward import Gradient, gradient, gradient_of_number
-from layerexplain.derive.latex.statements import latex
 from layerexplain.derive.roles import input_roles
+from layerexplain.derive.typeset.statements import typeset
 from layerexplain.errors import ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
@@ -113,7 +113,7 @@ def number_gradient(definition: Definition, leaf: Expr) -> BackwardReport:
         element=element_text(element_form(found)).lines,
         macs=cost.macs,
         flops=cost.flops,
-        latex=latex(found),
+        latex=typeset(found),
     )
 
 
@@ -145,8 +145,8 @@ def _derived(
         unreached=found.unreached,
         macs=cost.macs,
         flops=cost.flops,
-        latex=latex(backward),
-        kept_latex=() if kept is None else latex(kept),
+        latex=typeset(backward),
+        kept_latex=() if kept is None else typeset(kept),
     )
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from layerexplain.records import NamedTuple
 from layerexplain.report.explanation_data import Statement
 
+if TYPE_CHECKING:
+    from layerexplain.lang.latex import Formula
+
 
 class FormulaReport(NamedTuple):
-    """A formula that is no layer's: what it computes in words, its statements, the functions in it, LaTeX."""
+    """A formula that is no layer's: what it computes in words, its statements, the functions in it, and the
+    statements as they are typeset."""
 
     sentence: str
     statements: tuple[Statement, ...]
     where: tuple[str, ...]
-    latex: tuple[str, ...]
+    latex: tuple[Formula, ...]
 
 
 class TermReport(NamedTuple):
@@ -69,8 +75,8 @@ class BackwardReport(NamedTuple):
     `statements` give the gradient of each tensor that it takes and of each trainable weight; `kept` are the lines that
     compute what they read of the forward pass. `element` is the formula of one element of each, with notes; `facts` are
     sentences on what is worth knowing. `unreached` names the leaves to which nothing comes back. `macs` and `flops` are
-    those of the backward pass, per example. `latex` are the statements in LaTeX, `kept_latex` those of what is kept.
-    With a reason in `unknown` there are no statements.
+    those of the backward pass, per example. `latex` are the statements as they are typeset, `kept_latex`
+    those of what is kept. With a reason in `unknown` there are no statements.
     """
 
     kept: tuple[Statement, ...]
@@ -82,8 +88,8 @@ class BackwardReport(NamedTuple):
     macs: int | None
     flops: int | None
     unknown: str = ""
-    latex: tuple[str, ...] = ()
-    kept_latex: tuple[str, ...] = ()
+    latex: tuple[Formula, ...] = ()
+    kept_latex: tuple[Formula, ...] = ()
 
 
 class StepCost(NamedTuple):

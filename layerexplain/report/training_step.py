@@ -8,8 +8,8 @@ from typing import Any
 
 from layerexplain.attribute_path import weight_name
 from layerexplain.derive.gradient.backward import gradient_of_number
-from layerexplain.derive.latex.statements import latex
 from layerexplain.derive.sentence import sentence
+from layerexplain.derive.typeset.statements import typeset
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
@@ -120,7 +120,7 @@ def _loss_gradient(loss: Definition, by: Expr) -> FormulaReport | None:
 
 def _formula_report(said: str, definition: Definition) -> FormulaReport:
     """A formula that is no layer's as plain data."""
-    return FormulaReport(said, statements_of(definition), where(definition), latex(definition))
+    return FormulaReport(said, statements_of(definition), where(definition), typeset(definition))
 
 
 def _total(terms: Sequence[TermReport]) -> str:

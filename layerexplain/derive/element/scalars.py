@@ -1,4 +1,4 @@
-"""Write scalars of the element form. `ScalarWriter` writes plain text; the LaTeX writer overrides its spellings.
+"""Write scalars of the element form as text.
 
 The role of an axis decides its letter, and no letter is also a symbol of the layer: n batch · t s r steps · i j l rows,
 columns, planes · u v w inside windows · p q r summed positions · k output unit, filter, channel or feature · m input
@@ -22,10 +22,11 @@ from layerexplain.lang.notation import (
     Infix,
     Prefix,
     Written,
-    joined,
+    bracketed_operands,
     needs_brackets,
     value_text,
 )
+from layerexplain.records import NamedTuple
 
 LETTERS: Final = {
     "batch": "n",
@@ -90,17 +91,26 @@ def number_text(value: Any) -> str:
     return f"{digits}e{int(exponent)}" if e else digits
 
 
-def _quotient(q: sc.Quotient, of: str, scaled: bool) -> str:
-    simple = len(q.of.terms) == 1 and not q.of.const and q.of.terms[0][1] == 1
-    text = f"{of if simple else f'({of})'}{'%' if q.rest else '//'}{q.by}"
-    return f"({text})" if scaled else text
+def index_parts(index: sc.Affine, names: Mapping[sc.Letter, str]) -> list[tuple[int, sc.Atom | None]]:
+    """Return the factors and atoms of an index in the order in which they are written; the constant has no atom.
+    Letters with the name "" are left out."""
+    shown = [(factor, atom) for atom, factor in index.terms if not isinstance(atom, sc.Letter) or names.get(atom) != ""]
+    parts: list[tuple[int, sc.Atom | None]] = sorted(shown, key=lambda part: part[0] < 0)
+    if not index.const and parts:
+        return parts
+    constant = (index.const, None)
+    return [constant, *parts] if parts and parts[0][0] < 0 else [*parts, constant]
+
+
+def letter_name(letter: sc.Letter, names: Mapping[sc.Letter, str]) -> str:
+    """Return the name of a letter."""
+    return LAST if letter.role == "last step" else names[letter]
 
 
 def index_text(
     index: sc.Affine,
     names: Mapping[sc.Letter, str],
     value: Callable[[sc.Scalar], str] | None = None,
-    quotient: Callable[[sc.Quotient, str, bool], str] = _quotient,
 ) -> str:
     """Return an index as text: `2i+u-1`, `8-t`, `k//20%5`.
 
@@ -108,30 +118,49 @@ def index_text(
         index: The index.
         names: The names of its letters; a letter with the name "" is left out.
         value: Writes a value that is looked up.
-        quotient: Writes a quotient, given its dividend as text and whether a factor stands before it.
     """
-    parts: list[str] = []
-    for atom, factor in sorted(index.terms, key=lambda term: term[1] < 0):
+    found = ""
+    for factor, atom in index_parts(index, names):
         if isinstance(atom, sc.Letter):
-            if names.get(atom) == "":
-                continue
-            text = LAST if atom.role == "last step" else names[atom]
+            text = letter_name(atom, names)
         elif isinstance(atom, sc.Lookup):
             text = value(atom.value) if value is not None else ""
+        elif atom is None:
+            text = ""
         else:
-            text = quotient(atom, index_text(atom.of, names, value, quotient), abs(factor) != 1)
-        parts.append(("-" if factor < 0 else "+") + (text if abs(factor) == 1 else f"{abs(factor)}{text}"))
-    if index.const or not parts:
-        constant = f"{index.const:+d}"
-        parts = [constant, *parts] if parts and parts[0].startswith("-") else [*parts, constant]
-    return "".join(parts).removeprefix("+")
+            of, simple = index_text(atom.of, names, value), len(atom.of.terms) == 1 and not atom.of.const
+            text = f"{of if simple and atom.of.terms[0][1] == 1 else f'({of})'}{'%' if atom.rest else '//'}{atom.by}"
+            text = text if abs(factor) == 1 else f"({text})"
+        found += ("-" if factor < 0 else "+") + str(abs(factor)) * (atom is None or abs(factor) != 1) + text
+    return found.removeprefix("+")
+
+
+class Bound(NamedTuple):
+    """What is written of the bounds of an index: `low ≤ index sign number`, without a `low` of None. `lies_inside`
+    says that the upper bound is the size of the input, which is not known."""
+
+    low: int | None
+    sign: str
+    number: int
+    lies_inside: bool = False
+
+
+def bound_of(c: sc.Between) -> Bound:
+    """Return the bounds of a condition without those that always hold."""
+    least, most = sc.bounds(c.index)
+    if c.high is None:
+        return Bound(None, "≥", c.low, True)
+    if c.high == c.low + 1:
+        return Bound(None, "=", c.low)
+    if c.high < sc.BEYOND and least is not None and least >= c.low:
+        return Bound(None, "<", c.high)
+    if c.high >= sc.BEYOND or (most is not None and most < c.high):
+        return Bound(None, "≥", c.low)
+    return Bound(c.low, "<", c.high)
 
 
 class ScalarWriter:
     """Write scalars as text; `symbols` are names that letters must not have."""
-
-    at_least, at_most, lies_inside = "≥", "≤", " lies inside"
-    position_chain: tuple[str, ...] = UNLIKE
 
     def __init__(self, symbols: Collection[str]) -> None:
         self.symbols = symbols
@@ -154,7 +183,7 @@ class ScalarWriter:
             text = self.index(e.index, names)
             if text.isdigit() or text.isalpha():
                 return Written(text)
-            return Written(text, PRODUCT, ("*",)) if text.isalnum() else Written(text, SUM, self.position_chain)
+            return Written(text, PRODUCT, ("*",)) if text.isalnum() else Written(text, SUM, UNLIKE)
         return self.guard(e, names)
 
     def text(self, e: sc.Scalar, names: Mapping[sc.Letter, str]) -> str:
@@ -173,29 +202,21 @@ class ScalarWriter:
         if not letters:
             return body
         over = [inside[one] if one.size is None else f"{inside[one]}<{one.size}" for one in letters]
-        text = body.text if body.bind > SUM else self.brackets(body.text)
-        return Written(self.folded(e.kind, over, text), SUM, ("+",))
+        text = body.text if body.bind > SUM else f"({body.text})"
+        gap = " " if len(over) == 1 else "  "
+        return Written(f"{SIGNS.get(e.kind, e.kind)} {', '.join(over)}{gap}{text}", SUM, ("+",))
 
     def condition(self, c: sc.Condition, names: dict[sc.Letter, str]) -> str:
         """Return a condition, without a bound that always holds."""
         if isinstance(c, sc.Holds):
             written = self.written(c.value, names)
-            return written.text if written.bind >= COMPARE else self.brackets(written.text)
+            return written.text if written.bind >= COMPARE else f"({written.text})"
         index = self.index(c.index, names)
         if isinstance(c, sc.Divisible):
-            return self.divides(c.by, index)
-        least, most = sc.bounds(c.index)
-        if c.high is None:
-            return f"{index} {self.at_least} {c.low}{self.lies_inside}"
-        if c.high == c.low + 1:
-            return f"{index} = {c.low}"
-        if c.high < sc.BEYOND and least is not None and least >= c.low:
-            return f"{index} < {c.high}"
-        if c.high >= sc.BEYOND or (most is not None and most < c.high):
-            return f"{index} {self.at_least} {c.low}"
-        return f"{c.low} {self.at_most} {index} < {c.high}"
-
-    # The spellings of plain text; LaTeX overrides them -----------------------------------------------------
+            return f"{c.by} divides {index}"
+        low, relation, number, lies_inside = bound_of(c)
+        front = "" if low is None else f"{low} ≤ "
+        return f"{front}{index} {relation} {number}{' lies inside' * lies_inside}"
 
     def element(self, e: sc.Element, names: Mapping[sc.Letter, str]) -> str:
         """Return an element of a tensor."""
@@ -217,7 +238,9 @@ class ScalarWriter:
             sign = notation.symbol if isinstance(notation, Fraction) else notation.scalar or notation.symbol
             if e.op.name == "add" and right.text.startswith("-") and isinstance(e.args[1], sc.Number):
                 sign, right = "-", Written(right.text[1:])
-            return joined(notation, left, right, sign if sign in "·^" else f" {sign} ", self.brackets)
+            (brackets, more), chain = bracketed_operands(notation, left, right)
+            texts = [f"({left.text})" if brackets else left.text, f"({right.text})" if more else right.text]
+            return Written((sign if sign in "·^" else f" {sign} ").join(texts), notation.bind, chain)
         if isinstance(notation, Prefix):
             (inner,) = args
             bare = not needs_brackets(notation, inner.bind, chain=inner.chain)
@@ -236,15 +259,3 @@ class ScalarWriter:
         body = self.written(e.body, names)
         text = f"({body.text})" if body.bind == _GUARD else body.text
         return Written(f"{text} where {where}, else {self.text(e.otherwise, names)}", _GUARD)
-
-    def folded(self, kind: str, over: Sequence[str], body: str) -> str:
-        """Return a sum of this kind over letters."""
-        return f"{SIGNS.get(kind, kind)} {', '.join(over)}{' ' if len(over) == 1 else '  '}{body}"
-
-    def divides(self, by: int, index: str) -> str:
-        """Return the condition that a number divides an index."""
-        return f"{by} divides {index}"
-
-    def brackets(self, text: str) -> str:
-        """Return a text in brackets."""
-        return f"({text})"

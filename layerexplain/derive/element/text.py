@@ -50,6 +50,46 @@ def inner_names(form: ElementForm) -> dict[Definition, str]:
     return names
 
 
+class Equation(NamedTuple):
+    """`name[index] = value`. `names` are those of its letters; `is_start` says that it is the start of a recurrence."""
+
+    name: str
+    index: sc.Index  # type: ignore[assignment]  # hides tuple.index on purpose
+    value: sc.Scalar
+    names: dict[sc.Letter, str]
+    is_start: bool = False
+
+
+def shown_lines(form: ElementForm) -> list[ElementLine]:
+    """Return the lines of a form without those of masks."""
+    return [line for line in form.lines if line not in form.masks]
+
+
+def equations(form: ElementForm) -> Iterator[list[Equation]]:
+    """Yield the equations of a form that can be written, in order: one, or the starts of the states of a loop."""
+    started: set[Expr] = set()
+    for line in shown_lines(form):
+        for loop in line.loops:
+            if loop not in started:
+                started.add(loop)
+                states = sorted(form.lines, key=lambda one: one.number)
+                starts = [_start(one, one.start, form) for one in states if one.loops[-1:] == (loop,) and one.start]
+                if starts:
+                    yield starts
+        if line.value is not None:
+            yield [Equation(line.name, line.index, line.value, letter_names(line, form))]
+
+
+def _start(line: ElementLine, start: sc.Scalar, form: ElementForm) -> Equation:
+    index = (*line.index[: line.step], line.after or sc.number(-1), *line.index[line.step + 1 :])
+    return Equation(line.name, index, start, letter_names(line, form), True)
+
+
+def letter_names(line: ElementLine, form: ElementForm) -> dict[sc.Letter, str]:
+    """Return names for the letters of a line."""
+    return choose(line.letters, {}, form.names)
+
+
 class Printer(ScalarWriter):
     """Print the lines of one form."""
 
@@ -62,44 +102,27 @@ class Printer(ScalarWriter):
 
     def lines(self) -> list[str]:
         """Return the lines that can be written, and fill `notes`."""
-        printed: list[str] = []
-        started: set[Expr] = set()
-        noted: list[tuple[str, list[str]]] = []
-        shown = [line for line in self.form.lines if line not in self.form.masks]
-        for line in shown:
-            for loop in line.loops:
-                if loop not in started:
-                    started.add(loop)
-                    printed += self._starts(loop)
+        for line in shown_lines(self.form):
             if line.value is None:
                 self.notes.append(f"{line.name} has no element form: {line.refusal}")
-                continue
-            names = self.letters(line)
-            self._conditions = []
-            if _reads_last(line.value):
+            elif _reads_last(line.value):
                 self.notes.append(f"{LAST} is the last step")
-            head = self.indexed(line.name, line.index, names)
-            printed.append(f"{head} = {self.text(line.value, names)}")
+        printed: list[str] = []
+        noted: list[tuple[str, list[str]]] = []
+        for group in equations(self.form):
+            self._conditions = []
+            texts = [f"{self.indexed(e.name, e.index, e.names)} = {self.text(e.value, e.names)}" for e in group]
+            printed.append(", ".join(texts))
             said = [note for fold, inside in self._conditions for note in self._fold_notes(fold, inside)]
-            if said:
-                noted.append((line.name, list(dict.fromkeys(said))))
+            if said and not group[0].is_start:
+                noted.append((group[0].name, list(dict.fromkeys(said))))
         for name, said in noted:
             self.notes += [f"{name}: {note}" if len(noted) > 1 else note for note in said]
         return printed
 
-    def _starts(self, loop: Expr) -> list[str]:
-        """Return the line with the initial states of a recurrence."""
-        texts = []
-        for line in sorted(self.form.lines, key=lambda one: one.number):
-            if line.loops[-1:] == (loop,) and line.start is not None:
-                names = self.letters(line)
-                index = (*line.index[: line.step], line.after or sc.number(-1), *line.index[line.step + 1 :])
-                texts.append(f"{self.indexed(line.name, index, names)} = {self.text(line.start, names)}")
-        return [", ".join(texts)] if texts else []
-
     def letters(self, line: ElementLine) -> dict[sc.Letter, str]:
         """Return names for the letters of a line."""
-        return choose(line.letters, {}, self.form.names)
+        return letter_names(line, self.form)
 
     def indexed(self, name: str, index: Sequence[sc.Affine], names: Mapping[sc.Letter, str]) -> str:
         """Return `name[2i+u, 3, k]`, or the name for a tensor without axes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from layerexplain.lang.latex import Formula
 from layerexplain.records import grouped
 from layerexplain.render import document as doc
 from layerexplain.render.documents.summary import all_notes, heading, report_sheet, step_facts, title_of, totals
@@ -232,7 +233,7 @@ def _labelled(label: str, title: str, texts: Iterable[str]) -> Labelled:
     return Labelled(label, (Points(doc.lines(texts), title),))
 
 
-def formula_block(statements: Sequence[Statement], typeset: tuple[str, ...] = ()) -> Code:
+def formula_block(statements: Sequence[Statement], typeset: tuple[Formula, ...] = ()) -> Code:
     """The statements of a formula, with shapes and notes beside them."""
     lines = [
         CodeLine("    " * one.indent + one.text, "  ".join(filter(None, (one.shape, one.note)))) for one in statements

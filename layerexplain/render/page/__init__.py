@@ -2,7 +2,7 @@
 
 Whatever needs thought is made here and shipped as data; the scripts in js/ draw, measure and enumerate, and know no
 layer. The files: `data` makes the one JSON structure of a page (its docstring says what is in it) and `graph_data` the
-graph in it; `formula_tree` makes formulas that a browser typesets; `scripts` joins the modules of js/; `shell` puts the
+graph in it; `scripts` joins the modules of js/; `shell` puts the
 style sheet, the script and the data into the file, under a content security policy that names the first two by hash.
 
 Pages of single layers without a model (`layer_data`) have their own scripts, `js/what_if.js` and `js/gallery.js`, which

@@ -11,7 +11,7 @@
   `place` (its line in the source), `definition`: a number in `definitions`.
 - `definitions`: what layers that compute the same have in common. `sentence`, `dtype`; `formula`: statements as
   `[text, indent, shape, note]`, `where`: the functions in it; `tex` and `math`: the formula in LaTeX, and as trees that
-  js/math.js typesets (formula_tree.py says which); `element`, `element_math`, `element_notes`; `inputs`: what it calls
+  js/math.js typesets (lang/typeset.py says which); `element`, `element_math`, `element_notes`; `inputs`: what it calls
   each input, of several; `axes`: `[role, before,
   after, why]`, `shape_notes`; `weights`: `[symbol, name, shape, factors, params, trainable, reach]`, where `reach`
   stands behind the layer's `keras`; `training`: lines; `gradient`: `{formula, math, tex, kept, element, element_notes,
@@ -35,7 +35,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.render.escape import clean
-from layerexplain.render.formula_tree import formula_tree
 from layerexplain.render.page.graph_data import Calls, graph_data, letters
 from layerexplain.render.page.shell import Page, shell
 from layerexplain.render.page.value_data import all_values, form_numbers, value_parts
@@ -47,6 +46,7 @@ from layerexplain.report.step_data import BackwardReport
 from layerexplain.report.totals import weight_bytes
 
 if TYPE_CHECKING:
+    from layerexplain.lang.latex import Formula
     from layerexplain.run.page_values import PageValues
 
 
@@ -142,7 +142,7 @@ def definition_parts(layer: LayerReport, told: Explanation, reaches: Sequence[st
         "dtype": told.dtype,
         "formula": _statements(told.statements),
         "where": told.where,
-        "tex": told.latex,
+        "tex": [line.latex for line in told.latex],
         "math": _typeset(told.latex),
         "element": told.element,
         "element_math": _typeset(told.element_latex),
@@ -254,9 +254,9 @@ def _statements(statements: Sequence[Statement]) -> list[list[Any]]:
     return [list(line) for line in statements]
 
 
-def _typeset(lines: Sequence[str]) -> list[Any]:
-    """The trees of formulas in LaTeX; none where one of them is too long to be looked at."""
-    return [formula_tree(line) for line in lines] if sum(map(len, lines)) <= _LONGEST else []
+def _typeset(lines: Sequence[Formula]) -> list[Any]:
+    """The trees of formulas; none where they are too long to be looked at."""
+    return [line.tree for line in lines] if sum([len(line.latex) for line in lines]) <= _LONGEST else []
 
 
 def _gradient(told: BackwardReport) -> dict[str, Any]:
@@ -264,7 +264,7 @@ def _gradient(told: BackwardReport) -> dict[str, Any]:
     return _filled({
         "unknown": told.unknown,
         "formula": _statements(told.statements),
-        "tex": told.latex,
+        "tex": [line.latex for line in told.latex],
         "math": _typeset(told.latex),
         "kept": _statements(told.kept),
         "element": told.element,
@@ -282,8 +282,8 @@ _NOTATION = re.compile(r"(?<!\A)\\quad.*|\\left|\\right|\\,|[\s_{}\[\]]")
 """In what a formula for tensors and one for an element may differ, and still say the same."""
 
 
-def _bare(lines: Sequence[str]) -> list[str]:
-    return [_NOTATION.sub("", line.replace(r"\quad \quad", "")) for line in lines]
+def _bare(lines: Sequence[Formula]) -> list[str]:
+    return [_NOTATION.sub("", line.latex.replace(r"\quad \quad", "")) for line in lines]
 
 
 _NUMBERS = ("params", "trainable", "macs", "flops", "values", "activations", "bytes", "parent")

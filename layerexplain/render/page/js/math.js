@@ -1,4 +1,4 @@
-/** Formulas typeset: the trees of formula_tree.py as MathML. */
+/** Formulas typeset: the trees of lang/typeset.py as MathML. */
 import { make, scrolls } from "./dom.js";
 
 const SPACE = "http://www.w3.org/1998/Math/MathML";
@@ -60,7 +60,8 @@ function built(tree) {
     case "t": return node("mtext", parts[0].replace(/^ | $/g, "\u00a0"));
     case "s": return space("1em");
     case "p": return space("0.17em");
-    case "f": {
+    case "f":
+    case "name": {
       const name = node("mi", parts[0]);
       name.setAttribute("mathvariant", "normal");
       return name;
@@ -70,7 +71,7 @@ function built(tree) {
     case "both": return node("msubsup", ...all());
     case "under": return typeof parts[0] === "string" || parts[0][0] !== "f" ? node("munder", ...all()) : node("mrow", node("munder", ...all()), space("0.17em"));
     case "frac": return node("mfrac", ...all());
-    case "root": return node("msqrt", ...all());
+    case "root": return node(parts.length > 1 ? "mroot" : "msqrt", ...all());
     case "fence": {
       const [open, close, ...inside] = parts;
       const tall = inside.some(isTall);
@@ -108,7 +109,7 @@ function parts(tree) {
 function widthOf(tree) {
   if (!Array.isArray(tree)) return 1;
   const [kind, ...rest] = tree;
-  if (["o", "n", "f", "t"].includes(kind)) return kind === "o" ? 2 : rest[0].length;
+  if (["o", "n", "f", "name", "t"].includes(kind)) return kind === "o" ? 2 : rest[0].length;
   const widths = rest.map(widthOf);
   const sum = widths.reduce((a, b) => a + b, 0);
   if (kind === "frac" || kind === "under") return Math.max(...widths);

@@ -1,1 +1,0 @@
-"""Formulas as LaTeX. It begins with statements.py."""

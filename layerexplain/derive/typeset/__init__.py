@@ -1,0 +1,1 @@
+"""Formulas as they are typeset, as trees (lang/typeset.py). It begins with statements.py."""

@@ -1,0 +1,144 @@
+"""Print typeset formulas (typeset.py) as LaTeX; it needs amsmath."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from layerexplain.lang.latex_text import escaped
+from layerexplain.lang.typeset import Node, is_tall, row
+from layerexplain.records import NamedTuple
+
+_LETTERS: Final = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "λ": "lambda", "μ": "mu", "ν": "nu",
+    "σ": "sigma", "τ": "tau", "ω": "omega", "η": "eta", "θ": "theta", "ρ": "rho", "φ": "phi", "π": "pi", "Δ": "Delta",
+    "Φ": "Phi", "Γ": "Gamma", "∞": "infty", "⊤": "top",
+}  # fmt: skip
+GREEK: Final = frozenset(_LETTERS) - {"∞", "⊤"}
+_SIGNS: Final = {
+    "−": "-", "⊙": r"\odot", "⋅": r"\cdot", "≤": r"\leq", "≥": r"\geq", "≠": r"\neq", "∣": r"\mid", ":": r"\colon",
+    "…": r"\ldots", "←": r"\leftarrow", "mod": r"\bmod", "div": r"\mathbin{\mathrm{div}}", "∑": r"\sum", "∏": r"\prod",
+    "%": r"\%",
+}  # fmt: skip
+_BRACKETS: Final = {
+    "⌊": (r"\lfloor ", r" \rfloor"),
+    "⌈": (r"\lceil ", r" \rceil"),
+    "|": (r"\lvert ", r" \rvert"),
+}
+"""Brackets that LaTeX has names for, with the closing ones."""
+_FUNCTIONS: Final = frozenset("max min ln log exp sin cos tan arcsin arccos arctan sinh cosh tanh".split())  # noqa: SIM905
+_UNSPACED: Final = frozenset([".", "/", "∑", "∏", "…"])
+"""Signs that are neither operators nor relations."""
+
+
+class Formula(NamedTuple):
+    """A line of a formula as it is typeset."""
+
+    tree: Node
+
+    @property
+    def latex(self) -> str:
+        """The line as LaTeX."""
+        return latex(self.tree)
+
+    def to_dict(self) -> str:
+        """Return the line as JSON has it: as LaTeX."""
+        return self.latex
+
+
+def latex(node: Node) -> str:
+    r"""Return a tree as LaTeX.
+
+    >>> latex(("row", ("sub", "y", ("row", "n", ("o", ","), "i")), ("o", "="), ("frac", "x", ("n", "2"))))
+    'y_{n,i} = \\frac{x}{2}'
+    """
+    return _printed(node, spaced=True)
+
+
+def _printed(node: Node, spaced: bool) -> str:
+    """Print a node; in an index or an exponent no spaces stand around signs."""
+    if isinstance(node, str):
+        return f"\\{_LETTERS[node]}" if node in _LETTERS else node
+    kind, *parts = node
+    if kind in _WORDS:
+        return _WORDS[kind](*parts)
+    if kind == "row":
+        return _side_by_side(parts, spaced)
+    if kind == "fence":
+        inside = _printed(row(*parts[2:]), spaced) if parts[2:] else ""
+        return _bracketed(parts[0], parts[1], inside, any([is_tall(one) for one in parts[2:]]))
+    if kind == "cases":
+        separator = r" \\ "
+        rows = [" & ".join([_printed(part, spaced) for part in one]) for one in parts]
+        return rf"\begin{{cases}} {separator.join(rows)} \end{{cases}}"
+    if kind == "root" and len(parts) == 2:
+        kind = "higher root"
+    pieces = [_printed(parts[0], spaced), *[_printed(one, spaced and kind == "frac") for one in parts[1:]]]
+    if kind == "under" and parts[0][0] == "f" and parts[0][1] not in _FUNCTIONS:
+        pieces[0] = rf"\operatorname{{{escaped(parts[0][1])}}}"
+    if kind == "sup" and not (isinstance(parts[0], str) or parts[0][0] in _WORDS or parts[0][0] == "sub"):
+        pieces[0] = f"{{{pieces[0]}}}"
+    return _FORMS[kind].format(*pieces)
+
+
+def _upright(name: str) -> str:
+    """Return a name, upright; one with other signs than those of names is text."""
+    is_name = name.replace("_", "a").replace(".", "a").isalnum()
+    return rf"\{'mathrm' if is_name else 'text'}{{{escaped(name)}}}"
+
+
+_FORMS: Final = {
+    "sub": "{0}_{{{1}}}",
+    "sup": "{0}^{{{1}}}",
+    "both": "{0}^{{{2}}}_{{{1}}}",
+    "under": "{0}_{{{1}}}",
+    "frac": r"\frac{{{0}}}{{{1}}}",
+    "root": r"\sqrt{{{0}}}",
+    "higher root": r"\sqrt[{1}]{{{0}}}",
+}
+_WORDS: Final[Mapping[str, Callable[..., str]]] = {
+    "o": lambda text: _SIGNS.get(text) or text,
+    "n": lambda text: text,
+    "f": lambda name: f"\\{name}" if name in _FUNCTIONS else _upright(name),
+    "name": _upright,
+    "t": lambda text: rf"\text{{{escaped(text)}}}",
+    "s": lambda: r"\quad",
+    "p": lambda: r"\,",
+}
+
+
+def _bracketed(open: str, close: str, inside: str, tall: bool) -> str:
+    if open in _BRACKETS:
+        return inside.join(_BRACKETS[open])
+    return rf"\left{open}{inside}\right{close}" if tall else f"{open}{inside}{close}"
+
+
+def _side_by_side(parts: Sequence[Node], spaced: bool) -> str:
+    r"""Print the parts of a row, with spaces around signs between two operands, and behind `\sum` and `\ln`."""
+    found = ""
+    last: Node = ("o", "")
+    for part in parts:
+        text = _printed(part, spaced)
+        kind = part[0] if isinstance(part, tuple) else ""
+        if kind == "s":
+            found = f"{found} {text} ".lstrip()
+        elif kind == "o" and part[1] in (",", ":"):
+            found += text + " " * (spaced and part[1] == ",")
+        elif kind == "o" and part[1] not in _UNSPACED:
+            is_between = last[0] not in ("o", "s", "p")
+            found += f" {text} " if is_between and (spaced or text[0] == "\\") else text
+        else:
+            runs_on = text[:1].isalnum() and _COMMAND.search(found)
+            is_apart = runs_on or "t" in (kind, last[0]) or (_takes_body(last) and kind != "fence")
+            found += " " * bool(is_apart and found and found[-1] != " ") + text
+        last = part
+    return found.rstrip()
+
+
+_COMMAND: Final = re.compile(r"\\[a-zA-Z]+$")
+
+
+def _takes_body(node: Node) -> bool:
+    r"""Return whether what follows belongs to a node: `\sum_{u<3} x`, `\log_{2} x`."""
+    return node[0] in ("f", "under") or (node[0] == "sub" and node[1][0] == "f")
