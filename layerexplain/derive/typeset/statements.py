@@ -217,9 +217,9 @@ class _Statements(Interpreter[Typeset]):
         notes = [note for a in node.args for note in self.notes[a]]
         notation = node.op.notation
         if isinstance(notation, Index):
-            return Typeset(("sub", _table(args[0]), args[1].tree)), notes
+            return Typeset(_looked_up(args[0], args[1].tree)), notes
         if isinstance(notation, Slice):
-            return Typeset(("sub", _table(args[0]), slice_key(node.attrs["key"]))), notes
+            return Typeset(_looked_up(args[0], slice_key(node.attrs["key"]))), notes
         name, attrs = node.op.name, dict(node.attrs)
         if node.op is CALL:
             definition = node.attrs["definition"]
@@ -328,9 +328,11 @@ class _Statements(Interpreter[Typeset]):
                 self._bind(part, *bound)
 
 
-def _table(written: Typeset) -> Node:
-    """Return what an index is put to."""
-    return bracketed(written.tree, written.bind != ATOM or written.tree[0] in ("sub", "both"))
+def _looked_up(table: Typeset, index: Node) -> Node:
+    """Return a tensor with an index, which stands behind the last bracket of a call."""
+    tree = bracketed(table.tree, table.bind != ATOM or table.tree[0] in ("sub", "both"))
+    *front, last = items(tree)
+    return row(*front, ("sub", last, index))
 
 
 def _by_element(node: Expr) -> bool:
