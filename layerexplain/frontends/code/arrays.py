@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from layerexplain.frontends.code.bounds import Budget, fits
+from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget, fits
 from layerexplain.frontends.code.operators import Raised, Unclear, binary, is_plain
 from layerexplain.frontends.code.values import Array, Size, Unknown
 from layerexplain.model import Shape
@@ -55,9 +55,14 @@ def known_array(value: Any) -> Array:
     return made
 
 
+def is_small(shape: Shape) -> bool:
+    """Return whether all places of an array can be gone through; one without numbers may have giant axes."""
+    return None not in shape and math.prod([max(size or 0, 1) for size in shape]) <= MOST_ITEMS
+
+
 def plain(value: Any) -> Any:
     """A number for an array of one; nested tuples for a small array; anything else as it is."""
-    if not isinstance(value, Array) or value.values is None:
+    if not isinstance(value, Array) or value.values is None or not is_small(value.shape):
         return value
     if not value.shape:
         return value.values[0]
@@ -150,7 +155,8 @@ def item(array: Array, key: Any) -> Any:
         elif isinstance(one, Unknown):
             return Unknown("rows of data that are not known")
     shape = (*sizes, *axes)
-    if array.values is not None and (places := _places(array.shape, keys)) is not None:
+    small = array.values is not None and is_small(array.shape)
+    if small and array.values is not None and (places := _places(array.shape, keys)) is not None:
         found = tuple([array.values[one] for one in places])
         return found[0] if not shape else Array(shape, found, None, array.dtype)
     if not shape:

@@ -9,7 +9,7 @@ from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.methods import has_method
 from layerexplain.frontends.code.operators import Raised, is_plain
-from layerexplain.frontends.code.parts import InterpreterPart, dotted
+from layerexplain.frontends.code.parts import InterpreterPart, docstring, dotted
 from layerexplain.frontends.code.values import (
     Array,
     Bound,
@@ -54,6 +54,7 @@ class Attributes(InterpreterPart):
         if isinstance(items, Tensor):
             return self.keras.tensor_item(items, key)
         if isinstance(items, Array):
+            self.budget.look_at(items, key)
             made = arrays.item(items, key)
             if self.keras.quiet and items.values is not None and getattr(made, "values", made) is None:
                 return self.keras.item_of_table(items, key)
@@ -70,7 +71,7 @@ class Attributes(InterpreterPart):
                     return made
                 return self.unknown("an item at a place that is not known")
             if type(items) is dict:
-                if is_plain(key) or type(key) is tuple or isinstance(key, Symbol | Class):
+                if self.may_be_key(key):
                     return items[key]
                 return self.unknown("an item under a key that is not known")
         except (IndexError, KeyError, TypeError, ValueError) as error:
@@ -133,7 +134,7 @@ class Attributes(InterpreterPart):
             if name == "__name__" and isinstance(of, Function):
                 return of.name
             if name == "__doc__" and isinstance(of, Function) and "__doc__" not in of.attributes:
-                return None if isinstance(of.node, ast.Lambda) else ast.get_docstring(of.node)
+                return None if isinstance(of.node, ast.Lambda) else docstring(of.node) or None
             return of.attributes.get(name, self.unknown(f"the attribute {name} of a value"))
         if has_method(of, name):
             return Bound(of, name)

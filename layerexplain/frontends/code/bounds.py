@@ -22,11 +22,26 @@ MOST_BITS = 1024
 MOST_CELLS = 3_000_000
 """Items and characters that a program makes, all in all."""
 
+MOST_LOOKS = 4_000_000
+"""Items and characters that Python's operators, functions and methods go through, all in all."""
+
 MOST_CALLS = 5_000
 """Calls of layers."""
 
+MOST_GIVEN = 50_000
+"""Tensors that layers are given, all in all."""
+
+MOST_BASES = 100
+"""Classes above a class."""
+
 MOST_SOURCE = 4 * 1024 * 1024
 """Bytes of a program."""
+
+MOST_TOKENS = 300_000
+"""Words, signs and lines of a program: its syntax tree takes up to 900 bytes for each."""
+
+MOST_PARSED = 2 * 1024 * 1024
+"""Bytes that are parsed again while a pasted text is mended."""
 
 
 class Exhausted(Exception):
@@ -39,7 +54,9 @@ class Budget:
     def __init__(self) -> None:
         self.steps = MOST_STEPS
         self.cells = MOST_CELLS
+        self.looks = MOST_LOOKS
         self.calls = MOST_CALLS
+        self.given = MOST_GIVEN
         self.depth = 0
 
     def step(self) -> None:
@@ -54,11 +71,25 @@ class Budget:
         if self.cells < 0:
             raise Exhausted(f"makes more than {MOST_CELLS:,} values")
 
-    def call(self) -> None:
-        """Count the call of a layer. Raises Exhausted where there were too many."""
+    def look(self, size: int) -> None:
+        """Count items that are gone through. Raises Exhausted where there were too many."""
+        self.looks -= size
+        if self.looks < 0:
+            raise Exhausted(f"goes through more than {MOST_LOOKS:,} values")
+
+    def look_at(self, *values: Any) -> None:
+        """Count the items of values, with those inside them, before they are gone through. Raises Exhausted where there
+        were too many."""
+        self.look(weight(values))
+
+    def call(self, tensors: int = 0) -> None:
+        """Count the call of a layer. Raises Exhausted where there were too many, or too many tensors in them."""
         self.calls -= 1
+        self.given -= tensors
         if self.calls < 0:
             raise Exhausted(f"calls layers more than {MOST_CALLS:,} times")
+        if self.given < 0:
+            raise Exhausted(f"gives layers more than {MOST_GIVEN:,} tensors")
 
 
 def weight(value: Any, most: int = MOST_ITEMS) -> int:
@@ -81,7 +112,9 @@ def weight(value: Any, most: int = MOST_ITEMS) -> int:
                 waiting += one.keys()
                 waiting += one.values()
         elif isinstance(one, range):
-            count += 1
+            count += len(one[: most + 1])
+        elif type(one) is int:
+            count += one.bit_length() // 64
     return count
 
 

@@ -156,6 +156,8 @@ def _collect(kind: Any) -> Callable[..., Any]:
 def _dict(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Any) -> Any:
     given = args[0] if args else {}
     pairs: Any = given if isinstance(given, dict) else known_items(given)
+    if not isinstance(given, dict) and not fits(pairs):
+        return Unknown(TOO_LARGE)
     budget.make(len(pairs) + len(kwargs))
     try:
         return {**dict(pairs), **kwargs}
@@ -164,9 +166,9 @@ def _dict(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Any) ->
 
 
 def _zip(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
-    rows = list(zip(*map(known_items, args), strict=False))
-    budget.make(len(rows) * len(args))
-    return rows
+    items = [known_items(one) for one in args]
+    budget.make(min(map(len, items), default=0) * len(args))
+    return list(zip(*items, strict=False))
 
 
 def _enumerate(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Any) -> Any:
@@ -179,8 +181,9 @@ def _enumerate(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: An
 
 
 def _map(args: list[Any], kwargs: Any, budget: Budget, call: Callable[..., Any]) -> Any:
-    rows = list(zip(*map(known_items, args[1:]), strict=False))
-    return [call(args[0], list(row)) for row in rows]
+    items = [known_items(one) for one in args[1:]]
+    budget.make(min(map(len, items), default=0) * len(items))
+    return [call(args[0], list(row)) for row in zip(*items, strict=False)]
 
 
 def _filter(args: list[Any], kwargs: Any, budget: Budget, call: Callable[..., Any]) -> Any:
@@ -246,6 +249,8 @@ def _number(function: Any) -> Callable[..., Any]:
             raise unclear(args, "a number that is not known")
         whole = function is pow and len(args) > 1 and isinstance(args[0], int) and isinstance(args[1], int)
         if whole and (args[1] > MOST_BITS or args[0].bit_length() * args[1] > MOST_BITS):
+            return Unknown(TOO_LARGE)
+        if function is round and len(args) > 1 and abs(args[1]) > MOST_BITS:  # it computes a power of 10
             return Unknown(TOO_LARGE)
         try:
             return function(*args)

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 _TAKE_FUNCTIONS = frozenset({"map", "filter", "isinstance", "issubclass", "callable", "hasattr"})
 """Builtins one of whose arguments is a function or a class."""
 
+_AT_ONCE = frozenset(["len", "callable", "hasattr", "print", "next", "range", "id", "append", "add", "get", "pop"])
+"""Builtins and methods that go through no values."""
+
 
 class Calls(Records):
     """The part of the interpreter that calls."""
@@ -48,7 +51,9 @@ class Calls(Records):
         if isinstance(node.func, ast.Name) and node.func.id == "super" and frame.holder("super") is None:
             return self._super(node, frame)
         if isinstance(node.func, ast.Name) and node.func.id in ("locals", "globals") and not node.args:
-            return dict((frame if node.func.id == "locals" else frame.module).names)
+            names = (frame if node.func.id == "locals" else frame.module).names
+            self.budget.make(len(names))
+            return dict(names)
         function = self.value(node.func, frame)
         args: list[Any] = []
         unknown: Unknown | None = None
@@ -56,10 +61,10 @@ class Calls(Records):
             value = self.value(part.value if isinstance(part, ast.Starred) else part, frame)
             if not isinstance(part, ast.Starred):
                 args.append(value)
-            elif type(value) in (list, tuple, range):
-                args += value
+            elif isinstance(found := self.items(value) if type(value) in (list, tuple, range) else value, list):
+                args += found
             else:
-                unknown = value if isinstance(value, Unknown) else self.unknown("arguments that are not known")
+                unknown = found if isinstance(found, Unknown) else self.unknown("arguments that are not known")
         kwargs: dict[str, Any] = {}
         for keyword in node.keywords:
             value = self.value(keyword.value, frame)
@@ -70,6 +75,7 @@ class Calls(Records):
                     )
                 kwargs[keyword.arg] = value
             elif type(value) is dict and all(isinstance(key, str) for key in value):
+                self.budget.look(len(value))
                 kwargs.update(value)
             else:
                 unknown = value if isinstance(value, Unknown) else self.unknown("arguments that are not known")
@@ -155,8 +161,12 @@ class Calls(Records):
                 raise Raised("TypeError", words, self.place())
             if name == "abs" and args and isinstance(args[0], Tensor):
                 return self.keras.operation("absolute", args, {})
+            if name not in _AT_ONCE:
+                self.budget.look_at(*args, *kwargs.values())
             given = args if name in _TAKE_FUNCTIONS else [self.no_function(one) for one in args]
             return self.placed(call_builtin(name, given, kwargs, self.budget, self.call))
+        if root in library_functions.ROOTS or root == "numpy":
+            self.budget.look_at(*args, *kwargs.values())
         if root in library_functions.ROOTS:
             made = library_functions.call_library(symbol.path, args, kwargs, cast("Interpreter", self))
             if made is not NotImplemented:
@@ -207,6 +217,8 @@ class Calls(Records):
             return command_line.call(of, function, args, kwargs, cast("Interpreter", self))
         if isinstance(of, LayerValue | Tensor | Setting):
             return self.keras.call_method(of, function, args, kwargs)
+        if isinstance(of, Array) or function not in _AT_ONCE:
+            self.budget.look_at(of, *args)
         if isinstance(of, Array):
             return self.placed(arrays.call_method(of, function, args, kwargs))
         if function in CHANGES and type(of) in (list, dict, set):
@@ -308,6 +320,7 @@ class Calls(Records):
         if wrong is not None:
             raise Raised("TypeError", wrong.words, self.argument_place(wrong.argument), certain=whole)
         spec, names, keywords = function.node.args, function.names, function.keywords
+        self.budget.look(len(args) + len(kwargs) + len(names) + len(keywords))
         given = dict(zip(names, args, strict=False))
         if spec.vararg is not None:
             given[spec.vararg.arg] = tuple(args[len(names) :])

@@ -136,11 +136,13 @@ class Choices(InterpreterPart):
         lists = {id(one) for one in self.mutated[mutated:] if not isinstance(one, Array)}  # names hold a new array
         found: set[int] = set()
         for at in frame.around() if lists else ():
+            self.budget.look(len(at.names))
             for name, value in at.names.items():
                 if id(value) in lists:
                     at.maybe[name] = choice
                     found.add(id(value))
                 elif isinstance(value, Instance):
+                    self.budget.look(len(value.attributes))
                     for key, one in value.attributes.items():
                         if id(one) in lists:
                             value.maybe[key] = choice
@@ -154,6 +156,7 @@ class Choices(InterpreterPart):
     def branch(self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Assumption) -> Signal:
         """Work through a branch that was chosen. What hangs on the choice is assumed where it reaches a model."""
         self.unsure += 1
+        self.budget.look(len(frame.names))
         before, events, fresh = dict(frame.names), self.events, len(self.fresh)
         mutated, written = len(self.mutated), len(self.written)
         self.choosing.append(len(self.active))

@@ -8,12 +8,13 @@ import sys
 from typing import Any
 
 from layerexplain.frontends.code.dataclass_fields import make_dataclass
+from layerexplain.frontends.code.bounds import MOST_BASES
 from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.keras_names import inside_keras
 from layerexplain.frontends.code.keras_source import with_source
 from layerexplain.frontends.code.modules import PRESENT, Refused
 from layerexplain.frontends.code.operators import Raised
-from layerexplain.frontends.code.parts import InterpreterPart, Signal
+from layerexplain.frontends.code.parts import InterpreterPart, Signal, docstring, written
 from layerexplain.frontends.code.values import Class, Function, Imported, Module, Symbol
 
 _KEEPING = frozenset({"function", "register_keras_serializable", "keras_export", "tf_export", "wraps", "lru_cache"})
@@ -39,7 +40,7 @@ class Definitions(InterpreterPart):
     on_asyncfunctiondef = on_functiondef
 
     def _decorated(self, made: Any, decorator: ast.expr, frame: Frame, name: str) -> Any:
-        text = ast.unparse(decorator.func if isinstance(decorator, ast.Call) else decorator)[:80]
+        text = written(decorator.func if isinstance(decorator, ast.Call) else decorator)[:80]
         if isinstance(made, Function):
             last = text.rpartition(".")[2]
             if last in ("property", "cached_property"):
@@ -73,12 +74,20 @@ class Definitions(InterpreterPart):
 
     def on_classdef(self, node: ast.ClassDef, frame: Frame) -> Signal:
         bases = [self.value(one, frame) for one in node.bases]
+        above = sum(len(one.order()) if isinstance(one, Class) else 1 for one in bases)
+        if above > MOST_BASES:
+            bases = [self.unknown(f"more than {MOST_BASES} classes stand above {node.name}")]
+        self.budget.make(above)
         inner = Frame(frame.file, frame, is_class=True)
         made = Class(node.name, bases, frame, node.lineno)
         self.block(node.body, inner)
         made.attributes = inner.names
-        made.docstring = ast.get_docstring(node) or ""
+        made.docstring = docstring(node)
         with_source(self.keras, made)
+        try:
+            made.order()
+        except ValueError as error:
+            raise Raised("TypeError", f"{node.name}: {error}", self.place(node)) from None
         for value in inner.names.values():
             if isinstance(value, Function) and value.owner is None:
                 value.owner = made
@@ -138,6 +147,7 @@ class Definitions(InterpreterPart):
         for alias in names:
             if alias.name == "*":
                 if isinstance(module, Module):
+                    self.budget.look(len(module.frame.names))
                     public = {key: one for key, one in module.frame.names.items() if not key.startswith("_")}
                     frame.names.update(public)
                 else:
@@ -171,7 +181,7 @@ class Definitions(InterpreterPart):
     def foreign_import(self, node: ast.Try, frame: Frame) -> str:
         """The module that a `try` may fail to import, where nobody knows whether it is installed; "" for none."""
         caught = node.handlers[0].type if node.handlers else None
-        if not node.handlers or (caught is not None and not catches(ast.unparse(caught), "ImportError")):
+        if not node.handlers or (caught is not None and not catches(written(caught), "ImportError")):
             return ""
         for one in node.body:
             for name in _imported(one):
@@ -193,6 +203,7 @@ class Definitions(InterpreterPart):
     def module_of(self, name: str, file: File) -> Module:
         """The module that a file is. One that is imported while it is read has the names that it has so far."""
         if file.path not in self.modules:
+            self.budget.make(4 * file.size)
             made = self.modules[file.path] = Module(name, Frame(file))
             at = self.node
             self.run(file, made.frame)

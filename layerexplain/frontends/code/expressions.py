@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from layerexplain.frontends.code import arrays
-from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT
+from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, fits, weight
 from layerexplain.frontends.code.builtin_functions import NAMES, items_of
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import (
@@ -19,7 +19,7 @@ from layerexplain.frontends.code.operators import (
     truth,
     unary,
 )
-from layerexplain.frontends.code.parts import InterpreterPart, handler_name
+from layerexplain.frontends.code.parts import InterpreterPart, handler_name, written
 from layerexplain.frontends.code.values import (
     Array,
     Class,
@@ -97,7 +97,7 @@ class Expressions(InterpreterPart):
         found: list[Any] = []
         for part in parts:
             if isinstance(part, ast.Starred):
-                items = items_of(self.value(part.value, frame))
+                items = self.items(self.value(part.value, frame))
                 if isinstance(items, Unknown):
                     return items
                 found += items
@@ -128,10 +128,11 @@ class Expressions(InterpreterPart):
             if key is None:
                 if type(value) is not dict:
                     return value if isinstance(value, Unknown) else self.unknown("a mapping that is not known")
+                self.budget.make(len(value))
                 made.update(value)
                 continue
             named = self.value(key, frame)
-            if not (is_plain(named) or type(named) is tuple or isinstance(named, Symbol | Class)):
+            if not self.may_be_key(named):
                 return named if isinstance(named, Unknown) else self.unknown("a key that is not known")
             try:
                 made[named] = value
@@ -185,6 +186,7 @@ class Expressions(InterpreterPart):
         if isinstance(left, Tensor | Variable) or isinstance(right, Tensor | Variable):
             return self.keras.operator(name, left, right)
         if isinstance(left, Array) or isinstance(right, Array):
+            self.budget.look_at(left, right)
             made = arrays.operate(name, left, right)
             return made if getattr(made, "values", made) is not None else self.keras.of_tables(name, left, right, made)
         return binary(name, left, right, self.budget)
@@ -199,7 +201,7 @@ class Expressions(InterpreterPart):
         if isinstance(value, Tensor | Variable) and name != "Not":
             return self.keras.operator(name, value, None)
         if isinstance(value, Array) and name != "Not":
-            return arrays.operate("Mult", value, -1 if name == "USub" else 1)
+            return self.operate("Mult", value, -1 if name == "USub" else 1)
         return unary(name, value)
 
     def on_boolop(self, node: ast.BoolOp, frame: Frame) -> Any:
@@ -226,11 +228,33 @@ class Expressions(InterpreterPart):
             if is_tensor and name in ("Lt", "LtE", "Gt", "GtE", "Eq", "NotEq"):
                 result = self.keras.operator(name, left, right)
             else:
-                result = compare(name, left, right)
+                result = self.compared(name, left, right)
             if result is False:
                 return False
             left = right
         return result
+
+    def compared(self, name: str, left: Any, right: Any) -> Any:
+        """Return the result of a comparison of two values."""
+        if name in ("In", "NotIn") and type(right) in (list, tuple):
+            self.budget.look(len(right) * weight(left))
+        if not (is_plain(left) and is_plain(right)) and name not in ("Is", "IsNot"):
+            by_hash = is_plain(left) and isinstance(right, range | dict | set | frozenset)
+            self.budget.look_at(left, *([] if by_hash else [right]))
+        return compare(name, left, right)
+
+    def may_be_key(self, value: Any) -> bool:
+        """Return whether a value is known well enough, and small enough, to be a key."""
+        if type(value) is tuple:
+            self.budget.look_at(value)
+            return fits(value)
+        return is_plain(value) or isinstance(value, Symbol | Class)
+
+    def items(self, value: Any) -> list[Any] | Unknown:
+        """Return the items that a loop over a value meets; Unknown where they are not known."""
+        items = items_of(value)
+        self.budget.look(0 if isinstance(items, Unknown) else len(items))
+        return items
 
     def on_ifexp(self, node: ast.IfExp, frame: Frame) -> Any:
         test = self.value(node.test, frame)
@@ -239,7 +263,7 @@ class Expressions(InterpreterPart):
             self.changes += 1
             return self.value(node.body if known else node.orelse, frame)
         cause = test.reason if isinstance(test, Unknown) else "not known here"
-        words = f"`if {ast.unparse(node.test)[:60]}` is taken as true ({cause})"
+        words = f"`if {written(node.test)[:60]}` is taken as true ({cause})"
         value = self.value(node.body, frame)
         level = self.reaches([node.orelse], frame)
         if level:
@@ -272,7 +296,7 @@ class Expressions(InterpreterPart):
         return None
 
     def on_yieldfrom(self, node: ast.YieldFrom, frame: Frame) -> Any:
-        items = items_of(self.value(node.value, frame))
+        items = self.items(self.value(node.value, frame))
         if isinstance(items, Unknown) or frame.yields is None:
             frame.yields = None
         else:
@@ -292,7 +316,7 @@ class Expressions(InterpreterPart):
             if number == len(node.generators):
                 return make(inner)
             generator = node.generators[number]
-            items = items_of(self.value(generator.iter, inner))
+            items = self.items(self.value(generator.iter, inner))
             if isinstance(items, Unknown):
                 return items
             for item in items:
@@ -345,7 +369,7 @@ class Expressions(InterpreterPart):
         def make(inner: Frame) -> None:
             key = self.value(node.key, inner)
             value = self.value(node.value, inner)
-            if is_plain(key):
+            if self.may_be_key(key):
                 found[key] = value
             else:
                 unsure.append(key if isinstance(key, Unknown) else self.unknown("a key that is not known"))

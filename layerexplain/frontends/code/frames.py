@@ -17,6 +17,8 @@ class File(NamedTuple):
     folder: str | None
     tree: ast.Module
     path: str = ""
+    size: int = 0
+    """Words, signs and lines of its code."""
 
 
 class Assumption(NamedTuple):

@@ -75,6 +75,8 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         self.since: dict[Assumption | Unknown, int] = {}
         """The statement in which each choice was taken for granted, and each model was changed nobody knows how."""
         self.open: list[Unknown] = []
+        self.exhausted: Unknown | None = None
+        """Why the program is not read to its end."""
         self.notes: list[Note] = []
         self.faults: list[LayerExplainError] = []
         self.faulted: dict[int, tuple[int, Place]] = {}
@@ -189,7 +191,8 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         try:
             self.block(file.tree.body, frame, module=True)
         except Exhausted as error:
-            self.open.append(self.unknown(f"the program {error}; it is read up to here"))
+            self.exhausted = self.unknown(f"the program {error}; it is read up to here")
+            self.open.append(self.exhausted)
         finally:
             self.file, self.began = outer, began or self.began
         return frame

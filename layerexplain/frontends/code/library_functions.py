@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code import datasets
 from layerexplain.frontends.code.arrays import product
-from layerexplain.frontends.code.bounds import MOST_ITEMS
-from layerexplain.frontends.code.builtin_functions import call_builtin, items_of, known_items
+from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
+from layerexplain.frontends.code.builtin_functions import call_builtin, known_items
 from layerexplain.frontends.code.dataclass_fields import FIELD, field_values
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, unclear
 from layerexplain.frontends.code.values import Class, Instance, Namespace, Partial, Setting, Size, Unknown
@@ -79,7 +79,7 @@ def _result(path: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
     if path.startswith("six.moves."):
         return call_builtin(path[10:].replace("xrange", "range"), args, kwargs, interpreter.budget, interpreter.call)
     if root == "itertools":
-        return _itertools(name, args, kwargs)
+        return _itertools(name, args, kwargs, interpreter.budget)
     if path in ("copy.copy", "copy.deepcopy") and args:
         return _copied(args[0], path.endswith("deepcopy"), interpreter)
     if path in ("collections.OrderedDict", "collections.defaultdict"):
@@ -147,18 +147,19 @@ def _math(name: str, args: list[Any]) -> Any:
         raise Raised(type(error).__name__, str(error)[:100]) from None
 
 
-def _itertools(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _itertools(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
     known = [known_items(one) for one in (args if name in ("product", "chain") else args[:1])]
     if name == "product" and not kwargs:
-        if math.prod(map(len, known)) > MOST_ITEMS:
+        rows = math.prod(map(len, known))
+        if rows > MOST_ITEMS or rows * len(known) > 10 * MOST_ITEMS:
             return Unknown(TOO_LARGE)
+        budget.make(rows * len(known))
         return list(itertools.product(*known))
-    if name == "chain":
-        return [one for items in known for one in items][:MOST_ITEMS]
-    if name in ("chain.from_iterable",) and known:
-        inner = [items_of(one) for one in known[0]]
-        if all(isinstance(one, list) for one in inner):
-            return [one for items in inner for one in items][:MOST_ITEMS]
+    if name in ("chain", "chain.from_iterable") and (known or name == "chain"):
+        inner = known if name == "chain" else [known_items(one) for one in known[0]]
+        size = sum(map(len, inner))
+        budget.make(size)
+        return [one for items in inner for one in items] if size <= MOST_ITEMS else Unknown(TOO_LARGE)
     if name == "accumulate" and known and len(args) == 1 and all(isinstance(one, int | float) for one in known[0]):
         return list(itertools.accumulate(known[0]))
     if name == "pairwise" and known:

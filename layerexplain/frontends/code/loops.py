@@ -6,8 +6,6 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS
-from layerexplain.frontends.code.builtin_functions import items_of
 from layerexplain.frontends.code.choices import assigned_names
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import Raised, is_plain, truth
@@ -43,15 +41,14 @@ class Loops(InterpreterPart):
 
     def _for(self, node: ast.For, frame: Frame) -> Signal:
         items = self.value(node.iter, frame)
-        if isinstance(items, range):
-            items = items[:MOST_ITEMS]
         if isinstance(items, Tensor) and not self.keras.quiet and items.node.layer.kind == "layer":
             raise Raised(
                 "TypeError",
                 "a tensor of Keras cannot be iterated over: its numbers are not there yet",
                 self.place(node),
             )
-        rows = items_of(items)
+        # Each round counts, so that a range may be of any length.
+        rows = items if isinstance(items, range) else self.items(items)
         if isinstance(rows, Unknown):
             return self._unknown_loop(node, node.target, rows, frame)
         mutated, idle = len(self.mutated), 0
@@ -110,6 +107,7 @@ class Loops(InterpreterPart):
     def _forget(self, lists: Iterable[Any], why: Unknown, frame: Frame) -> None:
         """Lists and dicts that a loop changed, nobody knows how often: what stands for them is not known."""
         gone = {id(one): one for one in lists}
+        self.budget.look(len(gone))
         for one in gone.values() if gone else ():
             if type(one) is list:
                 one[:] = [why]
@@ -117,6 +115,7 @@ class Loops(InterpreterPart):
                 one.update(dict.fromkeys(one, why))
         for at in frame.around() if gone else ():
             for names in (at.names, *[one.attributes for one in at.names.values() if isinstance(one, Instance)]):
+                self.budget.look(len(names))
                 for name, value in names.items():
                     if id(value) in gone:
                         lost = why._replace(name=name, file=self.file)
@@ -129,6 +128,7 @@ class Loops(InterpreterPart):
             self.assign(target, why, frame)
         frame.yields = None
         self.unsure += 1
+        self.budget.look(len(frame.names))
         before, touched, mutated = dict(frame.names), self.touched, len(self.mutated)
         written = len(self.written)
         if not self.loops:

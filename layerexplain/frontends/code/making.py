@@ -294,7 +294,8 @@ class Making(KerasPart):
 
     def node(self, layer: LayerValue, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Node:
         """A call of a layer."""
-        self.interpreter.budget.call()
+        self.interpreter.budget.look_at(args, *kwargs.values())
+        self.interpreter.budget.call(len(tensors_in([*args, *kwargs.values()])))
         if layer.nodes:
             self.interpreter.changes += 1
             self.interpreter.events += bool(self.quiet)

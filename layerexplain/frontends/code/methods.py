@@ -74,6 +74,8 @@ def call_method(
             return ordered
         value[:] = ordered
         return None
+    if isinstance(value, dict | set | frozenset) and any(type(one) is tuple and not fits(one) for one in args):
+        return Unknown(TOO_LARGE)
     if name == "as_list":  # of a shape
         return list(value)
     budget.make(weight(args) + (len(value) if name == "copy" else 1))
@@ -107,7 +109,7 @@ def sort(items: Any, key: Any, backwards: bool, call: Callable[..., Any]) -> Any
 
 def _of_text(value: str, name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
     if name == "format":
-        return _format(value, args, kwargs)
+        return _format(value, args, kwargs, budget)
     if name == "join":
         parts = list(args[0]) if args and isinstance(args[0], list | tuple | str) else None
         if parts is None or not all(isinstance(one, str) for one in parts):
@@ -130,8 +132,9 @@ def _of_text(value: str, name: str, args: list[Any], kwargs: dict[str, Any], bud
         raise Raised(type(error).__name__, str(error)[:100]) from None
 
 
-def _format(value: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _format(value: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
     """`'{}_{name:03d}'.format(…)`, without attributes, items and giant widths."""
+    length = 0
     count = iter(range(len(args) + 1))
 
     def fill(match: re.Match[str]) -> str:
@@ -145,8 +148,13 @@ def _format(value: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         made = format_value(source[place], spec)
         if isinstance(made, Unknown):
             raise KeyError
+        nonlocal length
+        length += len(made)
+        if length > MOST_TEXT:
+            raise KeyError
         return str(made)
 
+    budget.make(len(value))
     try:
         made = re.sub(r"\{\{|\}\}|\{(\w*)(?::([^{}]*))?\}", fill, value)
     except (KeyError, StopIteration, ValueError):

@@ -131,13 +131,14 @@ def package_of(folder: str) -> str | None:
     return found
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def read_module(path: str, shown: str) -> File | None:
     """Return a file of Python code, as text; None where it cannot be read."""
     try:
         with open_regular(path) as opened:
             data = opened.read(MOST_SOURCE + 1)
-        return File(shown, os.path.dirname(path), read_text(data, path).tree, os.path.abspath(path))
+        text = read_text(data, path)
+        return File(shown, os.path.dirname(path), text.tree, os.path.abspath(path), text.size)
     except (OSError, LayerExplainError):
         return None
 

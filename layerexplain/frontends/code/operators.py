@@ -102,8 +102,7 @@ def binary(name: str, left: Any, right: Any, budget: Budget) -> Any:
 def _size(name: str, left: Any, right: Any) -> int | None:
     """About how large a result is; None for one that is too large."""
     if name == "Mod" and isinstance(left, str | bytes):
-        shown = left if isinstance(left, str) else left.decode("latin-1")
-        return weight(right) + len(shown) if _format_fits(shown, right) else None
+        return _formatted_size(left if isinstance(left, str) else left.decode("latin-1"), right)
     if isinstance(left, bool | int) and isinstance(right, bool | int):
         bits, more = int(left).bit_length(), int(right).bit_length()
         if name == "Pow":
@@ -129,17 +128,27 @@ def _size(name: str, left: Any, right: Any) -> int | None:
     return 1
 
 
-def _format_fits(text: str, values: Any) -> bool:
-    """Whether `text % values` makes no text of giant width."""
-    if len(text) > MOST_TEXT or re.search(r"\d{4,}|\*", text) or not fits(values):
-        return False
-    return all(is_plain(one) for one in (values if isinstance(values, tuple) else (values,)))
+def _formatted_size(text: str, values: Any) -> int | None:
+    """Return how long `text % values` is at most; None where it is too long, or its values have no text here."""
+    given = values if isinstance(values, tuple) else (values,)
+    if len(text) > MOST_TEXT or re.search(r"\d{4,}|\*", text) or not fits(values) or not all(map(is_plain, given)):
+        return None
+    size = len(text) + sum(map(int, re.findall(r"\d+", text))) + sum(map(_length, given))
+    return size if size <= MOST_TEXT else None
+
+
+def _length(value: Any) -> int:
+    """Return how long the text of a plain value is at most."""
+    if isinstance(value, str | bytes):
+        return 4 * len(value) + 3  # with each sign escaped
+    return 3 + value.bit_length() // 3 if type(value) is int else 400
 
 
 def format_value(value: Any, spec: str) -> Any:
     """Return a value as an f-string writes it; Unknown for one that has no text here."""
     if not is_plain(value) or re.search(r"\d{4,}", spec) or len(spec) > 50:
-        if type(value) in (list, tuple) and not spec and fits(value) and all(is_plain(one) for one in value):
+        shown = type(value) in (list, tuple) and not spec and fits(value) and all(is_plain(one) for one in value)
+        if shown and sum(map(_length, value)) <= MOST_TEXT:
             return str(value)
         return Unknown("a text that is made of values that are not known")
     try:
@@ -197,10 +206,13 @@ def _contains(items: Any, value: Any) -> Any:
     if isinstance(items, str) and isinstance(value, str):
         return value in items
     if isinstance(items, range) and is_plain(value):
+        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        return int(value) in items if whole else False
+    if isinstance(items, dict) and not is_plain(value) and not isinstance(value, tuple):
+        return Unknown("a key that is not known")
+    if isinstance(items, dict | set | frozenset) and is_plain(value):
         return value in items
     if isinstance(items, dict):
-        if not is_plain(value) and not isinstance(value, tuple):
-            return Unknown("a key that is not known")
         items = list(items)
     if not isinstance(items, list | tuple | set | frozenset):
         return Unknown("whether a value is in what is not known")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.frontends.code.values import Place
+from layerexplain.frontends.code.values import Place, Unknown
 
 if TYPE_CHECKING:
     from layerexplain.errors import LayerExplainError
@@ -31,6 +31,22 @@ def dotted(node: ast.expr) -> str:
         names.append(node.attr)
         node = node.value
     return ".".join([node.id, *reversed(names)]) if isinstance(node, ast.Name) else ""
+
+
+def written(node: ast.expr) -> str:
+    """Return an expression as a line of code. It is kept: a loop may ask for it in each round."""
+    if "_written" not in node.__dict__:
+        node._written = ast.unparse(node)  # type: ignore[attr-defined]
+    text: str = node._written  # type: ignore[attr-defined]
+    return text
+
+
+def docstring(node: Any) -> str:
+    """Return the docstring of a function or a class, "" where it has none. It is kept, as `written` is."""
+    if "_docstring" not in node.__dict__:
+        node._docstring = ast.get_docstring(node) or ""
+    text: str = node._docstring
+    return text
 
 
 @cache
@@ -117,6 +133,9 @@ class InterpreterPart(Part):
         choosing: list[int]
         rounds: list[list[ast.stmt]]
 
+        def compared(self, name: str, left: Any, right: Any) -> Any: ...
+        def items(self, value: Any) -> list[Any] | Unknown: ...
+        def may_be_key(self, value: Any) -> bool: ...
         def block(self, body: list[ast.stmt], frame: Frame, *, module: bool = False) -> Signal: ...
         def branch(self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Any) -> Signal: ...
         def followed(self, node: ast.stmt, frame: Frame, handler: Any) -> Signal: ...

@@ -388,6 +388,10 @@ def read_code(
         faults = reading.faults()
         if faults:
             raise faults[0]
+        if reading.interpreter.exhausted is not None:
+            why = reading.interpreter.exhausted
+            place = reading.locate(Place(why.file, why.line, why.column))
+            raise SourceError(f"{why.reason}, where it has made no model", **place.told)
         error = next(iter(reading.interpreter.raised), None)
         if error is not None and not reading.text.locate(error.line or 1).file:
             error.fact += "; no model is made before that"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.call_binding import Bound, bind_call
 from layerexplain.errors import AxesError, LayerExplainError
-from layerexplain.frontends.code.graphs import flat
+from layerexplain.frontends.code.graphs import Graph, flat
 from layerexplain.frontends.code.values import LayerValue, ModelValue, Node, Tensor, unknown_in
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
@@ -37,11 +37,17 @@ def declaration_of(layer: LayerValue) -> Declaration | None:
     return find(layer.type) if layer.kind == "layer" else None
 
 
+_MOST_NESTED = 60
+"""How deep models nest whose shapes are derived."""
+
+
 class Shapes:
     """Derives the shapes of tensors, each once."""
 
     def __init__(self, keras: Keras) -> None:
         self.keras = keras
+        self._of_models: dict[tuple[int, tuple[Spec | None, ...]], tuple[Graph, Specs]] = {}
+        """The results of models by their graphs and inputs: models in models are called many times."""
 
     def of(self, tensor: Tensor) -> Spec | None:
         """The shape and dtype of a tensor; None where they are not known."""
@@ -91,7 +97,7 @@ class Shapes:
                 spec = self.of(like)
                 return None if spec is None else [spec]
             return input_spec(layer)
-        if any(spec is None for spec in inputs) or deep > 20:
+        if any(spec is None for spec in inputs) or deep > _MOST_NESTED:
             return None
         if isinstance(layer, ModelValue):
             return self._through(node, layer, inputs, deep + 1)
@@ -184,7 +190,13 @@ class Shapes:
         if type(model.inputs) is dict and node.args and type(node.args[0]) is dict and len(node.args[0]) == len(inputs):
             by_name = dict(zip(node.args[0], inputs, strict=True))  # the model has its inputs by their names
             inputs = [by_name[key] for key in sorted(by_name)]
-        same = own == inputs
+        key = id(graph), tuple(inputs)
+        if key not in self._of_models:
+            self._of_models[key] = graph, self._inside(graph, inputs, deep, same=own == inputs)
+        return list(self._of_models[key][1])
+
+    def _inside(self, graph: Graph, inputs: Specs, deep: int, *, same: bool) -> Specs:
+        """The results of the calls inside a model at given inputs; `same` says that they are those of the model."""
         known: dict[int, Specs | None] = {}
         for tensor, spec in zip(graph.inputs, inputs, strict=True):
             if same:

@@ -7,6 +7,7 @@ around it. A script is parsed as it stands.
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import textwrap
 import warnings
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.errors import NO_FILE, SourceError
-from layerexplain.frontends.code.bounds import MOST_SOURCE
+from layerexplain.frontends.code.bounds import MOST_PARSED, MOST_SOURCE, MOST_TOKENS
 from layerexplain.frontends.code.values import Place
 from layerexplain.records import NamedTuple
 
@@ -27,13 +28,15 @@ _CODE = re.compile(
 )
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*(\w*)")
 _PROMPT = re.compile(r"^\s*(>>> ?|\.\.\. ?|In \[\d*\]: ?|   \.\.\.: ?)")
-_PRINT = re.compile(r"^(\s*(?:.*:\s+)?)print[ \t]+(?![ \t]*[(=.,])(.*?);?[ \t]*$|^(\s*)print[ \t]+\((.*)\)[ \t]*%")
+_PRINT = re.compile(r"^(\s*(?:\S.*:\s+)?)print(?=[ \t])(?![ \t]*[(=.,])|^(\s*)print[ \t]+\((.*)\)[ \t]*%")
 _MAGIC = re.compile(r"^\s*(%|!|\?)|^\s*[\w.]+\?+\s*$")
-_EXCEPT = re.compile(r"^(\s*except\s+[\w.() ]+),\s*(\w+)\s*:")
+_EXCEPT = re.compile(r"^(\s*except\s+[\w.()][\w.() ]*),\s*(\w+)\s*:")
 _TRACEBACK = "Traceback (most recent call last)"
 _ERROR = re.compile(r"^[A-Z][\w.]*(Error|Exception): ", re.MULTILINE)
 """The last line of what Python says of an error, or all that is pasted of it."""
 _MOST_REPAIRS = 100
+_MOST_LINES = 200_000
+_TOKEN = re.compile(r"\w+|[^\w\s]|\n")
 
 
 class Text(NamedTuple):
@@ -43,6 +46,17 @@ class Text(NamedTuple):
     locate: Callable[[int], Place]
     repaired: tuple[str, ...] = ()
     is_notebook: bool = False
+    size: int = 0
+    """Words, signs and lines."""
+
+
+def count_tokens(text: str, before: int = 0) -> int:
+    """Return how many words, signs and lines a text has, `before` added. Raises SourceError where there are too many:
+    the tree of a text takes memory for each."""
+    count = before + sum(1 for _ in itertools.islice(_TOKEN.finditer(text), MOST_TOKENS + 1))
+    if count > MOST_TOKENS:
+        raise SourceError(f"is a program of more than {MOST_TOKENS:,} words and signs")
+    return count
 
 
 def is_code(head: bytes, path: str | None) -> bool:
@@ -65,12 +79,13 @@ def read_text(data: bytes, path: str | None) -> Text:
         raise SourceError(f"is a program of more than {MOST_SOURCE:,} bytes")
     written = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
     text = written.replace("\t", "    ").replace("\0", " ").replace("\xa0", " ").replace("\u200b", "")
+    tokens = count_tokens(text)
 
     def here(line: int) -> Place:
         return Place("", line)
 
     try:
-        return Text(_with_columns(_parsed(text), text, written), here)
+        return Text(_with_columns(_parsed(text), text, written), here, size=tokens)
     except SyntaxError as error:
         first = error
     is_script = path is not None and path.endswith(".py")
@@ -91,16 +106,21 @@ def notebook_text(document: Any) -> Text:
     lines: list[tuple[int, int]] = [(0, 0)]
     body: list[ast.stmt] = []
     repaired: list[str] = []
+    tokens = 0
     for number, cell in enumerate(cells if isinstance(cells, list) else [], 1):
         if not isinstance(cell, dict) or cell.get("cell_type") != "code":
             continue
         source = cell.get("source", cell.get("input", ""))
         source = "".join(map(str, source)) if isinstance(source, list) else str(source)
-        start = len(lines) - 1
-        lines += [(number, line) for line in range(1, source.count("\n") + 2)]
-        if len(lines) > 200_000 or (source.startswith("%%") and not source.startswith(("%%time", "%%capture"))):
+        start, length = len(lines) - 1, source.count("\n") + 1
+        if start + length > _MOST_LINES:
+            repaired.append(f"cell {number} is left out: the notebook has more than {_MOST_LINES:,} lines of code")
+            continue
+        lines += [(number, line) for line in range(1, length + 1)]
+        if source.startswith("%%") and not source.startswith(("%%time", "%%capture")):
             continue
         clean = "\n".join(_without_magics(source.split("\n")))
+        tokens = count_tokens(clean, tokens)
         try:
             tree: ast.Module | None = _parsed(clean)
         except SyntaxError:
@@ -117,7 +137,7 @@ def notebook_text(document: Any) -> Text:
             return Place("", line)
         return Place(f"cell {lines[line][0]}", lines[line][1])
 
-    return Text(ast.Module(body, []), locate, tuple(repaired), True)
+    return Text(ast.Module(body, []), locate, tuple(repaired), True, tokens)
 
 
 def _without_magics(lines: list[str]) -> list[str]:
@@ -149,26 +169,34 @@ def _with_columns(tree: ast.Module, read: str, written: str) -> ast.Module:
         return tree
     lines = list(zip(read.split("\n"), written.split("\n"), strict=False))
     changed = {number for number, (one, other) in enumerate(lines, 1) if one != other or not one.isascii()}
+    tables = {number: _columns(*lines[number - 1]) for number in changed}
     for node in ast.walk(tree) if changed else ():
         if getattr(node, "lineno", 0) in changed:
-            node.col_offset = _column(*lines[node.lineno - 1], node.col_offset)  # type: ignore[attr-defined]
+            node.col_offset = _column(tables[node.lineno], node.col_offset)  # type: ignore[attr-defined]
         if getattr(node, "end_lineno", 0) in changed:
-            end = _column(*lines[node.end_lineno - 1], node.end_col_offset)  # type: ignore[attr-defined]
+            end = _column(tables[node.end_lineno], node.end_col_offset)  # type: ignore[attr-defined]
             node.end_col_offset = end  # type: ignore[attr-defined]
     return tree
 
 
-def _column(read: str, written: str, offset: int) -> int:
-    """A column of a line that is read, in bytes, as the column of the line as it is written, in characters."""
-    column = len(read.encode("utf-8", "replace")[:offset].decode("utf-8", "ignore"))
+def _columns(read: str, written: str) -> list[int]:
+    """Return, for each byte of a line that is read and its end, the column of the line as it is written."""
     start, rest = written.replace("\t", "    "), read.strip()
-    column += max(start.find(rest), 0) - read.find(rest) if rest else 0
-    before = 0
-    for number, letter in enumerate(written):
-        if before >= column:
-            return number
-        before += 4 if letter == "\t" else 1
-    return column
+    shift = max(start.find(rest), 0) - read.find(rest) if rest else 0
+    places: list[int] = []
+    for number in range(len(written)):
+        places += [number] * (1 if number == 0 or written[number - 1] != "\t" else 4)
+    table: list[int] = []
+    for number, letter in enumerate([*read, ""]):
+        column = max(number + shift, 0)
+        shown = places[column] if column < len(places) else column
+        table += [shown] * max(len(letter.encode("utf-8", "replace")), 1)
+    return table
+
+
+def _column(table: list[int], offset: int) -> int:
+    """Return the column of a byte by the table of its line."""
+    return table[min(offset, len(table) - 1)]
 
 
 def _syntax(error: SyntaxError, text: str, written: str) -> SourceError:
@@ -176,7 +204,7 @@ def _syntax(error: SyntaxError, text: str, written: str) -> SourceError:
     lines = text.split("\n")
     if line <= len(lines):
         before = len(lines[line - 1][: column - 1].encode("utf-8", "replace"))
-        column = _column(lines[line - 1], written.split("\n")[line - 1], before) + 1
+        column = _column(_columns(lines[line - 1], written.split("\n")[line - 1]), before) + 1
     shown = lines[line - 1].strip()[:60] if line <= len(lines) else ""
     message = (error.msg or "invalid syntax").replace("Perhaps you forgot a comma?", "is a comma missing?")
     return SourceError(f"is not Python: {message}; the line reads `{shown}`", line=line, column=column)
@@ -200,9 +228,9 @@ def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None, 
             line = ""
         line = _EXCEPT.sub(r"\1 as \2:", line)
         if (match := _PRINT.match(line)) is not None:
-            line = f"{match[1] or match[3] or ''}print()"
+            line = f"{match[1] or match[2] or ''}print()"
         lines[number] = line
-    for _ in range(_MOST_REPAIRS):
+    for _ in range(min(_MOST_REPAIRS, 1 + MOST_PARSED // (len(text) + 1))):
         try:
             read = "\n".join(lines)
             return said, _parsed(read), read

@@ -8,13 +8,12 @@ from typing import Any
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Exhausted
-from layerexplain.frontends.code.builtin_functions import items_of
 from layerexplain.frontends.code.choices import assigned_names
 from layerexplain.frontends.code.dataclass_fields import note_field
 from layerexplain.frontends.code.definitions import catches
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import Raised, is_plain, truth
-from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_name
+from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_name, written
 from layerexplain.frontends.code.values import (
     Array,
     Class,
@@ -130,6 +129,7 @@ class Statements(InterpreterPart):
             elif isinstance(target, ast.Subscript):
                 items, key = self.value(target.value, frame), self.value(target.slice, frame)
                 if type(items) in (list, dict) and not isinstance(key, Unknown):
+                    self.budget.look_at(key)
                     try:
                         del items[key]
                     except (KeyError, IndexError, TypeError) as error:
@@ -157,7 +157,7 @@ class Statements(InterpreterPart):
         before = self.value(_loaded(node.target), frame)
         value = self.value(node.value, frame)
         if type(before) is list and isinstance(node.op, ast.Add):
-            items = items_of(value)
+            items = self.items(value)
             if not isinstance(items, Unknown):
                 if len(before) + len(items) > MOST_ITEMS:
                     raise Exhausted(f"makes a list of more than {MOST_ITEMS:,} items")
@@ -206,7 +206,7 @@ class Statements(InterpreterPart):
         if isinstance(value, Tensor):
             items = self.keras.split_input(value, parts)
         else:
-            items = value if isinstance(value, Unknown) else items_of(value)
+            items = value if isinstance(value, Unknown) else self.items(value)
         if isinstance(items, Unknown):
             for part in parts:
                 self.assign(part, items, frame)
@@ -257,6 +257,7 @@ class Statements(InterpreterPart):
         if array.values is None:
             return
         self.budget.make(len(array.values))
+        self.budget.look_at(value, key)
         made = arrays.changed(array, key, value)
         self.mutate(made)
         for at in frame.around():
@@ -264,6 +265,7 @@ class Statements(InterpreterPart):
             for one in list(at.names.values()):
                 waiting += [one.attributes] if isinstance(one, Instance) else [one] if type(one) in (list, dict) else []
             for held in waiting:
+                self.budget.look(len(held))
                 for place, one in list(held.items() if type(held) is dict else enumerate(held)):
                     if one is array:
                         held[place] = made
@@ -275,12 +277,13 @@ class Statements(InterpreterPart):
             return
         self.mutate(items)
         if isinstance(key, Unknown):
+            self.budget.look(len(items))
             for place in range(len(items)) if type(items) is list else list(items):
                 items[place] = key
             return
         try:
             if (type(items) is list and (isinstance(key, int) or (isinstance(key, slice) and type(value) is list))) or (
-                type(items) is dict and (is_plain(key) or type(key) is tuple) and len(items) < MOST_ITEMS
+                type(items) is dict and self.may_be_key(key) and len(items) < MOST_ITEMS
             ):
                 items[key] = value
         except (IndexError, TypeError, ValueError) as error:
@@ -303,10 +306,10 @@ class Statements(InterpreterPart):
             return self.block(node.body, frame)
         self.unsure += 1
         if isinstance(node.body[-1], ast.Break | ast.Continue) and not node.orelse:
-            words = f"`if {ast.unparse(node.test)[:60]}` is taken as false"
+            words = f"`if {written(node.test)[:60]}` is taken as false"
             if self.skip(node.body[:-1], frame, Assumption(node.lineno, words)):
                 return None
-        shown = ast.unparse(node.test)[:60]
+        shown = written(node.test)[:60]
         cause = test.reason if isinstance(test, Unknown) else "not known here"
         words = f"`if {shown}` is taken as true ({cause})"
         return self.branch(node.body, node.orelse, frame, Assumption(node.lineno, words))
@@ -318,19 +321,19 @@ class Statements(InterpreterPart):
 
     def _untrue(self, test: ast.expr, frame: Frame) -> str:
         """A test that fails, with the value that it compares."""
-        words = ast.unparse(test)[:80]
+        words = written(test)[:80]
         if not isinstance(test, ast.Compare) or isinstance(test.left, ast.Constant):
             return f"{words} is not true"
         left = self.value(test.left, frame)
         is_shown = is_plain(left) or (type(left) in (tuple, list) and all(map(is_plain, left)))
-        shown = f": {ast.unparse(test.left)[:40]} is {repr(left)[:60]}" if is_shown else ""
+        shown = f": {written(test.left)[:40]} is {repr(left)[:60]}" if is_shown else ""
         return f"{words} is not true{shown}"
 
     def on_raise(self, node: ast.Raise, frame: Frame) -> Signal:
         what = self.value(node.exc, frame) if node.exc is not None else None
         kind = "Exception"
         if isinstance(node.exc, ast.Call | ast.Name):
-            kind = ast.unparse(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
+            kind = written(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
         raise Raised(kind, what.reason.partition(": ")[2] if isinstance(what, Unknown) else "", self.place(node))
 
     def on_try(self, node: ast.Try, frame: Frame) -> Signal:
@@ -344,7 +347,7 @@ class Statements(InterpreterPart):
             signal = self.block(node.body, frame)
         except Raised as error:
             for handler in node.handlers:
-                if handler.type is None or catches(ast.unparse(handler.type), error.kind):
+                if handler.type is None or catches(written(handler.type), error.kind):
                     if handler.name:
                         frame.assign(handler.name, self.unknown(str(error)))
                     signal = self.block(handler.body, frame)
@@ -360,8 +363,6 @@ class Statements(InterpreterPart):
     on_trystar = on_try
 
     def on_match(self, node: ast.Match, frame: Frame) -> Signal:
-        from layerexplain.frontends.code.operators import compare
-
         subject = self.value(node.subject, frame)
         for case in node.cases:
             found: Any = None
@@ -371,11 +372,11 @@ class Statements(InterpreterPart):
                         frame.assign(name, subject)
                     found = True
                 case ast.MatchValue(value=value):
-                    found = compare("Eq", subject, self.value(value, frame))
+                    found = self.compared("Eq", subject, self.value(value, frame))
                 case ast.MatchSingleton(value=value):
-                    found = compare("Is", subject, value)
+                    found = self.compared("Is", subject, value)
                 case ast.MatchOr(patterns=several) if all(isinstance(one, ast.MatchValue) for one in several):
-                    tests = [compare("Eq", subject, self.value(one.value, frame)) for one in several]  # type: ignore[attr-defined]
+                    tests = [self.compared("Eq", subject, self.value(one.value, frame)) for one in several]  # type: ignore[attr-defined]
                     found = True if True in tests else None if any(isinstance(t, Unknown) for t in tests) else False
             if found is True and case.guard is not None:
                 found = truth(self.value(case.guard, frame))
@@ -460,6 +461,6 @@ def _tame(body: list[ast.stmt]) -> bool:
 def _only_raises(body: list[ast.stmt]) -> bool:
     """Whether a branch does nothing but end the program."""
     last = body[-1] if body else None
-    if isinstance(last, ast.Expr) and ast.unparse(last).startswith(("sys.exit", "exit(", "quit(", "parser.error")):
+    if isinstance(last, ast.Expr) and written(last.value).startswith(("sys.exit", "exit(", "quit(", "parser.error")):
         return _tame(body[:-1])
     return isinstance(last, ast.Raise) and _tame(body)

@@ -135,18 +135,17 @@ class Class:
         self.attributes: dict[str, Any] = {}
         self.members: dict[str, Namespace] = {}
         """Those of an Enum that were asked for."""
+        self._order: list[Any] | None = None
 
     def order(self) -> list[Any]:
-        """The class and its bases in the order in which attributes are looked up, symbols included."""
-        found: list[Any] = [self]
-        for base in self.bases:
-            for one in base.order() if isinstance(base, Class) else [base]:
-                if one in found:
-                    found.remove(one)
-                found.append(one)
-            if len(found) > 100:
-                break
-        return found
+        """Return the class and its bases in the order in which Python looks attributes up, symbols included.
+
+        Raises ValueError where the bases have no consistent order.
+        """
+        if self._order is None:
+            above = [list(one.order()) if isinstance(one, Class) else [one] for one in self.bases]
+            self._order = [self, *_merged([*above, list(self.bases)])]
+        return self._order
 
     def find(self, name: str, after: Class | None = None) -> Any:
         """An attribute of the class or its bases; None where there is none. With `after` of the bases behind that."""
@@ -165,6 +164,19 @@ class Class:
     def root(self) -> Symbol | None:
         """The first base that is no class of the program."""
         return next((one for one in self.order() if isinstance(one, Symbol)), None)
+
+
+def _merged(orders: list[list[Any]]) -> list[Any]:
+    """Merge the method orders of bases as Python does: the first class that no other order has behind another one."""
+    found: list[Any] = []
+    while orders := [one for one in orders if one]:
+        behind = [other for one in orders for other in one[1:]]
+        first = next((one[0] for one in orders if one[0] not in behind), None)
+        if first is None:
+            raise ValueError("the bases have no consistent method resolution order")
+        found.append(first)
+        orders = [one[1:] if one[0] == first else one for one in orders]
+    return found
 
 
 _SETTERS = frozenset({"setattr", "__setattr__", "__dict__", "vars"})
@@ -266,6 +278,7 @@ class Node:
         self.place = place
         self.number = number
         self.specs: Any = None
+        self._tensors: list[Tensor] | None = None
         self.names: dict[int, str] = {}
         """What the author calls the results, by number."""
         self.callers: tuple[str, ...] = ()
@@ -276,7 +289,9 @@ class Node:
 
     def tensors(self) -> list[Tensor]:
         """The tensors that go in."""
-        return tensors_in([*self.args, *self.kwargs.values()])
+        if self._tensors is None:
+            self._tensors = tensors_in([*self.args, *self.kwargs.values()])
+        return list(self._tensors)
 
 
 class Tensor(NamedTuple):
