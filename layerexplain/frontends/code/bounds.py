@@ -80,7 +80,8 @@ class Budget:
     def look_at(self, *values: Any) -> None:
         """Count the items of values, with those inside them, before they are gone through. Raises Exhausted where there
         were too many."""
-        self.look(weight(values))
+        for one in values:
+            self.look(weight(one))
 
     def call(self, tensors: int = 0) -> None:
         """Count the call of a layer. Raises Exhausted where there were too many, or too many tensors in them."""

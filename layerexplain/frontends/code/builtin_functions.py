@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import compress
 from typing import Any
 
@@ -66,6 +66,15 @@ def known_items(value: Any) -> list[Any]:
     if isinstance(items, Unknown):
         raise Unclear(items)
     return items
+
+
+def all_items(values: Iterable[Any], budget: Budget) -> list[list[Any]]:
+    """The items of several values. Raises Unclear where they are not known."""
+    found = []
+    for one in values:
+        found.append(known_items(one))
+        budget.look(len(found[-1]))
+    return found
 
 
 def array_items(value: Array) -> list[Any] | Unknown:
@@ -166,7 +175,7 @@ def _dict(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Any) ->
 
 
 def _zip(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
-    items = [known_items(one) for one in args]
+    items = all_items(args, budget)
     budget.make(min(map(len, items), default=0) * len(args))
     return list(zip(*items, strict=False))
 
@@ -181,7 +190,7 @@ def _enumerate(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: An
 
 
 def _map(args: list[Any], kwargs: Any, budget: Budget, call: Callable[..., Any]) -> Any:
-    items = [known_items(one) for one in args[1:]]
+    items = all_items(args[1:], budget)
     budget.make(min(map(len, items), default=0) * len(items))
     return [call(args[0], list(row)) for row in zip(*items, strict=False)]
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.frontends.code import datasets
 from layerexplain.frontends.code.arrays import product
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
-from layerexplain.frontends.code.builtin_functions import call_builtin, known_items
+from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
+from layerexplain.frontends.code.builtin_functions import all_items, call_builtin, known_items
 from layerexplain.frontends.code.dataclass_fields import FIELD, field_values
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, unclear
 from layerexplain.frontends.code.values import Class, Instance, Namespace, Partial, Setting, Size, Unknown
@@ -148,23 +149,31 @@ def _math(name: str, args: list[Any]) -> Any:
 
 
 def _itertools(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
-    known = [known_items(one) for one in (args if name in ("product", "chain") else args[:1])]
+    if name in ("chain", "chain.from_iterable") and (args or name == "chain"):
+        return _chained(args if name == "chain" else known_items(args[0]), budget)
+    known = all_items(args if name == "product" else args[:1], budget)
     if name == "product" and not kwargs:
         rows = math.prod(map(len, known))
         if rows > MOST_ITEMS or rows * len(known) > 10 * MOST_ITEMS:
             return Unknown(TOO_LARGE)
         budget.make(rows * len(known))
         return list(itertools.product(*known))
-    if name in ("chain", "chain.from_iterable") and (known or name == "chain"):
-        inner = known if name == "chain" else [known_items(one) for one in known[0]]
-        size = sum(map(len, inner))
-        budget.make(size)
-        return [one for items in inner for one in items] if size <= MOST_ITEMS else Unknown(TOO_LARGE)
     if name == "accumulate" and known and len(args) == 1 and all(isinstance(one, int | float) for one in known[0]):
         return list(itertools.accumulate(known[0]))
     if name == "pairwise" and known:
         return list(itertools.pairwise(known[0]))
     return Unknown(f"it comes from itertools.{name}(…)")
+
+
+def _chained(values: list[Any], budget: Budget) -> Any:
+    """The items of all values, one after another."""
+    found: list[Any] = []
+    for one in values:
+        found += known_items(one)
+        if len(found) > MOST_ITEMS:
+            return Unknown(TOO_LARGE)
+    budget.make(len(found))
+    return found
 
 
 def _copied(value: Any, deep: bool, interpreter: Interpreter) -> Any:
