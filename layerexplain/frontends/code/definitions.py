@@ -7,8 +7,8 @@ import os
 import sys
 from typing import Any
 
-from layerexplain.frontends.code.dataclass_fields import make_dataclass
 from layerexplain.frontends.code.bounds import MOST_BASES
+from layerexplain.frontends.code.dataclass_fields import make_dataclass
 from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.keras_names import inside_keras
 from layerexplain.frontends.code.keras_source import with_source

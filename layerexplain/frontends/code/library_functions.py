@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.frontends.code import datasets
 from layerexplain.frontends.code.arrays import product
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
-from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
 from layerexplain.frontends.code.builtin_functions import all_items, call_builtin, known_items
 from layerexplain.frontends.code.dataclass_fields import FIELD, field_values
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, unclear
