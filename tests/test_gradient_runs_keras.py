@@ -291,6 +291,58 @@ def test_a_wrong_rule_is_found_by_verify(monkeypatch: pytest.MonkeyPatch) -> Non
     assert report.steps[0].status == "differs" and "the gradient of" in report.steps[0].reason
 
 
+@contextmanager
+def policy(name: str) -> Iterator[None]:
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.parametrize("name", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_agrees_and_steps_from_the_float32_kernel(name: str) -> None:
+    import keras
+
+    import layerexplain
+
+    L = keras.layers
+    with policy(name):
+        x = keras.Input((5,))
+        model = keras.Model(x, L.Dense(3)(L.BatchNormalization()(L.Dense(7, "tanh")(x))))
+    given = {"loss": "mse", "optimizer": {"SGD": {"learning_rate": 1e-5}}}
+    report = layerexplain.verify(model, gradient=True, training=given, drawn=True)
+    assert report.agrees, report.steps
+    root = 2.0**-10 if name == "mixed_float16" else 2.0**-7
+    assert {step.tolerance for step in report.steps} == {10 * root * 3**0.5}
+    step = apart(model, np.random.default_rng(0).normal(size=(4, 5)).astype("float32"), given).step
+    held = model.layers[1].kernel.numpy()
+    # The change is far below the rounding of half precision: it shows only from the float32 kernel.
+    moved = next(one for one in step.weights.values() if one.where == f"{model.layers[1].name}/kernel")
+    np.testing.assert_array_equal(moved.value, held)
+    assert 0 < np.abs(moved.new - held).max() < 1e-4
+
+
+def test_float64_judges_where_float32_is_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allowed next to nothing, right formulas agree within what float32 rounds; a wrong rule still differs."""
+    import layerexplain
+    from layerexplain.lang.expr import OPS
+
+    spec = b"input: [11]\nlayers:\n  - Dense: {units: 13, activation: tanh}\n  - LayerNormalization\n  - Dense: 3\n"
+    report = layerexplain.verify(spec, gradient=True, tolerance=1e-30)
+    steps = report.steps
+    assert [step.status for step in steps] == ["agrees", "agrees"], steps
+    assert all(step.rounding is not None and 0 < step.rounding < 1e-5 for step in steps)
+    assert all(step.tolerance == 8 * step.rounding for step in steps if step.rounding is not None)
+    right = OPS["dot"].gradient
+    monkeypatch.setitem(OPS["dot"].__dict__, "gradient", lambda y, dy, i: right(y, dy, i) * (1.0001 if i else 1))
+    wrong = layerexplain.verify(spec, gradient=True, tolerance=1e-30).steps
+    assert [step.status for step in wrong] == ["differs", "differs"]
+
+
 def test_keras_gives_an_element_too() -> None:
     import layerexplain
 

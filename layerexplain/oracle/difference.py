@@ -9,6 +9,9 @@ _ROUNDING = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 _ROUNDINGS = 10
 """The number of half-precision roundings that may add up within one layer."""
 
+JUDGED = 8
+"""How many times as far from Keras as from themselves in float64 formulas may be: Keras rounds in another order."""
+
 
 def difference(ours: Any, theirs: Any) -> tuple[float, str]:
     """Return the largest difference relative to the largest value of `theirs`, and what is wrong if the arrays are
@@ -40,6 +43,22 @@ def difference(ours: Any, theirs: Any) -> tuple[float, str]:
 def allowed(tolerance: float, *dtypes: str) -> float:
     """Return the tolerance, raised to the accumulated roundings of half precision if a dtype has it."""
     return max([tolerance, *[_ROUNDINGS * _ROUNDING[d] for d in dtypes if d in _ROUNDING]])
+
+
+def allowed_in_row(tolerance: float, layers: int, *dtypes: str) -> float:
+    """Return the tolerance for what passes many layers: roundings add up as the steps of a random walk do, with the
+    root of their number.
+
+    >>> allowed_in_row(1e-4, 25), round(allowed_in_row(1e-4, 4, "float16"), 4)
+    (0.0005, 0.0195)
+    """
+    return allowed(tolerance, *dtypes) * math.sqrt(max(layers, 1))
+
+
+def judged(most: float, rounding: float) -> float:
+    """Return the tolerance where float64 is the judge: what is allowed anyway, or some times what the formulas in
+    their own precision are from the same formulas in float64."""
+    return max(most, JUDGED * rounding)
 
 
 def _kind(array: Any) -> str:

@@ -13,15 +13,17 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive
 from layerexplain.lang.visit import is_random
 from layerexplain.model import Model, Training
+from layerexplain.network.dtypes import dtypes_of
+from layerexplain.network.traced import Network
 from layerexplain.network.trained import trained_definition
-from layerexplain.oracle.comparison import CallOfLayer, draws
-from layerexplain.oracle.difference import allowed
+from layerexplain.oracle.comparison import CallOfLayer, calls_in, draws
+from layerexplain.oracle.difference import allowed, allowed_in_row, judged
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Reference
 from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck
 from layerexplain.run.activations import Activations
 from layerexplain.run.given_inputs import traced_at
-from layerexplain.run.gradients import Step
+from layerexplain.run.gradients import Step, WeightKey
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.precision import computed_in, rounded_to
 from layerexplain.run.trace import Running
@@ -70,12 +72,15 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     compute = call.operation.compute_dtype
     arrays = [rounded_to(graph.value(one), compute) for one in given]
     weights = [rounded_to(graph.value(one), compute) for one in call.operation.weights(definition)]
-    run = Evaluation(call.batch, computed_in(compute))
+
+    def gradients_in(dtype: str, arrays: Sequence[Any], weights: Sequence[Any]) -> dict[str, Any]:
+        made = evaluate(found.whole, [*arrays, *theirs.seeds], weights, Evaluation(call.batch, dtype))
+        return dict(zip(found.whole.results, made, strict=True))
+
     try:
-        made = evaluate(found.whole, [*arrays, *theirs.seeds], weights, run)
+        ours = gradients_in(computed_in(compute), arrays, weights)
     except CannotEvaluate as why:
         return check("not compared", f"cannot be evaluated: {why}")
-    ours = dict(zip(found.whole.results, made, strict=True))
     pairs: dict[str, tuple[Any, Any]] = {}
     seen: dict[int, str] = {}
     for leaf, tensor, g in zip(definition.params, given, theirs.of_inputs, strict=True):
@@ -89,7 +94,16 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     worst, where = _worst(pairs)
     if worst is None:
         return check("not compared", "no gradient comes back in Keras")
-    return check("agrees" if worst <= most else "differs", "" if worst <= most else f"that of {where}", worst)
+    rounding = None
+    if not worst <= most and compute != "float64":
+        exact = [[graph.value(one) for one in of] for of in (given, call.operation.weights(definition))]
+        in_64 = gradients_in("float64", *([rounded_to(value, "float64") for value in of] for of in exact))
+        rounding = _worst({name: (own, in_64[name]) for name, own in ours.items()})[0]
+        most = judged(most, rounding or 0.0)
+    agrees = worst <= most
+    return check("agrees" if agrees else "differs", "" if agrees else f"that of {where}", worst)._replace(
+        tolerance=most, rounding=rounding
+    )
 
 
 def _worst(pairs: Mapping[str, tuple[Any, Any]]) -> tuple[float | None, str]:
@@ -134,40 +148,83 @@ def _step(
         network = traced_at(model, arrays, training=training)
         if training and draws(network):
             return told._replace(reason="it draws random numbers in training")
-        source = reference.weight_source()
-        running = Running(model, list(arrays), Activations(network, source, seed), (), training)
-        step = Step(running, [f"random:{seed}"])
+        step = _made(model, network, reference, arrays, training, seed)
         told = told._replace(loss=" + ".join(term.type for term in step.losses))
-        step.forward(lambda _: None)
-        step.backward(lambda _: None)
     except LayerExplainError as error:
         return told._replace(reason=str(error.fact))
     try:
         theirs = reference.step(step)
     except Exception as error:  # Keras raises whatever its backend raises
         return told._replace(reason=f"Keras cannot: {first_line(error)}")
-    pairs = {}
-    for key, weight in step.weights.items():
-        g = theirs.gradients.get(key)
-        if weight.trainable and g is not None and not isinstance(weight.gradient, NoGradient):
-            pairs[weight.where] = (0 if weight.gradient is None else weight.gradient, g)
+    pairs = {
+        step.weights[k].where: (own, g) for k, own in _own(step).items() if (g := theirs.gradients.get(k)) is not None
+    }
     worst, where = _worst(pairs)
-    apart = abs(step.loss - theirs.loss) / max(abs(theirs.loss), 1e-30) if step.loss != theirs.loss else 0.0
+    loss = _apart(step.loss, theirs.loss)
     moved = _update(step, theirs)
-    wrong = [
-        name
-        for name, far in (("the loss", apart), (f"the gradient of {where}", worst), ("the step", moved))
-        if far is not None and not far <= tolerance
-    ]
+    dtypes = _compute_dtypes(network)
+    most, rounding = allowed_in_row(tolerance, calls_in(network), *dtypes), None
+    if not max(loss, worst or 0.0) <= most and dtypes != {"float64"}:
+        exact = _made(model, network, reference, arrays, training, seed, in_float64=True)
+        in_64 = _own(exact)
+        own = _worst({str(key): (one, in_64[key]) for key, one in _own(step).items() if key in in_64})[0] or 0.0
+        rounding = max(own, _apart(step.loss, exact.loss))
+        most = judged(most, rounding)
+    far = (("the loss", loss), (f"the gradient of {where}", worst), ("the step", moved))
+    wrong = [name for name, one in far if one is not None and not one <= most]
     return told._replace(
         status="differs" if wrong else "agrees",
+        tolerance=most,
         losses=Compared(step.loss, theirs.loss),
-        loss_difference=apart,
+        loss_difference=loss,
         gradient_difference=worst,
         optimizer="" if step.optimizer is None else step.optimizer.type,
         step_difference=moved,
         reason=", ".join(wrong),
+        rounding=rounding,
     )
+
+
+def _made(
+    model: Model,
+    network: Network,
+    reference: Reference,
+    arrays: Sequence[Any],
+    training: bool,
+    seed: int,
+    *,
+    in_float64: bool = False,
+) -> Step:
+    """Return a step that was run forwards and backwards by the formulas."""
+    ran = Activations(network, reference.weight_source(), seed, in_float64=in_float64)
+    step = Step(Running(model, list(arrays), ran, (), training), [f"random:{seed}"])
+    step.forward(lambda _: None)
+    step.backward(lambda _: None)
+    return step
+
+
+def _own(step: Step) -> dict[WeightKey, Any]:
+    """Return the gradients of the trainable weights, 0 where none comes back."""
+    return {
+        key: 0 if one.gradient is None else one.gradient
+        for key, one in step.weights.items()
+        if one.trainable and not isinstance(one.gradient, NoGradient)
+    }
+
+
+def _compute_dtypes(network: Network) -> set[str]:
+    """Return the dtypes in which the layers of a network compute."""
+    found: set[str] = set()
+    for layer, made in network.calls_of_layers():
+        if made.network is not None:
+            found |= _compute_dtypes(made.network)
+        elif made.sources and layer.kind == "layer":
+            found.add(dtypes_of(layer)[1])
+    return found
+
+
+def _apart(own: float, other: float) -> float:
+    return abs(own - other) / max(abs(other), 1e-30) if own != other else 0.0
 
 
 def _update(step: Step, theirs: Any) -> float | None:

@@ -30,22 +30,27 @@ class Compared(NamedTuple):
 
 class ValuesCheck(NamedTuple):
     """The gradients of a call, of its tensors and its weights: `difference` is the largest, relative to the largest
-    gradient of the call in Keras. Or the model end to end: its one formula, from its inputs to its outputs."""
+    gradient of the call in Keras. Or the model end to end: its one formula, from its inputs to its outputs. `rounding`
+    is how far the formula is from itself in float64, where that was the judge."""
 
     status: Status
     difference: float | None
     tolerance: float
     reason: str
+    rounding: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return this part of the JSON contract."""
-        return told(self, "status difference tolerance reason?")
+        names = "status difference tolerance reason?"
+        return told(self, names if self.rounding is None else f"{names} rounding")
 
 
 class StepCheck(NamedTuple):
     """A step of training of the whole model, in the mode "training" or "inference": the values of the `losses`, the
     gradients of all weights (relative to the largest of them), and the step of the `optimizer` ("" where the source
-    names none), from Keras's gradients and relative to the largest change. `loss` names the losses."""
+    names none), from Keras's gradients and relative to the largest change. `loss` names the losses. `tolerance` follows
+    from the precision and the number of the layers; `rounding` is how far the formulas are from themselves in float64,
+    where that was the judge."""
 
     mode: Literal["training", "inference"]
     status: Status
@@ -57,11 +62,13 @@ class StepCheck(NamedTuple):
     optimizer: str = ""
     step_difference: float | None = None
     reason: str = ""
+    rounding: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return this part of the JSON contract."""
         sizes = "losses loss_difference gradient_difference optimizer step_difference tolerance"
-        return told(self, f"mode status loss {sizes} reason?")
+        names = f"mode status loss {sizes} reason?"
+        return told(self, names if self.rounding is None else f"{names} rounding")
 
 
 class LayerCheck(NamedTuple):

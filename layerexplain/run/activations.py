@@ -62,7 +62,8 @@ class Activation(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """A call of a layer that is run: where, its formula, and the arrays for its params and weights."""
+    """A call of a layer that is run: where, its formula, and the arrays for its params and weights. `stored` are the
+    weights before they were rounded to what the layer computes in."""
 
     walk: Walk
     call: TracedCall
@@ -71,6 +72,7 @@ class Ran(NamedTuple):
     definition: Definition
     values: tuple[Any, ...]
     weights: tuple[Any, ...]
+    stored: tuple[Any, ...]
 
     @property
     def number(self) -> int:
@@ -103,8 +105,18 @@ class Activations:
     """A run of a model. `run` yields the activations one after the other; then `outputs` has the model's outputs, None
     for each that could not be computed."""
 
-    def __init__(self, network: Network, weights: WeightSource, seed: int, max_memory: int | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        weights: WeightSource,
+        seed: int,
+        max_memory: int | None = None,
+        *,
+        in_float64: bool = False,
+    ) -> None:
         self.network = network
+        self.in_float64 = in_float64
+        """Whether all layers compute in float64, whatever their policies."""
         self.max_memory = max_memory
         self.weights = weights
         self.seed = seed
@@ -240,15 +252,16 @@ class Walk:
             raise _NoValues(self._why_unknown(call, layer))
         given = self._given(call)
         path, runs = (*self.path, layer.name), self.whole.runs
-        compute = _compute_dtype(layer, given)
+        compute = "float64" if self.whole.in_float64 else _compute_dtype(layer, given)
         values = tuple([rounded_to(one.array, compute) for one in given])
         try:
             must_fit(shapes_in(definition), "it", runs["float32"].batch, self.whole.max_memory)
         except LayerExplainError as error:
             raise _NoValues(error.fact) from None
         try:
-            weights = tuple([rounded_to(w, compute) for w in self.whole.weights_of(path, definition)])
-            ran = Ran(self, call, layer, path, definition, values, weights)
+            stored = tuple(self.whole.weights_of(path, definition))
+            weights = tuple([rounded_to(w, compute) for w in stored])
+            ran = Ran(self, call, layer, path, definition, values, weights, stored)
             results = self.whole.results_of(ran, runs[computed_in(compute)])
         except CannotEvaluate as refusal:
             raise _NoValues(f"its formula cannot be evaluated: {refusal}") from None

@@ -42,8 +42,8 @@ class SentBack(NamedTuple):
 
     `outputs` are the gradients that reach its results: None for one to which none comes back, `NoGradient` for one that
     is not known. `params` and `weights` are what the call sends to its tensors and weights; None where nothing passes.
-    `held` are the values of its weights. `before_last` is the gradient that reaches what its last function is applied
-    to, where the loss is computed from that.
+    `held` are the values of its weights, as they are stored. `before_last` is the gradient that reaches what its last
+    function is applied to, where the loss is computed from that.
     `formula` is the gradient that ran, on `arrays` (by the leaves of its backward formula), None where none did.
     """
 
@@ -89,7 +89,7 @@ class Tape(Activations):
         frozen: Collection[tuple[str, ...]],
         home: Callable[[tuple[str, ...], int], tuple[tuple[str, ...], int]],
     ) -> None:
-        super().__init__(given.network, given.weights, given.seed, given.max_memory)
+        super().__init__(given.network, given.weights, given.seed, given.max_memory, in_float64=given.in_float64)
         self.wanted = wanted
         self.logits = frozenset(logits)
         self.frozen = frozenset(frozen)
@@ -204,7 +204,7 @@ class Tape(Activations):
         for i, more in enumerate(taped.penalties):
             received[i] = added(received[i], more)
         dz = logits.get(at)
-        told = SentBack(ran.path, ran.layer, ran.number, tuple(received), held=ran.weights, definition=definition)
+        told = SentBack(ran.path, ran.layer, ran.number, tuple(received), held=ran.stored, definition=definition)
         told = told._replace(before_last=dz)
         unknown = next((one for one in received if isinstance(one, NoGradient)), None)
         if unknown is None and isinstance(found, NoGradient) and any(one is not None for one in received):

@@ -126,6 +126,9 @@ def _gradients(report: VerifyReport) -> Iterator[str]:
             f"Gradients of {plural(len(checks), 'call')}: {_counted(checks)} Largest difference: {worst:.1e} of the "
             "largest gradient of the call."
         )
+        by_float64 = sum(one.rounding is not None and one.status == "agrees" for one in checks)
+        if by_float64:
+            yield f"{plural(by_float64, 'call')} agree within what the precision rounds: float64 was the judge."
     for step in report.steps:
         where = f"A step of training, layers as {'in training' if step.mode == 'training' else 'at inference'}"
         status = _told(step)
@@ -139,7 +142,14 @@ def _gradients(report: VerifyReport) -> Iterator[str]:
         if step.optimizer:
             said.append(f"the step of {step.optimizer} {_far(step.step_difference)}")
         reason = f" in {step.reason}" if step.reason else ""
-        yield f"{where}: {status}{reason} (tolerance {step.tolerance:.1e}): {'; '.join(said)}"
+        yield f"{where}: {status}{reason} ({_tolerance(step)}): {'; '.join(said)}"
+
+
+def _tolerance(step: StepCheck) -> str:
+    """What a step was allowed, and why."""
+    if step.rounding is None:
+        return f"tolerance {step.tolerance:.1e}, by precision and number of layers"
+    return f"tolerance {step.tolerance:.1e}; the same formulas in float64 give {step.rounding:.1e} of difference"
 
 
 def _parameters(check: Compared) -> str:
