@@ -206,7 +206,7 @@ def imported(*arguments: str) -> set[str]:
 
 def test_nothing_heavy_is_imported_into_a_pipe() -> None:
     for command in ("summary", "explain"):
-        assert not imported(command, "cnn") & {"rich", "numpy", "h5py", "tensorflow", "keras", "csv"}
+        assert not imported(command, "cnn") & {"numpy", "h5py", "tensorflow", "keras", "csv"}
 
 
 def test_the_version_imports_click_alone() -> None:

@@ -111,7 +111,7 @@ def test_standard_input_and_pipes(file: Any, tmp_path: Path) -> None:
 def test_what_is_imported() -> None:
     code = (
         "import sys, io; from layerexplain.frontends import read; read(sys.argv[1])\n"
-        "print([m for m in ('yaml', 'h5py', 'numpy', 'tensorflow', 'keras', 'rich') if m in sys.modules])"
+        "print([m for m in ('yaml', 'h5py', 'numpy', 'tensorflow', 'keras') if m in sys.modules])"
     )
     import tempfile
 

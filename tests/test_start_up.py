@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "sample_models"
-HEAVY = ("numpy", "h5py", "tensorflow", "keras", "tf_keras", "rich", "click", "yaml")
+HEAVY = ("numpy", "h5py", "tensorflow", "keras", "tf_keras", "click", "yaml")
 
 
 def loaded(code: str) -> set[str]:
@@ -65,7 +65,7 @@ def test_the_library_explains_a_layer_without_numpy_or_a_command_line() -> None:
 )
 @pytest.mark.parametrize("command", ["summary", "explain", "check --fail-on never"])
 def test_a_file_is_read_without_what_it_does_not_need(file: str, allowed: set[str], command: str) -> None:
-    # Into a pipe nothing is coloured or fitted, so rich stays away too.
+    # Into a pipe nothing is coloured or fitted.
     assert loaded(program(*command.split(), file)) <= allowed
 
 

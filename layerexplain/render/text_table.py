@@ -300,50 +300,31 @@ def _stacked(stacks: Sequence[Sequence[Cells]], look: Look, width: int) -> list[
 def drawn(
     columns: list[WrappedColumn], look: Look, width: int, titles: Texts = NO_TEXTS, tails: Texts = NO_TEXTS
 ) -> list[str]:
-    """The columns, already wrapped to their widths, as a rich table with a rule under the headings. Rows have their
-    `titles` above them, equal ones once, and their `tails` below."""
-    from io import StringIO
+    """The columns, already wrapped to their widths, with a rule under the headings. Rows have their `titles` above
+    them, equal ones once, and their `tails` below."""
+    sizes = [max(map(width_of, [*one.heading, *[line for cell in one.cells for line, _ in cell]])) for one in columns]
 
-    from rich.box import SIMPLE_HEAD, Box
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
+    def row_lines(cells: Sequence[Sequence[tuple[str, str]]], from_below: bool = False) -> list[str]:
+        high = max(map(len, cells))
+        lines = [""] * high
+        for at in range(high):
+            for column, cell, size in zip(columns, cells, sizes, strict=True):
+                number = at - (high - len(cell)) * from_below
+                text, style = cell[number] if 0 <= number < len(cell) else ("", "")
+                space = " " * (size - width_of(text))
+                shown = paint(text, style, look)
+                lines[at] += (space + shown if column.right else shown + space) + GAP
+        return [line.rstrip() for line in lines]
 
-    box = Box(str(SIMPLE_HEAD).replace("─", "-"), ascii=True) if look.ascii else SIMPLE_HEAD
-    grid = RichTable(box=box, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    sizes = [
-        max(map(width_of, [*column.heading, *[line for cell in column.cells for line, _ in cell]]))
-        for column in columns
-    ]
-    for column, size in zip(columns, sizes, strict=True):
-        grid.add_column(
-            Text("\n".join(column.heading)), justify="right" if column.right else "left", no_wrap=True, width=size
-        )
-    for cells in zip(*(column.cells for column in columns), strict=True):
-        # Text objects, never strings: names are not read as markup.
-        grid.add_row(*(Text("\n").join(Text(line, style) for line, style in cell) for cell in cells))
-    out = StringIO()
-    console = Console(
-        file=out,
-        # Room enough in any case: rich would cut what we have wrapped already.
-        width=max(width, sum(sizes) + len(GAP) * len(sizes)),
-        force_terminal=look.color,
-        color_system="standard" if look.color else None,
-        legacy_windows=False,
-        _environ={},
-    )
-    console.print(grid, crop=False, overflow="ignore", no_wrap=True)
-    lines = [line.rstrip() for line in out.getvalue().rstrip("\n").split("\n")]
-    if not titles and not tails:
-        return lines
-    at = 1 + max(len(column.heading) for column in columns)
-    told = lines[:at]
+    headings = [[(line, "bold") for line in column.heading] for column in columns]
+    rule = ("-" if look.ascii else "─") * (sum(sizes) + len(GAP) * (len(sizes) - 1))
+    found = [*row_lines(headings, from_below=True), rule]
     for row, cells in enumerate(zip(*(column.cells for column in columns), strict=True)):
         if row in titles and titles.get(row - 1) != titles[row]:
-            told += [paint(line, titles[row][1], look) for line in wrap(titles[row][0], width, _INDENT)]
-        high = max(map(len, cells))
-        told += lines[at : at + high]
-        at += high
+            found += [paint(line, titles[row][1], look) for line in wrap(titles[row][0], width, _INDENT)]
+        found += row_lines(cells)
         if row in tails:
-            told += [paint(line, tails[row][1], look) for line in wrap(" " * _INDENT + tails[row][0].strip(), width, 0)]
-    return told
+            found += [
+                paint(line, tails[row][1], look) for line in wrap(" " * _INDENT + tails[row][0].strip(), width, 0)
+            ]
+    return found

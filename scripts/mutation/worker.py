@@ -41,7 +41,7 @@ import pytest
 from mutation.changes import Change
 from mutation.places import PROBE, Place, compiled, exchange, loaded_functions, probed
 
-LIBRARIES = ("numpy", "h5py", "yaml", "click", "click.testing", "rich.console", "rich.table", "jsonschema")
+LIBRARIES = ("numpy", "h5py", "yaml", "click", "click.testing", "jsonschema")
 KERAS = ("tensorflow", "keras", "tf_keras")
 CRASHED, AT_IMPORT = "(crashed or took too long)", "(at import)"
 ALIVE, DEAD, TAKEN = 0, 1, 2
