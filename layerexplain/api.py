@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from layerexplain.errors import ArgumentError, ErrorGroup, LayerExplainError, each_of, raise_any
 from layerexplain.model import InputShapes, InputShapesOf
@@ -374,6 +374,10 @@ def page(
     layers: Layers | None = None,
     max_values: int | None = None,
     name: str | None = None,
+    weights: Literal["half", "f32", "none"] = "half",
+    labels: Sequence[str] = (),
+    vocabulary: Sequence[str] = (),
+    report: Report | None = None,
 ) -> Page:
     """Make the page of a model: its graph, and each layer explained, in one HTML file that works offline.
 
@@ -382,12 +386,17 @@ def page(
         fold: Whether what repeats is drawn once, and layers that a name holds together are one box.
         gradient: Whether layers have their gradients as well.
         inputs, code: As `explain` takes them; a report has them already.
-        values: What the inputs get, as `trace` takes it, or as `make_inputs` gives it: the model is run on it, and the
-            values of its layers are on the page. A report has no weights to run.
-        layers: With `values`, which layers have them, as `explain` takes it.
+        values: What the inputs get, as `trace` takes it, or as `make_inputs` gives it: what the page begins with. A
+            page that does not run the model has the values of its layers. A report has no weights to run.
+        layers: With `values`, which layers have them, as `explain` takes it. With it, or with `max_values`, the page
+            has these values and does not run the model.
         max_values: How many bytes the arrays of numbers in the page may have; what does not fit is left out, and the
             page says so.
         name: What the page calls the file that the model is from; its path if it is not given.
+        weights: The precision of the weights in the page, with which it runs the model; with "none" it does not run it.
+        labels: Words for the numbers of the output, in their order.
+        vocabulary: Words for the ids of the input, in their order.
+        report: The report of the model, if it is there already.
 
     Returns:
         The page as text, which a notebook shows.
@@ -401,20 +410,34 @@ def page(
     from layerexplain.render.page.data import page_of
 
     _refuse_with_report(source, gradient=gradient, inputs=inputs, code=code, values=values is not None)
-    if values is None:
-        if layers is not None or max_values is not None:
-            raise ArgumentError("layers and max_values choose among the values of a run; give values too")
-        report = _report_of(source, gradient=gradient, inputs=inputs, code=code)
-        return page_of(report if name is None else report._replace(source=name), fold)
+    if values is None and (layers is not None or max_values is not None):
+        raise ArgumentError("layers and max_values choose among the values of a run; give values too")
+    if isinstance(source, Report):
+        return page_of(source if name is None else source._replace(source=name), fold)
     from layerexplain.frontends import read_for_good
+    from layerexplain.frontends.input_shapes import shapes_for
     from layerexplain.layer_names import chosen_layers
+    from layerexplain.run.page_program import NoProgram, page_program
     from layerexplain.run.page_values import MOST_BYTES, page_values, shapes_of
 
     stored, model = read_for_good(source, code)
     chosen = chosen_layers(model, layers)
-    found = page_values(stored, model, values, wanted=chosen, budget=MOST_BYTES if max_values is None else max_values)
-    report = explain(model, gradient=gradient, inputs=shapes_of(model, values))
-    return page_of(report if name is None else report._replace(source=name), fold, found)
+    found = program = None
+    why = ""
+    if values is not None:
+        inputs = shapes_of(model, values)
+    report = report or explain(model, gradient=gradient, inputs=inputs, code=code)
+    if weights != "none" and layers is None and max_values is None:
+        sizes = shapes_for(model, inputs)
+        made = page_program(stored, model, sizes, report.totals.params, precision=weights, inputs=values)
+        if isinstance(made, NoProgram):
+            why = made.reason
+        elif values is None or made.program.is_whole:
+            program = made._replace(labels=tuple(labels), vocabulary=tuple(vocabulary))
+    if values is not None and program is None:
+        budget = MOST_BYTES if max_values is None else max_values
+        found = page_values(stored, model, values, wanted=chosen, budget=budget)
+    return page_of(report if name is None else report._replace(source=name), fold, found, program, why)
 
 
 def format_report(

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.render.page.data import page_data
-from layerexplain.render.page.scripts import script
+from layerexplain.render.page.scripts import modules, script
 from tests.browser import shown
 from tests.test_hostile_names import NAMES, document
 from tests.truth import load
@@ -57,10 +57,11 @@ def test_a_page_knows_which_layer_each_tensor_comes_from_and_which_boxes_are_inp
     assert boxes == [("input", True), ("both", False), ("sum", False)]
 
 
-@pytest.mark.parametrize("start", ["main", "what_if", "gallery"])
+@pytest.mark.parametrize("start", ["main", "running", "what_if", "gallery"])
 def test_modules_declare_each_name_once(start: str) -> None:
     code = script(start)
-    names = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", code, re.MULTILINE)
+    texts = "\n".join(modules(start).values())
+    names = re.findall(r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)", texts, re.MULTILINE)
     assert len(names) > 20
     assert sorted(names) == sorted(set(names))
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|setAttribute\(.style", code)

@@ -42,7 +42,7 @@ READ = """() => {
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return layerexplain.page(SPEC, values=GIVEN)
+    return layerexplain.page(SPEC, values=GIVEN, weights="none")
 
 
 def choose(page: Any, line: str, at: tuple[int, ...]) -> list[Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,6 +20,9 @@ from layerexplain.cli.output import write_picture
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.model import InputShapesOf
 
+MOST_WORDS = 1_000_000
+"""Numbers of words are smaller."""
+
 
 def _inputs(ctx: click.Context, parameter: click.Parameter, typed: tuple[str, ...]) -> tuple[InputShapesOf, list[str]]:
     """The shapes and the values among what was typed: `28,28,1` is a shape, `image.npy` and `random` are values."""
@@ -31,6 +36,30 @@ def _inputs(ctx: click.Context, parameter: click.Parameter, typed: tuple[str, ..
     return partial(inputs_of, typed=shapes), values
 
 
+def _words(ctx: click.Context, parameter: click.Parameter, path: str | None) -> tuple[str, ...]:
+    """The words of a file, in the order of their numbers: a line each, or JSON: a list, or numbers by word."""
+    if path is None:
+        return ()
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{path} cannot be read: {error}") from None
+    if not path.endswith(".json"):
+        return tuple(text.splitlines())
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{path} is no JSON: {error}") from None
+    if isinstance(found, dict) and all([type(number) is int and 0 <= number < MOST_WORDS for number in found.values()]):
+        words = [""] * (1 + max(found.values(), default=-1))
+        for word, number in found.items():
+            words[number] = word
+        return tuple(words)
+    if not isinstance(found, list) or not all([isinstance(word, str) for word in found]):
+        raise click.BadParameter(f"{path} needs a list of words, or whole numbers by word")
+    return tuple(found)
+
+
 @click.command("page", short_help="Make a page of a model: its graph, each layer explained; one HTML file.")
 @SOURCE
 @click.option(
@@ -41,7 +70,7 @@ def _inputs(ctx: click.Context, parameter: click.Parameter, typed: tuple[str, ..
 @gradient_option
 @click.option(
     "--input", "inputs", metavar="[NAME=]WHAT", multiple=True, callback=_inputs,
-    help="The values of an input, with which the formulas are run: a file FILE.npy, FILE.npz or FILE.png, zeros, ones "
+    help="The values of an input that the page begins with: a file FILE.npy, FILE.npz or FILE.png, zeros, ones "
     "or random[:SEED]. Or its shape, without the batch: 224,224,3 or tokens=128. Repeatable.",
 )  # fmt: skip
 @click.option(
@@ -54,6 +83,17 @@ def _inputs(ctx: click.Context, parameter: click.Parameter, typed: tuple[str, ..
     help="With values: how much the numbers in the file may take: megabytes (8), or with a unit (500kB). What does not "
     "fit is left out, and the page says so. Default: 8.",
 )  # fmt: skip
+@click.option(
+    "--weights", type=click.Choice(["half", "f32", "none"]), default="half", show_default=True,
+    help="The precision of the weights in the file, with which the page runs the model; none: it does not run it.",
+)  # fmt: skip
+@click.option(
+    "--labels", metavar="FILE", callback=_words, help="Words for the numbers of the output: a line each, or JSON."
+)
+@click.option(
+    "--vocabulary", metavar="FILE", callback=_words,
+    help="Words for the ids of the input: a line each from id 0 on, or JSON: a list, or numbers by word.",
+)  # fmt: skip
 @code_option
 def command(
     source: str,
@@ -63,13 +103,17 @@ def command(
     inputs: tuple[InputShapesOf, list[str]],
     values: tuple[str, ...],
     max_values: int | None,
+    weights: str,
+    labels: tuple[str, ...],
+    vocabulary: tuple[str, ...],
     code: tuple[str, ...],
 ) -> None:
     """Make a page of SOURCE to look at in a browser: the graph, in which boxes open; for each layer its formula, what
     one element reads, the reasons for its shape and its weights, cost, training and notes; and a search.
 
-    With values for its inputs the formulas are run, as `trace` runs them: cells show numbers, the chosen element its
-    sum of products, and the outputs of layers are pictures.
+    The page of a model with weights (up to 5 million) runs the model: draw on its input, drop a picture or an array,
+    move a slider, and the values of all layers follow. --input gives what it begins with. With --values or
+    --max-values, or if the page does not run the model, it has the values of one run, as `trace` computes them.
 
     It is one file, which works offline: nothing is fetched, and no code of SOURCE is run.
 
@@ -84,11 +128,12 @@ def command(
         raise click.UsageError("--values and --max-values need the values of an input, as in --input random")
     content = library.piped(source)
     asked: dict[str, Any] = {"gradient": gradient, "inputs": shapes, "code": code}
+    runs: dict[str, Any] = {"weights": weights, "labels": labels, "vocabulary": vocabulary}
     failure = None
     if given:
         try:
             of_run = {**values_of_run(content, source, shapes, given, values, code), "max_values": max_values}
-            made = api.page(content, fold=fold, **asked, **of_run)
+            made = api.page(content, fold=fold, **asked, **of_run, **runs)
             return write_picture(output, made)
         except LayerExplainError as error:
             failure = error
@@ -97,7 +142,9 @@ def command(
         if not report.faults:
             raise failure
         note("the page has no values, as a model with errors cannot be run")
-    write_picture(output, api.page(report, fold=fold), report.faults)
+    if report.faults:
+        return write_picture(output, api.page(report, fold=fold), report.faults)
+    write_picture(output, api.page(content, fold=fold, **asked, **runs, report=report, name=report.source))
 
 
 def values_of_run(

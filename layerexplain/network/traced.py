@@ -87,6 +87,11 @@ class Network(NamedTuple):
         """What a note on a layer says, without its words on shapes where it says why there is no formula."""
         return self.reasons.get(name, note.message) if note.code in ("opaque", "not-derived") else note.message
 
+    def why_unknown(self, path: Sequence[str]) -> str:
+        """Why a layer has no formula; `path` has the names that lead to it."""
+        note = next((note for note in self.notes if note.layer == "/".join(path)), None)
+        return "its formula is unknown" if note is None else self.why_without_formula(path[-1], note)
+
     def faults_of_layers(self) -> dict[str, tuple[str, ...]]:
         """What is wrong with layers, by their paths; a fault that names none is that of the one layer in its line."""
         lines = grouped((layer.line, layer.name) for layer in self.model.layers)

@@ -76,10 +76,10 @@ class ElementForms(NamedTuple):
     forms: tuple[ElementForm, ...]
 
 
-def element_forms(network: Network) -> ElementForms:
+def element_forms(network: Network, table: FormTable | None = None) -> ElementForms:
     """Return the element forms of all calls in a network, with templates of numbers; nested models are taken at their
-    first call."""
-    table = FormTable()
+    first call. They are added to `table`, if it is given."""
+    table = FormTable() if table is None else table
     forms: list[ElementForm] = []
     known: dict[Definition, int | None] = {}
     calls: dict[str, list[tuple[int, int | None]]] = {}
@@ -88,7 +88,7 @@ def element_forms(network: Network) -> ElementForms:
         if definition is None or definition.kind != "layer" or made.built:
             continue
         if definition not in known:
-            form = form_of(definition)
+            form = form_of(definition.without_masks())
             known[definition] = table.number(None if form is None else element_data(form, numbers=True))
             if form is not None and len(table.data) > len(forms):
                 forms.append(form)
@@ -100,7 +100,7 @@ def element_forms(network: Network) -> ElementForms:
 @lru_cache(maxsize=256)
 def form_data(definition: Definition) -> dict[str, Any] | None:
     """Return the element form of a layer as data; None where it has none that anybody would read."""
-    form = form_of(definition)
+    form = form_of(definition.without_masks())
     return None if form is None else element_data(form)
 
 
@@ -109,7 +109,7 @@ def form_of(definition: Definition) -> ElementForm | None:
     if definition.kind != "layer" or len(definition.params) > MOST_TENSORS:
         return None
     try:
-        return opened(element_form(definition.without_masks()))
+        return opened(element_form(definition))
     except TooManyLines:
         return None
 

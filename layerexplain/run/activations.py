@@ -304,9 +304,7 @@ class Walk:
     def _why_unknown(self, call: TracedCall, layer: Layer) -> str:
         if call.definition is None and any(ref.layer in self.refused for ref in call.sources):
             return self._why_missing(call)
-        where = "/".join((*self.path, layer.name))
-        note = next((note for note in self.network.notes if note.layer == where), None)
-        return "its formula is unknown" if note is None else self.network.why_without_formula(layer.name, note)
+        return self.network.why_unknown((*self.path, layer.name))
 
     def _drop_unused(self, base: Expr) -> None:
         if self.left[base] <= 0:

@@ -79,7 +79,7 @@ def page_values(
     Raises:
         LayerExplainError: with the source's name.
     """
-    inputs = _given(model, inputs)
+    inputs = given_inputs(model, inputs)
     with ready(source, by_name(inputs), model=model) as running:
         forms = element_forms(running.activations.network)
         chosen = _chosen(running.activations.network, forms, wanted, budget)
@@ -108,10 +108,11 @@ def page_values(
 
 def shapes_of(model: Model, inputs: Any) -> dict[str, tuple[int, ...]]:
     """Return the shapes of inputs by name, without the batch, of what `page_values` takes."""
-    return {one.name: tuple(one.array.shape[1:]) for one in _given(model, inputs)}
+    return {one.name: tuple(one.array.shape[1:]) for one in given_inputs(model, inputs)}
 
 
-def _given(model: Model, inputs: Any) -> list[GivenInput]:
+def given_inputs(model: Model, inputs: Any) -> list[GivenInput]:
+    """Return the inputs of a model with their arrays, of what `page_values` takes."""
     if isinstance(inputs, Sequence) and all([isinstance(one, GivenInput) for one in inputs]):
         return list(inputs)
     arrays = checked_inputs(model, inputs)

@@ -17,6 +17,7 @@
   stands behind the layer's `keras`; `training`: lines; `gradient`: `{formula, math, tex, kept, element, element_notes,
   facts, unreached, cost, unknown}`.
 - `calls`: the nodes of graphs, each `[layer, number of the call]`.
+- `program`: what runs the model in the page (program_data.py says what is in it); `model.still`: why there is none.
 - `forms`: element forms (derive/element/data.py says what is in one); a layer's `forms` are the numbers of those of its
   calls. With the values of a run there are more keys; page_values.py says which.
 - `letters`: a text and its width, to compare fonts by (graph_data.py).
@@ -36,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.render.escape import clean
 from layerexplain.render.page.graph_data import Calls, graph_data, letters
+from layerexplain.render.page.program_data import program_data
 from layerexplain.render.page.shell import Page, shell
 from layerexplain.render.page.value_data import all_values, form_numbers, value_parts
 from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
@@ -47,18 +49,28 @@ from layerexplain.report.totals import weight_bytes
 
 if TYPE_CHECKING:
     from layerexplain.lang.latex import Formula
+    from layerexplain.run.page_program import PageProgram
     from layerexplain.run.page_values import PageValues
 
 
-def page_of(report: Report, fold: bool, values: PageValues | None = None) -> Page:
-    """The page of a report, with the values of a run if there are any."""
-    data = page_data(report, fold, values)
-    return shell(data, data["model"]["title"])
+def page_of(
+    report: Report, fold: bool, values: PageValues | None = None, program: PageProgram | None = None, why: str = ""
+) -> Page:
+    """The page of a report, with the values of a run if there are any, or with what runs its model; `why` says why the
+    page does not run it."""
+    data = page_data(report, fold, values, program)
+    if why:
+        data["model"]["still"] = clean(why)
+    if program is None:
+        return shell(data, data["model"]["title"])
+    return shell(data, data["model"]["title"], "running", ("play",), program.weights)
 
 
-def page_data(report: Report, fold: bool = True, values: PageValues | None = None) -> dict[str, Any]:
+def page_data(
+    report: Report, fold: bool = True, values: PageValues | None = None, program: PageProgram | None = None
+) -> dict[str, Any]:
     """The structure of the page of a model whose layers are explained; `fold` draws once what repeats, `values` are
-    those of a run.
+    those of a run, and `program` is what runs the model in the page.
 
     >>> from layerexplain import explain
     >>> data = page_data(explain(b"input: [4]\\nlayers:\\n  - Dense: 3\\n  - Dense: 3\\n"))
@@ -67,9 +79,11 @@ def page_data(report: Report, fold: bool = True, values: PageValues | None = Non
     """
     calls = Calls(report.layers)
     graph, whole = graph_data(calls, report.layers, fold, {output.layer for output in report.outputs})
+    numbers = {layer.path: number for number, layer in enumerate(calls.layers)}
     return {
         "model": _cleaned(_model(report)),
-        **layer_data(calls.layers, calls.parents, values),
+        **layer_data(calls.layers, calls.parents, values, program),
+        **({} if program is None else {"program": program_data(program, numbers, report.totals.macs)}),
         "calls": calls.calls,
         "graph": graph,
         "letters": letters(),
@@ -78,7 +92,10 @@ def page_data(report: Report, fold: bool = True, values: PageValues | None = Non
 
 
 def layer_data(
-    layers: Sequence[LayerReport], parents: Sequence[int] = (), values: PageValues | None = None
+    layers: Sequence[LayerReport],
+    parents: Sequence[int] = (),
+    values: PageValues | None = None,
+    program: PageProgram | None = None,
 ) -> dict[str, Any]:
     """`layers`, `definitions` and `forms` of a page. Without `parents`, the layers around each, they are of no model:
     independent ones, of which several may have the same name."""
@@ -108,13 +125,16 @@ def layer_data(
             entry["keras"] = clean(keras)
         if values is not None:
             entry.update(_cleaned(_filled(value_parts(values, layer.path))))
+        elif program is not None:
+            entry.update(_filled({"forms": list(program.program.forms.calls.get(layer.path, ()))}))
         elif numbers_of_forms := form_numbers(forms, layer):
             entry["forms"] = numbers_of_forms
         entries.append(entry)
+    data = forms.data if program is None else program.program.forms.data
     return {
         "layers": entries,
         "definitions": made,
-        **_filled({"forms": _cleaned(forms.data)} if values is None else all_values(values)),
+        **_filled({"forms": _cleaned(data)} if values is None else all_values(values)),
     }
 
 

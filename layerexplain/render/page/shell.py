@@ -31,8 +31,11 @@ class Page(str):
         )
 
 
-def shell(data: Mapping[str, Any], title: str, start: str = "main", sheets: Sequence[str] = ()) -> Page:
-    """The page that shows `data`; `start` names the module of js/ that runs, `sheets` its own style sheets."""
+def shell(
+    data: Mapping[str, Any], title: str, start: str = "main", sheets: Sequence[str] = (), weights: str = ""
+) -> Page:
+    """The page that shows `data`; `start` names the module of js/ that runs, `sheets` its own style sheets; `weights`
+    are those of a model that runs in it, in base64."""
     style, code = styles("page", "reads", *sheets), script(start)
     policy = (
         f"default-src 'none'; script-src '{hashed(code)}'; style-src '{hashed(style)}'; "
@@ -40,11 +43,12 @@ def shell(data: Mapping[str, Any], title: str, start: str = "main", sheets: Sequ
     )
     told = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False)
     packed = b64encode(zlib.compress(told.encode("utf-8", "replace"), 6)).decode()
+    stored = f'<script type="application/octet-stream" id="weights">{weights}</script>\n' if weights else ""
     title = escaped(clean(title)).encode("ascii", "xmlcharrefreplace").decode()
     return Page(
         f"{head(title, style, policy)}"
         "<noscript>This page draws a model with a script of its own, which this browser does not run.</noscript>\n"
-        f'<script type="application/octet-stream" id="data">{packed}</script>\n<script>{code}</script>\n'
+        f'<script type="application/octet-stream" id="data">{packed}</script>\n{stored}<script>{code}</script>\n'
         "</body>\n</html>\n"
     )
 

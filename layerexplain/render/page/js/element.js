@@ -29,7 +29,7 @@ export const MOST_TERMS = 300000;
 const MOST_STEPS = 2000000;
 
 /** @type {Record<string, (...values: any[]) => any>} the elementwise ops that have a value here */
-const OPS = {
+export const OPS = {
   "+": (a, b) => +a + +b,
   "-": (a, b) => a - b,
   "*": (a, b) => a * b,
@@ -76,6 +76,13 @@ const OPS = {
 for (const name of ["abs", "sign", "floor", "ceil", "exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "log2", "log10", "trunc", "cbrt"]) {
   OPS[name] = /** @type {any} */ (Math)[name];
 }
+
+/** @type {Record<string, (value: number) => number>} functions of which large numbers would overflow as they are written */
+export const STABLE = {
+  tanh: Math.tanh,
+  softplus: (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))),
+  log_sigmoid: (a) => Math.min(a, 0) - Math.log1p(Math.exp(-Math.abs(a))),
+};
 
 /** @type {Record<string, (terms: any[]) => any>} */
 const FOLDS = {
@@ -324,7 +331,9 @@ export class ElementReader {
     }
     const values = e.slice(e[0] === "f" ? 2 : 1).map((part) => this.value(part, at, args));
     if (values.includes(undefined)) return undefined;
-    return e[0] === "f" ? this.value(this.form.functions?.[e[1]][1], {}, values) : OPS[e[0]]?.(...values);
+    if (e[0] !== "f") return OPS[e[0]]?.(...values);
+    const [name, body] = this.form.functions?.[e[1]] ?? [];
+    return STABLE[name] ? STABLE[name](values[0]) : this.value(body, {}, values);
   }
 
   /** The terms of a fold whose conditions hold, with their factors. @param {Scalar} fold @param {Place} at @returns {Term[]} */

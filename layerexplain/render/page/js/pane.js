@@ -79,6 +79,9 @@ export function showModel(pane, data) {
     table(["", ""], facts, [1]),
   );
   pane.append(make("h3", "", "Inputs"), points(model.inputs), make("h3", "", "Outputs"), points(model.outputs));
+  if (model.still) pane.append(make("p", "quiet", `The page does not run the model: ${model.still}.`));
+  if (data.program?.notes) pane.append(points(data.program.notes, "warning"));
+  if (data.live) pane.append(make("h3", "", "What the layers give"), data.live.thumbnails());
   const { run } = /** @type {any} */ (data);
   if (run) {
     // Of weights that are drawn, the notes say why and how.

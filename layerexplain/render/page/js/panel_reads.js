@@ -6,7 +6,7 @@ import { ElementReader } from "./element.js";
 import { firstUse, foldLetters, lettersOf, mentioned, onlyCopies } from "./element_uses.js";
 import { cellText, filledText, placeText } from "./element_words.js";
 import { everyPlace, singular, sliceWords } from "./slices.js";
-import { slider } from "./sliders.js";
+import { setter, slider } from "./sliders.js";
 import { sumsOf } from "./sums.js";
 import { layerValues } from "./values.js";
 
@@ -32,11 +32,17 @@ export function panelReads(layer, data, element) {
   const calls = /** @type {number[]} */ (layer.forms ?? []);
   if (!calls.length) return;
   const picture = make("div");
+  /** @type {ReadsView | null} */
+  let view = null;
+  let now = 0;
   const show = (/** @type {number} */ call) => {
     picture.replaceChildren();
-    new ReadsView(data.forms[calls[call]], layerValues(layer, data, call), picture, data.element);
+    now = call;
+    const form = data.forms[calls[call]];
+    view = form ? new ReadsView(form, layerValues(layer, data, call), picture, data.element, data.live?.changes(layer, call)) : null;
   };
-  if (new Set(calls).size > 1 || (calls.length > 1 && data.arrays)) {
+  data.live?.onRun(() => picture.isConnected && (view?.numbered ? view.renew() : show(now), true));
+  if (new Set(calls).size > 1 || (calls.length > 1 && (data.arrays || data.live))) {
     const choice = make("select", "", ...calls.map((_, call) => make("option", "", `call ${call + 1}`)));
     choice.addEventListener("change", () => show(choice.selectedIndex));
     element.append(make("label", "readscall", "Call: ", choice));
@@ -45,13 +51,24 @@ export function panelReads(layer, data, element) {
   show(0);
 }
 
+/** @typedef {{activation: (result: number, index: number[], to: number) => void, weight: (tensor: number, index: number[], to: number) => void, undo: () => void}} Changes */
+
 class ReadsView {
   /**
    * @param {Form} form @param {ReturnType<typeof layerValues>} values @param {HTMLElement} element
    * @param {{line?: string, index?: number[]}} [kept] where the chosen element is kept for another view
+   * @param {Changes} [changes] of a model that runs, what changes a weight or an activation
    */
-  constructor(form, values, element, kept = {}) {
+  constructor(form, values, element, kept = {}, changes = undefined) {
     this.form = form;
+    this.changes = changes;
+    /** Whether it was made with numbers. */
+    this.numbered = values.known;
+    this.setters = make("div", "readssetters");
+    this.settersOpen = false;
+    this.renewing = false;
+    /** @type {Map<number, number[]>} the weights that were clicked, by their tensors */
+    this.weights = new Map();
     this.kept = kept;
     this.values = values;
     this.reader = new ElementReader(form, values.get);
@@ -89,7 +106,7 @@ class ReadsView {
     this.status.setAttribute("aria-live", "polite");
     this.sums = make("div", "readssums");
     if (lines.length) {
-      element.append(this.choices, this.formula, this.stage, this.sliders, this.status, this.sums);
+      element.append(this.choices, this.formula, this.stage, this.sliders, this.status, this.sums, this.setters);
       this.offerLines();
       const known = lines.find((i) => form.lines[i].name === kept.line && form.lines[i].letters.length === kept.index?.length);
       this.chooseLine(known ?? this.bestLine(), known === undefined ? undefined : kept.index);
@@ -100,6 +117,14 @@ class ReadsView {
       }).observe(element);
     }
     for (const line of refused) element.append(make("p", "quiet", `${line.name} has no formula of one element: ${line.refusal}`));
+  }
+
+  /** Shows the numbers of another run. */
+  renew() {
+    this.reader.known.clear();
+    this.renewing = true;
+    this.update(true);
+    this.renewing = false;
   }
 
   /** The line to begin with: the result, or where that only copies other lines the first that sums. */
@@ -190,6 +215,13 @@ class ReadsView {
       const shown = cellFigure(grid, title);
       const kind = of < this.form.params || of >= this.first ? "from" : "by";
       shown.figure.classList.add(kind);
+      grid.svg.addEventListener("pointerdown", (event) => {
+        const at = /** @type {SVGElement} */ (event.target).dataset?.at;
+        if (!at || !this.changes) return;
+        this.weights.set(of, at.split(",").map(Number));
+        this.settersOpen = true;
+        this.update(true);
+      });
       return { of, grid, ...shown };
     });
     this.output = new CellGrid(["out"]);
@@ -371,6 +403,32 @@ class ReadsView {
     this.status.textContent = `${place} reads ${counts.join(", ") || "nothing"}.${this.reader.cut ? " The sum is long; its first terms are drawn." : ""}`;
     this.write(line, at, place);
     sumsOf(this.sums, this, at);
+    if (this.changes && this.numbered && !this.renewing) this.offerSetters(line, of, place);
+  }
+
+  /** Sliders that change the chosen element of a result, and a weight. @param {any} line @param {number} of @param {string} place */
+  offerSetters(line, of, place) {
+    const rows = [];
+    const result = this.form.results.indexOf(of - this.first);
+    const value = this.reader.element(of, this.index);
+    if (result >= 0 && typeof value === "number") {
+      const index = this.index;
+      const largest = Math.max(this.largest(this.output, of), 1e-6);
+      rows.push(setter(`set ${place}`, value, largest, (to) => this.changes?.activation(result, index, to)));
+    }
+    for (const { of: tensor, grid } of this.grids) {
+      if (tensor < this.form.params || tensor >= this.first || this.form.values?.[tensor] !== undefined) continue;
+      const index = this.weights.get(tensor) ?? this.now.find((one) => one.of === tensor)?.index;
+      const weight = index && this.values.get(tensor, index);
+      if (!index || weight === undefined) continue;
+      const largest = Math.max(this.largest(grid, tensor), 1e-6);
+      rows.push(setter(placeText(this.name(tensor), index), weight, largest, (to) => this.changes?.weight(tensor, index, to)));
+    }
+    const back = button("As it was", () => { this.changes?.undo(); this.offerSetters(line, of, place); });
+    const whole = make("details", "", make("summary", "", "Change a number"), ...rows, back);
+    whole.open = this.settersOpen;
+    whole.addEventListener("toggle", () => { this.settersOpen = whole.open; });
+    this.setters.replaceChildren(whole);
   }
 
   /** @param {any} line @param {Record<string, number>} at @param {string} place */

@@ -2,30 +2,24 @@
 
 import { make } from "./dom.js";
 import { numberText } from "./element_words.js";
-import { openArray } from "./values.js";
+import { tilesCanvas, tilesFigure, tilesOf } from "./tiles.js";
+import { layerValues } from "./values.js";
 
-/** @typedef {{values: ArrayLike<number>, count: number, rows: number, columns: number, label: string}} Tiles */
-
-/** So many channels are drawn. */
-const MOST_TILES = 16;
+/** @typedef {import("./tiles.js").Tiles} Tiles */
 
 /**
  * What a layer gives, as pictures.
  * @param {any} layer @param {any} data @param {HTMLElement} element
  */
 export function panelValues(layer, data, element) {
-  if (!data.run) return;
-  const form = data.forms[layer.forms?.[0]];
-  const numbers = layer.numbers?.[0] ?? {};
-  if (form) {
-    const first = form.tensors.length;
-    const results = form.results.map((/** @type {number} */ one) => one + first);
-    const others = Object.keys(numbers).map(Number).filter((of) => of >= first && !results.includes(of));
-    for (const of of [...results, ...others]) {
-      if (!(of in numbers)) continue;
-      const line = form.lines[of - first];
-      element.append(tilesFigure(line.name, tilesOf(openArray(data.arrays[numbers[of]]), line)));
-    }
+  const form = data.forms?.[layer.forms?.[0]];
+  const values = layerValues(layer, data, 0);
+  if (form && (values.known || data.live)) {
+    const figures = make("div");
+    const show = () => figures.replaceChildren(...figuresOf(form, values));
+    show();
+    element.append(figures);
+    data.live?.onRun(() => figures.isConnected && (show(), true));
   }
   for (const picture of layer.pictures ?? []) {
     const every = picture.every[0] * picture.every[1] > 1 ? `every ${picture.every.join(" × ")} places` : "";
@@ -35,11 +29,30 @@ export function panelValues(layer, data, element) {
   if (layer.unnumbered) element.append(make("p", "quiet", `Without numbers: ${layer.unnumbered}.`));
 }
 
+/** The results of a call as pictures, then its other lines. @param {import("./element.js").Form} form @param {ReturnType<typeof layerValues>} values */
+function figuresOf(form, values) {
+  const first = form.tensors.length;
+  const results = form.results.map((one) => one + first);
+  const others = values.numbers().filter((of) => of >= first && !results.includes(of));
+  return [...results, ...others].flatMap((of) => {
+    const array = values.array(of);
+    const line = form.lines[of - first];
+    return array ? [tilesFigure(line.name, tilesOf(array, line))] : [];
+  });
+}
+
 /**
  * How the values of weights are spread.
- * @param {any} layer @param {any} _ @param {HTMLElement} element
+ * @param {any} layer @param {any} data @param {HTMLElement} element
  */
-export function panelSpreads(layer, _, element) {
+export function panelSpreads(layer, data, element) {
+  if (data.live) {
+    const spreads = make("div");
+    element.append(spreads);
+    const show = () => spreads.replaceChildren(...weightSpreads(layer, data));
+    show();
+    if (!spreads.childNodes.length) data.live.onRun(() => spreads.isConnected && (show(), !spreads.childNodes.length));
+  }
   for (const one of layer.spreads ?? []) {
     const words = `${numberText(one.low)} to ${numberText(one.high)}, mean ${numberText(one.mean)}, standard deviation ${numberText(one.std)}`;
     const picture = coded({ ...one, low: one.picture_low, high: one.picture_high });
@@ -48,91 +61,37 @@ export function panelSpreads(layer, _, element) {
   }
 }
 
+/** How many bars a histogram has. */
+const BINS = 24;
+
+/** The spreads of the weights of a model that runs here. @param {any} layer @param {any} data */
+function weightSpreads(layer, data) {
+  const form = data.forms?.[layer.forms?.[0]];
+  const values = layerValues(layer, data, 0);
+  if (!form || !values.known) return [];
+  const weights = form.tensors.slice(form.params).map((/** @type {any} */ _, /** @type {number} */ i) => form.params + i);
+  return weights.flatMap((/** @type {number} */ of) => {
+    const array = values.array(of);
+    if (!array || form.values?.[of] !== undefined) return [];
+    const [name, , roles, grid] = form.tensors[of];
+    const numbers = Array.from(array.values);
+    const [low, high] = numbers.reduce(([a, b], one) => [Math.min(a, one), Math.max(b, one)], [Infinity, -Infinity]);
+    const mean = numbers.reduce((a, b) => a + b, 0) / numbers.length;
+    const std = Math.sqrt(numbers.reduce((a, b) => a + (b - mean) ** 2, 0) / numbers.length);
+    const counts = new Array(BINS).fill(0);
+    for (const one of numbers) counts[Math.min(BINS - 1, Math.floor(((one - low) / (high - low || 1)) * BINS))]++;
+    const words = `${numberText(low)} to ${numberText(high)}, mean ${numberText(mean)}, standard deviation ${numberText(std)}`;
+    const [picture] = tilesOf(array, { grid, letters: roles.map((/** @type {string} */ role) => ["", null, role]) });
+    const scale = Math.max(1, Math.min(10, Math.floor(84 / Math.max(picture.rows, picture.columns))));
+    return [make("div", "spread", make("b", "", name), histogram({ counts, low, high }), tilesCanvas(picture, scale), make("span", "quiet", words))];
+  });
+}
+
 /** @param {any} picture @returns {Tiles} */
 function coded(picture) {
   const bytes = Uint8Array.from(atob(picture.data), (one) => one.charCodeAt(0));
   const values = Float32Array.from(bytes, (one) => (one === 255 ? NaN : picture.low + (one / 254) * (picture.high - picture.low)));
   return { values, count: picture.tiles, rows: picture.rows, columns: picture.columns, label: "" };
-}
-
-/**
- * The slices of an array as tiles, by the axes that its line is drawn by.
- * @param {import("./values.js").OpenArray} array @param {any} line @returns {Tiles[]}
- */
-function tilesOf(array, line) {
-  const [r, c] = line.grid;
-  const rows = r === null ? 1 : array.shape[r];
-  const columns = c === null ? 1 : array.shape[c];
-  const hidden = array.shape.map((_, axis) => axis).filter((axis) => axis !== r && axis !== c && array.shape[axis] > 1);
-  const last = hidden[hidden.length - 1];
-  const count = last === undefined ? 1 : Math.min(array.shape[last], MOST_TILES);
-  const values = new Float32Array(count * rows * columns);
-  for (let k = 0, at = 0; k < count; k++) {
-    for (let i = 0; i < rows; i++) {
-      for (let j = 0; j < columns; j++) {
-        values[at++] = array.values[(last === undefined ? 0 : k * array.strides[last]) + (r === null ? 0 : i * array.strides[r]) + (c === null ? 0 : j * array.strides[c])];
-      }
-    }
-  }
-  const role = last === undefined ? "" : line.letters[last][2] || "slices";
-  const more = last !== undefined && count < array.shape[last] ? `the first ${count} of ${array.shape[last]} ${role}` : count > 1 ? `${count} ${role}` : "";
-  return [{ values, count, rows, columns, label: more }];
-}
-
-/** @param {string} name @param {Tiles[]} tiles @param {string} [words] */
-function tilesFigure(name, tiles, words = "") {
-  const [first] = tiles;
-  const scale = Math.max(1, Math.min(12, Math.floor(first.count > 1 ? 72 / first.columns : 320 / first.columns), Math.floor(220 / first.rows)));
-  const [low, high] = range(first.values);
-  const title = make("figcaption", "", name ? make("b", "", name) : "", make("span", "quiet", ` ${[`${numberText(low)} to ${numberText(high)}`, first.label, words].filter(Boolean).join(", ")}`));
-  return make("figure", "tilesfigure", title, tilesCanvas(first, scale));
-}
-
-/** @param {ArrayLike<number>} values @returns {[number, number]} */
-function range(values) {
-  let low = Infinity;
-  let high = -Infinity;
-  for (let i = 0; i < values.length; i++) {
-    if (values[i] < low) low = values[i];
-    if (values[i] > high) high = values[i];
-  }
-  return low > high ? [NaN, NaN] : [low, high];
-}
-
-/** Tiles in rows on a canvas; values below 0 are blue, above it orange. @param {Tiles} tiles @param {number} scale */
-function tilesCanvas({ values, count, rows, columns }, scale) {
-  const canvas = make("canvas", "tiles");
-  const gap = count > 1 ? 4 : 0;
-  const across = Math.max(1, Math.min(count, Math.floor(430 / (columns * scale + gap))));
-  const down = Math.ceil(count / across);
-  canvas.width = across * (columns * scale + gap);
-  canvas.height = down * (rows * scale + gap);
-  const [low, high] = range(values);
-  const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `${count > 1 ? `${count} pictures` : "a picture"} of ${rows} × ${columns} values from ${numberText(low)} to ${numberText(high)}`);
-  const pen = canvas.getContext("2d");
-  if (!pen) return canvas;
-  for (let k = 0, at = 0; k < count; k++) {
-    const x = (k % across) * (columns * scale + gap);
-    const y = Math.floor(k / across) * (rows * scale + gap);
-    for (let i = 0; i < rows; i++) {
-      for (let j = 0; j < columns; j++, at++) {
-        pen.fillStyle = heatColour(values[at] / most);
-        pen.fillRect(x + j * scale, y + i * scale, scale, scale);
-      }
-    }
-    pen.strokeStyle = "#8886";
-    pen.strokeRect(x + 0.5, y + 0.5, columns * scale - 1, rows * scale - 1);
-  }
-  return canvas;
-}
-
-/** The colour of a value between -1 and 1, as cells have it: at 0 that of the page. @param {number} value */
-function heatColour(value) {
-  if (value !== value) return "#808080";
-  const part = Math.min(1, Math.abs(value));
-  return `rgb(${value < 0 ? "52 122 200" : "224 84 28"} / ${Math.sqrt(part).toFixed(2)})`;
 }
 
 /** @param {{counts: number[], low: number, high: number}} spread */

@@ -101,6 +101,7 @@
  * @property {string[]} outputs
  * @property {string[]} notes
  * @property {[string, string | null][]} [faults]
+ * @property {string} [still] why the page does not run it
  *
  * @typedef {Object} Data
  * @property {Model} model
@@ -110,5 +111,9 @@
  * @property {Graph} graph
  * @property {[string, number]} letters
  * @property {Graph} [whole]
+ * @property {import("./element.js").Form[]} [forms]
+ * @property {import("./values.js").PackedArray[]} [arrays]
+ * @property {import("./run/program.js").ProgramData} [program] what a page that runs its model has
+ * @property {import("./run/live.js").Live} [live] the model that runs
  */
 export {};

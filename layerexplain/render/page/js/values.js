@@ -1,7 +1,7 @@
 // The values of a run that are in the page: arrays of float32, decoded when they are first asked for.
 
 /** @typedef {{shape: number[], kind: string, data: string}} PackedArray base64 of little-endian numbers */
-/** @typedef {{shape: number[], strides: number[], values: ArrayLike<number>}} OpenArray */
+/** @typedef {{shape: number[], strides: number[], values: ArrayLike<number>, offset?: number}} OpenArray */
 
 /** @type {WeakMap<PackedArray, OpenArray>} */
 const openArrays = new WeakMap();
@@ -19,22 +19,30 @@ export function openArray(packed) {
 }
 
 /**
- * The values of one call of a layer, by the numbers of tensors and lines in its form.
+ * The values of one call of a layer, by the numbers of tensors and lines in its form: those of the page, or of the last
+ * run of a model that runs in it.
  * @param {any} layer @param {any} data @param {number} call
  */
 export function layerValues(layer, data, call) {
-  const arrays = /** @type {Record<string, number>} */ (layer.numbers?.[call] ?? {});
-  /** @param {number} of */
-  const array = (of) => (of in arrays ? openArray(data.arrays[arrays[of]]) : undefined);
+  const stored = /** @type {Record<string, number>} */ (layer.numbers?.[call] ?? {});
+  const live = () => data.live?.callOf(layer, call)?.buffers;
+  /** @param {number} of @returns {OpenArray | undefined} */
+  const array = (of) => {
+    if (of in stored) return openArray(data.arrays[stored[of]]);
+    const own = live()?.get(of);
+    return own && { shape: own.sizes, strides: own.strides, values: own.values, offset: own.offset };
+  };
   return {
-    known: Object.keys(arrays).length > 0,
-    has: (/** @type {number} */ of) => of in arrays,
+    get known() { return Object.keys(stored).length > 0 || live() !== undefined; },
+    /** The numbers of what has values. @returns {number[]} */
+    numbers: () => [...Object.keys(stored).map(Number), ...(live()?.keys() ?? [])],
+    has: (/** @type {number} */ of) => of in stored || (live()?.has(of) ?? false),
     array,
     /** @type {import("./element.js").Values} */
     get(of, index) {
       const found = array(of);
       if (!found) return undefined;
-      let at = 0;
+      let at = found.offset ?? 0;
       for (let axis = 0; axis < index.length; axis++) {
         if (index[axis] < 0 || index[axis] >= found.shape[axis]) return undefined;
         at += index[axis] * found.strides[axis];

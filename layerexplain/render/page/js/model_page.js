@@ -1,0 +1,65 @@
+/** The page of a model: puts its parts together, and keeps the address in step with what is chosen. */
+import { bar } from "./bar.js";
+import { byId, make } from "./dom.js";
+import { address, setAddress } from "./document.js";
+import { GraphView } from "./graph_view.js";
+import { overview } from "./overview.js";
+import { faults } from "./panel_facts.js";
+import { showBox, showLayer, showModel } from "./pane.js";
+import { printed } from "./print.js";
+import { search } from "./search.js";
+
+/** @typedef {import("./types.js").Data} Data */
+
+/** @param {Data} data @param {HTMLElement} [above] what stands above what is chosen */
+export function startPage(data, above) {
+  const pane = make("aside", "pane");
+  pane.id = "pane";
+  pane.tabIndex = 0;
+  pane.setAttribute("aria-label", "What is chosen");
+  const view = new GraphView(data, (item) => {
+    if (item && item.call >= 0) {
+      const [layer] = data.calls[item.call];
+      showLayer(pane, layer, data);
+      setAddress(data.layers[layer].path);
+    } else if (item) showBox(pane, item, view);
+    else {
+      showModel(pane, data);
+      setAddress("");
+    }
+  });
+  const field = search(data, view);
+  const left = make("div", "left", overview(view), view.element);
+  document.body.append(bar(data, view, field, left), ...faults(data), make("main", "", left, above ? make("div", "beside", above, pane) : pane));
+  view.fit();
+  const follow = () => {
+    const call = called(data, address());
+    if (call >= 0) view.chooseCall(call);
+    else if (!view.look.active) showModel(pane, data);
+  };
+  window.addEventListener("hashchange", follow);
+  follow();
+  window.addEventListener("keydown", (event) => {
+    const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    byId("search").focus();
+  });
+  window.addEventListener("beforeprint", () => {
+    document.querySelector(".printed")?.remove();
+    document.body.append(printed(data));
+  });
+  window.addEventListener("afterprint", () => document.querySelector(".printed")?.remove());
+  document.body.classList.add("ready");
+  Object.assign(window, { layerexplain: { data, view } });
+}
+
+/**
+ * The first call of a layer.
+ * @param {Data} data
+ * @param {string} path
+ */
+function called(data, path) {
+  const layer = path ? data.layers.findIndex((one) => one.path === path) : -1;
+  return data.calls.findIndex(([at]) => at === layer);
+}

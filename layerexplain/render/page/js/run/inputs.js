@@ -1,0 +1,203 @@
+// The inputs of a model to play with: a pad, sliders, ids or words; each takes files, random numbers and examples.
+
+import { button, make } from "../dom.js";
+import { openArray } from "../values.js";
+import { readArray } from "./arrays.js";
+import { drawingPad, pictureShape, readPicture } from "./pixels.js";
+
+/** @typedef {import("./program.js").ProgramData} ProgramData */
+/** @typedef {import("./program.js").Program} Program */
+/** @typedef {import("./live.js").Live} Live */
+/** @typedef {import("../element.js").Form} Form */
+/** @typedef {{element: HTMLElement, renew: () => void}} Widget `renew` shows the numbers that the input has */
+
+/** An input of more numbers has no sliders. */
+const MOST_SLIDERS = 24;
+
+/** @param {ProgramData["inputs"][0]} input @param {number} at its number @param {Live} live @param {Program} program @returns {Widget} */
+export function inputWidget(input, at, live, program) {
+  const values = /** @type {Float64Array} */ (program.tensors[at].buffer?.values);
+  const readers = live.about.calls.filter((one) => one[3].includes(at) && typeof one[2] === "number");
+  const uses = readers.map((one) => ({ form: program.forms[/** @type {number} */ (one[2])], as: one[3].indexOf(at) }));
+  const ids = Math.min(...uses.map(({ form, as }) => tableSize(form, as)));
+  const top = Math.max(1, ...uses.map(({ form, as }) => largestPixel(form, as)));
+  const example = live.about.examples?.[input.name];
+  const changed = () => live.change();
+  const random = () => {
+    for (let i = 0; i < values.length; i++) values[i] = ids < Infinity ? Math.floor(Math.random() * ids) : input.kind !== "f" ? Math.round(Math.random()) : picture ? Math.random() * top : gaussian();
+    renewed();
+  };
+  const picture = ids < Infinity ? null : pictureShape(input.shape, top);
+  const widget = picture
+    ? padWidget(picture, values, changed)
+    : ids < Infinity || input.kind === "i" ? idsWidget(values, ids, live.about.vocabulary ?? [], changed) : values.length <= MOST_SLIDERS ? sliderWidget(values, changed) : plainWidget(values);
+  const renewed = () => {
+    widget.renew();
+    changed();
+  };
+  const say = make("p", "quiet");
+  const take = async (/** @type {File} */ file) => {
+    try {
+      if (picture && file.type.startsWith("image/")) await readPicture(file, picture, values);
+      else {
+        const given = await readArray(file);
+        if (given.length !== values.length) throw new Error(`${file.name} has ${given.length.toLocaleString("en-US")} numbers; ${input.name} has ${values.length.toLocaleString("en-US")}: ${input.shape.slice(1).join(" × ")}`);
+        values.set(given);
+      }
+      say.textContent = file.name;
+      renewed();
+    } catch (error) {
+      say.textContent = error instanceof Error ? error.message : String(error);
+    }
+  };
+  const buttons = [button(picture ? "Clear" : "Zeros", () => { values.fill(0); renewed(); }), button("Random", random)];
+  if (example) buttons.push(button("Example", () => { values.set(Array.from(openArray(example).values, Number)); renewed(); }));
+  const open = make("input");
+  open.type = "file";
+  open.hidden = true;
+  open.addEventListener("change", () => { if (open.files?.[0]) take(open.files[0]); open.value = ""; });
+  buttons.push(button("File …", () => open.click()));
+  const name = make("b", "", input.name);
+  const element = make("div", "playinput", make("div", "playname", name, make("span", "quiet", ` ${input.shape.slice(1).join(" × ")}`)), widget.element, make("div", "playbuttons", ...buttons, open), say);
+  takesFiles(element, take);
+  if (example) values.set(Array.from(openArray(example).values, Number));
+  else if (!picture) for (let i = 0; i < values.length; i++) values[i] = ids < Infinity ? (i * 7 + 1) % ids : 0;
+  widget.renew();
+  return { element, renew: widget.renew };
+}
+
+function gaussian() {
+  return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+}
+
+/** @param {HTMLElement} element @param {(file: File) => void} take */
+function takesFiles(element, take) {
+  element.addEventListener("dragover", (event) => { event.preventDefault(); event.stopPropagation(); element.classList.add("over"); });
+  element.addEventListener("dragleave", () => element.classList.remove("over"));
+  element.addEventListener("drop", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    element.classList.remove("over");
+    const file = event.dataTransfer?.files[0];
+    if (file) take(file);
+  });
+}
+
+// What its readers tell of an input -------------------------------------------------------------------------------
+
+/** How many ids an input may have: the size of what it is looked up in; Infinity where it is no id. @param {Form} form @param {number} of @returns {number} */
+function tableSize(form, of) {
+  let least = Infinity;
+  const seen = (/** @type {any} */ e) => {
+    if (!Array.isArray(e)) return;
+    if (typeof e[0] === "number" && form.tensors[e[0]]) {
+      e.slice(1).forEach((index, axis) => {
+        if (Array.isArray(index) && JSON.stringify(index).includes(`["v",[${of},`)) least = Math.min(least, form.tensors[e[0]][1][axis] ?? Infinity);
+      });
+    }
+    e.forEach(seen);
+  };
+  form.lines.forEach((line) => seen(line.value));
+  return least;
+}
+
+/** The largest pixel that an input is made for: 255 where its reader divides by that; 1 where it does not scale. @param {Form} form @param {number} of @returns {number} */
+function largestPixel(form, of) {
+  let most = 1;
+  const seen = (/** @type {any} */ e) => {
+    if (!Array.isArray(e)) return;
+    const [op, a, b] = e;
+    if ((op === "*" || op === "/") && Array.isArray(a) && a[0] === of && typeof b === "number" && b > 0) {
+      const scale = op === "*" ? 1 / b : b;
+      if (scale > 1.5) most = Math.max(most, Math.abs(scale - 127.5) < 1 ? 255 : Math.round(scale));
+    }
+    e.forEach(seen);
+  };
+  form.lines.forEach((line) => seen(line.value));
+  return most;
+}
+
+// Widgets ---------------------------------------------------------------------------------------------------------
+
+/** @param {import("./pixels.js").PictureShape} picture @param {Float64Array} values @param {() => void} changed @returns {Widget} */
+function padWidget(picture, values, changed) {
+  const pad = drawingPad(picture, values, changed);
+  return { element: make("div", "playpad", pad.element), renew: pad.show };
+}
+
+/** @param {Float64Array} values @param {() => void} changed @returns {Widget} */
+function sliderWidget(values, changed) {
+  const rows = Array.from(values, (_, i) => {
+    const range = make("input");
+    range.type = "range";
+    range.min = "-3";
+    range.max = "3";
+    range.step = "any";
+    range.setAttribute("aria-label", `number ${i}`);
+    const field = make("input", "playnumber");
+    field.type = "number";
+    field.step = "any";
+    field.setAttribute("aria-label", `number ${i}, typed`);
+    range.addEventListener("input", () => { values[i] = +range.value; field.value = (+range.value).toPrecision(3); changed(); });
+    field.addEventListener("input", () => { values[i] = +field.value || 0; range.value = field.value; changed(); });
+    return { range, field, row: make("div", "playslider", make("span", "quiet", `${i}`), range, field) };
+  });
+  return {
+    element: make("div", "playsliders", ...rows.map((one) => one.row)),
+    renew() {
+      rows.forEach(({ range, field }, i) => {
+        const far = Math.max(3, Math.ceil(1.5 * Math.abs(values[i])));
+        range.min = `${-far}`;
+        range.max = `${far}`;
+        range.value = `${values[i]}`;
+        field.value = `${+values[i].toPrecision(4)}`;
+      });
+    },
+  };
+}
+
+/** @param {Float64Array} values @param {number} ids @param {string[]} vocabulary @param {() => void} changed @returns {Widget} */
+function idsWidget(values, ids, vocabulary, changed) {
+  const field = make("textarea", "playids");
+  field.rows = 3;
+  field.setAttribute("aria-label", vocabulary.length ? "Words" : "Ids");
+  const say = make("span", "quiet");
+  const numbers = new Map(vocabulary.map((word, i) => [word, i]));
+  field.addEventListener("input", () => {
+    const words = field.value.split(/[\s,]+/).filter(Boolean);
+    /** @type {string[]} */
+    const unknown = [];
+    const found = words.map((word) => {
+      const known = numbers.get(word) ?? numbers.get(word.toLowerCase());
+      const id = known ?? (/^\d+$/.test(word) ? +word : NaN);
+      if (id === id && id < ids) return id;
+      unknown.push(word);
+      return 0;
+    });
+    values.fill(0);
+    values.set(found.slice(0, values.length));
+    const much = words.length > values.length ? `; the first ${values.length} of ${words.length} count` : "";
+    say.textContent = `${unknown.length ? `${unknown[0]} is none of the ${ids.toLocaleString("en-US")} ids: 0 stands for it` : `${words.length} of ${values.length}`}${much}`;
+    changed();
+  });
+  return {
+    element: make("div", "playwords", field, say),
+    renew() {
+      let last = values.length;
+      while (vocabulary.length && last > 0 && !values[last - 1]) last--;
+      field.value = Array.from(values.subarray(0, last), (id) => vocabulary[id] ?? id).join(" ");
+      say.textContent = ids < Infinity ? `ids from 0 to ${ids - 1}; ${values.length} in all` : `${values.length} whole numbers`;
+    },
+  };
+}
+
+/** @param {Float64Array} values @returns {Widget} */
+function plainWidget(values) {
+  const words = make("p", "quiet");
+  return {
+    element: words,
+    renew() {
+      words.textContent = `${values.length.toLocaleString("en-US")} numbers: drop an array here (.npy, .csv, .json).`;
+    },
+  };
+}

@@ -1,0 +1,184 @@
+// A model that runs with each change: its inputs, what shows its values, and when it runs.
+
+import { make } from "../dom.js";
+import { inputWidget } from "./inputs.js";
+import { outputViews } from "./outputs.js";
+import { Program, addressOf } from "./program.js";
+import { layerThumbnails } from "./thumbnails.js";
+import { readWeights } from "./weights.js";
+
+/** @typedef {import("../types.js").Data} Data */
+/** @typedef {import("./program.js").ProgramData} ProgramData */
+/** @typedef {import("./program.js").RunCall} RunCall */
+
+/** With more multiply-accumulates, a model runs when it is asked to, not with each change. */
+const MOST_LIVE_MACS = 300e6;
+
+export class Live {
+  /** @param {Data} data */
+  constructor(data) {
+    this.data = data;
+    this.about = /** @type {ProgramData} */ (data.program);
+    this.element = make("section", "play");
+    this.element.setAttribute("aria-label", "Run the model");
+    this.status = make("p", "playstatus");
+    this.status.setAttribute("role", "status");
+    /** @type {Program | null} */
+    this.program = null;
+    this.hasRun = false;
+    this.isLive = (this.about.macs ?? Infinity) <= MOST_LIVE_MACS;
+    /** @type {Promise<Program>} */
+    this.ready = this.load();
+    /** @type {Set<() => boolean>} what shows values; it says whether it is still there */
+    this.shown = new Set();
+    this.busy = false;
+    this.dirty = false;
+    /** @type {(() => void)[]} who waits for the model to be idle */
+    this.queue = [];
+    this.drawn = false;
+    /** @type {{buffer: import("./tree.js").Buffer, at: number, value: number}[]} weights as they were before they were changed */
+    this.before = [];
+  }
+
+  /** @returns {Promise<Program>} */
+  async load() {
+    const weights = await readWeights(this.about.weights ?? []);
+    this.program = new Program(this.about, this.data.forms ?? [], weights, this.data.layers.map((one) => one.path));
+    return this.program;
+  }
+
+  /** Offers the inputs, and runs the model on the first ones. */
+  async begin() {
+    const program = await this.ready;
+    this.widgets = this.about.inputs.map((one, at) => inputWidget(one, at, this, program));
+    const outputs = outputViews(this, program);
+    const again = this.isLive ? "" : this.runButton();
+    this.element.append(make("div", "playinputs", ...this.widgets.map((one) => one.element)), make("div", "playoutputs", ...outputs), again, this.status);
+    this.change();
+  }
+
+  runButton() {
+    const made = make("button", "main", "Run");
+    made.type = "button";
+    made.title = `${Math.round((this.about.macs ?? 0) / 1e6).toLocaleString("en-US")} million multiply-accumulates: too many to run with each change`;
+    made.addEventListener("click", () => this.start());
+    return made;
+  }
+
+  /** Something has changed: the model runs anew. */
+  change() {
+    if (this.isLive) this.start();
+    else this.status.textContent = "Changed; press Run.";
+  }
+
+  /** Runs the model, anew if it is running on what was there before. */
+  async start() {
+    this.dirty = true;
+    if (this.busy) return;
+    this.busy = true;
+    const program = await this.ready;
+    while (this.dirty) {
+      this.dirty = false;
+      const begin = performance.now();
+      const total = this.about.calls.length;
+      const whole = await program.runSliced(() => this.dirty, () => {
+        if (!this.isLive) this.status.textContent = `Running: ${program.at} of ${total} layers`;
+      });
+      if (whole) this.finished(performance.now() - begin);
+    }
+    this.busy = false;
+    this.queue.splice(0).forEach((go) => go());
+  }
+
+  /** @param {number} time how long the run took, in milliseconds */
+  finished(time) {
+    this.hasRun = true;
+    const refused = [...(this.program?.refused ?? [])];
+    const words = refused.length ? ` Not run here: ${refused.slice(0, 3).map(([path, why]) => `${path} (${why})`).join("; ")}${refused.length > 3 ? `; ${refused.length - 3} more` : ""}.` : "";
+    this.status.textContent = `Ran in ${time < 10 ? time.toFixed(1) : Math.round(time)} ms.${words}`;
+    if (this.drawn) return;
+    this.drawn = true;
+    requestAnimationFrame(() => {
+      this.drawn = false;
+      this.renew();
+    });
+  }
+
+  /** Shows the values of the last run. */
+  renew() {
+    for (const show of [...this.shown]) if (!show()) this.shown.delete(show);
+  }
+
+  /** @param {() => boolean} show called after each run, as long as it gives true */
+  onRun(show) {
+    this.shown.add(show);
+  }
+
+  /** The calls of a layer that have run, by their numbers. @param {any} layer its entry in the data @param {number} call @returns {RunCall | undefined} */
+  callOf(layer, call) {
+    if (!this.hasRun) return undefined;
+    const at = this.data.layers.indexOf(layer);
+    return this.program?.calls.find((one) => one.layer === at && one.call === call && !one.refusal);
+  }
+
+  /** What each layer gives, in small. */
+  thumbnails() {
+    return layerThumbnails(this);
+  }
+
+  /** What changes numbers of a call: a weight, or an element of a result. @param {any} layer @param {number} call @returns {import("../panel_reads.js").Changes} */
+  changes(layer, call) {
+    return {
+      activation: (result, index, to) => {
+        const own = this.callOf(layer, call);
+        if (!own) return;
+        this.program?.setElement(own, result, index, to);
+        this.change();
+      },
+      weight: (tensor, index, to) => {
+        const buffer = this.callOf(layer, call)?.buffers.get(tensor);
+        if (!buffer) return;
+        const at = addressOf(buffer, index);
+        if (!this.before.some((one) => one.buffer === buffer && one.at === at)) this.before.push({ buffer, at, value: buffer.values[at] });
+        buffer.values[at] = to;
+        this.change();
+      },
+      undo: () => {
+        for (const { buffer, at, value } of this.before) buffer.values[at] = value;
+        this.before = [];
+        this.program?.set.clear();
+        this.change();
+      },
+    };
+  }
+
+  /** Runs the model on inputs by their names; throws where they do not fit. @param {Record<string, any>} inputs @returns {Promise<Record<string, any>>} what each layer gives, by its path */
+  run(inputs) {
+    const listed = this.about.inputs.map((one) => `'${one.name}'`).join(", ");
+    for (const name of Object.keys(inputs)) {
+      if (!this.about.inputs.some((one) => one.name === name)) throw new Error(`the model has no input '${name}'; its inputs are ${listed}`);
+    }
+    const missing = this.about.inputs.find((one) => !(one.name in inputs));
+    if (missing) throw new Error(`the input '${missing.name}' is not given; the inputs are ${listed}`);
+    return this.runOn(inputs);
+  }
+
+  /** @param {Record<string, any>} inputs */
+  async runOn(inputs) {
+    const program = await this.ready;
+    while (this.busy) await new Promise((/** @type {(value?: any) => void} */ resolve) => this.queue.push(resolve));
+    this.busy = true;
+    try {
+      for (const [name, value] of Object.entries(inputs)) program.setInput(name, value);
+      const begin = performance.now();
+      await program.runSliced(() => false);
+      this.widgets?.forEach((one) => one.renew());
+      this.finished(performance.now() - begin);
+      return program.outputs();
+    } finally {
+      this.busy = false;
+      this.queue.splice(0).forEach((go) => go());
+      if (this.dirty) this.start();
+    }
+  }
+}

@@ -1,0 +1,61 @@
+// What the model gives, renewed with each run: bars with labels, or pictures.
+
+import { make } from "../dom.js";
+import { numberText } from "../element_words.js";
+import { tilesCanvas, tilesOf } from "../tiles.js";
+
+/** @typedef {import("./live.js").Live} Live */
+/** @typedef {import("./program.js").Program} Program */
+/** @typedef {import("./tree.js").Buffer} Buffer */
+
+/** So many bars are drawn; of more numbers the largest. */
+const MOST_BARS = 12;
+
+/** @param {Live} live @param {Program} program @returns {HTMLElement[]} */
+export function outputViews(live, program) {
+  return live.about.outputs.map(([name, tensor]) => {
+    const body = make("div");
+    const element = make("div", "playoutput", make("div", "playname", make("b", "", name)), body);
+    live.onRun(() => {
+      const buffer = tensor === null ? null : program.tensors[tensor]?.buffer;
+      if (!buffer) body.replaceChildren(make("p", "quiet", "It does not run in the page."));
+      else if (buffer.sizes.slice(0, -1).every((size) => size === 1)) showBars(body, buffer, live.about.labels ?? []);
+      else body.replaceChildren(pictureOf(buffer));
+      return true;
+    });
+    return element;
+  });
+}
+
+/** @param {HTMLElement} body @param {Buffer} buffer @param {string[]} labels */
+function showBars(body, buffer, labels) {
+  const step = buffer.strides[buffer.strides.length - 1] ?? 1;
+  const numbers = Array.from({ length: buffer.sizes[buffer.sizes.length - 1] ?? 1 }, (_, i) => buffer.values[buffer.offset + i * step]);
+  const most = Math.max(...numbers.map(Math.abs)) || 1;
+  const shares = numbers.every((one) => one >= 0) && Math.abs(numbers.reduce((a, b) => a + b, 0) - 1) < 1e-3;
+  const whole = shares || (numbers.every((one) => one >= 0) && most <= 1) ? 1 : most;
+  let order = numbers.map((_, i) => i);
+  if (numbers.length > MOST_BARS) order = order.sort((a, b) => numbers[b] - numbers[a]).slice(0, MOST_BARS);
+  const best = numbers.indexOf(Math.max(...numbers));
+  if (body.children.length !== order.length || !body.firstElementChild?.classList.contains("playbar")) {
+    body.replaceChildren(...order.map(() => make("div", "playbar", make("span", "playlabel"), make("div", "playroom", make("div", "playfill")), make("span", "playvalue"))));
+  }
+  order.forEach((number, row) => {
+    const bar = body.children[row];
+    const [label, room, value] = /** @type {HTMLElement[]} */ ([...bar.children]);
+    label.textContent = labels[number] ?? `${number}`;
+    value.textContent = shares ? `${(100 * numbers[number]).toFixed(1)} %` : numberText(numbers[number]);
+    const fill = /** @type {HTMLElement} */ (room.firstElementChild);
+    fill.style.width = `${(100 * Math.abs(numbers[number])) / whole || 0}%`;
+    fill.classList.toggle("below", numbers[number] < 0);
+    bar.classList.toggle("best", shares && number === best);
+  });
+}
+
+/** @param {Buffer} buffer */
+function pictureOf(buffer) {
+  const rank = buffer.sizes.length;
+  const grid = rank >= 4 ? [rank - 3, rank - 2] : rank === 3 ? [1, 2] : [null, rank - 1];
+  const [tiles] = tilesOf({ shape: buffer.sizes, ...buffer }, { grid, letters: buffer.sizes.map(() => ["", null, ""]) });
+  return tilesCanvas(tiles, Math.max(1, Math.floor(160 / Math.max(tiles.rows, tiles.columns))));
+}

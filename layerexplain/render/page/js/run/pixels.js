@@ -1,0 +1,95 @@
+// Pictures as inputs: a pad to draw on, and pictures that are dropped on it.
+
+import { make } from "../dom.js";
+
+/** @typedef {import("./tree.js").Buffer} Buffer */
+/** @typedef {{rows: number, columns: number, channels: number, top: number}} PictureShape how a picture stands in an input; its numbers run from 0 to `top` */
+
+/** A pad is about so wide on the screen. */
+const PAD = 168;
+
+/** How an input is a picture; null if it is none. @param {number[]} shape @param {number} top @returns {PictureShape | null} */
+export function pictureShape(shape, top) {
+  const [, rows, columns, channels] = shape.length === 3 ? [...shape, 1] : shape;
+  if (shape.length < 3 || shape.length > 4 || ![1, 3, 4].includes(channels) || rows < 6 || columns < 6) return null;
+  if (shape.length === 3 && (rows > 64 || Math.abs(rows - columns) > 8)) return null;
+  return { rows, columns, channels, top };
+}
+
+/** A pad that shows an input as a picture and is drawn on. @param {PictureShape} shape @param {Float64Array} values @param {() => void} changed */
+export function drawingPad({ rows, columns, channels, top }, values, changed) {
+  const canvas = make("canvas", "pad");
+  const scale = Math.max(1, Math.floor(PAD / Math.max(rows, columns)));
+  canvas.width = columns;
+  canvas.height = rows;
+  canvas.style.width = `${columns * scale}px`;
+  canvas.style.height = `${rows * scale}px`;
+  canvas.tabIndex = 0;
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `A pad of ${rows} × ${columns} pixels: draw on it, or drop a picture`);
+  const pen = canvas.getContext("2d");
+  const image = pen?.createImageData(columns, rows);
+  const show = () => {
+    if (!pen || !image) return;
+    for (let i = 0; i < rows * columns; i++) {
+      for (let c = 0; c < 3; c++) image.data[4 * i + c] = (255 * values[i * channels + (channels < 3 ? 0 : c)]) / top;
+      image.data[4 * i + 3] = 255;
+    }
+    pen.putImageData(image, 0, 0);
+  };
+  const width = Math.max(0.9, Math.min(rows, columns) / 22);
+  /** @type {[number, number] | null} */
+  let before = null;
+  const place = (/** @type {PointerEvent} */ event) => /** @type {[number, number]} */ ([(event.offsetX / canvas.clientWidth) * columns, (event.offsetY / canvas.clientHeight) * rows]);
+  const draw = (/** @type {PointerEvent} */ event) => {
+    const now = place(event);
+    stroke(before ?? now, now, event.buttons === 2 || event.shiftKey);
+    before = now;
+    show();
+    changed();
+  };
+  /** A line with a soft edge. @param {[number, number]} from @param {[number, number]} to @param {boolean} erases */
+  const stroke = ([x0, y0], [x1, y1], erases) => {
+    const [dx, dy] = [x1 - x0, y1 - y0];
+    const long = dx * dx + dy * dy;
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < columns; j++) {
+        const along = long ? Math.max(0, Math.min(1, ((j + 0.5 - x0) * dx + (i + 0.5 - y0) * dy) / long)) : 0;
+        const far = Math.hypot(j + 0.5 - x0 - along * dx, i + 0.5 - y0 - along * dy);
+        const ink = Math.max(0, Math.min(1, width + 0.5 - far));
+        for (let c = 0; ink && c < channels; c++) {
+          const at = (i * columns + j) * channels + c;
+          values[at] = erases ? values[at] * (1 - ink) : Math.max(values[at], ink * top);
+        }
+      }
+    }
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    before = null;
+    draw(event);
+    event.preventDefault();
+  });
+  canvas.addEventListener("pointermove", (event) => { if (event.buttons) draw(event); });
+  canvas.addEventListener("pointerup", () => { before = null; });
+  canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+  return { element: canvas, show };
+}
+
+/** Puts a picture into an input, scaled to its size. @param {File} file @param {PictureShape} shape @param {Float64Array} values */
+export async function readPicture(file, { rows, columns, channels, top }, values) {
+  const bitmap = await createImageBitmap(file);
+  const canvas = make("canvas");
+  canvas.width = columns;
+  canvas.height = rows;
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  if (!pen) throw new Error("this browser draws no pictures");
+  pen.imageSmoothingQuality = "high";
+  pen.drawImage(bitmap, 0, 0, columns, rows);
+  const { data } = pen.getImageData(0, 0, columns, rows);
+  for (let i = 0; i < rows * columns; i++) {
+    const [red, green, blue, alpha] = data.subarray(4 * i, 4 * i + 4);
+    const grey = 0.299 * red + 0.587 * green + 0.114 * blue;
+    for (let c = 0; c < channels; c++) values[i * channels + c] = ((channels === 1 ? grey : [red, green, blue, alpha][c]) * top) / 255;
+  }
+}

@@ -1,0 +1,17 @@
+/** The page of a model that runs in it. */
+import { whenRead } from "./document.js";
+import { startPage } from "./model_page.js";
+import { Live } from "./run/live.js";
+
+/** @typedef {import("./types.js").Data} Data */
+
+whenRead((/** @type {Data} */ data) => {
+  const live = new Live(data);
+  data.live = live;
+  startPage(data, live.element);
+  Object.assign(/** @type {any} */ (window).layerexplain, {
+    run: (/** @type {Record<string, any>} */ inputs) => live.run(inputs),
+    refused: () => Object.fromEntries(live.program?.refused ?? []),
+  });
+  live.begin();
+});

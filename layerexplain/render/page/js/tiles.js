@@ -1,0 +1,98 @@
+// Tensors as tiles: a small picture of each of their slices.
+
+import { make } from "./dom.js";
+import { numberText } from "./element_words.js";
+
+/** @typedef {{values: ArrayLike<number>, count: number, rows: number, columns: number, label: string}} Tiles */
+
+/** So many channels are drawn. */
+const MOST_TILES = 16;
+
+/**
+ * The slices of an array as tiles, by the axes that its line is drawn by.
+ * @param {import("./values.js").OpenArray} array @param {any} line @returns {Tiles[]}
+ */
+export function tilesOf(array, line) {
+  const [r, c] = line.grid;
+  const rows = r === null ? 1 : array.shape[r];
+  const columns = c === null ? 1 : array.shape[c];
+  const hidden = array.shape.map((_, axis) => axis).filter((axis) => axis !== r && axis !== c && array.shape[axis] > 1);
+  const last = hidden[hidden.length - 1];
+  const count = last === undefined ? 1 : Math.min(array.shape[last], MOST_TILES);
+  const values = new Float32Array(count * rows * columns);
+  for (let k = 0, at = 0; k < count; k++) {
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < columns; j++) {
+        values[at++] = array.values[(array.offset ?? 0) + (last === undefined ? 0 : k * array.strides[last]) + (r === null ? 0 : i * array.strides[r]) + (c === null ? 0 : j * array.strides[c])];
+      }
+    }
+  }
+  const role = last === undefined ? "" : line.letters[last][2] || "slices";
+  const more = last !== undefined && count < array.shape[last] ? `the first ${count} of ${array.shape[last]} ${role}` : count > 1 ? `${count} ${role}` : "";
+  return [{ values, count, rows, columns, label: more }];
+}
+
+/** @param {string} name @param {Tiles[]} tiles @param {string} [words] */
+export function tilesFigure(name, tiles, words = "") {
+  const [first] = tiles;
+  const scale = Math.max(1, Math.min(12, Math.floor(first.count > 1 ? 72 / first.columns : 320 / first.columns), Math.floor(220 / first.rows)));
+  const [low, high] = range(first.values);
+  const title = make("figcaption", "", name ? make("b", "", name) : "", make("span", "quiet", ` ${[`${numberText(low)} to ${numberText(high)}`, first.label, words].filter(Boolean).join(", ")}`));
+  return make("figure", "tilesfigure", title, tilesCanvas(first, scale));
+}
+
+/** @param {ArrayLike<number>} values @returns {[number, number]} */
+function range(values) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] < low) low = values[i];
+    if (values[i] > high) high = values[i];
+  }
+  return low > high ? [NaN, NaN] : [low, high];
+}
+
+/** Tiles in rows on a canvas. @param {Tiles} tiles @param {number} scale */
+export function tilesCanvas(tiles, scale) {
+  const canvas = make("canvas", "tiles");
+  drawTiles(canvas, tiles, scale);
+  return canvas;
+}
+
+/** Draws tiles; values below 0 are blue, above it orange. @param {HTMLCanvasElement} canvas @param {Tiles} tiles @param {number} scale */
+export function drawTiles(canvas, { values, count, rows, columns }, scale) {
+  const gap = count > 1 ? 4 : 0;
+  const across = Math.max(1, Math.min(count, Math.floor(430 / (columns * scale + gap))));
+  const down = Math.ceil(count / across);
+  canvas.width = across * (columns * scale + gap);
+  canvas.height = down * (rows * scale + gap);
+  const [low, high] = range(values);
+  const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `${count > 1 ? `${count} pictures` : "a picture"} of ${rows} × ${columns} values from ${numberText(low)} to ${numberText(high)}`);
+  const pen = canvas.getContext("2d");
+  if (!pen) return;
+  const own = document.createElement("canvas");
+  own.width = columns;
+  own.height = count * rows;
+  const cells = own.getContext("2d");
+  const image = cells?.createImageData(columns, count * rows);
+  if (!cells || !image) return;
+  for (let at = 0; at < count * rows * columns; at++) colourCell(image.data, 4 * at, values[at] / most);
+  cells.putImageData(image, 0, 0);
+  pen.imageSmoothingEnabled = false;
+  pen.strokeStyle = "#8886";
+  for (let k = 0; k < count; k++) {
+    const x = (k % across) * (columns * scale + gap);
+    const y = Math.floor(k / across) * (rows * scale + gap);
+    pen.drawImage(own, 0, k * rows, columns, rows, x, y, columns * scale, rows * scale);
+    pen.strokeRect(x + 0.5, y + 0.5, columns * scale - 1, rows * scale - 1);
+  }
+}
+
+/** Gives a pixel the colour of a value between -1 and 1, as cells have it: at 0 that of the page. @param {Uint8ClampedArray} to @param {number} at @param {number} value */
+function colourCell(to, at, value) {
+  const known = value === value;
+  [to[at], to[at + 1], to[at + 2]] = !known ? [128, 128, 128] : value < 0 ? [52, 122, 200] : [224, 84, 28];
+  to[at + 3] = known ? 255 * Math.sqrt(Math.min(1, Math.abs(value))) : 255;
+}

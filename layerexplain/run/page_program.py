@@ -1,0 +1,368 @@
+"""What a page needs to run a model by itself: how its calls are connected, and its weights.
+
+The formulas are the element forms that a page shows; nothing else about a layer is known in the page. Tensors have
+numbers: the inputs of the model first, then the results of each call, in the order of the calls. Nested models are
+taken apart: each of their calls stands for itself, and what the model gives are tensors of its layers.
+"""
+
+from __future__ import annotations
+
+import zlib
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from layerexplain.derive.element.data import element_data
+from layerexplain.derive.element.form import ElementForm
+from layerexplain.errors import LayerExplainError, raise_any
+from layerexplain.frontends.keras.live_model import is_live_model
+from layerexplain.frontends.keras.weight_files import content_of, open_weights
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr, picked
+from layerexplain.layers.declaration import Spec
+from layerexplain.model import Model
+from layerexplain.network.recorded_shapes import input_specs, with_input_layers
+from layerexplain.network.trace import trace_at
+from layerexplain.network.traced import Network, TracedCall
+from layerexplain.records import NamedTuple
+from layerexplain.report.element_forms import ElementForms, FormTable, element_forms, form_of
+from layerexplain.run.activations import tensors_of
+from layerexplain.run.given_inputs import inputs_of
+from layerexplain.run.page_values import given_inputs, packed
+from layerexplain.run.precision import is_float
+from layerexplain.run.weight_source import Origin, WeightSource, weight_source
+
+MOST_WEIGHTS = 5_000_000
+MOST_CALLS = 5_000
+"""A page does not run a larger model."""
+
+_LARGEST_HALF = 60_000.0
+
+
+class ProgramCall(NamedTuple):
+    """One call of a layer: `path` and the number of the `call` among the calls of the layer; the number of its `form`,
+    or the reason why it cannot run; the numbers of the tensors that it `reads` (None for one that nothing computes) and
+    of its `weights`; how many tensors it `gives`, of which the first `results` are no masks."""
+
+    path: str
+    call: int
+    form: int | str
+    reads: tuple[int | None, ...]
+    weights: tuple[int, ...]
+    gives: int
+    results: int
+
+
+class Program(NamedTuple):
+    """What a page runs. `same` has calls that only give tensors that are there: inputs and nested models. `outputs` are
+    the names of the model's outputs with their tensors, `weights` the arrays."""
+
+    inputs: tuple[tuple[str, tuple[int, ...], str], ...]
+    calls: tuple[ProgramCall, ...]
+    same: tuple[tuple[str, int, tuple[int | None, ...]], ...]
+    outputs: tuple[tuple[str, int | None], ...]
+    weights: tuple[Any, ...]
+    origin: Origin
+    forms: ElementForms
+    notes: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all calls have a form."""
+        return all([isinstance(one.form, int) for one in self.calls])
+
+
+class PageProgram(NamedTuple):
+    """A program as a page has it: the `table` and the text of its weights, `examples` of its inputs as packed arrays by
+    name, words for the numbers of its output and for ids."""
+
+    program: Program
+    table: list[Any]
+    weights: str
+    examples: Mapping[str, Any] = MappingProxyType({})
+    labels: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+
+
+class NoProgram(NamedTuple):
+    """Why a page does not run its model."""
+
+    reason: str
+
+
+def page_program(
+    source: Any,
+    model: Model,
+    sizes: Mapping[str, Sequence[int | None]],
+    params: int | None,
+    *,
+    precision: str = "half",
+    inputs: Any = None,
+) -> PageProgram | NoProgram:
+    """Make what a page needs to run a model, or say why it does not run it.
+
+    Args:
+        source: What the weights are read from: whatever `read` takes.
+        model: What `read` gave for it.
+        sizes: The shapes of inputs by name, without the batch, where the model leaves them open.
+        params: How many parameters it has.
+        precision: "half" or "f32": of the weights in the page.
+        inputs: What the inputs get at first: as `trace` takes it. With it, a source without weights has drawn ones.
+
+    Raises:
+        LayerExplainError: if the inputs do not fit the model.
+    """
+    given = [] if inputs is None else given_inputs(model, inputs)
+    if params is None or params > MOST_WEIGHTS:
+        count = "an unknown number of" if params is None else f"{params:,}"
+        return NoProgram(f"it has {count} weights; pages run models of up to {MOST_WEIGHTS:,}")
+    if params and not given and not _stores_weights(source):
+        return NoProgram("its source stores no weights")
+    try:
+        program = _program(source, model, {**sizes, **{one.name: one.array.shape[1:] for one in given}})
+    except LayerExplainError as error:
+        return NoProgram(error.fact)
+    if isinstance(program, NoProgram):
+        return program
+    table, text = packed_weights(program.weights, precision)
+    return PageProgram(program, table, text, {one.name: packed(one.array[:1]) for one in given})
+
+
+def _stores_weights(source: Any) -> bool:
+    content = content_of(source)
+    if content is None:
+        return is_live_model(source)
+    with open_weights(content) as stored:
+        return stored is not None and bool(stored.tensors)
+
+
+def _program(source: Any, model: Model, sizes: Mapping[str, Sequence[int | None]]) -> Program | NoProgram:
+    wanted = inputs_of(model)
+    model = with_input_layers(model)
+    specs = input_specs(model, {name: tuple(shape) for name, shape in sizes.items()})
+    inputs: list[tuple[str, tuple[int, ...], str]] = []
+    for one, spec in zip(wanted, specs, strict=True):
+        shape = None if spec is None else spec.shape[1:]
+        if shape is None or any([not isinstance(size, int) for size in shape]):
+            return NoProgram(f"the shape of the input '{one.name}' is open; --input {one.name}=SHAPE gives it")
+        if one.dtype == "string":
+            return NoProgram(f"the input '{one.name}' is text")
+        kind = "f" if is_float(one.dtype) else "b" if one.dtype == "bool" else "i"
+        inputs.append((one.name, (1, *[size for size in shape if isinstance(size, int)]), kind))
+    network = trace_at(model, specs, linked=True)
+    raise_any(network.faults)
+    with weight_source(source, network, 0) as weights:
+        wiring = _Wiring(network, model, specs, weights)
+        outputs = wiring.run()
+        forms = wiring.forms._replace(data=tuple(wiring.table.data))
+        notes = tuple([note.message for note in weights.notes]) if wiring.arrays else ()
+        parts = (tuple(inputs), tuple(wiring.calls), tuple(wiring.same), outputs, tuple(wiring.arrays))
+        return Program(*parts, weights.origin, forms, notes)
+
+
+Tensors = dict[Expr, list[int | None]]
+"""The numbers of the tensors that a call or a leaf stands for."""
+
+
+class _Wiring:
+    """The calls of a model one after the other, those of nested models at each of their calls."""
+
+    def __init__(self, network: Network, model: Model, specs: Sequence[Spec | None], weights: WeightSource) -> None:
+        self.network = network
+        self.model = model
+        self.specs = specs
+        self.source = weights
+        self.table = FormTable()
+        self.forms = element_forms(network, self.table)
+        self.calls: list[ProgramCall] = []
+        self.same: list[tuple[str, int, tuple[int | None, ...]]] = []
+        self.arrays: list[Any] = []
+        self.tensors = 0
+        self._weights: dict[tuple[str, ...], tuple[int, ...]] = {}
+        self._made: Counter[str] = Counter()
+        self._forms: dict[Definition, int | str] = {}
+
+    def run(self) -> tuple[tuple[str, int | None], ...]:
+        """Add all calls; return the model's outputs with their tensors."""
+        nodes = {(made.call.layer, made.call.index): made.node for made in self.network.calls}
+        made: Tensors = {}
+        for ref in self.model.inputs:
+            node = nodes[ref.layer, ref.call]
+            if node is not None:
+                made[node] = [self.tensors]
+            self.tensors += 1
+        outputs = [(ref, nodes.get((ref.layer, ref.call))) for ref in self.model.outputs]
+        self.walk(self.network, (), (), made, {(node, ref.output) for ref, node in outputs if node is not None})
+        return tuple([
+            (ref.layer if ref.output == 0 else f"{ref.layer}[{ref.output}]", _at(made, node, ref.output))
+            for ref, node in outputs
+        ])  # fmt: skip
+
+    @cached_property
+    def concrete(self) -> Network | None:
+        """The model at a batch of exactly 1, for formulas whose sizes are not known for any batch."""
+        specs = [None if one is None else one._replace(shape=(1, *one.shape[1:])) for one in self.specs]
+        found = trace_at(self.model, specs, linked=True)
+        return None if found.faults else found
+
+    def walk(
+        self,
+        network: Network,
+        path: tuple[str, ...],
+        place: tuple[int, ...],
+        made: Tensors,
+        read: set[tuple[Expr, int]],
+    ) -> None:
+        """Add the calls of a network. `made` has the tensors that are there, and gets those of its calls; `read` are
+        the results that are read outside, `place` the numbers of the calls that lead to it."""
+        read = read | {picked(e) for call in network.calls if not call.built for e in tensors_of(call)}
+        for number, call in enumerate(network.calls):
+            if call.built or call.node is None:
+                continue
+            here = (*path, call.call.layer)
+            name = "/".join(here)
+            count = self._made[name]
+            self._made[name] += 1
+            if call.definition is None:
+                self.same.append((name, count, (_at(made, call.node, 0),)))
+                continue
+            reads = [_at(made, *picked(e)) for e in tensors_of(call)]
+            if call.network is not None:
+                inner: Tensors = {param: [tensor] for param, tensor in zip(call.definition.params, reads, strict=True)}
+                results = [picked(e) for e in call.definition.outputs]
+                self.walk(call.network, here, (*place, number), inner, set(results))
+                made[call.node] = [_at(inner, *one) for one in results]
+                self.same.append((name, count, tuple(made[call.node][: len(call.definition.results)])))
+                continue
+            masks = any(
+                [(call.node, at) in read for at in range(len(call.definition.results), len(call.definition.outputs))]
+            )
+            made[call.node] = list(self._added(network, here, count, call, reads, masks, (*place, number)))
+
+    def _added(
+        self,
+        network: Network,
+        path: tuple[str, ...],
+        count: int,
+        call: TracedCall,
+        reads: Sequence[int | None],
+        masks: bool,
+        place: tuple[int, ...],
+    ) -> range:
+        """Add a call of a layer; return the numbers of its tensors."""
+        definition = call.definition
+        assert definition is not None  # noqa: S101 (asked by the caller)
+        definition = definition if masks else definition.without_masks()
+        gives = len(definition.outputs)
+        form = self._form(definition, place)
+        if definition.kind == "opaque":
+            form = network.why_unknown(path)
+        weights = self._weights_of(path, definition) if isinstance(form, int) else ()
+        if len(self.calls) >= MOST_CALLS:
+            raise LayerExplainError(f"its layers run more than {MOST_CALLS:,} times")
+        self.calls.append(
+            ProgramCall("/".join(path), count, form, tuple(reads), weights, gives, len(definition.results))
+        )
+        self.tensors += gives
+        return range(self.tensors - gives, self.tensors)
+
+    def _form(self, definition: Definition, place: tuple[int, ...]) -> int | str:
+        """The number of the form that is run for a call, or why there is none."""
+        if definition not in self._forms:
+            self._forms[definition] = self._new_form(definition, place)
+        return self._forms[definition]
+
+    def _new_form(self, definition: Definition, place: tuple[int, ...]) -> int | str:
+        form = form_of(definition)
+        if form is None:
+            return "its formula of one element is too long for a page"
+        data = element_data(form, numbers=True)
+        if is_open(form, data):
+            other = self._at_batch_1(place)
+            if other is not None:
+                other = other.without_masks() if len(definition.outputs) == len(definition.results) else other
+                found = form_of(other)
+                data = data if found is None else element_data(found)
+        number = self.table.number(data)
+        assert number is not None  # noqa: S101 (it is given data)
+        return number
+
+    def _at_batch_1(self, place: tuple[int, ...]) -> Definition | None:
+        """The definition of a call in the model at a batch of 1."""
+        network = self.concrete
+        for number in place[:-1]:
+            network = network and network.calls[number].network
+        return network and network.calls[place[-1]].definition
+
+    def _weights_of(self, path: tuple[str, ...], definition: Definition) -> tuple[int, ...]:
+        """The numbers of a layer's weights, read once for all of its calls."""
+        if path not in self._weights:
+            values = self.source.of(path, definition) if definition.weights else []
+            self._weights[path] = tuple(range(len(self.arrays), len(self.arrays) + len(values)))
+            self.arrays += values
+        return self._weights[path]
+
+
+def _at(made: Tensors, node: Expr | None, number: int) -> int | None:
+    """The number of a tensor; None if nothing computes it."""
+    tensors = made.get(node, []) if node is not None else []
+    return tensors[number] if number < len(tensors) else None
+
+
+def is_open(form: ElementForm, data: Any) -> bool:
+    """Return whether a form cannot be computed for one example as it is: it has refused lines, or sizes that are not
+    known beside the batch."""
+    shapes = [leaf.shape for leaf in form.definition.leaves]
+    if any([None in shape for shape in shapes]) or any(["refusal" in line for line in data["lines"]]):
+        return True
+    pending: list[Any] = [[line["letters"], line.get("value"), line.get("start")] for line in data["lines"]]
+    while pending:
+        part = pending.pop()
+        if len(part) == 3 and isinstance(part[0], str) and part[1] is None and part[2] != "batch":
+            return True  # a letter without a size
+        if len(part) == 5 and part[0] == "in" and part[3] is None:
+            return True  # a condition on a size that is not known
+        pending += [one for one in part if isinstance(one, list)]
+    return False
+
+
+# Weights --------------------------------------------------------------------------------------------------------------
+
+
+def packed_weights(arrays: Sequence[Any], precision: str) -> tuple[list[Any], str]:
+    """Return arrays as one text: a table with the shape of each and whether it is in half precision, and all numbers in
+    base64 after zlib.
+
+    In front stand all float32 numbers, then those in half precision; of each kind first all lowest bytes, then the
+    next, as alike bytes beside each other compress better. With the precision "half" an array is in float32 only where
+    half precision would change a number by more than its rounding: a large one, or one near 0 among few.
+    """
+    import numpy as np
+
+    table: list[Any] = []
+    parts: dict[str, list[Any]] = {"<f4": [], "<f2": []}
+    for array in arrays:
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(array, dtype=np.float32)
+        half = precision == "half" and _fits_half(values)
+        table.append([list(values.shape), int(half)])
+        parts["<f2" if half else "<f4"].append(values.ravel())
+    planes = []
+    for dtype, own in parts.items():
+        joined = np.concatenate([np.zeros(0, np.float32), *own]).astype(dtype)
+        planes.append(joined.view(np.uint8).reshape(-1, joined.itemsize).T.tobytes())
+    return table, b64encode(zlib.compress(b"".join(planes), 9)).decode()
+
+
+def _fits_half(values: Any) -> bool:
+    import numpy as np
+
+    if not values.size or not np.isfinite(values).all() or np.abs(values).max() > _LARGEST_HALF:
+        return False
+    if values.ndim > 1:
+        return True
+    errors = np.abs(values - values.astype(np.float16).astype(np.float32))
+    return bool((errors <= 2.0**-11 * np.abs(values)).all())
