@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from layerexplain.errors import ArgumentError, ErrorGroup, LayerExplainError, each_of, raise_any
 from layerexplain.model import InputShapes, InputShapesOf
 from layerexplain.model import Model as Model
-from layerexplain.render.notebook import Report as Report
 from layerexplain.report.data import LayerReport as LayerReport
+from layerexplain.report.data import Report as Report
+from layerexplain.report.rows import Reported, print_with
 
 if TYPE_CHECKING:
     from layerexplain.catalogues.run import Catalogued as Catalogued
@@ -119,8 +120,10 @@ def explain(
             a spec has faults.
 
     >>> report = explain(b"name: net\\ninput: [784]\\nlayers:\\n  - Dense: 10\\n")
-    >>> report.layers[1].operation, report.totals.params
-    ('dot(x, W) + b', 7850)
+    >>> report
+    <Report of 'net' (<bytes>): 2 layers, 7,850 parameters>
+    >>> report["dense"].operation, report["dense"].output_shapes
+    ('dot(x, W) + b', ((None, 10),))
     """
     from layerexplain.frontends import model_of
     from layerexplain.frontends.input_shapes import shapes_for
@@ -154,7 +157,7 @@ def explain(
         fault.with_place(source=model.source or None)
     if model.strict and not partial:
         raise_any(report.faults)
-    return Report(*report)
+    return report
 
 
 def explain_layer(
@@ -193,7 +196,7 @@ def explain_layer(
     from layerexplain.report.one_layer import build_layer
 
     given, shapes = _one_layer(type_, {**(arguments_ or {}), **arguments}, input_shape, code)
-    return Report(*build_layer(type_, given, shapes, code=code, gradient=gradient))
+    return build_layer(type_, given, shapes, code=code, gradient=gradient)
 
 
 def _one_layer(
@@ -441,7 +444,7 @@ def page(
 
 
 def format_report(
-    report: Report | WeightTable | VerifyReport | TraceReport | ElementReport | GradientTrace,
+    report: Reported,
     format: str = "table",
     *,
     explain: bool = False,
@@ -480,3 +483,20 @@ def format_report(
     chosen = None if columns is None else tuple(columns)
     sheet = sheet_of(report, explain=explain, nested=nested, columns=chosen)
     return printed([sheet], format, Look(width, color, ascii))
+
+
+def _html(report: Reported) -> str:
+    from layerexplain.render.notebook import notebook_html
+
+    return notebook_html(report)
+
+
+def _explanation(report: Report, layers: Layers | None) -> str:
+    from layerexplain.render.formats import printed
+    from layerexplain.render.layout import Look
+    from layerexplain.render.sheets import explanation_of
+
+    return printed([explanation_of(report, layers)], "table", Look())
+
+
+print_with(text=format_report, html=_html, explanation=_explanation, page=lambda report, fold: page(report, fold=fold))

@@ -20,6 +20,16 @@ def did_you_mean(name: str, candidates: Iterable[str], before: str = "") -> str:
     >>> did_you_mean("Dens", ["Dense", "Conv2D"], before=", ")
     ", did you mean 'Dense'?"
     """
+    near = nearest(name, candidates)
+    return "" if near is None else f"{before}did you mean '{near}'?"
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate that is spelt most like a name; None when none is near.
+
+    >>> nearest("adma", ["adamax", "adam"])
+    'adam'
+    """
     known = list(candidates)[-MOST_CANDIDATES:]
     same = [candidate for candidate in known if _bare(candidate) == _bare(name)]
     same = same or [candidate for candidate in known if _has_swapped_letters(candidate, name)]
@@ -28,7 +38,7 @@ def did_you_mean(name: str, candidates: Iterable[str], before: str = "") -> str:
 
         lowered = {candidate.lower(): candidate for candidate in known if len(candidate) <= 2 * LONGEST}
         same = [lowered[match] for match in get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)]
-    return f"{before}did you mean '{same[0]}'?" if same else ""
+    return same[0] if same else None
 
 
 def must_be_known(what: str, name: object, known: Collection[str], hint: str = "") -> None:

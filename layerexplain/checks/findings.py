@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import origin_fields, told
+from layerexplain.report.rows import Rows, about, count_of
 
 CONFIDENCES = ("certain", "likely", "hint")
 """How sure a rule is, the surest first."""
@@ -35,9 +37,17 @@ class Finding(NamedTuple):
         return told(self, "code confidence source layer line column file message why fix keras")
 
 
-class CheckReport(NamedTuple):
-    """What was found in one model, in the order of its layers. `notes` name the layers that no rule could look at, each
-    with the reason."""
+class CheckReport(Rows[Finding]):
+    """What was found in one model: a sequence of findings, in the order of its layers.
+
+    The path of a layer or the code of a rule gives all its findings. `notes` name the layers that no rule could
+    look at, each with the reason.
+
+    >>> import layerexplain
+    >>> found = layerexplain.check(b"name: net\\ninput: [4]\\nlayers:\\n  - Dense: {units: 1, activation: softmax}\\n")
+    >>> found, [finding.layer for finding in found["softmax-over-one"]]
+    (<CheckReport of 'net' (<bytes>): 1 finding>, ['dense'])
+    """
 
     source: str
     format: str
@@ -46,6 +56,21 @@ class CheckReport(NamedTuple):
     keras_version: str | None
     findings: tuple[Finding, ...]
     notes: tuple[Note, ...] = ()
+
+    _row_noun = "finding of"
+    _names_one_row = False
+
+    def _rows(self) -> Sequence[Finding]:
+        return self.findings
+
+    def _named_rows(self) -> Iterator[tuple[str, Finding]]:
+        for finding in self.findings:
+            yield finding.code, finding
+            if finding.layer is not None:
+                yield finding.layer, finding
+
+    def _about(self) -> str:
+        return about(self.source, self.model_name, count_of(len(self.findings), "finding"))
 
     def to_dict(self) -> dict[str, Any]:
         """The report as the JSON contract has it (docs/check.schema.json)."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import InputReport, origin_fields, told
+from layerexplain.report.rows import Rows, about, count_of
 
 Status = Literal["agrees", "differs", "not compared"]
 
@@ -104,9 +106,11 @@ class LayerCheck(NamedTuple):
         return told(self, names if self.gradient is None else f"{names} gradient")
 
 
-class VerifyReport(NamedTuple):
-    """All results of a comparison. `keras` and `backend` are the versions that ran, `keras_version` the one that wrote
-    the source; `weights` is their origin. `parameters` are counted for the whole model, shared ones once: by its
+class VerifyReport(Rows[LayerCheck]):
+    """All results of a comparison: a sequence of the checks of calls. The path of a layer gives those of its calls.
+
+    `keras` and `backend` are the versions that ran, `keras_version` the one that wrote
+    the source; `weights` is their origin. `parameters` are count_of for the whole model, shared ones once: by its
     formulas, and by Keras's `count_params()`. `steps` are steps of training, if gradients were asked for."""
 
     source: str
@@ -124,6 +128,18 @@ class VerifyReport(NamedTuple):
     keras_version: str | None = None
     parameters: Compared = Compared(None, None)
     steps: tuple[StepCheck, ...] = ()
+
+    _names_one_row = False
+
+    def _rows(self) -> Sequence[LayerCheck]:
+        return self.layers
+
+    def _named_rows(self) -> Iterator[tuple[str, LayerCheck]]:
+        return ((row.path, row) for row in self.layers)
+
+    def _about(self) -> str:
+        counts = [f"{len(some)} {status}" for status in _COUNTED.values() if (some := self.of(status))]
+        return about(self.source, self.model_name, count_of(len(self.layers), "call"), *counts)
 
     def of(self, status: Status) -> tuple[LayerCheck, ...]:
         """Return the checks with this status."""

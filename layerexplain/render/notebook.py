@@ -1,13 +1,11 @@
-"""What a notebook shows of a report."""
+"""What a notebook shows of a report: its table, and of a model a picture."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from layerexplain.report.data import Report as PlainReport
-
-if TYPE_CHECKING:
-    from layerexplain.render.page.shell import Page
+from layerexplain.render.html import html
+from layerexplain.render.layout import Look
+from layerexplain.render.sheets import sheet_of
+from layerexplain.report.rows import Reported
 
 _STYLE = """<style>
 .layerexplain :is(h1, p) { overflow-wrap: anywhere }
@@ -23,22 +21,8 @@ _STYLE = """<style>
 tell; the picture has its own, on white."""
 
 
-class Report(PlainReport):
-    """A report, which a notebook shows as a table with a picture."""
-
-    __slots__ = ()
-
-    def _repr_html_(self) -> str:
-        from layerexplain.render.documents.summary import summary
-        from layerexplain.render.html import html
-        from layerexplain.render.layout import Look
-
-        sheet = summary(self)
-        told = html(sheet.document(), Look(), sheet.graph and sheet.graph())
-        return f'{_STYLE}<div class="layerexplain">\n{told}</div>\n'
-
-    def page(self, fold: bool = True) -> Page:
-        """The page of the model, which a notebook shows; `page` says what is on it."""
-        from layerexplain.render.page.data import page_of
-
-        return page_of(self, fold)
+def notebook_html(report: Reported) -> str:
+    """Return a report as HTML for a cell of a notebook."""
+    sheet = sheet_of(report)
+    shown = html(sheet.document(), Look(), sheet.graph and sheet.graph())
+    return f'{_STYLE}<div class="layerexplain">\n{shown}</div>\n'

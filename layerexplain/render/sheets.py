@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.render.formats import Sheet
+
+if TYPE_CHECKING:
+    from layerexplain.layer_names import Layers
+    from layerexplain.report.data import Report
 
 
 def sheet_of(
@@ -31,6 +35,25 @@ def sheet_of(
     module = _BUILDERS[kind]
     made: Sheet = getattr(import_module(f"layerexplain.render.documents.{module}"), module)(report, **options)
     return made
+
+
+def explanation_of(report: Report, layers: Layers | None) -> Sheet:
+    """Return the explanations of the chosen layers, however deep; of all that have one where none are chosen.
+
+    Raises LayerExplainError where a pattern matches nothing, or where the report has no explanations.
+    """
+    from layerexplain.layer_names import Row, chosen_rows
+    from layerexplain.render.documents.explanation import explanation
+    from layerexplain.report.rows import every_row
+
+    rows = list(every_row(report.layers))
+    wanted = chosen_rows([Row(row.path, row.layer, row.type) for row in rows], layers)
+    chosen = [row for row in rows if (row.explanation is not None if wanted is None else wanted(row.path))]
+    if not any(row.explanation is not None for row in chosen):
+        raise LayerExplainError("the report has no explanation of these layers; explain(source) makes one with them")
+    if wanted is None and all(row.explanation is not None for row in report.layers):
+        return explanation(report)
+    return explanation(report, chosen, whole=False)
 
 
 _OPTIONS = {"Report": {"nested", "columns"}, "WeightTable": {"columns"}}

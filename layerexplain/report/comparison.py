@@ -20,6 +20,7 @@ from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals
 from layerexplain.report.loading import Loading, loading
 from layerexplain.report.model_differences import Alignment, Difference, computes_the_same, of_ends, of_models
 from layerexplain.report.normal_form import NormalLayer, is_layer, normal_layers
+from layerexplain.report.rows import Rows, about, count_of
 from layerexplain.report.settings import default_initializer
 
 
@@ -51,8 +52,10 @@ class Change(NamedTuple):
     differences: tuple[Difference, ...]
 
 
-class Comparison(NamedTuple):
-    """Two models, layer by layer, in the order of the first; what was added stands behind the layer before it.
+class Comparison(Rows[Change]):
+    """Two models: a sequence of the layers that differ, in the order of the first model.
+
+    What was added stands behind the layer before it. A change is found by the path of its layer in either model.
 
     `renumbered` maps the path of each layer that differs only in its automatic name to its path in the second model.
     """
@@ -62,6 +65,18 @@ class Comparison(NamedTuple):
     changes: tuple[Change, ...]
     renumbered: Mapping[str, str]
     loading: Loading
+
+    _row_noun = "changed layer"
+
+    def _rows(self) -> Sequence[Change]:
+        return self.changes
+
+    def _named_rows(self) -> Iterator[tuple[str, Change]]:
+        return ((path, one) for one in self.changes for path in dict.fromkeys([one.layer, one.layer_after]) if path)
+
+    def _about(self) -> str:
+        changed = f"{count_of(len(self.changes), 'layer')} changed"
+        return about(f"{self.before.source} and {self.after.source}", None, changed)
 
     @property
     def alike(self) -> bool:

@@ -6,16 +6,18 @@ scalars, `bytes` are bytes, MACs and FLOPs are per example; None is unknown, nev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import Note, Shape
 from layerexplain.records import NamedTuple
+from layerexplain.report.rows import Rows, about, count_of, every_row, print_as
 
 if TYPE_CHECKING:
     from layerexplain.derive.cost import Cost
+    from layerexplain.layer_names import Layers
     from layerexplain.report.element_forms import ElementOf
     from layerexplain.report.explanation_data import Explanation, LayerMemory, ReceptiveField
     from layerexplain.report.memory_data import Memory
@@ -132,7 +134,7 @@ class CallReport(NamedTuple):
 class LayerReport(NamedTuple):
     """One row. `group` is equal for layers that have the same definition (type, configuration and input shapes);
     `layers` are those of a nested model; `explanation`, `receptive_field` and `gradient` are there if asked for.
-    Weights that are an earlier row's are counted and listed there alone; `shared` says so in words, as a note does.
+    Weights that are an earlier row's are count_of and listed there alone; `shared` says so in words, as a note does.
     `elements` are the element forms of the calls, made when asked for; there with the explanation.
     `memory` is there with the explanation, and if the memory was asked for; `backward`, what the gradients that
     training needs cost, if that was.
@@ -225,9 +227,21 @@ class Totals(NamedTuple):
     flops: int | None
 
 
-class Report(NamedTuple):
-    """A model, explained; `memory` is there when it was asked for. `faults` are those of its layers. `grade` says how
-    sure a model is that was read from code: "complete", "assumed" or "open"; notes say why."""
+class Report(Rows[LayerReport]):
+    """A model, explained: a sequence of the rows of its layers.
+
+    A layer inside a nested model is found by its path, `report["encoder/dense"]`. `inputs`, `outputs`, `layers`,
+    `totals` and `notes` are data; `memory`, `training` and `step_cost` are there if they were asked for. `faults` are
+    the errors of single layers. `grade` says how sure a model is that was read from code: "complete", "assumed" or
+    "open"; notes say why.
+
+    >>> import layerexplain
+    >>> report = layerexplain.explain(b"name: net\\ninput: [784]\\nlayers:\\n  - Dense: 10\\n")
+    >>> report, len(report), "dense" in report
+    (<Report of 'net' (<bytes>): 2 layers, 7,850 parameters>, 2, True)
+    >>> [row.layer for row in report], report["dense"].params, report[-1].type
+    (['input', 'dense'], 7850, 'Dense')
+    """
 
     source: str
     format: str
@@ -245,8 +259,39 @@ class Report(NamedTuple):
     grade: str = "complete"
     step_cost: StepCost | None = None
 
+    def _rows(self) -> Sequence[LayerReport]:
+        return self.layers
+
+    def _named_rows(self) -> Iterator[tuple[str, LayerReport]]:
+        return ((row.path, row) for row in every_row(self.layers))
+
+    def _about(self) -> str:
+        facts = count_of(len(self.layers), "layer"), count_of(self.totals.params, "parameter")
+        return about(self.source, self.model_name, *facts)
+
+    def explain(self, layers: Layers | None = None) -> str:
+        """Return the explanations as text, as `layerexplain explain` prints them.
+
+        Args:
+            layers: Which layers: a name or pattern ("conv*"), several, or a function of the path. All that are
+                explained if it is not given.
+
+        Raises:
+            LayerExplainError: if a pattern matches no layer, or if the report was made with `detail=False`.
+
+        >>> import layerexplain
+        >>> report = layerexplain.explain(b"input: [784]\\nlayers:\\n  - Dense: 10\\n")
+        >>> print(report.explain("dens*").splitlines()[0])
+        dense · Dense  (None, 784) → (None, 10)
+        """
+        return print_as("explanation", self, layers)
+
+    def page(self, fold: bool = True) -> str:
+        """Return the page of the model, which a notebook shows; `layerexplain.page` says what is on it."""
+        return print_as("page", self, fold)
+
     def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
-        """The report as the JSON contract has it (docs/report.schema.json)."""
+        """Return the report in the form of the JSON contract (docs/report.schema.json)."""
         origin = origin_fields(self)
         origin["model"]["grade"] = self.grade
         return {

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from layerexplain.frontends.keras.weight_tensors import Statistics
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import origin_fields, told
+from layerexplain.report.rows import Rows, about, count_of
 
 
 class WeightRow(NamedTuple):
@@ -51,9 +53,12 @@ class WeightTotals(NamedTuple):
     bytes: int | None
 
 
-class WeightTable(NamedTuple):
-    """All weights of a source. `model_name` and `model_type` are None for weights without an architecture; `stats`
-    says that statistics were asked for."""
+class WeightTable(Rows[WeightRow]):
+    """All weights of a source: a sequence of their rows, found by "dense/kernel" or by the path in the file.
+
+    `model_name` and `model_type` are None for weights without an architecture. `state` are stored arrays that are not
+    weights, which are found by their paths; `stats` says that statistics were asked for.
+    """
 
     source: str
     format: str
@@ -66,8 +71,24 @@ class WeightTable(NamedTuple):
     notes: tuple[Note, ...]
     stats: bool = False
 
+    _row_noun = "weight"
+
+    def _rows(self) -> Sequence[WeightRow]:
+        return self.weights
+
+    def _named_rows(self) -> Iterator[tuple[str, WeightRow]]:
+        for row in self.weights:
+            yield (f"{row.layer}/{row.name}" if row.layer else row.name), row
+        for row in (*self.weights, *self.state):
+            if row.path is not None:
+                yield row.path, row
+
+    def _about(self) -> str:
+        facts = count_of(len(self.weights), "weight"), count_of(self.totals.params, "parameter")
+        return about(self.source, self.model_name, *facts)
+
     def to_dict(self) -> dict[str, Any]:
-        """The table as the JSON contract has it (docs/weights.schema.json)."""
+        """Return the table as the JSON contract has it (docs/weights.schema.json)."""
         return {
             **origin_fields(self),
             "weights": [row.to_dict(stats=self.stats) for row in self.weights],

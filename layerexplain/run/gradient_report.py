@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from layerexplain.layers.registry import find
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import plain, told
+from layerexplain.report.rows import Rows, about, count_of
 from layerexplain.run.objective import Term
 from layerexplain.run.trace_report import Run, TracedInput
 
@@ -124,9 +125,13 @@ class StepOfOptimizer(NamedTuple):
         }
 
 
-class GradientTrace(NamedTuple):
-    """A step of training in numbers. `loss` is the sum of its `terms`; `training` says whether layers computed as in
-    training. `said` are sentences on what the sizes show; `saved` is the file with all arrays."""
+class GradientTrace(Rows["ReachedRow | WeightRow"]):
+    """A step of training in numbers: a sequence of the outputs of layers, then of weights.
+
+    The path of a layer gives all its rows, and "dense/kernel" that of the weight. `loss` is the sum of its `terms`;
+    `training` says whether layers computed as in training. `said` are sentences on what the sizes show; `saved` is the
+    file with all arrays.
+    """
 
     run: Run
     training: bool
@@ -139,10 +144,20 @@ class GradientTrace(NamedTuple):
     said: tuple[str, ...]
     saved: str | None
 
-    def rows(self) -> Iterator[ReachedRow | WeightRow]:
-        """Yield the layers, then the weights."""
-        yield from self.layers
-        yield from self.weights
+    _names_one_row = False
+
+    def _rows(self) -> Sequence[ReachedRow | WeightRow]:
+        return (*self.layers, *self.weights)
+
+    def _named_rows(self) -> Iterator[tuple[str, ReachedRow | WeightRow]]:
+        for row in self._rows():
+            yield row.path, row
+            if isinstance(row, WeightRow):
+                yield row.where, row
+
+    def _about(self) -> str:
+        facts = count_of(len(self.layers), "output"), count_of(len(self.weights), "weight")
+        return about(self.run.source, self.run.model_name, f"loss {self.loss:.6g}", *facts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in the form of the JSON contract."""

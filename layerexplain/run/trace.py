@@ -14,6 +14,7 @@ from layerexplain.frontends.own_layers import Code
 from layerexplain.layer_names import chosen_layers
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
+from layerexplain.report.rows import about, count_of
 from layerexplain.run.activations import Activation, Activations, Progress, batch_of, counted, dtype_name
 from layerexplain.run.given_inputs import checked_inputs, traced_at
 from layerexplain.run.made_inputs import GivenInput, by_name
@@ -35,7 +36,12 @@ class Trace(Mapping[Key, Any]):
     A path alone selects the first output of the first call: `trace["encoder/dense"]`. `outputs` are the model's
     outputs, in its order; with `partial=True`, those that could not be computed are None, and `refused` maps each
     layer without values to the reason. `weights` is the origin of the weights: "of the file", "of the model" or
-    "drawn". Values of bfloat16 are float32 arrays.
+    "drawn". Values of bfloat16 are float32 arrays. `statistics()` has the rows of the table that `str` prints.
+
+    >>> import numpy as np
+    >>> made = trace(b"name: net\\ninput: [2]\\nlayers:\\n  - ReLU\\n", np.array([[-3.0, 5.0]]))
+    >>> made["re_lu"].tolist(), made.statistics()["re_lu"][0].statistics.max
+    ([[0.0, 5.0]], 5.0)
     """
 
     def __init__(self, running: Running) -> None:
@@ -45,12 +51,15 @@ class Trace(Mapping[Key, Any]):
         self.weights = running.activations.weights.origin
         self.notes = running.notes
         self.refused: dict[str, str] = {}
+        self._run = running.facts_of_arrays()
+        self._calls: list[Activation] = []
 
     def _add(self, step: Activation, keep: Callable[[str], bool] | None) -> None:
         """Keep what a call of a layer gives, or why that is nothing."""
         if step.refusal:
             self.refused.setdefault(step.name, step.refusal)
         if keep is None or keep(step.name):
+            self._calls.append(step._replace(values=(), weights=(), definition=None))
             self._names.setdefault(step.name, step.path)
             for i, value in enumerate(step.outputs):
                 self._arrays[step.name, step.call, i] = value
@@ -78,7 +87,26 @@ class Trace(Mapping[Key, Any]):
         return len(self._arrays)
 
     def __repr__(self) -> str:
-        return f"<Trace of {len({path for path, _, _ in self._arrays})} layers, weights {self.weights}>"
+        layers = count_of(len({path for path, _, _ in self._arrays}), "layer")
+        return f"<Trace of {about(self._run.source, self._run.model_name, layers, f'weights {self.weights}')}>"
+
+    def statistics(self) -> TraceReport:
+        """Return the statistics of all outputs that were kept, as a report: a sequence of rows."""
+        return TraceReport(self._run, tuple([row for step in self._calls for row in _rows(step)]), None)
+
+    def __str__(self) -> str:
+        return str(self.statistics())
+
+    def _repr_html_(self) -> str | None:
+        return self.statistics()._repr_html_()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the statistics in the form of the JSON contract."""
+        return self.statistics().to_dict()
+
+    def to_dataframe(self) -> Any:
+        """Return the statistics as a pandas data frame. Raises LayerExplainError if pandas is not installed."""
+        return self.statistics().to_dataframe()
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write all arrays to an .npz file; `layerexplain.run.npz` describes its keys."""
@@ -113,6 +141,11 @@ class Running(NamedTuple):
         )
         origin = (model.source, model.format, model.name, model.type)
         return Run(*origin, ran.weights.origin, ran.seed, given, self.notes, model.keras_version)
+
+    def facts_of_arrays(self) -> Run:
+        """Return the facts of a run on arrays that were given as such."""
+        names = [ref.layer for ref in self.model.inputs]
+        return self.facts([GivenInput(name, array, "as given") for name, array in zip(names, self.arrays, strict=True)])
 
     def steps(self, progress: Progress | None = None) -> Iterator[Activation]:
         """Run it; yield each call of a layer."""

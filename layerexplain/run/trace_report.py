@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from layerexplain.derive.element.worked import Worked, WorkedFold, WorkedLine
@@ -10,6 +11,7 @@ from layerexplain.frontends.keras.weight_tensors import Statistics
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import origin_fields, plain, told
+from layerexplain.report.rows import Reported, Rows, about, count_of
 from layerexplain.run.weight_source import Origin
 
 
@@ -77,19 +79,32 @@ class OutputRow(NamedTuple):
         }
 
 
-class TraceReport(NamedTuple):
-    """The statistics of all outputs of a run, in the order of computation. `saved` is the file with all arrays."""
+class TraceReport(Rows[OutputRow]):
+    """The statistics of a run: a sequence of all outputs, in the order of computation.
+
+    The path of a layer gives all its outputs. `saved` is the file with all arrays."""
 
     run: Run
     rows: tuple[OutputRow, ...]
     saved: str | None
+
+    _names_one_row = False
+
+    def _rows(self) -> Sequence[OutputRow]:
+        return self.rows
+
+    def _named_rows(self) -> Iterator[tuple[str, OutputRow]]:
+        return ((row.path, row) for row in self.rows)
+
+    def _about(self) -> str:
+        return about(self.run.source, self.run.model_name, count_of(len(self.rows), "output"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in the form of the JSON contract."""
         return {**self.run.to_dict(), **told(self, "layers=rows saved"), "notes": plain(self.run.notes)}
 
 
-class ElementReport(NamedTuple):
+class ElementReport(Reported):
     """One element of a layer's output, worked out.
 
     `gradient_of` says of which of its tensors it is the gradient, "" for an element of the output.
@@ -103,7 +118,7 @@ class ElementReport(NamedTuple):
     type: str
     call: int
     output: int
-    index: tuple[int, ...]  # type: ignore[assignment]  # hides tuple.index on purpose
+    index: tuple[int, ...]
     shape: tuple[int, ...]
     formula: tuple[str, ...]
     worked: Worked
@@ -111,6 +126,10 @@ class ElementReport(NamedTuple):
     keras: float | None
     keras_note: str
     gradient_of: str = ""
+
+    def _about(self) -> str:
+        of = f"gradient of {self.gradient_of} in " if self.gradient_of else ""
+        return about(self.run.source, self.run.model_name, f"{of}{self.path!r} at {self.index} is {self.whole:.6g}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in the form of the JSON contract."""

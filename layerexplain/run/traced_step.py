@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from layerexplain.report.rows import about, count_of
 from layerexplain.run.activations import Progress
 from layerexplain.run.backpropagation import SentBack
 from layerexplain.run.gradients import Step, WeightGradient
@@ -34,7 +35,8 @@ class TracedStep(Trace):
         self.before_last: dict[tuple[str, int], Any] = {}
 
     def __repr__(self) -> str:
-        return f"<TracedStep, loss {self.loss:.4g}, gradients of {len(self.weight_gradients)} weights>"
+        facts = f"loss {self.loss:.4g}", f"gradients of {count_of(len(self.weight_gradients), 'weight')}"
+        return f"<TracedStep of {about(self._run.source, self._run.model_name, *facts)}>"
 
     def _save(self, add: Add) -> None:
         super()._save(add)

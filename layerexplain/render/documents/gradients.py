@@ -155,7 +155,7 @@ _DATA = (
 
 def gradients(report: GradientTrace) -> Sheet:
     """What `trace --gradient` prints."""
-    return sheet(report, report.run, lambda: _document(report), _DATA, report.rows())
+    return sheet(report, report.run, lambda: _document(report), _DATA, report)
 
 
 def _document(report: GradientTrace) -> doc.Document:
