@@ -243,10 +243,18 @@ def layer_page(
     """Make the page of one layer, on which its arguments are changed: what it computes, reads and costs follows.
 
     The page holds at most 150 combinations of the values that it offers, each explained, and fewer where it would have
-    more than a megabyte; of a combination that the layer refuses it says why. It works offline. Arguments and errors
-    are those of `explain_layer`.
+    more than a megabyte; of a combination that the layer refuses it says why. It works offline.
 
-    >>> layer_page("Dense", units=10, input_shape=(None, 784))[:15]
+    Args:
+        type_, arguments_, input_shape, gradient, code, **arguments: As `explain_layer` takes them.
+
+    Returns:
+        The page as text, which a notebook shows.
+
+    Raises:
+        LayerExplainError: as `explain_layer` does.
+
+    >>> layer_page("Dense", units=10, input_shape=(784,))[:15]
     '<!doctype html>'
     """
     from layerexplain.render.page.layer_data import what_if_data
@@ -457,14 +465,21 @@ def format_report(
     """Print any report as the command line does.
 
     Args:
-        report: What a function of this module returned.
-        format: "table", "json", "jsonl", "csv", "tsv", "markdown", "latex" or "html"; of a `Report` also "mermaid".
+        report: What a function of this module returned: any report.
+        format: "table", "json", "jsonl", "csv", "tsv", "markdown", "latex" or "html"; of a `Report` also "mermaid", of
+            findings "github" and "sarif".
         explain: Of a `Report`, print the explanations and not a row a layer.
         nested: Of a `Report`, also the layers inside nested models.
         columns: The columns of a table, in this order, where it can be chosen.
         width: How many columns text is to fit in; None wraps nothing.
         color: Whether text is coloured for a terminal.
         ascii: Whether signs that are not ASCII are spelt out.
+
+    Returns:
+        The text, which ends with a line break.
+
+    Raises:
+        LayerExplainError: for an unknown format or column, or for one that such a report does not have.
 
     >>> report = explain(b"name: net\\ninput: [784]\\nlayers:\\n  - Dense: 10\\n", detail=False)
     >>> print(format_report(report, "csv", columns=["layer", "params"]))

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ def test_a_password_is_kept_nowhere(server: Server, tmp_path: Path, jobs: str) -
         assert ("1 source read now" in said) == (password == "secret2")
     public = server.url("zoo/").replace("//", "//me:***@")
     assert [row["source"] for row in rows(table)] == [public + name for name in (*NAMES, "none.keras")]
-    with sqlite3.connect(tmp_path / "t.jsonl.parts" / "manifest.sqlite") as base_file:
+    with closing(sqlite3.connect(tmp_path / "t.jsonl.parts" / "manifest.sqlite")) as base_file:
         assert {name for (name,) in base_file.execute("SELECT source FROM sources")} == {
             r["source"] for r in rows(table)
         }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.util
+import inspect
 import re
 from pathlib import Path
 from types import ModuleType
@@ -79,3 +81,40 @@ def test_the_architecture_names_files_that_exist() -> None:
         assert files, row
         for name in files:
             assert (DOCS.parent / "layerexplain" / name).exists(), f"{name}: {row}"
+
+
+# From Python -----------------------------------------------------------------------------------------------------
+
+PYTHON_PAGE = (DOCS / "python.md").read_text("utf-8")
+FUNCTIONS = [name for name in layerexplain.__all__ if inspect.isfunction(getattr(layerexplain, name))]
+
+
+def run_examples(text: str) -> doctest.TestResults:
+    runner = doctest.DocTestRunner()
+    runner.run(doctest.DocTestParser().get_doctest(text, {}, "python.md", "docs/python.md", 0))
+    return runner.summarize()
+
+
+def test_the_examples_of_the_page_on_python_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(DOCS.parent)
+    assert run_examples(PYTHON_PAGE).failed == 0
+
+
+@pytest.mark.keras
+def test_the_examples_of_the_page_on_python_that_need_keras_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(DOCS.parent)
+    with_keras = "\n".join(line for line in PYTHON_PAGE.splitlines() if "+SKIP" in line or "DIGITS = " in line)
+    text = f">>> import layerexplain\n{with_keras.replace('  # doctest: +SKIP', '')}\nTrue\n"
+    assert run_examples(text) == (0, 4)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_public_function_is_on_the_page_and_says_what_it_takes(name: str) -> None:
+    assert len(FUNCTIONS) > 20 and re.search(rf"layerexplain\.{name}\(", PYTHON_PAGE)
+    function = getattr(layerexplain, name)
+    text = inspect.getdoc(function) or ""
+    wanted = ["Returns:", "Raises:", ">>> "] if name != "optimizers" else ["Returns:", ">>> "]
+    assert [part for part in wanted if part not in text] == []
+    arguments = text.partition("Args:")[2].partition("Returns:")[0]
+    for parameter in inspect.signature(function).parameters:
+        assert re.search(rf"\b{parameter}\b", arguments), parameter

@@ -653,7 +653,7 @@ def test_a_model_inside_is_no_layer(tmp_path: Path) -> None:
 
 def test_the_mapping_is_one() -> None:
     made = layerexplain.trace(SAMPLES / "digits.keras", np.ones((1, 8, 8, 1)))
-    assert isinstance(made, Trace) and len(made) == 10 and repr(made) == "<Trace of 10 layers, weights of the file>"
+    assert isinstance(made, Trace) and len(made) == 10 and repr(made).endswith(" 10 layers, weights of the file>")
     assert {path for path, _, _ in made} == set(dict.fromkeys(key[0] for key in dict(made)))
 
 

@@ -86,6 +86,13 @@ class Manifest:
 
     def __init__(self, path: str, facts: dict[str, str]) -> None:
         self._base = sqlite3.connect(path, timeout=1, isolation_level=None)
+        try:
+            self._begin(facts)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, facts: dict[str, str]) -> None:
         with self._errors():
             self._base.execute("PRAGMA locking_mode = EXCLUSIVE")
             with self._together():

@@ -122,8 +122,12 @@ def opened(table: Table, shown: str, *, resume: bool, overwrite: bool, facts: di
         manifest = Manifest(path, {**facts, "columns": str(VERSION), "format": table.format})
     except LayerExplainError as error:
         raise error.with_place(source=shown) from None
-    with writing(shown):
-        tidy(table, manifest)
+    try:
+        with writing(shown):
+            tidy(table, manifest)
+    except BaseException:
+        manifest.close()
+        raise
     return manifest
 
 

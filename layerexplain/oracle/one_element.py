@@ -54,8 +54,19 @@ def trace_element(
         output: Which output of the layer, from 0.
         keras: Whether real Keras computes it too; None if it is installed.
 
+    Returns:
+        The element: its formula with each number, its value, and Keras's where it was asked for.
+
     Raises:
         LayerExplainError: if there is no such element, or if the layer is not written element by element.
+
+    >>> from layerexplain.frontends import read
+    >>> from layerexplain.run.made_inputs import make_inputs
+    >>> spec = b"input: [2, 2]\\nlayers:\\n  - GlobalAveragePooling1D\\n"
+    >>> model = read(spec)
+    >>> given = make_inputs(model, ["ones"])
+    >>> trace_element(spec, model, given, "global_average_pooling1d", (0, 1), keras=False).whole
+    1.0
     """
     with ready(source, by_name(inputs), seed=seed, model=model, max_memory=max_memory) as running:
         step = _step(running, path, call, progress)
@@ -113,9 +124,20 @@ def gradient_element(
             first input.
         keras: Whether real Keras computes the gradient of a weight too; None if it is installed.
 
+    Returns:
+        The element: its formula with each number, its value, and Keras's where it was asked for.
+
     Raises:
         LayerExplainError: There is no such element, no gradient reaches the layer, or it is not written element by
             element.
+
+    >>> from layerexplain.frontends import read
+    >>> from layerexplain.run.made_inputs import make_inputs
+    >>> spec = b"input: [2]\\nlayers:\\n  - Dense: 3\\n"
+    >>> model = read(spec)
+    >>> given = make_inputs(model, ["ones"])
+    >>> gradient_element(spec, model, given, "dense", (1,), of="b", loss="mse", keras=False).gradient_of
+    'b (bias)'
     """
     how = {"loss": loss, "optimizer": optimizer, "training": training, "seed": seed, "max_memory": max_memory}
     with ready_to_train(source, model, by_name(inputs), targets, **how) as made:

@@ -94,6 +94,10 @@ def verify(
 
     Raises:
         LayerExplainError: if there is no such model, or if it would run code that is not Keras's own.
+
+    >>> verify(b"input: [4]\\nlayers:\\n  - Dense: 3\\n", tolerance=2)
+    Traceback (most recent call last):
+    layerexplain.errors.ArgumentError: tolerance needs to be between 0 and 1, got tolerance=2
     """
     if training and not gradient:
         raise ArgumentError("training has a meaning with gradient=True only")

@@ -60,7 +60,14 @@ class LayerType(NamedTuple):
 
 
 def layer_type(type_: str, code: Code = ()) -> LayerType:
-    """Tell what a layer type takes, with an example. `code` are files that define own layers.
+    """Return what a layer type takes, with an example.
+
+    Args:
+        type_: The name of its class, or of a loss, an optimizer or another part of training.
+        code: Files that define own layers, of which it may be one.
+
+    Returns:
+        Its description, arguments, input tensors and an example; shapes in it have no batch.
 
     Raises:
         ArgumentError: if there is no such type; the message names the one that may be meant.
@@ -96,7 +103,20 @@ def layer_type(type_: str, code: Code = ()) -> LayerType:
 
 
 def layer_types(code: Code = ()) -> dict[str, list[tuple[str, str, str]]]:
-    """List the layer types by family, own layers first: of each its name, its arguments and what it does."""
+    """List the layer types by family, own layers first.
+
+    Args:
+        code: Files that define own layers.
+
+    Returns:
+        For each family its types: the name, the arguments and what it does.
+
+    Raises:
+        LayerExplainError: if a file of `code` cannot be read.
+
+    >>> [arguments for name, arguments, _ in layer_types()["core"] if name == "Activation"]
+    ['activation']
+    """
     own = read_own_layers(code)
     rows = [(name, signature(one), description_of(one)) for name, one in own.items()]
     return {**({"own": rows} if rows else {}), **registry.layer_types()}

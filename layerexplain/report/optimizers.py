@@ -25,6 +25,9 @@ _FIRST = ("none", "sgd", "sgd-momentum", "adam", "adam-amsgrad")
 def optimizers() -> tuple[str, ...]:
     """List the optimizers that `explain` knows the memory of.
 
+    Returns:
+        Their names, as `explain(optimizer=…)` takes them.
+
     >>> optimizers()[:4]
     ('none', 'sgd', 'sgd-momentum', 'adam')
     """

@@ -51,9 +51,15 @@ def list_weights(
         progress: Called as `progress(done, count)` when tensors have been read, inside a large one also with words
             on how much of it.
 
-    Raises:
-        LayerExplainError: if the source cannot be opened or has neither a model nor weights.
+    Returns:
+        The table, a sequence of weights. Shapes have no batch; `bytes` are bytes, and None is unknown.
 
+    Raises:
+        LayerExplainError: if the source cannot be opened or has neither a model nor weights, or no such input.
+
+    >>> table = list_weights(b"input: [784]\\nlayers:\\n  - Dense: 10\\n")
+    >>> table["dense/kernel"].shape
+    (784, 10)
     >>> [(row.layer, row.name) for row in list_weights(b"input: [784]\\nlayers:\\n  - Dense: 10\\n").weights]
     [('dense', 'kernel'), ('dense', 'bias')]
     """

@@ -61,8 +61,19 @@ def gradient_statistics(
         training: Whether layers compute as in training; else as at inference.
         save: A file .npz for all activations, gradients and new weights.
 
+    Returns:
+        The report, a sequence of outputs and then of weights; the sizes of gradients are L2 norms.
+
     Raises:
         LayerExplainError: With the source's name; also where the loss or the gradient of a layer is not known.
+
+    >>> from layerexplain.frontends import read
+    >>> from layerexplain.run.made_inputs import make_inputs
+    >>> spec = b"input: [2]\\nlayers:\\n  - Dense: 3\\n"
+    >>> model = read(spec)
+    >>> report = gradient_statistics(spec, model, make_inputs(model), loss="mse")
+    >>> report["dense/kernel"][0].shape
+    (2, 3)
     """
     wanted = chosen_layers(model, layers)
     how = {"loss": loss, "optimizer": optimizer, "training": training, "seed": seed, "max_memory": max_memory}

@@ -90,8 +90,17 @@ def make_inputs(
         batch: The number of examples in generated inputs.
         max_memory: How many bytes one array may have; by default as many as the machine has.
 
+    Returns:
+        An array for each input of the model, in its order, with its name and origin.
+
     Raises:
         LayerExplainError: if a file cannot be read, or if an array does not fit the model.
+
+    >>> from layerexplain.frontends import read
+    >>> model = read(b"input: [null, 5]\\nlayers:\\n  - LSTM: 3\\n")
+    >>> given = make_inputs(model, ["random:7"], sizes={"input": (4, 5)}, batch=2)
+    >>> given[0].array.shape, given[0].origin
+    ((2, 4, 5), 'random, from seed 7')
     """
     inputs = inputs_of(model)
     known = shapes_for(model, sizes)

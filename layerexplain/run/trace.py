@@ -289,8 +289,19 @@ def trace_statistics(
         layers: Which layers are listed, as `explain` takes it; all if it is not given.
         save: A file .npz for their arrays.
 
+    Returns:
+        The report, a sequence of outputs with shapes that include the batch.
+
     Raises:
         LayerExplainError: with the source's name.
+
+    >>> from layerexplain.frontends import read
+    >>> from layerexplain.run.made_inputs import make_inputs
+    >>> spec = b"input: [2]\\nlayers:\\n  - ReLU\\n"
+    >>> model = read(spec)
+    >>> report = trace_statistics(spec, model, make_inputs(model, ["ones"], batch=3))
+    >>> report["re_lu"][0].shape, report["re_lu"][0].statistics.mean
+    ((3, 2), 1.0)
     """
     rows: list[OutputRow] = []
     wanted = chosen_layers(model, layers)
