@@ -300,8 +300,9 @@ def diff(
         LayerExplainError: One of them cannot be read, or a layer of a spec is at fault.
 
     >>> one, other = (b"input: [4]\\nlayers:\\n  - Dense: %d\\n" % units for units in (3, 5))
-    >>> [(change.layer, change.differences[0]) for change in diff(one, other).changes]
-    [('dense', Difference(what='units', before='3', after='5', is_consequence=False))]
+    >>> changed = diff(one, other)["dense"].differences[0]
+    >>> changed.what, changed.before, changed.after
+    ('units', '3', '5')
     """
     from layerexplain.frontends import model_of
     from layerexplain.report.comparison import NO_MODEL, compare, is_no_model
