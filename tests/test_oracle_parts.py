@@ -22,7 +22,7 @@ from layerexplain.oracle import keras_faults, keras_files, keras_import, keras_m
 from layerexplain.oracle.one_element import asked
 from layerexplain.oracle.verify_report import Compared, LayerCheck, StepCheck, ValuesCheck, VerifyReport
 from layerexplain.run.drawn import Wish, wish_of
-from layerexplain.run.gradient_report import ReachedRow, Size
+from layerexplain.run.gradient_report import ReachedRow, Size, WeightRow
 from layerexplain.run.gradient_words import gradient_words
 from layerexplain.run.made_targets import drawn_targets
 from layerexplain.run.objective import Penalties
@@ -259,14 +259,16 @@ def test_a_regularizer_without_a_formula_is_left_out_and_told_of_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "words"), [(5e4, "It grows most in 'b': 700 times."), (5e-4, "The least passes 'c': 0.0003 of what")]
+    ("first", "words"), [(5e4, "They grow most in 'b': 700 times."), (5e-4, "The least passes 'c': 0.0003 of what")]
 )
 def test_the_layer_that_changes_a_gradient_most(first: float, words: str) -> None:
     def row(name: str, passed: float | None, norm: float) -> ReachedRow:
         return ReachedRow(name, name, "Dense", 0, 0, (1,), None, Size(norm, norm, 0.0, 0), passed, 1.0)
 
     rows = [row("a", 2.0, first), row("b", 700.0, 1.0), row("c", 0.0003, 1.0), row("d", 3.0, 1.0)]
-    [sentence, *_] = gradient_words(rows, [])
+    sizes = {name: Size(norm, norm, 0.0, 0) for name, norm in (("a", first), ("d", 1.0))}
+    kernels = [WeightRow(name, name, "Dense", "kernel", "W", (3, 1), True, g, g, None) for name, g in sizes.items()]
+    [sentence, *_] = gradient_words(rows, kernels)
     assert words in sentence
 
 

@@ -52,22 +52,23 @@ def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveI
     W = weights[inside.index(name)]
     u = weight("vector_u", "u", [("repeated", 1), ("outputs", W.shape[-1])], trainable=False)
     weights = [w if w is W else Expr(w.op, (), w.attrs, w.shape, w.dtype, w.label) for w in weights]
-    given = [_normalized(w, u, power_iterations) if w is W and training else w for w in weights]
-    y = call(definition, x, *given)
+    updates = _normalized(W, u, power_iterations) if training else {}
+    y = call(definition, x, *[updates[str(W.label)] if w is W and training else w for w in weights])
     if isinstance(y.shape, Shapes):  # an Embedding makes a mask beside it
         y = item(y, 0)
     if y.dtype != x.dtype and x.dtype not in FLOATS:
         y = cast(y, to=x.dtype)
-    return Stored(y, (*weights, u))
+    return Stored(y, (*weights, u), updates)
 
 
-def _normalized(W: Expr, u: Expr, times: int) -> Expr:
-    """The kernel divided by its largest singular value."""
+def _normalized(W: Expr, u: Expr, times: int) -> dict[str, Expr]:
+    """What Keras stores before the layer is run: the kernel divided by its largest singular value, and u."""
+    kernel, vector = str(W.label), str(u.label)
     M = named("M", reshape(W, shape=(-1, W.shape[-1])), "the kernel as a matrix")
     v = u
     for _ in range(times):
         v = named("v", l2_normalize(matmul(u, transpose(M, axes=(1, 0))), axis=None))
         u = named("u_new", l2_normalize(matmul(v, M), axis=None))
-    v, u = stop_gradient(v), stop_gradient(u)
-    stretch = named("sigma", matmul(matmul(v, M), transpose(u, axes=(1, 0))), "the largest singular value")
-    return named("W_new", W / stretch)
+    row = transpose(stop_gradient(u), axes=(1, 0))
+    stretch = named("sigma", matmul(matmul(stop_gradient(v), M), row), "the largest singular value")
+    return {kernel: named("W_new", W / stretch), vector: u}

@@ -234,7 +234,7 @@ def _update(step: Step, theirs: Any) -> float | None:
     if step.optimizer is None or theirs.new is None:
         return None
     keys = [k for k, one in step.weights.items() if one.trainable and theirs.gradients.get(k) is not None]
-    weights = {step.weights[k].where: step.weights[k].value for k in keys}
+    weights = {step.weights[k].where: step.before_step(k) for k in keys}
     made = updates(step.optimizer, weights, {step.weights[k].where: theirs.gradients[k] for k in keys})
     worst = largest = 0.0
     for key in keys:

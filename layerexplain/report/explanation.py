@@ -16,7 +16,7 @@ from layerexplain.derive.typeset.statements import typeset
 from layerexplain.frontends.value_text import arguments_text
 from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Expr, walk
+from layerexplain.lang.expr import Expr, tensor, walk
 from layerexplain.lang.notation import value_text
 from layerexplain.lang.text import FormulaLine, inner_blocks, statements
 from layerexplain.lang.visit import inner_definitions
@@ -283,8 +283,14 @@ def _differs_in_training(declaration: Declaration, definition: Definition, train
     then: list[str] = []
     head = ""
     lines = statements(trained)
-    if trained.updates:  # of statistics of the batch, which stand above
-        moved = Definition(trained.name, trained.params, trained.weights, trained.updates, kind="update")
+    if trained.updates:  # of what stands above: statistics of the batch, a divided kernel
+        named = {
+            e: tensor(str(e.label), e.shape, e.dtype)
+            for e in trained.updates.values()
+            if e in trained.order and e.label
+        }
+        updates = {label: named.get(e, e) for label, e in trained.updates.items()}
+        moved = Definition(trained.name, (*trained.params, *named.values()), trained.weights, updates, kind="update")
         above = {line.text for line in lines}
         lines = [*lines, *[line for line in statements(moved) if line.text not in above]]
     for line in (*inner_blocks(trained), *lines):

@@ -182,7 +182,7 @@ def gradient_roles(definition: Definition, found: Gradient) -> dict[str, tuple[s
 def _noted(line: Statement, found: Gradient) -> Statement:
     """Say of which weight a line is the gradient."""
     name = line.text.partition(" = ")[0]
-    weight = next((w for w in found.whole.weights if f"d{w.label}" == name), None)
+    weight = next((w for w in found.whole.weights if found.of.get(w) == name), None)
     return line if weight is None or line.indent else line._replace(note=f"gradient of {weight.attrs['name']}")
 
 

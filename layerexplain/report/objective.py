@@ -148,33 +148,69 @@ SettingKind = Literal["regularizer", "constraint", "initializer"]
 
 
 class OfWeight(NamedTuple):
-    """A regularizer, a constraint or an initializer in the configuration of a layer, or of one that it holds: `steps`
-    lead there. `of` says what it is for: "kernel", "bias", or "activity" for the output."""
+    """A regularizer, a constraint or an initializer in the configuration of a `layer`, or of its `holder` inside of it:
+    `steps` lead there. `of` says what it is for: "kernel", "bias", or "activity" for the output."""
 
     steps: tuple[str | int, ...]
     of: str
     value: Any
+    layer: Any
+    holder: Any
 
     def is_for(self, weight: Expr) -> bool:
         """Whether it is for a weight of the layer that holds it."""
-        inside = [part.steps for part in weight.attrs["path"] if isinstance(part, InnerName)]
         name, of = weight.attrs["name"], self.of
         # Separable layers have a depthwise_regularizer for depthwise_kernel, depthwise ones for kernel.
         is_called = name in (of, f"{of}_kernel") or (name, of) == ("kernel", "depthwise")
-        return is_called and self.steps == (inside[-1] if inside else ())
+        return is_called and self.holder is holder_of(self.layer, weight)
 
 
-def settings_of(layer: Any, kind: SettingKind, steps: tuple[str | int, ...] = ()) -> Iterator[OfWeight]:
-    """Yield what a layer has of a kind, and what those that it holds have; `steps` lead to the layer."""
-    for key, value in layer.config.items():
-        if key.endswith(f"_{kind}") and value is not None:
-            yield OfWeight(steps, key.removesuffix(f"_{kind}"), value)
+def holder_of(layer: Any, weight: Expr) -> Any:
+    """Return the layer that has a weight: a layer itself, or one inside of it, also one of a model that it holds."""
+    base = holder = layer
+    passed = steps = 0
+    for name in weight.attrs["path"]:
+        if isinstance(name, InnerName):  # its steps count from the outermost layer
+            holder, steps = _inside(base, name.steps[passed:]), len(name.steps)
+        elif isinstance(holder, Layer) and holder.model is not None:
+            inner = next((one for one in holder.model.layers if one.name == name), None)
+            if inner is not None:
+                base, holder, passed = inner, inner, steps
+    return holder
+
+
+def _inside(layer: Any, steps: Sequence[str | int]) -> Any:
+    """Return what is in a layer; a list of cells is StackedRNNCells, whose own argument leads nowhere further."""
+    value = layer
+    for step in steps:
+        if isinstance(step, int):
+            value = value[step]
         elif isinstance(value, Layer):
-            yield from settings_of(value, kind, (*steps, key))
-        elif isinstance(value, list | tuple):
-            for i, inner in enumerate(value):
-                if isinstance(inner, Layer):
-                    yield from settings_of(inner, kind, (*steps, key, i))
+            value = value.config.get(step)
+    return value if isinstance(value, Layer) else layer
+
+
+def settings_of(layer: Any, kind: SettingKind) -> Iterator[OfWeight]:
+    """Yield what a layer has of a kind, and what those that it holds have."""
+    for steps, holder in _holders(layer, ()):
+        for key, value in holder.config.items():
+            if key.endswith(f"_{kind}") and value is not None:
+                yield OfWeight(steps, key.removesuffix(f"_{kind}"), value, layer, holder)
+
+
+def _holders(layer: Any, steps: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Yield a layer and those that it holds, each with the steps that lead there."""
+    yield steps, layer
+    held: list[tuple[tuple[str | int, ...], Any]] = []
+    for key, value in layer.config.items():
+        held.append(((key,), value))
+        if isinstance(value, list | tuple):
+            held += [((key, i), inner) for i, inner in enumerate(value)]
+    model = layer.model if isinstance(layer, Layer) else None
+    held += [((inner.name,), inner) for inner in (() if model is None else model.layers)]
+    for more, inner in held:
+        if isinstance(inner, Layer):
+            yield from _holders(inner, (*steps, *more))
 
 
 def setting_formula(kind: SettingKind, value: Any, shape: Shape) -> tuple[Part, Definition]:

@@ -163,7 +163,7 @@ def _of_weights(one: Placed, setting: OfWeight) -> Iterator[tuple[str, Any, str]
     """The weights that a regularizer or a constraint is for, or the outputs of the layer: where, the shape and the
     letter of each. What is not trained is left alone."""
     if setting.of == "activity":
-        for spec in one.calls[0].outputs if one.calls else ():
+        for spec in one.calls[0].outputs if one.calls and not setting.steps else ():
             if spec is not None:
                 yield f"the output of '{one.path}'", spec.shape, "y"
         return

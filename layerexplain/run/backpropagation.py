@@ -97,7 +97,7 @@ class Tape(Activations):
         self.before_last: dict[CallNumber, Any] = {}
         self.home = home
         self.moved: dict[tuple[tuple[str, ...], int], Any] = {}
-        """The weights that layers themselves give new values in training: their running statistics."""
+        """The weights that layers themselves give new values in training: running statistics, divided kernels."""
         self._tape: list[Taped | Border] = []
         self._sent: dict[Walk, dict[tuple[Expr, int], Any]] = {}
         self._known: dict[Any, Gradient | NoGradient] = {}
@@ -107,6 +107,7 @@ class Tape(Activations):
     def results_of(self, ran: Ran, run: Evaluation) -> list[Any]:
         definition = ran.definition
         at = (ran.path, ran.number)
+        arrays = self._arrays(ran)
         if definition.updates:
             self._move(ran, run)
         found = self._gradient(definition, ran.path in self.frozen, self._form(ran, at))
@@ -115,7 +116,7 @@ class Tape(Activations):
             self._tape.append(Taped(ran, found, {}, (), run))
             return results
         masks = [mask for mask in definition.masks if mask is not None]
-        made = evaluate_nodes([*found.forward.values(), *masks, *found.kept.values()], ran.arrays, run)
+        made = evaluate_nodes([*found.forward.values(), *masks, *found.kept.values()], arrays, run)
         count = len(found.forward)
         forward = dict(zip(found.forward, made, strict=False))
         if at in self.logits:
@@ -125,17 +126,25 @@ class Tape(Activations):
             (forward[name],) = evaluate_nodes([result], {result.args[0]: forward["z"]}, run)
         results = [forward[name] for name in definition.results]
         kept = dict(zip(found.kept, made[count + len(masks) :], strict=True))
-        arrays = {leaf: value for leaf, value in {**ran.arrays, **kept}.items() if leaf in found.backward.leaves}
+        arrays = {leaf: value for leaf, value in {**arrays, **kept}.items() if leaf in found.backward.leaves}
         self._tape.append(Taped(ran, found, arrays, self.penalties.of_outputs(ran, results), run))
         return [*results, *made[count : count + len(masks)]]
 
+    def _homes(self, ran: Ran) -> dict[Expr, tuple[tuple[str, ...], int]]:
+        return {leaf: self.home(ran.path, number) for number, leaf in enumerate(ran.definition.weights)}
+
+    def _arrays(self, ran: Ran) -> dict[Expr, Any]:
+        """Return the arrays of a call; of weights that an earlier call of a layer moved, the new values."""
+        moved = (
+            {leaf: self.moved[at] for leaf, at in self._homes(ran).items() if at in self.moved} if self.moved else {}
+        )
+        return {**ran.arrays, **moved}
+
     def _move(self, ran: Ran, run: Evaluation) -> None:
-        """Keep the new values of a layer's running statistics, from those that an earlier call left."""
-        definition, home = ran.definition, self.home
-        homes = {str(leaf.label): home(ran.path, number) for number, leaf in enumerate(definition.weights)}
-        moved = {leaf: self.moved[at] for leaf in definition.weights if (at := homes[str(leaf.label)]) in self.moved}
-        made = evaluate_nodes(list(definition.updates.values()), {**ran.arrays, **moved}, run)
-        self.moved.update({homes[label]: value for label, value in zip(definition.updates, made, strict=True)})
+        """Keep what a layer stores itself in training: running statistics, a kernel that it divided."""
+        homes = {str(leaf.label): at for leaf, at in self._homes(ran).items()}
+        made = evaluate_nodes(list(ran.definition.updates.values()), self._arrays(ran), run)
+        self.moved.update({homes[label]: value for label, value in zip(ran.definition.updates, made, strict=True)})
 
     def _form(self, ran: Ran, at: CallNumber) -> str:
         """Which gradient of a call is needed: of its results, or of what its last function is applied to ("z"), or of

@@ -210,10 +210,10 @@ class Step:
         return (path, number) if first is None or first.weight is None else (first.path, first.number)
 
     def _regularize(self) -> None:
-        for weight in self.in_order():
+        for key, weight in self.weights_in_order():
             for one in settings_of(self.layers[weight.path].layer, "regularizer"):
                 if weight.trainable and one.of != "activity" and one.is_for(weight.leaf):
-                    weight.receive(self.tape.penalties.of_tensor(one.value, weight.value, weight.where))
+                    weight.receive(self.tape.penalties.of_tensor(one.value, self.before_step(key), weight.where))
 
     def update(self) -> dict[str, Update]:
         """Give the weights that have a gradient their values after one step of the optimizer, and the running
@@ -224,12 +224,13 @@ class Step:
         """
         if self.optimizer is None:
             raise ArgumentError("the source does not say which optimizer trains the model; give --optimizer NAME")
-        trained = {one.where: one for one in self.weights.values() if one.trainable and one.has_gradient}
+        keys = {one.where: key for key, one in self.weights.items() if one.trainable and one.has_gradient}
+        trained = {where: self.weights[key] for where, key in keys.items()}
         try:
             self._go_on()
             made = updates(
                 self.optimizer,
-                {where: one.value for where, one in trained.items()},
+                {where: self.before_step(key) for where, key in keys.items()},
                 {where: one.gradient for where, one in trained.items()},
                 self.slots,
             )
@@ -241,15 +242,24 @@ class Step:
                 if constraint.is_for(one.leaf):
                     self._constrain(one, constraint)
         for key, value in self.tape.moved.items():
-            if key in self.weights:
+            if key in self.weights and self.weights[key].where not in trained:
                 self.weights[key].new = value
         self._unknown_moves()
         return made
 
+    def before_step(self, key: WeightKey) -> Any:
+        """Return the value of a weight that the optimizer starts from: a layer may have stored another one in its
+        forward pass."""
+        return self.tape.moved.get(key, self.weights[key].value)
+
     def in_order(self) -> list[WeightGradient]:
         """Return the weights in Keras's order."""
+        return [one for _, one in self.weights_in_order()]
+
+    def weights_in_order(self) -> list[tuple[WeightKey, WeightGradient]]:
+        """Return the weights in Keras's order, each with its key."""
         order = {path: i for i, path in enumerate(self.layers)}
-        return [one for _, one in sorted(self.weights.items(), key=lambda each: (order.get(each[0][0], 0), each[0][1]))]
+        return sorted(self.weights.items(), key=lambda each: (order.get(each[0][0], 0), each[0][1]))
 
     def _go_on(self) -> None:
         """Take the slots and the learning rate from the source, if it stores them."""

@@ -6,17 +6,16 @@ Reference: keras/src/initializers/random_initializers.py and constant_initialize
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from layerexplain.attribute_path import InnerName
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer, Setting
 from layerexplain.network.scope import declaration_of
 from layerexplain.records import NamedTuple
-from layerexplain.report.objective import settings_of
+from layerexplain.report.objective import holder_of, settings_of
 from layerexplain.report.settings import default_initializer, setting_of
 
 _WITHOUT_ARGUMENT = {
@@ -58,8 +57,7 @@ def beginning_of(layer: Layer, weight: Expr) -> Beginning | None:
     """Return how a weight of a layer, or of one that it holds, begins; None for one without an initializer of Keras,
     such as the scales of quantization."""
     name = str(weight.attrs["name"])
-    inside = [part.steps for part in weight.attrs["path"] if isinstance(part, InnerName)]
-    owner = _at(layer, inside[-1] if inside else ())
+    owner = holder_of(layer, weight)
     default = _default(owner, name)
     given = next((one.value for one in settings_of(layer, "initializer") if one.is_for(weight)), None)
     if given is None and name == "reverse_embeddings":  # begins as the table
@@ -85,14 +83,6 @@ def _default(owner: Layer, name: str) -> Setting | None:
 def _has_forget_bias(owner: Layer) -> bool:
     declaration = declaration_of(owner)
     return declaration is not None and "unit_forget_bias" in declaration.ignores
-
-
-def _at(layer: Layer, steps: Sequence[str | int]) -> Layer:
-    """Return the layer inside a layer to which steps lead."""
-    value: Any = layer
-    for step in steps:
-        value = value.config.get(str(step)) if isinstance(value, Layer) else value[step]
-    return value if isinstance(value, Layer) else layer
 
 
 def _forget_gate(size: int) -> slice:

@@ -99,7 +99,13 @@ def gradient(
     weights = () if frozen else definition.weights
     tensors = [param for i, param in enumerate(definition.params) if inputs is None or i in inputs]
     trained = [weight for weight in weights if weight.attrs["trainable"]]
-    wanted = [leaf for leaf in (*tensors, *trained) if is_float(leaf)]
+    updated = {str(e.label): e for e in inside if e.label}
+    # What a layer stores in the variable of a weight before it uses it takes the weight's place.
+    before = {
+        str(w.label): str(definition.updates[str(w.label)].label) for w in trained if str(w.label) in definition.updates
+    }
+    of_leaf = {updated.get(before.get(str(e.label), ""), e): e for e in (*tensors, *trained) if is_float(e)}
+    wanted = list(of_leaf)
     names = Names(definition, made_results, inside)
     seeds = {
         name: tensor(f"d{name}", e.shape, e.dtype)
@@ -111,13 +117,14 @@ def gradient(
     fresh = walk_back.to_leaves([(made_results[name], dy) for name, dy in seeds.items()])
     gradients: dict[str, Expr] = {}
     of: dict[Expr, str] = {}
-    for leaf, e in fresh.items():
-        of[leaf] = free(f"d{leaf.label}", {*taken, *gradients})
+    for node, e in fresh.items():
+        leaf = of_leaf[node]
+        of[leaf] = free(f"d{node.label}", {*taken, *gradients})
         gradients[of[leaf]] = e
     leaves = (*definition.params, *seeds.values())
     whole = Definition(f"{definition.name}_gradient", leaves, definition.weights, gradients)
     backward, kept = _without_forward(whole, walk_back.forward, names)
-    unreached = tuple(str(leaf.label) for leaf in wanted if leaf not in fresh)
+    unreached = tuple(str(of_leaf[node].label) for node in wanted if node not in fresh)
     return Gradient(whole, backward, kept, unreached, made_results, of)
 
 
