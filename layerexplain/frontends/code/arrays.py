@@ -231,6 +231,25 @@ def attribute(array: Array, name: str) -> Any:
     return Bound(array, name)
 
 
+def name_of_dtype(dtype: Any) -> str:
+    """The name of a dtype that is given as a text or as `np.float32`; "" for what is none."""
+    return dtype if isinstance(dtype, str) else getattr(dtype, "last", "")
+
+
+def cast(array: Array, dtype: Any) -> Array:
+    """Return an array of another dtype: whole numbers are cut towards 0, as NumPy cuts them."""
+    name = {"int": "int64", "float": "float64"}.get(name_of_dtype(dtype), name_of_dtype(dtype)) or array.dtype
+    values = array.values
+    if values is not None and "int" in name:
+        known = all(isinstance(one, int) or (isinstance(one, float) and math.isfinite(one)) for one in values)
+        values = tuple(map(int, values)) if known else None
+    elif values is not None and "float" in name and all(isinstance(one, int | float) for one in values):
+        values = tuple(map(float, values))
+    elif values is not None and name == "bool":
+        values = tuple(map(bool, values))
+    return array._replace(values=values, dtype=name)
+
+
 def reshaped(array: Array, sizes: Any) -> Any:
     """The array with another shape."""
     sizes = [plain(one) for one in sizes]
@@ -257,8 +276,7 @@ def call_method(array: Array, name: str, args: list[Any], kwargs: dict[str, Any]
     if name == "flatten" or name == "ravel":
         return reshaped(array, [-1])
     if name in SAME:
-        dtype = args[0] if name == "astype" and args and isinstance(args[0], str) else array.dtype
-        return array._replace(dtype=dtype)
+        return cast(array, args[0] if args else kwargs.get("dtype")) if name == "astype" else array
     if name == "tolist":
         return _listed(plain(array))
     if name in FOLDS:

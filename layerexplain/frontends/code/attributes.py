@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from layerexplain.frontends.code import arrays
+from layerexplain.frontends.code import arrays, keras_api
+from layerexplain.frontends.code.dataclass_fields import fields_of
 from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.methods import has_method
 from layerexplain.frontends.code.operators import Raised, is_plain
@@ -49,6 +50,7 @@ class Attributes(InterpreterPart):
 
     def item(self, items: Any, key: Any) -> Any:
         """`items[key]`."""
+        items = items if (fields := fields_of(items)) is None else fields
         if isinstance(items, Variable):
             items = self.keras.weight_tensor(items) if self.keras.quiet else self.keras.data_of(items)
         if isinstance(items, Tensor):
@@ -72,13 +74,23 @@ class Attributes(InterpreterPart):
                 return self.unknown("an item at a place that is not known")
             if type(items) is dict:
                 if self.may_be_key(key):
-                    return items[key]
+                    return self.missing(items, key) if key not in items else items[key]
                 return self.unknown("an item under a key that is not known")
         except (IndexError, KeyError, TypeError, ValueError) as error:
             raise Raised(type(error).__name__, str(error)[:100], self.place()) from None
         if isinstance(items, Instance) and items.cls.find("__getitem__") is not None:
             return self.call(self.attribute(items, "__getitem__"), [key], {})
         return self.unknown("an item of a value that is not known")
+
+    def missing(self, items: dict[Any, Any], key: Any) -> Any:
+        """Return the value of a key that a dict does not have: that of a defaultdict is made now. Raises KeyError."""
+        _, factory = self.factories.get(id(items), (None, None))
+        if factory is None:
+            raise KeyError(key)
+        made = self.call(factory, [], {})
+        self.mutate(items)
+        items[key] = made
+        return made
 
     def on_attribute(self, node: ast.Attribute, frame: Frame) -> Any:
         if self.settings and (named := dotted(node)) in self.settings:
@@ -116,6 +128,8 @@ class Attributes(InterpreterPart):
             base = of.root()
             if found is not None and not isinstance(found, Function) and base and base.path.startswith("enum."):
                 return of.members.setdefault(name, Namespace({"value": found, "name": name}))
+            if found is None and not of.has(name) and (own := self.of_named_tuple(of, name)) is not None:
+                return own
             if found is None and not of.has(name):
                 if name == "__name__":
                     return of.name
@@ -132,12 +146,14 @@ class Attributes(InterpreterPart):
             return arrays.attribute(of, name)
         if isinstance(of, Namespace | Function):
             if name == "__name__" and isinstance(of, Function):
-                return of.name
+                return of.attributes.get(name, of.name)
             if name == "__doc__" and isinstance(of, Function) and "__doc__" not in of.attributes:
                 return None if isinstance(of.node, ast.Lambda) else docstring(of.node) or None
             return of.attributes.get(name, self.unknown(f"the attribute {name} of a value"))
         if has_method(of, name):
             return Bound(of, name)
+        if type(of) in (int, float) and name in ("astype", "item", "tolist"):  # a number of NumPy is one here
+            return Bound(arrays.array_of(of), name)
         if type(of) is tuple and name in ("rank", "ndims"):  # a shape
             return len(of)
         if isinstance(of, Size | slice) or is_plain(of) or type(of) in (list, tuple, dict, set):
@@ -162,10 +178,15 @@ class Attributes(InterpreterPart):
             return Bound(of.cls if found.kind == "classmethod" else of, found)
         if found is not None or of.cls.has(name):
             return found
+        if (own := self.of_named_tuple(of, name)) is not None:
+            return own
         if name == "__class__":
             return of.cls
         if name == "__dict__":
             return of.attributes
+        method = of.cls.find("__getattr__")
+        if isinstance(method, Function) and (of.layer is None or name not in keras_api.members("Layer")):
+            return self.call(method, [of, name], {})
         if of.layer is not None:
             return self.keras.attribute(of.layer, name)
         root = of.cls.root()

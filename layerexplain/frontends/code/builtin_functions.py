@@ -7,6 +7,7 @@ from itertools import compress
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, Budget, fits
+from layerexplain.frontends.code.dataclass_fields import fields_of, is_named_tuple
 from layerexplain.frontends.code.methods import sort
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, format_value, is_plain, truth, unclear
 from layerexplain.frontends.code.values import (
@@ -57,6 +58,8 @@ def items_of(value: Any) -> list[Any] | Unknown:
         return list(value)
     if isinstance(value, Array):
         return array_items(value)
+    if (fields := fields_of(value)) is not None:
+        return list(fields)
     return Unknown("items of a value that is not known")
 
 
@@ -110,6 +113,8 @@ def _len(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
     value = args[0] if args else None
     if isinstance(value, Array):
         return (Size() if value.shape[0] is None else value.shape[0]) if value.shape else Unknown("the length of data")
+    if (fields := fields_of(value)) is not None:
+        return len(fields)
     if type(value) in (str, list, tuple, dict, set, frozenset, range, bytes):
         return len(value)  # type: ignore[arg-type]
     return value if isinstance(value, Unknown) else Unknown("the length of a value that is not known")
@@ -325,6 +330,8 @@ def _is_of(value: Any, kind: Any) -> bool | None:
             return type(value) is python or (name == "int" and type(value) is bool) if python is not None else None
         if isinstance(value, Instance):
             root = value.cls.root()
+            if is_named_tuple(value.cls):
+                return kind.path == "builtins.tuple" or None
             return None if root is None else root.last == name or name in ("Layer", "Module")
         if isinstance(value, LayerValue):
             if name in ("Layer", "Operation", "Module"):
@@ -354,23 +361,6 @@ _FAMILIES = {
 }
 """The class that all settings of a module are of."""
 
-_OLDER_ONLY = frozenset({"_build_from_signature"})
-"""Attributes of layers by which code tells Keras 2 from Keras 3."""
-
-
-def _hasattr(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
-    value, name = (*args, None, None)[:2]
-    if name in _OLDER_ONLY:
-        return False
-    if isinstance(value, Instance):
-        return (
-            name in value.attributes
-            or value.cls.find(str(name)) is not None
-            or (Unknown("an attribute of a base class") if value.cls.root() is not None else False)
-        )
-    return Unknown("an attribute of a value")
-
-
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": _len, "range": _range, "xrange": _range, "int": _convert("int"), "float": _convert("float"),
     "long": _convert("long"), "bool": _convert("bool"), "list": _collect(list), "tuple": _collect(tuple),
@@ -379,5 +369,5 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "any": _all(True), "abs": _number(abs), "chr": _number(chr), "ord": _ord,
     "round": _number(round), "pow": _number(pow), "divmod": _number(divmod),
     "str": _text, "unicode": _text, "repr": _repr, "sorted": _sorted, "reversed": _reversed, "iter": _collect(list),
-    "next": _next, "slice": _slice, "callable": _callable, "isinstance": _isinstance, "hasattr": _hasattr,
+    "next": _next, "slice": _slice, "callable": _callable, "isinstance": _isinstance,
 }  # fmt: skip

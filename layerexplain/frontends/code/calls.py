@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 from layerexplain.frontends.code import arrays, command_line, library_functions, numpy_functions
 from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
 from layerexplain.frontends.code.builtin_functions import call_builtin
-from layerexplain.frontends.code.dataclass_fields import Records, is_record
+from layerexplain.frontends.code.dataclass_fields import Records, fields_of, is_record
 from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.keras_api import Misfit
+from layerexplain.frontends.code.keras_names import base_of, named
 from layerexplain.frontends.code.methods import CHANGES, call_method
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, is_plain
 from layerexplain.frontends.code.parts import Signal
@@ -61,7 +62,7 @@ class Calls(Records):
             value = self.value(part.value if isinstance(part, ast.Starred) else part, frame)
             if not isinstance(part, ast.Starred):
                 args.append(value)
-            elif isinstance(found := self.items(value) if type(value) in (list, tuple, range) else value, list):
+            elif isinstance(found := self.items(value) if _is_listed(value) else value, list):
                 args += found
             else:
                 unknown = found if isinstance(found, Unknown) else self.unknown("arguments that are not known")
@@ -154,7 +155,7 @@ class Calls(Records):
     def _symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
         root, _, name = symbol.path.partition(".")
         if root == "builtins":
-            if name in ("getattr", "setattr", "type", "vars"):
+            if name in ("getattr", "setattr", "type", "vars", "hasattr"):
                 return self._reflection(name, args)
             if name in ("float", "int", "bool") and not self.keras.quiet and args and isinstance(args[0], Tensor):
                 words = f"{name}() needs a number, got a tensor of Keras: its numbers are not there yet"
@@ -165,6 +166,8 @@ class Calls(Records):
                 self.budget.look_at(*args, *kwargs.values())
             given = args if name in _TAKE_FUNCTIONS else [self.no_function(one) for one in args]
             return self.placed(call_builtin(name, given, kwargs, self.budget, self.call))
+        if args and isinstance(args[0], Instance) and self._is_method_of(symbol.path, args[0]):
+            return self.keras.call_base(args[0], symbol, args[1:], kwargs)
         if root in library_functions.ROOTS or root == "numpy":
             self.budget.look_at(*args, *kwargs.values())
         if root in library_functions.ROOTS:
@@ -177,9 +180,16 @@ class Calls(Records):
         if root == "numpy":
             found = numpy_functions.call_numpy(name, args, kwargs, self.budget)
             if isinstance(found, Array) and found.dtype == "float32" and name in numpy_functions.MAKES:
-                found = found._replace(dtype=numpy_functions.name_of_dtype(kwargs.get("dtype")) or "float64")
+                found = found._replace(dtype=arrays.name_of_dtype(kwargs.get("dtype")) or "float64")
             return self.placed(found)
         return self.unknown(f"it comes from {symbol.path}(…), which only running the code would tell")
+
+    def _is_method_of(self, path: str, instance: Instance) -> bool:
+        """Return whether a name is a method of a class above that of an object: `keras.layers.Layer.__init__`."""
+        owner, above = named(path.rpartition(".")[0]), base_of(instance.cls)
+        if instance.layer is None or owner is None or above is None:
+            return False
+        return owner.name in (above.name, "Layer")
 
     def placed(self, value: Any) -> Any:
         """The value; one that is not known with the line that is read now."""
@@ -194,6 +204,8 @@ class Calls(Records):
                     return args[2]
                 raise
             return found
+        if name == "hasattr" and len(args) == 2:
+            return self.has_attribute(args[0], args[1])
         if name == "setattr" and len(args) == 3 and isinstance(args[1], str):
             self.set_attribute(args[0], args[1], args[2])
             return None
@@ -213,6 +225,8 @@ class Calls(Records):
             return self._function(function, [of, *args], kwargs, whole)
         if isinstance(function, Symbol):
             return self.keras.call_base(of, function, args, kwargs)
+        if isinstance(of, Instance | Class):
+            return self.named_tuple_method(of, function, args, kwargs)
         if isinstance(of, Setting) and of.path == "argparse":
             return command_line.call(of, function, args, kwargs, cast("Interpreter", self))
         if isinstance(of, LayerValue | Tensor | Setting):
@@ -344,6 +358,11 @@ class Calls(Records):
         if name not in given:
             is_set = is_plain(default) or type(default) in (tuple, list)
             given[name] = self.settings.get(name, default) if is_set else default
+
+
+def _is_listed(value: Any) -> bool:
+    """Return whether a value can stand behind `*` with items that are known."""
+    return type(value) in (list, tuple, range) or fields_of(value) is not None
 
 
 def misfit(

@@ -7,16 +7,47 @@ from typing import Any
 
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.parts import InterpreterPart
-from layerexplain.frontends.code.values import Class, Function, Instance, Setting, Unknown
+from layerexplain.frontends.code.values import Bound, Class, Function, Instance, Setting, Unknown
 
 FIELD = "dataclasses"
 """The path of a `Setting` that `dataclasses.field(…)` gives."""
+_NAMED = "__named_tuple__"
+_METHODS = frozenset({"_replace", "_asdict", "_make", "index", "count"})
+"""Methods of named tuples."""
 
 
 def is_record(cls: Class) -> bool:
     """Whether Python writes the `__init__` of a class."""
     root = cls.root()
     return bool(cls.find("__dataclass__")) or (root is not None and root.last == "NamedTuple")
+
+
+def is_named_tuple(cls: Class) -> bool:
+    """Return whether the objects of a class are named tuples."""
+    root = cls.root()
+    return cls.has(_NAMED) or (root is not None and root.last == "NamedTuple")
+
+
+def fields_of(value: Any) -> tuple[Any, ...] | None:
+    """Return the values of a named tuple in order; None for anything else."""
+    if not isinstance(value, Instance) or not is_named_tuple(value.cls):
+        return None
+    return tuple(field_values(value).values())
+
+
+def named_tuple(name: str, fields: Any, defaults: Any = ()) -> Class | None:
+    """Return the class that `collections.namedtuple` makes; None where its fields are not known."""
+    if isinstance(fields, str):
+        fields = fields.replace(",", " ").split()
+    if type(fields) not in (list, tuple):
+        return None
+    names = [one[0] if type(one) is tuple and one else one for one in fields]  # typing.NamedTuple gives types too
+    if not all(isinstance(one, str) for one in names) or type(defaults) not in (list, tuple):
+        return None
+    made = Class(name, [], None, 0)
+    behind = dict(zip(reversed(names), reversed(defaults), strict=False))
+    made.attributes.update({"__dataclass__": True, _NAMED: True, "__fields__": names, **behind})
+    return made
 
 
 def note_field(names: dict[str, Any], node: ast.AnnAssign) -> None:
@@ -60,6 +91,34 @@ def field_values(made: Instance) -> dict[str, Any]:
 
 class Records(InterpreterPart):
     """The part of the interpreter that makes objects of such classes."""
+
+    def of_named_tuple(self, of: Instance | Class, name: str) -> Any:
+        """Return what every named tuple, or its class, has under a name; None for anything else."""
+        cls = of.cls if isinstance(of, Instance) else of
+        if not is_named_tuple(cls):
+            return None
+        if name == "_fields":
+            return tuple(_each(cls, "__fields__"))
+        return Bound(of, name) if name in _METHODS else None
+
+    def named_tuple_method(self, of: Instance | Class, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return what a method of a named tuple, or of its class, gives."""
+        if isinstance(of, Class):
+            items = self.items(args[0]) if name == "_make" and args else self.unknown(f"{name} of {of.name}")
+            return items if isinstance(items, Unknown) else self.record(of, items, {})
+        if name == "_asdict":
+            return self.made(field_values(of))
+        if name == "_replace":
+            values = field_values(of)
+            unexpected = [one for one in kwargs if one not in values]
+            if unexpected:
+                raise Raised("ValueError", f"Got unexpected field names: {unexpected!r}", self.place())
+            return self.record(of.cls, [], {**values, **kwargs})
+        method = getattr(fields_of(of), name)
+        try:
+            return method(*args)
+        except (TypeError, ValueError) as error:
+            raise Raised(type(error).__name__, str(error), self.place()) from None
 
     def record(self, cls: Class, args: list[Any], kwargs: dict[str, Any]) -> Instance:
         """An object of a class whose `__init__` Python writes."""

@@ -15,7 +15,7 @@ from layerexplain.frontends.code.keras_source import with_source
 from layerexplain.frontends.code.modules import PRESENT, Refused
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, docstring, written
-from layerexplain.frontends.code.values import Class, Function, Imported, Module, Symbol
+from layerexplain.frontends.code.values import Bound, Class, Function, Imported, Instance, Module, Partial, Symbol
 
 _KEEPING = frozenset({"function", "register_keras_serializable", "keras_export", "tf_export", "wraps", "lru_cache"})
 """Decorators that leave the arguments of what they stand above as they are."""
@@ -56,7 +56,7 @@ class Definitions(InterpreterPart):
                 made.kind = "setter"
                 return made
         what = self.value(decorator, frame)
-        if isinstance(what, Function):
+        if _is_read(what):
             return self.call(what, [made], {})
         if isinstance(made, Class) and text.rpartition(".")[2] == "dataclass":
             make_dataclass(made)
@@ -220,6 +220,15 @@ class Definitions(InterpreterPart):
         file = self.lend(name)
         value = None if file is None else self.module_of(name, file).frame.names.get(name)
         return value if isinstance(value, Class | Function) else None
+
+
+def _is_read(decorator: Any) -> bool:
+    """Return whether what a decorator does is known: it is of the program, or of `functools`."""
+    if isinstance(decorator, Partial):
+        return decorator.function == Symbol("functools.update_wrapper") or _is_read(decorator.function)
+    if isinstance(decorator, Instance):
+        return isinstance(decorator.cls.find("__call__"), Function)
+    return isinstance(decorator.function if isinstance(decorator, Bound) else decorator, Function)
 
 
 def _is_installed(name: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, fits, weight
 from layerexplain.frontends.code.builtin_functions import NAMES, items_of
+from layerexplain.frontends.code.dataclass_fields import fields_of
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import (
     TOO_LARGE,
@@ -173,7 +174,7 @@ class Expressions(InterpreterPart):
 
     def operate(self, name: str, left: Any, right: Any) -> Any:
         """The result of an operator on two values."""
-        left, right = self.no_function(left), self.no_function(right)
+        left, right = (self.no_function(one if (of := fields_of(one)) is None else of) for one in (left, right))
         if isinstance(left, Unknown):
             return left
         if isinstance(right, Unknown):
@@ -236,6 +237,8 @@ class Expressions(InterpreterPart):
 
     def compared(self, name: str, left: Any, right: Any) -> Any:
         """Return the result of a comparison of two values."""
+        if name not in ("Is", "IsNot"):
+            left, right = (one if (of := fields_of(one)) is None else of for one in (left, right))
         if name in ("In", "NotIn") and type(right) in (list, tuple):
             self.budget.look(len(right) * weight(left))
         if not (is_plain(left) and is_plain(right)) and name not in ("Is", "IsNot"):

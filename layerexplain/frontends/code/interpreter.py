@@ -19,6 +19,7 @@ from layerexplain.frontends.code.choices import Choices
 from layerexplain.frontends.code.definitions import Definitions
 from layerexplain.frontends.code.expressions import Expressions
 from layerexplain.frontends.code.frames import Assumption, File, Frame
+from layerexplain.frontends.code.has_attribute import HasAttribute
 from layerexplain.frontends.code.keras_calls import Keras
 from layerexplain.frontends.code.loops import Loops
 from layerexplain.frontends.code.modules import Modules
@@ -28,7 +29,7 @@ from layerexplain.frontends.code.values import Place, Unknown, births
 from layerexplain.model import Note
 
 
-class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attributes, Calls):
+class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attributes, HasAttribute, Calls):
     """One reading of one program.
 
     Args:
@@ -77,6 +78,8 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         self.open: list[Unknown] = []
         self.exhausted: Unknown | None = None
         """Why the program is not read to its end."""
+        self.factories: dict[int, tuple[Any, Any]] = {}
+        """The dicts that are defaultdicts, with what makes their missing values, by their identities."""
         self.notes: list[Note] = []
         self.faults: list[LayerExplainError] = []
         self.faulted: dict[int, tuple[int, Place]] = {}

@@ -11,9 +11,9 @@ from layerexplain.frontends.code import datasets
 from layerexplain.frontends.code.arrays import product
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
 from layerexplain.frontends.code.builtin_functions import all_items, call_builtin, known_items
-from layerexplain.frontends.code.dataclass_fields import FIELD, field_values
+from layerexplain.frontends.code.dataclass_fields import FIELD, field_values, named_tuple
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, unclear
-from layerexplain.frontends.code.values import Class, Instance, Namespace, Partial, Setting, Size, Unknown
+from layerexplain.frontends.code.values import Function, Instance, Namespace, Partial, Setting, Size, Symbol, Unknown
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -60,8 +60,10 @@ def _result(path: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
         return _math(name, args)
     if path in ("functools.partial",) and args:
         return Partial(args[0], tuple(args[1:]), kwargs)
-    if path in ("functools.wraps", "functools.lru_cache", "functools.update_wrapper"):
-        return NotImplemented if path.endswith("cache") else _same(interpreter)
+    if path == "functools.wraps" and args:
+        return Partial(Symbol("functools.update_wrapper"), (), {"wrapped": args[0]})
+    if path == "functools.update_wrapper" and args:
+        return _with_name(args[0], kwargs.get("wrapped", args[1] if len(args) > 1 else None))
     if path == "functools.reduce" and len(args) >= 2:
         items = [*args[2:], *known_items(args[1])]
         made = items[0] if items else Unknown("a fold of nothing")
@@ -82,17 +84,20 @@ def _result(path: str, args: list[Any], kwargs: dict[str, Any], interpreter: Int
         return _itertools(name, args, kwargs, interpreter.budget)
     if path in ("copy.copy", "copy.deepcopy") and args:
         return _copied(args[0], path.endswith("deepcopy"), interpreter)
-    if path in ("collections.OrderedDict", "collections.defaultdict"):
-        given = args if path.endswith("OrderedDict") else args[1:]
-        return call_builtin("dict", given, kwargs, interpreter.budget, interpreter.call)
+    if path == "collections.OrderedDict":
+        return call_builtin("dict", args, kwargs, interpreter.budget, interpreter.call)
+    if path == "collections.defaultdict":
+        made = call_builtin("dict", args[1:], kwargs, interpreter.budget, interpreter.call)
+        if type(made) is dict and args and args[0] is not None:
+            interpreter.factories[id(made)] = made, args[0]
+        return made
+    if path == "typing.cast" and len(args) == 2:
+        return args[1]
     if path == "types.SimpleNamespace":
         return Namespace(dict(kwargs))
     if path in ("collections.namedtuple", "typing.NamedTuple") and len(args) == 2:
-        fields = args[1].replace(",", " ").split() if isinstance(args[1], str) else args[1]
-        if type(fields) in (list, tuple) and all(isinstance(one, str) for one in fields):
-            made_class = Class(str(args[0]), [], None, interpreter.line)
-            made_class.attributes.update({"__dataclass__": True, "__fields__": list(fields)})
-            return made_class
+        made_class = named_tuple(str(args[0]), args[1], kwargs.get("defaults") or ())
+        return NotImplemented if made_class is None else made_class
     if root == "dataclasses":
         return _dataclasses(name, args, kwargs, interpreter)
     if path == "contextlib.nullcontext":
@@ -122,14 +127,13 @@ def _dataclasses(name: str, args: list[Any], kwargs: dict[str, Any], interpreter
     return NotImplemented
 
 
-def _same(interpreter: Interpreter) -> Any:
-    """A decorator that changes nothing."""
-    import ast
-
-    node = ast.parse("lambda function: function", mode="eval").body
-    from layerexplain.frontends.code.frames import File, Frame
-
-    return interpreter.function(node, "<wraps>", Frame(File("", None, ast.Module([], []))))
+def _with_name(function: Any, wrapped: Any) -> Any:
+    """A function of the program under the name of another one that it wraps."""
+    if isinstance(function, Function) and isinstance(wrapped, Function):
+        function.attributes.update(
+            {"__name__": wrapped.attributes.get("__name__", wrapped.name), "__wrapped__": wrapped}
+        )
+    return function
 
 
 def _math(name: str, args: list[Any]) -> Any:

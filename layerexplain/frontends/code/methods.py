@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,9 @@ _TEXT = frozenset(
     """.split()  # noqa: SIM905
 )
 _LIST = frozenset(["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"])
-_DICT = frozenset(["clear", "copy", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"])
+_DICT = frozenset(
+    ["clear", "copy", "get", "items", "keys", "move_to_end", "pop", "popitem", "setdefault", "update", "values"]
+)
 _SET = frozenset(
     """
     add clear copy difference discard intersection isdisjoint issubset issuperset pop remove union update
@@ -36,7 +39,7 @@ _OTHERS: dict[type, frozenset[str]] = {
 }
 CHANGES = frozenset(
     """
-    append clear extend insert pop remove reverse sort popitem setdefault update add discard
+    append clear extend insert move_to_end pop remove reverse sort popitem setdefault update add discard
     """.split()  # noqa: SIM905
 )
 """Methods that change their object."""
@@ -76,6 +79,8 @@ def call_method(
         return None
     if isinstance(value, dict | set | frozenset) and any(type(one) is tuple and not fits(one) for one in args):
         return Unknown(TOO_LARGE)
+    if name == "move_to_end" or (name == "popitem" and (args or kwargs)):
+        return _of_ordered(value, name, args, kwargs)
     if name == "as_list":  # of a shape
         return list(value)
     budget.make(weight(args) + (len(value) if name == "copy" else 1))
@@ -86,6 +91,18 @@ def call_method(
     if name in ("items", "keys", "values"):
         return [*result]
     return result
+
+
+def _of_ordered(value: dict[Any, Any], name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """`move_to_end(key, last)` and `popitem(last)` of an OrderedDict, which is a dict here."""
+    ordered = OrderedDict(value)
+    try:
+        made = getattr(ordered, name)(*args, **kwargs)
+    except (TypeError, KeyError) as error:
+        raise Raised(type(error).__name__, str(error)[:100]) from None
+    value.clear()
+    value.update(ordered)
+    return made
 
 
 def sort(items: Any, key: Any, backwards: bool, call: Callable[..., Any]) -> Any:

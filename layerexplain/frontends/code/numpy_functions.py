@@ -12,6 +12,7 @@ from layerexplain.frontends.code.arrays import (
     array_of,
     attribute,
     axis_of,
+    cast,
     differ,
     fold,
     folded,
@@ -45,11 +46,13 @@ def _result(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) 
     if name.rstrip("_") in DTYPES and is_plain(first):
         return call_builtin("int" if "int" in name else "float", args, kwargs, budget, lambda *_: None)
     if name in SAME:
-        return _cast(known_array(first), kwargs.get("dtype", args[1] if len(args) > 1 else None))
+        return cast(known_array(first), kwargs.get("dtype", args[1] if len(args) > 1 else None))
     if name in _EACH and not is_plain(plain(first)) and not isinstance(first, Size):
         return _of_each_value(known_array(first), _EACH[name])
     if name.startswith("random."):
         return _random(name.partition(".")[2], args, kwargs)
+    if name in ("round", "around") and isinstance(plain(first), int | float):
+        return float(call_builtin("round", [plain(first), *(args[1:2] or [0])], {}, budget, lambda *_: None))
     if name == "abs" and is_plain(plain(first)) and not isinstance(plain(first), str):
         return abs(plain(first))
     if name in ("sqrt", "exp", "log", "log2", "log10", "ceil", "floor", "sin", "cos", "tan") and is_plain(plain(first)):
@@ -87,20 +90,6 @@ def _of_each_value(array: Array, function: Any) -> Array:
     except (ValueError, OverflowError, TypeError):
         values = None
     return array._replace(values=values, dtype=array.dtype if function is abs else "float64")
-
-
-def name_of_dtype(dtype: Any) -> str:
-    """The name of a dtype that is given as a text or as `np.float32`; "" for what is none."""
-    return dtype if isinstance(dtype, str) else getattr(dtype, "last", "")
-
-
-def _cast(array: Array, dtype: Any) -> Array:
-    """An array of another dtype; whole numbers that it would be cut to are not computed here."""
-    name = name_of_dtype(dtype)
-    if array.values is None or "int" not in name:
-        return array
-    is_whole = all(isinstance(one, int) for one in array.values)
-    return array if is_whole else array._replace(values=None, dtype=name)
 
 
 def _shape(value: Any) -> Shape:

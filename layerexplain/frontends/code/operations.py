@@ -63,7 +63,9 @@ _GIVEN_SHAPE = frozenset({"normal", "uniform", "truncated_normal", "randint", "z
 _OF_DRAWS = {"mean": "mean", "stddev": "stddev", "minval": "low", "maxval": "high"}
 """What random numbers are drawn by, and its name in the formula language."""
 
-_OF_TENSORS = frozenset({"Einsum", "Concatenate", "Stack", "Where", "Matmul", "Tensordot", "Dot", "Hstack", "Vstack"})
+_OF_TENSORS = frozenset(
+    {"Einsum", "Concatenate", "Stack", "Where", "Matmul", "Tensordot", "Dot", "Hstack", "Vstack", "Meshgrid"}
+)
 """Operations all of whose positional arguments are tensors; arrays may stand among them."""
 
 _BY_OPERATOR = {

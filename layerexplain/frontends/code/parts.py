@@ -124,6 +124,7 @@ class InterpreterPart(Part):
         return self.place()
 
     if TYPE_CHECKING:
+        factories: dict[int, tuple[Any, Any]]
         passed: list[Any]
         mutated: list[Any]
         loops: list[int]
