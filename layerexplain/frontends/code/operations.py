@@ -103,7 +103,7 @@ _SIZES = frozenset({"shape", "int_shape", "size", "rank", "ndim"})
 def _variable_dtype(value: Any, given: Any) -> str:
     """The dtype of a variable: the one that it states, else that of its value; "" where the code does not say."""
     if given is not None:
-        name = numpy_functions.name_of_dtype(given)
+        name = arrays.name_of_dtype(given)
         return name if name in DTYPES else ""
     if isinstance(value, Array):
         return "float32" if value.dtype == "float32" else ""
