@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
 from layerexplain.errors import LayerExplainError
 
@@ -40,6 +40,17 @@ def replacing(path: str) -> Iterator[IO[bytes]]:
         if new.name != target:
             os.unlink(new.name)
         raise
+
+
+def must_be_another(path: str, sources: Iterable[Any]) -> None:
+    """Raise LayerExplainError where a path is one of the files that are read: what is written would replace it."""
+    for source in sources:
+        try:
+            is_same = isinstance(source, str | os.PathLike) and os.path.samefile(path, source)
+        except (OSError, ValueError):  # one of them is no file
+            continue
+        if is_same:
+            raise LayerExplainError("is read itself, and would be replaced; give another name", source=path)
 
 
 @contextmanager

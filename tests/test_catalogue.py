@@ -273,6 +273,52 @@ def test_a_source_that_is_not_there_costs_its_row(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_names_that_are_no_utf_8_cost_nothing(tmp_path: Path, ending: str, jobs: str) -> None:
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    names = [b"caf\xe8.yaml", b"caf\xe9.yaml", "café.yaml".encode()]
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    for name in names:
+        with open(os.path.join(os.fsencode(folder), name), "w") as file:
+            file.write("input: [4]\nlayers:\n  - Dense: 3\n")
+    table = tmp_path / f"zoo.{ending}"
+    for more in ([], ["--resume"]):
+        done = run(folder, "--recursive", "--to", table, "--jobs", jobs, *more)
+        assert done.exit_code == 0 and done.stderr.startswith("3 models"), done.stderr
+    assert "0 sources read now" in done.stderr
+    if ending == "jsonl":
+        found = [row["source"].removeprefix(f"{folder}/") for row in rows(table)]
+        assert sorted(found) == [r"caf\udce8.yaml", r"caf\udce9.yaml", "café.yaml"]
+
+
+def test_a_list_that_cannot_be_read_leaves_nothing(tmp_path: Path) -> None:
+    folder, table = zoo(tmp_path / "zoo", 2), tmp_path / "t.jsonl"
+    source = next(str(one) for one in sorted(folder.iterdir()) if one.suffix == ".yaml")
+    wrong = ["--from-file", tmp_path / "nothing", "--to", table]
+    for arguments in (wrong, [source, *wrong]):
+        done = run(*arguments)
+        assert done.exit_code == 1 and "nothing: cannot be read" in done.stderr
+        assert [one.name for one in tmp_path.iterdir()] == ["zoo"]
+    assert run(source, "--to", table).exit_code == 0
+    before = table.read_bytes()
+    # A list that is wrong from its start costs no table that is there.
+    assert run(*wrong, "--overwrite").exit_code == 1 and table.read_bytes() == before
+    assert run(*wrong, "--resume").exit_code == 1 and table.read_bytes() == before
+
+
+@pytest.mark.parametrize("given", ["/dev/zero", "/dev/urandom", "-"])
+def test_a_list_without_an_end_is_refused(tmp_path: Path, given: str) -> None:
+    command = [sys.executable, "-m", "layerexplain", "catalogue", "--from-file", given, "--to", tmp_path / "t.jsonl"]
+    with open("/dev/zero", "rb") as zeros:
+        done = subprocess.run(command, stdin=zeros, capture_output=True, text=True, timeout=60, check=False)
+    said = "is a device" if given != "-" else "<stdin>: is not a list of sources: 1,114,112 bytes without a name"
+    assert done.returncode == 1 and said in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_table_that_is_there_is_not_touched(tmp_path: Path) -> None:
     folder = zoo(tmp_path / "zoo", 2)
     (tmp_path / "t.csv").write_text("mine\n")

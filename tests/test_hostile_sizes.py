@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from glob import glob
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from layerexplain.sources.listing import find_sources
 from tests import hostile
 from tests.keras_configs import dense, entry, graph, node, sequence, tensor
 
@@ -54,7 +56,24 @@ def held(type_: str, key: str, inside: list[Any]) -> Any:
 
 CELLS = [layer("LSTMCell", f"c{i}", units=4) for i in range(300)]
 SCALES = [layer("Rescaling", f"f{i}", scale=2) for i in range(1000)]
+SPECTRAL = "input: [6, 7, 3]\nlayers:\n  - SpectralNormalization: {{layer: {{Dense: 4}}, power_iterations: {}}}\n"
+ADDED = "".join(f"  - Add: {{}}\n    name: a{i}\n    from: [a{i - 1}, a{i - 2}, a1]\n" for i in range(2, 331))
+
+
+def joined(count: int) -> str:
+    """Layers of 2, 3 and 4 units, concatenated."""
+    branches = "".join(f"  - Dense: {i % 3 + 2}\n    name: d{i}\n    from: input\n" for i in range(count))
+    return (
+        f"input: [3, 5]\nlayers:\n{branches}  - Concatenate:\n    from: [{', '.join(f'd{i}' for i in range(count))}]\n"
+    )
+
+
 SPECS = {
+    "a million power iterations": SPECTRAL.format(10**6),
+    "10^18 power iterations": SPECTRAL.format(10**18),
+    "331 rows of unknown shape": "input: [4]\nlayers:\n  - Lambda: f\n    name: a0\n  - Dense: 3\n    name: a1\n" + ADDED,
+    "40 branches": joined(40),
+    "99 branches": joined(99),
     "5,000 layers that are alike": "input: [4]\nlayers:\n" + "  - Flatten\n" * 5000,
     "3,000 names that are near others": "input: [4]\nlayers:\n"
     + "".join(f"  - Dense: 4\n    name: layer{i}\n    from: layr{i}x\n" for i in range(3000)),
@@ -97,3 +116,27 @@ def test_a_spec(name: str, tmp_path: Path) -> None:
     if done.code:
         lines = done.err.splitlines()
         assert len(lines) <= 110 and all(line.startswith("layerexplain: error: ") for line in lines)
+
+
+@pytest.mark.parametrize("name", ["10^18 power iterations", "40 branches", "99 branches"])
+@pytest.mark.parametrize("command", [["explain", "--gradient"], ["summary", "--training"], ["page"]])
+def test_a_spec_in_training_and_as_a_page(name: str, command: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "large.yaml"
+    file.write_text(SPECS[name])
+    done = hostile.run(*command, file, folder=tmp_path)
+    assert done.code == 0 and len(done.out) < 2_000_000
+    if "power" in name and command != ["page"]:
+        assert "up to 100 power_iterations, got power_iterations=1,000,000,000,000,000,000" in done.out
+
+
+def test_a_glob_with_many_stars_walks_each_directory_once(tmp_path: Path) -> None:
+    deep = tmp_path / "a" / "b" / "c" / "d" / "e" / "f"
+    deep.mkdir(parents=True)
+    for folder in (deep, deep.parent, tmp_path):
+        (folder / "m.yaml").write_text("input: [4]\nlayers:\n  - Dense: 3\n")
+    for pattern in ("**/" * 200, "**/*/" * 3 + "**/", "**/[a-f]/**/[a-f]/**/"):
+        found = [one.source for one in find_sources([f"{tmp_path}/{pattern}m.yaml"])]
+        # The oracle is Python's own glob, which finds a file once for each way that leads to it.
+        assert sorted(found) == sorted(
+            set(glob(f"{tmp_path}/{pattern.replace('**/' * 200, '**/')}m.yaml", recursive=True))
+        )

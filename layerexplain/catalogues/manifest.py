@@ -6,6 +6,7 @@ without its password. Memory does not follow the number of sources.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -81,6 +82,20 @@ class Counts(NamedTuple):
     passed: int
 
 
+def _as_text(words: str | None) -> str | None:
+    """Words as SQLite takes them: bytes of a name or of a header that are no UTF-8 are spelt out."""
+    return words and words.encode("utf-8", "backslashreplace").decode()
+
+
+def _as_name(source: str) -> str | bytes:
+    """A source as SQLite takes it, and `os.fsdecode` gives it back: a name that is no UTF-8 as its bytes."""
+    try:
+        source.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(source)
+    return source
+
+
 class Manifest:
     """The manifest of one table, for one run: no other can have it at the same time."""
 
@@ -101,11 +116,11 @@ class Manifest:
                 known = dict(self._base.execute("SELECT name, value FROM facts"))
                 self.run = int(known.get("run", 0)) + 1
                 for name, value in facts.items():
-                    if known.get(name, value) != value:
+                    if known.get(name, value) not in (value, _as_text(value)):
                         raise LayerExplainError(
                             f"was written with {name} {known[name]}, not {value}; --overwrite writes it anew"
                         )
-                told = {**facts, "run": str(self.run)}
+                told = {**{name: _as_text(value) for name, value in facts.items()}, "run": str(self.run)}
                 self._base.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", told.items())
 
     def close(self) -> None:
@@ -119,7 +134,8 @@ class Manifest:
         with self._errors(), self._together():
             rows = []
             for place, one in enumerate(found):
-                rows.append((one.source, place, self.run, one.size, one.mark, one.named, one.fault, one.no_model))
+                mark, fault = _as_text(one.mark), _as_text(one.fault)
+                rows.append((_as_name(one.source), place, self.run, one.size, mark, one.named, fault, one.no_model))
                 if len(rows) >= 1000:
                     self._base.executemany(_LIST, rows)
                     rows.clear()
@@ -129,7 +145,7 @@ class Manifest:
     def knows_mark(self, source: str) -> bool:
         """Whether a source was read that had a mark, so that its mark of today says whether it has changed."""
         query = "SELECT 1 FROM sources WHERE source = ? AND part NOTNULL AND mark != '' AND NOT again"
-        return bool(self._all(query, source))
+        return bool(self._all(query, _as_name(source)))
 
     def stale_parts(self) -> list[str]:
         """The parts with rows of sources that have changed or are no longer there."""
@@ -143,7 +159,7 @@ class Manifest:
             "FROM sources WHERE part = ? AND NOT changed AND run = ? ORDER BY models_from, layers_from, place"
         )
         return [
-            Done(source, size, mark, (a, b), (c, d), models, errors, bool(passed), bool(again))
+            Done(os.fsdecode(source), size, mark, (a, b), (c, d), models, errors, bool(passed), bool(again))
             for source, size, mark, a, b, c, d, models, errors, passed, again in self._all(query, part, self.run)
         ]
 
@@ -171,7 +187,7 @@ class Manifest:
         while rows := self._all(query, place, most):
             place = rows[-1][0]
             yield [
-                Listed(source, size, mark, bool(named), fault, bool(no_model), deaths)
+                Listed(os.fsdecode(source), size, mark, bool(named), fault, bool(no_model), deaths)
                 for _, source, size, mark, named, fault, no_model, deaths in rows
             ]
 
@@ -182,15 +198,19 @@ class Manifest:
 
     def _enter(self, part: str, done: Sequence[Done]) -> None:
         rows = [
-            (part, one.size, one.mark, *one.models_range, *one.layers_range, one.models, one.errors, one.passed,
-             one.again, one.source) for one in done
+            (part, one.size, _as_text(one.mark), *one.models_range, *one.layers_range, one.models, one.errors,
+             one.passed, one.again, _as_name(one.source)) for one in done
         ]  # fmt: skip
         self._base.executemany(_DONE, rows)
 
     def died(self, source: str) -> None:
         """Enter that a process died over a source."""
         with self._errors():
-            self._base.execute("UPDATE sources SET deaths = deaths + 1 WHERE source = ?", (source,))
+            self._base.execute("UPDATE sources SET deaths = deaths + 1 WHERE source = ?", (_as_name(source),))
+
+    def is_empty(self) -> bool:
+        """Whether no source is known."""
+        return not self._all("SELECT 1 FROM sources LIMIT 1")
 
     # What there is -----------------------------------------------------------------------------------------------
 

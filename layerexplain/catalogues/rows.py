@@ -17,6 +17,7 @@ from layerexplain.model import Model, Note
 from layerexplain.network.definitions import Kept
 from layerexplain.network.trace import trace_model
 from layerexplain.records import NamedTuple, grouped
+from layerexplain.render.escape import clean
 from layerexplain.report import build
 from layerexplain.report.architecture import architecture
 from layerexplain.report.data import LayerReport, Report
@@ -68,6 +69,10 @@ def failed(source: str, size: int | None, mark: str, error: str) -> ModelRows:
 
 def _name(source: str) -> str:
     name = source_name(source)
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # a file's name may be no text: spelt out, it stays apart from others
+        name = clean(name)
     return f"{name}:{source.request}" if isinstance(source, CodeSource) and source.request else name
 
 

@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
-from itertools import takewhile
+from itertools import chain, islice, takewhile
 from typing import Any
 
 from layerexplain.catalogues.listing import listed
 from layerexplain.catalogues.manifest import Done, Listed, Manifest
 from layerexplain.catalogues.part import Ask, Share, Written, begun, deaths, write_part
-from layerexplain.catalogues.table import Table, assemble, opened, table_at, tidy, without_stale_rows
+from layerexplain.catalogues.table import Table, assemble, opened, removed, table_at, tidy, without_stale_rows
 from layerexplain.catalogues.writers import TABLES
 from layerexplain.errors import LayerExplainError
 from layerexplain.processes import Result, processors, shared
@@ -103,8 +103,20 @@ def catalogue(
     ask = Ask(table, tuple(code), reach, passwords=Passwords())
     run = _Run(table, shown, jobs or processors(), dask, ask, progress or (lambda _: None))
     facts = {"layers of --code": ", ".join(code) or "none"}
-    with closing(opened(table, shown, resume=resume, overwrite=overwrite, facts=facts)) as manifest:
-        return run.done(manifest, listed(sources, recursive, ask, manifest))
+    # A list that cannot be read must not cost a table that is there.
+    given = iter(sources)
+    given = chain(list(islice(given, 1)), given)
+    is_empty = False
+    try:
+        with closing(opened(table, shown, resume=resume, overwrite=overwrite, facts=facts)) as manifest:
+            try:
+                return run.done(manifest, listed(given, recursive, ask, manifest))
+            except BaseException:
+                is_empty = manifest.is_empty()
+                raise
+    finally:
+        if is_empty:
+            removed(table)
 
 
 class _Run:

@@ -131,6 +131,12 @@ def opened(table: Table, shown: str, *, resume: bool, overwrite: bool, facts: di
     return manifest
 
 
+def removed(table: Table) -> None:
+    """Remove a table in which nothing was entered, so that the next run finds a free place."""
+    for path in (*map(table.folder, TABLES), table.work):
+        _remove(path)
+
+
 def _remove(path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)

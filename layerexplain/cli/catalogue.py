@@ -18,6 +18,7 @@ from layerexplain.cli.progress import wipe, write_over
 from layerexplain.cli.workers import collect_for_many
 from layerexplain.errors import SourceError
 from layerexplain.render.quantities import plural
+from layerexplain.sources.devices import refuse_device
 
 if TYPE_CHECKING:
     from layerexplain.api import Catalogued, CatalogueProgress
@@ -110,26 +111,37 @@ def _each(sources: Iterable[str], lists: Iterable[str]) -> Iterator[str]:
     """The sources that are typed, and those that files list."""
     yield from sources
     for path in lists:
-        if path == "-":
-            yield from _names(sys.stdin.buffer)
-            continue
         try:
+            if path == "-":
+                yield from _names(sys.stdin.buffer)
+                continue
             with open(path, "rb") as file:
+                refuse_device(file, path)
                 yield from _names(file)
         except OSError as error:
             raise SourceError(f"cannot be read: {error.strerror or error}", source=path) from None
+        except SourceError as error:
+            raise error.with_place(source="<stdin>" if path == "-" else path) from None
+
+
+_MOST_WITHOUT_NAME = 1 << 20
+"""Bytes; a list of names has none so long."""
 
 
 def _names(file: IO[bytes]) -> Iterator[str]:
     """The names in a file, one a line, or with NUL between them."""
     import os
 
-    rest, end = b"", b"\n"
+    rest, end, nameless = b"", b"\n", 0
     while piece := file.read(1 << 16):
         rest += piece
         end = b"\0" if b"\0" in piece else end
         *whole, rest = rest.split(end)
-        yield from [os.fsdecode(name) for line in whole if (name := line.rstrip(b"\r"))]
+        found = [os.fsdecode(name) for line in whole if (name := line.rstrip(b"\r"))]
+        nameless = 0 if found else nameless + len(piece)
+        if nameless > _MOST_WITHOUT_NAME:
+            raise SourceError(f"is not a list of sources: {nameless:,} bytes without a name")
+        yield from found
     if rest:
         yield os.fsdecode(rest)
 

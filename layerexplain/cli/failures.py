@@ -6,6 +6,7 @@ Exit 0 is fine, 1 means that a source could not be read or explained (or an outp
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 
 import click
 
-from layerexplain.errors import lines_of, without_passwords
+from layerexplain.errors import LayerExplainError, lines_of, without_passwords
 
 _PREFIX = "layerexplain: error: "
 _LONGEST = 2000
@@ -21,22 +22,22 @@ _LONGEST = 2000
 
 
 @contextmanager
-def as_exit_codes(ctx: click.Context) -> Iterator[None]:
+def as_exit_codes() -> Iterator[None]:
     """Turns what is raised inside into a line on stderr and the end of the program with its exit code."""
     try:
         yield
     except BrokenPipeError:
         # The reader (`head`) has what it wanted. Python would complain of the closed pipe once more at its exit.
         _abandon_stdout()
-        ctx.exit(0)
+        raise click.exceptions.Exit(0) from None
     except KeyboardInterrupt:
-        ctx.exit(130)
+        raise click.exceptions.Exit(130) from None
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     # The boundary of the program: any other error is reported in one line, as a bug unless it is one of our own errors.
     except Exception as error:
         tell_lines(lines_of(error))
-        ctx.exit(1)
+        raise click.exceptions.Exit(1) from None
 
 
 @contextmanager
@@ -47,6 +48,26 @@ def clean_usage() -> Iterator[None]:
     except click.ClickException as error:
         vars(error)["message"] = clean(error.message)
         raise
+
+
+class _Closed(io.TextIOBase):
+    """Stands for standard output that is closed: whoever writes to it is told so."""
+
+    def write(self, text: object) -> int:
+        raise LayerExplainError("standard output is closed")
+
+    @property
+    def buffer(self) -> _Closed:
+        """Itself, for bytes."""
+        return self
+
+
+def open_streams() -> None:
+    """Put something in the place of standard output and standard error that are closed, for which Python has None."""
+    if sys.stdout is None:
+        sys.stdout = _Closed()
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for as long as the program runs)
 
 
 def spell_out() -> None:

@@ -89,11 +89,11 @@ class Program(click.Group):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        with failures.clean_usage():
+        with failures.clean_usage(), failures.as_exit_codes():
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with failures.clean_usage(), failures.as_exit_codes(ctx):
+        with failures.clean_usage(), failures.as_exit_codes():
             return super().invoke(ctx)
 
 
@@ -127,5 +127,6 @@ def program() -> None:
 
 def main() -> None:
     """The console script."""
+    failures.open_streams()
     failures.spell_out()
     program(prog_name=PROGRAM)

@@ -45,12 +45,22 @@ def emit_pieces(output: Output, pieces: Iterator[str]) -> None:
     if output.file is not None:
         from layerexplain.replacing import replacing, writing
 
+        _must_be_another(output.file)
         with replacing(output.file) as file, writing(output.file):
             file.writelines(piece.encode("utf-8") for piece in every)
         return
     for piece in every:
         sys.stdout.write(piece)
     sys.stdout.flush()
+
+
+def _must_be_another(path: str) -> None:
+    """Raise LayerExplainError where the file to write is one that the command reads."""
+    from layerexplain.replacing import must_be_another
+
+    context = click.get_current_context(silent=True)
+    read = {} if context is None else {name: given for name, given in context.params.items() if "output" not in name}
+    must_be_another(path, [one for some in read.values() for one in (some if isinstance(some, tuple) else (some,))])
 
 
 def encoding_of(output: Output) -> str:
@@ -92,6 +102,7 @@ def write_picture(path: str, made: str | bytes, faults: Sequence[LayerExplainErr
     else:
         from layerexplain.replacing import replacing, writing
 
+        _must_be_another(path)
         with replacing(path) as file, writing(path):
             file.write(made.encode("utf-8") if isinstance(made, str) else made)
     if faults:

@@ -103,6 +103,9 @@ def convert(
         raise LayerExplainError(f"weights are written to a .keras file only, and this is '.{form}'", source=name)
     if name != "-" and os.path.lexists(name) and not force:
         raise LayerExplainError("exists; --force replaces it", source=name)
+    from layerexplain.replacing import must_be_another
+
+    must_be_another(name, [source, weights, *(code if isinstance(code, list | tuple) else [code])])
     source, model = read_for_good(source, code)
     try:
         shapes = shapes_for(model, inputs)

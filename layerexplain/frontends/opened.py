@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import stat
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,11 +13,10 @@ from typing import IO, TYPE_CHECKING
 from layerexplain.errors import LayerExplainError, SourceError, why_unread
 from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.records import NamedTuple
+from layerexplain.sources.devices import refuse_device
 
 if TYPE_CHECKING:
     from layerexplain.layers.declaration import Declaration
-
-_STANDARD_INPUTS = ("/dev/stdin", "/dev/fd/0", os.devnull)
 
 HEAD = 4096
 """How many first bytes tell the kind of a file."""
@@ -89,10 +87,7 @@ class Opened(NamedTuple):
 def opened_path(path: str) -> Iterator[Opened]:
     """Open the file or pipe at a path. Raises SourceError for a device, which may never end."""
     with open(path, "rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if (stat.S_ISCHR(mode) and path not in _STANDARD_INPUTS) or stat.S_ISBLK(mode):
-            raise SourceError("is a device, not a file; give a file, or - for standard input")
-        if stat.S_ISREG(mode):
+        if stat.S_ISREG(refuse_device(file, path)):
             yield Opened.of(file, path)
         else:
             with _kept(file, path) as opened:

@@ -16,6 +16,9 @@ from layerexplain.ops.functions import l2_normalize
 from layerexplain.ops.movement import reshape, stop_gradient, transpose
 from layerexplain.ops.sizes import FLOATS
 
+MOST_ITERATIONS = 100
+"""Each of them is two lines of the formula; Keras's default is one."""
+
 
 @layer("Pipeline", gist="{layers}")
 def pipeline(x: Expr, *, layers: Inners, training: bool = False) -> Expr:
@@ -63,6 +66,11 @@ def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveI
 
 def _normalized(W: Expr, u: Expr, times: int) -> dict[str, Expr]:
     """What Keras stores before the layer is run: the kernel divided by its largest singular value, and u."""
+    if times > MOST_ITERATIONS:
+        raise ArgumentError(
+            f"SpectralNormalization is written out in training for up to {MOST_ITERATIONS} power_iterations, got "
+            f"power_iterations={times:,}"
+        )
     kernel, vector = str(W.label), str(u.label)
     M = named("M", reshape(W, shape=(-1, W.shape[-1])), "the kernel as a matrix")
     v = u

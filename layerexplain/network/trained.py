@@ -22,18 +22,26 @@ def trained_definition(layer: Layer, made: TracedCall) -> Definition | None:
         return definition
     if definition not in _KNOWN:
         _KNOWN[definition] = _traced(definition, declaration, origin)
-    return _KNOWN[definition]
+    found = _KNOWN[definition]
+    return None if isinstance(found, str) else found
 
 
-_KNOWN: WeakKeyDictionary[Definition, Definition | None] = WeakKeyDictionary()
-"""What definitions compute in training: layers that are alike have one."""
+def why_untrained(made: TracedCall) -> str:
+    """Return why it is not known what a call computes in training."""
+    found = _KNOWN.get(made.definition) if made.definition is not None else None
+    words = "its formula in training is not known"
+    return f"{words}: {found}" if isinstance(found, str) else words
 
 
-def _traced(definition: Definition, declaration: Declaration, origin: Origin) -> Definition | None:
+_KNOWN: WeakKeyDictionary[Definition, Definition | str] = WeakKeyDictionary()
+"""What definitions compute in training, or why that is not known: layers that are alike have one."""
+
+
+def _traced(definition: Definition, declaration: Declaration, origin: Origin) -> Definition | str:
     constants = {i: constant(value) for i, value in origin.bound.constants.items()}
     try:
         return declaration.trace(
             origin.specs, dict(definition.arguments), origin.masks, training=True, constants=constants
         )
-    except LayerExplainError:
-        return None
+    except LayerExplainError as error:
+        return error.fact

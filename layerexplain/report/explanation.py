@@ -25,8 +25,8 @@ from layerexplain.layers.hints import hints
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words
 from layerexplain.network.lost_masks import lost_words
-from layerexplain.network.traced import Network, TracedCall
-from layerexplain.network.trained import trained_definition
+from layerexplain.network.traced import TracedCall
+from layerexplain.network.trained import trained_definition, why_untrained
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, WeightReport
 from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
@@ -146,21 +146,9 @@ def _why_unknown(at: Placed) -> str:
     what = "This model" if layer.model is not None else layer.type
     if row.notes and all(spec is not None for made in calls for spec in made.inputs):
         return f"{what} has a known formula, but not for this input or these arguments; see the notes."
-    cause = _first_unknown(calls, around.network)
+    cause = around.first_unknown(calls)
     words = "; give it with --input" if cause is None else f", because that of '{cause}' is not"
     return f"{what} has a known formula, but the shape of its input is not known{words}."
-
-
-def _first_unknown(calls: Sequence[TracedCall], network: Network) -> str | None:
-    """The layer before these calls that is the first of unknown shape; None for an input of the model."""
-    made = {(one.call.layer, one.call.index): one for one in network.calls}
-    here, ahead = None, [source for one in calls for source in one.sources]
-    for ref in ahead:  # grows as it is read
-        one = made.get((ref.layer, ref.call))
-        if one is not None and None in one.outputs and ref.layer != here:
-            here = None if not one.sources else ref.layer
-            ahead += one.sources[:MOST_TENSORS]
-    return here
 
 
 def _formula(row: LayerReport) -> tuple[Statement, ...]:
@@ -270,7 +258,7 @@ def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[s
     trained = trained_definition(layer, made) if declaration.training else definition
     if declaration.training and trained is definition:
         return (f"same as at inference: the layer is frozen, and a frozen {declaration.type} works as at inference",)
-    return () if trained is None else _differs_in_training(declaration, definition, trained)
+    return (why_untrained(made),) if trained is None else _differs_in_training(declaration, definition, trained)
 
 
 @lru_cache(maxsize=64)

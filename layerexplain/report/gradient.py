@@ -20,7 +20,7 @@ from layerexplain.layers.hints import gradient_facts
 from layerexplain.model import Layer
 from layerexplain.network.gradient_paths import GradientPaths, Needs, end_words, gradient_paths
 from layerexplain.network.traced import Network, TracedCall
-from layerexplain.network.trained import trained_definition
+from layerexplain.network.trained import trained_definition, why_untrained
 from layerexplain.report.explanation import said_of_training, statement
 from layerexplain.report.explanation_data import Statement
 from layerexplain.report.hints import Placed
@@ -92,7 +92,7 @@ def in_training(layer: Layer, made: TracedCall) -> Definition | str:
         return "its formula is not known"
     trained = trained_definition(layer, made)
     if trained is None:
-        return "its formula in training is not known"
+        return why_untrained(made)
     if declaration is not None and not declaration.training:
         said = next(said_of_training(declaration, definition, inner_definitions(definition)), None)
         if said is not None:

@@ -30,6 +30,17 @@ class Neighbours:
                 self.readers.setdefault(ref.layer, {})[made.call.layer] = None
         self.lost = network.lost
         self.missed = {name: loser for loser, lost in reversed([*network.lost.items()]) for name in lost.readers}
+        self._unknown: dict[tuple[str, int], str | None] = {}
+        for made in network.calls:
+            if None in made.outputs:
+                here = made.call.layer if made.sources else None
+                self._unknown[made.call.layer, made.call.index] = self.first_unknown([made], here)
+
+    def first_unknown(self, calls: Sequence[TracedCall], here: str | None = None) -> str | None:
+        """Return the layer before these calls that is the first of unknown shape; None for an input of the model, and
+        `here` where there is none."""
+        sources = ((ref.layer, ref.call) for made in calls for ref in made.sources)
+        return next((self._unknown[source] for source in sources if source in self._unknown), here)
 
 
 class Placed(NamedTuple):

@@ -132,31 +132,47 @@ def _matches(pattern: str) -> Iterator[Found]:
     root = pattern[:end].rstrip("/") or pattern[:end]
     if isinstance(pattern, Remote):
         root = pattern.at(root)
-    yield from _matching(root, pattern[end:].split("/"), 0)
+    parts = [_Part(name) for name in pattern[end:].split("/")]
+    yield from _matching(root, parts, {0}, 0)
 
 
-def _matching(directory: str, parts: list[str], depth: int) -> Iterator[Found]:
-    part, rest = parts[0], parts[1:]
-    inner = rest
-    if part == "**":
-        if rest:
-            yield from _matching(directory, rest, depth)
-        inner = parts
-    matches = re.compile("" if part == "**" else fnmatch.translate(part)).match
+class _Part:
+    """What stands between two slashes of a pattern."""
+
+    def __init__(self, name: str) -> None:
+        self.is_any_depth = name == "**"
+        self._sees_hidden = name.startswith(".")
+        self._match = re.compile("" if self.is_any_depth else fnmatch.translate(name)).match
+
+    def matches(self, name: str) -> bool:
+        """Whether a file or directory is meant."""
+        return self._match(name) is not None and (self._sees_hidden or not name.startswith("."))
+
+
+def _matching(directory: str, parts: Sequence[_Part], at: set[int], depth: int) -> Iterator[Found]:
+    """What a directory holds for the parts of a pattern that may be its turn, all at once: each directory is walked
+    once, however many `**` there are."""
+    at = set(at)
+    last = len(parts) - 1
+    for number, part in enumerate(parts):
+        if number in at and part.is_any_depth and number < last:
+            at.add(number + 1)
     for entry in entries_of(directory):
-        if not matches(entry.name) or (entry.name.startswith(".") and not part.startswith(".")):
+        here = [number for number in at if parts[number].matches(entry.name)]
+        if not here:
             continue
         place = inside(directory, entry) if directory else entry.name
         if not entry.is_directory:
-            if not rest:
+            if last in here:
                 yield Found(place, entry.size, entry.mark)
-        elif inner:
-            if depth < _MOST_DEEP:
-                yield from _matching(place, inner, depth + 1)
-        else:
+            continue
+        if last in here and not parts[last].is_any_depth:
             listed = entries_of(place)
             if is_model_directory({one.name for one in listed}):
                 yield Found(place, None, _joined_marks(listed))
+        below = {number if parts[number].is_any_depth else number + 1 for number in here} - {last + 1}
+        if below and depth < _MOST_DEEP:
+            yield from _matching(place, parts, below, depth + 1)
 
 
 # Directories --------------------------------------------------------------------------------------------------------

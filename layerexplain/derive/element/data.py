@@ -31,8 +31,9 @@ pads], low ≤ index < high (null: not known), ["by", index, n] (n divides the i
 where the index is that of a window, so that what lies outside is padding.
 
 A template is a list of texts and holes; in a text, {i} is the letter i. A hole is [index], or [conditions, template,
-template, template]: a choice as a whole, its first case, its second. In the template `numbers`, a number i is the i-th
-fold or element outside folds, in the order of the scalar.
+template, template]: a choice as a whole, its first case, its second; in the whole, true is the first case and false
+the second. In the template `numbers`, a number i is the i-th fold or element outside folds, in the order of the
+scalar.
 """
 
 from __future__ import annotations
@@ -304,12 +305,15 @@ class _Templates(Printer):
             return Written(self._hole(self.values[id(e)]))
         if isinstance(e, sc.Position) and len(e.index.terms) < 2:
             return Written(self.index(e.index, names))
-        if isinstance(e, sc.Guard):
-            whole = super().written(e, names)
-            conditions = self.data.conditions(e.conditions, self, names)
-            cases = [self.template(part, names) for part in (e.body, e.otherwise)]
-            return Written(self._hole([conditions, self._filled(whole.text), *cases]), whole.bind)
         return super().written(e, names)
+
+    def guard(self, e: sc.Guard, names: dict[sc.Letter, str]) -> Written:
+        body, otherwise = self.written(e.body, names), self.text(e.otherwise, names)
+        # Each case is written once: choices in choices would double with each.
+        whole = self.choice(e, Written(self._hole(True), body.bind), self._hole(False), names)
+        conditions = self.data.conditions(e.conditions, self, names)
+        templates = [self._filled(text) for text in (whole.text, body.text, otherwise)]
+        return Written(self._hole([conditions, *templates]), whole.bind)
 
 
 def values_in(e: Any) -> Iterator[Any]:

@@ -255,7 +255,10 @@ class ScalarWriter:
 
     def guard(self, e: sc.Guard, names: dict[sc.Letter, str]) -> Written:
         """Return a choice."""
+        return self.choice(e, self.written(e.body, names), self.text(e.otherwise, names), names)
+
+    def choice(self, e: sc.Guard, body: Written, otherwise: str, names: dict[sc.Letter, str]) -> Written:
+        """Return a choice whose two cases are written already."""
         where = " and ".join(self.condition(c, names) for c in e.conditions)
-        body = self.written(e.body, names)
         text = f"({body.text})" if body.bind == _GUARD else body.text
-        return Written(f"{text} where {where}, else {self.text(e.otherwise, names)}", _GUARD)
+        return Written(f"{text} where {where}, else {otherwise}", _GUARD)

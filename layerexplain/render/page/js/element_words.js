@@ -7,16 +7,18 @@
  * A template with the numbers of the letters in `at` put in; other letters stay.
  * @param {any[]} template @param {Reader} reader @param {Place} at
  * @param {(number | boolean | undefined)[]} [values] the numbers of a template of numbers
+ * @param {any[][]} [cases] the two cases of a choice whose template it is
  * @returns {string}
  */
-export function filledText(template, reader, at, values = []) {
+export function filledText(template, reader, at, values = [], cases = []) {
   return template
     .map((part) => {
       if (typeof part === "string") return part.replace(/\{([a-zA-Z]\d*)\}/g, (_, letter) => `${at[letter] ?? letter}`);
       if (typeof part === "number") return numberText(values[part]);
+      if (typeof part === "boolean") return filledText(cases[part ? 0 : 1], reader, at, values);
       if (part.length === 1) return indexText(part[0], reader, at);
       const holds = reader.hold(part[0], at);
-      return filledText(part[holds === undefined ? 1 : holds ? 2 : 3], reader, at, values);
+      return filledText(part[holds === undefined ? 1 : holds ? 2 : 3], reader, at, values, part.slice(2));
     })
     .join("");
 }
