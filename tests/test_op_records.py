@@ -12,7 +12,7 @@ from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.element.text import element_text
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.derive.latex.statements import latex
+from layerexplain.derive.typeset.statements import typeset
 from layerexplain.lang import expr as lang_expr
 from layerexplain.lang import parse as lang_parse
 from layerexplain.lang.axes import BATCH, GONE, AxesOfEach, Shapes
@@ -123,7 +123,7 @@ def test_a_new_elementwise_op_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
     made = Definition("own", (a, b), (), {"y": y})
     assert (y.shape, y.dtype, y.op.cost) == ((BATCH, 5, 7), "float", NO_MACS)
     assert program(made) == "y = hypot(abs(a), b)"
-    assert "hypot" in " ".join(latex(made))
+    assert "hypot" in " ".join([line.latex for line in typeset(made)])
     assert "hypot(abs(a[n, t, k]), b[k])" in " ".join(element_text(element_form(made)).lines)
     assert Costs().of(made) == Cost(0, 2 * 35)
     assert program(redefine(made, program(made))) == program(made)
