@@ -116,6 +116,18 @@ class AxesError(ShapeError):
     """Tensors with so many axes cannot go into this operation, whatever their sizes."""
 
 
+class WindowError(ShapeError):
+    """A window does not fit into its input. The `advice` ends its fact, unless a likelier cause is found."""
+
+    def __init__(self, fact: str, advice: str) -> None:
+        super().__init__(f"{fact}; {advice}")
+        self._without_advice = fact
+
+    def because(self, cause: str) -> None:
+        """Say the likeliest cause in place of the advice."""
+        self.fact = f"{self._without_advice}; {cause}"
+
+
 class NotKnown(LayerExplainError):
     """The result depends on an unknown value; its cause is reported separately."""
 

@@ -194,6 +194,25 @@ def values_inside(value: Any) -> Iterator[Any]:
             waiting += current
 
 
+def fixed_batch(model: Model) -> int | None:
+    """Return the number of examples that a model takes at a time, None where it takes any number."""
+    shapes = [layer.config.get("batch_shape") for layer in model.layers if layer.type == "InputLayer"]
+    return next((shape[0] for shape in shapes if isinstance(shape, tuple) and shape and shape[0] is not None), None)
+
+
+def keeps_state(layer: Layer) -> bool:
+    """Return whether a layer, or one inside it, keeps its state between calls: `stateful=True`.
+
+    >>> keeps_state(Layer("b", "Bidirectional", "layer", {"layer": Layer("l", "LSTM", "layer", {"stateful": True})}))
+    True
+    """
+    held = [one for one in values_inside(layer) if isinstance(one, Layer)]
+    return any(
+        one.config.get("stateful") is True or (one.model is not None and any(map(keeps_state, one.model.layers)))
+        for one in held
+    )
+
+
 class Call(NamedTuple):
     """One call of a layer. Arguments are as in the Keras call: a `TensorRef`, a constant (number, string, bool,
     None, slice, Ellipsis), or lists, tuples and dicts of them, nested as in the file. In code `line`, `column` and

@@ -16,7 +16,10 @@ from layerexplain.lang.visit import inner_definitions, nodes
 def redefine(definition: Definition, source: str) -> Definition:
     """The definition with its formula read from a text; name, parameters and weights stay, and the results' names."""
     functions = {name: _like(node) for name, node in _opaque_nodes(definition).items()}
-    bound = parse(source, {name: leaf for leaf, name in leaf_names(definition).items()}, functions)
+    names = leaf_names(definition)
+    states = {leaf: names[leaf] for leaf in definition.states}
+    leaves = {name: leaf for leaf, name in names.items()}
+    bound = parse(source, leaves, functions, updates=states.values())
     missing = [name for name in definition.results if name not in bound]
     if missing:
         raise FormulaError(f"the formula needs to assign '{missing[0]}', a result of {definition.name}", line=1)
@@ -29,6 +32,7 @@ def redefine(definition: Definition, source: str) -> Definition:
         attrs=definition.attrs,
         scalar=definition.scalar,
         description=definition.description,
+        states={leaf: bound[name] for leaf, name in states.items()},
     )
 
 

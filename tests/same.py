@@ -57,15 +57,14 @@ class _Numbers(Interpreter[int]):
     def _definition(self, definition: Definition) -> int:
         known = self._definitions.get(definition)
         if known is None:
-            count = len(definition.params) + len(definition.weights)
+            count = len(definition.leaves)
             depth, self._depth = self._depth, 0
             known = self._number("definition", count, tuple(self.outputs(definition)))
             self._definitions[definition], self._depth = known, depth
         return known
 
     def parameters(self, definition: Definition) -> dict[Expr, int]:
-        leaves = (*definition.params, *definition.weights)
-        return {leaf: self._number("param", i, leaf.shape, leaf.dtype) for i, leaf in enumerate(leaves)}
+        return {leaf: self._number("param", i, leaf.shape, leaf.dtype) for i, leaf in enumerate(definition.leaves)}
 
     def leaf(self, node: Expr, env: dict[Expr, Any]) -> int:
         return (

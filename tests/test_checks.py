@@ -519,16 +519,60 @@ def test_what_could_not_be_looked_at_is_told(model: bytes, notes: dict[str, str]
     assert bool(rows.stderr) == bool(notes)
 
 
-def test_what_is_wrong_is_told_before_any_rule() -> None:
+def test_rules_look_at_a_model_with_errors_too() -> None:
     broken = flat(
         "LSTM: 4", "GRU: {units: 3, activation: selu}", "Dense: {units: 1, activation: softmax}", shape="[5, 2]"
     )
     report = layerexplain.check(broken.encode())
-    assert [(one.code, one.layer, one.line) for one in report.findings] == [("no-sequence", "gru", 4)]
+    assert [(one.code, one.layer, one.line) for one in report.findings] == [
+        ("no-sequence", "gru", 4),
+        ("slow-recurrent", "gru", 4),
+    ]
     with pytest.raises(layerexplain.LayerExplainError, match="return_sequences=True"):  # whatever is asked for
         layerexplain.check(broken.encode(), select=["high-dropout"])
     with pytest.raises(layerexplain.LayerExplainError, match="no rule 'softmax-over-two'"):
         layerexplain.check(BAD.encode(), select=["softmax-over-two"])
+
+
+CHANNELS_FIRST = "the input (None, 1, 28, 28) looks like images with their channels first: give it as (28, 28, 1)"
+
+
+@pytest.mark.parametrize("layers", [
+    ("Conv2D: {filters: 32, kernel_size: 3}", "Flatten"),
+    ("Conv2D: {filters: 32, kernel_size: 3, padding: same}", "MaxPooling2D: 2"),  # the second is the one at fault
+])  # fmt: skip
+def test_an_error_names_channels_first_where_a_window_does_not_fit(layers: tuple[str, ...]) -> None:
+    report = layerexplain.check(flat(*layers, shape="[1, 28, 28]").encode())
+    said = {one.code: one.message for one in report.findings}
+    assert CHANNELS_FIRST in said["map-used-up"] and "smaller window" not in said["map-used-up"]
+    assert said["channels-first-as-last"] == "its input (None, 1, 28, 28) is read as 1 row with 28 channels"
+    # Taking the advice gives a model without errors.
+    assert not layerexplain.explain(flat(*layers, shape="[28, 28, 1]").encode()).faults
+
+
+def test_a_window_that_is_too_large_says_so() -> None:
+    report = layerexplain.check(flat("Conv2D: {filters: 4, kernel_size: 7}", shape="[4, 4, 3]").encode())
+    assert "use a smaller window, padding='same' or a larger input" in report.findings[0].message
+
+
+def test_errors_of_code_are_findings_with_their_place(tmp_path: Path) -> None:
+    program = "import keras\nfrom keras import layers\nm = keras.Sequential([keras.Input((1, 28, 28)),\n  layers.Conv2D(3, 3)])\n"
+    (tmp_path / "m.py").write_text(program)
+    report = layerexplain.check(tmp_path / "m.py")
+    assert [(one.code, one.layer, one.line, one.column) for one in report.findings] == [
+        ("map-used-up", "conv2d", 4, 3),
+        ("channels-first-as-last", "conv2d", 4, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "part"), [(3, "1/64"), (4, "1/256"), (5, "1/1,024"), (12, "1/16,777,216"), (20, "1/4^20")]
+)
+def test_a_chain_of_sigmoids_is_counted(count: int, part: str) -> None:
+    report = layerexplain.check(flat(*["Dense: {units: 4, activation: sigmoid}"] * count).encode())
+    said = [(one.layer, one.message) for one in report.findings if one.code == "sigmoids-in-a-row"]
+    words = f"{count} sigmoids follow each other: their slopes pass at most {part} of a gradient"
+    assert said == [(f"dense_{count - 1}", words)]
 
 
 BIASES = {"ResNet50": 53, "ResNet101": 104, "ResNet152": 155}

@@ -10,7 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from layerexplain import api
+from layerexplain.cli.arguments import parse_arguments
+from layerexplain.cli.input_shapes import parse_input
 from layerexplain.cli.main import program
+from layerexplain.layers.registry import find, type_names
 
 IMAGE, STEPS = ["--input", "9,9,2"], ["--input", "9,5"]
 
@@ -98,6 +101,55 @@ def test_two_layers_stand_side_by_side() -> None:
         assert "8 units" in run("LSTM", "8", "--vs", "GRU", "8", *STEPS, "--format", format).stdout
     both = report("Conv2D", "8", "3", "--vs", "filters=8", "kernel_size=5", *IMAGE)
     assert [one["layers"][0]["params"] for one in both] == [152, 408]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "same", "differ"),
+    [
+        # μ and v are stored in one, computed in the other: their lines read alike and mean something else.
+        (
+            "BatchNormalization",
+            "LayerNormalization",
+            ["beta (5,) = 5"],
+            ["y = (x - μ) / sqrt(v + 0.001) * γ + β", "(x - μ) / sqrt(v + 0.001) * γ + β"],
+        ),
+        ("LSTM(3, stateful=True)", "LSTM(3)", ["h = o * tanh(c)", "W_i, W_f, W_g, W_o = split(W, n=4)"], ["y = h"]),
+        ("Bidirectional(LSTM(3))", "Bidirectional(LSTM(3, 'relu'))", [], ["y = concatenate(y_fwd, y_bwd)"]),
+        ("Dense(3)", "Dense(5)", ["y = dot(x, W) + b", "dot(x, W) + b"], []),
+        (
+            "GRU(3)",
+            "GRU(3, go_backwards=True)",
+            ["U_z, U_r, U_g = split(U, n=3)"],
+            ["h = z * h + (1 - z) * g", "y = h"],
+        ),
+    ],
+)
+def test_same_is_said_of_the_same_expression_alone(left: str, right: str, same: list[str], differ: list[str]) -> None:
+    lines = [" ".join(line.split()) for line in run(left, "--vs", right, *STEPS, "--width", "200").stdout.splitlines()]
+    for text in same:
+        assert any(line.endswith(f"{text} {text} same") for line in lines), text
+    for text in differ:
+        assert any(line.endswith(f"{text} {text}") for line in lines), text
+
+
+ALIASES = [type_ for type_ in type_names() if (one := find(type_)) is not None and one.type != type_]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("alias", [one for one in ALIASES if one != "SyncBatchNormalization"])
+def test_another_name_of_a_layer_is_explained_as_the_layer_that_keras_makes(alias: str) -> None:
+    import keras
+
+    real = getattr(keras.layers, alias, None) or getattr(keras.layers, find(alias).type)
+    kind = api.layer_type(alias)
+    shapes = [(None, *parse_input(one).shape) for one in kind.example_inputs]
+    arguments = parse_arguments(kind.example)
+    (row,) = api.explain_layer(alias, arguments, input_shape=shapes).layers
+    assert (row.type, row.layer) == (real.__name__, keras.src.utils.naming.to_snake_case(real.__name__))
+    assert (
+        row.explanation.hints == api.explain_layer(kind.type, arguments, input_shape=shapes).layers[0].explanation.hints
+    )
+    assert all(f'model.get_layer("{row.layer}")' in one.reach for one in row.explanation.weights)
 
 
 @pytest.mark.keras

@@ -26,9 +26,9 @@ def _fault(code: str, name: str, *, says: str = "", why: str, fix: str, source: 
     """Declare a rule that finds the errors which say something."""
 
     def look(view: CheckedNetwork) -> Iterator[Found]:
-        for fault in view.network.faults if view.network.model.strict else ():
+        for fault in view.faults:
             if code_of(fault.fact) == code:
-                yield fault.layer, fault.fact
+                yield fault, fault.fact
 
     look.__module__ = __name__
     _SAYS[code] = says
@@ -83,7 +83,7 @@ _fault(
 _fault(
     _GENERAL,
     "A layer that Keras refuses",
-    why="The model cannot be built, so that no other rule can be asked.",
+    why="Keras cannot build the model.",
     fix="The message says what would be right.",
     source="keras/src/layers/layer.py",
 )

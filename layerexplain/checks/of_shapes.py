@@ -10,10 +10,8 @@ from layerexplain.lang.visit import nodes
 from layerexplain.model import TensorRef
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
+from layerexplain.ops.spatial import seems_channels_first
 from layerexplain.ops.window import first_windows
-
-_AN_IMAGE = 16
-"""From so many rows and columns on, a map is taken for an image."""
 
 
 @rule(
@@ -121,14 +119,18 @@ def reshape_for_permute(view: CheckedNetwork) -> Iterator[Found]:
     source="keras/src/layers/convolutional/base_conv.py",
 )
 def channels_first_as_last(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        spec, layout = made.inputs[0], view.argument(made, "data_format")
-        if made.sources[0] not in view.network.model.inputs or spec is None or layout != "channels_last":
+    inputs = view.network.model.inputs
+    for made in view.network.calls:
+        declaration, spec = made.declaration, made.inputs[0] if made.inputs else None
+        if declaration is None or spec is None or made.call.index or made.sources[0] not in inputs:
             continue
-        first, *rest = spec.shape[1:] or (None,)
-        alike = len(rest) == 2 and rest[0] == rest[1] and isinstance(rest[0], int) and rest[0] >= _AN_IMAGE
-        if first in (1, 3) and alike and first_windows(made.definition):
-            yield made, f"its input {shape_text(spec.shape)} is read as {first} rows with {rest[1]} channels"
+        layout = view.config(made).get("data_format") or declaration.default_values.get("data_format")
+        slides = first_windows(made.definition) if made.definition is not None else "padding" in declaration.arguments
+        if layout == "channels_last" and slides and seems_channels_first(spec.shape):
+            rows, columns, channels = spec.shape[1:]
+            if columns == channels:
+                read = f"{rows} row{'s' * (rows != 1)} with {channels} channels"
+                yield made, f"its input {shape_text(spec.shape)} is read as {read}"
 
 
 @rule(

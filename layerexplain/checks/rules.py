@@ -11,7 +11,7 @@ from layerexplain.checks.findings import CheckReport, Finding
 from layerexplain.checks.stored import stored_weights
 from layerexplain.checks.unchecked import unchecked
 from layerexplain.checks.view import CheckedNetwork
-from layerexplain.errors import raise_any
+from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends import model_of
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.own_layers import Code
@@ -32,9 +32,9 @@ _FILES = (
     "of_weights",
 )
 
-Found = tuple[TracedCall | str | None, str]
-"""A call of a layer or the layer's name, None for the model as a whole, and what is wrong there, with the numbers of
-this model."""
+Found = tuple[TracedCall | LayerExplainError | str | None, str]
+"""A call of a layer, the layer's name or an error, None for the model as a whole, and what is wrong there, with the
+numbers of this model."""
 
 Look = Callable[[CheckedNetwork], Iterator[Found]]
 
@@ -114,15 +114,12 @@ def check(
     rules = _chosen(all_rules(), select, ignore)
     model = model_of(source, code)
     network = trace_model(model, shapes_for(model, inputs))
-    if model.format == "code":
-        raise_any([fault.with_place(source=model.source) for fault in network.faults])
-    if model.strict and network.faults:
+    if CheckedNetwork(network).faults:
         from layerexplain.checks.of_faults import code_of
 
         codes = [one.code for one in rules]
-        left = [fault for fault in network.faults if code_of(fault.fact) not in codes]
+        left = [fault for fault in CheckedNetwork(network).faults if code_of(fault.fact) not in codes]
         raise_any([fault.with_place(source=model.source) for fault in left])
-        rules = [one for one in rules if one.look.__module__.endswith(_FILES[0])]
     stored = stored_weights(source, network) if weights else ()
     ignored = dict(_ignored(model, ""))
     found = [one for one in _findings(CheckedNetwork(network, stored), rules, "") if not _is_ignored(one, ignored)]
@@ -147,10 +144,13 @@ def _findings(view: CheckedNetwork, rules: Sequence[Rule], path: str) -> Iterato
         if path and not one.inside:
             continue
         for place, message in one.look(view):
-            layer = place.call.layer if isinstance(place, TracedCall) else place
-            name = None if layer is None else path + layer
-            of = view.layers.get(layer or "")
-            line, column, file = (None, None, "") if of is None else (of.line, of.column, of.file)
+            if isinstance(place, LayerExplainError):
+                name, line, column, file = place.layer, place.line, place.column, place.source or ""
+            else:
+                layer = place.call.layer if isinstance(place, TracedCall) else place
+                name = None if layer is None else path + layer
+                of = view.layers.get(layer or "")
+                line, column, file = (None, None, "") if of is None else (of.line, of.column, of.file)
             yield Finding(
                 one.code, one.confidence, name, line, message, one.why, one.fix, one.source, one.keras, column, file
             )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.checks.stored import StoredWeight
+from layerexplain.errors import LayerExplainError
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, Expr
 from layerexplain.lang.visit import nodes
@@ -34,6 +35,12 @@ class CheckedNetwork:
         self._outputs = frozenset([ref.layer for ref in network.model.outputs])
         self._endings: dict[int, str] = {}
         self._makers: dict[int, TracedCall | None] = {}
+
+    @property
+    def faults(self) -> tuple[LayerExplainError, ...]:
+        """The errors of a model that a person wrote: those of a file that Keras wrote are told in notes."""
+        model = self.network.model
+        return self.network.faults if model.strict or model.format == "code" else ()
 
     # Calls --------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from layerexplain.conversions.config import to_config
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.config import read_config
 from layerexplain.lang.visit import is_random
-from layerexplain.model import InputShapes, Model, Setting
+from layerexplain.model import InputShapes, Model, Setting, fixed_batch
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import NotComputed, computed
@@ -23,7 +23,7 @@ from layerexplain.oracle.difference import allowed, difference
 from layerexplain.oracle.keras_files import keras_model_of_config
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.keras_model import KerasModel
-from layerexplain.oracle.verify import BATCH, Trial, first_shape, fixed_batch, traced, tried
+from layerexplain.oracle.verify import BATCH, Trial, first_shape, traced, tried
 from layerexplain.report.settings import home_of
 from layerexplain.report.todays_training import TodaysTraining, todays_training
 from layerexplain.run.weight_source import WeightSource, weight_source

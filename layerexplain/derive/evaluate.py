@@ -45,12 +45,12 @@ class Evaluation:
 def evaluate(
     definition: Definition, values: Sequence[Any], weights: Sequence[Any], run: Evaluation | None = None
 ) -> list[Any]:
-    """Return the values of a definition's results, then of its existing masks, as arrays.
+    """Return the values of a definition's results, of its existing masks, then of its new states, as arrays.
 
     Args:
         definition: The definition.
         values: Arrays for its params, including the masks that it takes, in order.
-        weights: Arrays for its weights, in order.
+        weights: Arrays for its weights, then for its states, in order.
         run: The context; by default one in float32 with the batch size of `values`.
 
     Raises:

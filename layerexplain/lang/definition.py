@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any
 
-from layerexplain.errors import ShapeError
+from layerexplain.errors import NotKnown, ShapeError
 from layerexplain.lang.axes import Shapes
-from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LOOP, Expr, Op, walk
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LOOP, Expr, Op, item, walk
 from layerexplain.records import NamedTuple
 
 
@@ -34,7 +34,8 @@ class Definition:
     call. `masks` has the mask of each result as an Expr of the parameters, or None. `arguments` are all arguments of
     a layer, defaults included; `description` is its sentence with `{fields}`, `gist` how
     it is said in one line. `order` are its nodes, if known. `updates` are new values of weights, by symbol, that the
-    layer itself gives them in training. `answers` keeps what was derived of it, by the name of the question, for all
+    layer itself gives them in training. `states` are the variables that a layer keeps between its calls, with the value
+    that a call leaves in each. `answers` keeps what was derived of it, by the name of the question, for all
     layers that share it, also those of other models.
     """
 
@@ -55,8 +56,10 @@ class Definition:
         arguments: Mapping[str, Any] | None = None,
         order: list[Expr] | None = None,
         updates: Mapping[str, Expr] | None = None,
+        states: Mapping[Expr, Expr] | None = None,
     ) -> None:
         self._order = order
+        self.states = states or {}
         self.answers: dict[str, Any] = {}
         self.updates = updates or {}
         self.arguments = arguments or {}
@@ -74,17 +77,22 @@ class Definition:
 
     @property
     def leaves(self) -> tuple[Expr, ...]:
-        """The tensors, then the weights: what a call of the definition takes, in order."""
-        return (*self.params, *self.weights)
+        """The tensors, the weights, then the states: what a call of the definition takes, in order."""
+        return (*self.params, *self.variables)
+
+    @property
+    def variables(self) -> tuple[Expr, ...]:
+        """The weights, then the states: the leaves that belong to the layer."""
+        return (*self.weights, *self.states)
 
     @property
     def outputs(self) -> list[Expr]:
-        """The results, then the existing masks: what a call of the definition returns."""
-        return [*self.results.values(), *[m for m in self.masks if m is not None]]
+        """The results, the existing masks, then the new states: what a call of the definition returns."""
+        return [*self.results.values(), *[m for m in self.masks if m is not None], *self.states.values()]
 
     @property
     def order(self) -> list[Expr]:
-        """The nodes of results and masks, each once, in the order of creation: arguments come first."""
+        """The nodes of the outputs, each once, in the order of creation: arguments come first."""
         if self._order is None:
             self._order = walk(self.outputs)
         return self._order
@@ -108,12 +116,30 @@ class Definition:
 
 
 def call(definition: Definition, *args: Expr) -> Expr:
-    """Return a call of a definition on tensors, followed by weights."""
-    expected = len(definition.params) + len(definition.weights)
+    """Return a call of a definition on tensors, followed by weights and states."""
+    expected = len(definition.leaves)
     if len(args) != expected:
         raise TypeError(f"{definition.name} takes {expected} arguments, got {len(args)}")
     results = definition.outputs
     return node_of(CALL, args, {"definition": definition}, [r.shape for r in results], [r.dtype for r in results])
+
+
+def states_after(order: Sequence[Expr]) -> dict[Expr, Expr]:
+    """Return the states of the layers that a formula calls, given its nodes: each with the value that the call leaves.
+
+    Raises:
+        NotKnown: Two calls use one state, of which the second would have to read what the first leaves.
+    """
+    found: dict[Expr, Expr] = {}
+    for node in order:
+        called = node.attrs["definition"] if node.op is CALL else None
+        if called is not None and called.states:
+            first = len(called.outputs) - len(called.states)
+            for i, leaf in enumerate(node.args[-len(called.states) :]):
+                if leaf in found:
+                    raise NotKnown(f"{called.name} keeps its state between calls, and is called twice inside one layer")
+                found[leaf] = item(node, first + i)
+    return found
 
 
 def node_of(op: Op, args: tuple[Expr, ...], attrs: dict[str, Any], shapes: list[Any], dtypes: list[str]) -> Expr:

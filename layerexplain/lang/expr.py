@@ -343,6 +343,25 @@ def weight(
     return Expr(WEIGHT, (), attrs, tuple(shape), dtype, symbol)
 
 
+def state_variable(symbol: str, name: str, axes: WeightAxes, *, at: tuple[str | int, ...]) -> Expr:
+    """Return a variable that a layer keeps between its calls and that is none of its weights: its state.
+
+    Args:
+        symbol: Its letter in the formula.
+        name: Its name in Keras.
+        axes: (name, size) pairs, the batch first; sizes may be unknown.
+        at: The steps that lead to it from the layer.
+    """
+    attrs = {"name": name, "axes": tuple([(axis,) for axis in axes]), "at": at, "path": (), "trainable": False}
+    shape = tuple([size for _, size in axes])
+    return Expr(WEIGHT, (), {**attrs, "positive": False, "state": True}, shape, "float", symbol)
+
+
+def is_state(leaf: Expr) -> bool:
+    """Return whether a variable is a state that its layer keeps between calls, and no weight."""
+    return "state" in leaf.attrs and leaf.op is WEIGHT
+
+
 def item(e: Expr, i: int) -> Expr:
     """Return result number `i` of a node that has several."""
     return Expr(ITEM, (e,), {"i": i}, e.shape[i], e.dtype[i])

@@ -77,6 +77,19 @@ def _mask_name(mask: Expr, outputs: Mapping[str, Expr], leaves: set[str]) -> str
     return free("mask", {*outputs, *leaves})
 
 
+def _new_name(state: Expr) -> str:
+    """Return the name under which a `def` returns the new value of a state: `h_new` for h_last."""
+    return f"{str(state.label).removesuffix('_last')}_new"
+
+
+def _default_name(called: Definition, i: int) -> str:
+    """Return the name of result `i` of a call, where the caller gives it none."""
+    results, state = list(called.results), i - len(called.outputs) + len(called.states)
+    if state >= 0:
+        return _new_name(list(called.states)[state])
+    return results[i] if i < len(results) else "mask"
+
+
 NOTHING_COLLECTED: Mapping[Expr, str] = {}
 
 
@@ -118,6 +131,8 @@ class _Statements(Interpreter[tuple[str, int]]):
             for mask in definition.masks:
                 if mask is not None:
                     self.named_results[_mask_name(mask, self.named_results, self.taken)] = mask
+            for state, new in definition.states.items():
+                self.named_results[_new_name(state)] = new
         # Results keep their names; other nodes with such a name get a new one.
         self.results = {
             name: name if self.texts.get(e, ("", 0))[0] == name else unique(name, self.taken)
@@ -125,11 +140,16 @@ class _Statements(Interpreter[tuple[str, int]]):
         }
         wanted = {e: self.results[name] for name, e in reversed(list(self.named_results.items()))}
         whole = masks or all(mask is None for mask in definition.masks)
-        self._write([*self.named_results.values()], (), wanted, 0, order=definition.order if whole else None)
+        last = [] if masks else [*definition.states.values()]
+        order = definition.order if whole else None
+        self._write([*self.named_results.values(), *last], (), wanted, 0, order=order)
         for name, e in self.named_results.items():
             text = self.texts[e][0]
             if text != self.results[name]:
                 self.lines.append(FormulaLine(0, f"{self.results[name]} = {text}", (e,)))
+        if not masks:
+            for state, new in definition.states.items():
+                self.lines.append(FormulaLine(0, f"{self.texts[state][0]} = {self.texts[new][0]}", (new,)))
 
     def _update(self, definition: Definition) -> None:
         """Write what changes values in place: like the body of a loop, of which they are the states."""
@@ -226,8 +246,7 @@ class _Statements(Interpreter[tuple[str, int]]):
             if names[i] == "_":
                 default = None
                 if node.op is CALL:
-                    results = list(node.attrs["definition"].results)
-                    default = results[i] if i < len(results) else "mask"
+                    default = _default_name(node.attrs["definition"], i)
                 names[i] = (
                     self._name(part, wanted)
                     if part in wanted or part.label or not default

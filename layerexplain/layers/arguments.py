@@ -109,7 +109,7 @@ def argument_of(annotation: Any, default: Any) -> Argument:
 
 def short(value: Any) -> str:
     """A value in an error message, not too long."""
-    text = repr(value)
+    text = str(value.type) if hasattr(value, "definition") else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

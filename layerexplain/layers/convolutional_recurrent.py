@@ -7,9 +7,10 @@ from layerexplain.lang.expr import Expr, named, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import BatchFirst, Bool, PositiveInt
 from layerexplain.layers.convolutional import Sliding
+from layerexplain.layers.declaration import Stored
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layers_of_rank
-from layerexplain.layers.rnn import RECURRENT, Gating, Returned, drawn, gates, recur, recurrent_mask, undropped
+from layerexplain.layers.rnn import RECURRENT, Gating, Running, drawn, gates, recur, recurrent_mask, undropped
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.movement import reshape
 from layerexplain.ops.sizes import shape_text
@@ -43,7 +44,7 @@ def _inside(x: Expr, data_format: str) -> tuple[tuple[int, ...], int]:
     mask=recurrent_mask,
     ignores=RECURRENT + " unit_forget_bias",
     gist="{formula}, {kernel_size} conv, {filters} filters, {return_sequences:all steps|last step}, "
-    "{initial_state:from a given state|}",
+    "{initial_state:from a given state|}, {stateful:state kept between calls|}",
     ndim=None,
     facts=Facts(tells_axes="sequence", states=2),
 )
@@ -54,12 +55,12 @@ def convolutional_lstm(
     filters: PositiveInt,
     sliding: Sliding,
     gating: Gating,
-    returned: Returned,
+    running: Running,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
     mask: Expr | None = None,
     training: bool = False,
-) -> Mapping[str, Expr]:
+) -> Mapping[str, Expr] | Stored:
     """Runs an LSTM over the {steps} [steps|images|volumes] {order}[, each a row of positions||]; its gates are
     convolutions with {filters} filters of {kernel_size} [positions|pixels|voxels].
 
@@ -107,4 +108,4 @@ def convolutional_lstm(
         return named("h_new", o * activate(gating.activation, c_new)), c_new
 
     type_, states = f"ConvLSTM{rank}D", {"h": state, "c": state}
-    return recur(type_, cell, x, states, initial_state, returned, mask, zero_output_for_mask)
+    return recur(type_, cell, x, states, initial_state, running, mask, zero_output_for_mask)

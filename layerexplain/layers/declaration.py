@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, AxesError, LayerExplainError, ShapeError
 from layerexplain.lang.axes import BATCH, Shape
-from layerexplain.lang.definition import Definition, Gist
-from layerexplain.lang.expr import WEIGHT, Expr, tensor, walk
+from layerexplain.lang.definition import Definition, Gist, states_after
+from layerexplain.lang.expr import WEIGHT, Expr, is_state, tensor, walk
 from layerexplain.layers.arguments import GIVEN, Argument, short
 from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.signature import Signature, signature_of
@@ -58,12 +58,13 @@ class Spec(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A declaration's result, with weights that the layer owns and its formula does not use; and new values, by symbol,
-    that its weights get from it in training."""
+    """A declaration's result, with weights that the layer owns and its formula does not use; new values, by symbol,
+    that its weights get from it in training; and the new values of the states that it keeps between calls."""
 
     result: Any
     weights: tuple[Expr, ...]
     updates: Mapping[str, Expr] = MappingProxyType({})
+    states: Mapping[Expr, Expr] = MappingProxyType({})
 
 
 class Declaration:
@@ -288,18 +289,24 @@ class Declaration:
             raise ArgumentError(self._wrong(tensors, arguments)) from error
         stored: tuple[Expr, ...] = ()
         updates: Mapping[str, Expr] = {}
+        states: Mapping[Expr, Expr] = {}
         if type(result) is Stored:
-            result, stored, updates = result
+            result, stored, updates, states = result
         results = {"y": result} if type(result) is Expr else result
         if is_alone:
             results = {name: _slice(e, 0) for name, e in results.items()}
         if whole and not self.facts.makes_floats:
             results = {name: _whole(e, whole) for name, e in results.items()}
         out_masks = self._out_masks(tensors, used, complete, list(results.values()), keras_2)
-        order = walk([*results.values(), *[m for m in out_masks if m is not None]])
+        outputs = [*results.values(), *[m for m in out_masks if m is not None]]
+        order = walk(outputs)
         weights = [node for node in order if node.op is WEIGHT]
         if stored:
             weights = sorted({*weights, *stored}, key=lambda node: node.serial)
+        if states or any(map(is_state, weights)):
+            states = {**states, **states_after(order)}
+            weights = [one for one in weights if not is_state(one)]
+            order = walk([*outputs, *states.values()])
         params = [t for i, t in enumerate(tensors) if t is not None and i not in given]
         return Definition(
             self.name,
@@ -313,6 +320,7 @@ class Declaration:
             arguments=complete,
             order=order,
             updates=updates,
+            states=states,
         )
 
     def inline(self, tensors: Sequence[Expr | None], arguments: Mapping[str, Any]) -> Mapping[str, Expr]:

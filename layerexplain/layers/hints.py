@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.index import module_of
+from layerexplain.layers.registry import find
 from layerexplain.records import NamedTuple
 
 
@@ -115,6 +116,8 @@ def hints(place: Place) -> tuple[str, ...]:
 @cache
 def _hints_for(type_: str) -> tuple[Hint, ...]:
     """What is asked of a layer of a type, in the order of the files, in whichever order these were imported."""
+    declaration = find(type_)
+    type_ = type_ if declaration is None else declaration.type
     files = [importlib.import_module(f"layerexplain.layers.{name}").__name__ for name in _FILES]
     ordered = sorted(HINTS.get(type_, ()), key=lambda one: files.index(one.__module__))
     return (*ordered, *EVERYWHERE)

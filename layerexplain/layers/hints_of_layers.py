@@ -299,6 +299,24 @@ def sequences(at: Place) -> str | None:
     return f"return_sequences=True: the output of every step is returned, {shape}.{more}"
 
 
+@hint("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN", "ConvLSTM{}D", "Bidirectional", "TimeDistributed")
+def kept_state(at: Place) -> str | None:
+    """What stateful=True keeps, how it begins again, and the batch that it needs."""
+    names = [str(leaf.label) for leaf in at.definition.states]
+    if not names:
+        return None
+    holder = f"{at.expression}.layer" if at.type == "TimeDistributed" else at.expression
+    batch = f"Input(batch_shape=({', '.join(map(str, (32, *at.x.shape[1:])))}))"
+    keeps, them = ("is kept", "it") if len(names) == 1 else ("are kept", "them")
+    reset = f"{holder}.reset_states() sets {them} to 0 again"
+    if at.type == "RNN" and any(len(leaf.attrs["at"]) > 2 for leaf in at.definition.states):
+        reset = f"Keras's reset_states() fails for stacked cells: assign 0 to each variable in {holder}.states"
+    return (
+        f"stateful=True: {in_a_row(names)} {keeps} between calls and at first 0; {reset}. Each example of a call "
+        f"continues the one at its place in the call before, so the batch size must be fixed: {batch}."
+    )
+
+
 @hint("LSTM", "GRU", "SimpleRNN")
 def recurrent_count(at: Place) -> str | None:
     """Where the parameters of a recurrent layer come from, in the form in which people know it."""

@@ -322,10 +322,10 @@ def inner_weights(
     suffix: str = "",
     trainable: bool = True,
 ) -> list[Expr]:
-    """New leaves for the weights of a wrapped layer: `at` leads to it, `around` makes a weight's Keras path one of the
-    outer layer's, `suffix` is added to the symbols."""
+    """New leaves for the weights and states of a wrapped layer: `at` leads to it, `around` makes a weight's Keras path
+    one of the outer layer's, `suffix` is added to the symbols."""
     leaves = []
-    for old in definition.weights:
+    for old in definition.variables:
         attrs = dict(old.attrs)
         attrs["at"] = (*at, *attrs["at"])
         attrs["path"] = around(attrs["path"])

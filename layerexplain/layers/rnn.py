@@ -11,9 +11,10 @@ from typing import Any
 from layerexplain.errors import AxesError, ShapeError
 from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import loop
-from layerexplain.lang.expr import Expr, WeightAxes, item, named, weight
+from layerexplain.lang.expr import Expr, WeightAxes, item, named, state_variable, weight
 from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, BatchFirst, Bool, PositiveInt, Share
+from layerexplain.layers.declaration import Stored
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import KERNEL_AND_BIAS, layer
 from layerexplain.ops.contract import dot
@@ -48,12 +49,14 @@ class Ungated(NamedTuple):
     recurrent_dropout: Share = 0.0
 
 
-class Returned(NamedTuple):
-    """The arguments of a recurrent layer that say which results come out of it, and from which end it begins."""
+class Running(NamedTuple):
+    """The arguments of a recurrent layer that say which results come out of it, from which end it begins, and whether
+    it begins where its last call ended."""
 
     return_sequences: Bool = False
     return_state: Bool = False
     go_backwards: Bool = False
+    stateful: Bool = False
 
 
 def recurrent_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapping[str, Any]) -> Any:
@@ -92,35 +95,41 @@ def recur(
     x: Expr,
     sizes: Mapping[str, StateSize],
     initial: Sequence[Expr],
-    returned: Returned,
+    running: Running,
     mask: Expr | None = None,
     zero_output_for_mask: bool = False,
     *,
     shown: int = 0,
-) -> Mapping[str, Expr]:
+    places: Sequence[tuple[int, ...]] = (),
+) -> Mapping[str, Expr] | Stored:
     """Run `cell(x_t, *states) -> new states` over the steps of x; state number `shown` is also the output.
 
-    `sizes` are those of the states, by their names.
+    `sizes` are those of the states, by their names; `places` where each stands in the layer's `states`, if that is no
+    flat list.
 
     A masked step keeps the states; its output is the one before, or 0 with `zero_output_for_mask`. Results are y, and
-    with return_state the last states under their names.
+    with return_state the last states under their names. With `stateful` the layer keeps the last states, and begins
+    with them unless it is given others.
     """
     names, shape = list(sizes), _state_shape(list(sizes.values())[shown])
+    left = _states_of_last_call(sizes, places) if running.stateful else []
     if initial:
         _need_states(type_, initial, sizes)
         states = dict(zip(names, initial, strict=True))
+    elif left:
+        states = dict(zip(names, left, strict=True))
     else:
         states = {name: zeros(shape=_state_shape(size)) for name, size in sizes.items()}
-    sequences = returned.return_sequences
-    if returned.go_backwards:
+    sequences = running.return_sequences
+    if running.go_backwards:
         x = named("xr", reverse(x))
     over = [x]
     if mask is not None:
         m = named("m", mask[..., *[None] * (len(shape) - 1)])
-        over.append(named("mr", reverse(m)) if returned.go_backwards else m)
+        over.append(named("mr", reverse(m)) if running.go_backwards else m)
     # The output of a masked step is the state that is kept, but for two cases: it is to be 0, or no step came before,
     # where the output is 0 and the state the one that was given.
-    differs = mask is not None and (zero_output_for_mask or bool(initial))
+    differs = mask is not None and (zero_output_for_mask or bool(initial) or bool(left))
     apart = differs and not (zero_output_for_mask and sequences)
     if apart:
         states["out"] = zeros(shape=shape)
@@ -142,9 +151,22 @@ def recur(
     count = len(states) + sequences
     parts = [run] if count == 1 else [item(run, i) for i in range(count)]
     results = {"y": parts[-1] if sequences or apart else parts[shown]}
-    if returned.return_state:
+    if running.return_state:
         results.update(zip(names, parts, strict=False))
-    return results
+    return Stored(results, (), states=dict(zip(left, parts, strict=False))) if left else results
+
+
+def _states_of_last_call(sizes: Mapping[str, StateSize], places: Sequence[tuple[int, ...]]) -> list[Expr]:
+    """Return the variables in which a layer with stateful=True keeps its states.
+
+    Reference: keras.layers.RNN.states, one `rnn_state` for each state of the cell.
+    """
+    found = []
+    for i, (name, size) in enumerate(sizes.items()):
+        inside = [("units", size)] if isinstance(size, int) else [(f"axis {a}", n) for a, n in enumerate(size, start=1)]
+        at: tuple[str | int, ...] = ("states", *(places[i] if places else (i,)))
+        found.append(state_variable(f"{name}_last", "rnn_state", [("batch", BATCH), *inside], at=at))
+    return found
 
 
 def drawn(label: str, sizes: Sequence[Any], rate: float, gates: Iterable[str], training: bool) -> dict[str, Expr]:
@@ -166,12 +188,12 @@ def undropped(value: Expr, keep: Mapping[str, Expr], gate: str = "") -> Expr:
 
 
 RECURRENT = (
-    KERNEL_AND_BIAS + " recurrent_initializer recurrent_regularizer recurrent_constraint unroll stateful seed "
+    KERNEL_AND_BIAS + " recurrent_initializer recurrent_regularizer recurrent_constraint unroll seed "
     "implementation use_cudnn"
 )
 RECURRENT_GIST = (
     "{formula}, {units} units, {return_sequences:all steps|last step}, {go_backwards:backwards|}, "
-    "{initial_state:from a given state|}"
+    "{initial_state:from a given state|}, {stateful:state kept between calls|}"
 )
 
 
@@ -251,12 +273,12 @@ def simple_rnn(
     *initial_state: Expr,
     units: PositiveInt,
     ungated: Ungated,
-    returned: Returned,
+    running: Running,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
     mask: Expr | None = None,
     training: bool = False,
-) -> Mapping[str, Expr]:
+) -> Mapping[str, Expr] | Stored:
     """Reads the {steps} steps {order}. At each step, its state h ({units} values) is computed from the input and the
     previous h.
 
@@ -264,7 +286,7 @@ def simple_rnn(
     """
     need_sequence("SimpleRNN", x)
     cell = simple_step(x, units, "simple_rnn_cell", ungated, training)
-    return recur("SimpleRNN", cell, x, {"h": units}, initial_state, returned, mask, zero_output_for_mask)
+    return recur("SimpleRNN", cell, x, {"h": units}, initial_state, running, mask, zero_output_for_mask)
 
 
 def gru_step(
@@ -291,13 +313,13 @@ def gru(
     *initial_state: Expr,
     units: PositiveInt,
     gating: Gating,
-    returned: Returned,
+    running: Running,
     reset_after: Bool = True,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
     mask: Expr | None = None,
     training: bool = False,
-) -> Mapping[str, Expr]:
+) -> Mapping[str, Expr] | Stored:
     """Reads the {steps} steps {order}. Its state h ({units} values) is its memory; gate z controls how much of it is
     kept, gate r how much of it the candidate g depends on.
 
@@ -305,7 +327,7 @@ def gru(
     """
     need_sequence("GRU", x)
     cell = gru_step(x, units, "gru_cell", gating, reset_after, training)
-    return recur("GRU", cell, x, {"h": units}, initial_state, returned, mask, zero_output_for_mask)
+    return recur("GRU", cell, x, {"h": units}, initial_state, running, mask, zero_output_for_mask)
 
 
 def lstm_step(x: Expr, units: int, name: str, gating: Gating, training: bool = False, *, flat: bool = False) -> Cell:
@@ -339,12 +361,12 @@ def lstm(
     *initial_state: Expr,
     units: PositiveInt,
     gating: Gating,
-    returned: Returned,
+    running: Running,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
     mask: Expr | None = None,
     training: bool = False,
-) -> Mapping[str, Expr]:
+) -> Mapping[str, Expr] | Stored:
     """Reads the {steps} steps {order}. The cell state c is its memory; gates control how much is kept (f), written (i)
     and output (o).
 
@@ -352,7 +374,7 @@ def lstm(
     """
     need_sequence("LSTM", x)
     cell = lstm_step(x, units, "lstm_cell", gating, training)
-    return recur("LSTM", cell, x, {"h": units, "c": units}, initial_state, returned, mask, zero_output_for_mask)
+    return recur("LSTM", cell, x, {"h": units, "c": units}, initial_state, running, mask, zero_output_for_mask)
 
 
 @layer("CuDNNGRU", ignores=RECURRENT, gist=RECURRENT_GIST, facts=Facts(states=1))
@@ -360,16 +382,16 @@ def cudnn_gru(
     x: Expr,
     *initial_state: Expr,
     units: PositiveInt,
-    returned: Returned,
+    running: Running,
     time_major: BatchFirst = False,
-) -> Mapping[str, Expr]:
+) -> Mapping[str, Expr] | Stored:
     """Reads the {steps} steps {order}, as GRU with reset_after does. Its state h ({units} values) is its memory.
 
     Reference: tf.compat.v1.keras.layers.CuDNNGRU.
     """
     need_sequence("CuDNNGRU", x)
     step = gru_step(x, units, "", Gating(), True, flat=True)
-    return recur("CuDNNGRU", step, x, {"h": units}, initial_state, returned)
+    return recur("CuDNNGRU", step, x, {"h": units}, initial_state, running)
 
 
 @layer("CuDNNLSTM", ignores=RECURRENT + " unit_forget_bias", gist=RECURRENT_GIST, facts=Facts(states=2))
@@ -377,9 +399,9 @@ def cudnn_lstm(
     x: Expr,
     *initial_state: Expr,
     units: PositiveInt,
-    returned: Returned,
+    running: Running,
     time_major: BatchFirst = False,
-) -> Mapping[str, Expr]:
+) -> Mapping[str, Expr] | Stored:
     """Reads the {steps} steps {order}, as LSTM does, with a second bias. Its cell state c ({units} values) is its
     memory.
 
@@ -387,4 +409,4 @@ def cudnn_lstm(
     """
     need_sequence("CuDNNLSTM", x)
     step = lstm_step(x, units, "", Gating(), flat=True)
-    return recur("CuDNNLSTM", step, x, {"h": units, "c": units}, initial_state, returned)
+    return recur("CuDNNLSTM", step, x, {"h": units, "c": units}, initial_state, running)

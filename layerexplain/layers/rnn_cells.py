@@ -6,13 +6,13 @@ from typing import Any
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.expr import Expr, item, named
 from layerexplain.layers.arguments import BatchFirst, Bool, Cell, Inners, PositiveInt
-from layerexplain.layers.declaration import Spec
+from layerexplain.layers.declaration import Spec, Stored
 from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply
 from layerexplain.layers.registry import LAYERS, layer, made
 from layerexplain.layers.rnn import (
     RECURRENT,
     Gating,
-    Returned,
+    Running,
     Ungated,
     gru_step,
     lstm_step,
@@ -30,10 +30,12 @@ NAMES = {"SimpleRNNCell": ("h",), "GRUCell": ("h",), "LSTMCell": ("h", "c")}
 
 
 class States(NamedTuple):
-    """The sizes of the states that a cell keeps from step to step, by name; number `shown` is its output as well."""
+    """The sizes of the states that a cell keeps from step to step, by name; number `shown` is its output as well.
+    `places` say where they stand in the lists of stacked cells; a cell alone has none."""
 
     sizes: Mapping[str, int]
     shown: int = 0
+    places: tuple[tuple[int, ...], ...] = ()
 
 
 def states_of(cell: InnerLayer, number: str = "") -> States:
@@ -66,7 +68,8 @@ def _states_of_all(cells: Sequence[InnerLayer], number: str = "") -> States:
         raise ArgumentError(f"stacked cells are explained up to {MOST_CELLS}, got {len(cells):,}")
     parts = [states_of(cell, f"{number}_{i + 1}") for i, cell in enumerate(cells)]
     sizes = {name: size for part in parts for name, size in part.sizes.items()}
-    return States(sizes, len(sizes) - len(parts[-1].sizes) + parts[-1].shown)
+    places = [(i, *at) for i, part in enumerate(parts) for at in part.places or [(k,) for k in range(len(part.sizes))]]
+    return States(sizes, len(sizes) - len(parts[-1].sizes) + parts[-1].shown, tuple(places))
 
 
 def _inner(cells: Any) -> tuple[InnerLayer, ...]:
@@ -192,19 +195,20 @@ def _stacked(cells: tuple[InnerLayer, ...]) -> DeclaredLayer:
 @layer(
     "RNN",
     mask=recurrent_mask,
-    ignores="unroll stateful constants",
-    gist="{layer}, {return_sequences:all steps|last step}, {go_backwards:backwards|}",
+    ignores="unroll constants",
+    gist="{layer}, {return_sequences:all steps|last step}, {go_backwards:backwards|}, "
+    "{stateful:state kept between calls|}",
 )
 def rnn(
     x: Expr,
     *initial_state: Expr,
     cell: Cell,
-    returned: Returned,
+    running: Running,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
     mask: Expr | None = None,
     training: bool = False,
-) -> Mapping[str, Expr]:
+) -> Mapping[str, Expr] | Stored:
     """Runs {cell} over the {steps} steps {order} and passes its states from each step to the next.
 
     In training, a cell's dropout drops the same values at every step.
@@ -219,4 +223,7 @@ def rnn(
         run = apply(one, [x_t, *before], at=("cell",), training=training)
         return [named(f"{name}_new", item(run, i + 1)) for i, name in enumerate(states.sizes)]
 
-    return recur("RNN", step, x, states.sizes, initial_state, returned, mask, zero_output_for_mask, shown=states.shown)
+    shown, places = states.shown, states.places
+    return recur(
+        "RNN", step, x, states.sizes, initial_state, running, mask, zero_output_for_mask, shown=shown, places=places
+    )

@@ -7,13 +7,13 @@ from layerexplain.attribute_path import InnerName
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Definition, call, loop
-from layerexplain.lang.expr import ITEM, Expr, item, named
+from layerexplain.lang.expr import ITEM, Expr, is_state, item, named
 from layerexplain.layers.arguments import Inner, MergeMode
-from layerexplain.layers.declaration import Spec
+from layerexplain.layers.declaration import Spec, Stored
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.inner import InnerLayer, held
 from layerexplain.layers.registry import inner_weights, layer
-from layerexplain.ops.movement import concatenate, reverse
+from layerexplain.ops.movement import concatenate, reverse, stop_gradient
 from layerexplain.ops.sizes import shape_text
 
 SAME_IN_BOTH = ("return_sequences", "return_state", "stateful")
@@ -163,7 +163,7 @@ def _merged(merge_mode: str, forward: Expr, backward: Expr) -> Expr:
     gist="{layer}, at each step",
     facts=Facts(tells_axes="steps", passes_ids=True, makes_floats=True),
 )
-def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, training: bool = False) -> Expr:
+def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, training: bool = False) -> Expr | Stored:
     """Applies one {layer}, with the same weights, to each of the {steps} steps separately.
 
     Input shape: (batch, steps, …), each step shaped as the inner layer takes it. Output shape: (batch, steps, …), with
@@ -178,9 +178,18 @@ def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, trainin
     one_step = Spec((x.shape[0], *x.shape[2:]), x.dtype)
     definition, weights = held("TimeDistributed", layer, one_step, step_masks, training=training)
     over = [x] if mask is None or len(definition.params) == 1 else [x, mask]
+    of_last_call = [leaf for leaf in weights if is_state(leaf)]
+    weights = weights[: len(definition.weights)]
 
     def step(*values: Expr) -> tuple[Sequence[Expr], Mapping[str, Expr]]:
-        y = call(definition, *values, *weights)
-        return (), {"y": item(y, 0) if type(y.shape) is Shapes else y}
+        tensors, states = values[: len(over)], values[len(over) :]
+        y = call(definition, *tensors, *weights, *states)
+        first = len(definition.outputs) - len(states)
+        # Keras leaves a state in a variable and reads it again at the next step: no gradient passes through it.
+        new = [stop_gradient(item(y, first + i)) for i in range(len(states))]
+        return new, {"y": item(y, 0) if type(y.shape) is Shapes else y}
 
-    return loop(step, over, {})
+    run = loop(step, over, {str(leaf.label).replace("_last", ""): leaf for leaf in of_last_call})
+    if not of_last_call:
+        return run
+    return Stored(item(run, len(of_last_call)), (), states={e: item(run, i) for i, e in enumerate(of_last_call)})

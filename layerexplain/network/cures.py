@@ -16,6 +16,7 @@ from layerexplain.layers.registry import find
 from layerexplain.model import Layer, TensorRef
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import default_roles, product, shape_text
+from layerexplain.ops.spatial import seems_channels_first
 from layerexplain.ops.window import first_windows
 from layerexplain.records import NamedTuple
 
@@ -58,6 +59,20 @@ def cure(refusal: Refusal) -> str:
         return ""
     of_so_many = {1: _of_one, 2: _of_two}.get(len(specs), _other_axis)
     return "; or ".join(list(of_so_many(refusal))[:_MOST_NAMED])
+
+
+def images_with_channels_first(ref: TensorRef, calls: Calls) -> str:
+    """Say that the images of which a tensor is made have their channels first, where they look so; else return ""."""
+    for made in _before(ref, calls):
+        spec = made.outputs[0] if made.outputs and not made.sources else None
+        if spec is not None and seems_channels_first(spec.shape):
+            channels, *sides = spec.shape[1:]
+            right = shape_text((*sides, channels))
+            return (
+                f"the input {shape_text(spec.shape)} looks like images with their channels first: give it as {right}, "
+                f"or give each layer data_format='channels_first'"
+            )
+    return ""
 
 
 # One tensor with the wrong number of axes -----------------------------------------------------------------------

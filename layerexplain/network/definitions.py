@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from layerexplain.call_binding import Bound
-from layerexplain.errors import ArgumentError, NotKnown
+from layerexplain.errors import ArgumentError, NotKnown, ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import constant
 from layerexplain.layers.declaration import Declaration
@@ -50,6 +50,9 @@ class HeldModel:
         """The model traced at given shapes."""
         if self.scope is None:
             raise not_known(self.type)
+        wanted = len(self.scope.model.inputs)
+        if len(specs) != wanted:
+            raise ShapeError(f"the model '{self.name}' needs {wanted} input{'s' * (wanted != 1)}, got {len(specs)}")
         network = self.tracing.enter(self.scope, specs, masks, training=training or self.tracing.training)
         if network.definition is None:
             raise NotKnown(f"the shapes inside '{self.name}' are not known")
@@ -190,7 +193,7 @@ def freeze(value: Any) -> Any:
     if kind is float or kind is bool:
         return (kind, value)
     if kind is slice:
-        return ("slice", value.start, value.stop, value.step)
+        return ("slice", freeze(value.start), freeze(value.stop), freeze(value.step))
     if hasattr(kind, "as_key"):
         return value.as_key(freeze)
     try:

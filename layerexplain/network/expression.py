@@ -10,7 +10,7 @@ from layerexplain.derive.roles import Roles, is_unusual
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Definition, call
-from layerexplain.lang.expr import Expr, item, named, tensor, weight
+from layerexplain.lang.expr import WEIGHT, Expr, item, named, tensor, weight
 from layerexplain.lang.names import identifier
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import inner_weights
@@ -29,6 +29,8 @@ class ModelExpression:
         self._params: dict[TensorRef, Expr] = {}
         self._masks: list[Expr] = []
         self._weights: dict[str, tuple[Expr, ...]] = {}
+        self._states: dict[str, tuple[Expr, ...]] = {}
+        """What each layer with states begins with; `_weights` has, behind its weights, what its last call left."""
         self._definitions: dict[str, Definition] = {}
 
     def input(self, ref: TensorRef, spec: Spec, given_mask: Spec | None) -> Tensor:
@@ -66,6 +68,9 @@ class ModelExpression:
         if not self.linked:
             return None, list(definition.results.values())
         node = call(definition, *args, *self._weights_of(layer, definition))
+        if definition.states:  # the next call of the layer begins where this one ends
+            new = [item(node, i) for i in range(len(definition.outputs))][-len(definition.states) :]
+            self._weights[layer.name] = (*self._weights[layer.name][: len(definition.weights)], *new)
         count = len(definition.results)
         outputs = [node] if not isinstance(node.shape, Shapes) else [item(node, i) for i in range(count)]
         again = f"_{index + 1}" if index else ""
@@ -81,6 +86,7 @@ class ModelExpression:
             names = partial(_names_below, layer)
             weights = tuple(inner_weights(definition, at, names, suffix, trainable))
             self._weights[layer.name] = weights
+            self._states[layer.name] = weights[len(definition.weights) :]
         return weights
 
     def roles(self, definition: Definition) -> tuple[Roles | None, ...] | None:
@@ -106,10 +112,15 @@ class ModelExpression:
         return Definition(
             identifier(self._model.name or self._model.type),
             (*[self._params[ref] for ref in self._model.inputs], *self._masks),
-            tuple([w for name in names_of_weights for w in self._weights.get(name, ())]),
+            tuple([w for name in names_of_weights for w in self._weights.get(name, ()) if w.op is WEIGHT]),
             {name: t.expr for name, t in zip(names, outputs, strict=True) if t is not None},
             kind="model",
             masks=tuple(t.mask.expr for t in outputs if t is not None),
+            states={
+                leaf: new
+                for name, leaves in self._states.items()
+                for leaf, new in zip(leaves, self._weights[name][-len(leaves) :], strict=False)
+            },
         )
 
 

@@ -9,7 +9,7 @@ where there were two.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from layerexplain.call_binding import Bound
@@ -17,7 +17,7 @@ from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import Call, Layer, Model, TensorRef
+from layerexplain.model import Call, Layer, Model, TensorRef, keeps_state
 from layerexplain.network.recorded_shapes import NO_MASK, Mask, Tensor, Tensors
 from layerexplain.network.traced import MaskSource
 
@@ -140,8 +140,17 @@ def as_keras_runs(model: Model, calls: list[Call]) -> list[Call]:
     """Calls that stand in a possible order, in Keras's own where it matters which goes first: by their distance from
     the outputs, and by a walk from these where that is the same. Source: keras.src.ops.function.map_graph.
     """
-    if not any(layer.kind == "layer" and facts_of(layer.type).takes_masks_off for layer in model.layers):
-        return calls
+    takes_off = any(layer.kind == "layer" and facts_of(layer.type).takes_masks_off for layer in model.layers)
+    return in_keras_order(model, calls) if takes_off or shares_states(model, calls) else calls
+
+
+def shares_states(model: Model, calls: Iterable[Call]) -> bool:
+    """Return whether a layer that keeps its state between calls may be called more than once in one run."""
+    return any(call.index for call in calls) and any(map(keeps_state, model.layers))
+
+
+def in_keras_order(model: Model, calls: list[Call]) -> list[Call]:
+    """Return calls in the order in which Keras runs them; see `as_keras_runs`."""
     made = {(call.layer, call.index): call for call in calls}
     depths: dict[tuple[str, int], int] = {}
     of_layers: dict[str, int] = {}

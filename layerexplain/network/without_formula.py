@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import NOTHING_BOUND
-from layerexplain.errors import LayerExplainError, ShapeError
+from layerexplain.errors import LayerExplainError, ShapeError, WindowError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.lang.names import identifier
@@ -95,7 +95,9 @@ def failed(
     error.with_place(layer=walk.scope.where(layer), line=at.line, column=at.column, source=at.file or None)
     tensors = [walk.tensors.get(ref) for ref in sources]
     specs = [None if t is None else t.spec for t in tensors]
-    if declaration is not None and isinstance(error, ShapeError):
+    if isinstance(error, WindowError):
+        _name_cause(walk, error, sources)
+    elif declaration is not None and isinstance(error, ShapeError):
         error.fact += _cure(walk, layer, declaration, sources, [spec for spec in specs if spec is not None])
     if made.callers:
         error.fact += f"; called from {', '.join(made.callers)}"
@@ -109,6 +111,16 @@ def failed(
     return TracedCall(made, sources, tuple(specs), declaration=declaration)
 
 
+def _name_cause(walk: Walk, error: WindowError, sources: Sequence[TensorRef]) -> None:
+    """Say of a window that does not fit what is likelier than that it is too large."""
+    from layerexplain.network.cures import images_with_channels_first
+
+    calls = {(made.call.layer, made.call.index): made for made in walk.calls}
+    cause = next(filter(None, [images_with_channels_first(ref, calls) for ref in sources]), "")
+    if cause:
+        error.because(cause)
+
+
 def _cure(
     walk: Walk, layer: Layer, declaration: Declaration, sources: Sequence[TensorRef], specs: Sequence[Spec]
 ) -> str:
@@ -120,10 +132,13 @@ def _cure(
     from layerexplain.network.cures import Refusal, cure
 
     def attempt(one: Layer, of: Declaration, given: Sequence[Spec]) -> Definition | None:
+        faults = len(walk.faults.found)
         try:
             return walk.define(of, one, NOTHING_BOUND, given, ())
         except LayerExplainError:
             return None
+        finally:  # what layers of a model inside say of shapes that are only tried is no fault of the model
+            del walk.faults.found[faults:]
 
     calls = {(made.call.layer, made.call.index): made for made in walk.calls}
     said = cure(Refusal(layer, declaration, sources, specs, walk.scope.layers, calls, attempt))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from layerexplain.lang.axes import Shape
 from layerexplain.lang.expr import Expr
 
 SPATIAL = {1: ("steps",), 2: ("rows", "columns"), 3: ("planes", "rows", "columns")}
@@ -25,3 +26,17 @@ def image_axes(node: Expr) -> tuple[range, int]:
 def each(value: Any, rank: int) -> tuple[Any, ...]:
     """Return one value per spatial axis."""
     return tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
+
+
+_AN_IMAGE = 16
+"""From so many rows and columns on, a map is taken for an image."""
+
+
+def seems_channels_first(shape: Shape) -> bool:
+    """Return whether a shape, with the batch, looks like that of images whose channels are first.
+
+    >>> seems_channels_first((None, 3, 32, 48)), seems_channels_first((None, 3, 32, 3))
+    (True, False)
+    """
+    first, *sides = shape[1:] or (None,)
+    return len(sides) == 2 and first in (1, 3) and all(isinstance(n, int) and n >= _AN_IMAGE for n in sides)

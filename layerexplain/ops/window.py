@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.errors import ShapeError
+from layerexplain.errors import ShapeError, WindowError
 from layerexplain.lang.axes import Axis, LazyAxes, Shape, Size
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
@@ -160,13 +160,14 @@ def first_windows(definition: Definition | None, names: Sequence[str] = GATHERIN
 
 
 def _fitting(w: Window, x: Expr) -> int | None:
-    """Return the number of windows along an axis. Raises ShapeError if none fits."""
+    """Return the number of windows along an axis. Raises WindowError if none fits."""
     number = w.number
     if number is not None and number < 1:
         gaps = "" if w.dilation == 1 else f" ({w.k} with dilation {w.dilation})"
-        raise ShapeError(
+        raise WindowError(
             f"the window needs to fit into the {w.n} {w.role} of {shape_text(x.shape)} with padding 'valid', "
-            f"got a window of {w.reach}{gaps}; use a smaller window, padding='same' or a larger input"
+            f"got a window of {w.reach}{gaps}",
+            "use a smaller window, padding='same' or a larger input",
         )
     return number
 

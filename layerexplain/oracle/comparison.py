@@ -33,6 +33,7 @@ class CallOfLayer(NamedTuple):
     layer: Layer
     made: TracedCall
     given: Sequence[tuple[Any, str]]
+    states: Sequence[Any]
     batch: int
     tolerance: float
     seed: int
@@ -98,13 +99,15 @@ class Comparison:
         if self.progress is not None:
             self.progress(self.done - 1, self.total, row.path)
         given = _given(made, sources)
+        states = [] if made.definition is None else operation.states(made.definition)
         try:
             theirs = graph.run(key)
         except Exception as error:  # Keras raises whatever its backend raises
             return [not_compared(row, f"Keras cannot run it: {first_line(error)}")]
         if given is None:
             return [differs(row, "the inputs of this call are other tensors in Keras's model")]
-        call = CallOfLayer(graph, key, operation, layer, made, given, self.batch, self.tolerance, self.gradients or 0)
+        how = (self.batch, self.tolerance, self.gradients or 0)
+        call = CallOfLayer(graph, key, operation, layer, made, given, states, *how)
         row = self._checked(row, call, theirs, sources.network)
         if self.gradients is not None and row.status == "agrees":
             from layerexplain.oracle.gradients import compare_gradients
@@ -145,12 +148,13 @@ class Comparison:
         row = row._replace(tolerance=allowed(self.tolerance, compute, *map(graph.dtype, theirs)))
         try:
             inputs, weights = [graph.value(value) for value, _ in given], [graph.value(v) for v in variables]
-            results = computed(definition, inputs, weights, self.batch, compute)
+            results = computed(definition, inputs, [*weights, *call.states], self.batch, compute)
         except NotComputed as error:
             return row._replace(status=error.status, reason=error.reason)
         masks = [graph.mask(one) for one in theirs]
         masks = [mask if mask is None else graph.value(mask) for mask in masks]
-        check = self._values(row, definition, results, values, masks)
+        after = operation.states(definition)
+        check = self._values(row, definition, results, values, masks, after)
         known = (
             operation.fault(call.layer.config, values)
             if check.status == "differs" and check.output_shapes.agree
@@ -162,7 +166,13 @@ class Comparison:
         return not_compared(row, known)
 
     def _values(
-        self, row: LayerCheck, definition: Definition, ours: Sequence[Any], values: Sequence[Any], masks: Sequence[Any]
+        self,
+        row: LayerCheck,
+        definition: Definition,
+        ours: Sequence[Any],
+        values: Sequence[Any],
+        masks: Sequence[Any],
+        states: Sequence[Any],
     ) -> LayerCheck:
         count = len(definition.results)
         if len(values) != count:
@@ -179,6 +189,8 @@ class Comparison:
             if i < len(masks) and masks[i] is None:
                 return differs(row, "by its formula, it passes on a mask; in Keras it does not")
             pairs.append(("the mask", mask, masks[i]))
+        for leaf, new in zip(definition.states, states, strict=True):
+            pairs.append((f"the state {leaf.label}", next(left), new))
         for name, a, b in pairs:
             apart, words = difference(a, b)
             row = row._replace(difference=apart if row.difference is None else max(row.difference, apart))

@@ -65,13 +65,15 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     if not any(leaf in found.of for leaf in definition.leaves):
         return check("not compared", "it has no gradient")
     rng = np.random.default_rng(call.seed)
+    states = call.operation.states(definition)
     try:
         theirs = graph.gradients(call.key, given, definition, rng.normal, training=training)
     except Exception as error:  # Keras raises whatever its backend raises
         return check("not compared", f"Keras cannot: {first_line(error)}")
     compute = call.operation.compute_dtype
     arrays = [rounded_to(graph.value(one), compute) for one in given]
-    weights = [rounded_to(graph.value(one), compute) for one in call.operation.weights(definition)]
+    stored = [*[graph.value(one) for one in call.operation.weights(definition)], *states]
+    weights = [rounded_to(one, compute) for one in stored]
 
     def gradients_in(dtype: str, arrays: Sequence[Any], weights: Sequence[Any]) -> dict[str, Any]:
         made = evaluate(found.whole, [*arrays, *theirs.seeds], weights, Evaluation(call.batch, dtype))
@@ -96,7 +98,7 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
         return check("not compared", "no gradient comes back in Keras")
     rounding = None
     if not worst <= most and compute != "float64":
-        exact = [[graph.value(one) for one in of] for of in (given, call.operation.weights(definition))]
+        exact = ([graph.value(one) for one in given], stored)
         in_64 = gradients_in("float64", *([rounded_to(value, "float64") for value in of] for of in exact))
         rounding = _worst({name: (own, in_64[name]) for name, own in ours.items()})[0]
         most = judged(most, rounding or 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from layerexplain.attribute_path import reached
 from layerexplain.derive.gradient.backward import is_float
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
@@ -36,6 +37,9 @@ class KerasOperation:
         if definition is None:
             return list(getattr(self.operation, "weights", ()))
         return variables_of_layer(self.operation, definition)
+
+    def states(self, definition: Definition) -> list[Any]:
+        return [as_array(reached(self.operation, leaf.attrs["at"])) for leaf in definition.states]
 
     def fault(self, config: Mapping[str, Any], values: Sequence[Any]) -> str | None:
         return fault(self.operation, config, values)
@@ -122,7 +126,8 @@ class KerasGraph:
         node = self.nodes[key]
         args, kwargs = node.arguments.fill_in(self._tensors)
         variables = variables_of_layer(node.operation, definition)[: len(definition.weights)]
-        kept = [(v, as_array(v)) for v in getattr(node.operation, "weights", ())] if training else []
+        changed = [*(getattr(node.operation, "weights", ()) if training else ()), *states_of(node.operation)]
+        kept = [(v, as_array(v)) for v in changed]
         for tensor, mask in self._masks.get(key, ()):  # some layers take them off when they run
             _set_mask(tensor, mask)
         watched = [one for one in given if one is not None and one.dtype.is_floating]
@@ -224,6 +229,14 @@ def _compiled(function: Any, args: Any, kwargs: Any) -> list[Any]:
         if bool(one):
             _set_mask(tensor, next(left))
     return list(made)
+
+
+def states_of(real: Any) -> list[Any]:
+    """Return the variables in which a Keras model, or a layer, keeps states between calls. They are not weights."""
+    if not isinstance(real, load_keras().Layer):
+        return []
+    layers = [layer for layer in real._flatten_layers() if getattr(layer, "stateful", False)]
+    return list({id(v): v for one in layers for v in load_keras().tree.flatten(one.states or ())}.values())
 
 
 def mask_of(tensor: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+from layerexplain.attribute_path import reached
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import is_remote, place_of
 from layerexplain.frontends.keras.live_model import is_live_model
@@ -16,7 +17,7 @@ from layerexplain.layers.registry import facts_of
 from layerexplain.model import Model, Note
 from layerexplain.network.traced import Network
 from layerexplain.oracle.keras_files import KerasRefuses, keras_model_of_config, keras_model_of_file
-from layerexplain.oracle.keras_graph import KerasGraph, as_array, flat_results
+from layerexplain.oracle.keras_graph import KerasGraph, as_array, flat_results, states_of
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.reference import TrainingStep, Weights
 from layerexplain.oracle.to_keras import must_be_keras_alone, to_keras
@@ -57,6 +58,18 @@ class KerasModel:
         graph = self.graph(network, arrays)
         given = tree.pack_sequence_as(graph.graph._inputs_struct, graph.inputs())
         return [as_array(one) for one in flat_results(self.real, (given,), {"training": False})]
+
+    def set_states(self, seed: int | None) -> None:
+        import numpy as np
+
+        rng = np.random.default_rng(seed)
+        for variable in states_of(self.real):
+            shape = tuple(variable.shape)
+            variable.assign(np.zeros(shape) if seed is None else rng.uniform(-1, 1, shape))
+
+    def states(self, network: Network) -> list[Any]:
+        kept = network.definition.states if network.definition is not None else ()
+        return [as_array(reached(self.real, leaf.attrs["at"])) for leaf in kept]
 
     def step(self, made: Step) -> TrainingStep:
         from layerexplain.oracle.keras_step import keras_step
@@ -101,13 +114,13 @@ class KerasModel:
         in the end."""
         import numpy as np
 
-        if not drawn and self.weights != "drawn":
-            yield self
-            return
-        kept = [(v, as_array(v)) for v in self.real.weights] if restored else []
+        draws = drawn or self.weights == "drawn"
+        changed = [*(self.real.weights if draws else ()), *states_of(self.real)] if restored else []
+        kept = [(v, as_array(v)) for v in changed]
         try:
-            draw_weights(self.real, np.random.default_rng(seed))
-            yield KerasModel(self.real, "drawn", self.notes)
+            if draws:
+                draw_weights(self.real, np.random.default_rng(seed))
+            yield KerasModel(self.real, "drawn", self.notes) if draws else self
         finally:
             for variable, value in kept:
                 variable.assign(value)

@@ -28,6 +28,7 @@ def keras_step(reference: KerasModel, step: Step, *, update: bool = True) -> Tra
     places = [(layer.path, number, v) for layer, _, own in reference.variables(network) for number, v in enumerate(own)]
     variables = list({id(v): v for _, _, v in places}.values())
     kept = [(v, as_array(v)) for v in real.weights]
+    reference.set_states(None)  # as the formulas begin
     graph = reference.graph(network, step.running.arrays)
     given = keras.tree.pack_sequence_as(graph.graph._inputs_struct, graph.inputs())
     outputs = [graph.output_of(one.ref.layer, one.ref.call, one.ref.output) for one in step.losses]

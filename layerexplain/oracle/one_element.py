@@ -145,7 +145,8 @@ def gradient_element(
         with _of_layer(path):
             definition, found = _gradient(sent)
             backward, leaf = found.backward, _leaf(definition, found, of)
-            array = dict(zip(definition.leaves, (*sent.params, *sent.weights), strict=True))[leaf]
+            sent_back = zip((*definition.params, *definition.weights), (*sent.params, *sent.weights), strict=True)
+            array = dict(sent_back)[leaf]
             at = _checked_index(tuple(index), array, {})
             form = element_form(backward, gradient_roles(definition, found))
             result = list(backward.results).index(found.of[leaf])

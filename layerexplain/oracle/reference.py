@@ -36,6 +36,9 @@ class Operation(Protocol):
     def weights(self, definition: Definition | None = None) -> list[Any]:
         """Return all of its weights, or those of a definition in the definition's order."""
 
+    def states(self, definition: Definition) -> list[Any]:
+        """Return the values of the states that it keeps between calls, in the definition's order, as arrays."""
+
     def fault(self, config: Mapping[str, Any], values: Sequence[Any]) -> str | None:
         """Return the known fault of the framework that affects it, as text; None if there is none."""
 
@@ -127,6 +130,12 @@ class Reference(Protocol):
 
     def run(self, network: Network, arrays: Sequence[Any]) -> list[Any]:
         """Return the outputs of the whole model at once. Raises whatever the framework raises."""
+
+    def set_states(self, seed: int | None) -> None:
+        """Set the states that layers keep between calls to values that are drawn from a seed, without one to 0."""
+
+    def states(self, network: Network) -> list[Any]:
+        """Return the values of these states, in the order of the network's own definition."""
 
     def step(self, made: Step) -> TrainingStep:
         """Return the same step of training as was made by the formulas; the weights are as before afterwards. Raises

@@ -14,7 +14,7 @@ from layerexplain.frontends.training import trained_with
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import is_random
 from layerexplain.layers.declaration import Spec
-from layerexplain.model import InputShapes, InputShapesOf, Model, Note
+from layerexplain.model import InputShapes, InputShapesOf, Model, Note, fixed_batch
 from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
@@ -39,6 +39,9 @@ from layerexplain.weights.shared_weights import weight_count
 
 BATCH = 2
 """The batch size if the model does not fix it; a batch of 1 could hide swapped axes."""
+
+CALLS = 3
+"""How often a model whose layers keep states between calls is run: each call begins with what the last one left."""
 
 WHOLE_TOLERANCE = 1e-3
 """The tolerance for a whole model, end to end."""
@@ -180,6 +183,7 @@ def tried(model: Model, reference: Reference, inputs: InputShapes, batch: int, s
         for positive in (False, True):
             arrays = draw_inputs(network, np.random.default_rng([seed, number, positive]), batch, positive)
             try:
+                reference.set_states(seed)
                 outputs = reference.run(network, arrays)
             except Exception as error:  # Keras raises whatever its backend raises
                 refused = error
@@ -212,8 +216,10 @@ def compared(
     batch = fixed_batch(model) or BATCH
     trial = tried(model, reference, inputs, batch, seed)
     graph = reference.graph(trial.network, trial.arrays)
+    reference.set_states(seed)
     comparison = Comparison(tolerance, batch, calls_in(trial.network), progress, seed if asked.gradient else None)
     checks = comparison.compare(trial.network, graph)
+    reference.set_states(seed)
     whole = _whole(trial, reference, graph, batch, tolerance)
     if comparison.faults and whole.status == "differs":
         whole = whole._replace(status="not compared", reason="Keras computes one of its layers wrongly")
@@ -251,11 +257,6 @@ def first_shape(network: Network) -> Shape | None:
     return None if first is None else first.shape
 
 
-def fixed_batch(model: Model) -> int | None:
-    shapes = [layer.config.get("batch_shape") for layer in model.layers if layer.type == "InputLayer"]
-    return next((shape[0] for shape in shapes if isinstance(shape, tuple) and shape and shape[0] is not None), None)
-
-
 def _whole(trial: Trial, reference: Reference, graph: Graph, batch: int, tolerance: float) -> ValuesCheck:
     """Compare the formula of the whole model with Keras's own call of it."""
     definition = trial.network.definition
@@ -272,20 +273,25 @@ def _whole(trial: Trial, reference: Reference, graph: Graph, batch: int, toleran
     values = reference.arrays(trial.network)
     if [v.shape for v in values] != [tuple(w.shape) for w in definition.weights]:
         return check("not compared", "its layers have different weights in Keras")
-    try:
-        ours = computed(definition, trial.arrays, values, batch, "float64" if dtypes == {"float64"} else "float32")
-    except NotComputed as error:
-        return check(error.status, error.reason)
     if trial.outputs and all(map(nowhere_finite, trial.outputs)):
         return check("not compared", "Keras's outputs are NaN or infinite everywhere")
-    worst = 0.0
-    for i, ref in enumerate(trial.network.model.outputs):
-        at = graph.output_of(ref.layer, ref.call, ref.output)
-        apart, words = difference(ours[i], trial.outputs[i if at is None else at])
-        worst = max(worst, apart)
-        if not apart <= most:
-            name = f"output {i}" if len(trial.network.model.outputs) > 1 else ""
-            return check("differs", ": ".join(filter(None, [name, words])), worst)
+    worst, states = 0.0, reference.states(trial.network)
+    compute = "float64" if dtypes == {"float64"} else "float32"
+    for number in range(CALLS if states else 1):
+        try:
+            ours = computed(definition, trial.arrays, [*values, *states], batch, compute)
+        except NotComputed as error:
+            return check(error.status, error.reason)
+        theirs = reference.run(trial.network, trial.arrays) if states else trial.outputs
+        states = ours[len(ours) - len(states) :]
+        for i, ref in enumerate(trial.network.model.outputs):
+            at = graph.output_of(ref.layer, ref.call, ref.output)
+            apart, words = difference(ours[i], theirs[i if at is None else at])
+            worst = max(worst, apart)
+            if not apart <= most:
+                name = f"output {i}" if len(trial.network.model.outputs) > 1 else ""
+                which = f"call {number + 1}" if states else ""
+                return check("differs", ": ".join(filter(None, [which, name, words])), worst)
     return check("agrees", "", worst)
 
 

@@ -278,7 +278,7 @@ def _differs_in_training(declaration: Declaration, definition: Definition, train
             if e in trained.order and e.label
         }
         updates = {label: named.get(e, e) for label, e in trained.updates.items()}
-        moved = Definition(trained.name, (*trained.params, *named.values()), trained.weights, updates, kind="update")
+        moved = Definition(trained.name, (*trained.params, *named.values()), trained.variables, updates, kind="update")
         above = {line.text for line in lines}
         lines = [*lines, *[line for line in statements(moved) if line.text not in above]]
     for line in (*inner_blocks(trained), *lines):
@@ -333,5 +333,5 @@ def _mask_formula(definition: Definition) -> str:
     mask = next((m for m in definition.masks if m is not None), None)
     if mask is None or mask in definition.params:
         return ""
-    lines = statements(Definition(definition.name, definition.params, definition.weights, {"mask": mask}))
+    lines = statements(Definition(definition.name, definition.params, definition.variables, {"mask": mask}))
     return lines[-1].text.partition(" = ")[2] if lines else ""

@@ -154,7 +154,7 @@ def before_last_function(definition: Definition, *, beside: bool = False) -> Def
     """A layer without the function that it applies last: its result is called z, `beside` its own if that is said."""
     ((name, result),) = definition.results.items()
     results = {name: result, "z": result.args[0]} if beside else {"z": result.args[0]}
-    return Definition(definition.name, definition.params, definition.weights, results, arguments=definition.arguments)
+    return Definition(definition.name, definition.params, definition.variables, results, arguments=definition.arguments)
 
 
 _INPUTS = ("channels", "states")
@@ -195,4 +195,4 @@ def kept_of(definition: Definition, found: Gradient) -> tuple[Statement, ...]:
 def _kept(definition: Definition, found: Gradient) -> Definition | None:
     """The part of the forward pass that gives what is kept; None where nothing is."""
     results = {str(stand_in.label): node for stand_in, node in found.kept.items()}
-    return Definition(definition.name, definition.params, definition.weights, results) if results else None
+    return Definition(definition.name, definition.params, definition.variables, results) if results else None

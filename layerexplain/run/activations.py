@@ -16,8 +16,10 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, picked
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtypes_of
+from layerexplain.network.masks import in_keras_order, shares_states
 from layerexplain.network.notes import operation_type
 from layerexplain.network.traced import Network, TracedCall
+from layerexplain.ops.movement import runtime
 from layerexplain.records import NamedTuple
 from layerexplain.run.memory_limit import largest, must_fit, shapes_in
 from layerexplain.run.precision import common_float, computed_in, is_float, rounded_to
@@ -35,9 +37,9 @@ class Activation(NamedTuple):
     a nested model through all calls of the model. `outputs` are its results without masks, `dtypes` their dtypes in
     Keras (bfloat16 is stored as float32).
 
-    `definition` is the formula that was run, on the arrays `values` for its params (including masks) and `weights`;
-    None for an input, and for a nested model, whose own calls come before. `refusal` says why there are no outputs;
-    otherwise it is "".
+    `definition` is the formula that was run, on the arrays `values` for its params (including masks) and `weights`,
+    after which stand the states that it begins with; None for an input, and for a nested model, whose own calls come
+    before. `refusal` says why there are no outputs; otherwise it is "".
     """
 
     path: tuple[str, ...]
@@ -62,8 +64,8 @@ class Activation(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """A call of a layer that is run: where, its formula, and the arrays for its params and weights. `stored` are the
-    weights before they were rounded to what the layer computes in."""
+    """A call of a layer that is run: where, its formula, and the arrays for its params, and for its weights and the
+    states that it keeps. `stored` are the weights before they were rounded to what the layer computes in."""
 
     walk: Walk
     call: TracedCall
@@ -127,6 +129,8 @@ class Activations:
         self.root: Walk | None = None
         self.runs: dict[str, Evaluation] = {}
         """By the dtype that is computed in."""
+        self.states: dict[tuple[str, ...], list[Any]] = {}
+        """What the last call of each layer left in the states that it keeps; they begin at 0."""
         self._kept: dict[tuple[str, ...], list[Any]] = {}
         calls = _calls(network, {})
         if calls > MOST_CALLS:
@@ -155,6 +159,13 @@ class Activations:
     def results_of(self, ran: Ran, run: Evaluation) -> list[Any]:
         """Return the results and masks of a call of a layer. Raises CannotEvaluate."""
         return evaluate(ran.definition, ran.values, ran.weights, run)
+
+    def states_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+        """Return the states that a layer begins its next call with."""
+        if path not in self.states:
+            run = self.runs["float32"]
+            self.states[path] = [run.np.zeros(runtime(run, one.shape), "float32") for one in definition.states]
+        return self.states[path]
 
     def crossed(self, border: Border) -> None:
         """Called before the layers of a nested model are run, and when they were run."""
@@ -200,7 +211,7 @@ class Walk:
 
     def run(self) -> Iterator[Activation]:
         """Run all calls of the network, entering nested models."""
-        for call in self.network.calls:
+        for call in self._in_order():
             if call.built:
                 continue
             layer = self.layers[call.call.layer]
@@ -220,6 +231,14 @@ class Walk:
             for base in set(map(base_of, tensors_of(call))):
                 self.left[base] -= 1
                 self._drop_unused(base)
+
+    def _in_order(self) -> Iterable[TracedCall]:
+        """Return the calls as Keras runs them, where that matters to their values: of a layer that keeps its state."""
+        model, calls = self.network.model, self.network.calls
+        if not shares_states(model, [made.call for made in calls]):
+            return calls
+        by_call = {(made.call.layer, made.call.index): made for made in calls}
+        return [by_call[one.layer, one.index] for one in in_keras_order(model, [made.call for made in calls])]
 
     def _activation(self, call: TracedCall, layer: Layer, results: Sequence[Value], **ran: Any) -> Activation:
         outputs, dtypes = tuple([one.array for one in results]), tuple([one.dtype for one in results])
@@ -260,7 +279,8 @@ class Walk:
             raise _NoValues(error.fact) from None
         try:
             stored = tuple(self.whole.weights_of(path, definition))
-            weights = tuple([rounded_to(w, compute) for w in stored])
+            states = self.whole.states_of(path, definition) if definition.states else []
+            weights = tuple([rounded_to(w, compute) for w in (*stored, *states)])
             ran = Ran(self, call, layer, path, definition, values, weights, stored)
             results = self.whole.results_of(ran, runs[computed_in(compute)])
         except CannotEvaluate as refusal:
@@ -272,6 +292,8 @@ class Walk:
             raise LayerExplainError(f"an id is outside the table ({error})", layer="/".join(path)) from None
         dtypes = tuple([compute if e.dtype == "float" else e.dtype for e in definition.outputs])
         made = tuple(map(Value, map(rounded_to, results, dtypes), dtypes))
+        if definition.states:
+            self.whole.states[path] = [one.array for one in made[-len(definition.states) :]]
         return self._done(
             call, layer, len(definition.results), made, definition=definition, values=values, weights=weights
         )

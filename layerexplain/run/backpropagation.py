@@ -125,10 +125,11 @@ class Tape(Activations):
             ((name, result),) = definition.results.items()
             (forward[name],) = evaluate_nodes([result], {result.args[0]: forward["z"]}, run)
         results = [forward[name] for name in definition.results]
+        states = evaluate_nodes([*definition.states.values()], ran.arrays, run) if definition.states else []
         kept = dict(zip(found.kept, made[count + len(masks) :], strict=True))
         arrays = {leaf: value for leaf, value in {**arrays, **kept}.items() if leaf in found.backward.leaves}
         self._tape.append(Taped(ran, found, arrays, self.penalties.of_outputs(ran, results), run))
-        return [*results, *made[count : count + len(masks)]]
+        return [*results, *made[count : count + len(masks)], *states]
 
     def _homes(self, ran: Ran) -> dict[Expr, tuple[tuple[str, ...], int]]:
         return {leaf: self.home(ran.path, number) for number, leaf in enumerate(ran.definition.weights)}

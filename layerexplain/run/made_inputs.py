@@ -87,7 +87,7 @@ def make_inputs(
         given: What inputs get, as `[NAME=]WHAT`: a file FILE.npy or FILE.npz, "zeros", "ones" or "random[:SEED]"; an
             input that is not given is random.
         sizes: The shapes of inputs by name, where the model leaves them open, as `explain` takes `inputs`.
-        batch: The number of examples in generated inputs.
+        batch: The number of examples in generated inputs, unless the model fixes it.
         max_memory: How many bytes one array may have; by default as many as the machine has.
 
     Returns:
@@ -122,7 +122,8 @@ def make_inputs(
     left = [i for i in inputs if i.name not in arrays]
     if left:
         lengths = [one.array.shape[0] for one in arrays.values() if one.array.ndim]
-        batch = lengths[0] if lengths else batch
+        fixed = [one.shape[0] for one in inputs if one.shape and one.shape[0] is not None]
+        batch = next(iter([*lengths, *fixed]), batch)
         for made in _made(model, left, _whats(left, named), known, batch, max_memory):
             arrays[made.name] = made
     return [arrays[one.name] for one in inputs]

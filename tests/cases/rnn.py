@@ -22,6 +22,9 @@ CASES = [
     Case("LSTM", {"units": 5, "return_sequences": True, "go_backwards": True}, ((7, 3),), masks=(True,)),
     Case("LSTM", {"units": 5, "return_sequences": True}, ((7, 3), (5,), (5,)), masks=(True,)),
     Case("LSTM", {"units": 5, "return_state": True, "use_bias": False}, ((7, 3), (5,), (5,)), masks=(True,)),
+    Case("SimpleRNN", {"units": 5, "stateful": True}, ((7, 3),)),
+    Case("GRU", {"units": 5, "stateful": True, "return_state": True, "return_sequences": True}, ((7, 3), (5,))),
+    Case("LSTM", {"units": 5, "stateful": True}, ((7, 3),), masks=(True,)),
     Case("LSTM", {"units": 1, "activation": "linear", "recurrent_activation": "hard_sigmoid"}, ((7, 1),)),
 ]
 """Rows with two or more shapes give the initial states after the sequence."""

@@ -61,8 +61,9 @@ class Equation(NamedTuple):
 
 
 def shown_lines(form: ElementForm) -> list[ElementLine]:
-    """Return the lines of a form without those of masks."""
-    return [line for line in form.lines if line not in form.masks]
+    """Return the lines of a form without those that stand for masks or new states alone."""
+    beside = {*form.masks} - {*form.results.values()}
+    return [line for line in form.lines if line not in beside]
 
 
 def equations(form: ElementForm) -> Iterator[list[Equation]]:

@@ -122,7 +122,7 @@ def gradient(
         of[leaf] = free(f"d{node.label}", {*taken, *gradients})
         gradients[of[leaf]] = e
     leaves = (*definition.params, *seeds.values())
-    whole = Definition(f"{definition.name}_gradient", leaves, definition.weights, gradients)
+    whole = Definition(f"{definition.name}_gradient", leaves, definition.variables, gradients)
     backward, kept = _without_forward(whole, walk_back.forward, names)
     unreached = tuple(str(of_leaf[node].label) for node in wanted if node not in fresh)
     return Gradient(whole, backward, kept, unreached, made_results, of)
@@ -147,7 +147,7 @@ def gradient_of_number(definition: Definition, leaf: Expr) -> Definition:
     if leaf not in made:
         raise CannotDerive(f"it does not depend on {leaf.label}")
     gradients = {f"d{leaf.label}": made[leaf]}
-    return Definition(f"{definition.name}_gradient", definition.params, definition.weights, gradients)
+    return Definition(f"{definition.name}_gradient", definition.params, definition.variables, gradients)
 
 
 def _with_bodies(nodes: Sequence[Expr]) -> Iterator[Expr]:

@@ -38,7 +38,7 @@ def has_rule(node: Expr) -> bool:
 
 def _suffix(definition: Definition, args: Sequence[Expr]) -> str:
     """Return what the weights of a call are called by behind their names inside: `_fwd` of W_fwd."""
-    weights = list(zip(definition.weights, args[len(definition.params) :], strict=True))
+    weights = zip(definition.variables, args[len(definition.params) :], strict=True)
     found = {str(arg.label).removeprefix(str(leaf.label)) if arg.label else "" for leaf, arg in weights}
     (suffix,) = found if len(found) == 1 else ("",)
     return suffix if suffix.startswith("_") else ""

@@ -34,8 +34,21 @@ from layerexplain.frontends.code.values import (
     unknown_in,
 )
 from layerexplain.lang.axes import Shapes
-from layerexplain.lang.definition import Definition, call
-from layerexplain.lang.expr import LEAVES, WEIGHT, Expr, Op, constant, item, named, next_serial, tensor, walk, weight
+from layerexplain.lang.definition import Definition, call, states_after
+from layerexplain.lang.expr import (
+    LEAVES,
+    WEIGHT,
+    Expr,
+    Op,
+    constant,
+    is_state,
+    item,
+    named,
+    next_serial,
+    tensor,
+    walk,
+    weight,
+)
 from layerexplain.lang.names import identifier
 from layerexplain.lang.opaque import opaque
 from layerexplain.layers.declaration import Spec, snake_case
@@ -206,7 +219,8 @@ class Formula:
         inner = Formula(self.keras, self.where)
         formula = inner.results(layer, trace)
         masks = [mask for mask in formula.masks if mask is not None]
-        used = [node for node in walk([*formula.results.values(), *masks]) if node.op is WEIGHT]
+        order = walk([*formula.results.values(), *masks])
+        used = [node for node in order if node.op is WEIGHT and not is_state(node)]
         weights = sorted({*used, *formula.weights}, key=lambda leaf: leaf.serial)
         definition = Definition(
             snake_case(layer.type),
@@ -214,6 +228,7 @@ class Formula:
             tuple(weights),
             formula.results,
             masks=tuple(formula.masks) if masks else (),
+            states=states_after(order),
         )
         carried = [self._mask(one, values) for one in node.tensors()]
         passed = [one for one in carried if one is not None][: len(formula.mask_params)]
@@ -261,7 +276,7 @@ class Formula:
         if key in self.ways:
             made = made.renamed(_called_by_author(self.ways[key][0]))
         leaves: list[Expr] = []
-        if made.weights:
+        if made.weights or made.states:
             if key not in self.leaves:
                 steps = self.ways[key][0]
 

@@ -28,8 +28,8 @@ from layerexplain.frontends.code.values import (
     layer_of,
     unknown_in,
 )
-from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import WEIGHT, Expr, walk
+from layerexplain.lang.definition import Definition, states_after
+from layerexplain.lang.expr import WEIGHT, Expr, is_state, walk
 from layerexplain.layers.arguments import Anything, Argument, argument_of
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.facts import Facts
@@ -221,8 +221,9 @@ class OwnLayer(Declaration):
         made = formula.results(layer, trace)
         passes = self.mask == "pass"
         masks = () if passes or not any(one is not None for one in made.masks) else tuple(made.masks)
-        weights = [node for node in walk([*made.results.values(), *[m for m in masks if m is not None]])
-                   if node.op is WEIGHT]  # fmt: skip
+        order = walk([*made.results.values(), *[m for m in masks if m is not None]])
+        states = states_after(order)
+        weights = [node for node in order if node.op is WEIGHT and not is_state(node)]
         shown = {key: one for key, one in {**self.default_values, **arguments}.items() if key != _CALL}
         return Definition(
             self.name,
@@ -232,6 +233,7 @@ class OwnLayer(Declaration):
             masks=masks,
             description=self.description,
             arguments=shown,
+            states=states,
         )
 
 

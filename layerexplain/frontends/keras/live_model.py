@@ -25,7 +25,7 @@ def read_live_model(model: Any) -> Model:
     cls = type(model)
     if not hasattr(model, "layers"):
         raise SourceError(f"a {cls.__name__} object is not a model; a Keras model has layers and get_config()")
-    document = _serialized(model)
+    document = _with_graphs(_serialized(model), model)
     roots = [base.__module__.split(".", 1)[0] for base in cls.__mro__]
     package = next((name for name in roots if name in ("keras", "tf_keras")), "")
     version = getattr(sys.modules.get(package), "__version__", None)
@@ -63,3 +63,51 @@ def _serialized(model: Any) -> Any:
     if not isinstance(config, Mapping | list):
         raise SourceError(f"get_config() of {cls.__name__} gave a {type(config).__name__}; a dict is needed")
     return {"class_name": cls.__name__, "config": config}
+
+
+# Graphs of other classes ----------------------------------------------------------------------------------------------
+
+
+def _with_graphs(document: Any, model: Any) -> Any:
+    """The document with the graph of the model, and of each model in it, that is Functional but whose class writes the
+    arguments of its own `__init__` in place of its layers, as keras-hub's backbones do."""
+    if _functional_class(model) is None or not isinstance(document, dict):
+        return document
+    config = document.get("config")
+    if not (isinstance(config, dict) and "layers" in config):
+        graph = _graph(model)
+        if graph is None:
+            return document
+        document = {**document, "module": None, "registered_name": None, "class_name": "Functional", "config": graph}
+        config = graph
+    inside = {str(layer.name): layer for layer in model.layers}
+    items = [
+        _with_graphs(item, inside[name])
+        if isinstance(item, dict) and (name := _name_of(item)) in inside and _functional_class(inside[name]) is not None
+        else item
+        for item in config["layers"]
+    ]
+    return {**document, "config": {**config, "layers": items}}
+
+
+def _name_of(item: Mapping[str, Any]) -> str:
+    config = item.get("config")
+    return str(item.get("name") or (config.get("name") if isinstance(config, Mapping) else ""))
+
+
+def _functional_class(model: Any) -> Any:
+    """The class Functional of the Keras that a model is of; None for a model of another kind."""
+    of_keras = [cls for cls in type(model).__mro__ if cls.__module__.split(".", 1)[0] in ("keras", "tf_keras")]
+    return next((cls for cls in of_keras if cls.__name__ == "Functional"), None)
+
+
+def _graph(model: Any) -> dict[str, Any] | None:
+    """The configuration that a plain Functional model of the same tensors has; None where Keras makes none."""
+    cls = _functional_class(model)
+    with suppress(Exception):  # layers of one's own may raise anything
+        if cls.__module__.startswith("tf_keras."):
+            return dict(cls.get_config(model))
+        plain = cls(model._inputs_struct, model._outputs_struct, name=model.name)
+        config = parse_json(plain.to_json(), "to_json()")["config"]
+        return {**config, "trainable": model.trainable} if isinstance(config, dict) else None
+    return None

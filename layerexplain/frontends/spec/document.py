@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ from layerexplain.frontends.spec.items import (
 )
 from layerexplain.frontends.spec.objects import Objects, is_path
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, parse_yaml, to_python
-from layerexplain.model import Layer, Model, Note, TensorRef
+from layerexplain.model import Layer, Model, Note, TensorRef, fixed_batch, keeps_state
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -84,10 +84,24 @@ def read_yaml_spec(data: bytes, source: str = "", own: Mapping[str, Declaration]
         format="yaml-spec",
         strict=True,
         notes=tuple(reader.notes),
-        faults=found,
+        faults=(*found, *_without_batch(model)),
         declarations=reader.own,
         shared=tuple(reader.objects.shared),
     )
+
+
+def _without_batch(model: Model) -> Iterator[LayerExplainError]:
+    """Yield the faults of layers that keep their state between calls, in a model whose batch is not fixed."""
+    given = next((layer.config.get("batch_shape") for layer in model.layers if layer.type == "InputLayer"), None)
+    if not isinstance(given, tuple) or fixed_batch(model) is not None:
+        return
+    for layer in model.layers:
+        if keeps_state(layer):
+            right = ", ".join(map(str, (32, *given[1:])))
+            fact = f"{layer.type} with stateful=True needs a batch size that is fixed, got None"
+            yield ArgumentError(f"{fact}; for example input: {{batch_shape: [{right}]}}").with_place(
+                layer=layer.name, line=layer.line
+            )
 
 
 def _is_keras_config(root: Node) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
 from layerexplain.records import NamedTuple
 from layerexplain.render.document import Document, Heading, Span, Table, words
+from layerexplain.render.documents.same_statements import Meanings
 from layerexplain.render.documents.summary import report_sheet
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import count_text, shape_text, shapes_text
@@ -15,9 +16,12 @@ from layerexplain.report.data import LayerReport, Report
 
 
 class _Pair(NamedTuple):
+    """A row: what each layer has, and whether that is the same."""
+
     label: str
     left: str
     right: str
+    same: bool
 
 
 class _Line(NamedTuple):
@@ -44,7 +48,7 @@ def _document(left: LayerReport, right: LayerReport, titles: tuple[str, str]) ->
         words("label", "", lambda pair: pair.label, style="bold", firm=True, kind="prose"),
         words("left", titles[0], lambda pair: pair.left),
         words("right", titles[1], lambda pair: pair.right),
-        words("same", "", lambda pair: "" if pair.left != pair.right else "same", style="dim", kind="prose", firm=True),
+        words("same", "", lambda pair: "same" if pair.same else "", style="dim", kind="prose", firm=True),
     )
     title = (Span(" and ".join(dict.fromkeys([left.type, right.type])), "prose"),)
     below = (
@@ -57,46 +61,62 @@ def _document(left: LayerReport, right: LayerReport, titles: tuple[str, str]) ->
 
 
 def _pairs(left: LayerReport, right: LayerReport) -> Iterator[_Pair]:
-    yield _Pair("computes", left.operation, right.operation)
-    yield _Pair("input", shapes_text(left.input_shapes), shapes_text(right.input_shapes))
-    yield _Pair("output", shapes_text(left.output_shapes), shapes_text(right.output_shapes))
-    yield from _matched("formula", _formula(left), _formula(right))
+    meanings = Meanings()
+    a, b = _formula(left, meanings), _formula(right, meanings)
+    alike = [one.meaning for one in a] == [one.meaning for one in b]
+    yield _Pair("computes", left.operation, right.operation, alike and left.operation == right.operation)
+    yield _pair("input", shapes_text(left.input_shapes), shapes_text(right.input_shapes))
+    yield _pair("output", shapes_text(left.output_shapes), shapes_text(right.output_shapes))
+    yield from _matched("formula", a, b)
     yield from _matched("weights", _weights(left), _weights(right))
     for label, name in (("parameters", "params"), ("MACs", "macs"), ("FLOPs", "flops")):
-        yield _Pair(label, *[count_text(getattr(one, name)) for one in (left, right)])
+        yield _pair(label, *[count_text(getattr(one, name)) for one in (left, right)])
+
+
+def _pair(label: str, left: str, right: str) -> _Pair:
+    return _Pair(label, left, right, left == right)
 
 
 def _lines(left: LayerReport, right: LayerReport, titles: tuple[str, str]) -> Iterator[_Line]:
-    """The same one below the other: the lines of both in their order, equal ones once."""
-    parts: dict[str, tuple[list[str], list[str]]] = {}
+    """The same one below the other: the lines of both in their order, those that are the same once."""
+    parts: dict[str, list[_Pair]] = {}
     for pair in _pairs(left, right):
-        if pair.label not in ("", "formula", "weights"):
-            parts[pair.label] = ([pair.left], [pair.right])
-        elif pair.label:
-            of = _formula if pair.label == "formula" else _weights
-            parts[pair.label] = ([text for _, text in of(left)], [text for _, text in of(right)])
-    for label, each in parts.items():
-        sides = [("both", each[0])] if each[0] == each[1] else list(zip(titles, each, strict=True))
+        label = pair.label or next(reversed(parts))
+        parts.setdefault(label, []).append(pair)
+    for label, pairs in parts.items():
+        each = [[one.left for one in pairs if one.left], [one.right for one in pairs if one.right]]
+        sides = [("both", each[0])] if all(one.same for one in pairs) else list(zip(titles, each, strict=True))
         for whose, texts in sides:
             for number, text in enumerate(texts or ["none"]):
                 yield _Line(label, "" if number else whose, text)
                 label = ""
 
 
-def _formula(layer: LayerReport) -> list[tuple[str, str]]:
+class _Entry(NamedTuple):
+    """A line of a formula, or a weight: what it is found by in the other layer, its text, and what that means."""
+
+    key: str
+    text: str
+    meaning: Hashable
+
+
+def _formula(layer: LayerReport, meanings: Meanings) -> list[_Entry]:
     """The statements with what they assign."""
-    return [(line.strip().partition(" = ")[0], line) for line in layer.formula]
+    numbers = meanings.of(layer)
+    return [_Entry(line.strip().partition(" = ")[0], line, n) for line, n in zip(layer.formula, numbers, strict=True)]
 
 
-def _weights(layer: LayerReport) -> list[tuple[str, str]]:
+def _weights(layer: LayerReport) -> list[_Entry]:
     """The weights with their names, which for a cell's begin with the cell's."""
-    return [(w.name.rpartition("/")[2], f"{w.name} {shape_text(w.shape)} = {w.params:,}") for w in layer.weights]
+    texts = [(w.name.rpartition("/")[2], f"{w.name} {shape_text(w.shape)} = {w.params:,}") for w in layer.weights]
+    return [_Entry(key, text, text) for key, text in texts]
 
 
-def _matched(label: str, left: list[tuple[str, str]], right: list[tuple[str, str]]) -> Iterator[_Pair]:
+def _matched(label: str, left: list[_Entry], right: list[_Entry]) -> Iterator[_Pair]:
     """Lines of both that have one key beside each other, and the others in their order."""
-    ours, theirs = ([key for key, _ in one] for one in (left, right))
+    none = _Entry("", "", None)
+    ours, theirs = ([one.key for one in entries] for entries in (left, right))
     for _, i, i_end, j, j_end in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
-        for one, other in zip_longest(left[i:i_end], right[j:j_end], fillvalue=("", "")):
-            yield _Pair(label, one[1], other[1])
+        for one, other in zip_longest(left[i:i_end], right[j:j_end], fillvalue=none):
+            yield _Pair(label, one.text, other.text, one.text == other.text and one.meaning == other.meaning)
             label = ""
