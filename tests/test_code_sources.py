@@ -110,6 +110,19 @@ SNIPPETS = {
     "fences": "Why is this?\n\n```python\nmodel = Sequential()\nmodel.add(Dense(3, input_dim=4))\n```\nThanks!\n",
     "Python 2": "model = Sequential()\nmodel.add(Dense(3, input_dim=4))\nprint model.summary()\n",
     "no model made": "model.add(Dense(3, input_dim=4))\n",
+    "a part of a class": "self.model = Sequential()\nself.model.add(Dense(3, input_dim=4))\n",
+    "a part of a class, of a model that is made elsewhere": "        self.model.add(Dense(3, input_dim=4))\n",
+    "prompts before the code": "Python 3.11.7 (main, Dec 4 2023) [GCC 12] on linux\n>>> import numpy as np\n"
+    ">>> np.zeros((2, 2))\narray([[0., 0.],\n       [0., 0.]])\n\nmodel = Sequential()\nmodel.add(Dense(3, input_dim=4))\n",
+    "prompts of IPython": "In [1]: model = Sequential()\nIn [2]: model.add(Dense(3, input_dim=4))\nOut[2]: (None, 3)\n",
+    "a printed array": "model = Sequential()\nmodel.add(Dense(3, input_dim=4))\n[[0.1 0.2 ... 0.3]\n [4e-1 0.5 ... 0.6]]\n",
+    "a printed summary": "model = Sequential()\nmodel.add(Dense(3, input_dim=4))\n_____________\n"
+    "Layer (type)      Output Shape      Param #   \n=============\ndense_1 (Dense)   (None, 3)         15  \n"
+    "Total params: 15\nEpoch 1/10\n60000/60000 [======] - 9s 146us/step - loss: 0.2\n",
+    "prose before and behind a line": "Here is my model: model = Sequential()\n"
+    "model.add(Dense(3, input_dim=4)) and it does not work.\n",
+    "prose with brackets": "I have this code\nmodel = Sequential()\nmodel.add(Dense(3, input_dim=4))\n"
+    "but the output is (None, 3) where I'd expect (None, 4) (see above).\n",
     "tensors alone": "x = Input((4,))\ny = Dense(3)(x)\n",
     "a notebook": json.dumps(
         {

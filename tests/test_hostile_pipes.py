@@ -104,4 +104,4 @@ def test_a_folder_of_code_with_a_pipe(command: str, tmp_path: Path) -> None:
     assert run(command, "m.yaml", "--code", "code", folder=tmp_path) == (0, "")
     (folder / "b.py").unlink()
     code, said = run(command, "m.yaml", "--code", "code", folder=tmp_path)
-    assert (code, said) == (1, "layerexplain: error: code: holds no Python file with a class\n")
+    assert (code, said) == (1, "layerexplain: error: code: holds no Python file with a class or a function\n")

@@ -22,7 +22,7 @@ from layerexplain.frontends.code.own_layers import Code, OwnLayer, ready
 from layerexplain.frontends.code.reader import Found, Program, imports_of, program
 from layerexplain.frontends.code.shapes import held
 from layerexplain.frontends.code.sources import Text
-from layerexplain.frontends.code.values import Class, Function, ModelValue, Place, layer_of
+from layerexplain.frontends.code.values import Class, Function, ModelValue, Place, Symbol, Unknown, layer_of
 from layerexplain.frontends.regular_file import open_regular
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration
@@ -30,7 +30,7 @@ from layerexplain.layers.registry import find
 from layerexplain.model import Model, Note
 from layerexplain.ops import load_all
 
-_CLASS = re.compile(rb"^class[ \t]+(\w+)", re.MULTILINE)
+_DEFINED = re.compile(rb"^(class|def)[ \t]+(\w+)", re.MULTILINE)
 _MOST_FILES = 5_000
 _MOST_BYTES = 64 * 1024 * 1024
 
@@ -54,8 +54,8 @@ class PythonCode(Mapping[str, Declaration]):
 
     def lend(self, name: str) -> File | None:
         """The file that defines a class or a function, for a program that lacks it; None where none does."""
-        file, value = self.reading.file, self.reading.frame.names.get(name)
-        if not isinstance(value, Class | Function):
+        file = self.reading.file
+        if isinstance(self.reading.frame.names.get(name), Unknown | Symbol | None):
             return None
         path = os.path.abspath(self.reading.path or "")
         return file._replace(name=os.path.basename(path), path=path)
@@ -163,12 +163,12 @@ class PythonFolder(PythonCode):
         reading.interpreter.lazy = True
         super().__init__(reading)
         self.start = start
-        self.index = _index(folder)
-        if not self.index:
-            raise SourceError("holds no Python file with a class")
+        self.index, self.functions = _index(folder)
+        if not self.index and not self.functions:
+            raise SourceError("holds no Python file with a class or a function")
 
     def lend(self, name: str) -> File | None:
-        path = self.index.get(name)
+        path = self.index.get(name, self.functions.get(name))
         return None if path is None else read_module(path, os.path.relpath(path, self.start))
 
     def cls(self, name: str) -> Class | None:
@@ -188,9 +188,11 @@ class PythonFolder(PythonCode):
         return len(self.index)
 
 
-def _index(folder: str) -> dict[str, str]:
-    """The file of each class below a folder. Hidden folders, tests, links, pipes and devices are left out."""
-    found: dict[str, str] = {}
+def _index(folder: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The file of each class below a folder, and of each function. Hidden folders, tests, links, pipes and devices are
+    left out."""
+    classes: dict[str, str] = {}
+    functions: dict[str, str] = {}
     files = size = 0
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(one for one in folders if not one.startswith((".", "__pycache__")))
@@ -203,16 +205,16 @@ def _index(folder: str) -> dict[str, str]:
             if files > _MOST_FILES or size > _MOST_BYTES:
                 raise SourceError(f"holds more than {_MOST_FILES:,} Python files or {_MOST_BYTES >> 20} MiB of them")
             with open_regular(path) as opened:
-                for match in _CLASS.findall(opened.read(MOST_SOURCE)):
-                    found.setdefault(match.decode(), path)
-    return found
+                for kind, name_of in _DEFINED.findall(opened.read(MOST_SOURCE)):
+                    (classes if kind == b"class" else functions).setdefault(name_of.decode(), path)
+    return classes, functions
 
 
 def read_python_layers(data: bytes, path: str) -> PythonCode:
     """The layers that a file of Python code defines, by class. Nothing of it is run."""
     found = PythonCode(program(data, path))
-    if not found.names():
-        raise SourceError("defines no layer: a class below keras.layers.Layer with a `call` is needed")
+    if not found.names() and not any(isinstance(one, Function) for one in found.reading.frame.names.values()):
+        raise SourceError("defines no layer: a class below keras.layers.Layer with a `call` is needed, or a function")
     return found
 
 

@@ -15,7 +15,17 @@ from layerexplain.frontends.code.keras_source import with_source
 from layerexplain.frontends.code.modules import PRESENT, Refused
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, docstring, written
-from layerexplain.frontends.code.values import Bound, Class, Function, Imported, Instance, Module, Partial, Symbol
+from layerexplain.frontends.code.values import (
+    Bound,
+    Class,
+    Function,
+    Imported,
+    Instance,
+    Module,
+    Partial,
+    Symbol,
+    Unknown,
+)
 
 _KEEPING = frozenset({"function", "register_keras_serializable", "keras_export", "tf_export", "wraps", "lru_cache"})
 """Decorators that leave the arguments of what they stand above as they are."""
@@ -163,7 +173,7 @@ class Definitions(InterpreterPart):
                 if inner is None and isinstance(module, Module):
                     inner = self.unknown(f"{name}.py has no {alias.name}", alias.name)
             if inner is None:
-                inner = self.lent(f"{name}.{alias.name}")
+                inner = self.lent(f"{name}.{alias.name}", constants=True)
             self.node = alias
             self.keras.check_import(name, alias.name)
             frame.assign(alias.asname or alias.name, Symbol(f"{name}.{alias.name}") if inner is None else inner)
@@ -211,15 +221,16 @@ class Definitions(InterpreterPart):
         found: Module = self.modules[file.path]
         return found
 
-    def lent(self, path: str) -> Class | Function | None:
+    def lent(self, path: str, *, constants: bool = False) -> Any:
         """The class or function that a file beside the program (`--code`) has under the last name of a path which the
-        program lacks; None where none does."""
+        program lacks, or what it imports: with `constants` numbers and texts too. None where no file has it."""
         if inside_keras(path) is not None or path.partition(".")[0] in PRESENT:
             return None
         name = path.rpartition(".")[2]
         file = self.lend(name)
         value = None if file is None else self.module_of(name, file).frame.names.get(name)
-        return value if isinstance(value, Class | Function) else None
+        is_lent = isinstance(value, Class | Function) or (constants and not isinstance(value, Unknown | Symbol))
+        return value if is_lent else None
 
 
 def _is_read(decorator: Any) -> bool:

@@ -85,7 +85,7 @@ class Expressions(InterpreterPart):
             return Symbol(f"builtins.{name}")
         found = self.keras.by_convention(name, self.star)
         if found is None:
-            found = self.lent(name)
+            found = self.lent(name, constants=bool(self.star))
         if found is not None:
             return found
         if self.star:

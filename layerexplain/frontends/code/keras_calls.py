@@ -22,6 +22,7 @@ from layerexplain.frontends.code.making import Making
 from layerexplain.frontends.code.operations import Operations
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_calls import OwnCalls
+from layerexplain.frontends.code.parts import dotted
 from layerexplain.frontends.code.run_time_sizes import RunTimeSizes
 from layerexplain.frontends.code.shapes import Shapes
 from layerexplain.frontends.code.tracing import Tracing
@@ -283,11 +284,13 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             function = function._replace(reason=words, lacks="", option="" if is_class else None)
         of = func.value if isinstance(func, ast.Attribute) and func.attr == "add" else None
         adds = bool(args) and layer_of(args[0]) is not None
-        if adds and isinstance(of, ast.Name) and frame.holder(of.id) is None:
+        own = dotted(of).startswith("self.") if isinstance(of, ast.Attribute) else False
+        is_own = own and (frame.holder("self") is None or frame.module.names.get("self") is not None)
+        if of is not None and adds and ((isinstance(of, ast.Name) and frame.holder(of.id) is None) or is_own):
             model = ModelValue("sequential", "Sequential", "", self.interpreter.place())
             model.name = self.draw("Sequential")
             self.register(model)
-            frame.assign(of.id, model)
+            self.interpreter.assign(of, model, frame)
             self.add(model, args[0])
             return None
         if tensors_in([*args, *kwargs.values()]):

@@ -29,6 +29,22 @@ _CODE = re.compile(
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*(\w*)")
 _PROMPT = re.compile(r"^\s*(>>> ?|\.\.\. ?|In \[\d*\]: ?|   \.\.\.: ?)")
 _PRINT = re.compile(r"^(\s*(?:\S.*:\s+)?)print(?=[ \t])(?![ \t]*[(=.,])|^(\s*)print[ \t]+\((.*)\)[ \t]*%")
+_OF_IPYTHON = re.compile(r"^[ \t]*In \[\d*\]: ", re.MULTILINE)
+"""A prompt that Python takes for an annotation: `In [1]: x = 3`."""
+_STATEMENT = re.compile(
+    r"(import |from [\w.]+ import |def |class |@|for .*:$|if .*:$|[\w.]+(\[[^\]]*\])?( *, *\w+)* *= *[^= ]"
+    r"|[\w.]+\.(add|compile|fit|build)\()"
+)
+"""How a statement begins, where code and what it prints stand mixed."""
+_PRINTED = re.compile(r"(\[+[-\d. ][-+\d.e ]*\]*$|[=_~*+|-]{4,}$|\d+/\d+ |Layer \(type\)|[\w.]+ \(\w+\) {2,})")
+"""What programs print: rows of an array, lines of a table, progress."""
+_SENTENCE = re.compile(
+    r"(?!(for|if|while|from|import|def|class|return|with|assert|not|lambda|elif|except|async|del|global) )"
+    r"([A-Za-z][\w']*,? ){3,}[A-Za-z(]"
+)
+_BEFORE_CODE = re.compile(r"^[A-Z][\w', ]*: +(?=[\w.]+ *= *[\w.]+\(|[\w.]+\.add\()")
+_BEHIND_CODE = re.compile(r"(?<=\))[ ,]+[a-z][\w', ]*[.?!]?$")
+"""Words before and behind code in its line."""
 _MAGIC = re.compile(r"^\s*(%|!|\?)|^\s*[\w.]+\?+\s*$")
 _EXCEPT = re.compile(r"^(\s*except\s+[\w.()][\w.() ]*),\s*(\w+)\s*:")
 _TRACEBACK = "Traceback (most recent call last)"
@@ -84,11 +100,13 @@ def read_text(data: bytes, path: str | None) -> Text:
     def here(line: int) -> Place:
         return Place("", line)
 
+    is_script = path is not None and path.endswith(".py")
     try:
+        if not is_script and _OF_IPYTHON.search(text):
+            raise SyntaxError("it has the prompts of a shell", ("", 1, 1, ""))
         return Text(_with_columns(_parsed(text), text, written), here, size=tokens)
     except SyntaxError as error:
         first = error
-    is_script = path is not None and path.endswith(".py")
     repaired, tree, read = _repaired(text, prose=not is_script)
     if tree is None:
         raise _syntax(first, text, written)
@@ -221,7 +239,7 @@ def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None, 
         if fenced is not None:
             lines = fenced
         if any(re.match(r"^\s*(>>> |In \[\d*\]: )", line) for line in lines):
-            lines = [_PROMPT.sub("", line) if _PROMPT.match(line) else "" for line in lines]
+            lines = _without_prompts(lines)
         lines = textwrap.dedent("\n".join(lines)).split("\n")
     for number, line in enumerate(lines):
         if _MAGIC.match(line):
@@ -240,6 +258,16 @@ def _repaired(text: str, *, prose: bool) -> tuple[list[str], ast.Module | None, 
                 return said, None, text
             said.append(f"line {at + 1}")
     return said, None, text
+
+
+def _without_prompts(lines: list[str]) -> list[str]:
+    """The lines of a shell without prompts, those empty that it prints. Code may stand before and after them."""
+    kept, inside = [], False
+    for line in lines:
+        prompt = _PROMPT.match(line)
+        inside = prompt is None and (inside or _STATEMENT.match(line) is not None)
+        kept.append(line[prompt.end() :] if prompt is not None else line if inside else "")
+    return kept
 
 
 def _without_errors(lines: list[str]) -> list[str]:
@@ -272,10 +300,14 @@ def _mend(lines: list[str], at: int, error: SyntaxError) -> bool:
             lines[number] = lines[number][indent - wanted :] if wanted <= indent else lines[number]
         return wanted != indent
     is_prose = not re.search(r"[=(\[{]", line) or re.match(r"^[A-Z][\w',]*:?( [\w',()]+){3,}", line.strip())
-    if line.strip() and is_prose:
+    words = line.strip()
+    is_prose = is_prose or _PRINTED.match(words) or _SENTENCE.match(words)
+    if words and is_prose and not _BEFORE_CODE.match(words):
         lines[at] = ""
         return True
-    return False
+    code = _BEHIND_CODE.sub("", _BEFORE_CODE.sub("", words, count=1))
+    lines[at] = " " * indent + code
+    return code != words
 
 
 def _fenced(lines: list[str]) -> list[str] | None:

@@ -188,6 +188,8 @@ class Statements(InterpreterPart):
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
                 self._unpack(parts, value, frame)
             case ast.Attribute(value=of, attr=name):
+                if isinstance(of, ast.Name) and of.id == "self" and frame.holder("self") is None:
+                    frame.assign("self", Namespace({}))  # a part of a class that is pasted without it
                 self.set_attribute(self.value(of, frame), name, value)
             case ast.Subscript(value=of, slice=key):
                 items = self.value(of, frame)
