@@ -341,3 +341,13 @@ InputShapes = Mapping[str, Sequence[int | None]]
 
 InputShapesOf = Callable[[Model], InputShapes]
 """Gives the shapes of a model's inputs when the model is known."""
+
+
+def package_and_class(registered: str) -> tuple[str, str]:
+    """Return the package and the class of a name under which Keras registers a class.
+
+    >>> package_and_class("mine>Dense"), package_and_class("Dense"), package_and_class("Dense>")
+    (('mine', 'Dense'), ('', 'Dense'), ('', 'Dense>'))
+    """
+    package, _, name = registered.rpartition(">")
+    return (package, name) if name else ("", registered)

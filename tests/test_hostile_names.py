@@ -17,7 +17,9 @@ from layerexplain.frontends import read
 from layerexplain.render.graph.diagram import graph_of
 from layerexplain.render.graph.dot import dot
 from layerexplain.render.layout import Look
+from layerexplain.render.page.data import page_of
 from layerexplain.report.build import build
+from tests.browser import shown
 from tests.hostile import run
 from tests.keras_configs import dense, entry, graph, node, tensor
 from tests.printing import Chosen, Wanted, explanation_text, summary_text
@@ -87,6 +89,16 @@ def test_nothing_that_a_terminal_or_a_browser_obeys_gets_out(name: str) -> None:
                     prose = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", plain)  # code is shown as it is
                     assert not re.search(r"(?<!\\)<(img|script)", prose)
                     assert not re.search(r"(?<!\\)\[[^\]\\]*\]\((?!#)", prose)
+
+
+@pytest.mark.parametrize("name", ["My>", ">", ">>", "a>>", "</script>"])
+def test_a_class_is_named_whole_and_shown_on_the_page(name: str, tmp_path: Path) -> None:
+    custom = {"module": "mine", "class_name": name, "registered_name": name, "name": "d", "config": {"name": "d"}}
+    layers = [entry("i", [None, 5], "batch_shape"), {**custom, "inbound_nodes": [node(tensor("i"))]}]
+    report = build(read(graph(layers, [["i", 0, 0]], [["d", 0, 0]])), detail=True)
+    assert report.layers[1].type == name
+    with shown(page_of(report, fold=True), tmp_path, anchor="d") as page:
+        assert name in page.locator(".pane").inner_text()
 
 
 @pytest.mark.parametrize("delimiter", [",", "\t"])

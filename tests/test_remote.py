@@ -8,7 +8,9 @@ import json
 import socket
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -336,6 +338,24 @@ def test_a_redirect_from_a_public_to_a_private_address_is_refused(
         assert len(api.read(f"http://public.example:{own}/to/digits.keras").layers) == 10
         server.elsewhere = f"http://127.0.0.2:{own}/digits.keras"
         assert len(api.read(server.url("to/m")).layers) == 10
+
+
+@pytest.mark.parametrize("answer", [b"HELLO\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\x00\xff" * 40 + b"\r\n\r\n"])
+def test_an_answer_that_is_no_http_is_called_so(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = listening.accept()
+                    with client:
+                        client.recv(65536)
+                        client.sendall(answer)
+
+        Thread(target=serve, daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/m.keras"
+        assert fault(url) == "the server sends an answer that is no HTTP"
+        listening.shutdown(socket.SHUT_RDWR)
 
 
 def test_a_url_in_a_file_is_not_followed(server: Server) -> None:

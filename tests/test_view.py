@@ -7,6 +7,8 @@ import http.client
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import zlib
@@ -110,6 +112,33 @@ def test_whom_it_answers(viewer: Viewer, method: str, path: str, headers: dict[s
     found, text = ask(viewer, method, path.format(token=viewer.token), **told)
     assert found == status
     assert bool(text) == (status == 200)
+
+
+def test_a_client_that_goes_away_is_not_told_of(viewer: Viewer, capfd: pytest.CaptureFixture[str]) -> None:
+    address = (viewer.hosts[0].partition(":")[0], viewer._server.server_address[1])
+    heads = [
+        f"GET /{viewer.token}/page HTTP/1.1",
+        f"GET /{viewer.token}/events HTTP/1.1",
+        f"POST /{viewer.token}/model?name=m.yaml HTTP/1.1",
+        "GET //[ HTTP/1.1",
+        "GET /",
+    ]
+    for head in heads:
+        for _ in range(3):
+            with socket.create_connection(address, timeout=5) as client:
+                # The kernel answers what still comes with a reset.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                lines = [
+                    head,
+                    f"Host: {viewer.hosts[0]}",
+                    f"Origin: http://{viewer.hosts[0]}",
+                    "Content-Length: 9999999",
+                ]
+                client.sendall("\r\n".join([*lines, "", ""]).encode() if " HTTP" in head else head.encode())
+    assert ask(viewer, "GET", f"/{viewer.token}/page")[0] == 200
+    assert ask(viewer, "GET", "//[")[0] == 404
+    viewer.close()
+    assert capfd.readouterr().err == ""
 
 
 def test_it_listens_on_this_machine_alone_under_a_new_address_each_time(spec: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from layerexplain.errors import ArgumentError
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.registry import find, part_names, part_of
-from layerexplain.model import Model, Setting, Training
+from layerexplain.model import Model, Setting, Training, package_and_class
 from layerexplain.suggest import must_be_known
 
 _MOST = 1000
@@ -141,7 +141,7 @@ def _setting(value: Any) -> Setting | None:
         return Setting(config["name"])  # Keras 2 wraps a function, and says which by its name
     stated = config.items() if isinstance(config, Mapping) else ()
     kept = {"learning_rate" if key == "lr" else str(key): _plain(one) for key, one in stated}
-    return Setting(name.rpartition(">")[2], kept)
+    return Setting(package_and_class(name)[1], kept)
 
 
 def _plain(value: Any) -> Any:

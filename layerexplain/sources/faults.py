@@ -73,11 +73,18 @@ def fault_of(error: BaseException, timeout: float) -> Fault:
     own = next((one for one in chain if isinstance(one, LayerExplainError)), None)
     if own is not None:
         return Fault(own)
+    kinds = set().union(*map(_kinds, chain))
+    if "BadHttpMessage" in kinds and "ClientPayloadError" not in kinds:
+        return Fault(SourceError("the server sends an answer that is no HTTP"))
     status, after = next((found for one in chain if (found := _status(one)) is not None), (None, None))
     if status is not None:
         return _of_status(status, after)
     fault = next((fault for one in chain if (fault := _of_kind(one, timeout)) is not None), None)
     return fault or Fault(SourceError(why_unread(error)))
+
+
+def _kinds(error: BaseException) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -126,7 +133,7 @@ def _of_status(status: int, after: float | None) -> Fault:
 
 
 def _of_kind(error: BaseException, timeout: float) -> Fault | None:
-    names = {kind.__name__ for kind in type(error).__mro__}
+    names = _kinds(error)
     for words, known in {**_LASTING, **_MAY_PASS}.items():
         if not names.isdisjoint(known):
             host = getattr(error, "host", None) or "that it names"

@@ -11,14 +11,17 @@ import json
 import os
 import re
 import secrets
+import sys
 import tempfile
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
+from layerexplain.errors import lines_of
+from layerexplain.render.escape import clean
 from layerexplain.render.page.viewer import policy_of, viewer
 from layerexplain.viewer.shown import Shown
 
@@ -83,6 +86,12 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     viewer: Viewer
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that goes away, and one line of anything else."""
+        error = sys.exc_info()[1]
+        if isinstance(error, Exception) and not isinstance(error, OSError):
+            sys.stderr.writelines([f"layerexplain: error: {clean(line)}\n" for line in lines_of(error)])
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -132,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Host") not in self._viewer.hosts:
             self._refuse(HTTPStatus.FORBIDDEN)
             return None
-        token, slash, what = urlsplit(self.path).path.removeprefix("/").partition("/")
+        token, slash, what = self.path.partition("?")[0].removeprefix("/").partition("/")
         if not slash or not secrets.compare_digest(token.encode(), self._viewer.token.encode()):
             self._refuse(HTTPStatus.NOT_FOUND)
             return None
@@ -144,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not length.isdecimal() or int(length) > MOST_BYTES:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return None
-        sent = parse_qs(urlsplit(self.path).query).get("name", [""])[0]
+        sent = parse_qs(self.path.partition("?")[2]).get("name", [""])[0]
         path = os.path.join(tempfile.mkdtemp(dir=self._viewer.folder.name), harmless(sent))
         left = int(length)
         with open(path, "wb") as file:

@@ -11,7 +11,7 @@ from layerexplain.frontends.keras.weight_layouts import LAYERS
 from layerexplain.frontends.keras.weight_tensors import Groups
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.declaration import snake_case
-from layerexplain.model import Layer, Model, StoredGroup
+from layerexplain.model import Layer, Model, StoredGroup, package_and_class
 
 
 def layer_groups(model: Model, stored_before: Container[str] = ()) -> dict[str, str]:
@@ -29,7 +29,7 @@ def layer_groups(model: Model, stored_before: Container[str] = ()) -> dict[str, 
 def container_names(layers: Iterable[Layer]) -> list[str]:
     """What Keras calls the items of a list of layers."""
     names = FreeNames()
-    return [names.take(snake_case(layer.type.rpartition(">")[2])) for layer in layers]
+    return [names.take(snake_case(package_and_class(layer.type)[1])) for layer in layers]
 
 
 class GroupFinder:

@@ -28,7 +28,7 @@ from layerexplain.frontends.model_builder import (
     known_types,
 )
 from layerexplain.frontends.value_text import arguments_text, kind_of_value
-from layerexplain.model import Layer, Model, ObjectNumber, Shape, is_before_keras_3
+from layerexplain.model import Layer, Model, ObjectNumber, Shape, is_before_keras_3, package_and_class
 
 _HUGGING_FACE = "is a configuration of another library (Hugging Face); a Keras configuration has class_name and config"
 _FOREIGN = (
@@ -176,7 +176,7 @@ def _read_model(item: Mapping[str, Any], class_name: str, config: Any, context: 
         return _functional(config, context)
     if class_name in GRAPH_CLASSES and "layers" in config:
         raise SpecError(f"layers is {kind_of_value(config['layers'])}; a list of layers is needed")
-    bare = class_name.rpartition(">")[2]
+    bare = package_and_class(class_name)[1]
     if class_name not in GRAPH_CLASSES and (_is_keras_layer(item) or bare in known_types()):
         raise SpecError(f"is a single layer ({bare}); a model is needed")
     return _graphless(item, bare, config, context)
@@ -189,7 +189,7 @@ def read_graphless(item: Mapping[str, Any], below: list[Any], *, keras_version: 
     """
     class_name, config = class_and_config(item)
     context = Context([], read_layer, _nested_model, old=_is_old(below, keras_version))
-    model = _graphless(item, class_name.rpartition(">")[2], config, context)
+    model = _graphless(item, package_and_class(class_name)[1], config, context)
     told = [_graphless_layer(entry, context) for entry in below]
     return _with_notes(model._replace(layers=_distinct([*model.layers, *told])), keras_version, context)
 

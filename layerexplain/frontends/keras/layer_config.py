@@ -18,7 +18,7 @@ from layerexplain.frontends.keras.config_values import (
 from layerexplain.frontends.keras.old_names import modern_layer
 from layerexplain.frontends.limits import MAX_AXES
 from layerexplain.frontends.value_text import kind_of_value, short_text
-from layerexplain.model import Function, Kind, Layer, Shape
+from layerexplain.model import Function, Kind, Layer, Shape, package_and_class
 
 TF_OPERATIONS = frozenset(
     {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "ClassMethod", "InstanceMethod", "InstanceProperty"}
@@ -189,7 +189,7 @@ def _origin(item: Mapping[str, Any], class_name: str, config: Any, keras3: bool)
     module, registered = item.get("module"), item.get("registered_name")
     if class_name in TF_OPERATIONS:
         return "operation", class_name, ""
-    package, _, bare = class_name.rpartition(">")
+    package, bare = package_and_class(class_name)
     if package:
         if bare in _APPLICATION_LAYERS and package == "Custom":
             return "layer", bare, ""
@@ -202,7 +202,7 @@ def _origin(item: Mapping[str, Any], class_name: str, config: Any, keras3: bool)
             return ("operation" if "ops" in parts else "layer"), class_name, ""
         return "custom", class_name, module
     if "module" in item and class_name not in GRAPH_CLASSES and class_name != "Sequential":
-        package = registered.rpartition(">")[0] if isinstance(registered, str) else ""
+        package = package_and_class(registered)[0] if isinstance(registered, str) else ""
         if not isinstance(registered, str) or package or registered == class_name:
             return "custom", class_name, package
     # Nearly every layer's configuration says whether it is trainable; an operation's has its arguments alone.
