@@ -310,6 +310,10 @@ class Model(NamedTuple):
     """What the class of a subclassed model is made with, as a file has it."""
     grade: str = "complete"
     """How sure a model is that was read from code: "complete", "assumed" or "open"; the notes say why."""
+    input_form: Any = None
+    output_form: Any = None
+    """How inputs and outputs are nested: lists and mappings of their numbers, as `{"mean": 0, "rest": [1, 2]}`. None
+    for one tensor alone, and for several in a list."""
     source_code: SourceCode | None = None
     """What a model was read from whose code computes with the shapes of its inputs, where they are not known."""
 
@@ -321,6 +325,30 @@ class Model(NamedTuple):
         """
         made = self.source_code.at(shapes) if shapes and self.source_code is not None else None
         return self if made is None else made._replace(source=self.source, source_code=None)
+
+
+def formed(form: Any, values: Sequence[Any]) -> Any:
+    """Return what stands for inputs or outputs in the form of all: one alone, several as a list, or as the form says.
+
+    >>> formed(None, ["x"]), formed([0], ["x"]), formed({"a": 1, "b": 0}, ["x", "y"])
+    ('x', ['x'], {'a': 'y', 'b': 'x'})
+    """
+    if form is None:
+        return values[0] if len(values) == 1 else [*values]
+    return replaced(form, int, lambda number: values[number])
+
+
+def path_in(form: Any, number: int) -> tuple[int | str, ...] | None:
+    """Return the keys that lead to an input or an output in the form of all; None where it is not in there.
+
+    >>> path_in({"mean": 0, "rest": [1, 2]}, 2), path_in([0], 0), path_in(0, 0)
+    (('rest', 1), (0,), ())
+    """
+    if isinstance(form, int):
+        return () if form == number else None
+    entries = form.items() if isinstance(form, Mapping) else enumerate(form)
+    found = ((key, path_in(one, number)) for key, one in entries)
+    return next(((key, *rest) for key, rest in found if rest is not None), None)
 
 
 class SourceCode:

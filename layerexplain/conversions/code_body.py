@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.conversions.block_names import joined_name, loop_over_names, word_for
 from layerexplain.conversions.blocks import Block, Step, repeated_blocks
-from layerexplain.conversions.operations import INFIX, function_of
+from layerexplain.conversions.operations import INFIX, function_arguments, gives_several, operation
 from layerexplain.conversions.python_text import WIDTH, Code, call_code, index_code, keyword_code, text_code, value_code
 from layerexplain.conversions.today import own_calls
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends.model_builder import layers_among
 from layerexplain.layers.declaration import snake_case
-from layerexplain.model import Call, Layer, Model, TensorRef, replaced
+from layerexplain.model import Call, Layer, Model, TensorRef, formed, path_in, replaced
 
 if TYPE_CHECKING:
     from layerexplain.conversions.code import CodeModule
@@ -54,7 +55,8 @@ class Body:
             found.append(f"{name} = {self.module.input(layer)}")
         found += self._statements()
         ends = [self.variables[ref] for ref in inputs], [self._tensor(ref) for ref in self.model.outputs]
-        arguments = [names[0] if len(names) == 1 else f"[{', '.join(names)}]" for names in ends]
+        forms = self.model.input_form, self.model.output_form
+        arguments = [value_code(formed(form, [*map(Code, names)])) for form, names in zip(forms, ends, strict=True)]
         name = self.module.model_name(self.model)
         return [*found, call_code("keras.Model", [*arguments, *([f"name={name}"] if name else [])], 0, 12)]
 
@@ -143,10 +145,12 @@ class Body:
         plain = all(isinstance(one, TensorRef | int | float) for one in call.args)
         if sign and plain and len(call.args) == 2 and not layer.config and not call.kwargs:
             return f" {sign} ".join(self._value(one) for one in call.args)
-        if layer.type == "GetItem" and len(call.args) == 2:
-            return f"{self._value(call.args[0])}[{index_code(call.args[1])}]"
-        config = [keyword_code(key, value_code(one)) for key, one in layer.config.items()]
-        return call_code(f"ops.{function_of(layer.type)}", [*self._arguments(call), *config], 0, before)
+        if layer.type == "GetItem" and len(call.args) == 2 and isinstance(call.args[0], TensorRef):
+            return f"{self._value(call.args[0])}[{index_code(call.args[1], self._value)}]"
+        front, named = function_arguments(layer.type, layer.config, call)
+        arguments = [self._value(one) for one in front]
+        arguments += [keyword_code(key, self._value(one)) for key, one in named.items()]
+        return call_code(f"ops.{operation(layer.type).function}", arguments, 0, before)
 
     def _value(self, value: Any) -> str:
         """Return an argument of a call as code, with variables in place of tensors."""
@@ -156,16 +160,31 @@ class Body:
         name = self.variables.get(ref._replace(output=0))
         if name is None:
             raise LayerExplainError(f"no call gives the tensor {ref.output} of {ref.layer!r} that the model uses")
-        return f"{name}[{ref.output}]" if self._has_several(ref) else name
+        return name + "".join([f"[{value_code(key)}]" for key in self._path(ref)])
 
-    def _has_several(self, ref: TensorRef) -> bool:
-        """Whether a call gives several tensors: then each is asked for by its number."""
+    def _path(self, ref: TensorRef) -> Sequence[int | str]:
+        """Return the keys by which a tensor is asked for where a call gives several, or a list or mapping of one."""
         layer = self.layers[ref.layer]
         if layer.model is not None:
-            return len(layer.model.outputs) > 1
-        if layer.config.get("return_state") is True or layer.config.get("return_attention_scores") is True:
-            return True
-        return ref.layer in self.several
+            path = None if layer.model.output_form is None else path_in(layer.model.output_form, ref.output)
+            return path if path is not None else (ref.output,) * (len(layer.model.outputs) > 1)
+        several = gives_several(layer.type) if layer.kind == "operation" else self._gives_several(layer)
+        return (ref.output,) if several or ref.layer in self.several else ()
+
+    def _gives_several(self, layer: Layer) -> bool:
+        """Return whether a call of a layer gives several tensors, whichever of them are used."""
+        calls = [call for call in self.model.calls if call.layer == layer.name]
+        returns = any(call.kwargs.get("return_attention_scores") is True for call in calls)
+        has_two = "merge_mode" in layer.config and layer.config["merge_mode"] is None
+        return (
+            returns
+            or has_two
+            or any(
+                one.config.get(name) is True
+                for one in (layer, *layers_among(layer.config))
+                for name in ("return_state", "return_attention_scores")
+            )
+        )
 
     # Blocks ---------------------------------------------------------------------------------------------------------
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from layerexplain.attribute_path import step_text
 from layerexplain.conversions.one_object import OneObject, nodes_before
+from layerexplain.conversions.operations import operation
 from layerexplain.conversions.today import in_todays_words, inner_model
 from layerexplain.errors import LayerExplainError, SpecError
+from layerexplain.lang.tables import Array, Shaped
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find
-from layerexplain.model import Layer, Model, Setting, TensorRef, replaced
+from layerexplain.model import Layer, Model, Setting, TensorRef, formed, replaced
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.records import grouped
@@ -93,7 +95,7 @@ class _Writer:
         for layer in model.layers:
             made = self.layer(layer, inner.get(layer.name))
             nodes = [
-                self.plain(replaced({"args": call.args, "kwargs": call.kwargs}, TensorRef, tensor))
+                self.node(replaced({"args": list(call.args), "kwargs": call.kwargs}, TensorRef, tensor), layer)
                 for call in calls.get(layer.name, ())
             ]
             layers.append({**made, "name": layer.name, "inbound_nodes": [] if layer.type == "InputLayer" else nodes})
@@ -102,10 +104,14 @@ class _Writer:
             "name": model.name,
             "trainable": model.trainable,
             "layers": layers,
-            "input_layers": inputs[0] if len(inputs) == 1 else inputs,
-            "output_layers": outputs[0] if len(outputs) == 1 else outputs,
+            "input_layers": formed(model.input_form, inputs),
+            "output_layers": formed(model.output_form, outputs),
         }
         return _object("keras.src.models.functional", "Functional", config, "Functional")
+
+    def node(self, call: Any, layer: Layer) -> Any:
+        """Return a call; only those of operations tell tuples from lists."""
+        return self.plain(call, tagged=layer.kind == "operation")
 
     def layer(self, layer: Layer, network: Network | None) -> Json:
         """Return the object of a layer, with the number that it has where it stands in several places."""
@@ -130,15 +136,19 @@ class _Writer:
         defaults.pop("dtype", None)
         config = {"name": layer.name, **defaults, **{key: self.plain(value) for key, value in layer.config.items()}}
         if layer.kind == "operation":
-            from layerexplain.conversions.operations import home_of as home_of_operation
-
-            return _object(f"keras.src.ops.{home_of_operation(layer.type)}", layer.type, config, layer.type)
+            known = operation(layer.type)
+            declared = find(f"ops.{layer.type}")
+            usual = {} if declared is None else declared.default_values  # which the class itself may not have
+            stated = {key: usual[key] for key in known.config if key in usual} | dict(layer.config)
+            config = {key: self.plain(value) for key, value in stated.items()}
+            home = f"keras.src.ops.{known.home}"
+            return _object(home, layer.type, {"name": layer.name, **config}, layer.type)
         if home := facts_of(layer.type).home:
             return _object(f"keras.src.applications.{home}", layer.type, config, layer.type)
         return _object("keras.layers", layer.type, config)
 
-    def plain(self, value: Any) -> Any:
-        """Return a value of a configuration in today's words as JSON has it."""
+    def plain(self, value: Any, *, tagged: bool = False) -> Any:
+        """Return a value of a configuration in today's words as JSON has it; `tagged` keeps what is a tuple."""
         if isinstance(value, Layer):
             return self.layer(value, None if value.model is None else trace_model(value.model))
         if isinstance(value, Setting):
@@ -150,10 +160,16 @@ class _Writer:
         if value is Ellipsis:
             return {"class_name": "__ellipsis__", "config": {}}
         if isinstance(value, Mapping):
-            return {key: self.plain(one) for key, one in value.items()}
+            return {key: self.plain(one, tagged=tagged) for key, one in value.items()}
+        if isinstance(value, Array):
+            if isinstance(value.value, Shaped):
+                raise SpecError(f"an array of the shape {value.value.shape} is too large to be written")
+            config = {"value": self.plain(value.value), "dtype": value.dtype or "float32"}
+            return {"class_name": "__numpy__", "config": config}
         if isinstance(value, list | tuple):
-            return [self.plain(one) for one in value]
-        if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and value - value == 0):
+            parts = [self.plain(one, tagged=tagged) for one in value]
+            return {"class_name": "__tuple__", "items": parts} if tagged and isinstance(value, tuple) else parts
+        if value is None or isinstance(value, str | bool | int | float):  # Keras writes and reads -Infinity
             return value
         raise SpecError(f"{value!r} has no word in a configuration"[:200])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from layerexplain.conversions.explicit_masks import with_explicit_masks
@@ -13,6 +14,7 @@ from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.model import InputShapes, InputShapesOf, Layer, Model
 from layerexplain.network.recorded_shapes import with_input_layers
 from layerexplain.records import NamedTuple
+from layerexplain.report.todays_training import todays_training
 from layerexplain.suggest import must_be_known
 
 TEXT_FORMS = ("py", "yaml", "json")
@@ -36,7 +38,7 @@ def text_of(model: Model, form: str) -> str:
         return to_spec(model)
     from layerexplain.conversions.config import to_config
 
-    return json.dumps(to_config(model), indent=2, allow_nan=False) + "\n"
+    return json.dumps(to_config(model), indent=2) + "\n"
 
 
 _ENDINGS = {".keras": "keras", ".py": "py", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
@@ -123,7 +125,9 @@ def convert(
             content, notes = to_keras_file(stored, model, today, names, shapes, backend)
             made = Converted(form, "", (*told, *notes))
         else:
-            made = Converted(form, text_of(today, form), told)
+            made = Converted(
+                form, text_of(today, form), (*told, *_of_training(today, form), *_of_structure(today, form))
+            )
             content = made.text.encode()
     except LayerExplainError as error:
         cause = next((note.message for note in model.notes if note.code == "open"), None)
@@ -136,6 +140,20 @@ def convert(
         with replacing(name) as file, writing(name):
             file.write(content)
     return made
+
+
+def _of_training(model: Model, form: str) -> Iterator[str]:
+    """Yield what is not certain, or not carried over, of what a model was trained with."""
+    training = todays_training(model)
+    if training is None or form == "json":
+        return
+    yield from [f"{one} is not part of Keras 3; it is left out" for one in training.left_out]
+    yield from training.unsaid
+
+
+def _of_structure(model: Model, form: str) -> Iterator[str]:
+    if form == "yaml" and model.output_form == [0]:
+        yield "the model gives a list of one output; of a spec Keras gives the tensor itself"
 
 
 def _with_shapes(model: Model, shapes: InputShapes) -> Model:

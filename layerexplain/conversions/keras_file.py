@@ -150,6 +150,7 @@ def _compile(real: Any, training: TodaysTraining | None) -> Iterator[str]:
     if training is None:
         return
     keras = load_keras()
+    yield from training.unsaid
     for one in training.left_out:
         yield f"{one} is not part of Keras 3; the new model is not trained with it"
     given = training.given()

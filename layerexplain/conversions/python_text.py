@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any
 
 from layerexplain.conversions.spec import per_axis
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import automatic
+from layerexplain.lang.tables import Array, Shaped
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.registry import find, positional_arguments
-from layerexplain.model import Layer, Setting
+from layerexplain.model import Layer, Setting, TensorRef
 from layerexplain.records import NamedTuple
 from layerexplain.report.settings import by_name, home_of
 
@@ -94,6 +95,12 @@ def value_code(value: Any, indent: int = 0) -> str:
         return "{" + ", ".join(f"{value_code(key)}: {value_code(one)}" for key, one in value.items()) + "}"
     if isinstance(value, slice):
         return f"slice({value_code(value.start)}, {value_code(value.stop)}, {value_code(value.step)})"
+    if isinstance(value, Array):
+        if isinstance(value.value, Shaped):
+            raise SpecError(f"an array of the shape {value.value.shape} is too large to be written")
+        dtype = keyword_code("dtype", text_code(value.dtype)) if value.dtype else ""
+        numbers = value_code(value.value)
+        return f"ops.convert_to_tensor({numbers}{', ' + dtype if dtype else ''})"
     if isinstance(value, tuple):
         return f"({', '.join(map(value_code, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, list):
@@ -123,18 +130,19 @@ def text_code(text: str) -> str:
     return f'"{code[1:-1]}"' if code[0] == "'" and '"' not in code else code
 
 
-def index_code(value: Any) -> str:
-    """Return what stands in the brackets behind a tensor.
+def index_code(value: Any, one_code: Callable[[Any], str] | None = None) -> str:
+    """Return what stands in the brackets behind a tensor; `one_code` writes what is no slice.
 
-    >>> index_code((slice(None), 0, slice(1, None), ...))
-    ':, 0, 1:, ...'
+    >>> index_code((slice(None), 0, slice(1, None), ...)), index_code(([0, 2],))
+    (':, 0, 1:, ...', '[0, 2],')
     """
-    if isinstance(value, list | tuple):
-        return ", ".join(map(index_code, value)) + ("," if len(value) == 1 else "")
+    write = one_code or value_code
+    if isinstance(value, tuple) and not isinstance(value, TensorRef | Array):
+        return ", ".join([index_code(one, write) for one in value]) + ("," if len(value) == 1 else "")
     if isinstance(value, slice):
-        ends = ["" if one is None else value_code(one) for one in (value.start, value.stop, value.step)]
+        ends = ["" if one is None else write(one) for one in (value.start, value.stop, value.step)]
         return ":".join(ends[: 2 if not ends[2] else 3])
-    return value_code(value)
+    return write(value)
 
 
 class Code(NamedTuple):

@@ -7,10 +7,12 @@ from typing import Any
 
 from layerexplain.attribute_path import Steps, step_text
 from layerexplain.conversions.one_object import OneObject
+from layerexplain.conversions.operations import is_tensor, operation
 from layerexplain.conversions.today import OLD_HARD_SIGMOID, as_one, in_todays_words, inner_model, own_calls
 from layerexplain.conversions.yaml_text import scalar
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import FreeNames, automatic, default_name, layers_among
+from layerexplain.lang.tables import Array
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find, first_argument
 from layerexplain.model import Call, Layer, Model, Setting, TensorRef
@@ -114,6 +116,9 @@ class _Writer:
         items = list(self._items())
         said = self._said(items)
         found["layers"] = list(self._written(items, said))
+        if self.model.output_form not in (None, [0]):  # of a list of one `convert` says that it is the tensor itself
+            words = "gives its outputs as a mapping or nested lists, for which a spec has no word"
+            raise SpecError(words, layer=self.path.rstrip("/") or None)
         if self.model.type != "Sequential" or any(call.index for call in self.calls):
             found["outputs"] = [self._name(ref) for ref in self.model.outputs]
         if not self.model.trainable:
@@ -147,7 +152,8 @@ class _Writer:
         """Return what `from:` says for a call."""
         declaration = _declaration(layer)
         kwargs = {key: one for key, one in call.kwargs.items() if _is_tensors(one)}
-        args = [one if type(one) in (int, float) else self._names(one, layer) for one in call.args]
+        listed = call.args[: len(call.args) - len(_by_name(layer, call))]
+        args = [one if type(one) in (int, float) else self._names(one, layer) for one in listed]
         if kwargs.keys() == {"initial_state"} and declaration is not None and declaration.takes_states:
             states = self._names(kwargs["initial_state"], layer)
             return [*args, *(states if isinstance(states, list) else [states])]
@@ -173,8 +179,9 @@ class _Writer:
             return self._name(value)
         if value is None:
             return None
-        if not isinstance(value, list | tuple):
-            words = f"is called with {value!r}, for which a spec has no word"
+        if isinstance(value, Array) or not isinstance(value, list | tuple) or not is_tensor(value):
+            shown = "an array" if isinstance(value, Array) else repr(value)
+            words = f"is called with {shown}, for which a spec has no word"
             raise SpecError(words[:200], layer=self.path + layer.name)
         return [self._names(one, layer) for one in value]
 
@@ -182,7 +189,7 @@ class _Writer:
         layer = item.layer
         arguments = dict(layer.config)
         declaration = _declaration(layer)
-        for key, one in item.call.kwargs.items():
+        for key, one in {**item.call.kwargs, **_by_name(layer, item.call)}.items():
             if _is_tensors(one) or (key == "training" and isinstance(one, bool)):
                 continue
             if declaration is None or key not in declaration.arguments:
@@ -299,6 +306,16 @@ def _declaration(layer: Layer) -> Declaration | None:
 
 def _type(layer: Layer) -> str:
     return f"ops.{layer.type}" if layer.kind == "operation" else layer.type
+
+
+def _by_name(layer: Layer, call: Call) -> dict[str, Any]:
+    """Return the last arguments of a call of an operation that are no tensors, by name: the key of a slice."""
+    declaration = _declaration(layer) if layer.kind == "operation" else None
+    if declaration is None or declaration.variadic is not None:
+        return {}
+    names = operation(layer.type).called[: len(call.args)]
+    pairs = zip(names, call.args, strict=False)
+    return {name: one for name, one in pairs if name in declaration.arguments and not is_tensor(one)}
 
 
 def _is_tensors(value: Any) -> bool:

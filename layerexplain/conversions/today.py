@@ -11,6 +11,7 @@ from typing import Any
 
 from layerexplain.conversions.gone_layers import GONE, layer_for
 from layerexplain.conversions.one_object import must_be_certain
+from layerexplain.conversions.operations import todays_call
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
 from layerexplain.frontends.spec.items import one_cell
 from layerexplain.layers.arguments import Argument
@@ -102,7 +103,12 @@ def _model(model: Model, prefix: str, network: Network | None) -> Model:
                 if (layer.name, 1) in calls:
                     raise SpecError("is one function that is called several times, which Keras 3 does not have")
                 layer, calls[layer.name, 0] = todays_operation(layer, calls[layer.name, 0])
-            made = todays_layer(layer, _shape_before(traced.get(layer.name)))
+            if layer.kind == "operation" and (layer.name, 0) in calls:
+                made, calls[layer.name, 0] = _operation(layer, calls[layer.name, 0])
+                if (layer.name, 1) in calls:
+                    _, calls[layer.name, 1] = _operation(layer, calls[layer.name, 1])
+            else:
+                made = todays_layer(layer, _shape_before(traced.get(layer.name)))
         except LayerExplainError as error:
             raise error.with_place(layer=f"{prefix}{layer.name}", line=layer.line) from None
         inner = traced[layer.name].network if layer.name in traced else None
@@ -116,8 +122,9 @@ def _model(model: Model, prefix: str, network: Network | None) -> Model:
         layers.append(made)
     layers_by_name = {layer.name: layer for layer in layers}
     for key, call in calls.items():
-        kept = {name: one for name, one in call.kwargs.items() if one is not None}
-        calls[key] = _in_front(call._replace(kwargs=kept), layers_by_name[call.layer])
+        if layers_by_name[call.layer].kind != "operation":
+            kept = {name: one for name, one in call.kwargs.items() if one is not None}
+            calls[key] = _in_front(call._replace(kwargs=kept), layers_by_name[call.layer])
     # Keras's Sequential takes no operations, whatever a file says, and calls its layers with a tensor alone.
     in_a_row = model.type == "Sequential" and all(layer.kind != "operation" for layer in layers)
     in_a_row = in_a_row and not any(call.kwargs for call in calls.values())
@@ -165,8 +172,6 @@ def todays_layer(layer: Layer, shape: Shape | None = None) -> Layer:
         return layer._replace(config={"trainable": False} if frozen else {})
     if layer.type == "InputLayer":
         return layer
-    if layer.kind == "operation":
-        return _operation(layer)
     if layer.type in GONE:
         layer = layer_for(layer, shape)
         if layer.model is not None:
@@ -207,23 +212,22 @@ _REPLACED = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
 """Class that is gone → the one that computes the same."""
 
 
-def _operation(layer: Layer) -> Layer:
+def _operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
+    """Return an operation and its call as Keras 3 has them, without what is at its default."""
     function = layer.config.get("function")
     declaration = find(f"ops.{layer.type}")
     if isinstance(function, str) or declaration is None:
         raise SpecError(f"{f'tf.{function}' if isinstance(function, str) else layer.type} is no operation of Keras 3")
-    _plain("", layer.config)
+    named = {**declaration.arguments}
+    stated = {name: one for name, one in layer.config.items() if name in named or name not in (*COMMON, "name")}
+    made, call = todays_call(layer.type, stated, call)
     config = {}
-    for name, value in layer.config.items():
-        argument = declaration.arguments.get(name)
-        if name == "name" or (argument is not None and _is_default(argument, declaration.type, name, value)):
-            continue
-        if name in COMMON:
-            continue
-        if value is not None or (argument is not None and argument.default is not None):
-            config[name] = value
-    declaration.bind(config, strict=True)
-    return layer._replace(config=config)
+    for name, value in made.items():
+        argument = named.get(name)
+        usual = argument is not None and _is_default(argument, declaration.type, name, value)
+        if not usual and (value is not None or (argument is not None and argument.default is not None)):
+            config[name] = _plain(name, value)
+    return layer._replace(config=config), call
 
 
 def _kept(declaration: Declaration, name: str, value: Any) -> tuple[Any] | None:

@@ -46,7 +46,10 @@ CALLS = 3
 WHOLE_TOLERANCE = 1e-3
 """The tolerance for a whole model, end to end."""
 
-_UNKNOWN_SIZES = ((7, 5, 3, 2), (8,) * 4, (16,) * 4, (32,) * 4, (64,) * 4, (128,) * 4, (224,) * 4)
+_LONG = ((1_024, 128, 3, 2), (16_384, 8, 3, 2), (131_072, 8, 3, 2))
+"""Sizes for long sequences, of which a crop or a window takes many steps."""
+
+_UNKNOWN_SIZES = ((7, 5, 3, 2), (8,) * 4, (16,) * 4, (32,) * 4, (64,) * 4, (128,) * 4, (224,) * 4, *_LONG)
 """Sizes tried for open axes after the batch; the first that Keras can run are used."""
 
 

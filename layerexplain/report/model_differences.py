@@ -3,6 +3,7 @@ trained with; and whether two layers compute the same outside of training."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -78,6 +79,13 @@ def of_ends(one: Model, other: Model, aligned: Alignment, prefix: str, prefix_af
     results = aligned.ends(_words(one.outputs, prefix), _words(other.outputs, prefix_after))
     if results is not None:
         yield Difference("outputs of the model", *results, False)
+    for what, form, form_after in (
+        ("structure of the inputs", one.input_form, other.input_form),
+        ("structure of the outputs", one.output_form, other.output_form),
+    ):
+        if form != form_after:
+            words = ["as usual" if value is None else json.dumps(value) for value in (form, form_after)]
+            yield Difference(what, words[0], words[1], False)
 
 
 def _words(refs: Sequence[TensorRef], prefix: str) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import SpecError
+from layerexplain.lang.tables import Array
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, tensor_refs
 
@@ -22,6 +23,7 @@ _TWINS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "tf.tile": ("Tile", {"multiples": "repeats"}),
     "tf.clip_by_value": ("Clip", {"clip_value_min": "x_min", "clip_value_max": "x_max"}),
     "tf.linalg.matmul": ("Matmul", {}),
+    **dict.fromkeys(("tf.pad", "tf.raw_ops.Pad", "tf.raw_ops.MirrorPad"), ("Pad", {"paddings": "pad_width"})),
 }
 """Function → the class of the operation that is the same, and what its arguments are called there."""
 
@@ -34,7 +36,7 @@ def todays_operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
     function = f"tf.{layer.config['function']}"
     declaration = find(function)
     if declaration is None:
-        raise SpecError(f"Keras 3 has no operation for {function}")
+        raise SpecError(f"{function} is not known, so no operation of Keras 3 can stand for it")
     twin, renamed = _TWINS.get(declaration.type, (declaration.type.removeprefix("ops."), {}))
     tensors = list(call.args)
     kwargs = dict(call.kwargs)
@@ -43,7 +45,7 @@ def todays_operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
     if declaration.type == "tf.__operators__.getitem" and cut is not None:
         return _operation(layer, "GetItem", {}), call._replace(args=(*tensors[:1], cut), kwargs={})
     if twin.startswith("tf."):
-        raise SpecError(f"Keras 3 has no operation for {function}")
+        raise SpecError(f"no operation of Keras 3 is known here that computes what {function} does")
     for name in declaration.tensors[len(tensors) :]:
         if name not in kwargs:
             break
@@ -56,6 +58,12 @@ def todays_operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
     if twin == "Matmul" and any(config.values()):
         raise SpecError(f"{function} is called with {', '.join(config)}, which Keras 3's matmul does not have")
     kept = {renamed.get(name, name): one for name, one in config.items() if twin != "Matmul"}
+    if twin == "Pad":
+        if len(tensors) > 1:  # the raw operation takes its amounts as a tensor
+            tensors, kept = tensors[:1], {**kept, "pad_width": tensors[1]}
+        kept = {name: one.value if isinstance(one, Array) else one for name, one in kept.items()}
+        kept["mode"] = str(kept.get("mode", "constant")).lower()
+        count = 1
     args = tuple(tensors if declaration.variadic is not None else tensors[:count])
     return _operation(layer, twin, kept), call._replace(args=args, kwargs={})
 

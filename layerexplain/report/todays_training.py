@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from layerexplain.layers.declaration import Declaration, snake_case
@@ -22,6 +23,8 @@ class TodaysTraining(NamedTuple):
     loss_weights: dict[str, float]
     metrics: dict[str, list[Any]]
     left_out: tuple[str, ...]
+    unsaid: tuple[str, ...] = ()
+    """Says in words which arguments of a loss the source does not store: Keras saves some losses without them."""
 
     def given(self) -> dict[str, Any]:
         """Return what is given to `compile`, by its names; what is alone stands for all outputs."""
@@ -50,7 +53,22 @@ def todays_training(model: Model) -> TodaysTraining | None:
         optimizer = None
     metrics = {name: [_today("metrics", one) for one in some] for name, some in training.metrics.items() if some}
     made = None if optimizer is None else _today("optimizers", optimizer)
-    return TodaysTraining(made, losses, dict(training.loss_weights), metrics, tuple(left_out))
+    weights = dict(training.loss_weights)
+    return TodaysTraining(made, losses, weights, metrics, tuple(left_out), tuple(_unsaid(training.losses.values())))
+
+
+def _unsaid(losses: Iterable[Setting]) -> Iterator[str]:
+    """Yield which arguments of losses Keras left out of a file; whoever types a loss states no name of it."""
+    for one in losses:
+        known = part_of("losses", one.name)
+        declaration = None if known is None else find(known)
+        if declaration is None or not {"name", "reduction"} <= one.config.keys():
+            continue
+        missing = [name for name in declaration.default_values if name not in (*one.config, "dtype", "axis")]
+        for name in missing:
+            usual = declaration.default_values[name]
+            loss = declaration.type.partition(".")[2]
+            yield f"Keras did not save {name} of the loss {loss}; the new model has its default, {name}={usual!r}"
 
 
 def _today(kind: str, setting: Setting) -> Any:

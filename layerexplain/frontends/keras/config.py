@@ -252,7 +252,7 @@ def _layer_items(layers: Any) -> list[Any]:
 
 
 def _functional(config: Mapping[str, Any], context: Context) -> Model:
-    from layerexplain.frontends.keras.functional_nodes import is_keras3_nodes, read_wires
+    from layerexplain.frontends.keras.functional_nodes import form_of_ends, is_keras3_nodes, read_wires
 
     items = _layer_items(config["layers"])
     keras3 = is_keras3_nodes(items)
@@ -263,7 +263,9 @@ def _functional(config: Mapping[str, Any], context: Context) -> Model:
     _names_that_differ(layers)
     calls, inputs, outputs, recorded = read_wires(items, layers, config, context)
     name = name_in(config) or "functional"
-    return Model(name, "Functional", tuple(layers), calls, inputs, outputs, _trainable(config), recorded)
+    forms = [form_of_ends(config.get(key, []), keras3=keras3) for key in ("input_layers", "output_layers")]
+    model = Model(name, "Functional", tuple(layers), calls, inputs, outputs, _trainable(config), recorded)
+    return model._replace(input_form=forms[0], output_form=forms[1]) if any(one is not None for one in forms) else model
 
 
 def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: bool) -> Model:

@@ -10,6 +10,7 @@ Functional, but at 0 in Keras 3's `keras_history` and for its nested Sequential.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -199,6 +200,30 @@ class _NodeReader:
             raise SpecError(f"{key} holds {kind_of_value(value)}; [layer, node, tensor] is needed")
         for item in value:
             yield from self.ends(item, key)
+
+
+def form_of_ends(value: Any, *, keras3: bool) -> Any:
+    """How input_layers or output_layers nest their tensors, as `Model.output_form` says it. Before Keras 3 a list of
+    one tensor is that tensor.
+
+    >>> form_of_ends({"b": ["y", 0, 0], "a": [["x", 0, 0]]}, keras3=True)
+    {'b': 1, 'a': [0]}
+    >>> form_of_ends([["x", 0, 0]], keras3=False) is form_of_ends([["x", 0, 0], ["y", 0, 0]], keras3=True) is None
+    True
+    """
+    count = itertools.count()
+
+    def numbered(value: Any) -> Any:
+        if _is_triple(value):
+            return next(count)
+        if isinstance(value, dict):
+            numbers = {name: numbered(value[name]) for name in sorted(value)}
+            return {name: numbers[name] for name in value}
+        return [numbered(one) for one in value]
+
+    form = numbered(value)
+    is_usual = isinstance(form, int) or (form == [*range(len(form))] and (len(form) != 1 or not keras3))
+    return None if is_usual else form
 
 
 def _is_constant(value: Any) -> bool:
