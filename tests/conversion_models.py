@@ -24,7 +24,7 @@ def _of_any(k: Any, rng: random.Random) -> list[Maker]:
         lambda t: ops.clip(t, -1, 0.75),
         lambda t: ops.maximum(t, number),
         lambda t: ops.moments(t, axes=[-1], keepdims=True)[rng.randint(0, 1)] + t,
-        lambda t: ops.top_k(t, 2)[0],
+        lambda t: ops.top_k(t, min(2, t.shape[-1]))[0],
         lambda t: ops.split(t, 1, axis=-1)[0],
         lambda t: ops.max(t, axis=-1, keepdims=True, initial=-float("inf")),
         lambda t: ops.one_hot(ops.argmax(t, axis=-1), 3, dtype="float32"),
