@@ -16,6 +16,7 @@ from layerexplain.model import Model as Model
 from layerexplain.report.data import LayerReport as LayerReport
 from layerexplain.report.data import Report as Report
 from layerexplain.report.rows import Reported, print_with
+from layerexplain.suggest import names_in
 
 if TYPE_CHECKING:
     from layerexplain.catalogues.run import Catalogued as Catalogued
@@ -326,7 +327,7 @@ def draw(
     *,
     fold: bool = True,
     depth: int = 0,
-    show: Sequence[str] = ("type", "shapes", "params"),
+    show: str | Sequence[str] = ("type", "shapes", "params"),
     theme: str = "light",
     horizontal: bool = False,
     inputs: InputShapes | InputShapesOf | None = None,
@@ -359,9 +360,10 @@ def draw(
     from layerexplain.render.graph.forms import drawn, must_be_drawn
 
     _refuse_with_report(source, inputs=inputs, code=code)
-    must_be_drawn(form, depth, show, theme)
+    shown = names_in(show)
+    must_be_drawn(form, depth, shown, theme)
     report = _report_of(source, inputs=inputs, detail=False, code=code)
-    return drawn(report.layers, form, fold, depth, tuple(show), theme, horizontal)
+    return drawn(report.layers, form, fold, depth, shown, theme, horizontal)
 
 
 def _report_of(source: Any, **how: Any) -> Report:
@@ -458,7 +460,7 @@ def format_report(
     *,
     explain: bool = False,
     nested: bool = False,
-    columns: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
     width: int | None = None,
     color: bool = False,
     ascii: bool = False,
@@ -493,10 +495,10 @@ def format_report(
     from layerexplain.render.layout import LEAST_WIDTH, Look
     from layerexplain.render.sheets import sheet_of
 
-    must_be_format(format, columns)
+    chosen = None if columns is None else names_in(columns)
+    must_be_format(format, chosen)
     if width is not None and width < LEAST_WIDTH:
         raise ArgumentError(f"width needs to be at least {LEAST_WIDTH}, got width={width}")
-    chosen = None if columns is None else tuple(columns)
     sheet = sheet_of(report, explain=explain, nested=nested, columns=chosen)
     return printed([sheet], format, Look(width, color, ascii))
 

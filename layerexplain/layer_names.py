@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import did_you_mean
+from layerexplain.suggest import did_you_mean, names_in
 
 if TYPE_CHECKING:
     from layerexplain.model import Layer, Model
@@ -102,6 +102,8 @@ def chosen_rows(rows: Sequence[Row], layers: Layers | None) -> Callable[[str], b
     """Return the same of rows, which have the paths, names and types of layers."""
     if layers is None or callable(layers):
         return layers
-    patterns = [layers] if isinstance(layers, str) else [*layers]
+    patterns = names_in(layers) if isinstance(layers, Iterable) else (layers,)
+    if not all(isinstance(pattern, str) for pattern in patterns):
+        raise ArgumentError(f"layers needs a pattern, a list of patterns or a function of a path, got {layers!r}")
     paths = {path for pattern in patterns for path in matching_rows(rows, pattern)}
     return paths.__contains__

@@ -54,6 +54,15 @@ def must_be_known(what: str, name: object, known: Collection[str], hint: str = "
         raise ArgumentError(f"no {what} '{name}'; {near or hint or f'the {what}s are ' + ', '.join(known)}")
 
 
+def names_in(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the names of a list, or the one that is given alone.
+
+    >>> names_in("type"), names_in(["type", "shapes"])
+    (('type',), ('type', 'shapes'))
+    """
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 def in_a_row(parts: Iterable[object]) -> str:
     """`a, b and c`."""
     *before, last = map(str, parts)

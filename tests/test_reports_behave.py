@@ -7,6 +7,7 @@ import pickle
 import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -173,7 +174,6 @@ REFUSED += [
     ("form", lambda: layerexplain.draw(SPEC, "gif"), "no form 'gif'; the forms are svg, png, pdf, dot, mmd"),
     ("theme", lambda: layerexplain.draw(SPEC, theme="drak"), "no theme 'drak'; did you mean 'dark'?"),
     ("show", lambda: layerexplain.draw(SPEC, show=["tpye"]), "no part of a box 'tpye'; did you mean 'type'?"),
-    ("show as text", lambda: layerexplain.draw(SPEC, show="type"), "show needs a list of names"),
     ("depth", lambda: layerexplain.draw(SPEC, depth=-1), "depth needs to be at least 0"),
     ("inputs of a report", lambda: layerexplain.draw(layerexplain.explain(SPEC), inputs={"input": (3,)}), "inputs has no meaning for a report"),
     ("gradient of a report", lambda: layerexplain.page(layerexplain.explain(SPEC), gradient=True), "gradient has no meaning for a report"),
@@ -190,6 +190,8 @@ REFUSED += [
     ("target of no gradient", lambda: layerexplain.trace(SPEC, NUMBERS, loss="mse"), "loss has a meaning with gradient=True only"),
     ("layers of a trace", lambda: layerexplain.trace(SPEC, NUMBERS, layers="frist"), "no layer matches 'frist'; did you mean 'first'?"),
     ("code of a model", lambda: layerexplain.explain(MODEL, code=["layers.py"]), "code has no meaning for a model that was read"),
+    ("layers", lambda: layerexplain.explain(SPEC, layers=3), "layers needs a pattern, a list of patterns or a function"),
+    ("jobs", lambda: layerexplain.catalogue(["m.keras"], "zoo.csv", jobs=0), "jobs needs to be at least 1"),
     ("type", lambda: layerexplain.layer_type("Dens"), "there is no layer type 'Dens'; did you mean 'Dense'?"),
     ("argument", lambda: layerexplain.explain_layer("Dense", unit=3, input_shape=(4,)), "did you mean 'units'?"),
 ]  # fmt: skip
@@ -200,3 +202,21 @@ def test_nothing_wrong_passes_in_silence(call: Callable[[], Any], words: str) ->
     with pytest.raises(ValueError, match=re.escape(words)) as caught:
         call()
     assert isinstance(caught.value, LayerExplainError) and "\n" not in str(caught.value)
+
+
+def test_one_name_is_given_as_it_is() -> None:
+    assert layerexplain.draw(SPEC, show="type") == layerexplain.draw(SPEC, show=["type"])
+    assert layerexplain.check(SPEC, ignore="softmax-over-one").findings == ()
+    report = layerexplain.explain(SPEC)
+    assert layerexplain.format_report(report, "csv", columns="layer").splitlines()[:2] == ["layer", "input"]
+    assert layerexplain.make_inputs(MODEL, "ones")[0].array.min() == 1
+
+
+def test_weights_of_a_model_that_was_read() -> None:
+    digits = str(Path(__file__).parents[1] / "sample_models" / "digits.keras")
+    assert layerexplain.list_weights(layerexplain.read(digits), stats=True) == layerexplain.list_weights(
+        digits, stats=True
+    )
+    assert layerexplain.list_weights(MODEL) == layerexplain.list_weights(SPEC)
+    config = json.loads(layerexplain.convert(SPEC, "-", to="json").text)
+    assert [row.name for row in layerexplain.list_weights(config)] == ["kernel", "bias"] * 3

@@ -19,7 +19,7 @@ from layerexplain.catalogues.manifest import Done, Listed, Manifest
 from layerexplain.catalogues.part import Ask, Share, Written, begun, deaths, write_part
 from layerexplain.catalogues.table import Table, assemble, opened, removed, table_at, tidy, without_stale_rows
 from layerexplain.catalogues.writers import TABLES
-from layerexplain.errors import LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.processes import Result, processors, shared
 from layerexplain.records import NamedTuple
 from layerexplain.sources.names import USUAL, Passwords, Reach
@@ -100,6 +100,8 @@ def catalogue(
     """
     shown = os.fspath(to)
     table = table_at(shown)
+    if jobs is not None and jobs < 1:
+        raise ArgumentError(f"jobs needs to be at least 1, got jobs={jobs}")
     ask = Ask(table, tuple(code), reach, passwords=Passwords())
     run = _Run(table, shown, jobs or processors(), dask, ask, progress or (lambda _: None))
     facts = {"layers of --code": ", ".join(code) or "none"}

@@ -19,7 +19,7 @@ from layerexplain.model import InputShapes, InputShapesOf, Model
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
-from layerexplain.suggest import must_be_known
+from layerexplain.suggest import must_be_known, names_in
 
 _FILES = (
     "of_faults",
@@ -85,8 +85,8 @@ def check(
     *,
     inputs: InputShapes | InputShapesOf | None = None,
     code: Code = (),
-    select: Collection[str] = (),
-    ignore: Collection[str] = (),
+    select: str | Collection[str] = (),
+    ignore: str | Collection[str] = (),
     budgets: Mapping[str, float] | None = None,
     weights: bool = False,
 ) -> CheckReport:
@@ -111,7 +111,7 @@ def check(
     >>> [finding.code for finding in check(spec).findings]
     ['softmax-over-one']
     """
-    rules = _chosen(all_rules(), select, ignore)
+    rules = _chosen(all_rules(), names_in(select), names_in(ignore))
     model = model_of(source, code)
     network = trace_model(model, shapes_for(model, inputs))
     if CheckedNetwork(network).faults:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
 
 from layerexplain.attribute_path import expression
 from layerexplain.errors import LayerExplainError, SourceError, raise_any
-from layerexplain.frontends import read_faultless, source_name
+from layerexplain.frontends import model_of, read_faultless, source_name
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.keras.weight_files import WeightFile, content_of, open_weights
 from layerexplain.frontends.keras.weight_layouts import layer_of
@@ -33,7 +34,7 @@ Progress = Callable[..., None]
 
 
 def list_weights(
-    source: str | os.PathLike[str] | bytes,
+    source: Model | Any,
     *,
     stats: bool = False,
     inputs: InputShapes | InputShapesOf | None = None,
@@ -43,8 +44,8 @@ def list_weights(
     """List every weight tensor of a source: where it is stored, its shape, and how to reach it in Keras.
 
     Args:
-        source: A Keras file, a file of weights alone, or the bytes of one. A config or spec, which stores none, has the
-            weights that its layers need.
+        source: A file of weights alone, a model, or anything that `read` takes. A config or spec, which stores none,
+            has the weights that its layers need.
         stats: Whether the values are read, one tensor at a time, for their statistics.
         inputs: The shapes of inputs by name, without the batch, or what gives them for a model.
         code: Files that say what own layers of the source compute.
@@ -63,9 +64,14 @@ def list_weights(
     >>> [(row.layer, row.name) for row in list_weights(b"input: [784]\\nlayers:\\n  - Dense: 10\\n").weights]
     [('dense', 'kernel'), ('dense', 'bias')]
     """
-    name = source_name(source)
-    with open_weights(content_of(source) or os.fspath(source)) as stored:
-        model = read_faultless(source, code) if stored is None or stored.has_model else None
+    name = source.source if isinstance(source, Model) else source_name(source)
+    place = content_of(source)
+    with nullcontext() if place is None else open_weights(place) as stored:
+        model = None
+        if isinstance(source, Model):
+            model = model_of(source, code)
+        elif stored is None or stored.has_model:
+            model = read_faultless(source, code)
         fixed = shapes_for(model, inputs) if model is not None else {}
         table = _table(model, stored, fixed)._replace(source=name, stats=stats)
         if stats and stored is not None:

@@ -31,6 +31,7 @@ from layerexplain.run.drawn import draw_inputs
 from layerexplain.run.given_inputs import ModelInput, inputs_of
 from layerexplain.run.memory_limit import must_fit
 from layerexplain.run.pictures import picture
+from layerexplain.suggest import names_in
 
 _FLAT = ("zeros", "ones")
 
@@ -74,7 +75,7 @@ def split_names(
 
 def make_inputs(
     model: Model,
-    given: Sequence[str] = (),
+    given: str | Sequence[str] = (),
     *,
     sizes: InputShapes | InputShapesOf | None = None,
     batch: int = 1,
@@ -106,7 +107,7 @@ def make_inputs(
     known = shapes_for(model, sizes)
     if batch < 1:
         raise ArgumentError(f"batch needs to be at least 1, got batch={batch}")
-    named = split_names([one.name for one in inputs], given)
+    named = split_names([one.name for one in inputs], names_in(given))
     arrays: dict[str, GivenInput] = {}
     names = [one.name for one in named if one.name is not None]
     twice = next((name for name in names if names.count(name) > 1), None)

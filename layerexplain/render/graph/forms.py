@@ -24,8 +24,6 @@ def must_be_drawn(form: str, depth: int, show: Sequence[str], theme: str) -> Non
 
 def must_be_shown(show: Sequence[str]) -> None:
     """Raise ArgumentError for names of what a box does not show."""
-    if isinstance(show, str):
-        raise ArgumentError(f"show needs a list of names, got {show!r}; write show=[{show!r}]")
     for name in show:
         must_be_known("part of a box", name, SHOWN, f"a box shows {', '.join(SHOWN)}")
 
