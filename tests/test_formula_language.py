@@ -17,6 +17,7 @@ from layerexplain.ops import load_all
 from layerexplain.ops.contract import einsum
 from layerexplain.ops.movement import pad, split, zeros
 from tests.cases import CASES, DRAWS, Case
+from tests.cases.rnn import STATEFUL
 from tests.keras_oracle import trace_case
 from tests.redefined import redefine
 from tests.same import same, same_definition
@@ -34,6 +35,8 @@ def check_laws(definition: Definition) -> None:
     again = redefine(definition, text)
     for name, result in definition.results.items():
         assert same(again.results[name], result), f"{name} of:\n{text}"
+    for state, new in definition.states.items():
+        assert same(again.states[state], new), f"{state.label} of:\n{text}"
     assert program(again) == text
 
 
@@ -45,7 +48,7 @@ def traced(case: Case) -> Definition | None:
         return None
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
+@pytest.mark.parametrize("case", [*CASES, *STATEFUL], ids=lambda c: c.id)
 def test_rows_are_read_as_they_are_printed(case: Case) -> None:
     definition = traced(case)
     if definition is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from tests.cases import Case, Draw
+from tests.cases import Case, Draw, Wrapped
 
 STATES = {"SimpleRNN": 1, "GRU": 1, "LSTM": 2}
 
@@ -22,12 +22,18 @@ CASES = [
     Case("LSTM", {"units": 5, "return_sequences": True, "go_backwards": True}, ((7, 3),), masks=(True,)),
     Case("LSTM", {"units": 5, "return_sequences": True}, ((7, 3), (5,), (5,)), masks=(True,)),
     Case("LSTM", {"units": 5, "return_state": True, "use_bias": False}, ((7, 3), (5,), (5,)), masks=(True,)),
-    Case("SimpleRNN", {"units": 5, "stateful": True}, ((7, 3),)),
-    Case("GRU", {"units": 5, "stateful": True, "return_state": True, "return_sequences": True}, ((7, 3), (5,))),
-    Case("LSTM", {"units": 5, "stateful": True}, ((7, 3),), masks=(True,)),
     Case("LSTM", {"units": 1, "activation": "linear", "recurrent_activation": "hard_sigmoid"}, ((7, 1),)),
 ]
 """Rows with two or more shapes give the initial states after the sequence."""
+
+STATEFUL = [
+    Case("SimpleRNN", {"units": 5, "stateful": True}, ((7, 3),)),
+    Case("GRU", {"units": 5, "stateful": True, "return_state": True, "return_sequences": True}, ((7, 3), (5,))),
+    Case("LSTM", {"units": 5, "stateful": True}, ((7, 3),), masks=(True,)),
+    Case("TimeDistributed", {"layer": Wrapped("LSTM", {"units": 5, "stateful": True})}, ((3, 7, 2),)),
+    Case("Bidirectional", {"layer": Wrapped("GRU", {"units": 5, "stateful": True})}, ((7, 3),)),
+]
+"""Rows apart from the others: Keras builds them with a fixed batch only (tests/test_stateful.py)."""
 
 BOUNDED = ["tanh", "sigmoid", "softsign", "hard_sigmoid", "softmax"]
 ACTIVATIONS = [*BOUNDED, "relu", "linear", None, "elu"]

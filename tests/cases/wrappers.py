@@ -36,8 +36,6 @@ CASES = [
     Case("TimeDistributed", {"layer": CONV}, ((3, 7, 11, 2),)),
     Case("TimeDistributed", {"layer": CONV}, ((None, 7, 11, 2),)),
     Case("TimeDistributed", {"layer": LSTM}, ((3, 7, 2),)),
-    Case("TimeDistributed", {"layer": Wrapped("LSTM", {"units": 5, "stateful": True})}, ((3, 7, 2),)),
-    Case("Bidirectional", {"layer": Wrapped("GRU", {"units": 5, "stateful": True})}, ((7, 3),)),
     Case(
         "TimeDistributed",
         {"layer": Wrapped("Bidirectional", {"layer": GRU_SEQUENCES, "name": "bi"})},
