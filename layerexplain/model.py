@@ -285,6 +285,10 @@ class Model(NamedTuple):
     explained. `declarations` are the formulas of the model's own classes, by type: they hold for its layers of the kind
     "custom", also in its nested models. `weights` are those that belong to no layer. `training` is what the source says
     of the loss, the optimizer and the metrics.
+
+    >>> import layerexplain
+    >>> layerexplain.read(b"name: net\\ninput: [784]\\nlayers:\\n  - Dense: 10\\n")
+    <Model 'net' (<bytes>): Sequential, 2 layers>
     """
 
     name: str
@@ -316,6 +320,10 @@ class Model(NamedTuple):
     for one tensor alone, and for several in a list."""
     source_code: SourceCode | None = None
     """What a model was read from whose code computes with the shapes of its inputs, where they are not known."""
+
+    def __repr__(self) -> str:
+        count = f"{len(self.layers):,} layer{'' if len(self.layers) == 1 else 's'}"
+        return f"<Model {self.name!r} ({repr(self.source)[1:-1]}): {self.type}, {count}>"
 
     def at(self, shapes: InputShapes) -> Model:
         """The model with its inputs of given shapes: that of code is read again, in which sizes may follow from them.

@@ -204,6 +204,11 @@ def test_nothing_wrong_passes_in_silence(call: Callable[[], Any], words: str) ->
     assert isinstance(caught.value, LayerExplainError) and "\n" not in str(caught.value)
 
 
+def test_a_model_shows_itself_on_one_line() -> None:
+    assert repr(MODEL) == "<Model 'net' (<bytes>): Sequential, 4 layers>"
+    assert len(repr(MODEL.layers[2])) < 400 and layerexplain.read(SPEC) == MODEL
+
+
 def test_one_name_is_given_as_it_is() -> None:
     assert layerexplain.draw(SPEC, show="type") == layerexplain.draw(SPEC, show=["type"])
     assert layerexplain.check(SPEC, ignore="softmax-over-one").findings == ()
