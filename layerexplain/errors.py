@@ -17,10 +17,9 @@ DEBUG_VARIABLE = "LAYEREXPLAIN_DEBUG"
 NO_FILE = ""
 """The name of a text whose syntax is read: Python opens the file of that name, to quote its line in a syntax error."""
 
-CREDENTIALS = re.compile(
-    r"(://[^/:\s\[]*):(?!:[\w+.-]+://)(?:[^/\n]*|(?!\d*(?:[/?#\s]|::|$))\S*)(@[^/@\s]*)"
-    r"|(?:(?<=http)|(?<=https))(://)[^/:\s]+(@[^/@\s]*)",
-    re.IGNORECASE,
+CREDENTIALS = (  # compiled where it is first needed, as the patterns of render/escape.py
+    r"(?i)(://[^/:\s\[]*):(?!:[\w+.-]+://)(?:[^/\n]*|(?!\d*(?:[/?#\s]|::|$))\S*)(@[^/@\s]*)"
+    r"|(?:(?<=http)|(?<=https))(://)[^/:\s]+(@[^/@\s]*)"
 )
 """User, password and host of a URL. The host begins behind the last @ in front of the path, since a user may be an
 address of mail and a password may hold an @. A password with a slash would end the host; what stands there is no port
@@ -175,7 +174,7 @@ def without_passwords(text: str) -> str:
     """
     if "@" not in text:
         return text
-    return CREDENTIALS.sub(hidden_login, text)
+    return re.sub(CREDENTIALS, hidden_login, text)
 
 
 def hidden_login(found: re.Match[str]) -> str:

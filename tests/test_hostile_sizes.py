@@ -4,6 +4,7 @@ one line, within the seconds and the memory that `tests.hostile.run` gives."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from glob import glob
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from layerexplain import api
 from layerexplain.sources.listing import find_sources
 from tests import hostile
+from tests.browser import shown
 from tests.keras_configs import dense, entry, graph, node, sequence, tensor
 
 
@@ -127,6 +130,18 @@ def test_a_spec_in_training_and_as_a_page(name: str, command: list[str], tmp_pat
     assert done.code == 0 and len(done.out) < 2_000_000
     if "power" in name and command != ["page"]:
         assert "up to 100 power_iterations, got power_iterations=1,000,000,000,000,000,000" in done.out
+
+
+def test_the_page_says_of_40_branches_what_the_text_says(tmp_path: Path) -> None:
+    report = api.explain(joined(40).encode())
+    with shown(api.page(report), tmp_path, anchor="concatenate") as page:
+        assert page.locator(".readsgeneral").all_inner_texts() == list(report.layers[-1].explanation.element)
+        (here,) = page.locator(".readshere").all_inner_texts()
+        at = [int(size) for size in re.findall(r"\d+", here.partition(" = ")[0])]
+        before, branch = 0, 0
+        while before + branch % 3 + 2 <= at[2]:  # branch 0 has 2 units, branch 1 has 3
+            before, branch = before + branch % 3 + 2, branch + 1
+        assert here.partition(" = ")[2] == f"x{branch + 1}[{at[0]}, {at[1]}, {at[2] - before}]"
 
 
 def test_a_glob_with_many_stars_walks_each_directory_once(tmp_path: Path) -> None:

@@ -51,12 +51,12 @@ class Passwords(dict[str, str]):
         if isinstance(source, Remote):
             self.update(source.passwords)
             return str(source)
-        self.update({hidden_login(found): found[0] for found in CREDENTIALS.finditer(source)})
+        self.update({hidden_login(found): found[0] for found in re.finditer(CREDENTIALS, source)})
         return without_passwords(source)
 
     def put_back(self, source: str) -> str:
         """Return a source with the passwords that were taken out of it."""
-        return CREDENTIALS.sub(lambda found: self.get(found[0], found[0]), source) if self else source
+        return re.sub(CREDENTIALS, lambda found: self.get(found[0], found[0]), source) if self else source
 
 
 class Remote(str):
@@ -125,7 +125,7 @@ def is_remote(source: str) -> bool:
         return isinstance(source, Remote)
     if _URL.match(source) is not None:
         # A path has no user; as a URL it is refused, and printed without the password.
-        return not source.startswith(_LOCAL) or CREDENTIALS.search(source) is not None
+        return not source.startswith(_LOCAL) or re.search(CREDENTIALS, source) is not None
     return "::" in source and not os.path.exists(source) and os.path.isfile(source.partition("::")[0])
 
 
