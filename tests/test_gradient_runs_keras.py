@@ -141,7 +141,29 @@ def _inside_time(L: Any, keras: Any, rng: Any) -> Built:  # noqa: N803
     return keras.Model(x, y), rng.normal(size=(4, 3, 5)), {"loss": "mse"}
 
 
-MODELS = [_masked, _attention, _images, _several_outputs, _nested, _frozen, _wrapped, _spectral, _inside_time]
+def _penalized_inside(L: Any, keras: Any, rng: Any) -> Built:  # noqa: N803
+    """Activity regularizers that Keras hands on to the layers inside: each adds what it has for its own output."""
+    x = keras.Input((4, 6))
+    y = L.MultiHeadAttention(2, 3, activity_regularizer="l2")(x, x)
+    y = L.GroupQueryAttention(4, 2, 1, activity_regularizer="l1")(y, y)
+    y = L.Bidirectional(L.LSTM(3, return_sequences=True, activity_regularizer="l2"), merge_mode="mul")(y)
+    other = L.GRU(3, go_backwards=True, activity_regularizer="l1")
+    y = L.Bidirectional(L.GRU(3), backward_layer=other)(y)
+    return keras.Model(x, y), rng.normal(size=(4, 4, 6)), {"loss": "mse"}
+
+
+MODELS = [
+    _penalized_inside,
+    _masked,
+    _attention,
+    _images,
+    _several_outputs,
+    _nested,
+    _frozen,
+    _wrapped,
+    _spectral,
+    _inside_time,
+]
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
@@ -157,7 +179,7 @@ def test_a_step_of_a_model_is_that_of_keras(build: Callable[..., Built], trainin
             variable.assign(value if "variance" in variable.name else value - 0.3)
         found = apart(model, given, {**trained, "optimizer": {"SGD": {"learning_rate": 0.1}}}, training=training)
     # gelu, 1 / sqrt(d) and regularizers have numbers in float32 in Keras.
-    coarse = build in (_masked, _attention, _images, _several_outputs, _inside_time, _spectral)
+    coarse = build in (_masked, _attention, _images, _several_outputs, _inside_time, _spectral, _penalized_inside)
     assert found.loss < (1e-6 if coarse else EXACT)
     assert found.gradient < (1e-6 if coarse else EXACT)
     assert found.step_ < (1e-6 if coarse else EXACT)

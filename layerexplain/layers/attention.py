@@ -198,6 +198,7 @@ def _shares_of(scores: Expr, allowed: Expr | None, axis: Any, looks: int, *, zer
     ignores=KERNEL_AND_BIAS + " flash_attention seed query_shape key_shape value_shape query_mask",
     gist="softmax(Q · Kᵀ / sqrt({key_dim})) · V, {num_heads} heads, {use_causal_mask:causal|}",
     facts=Facts(
+        inner_outputs={"": ("Q", "K", "V")},
         takes_masks_off=True,
         makes="Softmax Dropout",
         attributes_keras_2={f"{part}_dense": f"_{part}_dense" for part in ("query", "key", "value", "output")},
@@ -244,7 +245,7 @@ def multi_head_attention(
     gist="softmax(Q · Kᵀ / sqrt({head_dim})) · V, {num_query_heads} heads on {num_key_value_heads}, "
     "{use_causal_mask:causal|}",
     also=("GroupedQueryAttention",),
-    facts=Facts(makes="Softmax Dropout"),
+    facts=Facts(makes="Softmax Dropout", inner_outputs={"": ("Q", "K", "V", "y")}),
 )
 def group_query_attention(
     query: Expr,

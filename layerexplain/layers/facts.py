@@ -35,6 +35,8 @@ class Facts(NamedTuple):
     - `copies_held`: an argument which, if it is left out, is a copy of another with the opposite of a flag.
     - `regularizes`: the regularizer that in training adds a function of what it computes to the loss; its arguments are
       those of the layer. "" for none.
+    - `inner_outputs`: the values in its formula that layers inside of it output, to which an activity regularizer
+      applies, by the argument that holds it ("" for the layer's own): labels, or the ends of labels ("*_fwd").
     - `initializers`: how weights begin, by their names, where that is not as in other layers and no argument says it.
     - `states`: how many tensors it hands from step to step, and gives with `return_state`.
     - `results`: how many tensors it gives; 0 where that hangs on its arguments.
@@ -64,6 +66,7 @@ class Facts(NamedTuple):
     sets_in_held: tuple[str, ...] = ()
     copies_held: Mapping[str, tuple[str, str]] = MappingProxyType({})
     regularizes: str = ""
+    inner_outputs: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     initializers: Mapping[str, str] = MappingProxyType({})
     states: int = 0
     results: int = 1

@@ -39,7 +39,11 @@ def _two_way_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapp
     return mask if arguments["merge_mode"] is not None or mask is None else (mask, mask)
 
 
-_HELD = Facts(sets_in_held=("zero_output_for_mask",), copies_held={"backward_layer": ("layer", "go_backwards")})
+_HELD = Facts(
+    sets_in_held=("zero_output_for_mask",),
+    copies_held={"backward_layer": ("layer", "go_backwards")},
+    inner_outputs={"layer": ("*_fwd",), "backward_layer": ("*_bwd",)},
+)
 
 
 @layer("Bidirectional", mask=_two_way_mask, gist="{layer}, both ways, {merge_mode}", facts=_HELD)

@@ -241,6 +241,7 @@ def _update(step: Step, theirs: Any) -> float | None:
     worst = largest = 0.0
     for key in keys:
         where, new = step.weights[key].where, theirs.new[key]
-        worst = max(worst, float(np.max(np.abs(made[where].new - new), initial=0)))
+        own = step.constrained(step.weights[key], made[where].new)
+        worst = max(worst, float(np.max(np.abs(own - new), initial=0)))
         largest = max(largest, float(np.max(np.abs(weights[where] - new), initial=0)))
     return worst / largest if largest else worst

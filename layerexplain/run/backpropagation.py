@@ -8,6 +8,7 @@ comes out of one to the calls before it. What several calls send to one tensor i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from layerexplain.derive.evaluate import Evaluation, evaluate_nodes
@@ -28,13 +29,15 @@ CallNumber = tuple[tuple[str, ...], int]
 
 class Taped(NamedTuple):
     """A call of a layer that was run. `gradient` is its gradient, or why there is none; `arrays` are those that it
-    reads, by the leaves of its backward formula; `penalties` what its results get back from the loss itself."""
+    reads, by the leaves of its backward formula; `penalties` what its results get back from the loss itself, and
+    `inside` what values in its formula get back so."""
 
     ran: Ran
     gradient: Gradient | NoGradient
     arrays: Mapping[Expr, Any]
     penalties: Sequence[Any]
     run: Evaluation
+    inside: Mapping[str, Any] = {}
 
 
 class SentBack(NamedTuple):
@@ -110,7 +113,10 @@ class Tape(Activations):
         arrays = self._arrays(ran)
         if definition.updates:
             self._move(ran, run)
-        found = self._gradient(definition, ran.path in self.frozen, self._form(ran, at))
+        inside = list(self.penalties.inside(ran))
+        beside = {f"activity_{i}": node for i, (node, _) in enumerate(inside, start=1)}
+        form = self._form(ran, at)
+        found = self._gradient(_with_results(definition, beside), ran.path in self.frozen, form)
         if isinstance(found, NoGradient):
             results = super().results_of(ran, run)
             self._tape.append(Taped(ran, found, {}, (), run))
@@ -121,6 +127,12 @@ class Tape(Activations):
         forward = dict(zip(found.forward, made, strict=False))
         if at in self.logits:
             self.before_last[at] = forward["z"]
+        sent = {
+            name: self.penalties.of_tensor(
+                value, forward[name], f"a layer inside '{'/'.join(ran.path)}'", 1 / run.batch
+            )
+            for name, (_, value) in zip(beside, inside, strict=True)
+        }
         if not definition.results.keys() <= forward.keys():
             ((name, result),) = definition.results.items()
             (forward[name],) = evaluate_nodes([result], {result.args[0]: forward["z"]}, run)
@@ -128,7 +140,7 @@ class Tape(Activations):
         states = evaluate_nodes([*definition.states.values()], ran.arrays, run) if definition.states else []
         kept = dict(zip(found.kept, made[count + len(masks) :], strict=True))
         arrays = {leaf: value for leaf, value in {**arrays, **kept}.items() if leaf in found.backward.leaves}
-        self._tape.append(Taped(ran, found, arrays, self.penalties.of_outputs(ran, results), run))
+        self._tape.append(Taped(ran, found, arrays, self.penalties.of_outputs(ran, results), run, sent))
         return [*results, *made[count : count + len(masks)], *states]
 
     def _homes(self, ran: Ran) -> dict[Expr, tuple[tuple[str, ...], int]]:
@@ -224,7 +236,7 @@ class Tape(Activations):
                 if is_float(param):
                     self._send(ran.walk, e, NoGradient(f"that of '{'/'.join(ran.path)}' is not known"))
             return told._replace(refusal=str(unknown), weights=(unknown,) * len(definition.weights))
-        if dz is None and all(one is None for one in received):
+        if dz is None and all(one is None for one in (*received, *taped.inside.values())):
             return told._replace(weights=(None,) * len(definition.weights))
         assert not isinstance(found, NoGradient)  # noqa: S101 (asked above)
         arrays = {**taped.arrays, **self._seeds(taped, found, received, dz)}
@@ -244,6 +256,7 @@ class Tape(Activations):
         run, ran = taped.run, taped.ran
         given = dict(zip(ran.definition.results, received, strict=True))
         given["z"] = given.get("z") if dz is None else dz
+        given |= taped.inside
         leaves = found.whole.params[len(ran.definition.params) :]
         names = [name for name, e in found.forward.items() if is_float(e)]
         seeds = {}
@@ -284,3 +297,14 @@ class Tape(Activations):
             if layer.type == "InputLayer" and any(leaf is made.node for leaf in leaves):
                 received = self._received(walk, made.node, 1)
                 yield SentBack((*walk.path, layer.name), layer, walk.call_number(made), tuple(received))
+
+
+@lru_cache(maxsize=256)
+def _beside(definition: Definition, names: tuple[str, ...], nodes: tuple[Expr, ...]) -> Definition:
+    results = {**definition.results, **dict(zip(names, nodes, strict=True))}
+    return Definition(definition.name, definition.params, definition.weights, results, updates=definition.updates)
+
+
+def _with_results(definition: Definition, beside: Mapping[str, Expr]) -> Definition:
+    """Return a formula that also gives some of the values inside of it."""
+    return _beside(definition, tuple(beside), tuple(beside.values())) if beside else definition

@@ -237,10 +237,7 @@ class Step:
         except CannotEvaluate as why:
             raise LayerExplainError(f"the step of {self.optimizer.type} cannot be computed: {why}") from None
         for where, one in trained.items():
-            one.new = made[where].new
-            for constraint in settings_of(one.layer, "constraint"):
-                if constraint.is_for(one.leaf):
-                    self._constrain(one, constraint)
+            one.new = self.constrained(one, made[where].new)
         for key, value in self.tape.moved.items():
             if key in self.weights and self.weights[key].where not in trained:
                 self.weights[key].new = value
@@ -282,14 +279,21 @@ class Step:
             if self.running.training and any(inner.updates for inner in inside):
                 self.notes.append(f"The running statistics inside '{one.where}' move too, but not in these numbers.")
 
-    def _constrain(self, one: WeightGradient, constraint: OfWeight) -> None:
-        """Replace the new value of a weight by what its constraint makes of it."""
+    def constrained(self, one: WeightGradient, new: Any) -> Any:
+        """Return what the constraints of a weight make of its new value."""
+        for constraint in settings_of(one.layer, "constraint"):
+            if constraint.is_for(one.leaf):
+                new = self._constrained(one, constraint, new)
+        return new
+
+    def _constrained(self, one: WeightGradient, constraint: OfWeight, new: Any) -> Any:
         try:
-            part, formula = setting_formula("constraint", constraint.value, one.new.shape)
+            part, formula = setting_formula("constraint", constraint.value, new.shape)
             self.notes.append(f"'{one.where}' has a constraint: {part.type} changes it after the update.")
-            (one.new,) = evaluate(formula, [one.new], [], Evaluation(1, computed_in(str(one.new.dtype))))
+            (new,) = evaluate(formula, [new], [], Evaluation(1, computed_in(str(new.dtype))))
         except (Refused, CannotEvaluate, LayerExplainError) as error:
             self.notes.append(f"The {constraint.of}_constraint of '{one.where}' is left out: {error}.")
+        return new
 
 
 @contextmanager
