@@ -124,7 +124,7 @@ def test_why_keras_does_not_run_a_model(raised: Exception, words: str) -> None:
     def run(*_: Any) -> list[Any]:
         raise raised
 
-    reference: Any = SimpleNamespace(run=run)
+    reference: Any = SimpleNamespace(run=run, set_states=lambda seed: None)
     with pytest.raises(LayerExplainError) as found:
         verify.tried(read(SPEC), reference, {}, 2, 0)
     assert str(found.value.fact) == words
@@ -153,7 +153,7 @@ def test_a_whole_model_is_compared_with_the_weights_of_keras(
     network = trace_at(read(b"input: [4]\nlayers:\n  - Dense: 3\n"), linked=True)
     trial = verify.Trial(network, [np.ones((1, 4))], [np.full((1, 3), theirs, "f4")])
     graph: Any = SimpleNamespace(calls=lambda: {0: SimpleNamespace(compute_dtype="float32")}, output_of=lambda *_: 0)
-    reference: Any = SimpleNamespace(arrays=lambda _: [np.ones(shape) for shape in shapes])
+    reference: Any = SimpleNamespace(arrays=lambda _: [np.ones(shape) for shape in shapes], states=lambda _: [])
     found = verify._whole(trial, reference, graph, 1, 1e-5)
     assert (found.status, found.reason) == (status, reason)
     assert found.difference == (difference if difference is None else pytest.approx(difference, rel=1e-4))
