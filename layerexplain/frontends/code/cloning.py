@@ -40,7 +40,7 @@ class Cloning(KerasPart):
                 copies[id(one)] = made if isinstance(made, LayerValue) else self.opaque_model(one.type, made.reason)
             if id(one) not in copies:
                 new = copies[id(one)] = LayerValue(one.type, one.kind, one.name, dict(one.config), one.place)
-                new.trainable, new.reason = one.trainable, one.reason
+                new.trainable, new.reason, new.declaration = one.trainable, one.reason, one.declaration
                 if id(one) in self.first_shapes:
                     self.first_shapes[id(new)] = (new, self.first_shapes[id(one)][1])
             return copies[id(one)]
