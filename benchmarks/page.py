@@ -6,7 +6,10 @@
 For each model: the size of the page; the time of making it, without the start of Python, against that of `explain`
 alone (medians of pairs, one after the other); the time in Chromium from the address to a graph that can be moved; and
 the times between frames (p50 and p95) while the graph is dragged, with its boxes closed and with all of them open.
-Frame times mean something only on a machine that does nothing else.
+
+Of a page that runs its model (`sample_models/digits.keras`, or any file with weights): its first run, which compiles
+it; the median and the best of further ones; the longest that a run keeps the page from anything else; and, while a
+stroke is drawn, the longest time between frames. Times mean something only on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -46,8 +49,54 @@ PAN = """
 """
 
 
+RUNS = """
+async (runs) => {
+  const { live } = window.layerexplain.data;
+  const timed = (does) => {
+    const start = performance.now();
+    does();
+    return performance.now() - start;
+  };
+  const program = new live.program.constructor(live.about, live.data.forms, live.program.weights, live.program.paths);
+  const first = timed(() => program.runNow());
+  const times = Array.from({ length: runs }, () => timed(() => program.runNow())).sort((a, b) => a - b);
+  let longest = 0;
+  for (let run = 0; run < 5; run++) {
+    const steps = program.steps();
+    for (let done = false; !done;) longest = Math.max(longest, timed(() => { done = steps.next().done; }));
+  }
+  return [first, times[runs >> 1], times[0], longest];
+}
+"""
+
+STROKE = """
+() => new Promise((done) => {
+  const pad = document.querySelector(".pad");
+  if (!pad) return done(null);
+  const { left, top, width, height } = pad.getBoundingClientRect();
+  const touch = (kind, part) => {
+    const place = { clientX: left + width * (0.3 + 0.4 * part), clientY: top + height * (0.2 + 0.6 * part) };
+    pad.dispatchEvent(new PointerEvent(kind, { ...place, buttons: 1, pointerId: 1, bubbles: true }));
+  };
+  pad.setPointerCapture = () => {};
+  const times = [];
+  let before = performance.now();
+  touch("pointerdown", 0);
+  const step = (now) => {
+    times.push(now - before);
+    before = now;
+    if (times.length > 60) return done(Math.max(...times.slice(5)));
+    touch("pointermove", times.length / 60);
+    requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
+})
+"""
+
+
 def main() -> None:
     sources: dict[str, Any] = {Path(name).name: name for name in sys.argv[1:]} or {
+        "digits": SAMPLES / "digits.keras",
         "ResNet50": SAMPLES / "resnet50.json",
         "10,000 layers": many_layers(),
     }
@@ -93,11 +142,27 @@ def seen(page: str) -> list[str]:
         shown.goto(file.as_uri(), wait_until="commit")
         shown.wait_for_selector("body.ready")
         ready = shown.evaluate("performance.now()")
+        running = runs(shown) if shown.evaluate("'run' in window.layerexplain") else []
         closed = frames(shown)
         shown.evaluate("window.layerexplain.view.toggleAll(true)")
         opened = frames(shown)
         browser.close()
-    return [f"usable after {ready / 1000:.2f} s", f"frames closed {closed}", f"all open {opened}"]
+    return [f"usable after {ready / 1000:.2f} s", *running, f"frames closed {closed}", f"all open {opened}"]
+
+
+def runs(shown: Any) -> list[str]:
+    """How fast the model of a page runs."""
+    while not shown.evaluate("window.layerexplain.data.live.hasRun"):
+        shown.wait_for_timeout(50)
+    first, median_of, best, longest = shown.evaluate(RUNS, 30)
+    stroke = shown.evaluate(STROKE)
+    drawn = [] if stroke is None else [f"longest frame of a stroke {stroke:.0f} ms"]
+    return [
+        f"first run {first:.0f} ms",
+        f"runs {median_of:.1f} ms, best {best:.1f} ms",
+        f"longest block {longest:.0f} ms",
+        *drawn,
+    ]
 
 
 def frames(shown: Any) -> str:

@@ -166,8 +166,8 @@ def test_each_layer_gives_what_it_gives_in_keras(build: Callable[[Any], Any], tm
     single = {layer.name: layer.output for layer in model.layers if len(layer._inbound_nodes) == 1}
     wanted = keras.Model(model.inputs, single)([inputs[one.name] for one in model.inputs], training=False)
     wanted = {name: np.asarray(value) for name, value in wanted.items() if not isinstance(value, dict)}
-    for weights, within in (("half", 2e-3), ("f32", 1e-5)):
-        html = layerexplain.page(str(tmp_path / "model.keras"), weights=weights)
+    for source, weights, within in ((model, "half", 2e-3), (str(tmp_path / "model.keras"), "f32", 1e-5)):
+        html = layerexplain.page(source, weights=weights)
         with shown(html, tmp_path) as page:
             assert page.evaluate("window.layerexplain.refused()") == {}
             assert_close(of_page(page, inputs), wanted, within)
@@ -401,8 +401,34 @@ def test_large_models_and_sources_without_weights_are_shown_and_the_page_says_wh
         assert page.locator("#weights, .play").count() == 0
 
 
+def test_a_model_that_costs_much_runs_when_it_is_asked_to(tmp_path: Path) -> None:
+    spec = b"input: [401, 401, 16]\nlayers:\n  - Conv2D: {filters: 16, kernel_size: 3}\n"
+    html = layerexplain.page(spec, values=np.zeros((1, 401, 401, 16), "float32"))
+    with shown(html, tmp_path) as page:
+        until(page, "document.querySelector('.playstatus')?.textContent === 'Changed; press Run.'")
+        button = page.get_by_role("button", name="Run")
+        # 399 × 399 places × 3 × 3 × 16 × 16 products.
+        assert button.get_attribute("title").startswith("367 million multiply-accumulates")
+        assert page.evaluate("window.layerexplain.data.live.hasRun") is False
+        button.click()
+        until(page, "document.querySelector('.playstatus').textContent.startsWith('Ran in')")
+
+
+def test_a_picture_is_brought_to_the_size_of_the_input(digits: str, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs Pillow, which the extra 'images' has")
+    pixels = np.zeros((16, 16), "uint8")
+    pixels[:, 8:] = 255
+    image.fromarray(pixels).save(tmp_path / "half.png")
+    with ran(digits, tmp_path) as page:
+        page.set_input_files(".playinput input[type=file]", str(tmp_path / "half.png"))
+        until(page, "document.querySelector('.playinput > p').textContent === 'half.png'")
+        got = np.array(page.evaluate("Array.from(window.layerexplain.data.live.program.tensors[0].buffer.values)"))
+    # Black is 0 and white is 16, of which the model makes 1.
+    assert np.allclose(got.reshape(8, 8)[:, [0, 1, 2, 5, 6, 7]], [0, 0, 0, 16, 16, 16], atol=0.2)
+
+
 def test_numbers_have_sliders_and_ids_words(tmp_path: Path) -> None:
-    spec = b"inputs: {ids: {shape: [5], dtype: int32}}\nlayers:\n  - Embedding: {input_dim: 4, output_dim: 3}\n  - GlobalAveragePooling1D\n"
+    spec = b"inputs: {ids: {shape: [5], dtype: int32}}\nlayers:\n  - Embedding: {input_dim: 7, output_dim: 3}\n  - GlobalAveragePooling1D\n"
     (tmp_path / "model.yaml").write_bytes(spec)
     (tmp_path / "words.json").write_text(json.dumps({"the": 1, "cat": 2, "sat": 3}))
     (tmp_path / "labels.txt").write_text("warm\ncold\nwet\n")
@@ -418,7 +444,7 @@ def test_numbers_have_sliders_and_ids_words(tmp_path: Path) -> None:
     assert made.exit_code == 0, made.output
     with ran(made.stdout, tmp_path) as page:
         page.fill(".playids", "The cat sat, dog")
-        assert page.inner_text(".playwords .quiet") == "dog is none of the 4 ids: 0 stands for it"
+        assert page.inner_text(".playwords .quiet") == "dog is none of the 7 ids: 0 stands for it"
         assert page.evaluate("Array.from(window.layerexplain.data.live.program.tensors[0].buffer.values)") == [
             1,
             2,

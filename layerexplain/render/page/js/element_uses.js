@@ -19,7 +19,7 @@ export function firstUse(scalars, of) {
 }
 
 /** Calls `seen` for each element in a scalar. @param {any} e @param {(element: any[]) => void} seen */
-function lookThrough(e, seen) {
+export function lookThrough(e, seen) {
   if (!Array.isArray(e) || "#$".includes(e[0])) return;
   if (typeof e[0] === "number") {
     seen(e);

@@ -1,6 +1,7 @@
 // The inputs of a model to play with: a pad, sliders, ids or words; each takes files, random numbers and examples.
 
 import { button, make } from "../dom.js";
+import { lookThrough } from "../element_uses.js";
 import { openArray } from "../values.js";
 import { readArray } from "./arrays.js";
 import { drawingPad, pictureShape, readPicture } from "./pixels.js";
@@ -88,16 +89,13 @@ function takesFiles(element, take) {
 /** How many ids an input may have: the size of what it is looked up in; Infinity where it is no id. @param {Form} form @param {number} of @returns {number} */
 function tableSize(form, of) {
   let least = Infinity;
-  const seen = (/** @type {any} */ e) => {
-    if (!Array.isArray(e)) return;
-    if (typeof e[0] === "number" && form.tensors[e[0]]) {
-      e.slice(1).forEach((index, axis) => {
-        if (Array.isArray(index) && JSON.stringify(index).includes(`["v",[${of},`)) least = Math.min(least, form.tensors[e[0]][1][axis] ?? Infinity);
-      });
-    }
-    e.forEach(seen);
-  };
-  form.lines.forEach((line) => seen(line.value));
+  /** @param {any} index @returns {boolean} */
+  const looksUp = (index) => Array.isArray(index) && index.some((atom) => Array.isArray(atom) && (atom[0] === "v" ? atom[1][0] === of : looksUp(atom[1])));
+  for (const { value } of form.lines) {
+    lookThrough(value, ([tensor, ...index]) => index.forEach((one, axis) => {
+      if (looksUp(one)) least = Math.min(least, form.tensors[tensor]?.[1][axis] ?? Infinity);
+    }));
+  }
   return least;
 }
 

@@ -1,12 +1,12 @@
 // The lines of a call as closures in the order in which they can run; recurrences run step by step.
 
-import { addressSum } from "./address.js";
+import { addressSum, sumDependsOn } from "./address.js";
 import { foldLoops, ownPlace, resultAddress, rowLetter } from "./folds.js";
 import { loopsOver } from "./loops.js";
 import { loweredLines } from "./lower.js";
 import { productLoops } from "./products.js";
 import { LONGEST_ROW, rowOf, scalarOf } from "./rows.js";
-import { CannotRun, FormTrees, RunLine, linesRead } from "./tree.js";
+import { CannotRun, FormTrees, RunLine, linesRead, rebuiltTree, walkTree } from "./tree.js";
 
 /** @typedef {import("./tree.js").Tree} Tree */
 /** @typedef {import("./tree.js").Buffer} Buffer */
@@ -42,7 +42,7 @@ export function compiledCall(form, tensors, wanted, apart = false) {
       else {
         bytes += allocated(line);
         if (line.start) steps.push(...startSteps(line, env));
-        steps.push(lineLoops(line, line.letters, env));
+        steps.push(...lineLoops(line, line.letters, env));
       }
     }
   }
@@ -77,16 +77,17 @@ function sameNumbers(line) {
 
 // One line --------------------------------------------------------------------------------------------------------
 
-/** @param {RunLine} line @param {RunLetter[]} letters those that are looped over @param {Env} env @returns {() => void} */
+/** @param {RunLine} line @param {RunLetter[]} letters those that are looped over @param {Env} env @returns {(() => void)[]} */
 function lineLoops(line, letters, env) {
   const place = ownPlace(line.letters);
   const to = /** @type {Buffer} */ (line.buffer);
-  if (line.tree.kind === "fold") return productLoops(line.tree, letters, to, place, env) ?? foldLoops(line.tree, letters, to, place, env);
-  return treeLoops(line.tree, letters, to, place, env);
+  if (line.tree.kind === "fold") return productLoops(line.tree, letters, to, place, env) ?? [foldLoops(line.tree, letters, to, place, env)];
+  return [treeLoops(line.tree, letters, to, place, env)];
 }
 
-/** @param {Tree} tree @param {RunLetter[]} letters @param {Buffer} to @param {Sum[]} place @param {Env} env @returns {() => void} */
-function treeLoops(tree, letters, to, place, env) {
+/** @param {Tree} formula @param {RunLetter[]} all @param {Buffer} buffer @param {Sum[]} at @param {Env} env @returns {() => void} */
+function treeLoops(formula, all, buffer, at, env) {
+  const { tree, letters, to, place } = joinedLetters(formula, all, buffer, at);
   const row = rowLetter(letters, tree);
   const body = rowOf(tree, row, env);
   const address = resultAddress(to, place, env);
@@ -105,6 +106,47 @@ function treeLoops(tree, letters, to, place, env) {
       else moved(values, start + step * first, step, body.out, count);
     }
   });
+}
+
+/**
+ * A tree in which letters are one where all that is read and written goes on evenly from the one to the other: a relu of
+ * an image is one long row.
+ * @param {Tree} formula @param {RunLetter[]} letters @param {Buffer} buffer @param {Sum[]} place
+ */
+function joinedLetters(formula, letters, buffer, place) {
+  let tree = flatReads(formula);
+  let out = addressSum(buffer, place);
+  const left = letters.filter((one) => one.size > 1);
+  for (let i = left.length - 2; i >= 0; i--) {
+    const [outer, inner] = [left[i], left[i + 1]];
+    const sums = [out];
+    walkTree(tree, () => {}, (sum) => sums.push(sum));
+    const even = sums.every((sum) => factorOf(sum, outer) === factorOf(sum, inner) * inner.size && !sum.odd.some(([atom]) => sumDependsOn({ base: 0, terms: [], odd: [[atom, 1]] }, outer) || sumDependsOn({ base: 0, terms: [], odd: [[atom, 1]] }, inner)));
+    if (!even) continue;
+    const joined = { size: outer.size * inner.size, slot: inner.slot };
+    const moved = (/** @type {RunLetter} */ one) => (one === inner ? joined : one === outer ? GONE : one);
+    const renamed = (/** @type {Tree} */ part) => /** @type {Tree} */ (rebuiltTree(part, renamed, moved));
+    tree = renamed(tree);
+    out = { ...out, terms: out.terms.map(([letter, factor]) => [moved(letter), factor]) };
+    left.splice(i, 2, joined);
+  }
+  const flat = { values: buffer.values, sizes: [buffer.values.length], strides: [1], offset: 0 };
+  return { tree, letters: left, to: flat, place: [out] };
+}
+
+/** In place of a letter that was joined to another. @type {RunLetter} */
+const GONE = { size: 1, slot: 0 };
+
+/** @param {Sum} sum @param {RunLetter} letter */
+const factorOf = (sum, letter) => sum.terms.find(([one]) => one === letter)?.[1] ?? 0;
+
+/** A tree whose reads are addresses, but for those that look up. @param {Tree} tree @returns {Tree} */
+function flatReads(tree) {
+  const made = /** @type {Tree} */ (rebuiltTree(tree, flatReads));
+  if (made.kind !== "read" || !made.source.buffer || made.index.some((sum) => sum.odd.some(([atom]) => atom.kind === "v"))) return made;
+  const { buffer } = made.source;
+  const flat = { values: buffer.values, sizes: [buffer.values.length], strides: [1], offset: 0 };
+  return { kind: "read", source: { buffer: flat }, index: [addressSum(buffer, made.index)] };
 }
 
 /** @param {Float64Array} values @param {number} at @param {number} step @param {number} number @param {number} count */
@@ -128,7 +170,7 @@ function recurrence(group, env) {
   const begins = group.flatMap((line) => startSteps(line, env));
   for (const letter of letters) if (letter) env.fixed.add(letter);
   const order = orderInStep(group, axes);
-  const runs = order.map((line) => lineLoops(line, line.letters.filter((_, axis) => axis !== axes.get(line)), env));
+  const runs = order.flatMap((line) => lineLoops(line, line.letters.filter((_, axis) => axis !== axes.get(line)), env));
   const slots = [...new Set(letters.flatMap((one) => (one ? [one.slot] : [])))];
   const count = state.letters[state.step].size;
   const { at } = env;

@@ -19,7 +19,8 @@ export function pictureShape(shape, top) {
 /** A pad that shows an input as a picture and is drawn on. @param {PictureShape} shape @param {Float64Array} values @param {() => void} changed */
 export function drawingPad({ rows, columns, channels, top }, values, changed) {
   const canvas = make("canvas", "pad");
-  const scale = Math.max(1, Math.floor(PAD / Math.max(rows, columns)));
+  const whole = PAD / Math.max(rows, columns);
+  const scale = whole > 3 ? Math.floor(whole) : Math.max(1, whole);
   canvas.width = columns;
   canvas.height = rows;
   canvas.style.width = `${columns * scale}px`;

@@ -15,9 +15,12 @@ import { scalarOf } from "./rows.js";
 /** The letters of a result, by which of the two factors depends on them; each with its steps in both and in the result. */
 /** @typedef {{letter: RunLetter, a: number, b: number, out: number}} Axis */
 
+/** A closure of more multiply-accumulates is split, so that the page goes on in between. */
+const MOST_AT_ONCE = 8e6;
+
 /**
- * A closure that computes a sum of products; null where the terms are none, or stand unevenly.
- * @param {FoldTree} fold @param {RunLetter[]} letters @param {Buffer} to @param {Sum[]} place @param {Env} env @returns {(() => void) | null}
+ * Closures that together compute a sum of products; null where the terms are none, or stand unevenly.
+ * @param {FoldTree} fold @param {RunLetter[]} letters @param {Buffer} to @param {Sum[]} place @param {Env} env @returns {(() => void)[] | null}
  */
 export function productLoops(fold, letters, to, place, env) {
   const { body } = fold;
@@ -33,14 +36,20 @@ export function productLoops(fold, letters, to, place, env) {
   const inA = axes.filter((one) => one.a && !one.b);
   const inB = axes.filter((one) => one.b && !one.a);
   const ranges = innerRanges(summed, fold.conditions);
-  if (!ranges || (!inA.length && !inB.length)) return null;
+  if (!ranges) return null;
   const [values, others] = [left.source.buffer.values, right.source.buffer.values];
+  // Where both depend on a letter along which they and the result are dense, rows run along it: depthwise convolutions.
+  const dense = axes.filter((one) => one.a === 1 && one.b === 1 && one.out === 1);
+  const together = dense.length > 0 && !(inA.length && inB.length);
   // The rows of the kernel: three places of the one tensor, four of the other.
   const swap = longest(inB) < longest(inA) && longest(inB) < 4;
-  const plan = swap
-    ? { places: inB.map(swapped), units: inA.map(swapped), a: b, b: a, A: others, B: values, axes: axes.map(swapped), summed: summed.map(swapped) }
-    : { places: inA, units: inB, a, b, A: values, B: others, axes, summed };
+  const plan = together
+    ? { places: inA, units: dense, a, b, A: values, B: others, axes, summed, together }
+    : swap
+    ? { places: inB.map(swapped), units: inA.map(swapped), a: b, b: a, A: others, B: values, axes: axes.map(swapped), summed: summed.map(swapped), together }
+    : { places: inA, units: inB, a, b, A: values, B: others, axes, summed, together };
   const unit = largestAxis(plan.units);
+  if (!plan.places.length && !unit) return null;
   if (unit && fold.conditions.some((one) => conditionDependsOn(one, unit.letter))) return null;
   return new Products(plan, fold.conditions, ranges, to, out, env).loops();
 }
@@ -71,7 +80,7 @@ function innerRanges(summed, conditions) {
   return found;
 }
 
-/** @typedef {{places: Axis[], units: Axis[], a: Sum, b: Sum, A: Float64Array, B: Float64Array, axes: Axis[], summed: Axis[]}} ProductPlan */
+/** @typedef {{places: Axis[], units: Axis[], a: Sum, b: Sum, A: Float64Array, B: Float64Array, axes: Axis[], summed: Axis[], together: boolean}} ProductPlan */
 
 class Products {
   /** @param {ProductPlan} plan @param {Condition[]} conditions @param {Map<RunLetter, Condition[]>} ranges @param {Buffer} to @param {Sum} out @param {Env} env */
@@ -102,7 +111,7 @@ class Products {
     this.known = false;
   }
 
-  /** @returns {() => void} */
+  /** @returns {(() => void)[]} */
   loops() {
     const { env, outer, place, plan } = this;
     const [baseA, baseB, baseOut] = [plan.a, plan.b, this.out].map((sum) => outerValue(sum, outer, env));
@@ -130,7 +139,19 @@ class Products {
         i = end;
       }
     };
-    return loopsOver(outer.map((one) => one.letter), [], env, this.scalar, inner);
+    const letters = outer.map((one) => one.letter).sort((one, other) => other.size - one.size);
+    const [split, ...rest] = letters;
+    const products = [...plan.axes, ...plan.summed].reduce((count, one) => count * one.letter.size, 1);
+    const parts = split ? Math.min(split.size, Math.ceil(products / MOST_AT_ONCE)) : 1;
+    if (parts < 2) return [loopsOver(letters, [], env, this.scalar, inner)];
+    const each = loopsOver(rest, [], env, this.scalar, inner);
+    return Array.from({ length: parts }, (_, part) => () => {
+      const end = Math.round(((part + 1) * split.size) / parts);
+      for (let i = Math.round((part * split.size) / parts); i < end; i++) {
+        env.at[split.slot] = i;
+        each();
+      }
+    });
   }
 
   /** The ranges of the summed letters, where the others are. */
@@ -200,6 +221,10 @@ class Products {
     const [sa, sb] = this.steps;
     const { starts, others, length, to } = this;
     let i = from;
+    if (this.plan.together) {
+      for (; i < end; i++) bothUnits(A, B, to, starts, others, rows, length, a + i * stepA, sa, b, sb, out + i * stepOut, units);
+      return;
+    }
     for (; i + 3 <= end; i += 3) {
       let k = 0;
       for (; k + 4 <= units; k += 4) threeByFour(A, B, to, starts, others, rows, length, a + i * stepA, stepA, sa, b + k * stepB, stepB, sb, out + i * stepOut + k * unitOut, stepOut, unitOut);
@@ -318,6 +343,25 @@ function allUnits(A, B, to, starts, others, rows, length, a, sa, b, sb, out, uni
       const x = A[p];
       let q0 = q;
       for (let o = out; o < end; o++, q0++) to[o] += x * B[q0];
+    }
+  }
+}
+
+/**
+ * All units of one place, where both tensors have them side by side.
+ * @param {Float64Array} A @param {Float64Array} B @param {Float64Array} to @param {Int32Array} starts @param {Int32Array} others
+ * @param {number} rows @param {number} length @param {number} a @param {number} sa @param {number} b @param {number} sb @param {number} out @param {number} units
+ */
+function bothUnits(A, B, to, starts, others, rows, length, a, sa, b, sb, out, units) {
+  const end = out + units;
+  for (let o = out; o < end; o++) to[o] = 0;
+  for (let r = 0; r < rows; r++) {
+    let p = a + starts[r];
+    let q = b + others[r];
+    for (let n = 0; n < length; n++, p += sa, q += sb) {
+      let p0 = p;
+      let q0 = q;
+      for (let o = out; o < end; o++, p0++, q0++) to[o] += A[p0] * B[q0];
     }
   }
 }
