@@ -462,6 +462,18 @@ def test_numbers_have_sliders_and_ids_words(tmp_path: Path) -> None:
         until(page, "before => document.querySelector('.playvalue').innerText !== before", before)
 
 
+def test_examples_are_at_hand_for_all_inputs_together(tmp_path: Path) -> None:
+    spec = b"inputs: {a: [2], b: [3]}\nlayers:\n  - Concatenate: {}\n    from: [a, b]\n    name: both\n"
+    given = {"a": drawn(5, 2), "b": drawn(5, 3) - 1}
+    with ran(layerexplain.page(spec, values=given), tmp_path) as page:
+        choice = page.locator(".play select")
+        assert choice.locator("option").all_inner_texts() == [f"{number} of 5" for number in range(1, 6)]
+        for number in (3, 0):
+            choice.select_option(index=number)
+            wanted = np.concatenate([given["a"][number], given["b"][number]])
+            until(page, f"wanted => ({SHARES}).every((one, i) => Math.abs(one - wanted[i]) < 1e-6)", wanted.tolist())
+
+
 def test_a_file_is_an_input(digits: str, tmp_path: Path) -> None:
     pixels = np.random.default_rng(3).uniform(0, 16, (8, 8)).astype("float32")
     np.save(tmp_path / "x.npy", pixels)

@@ -31,6 +31,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.element_forms import ElementForms, FormTable, element_forms, form_of
 from layerexplain.run.activations import tensors_of
 from layerexplain.run.given_inputs import inputs_of
+from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.page_values import given_inputs, packed
 from layerexplain.run.precision import is_float
 from layerexplain.run.weight_source import Origin, WeightSource, weight_source
@@ -38,6 +39,10 @@ from layerexplain.run.weight_source import Origin, WeightSource, weight_source
 MOST_WEIGHTS = 5_000_000
 MOST_CALLS = 5_000
 """A page does not run a larger model."""
+
+MOST_EXAMPLES = 100
+MOST_EXAMPLE_NUMBERS = 200_000
+"""So many of the given examples are in a page, and so many numbers in them."""
 
 _LARGEST_HALF = 60_000.0
 
@@ -128,7 +133,13 @@ def page_program(
     if isinstance(program, NoProgram):
         return program
     table, text = packed_weights(program.weights, precision)
-    return PageProgram(program, table, text, {one.name: packed(one.array[:1]) for one in given})
+    return PageProgram(program, table, text, {one.name: packed(one.array[: _examples(given)]) for one in given})
+
+
+def _examples(given: Sequence[GivenInput]) -> int:
+    """How many examples of given inputs a page has."""
+    numbers = sum([one.array[:1].size for one in given])
+    return max(1, min(MOST_EXAMPLES, MOST_EXAMPLE_NUMBERS // max(1, numbers)))
 
 
 def _stores_weights(source: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import { button, make } from "../dom.js";
 import { lookThrough } from "../element_uses.js";
+import { drawTiles, tilesOf } from "../tiles.js";
 import { openArray } from "../values.js";
 import { readArray } from "./arrays.js";
 import { drawingPad, pictureShape, readPicture } from "./pixels.js";
@@ -11,18 +12,23 @@ import { drawingPad, pictureShape, readPicture } from "./pixels.js";
 /** @typedef {import("./live.js").Live} Live */
 /** @typedef {import("../element.js").Form} Form */
 /** @typedef {{element: HTMLElement, renew: () => void}} Widget `renew` shows the numbers that the input has */
+/** @typedef {Widget & {example: (number: number) => void}} InputWidget `example` gives the input the numbers of an example */
 
 /** An input of more numbers has no sliders. */
 const MOST_SLIDERS = 24;
 
-/** @param {ProgramData["inputs"][0]} input @param {number} at its number @param {Live} live @param {Program} program @returns {Widget} */
+/** @param {ProgramData["inputs"][0]} input @param {number} at its number @param {Live} live @param {Program} program @returns {InputWidget} */
 export function inputWidget(input, at, live, program) {
   const values = /** @type {Float64Array} */ (program.tensors[at].buffer?.values);
   const readers = live.about.calls.filter((one) => one[3].includes(at) && typeof one[2] === "number");
   const uses = readers.map((one) => ({ form: program.forms[/** @type {number} */ (one[2])], as: one[3].indexOf(at) }));
   const ids = Math.min(...uses.map(({ form, as }) => tableSize(form, as)));
   const top = Math.max(1, ...uses.map(({ form, as }) => largestPixel(form, as)));
-  const example = live.about.examples?.[input.name];
+  const packed = live.about.examples?.[input.name];
+  const examples = packed ? openArray(packed).values : null;
+  const example = (/** @type {number} */ number) => {
+    if (examples) for (let i = 0; i < values.length; i++) values[i] = Number(examples[number * values.length + i]);
+  };
   const changed = () => live.change();
   const random = () => {
     for (let i = 0; i < values.length; i++) values[i] = ids < Infinity ? Math.floor(Math.random() * ids) : input.kind !== "f" ? Math.round(Math.random()) : picture ? Math.random() * top : gaussian();
@@ -31,7 +37,7 @@ export function inputWidget(input, at, live, program) {
   const picture = ids < Infinity ? null : pictureShape(input.shape, top);
   const widget = picture
     ? padWidget(picture, values, changed)
-    : ids < Infinity || input.kind === "i" ? idsWidget(values, ids, live.about.vocabulary ?? [], changed) : values.length <= MOST_SLIDERS ? sliderWidget(values, changed) : plainWidget(values);
+    : ids < Infinity || input.kind === "i" ? idsWidget(values, ids, live.about.vocabulary ?? [], changed) : values.length <= MOST_SLIDERS ? sliderWidget(values, changed) : plainWidget(values, input.shape);
   const renewed = () => {
     widget.renew();
     changed();
@@ -52,7 +58,6 @@ export function inputWidget(input, at, live, program) {
     }
   };
   const buttons = [button(picture ? "Clear" : "Zeros", () => { values.fill(0); renewed(); }), button("Random", random)];
-  if (example) buttons.push(button("Example", () => { values.set(Array.from(openArray(example).values, Number)); renewed(); }));
   const open = make("input");
   open.type = "file";
   open.hidden = true;
@@ -61,10 +66,28 @@ export function inputWidget(input, at, live, program) {
   const name = make("b", "", input.name);
   const element = make("div", "playinput", make("div", "playname", name, make("span", "quiet", ` ${input.shape.slice(1).join(" × ")}`)), widget.element, make("div", "playbuttons", ...buttons, open), say);
   takesFiles(element, take);
-  if (example) values.set(Array.from(openArray(example).values, Number));
+  if (examples) example(0);
   else if (!picture) for (let i = 0; i < values.length; i++) values[i] = ids < Infinity ? (i * 7 + 1) % ids : 0;
   widget.renew();
-  return { element, renew: widget.renew };
+  return { element, renew: widget.renew, example };
+}
+
+/** The examples that the page has, of which one is given to all inputs. @param {Live} live @param {InputWidget[]} widgets @returns {HTMLElement | ""} */
+export function exampleChoice(live, widgets) {
+  const [first] = Object.values(live.about.examples ?? {});
+  if (!first) return "";
+  const [count] = first.shape;
+  const choose = (/** @type {number} */ number) => {
+    for (const one of widgets) {
+      one.example(number);
+      one.renew();
+    }
+    live.change();
+  };
+  if (count === 1) return button("Example", () => choose(0));
+  const choice = make("select", "", ...Array.from({ length: count }, (_, i) => make("option", "", `${i + 1} of ${count}`)));
+  choice.addEventListener("change", () => choose(choice.selectedIndex));
+  return make("label", "", "Example ", choice);
 }
 
 function gaussian() {
@@ -189,13 +212,18 @@ function idsWidget(values, ids, vocabulary, changed) {
   };
 }
 
-/** @param {Float64Array} values @returns {Widget} */
-function plainWidget(values) {
-  const words = make("p", "quiet");
+/** An input of many numbers, drawn. @param {Float64Array} values @param {number[]} shape @returns {Widget} */
+function plainWidget(values, shape) {
+  const picture = make("canvas", "tiles");
+  const words = make("p", "quiet", `${values.length.toLocaleString("en-US")} numbers: drop an array here (.npy, .csv, .json).`);
+  const rank = shape.length;
+  const grid = rank > 3 ? [1, 2] : rank === 3 ? [1, 2] : [null, rank - 1];
+  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
   return {
-    element: words,
+    element: make("div", "", picture, words),
     renew() {
-      words.textContent = `${values.length.toLocaleString("en-US")} numbers: drop an array here (.npy, .csv, .json).`;
+      const [tiles] = tilesOf({ shape, strides, values }, { grid, letters: shape.map(() => ["", null, ""]) });
+      drawTiles(picture, tiles, Math.max(1, Math.min(8, Math.floor(160 / Math.max(tiles.rows, tiles.columns)))));
     },
   };
 }

@@ -1,7 +1,7 @@
 // A model that runs with each change: its inputs, what shows its values, and when it runs.
 
 import { make } from "../dom.js";
-import { inputWidget } from "./inputs.js";
+import { exampleChoice, inputWidget } from "./inputs.js";
 import { outputViews } from "./outputs.js";
 import { Program, addressOf } from "./program.js";
 import { layerThumbnails } from "./thumbnails.js";
@@ -52,8 +52,8 @@ export class Live {
     const program = await this.ready;
     this.widgets = this.about.inputs.map((one, at) => inputWidget(one, at, this, program));
     const outputs = outputViews(this, program);
-    const again = this.isLive ? "" : this.runButton();
-    this.element.append(make("div", "playinputs", ...this.widgets.map((one) => one.element)), make("div", "playoutputs", ...outputs), again, this.status);
+    const buttons = make("div", "playbuttons", exampleChoice(this, this.widgets), this.isLive ? "" : this.runButton());
+    this.element.append(make("div", "playinputs", ...this.widgets.map((one) => one.element)), make("div", "playoutputs", ...outputs), buttons, this.status);
     this.change();
   }
 
@@ -82,7 +82,7 @@ export class Live {
       const begin = performance.now();
       const total = this.about.calls.length;
       const whole = await program.runSliced(() => this.dirty, () => {
-        if (!this.isLive) this.status.textContent = `Running: ${program.at} of ${total} layers`;
+        if (performance.now() - begin > 150) this.status.textContent = `Running: ${program.at} of ${total} layers …`;
       });
       if (whole) this.finished(performance.now() - begin);
     }

@@ -25,7 +25,6 @@ export function drawingPad({ rows, columns, channels, top }, values, changed) {
   canvas.height = rows;
   canvas.style.width = `${columns * scale}px`;
   canvas.style.height = `${rows * scale}px`;
-  canvas.tabIndex = 0;
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `A pad of ${rows} × ${columns} pixels: draw on it, or drop a picture`);
   const pen = canvas.getContext("2d");
