@@ -138,7 +138,7 @@ def page_program(
 
 def _examples(given: Sequence[GivenInput]) -> int:
     """How many examples of given inputs a page has."""
-    numbers = sum([one.array[:1].size for one in given])
+    numbers = sum([int(one.array[:1].size) for one in given])
     return max(1, min(MOST_EXAMPLES, MOST_EXAMPLE_NUMBERS // max(1, numbers)))
 
 
