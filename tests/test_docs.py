@@ -80,7 +80,8 @@ def test_the_architecture_names_files_that_exist() -> None:
         files = [name for name in names if "/" in name or name.endswith(".py")]
         assert files, row
         for name in files:
-            assert (DOCS.parent / "layerexplain" / name).exists(), f"{name}: {row}"
+            folder = DOCS.parent if name.startswith("scripts/") else DOCS.parent / "layerexplain"
+            assert (folder / name).exists(), f"{name}: {row}"
 
 
 # From Python -----------------------------------------------------------------------------------------------------
