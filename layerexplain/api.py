@@ -128,12 +128,16 @@ def explain(
     """
     from layerexplain.frontends import model_of
     from layerexplain.frontends.input_shapes import shapes_for
-    from layerexplain.layer_names import chosen_layers
     from layerexplain.report import build
 
     if not detail and (gradient or layers is not None):
         raise ArgumentError("gradient and layers are of explanations; they have no meaning with detail=False")
     model = model_of(source, code)
+    chosen = None
+    if layers is not None:
+        from layerexplain.layer_names import chosen_layers
+
+        chosen = chosen_layers(model, layers)
     if isinstance(training, Mapping):
         from layerexplain.frontends.training import trained_with
 
@@ -144,7 +148,7 @@ def explain(
             inputs=shapes_for(model, inputs),
             detail=detail,
             gradient=gradient,
-            layers=chosen_layers(model, layers),
+            layers=chosen,
             receptive_field=receptive_field,
             batch=batch,
             optimizer=optimizer,
