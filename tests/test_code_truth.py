@@ -1,11 +1,7 @@
 """Programs as people write them: what the reader says of each equals what real Keras makes by running it: the names,
 order, shapes and counts of the layers, what is trained, and the outputs on the same weights."""
 
-import json
-import os
 import re
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +14,7 @@ from layerexplain.network.recorded_shapes import model_input, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.run.activations import Activations
 from layerexplain.run.drawn import draw_inputs
+from tests.programs_in_keras import differences, run_programs
 
 HERE = Path(__file__).parent
 PROGRAMS = {
@@ -46,10 +43,6 @@ def run_at(model):
     return trace_at(model, known, linked=True)
 
 
-PARTS = 2
-"""Processes that share the programs."""
-
-
 def drawn(network):
     """Inputs of a model: two examples, or as many as its code says."""
     first = next(layer for layer in network.model.layers if layer.name == network.model.inputs[0].layer)
@@ -66,20 +59,7 @@ def truths(request, tmp_path_factory):
     for name in tested:
         if (network := told(name)[2]) is not None:
             inputs.update({f"{name}/{number}": array for number, array in enumerate(drawn(network))})
-    (folder / "programs.json").write_text(json.dumps({name: PROGRAMS[name][1] for name in tested}))
-    np.savez(folder / "inputs.npz", **inputs)
-    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(HERE.parent)}
-    command = [sys.executable, str(HERE / "code_truth.py"), str(folder)]
-    running = [
-        subprocess.Popen([*command, str(part), str(PARTS)], stderr=subprocess.PIPE, text=True, env=env)
-        for part in range(PARTS)
-    ]
-    found, values = {}, {}
-    for part, process in enumerate(running):
-        errors = process.communicate()[1]
-        assert process.returncode == 0, errors[-2000:]
-        found.update(json.loads((folder / f"truth{part}.json").read_text()))
-        values.update(np.load(folder / f"values{part}.npz"))
+    found, values = run_programs(folder, {name: PROGRAMS[name][1] for name in tested}, inputs)
     return found, inputs, values
 
 
@@ -104,25 +84,7 @@ def test_what_the_reader_says_of_a_program_is_what_keras_makes_of_it(truths, nam
     assert "error" not in truth, truth["error"]
     model, report, network = told(name)
     assert (model.grade, [note.message for note in model.notes]) == ("complete", []), trap
-    # The layers of a class are those that it holds: Keras does not list what its `call` computes between them.
-    is_class = model.type not in ("Functional", "Sequential")
-    hidden = {
-        layer.name
-        for layer in model.layers
-        if layer.type in ("InputLayer", "Constant") or (is_class and layer.kind == "operation")
-    }
-    rows = [(row.layer, row.params, row.to_dict()["output_shapes"]) for row in report.layers if row.layer not in hidden]
-    # What two models share Keras counts in the row of each, and once in the total.
-    is_shared = sum(row["params"] for row in truth["layers"]) > truth["params"]
-    theirs = truth["layers"]
-    if model.type not in ("Sequential", "Functional"):  # rows are in the order of calls, Keras lists attributes
-        rows, theirs = sorted(rows), sorted(theirs, key=lambda row: row["name"])
-    wanted = [(row["name"], None if is_shared else row["params"]) for row in theirs]
-    assert [(name, None if is_shared else params) for name, params, _ in rows] == wanted, trap
-    for (_, _, shapes), row in zip(rows, theirs, strict=True):
-        if row["shapes"] is not None:
-            assert shapes == row["shapes"], (trap, row["name"])
-    assert (report.totals.params, report.totals.trainable) == (truth["params"], truth["trainable"]), trap
+    assert differences(model, report, truth) == [], trap
     has_data = any(layer.type == "Constant" for layer in model.layers)  # whose numbers only running the code tells
     if network is not None and not truth.get("random") and not has_data:
         run = Activations(network, KerasWeights(name, truths[2]), 1)

@@ -291,10 +291,10 @@ class Emitter:
             self.path, self.held = (*outer, *(() if depth else (LayerNamed(name),))), 0
             inner = self.model(layer)
             self.path, self.held = outer, depth
-            kept: dict[str, Any] = {} if layer.trainable else {"trainable": False}
-            if inner.calls or layer.form != "own":
+            if inner.calls or layer.form != "own":  # Keras asks each layer inside whether it is trained
                 kind = "Sequential" if layer.form == "sequential" else layer.type
-                return Layer(name, kind, "model", kept, inner._replace(name=name))
+                return Layer(name, kind, "model", {}, inner._replace(name=name, trainable=True))
+            kept: dict[str, Any] = {} if layer.trainable else {"trainable": False}
             self._open(layer.reason or Unknown(f"what {layer.type} computes is not known", line), name)
             held = {one.name: self.layer(one, one.name) for one in self.keras.inner_layers(layer)}
             return Layer(name, layer.type, "custom", {**kept, **held})
@@ -329,13 +329,25 @@ class Emitter:
         """A layer of the program, with its formula."""
         given = layer.instance.given if layer.instance is not None else {}
         plain = {key: plain_value(value, key) for key, value in given.items() if key != "name"}
-        config = {key: value for key, value in plain.items() if is_told(value)}
-        if not layer.trainable:
+        config = {key: value for key, value in plain.items() if is_told(value) and key != "trainable"}
+        if not layer.trainable and not self._trains(layer):
             config["trainable"] = False
         for unknown in opaque:
             self._open(unknown, name)
         made = self.keras.declaration(layer)
         return Layer(name, layer.type, "custom", config, declaration=made)
+
+    def _trains(self, layer: LayerValue) -> bool:
+        """Whether a layer, or one that it holds, is trained."""
+        waiting, seen = [layer], {id(layer)}
+        while waiting:
+            one = waiting.pop()
+            if one.trainable:
+                return True
+            inner = [part for part in self.keras.inner_layers(one) if id(part) not in seen]
+            seen.update(map(id, inner))
+            waiting += inner
+        return False
 
     def _inside_own(self, layer: ModelValue) -> list[Unknown]:
         """What is not known of what a layer of the program computes, also of the layers of the program in it."""

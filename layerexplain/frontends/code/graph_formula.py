@@ -311,7 +311,8 @@ class Formula:
             def again() -> Any:
                 axes = [(f"axis {i}", size) for i, size in enumerate(variable.shape)]
                 name = str(steps[-1])
-                made = weight(name, identifier(name), axes, trainable=variable.trainable, dtype=_dtype(variable.dtype))
+                trained = variable.trainable and self.keras.weight_tensor(variable).node.layer.trainable
+                made = weight(name, identifier(name), axes, trainable=trained, dtype=_dtype(variable.dtype))
                 return [made], again, None
 
             self.leaves[key] = again()

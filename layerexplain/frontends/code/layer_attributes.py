@@ -362,6 +362,8 @@ class LayerAttributes(KerasPart):
         )
         if layer.instance is not None:
             layer.instance.attributes.setdefault("__weights__", []).append(variable)
+            if not layer.trainable:
+                self.weight_tensor(variable).node.layer.trainable = False
         return variable
 
     def _check_weight(self, shape: tuple[Any, ...]) -> None:
