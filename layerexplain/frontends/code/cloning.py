@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.values import Instance, LayerValue, ModelValue, Tensor, Variable, tensors_in
+from layerexplain.frontends.code.values import (
+    Bound,
+    Function,
+    Instance,
+    LayerValue,
+    ModelValue,
+    Tensor,
+    Variable,
+    layer_of,
+    tensors_in,
+    unknown_in,
+)
 
 
 class Cloning(KerasPart):
@@ -34,12 +46,13 @@ class Cloning(KerasPart):
 
         def copy(one: LayerValue) -> LayerValue:
             if isinstance(one, ModelValue) and one.form == "own" and id(one) not in copies:
-                copies[id(one)] = self._object_like(one, copy)
+                copies[id(one)] = self._object_anew(one) or self._object_like(one, copy)
             if isinstance(one, ModelValue) and id(one) not in copies:
                 made = self.clone(one)
                 copies[id(one)] = made if isinstance(made, LayerValue) else self.opaque_model(one.type, made.reason)
             if id(one) not in copies:
-                new = copies[id(one)] = LayerValue(one.type, one.kind, one.name, dict(one.config), one.place)
+                config = mirrored(dict(one.config), copy, (LayerValue,))
+                new = copies[id(one)] = LayerValue(one.type, one.kind, one.name, config, one.place)
                 new.trainable, new.reason, new.declaration = one.trainable, one.reason, one.declaration
                 if id(one) in self.first_shapes:
                     self.first_shapes[id(new)] = (new, self.first_shapes[id(one)][1])
@@ -66,6 +79,29 @@ class Cloning(KerasPart):
                 nodes[id(node)].trace = self.trace(new, args, kwargs)
         made.inputs, made.outputs = anew(layer.inputs), anew(layer.outputs)
         return made
+
+    def _object_anew(self, layer: ModelValue) -> LayerValue | None:
+        """An object of a class of the program made again from its configuration, as Keras does; None where the code
+        does not say that."""
+        old, interpreter = layer.instance, self.interpreter
+        init = old.cls.find("__init__") if old is not None else None
+        if old is None or not isinstance(init, Function):
+            return None
+        config: Any = {**old.given, "name": layer.name, "trainable": layer.trainable}
+        try:
+            if isinstance(method := old.cls.find("get_config"), Function):
+                config = interpreter.call(Bound(old, method), [], {})
+            if type(config) is not dict or unknown_in(config) is not None:
+                return None
+            if isinstance(method := old.cls.find("from_config"), Function):
+                made = interpreter.call(interpreter.attribute(old.cls, "from_config"), [config], {})
+            else:
+                takes = {*init.names, *init.keywords}
+                given = {key: one for key, one in config.items() if init.node.args.kwarg or key in takes}
+                made = interpreter.call(old.cls, [], given)
+        except Raised:
+            return None
+        return layer_of(made)
 
     def _object_like(self, layer: ModelValue, copy: Callable[[LayerValue], LayerValue]) -> ModelValue:
         """An object of a class of the program anew, with copies of the layers and weights that it holds."""

@@ -362,7 +362,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         if method in ("build", "__setattr__"):
             return None
         if method == "get_config":
-            return {}
+            return {"name": layer.name, "trainable": layer.trainable}
         return self.call_method(layer, method, args, kwargs)
 
     def _base_init(self, instance: Instance, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> None:
