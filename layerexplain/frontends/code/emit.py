@@ -356,7 +356,7 @@ class Emitter:
         while waiting and len(found) < 20:
             current = waiting.pop()
             trace = next(iter(current.traces.values()), None)
-            graph = None if trace is None else self.keras.traced_graph(trace)
+            graph = self.keras.graph(current) if current.form != "own" else trace and self.keras.traced_graph(trace)
             if graph is None:
                 why = trace.reason if trace is not None else None
                 found.append(
@@ -368,7 +368,7 @@ class Emitter:
                 variable = one.config.get("variable")
                 shape = variable.shape if isinstance(variable, Variable) else None
                 unknown = unknown_in([*node.args, *node.kwargs.values(), one.config, shape])
-                if isinstance(one, ModelValue) and one.form == "own":
+                if isinstance(one, ModelValue) and (one.form == "own" or one.reason is None):
                     if id(one) not in seen:
                         seen.add(id(one))
                         waiting.append(one)
