@@ -96,10 +96,10 @@ class Program(Forms, Classes, Models):
             f"        self.heads = {{'a': {dense}(classes), 'b': {dense}(classes + 1)}}\n"
             "        self.unused = None\n"
             "    def call(self, inputs, training=False):\n        x = self.backbone(inputs, training=training)\n"
-            f"        return {self.name('concatenate')}([head(x) for head in self.heads.values()])\nmodel = {name}({units})"
+            f"        return {self.name('ops')}.concatenate([head(x) for head in self.heads.values()], axis=-1)\nmodel = {name}({units})"
         )
         sizes = ", ".join(map(str, self.shape))
-        return self.draw.choice([f"model.build((None, {sizes}))", f"model(keras.Input(({sizes},)))"])
+        return f"model(keras.Input(({sizes},)))"
 
 
 def keras_program(number: int) -> str:

@@ -87,7 +87,10 @@ class Cloning(KerasPart):
         init = old.cls.find("__init__") if old is not None else None
         if old is None or not isinstance(init, Function):
             return None
+        takes, others = {*init.names, *init.keywords}, init.node.args.kwarg
         config: Any = {**old.given, "name": layer.name, "trainable": layer.trainable}
+        if "name" not in takes and (others is None or others.arg != "kwargs"):  # Keras looks for that very name
+            del config["name"]
         try:
             if isinstance(method := old.cls.find("get_config"), Function):
                 config = interpreter.call(Bound(old, method), [], {})
@@ -96,8 +99,7 @@ class Cloning(KerasPart):
             if isinstance(method := old.cls.find("from_config"), Function):
                 made = interpreter.call(interpreter.attribute(old.cls, "from_config"), [config], {})
             else:
-                takes = {*init.names, *init.keywords}
-                given = {key: one for key, one in config.items() if init.node.args.kwarg or key in takes}
+                given = {key: one for key, one in config.items() if others is not None or key in takes}
                 made = interpreter.call(old.cls, [], given)
         except Raised:
             return None

@@ -356,7 +356,7 @@ class Emitter:
         while waiting and len(found) < 20:
             current = waiting.pop()
             trace = next(iter(current.traces.values()), None)
-            graph = self.keras.graph(current) if current.form != "own" else trace and self.keras.traced_graph(trace)
+            graph = self.keras.graph(current)
             if graph is None:
                 why = trace.reason if trace is not None else None
                 found.append(
