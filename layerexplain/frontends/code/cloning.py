@@ -20,6 +20,7 @@ from layerexplain.frontends.code.values import (
     tensors_in,
     unknown_in,
 )
+from layerexplain.layers.registry import facts_of
 
 
 class Cloning(KerasPart):
@@ -54,6 +55,7 @@ class Cloning(KerasPart):
                 config = mirrored(dict(one.config), copy, (LayerValue,))
                 new = copies[id(one)] = LayerValue(one.type, one.kind, one.name, config, one.place)
                 new.trainable, new.reason, new.declaration = one.trainable, one.reason, one.declaration
+                new.parts_trained = not one.trainable and bool(facts_of(one.type).makes)
                 if id(one) in self.first_shapes:
                     self.first_shapes[id(new)] = (new, self.first_shapes[id(one)][1])
             return copies[id(one)]

@@ -314,7 +314,7 @@ class Emitter:
         self.path, self.copied = outer, False
         if layer.type == "InputLayer":
             config = self._input(layer, name)
-        elif not layer.trainable:
+        elif not self._trains(layer):
             config["trainable"] = False
         if layer.reason is not None:
             self._open(layer.reason, name)
@@ -342,7 +342,7 @@ class Emitter:
         waiting, seen = [layer], {id(layer)}
         while waiting:
             one = waiting.pop()
-            if one.trainable:
+            if one.trainable or one.parts_trained:
                 return True
             inner = [part for part in self.keras.inner_layers(one) if id(part) not in seen]
             seen.update(map(id, inner))

@@ -120,6 +120,7 @@ class Making(KerasPart):
         if interpreter.callers and not self.quiet:
             made.callers = interpreter.called_from()
         made.trainable = trainable if isinstance(trainable, bool) else True
+        made.parts_trained = not made.trainable and bool(facts_of(today(type_)).makes)
         made.reason = reason
         if self.policy and "dtype" not in given:
             given["dtype"] = self.policy
@@ -438,7 +439,7 @@ class Making(KerasPart):
             return  # Keras 3 passes over an attribute that is the same object already, and what is inside with it
         if layer.trainable != bool(value):
             self.interpreter.touch(layer)
-        layer.trainable = bool(value)
+        layer.trainable, layer.parts_trained = bool(value), False
         for inner in self.inner_layers(layer):
             self.set_trainable(inner, bool(value))
 

@@ -340,6 +340,8 @@ class LayerValue:
         self.config = config
         self.place = place
         self.trainable = True
+        self.parts_trained = False
+        """Whether it is made as not trainable, and Keras makes layers inside of it that are trained all the same."""
         self.nodes: list[Node] = []
         self.instance: Instance | None = None
         self.attributes: dict[str, Any] = {}
