@@ -24,7 +24,7 @@ from layerexplain.conversions.todays_names import in_todays_names
 from layerexplain.network.trace import trace_model
 from layerexplain.oracle.keras_import import load_keras
 from layerexplain.report.architecture import architecture
-from tests.converted import configuration
+from tests.support.converted import configuration
 from tests.truth import applications, load
 from tests.truth.record_applications import MODULES
 

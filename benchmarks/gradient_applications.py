@@ -40,7 +40,7 @@ def check(name: str, size: int, *, training: bool) -> Any:
     import numpy as np
 
     from layerexplain.oracle.keras_model import draw_weights
-    from tests.training_runs import apart
+    from tests.support.training_runs import apart
 
     model = getattr(keras.applications, name)(
         weights=None, include_top=False, pooling="avg", input_shape=(size, size, 3)

@@ -1,6 +1,6 @@
 """Writes the pages of docs/ that are made from the code: `python docs/generate.py`, or `--check` to compare only.
 
-A page is a function without arguments in `PAGES`; tests/test_docs.py holds each against what is on disk.
+A page is a function without arguments in `PAGES`; tests/end_to_end/test_docs.py holds each against what is on disk.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ def coverage() -> str:
     """docs/coverage.md: every class of keras.layers, whether it has a formula, and whether that runs at inference."""
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
-    from tests.registry import KERAS_VERSION, coverage_rows, operation_rows
+    from tests.support.registry import KERAS_VERSION, coverage_rows, operation_rows
 
     rows = coverage_rows()
     operations = operation_rows()
@@ -304,7 +304,7 @@ def checks() -> str:
     from layerexplain.checks.rules import all_rules
 
     sys.path.insert(0, str(ROOT))
-    from tests.test_checks import ROWS
+    from tests.checks.test_checks import ROWS
 
     parts = [
         "# The rules of `check`",

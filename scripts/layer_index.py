@@ -34,7 +34,7 @@ class Noted(dict[str, Any]):
         frame: FrameType | Any = sys._getframe(1)
         while frame.f_code.co_name != "<module>":
             frame = frame.f_back
-        self.modules[name] = Path(frame.f_code.co_filename).stem
+        self.modules[name] = _dotted(Path(frame.f_code.co_filename))
         super().__setitem__(name, declaration)
 
 
@@ -45,13 +45,13 @@ def table() -> str:
     from layerexplain.layers.operation_table import rows_by_name
 
     noted = registry.LAYERS = Noted()
-    for path in sorted(LAYERS.glob("*.py")):
-        if path.stem != "index":
-            module = importlib.import_module(f"layerexplain.layers.{path.stem}")
+    for path in sorted(LAYERS.rglob("*.py")):
+        if path.stem not in ("index", "__init__"):
+            module = importlib.import_module(f"layerexplain.layers.{_dotted(path)}")
             for name in rows_by_name(getattr(module, "ROWS", "")):
                 if name in noted.modules:
-                    raise ValueError(f"{name} is declared in {noted.modules[name]} and in {path.stem}")
-                noted.modules[name] = path.stem
+                    raise ValueError(f"{name} is declared in {noted.modules[name]} and in {_dotted(path)}")
+                noted.modules[name] = _dotted(path)
     types: dict[str, dict[str, list[str]]] = {}
     for name, stem in sorted(noted.modules.items()):
         start, _, last = name.rpartition(".")
@@ -60,6 +60,11 @@ def table() -> str:
     _, end, after = rest.partition(END)
     entries = "".join([_entry(prefix, modules) for prefix, modules in sorted(types.items())])
     return f"{before}{start}{entries.removesuffix(chr(10))}{end}{after}"
+
+
+def _dotted(path: Path) -> str:
+    """The name of a module below layerexplain.layers: `keras.core`."""
+    return ".".join(path.relative_to(LAYERS).with_suffix("").parts)
 
 
 def _entry(start: str, modules: dict[str, list[str]]) -> str:

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 def main() -> None:
     import layerexplain
-    from tests.browser import shown
+    from tests.support.browser import shown
 
     page = layerexplain.page(str(ROOT / "sample_models" / "resnet50.json"))
     with tempfile.TemporaryDirectory() as folder, shown(page, Path(folder), "conv3_block2_2_conv", width=1240) as tab:

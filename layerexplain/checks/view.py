@@ -10,7 +10,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, Expr
 from layerexplain.lang.visit import nodes
-from layerexplain.layers.losses import Loss, loss_of
+from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.model import Layer, Setting, TensorRef
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import grouped

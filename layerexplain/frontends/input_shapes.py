@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.layers.examples import example_of
-from layerexplain.layers.index import module_of
+from layerexplain.layers.index import family_of
+from layerexplain.layers.keras.examples import example_of
 from layerexplain.layers.registry import find
 from layerexplain.model import InputShapes, InputShapesOf, Layer, Model, Shape
 from layerexplain.suggest import did_you_mean
@@ -128,6 +128,6 @@ def _axes_of(layer: Layer) -> int | None:
     if isinstance(inner, Layer):
         axes = _axes_of(inner)
         return axes + 1 if axes is not None and layer.type == "TimeDistributed" else axes or 3
-    if declaration.ndim is not None or module_of(declaration.type) not in _OF_SEQUENCES:
+    if declaration.ndim is not None or family_of(declaration.type) not in _OF_SEQUENCES:
         return declaration.ndim
     return 2 + example_of(declaration)[1][0].count(",")

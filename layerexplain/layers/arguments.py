@@ -205,7 +205,7 @@ def _activation(value: Any) -> Any:
     if value is None:
         return "linear"
     if isinstance(value, str):
-        from layerexplain.layers.activations import NAMES
+        from layerexplain.layers.keras.activations import NAMES
 
         if value not in NAMES:
             from layerexplain.suggest import did_you_mean

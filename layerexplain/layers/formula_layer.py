@@ -17,11 +17,11 @@ from layerexplain.lang.expr import Expr, weight
 from layerexplain.lang.parse import parse
 from layerexplain.lang.settings import NotGiven, attribute, holds
 from layerexplain.lang.syntax import checked_expression
-from layerexplain.layers.activations import activate
 from layerexplain.layers.arguments import Activation, Argument, argument_of
 from layerexplain.layers.declaration import Declaration, Spec, Stored
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.inner import DeclaredLayer
+from layerexplain.layers.keras.activations import activate
 from layerexplain.layers.registry import inner_weights
 from layerexplain.layers.signature import Signature
 from layerexplain.ops import load_all

@@ -67,7 +67,7 @@ class Place(NamedTuple):
         return gradient in self.gradients
 
 
-_FILES = ("hints_of_layers", "hints_compared")
+_FILES = ("keras.hints_of_layers", "keras.hints_compared")
 
 Hint = Callable[[Place], str | None]
 
@@ -102,7 +102,7 @@ def hint(*types: str, among: dict[str, list[Hint]] = HINTS) -> Callable[[Hint], 
 
 def gradient_facts(place: Place) -> tuple[str, ...]:
     """Return what is worth knowing of the gradients of a layer."""
-    importlib.import_module("layerexplain.layers.gradient_facts")
+    importlib.import_module("layerexplain.layers.keras.gradient_facts")
     return tuple([text for text in (one(place) for one in FACTS.get(place.type, ())) if text])
 
 

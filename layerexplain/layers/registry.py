@@ -279,9 +279,9 @@ def layer_types() -> dict[str, list[tuple[str, str, str]]]:
     >>> layer_types()["core"][0][0]
     'Activation'
     """
-    from layerexplain.layers.index import module_of
+    from layerexplain.layers.index import family_of
 
-    return _listed((module_of(type_) or "", type_) for type_ in type_names())
+    return _listed((family_of(type_), type_) for type_ in type_names())
 
 
 def signature(declaration: Declaration) -> str:

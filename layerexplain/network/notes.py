@@ -33,11 +33,11 @@ def why_opaque(layer: Layer) -> str:
     if layer.kind == "layer":
         if facts_of(layer.type).runs_code:
             return "what it computes is not known"
-        from layerexplain.layers.opaque_layers import why_not
+        from layerexplain.layers.keras.opaque_layers import why_not
 
         return why_not(layer.type) or reason
     if layer.kind == "operation":
-        from layerexplain.layers.opaque_layers import OPERATIONS, why_not
+        from layerexplain.layers.keras.opaque_layers import OPERATIONS, why_not
 
         return why_not(operation_type(layer), OPERATIONS) or reason
     return reason

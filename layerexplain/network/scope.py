@@ -108,6 +108,6 @@ def has_no_weights(layer: Layer) -> bool:
         return True
     if layer.kind != "layer":
         return False
-    from layerexplain.layers.opaque_layers import WITHOUT_WEIGHTS
+    from layerexplain.layers.keras.opaque_layers import WITHOUT_WEIGHTS
 
     return layer.type in WITHOUT_WEIGHTS or facts_of(layer.type).runs_code

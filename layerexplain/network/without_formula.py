@@ -58,7 +58,7 @@ def opaque_call(
     recorded = walk.tensors.recorded(made)
     shapes = "recorded" if any(recorded) and not walk.scope.strict else "unknown"
     if not recorded and known and layer.kind == "layer":
-        from layerexplain.layers.opaque_layers import known_result
+        from layerexplain.layers.keras.opaque_layers import known_result
 
         told = known_result(layer.type, layer.config, known[0].expr.shape)
         recorded = [] if told is None else [Spec(*told)]

@@ -1,7 +1,7 @@
 """Composite functions: all of keras.activations and those shared by several layers. Each body is the textbook formula.
 
-Where a body would overflow or cancel, `stable` evaluates it instead; tests/test_functions.py compares the two with
-each other and with Keras.
+Where a body would overflow or cancel, `stable` evaluates it instead; tests/layers/test_functions.py compares the
+two with each other and with Keras.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.layers.optimizers import Part
+from layerexplain.layers.keras.optimizers import Part
 from layerexplain.model import Setting, Training
 from layerexplain.oracle.comparison import draws
 from layerexplain.oracle.keras_graph import as_array, has_no_kernel

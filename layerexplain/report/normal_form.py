@@ -14,10 +14,10 @@ from typing import Any
 from layerexplain.call_binding import bind_call
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.model_builder import automatic, layers_among
-from layerexplain.layers.activations import usual_name
 from layerexplain.layers.arguments import Activation
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.facts import Facts
+from layerexplain.layers.keras.activations import usual_name
 from layerexplain.model import Call, Function, Layer, Model
 from layerexplain.network.scope import declaration_of
 from layerexplain.records import NamedTuple, grouped

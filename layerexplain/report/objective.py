@@ -14,8 +14,8 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, Expr
 from layerexplain.lang.names import identifier
 from layerexplain.layers.declaration import Spec
-from layerexplain.layers.losses import Loss, loss_of
-from layerexplain.layers.optimizers import Part, part
+from layerexplain.layers.keras.losses import Loss, loss_of
+from layerexplain.layers.keras.optimizers import Part, part
 from layerexplain.model import Layer, Setting, TensorRef, Training
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from layerexplain.layers.losses import loss_of
+from layerexplain.layers.keras.losses import loss_of
 from layerexplain.model import Setting, Training
 from layerexplain.report.data import OutputReport, plain
 from layerexplain.report.training_data import LossReport, MetricReport, TrainingReport

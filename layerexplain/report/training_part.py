@@ -17,8 +17,8 @@ from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.layers.losses import Loss
-from layerexplain.layers.optimizers import Part
+from layerexplain.layers.keras.losses import Loss
+from layerexplain.layers.keras.optimizers import Part
 from layerexplain.records import grouped
 from layerexplain.report.build import plain_shape
 from layerexplain.report.cost_lines import lines_of_one

@@ -14,7 +14,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.layers.arguments import Refused
-from layerexplain.layers.optimizers import Part, part
+from layerexplain.layers.keras.optimizers import Part, part
 from layerexplain.model import TensorRef, Training, is_before_keras_3
 from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network

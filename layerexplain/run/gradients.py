@@ -13,7 +13,7 @@ from layerexplain.frontends.training import trained_with
 from layerexplain.lang.expr import Expr
 from layerexplain.lang.visit import inner_definitions, is_random
 from layerexplain.layers.arguments import Refused
-from layerexplain.layers.optimizers import Part
+from layerexplain.layers.keras.optimizers import Part
 from layerexplain.model import Layer, Model, Note, TensorRef, Training
 from layerexplain.network.traced import Network
 from layerexplain.report.explanation import said_of_training

@@ -11,7 +11,7 @@ from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.arguments import Refused
-from layerexplain.layers.optimizers import Part, part
+from layerexplain.layers.keras.optimizers import Part, part
 from layerexplain.model import Setting
 from layerexplain.records import NamedTuple
 from layerexplain.report.objective import shortest

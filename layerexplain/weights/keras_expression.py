@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from layerexplain.attribute_path import Steps, expression, layer_steps
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.dtype_policies import policy_of
+from layerexplain.layers.keras.dtype_policies import policy_of
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer, is_before_keras_3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from layerexplain.layers.activations import NAMES
+from layerexplain.layers.keras.activations import NAMES
 from tests.cases import Case, Draw
 from tests.cases.shapes import some_shape
 
@@ -77,7 +77,7 @@ def _softmax(rng: random.Random) -> Case:
 
 def _activation(rng: random.Random) -> Case:
     # glu is left out: the layer says that it keeps the shape, but the function halves the last axis. So is sparsemax,
-    # which differs on purpose (tests/test_functions.py).
+    # which differs on purpose (tests/layers/test_functions.py).
     names = sorted(NAMES - {"glu", "sparsemax"})
     return Case("Activation", {"activation": rng.choice(names)}, (some_shape(rng),))
 

@@ -61,7 +61,7 @@ def _elementwise(type_: str) -> Draw:
         if rng.random() < 0.08:
             shapes[-1] = (*shapes[-1][:-1], 11)
         if any(set(shape) == {1} for shape in shapes):
-            # Values of a batch of 2 would be added along an axis of 2 (tests/test_keras_faults.py).
+            # Values of a batch of 2 would be added along an axis of 2 (tests/layers/test_keras_faults.py).
             shapes = [tuple(11 if s == 2 else s for s in shape) for shape in shapes]
         rng.shuffle(shapes)
         masked: tuple[bool, ...] = ()

@@ -109,7 +109,7 @@ COMPRESSED: dict[str, Callable[[random.Random], Case]] = {
     "EinsumDense": draw_einsum,
     "Embedding": draw_embedding,
 }
-"""Draws of types whose plain form has draws elsewhere; tests/test_quantization.py runs them."""
+"""Draws of types whose plain form has draws elsewhere; tests/layers/test_quantization.py runs them."""
 
 
 def _reversible(rng: random.Random) -> Case:

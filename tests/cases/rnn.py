@@ -33,7 +33,7 @@ STATEFUL = [
     Case("TimeDistributed", {"layer": Wrapped("LSTM", {"units": 5, "stateful": True})}, ((3, 7, 2),)),
     Case("Bidirectional", {"layer": Wrapped("GRU", {"units": 5, "stateful": True})}, ((7, 3),)),
 ]
-"""Rows apart from the others: Keras builds them with a fixed batch only (tests/test_stateful.py)."""
+"""Rows apart from the others: Keras builds them with a fixed batch only (tests/layers/test_stateful.py)."""
 
 BOUNDED = ["tanh", "sigmoid", "softsign", "hard_sigmoid", "softmax"]
 ACTIVATIONS = [*BOUNDED, "relu", "linear", None, "elu"]
@@ -73,7 +73,7 @@ def _recurrent(type_: str) -> Draw:
             x = (3,) if wrong < 0.025 else (7, 3, 2)
         count = 0
         if len(x) == 2 and rng.random() < 0.35:
-            # Keras passes over a state too many; we refuse it (tests/test_rnn.py).
+            # Keras passes over a state too many; we refuse it (tests/layers/test_rnn.py).
             count = STATES[type_] if type_ != "LSTM" or rng.random() < 0.85 else 1
         size = config["units"] if rng.random() < 0.9 else config["units"] + 1
         masks = (rng.random() < 0.5 and len(x) == 2,)

@@ -23,7 +23,7 @@ from layerexplain.render.layout import Look
 from layerexplain.report.build import build
 from layerexplain.report.comparison import compare
 from tests.fuzz.mutations import mutation
-from tests.printing import Chosen, Wanted, explanation_text, summary_text
+from tests.support.printing import Chosen, Wanted, explanation_text, summary_text
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 

@@ -14,7 +14,7 @@ import yaml
 
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration
-from tests import keras_configs
+from tests.support import keras_configs
 
 Draw = random.Random
 

@@ -9,9 +9,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from tests import keras_configs
-from tests.old_dialects import DIALECTS
-from tests.saved_models import Node, keras_metadata_pb, saved_model_pb, signature, tensor_info
+from tests.support import keras_configs
+from tests.support.old_dialects import DIALECTS
+from tests.support.saved_models import Node, keras_metadata_pb, saved_model_pb, signature, tensor_info
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 

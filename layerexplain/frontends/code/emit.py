@@ -30,7 +30,7 @@ from layerexplain.frontends.code.values import (
 )
 from layerexplain.frontends.keras.shared_objects import has_two_ways
 from layerexplain.frontends.model_builder import FreeNames
-from layerexplain.layers.activations import NAMES as ACTIVATIONS
+from layerexplain.layers.keras.activations import NAMES as ACTIVATIONS
 from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef
 from layerexplain.model import Function as NamedFunction
 

@@ -93,7 +93,7 @@ def layer_names() -> dict[str, str]:
     """The names of all layers, other names of them too, and the names that they have today."""
     from layerexplain.frontends.keras.old_names import OLD_CLASSES
     from layerexplain.frontends.spec.items import ALIASES
-    from layerexplain.layers.opaque_layers import REASONS
+    from layerexplain.layers.keras.opaque_layers import REASONS
 
     names = {name: name for name in (*known_types(), *REASONS)}
     names.update({name: name for name in OLD_CLASSES})
@@ -176,7 +176,7 @@ _OTHER_OPERATIONS = {
 def operation_types() -> dict[str, str]:
     """The classes of Keras's operations by the names of their functions, without underscores."""
     from layerexplain.layers.index import types
-    from layerexplain.layers.opaque_layers import OPERATIONS
+    from layerexplain.layers.keras.opaque_layers import OPERATIONS
 
     names = [name.removeprefix("ops.") for name in types("ops")]
     return {name.lower(): name for name in [*OPERATIONS, *names]}

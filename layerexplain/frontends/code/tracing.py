@@ -203,7 +203,7 @@ class Tracing(KerasPart):
 
     def _states_of_cell(self, layer: LayerValue) -> int:
         """How many states a cell of Keras gives beside its output; 0 for what is none."""
-        from layerexplain.layers.rnn_cells import NAMES
+        from layerexplain.layers.keras.rnn_cells import NAMES
 
         return len(NAMES.get(layer.type, ()))
 

@@ -185,14 +185,14 @@ def known_type(name: str, line: int, maker: Maker) -> str:
     meant = ALIASES.get(name, name)
     if _is_declared(meant):
         return meant
-    from layerexplain.layers.opaque_layers import WITHOUT_WEIGHTS, why_not
+    from layerexplain.layers.keras.opaque_layers import WITHOUT_WEIGHTS, why_not
 
     if name in WITHOUT_WEIGHTS:
         return name  # its row says why it has no formula; its shape is known all the same
 
     reason = _code_in_yaml(name) if "(" in name else _without_colon(name) or why_not(name)
     if not reason:
-        from layerexplain.layers.meant_types import what_is_meant
+        from layerexplain.layers.keras.meant_types import what_is_meant
 
         declared = {*known_types(), *maker.own, *MODEL_TYPES, *WITHOUT_WEIGHTS, "InputLayer"}
         reason = f"unknown layer type '{name}'; {what_is_meant(name, declared)}"
@@ -305,7 +305,7 @@ def _arguments(type_name: str, value: Node, maker: Maker) -> dict[str, Node]:
     declaration = maker.find(type_name)
     first = _wrapped_argument(type_name, maker) or (next(iter(declaration.arguments), None) if declaration else None)
     if first is None and declaration is None:
-        from layerexplain.layers.opaque_layers import FIRST_ARGUMENTS
+        from layerexplain.layers.keras.opaque_layers import FIRST_ARGUMENTS
 
         first = FIRST_ARGUMENTS.get(type_name)
     if first is not None:

@@ -22,9 +22,9 @@ _BY_ELEMENT = ("operations", "operations_numbers", "tf_operations", "tf_raw_oper
 
 def family_of(layer: LayerReport) -> str:
     """The family of a layer, "" where it has none: of what is not known, and of models."""
-    from layerexplain.layers.index import module_of
+    from layerexplain.layers.index import family_of
 
-    module = module_of(layer.type) or ""
+    module = family_of(layer.type)
     if module in _BY_ELEMENT:
         return "join" if len(layer.sources) > 1 else "activation"
     if module == "core" and layer.weights:

@@ -1,0 +1,85 @@
+"""What a layer's dtype and quantization_config say: which policy, how inputs are quantized; and what LoRA adds."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.layers.arguments import Annotated, Check, Number, PositiveInt
+from layerexplain.records import NamedTuple
+
+if TYPE_CHECKING:
+    from layerexplain.layers.keras.quantization import Lora, Policy, Quantizer
+
+# The records of quantization are loaded only for quantized layers, which are rare.
+
+
+def policy_of(value: Any) -> "Policy | None":
+    """What a layer's dtype says of quantization; None for a plain dtype, which is what nearly all have."""
+    if isinstance(value, str):
+        mode, quantized, source = value.partition("_from_")
+        return _of_mode(mode, source, {}) if quantized else None
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        from layerexplain.layers.keras.quantization import Policy
+
+        return value if isinstance(value, Policy) else None
+    config = value.get("config")
+    if not isinstance(config, Mapping) or not isinstance(config.get("mode"), str):
+        return None
+    return _of_mode(config["mode"], str(config.get("source_name") or "float32"), config)
+
+
+def _of_mode(mode: str, source: str, config: Mapping[str, Any]) -> "Policy":
+    from layerexplain.layers.keras.quantization import Policy
+
+    kind, _, block = mode.partition("/")
+    history = config.get("amax_history_length", 1024)
+    size = int(block) if kind == "int4" and re.fullmatch(r"-?\d+", block) else 0
+    compute = source.removeprefix("mixed_")
+    return Policy(kind, max(size, 0), history if isinstance(history, int) else 1024, compute)
+
+
+def _quantizer(value: Any) -> "Quantizer | str":
+    """The quantizer of the inputs that a quantization_config names; "none" where it says that there is none."""
+    from layerexplain.layers.keras.quantization import Quantizer
+
+    if isinstance(value, Quantizer | str):
+        return value
+    config = value.get("config") if isinstance(value, Mapping) else None
+    made = config.get("activation_quantizer") if isinstance(config, Mapping) else None
+    if not isinstance(made, Mapping):
+        return "none"
+    options = made.get("config")
+    options = options if isinstance(options, Mapping) else {}
+    low, high = options.get("value_range", (-127, 127))
+    return Quantizer(low, high, options.get("epsilon", 1e-7))
+
+
+DtypePolicy = Annotated[
+    Any, Check("a dtype, or a quantized dtype policy of Keras", "'float32'", policy_of, plain=False)
+]
+QuantizationConfig = Annotated[Any, Check("a quantization config of Keras", "null", _quantizer, plain=False)]
+
+
+class Compression(NamedTuple):
+    """The arguments that layers with one large kernel or table share: what LoRA adds, and how they are quantized."""
+
+    lora_rank: PositiveInt | None = None
+    lora_alpha: Number | None = None
+    quantization_config: QuantizationConfig | None = None
+    dtype: DtypePolicy | None = None
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is either."""
+        return self.dtype is not None or self.lora_rank is not None
+
+    @property
+    def parts(self) -> "tuple[Lora | None, Policy | None, Quantizer | str | None]":
+        """What LoRA adds, the policy, and how inputs are quantized."""
+        from layerexplain.layers.keras.quantization import Lora
+
+        rank, alpha = self.lora_rank, self.lora_alpha
+        low_rank = None if rank is None else Lora(rank, rank if alpha is None else alpha)
+        return low_rank, self.dtype, self.quantization_config

@@ -1,0 +1,1 @@
+"""Operations of TensorFlow that tf.keras put between layers."""

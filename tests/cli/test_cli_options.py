@@ -1,0 +1,433 @@
+"""What is typed at the command line: shapes, arguments, columns, layer patterns; and what is said of mistakes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from layerexplain import api
+from layerexplain.cli.arguments import parse_arguments, parse_value
+from layerexplain.cli.explain import Wanted
+from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input, parse_shape
+from layerexplain.cli.main import COMMANDS, program
+from layerexplain.errors import ArgumentError
+from layerexplain.layer_names import no_match
+from layerexplain.layers.registry import layer_types
+from layerexplain.model import Model, Shape, TensorRef
+from tests.support import program_on_reports, reports
+from tests.support.paths import ROOT
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the program on the sources of reports.py, in this process."""
+    monkeypatch.setattr(api, "explain", program_on_reports.explain)
+    for variable in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+        monkeypatch.delenv(variable, raising=False)
+
+    def runner(*arguments: str, input: str | None = None, **environment: str) -> Result:
+        return CliRunner().invoke(
+            program, arguments, prog_name="layerexplain", input=input, env=environment, catch_exceptions=False
+        )
+
+    return runner
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("784", (784,)),
+        ("224,224,3", (224, 224, 3)),
+        ("28x28x1", (28, 28, 1)),
+        ("28×28", (28, 28)),
+        ("28 X 28", (28, 28)),
+        ("None,3", (None, 3)),
+        ("?x3", (None, 3)),
+        ("none", (None,)),
+        ("null,784", (None, 784)),
+        ("(28, 28, 1)", (28, 28, 1)),
+        ("(784,)", (784,)),
+        ("[2, 3]", (2, 3)),
+        ("()", ()),
+        ("", None),
+        ("-1", None),
+        ("3,", None),
+        ("3,,4", None),
+        ("3.5", None),
+        ("abc", None),
+        ("(3", None),
+        ("9" * 5000, None),
+        ("٣", None),
+    ],
+)
+def test_shapes(text: str, shape: Shape | None) -> None:
+    assert parse_shape(text) == shape
+
+
+def test_named_shapes() -> None:
+    assert parse_input("tokens=128") == InputShape("tokens", (128,))
+    assert parse_input("a=b=2,3") == InputShape("a=b", (2, 3))
+    assert parse_input("5") == InputShape(None, (5,))
+    for wrong in ("tokens=", "=128", "tokens=x"):
+        with pytest.raises(click.BadParameter, match="is not of the form \\[NAME=\\]SHAPE; write 224,224,3"):
+            parse_input(wrong)
+
+
+def model(*inputs: str) -> Model:
+    return Model("m", "Functional", (), (), tuple(TensorRef(name) for name in inputs), ())
+
+
+def test_shapes_find_their_inputs() -> None:
+    first, second = InputShape(None, (2,)), InputShape(None, (3,))
+    assert inputs_of(model("a", "b"), []) == {}
+    assert inputs_of(model("a", "b"), [first]) == {"a": (2,)}
+    assert inputs_of(model("a", "b"), [first, second]) == {"a": (2,), "b": (3,)}
+    assert inputs_of(model("a", "b"), [first, InputShape("a", (5,))]) == {"a": (5,), "b": (2,)}
+    with pytest.raises(ArgumentError, match="the model has no input 'c'; its inputs: a, b"):
+        inputs_of(model("a", "b"), [InputShape("c", (5,))])
+    with pytest.raises(ArgumentError, match="--input is given 2 times; the model's inputs: a"):
+        inputs_of(model("a"), [first, second])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("512", 512),
+        ("-1", -1),
+        ("0.5", 0.5),
+        ("1e-3", 1e-3),
+        ("1.", 1.0),
+        ("relu", "relu"),
+        ("true", True),
+        ("False", False),
+        ("None", None),
+        ("null", None),
+        ("off", "off"),
+        ("3,3", (3, 3)),
+        ("3x3", (3, 3)),
+        ("(3, 3)", (3, 3)),
+        ("[3, 3]", [3, 3]),
+        ("(3,)", (3,)),
+        ("3,", (3,)),
+        ("[]", []),
+        ("((1, 1), (2, 2))", ((1, 1), (2, 2))),
+        ("'true'", "true"),
+        ('"a, b"', "a, b"),
+        ("{LSTM: {units: 16}}", {"LSTM": {"units": 16}}),
+        ('{"LSTM": {"units": 16, "return_sequences": true}}', {"LSTM": {"units": 16, "return_sequences": True}}),
+        ("{}", {}),
+        ("[{LSTM: 3}, {GRU: {units: 4}}]", [{"LSTM": 3}, {"GRU": {"units": 4}}]),
+        ("bqd,bkd->bqk", "bqd,bkd->bqk"),
+        ("'bqd,bkd->bqk'", "bqd,bkd->bqk"),
+        ("nan", "nan"),
+        ("1" * 30, "1" * 30),
+    ],
+)
+def test_values(text: str, value: Any) -> None:
+    parsed = parse_value(text, "a")
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("(3, 3", "a=(3, 3: '[)]' is missing at the end"),
+        ("'open", "the quote at column 1 is not closed"),
+        ("(3 3)", "a ',' is missing before '3'"),
+        ("{units 3}", "a ':' is missing after 'units'"),
+        ("{: 3}", "a name is missing before ':'"),
+        ("(3]", "']'"),
+        ("(,)", "',' is not expected here"),
+        ("{a: ", "'}' is missing at the end"),
+        ("[" * 40, "'\\[' is not expected here"),
+    ],
+)
+def test_wrong_values(text: str, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message.replace("a=(3, 3", "a=\\(3, 3")):
+        parse_value(text, "a")
+
+
+def test_arguments() -> None:
+    assert parse_arguments(["units=512", "activation=relu"]) == {"units": 512, "activation": "relu"}
+    assert parse_arguments(["equation='a=b'"]) == {"equation": "a=b"}
+    for wrong, message in [
+        (["512"], "'512' is not of the form ARG=VALUE"),
+        (["=5"], "ARG=VALUE"),
+        (["a=1", "a=2"], "given twice"),
+    ]:
+        with pytest.raises(ArgumentError, match=message):
+            parse_arguments(wrong)
+
+
+def test_patterns_choose_layers_by_name_or_path_in_the_models_order() -> None:
+    def names(report: Any, *patterns: str) -> list[str]:
+        layers, missing = Wanted(patterns, 1).of(report)
+        assert not missing
+        return [layer.path for layer in layers]
+
+    cnn, nested = reports.read("cnn"), reports.read("nested")
+    assert names(cnn, "flatten", "conv2d") == ["conv2d", "flatten"]
+    assert names(cnn, "conv2d_[12]") == ["conv2d_1", "conv2d_2"]
+    assert names(cnn, "*") == [layer.path for layer in cnn.layers]
+    assert names(nested, "projection") == ["encoder/tower/projection"]
+    assert names(nested, "encoder/*") == [
+        "encoder/input_2",
+        "encoder/tower",
+        "encoder/tower/input",
+        "encoder/tower/projection",
+    ]
+
+
+def test_names_with_brackets_are_names_and_patterns_too(tmp_path: Path) -> None:
+    file = tmp_path / "model.yaml"
+    file.write_text(
+        "input: [7]\nlayers:\n  - Dense: 3\n    name: 'a[0]'\n"
+        "  - Sequential:\n      - Dense: 2\n        name: 'b[1]'\n    name: box\n  - Dense: 4\n    name: ab\n"
+    )
+    expected = {
+        "a[0]": ["a[0]"],
+        "b[1]": ["box/b[1]"],
+        "box/b[1]": ["box/b[1]"],
+        "a?": ["ab"],
+        "a[b]": ["ab"],
+        "*[[]*": ["a[0]", "box/b[1]"],
+        "box": ["box"],
+    }
+    for pattern, paths in expected.items():
+        found = CliRunner().invoke(program, ["explain", str(file), pattern]).stdout
+        assert re.findall(r"^(\S+) · ", found, re.MULTILINE) == paths, pattern
+
+
+def test_a_pattern_without_a_layer_is_an_error_with_a_suggestion(run: Run) -> None:
+    result = run("explain", "cnn", "flaten", "conv2d")
+    assert result.exit_code == 1
+    assert result.stderr == "layerexplain: error: cnn: no layer matches 'flaten'; did you mean 'flatten'?\n"
+    assert result.stdout.startswith("conv2d · Conv2D  ")
+
+
+@pytest.mark.parametrize(("count", "rest"), [(11, ""), (12, ""), (13, " and 1 more"), (2012, " and 2,000 more")])
+def test_twelve_names_are_told_where_none_is_like_the_pattern(count: int, rest: str) -> None:
+    names = [f"n{number}" for number in range(count)]
+    assert str(no_match("zzzzzz", names)).endswith(f"the model has {', '.join(names[:12])}{rest}")
+
+
+def test_only_the_layers_that_are_asked_for_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    explained = []
+
+    def spied(*arguments: Any, **options: Any) -> api.Report:
+        report = explain(*arguments, **options)
+        explained.extend([row.layer for row in report.layers if row.explanation is not None])
+        return report
+
+    explain = api.explain
+    monkeypatch.setattr(api, "explain", spied)
+    digits = ROOT / "sample_models" / "digits.keras"
+    found = CliRunner().invoke(program, ["explain", str(digits), "strokes_*"])
+    assert found.exit_code == 0
+    assert explained == ["strokes_norm", "strokes_relu"]
+
+
+@pytest.mark.parametrize("type", ["MultiHeadAttention num_heads=2 key_dim=4", "Attention"])
+def test_one_input_of_attention_is_query_and_value(type: str) -> None:
+    once = CliRunner().invoke(program, ["layer", *type.split(), "--input", "5,6"])
+    twice = CliRunner().invoke(program, ["layer", *type.split(), "--input", "5,6", "--input", "5,6"])
+    assert (once.exit_code, once.stdout) == (0, twice.stdout)
+    assert "query and value are the same tensor, as in self-attention" in once.stderr and not twice.stderr
+
+
+def test_explain_prints_the_chosen_in_each_format(run: Run) -> None:
+    assert "Parameters" in run("explain", "lstm").stdout
+    assert "Parameters" not in run("explain", "lstm", "lstm").stdout
+    value = json.loads(run("explain", "nested", "projection", "--format", "json", "--nested").stdout)
+    assert [layer["path"] for layer in value["layers"]] == ["encoder/tower/projection"]
+    lines = run("explain", "nested", "*", "--format", "jsonl", "--nested").stdout.splitlines()
+    assert len(lines) == 7
+    assert run("explain", "cnn", "lstm").exit_code == 1
+    assert run("explain", "cnn", "lstm").stdout == ""
+
+
+def test_nested_explains_the_layers_of_nested_models(run: Run) -> None:
+    assert "encoder/tower/projection · Dense" in run("explain", "nested", "--nested").stdout
+    assert "encoder/tower/projection · Dense" not in run("explain", "nested").stdout
+
+
+def test_columns(run: Run) -> None:
+    result = run("summary", "cnn", "--format", "csv", "--columns", "layer, params,Output-Shapes")
+    assert result.stdout.splitlines()[0] == "layer,params,output_shapes"
+    result = run("summary", "cnn", "--columns", "layer,prams")
+    assert result.exit_code == 2
+    assert "no column 'prams'; did you mean 'params'?" in result.stderr
+    result = run("summary", "cnn", "--columns", "layer", "--format", "json")
+    assert result.exit_code == 2
+    assert "--columns cannot be used with json" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sumary"], "no command 'sumary'; did you mean 'summary'?"),
+        (
+            ["xyz"],
+            "no command 'xyz'; the commands are summary, explain, layer, weights, verify, check, diff, convert, draw, page, view, trace, catalogue, completion",
+        ),
+        (["summary"], "Missing argument 'SOURCE...'"),
+        (["summary", "cnn", "--format", "xml"], "'xml' is not one of"),
+        (["summary", "cnn", "--width", "5"], "5 is not in the range"),
+        (["summary", "cnn", "--input", "abc"], "'abc' is not of the form [NAME=]SHAPE; write 224,224,3"),
+        (
+            ["layer", "Dense", "512", "8", "--input", "784"],
+            "Dense needs activation to be the name of a Keras activation",
+        ),
+        (["layer", "Dense", "units=512"], "Dense needs the shape of its input; add for example --input 784"),
+        (["layer", "--input", "784"], "--input needs the TYPE of a layer"),
+        (["completion", "powershell"], "'powershell' is not one of"),
+    ],
+)
+def test_wrong_usage_exits_2_and_says_what_is_right(run: Run, arguments: list[str], message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_every_command_has_help_with_examples_that_any_terminal_can_print(
+    run: Run, command: str | None, option: str
+) -> None:
+    result = run(*([command] if command else []), option)
+    assert result.exit_code == 0
+    assert "layerexplain " in result.stdout.split("Options:")[0].split("\n\n", 1)[1]
+    result.stdout.encode("ascii")
+
+
+def test_output_file(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "out.txt"
+    result = run("summary", "cnn", "--output", str(file), FORCE_COLOR="1")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert file.read_bytes().decode("utf-8") == run("summary", "cnn").stdout
+    assert list(tmp_path.iterdir()) == [file]
+    before = file.read_bytes()
+    assert run("summary", "missing", "--output", str(file)).exit_code == 1
+    assert file.read_bytes() == before, "nothing to write: the file stays"
+    file.chmod(0o640)
+    assert run("summary", "lstm", "-o", str(file)).exit_code == 0
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert run("summary", "lstm", "--output", "-").stdout == file.read_text("utf-8")
+
+
+def test_output_file_through_a_link_and_into_a_device(run: Run, tmp_path: Path) -> None:
+    target, link = tmp_path / "target.csv", tmp_path / "link.csv"
+    target.write_text("old")
+    link.symlink_to(target)
+    assert run("summary", "cnn", "--format", "csv", "--output", str(link)).exit_code == 0
+    assert link.is_symlink()
+    assert target.read_text("utf-8").startswith("layer,type")
+    assert run("summary", "cnn", "--output", "/dev/null").exit_code == 0
+    assert Path("/dev/null").is_char_device()
+
+
+def test_output_that_cannot_be_written_is_one_line(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "no" / "such" / "out.txt"
+    result = run("summary", "cnn", "--output", str(file))
+    assert result.exit_code == 1
+    assert result.stderr == f"layerexplain: error: {file}: cannot be written: No such file or directory\n"
+
+
+def test_an_interrupt_leaves_the_output_file_as_it_was(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "out.txt"
+    file.write_text("old")
+    assert run("summary", "cnn", "interrupt", "--output", str(file)).exit_code == 130
+    assert [(one, one.read_text()) for one in tmp_path.iterdir()] == [(file, "old")]
+
+
+@pytest.mark.parametrize(
+    ("command", "takes"),
+    [
+        ("summary", "[OPTIONS] SOURCE..."),
+        ("explain", "[OPTIONS] SOURCE [LAYER]..."),
+        ("layer", "[OPTIONS] [TYPE] [ARG=VALUE]..."),
+        ("weights", "[OPTIONS] SOURCE..."),
+        ("trace", "[OPTIONS] SOURCE [LAYER]..."),
+        ("verify", "[OPTIONS] SOURCE..."),
+    ],
+)
+def test_what_a_command_takes(command: str, takes: str) -> None:
+    first = CliRunner().invoke(program, [command, "--help"], prog_name="layerexplain").stdout.splitlines()[0]
+    assert first == f"Usage: layerexplain {command} {takes}"
+
+
+def test_types_are_completed_with_what_they_do(run: Run) -> None:
+    result = run(_LAYEREXPLAIN_COMPLETE="zsh_complete", COMP_WORDS="layerexplain layer conv2d", COMP_CWORD="2")
+    lines = result.stdout.splitlines()
+    assert lines[1::3] == ["Conv2D", "Conv2DTranspose"]
+    words = {type_: said for entries in layer_types().values() for type_, _, said in entries}
+    assert [line.replace("\\:", ":") for line in lines[2::3]] == [words["Conv2D"], words["Conv2DTranspose"]]
+
+
+def test_completion(run: Run) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        script = run("completion", shell).stdout
+        assert "_LAYEREXPLAIN_COMPLETE" in script
+        assert f"{shell}_complete" in script
+
+
+def test_completes_commands_and_options(run: Run) -> None:
+    def complete(words: str, current: str) -> list[str]:
+        result = run(_LAYEREXPLAIN_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=current)
+        return [line.partition(",")[2] for line in result.stdout.split()]
+
+    assert complete("layerexplain su", "1") == ["summary"]
+    assert "--nested" in complete("layerexplain summary --", "2")
+    assert complete("layerexplain summary --format j", "3") == ["json", "jsonl"]
+    assert complete("layerexplain layer conv2d", "2") == ["Conv2D", "Conv2DTranspose"]
+    assert complete("layerexplain layer Conv2D fil", "3") == ["filters=16"]
+    assert complete("layerexplain layer Conv2D filters=3 pad", "4") == ["padding=valid"]
+    assert complete("layerexplain layer Dense lora_", "3") == ["lora_rank=16", "lora_alpha=0.5"]
+    assert complete("layerexplain layer Nonsense fil", "3") == []
+    assert complete("layerexplain summary m.keras --columns layer,ty", "4") == ["layer,type"]
+    assert complete("layerexplain weights m.keras --columns re", "4") == ["reach"]
+    digits = ROOT / "sample_models" / "digits.keras"
+    assert complete(f"layerexplain explain {digits} strokes_", "3") == ["strokes_norm", "strokes_relu"]
+    assert complete(f"layerexplain trace {digits} dig", "3") == ["digit"]
+    assert complete("layerexplain explain missing.keras d", "3") == []
+
+
+def test_names_that_a_shell_obeys_are_not_offered(run: Run, tmp_path: Path) -> None:
+    names = [
+        "dense",
+        "conv2d_1",
+        "dé",
+        "a;touch x",
+        "a$(touch x)",
+        "a`x`",
+        "a|b",
+        "a b",
+        "-rf",
+        "a\nb",
+        "~",
+        "a*",
+        "a'b",
+    ]
+    layers = [{"class_name": "Dense", "config": {"name": name, "units": 1}} for name in names]
+    model = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
+    (tmp_path / "m.json").write_text(json.dumps(model))
+    words = f"layerexplain explain {tmp_path / 'm.json'} "
+    offered = [
+        run(_LAYEREXPLAIN_COMPLETE=f"{shell}_complete", COMP_WORDS=words, COMP_CWORD="3").stdout
+        for shell in ("bash", "zsh")
+    ]
+    for text in offered:
+        assert all(name in text for name in names[:3])
+        assert not any(sign in text for sign in ";$`|*'~")
+        assert "-rf" not in text

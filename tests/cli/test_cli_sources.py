@@ -1,0 +1,169 @@
+"""The program on real sources, from a file to the text on standard output."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from jsonschema import Draft202012Validator
+
+from layerexplain.cli.main import program
+from tests.support.paths import ROOT
+
+SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
+SPEC = """\
+name: small
+input: [28, 28, 3]
+layers:
+  - Conv2D: {filters: 16, kernel_size: 3, strides: 2, padding: same, activation: relu}
+    name: first
+  - Flatten
+  - Dense: 10
+"""
+
+
+def run(*arguments: str, input: str | None = None) -> Result:
+    return CliRunner().invoke(program, arguments, prog_name="layerexplain", input=input, catch_exceptions=False)
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> str:
+    file = tmp_path / "small.yaml"
+    file.write_text(SPEC)
+    return str(file)
+
+
+@pytest.mark.parametrize("command", ["summary", "explain"])
+def test_json_of_a_source_keeps_the_contract(spec: str, command: str) -> None:
+    value = json.loads(run(command, spec, "--format", "json").stdout)
+    assert [error.message for error in Draft202012Validator(SCHEMA).iter_errors(value)] == []
+    assert value["model"]["name"] == "small"
+    assert value["totals"]["params"] == 448 + 31_370
+    assert ["explanation" in layer for layer in value["layers"]] == [command == "explain"] * 4
+
+
+def test_standard_input_says_the_same(spec: str) -> None:
+    from_file = run("summary", spec, "--format", "csv").stdout
+    assert run("summary", "-", "--format", "csv", input=SPEC).stdout == from_file
+    rows = list(csv.DictReader(StringIO(from_file)))
+    assert [row["layer"] for row in rows][1:] == ["first", "flatten", "dense"]
+    assert rows[1]["output_shapes"] == "(None, 14, 14, 16)"
+
+
+def test_a_fault_is_named_with_its_line_and_the_others_are_explained(spec: str, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(SPEC.replace("Dense", "Dens"))
+    result = run("summary", str(wrong), spec, str(tmp_path / "missing.keras"))
+    assert result.exit_code == 1
+    first, second = result.stderr.splitlines()
+    assert re.fullmatch(r"layerexplain: error: .*wrong\.yaml:7: .*'Dens'.*'Dense'.*", first)
+    assert re.fullmatch(r"layerexplain: error: .*missing\.keras: no such file", second)
+    assert "small · Sequential" in result.stdout
+
+
+def test_input_fixes_unknown_sizes(spec: str) -> None:
+    text = SPEC.replace("28, 28, 3", "null, null, 3")
+    result = run("summary", "-", "--input", "28x28x3", "--format", "csv", input=text)
+    assert result.stdout == run("summary", spec, "--format", "csv").stdout
+    wrong = run("summary", spec, "--input", "pixels=28,28,3")
+    assert wrong.exit_code == 1
+    assert "the model has no input 'pixels'; its inputs: " in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape", "write"),
+    [
+        (["layer", "Dense", "3", "--input", "(None, 784)"], [None, 784], "784"),
+        (["layer", "Dense", "3", "--input", "None,None,784"], [None, None, 784], ""),
+        (["layer", "Conv2D", "3", "kernel_size=3", "--input", "null,28,28,1"], [None, 28, 28, 1], "28,28,1"),
+        (["layer", "LSTM", "3", "--input", "None,5"], [None, None, 5], ""),
+        (["summary", "-", "--input", "(None, 28, 28, 3)"], [None, 28, 28, 3], "28,28,3"),
+        (["summary", "-", "--input", "None,28,3"], [None, None, 28, 3], ""),
+    ],
+)
+def test_a_batch_in_an_input_shape_is_taken_off_and_told_of(arguments: list[str], shape: list[Any], write: str) -> None:
+    text = SPEC.replace("28, 28, 3", "null, null, 3")
+    for spec_text in (text, text.replace("input: [null, null, 3]\n", "")):
+        result = run(*arguments, "--format", "json", input=spec_text)
+        row = json.loads(result.stdout)["layers"][0]
+        assert (row["input_shapes"] or row["output_shapes"])[0] == shape
+        assert ("note: None in front is read as the batch" in result.stderr) == bool(write)
+        assert f"write --input {write}" in result.stderr or not write
+    wrong = run("summary", "-", "--input", "32,28,28,3", input=text)
+    assert "got (32, 28, 28, 3); leave out the batch, which is 32" in wrong.stderr
+
+
+def test_explain_one_layer_of_a_source(spec: str) -> None:
+    result = run("explain", spec, "first")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("first · Conv2D  (None, 28, 28, 3) → (None, 14, 14, 16)\n")
+    assert "y = relu(conv(x, W, strides=2, padding='same') + b)" in result.stdout
+    assert "dense" not in result.stdout
+
+
+def test_what_does_dense_do() -> None:
+    result = run("layer", "Dense", "units=512", "activation=relu", "--input", "784")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("dense · Dense  (None, 784) → (None, 512)\n")
+    assert "y = relu(dot(x, W) + b)" in result.stdout
+    assert "401,920 parameters" in result.stdout
+
+
+def test_names_put_inputs_in_the_order_of_the_call() -> None:
+    arguments = ["layer", "MultiHeadAttention", "num_heads=2", "key_dim=8", "--format", "json"]
+    by_name = run(*arguments, "--input", "value=10,16", "--input", "query=4,16")
+    in_order = run(*arguments, "--input", "4,16", "--input", "10,16")
+    assert by_name.stdout == in_order.stdout
+    assert json.loads(by_name.stdout)["layers"][0]["input_shapes"] == [[None, 4, 16], [None, 10, 16]]
+    wrong = run(*arguments, "--input", "query=4,16", "--input", "key=10,16")
+    assert wrong.exit_code == 2
+    assert "for 2 inputs name query and value" in " ".join(wrong.stderr.split())
+
+
+def test_a_layer_inside_a_layer() -> None:
+    result = run("layer", "Bidirectional", "layer={LSTM: {units: 16}}", "--input", "9,5", "--format", "json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["layers"][0]["output_shapes"] == [[None, 32]]
+
+
+def test_a_wrong_layer_is_one_line() -> None:
+    for arguments, said in (
+        (["Dens", "units=3", "--input", "5"], "no layer type 'Dens'; did you mean 'Dense'?"),
+        (["Dens"], "no layer type 'Dens'; did you mean 'Dense'?"),
+        (["tanh"], "did you mean 'Activation' with activation=tanh?"),
+        (["Sequential"], "Sequential is a model"),
+        (["InputLayer"], "InputLayer computes nothing"),
+        (["Dense", "unit=3", "--input", "5"], "no argument 'unit', did you mean 'units'?"),
+        (["Dense", "units=3"], "needs the shape of its input; add for example --input 784"),
+        (["Dense", "3"], "needs the shape of its input; add for example --input 784"),
+        (["Dense", "3", "4", "--input", "5"], "Dense needs activation to be the name of a Keras activation"),
+        (["Conv2D", "3", "kernel_size=3,3,3", "--input", "9,9,1"], "kernel_size needs one integer or 2"),
+    ):
+        result = run("layer", *arguments)
+        assert (result.exit_code, result.stdout) == (2, ""), arguments
+        assert result.stderr.splitlines()[-1].startswith("Error: ") and said in result.stderr, arguments
+    result = run("layer", "Conv2D", "3", "kernel_size=9", "--input", "4,4,1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert re.fullmatch(r"layerexplain: error: layer 'conv2d': the window needs to fit .*\n", result.stderr)
+
+
+def test_a_value_alone_is_the_first_argument() -> None:
+    assert (
+        run("layer", "Dense", "512", "--input", "784").stdout
+        == run("layer", "Dense", "units=512", "--input", "784").stdout
+    )
+
+
+def test_the_list_of_types() -> None:
+    result = run("layer")
+    assert result.exit_code == 0
+    assert re.search(r"^  Dense +\S", result.stdout, re.MULTILINE)
+    types = [item["type"] for item in json.loads(run("layer", "--format", "json").stdout)]
+    assert len(types) == len(set(types))
+    assert {"Dense", "Conv2D", "LSTM"} <= set(types)

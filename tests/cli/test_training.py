@@ -1,0 +1,391 @@
+"""Losses, optimizers, schedules and regularizers on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+
+import layerexplain
+from layerexplain.cli.main import program
+from layerexplain.layers.declaration import Spec
+from layerexplain.layers.registry import PARTS_OF_TRAINING, part_names
+from layerexplain.model import Setting, Training
+from tests.support.paths import ROOT
+
+SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
+DIGITS = str(ROOT / "sample_models" / "digits.keras")
+PARTS = [(kind, name) for kind in PARTS_OF_TRAINING for name in part_names(kind)]
+
+
+def run(*words: str) -> str:
+    """What the command prints; it must succeed."""
+    result = CliRunner().invoke(program, list(words))
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.parametrize(("kind", "name"), [one for one in PARTS if one[1] != "MultiOptimizer"])
+def test_each_has_a_page_with_its_formula(kind: str, name: str) -> None:
+    told = layerexplain.layer_type(name)
+    page = run("layer", name)
+    assert told.description in page and "  formula   " in page and "Example (`layerexplain layer" in page
+    shown = [word for shape in told.example_inputs for word in ("--input", shape)]
+    assert page.endswith(run("layer", name, *told.example, *shown)) or not told.example_inputs
+    (row,) = json.loads(run("layer", name, *told.example, *shown, "--format", "json"))["layers"] or [None]
+    assert row["type"] == name and row["operation"] and row["formula"]
+    assert all(weight["trainable"] is False for weight in row["weights"])
+
+
+def test_the_list_has_them_in_their_own_groups() -> None:
+    text = run("layer")
+    for kind in PARTS_OF_TRAINING:
+        assert f"\n{kind}\n" in text
+    listed = {(row["family"], row["type"]) for row in json.loads(run("layer", "--format", "json"))}
+    assert set(PARTS) <= listed
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        ("layer mse --input 10", ["losses = mean((y_pred - y_true) ** 2, axis=-1)", "L = mean(losses)"]),
+        ("layer MeanSquaredError sum --input 10", ["L = sum(losses)"]),
+        ("layer CTC --input y_true=4 --input y_pred=9,10", ["ctc_loss(y_true, y_pred, letters"]),
+        ("layer SparseCategoricalCrossentropy from_logits=true --input 7,10", ["(None, 7); (None, 7, 10) → ()"]),
+        ("layer Huber --input 4 --input 4 --input y", None),
+        ("layer SGD 0.1 momentum=0.9 --input 3", ["m = 0.9 * m - 0.1 * g", "kept by the optimizer for each weight; m begins at 0"]),
+        ("layer Nadam --input 3", ["p once for all weights; p begins at 1, m and v begin at 0"]),
+        ("layer SGD lr=0.5 --input 3", ["W = W - 0.5 * g"]),
+        ("layer Adagrad --input 3", ["a accumulator", "a begins at 0.1"]),
+        ("layer Adam --vs SGD --input 3", ["W = W - 0.01 * g", "momentum (3,) = 3"]),
+        ("layer L1L2 l1=0.1 l2=0.2 --input 3x4", ["R = 0.1 * sum(abs(W)) + 0.2 * sum(W ** 2)"]),
+        ("layer CosineDecay 0.1 1000", ["(min(step, 1000.0) / 1000.0)"]),
+    ],
+)  # fmt: skip
+def test_formulas_on_the_command_line(words: str, lines: list[str] | None) -> None:
+    if lines is None:
+        assert CliRunner().invoke(program, words.split()).exit_code == 2
+        return
+    text = run(*words.split())
+    assert all(line in text for line in lines), text
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ("layer Hinje --input 3", "there is no layer type 'Hinje'; did you mean 'Hinge'?"),
+        ("layer Adam rate=1 --input 3", "optimizers.Adam has no argument 'rate'"),
+        ("layer Adam learning_rate=0.1", "Adam needs the shape of its input; add for example --input 784x10"),
+        ("layer SGD --input 3 --input 3", "SGD takes the shapes of W, or fewer of them, got 2"),
+        ("layer CosineDecay 0.1 10 --input 3", "CosineDecay takes no --input, got 1"),
+        (
+            "layer MultiOptimizer",
+            "MultiOptimizer hands each weight to one of its optimizers, by the path of its variable; each has a formula of its own",
+        ),
+        ("layer losses.Hinge --input 3", "there is no layer type 'losses.Hinge'"),
+    ],
+)
+def test_refusals(words: str, fault: str) -> None:
+    result = CliRunner().invoke(program, words.split())
+    assert result.exit_code == 2 and fault in result.output, result.output
+
+
+def test_a_file_cannot_pass_a_loss_off_as_a_layer() -> None:
+    report = layerexplain.explain(b"input: [4]\nlayers:\n  - losses.Hinge\n", partial=True)
+    assert report.layers[1].output_shapes == (None,) and "unknown layer type 'losses.Hinge'" in str(report.faults[0])
+
+
+# A step of training ------------------------------------------------------------------------------------------------
+
+TWO = b"""
+input: [4]
+layers:
+  - Dense: {units: 8, activation: relu, kernel_regularizer: {L2: {l2: 0.1}}, activity_regularizer: l1, name: body}
+  - Dense: {units: 3, activation: softmax, name: kind, trainable: false, bias_constraint: NonNeg}
+  - {Dense: {units: 1, name: size, bias_constraint: non_neg}, from: body}
+outputs: [kind, size]
+loss: {kind: categorical_crossentropy, size: {Huber: {delta: 2}}}
+loss_weights: {size: 0.5}
+optimizer: {SGD: {momentum: 0.9, learning_rate: {ExponentialDecay: {initial_learning_rate: 0.1, decay_steps: 10, decay_rate: 0.5}}}}
+"""
+
+
+def test_a_step_of_training_in_order() -> None:
+    text = run("explain", DIGITS, "--training")
+    assert text.index("1. Forward pass") < text.index("each layer, and what differs in training")
+    wanted = [
+        "1. Forward pass", "  training  y = dropout(x, rate=0.25)", "2. Loss", "losses = sparse_softmax_cross_entropy(y_true, z)",
+        "3. Backward pass", "dz = softmax(z) - one_hot(y_true, n=10)", "dW = dot(transpose(x), dz)", "4. Update",
+        "α = 0.001 * sqrt(1 - 0.999 ** step) / (1 - 0.9 ** step)", "W = W - α * m / (sqrt(v) + 1e-07)", "digit/bias",
+    ]  # fmt: skip
+    places = [text.index(line) for line in wanted]
+    assert places == sorted(places)
+    for format in ("markdown", "latex"):
+        assert "Backward pass" in run("explain", DIGITS, "--training", "--format", format)
+    assert r"m \leftarrow 0.9\,m + 0.1\,g" in run("layer", "Adam", "--input", "3", "--format", "latex")
+
+
+def test_rows_of_a_step_are_those_of_nested_models_where_they_are_asked_for(tmp_path: Path) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "name: net\ninput: [4]\nlayers:\n  - Sequential: [{Dense: 3}]\n    name: inner\nloss: mse\noptimizer: SGD\n"
+    )
+    asked = ("explain", str(spec), "--training", "--format", "csv", "--columns", "path,params")
+    assert run(*asked).splitlines()[1:] == ["input,0", "inner,15"]
+    assert run(*asked, "--nested").splitlines()[1:] == ["input,0", "inner,15", "inner/input,0", "inner/dense,15"]
+
+
+def test_several_outputs_regularizers_and_a_schedule() -> None:
+    training = layerexplain.explain(TWO, training=True).training
+    assert training is not None and training.step is not None
+    step = training.step
+    assert [(term.symbol, term.type, term.of, term.weight) for term in step.terms] == [
+        ("L_kind", "CategoricalCrossentropy", "kind", None),
+        ("L_size", "Huber", "size", 0.5),
+        ("R_1", "L2", "body/kernel", None),
+        ("R_2", "L1", "the output of 'body'", None),
+    ]
+    assert step.total == "L = L_kind + 0.5 * L_size + R_1 + R_2"
+    assert [line.text for line in step.terms[2].formula.statements] == ["R_1 = 0.1 * sum(W ** 2)"]
+    assert [line.text for line in step.terms[3].formula.statements] == ["R_2 = 0.01 * sum(abs(y))"]
+    update, constraint = step.updates
+    assert update.weights == ("body/kernel", "body/bias", "size/kernel", "size/bias")
+    assert [line.text for line in update.formula.statements] == [
+        "lr = 0.1 * 0.5 ** ((step - 1) / 10.0)", "m = 0.9 * m - lr * g", "W = W + m",
+    ]  # fmt: skip
+    assert update.slots == 4 * 8 + 8 + 8 + 1
+    assert (constraint.optimizer, constraint.weights) == ("NonNeg", ("size/bias",))  # 'kind' is frozen
+    assert [line.text for line in constraint.formula.statements] == ["W = W * (W >= 0)"]
+    assert step.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("loss", "gradient"),
+    [
+        ("categorical_crossentropy", "dz = softmax(z) - y_true"),
+        ("sparse_categorical_crossentropy", "dz = softmax(z) - one_hot(y_true, n=3)"),
+        ({"CategoricalCrossentropy": {"from_logits": True}}, "dz = softmax(z) - y_true"),
+        ("mse", "dy_pred = 2 / 3 * (y_pred - y_true)"),
+    ],
+)
+def test_what_softmax_with_a_loss_sends_back(loss: Any, gradient: str) -> None:
+    source = b"input: [4]\nlayers:\n  - Dense: {units: 3, activation: softmax, name: out}\n"
+    training = layerexplain.explain(source, training={"loss": loss}).training
+    assert training is not None and training.step is not None
+    (term,) = training.step.terms
+    assert term.symbol == "L" and term.gradient is not None
+    assert [line.text for line in term.gradient.statements] == [gradient]
+    (layer,) = training.step.gradients
+    first = layer.gradient.statements[0].text
+    assert first == ("db = sum(dz, axis=0)" if term.of_logits else first) and term.of_logits == gradient.startswith(
+        "dz"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (
+            "layer CategoricalCrossentropy from_logits=true --input 10",
+            ["dlosses = 1 / size_of(y_true, axis=(0,))", "dy_pred = dlosses * (softmax(y_pred) - y_true)"],
+        ),
+        ("layer mse --input 10", ["dy_pred = 2 * (dlosses / 10) * (y_pred - y_true)"]),
+        ("layer Huber reduction=sum --input 10", ["dy_pred = where(v1, 0.1, 0) * d + dsize * sign(d)"]),
+        ("layer L2 --input 3x4", ["dW = 0.02 * W"]),
+        ("layer CTC --input 9,10 --input 4", ["* (softmax(y_pred) * sum(share, axis=-1, keepdims=True) - share)"]),
+    ],
+)
+def test_gradients_on_the_command_line(words: str, lines: list[str]) -> None:
+    text = run(*words.split(), "--gradient")
+    assert all(line in text for line in lines), text
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+def test_a_whole_step_gives_the_weights_of_keras(optimizer: str, tmp_path: Path) -> None:
+    import keras
+    import numpy as np
+
+    from layerexplain.derive.evaluate import Evaluation, evaluate
+    from layerexplain.derive.gradient.backward import gradient, gradient_of_number
+    from layerexplain.layers.keras.losses import loss_of
+    from layerexplain.layers.registry import find
+    from layerexplain.network.trace import trace_model
+    from layerexplain.report.training_part import loss_definition, update_definition
+
+    rng = np.random.default_rng(8)
+    x, y = rng.normal(size=(6, 4)).astype("float32"), np.eye(3)[rng.integers(0, 3, 6)].astype("float32")
+    layers = [keras.layers.Dense(5, "tanh", kernel_regularizer=keras.regularizers.L2(0.1)), keras.layers.Dense(3)]
+    made = keras.Sequential([keras.Input((4,)), *layers])
+    arguments = {"SGD": {"momentum": 0.9, "learning_rate": 0.5}, "Adam": {"learning_rate": 0.1}}[optimizer]
+    made.compile(
+        getattr(keras.optimizers, optimizer)(**arguments), keras.losses.CategoricalCrossentropy(from_logits=True)
+    )
+    stored = [w.numpy().copy() for w in made.weights]
+    file = tmp_path / "m.keras"
+    made.save(file)
+    for _ in range(2):
+        made.train_on_batch(x, y)
+
+    network = trace_model(layerexplain.read(str(file)))
+    definitions = [call.definition for call in network.calls if call.definition is not None]
+    loss, declared = loss_of("categorical_crossentropy"), find(f"optimizers.{optimizer}")
+    assert loss is not None and declared is not None and len(definitions) == 2
+    slots: dict[int, list[Any]] = {}
+    for step in (1, 2):
+        values, weights = [x], [stored[:2], stored[2:]]
+        for definition, own in zip(definitions, weights, strict=True):
+            values += evaluate(definition, [values[-1]], own)
+        of_loss = loss_definition(loss, loss.bind({"from_logits": True}), (*definitions[1].params[0].shape[:1], 3))
+        (sent,) = evaluate(gradient_of_number(of_loss, of_loss.params[1]), [y, values[-1]], [])
+        found: list[Any] = []
+        for definition, own, fed in zip(definitions[::-1], weights[::-1], values[-2::-1], strict=True):
+            back = gradient(definition).whole
+            by_name = dict(zip(back.results, evaluate(back, [fed, sent], own), strict=True))
+            sent = by_name["dx"]
+            found = [by_name["dW"], by_name["db"], *found]
+        penalty = find("regularizers.L2").trace([Spec((4, 5), "float")], {"l2": 0.1})  # type: ignore[union-attr]
+        found[0] = found[0] + evaluate(gradient_of_number(penalty, penalty.params[0]), [stored[0]], [])[0]
+        for i, g in enumerate(found):
+            update = update_definition(declared, declared.bind(arguments), g.shape)
+            kept = slots.setdefault(i, [np.zeros(leaf.shape, "float32") for leaf in update.weights])
+            new = dict(
+                zip(
+                    update.results, evaluate(update, [stored[i], g, np.float32(step)], kept, Evaluation(1)), strict=True
+                )
+            )
+            stored[i], slots[i] = new["W"], [new[str(leaf.label)] for leaf in update.weights]
+    for own, theirs in zip(stored, made.weights, strict=True):
+        np.testing.assert_allclose(own, theirs.numpy(), rtol=2e-4, atol=2e-5)
+
+
+def test_json_follows_the_schema() -> None:
+    for source in (DIGITS, str(ROOT / "sample_models" / "resnet50.json"), TWO):
+        report = layerexplain.explain(source, training=True)
+        told = json.loads(json.dumps(report.to_dict()))
+        Draft202012Validator(SCHEMA).validate(told)
+        assert set(told["training"]["step"]) == {"terms", "total", "gradients", "updates", "notes"}
+    assert "step" not in layerexplain.explain(DIGITS).to_dict()["training"]
+
+
+def test_what_older_files_have_that_keras_3_has_not() -> None:
+    model = layerexplain.read(TWO)
+    sgd = Setting("SGD", {"lr": 0.1, "learning_rate": 0.1, "decay": 0.01, "momentum": 0.0, "nesterov": False})
+    old = model._replace(keras_version="2.4.0", training=Training(sgd, {"": Setting("mse")}))
+    training = layerexplain.explain(old, training=True).training
+    assert training is not None and training.step is not None
+    assert any("decay=0.01" in note for note in training.step.notes)
+    assert any("those of Keras 3" in note for note in training.step.notes)
+    assert training.step.updates[0].formula.statements[0].text == "W = W - 0.1 * g"
+
+
+MASKED = b"""
+input: {shape: [7], dtype: int32}
+layers:
+  - Embedding: {input_dim: 20, output_dim: 4, mask_zero: true}
+  - LSTM: {units: 5, return_sequences: true}
+  - Dense: {units: 3, activation: softmax, name: tag}
+loss: {SparseCategoricalCrossentropy: {ignore_class: 0}}
+optimizer: {Adam: {clipnorm: 1, weight_decay: 0.01, use_ema: true}}
+"""
+
+
+def test_the_mask_of_an_output_counts_in_its_loss() -> None:
+    training = layerexplain.explain(MASKED, training=True).training
+    assert training is not None and training.step is not None
+    (term,) = training.step.terms
+    assert "logical_and(y_pred_mask, counts)" in term.formula.statements[2].text
+    assert term.gradient is not None and "y_pred_mask" in " ".join(line.text for line in term.gradient.statements)
+    assert term.gradient.sentence.startswith("Of the sum of the losses")
+    for loss in ("dice", {"MeanSquaredError": {"reduction": "sum"}}):
+        told = layerexplain.explain(MASKED, training={"loss": loss}).training
+        assert told is not None and told.step is not None
+        assert [term.gradient.sentence for term in told.step.terms if term.gradient is not None] == [""]
+
+
+NESTED = """
+input: [4]
+layers:
+  - Sequential: [{Dense: {units: 3, name: first}}, {Dense: {units: 2, name: second}}]
+    name: body
+    trainable: %s
+  - Dense: {units: 1, name: end}
+loss: mse
+optimizer: %s
+"""
+
+
+@pytest.mark.parametrize("trainable", ["true", "false"])
+def test_layers_of_a_nested_model_stand_in_its_place(trainable: str) -> None:
+    training = layerexplain.explain((NESTED % (trainable, "sgd")).encode(), training=True).training
+    assert training is not None and training.step is not None
+    inside = ["body/first", "body/second"] if trainable == "true" else []
+    assert [one.layers for one in training.step.gradients] == [(name,) for name in ["end", *inside[::-1]]]
+    [update] = training.step.updates
+    assert update.weights == tuple([f"{name}/{weight}" for name in [*inside, "end"] for weight in ("kernel", "bias")])
+
+
+@pytest.mark.parametrize(("exclude", "notes"), [("", 0), (", exclude_layers: [end]", 1)])
+def test_muon_has_a_step_for_matrices_and_one_for_the_others(exclude: str, notes: int) -> None:
+    # Keras: weights of less than two axes are updated by Adam; exclude_layers does that to more of them.
+    source = NESTED % ("true", f"{{Muon: {{learning_rate: 0.001{exclude}}}}}")
+    training = layerexplain.explain(source.encode(), training=True).training
+    assert training is not None and training.step is not None
+    assert len([note for note in training.step.notes if "exclude_layers" in note]) == notes
+    shapes = {update.weights: {line.shape for line in update.formula.statements} for update in training.step.updates}
+    assert shapes == {
+        ("body/first/kernel",): {"(4, 3)"},
+        ("body/second/kernel",): {"(3, 2)"},
+        ("end/kernel",): {"(2, 1)"},
+        ("body/first/bias", "body/second/bias", "end/bias"): {""},  # shapes of 3, of 2 and of 1
+    }
+
+
+def test_what_is_not_known_is_said() -> None:
+    source = str(ROOT / "sample_models" / "mnist_mlp.yaml")
+    text = run("explain", source, "--training")
+    assert "The source does not say with which loss the model is trained; give --loss NAME." in text
+    assert "The source does not say which optimizer trains the model; give --optimizer NAME." in text
+    text = run("explain", source, "--training", "--loss", "CategoricalCrossentropy", "label_smoothing=0.1",
+               "--optimizer", "SGD", "momentum=0.9", "learning_rate=0.5")  # fmt: skip
+    assert "m = 0.9 * m - 0.5 * g" in text and "target = 0.9 * y_true" in text and "does not say" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["--training", "--loss", "mee"], "`loss` names no loss of Keras: 'mee'; did you mean 'mse'?"),
+        (
+            ["--training", "--optimizer", "Adan"],
+            "`optimizer` names no optimizer of Keras: 'Adan'; did you mean 'adam'?",
+        ),
+        (["--training", "--loss", "nose=mse"], "no loss of Keras"),
+        (["--training", "--loss", "Huber", "delt=2"], "losses.Huber has no argument 'delt', did you mean 'delta'?"),
+        (["--loss", "mse"], "--loss needs --training"),
+        (["--training", "digit"], "--training explains a step of the whole model"),
+        (["--training", "--optimizer", "Adam", "beta_1=7"], "needs beta_1 to be a number from 0 to 1, got beta_1=7"),
+    ],
+)
+def test_faults_of_what_is_trained_with(words: list[str], fault: str) -> None:
+    result = CliRunner().invoke(program, ["explain", DIGITS, *words])
+    assert fault in result.output, result.output
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("loss: {Huber: {delta: wide}}", "losses.Huber needs delta to be a number, got delta='wide'"),
+        ("loss: {Hinge: {from_logits: true}}", "losses.Hinge has no argument 'from_logits'"),
+        ("optimizer: {Adam: {learning_rate: fast}}", "needs learning_rate to be a number or a schedule"),
+        ("optimizer: {SGD: {learning_rate: {CosineDecay: {decay_steps: 3}}}}", "needs 'initial_learning_rate'"),
+    ],
+)
+def test_a_spec_says_wrong_arguments_with_their_line(line: str, fault: str) -> None:
+    source = f"input: [4]\nlayers:\n  - Dense: 3\n{line}\n".encode()
+    with pytest.raises(layerexplain.LayerExplainError) as told:
+        layerexplain.explain(source)
+    assert fault in str(told.value) and ":4:" in str(told.value)

@@ -1,0 +1,239 @@
+"""The element form: its value at every index equals the array's, its text reads as it should, refusals are known."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+
+from layerexplain.derive.element.form import element_form
+from layerexplain.derive.element.scalars import LETTERS
+from layerexplain.derive.element.text import element_text
+from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import tensor
+from layerexplain.lang.parse import parse
+from layerexplain.lang.scalar import CannotIndex
+from layerexplain.ops import load_all
+from layerexplain.ops.elementwise import exp
+from tests.cases import Case, Wrapped
+from tests.support.drawn_values import TYPES, definitions, values_for
+from tests.support.element_values import ElementValues
+from tests.support.keras_oracle import BATCH_SIZE, trace_case
+from tests.support.tries import tries
+
+np = pytest.importorskip("numpy")
+
+load_all()
+
+AT_MOST = tries(few=100, many=400)
+"""Indices that are compared of each result; beyond, as many are drawn."""
+
+WEIGHTS_OF_A_CURVE = r"the weights of '\w+'( with antialias)? have no closed form by index"
+
+REFUSALS = {
+    "MelSpectrogram": "stft has no element form|reflected at both ends|lie between bin edges",
+    "UpSampling2D": WEIGHTS_OF_A_CURVE,
+    "Resizing": WEIGHTS_OF_A_CURVE,
+}
+"""Types of which some line has no element form although all sizes are known, with the reason."""
+
+UNKNOWN_SIZE = r"needs the (size|number)s? of"
+"""The reason that every refusal must give where sizes are left unknown."""
+
+
+def text_of(case: Case) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return element_text(element_form(trace_case(case)))
+
+
+def refusals(definition: Definition) -> list[tuple[str, str]]:
+    form = element_form(definition)
+    return [(line.name, line.refusal) for each in (form, *form.inner.values()) for line in each.lines if line.refusal]
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_value_by_index_equals_the_array(type_: str) -> None:
+    for case, definition in definitions(type_, fixed=True):
+        refused = refusals(definition)
+        if refused:
+            assert case.type in REFUSALS, (case.id, refused)
+            assert all(re.search(REFUSALS[case.type], why) for _, why in refused), (case.id, refused)
+            continue
+        inputs, weights = values_for(case, definition)
+        try:
+            arrays = evaluate(definition, inputs, weights, Evaluation(BATCH_SIZE, "float64"))
+        except CannotEvaluate as why:
+            raise AssertionError((case.id, "has an element form and no value")) from why
+        elements = ElementValues(element_form(definition), inputs, weights)
+        for result, array in enumerate(arrays):
+            # Where a half is rounded the last bit decides.
+            ties = 1 if case.type == "Resizing" and array.dtype.kind in "iu" else 0
+            scale = float(np.max(np.abs(array.astype("float64")), initial=0))
+            indices = list(itertools.product(*[range(size) for size in array.shape]))
+            if len(indices) > AT_MOST:
+                chosen = np.random.default_rng(0).choice(len(indices), AT_MOST, replace=False)
+                indices = [indices[i] for i in chosen]
+            for index in indices:
+                value, expected = float(elements.element(result, index)), float(array[index])
+                assert value == pytest.approx(expected, abs=max(1e-5 * scale, ties)), (case.id, result, index)
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_every_case_prints_with_sizes_left_unknown(type_: str) -> None:
+    for case, definition in definitions(type_, fixed=False):
+        text = element_text(element_form(definition))
+        assert text.lines or text.notes, case.id
+        for _, why in refusals(definition):
+            assert re.search(REFUSALS.get(case.type, UNKNOWN_SIZE), why) or re.search(UNKNOWN_SIZE, why), (case.id, why)
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_letters_are_not_symbols(type_: str) -> None:
+    for case, definition in definitions(type_, fixed=True):
+        form = element_form(definition)
+        for each in (form, *form.inner.values()):
+            text = "\n".join(element_text(each, inner=False).lines)
+            folded = set(re.findall(r"\b([a-z]\d?)<\d+", text))
+            heads = set(re.findall(r"\b([a-z])\b", " ".join(re.findall(r"^\w+\[([^\]]*)\] =", text, re.M))))
+            assert not (folded | heads) & each.names, (case.id, text)
+
+
+def test_convolution_as_in_the_manual() -> None:
+    case = Case(
+        "Conv2D", {"filters": 16, "kernel_size": 3, "strides": 2, "padding": "same", "activation": "relu"},
+        ((28, 28, 3),),
+    )  # fmt: skip
+    lines, notes = text_of(case)
+    assert lines == ("y[n, i, j, k] = relu(Σ u<3, v<3, m<3  x[n, 2i+u, 2j+v, m]·W[u, v, m, k] + b[k])",)
+    assert notes == ("rows and columns from 28 on are padding and count as 0",)
+
+
+def test_recurrence_is_written_in_time() -> None:
+    lines, notes = text_of(Case("LSTM", {"units": 6}, ((9, 5),)))
+    assert lines == (
+        "h[n, -1, k] = 0, c[n, -1, k] = 0",
+        "i[n, t, k] = sigmoid(Σ m<5 x[n, t, m]·W[m, k] + Σ m<6 h[n, t-1, m]·U[m, k] + b[k])",
+        "f[n, t, k] = sigmoid(Σ m<5 x[n, t, m]·W[m, k+6] + Σ m<6 h[n, t-1, m]·U[m, k+6] + b[k+6])",
+        "g[n, t, k] = tanh(Σ m<5 x[n, t, m]·W[m, k+12] + Σ m<6 h[n, t-1, m]·U[m, k+12] + b[k+12])",
+        "o[n, t, k] = sigmoid(Σ m<5 x[n, t, m]·W[m, k+18] + Σ m<6 h[n, t-1, m]·U[m, k+18] + b[k+18])",
+        "c[n, t, k] = f[n, t, k]·c[n, t-1, k] + i[n, t, k]·g[n, t, k]",
+        "h[n, t, k] = o[n, t, k]·tanh(c[n, t, k])",
+        "y[n, k] = h[n, 8, k]",
+    )
+    assert not notes
+
+
+def test_unknown_length_has_a_last_step() -> None:
+    lines, notes = text_of(Case("LSTM", {"units": 6}, ((None, 5),)))
+    assert lines[-1] == "y[n, k] = h[n, T, k]"
+    assert notes == ("T is the last step",)
+
+
+def test_transposed_convolution_sums_over_input_positions() -> None:
+    lines, notes = text_of(Case("Conv1DTranspose", {"filters": 3, "kernel_size": 4, "strides": 3}, ((5, 2),)))
+    assert lines == ("y[n, t, k] = Σ p<5, m<2  x[n, p, m]·W[t-3p, k, m] + b[k]",)
+    assert notes == ("Σ only where 0 ≤ t-3p < 4",)
+
+
+def test_average_divides_by_what_is_inside() -> None:
+    case = Case("AveragePooling1D", {"pool_size": 3, "strides": 2, "padding": "same"}, ((7, 2),))
+    lines, notes = text_of(case)
+    assert lines == ("y[n, t, k] = mean u<3 x[n, 2t+u-1, k]",)
+    assert notes == (
+        "steps outside 0 ≤ 2t+u-1 < 7 are padding and are excluded: the average divides by the number of elements inside",
+    )
+
+
+@pytest.mark.parametrize(
+    ("type_", "size", "line"),
+    [
+        ("AdaptiveAveragePooling1D", 7, "y[n, t, k] = mean u<3 x[n, (7t)//3+u, k]"),
+        ("AdaptiveMaxPooling1D", 6, "y[n, t, k] = max u<2 x[n, 2t+u, k]"),
+    ],
+)
+def test_an_interval_has_the_letter_of_a_window(type_: str, size: int, line: str) -> None:
+    lines, _ = text_of(Case(type_, {"output_size": 3}, ((size, 2),)))
+    assert lines == (line,)
+
+
+def test_composites_are_opened() -> None:
+    lines, _ = text_of(Case("Dense", {"units": 5, "activation": "softmax"}, ((3,),)))
+    assert lines == (
+        "e[n, k] = exp(Σ m<3 x[n, m]·W[m, k] + b[k])",
+        "y[n, k] = e[n, k] / (Σ p<5 e[n, p])",
+    )
+
+
+def test_flattening_reads_back() -> None:
+    assert text_of(Case("Flatten", {}, ((5, 7, 3),)))[0] == ("y[n, k] = x[n, k//21, k//3%7, k%3]",)
+
+
+def test_wrapped_layers_have_a_form_of_their_own() -> None:
+    case = Case("TimeDistributed", {"layer": Wrapped("Dense", {"units": 2})}, ((5, 3),))
+    lines, _ = text_of(case)
+    assert lines == (
+        "dense(x, W, b):",
+        "    y[n, k] = Σ m<3 x[n, m]·W[m, k] + b[k]",
+        "y[n, t, k] = dense(x[t], W, b)[n, k]",
+    )
+
+
+def test_a_refusal_names_the_line_and_leaves_the_others() -> None:
+    definition = trace_case(Case("LSTM", {"units": 2, "go_backwards": True}, ((None, 3),)))
+    form = element_form(definition)
+    assert [line.name for line in form.lines if line.refusal] == ["xr"]
+    text = element_text(form)
+    assert any(note.startswith("xr has no element form: needs the size of axis 1") for note in text.notes)
+    assert any(line.startswith("h[n, t, k] = ") for line in text.lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "why"),
+    [
+        (
+            "h = reverse(x, axis=1)[:, 0]\nfor t in steps(z):\n    h = tanh(z[t] + h)\ny = h",
+            "h",
+            "needs the size of axis 1 to count from its end",
+        ),
+        ("y = patches(image, size=2)", "y", "needs the number of channels"),
+    ],
+)
+def test_a_line_of_which_a_part_is_refused_has_no_element(text: str, name: str, why: str) -> None:
+    """The steps of a recurrence are nothing without its start."""
+    shapes = {"x": (None, 3), "z": (5, 3), "image": (4, 4, None)}
+    leaves = {leaf: tensor(leaf, (BATCH, *shape)) for leaf, shape in shapes.items()}
+    form = element_form(Definition("formula", tuple(leaves.values()), (), {"y": parse(text, leaves)["y"]}))
+    (line,) = [one for one in form.lines if one.name == name]
+    for step in (-1, 0, 1):
+        with pytest.raises(CannotIndex, match=f"{name}: {why}"):
+            line.formula((0, step, 0, 0))
+
+
+def test_a_long_chain_is_cut_into_lines() -> None:
+    x = tensor("x", (BATCH, 2))
+    y = x
+    for _ in range(20_000):
+        y = exp(y) * 0.1
+    definition = Definition("chain", (x,), (), {"y": y})
+    text = element_text(element_form(definition))
+    assert 1_000 < len(text.lines) < 20_000
+    assert max(map(len, text.lines)) < 300
+
+
+def test_every_letter_has_one_role_list() -> None:
+    assert LETTERS["batch"] == "n"
+    assert all(len(set(letters)) == len(letters) for letters in LETTERS.values())
+
+
+@pytest.mark.parametrize("fold", ["sum", "mean", "amax", "amin", "prod"])
+def test_every_fold_of_large_exponentials_is_its_own(fold: str) -> None:
+    # Beyond an exponent of 600 the terms are decimals; what they fold to is compared after a division.
+    exponents = np.array([[640.0, 601.0, -633.0, 3.0]])
+    x = tensor("x", (BATCH, 4))
+    folded = parse(f"y = log({fold}(exp(x), axis=-1) / exp(x[:, 3]))", {"x": x})["y"]
+    form = element_form(Definition("folded", (x,), (), {"y": folded}))
+    value = ElementValues(form, [exponents], []).element(0, (0,))
+    terms = np.exp(exponents[0].astype(np.longdouble))
+    assert value == pytest.approx(float(np.log(getattr(np, fold)(terms) / terms[3])), rel=1e-9)

@@ -1,0 +1,282 @@
+"""Gradients derived from formulas: they equal finite differences, their text is read back, they cost twice the forward."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from layerexplain import explain, explain_layer
+from layerexplain.cli.main import program as program_of_commands
+from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
+from layerexplain.derive.gradient.backward import Gradient, gradient
+from layerexplain.derive.gradient.simplify import Simplifier
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CannotDerive, tensor
+from layerexplain.lang.parse import parse_expression
+from layerexplain.lang.text import program
+from layerexplain.ops import load_all
+from tests.cases import Case
+from tests.support.drawn_values import TYPES, definitions, values_for
+from tests.support.keras_oracle import BATCH_SIZE
+from tests.support.paths import ROOT
+from tests.support.redefined import redefine
+from tests.support.same import same_definition
+
+np = pytest.importorskip("numpy")
+
+load_all()
+
+STEP = 1e-6
+
+
+class Doubled(Evaluation):
+    """An evaluation in float64, that of weights stored in float32 as well."""
+
+    def dtype(self, name: str) -> str | None:
+        return "float64" if name == "float32" else super().dtype(name)
+
+
+def derived(definition: Definition) -> Gradient | str:
+    """The gradient, or the reason why there is none yet."""
+    try:
+        return gradient(definition)
+    except CannotDerive as why:
+        return str(why)
+
+
+def differs(case: Case, definition: Definition, found: Gradient) -> list[str]:
+    """The leaves whose gradient is not the slope along a random direction."""
+    inputs, weights = values_for(case, definition)
+    rng = np.random.default_rng(7)
+
+    def run(values: Any, stored: Any) -> list[Any]:
+        return evaluate(definition, values, stored, Doubled(BATCH_SIZE, "float64"))
+
+    results = run(inputs, weights)[: len(definition.results)]
+    seeds, position = [], 0
+    weighted = {}
+    for place, _e in enumerate(definition.results.values()):
+        if results[place].dtype.kind == "f" and position < len(found.whole.params) - len(definition.params):
+            weighted[place] = rng.normal(size=results[place].shape)
+            seeds.append(weighted[place])
+            position += 1
+    made = evaluate(found.whole, [*inputs, *seeds], weights, Doubled(BATCH_SIZE, "float64"))
+    gradients = dict(zip(found.whole.results, made, strict=True))
+
+    def loss(values: Any, stored: Any) -> float:
+        results = run(values, stored)
+        return float(sum(np.sum(results[i] * dy) for i, dy in weighted.items()))
+
+    wrong = []
+    for leaf in (*definition.params, *definition.weights):
+        name = next((n for n in gradients if n == f"d{leaf.label}"), None)
+        if name is None:
+            continue
+        own = inputs if leaf in definition.params else weights
+        at = (definition.params if leaf in definition.params else definition.weights).index(leaf)
+        direction = rng.normal(size=own[at].shape)
+        values = []
+        for sign in (1, -1):
+            moved = [*own]
+            moved[at] = np.asarray(own[at], "f8") + sign * STEP * direction
+            values.append(loss(*((moved, weights) if own is inputs else (inputs, moved))))
+        slope = (values[0] - values[1]) / (2 * STEP)
+        derived_slope = float(np.sum(gradients[name] * direction))
+        scale = float(np.sum(np.abs(gradients[name] * direction))) + 1e-3
+        if gradients[name].shape != own[at].shape or not abs(slope - derived_slope) <= 1e-5 * scale + 1e-6:
+            wrong.append(f"{name}: {derived_slope:.6g} is not {slope:.6g}")
+    return wrong
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_texts_are_read_back(type_: str) -> None:
+    for case, definition in definitions(type_, fixed=True):
+        found = derived(definition)
+        if isinstance(found, str) or not found.backward.results:
+            continue
+        text = program(found.backward)
+        again = redefine(found.backward, text)
+        assert same_definition(found.backward, again), (case.id, text)
+        assert program(again) == text, case.id
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_gradients_equal_finite_differences(type_: str) -> None:
+    for case, definition in definitions(type_, fixed=True):
+        found = derived(definition)
+        if isinstance(found, str):
+            continue
+        if type_ == "AdditiveAttention" and any(case.masks):
+            continue  # beside -1e9 the slope of a score is rounded away
+        try:
+            wrong = differs(case, definition, found)
+        except CannotEvaluate:
+            continue
+        assert not wrong, (case.id, wrong)
+
+
+# What is printed --------------------------------------------------------------------------------------------------
+
+PRINTED = [
+    (
+        "Dense",
+        {"units": 10, "activation": "relu"},
+        (None, 784),
+        ["y = relu(dot(x, W) + b)"],
+        ["dz = dy * (y > 0)", "db = sum(dz, axis=0)", "dx = dot(dz, transpose(W))", "dW = dot(transpose(x), dz)"],
+    ),
+    (
+        "Activation",
+        {"activation": "softmax"},
+        (None, 7),
+        ["y = softmax(x)"],
+        ["dx = y * (dy - sum(dy * y, axis=-1, keepdims=True))"],
+    ),
+    (
+        "SimpleRNN",
+        {"units": 5},
+        (None, 7, 3),
+        [
+            "h = zeros(shape=(n, 5))",
+            "for t in steps(x):",
+        ],
+        [
+            "U_T = transpose(U)",
+            "W_T = transpose(W)",
+            "dh = dy",
+            "for t in reversed_steps(h_new):",
+            "dz[t] = dh * (1 - h_new[t] ** 2)",
+            "dh = dot(dz[t], U_T)",
+            "dx[t] = dot(dz[t], W_T)",
+            "dW = einsum(x, dz, eq='ntm,ntk->mk')",
+            "dU = einsum(h_prev, dz, eq='ntm,ntk->mk')",
+            "db = sum(dz, axis=(0, 1))",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("type_", "config", "shape", "kept", "expected"), PRINTED, ids=[row[0] for row in PRINTED])
+def test_gradients_read_as_in_a_textbook(
+    type_: str, config: dict[str, Any], shape: tuple[int | None, ...], kept: list[str], expected: list[str]
+) -> None:
+    row = explain_layer(type_, config, input_shape=shape, gradient=True).layers[0]
+    assert row.gradient is not None
+    assert [line.text for line in row.gradient.statements] == expected
+    assert set(kept) <= {line.text for line in row.gradient.kept}
+    told = row.to_dict()["gradient"]
+    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text())
+    jsonschema.validate(told, {"$defs": schema["$defs"], "$ref": "#/$defs/gradient"})
+
+
+def test_a_frozen_layer_passes_gradients_and_gets_none() -> None:
+    row = explain_layer("Dense", units=5, trainable=False, input_shape=(None, 7), gradient=True).layers[0]
+    assert row.gradient is not None
+    assert [line.text for line in row.gradient.statements] == ["dx = dot(dy, transpose(W))"]
+
+
+def test_a_frozen_batch_normalization_keeps_examples_apart() -> None:
+    said = {}
+    for trainable in (True, False):
+        row = explain_layer("BatchNormalization", trainable=trainable, input_shape=(None, 7), gradient=True).layers[0]
+        assert row.gradient is not None
+        (said[trainable],) = row.gradient.facts
+    assert said[True].startswith("In training the mean and the variance depend on the whole batch")
+    assert said[False].startswith("It is frozen: mean and variance are the stored ones")
+
+
+def test_the_command_line_prints_gradients() -> None:
+    arguments = ["layer", "Dense", "10", "activation=relu", "--input", "784", "--gradient"]
+    told = CliRunner().invoke(program_of_commands, arguments).output
+    assert "  kept      y, as in the formula" in told
+    assert "dW = dot(transpose(x), dz)  # (784, 10)  gradient of kernel" in told
+    assert "dW[m, k] = Σ n x[n, m]·dz[n, k]" in told
+    assert "relu passes the gradient where its argument is positive and blocks it elsewhere." in told
+    assert "Backward: 15,680 MACs and 31,390 FLOPs per example." in told
+
+
+def test_gradients_in_latex() -> None:
+    row = explain_layer("Dense", units=4, activation="relu", input_shape=(None, 6), gradient=True).layers[0]
+    assert row.gradient is not None
+    assert tuple(line.latex for line in row.gradient.latex[2:]) == (
+        r"\mathrm{dx} = \mathrm{dz}\,W^{\top}",
+        r"\mathrm{dW} = x^{\top}\,\mathrm{dz}",
+    )
+    assert len(row.gradient.kept_latex) == 1
+    arguments = ["layer", "Conv2D", "4", "3", "strides=2", "--input", "9,9,3", "--gradient", "--format", "latex"]
+    told = CliRunner().invoke(program_of_commands, arguments).output
+    assert "Gradient:" in told and r"W_{i-2p,j-2q,k,m}" in told.replace(" ", "")
+
+
+def test_what_the_formula_computes_anyway_is_not_printed_again() -> None:
+    told = CliRunner().invoke(program_of_commands, ["layer", "LSTM", "4", "--input", "5,3", "--gradient"]).output
+    kept = told[told.index("  kept") : told.index("  gradient")].splitlines()
+    assert [line.partition("#")[0][12:].strip() for line in kept] == [
+        "i, f, g, o of each step, as in the formula",
+        "c_new = f[t] * c + i[t] * g[t]",
+        "tanh_c_new[t] = tanh(c_new)",
+        "h_prev[t] = h",
+        "c_prev[t] = c",
+    ]
+
+
+def test_reports_with_gradients_keep_to_the_schema() -> None:
+    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text())
+    report = explain(
+        b"input: [6, 6, 2]\nlayers:\n  - Conv2D: {filters: 4, kernel_size: 3}\n  - Flatten\n  - Dense: 3\n",
+        gradient=True,
+    )
+    jsonschema.validate(report.to_dict(), schema)
+    assert all(row.gradient is not None for row in report.layers[1:])
+
+
+def test_what_draws_at_random_without_a_formula_is_not_known() -> None:
+    row = explain_layer("RandomFlip", input_shape=(None, 6, 6, 2), gradient=True).layers[0]
+    assert row.gradient is not None
+    assert row.gradient.unknown.startswith("in training it flips each image at random")
+
+
+def test_forward_and_backward_drop_the_same_elements() -> None:
+    row = explain_layer("Dropout", rate=0.5, input_shape=(None, 6), gradient=True).layers[0]
+    assert row.gradient is not None
+    assert [line.text for line in row.gradient.statements] == ["dx = dy * D"]
+    assert "D = dropout(full_like(x, value=1), rate=0.5)" in [line.text for line in row.gradient.kept]
+
+
+@pytest.mark.parametrize("inner", ["LSTM: 2", "Dense: {units: 3, activation: softmax}", "Conv1D: {filters: 3, kernel_size: 2}", *[
+    f"{type_}: {{units: 2, activation: gelu, recurrent_dropout: 0.1}}" for type_ in ("LSTM", "GRU")
+]])  # fmt: skip
+def test_the_gradient_of_a_layer_at_each_step_is_told(inner: str) -> None:
+    """gelu divides by the square root of 2, in half precision a number that is cast: nothing to keep of each step."""
+    for held in (inner, f"Bidirectional: {{{inner}}}")[: 1 + ("LSTM" in inner)]:
+        spec = f"input: [7, 5, 3]\nlayers:\n  - TimeDistributed: {{{held}, dtype: float16}}\n".encode()
+        (row,) = explain(spec, detail=True, gradient=True).layers[1:]
+        assert row.gradient is not None and not row.gradient.unknown and row.gradient.statements
+
+
+@pytest.mark.parametrize(
+    ("text", "simple"),
+    [
+        ("sum(a, axis=1) / 4", "mean(a, axis=1)"),
+        ("sum(a, axis=1) / 5", "sum(a, axis=1) / 5"),
+        ("sum(a, axis=(0, 1)) / 12", "mean(a, axis=(0, 1))"),
+        ("where(c, a, 0) + where(c, 0, b)", "where(c, a, b)"),
+        ("where(c, a, 0) + where(c, 0, a)", "a"),
+    ],
+)
+def test_what_is_simpler_has_the_same_values(text: str, simple: str) -> None:
+    leaves = {"a": tensor("a", (3, 4)), "b": tensor("b", (3, 4)), "c": tensor("c", (3, 4), "bool")}
+    rng = np.random.default_rng(5)
+    given = [rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), rng.random((3, 4)) < 0.5]
+    made = parse_expression(text, leaves)
+    shown, values = [], []
+    for e in (made, Simplifier(()).simple(made)):
+        definition = Definition("sum", tuple(leaves.values()), (), {"y": e})
+        shown.append(program(definition))
+        values += evaluate(definition, given, [], Evaluation(3, "float64"))
+    assert shown == [f"y = {text}", f"y = {simple}"]
+    assert values[1] == pytest.approx(values[0])

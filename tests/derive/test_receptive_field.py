@@ -1,0 +1,600 @@
+"""Receptive fields: against changed inputs, against the formula of the textbooks, against published numbers."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from layerexplain.cli.main import program
+from layerexplain.derive.evaluate import CannotEvaluate
+from layerexplain.derive.receptive_field.fields import ReceptiveFields
+from layerexplain.derive.receptive_field.spans import AxisSpan
+from layerexplain.frontends import read
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import constant, tensor
+from layerexplain.network.trace import trace_at
+from layerexplain.ops.lookup import gather
+from layerexplain.report import build
+from layerexplain.report.data import Report
+from layerexplain.report.explanation_data import FieldAxis, ReceptiveField
+from layerexplain.report.one_layer import build_layer
+from layerexplain.report.receptive_field_words import seen_text, words
+from tests.cases import Case
+from tests.support.drawn_values import TYPES, definitions
+from tests.support.keras_oracle import trace_case
+from tests.support.perturbed import compare
+from tests.truth import load
+
+LINEAR = {
+    "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "Conv1D", "Conv1DTranspose", "Conv2D",
+    "Conv2DTranspose", "Conv3D", "Conv3DTranspose", "Cropping1D", "Cropping2D", "Cropping3D", "Dense",
+    "DepthwiseConv1D", "DepthwiseConv2D", "EinsumDense", "Flatten", "GlobalAveragePooling1D", "GRU",
+    "GlobalAveragePooling2D", "GlobalAveragePooling3D", "LSTM", "Permute", "RepeatVector", "Reshape",
+    "SeparableConv1D", "SeparableConv2D", "SimpleRNN", "UpSampling1D", "UpSampling3D", "ZeroPadding1D",
+    "ZeroPadding2D", "ZeroPadding3D",
+}  # fmt: skip
+"""Types of which a whole span is seen, since no value hides another."""
+
+
+def hides(case: Case) -> bool:
+    """Whether a configuration hides part of its span: activations that cut off or saturate, quantized values."""
+    config = case.config
+    plain = (None, "linear", "tanh", "sigmoid", "softsign")
+    cut_off = any(config.get(a) not in plain for a in ("activation", "recurrent_activation"))
+    return cut_off or "_from_" in str(config.get("dtype"))
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_nothing_is_seen_outside(type_: str) -> None:
+    views = ReceptiveFields()
+    for case, definition in definitions(type_, fixed=True):
+        # A state given from outside reaches the other units step by step: its span is that of the last.
+        exact = type_ in LINEAR and not hides(case) and len(case.shapes) == 1
+        ids = min(int(case.config.get(name, 9)) for name in ("input_dim", "num_tokens", "num_bins"))
+        if type_.startswith("Random") or "string" in {p.dtype for p in definition.params}:
+            continue
+        try:
+            compare(definition, views.of(definition), case.id, exact=exact, ids=ids)
+        except CannotEvaluate:
+            continue
+
+
+# Models ---------------------------------------------------------------------------------------------------------
+
+MODELS = {
+    "strides": """
+input: [23, 17, 2]
+layers:
+  - Conv2D: {filters: 3, kernel_size: 7, strides: 2, padding: same}
+  - AveragePooling2D: {pool_size: 3, strides: 2}
+  - Conv2D: {filters: 2, kernel_size: [1, 2], padding: same}
+""",
+    "merged paths": """
+input: [23, 2]
+layers:
+  - Conv1D: {filters: 2, kernel_size: 3, strides: 2, padding: same}
+    name: stem
+  - Conv1D: {filters: 2, kernel_size: 5, padding: same}
+    name: wide
+    from: stem
+  - Conv1D: {filters: 2, kernel_size: 1}
+    name: narrow
+    from: stem
+  - Add: {}
+    from: [wide, narrow]
+""",
+    "u-net": """
+input: [16, 2]
+layers:
+  - Conv1D: {filters: 2, kernel_size: 3, padding: same}
+    name: skip
+  - AveragePooling1D: 2
+  - Conv1D: {filters: 3, kernel_size: 3, padding: same}
+  - Conv1DTranspose: {filters: 2, kernel_size: 4, strides: 2, padding: same}
+    name: up
+  - Concatenate: {}
+    from: [up, skip]
+  - Conv1D: {filters: 1, kernel_size: 3, padding: same}
+""",
+    "upsampled": """
+input: [11, 2]
+layers:
+  - Conv1D: {filters: 2, kernel_size: 4, strides: 3}
+  - UpSampling1D: 3
+  - Conv1D: {filters: 2, kernel_size: 3}
+  - UpSampling1D: 2
+  - Cropping1D: [1, 2]
+""",
+    "holes over copies": """
+input: [13, 2]
+layers:
+  - UpSampling1D: 2
+  - Conv1D: {filters: 2, kernel_size: 3, dilation_rate: 4}
+    name: every_second
+  - Conv1D: {filters: 2, kernel_size: 2}
+""",
+    "squeeze and excite": """
+input: [9, 2]
+layers:
+  - Conv1D: {filters: 3, kernel_size: 3}
+    name: conv
+  - GlobalAveragePooling1D: {keepdims: true}
+  - Dense: 3
+    name: scales
+  - Multiply: {}
+    from: [conv, scales]
+""",
+    "causal": """
+input: [7, 4]
+layers:
+  - Dense: 6
+    name: x
+  - MultiHeadAttention: {num_heads: 2, key_dim: 3, use_causal_mask: true}
+    name: heads
+    from: [x, x]
+  - Attention: {use_causal_mask: true}
+    name: plain
+    from: [heads, heads]
+""",
+    "patches": """
+input: [8, 12, 2]
+layers:
+  - Conv2D: {filters: 3, kernel_size: 4, strides: 4}
+  - Reshape: [6, 3]
+  - Dense: 4
+""",
+    "sequences": """
+input: [13, 2]
+layers:
+  - Conv1D: {filters: 3, kernel_size: 4, strides: 2, padding: causal}
+  - LSTM: {units: 3, return_sequences: true}
+  - ZeroPadding1D: [2, 1]
+  - AveragePooling1D: 2
+""",
+    "both directions": """
+input: [7, 2]
+layers:
+  - Bidirectional: {GRU: {units: 3, return_sequences: true}}
+  - Dense: 2
+""",
+    "frames": """
+input: [3, 9, 2]
+layers:
+  - TimeDistributed: {Conv1D: {filters: 2, kernel_size: 3, strides: 2}}
+  - ConvLSTM1D: {filters: 2, kernel_size: 1, return_sequences: true}
+""",
+    "nested": """
+input: [12, 2]
+layers:
+  - Sequential:
+      - Conv1D: {filters: 2, kernel_size: 3, strides: 2, padding: same}
+      - Conv1D: {filters: 2, kernel_size: 3}
+    name: encoder
+  - Flatten
+  - Dense: 3
+""",
+    "two inputs": """
+inputs: {left: [9, 2], right: [5, 2]}
+layers:
+  - Conv1D: {filters: 2, kernel_size: 5}
+    name: conv
+    from: left
+  - Add: {}
+    from: [conv, right]
+""",
+    "channels first": """
+input: [2, 9, 7]
+layers:
+  - Conv2D: {filters: 3, kernel_size: 3, strides: 2, data_format: channels_first}
+  - Conv2D: {filters: 3, kernel_size: 2, data_format: channels_first}
+""",
+    "dilated": """
+input: [15, 2]
+layers:
+  - Conv1D: {filters: 2, kernel_size: 3, dilation_rate: 3}
+    name: holes
+  - Conv1D: {filters: 2, kernel_size: 3, dilation_rate: 3, padding: same}
+  - Conv1D: {filters: 2, kernel_size: 3}
+    name: filled
+""",
+    "every second": """
+input: [16, 16, 2]
+layers:
+  - Conv2D: {filters: 2, kernel_size: 1, strides: 2}
+  - Conv2D: {filters: 2, kernel_size: 3, padding: same}
+""",
+    "cropped": """
+input: [17, 2]
+layers:
+  - AveragePooling1D: {pool_size: 2, strides: 2}
+  - Conv1D: {filters: 2, kernel_size: 3, padding: same}
+    name: over_the_dropped_step
+  - Cropping1D: [2, 0]
+  - Conv1D: {filters: 2, kernel_size: 3, padding: same}
+""",
+    "short transposed window": """
+input: [5, 2]
+layers:
+  - Conv1DTranspose: {filters: 2, kernel_size: 2, strides: 3}
+    name: spread
+  - Conv1D: {filters: 2, kernel_size: 3, padding: same}
+""",
+    "adaptive": """
+input: [12, 2]
+layers:
+  - AdaptiveAveragePooling1D: 5
+    name: uneven
+  - AdaptiveAveragePooling1D: 3
+""",
+    "looked up": """
+input: [6]
+layers:
+  - Embedding: {input_dim: 9, output_dim: 4}
+  - LSTM: {units: 3, return_sequences: true}
+    name: lstm
+""",
+    "transposed": """
+input: [5, 4, 2]
+layers:
+  - Conv2DTranspose: {filters: 3, kernel_size: [3, 5], strides: [2, 3]}
+  - Conv2DTranspose: {filters: 2, kernel_size: 3, strides: 2, padding: same}
+""",
+}
+
+
+def spec(text: str, folder: Path) -> str:
+    file = folder / "model.yaml"
+    file.write_text(text, "utf-8")
+    return str(file)
+
+
+def definition_of(source: str) -> Definition:
+    """The whole model as one formula."""
+    model = read(source)
+    network = trace_at(model, linked=True)
+    assert network.definition is not None
+    return network.definition
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models_against_changed_inputs(name: str, tmp_path: Path) -> None:
+    definition = definition_of(spec(MODELS[name], tmp_path))
+    assert compare(definition, ReceptiveFields().of(definition), name, exact=True) > 0
+
+
+def fields(report: Report, layer: str) -> tuple[ReceptiveField, ...]:
+    rows = list(report.layers)
+    for row in rows:  # grows as it is read
+        if row.path == layer:
+            assert row.receptive_field is not None
+            return row.receptive_field
+        rows += row.layers
+    raise AssertionError(f"no layer {layer}")
+
+
+NOT_ALL = {
+    "each with each": """
+input: [6, 4]
+layers:
+  - Dense: 4
+    name: x
+  - Dot: {axes: 2}
+    name: dot
+    from: [x, x]
+  - GlobalAveragePooling1D
+""",
+    "image in rows": """
+input: [3, 3, 2]
+layers:
+  - Conv2DTranspose: {filters: 3, kernel_size: 3, strides: 2, padding: same}
+  - Reshape: [4, 27]
+""",
+    "hidden by a mask": """
+inputs: {ids: {shape: [9], dtype: int32}, x: [9, 4]}
+layers:
+  - Embedding: {input_dim: 9, output_dim: 4, mask_zero: true}
+    name: keys
+    from: ids
+  - Attention:
+    name: attend
+    from: [x, keys]
+""",
+}
+"""Models of which an element sees some of what lies in its span."""
+
+SAID = [
+    ("causal", "heads", "one output element depends on 1 to 7 steps of the input: steps 0 to t"),
+    ("causal", "plain", "one output element depends on 1 to 7 steps of the input: steps 0 to t"),
+    ("each with each", "dot", "one output element depends on at most 2 steps of the input: steps t and s"),
+    ("each with each", "global_average_pooling1d", "one output element depends on all 6 steps of the input"),
+    ("strides", "average_pooling2d", "one output element depends on 11 × 11 pixels of the input: rows 4i-3 to 4i+7, "
+     "columns 4j-3 to 4j+7, where they exist; neighbouring elements are 4 apart"),
+    ("strides", "conv2d_1", "one output element depends on 11 × 15 pixels of the input: rows 4i-3 to 4i+7, "
+     "columns 4j-3 to 4j+11, where they exist; neighbouring elements are 4 apart"),
+    ("merged paths", "add", "one output element depends on 11 steps of the input: steps 2t-5 to 2t+5, where they exist; "
+     "neighbouring elements are 2 apart"),
+    ("upsampled", "up_sampling1d", "one output element depends on 4 steps of the input: steps 3(t//3) to 3(t//3)+3; "
+     "neighbouring elements are 1 apart"),
+    ("upsampled", "conv1d_1", "one output element depends on 4 to 7 steps of the input: steps 3(t//3) to 3((t+2)//3)+3; "
+     "neighbouring elements are 1 apart"),
+    ("squeeze and excite", "multiply", "one output element depends on all 9 steps of the input"),
+    ("patches", "reshape", "one output element depends on 4 × 4 pixels of the input: rows 4(k//3) to 4(k//3)+3, "
+     "columns 4(k%3) to 4(k%3)+3"),
+    ("sequences", "lstm", "one output element depends on at most 13 steps of the input, in a window of 4 to 16: "
+     "steps -3 to 2t, where they exist"),
+    ("both directions", "bidirectional", "one output element depends on all 7 steps of the input"),
+    ("nested", "encoder/conv1d", "one output element depends on 3 steps of the input: steps 2t to 2t+2, where they exist; "
+     "neighbouring elements are 2 apart"),
+    ("nested", "encoder/conv1d_1", "one output element depends on 7 steps of the input: steps 2t to 2t+6, where they exist; "
+     "neighbouring elements are 2 apart"),
+    ("nested", "encoder", "one output element depends on 7 steps of the input: steps 2t to 2t+6, where they exist; neighbouring elements are 2 apart"),
+    ("nested", "dense", "one output element depends on all 12 steps of the input"),
+    ("dilated", "holes", "one output element depends on 3 steps of the input, in a window of 7: steps t to t+6, every "
+     "3rd; neighbouring elements are 1 apart"),
+    ("dilated", "filled", "one output element depends on at most 15 steps of the input: steps t-3 to t+11, where they "
+     "exist; neighbouring elements are 1 apart"),
+    ("holes over copies", "every_second", "one output element depends on 3 steps of the input, in a window of 5: steps t//2 to "
+     "t//2+4, every 2nd; neighbouring elements are 1/2 apart on average"),
+    ("every second", "conv2d_1", "one output element depends on 3 × 3 pixels of the input, in a window of 5 × 5: rows "
+     "2i-2 to 2i+2, every 2nd, columns 2j-2 to 2j+2, every 2nd, where they exist; neighbouring elements are 2 apart"),
+    ("cropped", "over_the_dropped_step", "one output element depends on at most 6 steps of the input: steps 2t-2 to "
+     "2t+3, where they exist; neighbouring elements are 2 apart"),
+    ("short transposed window", "spread", "one output element depends on at most one step of the input: step t//3; "
+     "neighbouring elements are 1/3 apart on average"),
+    ("adaptive", "uneven", "one output element depends on 3 to 4 steps of the input: steps (12t)//5 to (12t+1)//5+2; "
+     "neighbouring elements are 12/5 apart on average"),
+    ("image in rows", "reshape", "one output element depends on pixels of the input: rows ((9t+k//3)//6+1)//2-1 to "
+     "(9t+k//3)//12, columns ((9t+k//3)%6+1)//2-1 to (9t+k//3)%6//2, where they exist"),
+    ("looked up", "lstm", "one output element depends on 1 to 6 steps of the input: steps 0 to t"),
+    ("channels first", "conv2d_1", "one output element depends on 5 × 5 pixels of the input: rows 2i to 2i+4, "
+     "columns 2j to 2j+4; neighbouring elements are 2 apart"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "layer", "said"), SAID, ids=[f"{row[0]}: {row[1]}" for row in SAID])
+def test_in_words(name: str, layer: str, said: str, tmp_path: Path) -> None:
+    report = build(read(spec({**MODELS, **NOT_ALL}[name], tmp_path)), receptive_field=True)
+    assert [words(one, False) for one in fields(report, layer)] == [said]
+
+
+@pytest.mark.parametrize("name", NOT_ALL)
+def test_some_of_a_span_against_changed_inputs(name: str, tmp_path: Path) -> None:
+    definition = definition_of(spec(NOT_ALL[name], tmp_path))
+    assert compare(definition, ReceptiveFields().of(definition), name, exact=False) > 0
+
+
+def test_what_a_mask_may_hide_is_seen_at_most(tmp_path: Path) -> None:
+    report = build(read(spec(NOT_ALL["hidden by a mask"], tmp_path)), detail=True)
+    explained = report.layers[-1].explanation
+    assert explained is not None
+    assert explained.receptive_field[-1] == "one output element depends on up to all 9 steps of 'ids'"
+
+
+def test_picked_positions_are_those_that_are_named() -> None:
+    x = tensor("x", (BATCH, 12, 4))
+    picked = Definition("pick", (x,), (), {"y": gather(x, constant((3, 1)), axis=1)})
+    (view,) = ReceptiveFields().of(picked)
+    span = view.seen[x][1]
+    assert isinstance(span, AxisSpan) and span.loose and (span.low.const, span.high and span.high.const) == (1, 3)
+    assert compare(picked, [view], "pick", exact=False) > 0
+
+
+def test_each_input_is_told_of(tmp_path: Path) -> None:
+    report = build(read(spec(MODELS["two inputs"], tmp_path)), detail=True)
+    row = next(row for row in report.layers if row.layer == "add")
+    assert row.explanation is not None
+    assert row.explanation.receptive_field == (
+        "one output element depends on 5 steps of 'left': steps t to t+4; neighbouring elements are 1 apart",
+        "one output element depends on one step of 'right': step t",
+    )
+
+
+# The textbook's formula -----------------------------------------------------------------------------------------
+
+
+def chain(rng: random.Random, length: int) -> tuple[str, list[tuple[int, int, int]]]:
+    """A spec of convolutions and poolings on a long sequence, and (receptive field, stride, start) behind each: with
+    k' = d(k - 1) + 1, r += (k' - 1)·j, start -= pad·j, j *= s."""
+    n, r, j, start = 400, 1, 1, 0
+    lines = ["input: [400, 2]", "layers:"]
+    expected = []
+    for _ in range(length):
+        k, s, d = rng.randint(1, 5), rng.choice([1, 1, 2, 3]), rng.choice([1, 1, 1, 2])
+        padding = rng.choice(["valid", "same"])
+        d = 1 if s > 1 else d
+        pool = d == 1 and rng.random() < 0.3
+        if pool:
+            lines.append(f"  - MaxPooling1D: {{pool_size: {k}, strides: {s}, padding: {padding}}}")
+        else:
+            lines.append(
+                f"  - Conv1D: {{filters: 2, kernel_size: {k}, strides: {s}, dilation_rate: {d}, padding: {padding}}}"
+            )
+        reach = d * (k - 1) + 1
+        count = -(-n // s) if padding == "same" else (n - reach) // s + 1
+        pad = max((count - 1) * s + reach - n, 0) // 2 if padding == "same" else 0
+        r, start, j, n = r + (reach - 1) * j, start - pad * j, j * s, count
+        expected.append((r, j, start))
+    return "\n".join(lines) + "\n", expected
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_chains_follow_the_formula(seed: int, tmp_path: Path) -> None:
+    text, expected = chain(random.Random(seed), 4)
+    report = build(read(spec(text, tmp_path)), receptive_field=True)
+    found = [row.receptive_field[0].axes[0] for row in report.layers[1:] if row.receptive_field]
+    assert [(axis.size, axis.stride, axis.start) for axis in found] == expected
+    assert all(axis.least == axis.size for axis in found)
+
+
+# Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill 2019; ResNet-152 and
+# VGG-19 by the same formula.
+PUBLISHED = [
+    ("ResNet50", "conv5_block3_out", 483, 32),
+    ("ResNet101", "conv5_block3_out", 1_027, 32),
+    ("ResNet152", "conv5_block3_out", 1_507, 32),
+    ("VGG16", "block5_pool", 212, 32),
+    ("MobileNet", "conv_pw_13_relu", 315, 32),
+    ("InceptionV3", "mixed10", 1_311, 32),
+    ("InceptionResNetV2", "conv_7b_ac", 3_039, 32),
+]
+
+
+@pytest.mark.parametrize(("model", "layer", "size", "stride"), PUBLISHED, ids=[row[0] for row in PUBLISHED])
+def test_published_numbers(model: str, layer: str, size: int, stride: int, tmp_path: Path) -> None:
+    file = tmp_path / "model.json"
+    file.write_text(load("keras3", model)["config"], "utf-8")
+    report = build(read(str(file)), receptive_field=True)
+    axes = fields(report, layer)[0].axes
+    assert [(axis.role, axis.size, axis.stride) for axis in axes] == [("rows", size, stride), ("columns", size, stride)]
+    last = fields(report, report.layers[-1].path)[0].axes
+    assert all(axis.whole for axis in last)
+
+
+# What is not known, and where it is shown -----------------------------------------------------------------------
+
+
+def test_an_unknown_size_gives_the_reason(tmp_path: Path) -> None:
+    text = (
+        "input: [null, 3]\nlayers:\n  - Conv1D: {filters: 2, kernel_size: 3, strides: 2, padding: same}\n  - Dense: 2\n"
+    )
+    model = read(spec(text, tmp_path))
+    said = [words(one, False) for one in fields(build(model, receptive_field=True), "dense")]
+    assert said == [
+        "what one output element depends on in the input is not known: needs the size of the steps to know the padding; "
+        "give it with --input"
+    ]
+    name = model.inputs[0].layer
+    known = build(model, inputs={name: (9, 3)}, receptive_field=True)
+    assert fields(known, "dense")[0].axes[0].size == 3
+
+
+def test_unknown_sizes_that_do_not_matter() -> None:
+    (row,) = build_layer("Conv1D", {"filters": 2, "kernel_size": 3}, [(None, 5)]).layers
+    assert row.receptive_field is not None
+    assert row.receptive_field[0].axes[0]._asdict() == {
+        "role": "steps", "of": None, "size": 3, "least": 3, "whole": False, "stride": 1, "start": 0,
+        "first": "t", "last": "t+2", "step": 1, "padded": False, "at_most": False, "places": (),
+    }  # fmt: skip
+    (row,) = build_layer("LSTM", {"units": 2}, [(None, 5)]).layers
+    assert row.receptive_field is not None
+    assert [words(one, False) for one in row.receptive_field] == [
+        "one output element depends on all steps of the input"
+    ]
+
+
+def test_weights_are_no_inputs() -> None:
+    definition = trace_case(Case("Dense", {"units": 2}, ((3,),)))
+    assert ReceptiveFields().of(definition)[0].seen.keys() == set(definition.params)
+
+
+def test_what_cannot_be_seen_into_is_unknown(tmp_path: Path) -> None:
+    config = {
+        "class_name": "Sequential",
+        "config": {
+            "name": "m",
+            "layers": [
+                {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, 5, 2]}},
+                {"class_name": "Mine", "module": "mine", "registered_name": "mine>Mine", "config": {"name": "mine"}},
+                {"class_name": "Activation", "config": {"name": "after", "activation": "relu"}},
+            ],
+        },
+        "keras_version": "3.15.1",
+    }
+    file = tmp_path / "model.json"
+    file.write_text(json.dumps(config), "utf-8")
+    report = build(read(str(file)), receptive_field=True)
+    (field,) = fields(report, "after")
+    assert field.axes == ()
+    assert words(field, False) == (
+        "what one output element depends on in the input is not known: what 'mine' computes is not known"
+    )
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(program, arguments, prog_name="layerexplain", catch_exceptions=False)
+
+
+def test_columns(tmp_path: Path) -> None:
+    source = spec(MODELS["strides"], tmp_path)
+    columns = "layer,receptive_field,receptive_stride,receptive_start"
+    result = run("summary", source, "--format", "csv", "--columns", columns)
+    assert result.output.splitlines() == [
+        columns,
+        "input,1 × 1,1 × 1,0 × 0",
+        "conv2d,7 × 7,2 × 2,'-3 × -3",
+        "average_pooling2d,11 × 11,4 × 4,'-3 × -3",
+        "conv2d_1,11 × 15,4 × 4,'-3 × -3",
+    ]
+
+
+def axis(of: int | None, size: int | None, least: int | None = None, **more: Any) -> FieldAxis:
+    whole = bool(more.pop("whole", False))
+    return FieldAxis("rows", of, size, least, whole, None, None, "a", "b", **more)
+
+
+@pytest.mark.parametrize(
+    ("axes", "seen"),
+    [
+        ([axis(9, 3)], "3"),
+        ([axis(9, 3, 3)], "3"),
+        ([axis(9, 3, 2), axis(9, 4)], "2 to 3 × 4"),
+        ([axis(9, 5, -1)], "0 to 5"),
+        ([axis(None, None, 3)], "3 or more"),
+        ([axis(None, None)], "?"),
+        ([axis(None, None, whole=True)], "all"),
+        ([axis(8, 10, whole=True), axis(8, 10, whole=True)], "8 × 8"),
+        ([axis(8, 10)], "at most 8"),
+        ([axis(8, 10, 4), axis(20, 10)], "at most 8 × 10"),
+        ([axis(8, 8)], "8"),
+        ([axis(9, 2, 1, at_most=True)], "at most 2"),
+    ],
+)
+def test_how_much_is_seen(axes: list[FieldAxis], seen: str) -> None:
+    assert seen_text(axes) == seen
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_more_is_said_to_be_seen_than_there_is(name: str, tmp_path: Path) -> None:
+    report = build(read(spec(MODELS[name], tmp_path)), receptive_field=True)
+    every = [field for row in report.layers for field in row.receptive_field or () if field.axes]
+    for field in every:
+        sizes = seen_text(field.axes).removeprefix("at most ").split(" × ")
+        for size, one in zip(sizes, field.axes, strict=True):
+            assert one.of is None or all(int(n) <= one.of for n in re.findall(r"\d+", size))
+        told = words(field, False)
+        assert (
+            seen_text(field.axes) in told
+            or re.match("one output element depends on (at most )?one ", told)
+            or "all " in told
+        )
+
+
+def test_explain_has_it_in_every_format(tmp_path: Path) -> None:
+    source = spec(MODELS["strides"], tmp_path)
+    line = "one output element depends on 7 × 7 pixels of the input: rows 2i-3 to 2i+3, columns 2j-3 to 2j+3, where they exist"
+    assert f"  reach     {line}; neighbouring elements are 2 apart" in run("explain", source, "conv2d").output
+    assert f"- Reach: {line}" in run("explain", source, "conv2d", "--format", "markdown").output
+    (row,) = json.loads(run("explain", source, "conv2d", "--format", "json").output)["layers"]
+    assert row["receptive_field"][0]["axes"][0]["size"] == 7
+    assert "receptive_field" not in json.loads(run("summary", source, "--format", "json").output)["layers"][1]
+
+
+def test_layers_that_are_alike_stand_at_different_depths(tmp_path: Path) -> None:
+    text = "input: [9, 2]\nlayers:\n" + "  - Conv1D: {filters: 2, kernel_size: 3, padding: same}\n" * 3
+    output = run("explain", spec(text, tmp_path)).output
+    assert "reach     one output element depends on 3 steps of the input: steps t-1 to t+1" in output
+    assert "in those alike: 5, 7" in output
+
+
+def test_a_long_way_is_not_followed_for_ever(tmp_path: Path) -> None:
+    block = "  - UpSampling1D: 2\n  - AveragePooling1D: 3\n  - UpSampling1D: 3\n  - AveragePooling1D: 2\n"
+    report = build(read(spec("input: [60, 2]\nlayers:\n" + block * 300, tmp_path)), receptive_field=True)
+    (field,) = fields(report, report.layers[-1].path)
+    assert field.unknown == "its index is rounded more than 40 times"

@@ -1,0 +1,136 @@
+"""Unknown sizes that are said to be the same are: sizes are drawn, the formula is run, and its results have them."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import warnings
+from typing import Any
+
+import pytest
+
+from layerexplain.derive.evaluate import Evaluation, evaluate
+from layerexplain.derive.same_sizes import SameSizes, Sizes, Unknown, fresh
+from layerexplain.errors import ShapeError
+from layerexplain.frontends import read
+from layerexplain.lang.axes import BATCH
+from layerexplain.lang.definition import Definition, call
+from layerexplain.lang.expr import Expr, tensor
+from layerexplain.model import TensorRef
+from layerexplain.network import same_sizes
+from layerexplain.network.trace import trace_model
+from layerexplain.ops.convolution import conv
+from layerexplain.ops.elementwise import add
+from layerexplain.ops.functions import relu
+from layerexplain.ops.movement import concatenate, take_slice, transpose
+from layerexplain.ops.pooling import max_pool
+from layerexplain.ops.reduce import sum_
+from layerexplain.ops.scatter import nonzero
+from tests.support.drawn_values import TYPES, definitions, values_for
+
+DRAWS = 4
+
+MODEL = """
+inputs:
+  tokens: [null, 3]
+  others: [null, 3]
+layers:
+  - LSTM: {units: 4, return_sequences: true}
+    name: left
+    from: tokens
+  - Conv1D: {filters: 4, kernel_size: 3, padding: same}
+    name: right
+    from: tokens
+  - Dense: 4
+    name: apart
+    from: others
+"""
+
+
+def sequence(name: str = "x") -> Expr:
+    return tensor(name, (BATCH, None, 3))
+
+
+def sizes_of(*roots: Expr) -> list[Sizes]:
+    return SameSizes().values(roots, {})
+
+
+def test_what_keeps_an_axis_keeps_its_size() -> None:
+    x = sequence()
+    kept = [relu(x), add(x, 1), transpose(x, axes=(1, 0, 2)), concatenate(x, x), sum_(x, axis=-1)]
+    kept += [conv(x, tensor("W", (4, 3, 5)), padding="causal"), conv(x, tensor("W", (1, 3, 5)))]
+    first, *others = sizes_of(x, *kept)
+    steps = first[1]
+    assert isinstance(steps, Unknown)
+    assert repr(first) == "(n, None, 3)"
+    assert all(sizes[0 if node.op is transpose else 1] is steps for sizes, node in zip(others, kept, strict=True))
+
+
+def test_the_same_arithmetic_gives_the_same_size() -> None:
+    x, y = sequence(), sequence("y")
+    a, b, c, other = sizes_of(
+        max_pool(x, size=2), max_pool(add(x, 1), size=2), max_pool(x, size=3), max_pool(y, size=2)
+    )
+    assert a[1] is b[1]
+    assert len({a[1], c[1], other[1]}) == 3
+
+
+def test_sizes_of_two_tensors_may_differ() -> None:
+    x, y = sequence(), sequence("y")
+    first, second, both = sizes_of(x, y, add(x, y))
+    assert len({first[1], second[1], both[1]}) == 3  # either may be 1
+    (cut,) = sizes_of(take_slice(x, key=(slice(None), slice(1, None))))
+    assert cut[1] is not first[1]
+
+
+def test_sizes_that_values_decide_are_of_one_call() -> None:
+    x = tensor("x", (BATCH, 3))
+    row, _ = nonzero(x)
+    made = Definition("found", (x,), (), {"y": row})
+    y = tensor("y", (BATCH, 3))
+    first, second = sizes_of(call(made, y), call(made, y))
+    assert first[0] is not second[0]
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_results_have_the_sizes_that_are_said(type_: str) -> None:
+    """With sizes drawn for the unknown ones, equal where one object stands for them."""
+    rng = random.Random(type_)
+    for case, definition in definitions(type_, fixed=False):
+        unknown = [any(size is None for size in p.shape) for p in definition.params]
+        if not any(unknown):
+            continue
+        for _ in range(DRAWS):
+            given = [fresh(p.shape) for p in definition.params]
+            alike = rng.random() < 0.5  # tensors that must fit each other need the same sizes
+            drawn = {s: 5 if alike else rng.randint(4, 7) for s in itertools.chain(*given) if isinstance(s, Unknown)}
+            said = SameSizes().of_call(definition, given)
+            results = run(case, definition, [[drawn.get(s, s) for s in sizes] for sizes in given])
+            if results is None:
+                continue
+            for sizes, result in zip(said, results, strict=False):
+                for size, actual in zip(sizes, result.shape, strict=True):
+                    assert not isinstance(size, Unknown) or drawn.setdefault(size, actual) == actual, (case.id, sizes)
+
+
+def run(case: Any, definition: Definition, shapes: list[list[Any]]) -> list[Any] | None:
+    """The results for tensors of these shapes; None where these do not fit each other."""
+    stand_ins = [tensor(p.label or "x", tuple(s), p.dtype) for p, s in zip(definition.params, shapes, strict=True)]
+    values, weights = values_for(case, Definition("drawn", tuple(stand_ins), definition.weights, {}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return evaluate(definition, values, weights, Evaluation(2, "float64"))
+        except (ArithmeticError, LookupError, NotImplementedError, ShapeError, TypeError, ValueError):
+            return None
+
+
+def test_the_branches_of_a_model_can_be_compared(tmp_path: Any) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text(MODEL)
+    network = trace_model(read(path))
+    sizes = same_sizes.sizes_of(network)
+    left, right, apart = [sizes[TensorRef(name, 0, 0)] for name in ("left", "right", "apart")]
+    assert left == right
+    assert left != apart
+    assert repr(left) == repr(apart) == "(n, None, 4)"

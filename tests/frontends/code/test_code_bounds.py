@@ -1,0 +1,150 @@
+"""Programs that ask for much: each is read within a number of calls of functions and an amount of memory, and the answer
+says where reading ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.frontends import read
+from layerexplain.frontends.code import bounds
+from layerexplain.frontends.code.reader import read_code
+from layerexplain.frontends.code.sources import read_text
+from layerexplain.frontends.code.values import Class
+from layerexplain.report.build import build
+from tests.support.hostile import ROOT
+from tests.support.large_programs import START
+from tests.support.steps import at_most
+
+PROGRAMS = int(os.environ.get("LAYEREXPLAIN_FUZZ", "40"))
+"""Programs that are drawn."""
+
+
+def test_drawn_programs_end_within_their_bounds() -> None:
+    """In a process of its own, whose memory is limited: a program that takes more, or does not come back, ends it."""
+    command = [sys.executable, "-m", "tests.support.large_programs", "0", str(PROGRAMS)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, f"program {told[-1][0] if told else '?'} ended the process: {done.stderr[-500:]}"
+    assert len(told) == 2 * PROGRAMS
+    assert [(number, wrong) for number, wrong in told if wrong] == []
+
+
+LARGE = {
+    "two bases each": "class A: pass\nclass B: pass\nfor i in range(40):\n    class C(A, B): pass\n    class D(A, B): pass\n"
+    "    A, B = C, D\nu = 5",
+    "a fraction in a range": "u = 5 if 5.5 not in range(10**15) and 5.0 in range(10**15) else 3",
+    "models in models": "b = keras.Sequential([keras.Input((3,)), layers.Dense(3)])\nfor i in range(25):\n"
+    "    x = keras.Input((3,))\n    b = keras.Model(x, b(b(x)))\nu = b.output_shape[1] + 2",
+    "a key of 2**60 parts": "k = (1,)\nfor i in range(60):\n    k = (k, k)\nd = {}\nu = 5\nif u == 5:\n    d[k] = 1",
+    "arguments that are not written": "def f(*a):\n    return 5\nu = 5\nf(*range(10**9))",
+    "a power of ten": "r = round(5, -(10**9))\nu = 5",
+    "an array without numbers": "a = np.zeros((10**12, 0))\nb = a.tolist()\nc = a[:, 0:0]\nu = 5",
+    "one wide row of a product": "c = list(itertools.product(*[[1]] * 9000, [1, 2] * 4000))\nu = 5",
+    "numbers in a text": "t = ('%999d' * 9000) % tuple([1] * 9000)\nu = 5",
+    "names in branches": "".join(f"a{i} = {i}\n" for i in range(1500)) + "if unknown:\n    a0 = 3\n" * 700 + "u = 5",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_what_python_computes_at_once_is_read_at_once(name: str) -> None:
+    """The model behind it is complete, or open with its reason."""
+    code = START + LARGE[name] + "\nm.add(layers.Dense(u))\n"
+    with at_most(1_500_000):
+        report = build(read_code(code.encode(), None, "m"))
+    assert report.totals.params in ((3 + 1) * 5, None)
+    assert (report.totals.params is None) == (report.grade == "open")
+
+
+TOO_MUCH = {
+    "a chain": (
+        "import itertools\nc = itertools.chain(*[range(10**4)] * 10**4)\n", "goes through more than 4,000,000 values"
+    ),
+    "layers": ("n = 0\nwhile n < 10**9:\n    n += 1\n    Dense(3)\n", "calls layers more than 5,000 times"),
+    "steps in a function": ("def f(n):\n    return f(n - 1) + f(n - 1) if n else 1\nf(35)\n", "has more than 600,000 steps"),
+    "values": ("x = [[i] * 9000 for i in range(9000)]\n", "makes more than 3,000,000 values"),
+    "values that are gone through": ("x = [0] * 9000\n" + "y = sorted(x)\n" * 9000, "(goes through|makes) more than .* values"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_too_much_is_called_so(name: str) -> None:
+    code, words = TOO_MUCH[name]
+    with pytest.raises(SourceError, match=f":[0-9]+:[0-9]+: the program ({words}); it is read up to here") as caught:
+        read(f"from keras.layers import Dense\n{code}".encode())
+    assert "makes no Keras model" not in str(caught.value)
+
+
+def mro_of(bases: list[list[int]], make: Any) -> list[Any]:
+    """The method orders of classes, each with the numbers of its bases; None for those that Python refuses."""
+    made: list[Any] = []
+    for number, below in enumerate(bases):
+        given = [made[one] for one in below]
+        try:
+            made.append(None if None in given else make(f"C{number}", given))
+        except (TypeError, ValueError):
+            made.append(None)
+    return made
+
+
+def test_the_order_of_bases_is_that_of_python() -> None:
+    import random
+
+    draw = random.Random(7)
+    refused = 0
+    for _ in range(200):
+        bases = [draw.sample(range(number), min(number, draw.randrange(4))) for number in range(9)]
+
+        def ours(name: str, given: list[Any]) -> Class:
+            made = Class(name, given, None, 1)
+            made.order()
+            return made
+
+        truth = mro_of(bases, lambda name, given: types.new_class(name, tuple(given)))
+        found = mro_of(bases, ours)
+        assert [one and [base.__name__ for base in one.__mro__[:-1]] for one in truth] == [
+            one and [base.name for base in one.order()] for one in found
+        ]
+        refused += None in truth
+    assert refused > 10
+
+
+def test_a_text_is_mended_in_time_that_grows_with_its_length() -> None:
+    """Counted as calls: each pattern is tried once a line. Patterns that backtrack would not end."""
+    for line in ("except " + " " * 40_000 + "x:", "print " + "\t" * 40_000 + "=", " " * 40_000 + "a: " * 9_000 + "print x",
+                 "'" + " '" * 20_000):  # fmt: skip
+        with at_most(200_000), pytest.raises(SourceError):
+            read_text(f"model = Sequential(\n{line}\n".encode(), None)
+
+
+@pytest.mark.parametrize("text", ["x;" * 400_000, "x\n" * 400_000, "x = [" + "1," * 400_000 + "]"])
+def test_a_tree_that_would_take_much_memory_is_not_made(text: str) -> None:
+    with at_most(1_000_000), pytest.raises(SourceError, match=f"more than {bounds.MOST_TOKENS:,} words and signs"):
+        read_text(text.encode(), "x.py")
+
+
+def test_columns_of_long_lines(tmp_path: Path) -> None:
+    """A line of code with signs of several bytes in front: places are counted in characters."""
+    names = ", ".join(f"ä{i}" for i in range(2000))
+    with at_most(400_000):
+        tree = read_text(f"\tif 1: pass\n\tx = ['ß', {names}]\n".replace("\t", "").encode(), "x.py").tree
+    line = f"x = ['ß', {names}]"
+    listed: Any = tree.body[-1]
+    assert [line[one.col_offset : one.end_col_offset] for one in listed.value.elts[1:]] == names.split(", ")
+
+
+def test_a_notebook_of_many_lines() -> None:
+    cells = [{"cell_type": "code", "source": "\n" * 150_000}] * 3 + [
+        {"cell_type": "code", "source": "m = Sequential()"}
+    ]
+    with at_most(400_000), pytest.raises(LayerExplainError):
+        read(json.dumps({"nbformat": 4, "cells": cells}).encode())

@@ -1,0 +1,213 @@
+"""The questions that this project began with, as the code that stands in them: pasted, each gets its explanation, and what
+the code leaves open is named with the option that gives it."""
+
+import io
+import json
+import re
+
+import pytest
+from click.testing import CliRunner, Result
+
+from layerexplain.cli.main import program
+from tests.support.paths import ROOT
+
+SAMPLE = ROOT / "sample_models/question.txt"
+
+MLP = """What does each line do?
+
+model = Sequential()
+model.add(Flatten(input_shape=(28, 28, 1)))
+model.add(Dense(512, activation='relu'))
+model.add(Dropout(0.2))
+model.add(Dense(num_classes))
+model.add(Activation('softmax'))
+"""
+CONVOLUTIONS = """    i = Input((28, 28, 1))
+    a = Conv2D(16, 3, padding="same", strides=2)(i)
+    b = Conv2D(32, 3, padding="same", strides=2)(a)
+"""
+WIDE = """model.add(layers.Dense(10*10*256, use_bias=False, input_shape=(100,)))
+model.add(layers.Reshape((10, 10, 256)))
+"""
+EMBEDDED = """>>> model = Sequential()
+>>> model.add(Embedding(10, 4, input_length=6))
+>>> model.add(Dense(10, use_bias=False))
+"""
+LSTMS = """model = Sequential()
+model.add(LSTM(32, return_sequences=True, input_shape=(timesteps, features)))
+model.add(LSTM(16, return_sequences=True))
+model.add(Flatten())
+model.add(Dense(1))
+"""
+AUTOENCODER = """inp = Input(shape=(max_len,))
+emb = Embedding(vocab_size, 32)(inp)
+enc = LSTM(64)(emb)
+dec = RepeatVector(max_len)(enc)
+out = LSTM(32, return_sequences=True)(dec)
+autoencoder = Model(inp, out)
+autoencoder.compile(optimizer='adam', loss=my_loss)
+"""
+
+QUESTIONS = {
+    "what the layers of an MLP do": (MLP, {"num_classes": (7, 10)}, 784 * 512 + 512 + 512 * 10 + 10, "784 → 512"),
+    "what a convolution sums": (CONVOLUTIONS, {}, 9 * 16 + 16 + 9 * 16 * 32 + 32, "ceil(14 / 2) = 7"),
+    "a wide Dense without a bias": (WIDE, {}, 100 * 25600, "25600 becomes 10 × 10 × 256"),
+    "Dense behind an Embedding": (EMBEDDED, {}, 10 * 4 + 4 * 10, "the same matrix W is applied along the last axis"),
+    "how an LSTM is flattened": (
+        LSTMS,
+        {"timesteps": (2, 20), "features": (2, 8)},
+        4 * 32 * (8 + 32 + 1) + 4 * 16 * (32 + 16 + 1) + 20 * 16 + 1,
+        "20 × 16 = 320 values per example.",
+    ),
+    "an autoencoder with an Embedding": (
+        AUTOENCODER,
+        {"max_len": (1, 20), "vocab_size": (2, 1000)},
+        1000 * 32 + 4 * 64 * (32 + 64 + 1) + 4 * 32 * (64 + 32 + 1),
+        "ids 1000 × features 32 = 32,000",
+    ),
+    "1.8 million parameters": (
+        SAMPLE.read_text(),
+        {"n_hidden": (10, 128)},
+        27 * 32 + 32 + 9 * 32 * 64 + 64 + 12544 * 128 + 128 + 128 * 10 + 10,
+        "inputs 12544 × units 128 = 1,605,632",
+    ),
+}
+"""The text, the names that it leaves open with their lines and a value for each, the parameters, and words that answer."""
+
+
+def run(*arguments: str, code: str) -> Result:
+    pipe = io.BufferedReader(io.BytesIO(code.encode()))  # type: ignore[arg-type]  # bytes are looked at before they are read
+    return CliRunner().invoke(program, arguments, prog_name="layerexplain", input=pipe, catch_exceptions=False)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_what_is_pasted_is_explained(name: str) -> None:
+    code, left_open, params, answer = QUESTIONS[name]
+    given = [part for key, (_, value) in left_open.items() for part in ("--set", f"{key}={value}")]
+    result = run("summary", "-", "--format", "json", *given, code=code)
+    assert (result.exit_code, result.stderr) == (0, "")
+    report = json.loads(result.stdout)
+    assert (report["totals"]["params"], report["model"]["grade"]) == (params, "complete")
+    explained = run("explain", "-", *given, "--width", "300", code=code)
+    assert (explained.exit_code, explained.stderr) == (0, "")
+    assert answer in " ".join(explained.stdout.split())
+
+
+@pytest.mark.parametrize("name", [name for name, row in QUESTIONS.items() if row[1]])
+def test_every_name_that_is_left_open_has_its_option(name: str) -> None:
+    code, left_open, _, _ = QUESTIONS[name]
+    result = run("explain", "-", code=code)
+    assert (result.exit_code, result.stderr) == (0, "")
+    for key, (line, _) in left_open.items():
+        words = f"line {line}: {key} is not known: it is not defined in this code; give --set {key}=VALUE"
+        assert words in " ".join(result.stdout.split())
+
+
+def test_a_concatenation_of_one_tensor_is_the_error_with_the_way_out() -> None:
+    asked = run("summary", "-", "--width", "300", code="Y = Concatenate()(X)\n")
+    assert asked.exit_code == 0
+    assert "line 1: the shape of X is not known" in asked.stdout
+    assert "give --input X=SHAPE" in asked.stdout
+    words = "Concatenate joins two or more tensors, got one of shape (None, 4, 3): it cannot flatten it; "
+    for arguments, code in [
+        (["--input", "X=4,3"], "Y = Concatenate()(X)\n"),
+        ([], "X = Input((4, 3))\nY = Concatenate()(X)\n"),
+    ]:
+        result = run("summary", "-", *arguments, code=code)
+        assert result.exit_code == 1
+        line = code.count("\n")
+        place = rf"layerexplain: error: <stdin>:{line}:\d+: layer 'concatenate': "
+        assert re.match(place + re.escape(f"{words}to lay its"), result.stderr)
+        assert "use Flatten" in result.stderr
+
+
+TWO = """from keras import Sequential, layers
+a = Sequential([layers.Input((8,)), layers.Dense(n)], name="enc")
+b = Sequential([layers.Input((4,)), layers.Dense(3)], name="dec")
+"""
+ONE = "a = Sequential([Dense(n)], name='enc')\n"
+PIPED = {
+    "summary - --format json": (TWO, '"params": 36'),
+    "explain -": (TWO, "inputs 8 × units 4 = 32"),
+    "check -": (TWO, "nothing found"),
+    "weights - --format csv --columns count": (TWO, "<stdin>,32\n<stdin>,4\n<stdin>,12\n<stdin>,3"),
+    "summary - --input 8": (ONE, "complete"),
+    "weights - --input 8 --format csv --columns count": (ONE, "32\n4"),
+    "trace - --size 8": (ONE, "weights drawn from seed 0"),
+    "trace -- -:b": (TWO, "(1, 3)"),
+    "convert - - --to yaml --input 8": (ONE, "- Dense: 4"),
+    "draw - --to mmd --input 8": (ONE, "Dense"),
+    "page - --input 8": (ONE, "<!doctype html>"),
+}
+"""Commands with code from a pipe, whose name n is given a value, and words of the answer."""
+
+
+@pytest.mark.parametrize("command", PIPED)
+def test_commands_take_code_from_a_pipe_and_values_for_its_names(command: str) -> None:
+    code, words = PIPED[command]
+    name, *rest = command.split()
+    result = run(name, "--set", "n=4", *rest, code=code)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert words in result.stdout
+
+
+def test_the_shape_that_an_input_lacks_is_no_question_where_it_is_given() -> None:
+    asked = json.loads(run("summary", "-", "--set", "n=4", "--format", "json", code=ONE).stdout)
+    told = json.loads(run("summary", "-", "--set", "n=4", "--input", "8", "--format", "json", code=ONE).stdout)
+    assert (asked["model"]["grade"], told["model"]["grade"]) == ("open", "complete")
+    assert (len(asked["notes"]), told["notes"]) == (1, [])
+
+
+def test_one_of_several_models_of_a_pipe_is_named() -> None:
+    result = run("trace", "--set", "n=4", "-", code=TWO)
+    assert result.exit_code == 1
+    assert result.stderr == "layerexplain: error: <stdin>: has 2 models: a, b; name one: -- -:a\n"
+
+
+@pytest.mark.parametrize(("more", "name"), [
+    ("both = Sequential([a, b])\n", "both"), ("c = Sequential([b, layers.Dense(5)])\n", None),
+])  # fmt: skip
+def test_the_model_that_holds_all_others_is_meant(more: str, name: str | None) -> None:
+    result = run("convert", "--set", "n=4", "-", "-", "--to", "yaml", code=TWO + more)
+    if name is None:
+        assert result.exit_code == 1 and "has 3 models: a, b, c; name one: -- -:a" in result.stderr
+    else:
+        assert (result.exit_code, result.stdout.splitlines()[0]) == (0, f"name: {name}")
+
+
+def test_a_loss_of_the_program_is_not_the_one_that_keras_has_under_its_name() -> None:
+    code = "def dice(t, p):\n    return t - p\nm = Sequential([Dense(2, input_dim=3)])\nm.compile('sgd', {})\n"
+    own = run("summary", "-", code=code.format("dice")).stdout
+    keras = run("summary", "-", code=code.format("'dice'")).stdout
+    assert "Trained with dice(); sgd" in own and "Targets" not in own
+    assert "Trained with dice; sgd" in keras and "Targets: " in keras
+
+
+PASTED = {
+    "an error below the code": (
+        "summary",
+        "I get an error with this code:\n\nmodel = Sequential()\nmodel.add(Dense(64, input_dim=20))\nmodel.add(LSTM(10))\n\n"
+        "ValueError: Input 0 is incompatible with layer lstm_1: expected ndim=3, found ndim=2\n\nWhat is wrong?\n",
+        "<stdin>:5:11: layer 'lstm': LSTM needs an input of (batch, steps, features), got (None, 64)",
+    ),
+    "an own layer alone": (
+        "explain",
+        "class Attn(Layer):\n    def call(self, x):\n        return x\n",
+        "it defines the layer Attn: call it on an input, for example Attn(…)(keras.Input((8, 16)))",
+    ),
+    "check": ("check", "m = Sequential([Input((4,)), Dense(3, act=3)])\n", "<stdin>:1:39: Dense has no argument 'act'"),
+    "convert": (
+        "convert",
+        "m = Sequential([Embedding(size, 8), LSTM(5)])\n",
+        "line 1: size is not known: it is not defined in",
+    ),
+}
+"""A command, what is pasted, and what its error says."""
+
+
+@pytest.mark.parametrize("name", PASTED)
+def test_what_is_pasted_gets_an_error_that_helps(name: str) -> None:
+    command, code, words = PASTED[name]
+    result = run(command, "-", *(["-", "--to", "py"] if command == "convert" else []), code=code)
+    assert result.exit_code == 1
+    assert words in result.stderr

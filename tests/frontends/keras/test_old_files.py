@@ -1,0 +1,160 @@
+"""Files of all generations of Keras, through to the report: totals and the shape of every layer. No Keras is needed."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerexplain.frontends import read
+from layerexplain.report.build import build
+from tests.support.old_dialects import DIALECTS, KERAS_1_BRANCHES, KERAS_1_SEQUENCE, Dialect, entry, merged, model, one
+
+
+def shapes(source: Any) -> dict[str, tuple[int | None, ...] | None]:
+    report = build(read(source))
+    return {row.layer: row.calls[-1].output_shapes[0] for row in report.layers if row.type != "InputLayer"}
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_dialects(name: str) -> None:
+    dialect: Dialect = DIALECTS[name]
+    read_model = read(dialect.document)
+    report = build(read_model)
+    assert [note.message for note in report.notes] == []
+    assert shapes(dialect.document) == dialect.shapes
+    assert (report.totals.params, report.totals.non_trainable) == (dialect.params, dialect.non_trainable)
+    known = {note.code for note in read_model.notes}
+    assert not known
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_every_way_in_which_a_document_is_kept(name: str, tmp_path: Path) -> None:
+    """The same as JSON text, as bytes, and in an .h5 file without a version, whole and in chunks."""
+    dialect = DIALECTS[name]
+    text = json.dumps(dialect.document)
+    path = tmp_path / "model.json"
+    path.write_text(text)
+    sources: list[Any] = [path, text.encode()]
+    h5py = pytest.importorskip("h5py")
+    for count in (1, 3):
+        stream = io.BytesIO()
+        with h5py.File(stream, "w") as root:
+            step = -(-len(text) // count)
+            for i in range(count):
+                part = text[i * step : (i + 1) * step]
+                root.attrs["model_config" if count == 1 else f"model_config{i}"] = part.encode()
+            root.create_group("model_weights")
+        sources.append(stream.getvalue())
+    for source in sources:
+        assert build(read(source)).totals.params == dialect.params
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", DIALECTS)
+def test_todays_keras_does_not_load_them(name: str) -> None:
+    """What the README says: the day that this fails, the sentence there is to be changed."""
+    keras = pytest.importorskip("keras")
+    with pytest.raises((TypeError, ValueError, AttributeError)):
+        keras.models.model_from_json(json.dumps(DIALECTS[name].document)).count_params()
+
+
+def test_a_bare_get_config() -> None:
+    assert build(read(KERAS_1_SEQUENCE["config"])).totals.params == 600_810
+    functional = DIALECTS["Keras 1, Merge"]
+    assert build(read(functional.document["config"])).totals.params == functional.params
+
+
+def test_inputs_have_the_dtype_of_their_time() -> None:
+    report = build(read(DIALECTS["Keras 0.3, Graph"].document))
+    assert [(i.name, i.shape, i.dtype) for i in report.inputs] == [
+        ("words", (None, 7), "int32"),
+        ("more", (None, 4), "float32"),
+    ]
+    report = build(read(DIALECTS["Keras 1, recurrent"].document))
+    assert [(i.shape, i.dtype) for i in report.inputs] == [((None, 80), "int32")]
+
+
+def test_arguments_bear_todays_names() -> None:
+    layer = read(KERAS_1_SEQUENCE).layers[1]
+    assert layer.type == "Conv2D"
+    assert {key: layer.config[key] for key in ("filters", "kernel_size", "padding", "data_format", "use_bias")} == {
+        "filters": 32,
+        "kernel_size": (3, 3),
+        "padding": "valid",
+        "data_format": "channels_first",
+        "use_bias": True,
+    }
+
+
+def test_a_merge_by_code_is_a_lambda_and_never_run() -> None:
+    layers = [entry("a", [None, 4]), entry("b", [None, 4])]
+    for mode, kind in (("4wEA", "lambda"), ("my_merge", "function")):
+        found = read(model([*layers, merged("m", "a", "b", mode=mode, mode_type=kind)], ["a", "b"], ["m"]))
+        assert found.layers[2].type == "Lambda"
+        assert [note.code for note in found.notes] == (["code-in-file"] if kind == "lambda" else [])
+        assert "4wEA" not in repr(found)
+
+
+def test_what_no_layer_of_today_computes_is_opaque() -> None:
+    layers = [
+        entry("a", [None, 4]),
+        one("BatchNormalization", "norm", "a", mode=1, axis=-1, epsilon=0.001),
+        one("SReLU", "srelu", "norm"),
+    ]
+    report = build(read(model(layers, ["a"], ["srelu"])))
+    assert [row.type for row in report.layers[1:]] == ["BatchNormalization(mode=1)", "SReLU"]
+    assert [row.params for row in report.layers[1:]] == [None, None]
+    assert report.totals.params is None
+
+
+def test_a_class_of_someone_else_keeps_its_own_names() -> None:
+    item = {"class_name": "Merge", "module": "mine", "registered_name": "mine>Merge", "config": {"mode": "sum", "p": 1}}
+    layer = read({"class_name": "Sequential", "config": [{**item, "name": "m"}]}).layers[1]
+    assert (layer.kind, layer.type, layer.config) == ("custom", "Merge", {"mode": "sum", "p": 1})
+
+
+def test_a_branch_without_a_shape_says_so() -> None:
+    document = json.loads(json.dumps(KERAS_1_BRANCHES))
+    branch = document["config"][0]["config"]["layers"][0]["config"]
+    del branch[0]["config"]["batch_input_shape"], branch[0]["config"]["input_dim"]
+    found = read(document)
+    assert [note.code for note in found.notes] == ["unknown-input"]
+    assert build(found, inputs={"sequential_input": (4,)}).totals.params == 68
+
+
+def test_wires_of_a_graph_that_lead_nowhere() -> None:
+    from layerexplain.errors import SpecError
+
+    graph = json.loads(json.dumps(DIALECTS["Keras 0.3, Graph"].document))
+    graph["node_config"][0]["input"] = "nowhere"
+    with pytest.raises(SpecError, match="layer 'embedded': takes the text 'nowhere', which is neither an input"):
+        read(graph)
+    del graph["nodes"]["embedded"]
+    with pytest.raises(SpecError, match="is a node of the graph without a layer"):
+        read(graph)
+
+
+def test_maxout_and_highway_compute_what_keras_1_computed() -> None:
+    import numpy as np
+
+    from layerexplain.derive.evaluate import evaluate
+    from layerexplain.lang.axes import BATCH
+    from layerexplain.layers.declaration import Spec
+    from tests.support.tracing import trace_layer
+
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=(2, 7))
+    definition = trace_layer("MaxoutDense", {"units": 5, "nb_feature": 3}, [Spec((BATCH, 7), "float")])
+    W, b = draw.normal(size=(3, 7, 5)), draw.normal(size=(3, 5))
+    expected = np.stack([x @ W[k] + b[k] for k in range(3)]).max(axis=0)
+    np.testing.assert_allclose(evaluate(definition, [x], [W, b])[0], expected, rtol=1e-4, atol=1e-6)
+    definition = trace_layer("Highway", {"activation": "relu"}, [Spec((BATCH, 7), "float")])
+    assert [w.attrs["name"] for w in definition.weights] == ["W", "W_carry", "b", "b_carry"]
+    W, C, b, c = draw.normal(size=(7, 7)), draw.normal(size=(7, 7)), draw.normal(size=7), draw.normal(size=7)
+    gate = 1 / (1 + np.exp(-(x @ C + c)))
+    expected = gate * np.maximum(x @ W + b, 0) + (1 - gate) * x
+    np.testing.assert_allclose(evaluate(definition, [x], [W, C, b, c])[0], expected, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,61 @@
+"""`layerexplain layer TYPE` alone: what the type takes, and an example that works, for every type that there is."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner
+
+from layerexplain.cli.main import program
+from layerexplain.layers.keras.examples import example_of
+from layerexplain.layers.registry import find, layer_types
+
+TYPES = [type_ for entries in layer_types().values() for type_, _, _ in entries]
+
+
+def printed(*arguments: str) -> str:
+    result = CliRunner().invoke(program, list(arguments))
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_the_example_is_a_command_that_explains_the_layer(type_: str) -> None:
+    page = printed("layer", type_)
+    (command,) = re.findall(r"^Example \(`(.+)`\):$", page, re.MULTILINE)
+    words = shlex.split(command)
+    assert words[:3] == ["layerexplain", "layer", type_]
+    explained = printed(*words[1:])
+    assert page.endswith(explained)
+    assert "formula" in explained or type_ == "Lambda"
+    assert all(name in page for name in example_arguments(type_))
+
+
+def example_arguments(type_: str) -> list[str]:
+    declaration = find(type_)
+    assert declaration is not None
+    return [one.partition("=")[0] for one in example_of(declaration)[0]]
+
+
+def test_pages(snapshot: Callable[[str, str], None]) -> None:
+    snapshot("layer_type_dense.txt", printed("layer", "Dense", "--width", "80"))
+    snapshot("layer_type_bidirectional.txt", printed("layer", "Bidirectional", "--width", "60").partition("\n\n")[0])
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["Denz"], "there is no layer type 'Denz'; did you mean 'Dense'?"),
+        (["Denz", "units=3"], "there is no layer type 'Denz'; did you mean 'Dense'?"),
+        (["TFSMLayer"], "it runs a SavedModel outside the file"),
+        (["Dense", "units=3"], "Dense needs the shape of its input; add for example --input 784"),
+        (["LSTM", "--format", "json"], "LSTM needs the shape of its input; add for example --input 9,5"),
+        (["MultiHeadAttention", "num_heads=2"], "add for example --input 4,16 --input 10,16"),
+    ],
+)
+def test_what_is_refused(arguments: list[str], words: str) -> None:
+    result = CliRunner().invoke(program, ["layer", *arguments])
+    assert result.exit_code in (1, 2) and words in result.stderr and "Traceback" not in result.stderr

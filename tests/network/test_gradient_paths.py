@@ -1,0 +1,132 @@
+"""Where gradients go in a model: weights that get none and where the way ends, and which gradients a step needs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from layerexplain import explain, read
+from layerexplain.network.gradient_paths import Needs, end_words, gradient_paths, lost_weights
+from layerexplain.network.trace import trace_model
+from tests.checks.test_checks import ARGMAX, ROUNDED, flat
+
+
+class Row(NamedTuple):
+    """A spec, the weights that get no gradient, and where the ways to them end."""
+
+    spec: str
+    weights: list[str]
+    ends: list[str]
+
+
+LOSS = "loss: mse\n"
+LOST = [
+    Row(ARGMAX % ("", LOSS), ["two/kernel", "two/bias"], ["at argmax in 'argmax', which has no gradient: positions"]),
+    Row(ROUNDED % "", ["dense/kernel", "dense/bias"], ["at round in 'whole', which has no gradient: constant between jumps"]),
+    Row(
+        flat("Dense: 3", "ops.StopGradient", "Dense: {units: 2, use_bias: false}", end=LOSS),
+        ["dense/kernel", "dense/bias"],
+        ["at stop_gradient in 'stop_gradient'"],
+    ),
+    Row(
+        flat("Dense: 3", "ops.Cast: {dtype: int32}", "ops.Cast: {dtype: float32}", "Dense: 2", end=LOSS),
+        ["dense/kernel", "dense/bias"],
+        ["in 'cast', where floats become whole numbers or truth values"],
+    ),
+    # What is drawn has the shape of a tensor and nothing of its numbers.
+    Row(
+        flat("Dense: 3", "GaussianNoise: 0.1", "AlphaDropout: 0.1", "ops.Round", "Dense: 2", end=LOSS),
+        ["dense/kernel", "dense/bias"],
+        ["at round in 'round', which has no gradient: constant between jumps"],
+    ),
+    # In training alone the kernel also reaches its norm through vectors of which Keras takes no gradient.
+    Row(
+        flat("SpectralNormalization: {Dense: 3}", "ops.Round", "Dense: 2", end=LOSS),
+        ["spectral_normalization/dense/kernel", "spectral_normalization/dense/bias"],
+        [
+            "at round in 'round', which has no gradient: constant between jumps",
+            "at stop_gradient in 'spectral_normalization'",
+        ],
+    ),
+    Row(flat("Dense: 3", "Dense: 2", end=LOSS), [], []),
+    Row(flat("Dense: {units: 3, trainable: false}", "ops.Round", "Dense: 2", end=LOSS), [], []),
+    Row(flat("Dense: 3", "ops.Argmax: {axis: -1}"), [], []),  # for inference
+    Row(flat("Conv1D: {filters: 2, kernel_size: 2}", "Dropout: 0.2", "LSTM: 3", shape="[5, 3]", end=LOSS), [], []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", LOST, ids=lambda row: row.spec[:40])
+def test_weights_without_a_gradient_and_where_the_way_ends(row: Row) -> None:
+    found = lost_weights(trace_model(read(row.spec.encode())))
+    assert [f"{one.layer}/{one.weight}" for one in found] == row.weights
+    assert list(dict.fromkeys(end_words(end) for one in found for end in one.ends)) == row.ends
+
+
+NEEDED: list[tuple[str, dict[str, Needs]]] = [
+    (flat("Dense: 3", "Dense: 2"), {"dense": Needs((0,), ()), "dense_1": Needs((0,), (0,))}),
+    (
+        flat("Dense: {units: 3, trainable: false}", "Dense: 2", "ReLU"),
+        {"dense": Needs((0,), ()), "dense_1": Needs((0,), ()), "re_lu": Needs((0,), (0,))},
+    ),
+    (
+        "inputs: {a: [6], b: [6]}\nlayers:\n  - Dense: 6\n    from: a\n  - Multiply:\n    from: [dense, b]\n",
+        {"dense": Needs((0,), ()), "multiply": Needs((0,), (0,))},
+    ),
+    (
+        flat("Dense: 4", "ops.Split: {indices_or_sections: 2, axis: -1}") + "  - Dense: 2\n    from: split[1]\n",
+        {"split": Needs((1,), (0,)), "dense_1": Needs((0,), (0,))},
+    ),
+    (
+        flat("LSTM: {units: 3, return_state: true}", "Dense: 2", shape="[5, 3]").replace("Dense: 2", "Dense: 2\n    from: lstm[2]"),
+        {"lstm": Needs((2,), ()), "dense": Needs((0,), (0,))},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "needs"), NEEDED)
+def test_which_gradients_a_step_needs(spec: str, needs: dict[str, Needs]) -> None:
+    found = gradient_paths(trace_model(read(spec.encode()))).needs
+    assert {name: found[name, 0] for name in needs} == needs
+
+
+@pytest.mark.keras
+def test_an_output_that_nothing_reads_ends_the_way() -> None:
+    import keras
+
+    x = keras.Input((6,))
+    inner = keras.Model(
+        x, [keras.layers.Dense(3, name="left")(x), keras.layers.Dense(4, name="right")(x)], name="heads"
+    )
+    left, _ = inner(x)
+    model: Any = keras.Model(x, keras.layers.Dense(2)(left))
+    found = lost_weights(trace_model(read(model)))
+    assert [f"{one.layer}/{one.weight}" for one in found] == ["heads/right/kernel", "heads/right/bias"]
+    assert {end_words(end) for one in found for end in one.ends} == {"at an output of 'heads' that nothing reads"}
+
+
+def test_explain_says_what_the_model_does_to_gradients() -> None:
+    rows = {row.layer: row for row in explain((ROUNDED % "").encode(), gradient=True).layers}
+    assert rows["dense"].gradient is not None
+    assert rows["dense"].gradient.facts[-1] == (
+        "kernel and bias get no gradient in this model: the path ends at round in 'whole', which has no gradient: "
+        "constant between jumps."
+    )
+    told = explain(flat("Dense: 3", "Dense: 2").encode(), gradient=True).layers
+    assert told[1].gradient is not None and told[2].gradient is not None
+    assert told[1].gradient.facts[-1] == "dx is not computed in training: nothing before this layer is trained."
+    assert "dx is not" not in told[2].gradient.facts[-1]
+
+
+def test_a_training_step_leaves_out_what_nothing_needs() -> None:
+    report = explain(flat("Dense: 3", "Dense: 2").encode(), training={"loss": "mse"})
+    assert report.training is not None and report.training.step is not None
+    lines = [[line.text for line in one.gradient.statements] for one in report.training.step.gradients]
+    assert lines[0][1] == "dx = dot(dy, transpose(W))"
+    assert [line for line in lines[1] if line.startswith("dx")] == []
+
+
+def test_a_frozen_layer_says_nothing_of_gradients_that_it_has_not() -> None:
+    report = explain(flat("Dense: 3", "Dense: {units: 2, trainable: false}").encode(), gradient=True)
+    told = report.layers[2].gradient
+    assert told is not None and told.facts == ()

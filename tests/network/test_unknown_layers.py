@@ -1,0 +1,270 @@
+"""Layers of classes that are not known, in a known graph: what the file says of them, and what is said of the rest."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerexplain import api
+from layerexplain.frontends import read
+from layerexplain.lang.expr import Expr, axes_of
+from layerexplain.lang.opaque import opaque
+from layerexplain.report.build import build
+from layerexplain.report.data import LayerReport, Report
+from tests.support.h5_files import array, classes, h5_bytes
+
+
+def custom(name: str, class_name: str, package: str, built: list[int | None] | None = None, **config: Any) -> Any:
+    item = {
+        "module": package,
+        "class_name": class_name,
+        "registered_name": f"{package}>{class_name}",
+        "config": {"name": name, "trainable": True, "dtype": "float32", **config},
+        "name": name,
+    }
+    return {**item, "build_config": {"input_shape": built}} if built is not None else item
+
+
+def dense(name: str, units: int, built: list[int | None] | None = None) -> Any:
+    item = custom(name, "Dense", "keras.layers", built, units=units, activation="linear", use_bias=True)
+    return {**item, "registered_name": None}
+
+
+def entry(shape: list[int | None]) -> Any:
+    config = {"batch_shape": shape, "dtype": "float32", "name": "x"}
+    return {"module": "keras.layers", "class_name": "InputLayer", "config": config, "name": "x", "inbound_nodes": []}
+
+
+def fed(item: Any, source: str, shape: list[int | None]) -> Any:
+    tensor = {
+        "class_name": "__keras_tensor__",
+        "config": {"shape": shape, "dtype": "float32", "keras_history": [source, 0, 0]},
+    }
+    return {**item, "inbound_nodes": [{"args": [tensor], "kwargs": {}}]}
+
+
+def functional(*layers: Any) -> dict[str, Any]:
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [[layers[-1]["name"], 0, 0]]}
+    config = {"name": "m", "trainable": True, "layers": list(layers), **ends}
+    return {"module": "keras", "class_name": "Functional", "config": config, "registered_name": "Functional"}
+
+
+QUANTIZER = {"class_name": "quantized_bits", "config": {"bits": 4, "integer": 0}}
+Q_DENSE = custom("q", "QDense", "qkeras", [None, 3], units=5, kernel_quantizer=QUANTIZER, activation=None)
+RESIDUAL = custom("res", "Residual", "mine", [None, 5], layer=dense("inner", 5, [None, 5]), scale=0.5)
+
+MODEL = functional(
+    entry([None, 3]),
+    fed(Q_DENSE, "x", [None, 3]),
+    fed(RESIDUAL, "q", [None, 5]),
+    fed(dense("d", 2, [None, 5]), "res", [None, 5]),
+)
+WEIGHTS = {
+    "layers/q_dense": [array(3, 5), array(5), array(1)],
+    "layers/residual": [],
+    "layers/residual/layer": [array(5, 5), array(5)],
+    "layers/dense": [array(5, 2), array(2)],
+}
+NAMES = {"layers/q_dense": "q", "layers/residual": "res", "layers/residual/layer": "inner", "layers/dense": "d"}
+
+
+def saved(path: Path, document: Any, weights: dict[str, Any] = WEIGHTS) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(document))
+        archive.writestr("model.weights.h5", h5_bytes(classes(weights, NAMES)))
+    return path
+
+
+def rows(report: Report) -> dict[str, tuple[str, Any, int | None]]:
+    found: dict[str, tuple[str, Any, int | None]] = {}
+
+    def add(row: LayerReport) -> None:
+        found[row.path] = (row.type, row.calls[0].output_shapes[0] if row.calls else None, row.params)
+        for inner in row.layers:
+            add(inner)
+
+    for row in report.layers:
+        add(row)
+    return found
+
+
+def test_the_walk_goes_on_and_weights_are_counted(tmp_path: Path) -> None:
+    report = build(read(saved(tmp_path / "m.keras", MODEL)))
+    assert rows(report) == {
+        "x": ("InputLayer", (None, 3), 0),
+        "q": ("QDense", (None, 5), 21),
+        "res": ("Residual", (None, 5), 30),
+        "res/inner": ("Dense", (None, 5), 30),
+        "d": ("Dense", (None, 2), 12),
+    }
+    assert (report.totals.params, report.totals.macs) == (63, None)
+    notes = [(note.code, note.layer) for note in report.notes]
+    assert notes == [
+        ("opaque", "q"), ("opaque", "res"), ("stored-weights", "q"), ("stored-weights", "res"), ("partial-total", None)
+    ]  # fmt: skip
+    assert report.notes[-1].message == "MACs and FLOPs of q, res are not known; those of the others are 10 and 22"
+    inner = report.layers[2].layers[0]
+    assert inner.operation == "dot(x, W) + b"
+
+
+def test_without_weights_the_rest_is_told(tmp_path: Path) -> None:
+    report = build(read(MODEL))
+    assert report.totals.params is None
+    assert rows(report)["res"] == ("Residual", (None, 5), None)  # it may have weights of its own
+    assert rows(report)["res/inner"] == ("Dense", (None, 5), 30)
+    said = report.notes[-1]
+    assert (said.code, said.message) == (
+        "partial-total", "parameters, MACs and FLOPs of q, res are not known; those of the others are 12, 10 and 22"
+    )  # fmt: skip
+
+
+def test_what_the_configuration_says_is_shown(tmp_path: Path) -> None:
+    report = api.explain(MODEL)
+    told = report.layers[1].explanation
+    assert told is not None
+    assert "units=5, kernel_quantizer=quantized_bits(…)" in told.sentence and "activation" not in told.sentence
+    held = report.layers[2].explanation
+    assert held is not None and "layer=Dense(…), scale=0.5" in held.sentence
+
+
+def test_notes_say_each_thing_once() -> None:
+    mine = {"module": None, "registered_name": "Custom>My", "class_name": "My", "config": {"name": "my"}}
+    code = {"class_name": "__lambda__", "config": {"code": "4wEA", "defaults": None, "closure": None}}
+    secret = {
+        "module": "keras.layers", "class_name": "Lambda", "registered_name": None,
+        "config": {"name": "secret", "function": code},
+    }  # fmt: skip
+    layers = [entry([None, 3]), mine, secret]
+    document = {"module": "keras", "class_name": "Sequential", "config": {"name": "s", "layers": layers}}
+    found = {row.layer: row.notes for row in build(read(document)).layers}
+    behind = "the shape of its output is not known either"
+    # Keras writes "Custom" where no package is named.
+    assert found["my"] == (f"My is not a layer that layerexplain has a formula for; {behind}",)
+    assert found["secret"] == (
+        "contains Python code, which is not decoded or executed",
+        f"what it computes is not known; {behind}",
+    )
+
+
+def test_in_a_sequential_the_next_layer_says_what_it_was_built_for() -> None:
+    layers = [entry([None, 3]), Q_DENSE, dense("d", 2, [None, 5])]
+    document = {"module": "keras", "class_name": "Sequential", "config": {"name": "s", "layers": layers}}
+    found = rows(build(read(document)))
+    assert (found["q"], found["d"]) == (("QDense", (None, 5), None), ("Dense", (None, 2), 12))
+
+
+DISAGREE = {
+    "recorded-shape": (
+        functional(entry([None, 3]), fed(dense("d", 2), "x", [None, 3]), fed(dense("e", 4), "d", [None, 7])),
+        "d",
+        "its output is (None, 2) by its formula; the file recorded (None, 7)",
+    ),
+    "build-shape": (
+        functional(entry([None, 3]), fed(dense("d", 2, [None, 6]), "x", [None, 3])),
+        "d",
+        "its input is (None, 3) in this model; the file says that it was built for (None, 6)",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", DISAGREE)
+def test_recorded_shapes_are_held_against_derived_ones(code: str) -> None:
+    document, layer, message = DISAGREE[code]
+    for report in (build(read(document)), api.explain(document)):
+        assert (code, layer, message) in [tuple(note) for note in report.notes]
+    # Where they agree, or where a size is open, nothing is said.
+    agreeing = functional(entry([None, 3]), fed(dense("d", 2, [None, None]), "x", [None, 3]))
+    assert not build(read(agreeing)).notes
+
+
+def test_stored_weights_are_held_against_derived_ones(tmp_path: Path) -> None:
+    document = functional(entry([None, 3]), fed(dense("d", 2, [None, 3]), "x", [None, 3]))
+    right = saved(tmp_path / "right.keras", document, {"layers/dense": [array(3, 2), array(2)]})
+    assert api.explain(right).notes == ()
+    wrong = saved(tmp_path / "wrong.keras", document, {"layers/dense": [array(4, 2), array(2)]})
+    said = [tuple(note) for note in api.explain(wrong).notes]
+    assert said == [("weight-shape", "d", "kernel is stored as (4, 2); by its formula it is (3, 2)")]
+    fewer = saved(tmp_path / "fewer.keras", document, {"layers/dense": [array(3, 2)]})
+    assert [note.code for note in api.explain(fewer).notes] == ["weight-missing"]
+    # A layer that a configuration and the weights both tell of.
+    inside = saved(tmp_path / "inside.keras", MODEL, {**WEIGHTS, "layers/residual/layer": [array(5, 4), array(4)]})
+    report = build(read(inside))
+    assert rows(report)["res/inner"] == ("Dense", None, 24)
+    assert ("weight-count", "res/inner", "by its configuration it has 30 parameters; the file stores 24") in [
+        tuple(note) for note in report.notes
+    ]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    ("type_", "config", "shapes", "dtype"),
+    [
+        ("ContrastLimitedAdaptiveHistogramEqualization", {}, [(8, 9, 3)], "float32"),
+        ("Hashing", {"num_bins": 7}, [(3,)], "int32"),
+        ("Hashing", {"num_bins": 7, "output_mode": "one_hot"}, [(1,)], "int32"),
+        ("StringLookup", {"vocabulary": ["a", "b"]}, [(3,)], "string"),
+        ("TextVectorization", {"vocabulary": ["a", "b"], "output_sequence_length": 7}, [(1,)], "string"),
+        ("TextVectorization", {"vocabulary": ["a", "b"]}, [(1,)], "string"),
+        ("HashedCrossing", {"num_bins": 5}, [(1,), (1,)], "int32"),
+        ("HashedCrossing", {"num_bins": 5, "output_mode": "one_hot"}, [(1,), (1,)], "int32"),
+    ],
+)
+def test_what_has_no_formula_has_the_shape_that_keras_gives(
+    type_: str, config: dict[str, Any], shapes: list[tuple[int, ...]], dtype: str, tmp_path: Path
+) -> None:
+    import keras
+
+    inputs = [keras.Input(shape, dtype=dtype) for shape in shapes]
+    y = getattr(keras.layers, type_)(**config)(tuple(inputs) if len(inputs) > 1 else inputs[0])
+    (tmp_path / "model.json").write_text(keras.Model(inputs, y).to_json())
+    (output,) = api.explain(tmp_path / "model.json").outputs
+    assert (output.shape, output.dtype) == (tuple(y.shape), y.dtype)
+
+
+def test_of_several_results_those_are_told_that_are_read() -> None:
+    """The first result of the layer is not read by anybody, so the file says nothing of it; of two others it does."""
+    three = {**fed(custom("three", "Three", "mine"), "x", [None, 8, 3]), "name": "three"}
+    sums = [fed(dense(f"d{i}", 2), "three", [None, 8, i]) for i in (1, 2)]
+    for i, item in zip((1, 2), sums, strict=True):
+        item["inbound_nodes"][0]["args"][0]["config"]["keras_history"] = ["three", 0, i]
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["d1", 0, 0], ["d2", 0, 0]]}
+    layers = [entry([None, 8, 3]), three, *sums]
+    config = {"module": "keras", "class_name": "Functional", "config": {"name": "m", "layers": layers, **ends}}
+    rows = {row.layer: row for row in api.explain(config).layers}
+    assert rows["three"].output_shapes == (None, (None, 8, 1), (None, 8, 2))
+    assert [rows[name].params for name in ("d1", "d2")] == [4, 6]
+
+
+def test_a_size_that_no_file_recorded_is_not_said_to_be_recorded() -> None:
+    axes = axes_of(Expr(opaque, (), {"name": "Mine", "shape": (None, 4)}, (None, 4), "float"))
+    assert [axis.why for axis in axes] == ["not known", "as the file recorded it"]
+
+
+def test_results_that_the_file_does_not_record_are_said_to_be_missing() -> None:
+    """Keras writes the shapes of tensors where a layer takes them: of three results here the second and the third."""
+    own = {"module": None, "registered_name": "own>Two", "class_name": "Two", "config": {"name": "two"}, "name": "two"}
+    own["inbound_nodes"] = [{"args": [keras_tensor("x", [None, 3])], "kwargs": {}}]
+    takers = [
+        {**dense(name, 2), "name": name, "inbound_nodes": [{"args": [keras_tensor("two", shape, i)], "kwargs": {}}]}
+        for name, shape, i in (("d", [None, 5], 1), ("e", [None, 7], 2))
+    ]
+    start = {**entry([None, 3]), "name": "x", "inbound_nodes": []}
+    start["config"] = {**start["config"], "name": "x"}
+    config = {"name": "m", "layers": [start, own, *takers], "input_layers": [["x", 0, 0]],
+              "output_layers": [["d", 0, 0], ["e", 0, 0]]}  # fmt: skip
+    report = build(read({"module": "keras", "class_name": "Functional", "config": config}))
+    (row,) = [row for row in report.layers if row.layer == "two"]
+    assert row.calls[0].output_shapes == (None, (None, 5), (None, 7))
+    assert row.notes == (
+        "Two (from own) is not a layer that layerexplain has a formula for; its shapes are those that the file "
+        "recorded, of results that a layer takes",
+    )
+
+
+def keras_tensor(layer: str, shape: list[int | None], output: int = 0) -> dict[str, Any]:
+    config = {"shape": shape, "dtype": "float32", "keras_history": [layer, 0, output]}
+    return {"class_name": "__keras_tensor__", "config": config}

@@ -1,0 +1,235 @@
+"""The hash of an architecture: equal for one graph in any words, different for any other."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import layerexplain
+from layerexplain.conversions.code import to_code
+from layerexplain.conversions.config import to_config
+from layerexplain.conversions.spec import to_spec
+from layerexplain.conversions.todays_names import in_todays_names
+from layerexplain.network.trace import trace_model
+from layerexplain.report.architecture import Architecture, architecture
+from tests.report.test_diff import BASE, EDITS, OLD
+from tests.support.paths import ROOT
+from tests.support.tries import some
+from tests.truth import applications, load
+from tests.truth.record_applications import MODULES
+
+SAMPLES = sorted(
+    path for path in (ROOT / "sample_models").iterdir() if path.suffix in (".json", ".keras", ".h5", ".yaml")
+)
+
+
+def hashes(source: Any) -> Architecture:
+    return architecture(trace_model(layerexplain.read(source)))
+
+
+GROUPS: dict[str, list[list[str]]] = {
+    # Models that one script wrote with several versions, by what they compute: other defaults are other models.
+    "convnet": [["0.3.3"], ["1.2.2"], ["2.1.6", "2.2.4", "2.2.4-tf", "2.15.0", "3.0.5"]],
+    "graph": [["0.3.3"], ["2.1.6", "2.2.4", "2.2.4-tf", "2.15.0", "3.0.5"]],
+    # Keras 2.3 made GRU's reset_after and the activation sigmoid the default.
+    "recurrent": [["0.3.3"], ["1.2.2", "2.1.6", "2.2.4", "2.2.4-tf"], ["2.15.0", "3.0.5"]],
+    "operations": [["2.15.0", "3.0.5"]],
+    "cudnn": [["2.1.6", "2.2.4", "2.2.4-tf"]],
+    "branches": [["1.2.2"]],
+    "merges": [["1.2.2"]],
+}  # fmt: skip
+
+
+def test_formats_and_versions_of_one_model_have_one_hash(tmp_path: Path) -> None:
+    found: dict[str, dict[str, set[str]]] = {}
+    files = 0
+    for archive in OLD:
+        version = archive.stem.rpartition("_")[2]
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(tmp_path / archive.stem)
+        for path in (tmp_path / archive.stem).iterdir():
+            # An export without layers, and weights alone, do not hold the architecture.
+            if "weights" not in path.name and not path.name.endswith("_export"):
+                name = path.name.removesuffix("_saved_model").partition(".")[0]
+                found.setdefault(name, {}).setdefault(hashes(str(path)).hash, set()).add(version)
+                files += 1
+    assert {name: sorted(map(sorted, some.values())) for name, some in found.items()} == {
+        name: sorted(map(sorted, some)) for name, some in GROUPS.items()
+    }
+    assert files > 50
+
+
+FAMILIES = [
+    "ConvNeXtTiny",
+    "DenseNet121",
+    "EfficientNetB0",
+    "EfficientNetV2B0",
+    "InceptionResNetV2",
+    "InceptionV3",
+    "MobileNet",
+    "MobileNetV2",
+    "MobileNetV3Small",
+    "NASNetMobile",
+    "RegNetX002",
+    "RegNetY002",
+    "ResNet50",
+    "ResNet50V2",
+    "ResNetRS50",
+    "VGG16",
+    "Xception",
+]
+"""One of each family of keras.applications."""
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_what_a_model_is_converted_to_has_its_hash(path: Path, tmp_path: Path) -> None:
+    own = hashes(str(path))
+    for ending in (".yaml", ".json", ".py"):
+        target = tmp_path / f"model{ending}"
+        layerexplain.convert(str(path), target)
+        assert hashes(str(target)) == own, ending
+
+
+def test_a_page_of_tensorflow_js_has_the_hash_of_the_file(tmp_path: Path) -> None:
+    config = layerexplain.read(str(ROOT / "sample_models" / "digits.keras"))
+    with zipfile.ZipFile(ROOT / "sample_models" / "digits.keras") as archive:
+        document = json.loads(archive.read("config.json"))
+    page = tmp_path / "model.json"
+    page.write_text(
+        json.dumps(
+            {
+                "format": "layers-model",
+                "modelTopology": {"model_config": document, "keras_version": "3.0.0"},
+                "weightsManifest": [],
+            }
+        )
+    )
+    assert hashes(str(page)) == architecture(trace_model(config))
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_changes_the_hash_and_other_words_do_not(name: str) -> None:
+    old, new = EDITS[name][0]
+    before, after = hashes(BASE.encode()), hashes(BASE.replace(old, new, 1).encode())
+    same = name in ("nothing", "a default written out", "a renamed layer")
+    assert (before.hash == after.hash) == same
+    family = same or name in ("a changed stride", "a frozen layer", "a nested change", "renamed and changed")
+    assert (before.family == after.family) == family
+
+
+SIAMESE = """
+inputs: {left: [8], right: [8]}
+layers:
+  - Dense: 5
+    name: one
+    from: left
+  - {second}
+  - Concatenate:
+    from: [one, two]
+"""
+ENDS = "input: [4]\nlayers:\n  - Dense: 3\n    name: a\n  - Dense: 3\n    name: b\n    from: input\noutputs: [%s]\n"
+
+APART = {
+    "shared weights": (
+        SIAMESE.replace("{second}", "{reuse: one, name: two, from: right}"),
+        SIAMESE.replace("{second}", "Dense: 5\n    name: two\n    from: right"),
+    ),
+    "which tensor comes first": (
+        ENDS.replace("Dense: 3\n    name: b", "Dense: 5\n    name: b") % "a, b",
+        ENDS.replace("Dense: 3\n    name: b", "Dense: 5\n    name: b") % "b, a",
+    ),
+    "the shape of the input": ("input: [4]\nlayers: [{Dense: 3}]", "input: [5]\nlayers: [{Dense: 3}]"),
+    "an output that nobody reads": (ENDS % "a, b", ENDS % "a"),
+    "a layer in a wrapper": (
+        "input: [4, 6]\nlayers: [{TimeDistributed: {Dense: 3}}]",
+        "input: [4, 6]\nlayers: [{TimeDistributed: {Dense: {units: 3, use_bias: false}}}]",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", APART)
+def test_graphs_that_differ_have_two_hashes(name: str) -> None:
+    one, other = (hashes(text.encode()).hash for text in APART[name])
+    assert one != other
+
+
+def function(operation: str, number: float, first: str = "x") -> bytes:
+    x = {
+        "class_name": "__keras_tensor__",
+        "config": {"shape": [None, 4], "dtype": "float32", "keras_history": ["x", 0, 0]},
+    }
+    args = [x, number] if first == "x" else [number, x]
+    layers = [
+        {"module": "keras.layers", "class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+         "config": {"batch_shape": [None, 4], "dtype": "float32", "name": "x"}},
+        {"module": "keras.src.ops.numpy", "class_name": operation, "name": "y", "config": {"name": "y"},
+         "inbound_nodes": [{"args": args, "kwargs": {}}]},
+    ]  # fmt: skip
+    config = {"name": "m", "layers": layers, "input_layers": [["x", 0, 0]], "output_layers": [["y", 0, 0]]}
+    return json.dumps({"module": "keras.src.models.functional", "class_name": "Functional", "config": config}).encode()
+
+
+def test_the_numbers_of_operations_count() -> None:
+    every = [
+        function("Multiply", 2.0), function("Multiply", 3.0), function("Subtract", 2.0), function("Subtract", 2.0, "number"),
+    ]  # fmt: skip
+    assert len({hashes(text).hash for text in every}) == len(every)
+    (change,) = layerexplain.diff(every[0], every[1]).changes
+    assert [tuple(one)[:3] for one in change.differences] == [("x2", "2.0", "3.0")]
+
+
+def test_a_model_in_a_wrapper_counts() -> None:
+    def wrapped(units: int) -> bytes:
+        def entry(kind: str, config: dict[str, Any]) -> dict[str, Any]:
+            return {"module": "keras.layers", "class_name": kind, "config": config}
+
+        inner = entry("Sequential", {"name": f"inner{units}", "layers": [
+            entry("InputLayer", {"batch_shape": [None, 6], "dtype": "float32", "name": "i"}), entry("Dense", {"name": "d", "units": units}),
+        ]})  # fmt: skip
+        layers = [
+            entry("InputLayer", {"batch_shape": [None, 4, 6], "dtype": "float32", "name": "x"}),
+            entry("TimeDistributed", {"name": "t", "layer": inner}),
+        ]
+        return json.dumps(entry("Sequential", {"name": "m", "layers": layers})).encode()
+
+    assert hashes(wrapped(3)).hash != hashes(wrapped(5)).hash
+    assert hashes(wrapped(3)) == hashes(wrapped(3).replace(b"inner3", b"other"))
+
+
+@pytest.mark.keras
+def test_no_two_applications_have_one_hash() -> None:
+    import keras
+
+    # The code of keras.applications is read, and not run; that is as quick as reading files.
+    made = [name for name, one in sorted(vars(keras.applications).items()) if inspect.isfunction(one)]
+    texts = [f"import keras\nmodel = keras.applications.{name}(weights=None)\n" for name in made]
+    found = {hashes(text.encode()).hash: text for text in texts}
+    assert len(found) == len(made) > 30
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small", "EfficientNetB0"])
+def test_code_has_the_hash_of_what_keras_makes_of_it(name: str) -> None:
+    import keras
+
+    code = f"import keras\nmodel = keras.applications.{name}(weights=None)\n"
+    made = getattr(keras.applications, name)(weights=None).to_json()
+    assert hashes(code.encode()) == hashes(made.encode())
+
+
+@pytest.mark.parametrize(
+    ("generation", "name"), some([(one, name) for one in MODULES for name in applications(one) if name in FAMILIES])
+)
+def test_applications_as_code_and_specs_have_their_hash(generation: str, name: str) -> None:
+    """The readers of code and of specs are the oracles: they share nothing with what is written."""
+    model, _ = in_todays_names(layerexplain.read(json.loads(load(generation, name)["config"])))
+    own = architecture(trace_model(model))
+    for written in (to_code(model).encode(), to_spec(model).encode(), json.dumps(to_config(model)).encode()):
+        again = layerexplain.read(written)
+        assert not again.faults and again.grade == "complete"
+        assert architecture(trace_model(again)) == own

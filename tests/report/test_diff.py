@@ -1,0 +1,414 @@
+"""`diff`: edits are told as what they are, and files of one model in several formats do not differ."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+import layerexplain
+from layerexplain.cli.main import program
+from tests.support.paths import ROOT
+
+SCHEMA = json.loads((ROOT / "docs" / "diff.schema.json").read_text("utf-8"))
+
+BASE = """
+input: [8, 8, 3]
+layers:
+  - Conv2D: {filters: 4, kernel_size: 3}
+    name: conv
+  - ReLU:
+    name: act
+  - MaxPooling2D: 2
+    name: pool
+  - Sequential: [{Flatten: {}, name: flat}, {Dense: 6, name: inner}]
+    name: body
+  - Dense: 10
+    name: head
+"""
+
+INPUTS = "inputs: {%s: [4]}\nlayers:\n  - Dense: {units: 3, name: d}\noutputs: [d]\n"
+
+
+@pytest.mark.parametrize("is_sequential", [True, False])
+def test_the_name_of_an_input_says_something_where_somebody_gave_it(is_sequential: bool) -> None:
+    # Keras makes up the name of the input of a Sequential; that of a Functional model is an argument of fit().
+    one, other = (layerexplain.read((INPUTS % name).encode()) for name in ("pixels", "image"))
+    if is_sequential:
+        one, other = one._replace(type="Sequential"), other._replace(type="Sequential")
+    changes = [(change.kind, change.layer, change.layer_after) for change in layerexplain.diff(one, other).changes]
+    assert changes == ([] if is_sequential else [("renamed", "pixels", "image")])
+
+
+EDITS: dict[str, tuple[tuple[str, str], list[tuple[str, str, str]], list[tuple[str, str, str, str]]]] = {
+    # Name: (text replaced), changes (kind, layer, layer after), differences that are no consequences (layer, what, …).
+    "nothing": (("", ""), [], []),
+    "a default written out": (("kernel_size: 3", "kernel_size: [3, 3], strides: 1, padding: valid"), [], []),
+    "a renamed layer": (("name: head", "name: top"), [("renamed", "head", "top")], []),
+    "a changed stride": (
+        ("kernel_size: 3", "kernel_size: 3, strides: 2"),
+        [("changed", "conv", "conv"), ("changed", "act", "act"), ("changed", "pool", "pool"),
+         ("changed", "body", "body"), ("changed", "body/input", "body/input"), ("changed", "body/flat", "body/flat"), ("changed", "body/inner", "body/inner")],
+        [("conv", "strides", "1", "2")],
+    ),
+    "a removed layer": (("  - ReLU:\n    name: act\n", ""), [("removed", "act", "")], []),
+    "another activation": (
+        ("  - ReLU:\n    name: act\n", "  - LeakyReLU:\n    name: act\n"), [("removed", "act", ""), ("added", "", "act")], [],
+    ),
+    "a frozen layer": (
+        ("Dense: 10", "Dense: {units: 10, trainable: false}"), [("changed", "head", "head")],
+        [("head", "trainable", "True", "False")],
+    ),
+    "a nested change": (
+        ("Dense: 6", "Dense: {units: 6, activation: relu}"), [("changed", "body/inner", "body/inner")],
+        [("body/inner", "activation", "'linear'", "'relu'")],
+    ),
+    "an added layer": (("    name: act\n", "    name: act\n  - Dropout: 0.5\n    name: drop\n"), [("added", "", "drop")], []),
+    "a swapped order": (
+        ("  - ReLU:\n    name: act\n  - MaxPooling2D: 2\n    name: pool\n", "  - MaxPooling2D: 2\n    name: pool\n  - ReLU:\n    name: act\n"),
+        [("changed", "act", "act"), ("changed", "pool", "pool"), ("changed", "body", "body")],
+        [("act", "inputs", "conv", "pool"), ("pool", "inputs", "act", "conv"), ("body", "inputs", "pool", "act")],
+    ),
+    "renamed and changed": (
+        ("- Dense: 10\n    name: head", "- Dense: 11\n    name: top"), [("changed", "head", "top")], [("head", "units", "10", "11")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_exactly_the_edit_is_told(name: str) -> None:
+    (old, new), changes, differences = EDITS[name]
+    assert old in BASE
+    found = layerexplain.diff(BASE.encode(), BASE.replace(old, new, 1).encode())
+    assert [(one.kind, one.layer, one.layer_after) for one in found.changes] == changes
+    told = [
+        (one.layer, d.what, d.before, d.after) for one in found.changes for d in one.differences if not d.is_consequence
+    ]
+    assert told == differences
+    assert found.alike == (not changes)
+
+
+def test_what_follows_from_a_change_is_told() -> None:
+    found = layerexplain.diff(BASE.encode(), BASE.replace("filters: 4", "filters: 5").encode())
+    conv = next(one for one in found.changes if one.layer == "conv")
+    assert [tuple(d)[:4] for d in conv.differences] == [
+        ("filters", "4", "5", False), ("output", "(None, 6, 6, 4)", "(None, 6, 6, 5)", True),
+        ("parameters", "112", "140", True), ("MACs", "3,888", "4,860", True),
+        ("stored weights do not fit", "(3, 3, 3, 4) (4,)", "(3, 3, 3, 5) (5,)", True),
+    ]  # fmt: skip
+    assert (found.before.totals.params, found.after.totals.params) == (404, 486)
+
+
+ROW = ["Dense: 4", "ReLU:", "Dense: 4", "ReLU:", "Dense: {units: 4, use_bias: false}", "ReLU:", "Dense: 4", "Dense: 2"]
+
+
+def numbered(layers: list[str], first: int = 0) -> bytes:
+    """A row of layers with the names that Keras gives where `first` layers of each class were made before."""
+    counts: dict[str, int] = {}
+    lines = ["input: [3]", "layers:"]
+    for layer in layers:
+        type_ = layer.partition(":")[0]
+        stem = {"Dense": "dense", "ReLU": "re_lu"}[type_]
+        number = counts[stem] = counts.get(stem, first - 1) + 1
+        lines += [f"  - {layer}", f"    name: {stem}_{number}" if number else f"    name: {stem}"]
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("first", [1, 2, 3, 40])
+def test_a_model_whose_names_are_numbered_anew_has_no_difference(first: int) -> None:
+    found = layerexplain.diff(numbered(ROW), numbered(ROW, first))
+    assert found.alike and found.changes == ()
+    stems = [("dense", 5), ("re_lu", 3)]
+    names = {f"{stem}_{i}" if i else stem: f"{stem}_{i + first}" for stem, count in stems for i in range(count)}
+    assert found.renumbered == names
+    text = layerexplain.diff(numbered(ROW), numbered(ROW, first)).to_dict()
+    jsonschema.validate(text, SCHEMA)
+    assert text["renumbered"] == names
+
+
+@pytest.mark.parametrize("place", range(1, 7))
+def test_a_layer_that_is_left_out_renumbers_those_behind_it(place: int) -> None:
+    found = layerexplain.diff(numbered(ROW), numbered([*ROW[:place], *ROW[place + 1 :]]))
+    assert [one.kind for one in found.changes] == ["removed"]
+    assert found.changes[0].type == ROW[place].partition(":")[0]
+
+
+def test_names_that_were_chosen_are_not_numbered_anew() -> None:
+    before = numbered(ROW).replace(b"name: dense_3", b"name: block")
+    found = layerexplain.diff(before, numbered(ROW, 1))
+    assert [(one.kind, one.layer, one.layer_after) for one in found.changes] == [("renamed", "block", "dense_4")]
+    assert len(found.renumbered) == 7
+
+
+def test_numbers_that_stayed_pair_layers() -> None:
+    changed = [ROW[0].replace("4", "5"), *ROW[1:]]
+    found = layerexplain.diff(numbered(ROW), numbered(changed))
+    assert [(one.layer, one.layer_after) for one in found.changes if one.layer == "dense"] == [("dense", "dense")]
+    assert found.renumbered == {}
+
+
+def test_the_command_tells_once_that_names_are_numbered_anew(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_bytes(numbered(ROW))
+    other.write_bytes(numbered(ROW, 2))
+    result = CliRunner().invoke(program, ["diff", str(one), str(other)])
+    assert result.exit_code == 0
+    assert "nothing differs" in result.output
+    assert result.output.count("→") == 2
+    assert "8 layers differ only in the automatic name: dense → dense_2, …" in result.output
+    assert "load_weights by name takes" in result.output
+
+
+WHOLE = """
+inputs: {a: [5], b: [5]}
+layers:
+  - Dense: {units: 3, kernel_regularizer: {L2: {l2: 0.1}}, name: d}
+    from: a
+  - Bidirectional: {LSTM: {units: 2, bias_constraint: non_neg}}
+    name: r
+    from: c
+  - Functional: {inputs: {v: [5]}, layers: [{Dense: 2, name: p}, {Dense: 2, name: q, from: v}], outputs: [p, q]}
+    name: n
+    from: b
+  - Dropout: 0.3
+    name: s
+    from: d
+outputs: [s, n, "n[1]", r]
+optimizer: {SGD: {learning_rate: 0.5}}
+loss: {s: mse, r: {Huber: {delta: 2.5}}}
+""".replace("b: [5]}", "b: [5], c: [7, 2]}")
+
+WHOLES = {
+    # Name: text replaced, the layer ("" is the model), what, before, after, and whether it changes training alone.
+    "outputs swapped": (('[s, n, "n[1]", r]', '[r, n, "n[1]", s]'), ("", "outputs of the model", "s, n, n[1], r", "r, n, n[1], s", False)),
+    "results swapped": (('n, "n[1]"', '"n[1]", n'), ("", "outputs of the model", "s, n, n[1], r", "s, n[1], n, r", False)),
+    "an output dropped": ((', "n[1]", r]', ", r]"), ("", "outputs of the model", "s, n, n[1], r", "s, n, r", False)),
+    "outputs of a nested model": (("outputs: [p, q]", "outputs: [q, p]"), ("n", "outputs of the model", "n/p, n/q", "n/q, n/p", False)),
+    "inputs swapped": (("{a: [5], b: [5],", "{b: [5], a: [5],"), ("", "inputs of the model", "a, b, c", "b, a, c", False)),
+    "the dtype of an input": (("b: [5],", "b: {shape: [5], dtype: int32},"), ("b", "dtype", "float32", "int32", False)),
+    "the policy of a layer": (("name: d}", "name: d, dtype: mixed_float16}"), ("d", "dtype", "float32", "mixed_float16", False)),
+    "a regularizer": (("l2: 0.1", "l2: 0.2"), ("d", "kernel_regularizer", "L2(l2=0.1)", "L2(l2=0.2)", True)),
+    "no regularizer": ((", kernel_regularizer: {L2: {l2: 0.1}}", ""), ("d", "kernel_regularizer", "L2(l2=0.1)", "None", True)),
+    "a constraint inside": (("non_neg", "unit_norm"), ("r", "layer.bias_constraint", "NonNeg", "UnitNorm", True)),
+    "an initializer": (("name: d}", "name: d, bias_initializer: ones}"), ("d", "bias_initializer", "Zeros", "Ones", True)),
+    "dropout": (("Dropout: 0.3", "Dropout: 0.4"), ("s", "rate", "0.3", "0.4", True)),
+    "frozen": (("name: d}", "name: d, trainable: false}"), ("d", "trainable", "True", "False", True)),
+    "an activation": (("name: d}", "name: d, activation: relu}"), ("d", "activation", "'linear'", "'relu'", False)),
+    "the optimizer": (("SGD: {learning_rate: 0.5}", "Adam: {learning_rate: 0.5}"), ("", "optimizer", "SGD", "Adam", True)),
+    "the learning rate": (("learning_rate: 0.5", "learning_rate: 0.25"), ("", "optimizer.learning_rate", "0.5", "0.25", True)),
+    "the loss": (("s: mse", "s: mae"), ("", "loss of s", "MeanSquaredError", "MeanAbsoluteError", True)),
+    "an argument of the loss": (("delta: 2.5", "delta: 1.5"), ("", "loss of r.delta", "2.5", "1.5", True)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHOLES)
+def test_what_differs_in_the_model_or_in_training_is_reported(name: str) -> None:
+    (old, new), expected = WHOLES[name]
+    assert WHOLE.count(old) == 1
+    found = layerexplain.diff(WHOLE.encode(), WHOLE.replace(old, new).encode())
+    told = [
+        (one.layer, d.what, d.before, d.after, d.is_training)
+        for one in found.changes
+        for d in one.differences
+        if not d.is_consequence
+    ]
+    assert told == [expected] and not found.alike
+    assert found.changes[0].kind == ("changed" if expected[0] else "model")
+    jsonschema.validate(found.to_dict(), SCHEMA)
+
+
+def test_what_changes_training_alone_is_marked(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text(WHOLE)
+    other.write_text(WHOLE.replace("0.1", "0.2").replace("s: mse", "s: mae"))
+    printed = CliRunner().invoke(program, ["diff", str(one), str(other)])
+    assert printed.exit_code == 1 and "the model changed, 1 layer changed" in printed.output
+    assert re.search(r"^~  \(the model\) +Functional +loss of s \(training only\)", printed.output, re.MULTILINE)
+
+
+def test_what_a_source_does_not_say_of_training_is_no_difference() -> None:
+    assert layerexplain.diff(WHOLE.encode(), WHOLE.partition("optimizer:")[0].encode()).alike
+    assert layerexplain.diff(
+        WHOLE.encode(), WHOLE.replace("optimizer: {SGD: {learning_rate: 0.5}}\n", "").encode()
+    ).alike
+
+
+@pytest.mark.keras
+def test_the_same_model_built_twice_in_keras_does_not_differ(tmp_path: Path) -> None:
+    import keras
+
+    def build(width: int) -> bytes:
+        inputs = x = keras.Input((8, 8, 3))
+        for block in range(4):
+            y = keras.layers.Activation("relu")(
+                keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3, padding="same")(x))
+            )
+            x = keras.layers.Add()([x, y]) if block else y
+        return keras.Model(inputs, keras.layers.Dense(width)(keras.layers.Flatten()(x))).to_json().encode()
+
+    keras.backend.clear_session()
+    first = build(2)
+    keras.backend.clear_session()
+    keras.layers.Conv2D(4, 3), keras.layers.Activation("relu")  # which take the first numbers
+    second, third = build(2), build(3)
+    assert layerexplain.diff(first, second).changes == ()
+    assert [(one.kind, one.type) for one in layerexplain.diff(first, third).changes] == [("changed", "Dense")]
+
+
+DATA = ROOT / "tests" / "data"
+OLD = sorted((DATA / "old").glob("*.zip"))
+LATER = ("keras_2.1.6", "keras_2.2.4", "tf.keras_2.2.4-tf", "keras_2.15.0", "keras_3.0.5")
+"""Versions with one model of each name; those of Keras 0.3 and 1 are others."""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], list[Path]]:
+    """The files of each model by the Keras that wrote them. Of 2.15 there are SavedModels and TensorFlow.js too."""
+    found: dict[tuple[str, str], list[Path]] = {}
+    for archive in [*OLD, DATA / "carried.zip"]:
+        folder = tmp_path_factory.mktemp("corpus") / archive.stem
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(folder)
+        keras = "keras_2.15.0" if archive.stem == "carried" else archive.stem
+        for path in sorted(folder.iterdir()):
+            name = path.name.partition(".")[0]
+            for end in ("_saved_model", "_tfjs"):
+                name = name.removesuffix(end)
+            file = path / "model.json" if path.name.endswith("_tfjs") else path
+            if not any(word in path.name for word in ("weights", "outputs", "_export")):
+                found.setdefault((keras, name), []).append(file)
+    return found
+
+
+def test_formats_of_one_model_do_not_differ(corpus: dict[tuple[str, str], list[Path]]) -> None:
+    pairs = [pair for files in corpus.values() for pair in itertools.combinations(files, 2)]
+    assert len(pairs) > 70
+    for one, other in pairs:
+        assert layerexplain.diff(str(one), str(other)).changes == (), (one, other)
+
+
+@pytest.mark.parametrize("name", ["convnet", "graph", "operations", "recurrent"])
+def test_values_of_one_model_do_not_differ(name: str, corpus: dict[tuple[str, str], list[Path]]) -> None:
+    files = [path for path in corpus["keras_2.15.0", name] if path.parent.name == "carried" or path.suffix == ".h5"]
+    files += [path for path in corpus["keras_2.15.0", name] if path.parent.parent.name == "carried"]
+    assert len(files) == 3
+    for one, other in itertools.combinations(files, 2):
+        assert layerexplain.diff(str(one), str(other), weights=True).changes == (), (one, other)
+
+
+def test_versions_of_keras_differ_in_names_alone(corpus: dict[tuple[str, str], list[Path]]) -> None:
+    """A name that a version gives by itself is another in the next; Keras 2.3 changed two defaults."""
+    for name in ("convnet", "graph", "operations", "recurrent"):
+        firsts = [(keras, corpus[keras, name][0]) for keras in LATER if (keras, name) in corpus]
+        for (old, one), (new, other) in itertools.combinations(firsts, 2):
+            found = layerexplain.diff(str(one), str(other))
+            differences = [d for change in found.changes for d in change.differences if not d.is_consequence]
+            told = {(d.what.removeprefix("layer."), d.before, d.after) for d in differences}
+            defaults = {
+                ("recurrent_activation", "'hard_sigmoid_keras2'", "'sigmoid'"),
+                ("reset_after", "False", "True"),
+            }
+            changed = name == "recurrent" and old in LATER[:3] and new in LATER[3:]
+            assert {change.kind for change in found.changes} <= {"renamed", *(["changed"] if changed else [])}
+            assert told == (defaults if changed else set()), (one, other)
+
+
+def test_the_command(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text(BASE)
+    other.write_text(BASE.replace("Dense: 10", "Dense: 11"))
+
+    def run(*arguments: str) -> Any:
+        return CliRunner().invoke(program, ["diff", *arguments])
+
+    assert run(str(one), str(one)).exit_code == 0 and "nothing differs" in run(str(one), str(one)).output
+    result = run(str(one), str(other))
+    assert result.exit_code == 1
+    assert re.search(r"^~  head +Dense +units +10 +11$", result.output, re.MULTILINE)
+    assert re.search("^Parameters +404 → 411$", result.output, re.MULTILINE)
+    told = json.loads(run(str(one), str(other), "--format", "json").output)
+    jsonschema.validate(told, SCHEMA)
+    assert [one["layer"] for one in told["changes"]] == ["head"]
+    lines = [json.loads(line) for line in run(str(one), str(other), "--format", "jsonl").output.splitlines()]
+    assert lines == told["changes"]
+    for line in lines:
+        jsonschema.validate(line, {"$defs": SCHEMA["$defs"], "$ref": "#/$defs/change"})
+    assert run(str(one), str(other), "--format", "csv").output.startswith(
+        "sign,layer,layer_after,type,what,before,after\n"
+    )
+    assert "| ~ | `head` |" in run(str(one), str(other), "--format", "markdown").output.replace("\\~", "~").replace(
+        "`~`", "~"
+    )
+    missing = run(str(one), str(tmp_path / "nothing.yaml"))
+    assert missing.exit_code == 2 and "no such file" in missing.output
+    assert run(str(one)).exit_code == 2
+
+
+def test_a_new_and_a_removed_file_of_git(tmp_path: Path) -> None:
+    path = tmp_path / "one.yaml"
+    path.write_text(BASE)
+
+    def run(*arguments: str) -> Any:
+        return CliRunner().invoke(program, ["diff", *arguments])
+
+    for sides, kind, totals in (
+        (("/dev/null", str(path)), "added", "0 → 404"),
+        ((str(path), "/dev/null"), "removed", "404 → 0"),
+    ):
+        result = run(*sides, "--input", "input=8,8,3")
+        assert result.exit_code == 1 and re.search(f"^Parameters +{totals}$", result.output, re.MULTILINE)
+        assert f"9 layers {kind}" in result.output and "load_weights" not in result.output
+        told = json.loads(run(*sides, "--weights", "--format", "json").output)
+        jsonschema.validate(told, SCHEMA)
+        assert {one["kind"] for one in told["changes"]} == {kind} and len(told["changes"]) == 9
+    assert run("/dev/null", "/dev/null").exit_code == 0
+    assert run(str(path), str(tmp_path / "null")).exit_code == 2
+
+
+@pytest.mark.parametrize(("edit", "by_name", "by_order"), [
+    (("", ""), (3, 404, (), ()), ""),
+    (("name: head", "name: top"), (2, 334, (), ("top",)), ""),
+    (("Dense: 10", "Dense: 11"), (2, 334, ("head",), ()), "'head' has (6, 10) (10,), 'head' needs (6, 11) (11,)"),
+    (("Dense: 10", "Dense: 10\n  - Dense: 3"), (3, 404, (), ("dense",)), "3 layers with weights, not 4"),
+])  # fmt: skip
+def test_what_load_weights_would_take(edit: tuple[str, str], by_name: Any, by_order: str) -> None:
+    text = BASE.replace("name: head", "name: head\n  - Dense: 3") if "\n" in edit[1] else BASE.replace(*edit)
+    found = layerexplain.diff(BASE.encode(), text.encode()).loading
+    assert (tuple(found.by_name), found.by_order) == (by_name, by_order)
+
+
+def test_values_of_weights_are_compared(tmp_path: Path) -> None:
+    import h5py
+    import numpy as np
+
+    old = ROOT / "sample_models" / "digits.h5"
+    assert layerexplain.diff(str(old), str(ROOT / "sample_models" / "digits.keras"), weights=True).alike
+    new = tmp_path / "new.h5"
+    new.write_bytes(old.read_bytes())
+    with h5py.File(new, "r+") as file:
+        found: list[Any] = []
+        file["model_weights/digit"].visititems(lambda name, one: found.append(one) if name.endswith("bias") else None)
+        values = found[0][()]
+        found[0][2] = values[2] + 0.5
+    (change,) = layerexplain.diff(str(old), str(new), weights=True).changes
+    after = values.copy()
+    after[2] += np.float32(0.5)
+    norms = [f"norm {np.linalg.norm(some.astype(float)):.4g}" for some in (values, after)]
+    assert (change.layer, tuple(change.differences[0])) == (
+        "digit", ("bias", norms[0], f"{norms[1]}; 10% changed, by at most 0.5", False, False),
+    )  # fmt: skip
+    result = CliRunner().invoke(program, ["diff", str(old), str(new), "--weights"])
+    assert result.exit_code == 1 and "load_weights by order takes all." in result.output
+    assert CliRunner().invoke(program, ["diff", str(old), str(new)]).exit_code == 0
+    other = ROOT / "sample_models" / "digits.keras"
+    told = [layerexplain.diff(str(new), str(other), weights=one).to_dict() for one in (False, True)]
+    assert [one[side]["source"] for one in told for side in ("before", "after")] == [str(new), str(other)] * 2
+    with pytest.raises(layerexplain.LayerExplainError, match="stores no weights"):
+        layerexplain.diff(BASE.encode(), str(new), weights=True)

@@ -1,0 +1,75 @@
+"""Drawn steps of training are those of Keras, or a note says in what they are not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from layerexplain.errors import LayerExplainError
+from tests.support.tries import tries
+
+np = pytest.importorskip("numpy")
+pytestmark = pytest.mark.keras
+
+FIRST, MANY = 0, tries(few=12, many=500)
+NEAR = 1e-6
+"""Of the largest gradient, in float64; gelu, regularizers and 1 / sqrt(d) have numbers in float32 in Keras."""
+
+
+def outcome(seed: int) -> tuple[str, str]:
+    """Return "equal", "noted", "refused", "not in Keras" or "differs", and what there is to say of it."""
+    from layerexplain.frontends import read_for_good
+    from layerexplain.frontends.training import trained_with
+    from layerexplain.oracle.gradients import _update
+    from layerexplain.oracle.keras_model import KerasModel
+    from layerexplain.oracle.keras_step import keras_step
+    from layerexplain.run.gradients import Step
+    from layerexplain.run.trace import ready
+    from tests.support.gradient_cases import Case
+
+    case = Case(seed)
+    model = trained_with(read_for_good(case.model)[1], case.given)
+    try:
+        with ready(case.model, case.inputs, model=model, training=case.training) as running:
+            step = Step(running, [f"random:{seed}"])
+            step.forward(lambda _: None)
+            step.backward(lambda _: None)
+            step.update()
+            try:
+                theirs = keras_step(KerasModel(case.model, "of the model"), step)
+            except (TypeError, ValueError) as error:
+                return "not in Keras", str(error).partition("\n")[0]
+            apart = {
+                "loss": abs(step.loss - theirs.loss) / max(abs(theirs.loss), 1e-30),
+                "step": _update(step, theirs) or 0.0,
+            }
+    except LayerExplainError as error:
+        return "refused", str(error)
+    wrong = [f"{name} by {far:.1e}" for name, far in apart.items() if not far <= (NEAR if name == "loss" else 1e-4)]
+    largest = max(float(np.abs(g).max()) for g in theirs.gradients.values() if g is not None)
+    for key, one in step.weights.items():
+        if one.trainable:
+            own, g = (
+                np.zeros_like(one.value) if given is None else given
+                for given in (one.gradient, theirs.gradients.get(key))
+            )
+            far = float(np.abs(own - g).max()) / (largest or 1)
+            wrong += [f"{one.where} by {far:.1e}"] if not far <= NEAR else []
+        elif one.new is not None and theirs.new is not None and not np.allclose(one.new, theirs.new[key], rtol=1e-5):
+            wrong.append(f"the new {one.where}")
+    notes = [note.message for note in step.told() if "has a constraint" not in note.message]
+    return ("differs" if not notes else "noted", f"{'; '.join(wrong)} in {case} {notes}") if wrong else ("equal", "")
+
+
+def found(first: int, many: int) -> dict[str, Any]:
+    from tests.run.test_gradient_runs_keras import float64
+
+    with float64():
+        return {seed: outcome(seed) for seed in range(first, first + many)}
+
+
+def test_drawn_steps_are_those_of_keras_or_noted() -> None:
+    made = found(FIRST, MANY)
+    assert [one for one in made.items() if one[1][0] == "differs"] == []
+    assert sum(one == "equal" for one, _ in made.values()) > 0.75 * MANY

@@ -1,0 +1,500 @@
+"""The page runs its model: each layer gives what it gives in Keras, and what is changed by hand is run anew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import layerexplain
+from layerexplain.cli.main import program
+from layerexplain.derive.element.data import element_data
+from layerexplain.derive.evaluate import Evaluation, evaluate
+from layerexplain.frontends import read_for_good
+from layerexplain.lang.axes import BATCH
+from layerexplain.ops import load_all
+from layerexplain.render.page.scripts import script
+from layerexplain.report.element_forms import form_of
+from layerexplain.run.page_program import NoProgram, packed_weights, page_program
+from tests.support.browser import shown
+from tests.support.drawn_values import TYPES, definitions, values_for
+from tests.support.paths import ROOT
+
+np = pytest.importorskip("numpy")
+
+load_all()
+
+DIGITS = str(ROOT / "sample_models" / "digits.keras")
+RUN = "inputs => window.layerexplain.run(inputs)"
+
+
+def drawn(*shape: int) -> Any:
+    return np.random.default_rng(7).normal(size=shape).astype("float32")
+
+
+def of_page(page: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What the layers of a page give for inputs."""
+    return dict(page.evaluate(RUN, {name: np.asarray(value).tolist() for name, value in inputs.items()}))
+
+
+def assert_close(got: Mapping[str, Any], wanted: Mapping[str, Any], within: float) -> None:
+    """Assert that layers give the same, relative to the largest value of each."""
+    for name, value in wanted.items():
+        assert np.shape(got[name]) == np.shape(value), name
+        far = np.abs(np.asarray(got[name], float) - value).max() / max(np.abs(value).max(), 1e-30)
+        assert far < within, (name, far)
+
+
+# Against Keras ------------------------------------------------------------------------------------------------------
+
+
+def convolutions(keras: Any) -> Any:
+    k = keras.layers
+    return keras.Sequential([
+        k.Input((13, 11, 3), name="x"),
+        k.Conv2D(8, 3, padding="same", activation="relu"),
+        k.BatchNormalization(),
+        k.MaxPooling2D(),
+        k.DepthwiseConv2D(3, padding="same", depth_multiplier=2, activation="relu6"),
+        k.SeparableConv2D(7, (3, 2), activation="silu"),
+        k.Conv2DTranspose(5, 3, strides=2, padding="same", activation="elu"),
+        k.AveragePooling2D(3, strides=2, padding="same"),
+        k.UpSampling2D(2),
+        k.ZeroPadding2D(1),
+        k.Conv2D(6, 3, dilation_rate=2, groups=1, strides=1),
+        k.GroupNormalization(3),
+        k.GlobalAveragePooling2D(),
+        k.Dense(5, activation="softmax"),
+    ]), {"x": drawn(1, 13, 11, 3)}  # fmt: skip
+
+
+def sequences(keras: Any) -> Any:
+    k = keras.layers
+    return keras.Sequential([
+        k.Input((11, 5), name="x"),
+        k.Conv1D(7, 3, padding="causal", activation="tanh"),
+        k.LSTM(6, return_sequences=True),
+        k.GRU(5, return_sequences=True, go_backwards=True),
+        k.Bidirectional(k.LSTM(3, return_sequences=True)),
+        k.TimeDistributed(k.Dense(4, activation="gelu")),
+        k.SimpleRNN(3, return_sequences=True),
+        k.MaxPooling1D(2),
+        k.Permute((2, 1)),
+        k.Reshape((5, 3)),
+        k.Flatten(),
+        k.Dense(2, activation="softplus"),
+    ]), {"x": drawn(1, 11, 5)}  # fmt: skip
+
+
+def masked(keras: Any) -> Any:
+    k = keras.layers
+    ids = k.Input((9,), dtype="int32", name="ids")
+    words = k.Embedding(23, 7, mask_zero=True, name="words")(ids)
+    attended = k.MultiHeadAttention(2, 3, name="attended")(words, words)
+    states = k.LSTM(5, return_sequences=True, name="states")(k.Embedding(23, 5, mask_zero=True, name="more")(ids))
+    mean = k.GlobalAveragePooling1D(name="mean")(states)
+    last = k.GRU(3, name="last")(states)
+    return keras.Model(ids, [attended, mean, last]), {"ids": np.array([[3, 5, 0, 22, 1, 7, 0, 0, 0]])}
+
+
+def transformer(keras: Any) -> Any:
+    k = keras.layers
+    tokens = k.Input((7,), dtype="int32", name="tokens")
+    x = k.Embedding(29, 12)(tokens)
+    for _ in range(2):
+        x = k.LayerNormalization()(x + k.MultiHeadAttention(3, 4)(x, x, use_causal_mask=True))
+        x = k.LayerNormalization()(x + k.Dense(12)(k.Dense(19, activation="gelu")(x)))
+    return keras.Model(tokens, k.Dense(5)(x)), {"tokens": np.array([[2, 3, 5, 7, 11, 13, 28]])}
+
+
+def merges(keras: Any) -> Any:
+    k = keras.layers
+    a, b = k.Input((5, 3), name="a"), k.Input((5, 3), name="b")
+    kinds = [k.Add, k.Subtract, k.Multiply, k.Average, k.Maximum, k.Minimum]
+    parts = [kind(name=kind.__name__.lower())([a, b]) for kind in kinds]
+    joined = k.Concatenate(axis=1, name="joined")(parts)
+    wide = k.Concatenate(name="wide")([parts[0], parts[2]])
+    dot = k.Dot(axes=2, name="dot")([a, b])
+    return keras.Model([a, b], [joined, wide, dot]), {"a": drawn(1, 5, 3), "b": 2 - drawn(1, 5, 3)}
+
+
+def nested_and_shared(keras: Any) -> Any:
+    k = keras.layers
+    inside = k.Input((6,))
+    encoder = keras.Model(inside, k.Dense(3, activation="relu", name="inner")(inside), name="encoder")
+    a, b = k.Input((6,), name="a"), k.Input((6,), name="b")
+    shared = k.Dense(6, activation="tanh", name="shared")
+    left, right = encoder(shared(a)), encoder(shared(b))
+    far = k.Subtract(name="far")([left, right])
+    return keras.Model([a, b], k.Dense(1, activation="sigmoid", name="alike")(far)), {
+        "a": drawn(1, 6),
+        "b": -drawn(1, 6),
+    }
+
+
+def volumes(keras: Any) -> Any:
+    k = keras.layers
+    return keras.Sequential([
+        k.Input((5, 7, 6, 2), name="x"),
+        k.Conv3D(3, 2),
+        k.MaxPooling3D(2),
+        k.UnitNormalization(),
+        k.ConvLSTM2D(3, 2, return_sequences=True),
+        k.Softmax(axis=1),
+        k.RMSNormalization(),
+    ]), {"x": drawn(1, 5, 7, 6, 2)}  # fmt: skip
+
+
+MODELS = [convolutions, sequences, masked, transformer, merges, nested_and_shared, volumes]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("build", MODELS, ids=lambda build: build.__name__)
+def test_each_layer_gives_what_it_gives_in_keras(build: Callable[[Any], Any], tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(5)
+    model, inputs = build(keras)
+    for layer in model.layers:
+        # Statistics and scales as they are after training, where each number tells.
+        layer.set_weights([w + 0.3 * np.abs(drawn(*w.shape)) if w.ndim < 2 else w for w in layer.get_weights()])
+    model.save(tmp_path / "model.keras")
+    single = {layer.name: layer.output for layer in model.layers if len(layer._inbound_nodes) == 1}
+    wanted = keras.Model(model.inputs, single)([inputs[one.name] for one in model.inputs], training=False)
+    wanted = {name: np.asarray(value) for name, value in wanted.items() if not isinstance(value, dict)}
+    for source, weights, within in ((model, "half", 2e-3), (str(tmp_path / "model.keras"), "f32", 1e-5)):
+        html = layerexplain.page(source, weights=weights)
+        with shown(html, tmp_path) as page:
+            assert page.evaluate("window.layerexplain.refused()") == {}
+            assert_close(of_page(page, inputs), wanted, within)
+
+
+# Against the formulas in NumPy --------------------------------------------------------------------------------------
+
+NOT_RUN = {"MelSpectrogram", "Reshape", "Resizing", "UpSampling2D"}
+"""Types of which some rows cannot run in a page: with filters that have no formula of one element, or a size that only
+the batch gives."""
+
+RUN_FORMS = """
+text => {
+  const number = (one) => (one === "nan" ? NaN : one === "inf" ? Infinity : one === "-inf" ? -Infinity : one);
+  return JSON.stringify(JSON.parse(text).map(({ form, arrays }) => {
+    try {
+      const tensors = arrays.map(({ shape, values }) => ({ buffer: packedBuffer(shape, Float64Array.from(values, number)) }));
+      for (let of = tensors.length; of < form.tensors.length; of++) tensors.push(constantSource(form, of));
+      const results = form.results.map((line) => line + form.tensors.length);
+      const { steps, buffers } = compiledCall(form, tensors, results);
+      // A second run, as the first leaves numbers behind.
+      for (let run = 0; run < 2; run++) for (const step of steps) step();
+      return results.map((of) => nested(buffers.get(of)));
+    } catch (error) {
+      if (!(error instanceof CannotRun)) throw error;
+      return error.message;
+    }
+  }), (_, one) => (typeof one === "number" && !Number.isFinite(one) ? String(one).toLowerCase().replace("infinity", "inf") : one));
+}
+"""
+
+
+def form_rows(type_: str) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Rows of a type as a page gets them, one example each, with what the formula gives in NumPy."""
+    traced = list(definitions(type_, fixed=True))
+    for case, definition in Random(type_).sample(traced, min(3, len(traced))):
+        form = form_of(definition)
+        if form is None:
+            continue
+        inputs, weights = values_for(case, definition)
+        leaves = zip(definition.leaves, (*inputs, *weights), strict=True)
+        arrays = [np.asarray(value)[:1] if leaf.shape[:1] == (BATCH,) else np.asarray(value) for leaf, value in leaves]
+        if any(array.dtype.kind not in "biuf" for array in arrays):
+            continue
+        count = len(definition.params)
+        with np.errstate(all="ignore"):
+            wanted = evaluate(definition, arrays[:count], arrays[count:], Evaluation(1, "float64"))
+        packed = [{"shape": array.shape, "values": list(map(as_json, array.reshape(-1).tolist()))} for array in arrays]
+        yield {"form": element_data(form), "arrays": packed}, wanted
+
+
+def as_json(value: Any) -> Any:
+    return value if np.isfinite(value) else str(float(value))
+
+
+def test_each_type_gives_what_its_formula_gives(tmp_path: Path) -> None:
+    """The loops that the page runs against the formula evaluated as a whole, over three rows of each layer type."""
+    rows = [(type_, *row) for type_ in TYPES for row in form_rows(type_)]
+    modules = script("run/program").removeprefix('(() => {\n"use strict";\n').removesuffix("\n})();\n")
+    with shown("<body class=ready></body>", tmp_path) as page:
+        asked = json.dumps([row for _, row, _ in rows])
+        found = json.loads(page.evaluate(f"text => {{ {modules}\nreturn ({RUN_FORMS})(text); }}", asked))
+    refused = {type_ for (type_, _, _), got in zip(rows, found, strict=True) if isinstance(got, str)}
+    assert refused <= NOT_RUN
+    for (type_, _, wanted), got in zip(rows, found, strict=True):
+        for value, own in zip(wanted, got if isinstance(got, list) else (), strict=False):
+            value, own = np.asarray(value, float), np.asarray(own, dtype=float)
+            assert own.shape == value.shape, type_
+            largest = max(np.abs(value[np.isfinite(value)]).max(initial=0), 1e-30)
+            assert np.allclose(own, value, rtol=0, atol=1e-6 * largest, equal_nan=True), type_
+    assert len(rows) - sum(isinstance(got, str) for got in found) > 300
+
+
+# What the page says and does ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def digits() -> str:
+    return layerexplain.page(DIGITS, weights="f32")
+
+
+def until(page: Any, holds: str, arg: Any = None) -> None:
+    """Wait until an expression, or a function of `arg`, holds in a page."""
+    for _ in range(400):
+        if page.evaluate(holds, arg):
+            return
+        page.wait_for_timeout(25)
+    raise AssertionError(f"not so within 10 s: {holds}")
+
+
+@contextmanager
+def ran(html: str, folder: Path, anchor: str = "") -> Iterator[Any]:
+    """A page after the first run of its model."""
+    with shown(html, folder, anchor) as page:
+        until(page, "window.layerexplain.data.live.hasRun")
+        page.wait_for_timeout(50)  # it is drawn in the next frame
+        yield page
+
+
+def test_a_page_of_a_file_with_weights_runs_by_itself_and_is_small(tmp_path: Path) -> None:
+    html = layerexplain.page(DIGITS)
+    assert len(html.encode()) < 250_000
+    pixels = np.random.default_rng(3).uniform(0, 16, (1, 8, 8, 1)).astype("float32")
+    with shown(html, tmp_path) as page:
+        got = of_page(page, {"pixels": pixels})
+    traced = layerexplain.trace(DIGITS, pixels)
+    assert_close(got, {path: traced[path] for path, _, _ in traced}, 2e-3)
+    assert list(got)[:3] == ["to_unit_range", "strokes", "strokes_norm"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "says"),
+    [
+        ({"pixel": [[0]]}, "the model has no input 'pixel'; its inputs are 'pixels'"),
+        ({}, "the input 'pixels' is not given; the inputs are 'pixels'"),
+        ({"pixels": [[1, 2]]}, "the input 'pixels' needs the shape (1, 8, 8, 1), got (1, 2)"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(inputs: Any, says: str, digits: str, tmp_path: Path) -> None:
+    with shown(digits, tmp_path) as page:
+        said = page.evaluate(
+            "async inputs => { try { await window.layerexplain.run(inputs); } catch (e) { return e.message; } }", inputs
+        )
+        assert said == says
+
+
+def test_a_stroke_on_the_pad_changes_what_is_shown(digits: str, tmp_path: Path) -> None:
+    with ran(digits, tmp_path, "strokes") as page:
+        before = page.inner_text(".playoutput")
+        assert page.inner_text(".sumsresult b") == page.evaluate(
+            "Number(document.querySelector('.sumsresult b').textContent).toString()"
+        )
+        sums = page.inner_text(".sumsresult")
+        pixels = "document.querySelector('.panel.values canvas').toDataURL()"
+        picture = page.evaluate(pixels)
+        box = page.locator(".pad").bounding_box()
+        page.mouse.move(box["x"] + 0.45 * box["width"], box["y"] + 0.1 * box["height"])
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.9 * box["height"], steps=6)
+        page.mouse.up()
+        until(page, "before => document.querySelector('.playoutput').innerText !== before", before)
+        assert page.inner_text(".sumsresult") != sums
+        assert page.evaluate(pixels) != picture
+        drawn = page.evaluate("Array.from(window.layerexplain.data.live.program.tensors[0].buffer.values)")
+        # The model takes pixels from 0 to 16.
+        assert max(drawn) == 16 and min(drawn) == 0
+        shares = layerexplain.trace(DIGITS, np.array(drawn, "float32").reshape(1, 8, 8, 1))["digit"][0]
+        bars = page.locator(".playvalue").all_inner_texts()
+        assert bars == [f"{100 * share:.1f} %" for share in shares]
+
+
+def test_a_weight_is_changed_and_set_back(digits: str, tmp_path: Path) -> None:
+    with ran(digits, tmp_path, "digit") as page:
+        page.get_by_role("button", name="Random").click()
+        before = page.evaluate(SHARES)
+        page.locator(".readsline", has_text="e").first.click()
+        page.get_by_text("Change a number").click()
+        slider = page.locator(".readssetters label", has_text="b[").locator("input")
+        number = int(page.locator(".readssetters label", has_text="b[").inner_text().split("[")[1].split("]")[0])
+        slider.evaluate("e => { e.max = '50'; e.value = '50'; e.dispatchEvent(new Event('input')); }")
+        until(page, f"({SHARES})[{number}] > 0.99")
+        page.get_by_role("button", name="As it was").click()
+        until(page, f"before => ({SHARES}).join() === before.join()", before)
+
+
+SHARES = "Array.from(window.layerexplain.data.live.program.tensors.at(-1).buffer.values)"
+
+
+def test_an_activation_is_set_by_hand_and_only_what_follows_changes(digits: str, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(3).uniform(0, 16, (1, 8, 8, 1))
+    with ran(digits, tmp_path, "flatten") as page:
+        before = of_page(page, {"pixels": pixels})
+        page.evaluate(
+            """() => {
+                const { data } = window.layerexplain;
+                data.live.changes(data.layers.find((one) => one.name === "flatten"), 0).activation(0, [0, 5], 9);
+            }"""
+        )
+        after = of_page(page, {"pixels": pixels})
+    assert after["flatten"][0][5] == 9 and before["flatten"][0][5] != 9
+    assert after["shapes"] == before["shapes"], "flatten shows the numbers of the layer in front, which stay"
+    spec = layerexplain.trace(DIGITS, pixels.astype("float32"))["flatten"].copy()
+    spec[0, 5] = 9
+    kernel, bias = (page_program_of(DIGITS).program.weights[at] for at in (-2, -1))
+    z = spec @ kernel + bias
+    share = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
+    assert_close(after, {"digit": share}, 1e-5)
+
+
+def page_program_of(path: str) -> Any:
+    source, model = read_for_good(path)
+    return page_program(source, model, {}, 1)
+
+
+def test_what_cannot_run_is_named_and_the_rest_runs(tmp_path: Path) -> None:
+    spec = b"""
+input: [6, 5, 2]
+layers:
+  - Conv2D: {filters: 3, kernel_size: 2}
+    name: conv
+  - ops.Argmax: {axis: -1}
+    name: best
+  - GlobalMaxPooling2D: {}
+    from: conv
+    name: largest
+outputs: [best, largest]
+"""
+    x = drawn(1, 6, 5, 2)
+    source, model = read_for_good(spec)
+    made = page_program(source, model, {}, 1, inputs=x)
+    assert not isinstance(made, NoProgram)
+    report = layerexplain.explain(spec)
+    from layerexplain.render.page.data import page_of
+
+    with shown(page_of(report, True, None, made), tmp_path) as page:
+        got = of_page(page, {"input": x})
+        assert sorted(page.evaluate("window.layerexplain.refused()")) == ["best"]
+        assert "Not run here: best (" in page.inner_text(".playstatus")
+        assert_close(got, {"conv": layerexplain.trace(spec, x, partial=True)["conv"]}, 2e-3)
+        assert "best" not in got and np.shape(got["largest"]) == (1, 3)
+
+
+def test_large_models_and_sources_without_weights_are_shown_and_the_page_says_why(tmp_path: Path) -> None:
+    source, model = read_for_good(DIGITS)
+    assert page_program(source, model, {}, 5_000_001) == NoProgram(
+        "it has 5,000,001 weights; pages run models of up to 5,000,000"
+    )
+    with shown(layerexplain.page(b"input: [3]\nlayers:\n  - Dense: 2\n"), tmp_path) as page:
+        assert "The page does not run the model: its source stores no weights." in page.inner_text("#pane")
+        assert page.evaluate("'run' in window.layerexplain") is False
+        assert page.locator("#weights, .play").count() == 0
+
+
+def test_a_model_that_costs_much_runs_when_it_is_asked_to(tmp_path: Path) -> None:
+    spec = b"input: [401, 401, 16]\nlayers:\n  - Conv2D: {filters: 16, kernel_size: 3}\n"
+    html = layerexplain.page(spec, values=np.zeros((1, 401, 401, 16), "float32"))
+    with shown(html, tmp_path) as page:
+        until(page, "document.querySelector('.playstatus')?.textContent === 'Changed; press Run.'")
+        button = page.get_by_role("button", name="Run")
+        # 399 × 399 places × 3 × 3 × 16 × 16 products.
+        assert button.get_attribute("title").startswith("367 million multiply-accumulates")
+        assert page.evaluate("window.layerexplain.data.live.hasRun") is False
+        button.click()
+        until(page, "document.querySelector('.playstatus').textContent.startsWith('Ran in')")
+
+
+def test_a_picture_is_brought_to_the_size_of_the_input(digits: str, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs Pillow, which the extra 'images' has")
+    pixels = np.zeros((16, 16), "uint8")
+    pixels[:, 8:] = 255
+    image.fromarray(pixels).save(tmp_path / "half.png")
+    with ran(digits, tmp_path) as page:
+        page.set_input_files(".playinput input[type=file]", str(tmp_path / "half.png"))
+        until(page, "document.querySelector('.playinput > p').textContent === 'half.png'")
+        got = np.array(page.evaluate("Array.from(window.layerexplain.data.live.program.tensors[0].buffer.values)"))
+    # Black is 0 and white is 16, of which the model makes 1.
+    assert np.allclose(got.reshape(8, 8)[:, [0, 1, 2, 5, 6, 7]], [0, 0, 0, 16, 16, 16], atol=0.2)
+
+
+def test_numbers_have_sliders_and_ids_words(tmp_path: Path) -> None:
+    spec = b"inputs: {ids: {shape: [5], dtype: int32}}\nlayers:\n  - Embedding: {input_dim: 7, output_dim: 3}\n  - GlobalAveragePooling1D\n"
+    (tmp_path / "model.yaml").write_bytes(spec)
+    (tmp_path / "words.json").write_text(json.dumps({"the": 1, "cat": 2, "sat": 3}))
+    (tmp_path / "labels.txt").write_text("warm\ncold\nwet\n")
+    options = [
+        "--vocabulary",
+        str(tmp_path / "words.json"),
+        "--labels",
+        str(tmp_path / "labels.txt"),
+        "--input",
+        "zeros",
+    ]
+    made = CliRunner().invoke(program, ["page", str(tmp_path / "model.yaml"), *options], prog_name="layerexplain")
+    assert made.exit_code == 0, made.output
+    with ran(made.stdout, tmp_path) as page:
+        page.fill(".playids", "The cat sat, dog")
+        assert page.inner_text(".playwords .quiet") == "dog is none of the 7 ids: 0 stands for it"
+        assert page.evaluate("Array.from(window.layerexplain.data.live.program.tensors[0].buffer.values)") == [
+            1,
+            2,
+            3,
+            0,
+            0,
+        ]
+        assert page.locator(".playlabel").all_inner_texts() == ["warm", "cold", "wet"]
+    with ran(layerexplain.page(b"input: [2]\nlayers:\n  - Dense: 1\n", values=[[0.5, -1]]), tmp_path) as page:
+        assert page.locator(".playnumber").first.input_value() == "0.5"
+        before = page.inner_text(".playvalue")
+        page.locator(".playslider input[type=range]").first.evaluate(
+            "e => { e.value = '2'; e.dispatchEvent(new Event('input')); }"
+        )
+        until(page, "before => document.querySelector('.playvalue').innerText !== before", before)
+
+
+def test_examples_are_at_hand_for_all_inputs_together(tmp_path: Path) -> None:
+    spec = b"inputs: {a: [2], b: [3]}\nlayers:\n  - Concatenate: {}\n    from: [a, b]\n    name: both\n"
+    given = {"a": drawn(5, 2), "b": drawn(5, 3) - 1}
+    with ran(layerexplain.page(spec, values=given), tmp_path) as page:
+        choice = page.locator(".play select")
+        assert choice.locator("option").all_inner_texts() == [f"{number} of 5" for number in range(1, 6)]
+        for number in (3, 0):
+            choice.select_option(index=number)
+            wanted = np.concatenate([given["a"][number], given["b"][number]])
+            until(page, f"wanted => ({SHARES}).every((one, i) => Math.abs(one - wanted[i]) < 1e-6)", wanted.tolist())
+
+
+def test_a_file_is_an_input(digits: str, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(3).uniform(0, 16, (8, 8)).astype("float32")
+    np.save(tmp_path / "x.npy", pixels)
+    with ran(digits, tmp_path) as page:
+        page.set_input_files(".playinput input[type=file]", str(tmp_path / "x.npy"))
+        until(page, "document.querySelector('.playinput > p').textContent === 'x.npy'")
+        assert np.allclose(
+            page.evaluate("Array.from(window.layerexplain.data.live.program.tensors[0].buffer.values)"), pixels.ravel()
+        )
+        np.save(tmp_path / "y.npy", pixels[:3])
+        page.set_input_files(".playinput input[type=file]", str(tmp_path / "y.npy"))
+        until(
+            page,
+            "document.querySelector('.playinput > p').textContent.startsWith('y.npy has 24 numbers; pixels has 64')",
+        )
+
+
+def test_weights_are_rounded_to_half_precision_only_where_that_keeps_them() -> None:
+    kernel = np.linspace(-1, 1, 12, dtype="float32").reshape(3, 4)
+    large, tiny = np.array([70_000, 1], "float32"), np.array([1e-9, 2], "float32")
+    table, _ = packed_weights([kernel, large, tiny, np.array([0.5, -2], "float32")], "half")
+    assert table == [[[3, 4], 1], [[2], 0], [[2], 0], [[2], 1]]
+    assert [half for _, half in packed_weights([kernel, tiny], "f32")[0]] == [0, 0]

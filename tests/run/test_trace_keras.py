@@ -1,0 +1,277 @@
+"""`layerexplain.trace` against real Keras: end to end within 1e-3, layer by layer within 1e-4 of the output's scale."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import layerexplain
+from layerexplain.cli.main import program
+from layerexplain.errors import LayerExplainError
+from layerexplain.oracle.keras_model import draw_weights
+from layerexplain.run.trace import Trace
+from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.keras
+
+SAMPLES = ROOT / "sample_models"
+END_TO_END, BY_LAYER = 1e-3, 1e-4
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keras() -> Any:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    return pytest.importorskip("keras")
+
+
+def apart(ours: Any, theirs: Any) -> float:
+    """The largest difference relative to the scale of `theirs`."""
+    ours, theirs = np.asarray(ours, "f8"), np.asarray(theirs, "f8")
+    assert ours.shape == theirs.shape
+    return float(np.abs(ours - theirs).max() / max(np.abs(theirs).max(), 1e-12))
+
+
+def draw(model: Any, seed: int = 0) -> Any:
+    draw_weights(model, np.random.default_rng(seed))
+    return model
+
+
+def outputs_of(model: Any, given: Any) -> list[Any]:
+    import keras
+
+    return [keras.ops.convert_to_numpy(one) for one in keras.tree.flatten(model(given, training=False))]
+
+
+def hold_against(model: Any, given: Any, made: Trace, most: float = END_TO_END) -> None:
+    theirs = outputs_of(model, given)
+    assert len(made.outputs) == len(theirs)
+    for ours, real in zip(made.outputs, theirs, strict=True):
+        assert apart(ours, real) <= most
+
+
+def hold_layers(model: Any, given: Any, made: Trace, most: float = BY_LAYER) -> int:
+    """Compare the first output of every call that Keras's graph has as a tensor; how many there were."""
+    import keras
+
+    tensors, keys = [], []
+    for operation in getattr(model, "_functional", model).operations:
+        own = [node for node in operation._inbound_nodes if not node.is_input and node.outputs[0] is not None]
+        for call, node in enumerate(own):
+            if (operation.name, call, 0) in made:
+                tensors.append(node.outputs[0])
+                keys.append((operation.name, call, 0))
+    probe = keras.Model(model.inputs, tensors)
+    for key, real in zip(keys, outputs_of(probe, given), strict=True):
+        assert apart(made[key], real) <= most, key
+    return len(keys)
+
+
+@pytest.mark.parametrize("file", ["digits.keras", "digits.h5"])
+def test_the_trained_sample(file: str) -> None:
+    import keras
+
+    images = np.random.default_rng(1).uniform(0, 16, (5, 8, 8, 1)).astype("float32")
+    model = keras.models.load_model(SAMPLES / file, compile=False)
+    made = layerexplain.trace(SAMPLES / file, images)
+    hold_against(model, images, made, 1e-5)
+    assert hold_layers(model, images, made) == 9
+
+
+@pytest.mark.parametrize("name, size, ending", [("MobileNetV2", 96, ".keras"), ("EfficientNetB0", 64, ".h5")])
+def test_models_of_applications(tmp_path: Path, name: str, size: int, ending: str) -> None:
+    import keras
+
+    model = draw(getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3)))
+    file = tmp_path / f"model{ending}"
+    model.save(file)
+    image = np.random.default_rng(2).uniform(0, 2, (2, size, size, 3)).astype("float32")
+    made = layerexplain.trace(file, image)
+    assert made.weights == "of the file"
+    hold_against(model, image, made)
+    assert hold_layers(model, image, made) > 100
+    live = layerexplain.trace(model, image)
+    assert live.weights == "of the model"
+    np.testing.assert_array_equal(live.outputs[0], made.outputs[0])
+
+
+def sequence_to_sequence() -> tuple[Any, Any]:
+    import keras
+
+    layers = keras.layers
+    asked = keras.Input((None,), name="asked", dtype="int32")
+    said = keras.Input((None,), name="said", dtype="int32")
+    _, h, c = layers.LSTM(12, return_state=True, name="encoder")(layers.Embedding(20, 8, mask_zero=True)(asked))
+    steps = layers.Embedding(20, 7, name="said_vectors")(said)
+    decoded = layers.LSTM(12, return_sequences=True, name="decoder")(steps, initial_state=[h, c])
+    model = keras.Model([asked, said], layers.Dense(20, activation="softmax", name="next")(decoded))
+    rng = np.random.default_rng(3)
+    ids = rng.integers(1, 20, (3, 7))
+    ids[0, 4:] = 0
+    return model, {"asked": ids, "said": rng.integers(0, 20, (3, 5))}
+
+
+def masked() -> tuple[Any, Any]:
+    import keras
+
+    layers = keras.layers
+    x = keras.Input((None, 5), name="x")
+    y = layers.Masking(name="masking")(x)
+    y = layers.Bidirectional(layers.LSTM(7, return_sequences=True), name="both")(y)
+    y = layers.GRU(6, return_sequences=True, name="gru")(y)
+    y = layers.GlobalAveragePooling1D(name="mean")(y)
+    model = keras.Model(x, layers.Dense(3, name="last")(y))
+    steps = np.random.default_rng(4).normal(size=(3, 6, 5)).astype("float32")
+    steps[0, 3:] = 0
+    steps[2, 1] = 0
+    return model, steps
+
+
+def siamese() -> tuple[Any, Any]:
+    import keras
+
+    layers = keras.layers
+    picture = keras.Input((9, 9, 3))
+    y = layers.Conv2D(4, 3, name="conv")(picture)
+    y = layers.BatchNormalization(name="norm")(y)
+    y = layers.ReLU(name="relu")(y)
+    y = layers.Dense(5, name="embedding")(layers.GlobalAveragePooling2D(name="pool")(y))
+    encoder = keras.Model(picture, y, name="encoder")
+    left, right = keras.Input((9, 9, 3), name="left"), keras.Input((9, 9, 3), name="right")
+    one, two = encoder(left), encoder(right)
+    far = keras.ops.abs(layers.Subtract(name="apart")([one, two]))
+    model = keras.Model([left, right], [layers.Dense(1, activation="sigmoid", name="same")(far), two])
+    rng = np.random.default_rng(5)
+    return model, {"left": rng.normal(size=(2, 9, 9, 3)), "right": rng.normal(size=(2, 9, 9, 3))}
+
+
+def encoder_over_time() -> tuple[Any, Any]:
+    import keras
+
+    layers = keras.layers
+    model, _ = siamese()
+    encoder = model.get_layer("encoder")
+    video = keras.Input((4, 9, 9, 3), name="video")
+    y = layers.LSTM(3, name="lstm")(layers.TimeDistributed(encoder, name="each")(video))
+    return keras.Model(video, y), np.random.default_rng(6).normal(size=(2, 4, 9, 9, 3))
+
+
+def operations() -> tuple[Any, Any]:
+    import keras
+
+    a, b = keras.Input((3, 4), name="a"), keras.Input((5, 4), name="b")
+    scores = keras.ops.einsum("nqd,nkd->nqk", a, b)
+    y = keras.ops.matmul(keras.ops.softmax(scores), b) + a * 2
+    y = keras.ops.concatenate([y, y[:, ::-1]], axis=-1)
+    rng = np.random.default_rng(7)
+    return keras.Model([a, b], keras.ops.mean(y, axis=1)), {
+        "a": rng.normal(size=(2, 3, 4)), "b": rng.normal(size=(2, 5, 4)),
+    }  # fmt: skip
+
+
+MODELS = {f.__name__: f for f in (sequence_to_sequence, masked, siamese, encoder_over_time, operations)}
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+@pytest.mark.parametrize("name", MODELS)
+def test_graphs(tmp_path: Path, name: str, ending: str) -> None:
+    model, given = MODELS[name]()
+    draw(model)
+    file = tmp_path / f"model{ending}"
+    model.save(file)
+    made = layerexplain.trace(file, given)
+    hold_against(model, given, made)
+    assert hold_layers(model, given, made) >= 2
+
+
+def test_a_shared_encoder_has_values_for_both_calls() -> None:
+    model, given = siamese()
+    draw(model)
+    encoder = model.get_layer("encoder")
+    made = layerexplain.trace(model, given)
+    for call, side in enumerate(("left", "right")):
+        inner = layerexplain.trace(encoder, given[side])
+        for layer in ("conv", "norm", "embedding"):
+            np.testing.assert_allclose(made[f"encoder/{layer}", call, 0], inner[layer], rtol=1e-6)
+
+
+@pytest.mark.parametrize("policy, most", [("mixed_float16", 5e-3), ("mixed_bfloat16", 3e-2), ("float64", 1e-6)])
+def test_precisions(tmp_path: Path, policy: str, most: float) -> None:
+    import keras
+
+    layers = keras.layers
+    x = keras.Input((12, 12, 3), name="x")
+    y = layers.Conv2D(8, 3, strides=2, padding="same", dtype=policy, name="conv")(x)
+    y = layers.BatchNormalization(dtype=policy, name="norm")(y)
+    y = layers.Flatten(dtype=policy)(layers.ReLU(dtype=policy)(y))
+    y = layers.Dense(10, dtype=policy, name="dense")(y)
+    doubled = y * 2
+    model = draw(keras.Model(x, [layers.Softmax(dtype="float32")(doubled), doubled]))
+    image = np.random.default_rng(8).normal(size=(2, 12, 12, 3)).astype("float32")
+    model.save(tmp_path / "model.keras")
+    made = layerexplain.trace(tmp_path / "model.keras", image)
+    hold_against(model, image, made, most)
+    expected = {"mixed_float16": "float16", "mixed_bfloat16": "float32", "float64": "float64"}[policy]
+    assert made.outputs[1].dtype == expected and made.outputs[0].dtype == "float32"
+    if policy == "mixed_bfloat16":  # its values have eight bits, whatever they are kept in
+        assert not (made["conv"].view("uint32") & 0xFFFF).any()
+
+
+def test_code_in_a_file_is_never_run(tmp_path: Path) -> None:
+    import keras
+
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, keras.layers.Dense(2)(keras.layers.Lambda(lambda t: t * 2, name="secret")(x)))
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(LayerExplainError, match=r"layer 'secret': has no values: .* code"):
+        layerexplain.trace(tmp_path / "model.keras", np.ones((1, 4)))
+
+
+# One element --------------------------------------------------------------------------------------------------------
+
+
+def element(*arguments: str | Path) -> Any:
+    result = CliRunner().invoke(program, ["trace", *map(str, arguments), "--keras", "--format", "json"])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("at", ["0,3,4,3", "0,6,6,12", "0,0,6,30"])
+def test_the_very_products_of_the_second_convolution(at: str) -> None:
+    found = element(SAMPLES / "stacked_strided_convolutions.yaml", "second", "--at", at)
+    line = found["lines"][0]
+    (fold,) = line["folds"]
+    total = sum(term["factors"][0] * term["factors"][1] for term in fold["terms"])
+    bias = line["reads"][0]["value"]
+    assert max(total + bias, 0) == pytest.approx(found["value"], abs=1e-9)
+    assert found["keras_value"] == pytest.approx(found["value"], abs=1e-5)
+    assert fold["taken"] == {"0,3,4,3": 144, "0,6,6,12": 64, "0,0,6,30": 96}[at]
+
+
+@pytest.mark.parametrize("layer, at", [("encoder/conv", "1,2,3,1"), ("encoder/embedding", "0,4"), ("same", "1,0")])
+@pytest.mark.parametrize("call", ["0", "1"])
+def test_elements_inside_a_nested_model_called_twice(tmp_path: Path, layer: str, at: str, call: str) -> None:
+    if layer == "same" and call == "1":
+        return
+    model, given = siamese()
+    draw(model).save(tmp_path / "model.keras")
+    np.savez(tmp_path / "pair.npz", **given)
+    found = element(tmp_path / "model.keras", layer, "--at", at, "--call", call, "--input", tmp_path / "pair.npz")
+    assert found["value"] == pytest.approx(found["layer_value"], abs=1e-5)
+    assert found["keras_value"] == pytest.approx(found["value"], abs=1e-5)
+
+
+def test_keras_that_does_not_answer_is_no_failure(tmp_path: Path) -> None:
+    import keras
+
+    x = keras.Input((4,), name="x")
+    y = keras.layers.Dense(3, name="before")(x)
+    keras.Model(x, keras.layers.Lambda(lambda t: t * 2, name="secret")(y)).save(tmp_path / "model.keras")
+    found = element(tmp_path / "model.keras", "before", "--at", "0,1")
+    assert found["keras_value"] is None and "'secret' is a Lambda" in found["keras_note"]

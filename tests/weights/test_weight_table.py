@@ -1,0 +1,564 @@
+"""`layerexplain weights`: rows, totals and statistics in every format, by their schema; its manners in a shell."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from jsonschema import Draft202012Validator
+
+from layerexplain.api import explain
+from layerexplain.cli.main import program
+from layerexplain.conversions.config import to_config
+from layerexplain.errors import SourceError
+from layerexplain.frontends import read
+from layerexplain.frontends.keras.h5_service import H5Target, Service
+from layerexplain.frontends.keras.weight_tensors import Statistics, statistics
+from layerexplain.lang.expr import weight
+from layerexplain.model import Layer, Model
+from layerexplain.network.trace import trace_model
+from layerexplain.render.documents.weights import COLUMNS
+from layerexplain.render.documents.weights import weights as weights_sheet
+from layerexplain.render.formats import printed
+from layerexplain.render.layout import Look
+from layerexplain.report.weight_data import WeightRow
+from layerexplain.report.weight_table import list_weights
+from layerexplain.weights.assign import Wanted, assign_by_number, only_embedding
+from layerexplain.weights.keras_expression import layer_expression, variable_expression
+from layerexplain.weights.layer_groups import layer_groups
+from layerexplain.weights.shared_weights import weight_count
+from tests.support.h5_files import archive, array, classes, h5_bytes, legacy
+from tests.support.paths import ROOT
+from tests.support.sparse_models import legacy_h5
+
+SAMPLES = ROOT / "sample_models"
+SCHEMA = json.loads((ROOT / "docs" / "weights.schema.json").read_text("utf-8"))
+
+
+def run(*arguments: str | Path, input: bytes | None = None) -> Result:
+    return CliRunner().invoke(
+        program, ["weights", *map(str, arguments)], prog_name="layerexplain", input=input, catch_exceptions=False
+    )
+
+
+def faults(value: Any, definition: str | None = None) -> list[str]:
+    schema = SCHEMA if definition is None else {**SCHEMA, "oneOf": [{"$ref": f"#/$defs/{definition}"}]}
+    return [error.message for error in Draft202012Validator(schema).iter_errors(value)]
+
+
+def dense_model(*units: int, inputs: int = 3, names: tuple[str, ...] = ()) -> bytes:
+    """config.json of a Sequential of Dense layers."""
+    first = {"batch_shape": [None, inputs], "name": "x"}
+    layers = [{"module": "keras.layers", "class_name": "InputLayer", "config": first}]
+    for number, count in enumerate(units):
+        name = names[number] if names else f"d{number}"
+        config = {"name": name, "units": count, "trainable": True, "dtype": "float32"}
+        layers.append({"module": "keras.layers", "class_name": "Dense", "config": config})  # type: ignore[dict-item]
+    config = {"name": "m", "trainable": True, "layers": layers}
+    return json.dumps({"module": "keras", "class_name": "Sequential", "config": config}).encode()
+
+
+# Rows and totals --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_the_trained_sample(ending: str) -> None:
+    table = list_weights(SAMPLES / f"digits.{ending}")
+    assert (table.model_name, table.model_type) == ("digits", "Sequential")
+    assert table.totals == (3742, 3718, 24, 14968)
+    assert table.notes == ()
+    first, *_, last = table.weights
+    path = "/layers/conv2d/vars/0" if ending == "keras" else "/model_weights/strokes/digits/strokes/kernel"
+    assert first == WeightRow(
+        path, "strokes", "kernel", (3, 3, 1, 12), "float32", 108, 432, True, 'model.get_layer("strokes").kernel'
+    )
+    assert (last.name, last.reach) == ("bias", 'model.get_layer("digit").bias')
+    assert [row.trainable for row in table.weights] == [True, True, True, False, False, True, True, True, True]
+    assert {row.role for row in table.state} == {"optimizer"}
+    assert len(table.state) == 16
+
+
+@pytest.mark.parametrize(("name", "params"), [("resnet50.json", 25_636_712), ("mnist_mlp.yaml", 407_050)])
+def test_a_source_that_stores_no_weights(name: str, params: int) -> None:
+    table = list_weights(SAMPLES / name, stats=True)
+    assert table.totals.params == params
+    assert all(row.path is None and row.reach is not None and row.statistics is None for row in table.weights)
+    assert [note.code for note in table.notes] == ["no-values"]
+
+
+def test_a_layer_without_a_formula_has_what_the_file_stores(tmp_path: Path) -> None:
+    config = json.loads(dense_model(2, 4))
+    config["config"]["layers"][1] |= {"module": "mine", "class_name": "QDense", "registered_name": "mine>QDense"}
+    config["config"]["layers"][2]["build_config"] = {"input_shape": [None, 2]}
+    weights = {
+        "layers/q_dense": [array(3, 2)],
+        "layers/q_dense/scaler": [array(5)],
+        "layers/q_dense/parts/dense": [array(1)],
+        "layers/dense": [array(2, 4), array(4)],
+    }
+    members = {"config.json": json.dumps(config).encode(), "model.weights.h5": h5_bytes(classes(weights))}
+    table = list_weights(archive(tmp_path / "m.keras", members))
+    assert [(row.layer, row.name, row.size, row.trainable, row.reach) for row in table.weights] == [
+        ("d0", "0", 6, None, 'model.get_layer("d0").weights[0]'),
+        ("d0/scaler", "0", 5, None, 'model.get_layer("d0").scaler.weights[0]'),
+        ("d0/group dense", "0", 1, None, None),
+        ("d1", "kernel", 8, True, 'model.get_layer("d1").kernel'),
+        ("d1", "bias", 4, True, 'model.get_layer("d1").bias'),
+    ]
+    assert table.totals == (24, None, None, 96)
+    # `summary` counts it likewise, and says so.
+    report = explain(tmp_path / "m.keras", detail=False)
+    assert [(row.layer, row.params, row.trainable) for row in report.layers] == [
+        ("x", 0, 0), ("d0", 12, None), ("d1", 12, 12),
+    ]  # fmt: skip
+    assert [weight.name for weight in report.layers[1].weights] == ["weights/0", "scaler/0", "group dense/0"]
+    assert [(row.layer, row.type, row.params) for row in report.layers[1].layers] == [
+        ("weights", "Variables", 6), ("scaler", "Layer", 5), ("group dense", "Layer", 1),
+    ]  # fmt: skip
+    assert report.totals[:4] == table.totals
+    assert ("stored-weights", "d0") in [(note.code, note.layer) for note in report.notes]
+    (tmp_path / "m.json").write_bytes(members["config.json"])
+    alone = list_weights(tmp_path / "m.json")
+    assert alone.totals == (None, None, None, None)
+    assert [(note.code, note.layer) for note in alone.notes] == [("no-values", None), ("unknown-weights", "d0")]
+
+
+def test_names_in_the_file_go_before_the_order_of_classes(tmp_path: Path) -> None:
+    weights = classes(
+        {"layers/dense": [array(2, 4), array(4)], "layers/dense_1": [array(3, 2), array(2)]},
+        {"layers/dense": "second", "layers/dense_1": "first"},
+    )
+    members = {"config.json": dense_model(2, 4, names=("first", "second")), "model.weights.h5": h5_bytes(weights)}
+    table = list_weights(archive(tmp_path / "m.keras", members))
+    assert [(row.layer, row.path) for row in table.weights][::2] == [
+        ("first", "/layers/dense_1/vars/0"), ("second", "/layers/dense/vars/0"),
+    ]  # fmt: skip
+    assert table.notes == ()
+
+
+def test_what_the_file_lacks_and_what_it_has_beside(tmp_path: Path) -> None:
+    weights = {"layers/dense": [array(3, 2), array(2)], "layers/mystery": [array(7)], "d_optimizer": [array(9)]}
+    members = {"config.json": dense_model(2, 4), "model.weights.h5": h5_bytes(classes(weights))}
+    table = list_weights(archive(tmp_path / "m.keras", members))
+    assert [(note.code, note.layer, note.message) for note in table.notes] == [
+        ("weight-missing", "d1", "the file does not store kernel, bias"),
+        ("weight-unclaimed", None, "no layer of the model has 1 of the stored arrays: /layers/mystery/vars/0"),
+    ]
+    assert [(row.layer, row.path) for row in table.weights][2:] == [
+        ("d1", None), ("d1", None), ("mystery", "/layers/mystery/vars/0"),
+    ]  # fmt: skip
+    assert table.totals.params == 8 + 12 + 7
+    assert [(row.path, row.role) for row in table.state] == [("/d_optimizer/vars/0", "optimizer")]
+
+
+def test_arrays_that_do_not_fit_are_shown_as_stored(tmp_path: Path) -> None:
+    weights = {"layers/dense": [array(3, 2), array(2), array(5), array(6)]}
+    members = {"config.json": dense_model(2), "model.weights.h5": h5_bytes(classes(weights))}
+    table = list_weights(archive(tmp_path / "m.keras", members))
+    assert [(note.code, note.message) for note in table.notes] == [
+        ("weight-count", "the file stores 4 arrays ((3, 2), (2,), (5,), (6,)), which do not fit the 2 weights of its "
+         "formula ((3, 2), (2,))"),
+    ]  # fmt: skip
+    assert table.totals.params == 19
+
+
+def test_a_legacy_file_of_keras_1(tmp_path: Path) -> None:
+    config = json.dumps(
+        {
+            "class_name": "Sequential",
+            "config": [
+                {
+                    "class_name": "Dense",
+                    "config": {"name": "dense_1", "output_dim": 2, "batch_input_shape": [None, 3], "input_dim": 3},
+                }
+            ],
+        }
+    )
+
+    def fill(root: h5py.File) -> None:
+        legacy({"dense_1": {"dense_1_W": array(3, 2), "dense_1_b": array(2)}}, "model_weights", None)(root)
+        root.attrs["model_config"] = config
+
+    path = tmp_path / "m.h5"
+    path.write_bytes(h5_bytes(fill))
+    table = list_weights(path)
+    assert [(row.name, row.path) for row in table.weights] == [
+        ("kernel", "/model_weights/dense_1/dense_1_W"),
+        ("bias", "/model_weights/dense_1/dense_1_b"),
+    ]
+    assert table.notes == ()
+
+
+def test_weights_alone(tmp_path: Path) -> None:
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes(h5_bytes(classes({"layers/lstm/cell": [array(2)], "vars": []}, {"layers/lstm/cell": "inner"})))
+    table = list_weights(path)
+    assert table.weights == (
+        WeightRow("/layers/lstm/cell/vars/0", "group lstm", "cell/0", (2,), "float32", 2, 8, None, None),
+    )
+    assert (table.model_name, table.format) == (None, "weights-h5")
+
+
+@pytest.mark.parametrize("mark", ["", "_"])
+def test_a_weight_is_reached_by_the_attribute_that_the_file_has(mark: str, tmp_path: Path) -> None:
+    # Keras 3 wrote `query_dense` in some versions and `_query_dense` in others.
+    spec = "input: [5, 4]\nlayers:\n  - MultiHeadAttention: {num_heads: 2, key_dim: 3, use_bias: false, name: a}\n    from: [input, input]\n"
+    parts = {"query": (4, 2, 3), "key": (4, 2, 3), "value": (4, 2, 3), "output": (2, 3, 4)}
+    stored = {f"layers/multi_head_attention/{mark}{part}_dense": [array(*shape)] for part, shape in parts.items()}
+    config = json.dumps(to_config(read(spec.encode()))).encode()
+    members = {"config.json": config, "model.weights.h5": h5_bytes(classes(stored))}
+    table = list_weights(archive(tmp_path / "m.keras", members))
+    assert table.totals.params == 4 * 4 * 2 * 3
+    assert {row.reach for row in table.weights} == {f'model.get_layer("a").{mark}{part}_dense.kernel' for part in parts}
+
+
+def test_expressions() -> None:
+    def reach(path: list[str], at: str, name: str, type_: str, version: str | None = None) -> str:
+        own = weight(name, "W", [("units", 2)], at=at)
+        return variable_expression(path, Layer(path[-1], type_, "layer", {}), own, version)
+
+    assert reach(["a", 'b"c'], "layer", "kernel", "Dense") == 'model.get_layer("a").get_layer("b\\"c").layer.kernel'
+    assert reach(["n"], "", "mean", "Normalization") == 'model.get_layer("n").adapt_mean'
+    assert reach(["m"], "query_dense", "kernel", "MultiHeadAttention", "2.9.0").endswith("._query_dense.kernel")
+    assert reach(["m"], "query_dense", "kernel", "MultiHeadAttention", "3.1.0").endswith(".query_dense.kernel")
+    wrapper = Layer("w", "TimeDistributed", "layer", {"layer": Layer("n", "Normalization", "layer", {})})
+    assert variable_expression(["w"], wrapper, weight("mean", "m", [], at="layer")).endswith(".layer.adapt_mean")
+    name = "x\n\x1b'\"\\é"
+    assert eval(layer_expression([name]).removeprefix("model.get_layer")) == name
+
+
+def test_an_order_is_found_only_where_there_is_one() -> None:
+    a, b = (2,), (3,)
+    assert only_embedding([a], [b, a]) == [1]
+    assert only_embedding([a, b], [a, b, (4,)]) == [0, 1]
+    assert only_embedding([a], [a, b, a]) is None
+    assert only_embedding([b, a], [a, b]) is None
+    assert only_embedding([], [a]) == []
+
+
+# Statistics -------------------------------------------------------------------------------------------------------
+
+
+def wanted(name: str, shape: tuple[int, ...], trainable: bool = True) -> Wanted:
+    leaf = weight(name, name, [("rows", size) for size in shape], trainable=trainable)
+    return Wanted(leaf, (name,), shape, trainable)
+
+
+@pytest.mark.parametrize(
+    ("weights", "stored", "numbers"),
+    [
+        ([("kernel", (3, 5)), ("bias", (5,))], [(3, 5), (5,)], [0, 1]),
+        # The count fits and a shape does not: that is to be reported, so that the array stays with its weight.
+        ([("kernel", (3, 5)), ("bias", (5,))], [(3, 7), (5,)], [0, 1]),
+        ([("kernel", (3, 5)), ("bias", (5,))], [(2,), (3, 5), (5,)], [1, 2]),
+        ([("kernel", (3, 5)), ("bias", (5,))], [(5,)], [None, 0]),
+        ([("kernel", (3, 5)), ("bias", (5,))], [(7,)], None),
+        ([("one", (5,)), ("other", (5,))], [(5,)], None),  # it may be either
+        ([("mean", (5,), False), ("gamma", (5,)), ("beta", (7,))], [(5,), (7,), (5,)], [2, 0, 1]),
+    ],
+)
+def test_which_array_is_which_weight(weights: Any, stored: Any, numbers: Any) -> None:
+    assert assign_by_number([wanted(*one) for one in weights], stored) == numbers
+
+
+def test_groups_of_layers_are_numbered_by_class() -> None:
+    layers = [
+        ("x", "InputLayer", "layer"),
+        ("a", "Dense", "layer"),
+        ("+", "ops.Add", "operation"),
+        ("b", "Dense", "layer"),
+    ]
+    made = tuple([Layer(name, type_, kind, {}) for name, type_, kind in layers])  # type: ignore[arg-type]
+    functional = Model("m", "Functional", made, (), (), ())
+    assert layer_groups(functional) == {"x": "input_layer", "a": "dense", "b": "dense_1"}
+    assert layer_groups(functional, stored_before={"a"}) == {"x": "input_layer", "b": "dense"}
+    assert layer_groups(functional._replace(type="Sequential")) == {"a": "dense", "b": "dense_1"}
+
+
+@pytest.mark.parametrize(
+    ("layers", "count"),
+    [
+        ("  - Dense: 3\n  - Dense: {units: 2, use_bias: false}\n", 5 * 3 + 3 + 3 * 2),
+        ("  - Dense: 3\n  - Lambda: f\n", 5 * 3 + 3),
+    ],
+)
+def test_how_many_numbers_a_model_holds(layers: str, count: int) -> None:
+    network = trace_model(read(f"input: [5]\nlayers:\n{layers}".encode()))
+    assert weight_count(network) == count
+
+
+def test_statistics_equal_numpys() -> None:
+    values = np.random.default_rng(3).standard_normal((7, 11, 13)).astype(np.float32) * 5 + 1000
+    values[0, :3] = 0
+    found = statistics([values[:2], values[2:3], values[3:3], values[3:]])
+    wide = values.astype(np.float64)
+    expected = [wide.min(), wide.max(), wide.mean(), wide.std()]
+    assert [found.min, found.max, found.mean, found.std] == pytest.approx(expected, rel=1e-12)
+    assert found[4:] == (39, 0, 0)
+
+
+def test_statistics_of_what_is_not_finite() -> None:
+    values = np.array([np.nan, np.inf, -np.inf, 2.0, 4.0, 0.0], dtype=np.float16)
+    assert statistics([values]) == Statistics(0.0, 4.0, 2.0, pytest.approx(np.std([2, 4, 0])), 1, 1, 2)
+    assert statistics([values[:3]]) == Statistics(None, None, None, None, 0, 1, 2)
+    assert statistics([]) == Statistics(None, None, None, None, 0, 0, 0)
+    assert statistics([np.array([True, False]), np.array([], dtype=bool)])[:5] == (0.0, 1.0, 0.5, 0.5, 1)
+    huge = statistics([np.array([1e308, -1e308, 1e308])])
+    assert huge.std is None
+    assert huge.max == 1e308
+
+
+def test_values_that_cannot_be_read_are_a_note(tmp_path: Path) -> None:
+    def fill(root: h5py.File) -> None:
+        root.create_dataset("layers/a/vars/0", shape=(10**6, 10**6), dtype="f4", chunks=(100, 100))
+        root["layers/b/vars/0"] = array(2)
+
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes(h5_bytes(fill))
+    table = list_weights(path, stats=True)
+    assert [row.statistics is None for row in table.weights] == [True, False]
+    assert [note.code for note in table.notes] == ["unreadable-values"]
+    assert not faults(table.to_dict())
+
+
+def test_complex_numbers_are_told_by_their_absolute_values(tmp_path: Path) -> None:
+    def fill(root: h5py.File) -> None:
+        values = np.array([3 + 4j, -5 + 12j, 0, complex(np.nan, 1), complex(0, np.inf)], "complex64")
+        root["layers/a/vars/0"] = values
+        root["layers/b/vars/0"] = array(2)
+
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes(h5_bytes(fill))
+    table = list_weights(path, stats=True)
+    told = table.weights[0].statistics
+    assert told is not None
+    assert (told.min, told.max, told.mean) == (0, 13, 6)
+    assert told.std == pytest.approx(((6**2 + 1 + 7**2) / 3) ** 0.5)
+    assert (told.zeros, told.nans, told.infinities) == (1, 1, 1)
+    (note,) = table.notes
+    assert note.code == "complex-values" and note.message.startswith("/layers/a/vars/0 holds complex numbers")
+
+
+# Formats ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("options", [[], ["--stats"], ["--optimizer"], ["--stats", "--optimizer"]])
+@pytest.mark.parametrize("name", ["digits.keras", "digits.h5", "resnet50.json", "mnist_mlp.yaml"])
+def test_json_keeps_the_contract(name: str, options: list[str]) -> None:
+    result = run(SAMPLES / name, "--format", "json", *options)
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert not faults(document)
+    assert document["totals"]["params"] == sum(row["count"] for row in document["weights"])
+    assert document["totals"]["bytes"] == sum(row["bytes"] for row in document["weights"])
+    for line in run(SAMPLES / name, "--format", "jsonl", *options).stdout.splitlines():
+        assert not faults(json.loads(line), "line")
+
+
+def test_several_sources_are_an_array() -> None:
+    result = run(SAMPLES / "digits.keras", SAMPLES / "none.keras", "--format", "json")
+    assert result.exit_code == 1
+    assert result.stderr == f"layerexplain: error: {SAMPLES / 'none.keras'}: no such file\n"
+    documents = json.loads(result.stdout)
+    assert isinstance(documents, list)
+    assert not faults(documents)
+
+
+def test_json_lines_hold_the_state_where_it_was_asked_for() -> None:
+    roles = [json.loads(line)["role"] for line in run(SAMPLES / "digits.h5", "--format", "jsonl").stdout.splitlines()]
+    assert roles == ["weight"] * 9
+    more = run(SAMPLES / "digits.h5", "--format", "jsonl", "--optimizer").stdout.splitlines()
+    assert [json.loads(line)["role"] for line in more] == ["weight"] * 9 + ["optimizer"] * 16
+
+
+@pytest.mark.parametrize(("format", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_csv(format: str, delimiter: str) -> None:
+    text = run(SAMPLES / "digits.keras", "--format", format, "--stats").stdout
+    rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
+    assert sum(int(row["count"]) for row in rows) == 3742
+    assert rows[3]["trainable"] == "false"
+    assert rows[0]["reach"] == 'model.get_layer("strokes").kernel'
+    assert float(rows[0]["min"]) <= float(rows[0]["mean"]) <= float(rows[0]["max"])
+    both = run(SAMPLES / "digits.keras", SAMPLES / "digits.h5", "--format", format, "--optimizer").stdout
+    assert both.splitlines()[0].split(delimiter)[:3] == ["source", "role", "path"]
+
+
+def test_the_table_in_a_pipe() -> None:
+    lines = run(SAMPLES / "digits.keras").stdout.splitlines()
+    assert lines[0] == f"digits · Sequential · 9 weights · {SAMPLES / 'digits.keras'} (keras-archive, Keras 3.15.1)"
+    assert lines[2].split() == ["Layer", "Name", "Shape", "Dtype", "Count", "Trainable", "In", "Keras"]
+    assert lines[8].split("  ")[0] == "shapes"
+    assert lines[-3:] == [
+        "Parameters        3,742  trainable 3,718 · non-trainable 24",
+        "Weights         15.0 kB  14,968 bytes · float32",
+        "Optimizer state 29.8 kB  16 arrays, not counted",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+@pytest.mark.parametrize("options", [[], ["--stats", "--optimizer"]])
+def test_the_table_fits_a_terminal(width: int, options: list[str]) -> None:
+    lines = run(SAMPLES / "digits.keras", "--width", str(width), *options).stdout.splitlines()
+    body = lines[lines.index("") + 1 :]
+    assert max(map(len, body)) <= width
+    if not options:
+        assert any("get_layer" in line for line in body) == (width >= 120)
+        assert any("In Keras" in line for line in body)  # as a heading, or as what is left out
+    assert any("moving" in line for line in lines)
+
+
+def test_markdown() -> None:
+    text = run(SAMPLES / "digits.keras", "--format", "markdown").stdout
+    cells = ["`strokes`", "`kernel`", "`(3, 3, 1, 12)`", "`float32`", "108", "`yes`"]
+    assert " | ".join(["", *cells, '`model.get_layer("strokes").kernel` |']).strip() in text
+    assert "| Parameters | 3,742 | trainable 3,718 · non-trainable 24 |" in text
+
+
+def test_columns() -> None:
+    text = run(SAMPLES / "digits.keras", "--format", "csv", "--columns", "path,count").stdout
+    assert text.splitlines()[:2] == ["path,count", "/layers/conv2d/vars/0,108"]
+    result = run(SAMPLES / "digits.keras", "--columns", "cuont")
+    assert result.exit_code == 2
+    assert "no column 'cuont'; did you mean 'count'?" in result.stderr
+    assert run(SAMPLES / "digits.keras", "--columns", "path", "--format", "json").exit_code == 2
+    every = run(SAMPLES / "digits.keras", "--format", "csv", "--columns", ",".join(COLUMNS), "--stats").stdout
+    assert every.splitlines()[0] == ",".join(COLUMNS)
+
+
+def test_standard_input() -> None:
+    for name in ("digits.keras", "digits.h5", "mnist_mlp.yaml"):
+        result = run("-", "--format", "json", "--stats", input=(SAMPLES / name).read_bytes())
+        document = json.loads(result.stdout)
+        assert document.pop("source") == "<stdin>"
+        direct = json.loads(run(SAMPLES / name, "--format", "json", "--stats").stdout)
+        direct.pop("source")
+        if name == "mnist_mlp.yaml":  # a spec without a name is called after its file
+            document["model"].pop("name"), direct["model"].pop("name")
+        assert document == direct
+    result = run("-", input=b"")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("layerexplain: error: <stdin>: is empty")
+
+
+def test_what_is_no_model_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "x.h5"
+    path.write_bytes(h5_bytes(lambda root: root.create_dataset("x", data=array(3))))
+    result = run(path)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"layerexplain: error: {path}: is an HDF5 file, but neither a Keras model")
+    assert result.stdout == ""
+    with pytest.raises(SourceError, match="no such file"):
+        list_weights(tmp_path / "none.h5")
+
+
+def test_names_steer_nothing(tmp_path: Path) -> None:
+    name = "=1+1|\x1b[31m\u202e<b>`"
+    weights = classes({"layers/dense": [array(3, 2), array(2)]}, {"layers/dense": name})
+    members = {"config.json": dense_model(2, names=(name,)), "model.weights.h5": h5_bytes(weights)}
+    table = list_weights(archive(tmp_path / "m.keras", members))
+    assert table.weights[0].layer == name
+    for format in ("table", "json", "jsonl", "csv", "tsv", "markdown"):
+        for width in (None, 60):
+            text = printed([weights_sheet(table)], format, Look(width))
+            assert "\x1b" not in text
+            assert "\u202e" not in text
+            if format == "markdown":
+                assert "<b>" not in re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", text)
+    cells = list(csv.reader(io.StringIO(printed([weights_sheet(table)], "csv", Look()))))
+    assert cells[1][1].startswith("'=")
+
+
+# In a shell -------------------------------------------------------------------------------------------------------
+
+
+def shell(*arguments: str | Path, code: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "layerexplain", *map(str, arguments)] if not code else [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=ROOT)
+
+
+def test_progress_is_for_a_terminal_only() -> None:
+    assert shell("weights", SAMPLES / "digits.keras", "--stats").stderr == ""
+
+
+def test_progress_on_a_terminal() -> None:
+    import pty
+
+    ours, its = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "layerexplain", "weights", str(SAMPLES / "digits.h5"), "--stats", "--format", "json"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=its,
+    ) as process:
+        os.close(its)
+        assert process.stdout is not None
+        printed = process.stdout.read()
+        told = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert json.loads(printed)["weights"]
+    assert "digits.h5: 12 of 25 tensors read" in told
+    assert told.endswith("\r\x1b[K")
+
+
+def test_progress_inside_a_large_tensor(tmp_path: Path) -> None:
+    file = tmp_path / "large.weights.h5"
+    with h5py.File(file, "w") as root:  # a hole: nothing is stored of its 80 MB
+        root.create_dataset("layers/dense/vars/0", (4001, 5003), dtype="f4")[7, 5] = 3
+    told: list[tuple[object, ...]] = []
+    table = list_weights(str(file), stats=True, progress=lambda *what: told.append(what))
+    assert told == [(0, 1), (0, 1, "84% of the next"), (1, 1)]
+    assert table.weights[0].statistics is not None
+    assert table.weights[0].statistics.max == 3 and table.weights[0].statistics.zeros == 4001 * 5003 - 1
+
+
+def test_memory_does_not_follow_the_size_of_a_tensor(tmp_path: Path) -> None:
+    """320 MB of a sparse file, in a child that holds some 16 MiB of it at a time."""
+    path = legacy_h5(tmp_path / "wide.h5", 1, 8941)
+    peaks = []
+    for name in ("bias:0", "kernel:0"):
+        service = Service()
+        place = f"/model_weights/dense_0/dense_0/{name}"
+        answer = service.ask(H5Target.of(str(path)), "statistics", seconds=60, path=place, dtype="float32")
+        assert answer.value["statistics"][4] == (8941 if name == "bias:0" else 8941**2)
+        assert service._process is not None
+        status = Path(f"/proc/{service._process.pid}/status").read_text()
+        peaks.append(int(status.partition("VmHWM:")[2].split()[0]))
+        service._end()
+    assert peaks[1] - peaks[0] < 150_000, peaks
+
+
+def test_what_is_imported() -> None:
+    """`summary` of a .keras loads nothing of this; `weights` of a spec no NumPy."""
+    heavy = "{'h5py', 'numpy', 'tensorflow', 'keras'} & set(sys.modules)"
+    ours = "[m for m in sys.modules if 'weight_' in m]"
+    code = (
+        "import sys\nfrom layerexplain.cli.main import program\n"
+        "program(['summary', 'sample_models/digits.keras'], standalone_mode=False)\n"
+        f"print({heavy}, {ours}, file=sys.stderr)\n"
+        "program(['weights', 'sample_models/mnist_mlp.yaml'], standalone_mode=False)\n"
+        f"print({heavy}, file=sys.stderr)\n"
+    )
+    result = shell(code=code)
+    assert result.stderr.splitlines() == ["set() []", "set()"]
+
+
+def test_head_is_quiet() -> None:
+    command = f"{sys.executable} -m layerexplain weights sample_models/resnet50.json --format jsonl | head -n 1"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert result.stdout.count("\n") == 1
+    assert result.stderr == ""
