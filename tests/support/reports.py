@@ -159,4 +159,5 @@ def hostile_everywhere() -> Report:
             return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
         return value
 
-    return hostile(read("lstm"))  # type: ignore[no-any-return]
+    report = read("lstm")
+    return report._replace(**{name: hostile(value) for name, value in vars(report).items()})
