@@ -142,6 +142,9 @@ def read(name: str) -> Report:
     return api.explain(api.read(SOURCES[name].encode())._replace(source=name))
 
 
+NODES = ("o", "n", "t", "s", "p", "f", "name", "row", "sub", "sup", "both", "under", "frac", "root", "fence", "cases")
+
+
 def hostile_everywhere() -> Report:
     """A report in which each text is hostile, names of dtypes too.
 
@@ -155,7 +158,9 @@ def hostile_everywhere() -> Report:
         if isinstance(value, dict):
             return {key: hostile(inner) for key, inner in value.items()}
         if isinstance(value, tuple):
-            parts = [hostile(part) for part in value]
+            kept = 1 if value and value[0] in NODES else 0  # the kind of a node of a typeset formula is no text
+            kept = 3 if kept and value[0] == "fence" else len(value) if kept and value[0] in ("o", "n") else kept
+            parts = [*value[:kept], *[hostile(part) for part in value[kept:]]]
             return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
         return value
 
