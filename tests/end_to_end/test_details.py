@@ -300,7 +300,7 @@ def test_weights_without_an_architecture_are_shown_by_their_paths() -> None:
 
 
 def test_a_report_has_no_weights_to_run_with() -> None:
-    with pytest.raises(LayerExplainError, match="a report has no weights, so there is nothing to run"):
+    with pytest.raises(LayerExplainError, match="values has no meaning for a report"):
         api.page(api.explain(SPEC), values=0)
 
 

@@ -463,6 +463,115 @@ def test_numbers_have_sliders_and_ids_words(tmp_path: Path) -> None:
         until(page, "before => document.querySelector('.playvalue').innerText !== before", before)
 
 
+# What an element depends on -------------------------------------------------------------------------------------------
+
+REACHED = """
+() => {
+  const { live } = window.layerexplain.data;
+  const { program } = live;
+  const output = program.tensors.at(-1).buffer;
+  const input = program.tensors[0].buffer;
+  const found = [];
+  for (const part of [0.5, 0.13, 0.99]) {
+    const index = output.sizes.map((size) => Math.floor(part * (size - 0.01)));
+    live.showReach(program.tensors.length - 1, index);
+    const reached = live.reach.get(0);
+    const at = index.reduce((sum, one, axis) => sum + one * output.strides[axis], output.offset);
+    const before = input.values.slice();
+    let [few, many, all] = [0, 0, 0];
+    for (let i = 0; i < before.length; i++) {
+      input.values.set(before);
+      input.values[i] = NaN;
+      program.runNow();
+      const said = reached !== undefined && input.strides.every((stride, axis) => reached[axis][Math.floor(i / stride) % input.sizes[axis]]);
+      const depends = Number.isNaN(output.values[at]);
+      all += depends;
+      few += depends && !said;
+      many += said && !depends;
+    }
+    input.values.set(before);
+    found.push([all, few, many]);
+  }
+  return found;
+}
+"""
+
+OF_STRIDES = b"""
+input: [17, 15, 2]
+layers:
+  - Conv2D: {filters: 3, kernel_size: 1, strides: 2}
+  - Conv2D: {filters: 3, kernel_size: 3, padding: same}
+  - MaxPooling2D: {pool_size: 2, strides: 3}
+"""
+OF_WINDOWS = b"""
+input: [9, 8, 2]
+layers:
+  - Conv2DTranspose: {filters: 2, kernel_size: 3, strides: 2, padding: same}
+  - Conv2D: {filters: 2, kernel_size: 2, dilation_rate: 2}
+  - UpSampling2D: 2
+  - ZeroPadding2D: 1
+"""
+OF_STEPS = b"""
+input: [7, 3]
+layers:
+  - Conv1D: {filters: 2, kernel_size: 2, padding: causal}
+  - SimpleRNN: {units: 2, return_sequences: true}
+"""
+OF_A_ROW = b"""
+input: [6, 5, 2]
+layers:
+  - DepthwiseConv2D: 2
+  - Flatten
+  - Reshape: [8, 5]
+"""
+
+
+@pytest.mark.parametrize(
+    ("spec", "counts", "more"),
+    [
+        # 2 × 2 windows of 3 × 3 around each, of every second pixel: 4 × 4 pixels of 2 channels; at edges fewer.
+        (OF_STRIDES, [32, 18, 24], 0),
+        # The last element is in the zeros around.
+        (OF_WINDOWS, [12, 8, 0], 0),
+        # The steps up to its own.
+        (OF_STEPS, [12, 3, 21], 0),
+        # One element reads 2 × 2 pixels of its channel, each axis on its own is told.
+        (OF_A_ROW, [4, 4, 4], 12),
+    ],
+    ids=["strides", "windows", "steps", "a row"],
+)
+def test_what_an_element_depends_on_is_what_makes_it_nan(
+    spec: bytes, counts: list[int], more: int, tmp_path: Path
+) -> None:
+    """A place of the input counts if a NaN there reaches the element: none too few, and only where axes mix too many."""
+    shape = layerexplain.read(spec).layers[0].config["batch_shape"][1:]
+    with ran(layerexplain.page(spec, values=drawn(1, *shape)), tmp_path) as page:
+        found = page.evaluate(REACHED)
+    assert [all_ for all_, _, _ in found] == counts
+    assert all(few == 0 and many <= more for _, few, many in found), found
+
+
+def test_what_an_output_depends_on_is_drawn(digits: str, tmp_path: Path) -> None:
+    with ran(digits, tmp_path, "shapes") as page:
+        page.get_by_role("button", name="What it depends on, through all layers").click()
+        # A window of 3 × 3 of the halved picture, and of 3 × 3 behind it, at the edge: 7 × 7 of 8 × 8 pixels.
+        assert "depends on at most 49 of 64 numbers of pixels" in page.inner_text(".playreach")
+        lit = "[...window.layerexplain.view.look.found].map(call => window.layerexplain.data.layers[window.layerexplain.data.calls[call][0]].name)"
+        assert page.evaluate(lit) == [
+            "pixels",
+            "to_unit_range",
+            "strokes",
+            "strokes_norm",
+            "strokes_relu",
+            "halve",
+            "shapes",
+        ]
+        page.locator(".playlabel", has_text="7").click()
+        assert "digit[0, 7] depends on at most 64 of 64" in page.inner_text(".playreach")
+        page.get_by_role("button", name="Show all").click()
+        assert page.inner_text(".playreach") == "" and page.evaluate("window.layerexplain.view.look.found") is None
+
+
 def test_examples_are_at_hand_for_all_inputs_together(tmp_path: Path) -> None:
     spec = b"inputs: {a: [2], b: [3]}\nlayers:\n  - Concatenate: {}\n    from: [a, b]\n    name: both\n"
     given = {"a": drawn(5, 2), "b": drawn(5, 3) - 1}

@@ -11,6 +11,7 @@ _HERE = Path(__file__).parent / "js"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.\.?/[\w/]+)\.js";\n', re.MULTILINE)
 _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 _COMMENT = re.compile(r"^[ \t]*(?:/\*\*.*?\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
+_TYPE = re.compile(r"/\*\* .*? \*/ ?")
 
 
 @cache
@@ -18,11 +19,11 @@ def script(start: str = "main") -> str:
     """The module `start` behind all that it imports, each once, as one script in strict mode.
 
     Modules import with `import { a, b } from "./file.js";` alone, in run/ also from "../file.js", and export at the
-    declaration; since all stand in one scope, no two declare the same name (tested). Comments on lines of their own and
-    indents are left out, so no text goes over several lines. Signs that are not ASCII are written as JavaScript's
-    escapes, so that a page can be printed in any encoding.
+    declaration; since all stand in one scope, no two declare the same name (tested). Comments on lines of their own,
+    those that say types, and indents are left out, so no text goes over several lines. Signs that are not ASCII are
+    written as JavaScript's escapes, so that a page can be printed in any encoding.
     """
-    texts = [_INDENT.sub("", _COMMENT.sub("", text)).strip() for text in modules(start).values()]
+    texts = [_INDENT.sub("", _TYPE.sub("", _COMMENT.sub("", text))).strip() for text in modules(start).values()]
     body = re.sub(r"^export ", "", "\n".join(texts), flags=re.MULTILINE)
     return f'(() => {{\n"use strict";\n{body}\n}})();\n'.encode("ascii", "backslashreplace").decode()
 

@@ -51,7 +51,7 @@ export function panelReads(layer, data, element) {
   show(0);
 }
 
-/** @typedef {{activation: (result: number, index: number[], to: number) => void, weight: (tensor: number, index: number[], to: number) => void, undo: () => void}} Changes */
+/** @typedef {{activation: (result: number, index: number[], to: number) => void, weight: (tensor: number, index: number[], to: number) => void, undo: () => void, reach: (result: number, index: number[], name: string) => void}} Changes */
 
 class ReadsView {
   /**
@@ -428,7 +428,8 @@ class ReadsView {
     const whole = make("details", "", make("summary", "", "Change a number"), ...rows, back);
     whole.open = this.settersOpen;
     whole.addEventListener("toggle", () => { this.settersOpen = whole.open; });
-    this.setters.replaceChildren(whole);
+    const reach = result < 0 ? "" : button("What it depends on, through all layers", () => this.changes?.reach(result, this.index, line.name));
+    this.setters.replaceChildren(make("div", "", reach), whole);
   }
 
   /** @param {any} line @param {Record<string, number>} at @param {string} place */

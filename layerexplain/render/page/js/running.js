@@ -13,5 +13,6 @@ whenRead((/** @type {Data} */ data) => {
     run: (/** @type {Record<string, any>} */ inputs) => live.run(inputs),
     refused: () => Object.fromEntries(live.program?.refused ?? []),
   });
+  live.view = /** @type {any} */ (window).layerexplain.view;
   live.begin();
 });

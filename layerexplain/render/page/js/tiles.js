@@ -3,7 +3,7 @@
 import { make } from "./dom.js";
 import { numberText } from "./element_words.js";
 
-/** @typedef {{values: ArrayLike<number>, count: number, rows: number, columns: number, label: string}} Tiles */
+/** @typedef {{values: ArrayLike<number>, count: number, rows: number, columns: number, label: string, grey?: Uint8Array}} Tiles `grey` is 1 for a cell that does not count */
 
 /** So many channels are drawn. */
 const MOST_TILES = 16;
@@ -20,16 +20,19 @@ export function tilesOf(array, line) {
   const last = hidden[hidden.length - 1];
   const count = last === undefined ? 1 : Math.min(array.shape[last], MOST_TILES);
   const values = new Float32Array(count * rows * columns);
+  const grey = array.places && new Uint8Array(values.length);
+  const counts = (/** @type {number | null | undefined} */ axis, /** @type {number} */ place) => axis === null || axis === undefined || array.places?.[axis][place];
   for (let k = 0, at = 0; k < count; k++) {
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < columns; j++) {
+        if (grey && !(counts(last, k) && counts(r, i) && counts(c, j))) grey[at] = 1;
         values[at++] = array.values[(array.offset ?? 0) + (last === undefined ? 0 : k * array.strides[last]) + (r === null ? 0 : i * array.strides[r]) + (c === null ? 0 : j * array.strides[c])];
       }
     }
   }
   const role = last === undefined ? "" : line.letters[last][2] || "slices";
   const more = last !== undefined && count < array.shape[last] ? `the first ${count} of ${array.shape[last]} ${role}` : count > 1 ? `${count} ${role}` : "";
-  return [{ values, count, rows, columns, label: more }];
+  return [{ values, count, rows, columns, label: more, grey }];
 }
 
 /** @param {string} name @param {Tiles[]} tiles @param {string} [words] */
@@ -60,7 +63,7 @@ export function tilesCanvas(tiles, scale) {
 }
 
 /** Draws tiles; values below 0 are blue, above it orange. @param {HTMLCanvasElement} canvas @param {Tiles} tiles @param {number} scale */
-export function drawTiles(canvas, { values, count, rows, columns }, scale) {
+export function drawTiles(canvas, { values, count, rows, columns, grey }, scale) {
   const gap = count > 1 ? 4 : 0;
   const across = Math.max(1, Math.min(count, Math.floor(430 / (columns * scale + gap))));
   const down = Math.ceil(count / across);
@@ -78,7 +81,7 @@ export function drawTiles(canvas, { values, count, rows, columns }, scale) {
   const cells = own.getContext("2d");
   const image = cells?.createImageData(columns, count * rows);
   if (!cells || !image) return;
-  for (let at = 0; at < count * rows * columns; at++) colourCell(image.data, 4 * at, values[at] / most);
+  for (let at = 0; at < count * rows * columns; at++) colourCell(image.data, 4 * at, values[at] / most, grey?.[at] === 1);
   cells.putImageData(image, 0, 0);
   pen.imageSmoothingEnabled = false;
   pen.strokeStyle = "#8886";
@@ -90,9 +93,9 @@ export function drawTiles(canvas, { values, count, rows, columns }, scale) {
   }
 }
 
-/** Gives a pixel the colour of a value between -1 and 1, as cells have it: at 0 that of the page. @param {Uint8ClampedArray} to @param {number} at @param {number} value */
-function colourCell(to, at, value) {
+/** Gives a pixel the colour of a value between -1 and 1, as cells have it: at 0 that of the page. @param {Uint8ClampedArray} to @param {number} at @param {number} value @param {boolean} grey */
+function colourCell(to, at, value, grey) {
   const known = value === value;
-  [to[at], to[at + 1], to[at + 2]] = !known ? [128, 128, 128] : value < 0 ? [52, 122, 200] : [224, 84, 28];
-  to[at + 3] = known ? 255 * Math.sqrt(Math.min(1, Math.abs(value))) : 255;
+  [to[at], to[at + 1], to[at + 2]] = !known || grey ? [128, 128, 128] : value < 0 ? [52, 122, 200] : [224, 84, 28];
+  to[at + 3] = grey ? 110 : known ? 255 * Math.sqrt(Math.min(1, Math.abs(value))) : 255;
 }

@@ -1,7 +1,7 @@
 // The values of a run that are in the page: arrays of float32, decoded when they are first asked for.
 
 /** @typedef {{shape: number[], kind: string, data: string}} PackedArray base64 of little-endian numbers */
-/** @typedef {{shape: number[], strides: number[], values: ArrayLike<number>, offset?: number}} OpenArray */
+/** @typedef {{shape: number[], strides: number[], values: ArrayLike<number>, offset?: number, places?: ArrayLike<number>[]}} OpenArray `places`: 1 for each place of an axis that counts */
 
 /** @type {WeakMap<PackedArray, OpenArray>} */
 const openArrays = new WeakMap();
@@ -29,8 +29,9 @@ export function layerValues(layer, data, call) {
   /** @param {number} of @returns {OpenArray | undefined} */
   const array = (of) => {
     if (of in stored) return openArray(data.arrays[stored[of]]);
-    const own = live()?.get(of);
-    return own && { shape: own.sizes, strides: own.strides, values: own.values, offset: own.offset };
+    const ran = data.live?.callOf(layer, call);
+    const own = ran?.buffers.get(of);
+    return own && { shape: own.sizes, strides: own.strides, values: own.values, offset: own.offset, places: data.live.placesOf(ran, of) };
   };
   return {
     get known() { return Object.keys(stored).length > 0 || live() !== undefined; },

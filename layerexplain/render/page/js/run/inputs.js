@@ -35,8 +35,9 @@ export function inputWidget(input, at, live, program) {
     renewed();
   };
   const picture = ids < Infinity ? null : pictureShape(input.shape, top);
+  const counts = (/** @type {number} */ row, /** @type {number} */ column) => !live.reach || Boolean(live.reach.get(at)?.[1][row] && live.reach.get(at)?.[2][column]);
   const widget = picture
-    ? padWidget(picture, values, changed)
+    ? padWidget(picture, values, changed, counts)
     : ids < Infinity || input.kind === "i" ? idsWidget(values, ids, live.about.vocabulary ?? [], changed) : values.length <= MOST_SLIDERS ? sliderWidget(values, changed) : plainWidget(values, input.shape);
   const renewed = () => {
     widget.renew();
@@ -140,9 +141,9 @@ function largestPixel(form, of) {
 
 // Widgets ---------------------------------------------------------------------------------------------------------
 
-/** @param {import("./pixels.js").PictureShape} picture @param {Float64Array} values @param {() => void} changed @returns {Widget} */
-function padWidget(picture, values, changed) {
-  const pad = drawingPad(picture, values, changed);
+/** @param {import("./pixels.js").PictureShape} picture @param {Float64Array} values @param {() => void} changed @param {(row: number, column: number) => boolean} counts @returns {Widget} */
+function padWidget(picture, values, changed, counts) {
+  const pad = drawingPad(picture, values, changed, counts);
   return { element: make("div", "playpad", pad.element), renew: pad.show };
 }
 

@@ -1,9 +1,11 @@
 // A model that runs with each change: its inputs, what shows its values, and when it runs.
 
-import { make } from "../dom.js";
+import { button, make } from "../dom.js";
+import { placeText } from "../element_words.js";
 import { exampleChoice, inputWidget } from "./inputs.js";
 import { outputViews } from "./outputs.js";
 import { Program, addressOf } from "./program.js";
+import { reachOf } from "./reach.js";
 import { layerThumbnails } from "./thumbnails.js";
 import { readWeights } from "./weights.js";
 
@@ -31,6 +33,11 @@ export class Live {
     this.ready = this.load();
     /** @type {Set<() => boolean>} what shows values; it says whether it is still there */
     this.shown = new Set();
+    /** @type {import("../graph_view.js").GraphView | null} */
+    this.view = null;
+    /** @type {Map<number, import("./reach.js").Places> | null} what the element depends on that was asked for, by tensors */
+    this.reach = null;
+    this.reachWords = make("p", "playreach");
     this.busy = false;
     this.dirty = false;
     /** @type {(() => void)[]} who waits for the model to be idle */
@@ -53,7 +60,7 @@ export class Live {
     this.widgets = this.about.inputs.map((one, at) => inputWidget(one, at, this, program));
     const outputs = outputViews(this, program);
     const buttons = make("div", "playbuttons", exampleChoice(this, this.widgets), this.isLive ? "" : this.runButton());
-    this.element.append(make("div", "playinputs", ...this.widgets.map((one) => one.element)), make("div", "playoutputs", ...outputs), buttons, this.status);
+    this.element.append(make("div", "playinputs", ...this.widgets.map((one) => one.element)), make("div", "playoutputs", ...outputs), buttons, this.reachWords, this.status);
     this.change();
   }
 
@@ -121,6 +128,45 @@ export class Live {
     return this.program?.calls.find((one) => one.layer === at && one.call === call && !one.refusal);
   }
 
+  /** Shows what an element depends on, through all layers; without one, everything again. @param {number} [tensor] @param {number[]} [index] @param {string} [name] */
+  showReach(tensor, index = [], name = "") {
+    const { program } = this;
+    this.reach = tensor === undefined || !program ? null : reachOf(program, tensor, index);
+    const reach = this.reach;
+    if (reach && program) {
+      const inputs = this.about.inputs.map((one, at) => {
+        const total = one.shape.reduce((a, b) => a * b, 1);
+        const read = (reach.get(at) ?? [new Uint8Array(1)]).reduce((count, places) => count * places.reduce((a, b) => a + b, 0), 1);
+        return `${read.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} numbers of ${one.name}`;
+      });
+      this.reachWords.replaceChildren(`${placeText(name, index)} depends on at most ${inputs.join(", ")}; what it does not depend on is grey. `, button("Show all", () => this.showReach()));
+    } else this.reachWords.replaceChildren();
+    if (this.view) {
+      this.view.look.found = reach && this.reachedCalls(reach);
+      this.view.redraw();
+    }
+    this.widgets?.forEach((one) => one.renew());
+    this.renew();
+  }
+
+  /** The calls of the graph that give or take what is reached. @param {Map<number, import("./reach.js").Places>} reach @returns {Set<number>} */
+  reachedCalls(reach) {
+    const reached = new Set();
+    for (const one of this.program?.calls ?? []) for (let i = 0; i < one.gives; i++) if (reach.has(one.first + i)) reached.add(`${one.layer} ${one.call}`);
+    for (const [layer, call, tensors] of this.about.same ?? []) if (tensors.some((one) => one !== null && reach.has(one))) reached.add(`${layer} ${call}`);
+    return new Set(this.data.calls.flatMap(([layer, call], number) => (reached.has(`${layer} ${call}`) ? [number] : [])));
+  }
+
+  /** The places of a tensor of a call that are reached; all where nothing was asked. @param {RunCall} call @param {number} of its number in the form @returns {import("./reach.js").Places | undefined} */
+  placesOf(call, of) {
+    if (!this.reach || typeof call.form !== "number") return undefined;
+    const form = this.data.forms?.[call.form];
+    const result = form?.results.indexOf(of - form.tensors.length) ?? -1;
+    const tensor = result >= 0 ? call.first + result : call.reads[of];
+    if (tensor === undefined || tensor === null) return undefined;
+    return this.reach.get(tensor) ?? this.program?.tensors[tensor].buffer?.sizes.map((size) => new Uint8Array(size));
+  }
+
   /** What each layer gives, in small. */
   thumbnails() {
     return layerThumbnails(this);
@@ -134,6 +180,10 @@ export class Live {
         if (!own) return;
         this.program?.setElement(own, result, index, to);
         this.change();
+      },
+      reach: (result, index, name) => {
+        const own = this.callOf(layer, call);
+        if (own) this.showReach(own.first + result, index, name);
       },
       weight: (tensor, index, to) => {
         const buffer = this.callOf(layer, call)?.buffers.get(tensor);

@@ -1,6 +1,6 @@
 // What the model gives, renewed with each run: bars with labels, or pictures.
 
-import { make } from "../dom.js";
+import { button, make } from "../dom.js";
 import { numberText } from "../element_words.js";
 import { tilesCanvas, tilesOf } from "../tiles.js";
 
@@ -19,7 +19,7 @@ export function outputViews(live, program) {
     live.onRun(() => {
       const buffer = tensor === null ? null : program.tensors[tensor]?.buffer;
       if (!buffer) body.replaceChildren(make("p", "quiet", "It does not run in the page."));
-      else if (buffer.sizes.slice(0, -1).every((size) => size === 1)) showBars(body, buffer, live.about.labels ?? []);
+      else if (buffer.sizes.slice(0, -1).every((size) => size === 1)) showBars(body, buffer, live.about.labels ?? [], (at) => live.showReach(/** @type {number} */ (tensor), [...buffer.sizes.slice(0, -1).map(() => 0), at], name));
       else body.replaceChildren(pictureOf(buffer));
       return true;
     });
@@ -27,8 +27,8 @@ export function outputViews(live, program) {
   });
 }
 
-/** @param {HTMLElement} body @param {Buffer} buffer @param {string[]} labels */
-function showBars(body, buffer, labels) {
+/** @param {HTMLElement} body @param {Buffer} buffer @param {string[]} labels @param {(at: number) => void} choose */
+function showBars(body, buffer, labels, choose) {
   const step = buffer.strides[buffer.strides.length - 1] ?? 1;
   const numbers = Array.from({ length: buffer.sizes[buffer.sizes.length - 1] ?? 1 }, (_, i) => buffer.values[buffer.offset + i * step]);
   const most = Math.max(...numbers.map(Math.abs)) || 1;
@@ -38,12 +38,14 @@ function showBars(body, buffer, labels) {
   if (numbers.length > MOST_BARS) order = order.sort((a, b) => numbers[b] - numbers[a]).slice(0, MOST_BARS);
   const best = numbers.indexOf(Math.max(...numbers));
   if (body.children.length !== order.length || !body.firstElementChild?.classList.contains("playbar")) {
-    body.replaceChildren(...order.map(() => make("div", "playbar", make("span", "playlabel"), make("div", "playroom", make("div", "playfill")), make("span", "playvalue"))));
+    body.replaceChildren(...order.map(() => make("div", "playbar", button("", () => {}, "link playlabel"), make("div", "playroom", make("div", "playfill")), make("span", "playvalue"))));
   }
   order.forEach((number, row) => {
     const bar = body.children[row];
     const [label, room, value] = /** @type {HTMLElement[]} */ ([...bar.children]);
     label.textContent = labels[number] ?? `${number}`;
+    label.title = "What it depends on, through all layers";
+    label.onclick = () => choose(number);
     value.textContent = shares ? `${(100 * numbers[number]).toFixed(1)} %` : numberText(numbers[number]);
     const fill = /** @type {HTMLElement} */ (room.firstElementChild);
     fill.style.width = `${(100 * Math.abs(numbers[number])) / whole || 0}%`;

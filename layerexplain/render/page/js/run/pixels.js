@@ -16,8 +16,8 @@ export function pictureShape(shape, top) {
   return { rows, columns, channels, top };
 }
 
-/** A pad that shows an input as a picture and is drawn on. @param {PictureShape} shape @param {Float64Array} values @param {() => void} changed */
-export function drawingPad({ rows, columns, channels, top }, values, changed) {
+/** A pad that shows an input as a picture and is drawn on. @param {PictureShape} shape @param {Float64Array} values @param {() => void} changed @param {(row: number, column: number) => boolean} counts whether a pixel is shown as it is, not in grey */
+export function drawingPad({ rows, columns, channels, top }, values, changed, counts) {
   const canvas = make("canvas", "pad");
   const whole = PAD / Math.max(rows, columns);
   const scale = whole > 3 ? Math.floor(whole) : Math.max(1, whole);
@@ -32,7 +32,11 @@ export function drawingPad({ rows, columns, channels, top }, values, changed) {
   const show = () => {
     if (!pen || !image) return;
     for (let i = 0; i < rows * columns; i++) {
-      for (let c = 0; c < 3; c++) image.data[4 * i + c] = (255 * values[i * channels + (channels < 3 ? 0 : c)]) / top;
+      const own = counts(Math.floor(i / columns), i % columns);
+      for (let c = 0; c < 3; c++) {
+        const light = (255 * values[i * channels + (channels < 3 ? 0 : c)]) / top;
+        image.data[4 * i + c] = own ? light : 90 + light / 4;
+      }
       image.data[4 * i + 3] = 255;
     }
     pen.putImageData(image, 0, 0);

@@ -12,7 +12,7 @@ import { packedBuffer } from "./weights.js";
  *   outputs: [string, number | null][], weights?: [number[], number][], macs: number | null, examples?: Record<string, import("../values.js").PackedArray>,
  *   labels?: string[], vocabulary?: string[], notes?: string[]}} ProgramData
  */
-/** @typedef {{layer: number, call: number, steps: (() => void)[], buffers: Map<number, Buffer>, refusal: string, first: number, gives: number, reads: (number | null)[], weights: number[]}} RunCall */
+/** @typedef {{layer: number, call: number, form: number | string, steps: (() => void)[], buffers: Map<number, Buffer>, refusal: string, first: number, gives: number, reads: (number | null)[], weights: number[]}} RunCall */
 
 /** The page goes on after so many milliseconds of computing. */
 const SLICE = 8;
@@ -47,7 +47,7 @@ export class Program {
     if (at === this.data.calls.length) return false;
     const [layer, call, form, reads, weights, gives] = this.data.calls[at];
     const first = this.tensors.length;
-    const made = /** @type {RunCall} */ ({ layer, call, steps: [], buffers: new Map(), refusal: "", first, gives, reads, weights });
+    const made = /** @type {RunCall} */ ({ layer, call, form, steps: [], buffers: new Map(), refusal: "", first, gives, reads, weights });
     /** @type {Source[]} */
     let results = Array.from({ length: gives }, () => ({ buffer: null }));
     try {

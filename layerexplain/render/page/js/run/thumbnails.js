@@ -3,6 +3,7 @@
 import { make } from "../dom.js";
 import { linkTo } from "../panel_facts.js";
 import { drawTiles, tilesOf } from "../tiles.js";
+import { layerValues } from "../values.js";
 
 /** @typedef {import("./live.js").Live} Live */
 
@@ -27,9 +28,9 @@ export function layerThumbnails(live) {
       if (box.bottom < top - 200 || box.top > bottom + 200) continue;
       const own = data.forms?.[form];
       const [result] = own?.results ?? [];
-      const buffer = own && live.callOf(data.layers[layer], call)?.buffers.get(result + own.tensors.length);
-      if (!own || !buffer) continue;
-      const [tiles] = tilesOf({ shape: buffer.sizes, ...buffer }, own.lines[result]);
+      const array = own && layerValues(data.layers[layer], data, call).array(result + own.tensors.length);
+      if (!own || !array) continue;
+      const [tiles] = tilesOf(array, own.lines[result]);
       const most = Math.max(tiles.rows, tiles.columns);
       drawTiles(canvas, tiles, Math.max(1, Math.min(tiles.count === 1 ? 6 : 4, Math.floor((tiles.count === 1 ? 320 : 30) / most))));
     }

@@ -1,0 +1,162 @@
+// What an element depends on, through all layers: for each tensor the places along each axis that are read.
+
+import { simpleSum, sumValue } from "./address.js";
+import { CannotRun, FormTrees, RunLine } from "./tree.js";
+
+/** @typedef {import("./tree.js").Tree} Tree */
+/** @typedef {import("./tree.js").Sum} Sum */
+/** @typedef {import("./tree.js").Source} Source */
+/** @typedef {import("./tree.js").RunLetter} RunLetter */
+/** @typedef {import("./tree.js").Condition} Condition */
+/** @typedef {import("./program.js").Program} Program */
+/** @typedef {Uint8Array[]} Places of each axis, 1 for each place that is read */
+/** @typedef {Map<RunLetter, Uint8Array>} Letters the numbers that letters take */
+/** @typedef {{all: Condition[], hold: boolean}} Ties conditions that all hold, or not all */
+
+/** Of letters that are tied together in more ways, all places are taken. */
+const MOST_WAYS = 400000;
+
+/**
+ * The places of all tensors on which an element of one depends.
+ * @param {Program} program whose calls are compiled @param {number} tensor @param {number[]} index @returns {Map<number, Places>}
+ */
+export function reachOf(program, tensor, index) {
+  /** @type {Map<number, Places>} */
+  const found = new Map();
+  const buffer = program.tensors[tensor].buffer;
+  if (!buffer) return found;
+  found.set(tensor, buffer.sizes.map((size, axis) => Uint8Array.from({ length: size }, (_, i) => +(i === index[axis]))));
+  for (const call of [...program.calls].reverse()) {
+    const results = Array.from({ length: call.gives }, (_, i) => found.get(call.first + i));
+    if (call.refusal || typeof call.form !== "number" || !results.some(Boolean)) continue;
+    const form = program.forms[call.form];
+    const sources = form.tensors.map(([, sizes]) => ({ buffer: null, sizes: sizes.map((size) => size ?? 1) }));
+    const reads = new CallReads(new FormTrees(form, sources), results, form.results);
+    call.reads.forEach((of, i) => {
+      const places = reads.found.get(sources[i]);
+      if (places && of !== null) found.set(of, joinedPlaces(found.get(of), places));
+    });
+  }
+  return found;
+}
+
+/** @param {Places | undefined} one @param {Places} other */
+function joinedPlaces(one, other) {
+  return one ? other.map((places, axis) => places.map((place, i) => place | one[axis][i])) : other;
+}
+
+/** What the results of a call read, line by line until nothing is new. */
+class CallReads {
+  /** @param {FormTrees} trees @param {(Places | undefined)[]} results @param {number[]} lines their lines */
+  constructor(trees, results, lines) {
+    /** @type {Map<Source | RunLine, Places>} */
+    this.found = new Map();
+    /** @type {Set<RunLine>} */
+    this.open = new Set();
+    results.forEach((places, i) => {
+      const line = trees.source(lines[i] + trees.first);
+      if (places && line instanceof RunLine) this.add(line, places);
+    });
+    this.env = { at: new Int32Array(trees.slots), row: { first: 0 }, fixed: new Set() };
+    for (const line of this.open) {
+      this.open.delete(line);
+      const letters = new Map(line.letters.map((letter, axis) => [letter, /** @type {Places} */ (this.found.get(line))[axis]]));
+      this.read(line.tree, letters, []);
+      if (line.start) this.read(line.start, letters, []);
+    }
+  }
+
+  /** @param {Source | RunLine} source @param {Places} places */
+  add(source, places) {
+    const before = this.found.get(source);
+    if (before && places.every((one, axis) => one.every((place, i) => !place || before[axis][i]))) return;
+    this.found.set(source, joinedPlaces(before, places));
+    if (source instanceof RunLine) this.open.add(source);
+  }
+
+  /** @param {Tree} tree @param {Letters} letters @param {Ties[]} ties */
+  read(tree, letters, ties) {
+    if (tree.kind === "read") this.readElement(tree, letters, ties);
+    else if (tree.kind === "at") this.lookedUp(tree.index, letters, ties);
+    else if (tree.kind === "op" || tree.kind === "function") tree.args.forEach((one) => this.read(one, letters, ties));
+    else if (tree.kind === "fold") {
+      const inside = new Map([...letters, ...tree.letters.map((one) => /** @type {[RunLetter, Uint8Array]} */ ([one, new Uint8Array(one.size).fill(1)]))]);
+      this.asked(tree.conditions, inside, ties);
+      this.read(tree.body, inside, [...ties, ...tree.conditions.map((one) => ({ all: [one], hold: true }))]);
+    } else if (tree.kind === "if") {
+      this.asked(tree.conditions, letters, ties);
+      this.read(tree.then, letters, [...ties, ...tree.conditions.map((one) => ({ all: [one], hold: true }))]);
+      this.read(tree.otherwise, letters, [...ties, { all: tree.conditions, hold: false }]);
+    }
+  }
+
+  /** What conditions read. @param {Condition[]} conditions @param {Letters} letters @param {Ties[]} ties */
+  asked(conditions, letters, ties) {
+    for (const one of conditions) one.kind === "is" ? this.read(one.value, letters, ties) : this.lookedUp(one.index, letters, ties);
+  }
+
+  /** What an index looks up. @param {Sum} sum @param {Letters} letters @param {Ties[]} ties */
+  lookedUp(sum, letters, ties) {
+    for (const [atom] of sum.odd) atom.kind === "v" ? this.read(atom.value, letters, ties) : this.lookedUp(atom.of, letters, ties);
+  }
+
+  /** @param {Tree & {kind: "read"}} tree @param {Letters} letters @param {Ties[]} ties */
+  readElement({ source, index }, letters, ties) {
+    const sizes = source instanceof RunLine ? source.letters.map((one) => one.size) : /** @type {any} */ (source).sizes;
+    const places = index.map((sum, axis) => this.placesOf(sum, sizes[axis], letters, ties));
+    for (const sum of index) this.lookedUp(sum, letters, ties);
+    if (places.every((one) => one.includes(1))) this.add(source, places);
+  }
+
+  /** The values that an index takes. @param {Sum} whole @param {number} size @param {Letters} letters @param {Ties[]} ties @returns {Uint8Array} */
+  placesOf(whole, size, letters, ties) {
+    const sum = simpleSum(whole);
+    if (looksUp(sum)) return new Uint8Array(size).fill(1);
+    const own = lettersOfSum(sum);
+    const tied = ties.filter(({ all }) => all.length && all.every((one) => one.kind !== "is" && !looksUp(one.index)) && all.some((one) => one.kind !== "is" && [...lettersOfSum(simpleSum(one.index))].some((letter) => own.has(letter))));
+    const all = new Set([...own, ...tied.flatMap((tie) => tie.all.flatMap((one) => (one.kind === "is" ? [] : [...lettersOfSum(simpleSum(one.index))])))]);
+    const runs = [...all].map((letter) => ({ slot: letter.slot, numbers: [...(letters.get(letter) ?? [1])].flatMap((on, i) => (on ? [i] : [])) }));
+    const found = new Uint8Array(size);
+    if (runs.reduce((ways, one) => ways * one.numbers.length, 1) > MOST_WAYS) return found.fill(1);
+    const { at } = this.env;
+    const value = sumValue(sum, this.env, cannot);
+    const checks = tied.map((tie) => ({ hold: tie.hold, conditions: tie.all.map((one) => this.check(one)) }));
+    const run = (/** @type {number} */ depth) => {
+      if (depth === runs.length) {
+        if (!checks.every(({ hold, conditions }) => conditions.every((one) => one()) === hold)) return;
+        const place = value();
+        if (place >= 0 && place < size) found[place] = 1;
+        return;
+      }
+      for (const number of runs[depth].numbers) {
+        at[runs[depth].slot] = number;
+        run(depth + 1);
+      }
+    };
+    run(0);
+    return found;
+  }
+
+  /** @param {Condition} one @returns {() => boolean} */
+  check(one) {
+    if (one.kind === "is") return () => true;
+    const value = sumValue(simpleSum(one.index), this.env, cannot);
+    if (one.kind === "by") return () => value() % one.by === 0;
+    return () => value() >= one.low && value() < one.high;
+  }
+}
+
+/** @returns {never} */
+function cannot() {
+  throw new CannotRun("a place that is looked up depends on values");
+}
+
+/** @param {Sum} sum @returns {boolean} */
+function looksUp(sum) {
+  return sum.odd.some(([atom]) => atom.kind === "v" || looksUp(atom.of));
+}
+
+/** The letters of an index. @param {Sum} sum @returns {Set<RunLetter>} */
+function lettersOfSum(sum) {
+  return new Set([...sum.terms.flatMap(([letter, factor]) => (factor && letter.size > 1 ? [letter] : [])), ...sum.odd.flatMap(([atom]) => (atom.kind === "v" ? [] : [...lettersOfSum(atom.of)]))]);
+}
