@@ -30,8 +30,8 @@ from layerexplain.catalogues.writers import (
     unfinished,
 )
 from layerexplain.errors import LayerExplainError
+from layerexplain.files.replacing import replacing, writing
 from layerexplain.records import NamedTuple
-from layerexplain.replacing import replacing, writing
 
 FORMATS = ("parquet", "jsonl", "csv")
 

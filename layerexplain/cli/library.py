@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from layerexplain.frontends.input_shapes import no_input as no_input
     from layerexplain.frontends.not_a_model import holds_no_model as holds_no_model
     from layerexplain.frontends.own_layers import read_own_layers as read_own_layers
-    from layerexplain.frontends.regular_file import copy_standard_input as copy_standard_input
     from layerexplain.layers.registry import training_types as training_types
+    from layerexplain.sources.regular_file import copy_standard_input as copy_standard_input
 
 _HOMES = {
     "all_rules": "checks.rules",
     "begins_with_batch": "frontends.input_shapes",
     "code_settings": "frontends.code_source",
     "code_source": "frontends.code_source",
-    "copy_standard_input": "frontends.regular_file",
+    "copy_standard_input": "sources.regular_file",
     "each_model": "frontends.code_source",
     "holds_no_model": "frontends.not_a_model",
     "input_names": "frontends.input_shapes",

@@ -43,7 +43,7 @@ def emit_pieces(output: Output, pieces: Iterator[str]) -> None:
         return
     every = chain([first], pieces)
     if output.file is not None:
-        from layerexplain.replacing import replacing, writing
+        from layerexplain.files.replacing import replacing, writing
 
         _must_be_another(output.file)
         with replacing(output.file) as file, writing(output.file):
@@ -56,7 +56,7 @@ def emit_pieces(output: Output, pieces: Iterator[str]) -> None:
 
 def _must_be_another(path: str) -> None:
     """Raise LayerExplainError where the file to write is one that the command reads."""
-    from layerexplain.replacing import must_be_another
+    from layerexplain.files.replacing import must_be_another
 
     context = click.get_current_context(silent=True)
     read = {} if context is None else {name: given for name, given in context.params.items() if "output" not in name}
@@ -100,7 +100,7 @@ def write_picture(path: str, made: str | bytes, faults: Sequence[LayerExplainErr
     if path == "-":
         click.echo(made, nl=False)
     else:
-        from layerexplain.replacing import replacing, writing
+        from layerexplain.files.replacing import replacing, writing
 
         _must_be_another(path)
         with replacing(path) as file, writing(path):

@@ -105,7 +105,7 @@ def convert(
         raise LayerExplainError(f"weights are written to a .keras file only, and this is '.{form}'", source=name)
     if name != "-" and os.path.lexists(name) and not force:
         raise LayerExplainError("exists; --force replaces it", source=name)
-    from layerexplain.replacing import must_be_another
+    from layerexplain.files.replacing import must_be_another
 
     must_be_another(name, [source, weights, *(code if isinstance(code, list | tuple) else [code])])
     source, model = read_for_good(source, code)
@@ -135,7 +135,7 @@ def convert(
             raise LayerExplainError(cause, source=model.source or source_name(source)) from None
         raise error.with_place(source=model.source or source_name(source)) from None
     if name != "-":
-        from layerexplain.replacing import replacing, writing
+        from layerexplain.files.replacing import replacing, writing
 
         with replacing(name) as file, writing(name):
             file.write(content)

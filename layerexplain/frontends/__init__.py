@@ -11,10 +11,10 @@ import os
 from collections import ChainMap
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, NotAModel, SourceError, raise_any
-from layerexplain.frontends.code_source import CodeSource, Piped, code_source, is_elsewhere
+from layerexplain.frontends.code_source import CodeSource, Piped, code_source
 from layerexplain.frontends.opened import (
     Opened,
     as_source_errors,
@@ -28,6 +28,7 @@ from layerexplain.frontends.opened import (
 )
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
+from layerexplain.sources import is_elsewhere, is_remote
 
 if TYPE_CHECKING:
     from layerexplain.frontends.own_layers import Code
@@ -153,15 +154,6 @@ def source_name(source: Any) -> str:
     return f"<{type(source).__name__}>"
 
 
-def is_remote(source: Any) -> TypeGuard[Remote]:
-    """Whether a source is a URL or a place in an archive, which `named_source` made a `Remote`."""
-    if not isinstance(source, str) or not is_elsewhere(source):
-        return False
-    from layerexplain.sources.names import Remote
-
-    return isinstance(source, Remote)
-
-
 def named_source(source: Any) -> Any:
     """A path as text, a URL as `Remote`, what holds a file's bytes as bytes; any other source as it is."""
     if isinstance(source, bytearray | memoryview):
@@ -227,7 +219,7 @@ def _read_remote(source: Remote, own: Mapping[str, Declaration]) -> Model:
 
 
 def _read_directory(path: str) -> Model:
-    from layerexplain.frontends.regular_file import names_in
+    from layerexplain.sources.regular_file import names_in
 
     names = names_in(path)
     if "config.json" not in names and {"saved_model.pb", "keras_metadata.pb"} & names:
@@ -267,7 +259,7 @@ def _is_saved_model(opened: Opened) -> bool:
 
 def _read_saved_model(opened: Opened) -> Model:
     from layerexplain.frontends.keras.saved_model import is_saved_model, read_keras_metadata, read_saved_model_file
-    from layerexplain.frontends.regular_file import folder_of
+    from layerexplain.sources.regular_file import folder_of
 
     folder = None if opened.path is None else folder_of(opened.path)
     is_model = is_saved_model(opened.head)

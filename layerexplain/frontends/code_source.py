@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError
+from layerexplain.sources import is_elsewhere
 
 if TYPE_CHECKING:
     from layerexplain.sources.names import Remote
@@ -66,11 +67,6 @@ def code_source(source: Any, given: Mapping[str, str] = MappingProxyType({})) ->
     return CodeSource(path, request, given) if request or given else source
 
 
-def is_elsewhere(source: str) -> bool:
-    """Whether a source may be a URL or a place in an archive; `sources.names` knows."""
-    return "://" in source or "::" in source
-
-
 def _code_behind(source: Remote, given: Mapping[str, str]) -> Any:
     """A URL of code with what is requested of it, and with its content, which is fetched; any other URL as it is."""
     import re
@@ -79,7 +75,7 @@ def _code_behind(source: Remote, given: Mapping[str, str]) -> Any:
     if found is None:
         return source
     from layerexplain.errors import LayerExplainError
-    from layerexplain.frontends.limits import MAX_CONFIG_BYTES
+    from layerexplain.files.limits import MAX_CONFIG_BYTES
     from layerexplain.sources.remote import open_remote
 
     place = source.at(found[1])
@@ -124,7 +120,7 @@ def piped(source: Any) -> Any:
     if source != "-" or getattr(source, "content", None) is not None:  # code that was read already, to list its models
         return source
     from layerexplain.frontends import holds_code
-    from layerexplain.frontends.regular_file import standard_input
+    from layerexplain.sources.regular_file import standard_input
 
     found = Piped(standard_input())
     if holds_code(found[:_HEAD], None):
@@ -142,7 +138,7 @@ def _content(source: str) -> bytes | None:
         peek = getattr(getattr(sys.stdin, "buffer", None), "peek", None)
         if peek is None or not holds_code(peek(_HEAD)[:_HEAD], None):
             return None
-        from layerexplain.frontends.regular_file import standard_input
+        from layerexplain.sources.regular_file import standard_input
 
         return standard_input()
     try:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from layerexplain.errors import SourceError
-from layerexplain.frontends.limits import MAX_CONFIG_BYTES, MAX_DIGITS, MAX_JSON_VALUES
+from layerexplain.files.limits import MAX_CONFIG_BYTES, MAX_DIGITS, MAX_JSON_VALUES
 
 _SURROGATE = r"\\u[dD][89abAB]"
 _ANY_DIGIT = bytes.maketrans(b"123456789", b"000000000")

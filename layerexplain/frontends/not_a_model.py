@@ -151,7 +151,7 @@ def holds_no_model(source: str, error: LayerExplainError) -> bool:
     from layerexplain.frontends import named_source
     from layerexplain.frontends.code_source import OTHER_ENDINGS
     from layerexplain.frontends.opened import is_text
-    from layerexplain.frontends.regular_file import ARCHIVES, open_regular
+    from layerexplain.sources.regular_file import ARCHIVES, open_regular
 
     try:
         with open_regular(named_source(source)) as file:

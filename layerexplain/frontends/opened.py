@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError, SourceError, why_unread
-from layerexplain.frontends.limits import MAX_CONFIG_BYTES
+from layerexplain.files.devices import refuse_device
+from layerexplain.files.limits import MAX_CONFIG_BYTES
 from layerexplain.records import NamedTuple
-from layerexplain.sources.devices import refuse_device
 
 if TYPE_CHECKING:
     from layerexplain.layers.declaration import Declaration
@@ -128,7 +128,7 @@ def _kept(pipe: IO[bytes], path: str | None) -> Iterator[Opened]:
         return
     import tempfile
 
-    from layerexplain.frontends.regular_file import copy_stream
+    from layerexplain.sources.regular_file import copy_stream
 
     with tempfile.NamedTemporaryFile(prefix="layerexplain-") as copy:
         copy_stream(pipe, copy, head)

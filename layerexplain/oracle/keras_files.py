@@ -18,10 +18,10 @@ from typing import Any
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.weight_files import open_weights
-from layerexplain.frontends.regular_file import open_regular
 from layerexplain.model import Model, is_before_keras_3
 from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.oracle.to_keras import RUNS_CODE
+from layerexplain.sources.regular_file import open_regular
 
 Source = str | os.PathLike[str] | bytes
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from layerexplain.attribute_path import reached
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends import is_remote, place_of
+from layerexplain.frontends import place_of
 from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
@@ -25,6 +25,7 @@ from layerexplain.run.drawn import drawn_weight
 from layerexplain.run.gradients import Step
 from layerexplain.run.trace import Running
 from layerexplain.run.weight_source import WeightSource, weight_source
+from layerexplain.sources import is_remote
 from layerexplain.weights.live_weights import LiveWeights
 from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
 

@@ -16,10 +16,9 @@ from tokenize import TokenError
 from typing import IO, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SourceError
+from layerexplain.files.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_MEMBERS
+from layerexplain.files.zip_members import refuse_coding
 from layerexplain.frontends.input_shapes import no_input, shapes_for
-from layerexplain.frontends.keras.archive import refuse_coding
-from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_MEMBERS
-from layerexplain.frontends.regular_file import open_regular
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import InputShapes, InputShapesOf, Model
@@ -31,6 +30,7 @@ from layerexplain.run.drawn import draw_inputs
 from layerexplain.run.given_inputs import ModelInput, inputs_of
 from layerexplain.run.memory_limit import must_fit
 from layerexplain.run.pictures import picture
+from layerexplain.sources.regular_file import open_regular
 from layerexplain.suggest import names_in
 
 _FLAT = ("zeros", "ones")

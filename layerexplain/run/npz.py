@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from layerexplain.replacing import replacing, writing
+from layerexplain.files.replacing import replacing, writing
 
 
 class Add(Protocol):

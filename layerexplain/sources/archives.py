@@ -10,11 +10,11 @@ import zipfile
 from functools import lru_cache
 
 from layerexplain.errors import LayerExplainError, SourceError, first_line
-from layerexplain.frontends.keras.archive import DAMAGE, Members, member_data, members_by_name
-from layerexplain.frontends.regular_file import open_regular, size_of
+from layerexplain.files.zip_members import DAMAGE, Members, member_data, members_by_name
 from layerexplain.sources.found import Entry
 from layerexplain.sources.names import Remote, named
 from layerexplain.sources.ranges import RangeFile, Ranges
+from layerexplain.sources.regular_file import open_regular, size_of
 
 
 class ArchiveFiles:

@@ -21,6 +21,7 @@ from layerexplain.derive.receptive_field.reads import _resized
 from layerexplain.derive.same_sizes import SameSizes, Unknown, fresh
 from layerexplain.derive.window_reads import _aside
 from layerexplain.errors import LayerExplainError
+from layerexplain.files.replacing import replacing
 from layerexplain.frontends import read
 from layerexplain.keras_code import read_call
 from layerexplain.lang import scalar as sc
@@ -37,7 +38,6 @@ from layerexplain.ops.image import resize
 from layerexplain.ops.sizes import shape_text
 from layerexplain.ops.warp import _placed_inside
 from layerexplain.render.documents.weights import BARE_COLUMNS, TABLE_COLUMNS, _table_columns
-from layerexplain.replacing import replacing
 from layerexplain.report.gradient import derived, gradient_roles
 from layerexplain.report.weight_table import list_weights
 from layerexplain.report.what_if import what_if

@@ -19,10 +19,10 @@ from layerexplain.frontends.code.values import Unknown
 from layerexplain.frontends.code_source import CodeSource, each_model
 from layerexplain.frontends.keras import tensor_bundle
 from layerexplain.frontends.keras.config_values import plain_value
-from layerexplain.frontends.regular_file import is_file_in
 from layerexplain.frontends.spec.yaml_nodes import _unprintable
 from layerexplain.model import Model
 from layerexplain.sources.names import Remote
+from layerexplain.sources.regular_file import is_file_in
 from tests.support.served import serving
 
 HEAD = "import itertools\nimport keras\nfrom keras import layers\nx = keras.Input((4,))\n"

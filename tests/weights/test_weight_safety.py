@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from layerexplain.errors import SourceError
-from layerexplain.frontends import limits, read
+from layerexplain.files import limits
+from layerexplain.frontends import read
 from layerexplain.frontends.keras.h5_service import SERVICE
 from layerexplain.frontends.keras.h5_tree import list_tree
 from layerexplain.frontends.keras.weight_files import WeightFile, open_weights
@@ -306,7 +307,7 @@ def test_a_name_that_comes_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_compressed_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("layerexplain.frontends.keras.archive.MAX_INFLATED_BYTES", 1000)
+    monkeypatch.setattr("layerexplain.files.zip_members.MAX_INFLATED_BYTES", 1000)
     path = archive(tmp_path / "m.keras", {"model.weights.h5": bytes(100_000)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(SourceError, match=r"unpacks to 100,000 bytes; at most 1,000"):
         listed(path)

@@ -23,12 +23,12 @@ from layerexplain.frontends.code.reader import Found, Program, imports_of, progr
 from layerexplain.frontends.code.shapes import held
 from layerexplain.frontends.code.sources import Text
 from layerexplain.frontends.code.values import Class, Function, ModelValue, Place, Symbol, Unknown, layer_of
-from layerexplain.frontends.regular_file import open_regular
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find
 from layerexplain.model import Model, Note
 from layerexplain.ops import load_all
+from layerexplain.sources.regular_file import open_regular
 
 _DEFINED = re.compile(rb"^(class|def)[ \t]+(\w+)", re.MULTILINE)
 _MOST_FILES = 5_000

@@ -15,7 +15,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.bounds import MOST_SOURCE
 from layerexplain.frontends.code.frames import File
 from layerexplain.frontends.code.sources import read_text
-from layerexplain.frontends.regular_file import open_regular
+from layerexplain.sources.regular_file import open_regular
 
 PRESENT = frozenset({"keras", "tensorflow", "tf_keras", "numpy"})
 """Libraries that are there where a program of Keras runs. What they do is known, so that their files are not read,

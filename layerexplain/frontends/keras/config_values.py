@@ -12,7 +12,7 @@ from math import prod
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.frontends.limits import MAX_AXES
+from layerexplain.files.limits import MAX_AXES
 from layerexplain.frontends.model_builder import LAYER_ARGUMENTS
 from layerexplain.lang.tables import Shaped
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Function, Layer, Model, Note, ObjectNumber

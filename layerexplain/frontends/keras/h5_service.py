@@ -22,8 +22,8 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 from layerexplain.errors import SourceError
-from layerexplain.frontends import is_remote
 from layerexplain.records import NamedTuple
+from layerexplain.sources import is_remote
 
 if TYPE_CHECKING:
     from layerexplain.sources.ranges import RangeFile

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from layerexplain.errors import SourceError
-from layerexplain.frontends.limits import MAX_ATTRIBUTE_BYTES, MAX_H5_DEPTH, MAX_H5_OBJECTS
+from layerexplain.files.limits import MAX_ATTRIBUTE_BYTES, MAX_H5_DEPTH, MAX_H5_OBJECTS
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple, grouped
 

@@ -13,9 +13,9 @@ from itertools import chain
 from typing import IO, Any
 
 from layerexplain.errors import LayerExplainError, SourceError, first_line
+from layerexplain.files.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_WORKER_BYTES
 from layerexplain.frontends.keras.h5_service import read_exactly, read_message, write_message
 from layerexplain.frontends.keras.h5_tree import DAMAGE, configuration
-from layerexplain.frontends.limits import MAX_DATASET_BYTES, MAX_DATASET_RATIO, MAX_WORKER_BYTES
 from layerexplain.sources.ranges import WindowFile
 
 _BLOCK_BYTES = 16 * 1024 * 1024

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import SpecError
+from layerexplain.files.limits import MAX_AXES
 from layerexplain.frontends.keras.config_values import (
     KERAS_ROOTS,
     Context,
@@ -16,7 +17,6 @@ from layerexplain.frontends.keras.config_values import (
     shape_value,
 )
 from layerexplain.frontends.keras.old_names import modern_layer
-from layerexplain.frontends.limits import MAX_AXES
 from layerexplain.frontends.value_text import kind_of_value, short_text
 from layerexplain.model import Function, Kind, Layer, Shape, package_and_class
 

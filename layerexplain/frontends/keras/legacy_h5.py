@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import SourceError
+from layerexplain.files.limits import MAX_CONFIG_BYTES
 from layerexplain.frontends.json_text import parse_json
 from layerexplain.frontends.keras.config import read_config
 from layerexplain.frontends.keras.h5_service import SERVICE, H5Target
-from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.model import Model
 
 _SECONDS = 3

@@ -6,9 +6,9 @@ import os
 from typing import Any
 
 from layerexplain.errors import SourceError
-from layerexplain.frontends import is_remote
-from layerexplain.frontends.regular_file import in_folder, is_file_in, open_regular
 from layerexplain.records import NamedTuple
+from layerexplain.sources import is_remote
+from layerexplain.sources.regular_file import in_folder, is_file_in, open_regular
 
 
 class Piece(NamedTuple):

@@ -16,7 +16,7 @@ from layerexplain.frontends.keras.tensor_bundle import (
 )
 from layerexplain.frontends.keras.weight_layouts import WeightListing
 from layerexplain.frontends.keras.weight_tensors import Role, StoredTensor, plain_name, role_of
-from layerexplain.frontends.regular_file import in_folder, is_file_in
+from layerexplain.sources.regular_file import in_folder, is_file_in
 
 _STEM = "variables"
 _COUNTERS = ("save_counter", "iteration", "learning_rate")

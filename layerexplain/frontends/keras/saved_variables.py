@@ -14,8 +14,8 @@ from layerexplain.frontends.keras.saved_model import (
     read_saved_model_proto,
 )
 from layerexplain.frontends.keras.weight_tensors import role_of
-from layerexplain.frontends.regular_file import in_folder, is_file_in, open_regular
 from layerexplain.model import StoredVariable
+from layerexplain.sources.regular_file import in_folder, is_file_in, open_regular
 
 _LISTS = frozenset({"keras_api", "variables", "trainable_variables", "regularization_losses"})
 """Children of a layer that list what it has under other names, too."""

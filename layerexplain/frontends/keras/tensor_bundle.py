@@ -11,11 +11,11 @@ import os
 from collections.abc import Iterator, Mapping
 
 from layerexplain.errors import SourceError
+from layerexplain.files.limits import MAX_AXES, MAX_CONFIG_BYTES, MAX_SAVED_OBJECTS
 from layerexplain.frontends.keras.protobuf import DTYPES, Value, fields, messages, read_varint, signed, text
 from layerexplain.frontends.keras.raw_values import Piece, file_beside
-from layerexplain.frontends.limits import MAX_AXES, MAX_CONFIG_BYTES, MAX_SAVED_OBJECTS
-from layerexplain.frontends.regular_file import in_folder, open_regular, size_of
 from layerexplain.records import NamedTuple
+from layerexplain.sources.regular_file import in_folder, open_regular, size_of
 
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "VARIABLE_VALUE"

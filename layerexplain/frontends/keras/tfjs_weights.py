@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import SourceError
+from layerexplain.files.limits import MAX_AXES, MAX_SAVED_OBJECTS
 from layerexplain.frontends.keras.config_values import name_in
 from layerexplain.frontends.keras.raw_values import Piece, RawValues, file_beside
 from layerexplain.frontends.keras.tensor_bundle import ITEM_BYTES
 from layerexplain.frontends.keras.weight_layouts import WeightListing
 from layerexplain.frontends.keras.weight_tensors import StoredTensor, plain_name, role_of
-from layerexplain.frontends.limits import MAX_AXES, MAX_SAVED_OBJECTS
-from layerexplain.frontends.regular_file import size_of
+from layerexplain.sources.regular_file import size_of
 
 MANIFEST = "weightsManifest"
 _STORED = ("float32", "int32", "bool", "uint8", "uint16", "float16", "complex64")

@@ -15,18 +15,20 @@ from functools import cached_property, partial
 from typing import IO, Any
 
 from layerexplain.errors import LayerExplainError, SourceError, first_line
-from layerexplain.frontends import is_remote, named_source, place_of
+from layerexplain.files.limits import MAX_CONFIG_BYTES
+from layerexplain.files.zip_members import DAMAGE, members_by_name, read_member
+from layerexplain.frontends import named_source, place_of
 from layerexplain.frontends.json_text import parse_json
-from layerexplain.frontends.keras.archive import DAMAGE, config_bytes, member_target, members_by_name, read_member
+from layerexplain.frontends.keras.archive import config_bytes, member_target
 from layerexplain.frontends.keras.h5_service import SERVICE, Answer, H5Target
 from layerexplain.frontends.keras.raw_values import RawValues
 from layerexplain.frontends.keras.weight_layouts import WeightListing, as_listing, joined
 from layerexplain.frontends.keras.weight_tensors import Groups, Layout, Statistics, StoredTensor, statistics
-from layerexplain.frontends.limits import MAX_CONFIG_BYTES
 from layerexplain.frontends.opened import HEAD, is_hdf5
-from layerexplain.frontends.regular_file import folder_of, in_folder, is_file_in, is_folder, names_in, open_regular
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple, grouped
+from layerexplain.sources import is_remote
+from layerexplain.sources.regular_file import folder_of, in_folder, is_file_in, is_folder, names_in, open_regular
 
 WEIGHTS = "model.weights.h5"
 SHARD_INDEX = "model.weights.json"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import LayerNamed, Steps
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError, raise_any
-from layerexplain.frontends.limits import MAX_SPEC_LAYERS
+from layerexplain.files.limits import MAX_SPEC_LAYERS
 from layerexplain.frontends.model_builder import ModelBuilder, default_name
 from layerexplain.frontends.spec.inputs import (
     input_of_nested,

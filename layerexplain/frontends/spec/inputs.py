@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from typing import Any
 
+from layerexplain.files.limits import MAX_AXES
 from layerexplain.frontends.input_shapes import is_batch
-from layerexplain.frontends.limits import MAX_AXES
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.frontends.spec.items import Item, takes, words_for
 from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python

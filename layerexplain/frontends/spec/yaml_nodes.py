@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from layerexplain.errors import LayerExplainError, SpecError
+from layerexplain.files.limits import MAX_DIGITS, MAX_SPEC_DEPTH, MAX_SPEC_FAULTS, MAX_SPEC_NODES
 from layerexplain.frontends.json_text import decode_utf8
-from layerexplain.frontends.limits import MAX_DIGITS, MAX_SPEC_DEPTH, MAX_SPEC_FAULTS, MAX_SPEC_NODES
 from layerexplain.records import NamedTuple
 
 # (Patterns are compiled where they are first needed: at start-up each would cost a quarter of a millisecond.)

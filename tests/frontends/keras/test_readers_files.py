@@ -265,7 +265,7 @@ def test_deep_nesting_of_models_is_refused_not_followed_to_a_crash() -> None:
 def test_archive_bombs(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = archive(("config.json", b" " * 8_000_000), compression=zipfile.ZIP_DEFLATED)
     assert "times its stored size, as in a zip bomb" in failure(bomb)
-    monkeypatch.setattr("layerexplain.frontends.keras.archive.MAX_CONFIG_BYTES", 1000)
+    monkeypatch.setattr("layerexplain.files.zip_members.MAX_CONFIG_BYTES", 1000)
     assert "config.json unpacks to 8,000,000 bytes; a configuration needs at most 1,000" in failure(bomb)
     with pytest.warns(UserWarning, match="Duplicate"):
         twice = archive(("config.json", TEXT), ("config.json", "{}"))

@@ -10,8 +10,8 @@ import sys
 from typing import IO
 
 from layerexplain.errors import SourceError
-from layerexplain.frontends import is_remote
-from layerexplain.frontends.limits import MAX_CONFIG_BYTES, MAX_PIPED_BYTES
+from layerexplain.files.limits import MAX_CONFIG_BYTES, MAX_PIPED_BYTES
+from layerexplain.sources import is_remote
 
 ARCHIVES = (b"PK", b"\x89HDF\r\n\x1a\n")
 """How files that hold weights begin; any other is a text."""
