@@ -1,7 +1,7 @@
 # `make` runs everything: format check, linters, types, import rules, tests. `make install` first.
 VENV ?= .venv
 BIN := $(if $(wildcard $(VENV)/bin/python),$(VENV)/bin/,)
-PYTHON ?= python3.11
+PYTHON ?= python3
 
 .PHONY: all install lint test fast docs format latex pictures
 all: lint test
