@@ -6,6 +6,7 @@ values.py         what a name may stand for: plain values, Unknown, tensors, lay
 interpreter.py    the interpreter of `ast`: statements, loops, definitions, expressions, attributes, calls;
                   command_line.py: argparse; dataclass_fields.py: dataclasses;
                   choices.py: what hangs on a branch that was chosen
+effects.py        one journal of what was changed, assumed, left open and raised
 operators.py, builtin_functions.py, methods.py, library_functions.py, arrays.py, numpy_functions.py    what Python and
                   NumPy compute
 keras_names.py    which name, through which import, is which class or function of Keras

@@ -167,7 +167,7 @@ class Attributes(InterpreterPart):
     def _of_instance(self, of: Instance, name: str) -> Any:
         if name in of.attributes:
             if name in of.maybe and not isinstance(of.attributes[name], Unknown):
-                self.rely(of.maybe[name])
+                self.effects.depend_on(of.maybe[name])
             return of.attributes[name]
         found = of.cls.find(name)
         if isinstance(found, Function):

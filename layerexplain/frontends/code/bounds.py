@@ -25,6 +25,12 @@ MOST_CELLS = 3_000_000
 MOST_LOOKS = 4_000_000
 """Items and characters that Python's operators, functions and methods go through, all in all."""
 
+MOST_IDLE_ROUNDS = 100
+"""Rounds of a loop in which nothing happens to a model, before the rest of them is passed over."""
+
+MOST_IDLE_STEPS = 20_000
+"""Steps in such rounds of all loops of a program; after them each loop is passed over at once."""
+
 MOST_CALLS = 5_000
 """Calls of layers."""
 
@@ -58,6 +64,7 @@ class Budget:
         self.calls = MOST_CALLS
         self.given = MOST_GIVEN
         self.depth = 0
+        self.idle_steps = 0
 
     def step(self) -> None:
         """Count a step. Raises Exhausted where none is left."""
@@ -82,6 +89,12 @@ class Budget:
         were too many."""
         for one in values:
             self.look(weight(one))
+
+    def is_idle(self, rounds: int, steps: int) -> bool:
+        """Count the steps of a round of a loop in which nothing happens to a model. Returns whether the loop is passed
+        over from here on, `rounds` being the number of such rounds."""
+        self.idle_steps += steps
+        return rounds > MOST_IDLE_ROUNDS or self.idle_steps > MOST_IDLE_STEPS
 
     def call(self, tensors: int = 0) -> None:
         """Count the call of a layer. Raises Exhausted where there were too many, or too many tensors in them."""

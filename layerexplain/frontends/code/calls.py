@@ -238,7 +238,7 @@ class Calls(Records):
         if function in CHANGES and type(of) in (list, dict, set):
             self.mutate(of)
             if any(isinstance(one, LayerValue | Instance | Tensor) for one in args):
-                self.events += 1
+                self.effects.record_model_event()
         return self.placed(call_method(of, function, args, kwargs, self.budget, self.call))
 
     def _instance(self, cls: Class, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:

@@ -165,7 +165,7 @@ class Checking(KerasPart):
     def check_named_call(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> bool:
         """Keep the fault of a call of a name of Keras. Returns whether it fits."""
         kind, path = what.kind, what.path
-        before = len(self.interpreter.faults)
+        mark = self.interpreter.effects.mark()
         if kind == "setting":
             is_optimizer = path.startswith("optimizers.") and "schedules" not in path
             stars = _OF_OPTIMIZERS if is_optimizer else frozenset({"l"}) if path.startswith("regularizers.") else ()
@@ -188,7 +188,7 @@ class Checking(KerasPart):
                 self.fault(ArgumentError(f"Model takes inputs, outputs and name, got {len(args)} values"), 3)
             if kwargs.keys() & {"input", "output"}:
                 self.older("input and output of Model are arguments of older Keras; today: inputs and outputs", than=2)
-        return len(self.interpreter.faults) == before
+        return not self.interpreter.effects.since(mark).faults
 
     def check_method(self, layer: LayerValue, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Keep the fault of a method that is called with other arguments than it takes."""
@@ -281,7 +281,7 @@ class Checking(KerasPart):
         found = keras_api.misfit(path, 0, [name], OF_LAYERS, whole=False)
         if not keras_api.is_known(path) or not (found is None or found.only_today):
             return False
-        self.interpreter.leave_open(self.interpreter.unknown(f"what {name} of {type_} does is not known"))
+        self.interpreter.effects.mark_incomplete(self.interpreter.unknown(f"what {name} of {type_} does is not known"))
         return True
 
     # Settings -------------------------------------------------------------------------------------------------------

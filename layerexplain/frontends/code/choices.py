@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, weight
+from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, dotted
@@ -59,7 +60,7 @@ _ONLY_READ = frozenset(
 """Attributes and methods of a model that change nothing of it."""
 _OF_MODELS = frozenset({"layer", "model", "application", "operation", "function"})
 _CHANGING = frozenset({"clear_session", "clone_model", "set_global_policy", "set_policy", "set_image_data_format"})
-_MAKES, _CHANGES = 1, 2
+MAKES_MODEL, CHANGES_MODEL = 1, 2
 """What code may do: make layers or models, whose names count on; change those that are there."""
 _Waiting = tuple[ast.AST, Frame, set[str]]
 """Code, the frame that it stands in, and the names that are local to it."""
@@ -70,70 +71,58 @@ _MOST_FOLLOWED = 30
 class Choices(InterpreterPart):
     """The part of the interpreter that follows what hangs on a choice."""
 
-    def rely(self, assumption: Assumption) -> None:
-        """Note that the statement that is read now hangs on a choice."""
-        self.met(assumption)
-        if assumption not in self.relied:
-            self.relied.append(assumption)
-
-    def settle(self, level: int = _MAKES) -> None:
-        """Take what is relied on as assumed."""
-        for one in self.relied:
-            self.assume(one, level)
-        self.relied.clear()
-
     def followed(self, node: ast.stmt, frame: Frame, handler: Any) -> Signal:
         """Work through one statement, and hand on the choices that it hangs on."""
-        outer, self.relied = self.relied, []
-        marks = len(self.mutated), len(self.written), len(self.fresh)
-        events = self.events
+        effects = self.effects
+        outer, effects.pending = effects.pending, []
+        mark = effects.mark()
         try:
             signal: Signal = handler(node, frame)
-            if self.relied:
-                self._hand_on(node, frame, signal, events, marks)
+            if effects.pending:
+                self._hand_on(node, frame, signal, mark)
         finally:
             if outer:
-                outer += [one for one in self.relied if one not in outer]
-                self.relied = outer
+                outer += [one for one in effects.pending if one not in outer]
+                effects.pending = outer
         return signal
 
-    def _hand_on(self, node: ast.stmt, frame: Frame, signal: Signal, events: int, marks: tuple[int, int, int]) -> None:
+    def _hand_on(self, node: ast.stmt, frame: Frame, signal: Signal, mark: Mark) -> None:
         """The end of a statement that hangs on choices: they go on to what it returns or assigns."""
-        if self.events != events:
-            self.settle()
+        effects = self.effects
+        if effects.since(mark).reached_model:
+            effects.record_pending()
             return
         if isinstance(node, ast.Return) or _yields(node):
             return
-        first = self.relied[0]
+        first = effects.pending[0]
         level = self.reaches([node], frame) if _chooses(node) else 0
         if signal is not None:
             level = max(level, self._behind_signal(signal, frame))
         if level:
-            self.settle(level)
+            effects.record_pending(everywhere=level == CHANGES_MODEL)
             return
         if signal is not None and signal[0] != "return":
-            self.passed += self.relied
+            effects.skipped_tests += effects.pending
         names = assigned_names([node])
         if isinstance(node, ast.If | ast.Try | ast.Match | ast.While) and not names <= frame.names.keys():
             missing = names - frame.names.keys()
             frame.names.update({name: self.unknown("it is assigned in a branch that is not taken", name)
                                 for name in missing})  # fmt: skip
-        if not self._mark(names, frame, first, *marks):
-            self.settle()
+        if not self._carry(names, frame, first, mark):
+            effects.record_pending()
             return
         if signal is None or signal[0] != "return":
-            self.relied.clear()
+            effects.pending.clear()
 
-    def _mark(
-        self, names: Iterable[str], frame: Frame, choice: Assumption, mutated: int, written: int, fresh: int
-    ) -> bool:
+    def _carry(self, names: Iterable[str], frame: Frame, choice: Assumption, mark: Mark) -> bool:
         """Let names, changed lists and attributes carry a choice; whether that holds all that has changed. Lists that
         were made since hang on what holds them."""
-        for of, name in self.written[written:]:
+        since = self.effects.since(mark)
+        for of, name in since.changed_attributes:
             if not isinstance(of, Instance) or _holds_layers(of.attributes.get(name)):
                 return False
             of.maybe[name] = choice
-        lists = {id(one) for one in self.mutated[mutated:] if not isinstance(one, Array)}  # names hold a new array
+        lists = {id(one) for one in since.changed_containers if not isinstance(one, Array)}  # names hold a new array
         found: set[int] = set()
         for at in frame.around() if lists else ():
             self.budget.look(len(at.names))
@@ -151,14 +140,14 @@ class Choices(InterpreterPart):
             holder = frame.holder(name)
             if holder is not None:
                 holder.maybe[name] = choice
-        return lists <= found | {id(one) for one in self.fresh[fresh:]}
+        return lists <= found | since.created_containers
 
     def branch(self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Assumption) -> Signal:
         """Work through a branch that was chosen. What hangs on the choice is assumed where it reaches a model."""
-        self.unsure += 1
+        effects = self.effects
+        effects.record_uncertainty()
         self.budget.look(len(frame.names))
-        before, events, fresh = dict(frame.names), self.events, len(self.fresh)
-        mutated, written = len(self.mutated), len(self.written)
+        before, mark = dict(frame.names), effects.mark()
         self.choosing.append(len(self.active))
         try:
             signal = self.block(taken, frame)
@@ -170,14 +159,14 @@ class Choices(InterpreterPart):
         left = assigned_names(other)
         touched = self._lists_in(other, frame)
         level = max(self.reaches(other, frame), self._behind_signal(signal, frame) if signal is not None else 0)
-        marked = self._mark(known | (left & frame.names.keys()) | touched, frame, assumption, mutated, written, fresh)
-        if self.events != events or not marked or level:
-            self.assume(assumption, level or _MAKES)
+        is_carried = self._carry(known | (left & frame.names.keys()) | touched, frame, assumption, mark)
+        if effects.since(mark).reached_model or not is_carried or level:
+            effects.record_assumption(assumption, everywhere=level == CHANGES_MODEL)
         elif signal is not None:
             if signal[0] == "return":
-                self.rely(assumption)
+                effects.depend_on(assumption)
             else:
-                self.passed.append(assumption)
+                effects.skipped_tests.append(assumption)
         for name in left - frame.names.keys():
             frame.names[name] = self.unknown(
                 f"it is assigned only where the test in line {assumption.line} fails", name
@@ -187,8 +176,8 @@ class Choices(InterpreterPart):
     def _behind_signal(self, signal: tuple[str, Any], frame: Frame) -> int:
         """What the rest of a function, or of the rounds of a loop, would reach that is left early."""
         if signal[0] != "return":
-            return self.reaches(self.rounds[-1], frame) if self.rounds else _MAKES
-        return _MAKES if frame.body is None else self.reaches(frame.body, frame)
+            return self.reaches(self.rounds[-1], frame) if self.rounds else MAKES_MODEL
+        return MAKES_MODEL if frame.body is None else self.reaches(frame.body, frame)
 
     def _lists_in(self, body: list[ast.stmt], frame: Frame) -> set[str]:
         """The names in statements that stand for lists and dicts, which they may change."""
@@ -197,12 +186,12 @@ class Choices(InterpreterPart):
 
     def skip(self, body: list[ast.stmt], frame: Frame, assumption: Assumption) -> bool:
         """Pass over statements before a `break` or a `continue`, where they reach no model."""
-        self.unsure += 1
+        self.effects.record_uncertainty()
         if self.reaches(body, frame):
             return False
         names = (assigned_names(body) & frame.names.keys()) | self._lists_in(body, frame)
-        self._mark(names, frame, assumption, len(self.mutated), len(self.written), len(self.fresh))
-        self.passed.append(assumption)
+        self._carry(names, frame, assumption, self.effects.mark())
+        self.effects.skipped_tests.append(assumption)
         return True
 
     # What statements reach ----------------------------------------------------------------------------------------
@@ -226,11 +215,11 @@ class Choices(InterpreterPart):
                 holder = at.holder(node.id)
                 if holder is None:
                     if self.keras.by_convention(node.id, []) is not None or self.star:
-                        level = max(level, _MAKES)
+                        level = max(level, MAKES_MODEL)
                     continue
                 more = self._behind(holder.names[node.id], followed)
-                if more == _CHANGES or len(followed) > _MOST_FOLLOWED:
-                    return _CHANGES
+                if more == CHANGES_MODEL or len(followed) > _MOST_FOLLOWED:
+                    return CHANGES_MODEL
                 if type(more) is int:
                     level = max(level, more)
                 else:
@@ -243,16 +232,16 @@ class Choices(InterpreterPart):
         """The code that the use of a value may run, or what the value may do by itself."""
         if isinstance(value, Bound):
             if _holds_layers(value.object):
-                return _CHANGES
+                return CHANGES_MODEL
             value = value.function
         if isinstance(value, Partial):
             value = value.function
         if isinstance(value, Symbol):
             return _makes(value.path)
         if isinstance(value, Tensor):
-            return _MAKES  # what is computed from it is something new
+            return MAKES_MODEL  # what is computed from it is something new
         if isinstance(value, LayerValue | Module | Super | Imported) or _holds_layers(value):
-            return _CHANGES
+            return CHANGES_MODEL
         if isinstance(value, Instance):
             value = value.cls
         if id(value) in followed:
@@ -267,7 +256,7 @@ class Choices(InterpreterPart):
             followed.add(id(value))
             root = value.root()
             if root is not None and _makes(root.path):
-                return _MAKES
+                return MAKES_MODEL
             inner = [self._behind(one, followed) for one in value.attributes.values()]
             levels = [one for one in inner if type(one) is int]
             return max(levels) if any(levels) else [one for some in inner if type(some) is list for one in some]
@@ -286,7 +275,7 @@ def _is_read(node: ast.Attribute, of: ast.Name, frame: Frame) -> bool:
 def _makes(path: str) -> int:
     """What a name of a library may do: make layers, or change how they are made."""
     what = named(path)
-    return _MAKES if what is not None and (what.kind in _OF_MODELS or what.name in _CHANGING) else 0
+    return MAKES_MODEL if what is not None and (what.kind in _OF_MODELS or what.name in _CHANGING) else 0
 
 
 def _chooses(node: ast.stmt) -> bool:

@@ -107,8 +107,7 @@ class PythonCode(Mapping[str, Declaration]):
         reading, keras = self.reading, self.reading.interpreter.keras
         interpreter = reading.interpreter
         interpreter.budget = Budget()
-        interpreter.open.clear()
-        interpreter.assumed.clear()
+        interpreter.effects.forget_answers()
         keras.counters.clear()
         layer = layer_of(self._object(cls, arguments))
         if not isinstance(layer, ModelValue):

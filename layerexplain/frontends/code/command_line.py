@@ -30,7 +30,7 @@ def call(parser: Setting, name: str, args: list[Any], kwargs: dict[str, Any], in
     if name in ("parse_args", "parse_known_args"):
         if not args or args[0] != []:
             words = "the arguments of the command line are taken as their defaults"
-            interpreter.rely(Assumption(interpreter.line, words))
+            interpreter.effects.depend_on(Assumption(interpreter.line, words))
         made = Namespace({key: interpreter.settings.get(key, one) for key, one in known.items()})
         return made if name == "parse_args" else (made, [])
     return None if name in ("print_help", "error", "exit") else interpreter.unknown(f"{name}() of a parser")

@@ -107,7 +107,7 @@ class Records(InterpreterPart):
             items = self.items(args[0]) if name == "_make" and args else self.unknown(f"{name} of {of.name}")
             return items if isinstance(items, Unknown) else self.record(of, items, {})
         if name == "_asdict":
-            return self.made(field_values(of))
+            return self.new_container(field_values(of))
         if name == "_replace":
             values = field_values(of)
             unexpected = [one for one in kwargs if one not in values]

@@ -43,7 +43,7 @@ class Definitions(InterpreterPart):
         name = node.name
         if isinstance(made, Function) and made.kind == "setter":
             made.kind, name = "", f"{name}.setter"
-        self.changes += 1
+        self.effects.record_change()
         frame.assign(name, made)
         return None
 
@@ -104,7 +104,7 @@ class Definitions(InterpreterPart):
         result: Any = made
         for decorator in reversed(node.decorator_list):
             result = self._decorated(result, decorator, frame, node.name)
-        self.changes += 1
+        self.effects.record_change()
         frame.assign(node.name, result)
         return None
 

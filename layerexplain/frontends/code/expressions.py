@@ -8,6 +8,7 @@ from typing import Any
 from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, fits, weight
 from layerexplain.frontends.code.builtin_functions import NAMES, items_of
+from layerexplain.frontends.code.choices import CHANGES_MODEL
 from layerexplain.frontends.code.dataclass_fields import fields_of
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import (
@@ -63,7 +64,7 @@ class Expressions(InterpreterPart):
             return self._undefined(node, frame)
         value = holder.names[name]
         if name in holder.maybe and not isinstance(value, Unknown):
-            self.rely(holder.maybe[name])
+            self.effects.depend_on(holder.maybe[name])
         if isinstance(value, Imported):
             return self.loaded(holder, name)
         if self.settings and isinstance(value, Symbol):
@@ -110,7 +111,7 @@ class Expressions(InterpreterPart):
         return found
 
     def on_list(self, node: ast.List, frame: Frame) -> Any:
-        return self.made(self._items(node.elts, frame))
+        return self.new_container(self._items(node.elts, frame))
 
     def on_tuple(self, node: ast.Tuple, frame: Frame) -> Any:
         items = self._items(node.elts, frame)
@@ -142,7 +143,7 @@ class Expressions(InterpreterPart):
             if len(made) > MOST_ITEMS:
                 return self.unknown(TOO_LARGE)
         self.budget.make(len(made))
-        return self.made(made)
+        return self.new_container(made)
 
     def on_joinedstr(self, node: ast.JoinedStr, frame: Frame) -> Any:
         text = ""
@@ -263,16 +264,16 @@ class Expressions(InterpreterPart):
         test = self.value(node.test, frame)
         known = truth(test)
         if known is not None:
-            self.changes += 1
+            self.effects.record_change()
             return self.value(node.body if known else node.orelse, frame)
         cause = test.reason if isinstance(test, Unknown) else "not known here"
         words = f"`if {written(node.test)[:60]}` is taken as true ({cause})"
         value = self.value(node.body, frame)
         level = self.reaches([node.orelse], frame)
         if level:
-            self.assume(Assumption(node.lineno, words), level)
+            self.effects.record_assumption(Assumption(node.lineno, words), everywhere=level == CHANGES_MODEL)
         elif not isinstance(value, Unknown):
-            self.rely(Assumption(node.lineno, words))
+            self.effects.depend_on(Assumption(node.lineno, words))
         return value
 
     def on_namedexpr(self, node: ast.NamedExpr, frame: Frame) -> Any:
@@ -344,18 +345,20 @@ class Expressions(InterpreterPart):
 
         def make(inner: Frame) -> Unknown | None:
             nonlocal idle
-            events, steps = self.events, self.budget.steps
+            mark, steps = self.effects.mark(), self.budget.steps
             value = self.value(node.elt, inner)
             found.append(value)
             self.budget.make(1)
             why = unknown_in(value)
-            if why is None or self.events != events:
+            if why is None or self.effects.since(mark).reached_model:
                 return None
             idle += isinstance(value, Unknown)
-            return why if self._is_idle(idle, steps - self.budget.steps) else None
+            return why if self.budget.is_idle(idle, steps - self.budget.steps) else None
 
         why = self._rows(node, frame, make)
-        return why if why is not None else self.made(found) if len(found) <= MOST_ITEMS else self.unknown(TOO_LARGE)
+        if why is not None:
+            return why
+        return self.new_container(found) if len(found) <= MOST_ITEMS else self.unknown(TOO_LARGE)
 
     on_generatorexp = on_listcomp
 

@@ -120,14 +120,15 @@ class Fitting(KerasPart):
         if graph is None or any(layer.kind == "custom" for layer in graph.layers):
             return
         given: dict[str, Any] = {**dict(zip(_ORDER, args, strict=False)), **kwargs}
-        before = len(self.interpreter.faults)
+        effects = self.interpreter.effects
+        mark = effects.mark()
         self._check_examples(model, graph, name, given.get("x"), "x")
-        sure = not self.interpreter.unsure and not self.interpreter.handed_out
-        if name not in _TRAINS or not sure or len(self.interpreter.faults) > before:
+        sure = effects.is_certain and not effects.is_model_exposed
+        if name not in _TRAINS or not sure or effects.since(mark).faults:
             return
         self._check_targets(model, graph, name, given.get("x"), given.get("y"), "y")
         others: Any = given.get("validation_data")
-        if type(others) in (list, tuple) and len(others) > 1 and len(self.interpreter.faults) == before:
+        if type(others) in (list, tuple) and len(others) > 1 and not effects.since(mark).faults:
             self._check_examples(model, graph, name, others[0], "validation_data")
             self._check_targets(model, graph, name, others[0], others[1], "validation_data")
 

@@ -37,7 +37,6 @@ from layerexplain.frontends.code.values import (
     Tensor,
     Unknown,
     Variable,
-    births,
     layer_of,
     tensors_in,
     unknown_in,
@@ -109,7 +108,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         foreign = next((star for star in stars if star.partition(".")[0] not in _KNOWN_STARS), None)
         if foreign is not None:
             words = f"{name} is taken as {path}; `from {foreign} import *` may define another one"
-            self.interpreter.rely(Assumption(self.interpreter.line, words))
+            self.interpreter.effects.depend_on(Assumption(self.interpreter.line, words))
         return Symbol(path)
 
     def check_import(self, module: str, name: str) -> None:
@@ -226,7 +225,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
     def opaque_model(self, type_: str, reason: str, kwargs: Mapping[str, Any] = MappingProxyType({})) -> LayerValue:
         """A model of which nothing is known but its class."""
         given = dict(kwargs)
-        self.interpreter.events += 1
+        self.interpreter.effects.record_model_event()
         made = LayerValue(type_, "custom", self.named(type_, given), {}, self.interpreter.place())
         made.reason = self.interpreter.unknown(reason)
         return made
@@ -297,9 +296,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             return self.opaque_call(function.name or "function", args, kwargs, function)
         for layer in (layer_of(one) for one in [*args, *kwargs.values()]):
             if layer is not None:
-                self.interpreter.events += 1
-                self.interpreter.handed_out = True
-                layer.changed = next(births)
+                self.interpreter.effects.record_exposure(layer)
         return function
 
     def opaque_call(self, path: str, args: list[Any], kwargs: dict[str, Any], why: Unknown | None = None) -> Tensor:
@@ -328,7 +325,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         if layer.config["base"] not in ("Layer", "Model", "Functional", "Sequential"):
             layer.reason = self.interpreter.unknown(f"{made.cls.name} is a subclass of {layer.config['base']}")
         made.layer = layer
-        self.interpreter.events += 1
+        self.interpreter.effects.record_model_event()
 
     def finish_instance(self, made: Instance) -> None:
         """The end of an object's making: one that called no `super().__init__()` gets its name now."""
@@ -337,7 +334,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             if not layer.name:
                 init = made.cls.find("__init__")
                 root = made.cls.root()
-                own = isinstance(init, Function) and not self.quiet and not self.interpreter.unsure
+                own = isinstance(init, Function) and not self.quiet and self.interpreter.effects.is_certain
                 layer.config["unmade"] = own and root is not None and root.path != "tensorflow.Module"
                 layer.name = default_name(layer.type) if isinstance(init, Function) else self.draw(layer.type)
             if layer.config.get("model"):

@@ -128,12 +128,12 @@ class LayerAttributes(KerasPart):
         declaration = find(layer.type)
         if declaration is None or name not in declaration.arguments or layer.kind != "layer":
             return False
-        self.interpreter.touch(layer)
+        self.interpreter.effects.record_model_change(layer)
         if name == "activation" and not isinstance(value, str | Unknown):
             layer.config.update(plain_config({name: self._own_function(value)}))
         elif not name.endswith(("_initializer", "_regularizer", "_constraint")):
             words = f"{name} of the layer '{layer.name}' is changed after it is made"
-            self.interpreter.leave_open(self.interpreter.unknown(words))
+            self.interpreter.effects.mark_incomplete(self.interpreter.unknown(words))
         return True
 
     def check_attribute(
@@ -255,7 +255,7 @@ class LayerAttributes(KerasPart):
                 return Setting(of.class_name, args[0], of.path)
             return self.interpreter.unknown(f"the method {name} of {of.class_name}")
         layer: LayerValue = of
-        self.interpreter.uses.add((self.interpreter.began, id(layer)))
+        self.interpreter.effects.record_use(layer)
         self.check_method(layer, name, args, kwargs)
         if name in ("__call__", "call"):
             return self.call_layer(layer, args, kwargs)
@@ -279,7 +279,7 @@ class LayerAttributes(KerasPart):
             item = args[0] if args else kwargs.get("layer", self.NOTHING)
             return None if item is self.NOTHING else self.add(layer, item)
         if name == "pop":
-            self.interpreter.touch(layer)
+            self.interpreter.effects.record_model_change(layer)
             if not layer.layers:
                 raise Raised("TypeError", "there are no layers in the model", self.interpreter.place())
             last = layer.layers.pop()
@@ -298,11 +298,11 @@ class LayerAttributes(KerasPart):
         if name in ("fit", "predict", "evaluate", "train_on_batch", "fit_generator"):
             data: Any = args[0] if args else kwargs.get("x")
             data = data[0] if type(data) in (list, tuple) and len(data) == 1 else data
-            interpreter = self.interpreter
+            effects = self.interpreter.effects
             needed = layer.form != "own" and name not in ("predict", "fit_generator")
-            if needed and layer.compiled is None and not interpreter.unsure and not interpreter.handed_out:
+            if needed and layer.compiled is None and effects.is_certain and not effects.is_model_exposed:
                 words = f"{name}() needs a model that is compiled; call {layer.name}.compile(…) before"
-                raise Raised("RuntimeError", words, interpreter.place())
+                raise Raised("RuntimeError", words, self.interpreter.place())
             self.check_data(layer, name, args, kwargs)
             if (shapes := shapes_of_data(data)) is not None:
                 self.built(layer, shapes)

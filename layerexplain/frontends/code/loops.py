@@ -7,15 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from layerexplain.frontends.code.choices import assigned_names
+from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import Raised, is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
-from layerexplain.frontends.code.values import Array, Instance, Tensor, Unknown, births
-
-_MOST_IDLE = 100
-"""Rounds of a loop in which nothing happens to a model, before the rest of them is passed over."""
-_ALL_IDLE = 20_000
-"""Steps in such rounds of all loops of a program; after them each loop is passed over at once."""
+from layerexplain.frontends.code.values import Array, Instance, Tensor, Unknown
 
 
 class Loops(InterpreterPart):
@@ -25,16 +21,16 @@ class Loops(InterpreterPart):
 
     def on_for(self, node: ast.For | ast.While, frame: Frame) -> Signal:
         """A loop. The tests that were passed over in it count where something happened to a model."""
-        events, passed = self.events, len(self.passed)
+        mark = self.effects.mark()
         self.rounds.append(node.body)
         try:
             signal = self._while(node, frame) if isinstance(node, ast.While) else self._for(node, frame)
         finally:
             self.rounds.pop()
-        if self.events != events:
-            for assumption in self.passed[passed:]:
-                self.assume(assumption)
-        del self.passed[passed:]
+        skipped = self.effects.take_skipped_tests(mark)
+        if self.effects.since(mark).reached_model:
+            for assumption in skipped:
+                self.effects.record_assumption(assumption)
         return signal
 
     on_while = on_asyncfor = on_for
@@ -51,26 +47,29 @@ class Loops(InterpreterPart):
         rows = items if isinstance(items, range) else self.items(items)
         if isinstance(rows, Unknown):
             return self._unknown_loop(node, node.target, rows, frame)
-        mutated, idle = len(self.mutated), 0
+        effects = self.effects
+        first, idle = effects.mark(), 0
         for item in rows:
-            events, steps = self.events, self.budget.steps
+            steps = self.budget.steps
+            begin = effects.mark()
             self.assign(node.target, item, frame)
-            changes = self.changes
+            mark = effects.mark()
             signal = self.block(node.body, frame)
             if signal is not None and signal[0] == "return":
                 return signal
             if signal is not None and signal[0] == "break":
                 return None
-            if self.events == events:
-                if self.changes == changes:
+            if not effects.since(begin).reached_model:
+                if not effects.since(mark).changed_state:
                     break  # nothing that reaches a model happens here: the other rounds are alike
                 idle += 1
-                if self._is_idle(idle, steps - self.budget.steps):
-                    return self._left(node, mutated, frame)
+                if self.budget.is_idle(idle, steps - self.budget.steps):
+                    return self._left(node, first, frame)
         return self.block(node.orelse, frame)
 
     def _while(self, node: ast.While, frame: Frame) -> Signal:
-        mutated, idle = len(self.mutated), 0
+        effects = self.effects
+        first, idle = effects.mark(), 0
         while True:
             self.budget.step()
             known = truth(self.value(node.test, frame))
@@ -78,28 +77,24 @@ class Loops(InterpreterPart):
                 return self._unknown_loop(node, None, self.unknown("the test of the loop is not known"), frame)
             if not known:
                 return self.block(node.orelse, frame)
-            events, changes, steps = self.events, self.changes, self.budget.steps
+            mark, steps = effects.mark(), self.budget.steps
             signal = self.block(node.body, frame)
             if signal is not None and signal[0] == "return":
                 return signal
             if signal is not None and signal[0] == "break":
                 return None
-            if self.events == events:
+            since = effects.since(mark)
+            if not since.reached_model:
                 idle += 1
-                if self.changes == changes or self._is_idle(idle, steps - self.budget.steps):
-                    return self._left(node, mutated, frame)
+                if not since.changed_state or self.budget.is_idle(idle, steps - self.budget.steps):
+                    return self._left(node, first, frame)
 
-    def _is_idle(self, rounds: int, steps: int) -> bool:
-        """Whether a loop in which nothing has happened to a model for some rounds is passed over from here on."""
-        self.idle += steps
-        return rounds > _MOST_IDLE or self.idle > _ALL_IDLE
-
-    def _left(self, node: ast.For | ast.While, mutated: int, frame: Frame) -> Signal:
+    def _left(self, node: ast.For | ast.While, first: Mark, frame: Frame) -> Signal:
         """A long loop over data is left before its end: what it changes is not known."""
-        self.unsure += 1
+        self.effects.record_uncertainty()
         why = Unknown(f"it changes in the loop in line {node.lineno}, which is not read to its end", node.lineno)
         frame.yields = None
-        self._forget(self.mutated[mutated:], why, frame)
+        self._forget(self.effects.since(first).changed_containers, why, frame)
         for name in assigned_names([node]) & frame.names.keys():
             frame.names[name] = why._replace(name=name, file=self.file)
         return None
@@ -127,35 +122,33 @@ class Loops(InterpreterPart):
         if target is not None:
             self.assign(target, why, frame)
         frame.yields = None
-        self.unsure += 1
+        self.effects.record_uncertainty()
         self.budget.look(len(frame.names))
-        before, touched, mutated = dict(frame.names), self.touched, len(self.mutated)
-        written = len(self.written)
-        if not self.loops:
-            self.fresh.clear()
+        before = dict(frame.names)
         drawn = dict(self.keras.counters)
-        start = next(births)
-        self.loops.append(start)
+        effects = self.effects
+        loop = effects.begin_unknown_loop()
+        outermost = effects.unknown_loops[0]
         try:
             signal = self.block(node.body, frame)
         finally:
-            self.loops.pop()
+            effects.unknown_loops.pop()
+        since = effects.since(loop.mark)
         line = node.lineno
         reason = f"how often the loop in line {line} runs is not known: {why.reason}"
-        if self.touched != touched:
-            self.leave_open(Unknown(reason, line, why.name, self.file, option=why.option))
+        if any(one.created_at < outermost.created_at for one in since.changed_layers):
+            effects.mark_incomplete(Unknown(reason, line, why.name, self.file, option=why.option))
         elif self.keras.counters != drawn:
             words = f"the loop in line {line} is read for one round; later ones would count the names of layers on"
-            self.assume(Assumption(line, f"{words} ({why.reason})"))
-        if len(self.mutated) > mutated:
-            fresh = {id(one) for one in self.fresh}
-            self._forget([one for one in self.mutated[mutated:] if id(one) not in fresh], Unknown(reason, line), frame)
-        for of, name in self.written[written:]:
+            effects.record_assumption(Assumption(line, f"{words} ({why.reason})"))
+        if changed_containers := since.changed_containers:
+            created = effects.since(outermost.mark).created_containers
+            self._forget([one for one in changed_containers if id(one) not in created], Unknown(reason, line), frame)
+        for of, name in since.changed_attributes:
             value = of.attributes.get(name)
-            if isinstance(of, Instance) and of.birth < start and (is_plain(value) or isinstance(value, Tensor)):
+            is_older = isinstance(of, Instance) and of.created_at < loop.created_at
+            if is_older and (is_plain(value) or isinstance(value, Tensor)):
                 of.attributes[name] = Unknown(reason, line, "", self.file)
-        if not self.loops:
-            self.fresh.clear()
         changed = {name for name, value in frame.names.items() if before.get(name, self) is not value}
         carried = _carried(node.body) & before.keys()
         for name in changed:
@@ -166,7 +159,7 @@ class Loops(InterpreterPart):
                 words = f"it changes in the loop in line {line}, {why.reason}"
                 frame.names[name] = Unknown(words, line, name, option=why.option)
         if signal is not None and signal[0] == "return":
-            self.assume(Assumption(line, f"the loop in line {line} returns in its first round"))
+            effects.record_assumption(Assumption(line, f"the loop in line {line} returns in its first round"))
             return signal
         return None
 

@@ -29,7 +29,6 @@ from layerexplain.frontends.code.values import (
     Symbol,
     Tensor,
     Unknown,
-    births,
     each_in,
     layer_of,
     tensors_in,
@@ -80,7 +79,7 @@ class Making(KerasPart):
         given = kwargs.pop("name", None)
         if isinstance(given, Unknown):
             words = f"the name of a {type_} is counted on, since the code leaves it open: {given.reason}"
-            self.interpreter.rely(Assumption(self.interpreter.line, words))
+            self.interpreter.effects.depend_on(Assumption(self.interpreter.line, words))
         if isinstance(given, bool | int | float):
             words = f"{type_} needs a text as its name, got name={given}; write name='{given}'"
             self.fault(ArgumentError(words), "name")
@@ -91,7 +90,7 @@ class Making(KerasPart):
     def make_layer(self, type_: str, args: list[Any], kwargs: dict[str, Any], shown: str = "") -> Any:
         """A layer of Keras with the arguments of its call."""
         interpreter = self.interpreter
-        interpreter.events += 1
+        interpreter.effects.record_model_event()
         place = interpreter.place()
         if type_ in ("Input", "InputLayer"):
             return self.make_input(args, kwargs).node.layer
@@ -108,7 +107,7 @@ class Making(KerasPart):
         for key in [key for key in given if key.endswith("activation")]:
             given[key] = self._own_function(given[key])
         if type_ == "Lambda" and given.pop("mask", None) is not None:
-            interpreter.leave_open(interpreter.unknown("the mask of a Lambda is not read"))
+            interpreter.effects.mark_incomplete(interpreter.unknown("the mask of a Lambda is not read"))
         if type_ == "Lambda" and isinstance(given.get("function"), bool | int | float | str):
             words = f"Lambda needs a function, got {given['function']!r}; for example lambda x: x * 2"
             self.fault(ArgumentError(words), "function", _FIRST["Lambda"])
@@ -161,7 +160,7 @@ class Making(KerasPart):
         is_old = shown == "Convolution2D" or not _KERAS_1.isdisjoint(given)
         if convolution and is_old and len(args) == 3 and all(isinstance(one, int) for one in args[1:]):
             words = f"{shown}(n, {args[1]}, {args[2]}) is read as Keras 1 meant it: a kernel of {args[1]} × {args[2]}"
-            self.interpreter.assume(Assumption(self.interpreter.line, words))
+            self.interpreter.effects.record_assumption(Assumption(self.interpreter.line, words))
             args = [args[0], (args[1], args[2])]
         if "Embedding" in type_ and len(args) > 2:
             args = args[:2]
@@ -242,10 +241,10 @@ class Making(KerasPart):
         """Keep an error of the program, with its place: that of the call that is read now, or of an argument of it by
         its name or number, unless it is given."""
         at = place if isinstance(place, Place) else self.interpreter.argument_place(place, order)
-        if len(self.interpreter.faults) < 50:
+        if len(self.interpreter.effects.faults) < 50:
             if self.interpreter.callers and not self.quiet:
                 error.fact += f"; called from {', '.join(self.interpreter.called_from())}"
-            self.interpreter.keep(error.with_place(**at.told), at)
+            self.interpreter.effects.record_fault(error.with_place(**at.told), at)
 
     # Inputs -----------------------------------------------------------------------------------------------------
 
@@ -298,11 +297,12 @@ class Making(KerasPart):
         self.interpreter.budget.look_at(args, *kwargs.values())
         self.interpreter.budget.call(len(tensors_in([*args, *kwargs.values()])))
         if layer.nodes:
-            self.interpreter.changes += 1
-            self.interpreter.events += bool(self.quiet)
+            self.interpreter.effects.record_change()
+            if self.quiet:
+                self.interpreter.effects.record_model_event()
         else:
-            self.interpreter.events += 1
-            layer.changed = next(births)
+            self.interpreter.effects.record_model_event()
+            layer.mark_changed()
         if not layer.nodes and layer.kind == "layer":
             for inner in facts_of(layer.type).makes.split():
                 self.draw(inner)
@@ -318,7 +318,7 @@ class Making(KerasPart):
     def make_model(self, type_: str, args: list[Any], kwargs: dict[str, Any], into: Instance | None = None) -> Any:
         """A Sequential or a functional model; with `into` the object of a class of the program becomes one."""
         interpreter = self.interpreter
-        interpreter.events += 1
+        interpreter.effects.record_model_event()
         given = dict(kwargs)
         if type_ == "Sequential":
             layers = given.pop("layers", args[0] if args else None)
@@ -407,7 +407,7 @@ class Making(KerasPart):
 
     def add(self, model: ModelValue, item: Any, place: Place | int = 0, *, rebuild: bool = True) -> None:
         """`model.add(layer)`. `place` is where the layer stands: by its number among the arguments."""
-        self.interpreter.touch(model)
+        self.interpreter.effects.record_model_change(model)
         if isinstance(item, Tensor) and item.node.layer.type == "InputLayer":
             model.layers.append(item.node.layer)
             self.rebuild(model)
@@ -433,12 +433,12 @@ class Making(KerasPart):
     def set_trainable(self, layer: LayerValue, value: Any) -> None:
         """`layer.trainable = …`, which holds for all that is inside too."""
         if isinstance(value, Unknown):
-            layer.changed = next(births)
-            self.interpreter.leave_open(value)
+            layer.mark_changed()
+            self.interpreter.effects.mark_incomplete(value)
         if not isinstance(value, bool | int) or (value is layer.trainable and not self.keras_2):
             return  # Keras 3 passes over an attribute that is the same object already, and what is inside with it
         if layer.trainable != bool(value):
-            self.interpreter.touch(layer)
+            self.interpreter.effects.record_model_change(layer)
         layer.trainable, layer.parts_trained = bool(value), False
         for inner in self.inner_layers(layer):
             self.set_trainable(inner, bool(value))

@@ -396,13 +396,13 @@ class Operations(KerasPart):
         """A function of keras.backend, which Keras 3 has in keras.ops."""
         if name in ("clear_session", "reset_uids"):
             self.counters.clear()
-            self.interpreter.events += 1
+            self.interpreter.effects.record_model_event()
             return None
         if name in ("image_data_format", "image_dim_ordering"):
             return "channels_last" if name == "image_data_format" else "tf"
         if name in ("set_image_data_format", "set_learning_phase", "set_floatx", "set_session", "set_value"):
             if name == "set_image_data_format" and args and args[0] != "channels_last":
-                self.interpreter.open.append(
+                self.interpreter.effects.mark_program_incomplete(
                     self.interpreter.unknown("set_image_data_format changes the axes of images")
                 )
             return None

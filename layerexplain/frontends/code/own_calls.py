@@ -26,7 +26,7 @@ from layerexplain.frontends.code.values import (
     Tensor,
     Trace,
     Unknown,
-    births,
+    creation_counter,
     tensors_in,
     unknown_at,
     unknown_in,
@@ -48,7 +48,7 @@ class OwnCalls(KerasPart):
             return known
         again, counters = model.traced, dict(self.counters)
         trace = model.traces[key] = Trace(training)
-        began = next(births)
+        began = next(creation_counter)
         names = self._parameters(model)
 
         def placeholder(tensor: Any, name: str, part: bool) -> Tensor:
@@ -76,6 +76,7 @@ class OwnCalls(KerasPart):
         before, self.training = self.training, training
         self.quiet += 1
         self.tracing.append((model, trace.inputs))
+        interpreter.effects.followed_models.append(model)
         try:
             self._build(model, args, kwargs)
             outputs = self._told_result(model, self._run(model, inner_args, inner_kwargs), inner_args, inner_kwargs)
@@ -86,15 +87,16 @@ class OwnCalls(KerasPart):
             if self._known([*args, *kwargs.values()]) and interpreter.is_sure(error):
                 self.fault(SourceError(f"the call of {model.type} raises {error}"[:300]), place)
         finally:
-            trace.span = began, next(births)
+            trace.span = began, next(creation_counter)
             self.quiet -= 1
             self.training = before
             self.tracing.pop()
+            interpreter.effects.followed_models.pop()
             interpreter.node, interpreter.file, interpreter.budget.depth = at, file, depth
             if again:
                 self.counters.clear()
                 self.counters.update(counters)
-        if outputs is None and not interpreter.unsure and self._known([*args, *kwargs.values()]):
+        if outputs is None and interpreter.effects.is_certain and self._known([*args, *kwargs.values()]):
             self.fault(SpecError(f"the call of {model.type} returns nothing; end it with `return` and its tensor"))
         unknown = unknown_in(outputs) if fits(outputs) else interpreter.unknown(TOO_LARGE)
         if unknown is None and not tensors_in(outputs):
@@ -263,10 +265,13 @@ class OwnCalls(KerasPart):
     def own_on_data(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A layer or model of the program called on data: it is built, as in Keras, and its layers get their names."""
 
-        events, is_built = self.interpreter.events, layer.traced
+        effects, is_built = self.interpreter.effects, layer.traced
+        mark = effects.mark()
         given, named = mirrored((args, kwargs), self._fed, (Array, Unknown))
         trace = self.trace(layer, given, named)
-        self.interpreter.events = events if is_built else events + 1
+        effects.forget_model_events(mark)
+        if not is_built:
+            effects.record_model_event()
         shape = self.shape_tuple(trace.outputs) if isinstance(trace.outputs, Tensor) else trace.reason
         return self._data_of(shape, [*args, *kwargs.values()], "what a layer gives for data")
 

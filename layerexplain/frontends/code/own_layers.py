@@ -156,7 +156,8 @@ class OwnLayer(Declaration):
         """The object that is called, and what its `call` does with tensors of these shapes."""
         interpreter = keras.interpreter
         interpreter.budget = Budget()
-        assumed, faults = len(interpreter.assumed), len(interpreter.faults)
+        effects = interpreter.effects
+        mark = effects.mark()
         layer = self.made if self.made is not None else self._object(keras, arguments)
         fed = [None if one is None else keras.input_like(f"x{i}", one) for i, one in enumerate(specs)]
         for one, mask in zip(fed, masks, strict=False):
@@ -164,14 +165,13 @@ class OwnLayer(Declaration):
                 keras.masks[one] = keras.input_like("mask", mask)
         args, kwargs = self._arguments(arguments.get(_CALL), fed)
         trace = keras.trace(layer, args, kwargs)
-        interpreter.settle()
-        if len(interpreter.faults) > faults:
-            fault = interpreter.faults[faults]
-            del interpreter.faults[faults:]
+        effects.record_pending()
+        assumptions, faults = effects.withdraw(mark)
+        if faults:
+            fault = faults[0]
             at = self._at(Place(str(fault.source or ""), fault.line or 0, fault.column or 0))
             raise type(fault)(f"in {at}: {fault.fact}")
-        choice = next((one for one in interpreter.assumed[assumed:] if not one.settled), None)
-        del interpreter.assumed[assumed:]
+        choice = next((one for one in assumptions if not one.settled), None)
         if choice is not None:
             at = self._at(Place(self.cls.place.file if self.cls is not None else "", choice.line))
             raise NotKnown(f"{self.type} hangs on a branch that is not known ({at}: {choice.words})")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.frontends.code.values import Place, Unknown
 
 if TYPE_CHECKING:
-    from layerexplain.errors import LayerExplainError
+    from layerexplain.frontends.code.effects import Effects
     from layerexplain.frontends.code.frames import Frame
 
 Signal = tuple[str, Any] | None
@@ -74,17 +74,12 @@ class KerasPart(Part):
 
 
 class InterpreterPart(Part):
-    """A part of `Interpreter`. `node` of the tree of `file` is where the reading is; `events` counts what happens to
-    models, `changes` what happens to names, lists and objects."""
+    """A part of `Interpreter`. `node` of the tree of `file` is where the reading is; `effects` is the journal of what
+    was changed, assumed, left open and raised."""
 
     node: ast.AST | None
     file: str
-    events: int
-    changes: int
-    idle: int
-    raised: list[LayerExplainError]
-    faults: list[LayerExplainError]
-    unsure: int
+    effects: Effects
     is_notebook: bool
     by_program: bool
     callers: list[Any]
@@ -125,11 +120,6 @@ class InterpreterPart(Part):
 
     if TYPE_CHECKING:
         factories: dict[int, tuple[Any, Any]]
-        passed: list[Any]
-        mutated: list[Any]
-        loops: list[int]
-        written: list[Any]
-        relied: list[Any]
         active: list[Any]
         choosing: list[int]
         rounds: list[list[ast.stmt]]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +33,14 @@ def last_change(interpreter: Interpreter, model: ModelValue) -> tuple[int, set[A
     met: set[Any] = set()
     while waiting:
         layer, spans = waiting.pop()
-        if not any(start <= layer.changed <= end for start, end in spans):  # `met` holds what that hangs on
-            last = max(last, layer.changed)
+        if not any(start <= layer.changed_at <= end for start, end in spans):  # `met` holds what that hangs on
+            last = max(last, layer.changed_at)
         if isinstance(layer, ModelValue):
-            met |= layer.hangs
+            met |= layer.depends_on
             spans = spans + [trace.span for trace in layer.traces.values()]
         if isinstance(variable := layer.config.get("variable"), Variable) and variable.choice is not None:
-            met.add(interpreter.chosen(variable.choice))
+            interpreter.effects.record_local_assumption(variable.choice)
+            met.add(variable.choice)
         for one in interpreter.keras.inner_layers(layer):
             if id(one) not in seen:
                 seen.add(id(one))
@@ -60,18 +59,19 @@ def reaching(
     """
     if not interpreter.is_notebook or is_open:
         return list(faults), []
+    effects = interpreter.effects
     parts = [model, *parts_of(interpreter.keras, model).values()]
 
     def reaches(fault: LayerExplainError) -> bool:
-        if id(fault) not in interpreter.faulted:  # one of the model itself
+        origin = effects.origin(fault)
+        if origin is None:  # one of the model itself
             return True
-        began, place = interpreter.faulted[id(fault)]
-        at = bisect_right(interpreter.starts, began)
-        end = interpreter.starts[at] if at < len(interpreter.starts) else sys.maxsize
+        statement, place = origin
+        end = effects.end_of(statement)
         return any(
-            (one.birth < end and began <= one.changed)
-            or (began, id(one)) in interpreter.uses
-            or (isinstance(one, ModelValue) and fault in one.hangs)
+            (one.created_at < end and statement <= one.changed_at)
+            or effects.is_used(one, statement)
+            or (isinstance(one, ModelValue) and fault in one.depends_on)
             or any(Place(*node.place[:2]) == Place(*place[:2]) for node in one.nodes)
             for one in parts
         )

@@ -28,7 +28,6 @@ from layerexplain.frontends.code.values import (
     Place,
     Tensor,
     Unknown,
-    births,
     layer_of,
     unknown_at,
 )
@@ -89,7 +88,7 @@ class Program:
         try:
             return self._models()
         except Exhausted as error:
-            self.interpreter.open.append(self.interpreter.unknown(f"the program {error}"))
+            self.interpreter.effects.mark_program_incomplete(self.interpreter.unknown(f"the program {error}"))
             return _distinct([Found(one.name, one) for one in self.interpreter.keras.models if not _is_empty(one)])
 
     def _models(self) -> list[Found]:
@@ -137,7 +136,7 @@ class Program:
                 try:
                     keras.trace(model, [given], {})
                 except Exhausted as error:
-                    self.interpreter.open.append(self.interpreter.unknown(f"the program {error}"))
+                    self.interpreter.effects.mark_program_incomplete(self.interpreter.unknown(f"the program {error}"))
 
     def _implied_model(self) -> None:
         """Where a snippet calls layers and makes no model, the tensor that it assigns last is the output."""
@@ -168,7 +167,7 @@ class Program:
         keras = self.interpreter.keras
         before = len(keras.models)
         keras.counters.clear()
-        self.interpreter.began = next(births)
+        self.interpreter.effects.begin_statement(of_module=False)
         try:
             result = self.interpreter.call(value, args, kwargs)
         except Raised as error:
@@ -230,20 +229,21 @@ class Program:
     def model(self, found: Found) -> Model:
         """The model as a file would have given it, with its grade."""
         interpreter = self.interpreter
-        interpreter.settle()
+        effects = interpreter.effects
+        effects.record_pending()
         emitter = Emitter(interpreter.keras)
         try:
             model = emitter.model(found.value)
         except Exhausted as error:
             raise SourceError(f"{found.name} {error}") from None
         last, met = last_change(interpreter, found.value)
-        opened = [(self._located(one), "") for one in interpreter.open
-                  if interpreter.since.get(one, -1) < last or one in met]  # fmt: skip
+        opened = [(self._located(one), "") for one in effects.gaps
+                  if effects.precedes(one, last) or one in met]  # fmt: skip
         opened += [(self._located(one), layer) for one, layer in emitter.opened]
         assumed = [
             one._replace(line=self.locate(Place("", one.line)).line)
-            for one in interpreter.assumed
-            if interpreter.since[one] < last or one in met
+            for one in effects.assumptions
+            if effects.precedes(one, last) or one in met
         ]
         notes = [*notes_of(assumed, opened), *interpreter.notes, *emitter.notes]
         notes += [Note("repaired", None, words) for words in self.text.repaired if "cell" in words]
@@ -281,7 +281,7 @@ class Program:
 
     def faults(self, others: Sequence[LayerExplainError] = ()) -> list[LayerExplainError]:
         """The errors of the program, and others, where they stand in the source."""
-        found = [*self.interpreter.faults, *others]
+        found = [*self.interpreter.effects.faults, *others]
         for error in found:
             if error.source is None and error.line is not None:
                 place = self.locate(Place("", error.line))
@@ -392,7 +392,7 @@ def read_code(
             why = reading.interpreter.exhausted
             place = reading.locate(Place(why.file, why.line, why.column))
             raise SourceError(f"{why.reason}, where it has made no model", **place.told)
-        error = next(iter(reading.interpreter.raised), None)
+        error = next(iter(reading.interpreter.effects.possible_faults), None)
         if error is not None and not reading.text.locate(error.line or 1).file:
             error.fact += "; no model is made before that"
             raise error

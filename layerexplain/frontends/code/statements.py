@@ -23,7 +23,6 @@ from layerexplain.frontends.code.values import (
     Namespace,
     Tensor,
     Unknown,
-    births,
     layer_of,
 )
 
@@ -47,8 +46,7 @@ class Statements(InterpreterPart):
                 if signal is not None:
                     return signal
                 continue
-            self.began = next(births)
-            self.starts.append(self.began)
+            self.effects.begin_statement()
             try:
                 signal = self.statement(node, frame)
                 if signal is not None:
@@ -66,7 +64,7 @@ class Statements(InterpreterPart):
             except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
                 # A use of Python that is not thought of here: the statement is not known, and the answer is open.
                 why = self.unknown(f"this statement could not be read ({type(error).__name__})")
-                self.leave_open(why)
+                self.effects.mark_incomplete(why)
                 self._failed(node, frame, why)
         return None
 
@@ -78,14 +76,17 @@ class Statements(InterpreterPart):
         place = error.place or self.place()
         inside = not place.file and node.lineno <= place.line <= (node.end_lineno or node.lineno)
         where = "" if inside else f"{place.file}:{place.line} " if place.file else f"line {place.line} "
-        made = SourceError(f"{where}raises {error}"[:300], **(place if inside else self.place(node)).told)
+        fault = SourceError(f"{where}raises {error}"[:300], **(place if inside else self.place(node)).told)
         ends = self.is_sure(error) and not self.is_notebook
-        (self.faults if ends else self.raised).append(made)
+        if ends:
+            self.effects.record_fault(fault)
+        else:
+            self.effects.possible_faults.append(fault)
         return ends
 
     def is_sure(self, error: Raised) -> bool:
         """Whether the program raises this for sure: nothing before it was passed over or chosen without knowing."""
-        return error.certain or not self.unsure
+        return error.certain or self.effects.is_certain
 
     def _failed(self, node: ast.stmt, frame: Frame, why: Unknown) -> None:
         """A statement of the module that raises: what it would have assigned is not known."""
@@ -178,8 +179,8 @@ class Statements(InterpreterPart):
             case ast.Name(id=name):
                 if constant or isinstance(value, Unknown):
                     value = self.settings.get(name, value)
-                if not isinstance(value, Unknown):
-                    self.changes += frame.names.get(name, self) is not value
+                if not isinstance(value, Unknown) and frame.names.get(name, self) is not value:
+                    self.effects.record_change()
                 if isinstance(value, Tensor) and self.keras.quiet:
                     value.node.names.setdefault(value.index, name)
                 frame.assign(name, value)
@@ -229,29 +230,27 @@ class Statements(InterpreterPart):
             if isinstance(method, Function):
                 self.call(method, [of, value], {})
                 return
-            self.changes += 1
             if of.layer is not None and not self.keras.quiet:
-                of.layer.changed = next(births)
+                of.layer.mark_changed()
             if of.layer is not None and name == "trainable":
                 self.keras.set_trainable(of.layer, value)
-            self.written.append((of, name))
+            self.effects.record_attribute_change(of, name)
             of.maybe.pop(name, None)
             of.attributes[name] = value
             return
         layer = layer_of(of)
         if layer is not None:
-            self.changes += 1
+            self.effects.record_change()
             if name == "trainable":
                 self.keras.set_trainable(layer, value)
             elif name in ("_name", "name") and isinstance(value, str):
-                self.touch(layer)
+                self.effects.record_model_change(layer)
                 layer.name = value
             elif not self.keras.change_argument(layer, name, value):
                 layer.attributes[name] = value
             return
         if isinstance(of, Class | Namespace | Function):
-            self.changes += 1
-            self.written.append((of, name))
+            self.effects.record_attribute_change(of, name)
             of.attributes[name] = value
 
     def _change_array(self, array: Array, key: Any, value: Any, frame: Frame) -> None:
@@ -297,7 +296,7 @@ class Statements(InterpreterPart):
         test = self.value(node.test, frame)
         known = truth(test)
         if known is not None:
-            self.changes += 1  # a loop may come here with another outcome
+            self.effects.record_change()  # a loop may come here with another outcome
             return self.block(node.body if known else node.orelse, frame)
         if isinstance(test, Tensor) and not self.keras.quiet:
             words = "a tensor of Keras is neither true nor false: its numbers are not there yet; use keras.ops.where"
@@ -306,7 +305,7 @@ class Statements(InterpreterPart):
             return self.block(node.orelse, frame)
         if node.orelse and _only_raises(node.orelse):
             return self.block(node.body, frame)
-        self.unsure += 1
+        self.effects.record_uncertainty()
         if isinstance(node.body[-1], ast.Break | ast.Continue) and not node.orelse:
             words = f"`if {written(node.test)[:60]}` is taken as false"
             if self.skip(node.body[:-1], frame, Assumption(node.lineno, words)):

@@ -24,7 +24,6 @@ from layerexplain.frontends.code.values import (
     Trace,
     Unknown,
     Variable,
-    births,
     each_in,
     layer_of,
     tensors_in,
@@ -121,7 +120,7 @@ class Tracing(KerasPart):
         """The tensor of a weight that code makes itself."""
         key = id(variable)
         if variable.choice is not None:
-            self.interpreter.chosen(variable.choice)
+            self.interpreter.effects.record_local_assumption(variable.choice)
         if key not in self.weights:
             layer = LayerValue(WEIGHT_TYPE, "custom", variable.name, {"variable": variable}, variable.place)
             self.weights[key] = (variable, Tensor(self.node(layer, (), {})))
@@ -161,8 +160,8 @@ class Tracing(KerasPart):
         """Note the shape of the input (with the batch) that a model is built with, where it states none itself."""
         states = model.form == "functional" or (model.form == "sequential" and self.first_shape(model) is not None)
         if model.input_shape is None and not states:
-            self.interpreter.events += 1
-            model.changed = next(births)
+            self.interpreter.effects.record_model_event()
+            model.mark_changed()
             model.input_shape = shape
             self.rebuild(model, called=True)
 
@@ -311,8 +310,8 @@ class Tracing(KerasPart):
                 if made is not None and not isinstance(made, Tensor | Unknown | dict) and len(made) > 1:
                     words = f"'{layer.name}' gives {len(made)} tensors; a Sequential model takes layers that give one"
                     error = ShapeError(words, **layer.place.told)
-                    if not any(one.fact == words for one in self.interpreter.faults):
-                        self.interpreter.keep(error, layer.place)
+                    if not any(one.fact == words for one in self.interpreter.effects.faults):
+                        self.interpreter.effects.record_fault(error, layer.place)
                 current = Tensor(node)
             self.sequences[key] = Graph([start], [current])
         found: Graph | None = self.sequences[key]

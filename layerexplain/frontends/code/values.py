@@ -193,7 +193,7 @@ def may_set(cls: Class, name: str) -> bool:
     return cls.is_decorated or "__getattr__" in cls.attributes or "__getattribute__" in cls.attributes
 
 
-births = itertools.count()
+creation_counter = itertools.count()
 """Numbers objects and layers in the order in which they are made."""
 
 
@@ -208,7 +208,7 @@ class Instance:
         self.layer: LayerValue | None = None
         self.given: dict[str, Any] = {}
         """The arguments that it was made with, by name."""
-        self.birth = next(births)
+        self.created_at = next(creation_counter)
 
 
 class Bound(NamedTuple):
@@ -309,7 +309,7 @@ class Trace:
     def __init__(self, training: bool) -> None:
         self.training = training
         self.span = (0, 0)
-        """When it was followed, as `births` count."""
+        """When it was followed, as `creation_counter` counts."""
         self.inputs: list[Tensor] = []
         self.outputs: Any = None
         self.reason: Unknown | None = None
@@ -352,8 +352,12 @@ class LayerValue:
         """Where the function was called that makes it, in words."""
         self.declaration: Any = None
         """That of an operation which Keras does not have under a name."""
-        self.birth = self.changed = next(births)
-        """Later ones have larger numbers. `changed` is that of the last change of what it is."""
+        self.created_at = self.changed_at = next(creation_counter)
+        """Later ones have larger numbers. `changed_at` is that of the last change of what it is."""
+
+    def mark_changed(self) -> None:
+        """Note that what it is changes now."""
+        self.changed_at = next(creation_counter)
 
 
 class ModelValue(LayerValue):
@@ -377,7 +381,7 @@ class ModelValue(LayerValue):
         """Whether Keras has made a functional model of the layers of a Sequential one."""
         self.is_inner = False
         """Whether the `build` or the `call` of a class of the program made it: it is a part of that."""
-        self.hangs: set[Any] = set()
+        self.depends_on: set[Any] = set()
         """Choices and unknown values that its `call` met while it was followed."""
         self.before_build: dict[str, Any] | None = None
         """The attributes of an object whose `build` ran at a shape that was not known, as they were before."""
