@@ -48,9 +48,9 @@ export function productLoops(fold, letters, to, place, env) {
     : swap
     ? { places: inB.map(swapped), units: inA.map(swapped), a: b, b: a, A: others, B: values, axes: axes.map(swapped), summed: summed.map(swapped), together }
     : { places: inA, units: inB, a, b, A: values, B: others, axes, summed, together };
-  const unit = largestAxis(plan.units);
-  if (!plan.places.length && !unit) return null;
-  if (unit && fold.conditions.some((one) => conditionDependsOn(one, unit.letter))) return null;
+  // A unit that a condition ties to a sum has no rows in common with the next one: such letters are looped over outside.
+  plan.units = plan.units.filter(({ letter }) => !fold.conditions.some((one) => conditionDependsOn(one, letter)));
+  if (!plan.places.length && !plan.units.length) return null;
   return new Products(plan, fold.conditions, ranges, to, out, env).loops();
 }
 
