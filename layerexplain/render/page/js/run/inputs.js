@@ -23,15 +23,18 @@ export function inputWidget(input, at, live, program) {
   const readers = live.about.calls.filter((one) => one[3].includes(at) && typeof one[2] === "number");
   const uses = readers.map((one) => ({ form: program.forms[/** @type {number} */ (one[2])], as: one[3].indexOf(at) }));
   const ids = Math.min(...uses.map(({ form, as }) => tableSize(form, as)));
-  const top = Math.max(1, ...uses.map(({ form, as }) => largestPixel(form, as)));
+  const top = Math.max(input.kind === "i" ? 255 : 1, ...uses.map(({ form, as }) => largestPixel(form, as)));
   const packed = live.about.examples?.[input.name];
   const examples = packed ? openArray(packed).values : null;
   const example = (/** @type {number} */ number) => {
     if (examples) for (let i = 0; i < values.length; i++) values[i] = Number(examples[number * values.length + i]);
   };
-  const changed = () => live.change();
+  const changed = () => {
+    if (input.kind !== "f") for (let i = 0; i < values.length; i++) values[i] = Math.round(values[i]);
+    live.change();
+  };
   const random = () => {
-    for (let i = 0; i < values.length; i++) values[i] = ids < Infinity ? Math.floor(Math.random() * ids) : input.kind !== "f" ? Math.round(Math.random()) : picture ? Math.random() * top : gaussian();
+    for (let i = 0; i < values.length; i++) values[i] = ids < Infinity ? Math.floor(Math.random() * ids) : picture ? Math.random() * top : input.kind !== "f" ? Math.random() : gaussian();
     renewed();
   };
   const picture = ids < Infinity ? null : pictureShape(input.shape, top);
