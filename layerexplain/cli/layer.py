@@ -23,7 +23,7 @@ from layerexplain.cli.options import (
     typed_input_option,
 )
 from layerexplain.cli.output import emit
-from layerexplain.errors import ArgumentError, LayerExplainError
+from layerexplain.errors import ArgumentError, LayerExplainError, ShapeError
 from layerexplain.keras_code import INPUT_SHAPE, flow_text, is_code, read_call
 from layerexplain.model import Shape
 from layerexplain.records import NamedTuple
@@ -66,11 +66,18 @@ class _Versus(WithNumbers):
             raise click.UsageError(f"no option '{clean(error.option_name)}'; {clean(hint)}", ctx) from None
 
 
+def _positional(type: str, code: tuple[str, ...]) -> tuple[str, ...]:
+    """The arguments of a layer as typed that may be given without a name."""
+    return api.layer_type(library.typed_layer(type, code)[0], code).positional
+
+
 def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code: tuple[str, ...]) -> _Asked:
     """A layer as typed: `Dense units=3`, `Dense 3` or `"Dense(3)"`. Raises ArgumentError for what is none."""
     arguments: dict[str, Any] = {}
     if is_code(type):
-        type, arguments = read_call(type, lambda name: api.layer_type(name, code).positional)
+        type, arguments = read_call(type, lambda name: _positional(name, code))
+    type, implied = library.typed_layer(type, code)
+    arguments |= implied
     told = api.layer_type(type, code)
     arguments |= parse_arguments(words, () if arguments else told.positional)
     shape = arguments.pop(INPUT_SHAPE, None)
@@ -135,7 +142,7 @@ def command(
     \b
     Examples:
       layerexplain layer
-      layerexplain layer Dense
+      layerexplain layer dense
       layerexplain layer Dense units=512 activation=relu --input 784
       layerexplain layer Dense 512 --input 784
       layerexplain layer "Conv2D(16, 3, activation='relu')" --input 28x28x3
@@ -178,7 +185,7 @@ def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient
     page: tuple[Block, ...] = ()
     if not asked.inputs and (told.example_inputs or not (arguments or asked.arguments)):
         if arguments or asked.arguments or output.format not in ("table", "html"):
-            raise _no_shape(told)
+            return _explain_on_example(asked, told, output, gradient)
         asked = _Asked(
             asked.type, parse_arguments(told.example), tuple(map(parse_input, told.example_inputs)), asked.code
         )
@@ -191,6 +198,20 @@ def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient
         document = Document((*page, *sheet.document().blocks))
         sheet = sheet._replace(document=lambda: document)
     emit(output, lambda look: printed([sheet], output.format, look))
+
+
+def _explain_on_example(asked: _Asked, told: LayerType, output: Output, gradient: bool) -> None:
+    """Explain a layer that was typed without an input on the example's. Raises the error that an input is missing
+    where the layer does not take that one, and for formats that programs read."""
+    if output.format != "table" or not told.example_inputs:
+        raise _no_shape(told)
+    example = " ".join(f"{INPUT} {shape}" for shape in told.example_inputs)
+    try:
+        _report(asked._replace(inputs=tuple(map(parse_input, told.example_inputs))), gradient)
+    except ShapeError:
+        raise _no_shape(told) from None
+    note(f"no {INPUT} is given; explained for {example}")
+    _explain(asked._replace(inputs=tuple(map(parse_input, told.example_inputs))), (), output, gradient)
 
 
 def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[InputShape, ...]) -> None:

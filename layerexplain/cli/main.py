@@ -54,6 +54,8 @@ class Program(click.Group):
         name = args[0]
         if name not in COMMANDS and _is_source(name):
             return super().resolve_command(ctx, ["summary", *args])
+        if name == "explain" and len(args) > 1 and _is_layer_call(args[1]):
+            return super().resolve_command(ctx, ["layer", *args[1:]])
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
             from layerexplain.suggest import did_you_mean
 
@@ -95,6 +97,18 @@ class Program(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         with failures.clean_usage(), failures.as_exit_codes():
             return super().invoke(ctx)
+
+
+def _is_layer_call(word: str) -> bool:
+    """Return whether a word is one layer in Keras's code, and no file.
+
+    >>> _is_layer_call("layers.Dense(5)"), _is_layer_call("train.py:build(5)")
+    (True, False)
+    """
+    import os
+
+    name, bracket, _ = word.partition("(")
+    return bool(bracket) and name.replace(".", "").isidentifier() and not os.path.exists(word)
 
 
 def _is_source(word: str) -> bool:

@@ -131,6 +131,28 @@ def declared(type_: str, own: Mapping[str, Declaration]) -> Declaration:
     return declaration
 
 
+def typed_layer(name: str, code: Code = ()) -> tuple[str, dict[str, Any]]:
+    """Return the layer type that a typed name stands for, and the arguments that the name implies.
+
+    Capitals do not matter (`dense`, `maxpooling2d`); the name of an activation is that of an Activation layer. A name
+    that stands for no type is returned as it is.
+
+    >>> typed_layer("dense"), typed_layer("gelu")
+    (('Dense', {}), ('Activation', {'activation': 'gelu'}))
+    """
+    from layerexplain.layers.keras.activations import NAMES
+    from layerexplain.layers.keras.meant_types import same_word
+
+    own = read_own_layers(code)
+    if name in own or find_named(name) is not None:
+        return name, {}
+    types = [*own, *type_names(), *(part for kind in PARTS_OF_TRAINING for part in part_names(kind))]
+    found = same_word(name, types)
+    if found:
+        return found, {}
+    return ("Activation", {"activation": name.lower()}) if name.lower() in NAMES else (name, {})
+
+
 def is_layer(type_: str, code: Code = ()) -> bool:
     """Return whether a type is one of layers, and not a loss, an optimizer or another part of training."""
     return declared(type_, read_own_layers(code)).kind == "layer"

@@ -288,7 +288,10 @@ def test_columns(run: Run) -> None:
             ["layer", "Dense", "512", "8", "--input", "784"],
             "Dense needs activation to be the name of a Keras activation",
         ),
-        (["layer", "Dense", "units=512"], "Dense needs the shape of its input; add for example --input 784"),
+        (
+            ["layer", "Dense", "units=512", "--format", "json"],
+            "Dense needs the shape of its input; add for example --input 784",
+        ),
         (["layer", "--input", "784"], "--input needs the TYPE of a layer"),
         (["completion", "powershell"], "'powershell' is not one of"),
     ],

@@ -79,14 +79,16 @@ def test_formulas_on_the_command_line(words: str, lines: list[str] | None) -> No
     [
         ("layer Hinje --input 3", "there is no layer type 'Hinje'; did you mean 'Hinge'?"),
         ("layer Adam rate=1 --input 3", "optimizers.Adam has no argument 'rate'"),
-        ("layer Adam learning_rate=0.1", "Adam needs the shape of its input; add for example --input 784x10"),
+        (
+            "layer Adam learning_rate=0.1 --format csv",
+            "Adam needs the shape of its input; add for example --input 784x10",
+        ),
         ("layer SGD --input 3 --input 3", "SGD takes the shapes of W, or fewer of them, got 2"),
         ("layer CosineDecay 0.1 10 --input 3", "CosineDecay takes no --input, got 1"),
         (
             "layer MultiOptimizer",
             "MultiOptimizer hands each weight to one of its optimizers, by the path of its variable; each has a formula of its own",
         ),
-        ("layer losses.Hinge --input 3", "there is no layer type 'losses.Hinge'"),
     ],
 )
 def test_refusals(words: str, fault: str) -> None:

@@ -51,11 +51,34 @@ def test_pages(snapshot: Callable[[str, str], None]) -> None:
         (["Denz"], "there is no layer type 'Denz'; did you mean 'Dense'?"),
         (["Denz", "units=3"], "there is no layer type 'Denz'; did you mean 'Dense'?"),
         (["TFSMLayer"], "it runs a SavedModel outside the file"),
-        (["Dense", "units=3"], "Dense needs the shape of its input; add for example --input 784"),
+        (["Dense", "units=3", "--format", "csv"], "Dense needs the shape of its input; add for example --input 784"),
+        (["Reshape", "target_shape=7,11"], "Reshape needs the shape of its input; add for example"),
         (["LSTM", "--format", "json"], "LSTM needs the shape of its input; add for example --input 9,5"),
-        (["MultiHeadAttention", "num_heads=2"], "add for example --input 4,16 --input 10,16"),
+        (["MultiHeadAttention", "num_heads=2"], "MultiHeadAttention needs 'key_dim'"),
     ],
 )
 def test_what_is_refused(arguments: list[str], words: str) -> None:
     result = CliRunner().invoke(program, ["layer", *arguments])
     assert result.exit_code in (1, 2) and words in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        (["layer", "dense", "5", "--input", "4"], "dense · Dense  (None, 4) → (None, 5)"),
+        (
+            ["layer", "max_pooling2d", "--input", "8,6,3"],
+            "max_pooling2d · MaxPooling2D  (None, 8, 6, 3) → (None, 4, 3, 3)",
+        ),
+        (["layer", "softmax", "--input", "4"], "softmax · Softmax  (None, 4) → (None, 4)"),
+        (["layer", "gelu", "--input", "4"], "activation · Activation  (None, 4) → (None, 4)"),
+        (["layer", "adam", "--input", "3x2"], "adam · Adam  (3, 2) → (3, 2)"),
+        (["layer", "dense(7)", "--input", "3"], "dense · Dense  (None, 3) → (None, 7)"),
+        (["explain", "Dense(5)", "--input", "3"], "dense · Dense  (None, 3) → (None, 5)"),
+        (["explain", "keras.layers.Dense(5)"], "dense · Dense  (None, 784) → (None, 5)"),
+    ],
+)
+def test_a_layer_is_found_as_people_type_it(words: list[str], title: str) -> None:
+    result = CliRunner().invoke(program, words)
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, title)
+    assert ("no --input is given; explained for --input 784" in result.stderr) == ("--input" not in words)

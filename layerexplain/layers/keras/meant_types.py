@@ -34,13 +34,22 @@ _AS_NEAR = 0.05
 """Types whose similarity differs by less count as equally near."""
 
 
+def same_word(name: str, known: Iterable[str]) -> str:
+    """Return the type that a name is but for capitals and signs between words, or "".
+
+    >>> same_word("max_pooling2d", ["MaxPooling1D", "MaxPooling2D"])
+    'MaxPooling2D'
+    """
+    return {_word(type_): type_ for type_ in sorted(known, reverse=True)}.get(_word(name), "")
+
+
 def meant_type(name: str, known: Iterable[str]) -> str:
     """The type of the `known` ones that a name stands for, or ""."""
     types = sorted(known)
+    if found := same_word(name, types):
+        return found
     word = _word(name)
     by_word = {_word(type_): type_ for type_ in reversed(types)}
-    if word in by_word:
-        return by_word[word]
     synonym = SYNONYMS.get(word) or SYNONYMS.get(word.removesuffix("layer"))
     if synonym in types:
         return str(synonym)
