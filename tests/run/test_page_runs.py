@@ -320,6 +320,17 @@ def test_a_stroke_on_the_pad_changes_what_is_shown(digits: str, tmp_path: Path) 
         assert bars == [f"{100 * share:.1f} %" for share in shares]
 
 
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1200)])
+def test_axe_finds_nothing_in_what_is_played_with(digits: str, tmp_path: Path, scheme: str, width: int) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    with shown(digits, tmp_path, "shapes", width=width, color_scheme=scheme) as page:
+        until(page, "window.layerexplain.data.live.hasRun")
+        page.locator(".playlabel").first.click()
+        page.get_by_text("Change a number").click()
+        found = axe.run(page).response["violations"]
+        assert [(one["id"], [node["html"][:90] for node in one["nodes"][:3]]) for one in found] == []
+
+
 def test_a_weight_is_changed_and_set_back(digits: str, tmp_path: Path) -> None:
     with ran(digits, tmp_path, "digit") as page:
         page.get_by_role("button", name="Random").click()

@@ -131,7 +131,7 @@ export class Live {
   /** Shows what an element depends on, through all layers; without one, everything again. @param {number} [tensor] @param {number[]} [index] @param {string} [name] */
   showReach(tensor, index = [], name = "") {
     const { program } = this;
-    this.reach = tensor === undefined || !program ? null : reachOf(program, tensor, index);
+    this.reach = tensor === undefined || !program || !this.hasRun ? null : reachOf(program, tensor, index);
     const reach = this.reach;
     if (reach && program) {
       const inputs = this.about.inputs.map((one, at) => {
