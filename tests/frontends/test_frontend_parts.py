@@ -15,7 +15,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.frontends.code.grade import words_of
 from layerexplain.frontends.code.reader import read_code
-from layerexplain.frontends.code.values import Unknown
+from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.frontends.code_source import CodeSource, each_model
 from layerexplain.frontends.keras import tensor_bundle
 from layerexplain.frontends.keras.config_values import plain_value

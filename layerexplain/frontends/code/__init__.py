@@ -2,13 +2,14 @@
 
 sources.py        which text: scripts, notebooks, pasted snippets, Markdown; what `train.py:build(classes=10)` asks for
 bounds.py         how many steps, and how large results, before the reader gives up
-values.py         what a name may stand for: plain values, Unknown, tensors, layers, models, functions, classes
+values/           what a name may stand for, and what each kind of value answers when it is asked for an attribute, an
+                  item, a call: base.py (also what is not known), python.py (Python's own values), array.py
 interpreter.py    the interpreter of `ast`: statements, loops, definitions, expressions, attributes, calls;
                   command_line.py: argparse; dataclass_fields.py: dataclasses;
                   choices.py: what hangs on a branch that was chosen
 effects.py        one journal of what was changed, assumed, left open and raised
-operators.py, builtin_functions.py, methods.py, library_functions.py, arrays.py, numpy_functions.py    what Python and
-                  NumPy compute
+operators.py, builtin_functions.py, methods.py, library_functions.py, numpy_functions.py    what Python and NumPy
+                  compute
 keras_names.py    which name, through which import, is which class or function of Keras
 keras_calls.py    what calls of these names make: making.py (layers, inputs, models), operations.py, datasets.py
 checking.py       what Keras refuses of a program; keras_api.py: what its names are called with (keras_api.txt, which

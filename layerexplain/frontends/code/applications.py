@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.keras_source import keras_folder
 from layerexplain.frontends.code.modules import read_module
-from layerexplain.frontends.code.values import Unknown
+from layerexplain.frontends.code.values.base import Unknown
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.keras_calls import Keras

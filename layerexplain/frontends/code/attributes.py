@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.frontends.code import arrays, keras_api
+from layerexplain.frontends.code import keras_api
 from layerexplain.frontends.code.dataclass_fields import fields_of
 from layerexplain.frontends.code.frames import Frame
-from layerexplain.frontends.code.methods import has_method
-from layerexplain.frontends.code.operators import Raised, is_plain
-from layerexplain.frontends.code.parts import InterpreterPart, docstring, dotted
+from layerexplain.frontends.code.operators import Raised
+from layerexplain.frontends.code.parts import InterpreterPart, dotted
 from layerexplain.frontends.code.values import (
-    Array,
     Bound,
     Class,
     Function,
     Instance,
-    LayerValue,
-    Module,
     Namespace,
-    Setting,
-    Size,
     Super,
     Symbol,
     Tensor,
-    Unknown,
     Variable,
+    python,
 )
+from layerexplain.frontends.code.values.base import Unknown
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
 
 _BUILTIN = (str, int, float, bool, list, tuple, dict)
 
@@ -55,32 +53,7 @@ class Attributes(InterpreterPart):
             items = self.keras.weight_tensor(items) if self.keras.quiet else self.keras.data_of(items)
         if isinstance(items, Tensor):
             return self.keras.tensor_item(items, key)
-        if isinstance(items, Array):
-            self.budget.look_at(items, key)
-            made = arrays.item(items, key)
-            if self.keras.quiet and items.values is not None and getattr(made, "values", made) is None:
-                return self.keras.item_of_table(items, key)
-            return made
-        if isinstance(key, Unknown):
-            return key
-        if isinstance(key, slice) and not all(isinstance(one, int | None) for one in (key.start, key.stop, key.step)):
-            return self.unknown("a slice to a size that is not known")
-        try:
-            if type(items) in (list, tuple, str, range, bytes):
-                if isinstance(key, int | slice):
-                    made = items[key]
-                    self.budget.make(len(made) if isinstance(key, slice) else 1)
-                    return made
-                return self.unknown("an item at a place that is not known")
-            if type(items) is dict:
-                if self.may_be_key(key):
-                    return self.missing(items, key) if key not in items else items[key]
-                return self.unknown("an item under a key that is not known")
-        except (IndexError, KeyError, TypeError, ValueError) as error:
-            raise Raised(type(error).__name__, str(error)[:100], self.place()) from None
-        if isinstance(items, Instance) and items.cls.find("__getitem__") is not None:
-            return self.call(self.attribute(items, "__getitem__"), [key], {})
-        return self.unknown("an item of a value that is not known")
+        return python.get_item(items, cast("Interpreter", self), key)
 
     def missing(self, items: dict[Any, Any], key: Any) -> Any:
         """Return the value of a key that a dict does not have: that of a defaultdict is made now. Raises KeyError."""
@@ -106,12 +79,6 @@ class Attributes(InterpreterPart):
 
     def attribute(self, of: Any, name: str) -> Any:
         """`of.name`."""
-        if isinstance(of, Symbol):
-            return self.keras.symbol_attribute(of, name)
-        if isinstance(of, Module):
-            if name in of.frame.names:
-                return self.loaded(of.frame, name)
-            return self.module(f"{of.name}.{name}", of.frame) or self.unknown(f"{of.name}.py has no {name}", name)
         if isinstance(of, Instance):
             return self._of_instance(of, name)
         if isinstance(of, Super):
@@ -138,31 +105,9 @@ class Attributes(InterpreterPart):
                     return self.unknown(f"{of.name} has no {name}")
                 return Symbol(f"{root.path}.{name}") if root else self.unknown(f"{of.name} has no {name}")
             return found
-        if isinstance(of, Tensor | LayerValue | Setting):
+        if isinstance(of, Tensor):
             return self.keras.attribute(of, name)
-        if isinstance(of, Variable):
-            return self.keras.variable_attribute(of, name)
-        if isinstance(of, Array):
-            return arrays.attribute(of, name)
-        if isinstance(of, Namespace | Function):
-            if name == "__name__" and isinstance(of, Function):
-                return of.attributes.get(name, of.name)
-            if name == "__doc__" and isinstance(of, Function) and "__doc__" not in of.attributes:
-                return None if isinstance(of.node, ast.Lambda) else docstring(of.node) or None
-            return of.attributes.get(name, self.unknown(f"the attribute {name} of a value"))
-        if has_method(of, name):
-            return Bound(of, name)
-        if type(of) in (int, float) and name in ("astype", "item", "tolist"):  # a number of NumPy is one here
-            return Bound(arrays.array_of(of), name)
-        if type(of) is tuple and name in ("rank", "ndims"):  # a shape
-            return len(of)
-        if isinstance(of, Size | slice) or is_plain(of) or type(of) in (list, tuple, dict, set):
-            if is_plain(of) and of is not None and name in ("real", "imag"):
-                return getattr(of, name)
-            if of is None or (type(of) in _BUILTIN and not hasattr(type(of), name)):
-                kind = "None" if of is None else f"a {type(of).__name__}"
-                raise Raised("AttributeError", f"{kind} has no attribute {name}", self.place())
-        return self.unknown(f"the attribute {name} of a value that is not known")
+        return python.get_attribute(of, cast("Interpreter", self), name)
 
     def _of_instance(self, of: Instance, name: str) -> Any:
         if name in of.attributes:

@@ -6,23 +6,23 @@ from collections.abc import Callable, Iterable
 from itertools import compress
 from typing import Any
 
-from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, Budget, fits
+from layerexplain.frontends.code.bounds import MOST_BITS, Budget, fits
 from layerexplain.frontends.code.dataclass_fields import fields_of, is_named_tuple
 from layerexplain.frontends.code.methods import sort
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, format_value, is_plain, truth, unclear
 from layerexplain.frontends.code.values import (
-    Array,
     Class,
     Function,
     Instance,
     LayerValue,
     Partial,
     Setting,
-    Size,
     Symbol,
     Tensor,
-    Unknown,
+    python,
 )
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Size, Unknown
 
 NAMES = frozenset(
     """
@@ -47,20 +47,8 @@ _KINDS: dict[str, Any] = {
 
 def items_of(value: Any) -> list[Any] | Unknown:
     """The items that a loop over a value meets; Unknown where they are not known."""
-    if isinstance(value, Unknown):
-        return value
-    if isinstance(value, range):
-        first = value[: MOST_ITEMS + 1]  # the length of a range may be no C integer
-        return list(first) if len(first) <= MOST_ITEMS else Unknown(TOO_LARGE)
-    if isinstance(value, str):
-        return list(value) if len(value) <= MOST_ITEMS else Unknown(TOO_LARGE)
-    if type(value) in (list, tuple, dict, set, frozenset):
-        return list(value)
-    if isinstance(value, Array):
-        return array_items(value)
-    if (fields := fields_of(value)) is not None:
-        return list(fields)
-    return Unknown("items of a value that is not known")
+    fields = fields_of(value)
+    return python.iterate(value) if fields is None else list(fields)
 
 
 def known_items(value: Any) -> list[Any]:
@@ -78,19 +66,6 @@ def all_items(values: Iterable[Any], budget: Budget) -> list[list[Any]]:
         found.append(known_items(one))
         budget.look(len(found[-1]))
     return found
-
-
-def array_items(value: Array) -> list[Any] | Unknown:
-    """The rows of a small array."""
-    if not value.shape or value.shape[0] is None or value.shape[0] > 100:
-        return Unknown("the rows of data")
-    rest = value.shape[1:]
-    if value.values is None:
-        return [Array(rest, None, value.classes, value.dtype)] * value.shape[0]
-    if not rest:
-        return list(value.values)
-    size = len(value.values) // value.shape[0]
-    return [Array(rest, value.values[i * size : (i + 1) * size], None, value.dtype) for i in range(value.shape[0])]
 
 
 def call_builtin(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Callable[..., Any]) -> Any:
@@ -111,13 +86,8 @@ def call_builtin(name: str, args: list[Any], kwargs: dict[str, Any], budget: Bud
 
 def _len(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
     value = args[0] if args else None
-    if isinstance(value, Array):
-        return (Size() if value.shape[0] is None else value.shape[0]) if value.shape else Unknown("the length of data")
-    if (fields := fields_of(value)) is not None:
-        return len(fields)
-    if type(value) in (str, list, tuple, dict, set, frozenset, range, bytes):
-        return len(value)  # type: ignore[arg-type]
-    return value if isinstance(value, Unknown) else Unknown("the length of a value that is not known")
+    fields = fields_of(value)
+    return python.length(value) if fields is None else len(fields)
 
 
 def _range(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:

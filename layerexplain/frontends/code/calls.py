@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.frontends.code import arrays, command_line, library_functions, numpy_functions
+from layerexplain.frontends.code import command_line, library_functions, numpy_functions
 from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
 from layerexplain.frontends.code.builtin_functions import call_builtin
 from layerexplain.frontends.code.dataclass_fields import Records, fields_of, is_record
@@ -17,21 +17,21 @@ from layerexplain.frontends.code.methods import CHANGES, call_method
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, is_plain
 from layerexplain.frontends.code.parts import Signal
 from layerexplain.frontends.code.values import (
-    Array,
     Bound,
     Class,
     Context,
     Function,
     Instance,
     LayerValue,
-    Module,
-    Partial,
     Setting,
     Super,
     Symbol,
     Tensor,
-    Unknown,
+    python,
 )
+from layerexplain.frontends.code.values import array as arrays
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -87,8 +87,7 @@ class Calls(Records):
             return self.unknown(TOO_LARGE)
         if isinstance(function, Unknown):
             return self.keras.on_unknown(function, node, args, kwargs, frame)
-        self.by_program = unknown is None
-        return self.call(function, args, kwargs)
+        return self.call(function, args, kwargs, whole=unknown is None)
 
     def _fits(self, given: list[Any]) -> bool:
         """Whether what nests in the arguments of a call is small enough to be gone through."""
@@ -114,45 +113,29 @@ class Calls(Records):
             return self.unknown("super() outside of a class")
         return Super(method.self, method.owner)
 
-    def call(self, function: Any, args: list[Any], kwargs: Mapping[str, Any] | None = None) -> Any:
-        """The result of a call. Raises Raised for what the program raises."""
+    def call(
+        self, function: Any, args: list[Any], kwargs: Mapping[str, Any] | None = None, *, whole: bool = False
+    ) -> Any:
+        """The result of a call; `whole` says that the program gives all of its arguments. Raises Raised for what the
+        program raises."""
         keywords: dict[str, Any] = dict(kwargs or {})
-        whole, self.by_program = self.by_program, False
-        if isinstance(function, Function):
-            return self._function(function, args, keywords, whole)
         if isinstance(function, Bound):
             return self._method(function, args, keywords, whole)
         if isinstance(function, Class):
             return self._instance(function, args, keywords, whole)
-        if isinstance(function, Partial):
-            self.by_program = whole
-            return self.call(function.function, [*function.args, *args], {**function.kwargs, **keywords})
-        if isinstance(function, Symbol):
-            return self._symbol(function, args, keywords)
         if isinstance(function, Instance):
             method = function.cls.find("__call__")
             if isinstance(method, Function):
                 return self.call(method, [function, *args], keywords)
-        if isinstance(function, LayerValue | Instance):
+        if isinstance(function, Instance):
             return self.keras.call_layer(function, args, keywords)
-        if isinstance(function, Setting):
-            return self.keras.call_setting(function, args, keywords)
-        if isinstance(function, Unknown):
-            return function
         if isinstance(function, Tensor) and function.node.layer.reason is not None:
             return function.node.layer.reason  # what is not read may give a layer too
         if isinstance(function, Tensor):
-            kind = "a tensor"
-        elif isinstance(function, Module):
-            kind = f"the module {function.name}"
-        else:
-            name = type(function).__name__
-            kind = f"a{'n' * (name[0] in 'aeiou')} {name}" if is_plain(function) else "a value"
-        if is_plain(function) or isinstance(function, Tensor):
-            raise Raised("TypeError", f"{kind} is called", self.place())
-        return self.unknown(f"{kind} is called")
+            raise Raised("TypeError", "a tensor is called", self.place())
+        return python.call(function, cast("Interpreter", self), args, keywords, whole)
 
-    def _symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
         root, _, name = symbol.path.partition(".")
         if root == "builtins":
             if name in ("getattr", "setattr", "type", "vars", "hasattr"):
@@ -218,11 +201,11 @@ class Calls(Records):
         return args[0] if args and isinstance(args[0], Unknown) else self.unknown(f"{name}(…) of a value")
 
     def _method(self, bound: Bound, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
-        of, function = bound
+        of, function = bound.object, bound.function
         if isinstance(function, Function) and function.name == "build" and isinstance(of, Instance) and of.layer:
             return self.keras.build_by_hand(of, function, args, kwargs)
         if isinstance(function, Function):
-            return self._function(function, [of, *args], kwargs, whole)
+            return self.call_function(function, [of, *args], kwargs, whole)
         if isinstance(function, Symbol):
             return self.keras.call_base(of, function, args, kwargs)
         if isinstance(of, Instance | Class):
@@ -251,7 +234,7 @@ class Calls(Records):
         method = cls.find("__init__")
         if isinstance(method, Function):
             made.given = {**dict(zip(method.names[1:], args, strict=False)), **kwargs}
-            self._function(method, [made, *args], kwargs, whole)
+            self.call_function(method, [made, *args], kwargs, whole)
         elif cls.root() is not None:
             self.keras.call_base(made, Symbol(f"{cls.root().path}.__init__"), args, kwargs)  # type: ignore[union-attr]
         elif (args or kwargs) and whole and unread is None and cls.find("__new__") is None and not cls.is_decorated:
@@ -275,9 +258,9 @@ class Calls(Records):
                 self.file, self.callers = at, around
 
         depth = len(callers)
-        self._function(*context, within=inside)
+        self.call_function(*context.given, within=inside)
 
-    def _function(
+    def call_function(
         self,
         function: Function,
         args: list[Any],

@@ -16,7 +16,6 @@ from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, dotted
 from layerexplain.frontends.code.values import (
-    Array,
     Bound,
     Class,
     Function,
@@ -29,9 +28,10 @@ from layerexplain.frontends.code.values import (
     Super,
     Symbol,
     Tensor,
-    Unknown,
     layer_of,
 )
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Unknown
 
 _ONLY_READ = frozenset(
     [

@@ -7,7 +7,8 @@ from typing import Any
 
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.parts import InterpreterPart
-from layerexplain.frontends.code.values import Bound, Class, Function, Instance, Setting, Unknown
+from layerexplain.frontends.code.values import Bound, Class, Function, Instance, Setting
+from layerexplain.frontends.code.values.base import Unknown
 
 FIELD = "dataclasses"
 """The path of a `Setting` that `dataclasses.field(…)` gives."""

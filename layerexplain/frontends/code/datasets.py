@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from layerexplain.frontends.code.arrays import array_of
-from layerexplain.frontends.code.values import Array, Namespace, Setting, Tensor, Unknown
+from layerexplain.frontends.code.values import Namespace, Setting, Tensor
+from layerexplain.frontends.code.values.array import Array, array_of
+from layerexplain.frontends.code.values.base import Unknown
 
 _IMAGES = {
     "mnist": ((28, 28), (), 60_000, 10_000, 10),

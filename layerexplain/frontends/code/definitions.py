@@ -14,7 +14,7 @@ from layerexplain.frontends.code.keras_names import inside_keras
 from layerexplain.frontends.code.keras_source import with_source
 from layerexplain.frontends.code.modules import PRESENT, Refused
 from layerexplain.frontends.code.operators import Raised
-from layerexplain.frontends.code.parts import InterpreterPart, Signal, docstring, written
+from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
 from layerexplain.frontends.code.values import (
     Bound,
     Class,
@@ -24,8 +24,9 @@ from layerexplain.frontends.code.values import (
     Module,
     Partial,
     Symbol,
-    Unknown,
+    docstring,
 )
+from layerexplain.frontends.code.values.base import Unknown
 
 _KEEPING = frozenset({"function", "register_keras_serializable", "keras_export", "tf_export", "wraps", "lru_cache"})
 """Decorators that leave the arguments of what they stand above as they are."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.frames import Assumption
-from layerexplain.frontends.code.values import LayerValue, ModelValue, Place, Unknown, creation_counter
+from layerexplain.frontends.code.values import LayerValue, ModelValue, creation_counter
+from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.records import NamedTuple
 
 _MOST_ASSUMPTIONS = 200

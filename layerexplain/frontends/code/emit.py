@@ -7,27 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.graphs import Graph, loose_error
 from layerexplain.frontends.code.keras_names import inside_keras, named
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, TOLD, WEIGHT_TYPE, as_recorded, flat_tensors, is_shape
 from layerexplain.frontends.code.values import (
-    Array,
     Function,
     Instance,
     LayerValue,
     ModelValue,
     Node,
     Setting,
-    Size,
     Symbol,
     Tensor,
-    Unknown,
     Variable,
     layer_of,
-    unknown_at,
     unknown_in,
 )
+from layerexplain.frontends.code.values import array as arrays
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Size, Unknown, unknown_at
 from layerexplain.frontends.keras.shared_objects import has_two_ways
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.keras.activations import NAMES as ACTIVATIONS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, fits, weight
 from layerexplain.frontends.code.builtin_functions import NAMES, items_of
 from layerexplain.frontends.code.choices import CHANGES_MODEL
@@ -22,16 +21,10 @@ from layerexplain.frontends.code.operators import (
     unary,
 )
 from layerexplain.frontends.code.parts import InterpreterPart, handler_name, written
-from layerexplain.frontends.code.values import (
-    Array,
-    Class,
-    Imported,
-    Symbol,
-    Tensor,
-    Unknown,
-    Variable,
-    unknown_in,
-)
+from layerexplain.frontends.code.values import Class, Imported, Symbol, Tensor, Variable, unknown_in
+from layerexplain.frontends.code.values import array as arrays
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Unknown
 
 
 class Expressions(InterpreterPart):

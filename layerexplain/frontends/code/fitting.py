@@ -10,7 +10,8 @@ from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph, flat
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.values import Array, LayerValue, ModelValue, Setting, Symbol, Tensor
+from layerexplain.frontends.code.values import LayerValue, ModelValue, Setting, Symbol, Tensor
+from layerexplain.frontends.code.values.array import Array
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.registry import find
 from layerexplain.model import Shape

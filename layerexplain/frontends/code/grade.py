@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from layerexplain.frontends.code.frames import Assumption
-from layerexplain.frontends.code.values import Unknown
+from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.model import Note
 
 

@@ -24,15 +24,13 @@ from layerexplain.frontends.code.values import (
     LayerValue,
     ModelValue,
     Node,
-    Place,
     Tensor,
     Trace,
-    Unknown,
     Variable,
     layer_of,
-    unknown_at,
     unknown_in,
 )
+from layerexplain.frontends.code.values.base import Place, Unknown, unknown_at
 from layerexplain.lang.axes import Shapes
 from layerexplain.lang.definition import Definition, call, states_after
 from layerexplain.lang.expr import (

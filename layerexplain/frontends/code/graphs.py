@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code.values import LayerValue, Node, Place, Tensor, Unknown
+from layerexplain.frontends.code.values import LayerValue, Node, Tensor
+from layerexplain.frontends.code.values.base import Place, Unknown
 
 
 def flat(value: Any) -> list[Any]:

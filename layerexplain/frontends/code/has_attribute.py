@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import types
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.frontends.code import keras_api
 from layerexplain.frontends.code.dataclass_fields import is_named_tuple
 from layerexplain.frontends.code.keras_names import base_of, inside_keras
-from layerexplain.frontends.code.operators import is_plain
 from layerexplain.frontends.code.parts import InterpreterPart
-from layerexplain.frontends.code.values import (
-    Array,
-    Class,
-    Function,
-    Instance,
-    LayerValue,
-    Module,
-    Namespace,
-    Symbol,
-    Tensor,
-    Unknown,
-)
+from layerexplain.frontends.code.values import Class, Instance, LayerValue, Symbol, Tensor, python
+from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.layers.registry import find
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
 
 _OLDER_ONLY = frozenset({"_build_from_signature"})
 """Attributes of layers by which code tells Keras 2 from Keras 3."""
-_OF_ARRAYS = frozenset(
-    """
-    T all any argmax argmin astype copy dtype flatten item max mean min ndim prod ravel reshape shape size sort squeeze
-    std sum tolist transpose var
-    """.split()  # noqa: SIM905
-)
-_NOT_OF_ARRAYS = frozenset({"cpu", "detach", "get_shape", "numpy", "eval"})
-"""What tensors have, by which code tells them from arrays."""
 
 
 class HasAttribute(InterpreterPart):
@@ -51,8 +34,6 @@ class HasAttribute(InterpreterPart):
     def _has(self, of: Any, name: str) -> bool | None:
         if isinstance(of, Symbol):
             return _of_library(of.path, name)
-        if isinstance(of, Module):
-            return name in of.frame.names or self.module(f"{of.name}.{name}", of.frame) is not None
         if isinstance(of, Instance | Class):
             return self._of_program(of, name)
         if isinstance(of, LayerValue):
@@ -61,13 +42,7 @@ class HasAttribute(InterpreterPart):
             outside = not self.keras.quiet and not name.startswith("_")
             known = name in keras_api.members("Tensor")
             return True if name in ("shape", "dtype", "ndim", "name") else False if outside and not known else None
-        if isinstance(of, Array):
-            return True if name in _OF_ARRAYS else False if name in _NOT_OF_ARRAYS else None
-        if isinstance(of, Namespace):
-            return name in of.attributes or hasattr(types.SimpleNamespace, name)
-        if isinstance(of, Function):
-            return name in of.attributes or hasattr(types.FunctionType, name)
-        return hasattr(type(of), name) if is_plain(of) or type(of) in (list, tuple, dict, set, range) else None
+        return python.has_attribute(of, cast("Interpreter", self), name)
 
     def _of_program(self, of: Instance | Class, name: str) -> bool | None:
         cls = of.cls if isinstance(of, Instance) else of

@@ -22,9 +22,9 @@ from layerexplain.frontends.code.has_attribute import HasAttribute
 from layerexplain.frontends.code.keras_calls import Keras
 from layerexplain.frontends.code.loops import Loops
 from layerexplain.frontends.code.modules import Modules
-from layerexplain.frontends.code.operators import may_be_anything
 from layerexplain.frontends.code.statements import Statements
-from layerexplain.frontends.code.values import Place, Unknown
+from layerexplain.frontends.code.values import Symbol
+from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.model import Note
 
 
@@ -58,8 +58,6 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         """Whether the cells after one that raises are run all the same."""
         self.callers: list[Place] = []
         """The calls of functions of the program that are read now."""
-        self.by_program = False
-        """Whether the call that follows stands in the program with all of its arguments."""
         self.lazy = False
         """Whether modules of a package are read when a name of theirs is used, not when they are imported."""
         self.star: list[str] = []
@@ -88,7 +86,7 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
 
     def no_function(self, value: Any) -> Any:
         """A value where no function fits: a name of a library that is not read is a value that is not known."""
-        if not may_be_anything(value):
+        if not isinstance(value, Symbol) or not value.may_be_anything:
             return value
         return self.unknown(f"{value.path.partition('.')[0]} is not read here", value.path)
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code import arrays, datasets, keras_api, keras_names
+from layerexplain.frontends.code import datasets, keras_api, keras_names
 from layerexplain.frontends.code.applications import application
 from layerexplain.frontends.code.checking import OF_LAYERS, Checking
 from layerexplain.frontends.code.cloning import Cloning
@@ -35,12 +35,13 @@ from layerexplain.frontends.code.values import (
     Setting,
     Symbol,
     Tensor,
-    Unknown,
     Variable,
     layer_of,
     tensors_in,
     unknown_in,
 )
+from layerexplain.frontends.code.values import array as arrays
+from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.frontends.model_builder import default_name
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean

@@ -6,14 +6,13 @@ from itertools import pairwise
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code import arrays, datasets, keras_api
+from layerexplain.frontends.code import datasets, keras_api
 from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
 from layerexplain.frontends.code.values import (
-    Array,
     Bound,
     Class,
     LayerValue,
@@ -21,14 +20,15 @@ from layerexplain.frontends.code.values import (
     Namespace,
     Node,
     Setting,
-    Size,
     Symbol,
     Tensor,
-    Unknown,
     Variable,
     layer_of,
     may_set,
 )
+from layerexplain.frontends.code.values import array as arrays
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Size, Unknown
 from layerexplain.layers.arguments import short
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean

@@ -8,12 +8,13 @@ import string
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code import datasets
-from layerexplain.frontends.code.arrays import product
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
 from layerexplain.frontends.code.builtin_functions import all_items, call_builtin, known_items
 from layerexplain.frontends.code.dataclass_fields import FIELD, field_values, named_tuple
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, unclear
-from layerexplain.frontends.code.values import Function, Instance, Namespace, Partial, Setting, Size, Symbol, Unknown
+from layerexplain.frontends.code.values import Function, Instance, Namespace, Partial, Setting, Symbol
+from layerexplain.frontends.code.values.array import product
+from layerexplain.frontends.code.values.base import Size, Unknown
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter

@@ -11,7 +11,9 @@ from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import Raised, is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
-from layerexplain.frontends.code.values import Array, Instance, Tensor, Unknown
+from layerexplain.frontends.code.values import Instance, Tensor
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Unknown
 
 
 class Loops(InterpreterPart):

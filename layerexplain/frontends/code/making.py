@@ -6,34 +6,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
-from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.bounds import copied
 from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.keras_names import named
-from layerexplain.frontends.code.operators import may_be_anything
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values import (
     CALLED,
-    Array,
     Bound,
     Function,
     Instance,
     LayerValue,
     ModelValue,
     Node,
-    Place,
     Setting,
     Symbol,
     Tensor,
-    Unknown,
     each_in,
     layer_of,
     tensors_in,
     unknown_in,
 )
+from layerexplain.frontends.code.values import array as arrays
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.keras.old_names import modern_layer, todays_argument
 from layerexplain.frontends.model_builder import default_name
 from layerexplain.frontends.spec.old_arguments import todays_form
@@ -134,7 +132,9 @@ class Making(KerasPart):
             plain["function"] = config["function"]
         type_, plain = modern_layer(type_, plain, tells_module=True)
         self.fill_older(type_, plain)
-        unread = {NamedFunction(one.last): one for one in each_in(config) if may_be_anything(one)}
+        unread = {
+            NamedFunction(one.last): one for one in each_in(config) if isinstance(one, Symbol) and one.may_be_anything
+        }
         made.type, made.config = type_, self._checked(type_, dict(plain), name, unread)
         self.check_arguments(shown or type_, kwargs, takes, made)
         if shape is not None:

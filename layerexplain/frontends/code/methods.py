@@ -9,7 +9,7 @@ from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, Budget, fits, weight
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, format_value, is_plain
-from layerexplain.frontends.code.values import Unknown
+from layerexplain.frontends.code.values.base import Unknown
 
 _TEXT = frozenset(
     """

@@ -6,9 +6,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.frontends.code.arrays import (
+from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
+from layerexplain.frontends.code.builtin_functions import call_builtin, items_of
+from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, is_plain, unclear
+from layerexplain.frontends.code.values import DTYPES, Tensor
+from layerexplain.frontends.code.values.array import (
     FOLDS,
     SAME,
+    Array,
     array_of,
     attribute,
     axis_of,
@@ -21,10 +26,7 @@ from layerexplain.frontends.code.arrays import (
     plain,
     reshaped,
 )
-from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
-from layerexplain.frontends.code.builtin_functions import call_builtin, items_of
-from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, is_plain, unclear
-from layerexplain.frontends.code.values import DTYPES, Array, Size, Tensor, Unknown
+from layerexplain.frontends.code.values.base import Size, Unknown
 from layerexplain.model import Shape
 
 

@@ -6,21 +6,15 @@ import math
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code import arrays, keras_api, numpy_functions
+from layerexplain.frontends.code import keras_api, numpy_functions
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.keras_names import operation_type, tensorflow_function
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
-from layerexplain.frontends.code.values import (
-    DTYPES,
-    Array,
-    LayerValue,
-    Size,
-    Tensor,
-    Unknown,
-    Variable,
-    tensors_in,
-)
+from layerexplain.frontends.code.values import DTYPES, LayerValue, Tensor, Variable, tensors_in
+from layerexplain.frontends.code.values import array as arrays
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Size, Unknown
 
 _OPERATORS = {
     "Add": "Add", "Sub": "Subtract", "Mult": "Multiply", "Div": "TrueDivide", "FloorDiv": "FloorDivide", "Mod": "Mod",

@@ -8,18 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, MOST_TEXT, Budget, fits, weight
-from layerexplain.frontends.code.values import (
-    Class,
-    Function,
-    Instance,
-    LayerValue,
-    Namespace,
-    Place,
-    Setting,
-    Size,
-    Symbol,
-    Unknown,
-)
+from layerexplain.frontends.code.values import Class, Function, Instance, LayerValue, Namespace, Setting, Symbol, Tensor
+from layerexplain.frontends.code.values.base import Place, Size, Unknown, Value
+from layerexplain.records import Record
 
 PLAIN = (bool, int, float, str, bytes, type(None), complex)
 """Kinds of values that are what they say."""
@@ -208,7 +199,7 @@ def _contains(items: Any, value: Any) -> Any:
     if isinstance(items, range) and is_plain(value):
         whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
         return int(value) in items if whole else False
-    if isinstance(items, dict) and not is_plain(value) and not isinstance(value, tuple):
+    if isinstance(items, dict) and not (is_plain(value) or type(value) is tuple or isinstance(value, Record)):
         return Unknown("a key that is not known")
     if isinstance(items, dict | set | frozenset) and is_plain(value):
         return value in items
@@ -228,29 +219,11 @@ def _contains(items: Any, value: Any) -> Any:
 
 def truth(value: Any) -> bool | None:
     """Whether a value counts as true in a test; None where that is not known."""
-    if isinstance(value, Unknown | Size):
-        return None
+    if isinstance(value, Value):
+        return value.truth()
     if is_plain(value) or type(value) in (list, tuple, dict, set, frozenset, range):
         return bool(value)
-    from layerexplain.frontends.code.values import Array, Imported, Instance, Tensor, Variable
-
-    if isinstance(value, Instance) and (value.cls.has("__bool__") or value.cls.has("__len__")):
-        return None
-    if may_be_anything(value):
-        return None
-    return None if isinstance(value, Array | Imported | Tensor | Variable) else True
-
-
-def may_be_anything(value: Any) -> bool:
-    """Whether a value is a name of a library that is not read: `settings.SIZE`, a function, a class or a number."""
-    from layerexplain.frontends.code.values import Symbol
-
-    return isinstance(value, Symbol) and "." in value.path and value.path.partition(".")[0] not in _KNOWN_LIBRARIES
-
-
-_KNOWN_LIBRARIES = frozenset(
-    {"keras", "tensorflow", "tf_keras", "numpy", "math", "os", "functools", "itertools", "builtins"}
-)
+    return None if isinstance(value, Tensor) else True
 
 
 def unary(name: str, value: Any) -> Any:

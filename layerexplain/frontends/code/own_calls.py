@@ -15,7 +15,6 @@ from layerexplain.frontends.code.operators import TOO_LARGE, Raised
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import TOLD, declaration_of, flat_tensors
 from layerexplain.frontends.code.values import (
-    Array,
     Bound,
     Class,
     Function,
@@ -25,12 +24,12 @@ from layerexplain.frontends.code.values import (
     Node,
     Tensor,
     Trace,
-    Unknown,
     creation_counter,
     tensors_in,
-    unknown_at,
     unknown_in,
 )
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Unknown, unknown_at
 from layerexplain.layers.declaration import Spec
 
 

@@ -17,17 +17,8 @@ from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.graph_formula import Formula, not_known
 from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_calls import mirrored, passes_masks
-from layerexplain.frontends.code.values import (
-    Class,
-    Function,
-    ModelValue,
-    Place,
-    Tensor,
-    Trace,
-    Unknown,
-    layer_of,
-    unknown_in,
-)
+from layerexplain.frontends.code.values import Class, Function, ModelValue, Tensor, Trace, layer_of, unknown_in
+from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.lang.definition import Definition, states_after
 from layerexplain.lang.expr import WEIGHT, Expr, is_state, walk
 from layerexplain.layers.arguments import Anything, Argument, argument_of

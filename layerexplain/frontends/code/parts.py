@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.frontends.code.values import Place, Unknown
+from layerexplain.frontends.code.values.base import Place, Unknown
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.effects import Effects
@@ -38,14 +38,6 @@ def written(node: ast.expr) -> str:
     if "_written" not in node.__dict__:
         node._written = ast.unparse(node)  # type: ignore[attr-defined]
     text: str = node._written  # type: ignore[attr-defined]
-    return text
-
-
-def docstring(node: Any) -> str:
-    """Return the docstring of a function or a class, "" where it has none. It is kept, as `written` is."""
-    if "_docstring" not in node.__dict__:
-        node._docstring = ast.get_docstring(node) or ""
-    text: str = node._docstring
     return text
 
 
@@ -81,7 +73,6 @@ class InterpreterPart(Part):
     file: str
     effects: Effects
     is_notebook: bool
-    by_program: bool
     callers: list[Any]
 
     @property

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.interpreter import Interpreter
-from layerexplain.frontends.code.values import LayerValue, ModelValue, Place, Variable
+from layerexplain.frontends.code.values import LayerValue, ModelValue, Variable
+from layerexplain.frontends.code.values.base import Place
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.keras_calls import Keras

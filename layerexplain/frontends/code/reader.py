@@ -21,16 +21,8 @@ from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_weights import declarations
 from layerexplain.frontends.code.reach import last_change, parts_of, reaching
 from layerexplain.frontends.code.sources import Text, notebook_text, read_text
-from layerexplain.frontends.code.values import (
-    Class,
-    Function,
-    ModelValue,
-    Place,
-    Tensor,
-    Unknown,
-    layer_of,
-    unknown_at,
-)
+from layerexplain.frontends.code.values import Class, Function, ModelValue, Tensor, layer_of
+from layerexplain.frontends.code.values.base import Place, Unknown, unknown_at
 from layerexplain.frontends.training import with_training
 from layerexplain.model import InputShapes, Model, Note, SourceCode
 from layerexplain.records import NamedTuple

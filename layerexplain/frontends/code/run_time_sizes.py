@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import is_shape
-from layerexplain.frontends.code.values import LayerValue, Size, Tensor, Unknown
+from layerexplain.frontends.code.values import LayerValue, Tensor
+from layerexplain.frontends.code.values import array as arrays
+from layerexplain.frontends.code.values.base import Size, Unknown
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, argument_of

@@ -16,7 +16,7 @@ from typing import Any
 
 from layerexplain.errors import NO_FILE, SourceError
 from layerexplain.frontends.code.bounds import MOST_PARSED, MOST_SOURCE, MOST_TOKENS
-from layerexplain.frontends.code.values import Place
+from layerexplain.frontends.code.values.base import Place
 from layerexplain.records import NamedTuple
 
 _CODE = re.compile(

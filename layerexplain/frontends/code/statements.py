@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.errors import LayerExplainError, SourceError
-from layerexplain.frontends.code import arrays
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Exhausted
 from layerexplain.frontends.code.choices import assigned_names
 from layerexplain.frontends.code.dataclass_fields import note_field
@@ -14,17 +13,13 @@ from layerexplain.frontends.code.definitions import catches
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import Raised, is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_name, written
-from layerexplain.frontends.code.values import (
-    Array,
-    Class,
-    Context,
-    Function,
-    Instance,
-    Namespace,
-    Tensor,
-    Unknown,
-    layer_of,
-)
+from layerexplain.frontends.code.values import Context, Function, Instance, Namespace, Tensor, layer_of
+from layerexplain.frontends.code.values import array as arrays
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Unknown, Value
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
 
 _HARMLESS = frozenset(
     """
@@ -249,9 +244,8 @@ class Statements(InterpreterPart):
             elif not self.keras.change_argument(layer, name, value):
                 layer.attributes[name] = value
             return
-        if isinstance(of, Class | Namespace | Function):
-            self.effects.record_attribute_change(of, name)
-            of.attributes[name] = value
+        if isinstance(of, Value):
+            of.set_attribute(cast("Interpreter", self), name, value)
 
     def _change_array(self, array: Array, key: Any, value: Any, frame: Frame) -> None:
         """`array[key] = value`: wherever a name, an attribute or a list holds the array, it holds the changed one."""

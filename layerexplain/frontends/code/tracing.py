@@ -15,21 +15,20 @@ from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import WEIGHT_TYPE, declaration_of, flat_tensors, is_shape
 from layerexplain.frontends.code.values import (
     CALLED,
-    Array,
     Function,
     LayerValue,
     ModelValue,
     Node,
     Tensor,
     Trace,
-    Unknown,
     Variable,
     each_in,
     layer_of,
     tensors_in,
-    unknown_at,
     unknown_in,
 )
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Unknown, unknown_at
 from layerexplain.layers.facts import NO_FACTS
 
 if TYPE_CHECKING:

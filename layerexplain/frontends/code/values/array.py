@@ -8,8 +8,10 @@ from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget, fits
 from layerexplain.frontends.code.operators import Raised, Unclear, binary, is_plain
-from layerexplain.frontends.code.values import Array, Size, Unknown
+from layerexplain.frontends.code.values import Bound
+from layerexplain.frontends.code.values.base import Evaluator, Size, Unknown, Value
 from layerexplain.model import Shape
+from layerexplain.records import Record
 
 SAME = frozenset(
     """
@@ -21,6 +23,59 @@ _ALL_CLASSES = 1000
 """Labels of a data set of Keras that hold all of its classes for sure; a few of them may lack some."""
 
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None}
+
+
+_ATTRIBUTES = frozenset(
+    """
+    T all any argmax argmin astype copy dtype flatten item max mean min ndim prod ravel reshape shape size sort squeeze
+    std sum tolist transpose var
+    """.split()  # noqa: SIM905
+)
+_OF_TENSORS = frozenset({"cpu", "detach", "get_shape", "numpy", "eval"})
+"""What tensors have, by which code tells them from arrays."""
+_MOST_ROWS = 100
+
+
+class Array(Record, Value):
+    """An array of NumPy, or the data of a data set: its shape, with None for sizes that are not known, and its values
+    in a flat tuple where they are few and known. `classes` says how many classes its labels are of."""
+
+    shape: Shape
+    values: tuple[Any, ...] | None = None
+    classes: int | None = None
+    dtype: str = "float32"
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return attribute(self, name)
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        return True if name in _ATTRIBUTES else False if name in _OF_TENSORS else None
+
+    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+        evaluator.budget.look_at(self, key)
+        made = item(self, key)
+        if evaluator.keras.quiet and self.values is not None and getattr(made, "values", made) is None:
+            return evaluator.keras.item_of_table(self, key)
+        return made
+
+    def iterate(self) -> list[Any] | Unknown:
+        if not self.shape or self.shape[0] is None or self.shape[0] > _MOST_ROWS:
+            return Unknown("the rows of data")
+        rows, inner = self.shape[0], self.shape[1:]
+        if self.values is None:
+            return [Array(inner, None, self.classes, self.dtype)] * rows
+        if not inner:
+            return list(self.values)
+        size = len(self.values) // rows
+        return [Array(inner, self.values[i * size : (i + 1) * size], None, self.dtype) for i in range(rows)]
+
+    def length(self) -> Any:
+        if not self.shape:
+            return Unknown("the length of data")
+        return Size() if self.shape[0] is None else self.shape[0]
+
+    def truth(self) -> bool | None:
+        return None
 
 
 def array_of(value: Any) -> Any:
@@ -226,8 +281,6 @@ def attribute(array: Array, name: str) -> Any:
         return Array(array.shape[::-1], None, None, array.dtype)
     if name == "dtype":
         return array.dtype
-    from layerexplain.frontends.code.values import Bound
-
     return Bound(array, name)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import itertools
+import types
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
-from layerexplain.model import Shape
-from layerexplain.records import NamedTuple
+from layerexplain.frontends.code.values.base import Evaluator, Place, Unknown, Value, unknown_key
+from layerexplain.records import NamedTuple, Record
 
 DTYPES = frozenset(
     """
@@ -18,31 +19,12 @@ DTYPES = frozenset(
 """The names of the kinds of numbers, in NumPy, TensorFlow and Keras."""
 
 
-class Unknown(NamedTuple):
-    """A value that only running the program would tell. `reason` is the first cause, `line` where it stands, `name` the
-    name that `--set` can give a value to; "" where there is none. `file` is another file than the source."""
-
-    reason: str
-    line: int = 0
-    name: str = ""
-    file: str = ""
-    column: int = 0
-    lacks: Literal["", "name", "argument", "shape", "named shape"] = ""
-    """What is missing, where the reader acts on it: a name that the code does not define, an argument that no call of
-    the program gives, the shape of an input, or that of a name which must be an input."""
-    option: str | None = None
-    """The name for `--set`, if it is not `name`; "" where no value helps."""
+_READ_LIBRARIES = frozenset(
+    {"keras", "tensorflow", "tf_keras", "numpy", "math", "os", "functools", "itertools", "builtins"}
+)
 
 
-class Size(NamedTuple):
-    """A size that is known at run time only, as the batch is: that of an axis of a tensor, where `tensor` is there."""
-
-    words: str = ""
-    tensor: Any = None
-    axis: int = 0
-
-
-class Symbol(NamedTuple):
+class Symbol(Record, Value):
     """A name of a library: `keras.layers.Dense`, `numpy.zeros`."""
 
     path: str
@@ -52,44 +34,36 @@ class Symbol(NamedTuple):
         """The name itself."""
         return self.path.rpartition(".")[2]
 
+    @property
+    def may_be_anything(self) -> bool:
+        """Whether its library is not read: `settings.SIZE` may be a function, a class or a number."""
+        return "." in self.path and self.path.partition(".")[0] not in _READ_LIBRARIES
 
-class Array(NamedTuple):
-    """An array of NumPy, or the data of a data set: its shape, with None for sizes that are not known, and its values
-    in a flat tuple where they are few and known. `classes` says how many classes its labels are of."""
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return evaluator.keras.symbol_attribute(self, name)
 
-    shape: Shape
-    values: tuple[Any, ...] | None = None
-    classes: int | None = None
-    dtype: str = "float32"
+    def truth(self) -> bool | None:
+        return None if self.may_be_anything else True
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        return evaluator.call_symbol(self, args, kwargs)
 
 
-class Setting(NamedTuple):
+class Setting(Record, Value):
     """An object of Keras that is no layer: an optimizer, a loss, a regularizer; or a function of it by its name."""
 
     class_name: str
     config: Mapping[str, Any]
     path: str = ""
 
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return evaluator.keras.attribute(self, name)
 
-class Place(NamedTuple):
-    """A place in a file; `file` is "" for the source itself. `column` is counted from 1, 0 where it is not known."""
-
-    file: str
-    line: int
-    column: int = 0
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """The place as an error takes it."""
-        return {"source": self.file or None, "line": self.line or None, "column": self.column or None}
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        return evaluator.keras.call_setting(self, args, kwargs)
 
 
-def unknown_at(place: Place, reason: str, *, lacks: Literal["", "shape"] = "") -> Unknown:
-    """A value that is not known because of what stands at a place."""
-    return Unknown(reason, place.line, "", place.file, lacks=lacks)
-
-
-class Function:
+class Function(Value):
     """A function of the program. `names` are those of its parameters without the ones that are given by name alone,
     which are `keywords`."""
 
@@ -111,6 +85,33 @@ class Function:
         self.names: list[str] = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
         self.keywords: list[str] = [one.arg for one in node.args.kwonlyargs]
 
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        if name in self.attributes:
+            return self.attributes[name]
+        if name == "__name__":
+            return self.name
+        if name == "__doc__":
+            return None if isinstance(self.node, ast.Lambda) else docstring(self.node) or None
+        return evaluator.unknown(f"the attribute {name} of a value")
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        return name in self.attributes or hasattr(types.FunctionType, name)
+
+    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+        evaluator.effects.record_attribute_change(self, name)
+        self.attributes[name] = value
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        return evaluator.call_function(self, args, kwargs, whole)
+
+
+def docstring(node: Any) -> str:
+    """Return the docstring of a function or a class, "" where it has none. It is kept: a loop may ask in each round."""
+    if "_docstring" not in node.__dict__:
+        node._docstring = ast.get_docstring(node) or ""
+    text: str = node._docstring
+    return text
+
 
 def _own_nodes(node: Any) -> Any:
     """The nodes of a function, those of functions inside it left out."""
@@ -122,7 +123,7 @@ def _own_nodes(node: Any) -> Any:
             waiting += ast.iter_child_nodes(one)
 
 
-class Class:
+class Class(Value):
     """A class of the program. `bases` are classes, symbols and unknown values."""
 
     def __init__(self, name: str, bases: list[Any], frame: Any, line: int) -> None:
@@ -136,6 +137,10 @@ class Class:
         self.members: dict[str, Namespace] = {}
         """Those of an Enum that were asked for."""
         self._order: list[Any] | None = None
+
+    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+        evaluator.effects.record_attribute_change(self, name)
+        self.attributes[name] = value
 
     def order(self) -> list[Any]:
         """Return the class and its bases in the order in which Python looks attributes up, symbols included.
@@ -197,7 +202,7 @@ creation_counter = itertools.count()
 """Numbers objects and layers in the order in which they are made."""
 
 
-class Instance:
+class Instance(Value):
     """An object of a class of the program. `layer` is there where the class is a layer or a model."""
 
     def __init__(self, cls: Class) -> None:
@@ -210,30 +215,41 @@ class Instance:
         """The arguments that it was made with, by name."""
         self.created_at = next(creation_counter)
 
+    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+        if self.cls.find("__getitem__") is None or unknown_key(evaluator, key) is not None:
+            return super().get_item(evaluator, key)
+        return evaluator.call(evaluator.attribute(self, "__getitem__"), [key], {})
 
-class Bound(NamedTuple):
+    def truth(self) -> bool | None:
+        return None if self.cls.has("__bool__") or self.cls.has("__len__") else True
+
+
+class Bound(Record, Value):
     """A method, with the object that it belongs to: an instance, a layer, a list, a text."""
 
     object: Any
     function: Any
 
 
-class Super(NamedTuple):
+class Super(Record, Value):
     """What `super()` gives: an instance, and the class behind which attributes are looked up."""
 
     instance: Instance
     after: Class
 
 
-class Partial(NamedTuple):
+class Partial(Record, Value):
     """A `functools.partial`."""
 
     function: Any
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
 
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        return evaluator.call(self.function, [*self.args, *args], {**self.kwargs, **kwargs}, whole=whole)
 
-class Context(NamedTuple):
+
+class Context(Record, Value):
     """The call of a function that is a context manager, before a `with` enters it."""
 
     function: Function
@@ -241,28 +257,58 @@ class Context(NamedTuple):
     kwargs: dict[str, Any]
     whole: bool
 
+    @property
+    def given(self) -> tuple[Function, list[Any], dict[str, Any], bool]:
+        """The function and what it is called with."""
+        return self.function, self.args, self.kwargs, self.whole
 
-class Module:
+
+class Module(Value):
     """Another file of the same folder, as text."""
 
     def __init__(self, name: str, frame: Any) -> None:
         self.name = name
         self.frame = frame
 
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        if name in self.frame.names:
+            return evaluator.loaded(self.frame, name)
+        inner = evaluator.module(f"{self.name}.{name}", self.frame)
+        return inner or evaluator.unknown(f"{self.name}.py has no {name}", name)
 
-class Imported(NamedTuple):
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        return name in self.frame.names or evaluator.module(f"{self.name}.{name}", self.frame) is not None
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        return evaluator.unknown(f"the module {self.name} is called")
+
+
+class Imported(Record, Value):
     """A name that a module of a package imports from another one, which is read when the name is used."""
 
     node: ast.ImportFrom
     alias: ast.alias
     frame: Any
 
+    def truth(self) -> bool | None:
+        return None
 
-class Namespace:
+
+class Namespace(Value):
     """An object that has nothing but attributes: `SimpleNamespace`, a named tuple, a data class."""
 
     def __init__(self, attributes: dict[str, Any]) -> None:
         self.attributes = attributes
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return self.attributes.get(name, evaluator.unknown(f"the attribute {name} of a value"))
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        return name in self.attributes or hasattr(types.SimpleNamespace, name)
+
+    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+        evaluator.effects.record_attribute_change(self, name)
+        self.attributes[name] = value
 
 
 class Node:
@@ -317,7 +363,7 @@ class Trace:
         self.masks: list[Tensor | None] = []
 
 
-class Variable:
+class Variable(Value):
     """A weight that code makes itself with `add_weight` or `tf.Variable`."""
 
     def __init__(self, name: str, shape: Any, dtype: str, trainable: bool, place: Place) -> None:
@@ -329,8 +375,14 @@ class Variable:
         self.choice: Any = None
         """What is assumed where it counts as a weight of a layer."""
 
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return evaluator.keras.variable_attribute(self, name)
 
-class LayerValue:
+    def truth(self) -> bool | None:
+        return None
+
+
+class LayerValue(Value):
     """A layer, an operation or a model. `type` is the name of its class, `kind` as in `model.Layer`."""
 
     def __init__(self, type_: str, kind: str, name: str, config: dict[str, Any], place: Place) -> None:
@@ -358,6 +410,12 @@ class LayerValue:
     def mark_changed(self) -> None:
         """Note that what it is changes now."""
         self.changed_at = next(creation_counter)
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return evaluator.keras.attribute(self, name)
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        return evaluator.keras.call_layer(self, args, kwargs)
 
 
 class ModelValue(LayerValue):

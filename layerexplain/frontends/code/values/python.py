@@ -1,0 +1,96 @@
+"""What Python's own values answer: numbers, texts, lists, dicts, sets, ranges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerexplain.frontends.code.bounds import MOST_ITEMS
+from layerexplain.frontends.code.methods import has_method
+from layerexplain.frontends.code.operators import TOO_LARGE, Raised, is_plain
+from layerexplain.frontends.code.values import Bound
+from layerexplain.frontends.code.values.array import array_of
+from layerexplain.frontends.code.values.base import Evaluator, Unknown, Value, unknown_key
+
+_SEQUENCES = (list, tuple, str, range, bytes)
+_COLLECTIONS = (list, tuple, dict, set)
+_WITH_LENGTH = (str, list, tuple, dict, set, frozenset, range, bytes)
+_COMPLETE = (str, int, float, list, tuple, dict, bool)
+"""Kinds all of whose attributes are known: one that they do not have is an error of the program."""
+
+
+def get_attribute(value: Any, evaluator: Evaluator, name: str) -> Any:
+    """Return `value.name`. Raises Raised where Python has no such attribute."""
+    if isinstance(value, Value):
+        return value.get_attribute(evaluator, name)
+    if has_method(value, name):
+        return Bound(value, name)
+    if type(value) in (int, float) and name in ("astype", "item", "tolist"):  # a number of NumPy is one here
+        return Bound(array_of(value), name)
+    if type(value) is tuple and name in ("rank", "ndims"):  # a shape
+        return len(value)
+    if is_plain(value) and value is not None and name in ("real", "imag"):
+        return getattr(value, name)
+    if value is None or (type(value) in _COMPLETE and not hasattr(type(value), name)):
+        kind = "None" if value is None else f"a {type(value).__name__}"
+        raise Raised("AttributeError", f"{kind} has no attribute {name}", evaluator.place())
+    return evaluator.unknown(f"the attribute {name} of a value that is not known")
+
+
+def has_attribute(value: Any, evaluator: Evaluator, name: str) -> bool | None:
+    """Return whether a value has an attribute; None where that is not known."""
+    if isinstance(value, Value):
+        return value.has_attribute(evaluator, name)
+    return hasattr(type(value), name) if is_plain(value) or type(value) in (*_COLLECTIONS, range) else None
+
+
+def get_item(value: Any, evaluator: Evaluator, key: Any) -> Any:
+    """Return `value[key]`. Raises Raised where there is no such item."""
+    if isinstance(value, Value):
+        return value.get_item(evaluator, key)
+    if (unknown := unknown_key(evaluator, key)) is not None:
+        return unknown
+    try:
+        if type(value) in _SEQUENCES:
+            if not isinstance(key, int | slice):
+                return evaluator.unknown("an item at a place that is not known")
+            found = value[key]
+            evaluator.budget.make(len(found) if isinstance(key, slice) else 1)
+            return found
+        if type(value) is dict:
+            if not evaluator.may_be_key(key):
+                return evaluator.unknown("an item under a key that is not known")
+            return evaluator.missing(value, key) if key not in value else value[key]
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise Raised(type(error).__name__, str(error)[:100], evaluator.place()) from None
+    return evaluator.unknown("an item of a value that is not known")
+
+
+def iterate(value: Any) -> list[Any] | Unknown:
+    """Return the items that a loop over a value meets; Unknown where they are not known."""
+    if isinstance(value, Value):
+        return value.iterate()
+    if isinstance(value, range):
+        first = value[: MOST_ITEMS + 1]  # the length of a range may be no C integer
+        return list(first) if len(first) <= MOST_ITEMS else Unknown(TOO_LARGE)
+    if isinstance(value, str):
+        return list(value) if len(value) <= MOST_ITEMS else Unknown(TOO_LARGE)
+    if type(value) in (list, tuple, dict, set, frozenset):
+        return list(value)
+    return Unknown("items of a value that is not known")
+
+
+def length(value: Any) -> Any:
+    """Return `len(value)`."""
+    if isinstance(value, Value):
+        return value.length()
+    return len(value) if type(value) in _WITH_LENGTH else Unknown("the length of a value that is not known")
+
+
+def call(value: Any, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    """Return what a call of a value gives. Raises Raised for a number or a text."""
+    if isinstance(value, Value):
+        return value.call(evaluator, args, kwargs, whole)
+    if not is_plain(value):
+        return evaluator.unknown("a value is called")
+    name = type(value).__name__
+    raise Raised("TypeError", f"a{'n' * (name[0] in 'aeiou')} {name} is called", evaluator.place())
