@@ -8,8 +8,8 @@ interpreter.py    the interpreter of `ast`: statements, loops, definitions, expr
                   command_line.py: argparse; dataclass_fields.py: dataclasses;
                   choices.py: what hangs on a branch that was chosen
 effects.py        one journal of what was changed, assumed, left open and raised
-operators.py, builtin_functions.py, methods.py, library_functions.py, numpy_functions.py    what Python and NumPy
-                  compute
+operators.py, builtin_functions.py, methods.py, numpy_functions.py    what Python and NumPy compute
+library/          what the functions of other libraries give, a module a library
 keras_names.py    which name, through which import, is which class or function of Keras
 keras_calls.py    what calls of these names make: making.py (layers, inputs, models), operations.py, datasets.py
 checking.py       what Keras refuses of a program; keras_api.py: what its names are called with (keras_api.txt, which

@@ -6,13 +6,14 @@ import ast
 from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.frontends.code import command_line, library_functions, numpy_functions
+from layerexplain.frontends.code import command_line, numpy_functions
 from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
 from layerexplain.frontends.code.builtin_functions import call_builtin
 from layerexplain.frontends.code.dataclass_fields import Records, fields_of, is_record
 from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.keras_api import Misfit
 from layerexplain.frontends.code.keras_names import base_of, named
+from layerexplain.frontends.code.library import LIBRARIES
 from layerexplain.frontends.code.methods import CHANGES, call_method
 from layerexplain.frontends.code.operators import TOO_LARGE, Raised, is_plain
 from layerexplain.frontends.code.parts import Signal
@@ -151,10 +152,11 @@ class Calls(Records):
             return self.placed(call_builtin(name, given, kwargs, self.budget, self.call))
         if args and isinstance(args[0], Instance) and self._is_method_of(symbol.path, args[0]):
             return self.keras.call_base(args[0], symbol, args[1:], kwargs)
-        if root in library_functions.ROOTS or root == "numpy":
+        library = LIBRARIES.get(root)
+        if library is not None or root == "numpy":
             self.budget.look_at(*args, *kwargs.values())
-        if root in library_functions.ROOTS:
-            made = library_functions.call_library(symbol.path, args, kwargs, cast("Interpreter", self))
+        if library is not None:
+            made = library.call(symbol.path, args, kwargs, cast("Interpreter", self))
             if made is not NotImplemented:
                 return self.placed(made)
         made = self.keras.call_symbol(symbol, args, kwargs)

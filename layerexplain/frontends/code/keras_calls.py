@@ -17,7 +17,7 @@ from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.keras_names import Named, inside_keras, named
 from layerexplain.frontends.code.layer_attributes import LayerAttributes
-from layerexplain.frontends.code.library_functions import CONSTANTS
+from layerexplain.frontends.code.library.python import CONSTANTS
 from layerexplain.frontends.code.making import Making
 from layerexplain.frontends.code.operations import Operations
 from layerexplain.frontends.code.operators import Raised

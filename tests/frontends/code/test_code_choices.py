@@ -83,6 +83,8 @@ COMPLETE = {
     "a loss of tensors, and a training": "x = Input((4,))\ny = Dense(n)(x)\nm = Model(x, y)\nif t:\n    loss = mse(x, y)\n"
     "else:\n    loss = mae(x, y)\nm.add_loss(loss)\nm.compile()\nif t:\n    m.load_weights('w')\nelse:\n    m.fit(names)\n",
     "an own model that was made before": OWN + "m = Own(n)\nm.build((None, 4))\nif t:\n    n = 5\nother = Dense(n)\n",
+    "a text that is compared with what is not known": "k = 'small'.startswith(t)\nj = 'a-b'.replace('-', t)\n"
+    + MODEL.format("n"),
     "the command line": "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', type=float, default=3)\n"
     "a = p.parse_args()\n" + MODEL.format("n") + "m.compile(loss='mse')\n",
 }

@@ -1,0 +1,252 @@
+"""Python's own library on known values: math, functools, itertools, copy, collections, dataclasses."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import string
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
+from layerexplain.frontends.code.builtin_functions import all_items, call_builtin, known_items
+from layerexplain.frontends.code.dataclass_fields import FIELD, field_values, named_tuple
+from layerexplain.frontends.code.library.table import Implementation, Library
+from layerexplain.frontends.code.operators import TOO_LARGE, Raised, unclear
+from layerexplain.frontends.code.values import Function, Instance, Namespace, Partial, Setting, Symbol
+from layerexplain.frontends.code.values.array import product
+from layerexplain.frontends.code.values.base import Size, Unknown
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
+
+_MATH = frozenset(
+    """
+    ceil floor sqrt exp log log2 log10 sin cos tan pow fabs trunc gcd isclose isnan radians degrees tanh atan
+    """.split()  # noqa: SIM905
+)
+CONSTANTS = {
+    "string.ascii_lowercase": string.ascii_lowercase,
+    "string.ascii_letters": string.ascii_letters,
+    "string.ascii_uppercase": string.ascii_uppercase,
+    "string.digits": string.digits,
+    "string.hexdigits": string.hexdigits,
+    "string.octdigits": string.octdigits,
+    "string.printable": string.printable,
+    "string.punctuation": string.punctuation,
+    "string.whitespace": string.whitespace,
+    "math.pi": math.pi,
+    "math.e": math.e,
+    "math.inf": math.inf,
+    "math.nan": math.nan,
+}
+LIBRARY = Library(
+    "math", "functools", "operator", "itertools", "copy", "collections", "types", "typing", "argparse", "dataclasses",
+    "contextlib",
+)  # fmt: skip
+_OPERATORS = {"add": "Add", "mul": "Mult", "sub": "Sub", "truediv": "Div", "floordiv": "FloorDiv"}
+"""Functions of `operator` that are operators of Python with two values."""
+function = LIBRARY.function
+
+
+@function("functools.partial")
+def _partial(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    return Partial(args[0], tuple(args[1:]), kwargs) if args else NotImplemented
+
+
+@function("functools.wraps")
+def _wraps(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    return Partial(Symbol("functools.update_wrapper"), (), {"wrapped": args[0]}) if args else NotImplemented
+
+
+@function("functools.update_wrapper")
+def _update_wrapper(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    if not args:
+        return NotImplemented
+    return _with_name(args[0], kwargs.get("wrapped", args[1] if len(args) > 1 else None))
+
+
+@function("functools.reduce")
+def _reduce(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    if len(args) < 2:
+        return NotImplemented
+    items = [*args[2:], *known_items(args[1])]
+    folded = items[0] if items else Unknown("a fold of nothing")
+    for one in items[1:]:
+        folded = interpreter.call(args[0], [folded, one])
+    return folded
+
+
+@LIBRARY.family("operator")
+def _operator(name: str) -> Implementation:
+    def operate(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+        return interpreter.operate(_OPERATORS[name], *args) if name in _OPERATORS and len(args) == 2 else NotImplemented
+
+    return operate
+
+
+@function("argparse.ArgumentParser")
+def _argument_parser(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    return Setting("ArgumentParser", {}, "argparse")
+
+
+@function("copy.copy")
+def _copy(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    return _copied(args[0], False, interpreter) if args else NotImplemented
+
+
+@function("copy.deepcopy")
+def _deep_copy(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    return _copied(args[0], True, interpreter) if args else NotImplemented
+
+
+@function("collections.OrderedDict")
+def _ordered_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    return call_builtin("dict", args, kwargs, interpreter.budget, interpreter.call)
+
+
+@function("collections.defaultdict")
+def _default_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    items = call_builtin("dict", args[1:], kwargs, interpreter.budget, interpreter.call)
+    if type(items) is dict and args and args[0] is not None:
+        interpreter.factories[id(items)] = items, args[0]
+    return items
+
+
+@function("collections.namedtuple", "typing.NamedTuple")
+def _named_tuple(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    if len(args) != 2:
+        return NotImplemented
+    cls = named_tuple(str(args[0]), args[1], kwargs.get("defaults") or ())
+    return NotImplemented if cls is None else cls
+
+
+@function("typing.cast")
+def _cast(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    return args[1] if len(args) == 2 else NotImplemented
+
+
+@function("types.SimpleNamespace")
+def _simple_namespace(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    return Namespace(dict(kwargs))
+
+
+@function("types.MappingProxyType")
+def _mapping_proxy(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    return args[0] if args else NotImplemented
+
+
+@function("contextlib.nullcontext")
+def _null_context(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    return args[0] if args else None
+
+
+@function("dataclasses.field")
+def _field(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    return Setting("field", kwargs, FIELD)
+
+
+@function("dataclasses.replace")
+def _replace(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    if not args or not isinstance(args[0], Instance):
+        return NotImplemented
+    return interpreter.call(args[0].cls, [], {**field_values(args[0]), **kwargs})
+
+
+@function("dataclasses.asdict")
+def _as_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    if not args or not isinstance(args[0], Instance):
+        return NotImplemented
+    values = field_values(args[0]).items()
+    return {key: _as_dict([one], {}, interpreter) if isinstance(one, Instance) else one for key, one in values}
+
+
+@function("dataclasses.astuple")
+def _as_tuple(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    if not args or not isinstance(args[0], Instance):
+        return NotImplemented
+    values = field_values(args[0]).values()
+    return tuple([_as_tuple([one], {}, interpreter) if isinstance(one, Instance) else one for one in values])
+
+
+@function("dataclasses.fields")
+def _fields(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    if not args or not isinstance(args[0], Instance):
+        return NotImplemented
+    return tuple([Namespace({"name": key}) for key in field_values(args[0])])
+
+
+def _with_name(function: Any, wrapped: Any) -> Any:
+    """A function of the program under the name of another one that it wraps."""
+    if isinstance(function, Function) and isinstance(wrapped, Function):
+        function.attributes.update(
+            {"__name__": wrapped.attributes.get("__name__", wrapped.name), "__wrapped__": wrapped}
+        )
+    return function
+
+
+@LIBRARY.family("math")
+def _math(name: str) -> Implementation:
+    return lambda args, kwargs, interpreter: _of_numbers(name, args)
+
+
+def _of_numbers(name: str, args: list[Any]) -> Any:
+    """A function of `math`."""
+    if any(isinstance(one, Size) for one in args):
+        return Size()
+    if name == "prod" and args:
+        return product(known_items(args[0]))
+    if name not in _MATH:
+        return Unknown(f"math.{name}(…), which is not read here")
+    if not all(isinstance(one, int | float) for one in args):
+        raise unclear(args, "a number that is not known")
+    try:
+        return getattr(math, name)(*args)
+    except (ValueError, OverflowError, TypeError) as error:
+        raise Raised(type(error).__name__, str(error)[:100]) from None
+
+
+@LIBRARY.family("itertools")
+def _itertools(name: str) -> Implementation:
+    return lambda args, kwargs, interpreter: _rows(name, args, kwargs, interpreter.budget)
+
+
+def _rows(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
+    """A function of `itertools`."""
+    if name in ("chain", "chain.from_iterable") and (args or name == "chain"):
+        return _chained(args if name == "chain" else known_items(args[0]), budget)
+    known = all_items(args if name == "product" else args[:1], budget)
+    if name == "product" and not kwargs:
+        rows = math.prod(map(len, known))
+        if rows > MOST_ITEMS or rows * len(known) > 10 * MOST_ITEMS:
+            return Unknown(TOO_LARGE)
+        budget.make(rows * len(known))
+        return list(itertools.product(*known))
+    if name == "accumulate" and known and len(args) == 1 and all(isinstance(one, int | float) for one in known[0]):
+        return list(itertools.accumulate(known[0]))
+    if name == "pairwise" and known:
+        return list(itertools.pairwise(known[0]))
+    return Unknown(f"it comes from itertools.{name}(…)")
+
+
+def _chained(values: list[Any], budget: Budget) -> Any:
+    """The items of all values, one after another."""
+    found: list[Any] = []
+    for one in values:
+        found += known_items(one)
+        if len(found) > MOST_ITEMS:
+            return Unknown(TOO_LARGE)
+    budget.make(len(found))
+    return found
+
+
+def _copied(value: Any, deep: bool, interpreter: Interpreter) -> Any:
+    if type(value) in (list, dict, set):
+        interpreter.budget.make(len(value))
+        if deep and type(value) is list:
+            return [_copied(one, True, interpreter) for one in value]
+        if deep and type(value) is dict:
+            return {key: _copied(one, True, interpreter) for key, one in value.items()}
+        return value.copy()
+    if isinstance(value, Unknown) or type(value) in (int, float, str, bool, type(None), tuple):
+        return value
+    return Unknown("a copy of a value")

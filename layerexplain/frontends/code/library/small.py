@@ -1,0 +1,46 @@
+"""Libraries of which few functions matter to a model: tqdm, six, scikit-learn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.frontends.code import datasets
+from layerexplain.frontends.code.builtin_functions import call_builtin
+from layerexplain.frontends.code.library.table import Implementation, Library
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
+
+LIBRARY = Library("tqdm", "six", "sklearn")
+
+
+@LIBRARY.family("tqdm")
+def _progress(name: str) -> Implementation:
+    """`tqdm(rows)` gives the rows, `trange(n)` a range."""
+    last = name.rpartition(".")[2]
+
+    def rows(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+        if not args or last not in ("tqdm", "trange"):
+            return NotImplemented
+        return args[0] if last == "tqdm" else call_builtin("range", args, {}, interpreter.budget, interpreter.call)
+
+    return rows
+
+
+@LIBRARY.family("six")
+def _six(name: str) -> Implementation:
+    """`six.moves.range` and the like: builtins of Python 2."""
+
+    def builtin(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+        if not name.startswith("moves."):
+            return NotImplemented
+        of_python_3 = name.removeprefix("moves.").replace("xrange", "range")
+        return call_builtin(of_python_3, args, kwargs, interpreter.budget, interpreter.call)
+
+    return builtin
+
+
+@LIBRARY.family("sklearn")
+def _sklearn(name: str) -> Implementation:
+    """Data sets and preprocessing of scikit-learn."""
+    return lambda args, kwargs, interpreter: datasets.of_sklearn(f"sklearn.{name}", args, kwargs)
