@@ -7,12 +7,13 @@ the number of its call (0, 1, … in the order in which the file lists them) and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from layerexplain.attribute_path import Steps
 from layerexplain.errors import LayerExplainError
-from layerexplain.records import NamedTuple
+from layerexplain.records import NamedTuple, Record
 
 if TYPE_CHECKING:
     from layerexplain.layers.declaration import Declaration
@@ -31,6 +32,15 @@ class TensorRef(NamedTuple):
     layer: str
     call: int = 0
     output: int = 0
+
+    @property
+    def key(self) -> CallKey:
+        """What identifies the call that makes the tensor."""
+        return self.layer, self.call
+
+
+CallKey = tuple[str, int]
+"""What identifies a call in its model: the name of its layer, and its number among the calls of that."""
 
 
 def tensor_refs(value: Any) -> Iterator[TensorRef]:
@@ -229,6 +239,11 @@ class Call(NamedTuple):
     file: str = ""
 
     @property
+    def key(self) -> CallKey:
+        """What identifies the call in its model."""
+        return self.layer, self.index
+
+    @property
     def refs(self) -> tuple[TensorRef, ...]:
         """The tensors that the call takes, in order.
 
@@ -272,7 +287,7 @@ class ModelWeight(NamedTuple):
     trainable: bool = True
 
 
-class Model(NamedTuple):
+class Model(Record):
     """A whole architecture, or one that is nested in another.
 
     `layers` are in the file's order, InputLayers included (a reader of files adds them where a file leaves them out).
@@ -324,6 +339,11 @@ class Model(NamedTuple):
     def __repr__(self) -> str:
         count = f"{len(self.layers):,} layer{'' if len(self.layers) == 1 else 's'}"
         return f"<Model {self.name!r} ({repr(self.source)[1:-1]}): {self.type}, {count}>"
+
+    @cached_property
+    def layers_by_name(self) -> Mapping[str, Layer]:
+        """The layers by their names; the last one of several with the same name."""
+        return {layer.name: layer for layer in self.layers}
 
     def at(self, shapes: InputShapes) -> Model:
         """The model with its inputs of given shapes: that of code is read again, in which sizes may follow from them.

@@ -10,7 +10,7 @@ is no tuple; `grouped` and `sources_first` are for plain data of any kind.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -67,8 +67,9 @@ class Record:
     (0, True, False)
     """
 
+    _fields: ClassVar[tuple[str, ...]] = ()
+
     if not TYPE_CHECKING:
-        _fields = ()
         _field_defaults = {}
 
         def __init_subclass__(cls):
@@ -94,14 +95,15 @@ class Record:
         __delattr__ = __setattr__
 
     def _values(self) -> tuple[Any, ...]:
-        return tuple(self.__dict__.values())
+        known = self.__dict__  # it has the values of cached properties too, which are no fields
+        return tuple([known[one] for one in self._fields])
 
     def _replace(self, **changed: Any) -> Self:
         """Return the same record with other values of some fields."""
-        return type(self)(**{**self.__dict__, **changed})
+        return type(self)(**{**dict(zip(self._fields, self._values(), strict=True)), **changed})
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.__dict__ == other.__dict__
+        return isinstance(other, Record) and type(other) is type(self) and self._values() == other._values()
 
     def __hash__(self) -> int:
         return hash(self._values())

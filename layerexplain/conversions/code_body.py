@@ -25,7 +25,7 @@ class Body:
     def __init__(self, module: CodeModule, model: Model) -> None:
         self.module = module
         self.model = model
-        self.layers = {layer.name: layer for layer in model.layers}
+        self.layers = model.layers_by_name
         made = {(call.layer, call.index): call for call in model.calls}
         self.calls = list(own_calls(model, [made[ref.layer, ref.call] for ref in model.outputs]))
         self.places = {TensorRef(call.layer, call.index): i for i, call in enumerate(self.calls)}

@@ -69,7 +69,7 @@ class _Writer:
             layers = [self.layer(layer, inner.get(layer.name)) for layer in told]
             return _object("keras", "Sequential", {"name": model.name, "trainable": model.trainable, "layers": layers})
         calls = grouped((call.layer, call) for call in sorted(model.calls, key=lambda call: call.index))
-        kinds = {layer.name: layer for layer in model.layers}
+        kinds = model.layers_by_name
         shapes = {
             TensorRef(made.call.layer, made.call.index, i): _shape_and_dtype(spec)
             for made in (network.calls if network is not None else ())

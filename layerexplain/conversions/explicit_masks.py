@@ -202,7 +202,7 @@ class _Writer:
         self.recipes = _Recipes(network)
         self.path = path
         self._model = network.model
-        self.layers = {layer.name: layer for layer in self._model.layers}
+        self.layers = {**self._model.layers_by_name}
         self._calls = {(call.layer, call.index): call for call in self._model.calls}
         self._names = FreeNames({*self.layers})
         self._stems: dict[str, str] = {}

@@ -70,10 +70,9 @@ class FirstWritten:
         return None if first is None or first is layer else f"/{step_text(self.objects.place(first))}"
 
     def _walk(self, model: Model) -> None:
-        layers = {layer.name: layer for layer in model.layers}
         for call in own_calls(model):
             if call.index == 0:
-                self._visit(layers[call.layer])
+                self._visit(model.layers_by_name[call.layer])
 
     def _visit(self, layer: Layer) -> None:
         key = self.objects.of(layer)
@@ -92,7 +91,7 @@ class _Writer:
         self.model = model
         self.objects = objects
         self.path = path
-        self.layers = {layer.name: layer for layer in model.layers}
+        self.layers = model.layers_by_name
         self.calls = list(own_calls(model))
         names = FreeNames({*self.layers})
         self.known = {TensorRef(layer.name): layer.name for layer in model.layers if layer.type == "InputLayer"}

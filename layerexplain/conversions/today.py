@@ -95,9 +95,9 @@ def _has_gone(model: Model) -> bool:
 
 def _model(model: Model, prefix: str, network: Network | None) -> Model:
     """Return a model in today's words; `network` is the model traced, where shapes are needed."""
-    traced = {made.call.layer: made for made in reversed(network.calls)} if network is not None else {}
     layers, calls = [], {(call.layer, call.index): call for call in model.calls}
     for layer in model.layers:
+        traced = next(iter(network.calls_of(layer.name)), None) if network is not None else None
         try:
             if is_tensorflow(layer) and (layer.name, 0) in calls:
                 if (layer.name, 1) in calls:
@@ -108,11 +108,10 @@ def _model(model: Model, prefix: str, network: Network | None) -> Model:
                 if (layer.name, 1) in calls:
                     _, calls[layer.name, 1] = _operation(layer, calls[layer.name, 1])
             else:
-                made = todays_layer(layer, _shape_before(traced.get(layer.name)))
+                made = todays_layer(layer, _shape_before(traced))
         except LayerExplainError as error:
             raise error.with_place(layer=f"{prefix}{layer.name}", line=layer.line) from None
-        inner = traced[layer.name].network if layer.name in traced else None
-        made = _with_inner(made, f"{prefix}{layer.name}/", inner)
+        made = _with_inner(made, f"{prefix}{layer.name}/", None if traced is None else traced.network)
         of_call = {key: made.config[key] for key in _CALL_ARGUMENTS & made.config.keys()}
         if of_call:
             made = made._replace(config={key: v for key, v in made.config.items() if key not in of_call})

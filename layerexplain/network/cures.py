@@ -13,7 +13,7 @@ from layerexplain.lang.axes import Shape, Size
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.registry import find
-from layerexplain.model import Layer, TensorRef
+from layerexplain.model import CallKey, Layer, TensorRef
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import default_roles, product, shape_text
 from layerexplain.ops.spatial import seems_channels_first
@@ -23,8 +23,7 @@ from layerexplain.records import NamedTuple
 Try = Callable[[Layer, Declaration, Sequence[Spec]], Definition | None]
 """Gives the definition of a layer at other specs, or with other arguments; None where it refuses them too."""
 
-Calls = Mapping[tuple[str, int], TracedCall]
-"""Calls by layer and number."""
+Calls = Mapping[CallKey, TracedCall]
 
 _SPATIAL = ("steps", "planes", "rows", "columns")
 
@@ -80,7 +79,7 @@ def images_with_channels_first(ref: TensorRef, calls: Calls) -> str:
 
 def _of_one(refusal: Refusal) -> Iterator[str]:
     layer, declaration, (ref,), (spec,) = refusal[:4]
-    before, source = refusal.layers[ref.layer], refusal.calls.get((ref.layer, ref.call))
+    before, source = refusal.layers[ref.layer], refusal.calls.get(ref.key)
     returned = None if source is None else _all_steps(before, source, refusal.attempt)
     if returned is not None and refusal.fits([returned]):
         yield f"give '{before.name}' return_sequences=True, so that it returns every step"
@@ -251,25 +250,25 @@ def _loser(refusal: Refusal) -> str:
 
 def _before(ref: TensorRef, calls: Calls) -> Iterator[TracedCall]:
     """The calls on which a tensor depends, the nearest first."""
-    ahead, seen = [ref], {(ref.layer, ref.call)}
+    ahead, seen = [ref], {ref.key}
     for here in ahead:  # grows as it is read
-        made = calls.get((here.layer, here.call))
+        made = calls.get(here.key)
         if made is None:
             continue
         yield made
         for source in made.sources:
-            if (source.layer, source.call) not in seen:
-                seen.add((source.layer, source.call))
+            if source.key not in seen:
+                seen.add(source.key)
                 ahead.append(source)
 
 
 def _multiple(refs: Sequence[TensorRef], calls: Calls) -> int:
     """The number of which the input's sizes must be multiples so that each layer divides them exactly; 0 where a layer
     changes sizes in another way."""
-    strides: dict[tuple[str, int], int] = {}
-    made = {(c.call.layer, c.call.index): c for ref in refs for c in _before(ref, calls)}
+    strides: dict[CallKey, int] = {}
+    made = {c.call.key: c for ref in refs for c in _before(ref, calls)}
     for key, call in reversed(made.items()):
-        before = max([strides.get((s.layer, s.call), 1) for s in call.sources], default=1)
+        before = max([strides.get(s.key, 1) for s in call.sources], default=1)
         slides = first_windows(call.definition)
         if any(w.padding == "valid" and (w.reach > w.stride or w.stride == 1 < w.reach) for w in slides):
             return 0

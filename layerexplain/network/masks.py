@@ -151,16 +151,15 @@ def shares_states(model: Model, calls: Iterable[Call]) -> bool:
 
 def in_keras_order(model: Model, calls: list[Call]) -> list[Call]:
     """Return calls in the order in which Keras runs them; see `as_keras_runs`."""
-    made = {(call.layer, call.index): call for call in calls}
+    made = {call.key: call for call in calls}
     depths: dict[tuple[str, int], int] = {}
     of_layers: dict[str, int] = {}
-    outputs = [made[ref.layer, ref.call] for ref in model.outputs if (ref.layer, ref.call) in made]
+    outputs = [made[ref.key] for ref in model.outputs if ref.key in made]
     for call in reversed(in_order(model, outputs)):
-        key = (call.layer, call.index)
+        key = call.key
         depth = max(depths.setdefault(key, 0), of_layers.get(key[0], 0))
         depths[key] = of_layers[key[0]] = depth
         for ref in call.refs:
-            other = (ref.layer, ref.call)
-            depths[other] = max(depth + 1, depths.get(other, 0))
+            depths[ref.key] = max(depth + 1, depths.get(ref.key, 0))
     places = {key: i for i, key in enumerate(sorted(depths, key=lambda key: -depths[key]))}
-    return sorted(calls, key=lambda call: places.get((call.layer, call.index), len(places)))
+    return sorted(calls, key=lambda call: places.get(call.key, len(places)))

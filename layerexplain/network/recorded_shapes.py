@@ -42,13 +42,13 @@ def input_spec(layer: Layer) -> Spec | None:
     return Spec(_with_batch(shape), spec_dtype(dtype if isinstance(dtype, str) else "float32"))
 
 
-def model_input(model: Model, layers: Mapping[str, Layer], ref: TensorRef) -> Spec | None:
+def model_input(model: Model, ref: TensorRef) -> Spec | None:
     """What an input of a model is: as its InputLayer says, or as it is recorded where no layer makes it."""
-    layer = layers.get(ref.layer)
+    layer = model.layers_by_name.get(ref.layer)
     spec = recorded_spec(model, ref) if layer is None else input_spec(layer)
     size = layer.config.get("batch_shape") if layer is not None else None
     if spec is not None and size and isinstance(size[0], int):
-        roles = _roles_alone(model, layers, ref, len(size))
+        roles = _roles_alone(model, ref, len(size))
         if roles is not None:
             return spec._replace(shape=(size[0], *spec.shape[1:]), roles=roles)
     return spec
@@ -56,8 +56,7 @@ def model_input(model: Model, layers: Mapping[str, Layer], ref: TensorRef) -> Sp
 
 def input_specs(model: Model, given: InputShapes = MappingProxyType({})) -> list[Spec | None]:
     """What each input of a model is, in its order; with the sizes that are `given` for it."""
-    layers = {layer.name: layer for layer in model.layers}
-    known = [(ref.layer, model_input(model, layers, ref)) for ref in model.inputs]
+    known = [(ref.layer, model_input(model, ref)) for ref in model.inputs]
     return [fixed_input(name, spec, given[name]) if name in given else spec for name, spec in known]
 
 
@@ -76,13 +75,13 @@ def with_input_layers(model: Model) -> Model:
     return model._replace(layers=(*layers, *model.layers), calls=(*calls, *model.calls))
 
 
-def _roles_alone(model: Model, layers: Mapping[str, Layer], ref: TensorRef, ndim: int) -> Roles | None:
+def _roles_alone(model: Model, ref: TensorRef, ndim: int) -> Roles | None:
     """The roles of the axes of an input that is one image or signal without a batch, by the first layers that tell;
     None for other inputs."""
     ahead = [ref]
     for made in model.calls if ndim in (1, 3) else ():
         if any(one in ahead for one in made.refs):
-            layer = layers[made.layer]
+            layer = model.layers_by_name[made.layer]
             held = layer.config.get("layers")  # of a Pipeline
             from layerexplain.network.inner_layers import layers_in
 
@@ -231,9 +230,8 @@ def cross_checks(model: Model, calls: Sequence[TracedCall], path: Sequence[str])
         for made in calls
         if made.definition is not None and made.definition.kind != "opaque" and not made.built
     )
-    layers = {layer.name: layer for layer in model.layers}
     for name, own in by_layer.items():
-        for code, message in _disagreements(model, layers[name], own):
+        for code, message in _disagreements(model, model.layers_by_name[name], own):
             yield Note(code, "/".join((*path, name)), message)
 
 

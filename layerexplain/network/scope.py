@@ -37,7 +37,7 @@ class Scope:
             raise SpecError(f"models are nested more than {DEEPEST} deep")
         self.model = model
         self.path = path
-        self.layers = {layer.name: layer for layer in model.layers}
+        self.layers = model.layers_by_name
         self.strict: bool = model.strict if outer is None else outer.strict
         self.frozen: bool = not model.trainable or (outer is not None and outer.frozen)
         self.keras_2: bool = is_before_keras_3(model.keras_version) if outer is None else outer.keras_2

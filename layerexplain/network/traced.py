@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import Bound
@@ -11,8 +12,8 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.model import Call, Layer, Model, Note, TensorRef
-from layerexplain.records import NamedTuple, grouped
+from layerexplain.model import Call, CallKey, Layer, Model, Note, TensorRef
+from layerexplain.records import NamedTuple, Record, grouped
 
 if TYPE_CHECKING:
     from layerexplain.network.lost_masks import LostMask
@@ -61,6 +62,11 @@ class TracedCall(NamedTuple):
     declaration: Declaration | None = None
     origin: Origin | None = None
 
+    @property
+    def results(self) -> list[TensorRef]:
+        """The tensors that the call makes."""
+        return [TensorRef(self.call.layer, self.call.index, i) for i in range(len(self.outputs))]
+
 
 class Use(NamedTuple):
     """A call, and how often the models around it make it."""
@@ -69,11 +75,13 @@ class Use(NamedTuple):
     times: int
 
 
-class Network(NamedTuple):
-    """A model at given input shapes. `calls` are in the order of computation; `definition` is the model as a formula,
-    made for nested ones only; None, too, where the shapes are not known. `faults` are those of its layers, in the order
-    of their lines, those that reading found among them. `reasons` say why a layer has no formula, and `lost` which mask
-    it loses, by its name."""
+class Network(Record):
+    """A model at given input shapes, as a graph: `call` finds what makes a tensor, `readers` what reads it.
+
+    `calls` are in the order of computation; `definition` is the model as a formula, made for nested ones only; None,
+    too, where the shapes are not known. `faults` are those of its layers, in the order of their lines, those that
+    reading found among them. `reasons` say why a layer has no formula, and `lost` which mask it loses, by its name.
+    """
 
     model: Model
     calls: tuple[TracedCall, ...]
@@ -82,6 +90,40 @@ class Network(NamedTuple):
     faults: tuple[LayerExplainError, ...] = ()
     reasons: Mapping[str, str] = {}
     lost: Mapping[str, LostMask] = {}
+
+    @cached_property
+    def _call_of(self) -> dict[CallKey, TracedCall]:
+        return {call.call.key: call for call in self.calls}
+
+    @cached_property
+    def _calls_of(self) -> dict[str, list[TracedCall]]:
+        calls = grouped((call.call.layer, call) for call in self.calls)
+        return {name: sorted(own, key=lambda call: call.call.index) for name, own in calls.items()}
+
+    @cached_property
+    def _readers_of(self) -> dict[CallKey, list[TracedCall]]:
+        return grouped((key, call) for call in self.calls for key in dict.fromkeys(ref.key for ref in call.sources))
+
+    def layer(self, name: str) -> Layer:
+        """Return the layer of a name."""
+        return self.model.layers_by_name[name]
+
+    def call(self, ref: TensorRef | Call) -> TracedCall | None:
+        """Return the call that makes a tensor, or the traced one of a call; None where there is none."""
+        return self._call_of.get(ref.key)
+
+    def node(self, ref: TensorRef) -> Expr | None:
+        """Return the call that makes a tensor in the model's own expression; None where there is none."""
+        call = self.call(ref)
+        return None if call is None else call.node
+
+    def calls_of(self, name: str) -> Sequence[TracedCall]:
+        """Return the calls of a layer, in the order of their numbers."""
+        return self._calls_of.get(name, ())
+
+    def readers(self, call: TracedCall) -> Sequence[TracedCall]:
+        """Return the calls that read what a call makes, each once, in the order of computation."""
+        return self._readers_of.get(call.call.key, ())
 
     def why_without_formula(self, name: str, note: Note) -> str:
         """What a note on a layer says, without its words on shapes where it says why there is no formula."""
@@ -107,12 +149,8 @@ class Network(NamedTuple):
 
     def calls_of_layers(self) -> Iterator[tuple[Layer, TracedCall]]:
         """Yield the calls with their layers, without the inputs that no layer makes."""
-        layers = {layer.name: layer for layer in self.model.layers}
-        return ((layers[made.call.layer], made) for made in self.calls if made.call.layer in layers)
-
-    def of_layer(self, name: str) -> list[TracedCall]:
-        """The calls of a layer, in the order of their numbers."""
-        return sorted((c for c in self.calls if c.call.layer == name), key=lambda c: c.call.index)
+        layers = self.model.layers_by_name
+        return ((layers[call.call.layer], call) for call in self.calls if call.call.layer in layers)
 
 
 def uses_of(networks: Iterable[tuple[Network, int]]) -> dict[str, list[Use]]:

@@ -12,7 +12,7 @@ from layerexplain.lang.axes import Batch
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, item, tensor
 from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.model import Call, Layer, Note, TensorRef, tensor_refs
+from layerexplain.model import Call, CallKey, Layer, Note, TensorRef, tensor_refs
 from layerexplain.network.expression import ModelExpression
 from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import Masks, as_keras_runs, mask_sources
@@ -75,7 +75,7 @@ class Walk:
         self.notes: list[Note] = list(scope.model.notes)
         self.noted: set[tuple[str, str]] = set()
         self.reasons: dict[str, str] = {}
-        self.calls: list[TracedCall] = []
+        self.calls: dict[CallKey, TracedCall] = {}
 
     @property
     def guesses(self) -> Guesses:
@@ -93,13 +93,9 @@ class Walk:
         for weight in model.weights:
             self.tensors[TensorRef(weight.name)] = self.expression.weight(weight)
         order = in_order(model)
-        run = as_keras_runs(model, order)
-        calls = self.calls = []
-        for one in run:
-            calls.append(self._call(one))
-        if run is not order:
-            made = {(c.call.layer, c.call.index): c for c in calls}
-            calls = [made[c.layer, c.index] for c in order]
+        for one in as_keras_runs(model, order):
+            self.calls[one.key] = self._call(one)
+        calls = [self.calls[one.key] for one in order]
         if len(calls) < len(model.layers):
             called = {c.call.layer for c in calls}
             from layerexplain.network.without_formula import built
@@ -148,7 +144,7 @@ class Walk:
 
     def _fed_in(self, ref: TensorRef) -> Tensor | None:
         """A tensor that comes from outside of the model; None where its shape is not known."""
-        spec = self.given.get(ref) or model_input(self.scope.model, self.scope.layers, ref)
+        spec = self.given.get(ref) or model_input(self.scope.model, ref)
         fed = None
         if spec is not None:
             fed = self.expression.input(ref, with_roles(self.scope, ref, spec), self.given_masks.get(ref))
@@ -218,7 +214,7 @@ class Walk:
         if self.sizes is None:
             layers = self.scope.layers
             functions = [(c, layers[c.layer].config.get("function")) for c in self.scope.model.calls]
-            calls = {(c.layer, c.index): (name, c) for c, name in functions if isinstance(name, str)}
+            calls = {c.key: (name, c) for c, name in functions if isinstance(name, str)}
             self.sizes = ShapeValues(calls, lambda ref: None if (t := self.tensors.get(ref)) is None else t.expr.shape)
         return self.sizes.resolved(function, made)
 

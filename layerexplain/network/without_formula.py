@@ -115,8 +115,7 @@ def _name_cause(walk: Walk, error: WindowError, sources: Sequence[TensorRef]) ->
     """Say of a window that does not fit what is likelier than that it is too large."""
     from layerexplain.network.cures import images_with_channels_first
 
-    calls = {(made.call.layer, made.call.index): made for made in walk.calls}
-    cause = next(filter(None, [images_with_channels_first(ref, calls) for ref in sources]), "")
+    cause = next(filter(None, [images_with_channels_first(ref, walk.calls) for ref in sources]), "")
     if cause:
         error.because(cause)
 
@@ -140,8 +139,7 @@ def _cure(
         finally:  # what layers of a model inside say of shapes that are only tried is no fault of the model
             del walk.faults.found[faults:]
 
-    calls = {(made.call.layer, made.call.index): made for made in walk.calls}
-    said = cure(Refusal(layer, declaration, sources, specs, walk.scope.layers, calls, attempt))
+    said = cure(Refusal(layer, declaration, sources, specs, walk.scope.layers, walk.calls, attempt))
     return said and f"; {said}"
 
 

@@ -57,7 +57,7 @@ def _call_numbers(network: Network, path: Sequence[str], call: int) -> list[int]
     """Return the number of the call at each level, from one that counts through all runs of nested models."""
     counts = []
     for name in path:
-        calls = network.of_layer(name)
+        calls = network.calls_of(name)
         counts.append(len(calls))
         inner = next((made.network for made in calls if made.network is not None), None)
         network = inner if inner is not None else network

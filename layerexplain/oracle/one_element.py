@@ -72,7 +72,7 @@ def trace_element(
         step = _step(running, path, call, progress)
         with _of_layer(path):
             definition, array = _output(step, output)
-            calls = running.activations.network.of_layer(step.name)
+            calls = running.activations.network.calls_of(step.name)
             ranks = {made.call.index: len(spec.shape) for made in calls if (spec := made.outputs[output]) is not None}
             at = _checked_index(tuple(index), array, ranks)
             arrays = dict(zip(definition.leaves, (*step.values, *step.weights), strict=True))

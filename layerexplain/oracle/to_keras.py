@@ -114,14 +114,13 @@ class _Builder:
         self.model = model
         self.steps = steps
         self.objects = objects
-        self.layers = {layer.name: layer for layer in model.layers}
         self.made: dict[str, Any] = {}
         self.tensors: dict[TensorRef, Any] = {}
 
     def build(self) -> Any:
         keras = load_keras()
         for call in in_order(self.model):
-            layer = self.layers[call.layer]
+            layer = self.model.layers_by_name[call.layer]
             try:
                 self._call(call, layer)
             except LayerExplainError:

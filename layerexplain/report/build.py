@@ -150,12 +150,11 @@ def plain_shape(shape: tuple[Size, ...], batch: int | None = None) -> Shape:
 
 def _inputs(network: Network, batch: int | None) -> tuple[InputReport, ...]:
     model = network.model
-    layers = {layer.name: layer for layer in model.layers}
-    specs = {c.call.layer: c.outputs[0] for c in network.calls if c.call.index == 0}
     found = []
     for ref in model.inputs:
-        layer = layers.get(ref.layer)
-        spec = specs.get(ref.layer) if layer is not None else recorded_spec(model, ref)
+        layer = model.layers_by_name.get(ref.layer)
+        calls = network.calls_of(ref.layer)
+        spec = recorded_spec(model, ref) if layer is None else calls[0].outputs[0] if calls else None
         dtype = layer.config.get("dtype") if layer is not None else spec and spec.dtype
         shape = plain_shape(spec.shape, batch) if spec is not None else None
         found.append(InputReport(ref.layer, shape, dtype if isinstance(dtype, str) else "float32"))
@@ -163,16 +162,14 @@ def _inputs(network: Network, batch: int | None) -> tuple[InputReport, ...]:
 
 
 def _outputs(network: Network, batch: int | None) -> tuple[OutputReport, ...]:
-    layers = {layer.name: layer for layer in network.model.layers}
-    calls = {(c.call.layer, c.call.index): c for c in network.calls}
     found = []
     for ref in network.model.outputs:
-        made = calls.get((ref.layer, ref.call))
+        made = network.call(ref)
         spec = made.outputs[ref.output] if made is not None and ref.output < len(made.outputs) else None
         if spec is None:
             found.append(OutputReport(ref.layer, None, None))
         else:
-            dtype = float_of(layers[ref.layer]) if spec.dtype == "float" else spec.dtype
+            dtype = float_of(network.layer(ref.layer)) if spec.dtype == "float" else spec.dtype
             found.append(OutputReport(ref.layer, plain_shape(spec.shape, batch), dtype))
     return tuple(found)
 

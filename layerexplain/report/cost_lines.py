@@ -143,10 +143,9 @@ EXAMPLES = {"rows": 224, "columns": 224}
 def fixing(network: Network) -> str:
     """An example of what fixes the open sizes of a model's inputs on the command line."""
     parts = []
-    first = {call.call.layer: call for call in reversed(network.calls)}
     for ref in network.model.inputs:
-        made = first.get(ref.layer)
-        spec = made.outputs[0] if made is not None and made.outputs else None
+        calls = network.calls_of(ref.layer)
+        spec = calls[0].outputs[0] if calls and calls[0].outputs else None
         if spec is None or None not in spec.shape[1:]:
             continue
         roles = spec.roles or default_roles(len(spec.shape))

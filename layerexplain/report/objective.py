@@ -77,11 +77,10 @@ def output_losses(
     """Yield the loss of each output that has one. `refused` is called with the output and the reason where a loss has
     no known formula. `masks` are those of the outputs, if the caller knows them better than their layers do."""
     training = network.model.training or Training()
-    calls = {(made.call.layer, made.call.index): made for made in network.calls}
     several = len(network.model.outputs) > 1
     for number, ref in enumerate(network.model.outputs):
         setting = setting_of_output(training, ref.layer)
-        made = calls.get((ref.layer, ref.call))
+        made = network.call(ref)
         if setting is None or made is None:
             continue
         weight = training.loss_weights.get(ref.layer, training.loss_weights.get(""))
@@ -124,7 +123,7 @@ def _giver(network: Network, ref: TensorRef) -> tuple[tuple[str, ...], int, Trac
     path: tuple[str, ...] = ()
     number = 0
     while True:
-        calls = network.of_layer(ref.layer)
+        calls = network.calls_of(ref.layer)
         made = next(one for one in calls if one.call.index == ref.call)
         path, number = (*path, ref.layer), number * len(calls) + ref.call
         if made.network is None or ref.output >= len(made.network.model.outputs):

@@ -122,7 +122,6 @@ class Activations:
         self.max_memory = max_memory
         self.weights = weights
         self.seed = seed
-        self.nodes = {(made.call.layer, made.call.index): made.node for made in network.calls}
         self.outputs: list[Any] = []
         self.wanted: Sequence[Expr | None] = ()
         """Further tensors of the model that are needed in the end."""
@@ -146,10 +145,10 @@ class Activations:
         """Run the model on one array per input, in its order and cast to its dtypes."""
         self.runs = {d: Evaluation(batch_of(inputs), d, self.seed) for d in ("float32", "float64")}
         model = self.network.model
-        outputs = [self.nodes.get((ref.layer, ref.call)) for ref in model.outputs]
+        outputs = [self.network.node(ref) for ref in model.outputs]
         walk = self.root = Walk(self, self.network, (), [*outputs, *self.wanted])
         for ref, value in zip(model.inputs, inputs, strict=True):
-            leaf = self.nodes[ref.layer, ref.call]
+            leaf = self.network.node(ref)
             if leaf is not None:
                 walk.made[leaf] = (Value(value, dtype_name(value)),)
         yield from walk.run()
@@ -203,7 +202,6 @@ class Walk:
         self.times = Counter(call.call.layer for call in network.calls)
         self.made: dict[Expr, tuple[Value, ...]] = {}
         self.refused: dict[str, str] = {}
-        self.layers = {layer.name: layer for layer in network.model.layers}
         self.left = Counter({base_of(e) for e in results if e is not None})
         for call in network.calls:
             if not call.built:
@@ -214,7 +212,7 @@ class Walk:
         for call in self._in_order():
             if call.built:
                 continue
-            layer = self.layers[call.call.layer]
+            layer = self.network.layer(call.call.layer)
             try:
                 if layer.type == "InputLayer":
                     made = None if call.node is None else self.made.get(call.node)
@@ -237,8 +235,8 @@ class Walk:
         model, calls = self.network.model, self.network.calls
         if not shares_states(model, [made.call for made in calls]):
             return calls
-        by_call = {(made.call.layer, made.call.index): made for made in calls}
-        return [by_call[one.layer, one.index] for one in in_keras_order(model, [made.call for made in calls])]
+        ordered = in_keras_order(model, [made.call for made in calls])
+        return [made for one in ordered if (made := self.network.call(one)) is not None]
 
     def _activation(self, call: TracedCall, layer: Layer, results: Sequence[Value], **ran: Any) -> Activation:
         outputs, dtypes = tuple([one.array for one in results]), tuple([one.dtype for one in results])

@@ -195,7 +195,7 @@ class Tape(Activations):
         root = self.root
         assert root is not None  # noqa: S101 (the model was run)
         for ref, dy in zip(self.network.model.outputs, outputs, strict=True):
-            node = self.nodes.get((ref.layer, ref.call))
+            node = self.network.node(ref)
             if dy is not None and node is not None:
                 self._send(root, node, dy, ref.output)
         while self._tape:
@@ -275,7 +275,7 @@ class Tape(Activations):
         for e, value in zip(definition.results.values(), received, strict=True):
             if value is not None:
                 self._send(entry.inner, e, value)
-        layer = entry.outer.layers[entry.call.call.layer]
+        layer = entry.outer.network.layer(entry.call.call.layer)
         number = entry.outer.call_number(entry.call)
         return SentBack((*entry.outer.path, layer.name), layer, number, tuple(received))
 
@@ -293,7 +293,7 @@ class Tape(Activations):
 
     def _inputs(self, walk: Walk, leaves: Sequence[Expr | None]) -> Iterator[SentBack]:
         for made in walk.network.calls:
-            layer = walk.layers[made.call.layer]
+            layer = walk.network.layer(made.call.layer)
             if layer.type == "InputLayer" and any(leaf is made.node for leaf in leaves):
                 received = self._received(walk, made.node, 1)
                 yield SentBack((*walk.path, layer.name), layer, walk.call_number(made), tuple(received))

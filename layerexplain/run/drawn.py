@@ -50,14 +50,14 @@ def drawn_weight(path: str, shape: Sequence[int], rng: Any) -> Any:
 def draw_inputs(network: Network, rng: Any, batch: int, positive: bool = False) -> list[Any]:
     """Return an array for each input of a traced model. `positive` draws numbers from 0.1 to 0.9, for formulas with
     roots and logarithms."""
-    calls = {(c.call.layer, c.call.index): c for c in network.calls}
     arrays = []
     for ref in network.model.inputs:
-        spec = calls[ref.layer, ref.call].outputs[ref.output]
+        made = network.call(ref)
+        spec = None if made is None else made.outputs[ref.output]
         if spec is None:
             raise ValueError(f"the shape of input '{ref.layer}' is unknown")
         shape = sizes(spec.shape, batch)
-        layer = next(one for one in network.model.layers if one.name == ref.layer)
+        layer = network.layer(ref.layer)
         dtype = layer.config.get("dtype") or "float32"
         arrays.append(_drawn(str(dtype), shape, wish_of(network, ref), rng, positive))
     return arrays
@@ -124,11 +124,10 @@ def wish_of(network: Network, ref: TensorRef) -> Wish:
         ends = [i for i, end in enumerate(where.model.outputs) if end == current]
         left[id(where)] += ends
         waiting += [(outer, first._replace(output=i)) for outer, first in entered[id(where)] for i in ends]
-        layers = {layer.name: layer for layer in where.model.layers}
         for made in where.calls:
             if current not in made.sources:
                 continue
-            layer = layers[made.call.layer]
+            layer = where.layer(made.call.layer)
             if made.network is not None:
                 inner = made.network.model
                 waiting += [

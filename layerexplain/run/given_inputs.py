@@ -53,7 +53,7 @@ def inputs_of(model: Model) -> list[ModelInput]:
     """Return the inputs of a model, in its order. Raises LayerExplainError for a model without a graph."""
     if not model.calls or not model.outputs:
         raise LayerExplainError(f"a {model.type} model has no layer graph, so there is nothing to run")
-    layers = {layer.name: layer for layer in with_input_layers(model).layers}
+    layers = with_input_layers(model).layers_by_name
     return [ModelInput(layers[ref.layer]) for ref in model.inputs]
 
 

@@ -198,14 +198,13 @@ class _Wiring:
 
     def run(self) -> tuple[tuple[str, int | None], ...]:
         """Add all calls; return the model's outputs with their tensors."""
-        nodes = {(made.call.layer, made.call.index): made.node for made in self.network.calls}
         made: Tensors = {}
         for ref in self.model.inputs:
-            node = nodes[ref.layer, ref.call]
+            node = self.network.node(ref)
             if node is not None:
                 made[node] = [self.tensors]
             self.tensors += 1
-        outputs = [(ref, nodes.get((ref.layer, ref.call))) for ref in self.model.outputs]
+        outputs = [(ref, self.network.node(ref)) for ref in self.model.outputs]
         self.walk(self.network, (), (), made, {(node, ref.output) for ref, node in outputs if node is not None})
         return tuple([
             (ref.layer if ref.output == 0 else f"{ref.layer}[{ref.output}]", _at(made, node, ref.output))
@@ -305,8 +304,8 @@ class _Wiring:
         """The definition of a call in the model at a batch of 1."""
         network = self.concrete
         for number in place[:-1]:
-            network = network and network.calls[number].network
-        return network and network.calls[place[-1]].definition
+            network = None if network is None else network.calls[number].network
+        return None if network is None else network.calls[place[-1]].definition
 
     def _weights_of(self, path: tuple[str, ...], definition: Definition) -> tuple[int, ...]:
         """The numbers of a layer's weights, read once for all of its calls."""

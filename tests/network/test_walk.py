@@ -26,7 +26,7 @@ def traced(spec: str) -> Network:
 
 
 def call_of(network: Network, name: str) -> TracedCall:
-    return network.of_layer(name)[0]
+    return network.calls_of(name)[0]
 
 
 A, B, C, D = (TensorRef(name) for name in "abcd")

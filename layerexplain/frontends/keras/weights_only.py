@@ -45,8 +45,7 @@ def with_stored_layers(model: Model, source: str | bytes) -> Model:
                 return model
             if model.layers and not (stored.layout == "classes" and stored.names):
                 return model
-            held = {layer.name: layer for layer in model.layers}
-            rows = tuple([held.get(row.name, row) for row in _rows(stored)])
+            rows = tuple([model.layers_by_name.get(row.name, row) for row in _rows(stored)])
             if not rows:
                 return model
             note = Note("layers-from-weights", None, _TOLD if stored.layout == "classes" else _LISTED)
