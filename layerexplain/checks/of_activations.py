@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from layerexplain.checks.calls import (
+    activation_of,
+    chained,
+    derived,
+    ends_with,
+    is_linear,
+    is_output,
+    readers_of,
+    source_of,
+    type_of,
+    weights_of,
+    with_source,
+)
 from layerexplain.checks.rules import Found, rule
-from layerexplain.checks.view import CheckedNetwork
 from layerexplain.model import Layer
-from layerexplain.network.traced import TracedCall
+from layerexplain.network.traced import Network, TracedCall
 
 _MANY_SIGMOIDS = 3
 
@@ -24,10 +36,10 @@ _MANY_DIGITS = 12
     source="keras/src/activations/activations.py",
     inside=True,
 )
-def softmax_twice(view: CheckedNetwork) -> Iterator[Found]:
-    for before, made in view.fed():
-        if view.ends_with(made) == "softmax" and not view.weights(made) and view.activation(before) == "softmax":
-            yield made, f"'{made.call.layer}' takes the softmax of '{before.call.layer}', which ends with one"
+def softmax_twice(network: Network) -> Iterator[Found]:
+    for before, call in with_source(network):
+        if ends_with(call) == "softmax" and not weights_of(call) and activation_of(network, before) == "softmax":
+            yield call, f"'{call.name}' takes the softmax of '{before.name}', which ends with one"
 
 
 @rule(
@@ -39,10 +51,10 @@ def softmax_twice(view: CheckedNetwork) -> Iterator[Found]:
     source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 6.2.2",
     inside=True,
 )
-def relu_before_softmax(view: CheckedNetwork) -> Iterator[Found]:
-    for before, made in view.fed():
-        if view.ends_with(made) == "softmax" and not view.weights(made) and view.activation(before) == "relu":
-            yield made, f"the softmax of '{made.call.layer}' gets what '{before.call.layer}' cut off at 0"
+def relu_before_softmax(network: Network) -> Iterator[Found]:
+    for before, call in with_source(network):
+        if ends_with(call) == "softmax" and not weights_of(call) and activation_of(network, before) == "relu":
+            yield call, f"the softmax of '{call.name}' gets what '{before.name}' cut off at 0"
 
 
 @rule(
@@ -54,17 +66,17 @@ def relu_before_softmax(view: CheckedNetwork) -> Iterator[Found]:
     source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 6.1",
     inside=True,
 )
-def linear_twice(view: CheckedNetwork) -> Iterator[Found]:
-    for made, behind in view.chained("Dense"):
-        if not view.is_linear(made) or view.type_of(made) != "Dense" or behind.definition is None:
+def linear_twice(network: Network) -> Iterator[Found]:
+    for call, behind in chained(network, "Dense"):
+        if not is_linear(call) or type_of(network, call) != "Dense" or behind.definition is None:
             continue
-        specs = (made.inputs[0], made.outputs[0], behind.outputs[0])
+        specs = (call.inputs[0], call.outputs[0], behind.outputs[0])
         sizes = [spec.shape[-1] for spec in specs if spec is not None and spec.shape]
         known = [size for size in sizes if isinstance(size, int)]
         # A middle that is smaller than both ends is a bottleneck, which is meant.
         if len(known) == 3 and known[1] >= min(known[0], known[2]):
-            first = f"'{made.call.layer}' ({known[0]} → {known[1]}) has no activation"
-            yield made, f"{first}, and '{behind.call.layer}' ({known[1]} → {known[2]}) takes its output as it is"
+            first = f"'{call.name}' ({known[0]} → {known[1]}) has no activation"
+            yield call, f"{first}, and '{behind.name}' ({known[1]} → {known[2]}) takes its output as it is"
 
 
 @rule(
@@ -76,17 +88,17 @@ def linear_twice(view: CheckedNetwork) -> Iterator[Found]:
     source="Klambauer et al.: Self-Normalizing Neural Networks (2017)",
     inside=True,
 )
-def selu_without_its_conditions(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        if view.ends_with(made) != "selu":
+def selu_without_its_conditions(network: Network) -> Iterator[Found]:
+    for call in derived(network):
+        if ends_with(call) != "selu":
             continue
-        layer = view.layers[made.call.layer]
+        layer = network.layer(call.name)
         name = initializer(layer, "kernel_initializer")
         if name and name.lower().replace("_", "") not in ("lecunnormal", "lecunnormalv2"):
             yield layer.name, f"'{layer.name}' has selu with kernel_initializer={name!r}"
-        for one in view.after(made):
-            if view.type_of(one) == "Dropout":
-                yield one, f"'{one.call.layer}' is a plain Dropout behind the selu of '{layer.name}'"
+        for one in readers_of(network, call):
+            if type_of(network, one) == "Dropout":
+                yield one, f"'{one.name}' is a plain Dropout behind the selu of '{layer.name}'"
 
 
 def initializer(layer: Layer, key: str) -> str:
@@ -107,8 +119,8 @@ def initializer(layer: Layer, key: str) -> str:
     source="keras/src/layers/rnn/lstm.py and gru.py",
     inside=True,
 )
-def slow_recurrent(view: CheckedNetwork) -> Iterator[Found]:
-    for layer, one in _gated(view):
+def slow_recurrent(network: Network) -> Iterator[Found]:
+    for layer, one in _gated(network):
         usual = {"activation": "tanh", "recurrent_activation": "sigmoid", "recurrent_dropout": 0, "unroll": False}
         usual |= {"use_bias": True} | ({"reset_after": True} if one.type == "GRU" else {})
         other = [f"{key}={one.config[key]!r}" for key, value in usual.items() if one.config.get(key, value) != value]
@@ -125,15 +137,15 @@ def slow_recurrent(view: CheckedNetwork) -> Iterator[Found]:
     source="Le, Jaitly, Hinton: A Simple Way to Initialize Recurrent Networks of Rectified Linear Units (2015)",
     inside=True,
 )
-def relu_in_recurrence(view: CheckedNetwork) -> Iterator[Found]:
-    for layer, one in _gated(view):
+def relu_in_recurrence(network: Network) -> Iterator[Found]:
+    for layer, one in _gated(network):
         if one.config.get("activation") == "relu":
             yield layer.name, f"'{layer.name}' is a {one.type} with activation='relu'"
 
 
-def _gated(view: CheckedNetwork) -> Iterator[tuple[Layer, Layer]]:
+def _gated(network: Network) -> Iterator[tuple[Layer, Layer]]:
     """The layers that are an LSTM or a GRU or hold one, each with that."""
-    for layer in view.layers.values():
+    for layer in network.model.layers_by_name.values():
         inner = layer.config.get("layer")
         one = inner if isinstance(inner, Layer) else layer
         if one.type in ("LSTM", "GRU"):
@@ -149,14 +161,14 @@ def _gated(view: CheckedNetwork) -> Iterator[tuple[Layer, Layer]]:
     source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 8.4",
     inside=True,
 )
-def constant_kernel(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        layer = view.layers[made.call.layer]
+def constant_kernel(network: Network) -> Iterator[Found]:
+    for call in derived(network):
+        layer = network.layer(call.name)
         name = initializer(layer, "kernel_initializer").lower()
-        spec = made.outputs[0]
+        spec = call.outputs[0]
         several = spec is not None and any(isinstance(size, int) and size > 1 for size in spec.shape[-1:])
         # The last layer of a residual branch may start at 0, so that the block starts as the identity.
-        merged = any(view.ends_with(one) == "add" and len(one.sources) > 1 for one in view.after(made))
+        merged = any(ends_with(one) == "add" and len(one.sources) > 1 for one in readers_of(network, call))
         if name in ("zeros", "ones", "constant", "zero", "one") and several and not merged:
             yield layer.name, f"all weights of '{layer.name}' start as one constant (kernel_initializer={name!r})"
 
@@ -170,24 +182,24 @@ def constant_kernel(view: CheckedNetwork) -> Iterator[Found]:
     source="Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks (2010)",
     inside=True,
 )
-def sigmoids_in_a_row(view: CheckedNetwork) -> Iterator[Found]:
+def sigmoids_in_a_row(network: Network) -> Iterator[Found]:
     chains: dict[str, tuple[TracedCall, int]] = {}
     """By the layer whose output comes from it without another function: the last sigmoid of a chain, and its length."""
     ends: dict[str, tuple[TracedCall, int]] = {}
-    for made in view.derived():
-        before = view.before(made)
-        chain = None if before is None else chains.get(before.call.layer)
-        last = view.ends_with(made)
+    for call in derived(network):
+        before = source_of(network, call)
+        chain = None if before is None else chains.get(before.name)
+        last = ends_with(call)
         if last == "sigmoid":
             if chain is not None:
-                ends.pop(chain[0].call.layer, None)
-            chain = ends[made.call.layer] = made, 1 if chain is None else chain[1] + 1
-        if chain is not None and (last in ("", "dropout", "sigmoid") or view.is_linear(made)):
-            chains[made.call.layer] = chain
-    for made, count in ends.values():
+                ends.pop(chain[0].name, None)
+            chain = ends[call.name] = call, 1 if chain is None else chain[1] + 1
+        if chain is not None and (last in ("", "dropout", "sigmoid") or is_linear(call)):
+            chains[call.name] = chain
+    for call, count in ends.values():
         if count >= _MANY_SIGMOIDS:
             part = f"1/{4**count:,}" if count <= _MANY_DIGITS else f"1/4^{count}"
-            yield made, f"{count} sigmoids follow each other: their slopes pass at most {part} of a gradient"
+            yield call, f"{count} sigmoids follow each other: their slopes pass at most {part} of a gradient"
 
 
 @rule(
@@ -199,13 +211,13 @@ def sigmoids_in_a_row(view: CheckedNetwork) -> Iterator[Found]:
     source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 8.4",
     inside=True,
 )
-def bias_away_from_zero(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        layer = view.layers[made.call.layer]
+def bias_away_from_zero(network: Network) -> Iterator[Found]:
+    for call in derived(network):
+        layer = network.layer(call.name)
         name = initializer(layer, "bias_initializer").lower()
         value = _argument_of(layer, "bias_initializer", "value")
         away = name in ("ones", "one") or (name == "constant" and value not in (0, None))
-        if away and not view.is_output(made) and view.after(made):
+        if away and not is_output(network, call) and readers_of(network, call):
             amount = value if name == "constant" else 1
             yield layer.name, f"the biases of '{layer.name}' start at {amount}"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from layerexplain.checks.rules import Found, rule
-from layerexplain.checks.view import CheckedNetwork
+from layerexplain.checks.rules import Found, rule, written_faults
+from layerexplain.network.traced import Network
 
 _GENERAL = "layer-at-fault"
 
@@ -25,8 +25,8 @@ def code_of(fact: str) -> str:
 def _fault(code: str, name: str, *, says: str = "", why: str, fix: str, source: str) -> None:
     """Declare a rule that finds the errors which say something."""
 
-    def look(view: CheckedNetwork) -> Iterator[Found]:
-        for fault in view.faults:
+    def look(network: Network) -> Iterator[Found]:
+        for fault in written_faults(network):
             if code_of(fault.fact) == code:
                 yield fault, fault.fact
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from layerexplain.checks.rules import Found, rule
-from layerexplain.checks.view import CheckedNetwork
 from layerexplain.network.gradient_paths import End, end_words, lost_weights
+from layerexplain.network.traced import Network
 from layerexplain.records import grouped
 from layerexplain.suggest import in_a_row
 
@@ -22,8 +22,8 @@ from layerexplain.suggest import in_a_row
     source="keras/src/backend/tensorflow/trainer.py; tf.GradientTape",
     keras="warns on TensorFlow, in fit()",
 )
-def no_gradient(view: CheckedNetwork) -> Iterator[Found]:
-    of_layer = grouped((lost.layer, lost) for lost in lost_weights(view.network))
+def no_gradient(network: Network) -> Iterator[Found]:
+    of_layer = grouped((lost.layer, lost) for lost in lost_weights(network))
     for layer, weights in of_layer.items():
         ends = sorted({end for lost in weights for end in lost.ends})
         verb = "are" if len(weights) > 1 else "is"

@@ -5,10 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from layerexplain.checks.calls import (
+    activation_of,
+    argument_of,
+    chained,
+    config_of,
+    derived,
+    ends_with,
+    is_linear,
+    is_output,
+    maker_of,
+    readers_of,
+    source_of,
+    type_of,
+    weights_of,
+    with_source,
+)
 from layerexplain.checks.rules import Found, rule
-from layerexplain.checks.view import CheckedNetwork
 from layerexplain.network.lost_masks import lost_words
-from layerexplain.network.traced import TracedCall
+from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import FLOATS
 
 
@@ -21,13 +36,13 @@ from layerexplain.ops.sizes import FLOATS
     source="Ioffe, Szegedy: Batch Normalization (2015), section 3.2",
     inside=True,
 )
-def bias_before_batchnorm(view: CheckedNetwork) -> Iterator[Found]:
-    for made, behind in view.chained("BatchNormalization"):
-        if view.is_linear(made) and behind.definition is not None and view.argument(behind, "center", True):
-            biases = [one for one in view.weights(made) if one.attrs["name"].rpartition("/")[2] == "bias"]
+def bias_before_batchnorm(network: Network) -> Iterator[Found]:
+    for call, behind in chained(network, "BatchNormalization"):
+        if is_linear(call) and behind.definition is not None and argument_of(behind, "center", True):
+            biases = [one for one in weights_of(call) if one.attrs["name"].rpartition("/")[2] == "bias"]
             if biases:
                 count = biases[0].shape[-1]
-                yield made, f"the {count} biases of '{made.call.layer}' feed '{behind.call.layer}' alone"
+                yield call, f"the {count} biases of '{call.name}' feed '{behind.name}' alone"
 
 
 @rule(
@@ -39,15 +54,15 @@ def bias_before_batchnorm(view: CheckedNetwork) -> Iterator[Found]:
     source="Li et al.: Understanding the Disharmony between Dropout and Batch Normalization (2019)",
     inside=True,
 )
-def dropout_before_batchnorm(view: CheckedNetwork) -> Iterator[Found]:
-    yield from _dropout_before(view, "BatchNormalization")
+def dropout_before_batchnorm(network: Network) -> Iterator[Found]:
+    yield from _dropout_before(network, "BatchNormalization")
 
 
-def _dropout_before(view: CheckedNetwork, *types: str) -> Iterator[Found]:
-    for made, behind in view.chained(*types):
-        rate = view.config(made).get("rate")
-        if view.type_of(made) == "Dropout" and rate:
-            yield made, f"'{made.call.layer}' (rate {rate}) feeds '{behind.call.layer}'"
+def _dropout_before(network: Network, *types: str) -> Iterator[Found]:
+    for call, behind in chained(network, *types):
+        rate = config_of(network, call).get("rate")
+        if type_of(network, call) == "Dropout" and rate:
+            yield call, f"'{call.name}' (rate {rate}) feeds '{behind.name}'"
 
 
 @rule(
@@ -58,13 +73,15 @@ def _dropout_before(view: CheckedNetwork, *types: str) -> Iterator[Found]:
     fix="Put the Dropout before the last Dense.",
     source="Srivastava et al.: Dropout (2014)",
 )
-def dropout_last(view: CheckedNetwork) -> Iterator[Found]:
-    if view.network.model.training is None and not any(view.activation(made) == "softmax" for made in view.derived()):
+def dropout_last(network: Network) -> Iterator[Found]:
+    if network.model.training is None and not any(
+        activation_of(network, call) == "softmax" for call in derived(network)
+    ):
         return  # a backbone, whose head is elsewhere
-    for made in view.derived():
-        rate = view.config(made).get("rate")
-        if view.type_of(made) == "Dropout" and rate and view.is_output(made) and not view.after(made):
-            yield made, f"'{made.call.layer}' (rate {rate}) is an output of the model"
+    for call in derived(network):
+        rate = config_of(network, call).get("rate")
+        if type_of(network, call) == "Dropout" and rate and is_output(network, call) and not readers_of(network, call):
+            yield call, f"'{call.name}' (rate {rate}) is an output of the model"
 
 
 @rule(
@@ -76,9 +93,9 @@ def dropout_last(view: CheckedNetwork) -> Iterator[Found]:
     source="keras/src/layers/regularization/dropout.py",
     inside=True,
 )
-def dropout_of_all(view: CheckedNetwork) -> Iterator[Found]:
+def dropout_of_all(network: Network) -> Iterator[Found]:
     types = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
-    for layer in view.layers.values():
+    for layer in network.model.layers_by_name.values():
         if layer.type in types and layer.config.get("rate") == 1:
             yield layer.name, f"'{layer.name}' has a rate of 1"
 
@@ -92,8 +109,8 @@ def dropout_of_all(view: CheckedNetwork) -> Iterator[Found]:
     source="Srivastava et al.: Dropout (2014), section 7.3",
     inside=True,
 )
-def high_dropout(view: CheckedNetwork) -> Iterator[Found]:
-    for layer in view.layers.values():
+def high_dropout(network: Network) -> Iterator[Found]:
+    for layer in network.model.layers_by_name.values():
         rate = layer.config.get("rate")
         if layer.type == "Dropout" and isinstance(rate, int | float) and 0.5 < rate < 1:
             yield layer.name, f"'{layer.name}' drops {rate:.0%} of the values"
@@ -108,16 +125,16 @@ def high_dropout(view: CheckedNetwork) -> Iterator[Found]:
     source="keras/src/layers/normalization/batch_normalization.py",
     inside=True,
 )
-def batchnorm_axis(view: CheckedNetwork) -> Iterator[Found]:
-    for before, made in view.fed():
-        layout, axis, spec = view.argument(before, "data_format"), view.argument(made, "axis", -1), made.inputs[0]
+def batchnorm_axis(network: Network) -> Iterator[Found]:
+    for before, call in with_source(network):
+        layout, axis, spec = argument_of(before, "data_format"), argument_of(call, "axis", -1), call.inputs[0]
         has_filters = before.definition is not None and "filters" in before.definition.arguments
-        if view.type_of(made) != "BatchNormalization" or not has_filters or layout is None or spec is None:
+        if type_of(network, call) != "BatchNormalization" or not has_filters or layout is None or spec is None:
             continue
         rank = len(spec.shape)
         wanted = 1 if layout == "channels_first" else rank - 1
         if isinstance(axis, int) and axis % rank != wanted:
-            yield made, f"'{made.call.layer}' has axis={axis}; the channels of '{before.call.layer}' are axis {wanted}"
+            yield call, f"'{call.name}' has axis={axis}; the channels of '{before.name}' are axis {wanted}"
 
 
 @rule(
@@ -129,8 +146,8 @@ def batchnorm_axis(view: CheckedNetwork) -> Iterator[Found]:
     source="keras/src/layers/layer.py, which warns of it at run time",
     keras="warns when the layer is called",
 )
-def mask_lost(view: CheckedNetwork) -> Iterator[Found]:
-    for name, mask in view.network.lost.items():
+def mask_lost(network: Network) -> Iterator[Found]:
+    for name, mask in network.lost.items():
         if mask.readers:
             yield name, f"the mask of '{mask.source}' is {lost_words(mask)}"
 
@@ -144,11 +161,11 @@ def mask_lost(view: CheckedNetwork) -> Iterator[Found]:
     source="keras/src/layers/core/embedding.py",
     inside=True,
 )
-def floats_into_embedding(view: CheckedNetwork) -> Iterator[Found]:
-    for before, made in view.fed():
-        spec = made.inputs[0]
-        if view.type_of(made) == "Embedding" and view.weights(before) and spec is not None and spec.dtype in FLOATS:
-            yield made, f"'{made.call.layer}' looks up what '{before.call.layer}' computes, which are floats"
+def floats_into_embedding(network: Network) -> Iterator[Found]:
+    for before, call in with_source(network):
+        spec = call.inputs[0]
+        if type_of(network, call) == "Embedding" and weights_of(before) and spec is not None and spec.dtype in FLOATS:
+            yield call, f"'{call.name}' looks up what '{before.name}' computes, which are floats"
 
 
 @rule(
@@ -159,12 +176,12 @@ def floats_into_embedding(view: CheckedNetwork) -> Iterator[Found]:
     fix="Give the last layer dtype='float32'.",
     source="https://www.tensorflow.org/guide/mixed_precision",
 )
-def half_precision_softmax(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.network.calls:
-        spec = made.outputs[0] if made.outputs else None
-        half = "float16" in str(view.config(made).get("dtype")) or (spec is not None and spec.dtype == "float16")
-        if half and made.sources and view.is_output(made) and view.ends_with(made) == "softmax":
-            yield made, f"the softmax of '{made.call.layer}' is computed in float16"
+def half_precision_softmax(network: Network) -> Iterator[Found]:
+    for call in network.calls:
+        spec = call.outputs[0] if call.outputs else None
+        half = "float16" in str(config_of(network, call).get("dtype")) or (spec is not None and spec.dtype == "float16")
+        if half and call.sources and is_output(network, call) and ends_with(call) == "softmax":
+            yield call, f"the softmax of '{call.name}' is computed in float16"
 
 
 @rule(
@@ -175,29 +192,28 @@ def half_precision_softmax(view: CheckedNetwork) -> Iterator[Found]:
     fix="Take one of them out.",
     source="keras/src/layers/preprocessing/rescaling.py",
 )
-def rescaled_twice(view: CheckedNetwork) -> Iterator[Found]:
-    for direct, made in view.fed():
-        before = view.maker(direct)
-        scale, own = (None if one is None else _divisor(view, one) for one in (before, made))
+def rescaled_twice(network: Network) -> Iterator[Found]:
+    for direct, call in with_source(network):
+        before = maker_of(network, direct)
+        scale, own = (None if one is None else _divisor(network, one) for one in (before, call))
         if before is not None and scale is not None and own is not None:
-            yield made, f"'{before.call.layer}' has divided already: scales {scale:.4g} and {own:.4g}"
-    for made in view.network.calls:
-        inner, before = made.network, view.before(made)
-        scale = None if before is None else _divisor(view, before)
+            yield call, f"'{before.name}' has divided already: scales {scale:.4g} and {own:.4g}"
+    for call in network.calls:
+        inner, before = call.network, source_of(network, call)
+        scale = None if before is None else _divisor(network, before)
         if inner is None or before is None or scale is None:
             continue
-        first = CheckedNetwork(inner)
-        for one in first.derived():
-            own = _divisor(first, one) if one.sources[0] in inner.model.inputs else None
+        for one in derived(inner):
+            own = _divisor(inner, one) if one.sources[0] in inner.model.inputs else None
             if own is not None:
-                said = f"rescales its input itself by {own:.4g}, after '{before.call.layer}' by {scale:.4g}"
-                yield made, f"'{made.call.layer}' {said}"
+                said = f"rescales its input itself by {own:.4g}, after '{before.name}' by {scale:.4g}"
+                yield call, f"'{call.name}' {said}"
 
 
-def _divisor(view: CheckedNetwork, made: TracedCall) -> float | None:
+def _divisor(network: Network, call: TracedCall) -> float | None:
     """The scale of a Rescaling that brings whole numbers of pixels near 1; None for any other layer and for a scale of
     2, or back to 0 to 255, which is meant."""
-    scale = view.config(made).get("scale") if view.type_of(made) == "Rescaling" else None
+    scale = config_of(network, call).get("scale") if type_of(network, call) == "Rescaling" else None
     return scale if isinstance(scale, int | float) and abs(scale) <= 1 / 64 else None
 
 
@@ -210,8 +226,8 @@ def _divisor(view: CheckedNetwork, made: TracedCall) -> float | None:
     source="Tompson et al.: Efficient Object Localization Using Convolutional Networks (2015), section 3.3",
     inside=True,
 )
-def dropout_before_pooling(view: CheckedNetwork) -> Iterator[Found]:
-    yield from _dropout_before(view, *[layer.type for layer in view.layers.values() if "MaxPool" in layer.type])
+def dropout_before_pooling(network: Network) -> Iterator[Found]:
+    yield from _dropout_before(network, *[layer.type for layer in network.model.layers if "MaxPool" in layer.type])
 
 
 @rule(
@@ -223,13 +239,13 @@ def dropout_before_pooling(view: CheckedNetwork) -> Iterator[Found]:
     source="https://keras.io/guides/transfer_learning",
     inside=True,
 )
-def partly_frozen_batchnorm(view: CheckedNetwork) -> Iterator[Found]:
-    if not view.network.model.trainable:
+def partly_frozen_batchnorm(network: Network) -> Iterator[Found]:
+    if not network.model.trainable:
         return
-    for made, behind in view.chained("BatchNormalization"):
-        frozen, learns = (view.config(one).get("trainable", True) for one in (made, behind))
-        if view.weights(made) and frozen is False and learns:
-            yield behind, f"'{made.call.layer}' is frozen, '{behind.call.layer}' behind it is not"
+    for call, behind in chained(network, "BatchNormalization"):
+        frozen, learns = (config_of(network, one).get("trainable", True) for one in (call, behind))
+        if weights_of(call) and frozen is False and learns:
+            yield behind, f"'{call.name}' is frozen, '{behind.name}' behind it is not"
 
 
 @rule(
@@ -241,14 +257,14 @@ def partly_frozen_batchnorm(view: CheckedNetwork) -> Iterator[Found]:
     source="keras/src/layers/core/embedding.py",
     inside=True,
 )
-def vocabulary_too_large(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.network.calls:
-        layer = view.layers[made.call.layer]
+def vocabulary_too_large(network: Network) -> Iterator[Found]:
+    for call in network.calls:
+        layer = network.layer(call.name)
         rows = layer.config.get("input_dim")
-        before = view.before(made)
+        before = source_of(network, call)
         if layer.type != "Embedding" or not isinstance(rows, int) or before is None:
             continue
-        source = view.layers[before.call.layer]
+        source = network.layer(before.name)
         count = _ids(source.type, source.config)
         if count is not None and count > rows:
             yield layer.name, f"'{source.name}' gives ids from 0 to {count - 1}, '{layer.name}' has {rows} rows"

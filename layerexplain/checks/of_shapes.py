@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from layerexplain.checks.calls import config_of, derived, readers_of, source_of, type_of, with_source
 from layerexplain.checks.rules import Found, rule
-from layerexplain.checks.view import CheckedNetwork
 from layerexplain.lang.visit import nodes
 from layerexplain.model import TensorRef
 from layerexplain.network.traced import Network, TracedCall
@@ -23,13 +23,13 @@ from layerexplain.ops.window import first_windows
     source="Dumoulin, Visin: A guide to convolution arithmetic for deep learning (2016)",
     inside=True,
 )
-def skipped_pixels(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        for w in first_windows(made.definition):
+def skipped_pixels(network: Network) -> Iterator[Found]:
+    for call in derived(network):
+        for w in first_windows(call.definition):
             # A window of 1 with a stride is the shortcut of a residual block.
             if w.k > 1 and w.stride > w.reach and w.number not in (None, 1):
                 skipped = w.stride - w.reach
-                yield made, f"windows of {w.reach} {w.role} start {w.stride} apart, so that {skipped} are skipped"
+                yield call, f"windows of {w.reach} {w.role} start {w.stride} apart, so that {skipped} are skipped"
                 break
 
 
@@ -42,11 +42,11 @@ def skipped_pixels(view: CheckedNetwork) -> Iterator[Found]:
     source="Dumoulin, Visin: A guide to convolution arithmetic for deep learning (2016)",
     inside=True,
 )
-def mostly_padding(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        for w in first_windows(made.definition):
+def mostly_padding(network: Network) -> Iterator[Found]:
+    for call in derived(network):
+        for w in first_windows(call.definition):
             if w.padding == "same" and w.dilation == 1 and w.n is not None and w.k > 2 * w.n - 1 > 0 and w.k > 1:
-                yield made, f"a window of {w.k} {w.role} slides over {w.n}: {w.k - w.n} of them are always padding"
+                yield call, f"a window of {w.k} {w.role} slides over {w.n}: {w.k - w.n} of them are always padding"
                 break
 
 
@@ -59,15 +59,15 @@ def mostly_padding(view: CheckedNetwork) -> Iterator[Found]:
     source="Dumoulin, Visin: A guide to convolution arithmetic for deep learning (2016)",
     inside=True,
 )
-def unread_edge(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        before = view.before(made)
+def unread_edge(network: Network) -> Iterator[Found]:
+    for call in derived(network):
+        before = source_of(network, call)
         source = None if before is None else before.definition
         if source is not None and any(node.op.name == "pad" for node in nodes(source)):
             continue
-        for w in first_windows(made.definition):
+        for w in first_windows(call.definition):
             if w.unread and w.k > 1:
-                yield made, f"no window reaches {w.last(w.unread)}, of {w.n} {w.role}"
+                yield call, f"no window reaches {w.last(w.unread)}, of {w.n} {w.role}"
                 break
 
 
@@ -80,12 +80,12 @@ def unread_edge(view: CheckedNetwork) -> Iterator[Found]:
     source="Odena, Dumoulin, Olah: Deconvolution and Checkerboard Artifacts (2016)",
     inside=True,
 )
-def checkerboard(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        for w in first_windows(made.definition, ("conv_transpose",)):
+def checkerboard(network: Network) -> Iterator[Found]:
+    for call in derived(network):
+        for w in first_windows(call.definition, ("conv_transpose",)):
             if w.stride > 1 and w.k % w.stride:
                 terms = f"{w.k // w.stride} or {-(-w.k // w.stride)} terms"
-                yield made, f"with a window of {w.k} and a stride of {w.stride}, outputs are sums of {terms}"
+                yield call, f"with a window of {w.k} and a stride of {w.stride}, outputs are sums of {terms}"
                 break
 
 
@@ -98,16 +98,16 @@ def checkerboard(view: CheckedNetwork) -> Iterator[Found]:
     source="keras/src/layers/reshaping/permute.py",
     inside=True,
 )
-def reshape_for_permute(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        given, result = made.inputs[0], made.outputs[0]
-        if view.type_of(made) != "Reshape" or given is None or result is None:
+def reshape_for_permute(network: Network) -> Iterator[Found]:
+    for call in derived(network):
+        given, result = call.inputs[0], call.outputs[0]
+        if type_of(network, call) != "Reshape" or given is None or result is None:
             continue
         # An axis of size 1 may stand anywhere: the numbers stay where they were.
         before, after = ([size for size in spec.shape[1:] if size != 1] for spec in (given, result))
         known = all(isinstance(size, int) for size in (*before, *after))
         if known and before != after and sorted(map(str, before)) == sorted(map(str, after)):
-            yield made, f"the axes {shape_text(given.shape)} become {shape_text(result.shape)}: the same sizes"
+            yield call, f"the axes {shape_text(given.shape)} become {shape_text(result.shape)}: the same sizes"
 
 
 @rule(
@@ -118,19 +118,19 @@ def reshape_for_permute(view: CheckedNetwork) -> Iterator[Found]:
     fix="Use data_format='channels_first', or Permute((2, 3, 1)) before.",
     source="keras/src/layers/convolutional/base_conv.py",
 )
-def channels_first_as_last(view: CheckedNetwork) -> Iterator[Found]:
-    inputs = view.network.model.inputs
-    for made in view.network.calls:
-        declaration, spec = made.declaration, made.inputs[0] if made.inputs else None
-        if declaration is None or spec is None or made.call.index or made.sources[0] not in inputs:
+def channels_first_as_last(network: Network) -> Iterator[Found]:
+    inputs = network.model.inputs
+    for call in network.calls:
+        declaration, spec = call.declaration, call.inputs[0] if call.inputs else None
+        if declaration is None or spec is None or call.number or call.sources[0] not in inputs:
             continue
-        layout = view.config(made).get("data_format") or declaration.default_values.get("data_format")
-        slides = first_windows(made.definition) if made.definition is not None else "padding" in declaration.arguments
+        layout = config_of(network, call).get("data_format") or declaration.default_values.get("data_format")
+        slides = first_windows(call.definition) if call.definition is not None else "padding" in declaration.arguments
         if layout == "channels_last" and slides and seems_channels_first(spec.shape):
             rows, columns, channels = spec.shape[1:]
             if columns == channels:
                 read = f"{rows} row{'s' * (rows != 1)} with {channels} channels"
-                yield made, f"its input {shape_text(spec.shape)} is read as {read}"
+                yield call, f"its input {shape_text(spec.shape)} is read as {read}"
 
 
 @rule(
@@ -141,25 +141,31 @@ def channels_first_as_last(view: CheckedNetwork) -> Iterator[Found]:
     fix="Use more layers with strides or dilation, or a smaller input.",
     source="Luo et al.: Understanding the Effective Receptive Field in Deep Convolutional Neural Networks (2016)",
 )
-def small_receptive_field(view: CheckedNetwork) -> Iterator[Found]:
+def small_receptive_field(network: Network) -> Iterator[Found]:
     # What pools a map that goes on beside it weighs channels (squeeze and excitation).
     types = ("GlobalAveragePooling2D", "GlobalMaxPooling2D")
-    pools = [made for before, made in view.fed() if view.type_of(made) in types and len(view.after(before)) == 1]
-    inputs = view.network.model.inputs
-    least = _least_reaches(view.network) if len(inputs) == 1 else {}
-    pools = [made for made in pools if not _covers(least.get(made.sources[0]), view.calls.get((inputs[0].layer, 0)))]
+    pools = [
+        call
+        for before, call in with_source(network)
+        if type_of(network, call) in types and len(readers_of(network, before)) == 1
+    ]
+    inputs = network.model.inputs
+    least = _least_reaches(network) if len(inputs) == 1 else {}
+    pools = [
+        call for call in pools if not _covers(least.get(call.sources[0]), network.call(TensorRef(inputs[0].layer)))
+    ]
     if not pools or len(inputs) > 1:
         return
     from layerexplain.report.receptive_field import fields_of
 
-    fields = fields_of(view.network)
-    for made in pools:
-        for field in fields.get(made.sources[0].layer, {}).get(made.sources[0].call, ()):
+    fields = fields_of(network)
+    for call in pools:
+        for field in fields.get(call.sources[0].layer, {}).get(call.sources[0].call, ()):
             axes = [one for one in field.axes if one.role in ("rows", "columns")]
             short = [one for one in axes if one.of is not None and one.size is not None and one.size < one.of]
             if short:
                 one = short[0]
-                yield made, f"a feature that '{made.call.layer}' pools sees {one.size} of {one.of} {one.role}"
+                yield call, f"a feature that '{call.name}' pools sees {one.size} of {one.of} {one.role}"
                 break
 
 
@@ -183,23 +189,23 @@ def _least_reaches(network: Network, entry: _Reach = ((1, 1), (1, 1))) -> dict[T
     """Return how far the elements of each map reach at least, by the windows on one way from the input; the exact
     fields, which ask each formula, take several times as long as the rest of a check."""
     found: dict[TensorRef, _Reach] = dict.fromkeys(network.model.inputs, entry)
-    for made in network.calls:
-        spec = made.outputs[0] if made.outputs else None
-        given = [found[ref] for ref in made.sources if ref in found]
+    for call in network.calls:
+        spec = call.outputs[0] if call.outputs else None
+        given = [found[ref] for ref in call.sources if ref in found]
         if not given or spec is None or len(spec.shape) != 4:
             continue
         before = max(given)
-        place = TensorRef(made.call.layer, made.call.index)
-        if made.network is not None:
-            inside = _least_reaches(made.network, before).get(made.network.model.outputs[0])
+        place = TensorRef(call.name, call.number)
+        if call.network is not None:
+            inside = _least_reaches(call.network, before).get(call.network.model.outputs[0])
             found.update({} if inside is None else {place: inside})
             continue
-        names = {node.op.name for node in nodes(made.definition)} if made.definition is not None else _MOVED
-        windows = first_windows(made.definition)
+        names = {node.op.name for node in nodes(call.definition)} if call.definition is not None else _MOVED
+        windows = first_windows(call.definition)
         kept = (
             windows
             or "pad" in names
-            or any(one is not None and one.shape[1:3] == spec.shape[1:3] for one in made.inputs)
+            or any(one is not None and one.shape[1:3] == spec.shape[1:3] for one in call.inputs)
         )
         if names & _MOVED or len(windows) not in (0, 2) or not kept:
             continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from layerexplain.checks.rules import Found, rule
-from layerexplain.checks.view import CheckedNetwork
 from layerexplain.derive.same_sizes import Sizes, Unknown
 from layerexplain.lang.axes import Size
 from layerexplain.network.same_sizes import sizes_of
@@ -27,13 +26,13 @@ _MULTIPLES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024)
     "too many.",
     source="Ronneberger, Fischer, Brox: U-Net (2015), section 2",
 )
-def not_all_sizes(view: CheckedNetwork) -> Iterator[Found]:
-    open_inputs = dict(_open_inputs(view))
-    joins = set(_joins_of_sizes_that_may_differ(view.network)) if open_inputs else set()
-    if not joins or view.network.faults:
+def not_all_sizes(network: Network) -> Iterator[Found]:
+    open_inputs = dict(_open_inputs(network))
+    joins = set(_joins_of_sizes_that_may_differ(network)) if open_inputs else set()
+    if not joins or network.faults:
         return
     for size in _TRIED:
-        tried = _with_size(view.network, open_inputs, size)
+        tried = _with_size(network, open_inputs, size)
         if not tried.faults:
             return
         layer = tried.faults[0].layer
@@ -41,11 +40,11 @@ def not_all_sizes(view: CheckedNetwork) -> Iterator[Found]:
             break
     else:
         return
-    passing = next((m for m in _MULTIPLES if not _with_size(view.network, open_inputs, 61 * m).faults), None)
+    passing = next((m for m in _MULTIPLES if not _with_size(network, open_inputs, 61 * m).faults), None)
     name, shape = next(iter(open_inputs.items()))
     roles = default_roles(1 + len(shape))[1:]
     taken = " and ".join([role for role, known in zip(roles, shape, strict=True) if known is None])
-    joined = next((made.inputs for made in tried.calls if made.call.layer == layer), ())
+    joined = next((call.inputs for call in tried.calls if call.name == layer), ())
     shapes = " and ".join([shape_text(spec.shape) for spec in joined if spec is not None])
     multiples = "" if passing is None else f"; multiples of {passing} pass"
     given = shape_text(_filled(shape, size))
@@ -55,24 +54,24 @@ def not_all_sizes(view: CheckedNetwork) -> Iterator[Found]:
     )
 
 
-def _open_inputs(view: CheckedNetwork) -> Iterator[tuple[str, tuple[Size, ...]]]:
+def _open_inputs(network: Network) -> Iterator[tuple[str, tuple[Size, ...]]]:
     """The inputs with unknown sizes: their names and shapes, without the batch."""
-    for ref in view.network.model.inputs:
-        made = view.call_of(ref)
-        spec = None if made is None else made.outputs[0]
+    for ref in network.model.inputs:
+        call = network.call(ref)
+        spec = None if call is None else call.outputs[0]
         if spec is not None and None in spec.shape[1:]:
             yield ref.layer, spec.shape[1:]
 
 
 def _joins_of_sizes_that_may_differ(network: Network) -> Iterator[str]:
     """The layers that take several tensors whose unknown sizes were computed in different ways."""
-    if all(len(made.sources) < 2 for made in network.calls):
+    if all(len(call.sources) < 2 for call in network.calls):
         return
     sizes = sizes_of(network)
-    for made in network.calls:
-        given = [sizes[ref] for ref in made.sources if ref in sizes]
+    for call in network.calls:
+        given = [sizes[ref] for ref in call.sources if ref in sizes]
         if _may_differ(given):
-            yield made.call.layer
+            yield call.name
 
 
 def _may_differ(given: Sequence[Sizes]) -> bool:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from layerexplain.checks.calls import (
+    activation_of,
+    argument_of,
+    config_of,
+    derived,
+    ends_with,
+    losses_of,
+    type_of,
+    weights_of,
+)
 from layerexplain.checks.rules import Found, rule
-from layerexplain.checks.view import CheckedNetwork
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.visit import nodes
-from layerexplain.network.traced import TracedCall
+from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.sizes import shape_text
 
 _LOGITS = frozenset({"linear"})
@@ -30,12 +39,12 @@ _KERAS_LOSSES = "keras/src/losses/losses.py"
     keras="warns when the model is called",
     inside=True,
 )
-def softmax_over_one(view: CheckedNetwork) -> Iterator[Found]:
-    for made in view.derived():
-        spec = made.outputs[0]
-        over_one = spec is not None and spec.shape[-1:] == (1,) and view.ends_with(made) == "softmax"
-        if spec is not None and over_one and view.argument(made, "axis", -1) in (-1, len(spec.shape) - 1):
-            yield made, f"softmax runs over the last axis of {shape_text(spec.shape)}, which has one value"
+def softmax_over_one(network: Network) -> Iterator[Found]:
+    for call in derived(network):
+        spec = call.outputs[0]
+        over_one = spec is not None and spec.shape[-1:] == (1,) and ends_with(call) == "softmax"
+        if spec is not None and over_one and argument_of(call, "axis", -1) in (-1, len(spec.shape) - 1):
+            yield call, f"softmax runs over the last axis of {shape_text(spec.shape)}, which has one value"
 
 
 @rule(
@@ -48,11 +57,11 @@ def softmax_over_one(view: CheckedNetwork) -> Iterator[Found]:
     source=_KERAS_LOSSES,
     keras="warns on TensorFlow, in fit()",
 )
-def logits_of_probabilities(view: CheckedNetwork) -> Iterator[Found]:
-    for made, _, loss, setting in view.losses():
-        last = view.activation(made)
+def logits_of_probabilities(network: Network) -> Iterator[Found]:
+    for call, _, loss, setting in losses_of(network):
+        last = activation_of(network, call)
         if setting.config.get("from_logits") is True and last in _PROBABILITIES:
-            yield made, f"the output ends with {last}, and {loss.name} has from_logits=True"
+            yield call, f"the output ends with {last}, and {loss.name} has from_logits=True"
 
 
 @rule(
@@ -63,10 +72,14 @@ def logits_of_probabilities(view: CheckedNetwork) -> Iterator[Found]:
     fix="Give the loss from_logits=True, or the last layer an activation (softmax, sigmoid).",
     source=_KERAS_LOSSES,
 )
-def no_probabilities(view: CheckedNetwork) -> Iterator[Found]:
-    for made, _, loss, setting in view.losses():
-        if loss.name in _ENTROPIES and not setting.config.get("from_logits") and view.activation(made) in _LOGITS:
-            yield made, f"the output is linear, and {loss.name} has from_logits=False"
+def no_probabilities(network: Network) -> Iterator[Found]:
+    for call, _, loss, setting in losses_of(network):
+        if (
+            loss.name in _ENTROPIES
+            and not setting.config.get("from_logits")
+            and activation_of(network, call) in _LOGITS
+        ):
+            yield call, f"the output is linear, and {loss.name} has from_logits=False"
 
 
 @rule(
@@ -78,10 +91,10 @@ def no_probabilities(view: CheckedNetwork) -> Iterator[Found]:
     source=_KERAS_LOSSES,
     keras="warns of categorical_crossentropy, in fit()",
 )
-def one_class(view: CheckedNetwork) -> Iterator[Found]:
-    for made, shape, loss, _ in view.losses():
+def one_class(network: Network) -> Iterator[Found]:
+    for call, shape, loss, _ in losses_of(network):
         if loss.name in ("categorical_crossentropy", "sparse_categorical_crossentropy") and shape[-1:] == (1,):
-            yield made, f"{loss.name} gets {shape_text(shape)}: one class"
+            yield call, f"{loss.name} gets {shape_text(shape)}: one class"
 
 
 @rule(
@@ -92,10 +105,10 @@ def one_class(view: CheckedNetwork) -> Iterator[Found]:
     fix="Use categorical_crossentropy, or sigmoids if several classes may hold at once.",
     source=_KERAS_LOSSES,
 )
-def binary_loss_on_softmax(view: CheckedNetwork) -> Iterator[Found]:
-    for made, shape, loss, _ in view.losses():
-        if loss.of == "probabilities" and view.activation(made) == "softmax" and shape[-1:] not in ((1,), ()):
-            yield made, f"{loss.name} gets a softmax over {shape[-1]} classes"
+def binary_loss_on_softmax(network: Network) -> Iterator[Found]:
+    for call, shape, loss, _ in losses_of(network):
+        if loss.of == "probabilities" and activation_of(network, call) == "softmax" and shape[-1:] not in ((1,), ()):
+            yield call, f"{loss.name} gets a softmax over {shape[-1]} classes"
 
 
 @rule(
@@ -106,10 +119,10 @@ def binary_loss_on_softmax(view: CheckedNetwork) -> Iterator[Found]:
     fix="Use softmax, or binary_crossentropy if several classes may hold at once.",
     source="keras/src/backend/tensorflow/nn.py, categorical_crossentropy",
 )
-def categorical_loss_on_sigmoid(view: CheckedNetwork) -> Iterator[Found]:
-    for made, shape, loss, _ in view.losses():
-        if "categorical_crossentropy" in loss.name and _several(shape) and view.activation(made) == "sigmoid":
-            yield made, f"{loss.name} gets {shape[-1]} sigmoids, which do not sum to 1"
+def categorical_loss_on_sigmoid(network: Network) -> Iterator[Found]:
+    for call, shape, loss, _ in losses_of(network):
+        if "categorical_crossentropy" in loss.name and _several(shape) and activation_of(network, call) == "sigmoid":
+            yield call, f"{loss.name} gets {shape[-1]} sigmoids, which do not sum to 1"
 
 
 def _several(shape: Shape) -> bool:
@@ -125,10 +138,10 @@ def _several(shape: Shape) -> bool:
     fix="Use categorical_crossentropy for classes.",
     source="Golik, Doetsch, Ney: Cross-Entropy vs. Squared Error Training (2013)",
 )
-def squared_error_on_softmax(view: CheckedNetwork) -> Iterator[Found]:
-    for made, _, loss, _ in view.losses():
-        if loss.name in ("mean_squared_error", "mean_absolute_error") and view.activation(made) == "softmax":
-            yield made, f"{loss.name} gets a softmax"
+def squared_error_on_softmax(network: Network) -> Iterator[Found]:
+    for call, _, loss, _ in losses_of(network):
+        if loss.name in ("mean_squared_error", "mean_absolute_error") and activation_of(network, call) == "softmax":
+            yield call, f"{loss.name} gets a softmax"
 
 
 @rule(
@@ -139,10 +152,10 @@ def squared_error_on_softmax(view: CheckedNetwork) -> Iterator[Found]:
     fix="Leave the activation out; softplus if the targets are positive.",
     source="Lu et al.: Dying ReLU and Initialization (2019)",
 )
-def relu_output(view: CheckedNetwork) -> Iterator[Found]:
-    for made, _, loss, _ in view.losses():
-        if loss.of == "numbers" and view.activation(made) == "relu" and view.ends_with(made):
-            yield made, f"the output ends with relu, and {loss.name} compares it with numbers"
+def relu_output(network: Network) -> Iterator[Found]:
+    for call, _, loss, _ in losses_of(network):
+        if loss.of == "numbers" and activation_of(network, call) == "relu" and ends_with(call):
+            yield call, f"the output ends with relu, and {loss.name} compares it with numbers"
 
 
 @rule(
@@ -153,10 +166,13 @@ def relu_output(view: CheckedNetwork) -> Iterator[Found]:
     fix="Leave the activation out, or scale the targets to -1 to 1.",
     source="keras/src/activations/activations.py",
 )
-def tanh_output(view: CheckedNetwork) -> Iterator[Found]:
-    for made, _, loss, _ in view.losses():
-        if loss.name in ("mean_squared_error", "mean_absolute_error", "huber") and view.activation(made) == "tanh":
-            yield made, f"the output ends with tanh, and {loss.name} compares it with numbers"
+def tanh_output(network: Network) -> Iterator[Found]:
+    for call, _, loss, _ in losses_of(network):
+        if (
+            loss.name in ("mean_squared_error", "mean_absolute_error", "huber")
+            and activation_of(network, call) == "tanh"
+        ):
+            yield call, f"the output ends with tanh, and {loss.name} compares it with numbers"
 
 
 @rule(
@@ -167,17 +183,21 @@ def tanh_output(view: CheckedNetwork) -> Iterator[Found]:
     fix="Use mae or mse as the metric.",
     source="keras/src/trainers/compile_utils.py, get_metric",
 )
-def accuracy_of_numbers(view: CheckedNetwork) -> Iterator[Found]:
-    for made, _, loss, _ in view.losses():
-        if loss.of == "numbers" and _has_accuracy(view, made) and view.activation(made) not in (*_PROBABILITIES, "?"):
-            yield made, f"the metric accuracy stands beside {loss.name}"
+def accuracy_of_numbers(network: Network) -> Iterator[Found]:
+    for call, _, loss, _ in losses_of(network):
+        if (
+            loss.of == "numbers"
+            and _has_accuracy(network, call)
+            and activation_of(network, call) not in (*_PROBABILITIES, "?")
+        ):
+            yield call, f"the metric accuracy stands beside {loss.name}"
 
 
-def _has_accuracy(view: CheckedNetwork, made: TracedCall) -> bool:
+def _has_accuracy(network: Network, call: TracedCall) -> bool:
     """Whether the accuracy of an output is one of its metrics."""
-    training = view.network.model.training
+    training = network.model.training
     metrics = {} if training is None else training.metrics
-    return any(one.name.lower() in ("accuracy", "acc") for key in ("", made.call.layer) for one in metrics.get(key, ()))
+    return any(one.name.lower() in ("accuracy", "acc") for key in ("", call.name) for one in metrics.get(key, ()))
 
 
 @rule(
@@ -188,10 +208,10 @@ def _has_accuracy(view: CheckedNetwork, made: TracedCall) -> bool:
     fix="Use tanh or no activation, or binary_crossentropy.",
     source=_KERAS_LOSSES,
 )
-def hinge_on_sigmoid(view: CheckedNetwork) -> Iterator[Found]:
-    for made, _, loss, _ in view.losses():
-        if loss.name in ("hinge", "squared_hinge") and view.activation(made) == "sigmoid":
-            yield made, f"{loss.name} gets a sigmoid"
+def hinge_on_sigmoid(network: Network) -> Iterator[Found]:
+    for call, _, loss, _ in losses_of(network):
+        if loss.name in ("hinge", "squared_hinge") and activation_of(network, call) == "sigmoid":
+            yield call, f"{loss.name} gets a sigmoid"
 
 
 @rule(
@@ -202,10 +222,10 @@ def hinge_on_sigmoid(view: CheckedNetwork) -> Iterator[Found]:
     fix="Give the last layer exp or softplus for Poisson, softmax for KL divergence.",
     source=_KERAS_LOSSES,
 )
-def negative_into_logarithm(view: CheckedNetwork) -> Iterator[Found]:
-    for made, _, loss, _ in view.losses():
-        if loss.name in ("poisson", "kl_divergence") and view.activation(made) in _LOGITS:
-            yield made, f"{loss.name} gets a linear output, which may be negative"
+def negative_into_logarithm(network: Network) -> Iterator[Found]:
+    for call, _, loss, _ in losses_of(network):
+        if loss.name in ("poisson", "kl_divergence") and activation_of(network, call) in _LOGITS:
+            yield call, f"{loss.name} gets a linear output, which may be negative"
 
 
 @rule(
@@ -217,24 +237,26 @@ def negative_into_logarithm(view: CheckedNetwork) -> Iterator[Found]:
     source="keras/src/trainers/trainer.py, compile",
     keras="warns on TensorFlow, in fit()",
 )
-def untrained_weights(view: CheckedNetwork) -> Iterator[Found]:
-    training = view.network.model.training
+def untrained_weights(network: Network) -> Iterator[Found]:
+    training = network.model.training
     if training is None or not training.losses or "" in training.losses:
         return
     feeding: dict[str, list[str]] = {}
-    for made in view.network.calls:
-        feeding.setdefault(made.call.layer, []).extend([ref.layer for ref in made.sources])
+    for call in network.calls:
+        feeding.setdefault(call.name, []).extend([ref.layer for ref in call.sources])
     reached: set[str] = set()
-    waiting = [ref.layer for ref in view.network.model.outputs if ref.layer in training.losses]
+    waiting = [ref.layer for ref in network.model.outputs if ref.layer in training.losses]
     while waiting:
         name = waiting.pop()
         if name not in reached:
             reached.add(name)
             waiting += feeding.get(name, [])
-    for made in view.network.calls:
-        name = made.call.layer
-        trains = any(one.attrs["trainable"] for one in view.weights(made)) and view.config(made).get("trainable", True)
-        if name not in reached and trains and made.call.index == 0:
+    for call in network.calls:
+        name = call.name
+        trains = any(one.attrs["trainable"] for one in weights_of(call)) and config_of(network, call).get(
+            "trainable", True
+        )
+        if name not in reached and trains and call.number == 0:
             yield name, f"no output with a loss ({', '.join(training.losses)}) depends on '{name}'"
 
 
@@ -246,16 +268,16 @@ def untrained_weights(view: CheckedNetwork) -> Iterator[Found]:
     fix="Start with 0.001.",
     source="Kingma, Ba: Adam (2015)",
 )
-def learning_rate(view: CheckedNetwork) -> Iterator[Found]:
-    optimizer, rate = _of_optimizer(view, "learning_rate")
+def learning_rate(network: Network) -> Iterator[Found]:
+    optimizer, rate = _of_optimizer(network, "learning_rate")
     usual = ("sgd", "adadelta", "adagrad", "ftrl", "adafactor")
     if optimizer.lower() not in usual and (rate > 0.0100001 or 0 < rate < 1e-7):
         yield None, f"{optimizer} has a learning rate of {rate:g}"
 
 
-def _of_optimizer(view: CheckedNetwork, argument: str) -> tuple[str, float]:
+def _of_optimizer(network: Network, argument: str) -> tuple[str, float]:
     """The name of the optimizer, and a number that it is given; 0 for none."""
-    training = view.network.model.training
+    training = network.model.training
     optimizer = None if training is None else training.optimizer
     given = 0.0 if optimizer is None else optimizer.config.get(argument)
     return "" if optimizer is None else optimizer.name, given if isinstance(given, float) else 0.0
@@ -270,8 +292,8 @@ def _of_optimizer(view: CheckedNetwork, argument: str) -> tuple[str, float]:
     source="https://github.com/keras-team/keras/releases/tag/v2.11.0",
     keras="refuses the argument in new code",
 )
-def decay_ignored(view: CheckedNetwork) -> Iterator[Found]:
-    optimizer, decay = _of_optimizer(view, "decay")
+def decay_ignored(network: Network) -> Iterator[Found]:
+    optimizer, decay = _of_optimizer(network, "decay")
     if decay > 0:
         yield None, f"{optimizer} has decay={decay:g}"
 
@@ -284,11 +306,11 @@ def decay_ignored(view: CheckedNetwork) -> Iterator[Found]:
     fix="Use binary_accuracy as the metric.",
     source="keras/src/trainers/compile_utils.py, get_metric",
 )
-def accuracy_of_sigmoids(view: CheckedNetwork) -> Iterator[Found]:
-    for made, shape, loss, _ in view.losses():
-        of_sigmoids = loss.of == "probabilities" and view.activation(made) == "sigmoid"
-        if of_sigmoids and _several(shape) and _has_accuracy(view, made):
-            yield made, f"the metric accuracy is taken of {shape[-1]} sigmoids"
+def accuracy_of_sigmoids(network: Network) -> Iterator[Found]:
+    for call, shape, loss, _ in losses_of(network):
+        of_sigmoids = loss.of == "probabilities" and activation_of(network, call) == "sigmoid"
+        if of_sigmoids and _several(shape) and _has_accuracy(network, call):
+            yield call, f"the metric accuracy is taken of {shape[-1]} sigmoids"
 
 
 @rule(
@@ -299,16 +321,16 @@ def accuracy_of_sigmoids(view: CheckedNetwork) -> Iterator[Found]:
     fix="Use Flatten or a global pooling before the last Dense.",
     source=_KERAS_LOSSES,
 )
-def class_loss_on_map(view: CheckedNetwork) -> Iterator[Found]:
-    inputs = [made.outputs[0] for made in view.network.calls if not made.sources and made.outputs]
+def class_loss_on_map(network: Network) -> Iterator[Found]:
+    inputs = [call.outputs[0] for call in network.calls if not call.sources and call.outputs]
     grown = ("conv_transpose", "resize", "repeat")
-    definitions = [made.definition for made in view.derived() if made.definition is not None]
+    definitions = [call.definition for call in derived(network) if call.definition is not None]
     grows = any(node.op.name in grown for definition in definitions for node in nodes(definition))
-    for made, shape, loss, _ in view.losses():
+    for call, shape, loss, _ in losses_of(network):
         spec = inputs[0] if len(inputs) == 1 else None
         if loss.of != "classes" or len(shape) < 3 or spec is None or len(spec.shape) != len(shape) or grows:
             continue
         # Labels for each pixel or step have the input's sizes; a map that became smaller is one of features.
-        if view.type_of(made) == "Dense" and spec.shape[1:-1] != shape[1:-1] and None not in shape[1:-1]:
+        if type_of(network, call) == "Dense" and spec.shape[1:-1] != shape[1:-1] and None not in shape[1:-1]:
             places = " × ".join(str(size) for size in shape[1:-1])
-            yield made, f"{loss.name} gets {shape_text(shape)}: {places} places with {shape[-1]} classes each"
+            yield call, f"{loss.name} gets {shape_text(shape)}: {places} places with {shape[-1]} classes each"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from layerexplain.checks.rules import Found, rule
-from layerexplain.checks.view import CheckedNetwork
+from layerexplain.checks.stored import StoredWeight
 
 
 @rule(
@@ -15,9 +15,10 @@ from layerexplain.checks.view import CheckedNetwork
     why="Whatever is computed with such a number is NaN or infinite, and training cannot bring it back.",
     fix="Go back to weights from before; a smaller learning rate or clipnorm keeps them finite.",
     source="keras/src/callbacks/terminate_on_nan.py",
+    of_weights=True,
 )
-def weights_not_finite(view: CheckedNetwork) -> Iterator[Found]:
-    for one in view.stored:
+def weights_not_finite(stored: Sequence[StoredWeight]) -> Iterator[Found]:
+    for one in stored:
         if one.not_finite:
             yield one.layer, f"{one.not_finite:,} of the {one.size:,} numbers in {one.name} are NaN or infinite"
 
@@ -29,9 +30,10 @@ def weights_not_finite(view: CheckedNetwork) -> Iterator[Found]:
     why="They give the same number for every input: the model is larger than what it computes.",
     fix="Take the units out, or look why they died (a high learning rate with relu, strong regularization).",
     source="Lu et al.: Dying ReLU and Initialization (2019)",
+    of_weights=True,
 )
-def dead_units(view: CheckedNetwork) -> Iterator[Found]:
-    for one in view.stored:
+def dead_units(stored: Sequence[StoredWeight]) -> Iterator[Found]:
+    for one in stored:
         if one.dead:
             yield one.layer, f"{one.dead} of {one.units} units have only zeros in {one.name}"
 
@@ -43,9 +45,10 @@ def dead_units(view: CheckedNetwork) -> Iterator[Found]:
     why="Layers that were trained differ; equal ones were copied, or never trained.",
     fix="Share one layer if they are meant to be equal; else look whether the weights were loaded twice.",
     source="keras/src/saving/saving_lib.py",
+    of_weights=True,
 )
-def equal_layers(view: CheckedNetwork) -> Iterator[Found]:
+def equal_layers(stored: Sequence[StoredWeight]) -> Iterator[Found]:
     first: dict[str, str] = {}
-    for one in view.stored:
+    for one in stored:
         if one.digest and first.setdefault(one.digest, one.layer) != one.layer:
             yield one.layer, f"{one.name} is the same {one.size:,} numbers as in '{first[one.digest]}'"

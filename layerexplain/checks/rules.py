@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 
 from layerexplain.checks.findings import CheckReport, Finding
-from layerexplain.checks.stored import stored_weights
+from layerexplain.checks.stored import StoredWeight, stored_weights
 from layerexplain.checks.unchecked import unchecked
-from layerexplain.checks.view import CheckedNetwork
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends import model_of
 from layerexplain.frontends.input_shapes import shapes_for
@@ -36,12 +35,18 @@ Found = tuple[TracedCall | LayerExplainError | str | None, str]
 """A call of a layer, the layer's name or an error, None for the model as a whole, and what is wrong there, with the
 numbers of this model."""
 
-Look = Callable[[CheckedNetwork], Iterator[Found]]
+Look = Callable[[Any], Iterator[Found]]
+"""What looks for a mistake: in a network, or in the stored weights where the rule is one on these."""
+
+_Look = TypeVar("_Look", bound=Look)
 
 
 class Rule(NamedTuple):
     """A rule: its stable code, what it is called, how sure it is, why a finding matters, what to do, where it is from,
-    and what Keras itself says of it ("" for nothing). `inside` says that it looks into nested models too."""
+    and what Keras itself says of it ("" for nothing).
+
+    `inside` says that it looks into nested models too, `of_weights` that it looks at the stored weights.
+    """
 
     code: str
     name: str
@@ -51,6 +56,7 @@ class Rule(NamedTuple):
     source: str
     keras: str
     inside: bool
+    of_weights: bool
     look: Look
 
 
@@ -59,12 +65,21 @@ RULES: dict[str, Rule] = {}
 
 
 def rule(
-    code: str, name: str, confidence: str, *, why: str, fix: str, source: str, keras: str = "", inside: bool = False
-) -> Callable[[Look], Look]:
+    code: str,
+    name: str,
+    confidence: str,
+    *,
+    why: str,
+    fix: str,
+    source: str,
+    keras: str = "",
+    inside: bool = False,
+    of_weights: bool = False,
+) -> Callable[[_Look], _Look]:
     """Declare a function as a rule."""
 
-    def declare(look: Look) -> Look:
-        RULES[code] = Rule(code, name, confidence, why, fix, source, keras, inside, look)
+    def declare(look: _Look) -> _Look:
+        RULES[code] = Rule(code, name, confidence, why, fix, source, keras, inside, of_weights, look)
         return look
 
     return declare
@@ -114,15 +129,16 @@ def check(
     rules = _chosen(all_rules(), names_in(select), names_in(ignore))
     model = model_of(source, code)
     network = trace_model(model, shapes_for(model, inputs))
-    if CheckedNetwork(network).faults:
+    faults = written_faults(network)
+    if faults:
         from layerexplain.checks.of_faults import code_of
 
         codes = [one.code for one in rules]
-        left = [fault for fault in CheckedNetwork(network).faults if code_of(fault.fact) not in codes]
+        left = [fault for fault in faults if code_of(fault.fact) not in codes]
         raise_any([fault.with_place(source=model.source) for fault in left])
     stored = stored_weights(source, network) if weights else ()
     ignored = dict(_ignored(model, ""))
-    found = [one for one in _findings(CheckedNetwork(network, stored), rules, "") if not _is_ignored(one, ignored)]
+    found = [one for one in _findings(network, stored, rules, "") if not _is_ignored(one, ignored)]
     order = {layer.name: number for number, layer in enumerate(model.layers)}
     if budgets:
         from layerexplain.checks.budgets import over_budget
@@ -136,27 +152,33 @@ def check(
 def messages(network: Network, *codes: str) -> list[str]:
     """Return what some rules find in a traced network, for other reports that judge the same."""
     rules = [one for one in all_rules() if one.code in codes]
-    return [one.message for one in _findings(CheckedNetwork(network), rules, "")]
+    return [one.message for one in _findings(network, (), rules, "")]
 
 
-def _findings(view: CheckedNetwork, rules: Sequence[Rule], path: str) -> Iterator[Finding]:
+def written_faults(network: Network) -> tuple[LayerExplainError, ...]:
+    """Return the errors of a model that a person wrote; those of a file that Keras wrote are notes."""
+    model = network.model
+    return network.faults if model.strict or model.format == "code" else ()
+
+
+def _findings(network: Network, stored: Sequence[StoredWeight], rules: Sequence[Rule], path: str) -> Iterator[Finding]:
     for one in rules:
         if path and not one.inside:
             continue
-        for place, message in one.look(view):
+        for place, message in one.look(stored if one.of_weights else network):
             if isinstance(place, LayerExplainError):
                 name, line, column, file = place.layer, place.line, place.column, place.source or ""
             else:
-                layer = place.call.layer if isinstance(place, TracedCall) else place
+                layer = place.name if isinstance(place, TracedCall) else place
                 name = None if layer is None else path + layer
-                of = view.layers.get(layer or "")
-                line, column, file = (None, None, "") if of is None else (of.line, of.column, of.file)
+                own = network.model.layers_by_name.get(layer or "")
+                line, column, file = (None, None, "") if own is None else (own.line, own.column, own.file)
             yield Finding(
                 one.code, one.confidence, name, line, message, one.why, one.fix, one.source, one.keras, column, file
             )
-    for made in view.network.calls:
-        if made.network is not None and made.call.index == 0:
-            yield from _findings(CheckedNetwork(made.network), rules, f"{path}{made.call.layer}/")
+    for call in network.calls:
+        if call.network is not None and call.number == 0:
+            yield from _findings(call.network, (), rules, f"{path}{call.name}/")
 
 
 def _ignored(model: Model, path: str) -> Iterator[tuple[str, Collection[str]]]:

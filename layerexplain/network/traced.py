@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.call_binding import Bound
 from layerexplain.derive.cost import Cost, Costs
@@ -63,6 +63,16 @@ class TracedCall(NamedTuple):
     origin: Origin | None = None
 
     @property
+    def name(self) -> str:
+        """The name of the layer."""
+        return self.call.layer
+
+    @property
+    def number(self) -> int:
+        """The number of the call among those of its layer."""
+        return self.call.index
+
+    @property
     def results(self) -> list[TensorRef]:
         """The tensors that the call makes."""
         return [TensorRef(self.call.layer, self.call.index, i) for i in range(len(self.outputs))]
@@ -90,6 +100,11 @@ class Network(Record):
     faults: tuple[LayerExplainError, ...] = ()
     reasons: Mapping[str, str] = {}
     lost: Mapping[str, LostMask] = {}
+
+    @cached_property
+    def answers(self) -> dict[str, Any]:
+        """What was found of the network already, by the question."""
+        return {}
 
     @cached_property
     def _call_of(self) -> dict[CallKey, TracedCall]:

@@ -1,0 +1,162 @@
+"""What rules ask of the calls of a network: which is before or behind one, what it ends with, which loss it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from layerexplain.lang.axes import Shape
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import CALL, CONSTANT, INPUT, Expr
+from layerexplain.lang.visit import nodes
+from layerexplain.layers.keras.losses import Loss, loss_of
+from layerexplain.model import CallKey, Setting
+from layerexplain.network.traced import Network, TracedCall
+
+_MOVES = frozenset({"cast", "reshape", "transpose", "item"})
+"""Operations that leave the values as they are."""
+
+_LINEAR = frozenset({"conv", "depthwise_conv", "conv_transpose", "dot", "einsum", "matmul"})
+
+
+# Neighbours -----------------------------------------------------------------------------------------------------
+
+
+def derived(network: Network) -> Iterator[TracedCall]:
+    """Yield the first calls of layers that have a formula, inputs left out."""
+    for call in network.calls:
+        if call.definition is not None and call.network is None and call.sources and call.number == 0:
+            yield call
+
+
+def source_of(network: Network, call: TracedCall) -> TracedCall | None:
+    """Return the call that makes the only tensor of this one; None where there are several."""
+    return network.call(call.sources[0]) if len(call.sources) == 1 else None
+
+
+def readers_of(network: Network, call: TracedCall) -> list[TracedCall]:
+    """Return the calls that read what the layer of this one makes, at any of its calls."""
+    return [reader for own in network.calls_of(call.name) for reader in network.readers(own)]
+
+
+def with_source(network: Network) -> Iterator[tuple[TracedCall, TracedCall]]:
+    """Yield the calls of `derived` that take one tensor, each behind the call that makes it."""
+    for call in derived(network):
+        source = source_of(network, call)
+        if source is not None:
+            yield source, call
+
+
+def chained(network: Network, *types: str) -> Iterator[tuple[TracedCall, TracedCall]]:
+    """Yield the calls of `derived` that only a layer of these types reads, which takes nothing else, each with the call
+    of that layer; those that the model gives out are left out."""
+    for call in derived(network):
+        readers = readers_of(network, call)
+        alone = len(readers) == 1 and len(readers[0].sources) == 1 and not is_output(network, call)
+        if alone and type_of(network, readers[0]) in types:
+            yield call, readers[0]
+
+
+def is_output(network: Network, call: TracedCall) -> bool:
+    """Return whether the model gives out what a layer makes."""
+    if "outputs" not in network.answers:
+        network.answers["outputs"] = frozenset([ref.layer for ref in network.model.outputs])
+    return call.name in network.answers["outputs"]
+
+
+def type_of(network: Network, call: TracedCall) -> str:
+    """Return the class name of the layer."""
+    return network.layer(call.name).type
+
+
+def config_of(network: Network, call: TracedCall) -> Mapping[str, Any]:
+    """Return the configuration of the layer."""
+    return network.layer(call.name).config
+
+
+def weights_of(call: TracedCall) -> Sequence[Expr]:
+    """Return the weights of the layer; none where the formula is not known."""
+    return () if call.definition is None else call.definition.weights
+
+
+def argument_of(call: TracedCall, name: str, default: Any = None) -> Any:
+    """Return an argument of the formula; the default where it has none of that name."""
+    return default if call.definition is None else call.definition.arguments.get(name, default)
+
+
+# What a call computes -------------------------------------------------------------------------------------------
+
+
+def ends_with(call: TracedCall) -> str:
+    """Return the function that makes the values of a call's first output: "softmax", "relu", "add", …; "" where the
+    values are those of its input, "?" where the formula is not known."""
+    definition = call.definition
+    if definition is None:
+        return "?"
+    if "ends with" not in definition.answers:
+        definition.answers["ends with"] = _last_function(definition)
+    return str(definition.answers["ends with"])
+
+
+def _last_function(definition: Definition) -> str:
+    node = next(iter(definition.results.values()))
+    while node.op.name in _MOVES:
+        node = node.args[0]
+    return str(node.attrs["definition"].name) if node.op is CALL else "" if node.op is INPUT else node.op.name
+
+
+def activation_of(network: Network, call: TracedCall) -> str:
+    """Return the activation of a call, also where it is a layer before one that only moves values: "linear" for a
+    weighted sum, "" for what is none of these."""
+    made_by = maker_of(network, call)
+    if made_by is None:
+        return ""
+    last = ends_with(made_by)
+    return "linear" if (last == "add" and is_linear(made_by)) or last in _LINEAR else last
+
+
+def maker_of(network: Network, call: TracedCall) -> TracedCall | None:
+    """Return the call that makes the values that a call gives: itself, or the one before it if it only moves values,
+    and so on; None where these are an input's."""
+    # Each of a long chain of moves asks for the same one: it is looked for once.
+    known: dict[CallKey, TracedCall | None] = network.answers.setdefault("makers", {})
+    passed: list[CallKey] = []
+    current: TracedCall | None = call
+    while current is not None and current.call.key not in known and not ends_with(current):
+        passed.append(current.call.key)
+        current = source_of(network, current)
+    found = None if current is None else known.get(current.call.key, current)
+    known.update(dict.fromkeys(passed, found))
+    return found
+
+
+def is_linear(call: TracedCall) -> bool:
+    """Return whether a call is a weighted sum of its input, with or without a bias, and nothing else."""
+    definition = call.definition
+    if definition is None or not definition.weights or ends_with(call) not in {*_LINEAR, "add"}:
+        return False
+    inner = [node for node in nodes(definition) if node.op not in (INPUT, CONSTANT) and node.args]
+    return all(node.op.name in _LINEAR or node.op.name in _MOVES or _is_bias(node) for node in inner)
+
+
+def _is_bias(node: Expr) -> bool:
+    return node.op.name == "add" and any(arg.op.name == "weight" for arg in node.args)
+
+
+# Training -------------------------------------------------------------------------------------------------------
+
+
+def losses_of(network: Network) -> Iterator[tuple[TracedCall, Shape, Loss, Setting]]:
+    """Yield, for each output with a known loss, the call that makes it, its shape, the loss and its setting."""
+    training = network.model.training
+    if training is None:
+        return
+    for ref in network.model.outputs:
+        setting = training.losses.get(ref.layer) or training.losses.get("")
+        call = network.call(ref)
+        loss = None if setting is None else loss_of(setting.name)
+        if setting is None or call is None or loss is None or ref.output >= len(call.outputs):
+            continue
+        spec = call.outputs[ref.output]
+        if spec is not None:
+            yield call, spec.shape, loss, setting
