@@ -212,7 +212,7 @@ def _one_layer(
 ) -> tuple[Mapping[str, Any], list[tuple[int | None, ...]]]:
     """Return the arguments of a layer, those inside it as layers, and the shapes of its inputs without the batch."""
     from layerexplain.frontends.input_shapes import one_shape
-    from layerexplain.network.inner_layers import layers_in
+    from layerexplain.network.scope import as_layers
     from layerexplain.report.one_layer import is_layer
 
     single = one_shape(input_shape)
@@ -222,7 +222,7 @@ def _one_layer(
             words = "a tuple of sizes such as (28, 28, 1), or a list of such"
             raise ArgumentError(f"{type_}: input_shape needs to be {words}, got {input_shape!r}")
     if is_layer(type_, code):
-        arguments = {name: layers_in(value) for name, value in arguments.items()}
+        arguments = {name: as_layers(value) for name, value in arguments.items()}
     elif single == ():
         shapes = []
     return arguments, [shape[1:] if shape[:1] == (None,) else shape for shape in shapes if shape is not None]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from layerexplain.checks.rules import Found, rule
-from layerexplain.derive.same_sizes import Sizes, Unknown
+from layerexplain.derive.same_sizes import SameSizes, Sizes, Unknown, fresh
 from layerexplain.lang.axes import Size
-from layerexplain.network.same_sizes import sizes_of
+from layerexplain.model import TensorRef
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import default_roles, shape_text
@@ -67,11 +67,26 @@ def _joins_of_sizes_that_may_differ(network: Network) -> Iterator[str]:
     """The layers that take several tensors whose unknown sizes were computed in different ways."""
     if all(len(call.sources) < 2 for call in network.calls):
         return
-    sizes = sizes_of(network)
+    sizes = _sizes_of(network)
     for call in network.calls:
         given = [sizes[ref] for ref in call.sources if ref in sizes]
         if _may_differ(given):
             yield call.name
+
+
+def _sizes_of(network: Network) -> dict[TensorRef, Sizes]:
+    """Return the shapes of a network's tensors, in which an unknown size equals only those that are the same as it.
+
+    Tensors of unknown shape are left out.
+    """
+    sizes, found = SameSizes(), dict[TensorRef, Sizes]()
+    for call in network.calls:
+        results = [None if spec is None else fresh(spec.shape) for spec in call.outputs]
+        inputs = [found.get(ref) for ref in call.sources]
+        if call.definition is not None and None not in inputs:
+            results = [*sizes.of_call(call.definition, [one for one in inputs if one is not None])]
+        found.update({ref: size for ref, size in zip(call.results, results, strict=False) if size is not None})
+    return found
 
 
 def _may_differ(given: Sequence[Sizes]) -> bool:

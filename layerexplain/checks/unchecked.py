@@ -20,11 +20,11 @@ def unchecked(network: Network, path: str = "") -> Iterator[Note]:
         return
     noted = {note.layer for note in network.notes if note.code in _REASONS}
     yield from (note for note in network.notes if note.code in _REASONS)
-    for made in network.calls:
-        where = path + made.call.layer
-        if made.network is not None:
-            if made.call.index == 0:
-                yield from unchecked(made.network, f"{where}/")
-        elif made.definition is None and None in made.inputs and where not in noted:
+    for call in network.calls:
+        where = path + call.name
+        if call.network is not None:
+            if call.number == 0:
+                yield from unchecked(call.network, f"{where}/")
+        elif call.definition is None and None in call.inputs and where not in noted:
             noted.add(where)
             yield Note("not-derived", where, "the shape of its input is not known")

@@ -62,8 +62,8 @@ def cure(refusal: Refusal) -> str:
 
 def images_with_channels_first(ref: TensorRef, calls: Calls) -> str:
     """Say that the images of which a tensor is made have their channels first, where they look so; else return ""."""
-    for made in _before(ref, calls):
-        spec = made.outputs[0] if made.outputs and not made.sources else None
+    for call in _before(ref, calls):
+        spec = call.outputs[0] if call.outputs and not call.sources else None
         if spec is not None and seems_channels_first(spec.shape):
             channels, *sides = spec.shape[1:]
             right = shape_text((*sides, channels))
@@ -124,10 +124,10 @@ def _all_steps(before: Layer, source: TracedCall, attempt: Try) -> Spec | None:
     if source.definition.arguments.get("return_sequences") is not False:
         return None
     layer = before._replace(config={**before.config, "return_sequences": True})
-    made = attempt(layer, declaration, [spec for spec in origin.specs if spec is not None])
-    if made is None:
+    definition = attempt(layer, declaration, [spec for spec in origin.specs if spec is not None])
+    if definition is None:
         return None
-    result = next(iter(made.results.values()))
+    result = next(iter(definition.results.values()))
     return Spec(result.shape, result.dtype)
 
 
@@ -235,28 +235,28 @@ def _loser(refusal: Refusal) -> str:
     refs, specs, calls = refusal.refs, refusal.specs, refusal.calls
     first, second = (product(spec.shape[1:-1]) or 0 for spec in specs)
     less, more = refs if first < second else reversed(refs)
-    shared = {call.call.layer for call in _before(more, calls)}
-    told: list[str] = []
-    for made in _before(less, calls):
-        if made.call.layer in shared:
+    shared = {call.name for call in _before(more, calls)}
+    words: list[str] = []
+    for call in _before(less, calls):
+        if call.name in shared:
             continue
-        slides = first_windows(made.definition)
+        slides = first_windows(call.definition)
         said = [w.last(w.unread) for w in slides if w.unread]
         if said:
             sizes = " × ".join(str(w.n) for w in slides)
-            told.append(f"'{made.call.layer}' drops {' and '.join(said)} of {sizes}")
-    return ", ".join(told[: -_MOST_NAMED - 1 : -1])
+            words.append(f"'{call.name}' drops {' and '.join(said)} of {sizes}")
+    return ", ".join(words[: -_MOST_NAMED - 1 : -1])
 
 
 def _before(ref: TensorRef, calls: Calls) -> Iterator[TracedCall]:
     """The calls on which a tensor depends, the nearest first."""
     ahead, seen = [ref], {ref.key}
     for here in ahead:  # grows as it is read
-        made = calls.get(here.key)
-        if made is None:
+        call = calls.get(here.key)
+        if call is None:
             continue
-        yield made
-        for source in made.sources:
+        yield call
+        for source in call.sources:
             if source.key not in seen:
                 seen.add(source.key)
                 ahead.append(source)
@@ -266,13 +266,13 @@ def _multiple(refs: Sequence[TensorRef], calls: Calls) -> int:
     """The number of which the input's sizes must be multiples so that each layer divides them exactly; 0 where a layer
     changes sizes in another way."""
     strides: dict[CallKey, int] = {}
-    made = {c.call.key: c for ref in refs for c in _before(ref, calls)}
-    for key, call in reversed(made.items()):
-        before = max([strides.get(s.key, 1) for s in call.sources], default=1)
+    before = {c.call.key: c for ref in refs for c in _before(ref, calls)}
+    for key, call in reversed(before.items()):
+        stride = max([strides.get(s.key, 1) for s in call.sources], default=1)
         slides = first_windows(call.definition)
         if any(w.padding == "valid" and (w.reach > w.stride or w.stride == 1 < w.reach) for w in slides):
             return 0
-        strides[key] = before * max([w.stride for w in slides], default=1)
+        strides[key] = stride * max([w.stride for w in slides], default=1)
     return max(strides.values(), default=1)
 
 

@@ -153,12 +153,12 @@ class Definitions:
         """The value of an argument with its layers ready to be applied: made once for each layer, so that a model that
         is held is traced once for all calls of the layer that holds it."""
         source = layer.config.get(name)
-        known = scope.held.get((layer.name, name))
+        known = scope.inner_values.get((layer.name, name))
         if known is None or known[0] is not source or source is None:
-            held = len([one for one in values_inside(value) if isinstance(one, Layer)])
-            if held > MOST_HELD:
-                raise ArgumentError(f"{layer.type} is explained with up to {MOST_HELD} layers inside, got {held:,}")
-            known = scope.held[layer.name, name] = (source, self._inner(scope, value))
+            count = len([one for one in values_inside(value) if isinstance(one, Layer)])
+            if count > MOST_HELD:
+                raise ArgumentError(f"{layer.type} is explained with up to {MOST_HELD} layers inside, got {count:,}")
+            known = scope.inner_values[layer.name, name] = (source, self._inner(scope, value))
         return known[1]
 
     def _inner(self, scope: Scope, value: Any) -> Any:

@@ -52,28 +52,28 @@ class Guesses:
                 return
             specs.append(guess or spec)
             opened.append(guess is not None)
-        made, errors = self._try(layer, declaration, bound, specs, opened)
-        if not made:
+        found, errors = self._try(layer, declaration, bound, specs, opened)
+        if not found:
             raise errors[0]
-        self._keep(layer, call, made, sizes=True)
+        self._keep(layer, call, found, sizes=True)
 
     def after(
         self, layer: Layer, call: int, declaration: Declaration, sources: Sequence[TensorRef], known: Specs
     ) -> None:
         """Guess what a call gives that is at fault: what it would give for an input, or with arguments, that fit."""
-        fed = [_open(spec or self._specs.get(ref)) for ref, spec in zip(sources, known, strict=True)]
-        inputs = [fed] if any(spec is not None for spec in fed) else []
+        guessed = [_open(spec or self._specs.get(ref)) for ref, spec in zip(sources, known, strict=True)]
+        inputs = [guessed] if any(spec is not None for spec in guessed) else []
         if declaration.ndim is not None:
-            inputs.append([Spec((BATCH, *(None,) * (declaration.ndim - 1)), "float"), *fed[1:]])
+            inputs.append([Spec((BATCH, *(None,) * (declaration.ndim - 1)), "float"), *guessed[1:]])
         for number, one in enumerate(_mended(layer, declaration)):
             for specs in inputs:
-                made, _ = self._try(one, declaration, NOTHING_BOUND, specs, [True] * len(specs))
-                if made:
-                    return self._keep(layer, call, made, sizes=number == 0)
+                found, _ = self._try(one, declaration, NOTHING_BOUND, specs, [True] * len(specs))
+                if found:
+                    return self._keep(layer, call, found, sizes=number == 0)
 
-    def hand_in(self, inner: Scope, fed: Specs) -> None:
-        """Guess the inputs of a nested model, which is fed with what is not known."""
-        pairs = zip(inner.model.inputs, fed, strict=False)
+    def hand_in(self, inner: Scope, guessed: Specs) -> None:
+        """Guess the inputs of a nested model, of whose inputs some are not known."""
+        pairs = zip(inner.model.inputs, guessed, strict=False)
         inner.guesses.update({ref: spec for ref, spec in pairs if spec is not None})
 
     def hand_out(self, layer: Layer, call: int, inner: Scope) -> None:
@@ -86,7 +86,7 @@ class Guesses:
         self, layer: Layer, declaration: Declaration, bound: Bound, specs: Specs, opened: Sequence[bool]
     ) -> tuple[list[Definition], list[LayerExplainError]]:
         """The definitions of a call, and its errors, for each size to try in the specs that are `opened`."""
-        made: list[Definition] = []
+        found: list[Definition] = []
         errors: list[LayerExplainError] = []
         for size in _tried(layer):
             filled = [
@@ -94,14 +94,14 @@ class Guesses:
                 for spec, is_open in zip(specs, opened, strict=True)
             ]
             try:
-                made.append(self._define(declaration, layer, bound, filled, ()))
+                found.append(self._define(declaration, layer, bound, filled, ()))
             except LayerExplainError as error:
                 errors.append(error)
-        return made, errors
+        return found, errors
 
-    def _keep(self, layer: Layer, call: int, made: list[Definition], *, sizes: bool) -> None:
-        """Keep what all of `made` have in common: with `sizes` also the sizes, else the number of axes."""
-        for i, results in enumerate(zip(*[definition.results.values() for definition in made], strict=False)):
+    def _keep(self, layer: Layer, call: int, found: list[Definition], *, sizes: bool) -> None:
+        """Keep what all of `found` have in common: with `sizes` also the sizes, else the number of axes."""
+        for i, results in enumerate(zip(*[definition.results.values() for definition in found], strict=False)):
             shapes = [result.shape for result in results]
             if len({len(shape) for shape in shapes}) == 1 and shapes[0]:
                 rest = [column[0] if sizes and len({*column}) == 1 else None for column in zip(*shapes, strict=True)]

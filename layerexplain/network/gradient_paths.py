@@ -111,16 +111,16 @@ class _Ways:
         self.lost: dict[tuple[str, str], set[End]] = {}
         self.found: set[tuple[str, str]] = set()
 
-    def _is_held(self, layer: Layer, frozen: bool) -> bool:
+    def _is_frozen(self, layer: Layer, frozen: bool) -> bool:
         return not self.thawed and (frozen or not layer.config.get("trainable", True))
 
     def _once(
-        self, walk: Callable[..., _Found], network: Network, path: str, given: Sequence[bool], held: bool, *more: Any
+        self, walk: Callable[..., _Found], network: Network, path: str, given: Sequence[bool], frozen: bool, *more: Any
     ) -> _Found:
         """Walk a nested model that may be called again: models in models would be walked without end."""
-        key = (walk, id(network), path, tuple(given), held)
+        key = (walk, id(network), path, tuple(given), frozen)
         if key not in self._known:
-            self._known[key] = walk(network, path, given, held, *more)
+            self._known[key] = walk(network, path, given, frozen, *more)
         found: _Found = self._known[key]
         return found
 
@@ -130,32 +130,32 @@ class _Ways:
         """Note which tensors depend on something that is trained; return that of the outputs."""
         wanted = dict(zip(network.model.inputs, given, strict=False))
         own = frozen or not network.model.trainable
-        for layer, made in network.calls_of_layers():
-            held = self._is_held(layer, own)
-            refs = [TensorRef(layer.name, made.call.index, i) for i in range(len(made.outputs))]
+        for layer, call in network.calls_of_layers():
+            is_frozen = self._is_frozen(layer, own)
+            refs = call.results
             if layer.type == "InputLayer":
                 results = [wanted.get(ref, False) for ref in refs]
-            elif made.network is not None:
-                inner = [wanted.get(ref, True) for ref in made.sources]
-                results = self._once(self.forward, made.network, f"{path}{layer.name}/", inner, held)
+            elif call.network is not None:
+                inner = [wanted.get(ref, True) for ref in call.sources]
+                results = self._once(self.forward, call.network, f"{path}{layer.name}/", inner, is_frozen)
             else:
-                results = self._results(layer, made, wanted, held)
+                results = self._results(layer, call, wanted, is_frozen)
             for ref, one in zip(refs, results, strict=False):
                 wanted[ref] = one
                 self.wanted[path, ref] = self.wanted.get((path, ref), False) or one
         return [wanted.get(ref, True) for ref in network.model.outputs]
 
-    def _results(self, layer: Layer, made: TracedCall, wanted: Mapping[TensorRef, bool], held: bool) -> list[bool]:
-        known = self._flow(layer, made)
+    def _results(self, layer: Layer, call: TracedCall, wanted: Mapping[TensorRef, bool], is_frozen: bool) -> list[bool]:
+        known = self._flow(layer, call)
         if known is None:
-            some = any(wanted.get(ref, True) for ref in made.sources)
-            return [some or not held] * len(made.outputs)
+            some = any(wanted.get(ref, True) for ref in call.sources)
+            return [some or not is_frozen] * len(call.outputs)
         ways, refs, count = known
-        definition = made.definition
+        definition = call.definition
         leaves = sum(1 << i for i, ref in enumerate(refs) if ref is not None and wanted.get(ref, True))
-        if not held and definition is not None:
+        if not is_frozen and definition is not None:
             leaves |= sum(1 << (count + i) for i, w in enumerate(definition.weights) if w.attrs["trainable"])
-        return [bool(result & leaves) for result in ways.results[: len(made.outputs)]]
+        return [bool(result & leaves) for result in ways.results[: len(call.outputs)]]
 
     # Backwards: what the loss reaches -----------------------------------------------------------------------------
 
@@ -174,47 +174,47 @@ class _Ways:
         for output, one, why in zip(network.model.outputs, gets, ends, strict=True):
             send(output, one, set() if one else why)
         own = frozen or not network.model.trainable
-        for layer, made in reversed(list(network.calls_of_layers())):
-            held = self._is_held(layer, own)
+        for layer, call in reversed(list(network.calls_of_layers())):
+            is_frozen = self._is_frozen(layer, own)
             name = path + layer.name
-            refs = [TensorRef(layer.name, made.call.index, i) for i in range(len(made.outputs))]
+            refs = call.results
             results = [got.get(ref, False) for ref in refs]
-            for number, spec in enumerate(made.outputs):
-                if spec is not None and (_penalized(layer, made) or spec.dtype not in FLOATS):
+            for number, spec in enumerate(call.outputs):
+                if spec is not None and (_penalized(layer, call) or spec.dtype not in FLOATS):
                     results[number] = spec.dtype in FLOATS
             whys = [ended.get(ref) or {End(name, UNUSED)} for ref in refs]
             if layer.type == "InputLayer":
                 continue
-            if made.network is not None:
+            if call.network is not None:
                 # Where shapes are not known, a call may tell of more or fewer results than the model has outputs.
-                count = len(made.network.model.outputs)
+                count = len(call.network.model.outputs)
                 results = [*results, *[False] * count][:count]
                 whys = [*whys, *[{End(name, UNUSED)} for _ in range(count)]][:count]
-                inner, ends_of = self._once(self.backward, made.network, f"{name}/", results, held, whys)
-                for ref, one, why in zip(made.sources, inner, ends_of, strict=False):
+                inner, ends_of = self._once(self.backward, call.network, f"{name}/", results, is_frozen, whys)
+                for ref, one, why in zip(call.sources, inner, ends_of, strict=False):
                     send(ref, one, why)
                 continue
-            self._through(layer, made, name, results, whys, held, send)
+            self._through(layer, call, name, results, whys, is_frozen, send)
         inputs = network.model.inputs
         return [got.get(ref, False) for ref in inputs], [ended.get(ref) or set() for ref in inputs]
 
     def _through(
         self,
         layer: Layer,
-        made: TracedCall,
+        call: TracedCall,
         name: str,
         results: Sequence[bool],
         whys: Sequence[set[End]],
-        held: bool,
+        is_frozen: bool,
         send: Callable[[TensorRef, bool, set[End]], None],
     ) -> None:
         """Pass a call that has a formula, or one without, which is taken to pass all on."""
-        known = self._flow(layer, made)
-        key = (name, made.call.index)
+        known = self._flow(layer, call)
+        key = (name, call.number)
         if known is None:
-            for ref in made.sources:
+            for ref in call.sources:
                 send(ref, True, set())
-            self.needs[key] = Needs(tuple(range(len(results))), tuple(range(len(made.sources))))
+            self.needs[key] = Needs(tuple(range(len(results))), tuple(range(len(call.sources))))
             return
         ways, refs, count = known
         path = name[: len(name) - len(layer.name)]
@@ -229,8 +229,8 @@ class _Ways:
         before = self.needs.get(key, Needs((), ()))
         gets = [i for i, one in enumerate(results) if one]
         self.needs[key] = Needs(tuple(sorted({*before.results, *gets})), tuple(sorted({*before.inputs, *needed})))
-        for i, weight in enumerate(made.definition.weights if made.definition is not None else ()):
-            if held or not weight.attrs["trainable"]:
+        for i, weight in enumerate(call.definition.weights if call.definition is not None else ()):
+            if is_frozen or not weight.attrs["trainable"]:
                 continue
             own = weight_name(weight.attrs, layer)
             one, why = self._way(ways, count + i, name, results, whys)
@@ -239,13 +239,13 @@ class _Ways:
             else:
                 self.lost.setdefault((name, own), set()).update(why or {End(name, UNUSED)})
 
-    def _flow(self, layer: Layer, made: TracedCall) -> tuple[Flow, list[TensorRef | None], int] | None:
+    def _flow(self, layer: Layer, call: TracedCall) -> tuple[Flow, list[TensorRef | None], int] | None:
         """Return how gradients pass a call, the tensor that each of its parameters is, and how many these are; None
         where its formula in training is not known."""
-        definition = trained_definition(layer, made) if self.as_in_training else made.definition
-        if definition is None or definition.kind == "opaque" or made.origin is None or made.built:
+        definition = trained_definition(layer, call) if self.as_in_training else call.definition
+        if definition is None or definition.kind == "opaque" or call.origin is None or call.built:
             return None
-        given = [ref for ref in made.origin.bound.tensors if ref is not None]
+        given = [ref for ref in call.origin.bound.tensors if ref is not None]
         refs = [*given, *[None] * len(definition.params)][: len(definition.params)]
         return flow(definition), refs, len(definition.params)
 
@@ -265,10 +265,10 @@ def _is_regularized(layer: Layer, weight: str) -> bool:
     """Return whether a regularizer of the layer, or of one that it holds, has a gradient for a weight."""
     if layer.config.get(f"{weight}_regularizer") is not None:
         return True
-    return any(isinstance(held, Layer) and _is_regularized(held, weight) for held in layer.config.values())
+    return any(isinstance(inner, Layer) and _is_regularized(inner, weight) for inner in layer.config.values())
 
 
-def _penalized(layer: Layer, made: TracedCall) -> bool:
+def _penalized(layer: Layer, call: TracedCall) -> bool:
     """Return whether a layer adds to the loss what it computes."""
-    declared = made.declaration is not None and bool(made.declaration.facts.regularizes)
+    declared = call.declaration is not None and bool(call.declaration.facts.regularizes)
     return declared or layer.config.get("activity_regularizer") is not None

@@ -17,8 +17,8 @@ def with_roles(scope: Scope, ref: TensorRef, spec: Spec) -> Spec:
     ndim = len(spec.shape)
     if spec.roles is not None or ndim < 2:
         return spec
-    told = _telling(scope, 0).get(ref)
-    roles = None if told is None or (ndim == 2 and told[1] != "ids") else _roles(*told, ndim)
+    deciding = _telling(scope, 0).get(ref)
+    roles = None if deciding is None or (ndim == 2 and deciding[1] != "ids") else _roles(*deciding, ndim)
     return spec if roles is None or roles == default_roles(ndim) else spec._replace(roles=roles)
 
 
@@ -28,8 +28,8 @@ def _telling(scope: Scope, depth: int) -> dict[TensorRef, tuple[Layer, str]]:
         known = scope.input_readers = {}
         model = scope.model
         if depth < _DEEPEST and any(layer.model is not None or _tells(scope, layer) for layer in model.layers):
-            told = [(ref, _first(scope, ref, depth)) for ref in model.inputs]
-            known.update({ref: one for ref, one in told if one is not None})
+            deciding = [(ref, _first(scope, ref, depth)) for ref in model.inputs]
+            known.update({ref: one for ref, one in deciding if one is not None})
     return scope.input_readers
 
 

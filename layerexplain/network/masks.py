@@ -30,7 +30,7 @@ class Masks:
     def __init__(self, tensors: Tensors, *, keras_2: bool) -> None:
         self._tensors = tensors
         self._keras_2 = keras_2
-        self._told = False
+        self._is_noted = False
         self.lost: set[TensorRef] = set()
         self.late: set[TensorRef] = set()
 
@@ -67,9 +67,9 @@ class Masks:
 
     def taken_off_words(self, masks: list[Mask], seen: list[Mask]) -> str | None:
         """What to say of the first call of a model that does not see a mask; None for the others."""
-        if self._told:
+        if self._is_noted:
             return None
-        self._told = True
+        self._is_noted = True
         source = next(had.source for had, sees in zip(masks, seen, strict=True) if sees.expr is None and had.source)
         return (
             f"the mask of '{source}' does not reach it, nor the layers that read its output: Keras's "
@@ -151,10 +151,10 @@ def shares_states(model: Model, calls: Iterable[Call]) -> bool:
 
 def in_keras_order(model: Model, calls: list[Call]) -> list[Call]:
     """Return calls in the order in which Keras runs them; see `as_keras_runs`."""
-    made = {call.key: call for call in calls}
+    by_key = {call.key: call for call in calls}
     depths: dict[tuple[str, int], int] = {}
     of_layers: dict[str, int] = {}
-    outputs = [made[ref.key] for ref in model.outputs if ref.key in made]
+    outputs = [by_key[ref.key] for ref in model.outputs if ref.key in by_key]
     for call in reversed(in_order(model, outputs)):
         key = call.key
         depth = max(depths.setdefault(key, 0), of_layers.get(key[0], 0))

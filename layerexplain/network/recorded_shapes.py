@@ -79,13 +79,13 @@ def _roles_alone(model: Model, ref: TensorRef, ndim: int) -> Roles | None:
     """The roles of the axes of an input that is one image or signal without a batch, by the first layers that tell;
     None for other inputs."""
     ahead = [ref]
-    for made in model.calls if ndim in (1, 3) else ():
-        if any(one in ahead for one in made.refs):
-            layer = model.layers_by_name[made.layer]
-            held = layer.config.get("layers")  # of a Pipeline
-            from layerexplain.network.inner_layers import layers_in
+    for call in model.calls if ndim in (1, 3) else ():
+        if any(one in ahead for one in call.refs):
+            layer = model.layers_by_name[call.layer]
+            several = layer.config.get("layers")  # of a Pipeline
+            from layerexplain.network.scope import as_layers
 
-            inner = layers_in([*held]) if isinstance(held, list | tuple) else ()
+            inner = as_layers([*several]) if isinstance(several, list | tuple) else ()
             for one in [one for one in inner if isinstance(one, Layer)] or (layer,):
                 facts = facts_of(one.type)
                 if facts.alone_ndim == ndim:
@@ -93,7 +93,7 @@ def _roles_alone(model: Model, ref: TensorRef, ndim: int) -> Roles | None:
                 if not facts.keeps_axes:
                     break
             else:
-                ahead.append(TensorRef(made.layer, made.index))
+                ahead.append(TensorRef(call.layer, call.index))
     return None
 
 
@@ -185,7 +185,7 @@ class Tensors:
         """The tensor; None where its shape is unknown, or nothing made it yet."""
         return None if ref is None else self._made.get(ref)
 
-    def fed(self, layer: Layer, ref: TensorRef | None, i: int) -> Tensor | None:
+    def taken(self, layer: Layer, ref: TensorRef | None, i: int) -> Tensor | None:
         """The tensor that a layer takes as number `i`; where its shape is unknown, what the layer was built for."""
         if ref is None:
             return None
@@ -196,23 +196,23 @@ class Tensors:
                 known = self._made[ref] = Tensor(tensor(ref.layer, shape, "float"))
         return known
 
-    def recorded(self, made: Call) -> list[Spec | None]:
+    def recorded(self, call: Call) -> list[Spec | None]:
         """What the file says of the outputs of a call, None for one that nobody reads; else what the first layer that
         takes one was built for."""
         model = self._scope.model
-        count = self._outputs.get((made.layer, made.index), 0)
-        found = [recorded_spec(model, TensorRef(made.layer, made.index, i)) for i in range(count)]
-        if not any(found) and (spec := self._wanted(TensorRef(made.layer, made.index))) is not None:
+        count = self._outputs.get(call.key, 0)
+        found = [recorded_spec(model, TensorRef(call.layer, call.index, i)) for i in range(count)]
+        if not any(found) and (spec := self._wanted(TensorRef(call.layer, call.index))) is not None:
             return [spec]
         return found
 
-    def put_recorded(self, made: Call, specs: Sequence[Spec | None]) -> None:
+    def put_recorded(self, call: Call, specs: Sequence[Spec | None]) -> None:
         """Keep the outputs of a call that are known only by what was recorded; with none, its first is unknown."""
         for i, spec in enumerate(specs):
-            known = None if spec is None else Tensor(tensor(made.layer, spec.shape, spec.dtype))
-            self._made[TensorRef(made.layer, made.index, i)] = known
+            known = None if spec is None else Tensor(tensor(call.layer, spec.shape, spec.dtype))
+            self._made[TensorRef(call.layer, call.index, i)] = known
         if not specs:
-            self._made.setdefault(TensorRef(made.layer, made.index), None)
+            self._made.setdefault(TensorRef(call.layer, call.index), None)
 
     def _wanted(self, ref: TensorRef) -> Spec | None:
         """The shape that the first layer fed with a tensor was built for."""
@@ -226,9 +226,9 @@ def cross_checks(model: Model, calls: Sequence[TracedCall], path: Sequence[str])
     if not model.recorded and not any(layer.build_shape is not None for layer in model.layers):
         return
     by_layer = grouped(
-        (made.call.layer, made)
-        for made in calls
-        if made.definition is not None and made.definition.kind != "opaque" and not made.built
+        (call.name, call)
+        for call in calls
+        if call.definition is not None and call.definition.kind != "opaque" and not call.built
     )
     for name, own in by_layer.items():
         for code, message in _disagreements(model, model.layers_by_name[name], own):
@@ -237,23 +237,25 @@ def cross_checks(model: Model, calls: Sequence[TracedCall], path: Sequence[str])
 
 def _disagreements(model: Model, layer: Layer, calls: Sequence[TracedCall]) -> Iterator[tuple[str, str]]:
     """(code, message) of each: outputs of all calls, and what the layer was built with, which one call is to fit."""
-    for made in calls:
-        for i, spec in enumerate(made.outputs):
-            said = model.recorded.get(TensorRef(layer.name, made.call.index, i))
+    for call in calls:
+        for i, spec in enumerate(call.outputs):
+            said = model.recorded.get(TensorRef(layer.name, call.number, i))
             if spec is not None and said is not None and not _agree(spec.shape, said[0]):
-                which = f"output {i}" if len(made.outputs) > 1 else "output"
+                which = f"output {i}" if len(call.outputs) > 1 else "output"
                 ours, theirs = shape_text(spec.shape), shape_text(_with_batch(said[0]))
                 yield "recorded-shape", f"its {which} is {ours} by its formula; the file recorded {theirs}"
     built = built_shape(layer, 0)
-    fed = [made.inputs[0] for made in calls if made.inputs and made.inputs[0] is not None and not _constant_first(made)]
-    if built is not None and fed and not any(_agree(spec.shape, built) for spec in fed):
-        ours, theirs = shape_text(fed[0].shape), shape_text(built)
+    inputs = [
+        call.inputs[0] for call in calls if call.inputs and call.inputs[0] is not None and not _constant_first(call)
+    ]
+    if built is not None and inputs and not any(_agree(spec.shape, built) for spec in inputs):
+        ours, theirs = shape_text(inputs[0].shape), shape_text(built)
         yield "build-shape", f"its input is {ours} in this model; the file says that it was built for {theirs}"
 
 
-def _constant_first(made: TracedCall) -> bool:
+def _constant_first(call: TracedCall) -> bool:
     """Whether numbers stand in place of the first tensor, so that no input is the first one."""
-    return made.origin is not None and 0 in made.origin.bound.constants
+    return call.origin is not None and 0 in call.origin.bound.constants
 
 
 def _agree(ours: Sequence[Size], theirs: Sequence[Size]) -> bool:

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.layers.declaration import Declaration, Spec
-from layerexplain.layers.registry import facts_of, find
+from layerexplain.layers.declaration import Declaration, Spec, snake_case
+from layerexplain.layers.registry import facts_of, find, first_argument
 from layerexplain.model import Layer, Model, TensorRef, is_before_keras_3
 from layerexplain.network.traced import Network
 from layerexplain.records import grouped
@@ -28,7 +28,7 @@ class Scope:
     `path` are the names that lead to it; `strict` and `keras_2` are those of the whole model; `frozen` says that it or
     a model around it is not trained. `networks` are those that have been traced, by the specs of inputs and masks, and
     whether as in training. `guesses` are the shapes that the tensors behind a fault may
-    have. `held` are the layers in the configurations of others, by the outer layer's name and its argument.
+    have. `inner_values` are the layers in the configurations of others, by the outer layer's name and its argument.
     `input_readers` says which layer tells what the axes of an input are, and how; None until it was looked for.
     """
 
@@ -43,7 +43,7 @@ class Scope:
         self.keras_2: bool = is_before_keras_3(model.keras_version) if outer is None else outer.keras_2
         self.networks: dict[Any, Network] = {}
         self.guesses: dict[TensorRef, Spec] = {}
-        self.held: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self.inner_values: dict[tuple[str, str], tuple[Any, Any]] = {}
         self.input_readers: dict[TensorRef, tuple[Layer, str]] | None = None
         self._declarations: Mapping[str, Declaration] = model.declarations
         if outer is not None and outer._declarations:
@@ -111,3 +111,18 @@ def has_no_weights(layer: Layer) -> bool:
     from layerexplain.layers.keras.opaque_layers import WITHOUT_WEIGHTS
 
     return layer.type in WITHOUT_WEIGHTS or facts_of(layer.type).runs_code
+
+
+def as_layers(value: Any) -> Any:
+    """Return a layer written as a mapping as a `Layer`, also in lists; anything else unchanged."""
+    if isinstance(value, dict) and len(value) == 1:
+        ((type_, arguments),) = value.items()
+        if isinstance(type_, str) and find(type_) is not None:
+            if not isinstance(arguments, dict):
+                first = first_argument(type_)
+                arguments = {} if arguments is None or first is None else {first: arguments}
+            config = {name: as_layers(inner) for name, inner in arguments.items()}
+            return Layer(str(config.get("name", snake_case(type_))), type_, "layer", config)
+    if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+        return [as_layers(v) for v in value]
+    return value

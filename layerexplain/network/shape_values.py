@@ -27,35 +27,35 @@ class ShapeValues:
         self._calls = calls
         self._shape_of = shape_of
 
-    def resolved(self, function: str, made: Call) -> Call:
+    def resolved(self, function: str, call: Call) -> Call:
         """The call with the sizes that are known in place of the tensors that hold them."""
         name = TAKES_SIZES.get(function)
-        given = None if name is None else made.kwargs.get(name)
+        given = None if name is None else call.kwargs.get(name)
         if name is None or not isinstance(given, TensorRef | list | tuple):
-            return made
+            return call
         value = self._value(given, 0)
         if not isinstance(value, list):
-            return made
-        return made._replace(kwargs={**made.kwargs, name: value})
+            return call
+        return call._replace(kwargs={**call.kwargs, name: value})
 
     def _value(self, given: Any, depth: int) -> Any:
         """A size, a list of sizes, or the tensor itself where it is not known."""
         if isinstance(given, list | tuple) and not isinstance(given, TensorRef):
             return [self._value(one, depth) for one in given]
-        found = self._calls.get((given.layer, given.call)) if isinstance(given, TensorRef) else None
+        found = self._calls.get(given.key) if isinstance(given, TensorRef) else None
         if found is None or not found[1].args or depth > _DEEPEST:
             return given
-        function, made = found
-        first = made.args[0]
+        function, call = found
+        first = call.args[0]
         if function in SHAPES and isinstance(first, TensorRef):
             shape = self._shape_of(first)
             return given if shape is None else [size if is_int(size) else given for size in shape]
         value = self._value(first, depth + 1)
-        if function == "cast" or (function == "stack" and made.kwargs.get("axis", 0) in (0, None)):
+        if function == "cast" or (function == "stack" and call.kwargs.get("axis", 0) in (0, None)):
             return value
         if function == "concat" and isinstance(value, list) and all(isinstance(part, list) for part in value):
             return [size for part in value for size in part]
-        key: Any = made.kwargs.get("slice_spec")
+        key: Any = call.kwargs.get("slice_spec")
         if function == "__operators__.getitem" and isinstance(value, list):
             if isinstance(key, list | tuple) and len(key) == 1:
                 key = key[0]

@@ -68,8 +68,8 @@ def _with_missing_input(network: Network, specs: Specs) -> Network:
     model, place = network.model, specs.index(None)
 
     def count_faults(shape: Sequence[int | None]) -> int:
-        fed = [*specs[:place], Spec((BATCH, *shape), "float"), *specs[place + 1 :]]
-        return len(trace_at(model, fed).faults)
+        given = [*specs[:place], Spec((BATCH, *shape), "float"), *specs[place + 1 :]]
+        return len(trace_at(model, given).faults)
 
     return network._replace(faults=(missing_input(model, model.inputs[place], count_faults), *network.faults))
 

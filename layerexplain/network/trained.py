@@ -12,10 +12,10 @@ from layerexplain.model import Layer
 from layerexplain.network.traced import Origin, TracedCall
 
 
-def trained_definition(layer: Layer, made: TracedCall) -> Definition | None:
+def trained_definition(layer: Layer, call: TracedCall) -> Definition | None:
     """Return what a call computes in training: what it computes at inference, too, where that is the same; None if it
     cannot be traced."""
-    definition, declaration, origin = made.definition, made.declaration, made.origin
+    definition, declaration, origin = call.definition, call.declaration, call.origin
     if definition is None or declaration is None or origin is None:
         return definition
     if not declaration.trains(bool(layer.config.get("trainable", True))):
@@ -26,9 +26,9 @@ def trained_definition(layer: Layer, made: TracedCall) -> Definition | None:
     return None if isinstance(found, str) else found
 
 
-def why_untrained(made: TracedCall) -> str:
+def why_untrained(call: TracedCall) -> str:
     """Return why it is not known what a call computes in training."""
-    found = _KNOWN.get(made.definition) if made.definition is not None else None
+    found = _KNOWN.get(call.definition) if call.definition is not None else None
     words = "its formula in training is not known"
     return f"{words}: {found}" if isinstance(found, str) else words
 

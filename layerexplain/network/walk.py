@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import Bound, bind_call, given_masks
@@ -24,7 +24,6 @@ from layerexplain.ops.sizes import shape_text
 if TYPE_CHECKING:
     from layerexplain.network.definitions import Define, Enter
     from layerexplain.network.faults import Guesses
-    from layerexplain.network.lost_masks import LostMask
     from layerexplain.network.shape_values import ShapeValues
 
 
@@ -89,7 +88,7 @@ class Walk:
         model = self.scope.model
         for ref in model.inputs:
             if ref.layer not in self.scope.layers:
-                self._fed_in(ref)
+                self._input_tensor(ref)
         for weight in model.weights:
             self.tensors[TensorRef(weight.name)] = self.expression.weight(weight)
         order = in_order(model)
@@ -102,66 +101,69 @@ class Walk:
 
             calls += [built(self, layer) for layer in model.layers if layer.name not in called]
         self.notes += cross_checks(model, calls, self.scope.path)
-        lost = self._lost_masks(calls) if any([c.mask is not None for c in calls]) else {}
         definition = self.expression.definition(self.tensors)
-        return Network(model, tuple(calls), definition, tuple(self.notes), reasons=self.reasons, lost=lost)
+        network = Network(model, tuple(calls), definition, tuple(self.notes), reasons=self.reasons)
+        return self._with_lost_masks(network) if any([c.mask is not None for c in calls]) else network
 
-    def _lost_masks(self, calls: list[TracedCall]) -> Mapping[str, LostMask]:
-        """The masks that layers lose, with a note on each that a later layer misses."""
+    def _with_lost_masks(self, network: Network) -> Network:
+        """Add the masks that layers lose, with a note on each that a later layer misses."""
         from layerexplain.network.lost_masks import lost_masks, lost_words
 
-        lost = lost_masks(calls, self.tensors)
-        for name, mask in lost.items():
-            if mask.readers:
-                words = f"the mask of '{mask.source}' is {lost_words(mask)}"
-                self.notes.append(Note("mask-lost", self.scope.where(self.scope.layers[name]), words))
-        return lost
+        lost = lost_masks(network, self.tensors)
+        notes = [
+            Note(
+                "mask-lost", self.scope.where(network.layer(name)), f"the mask of '{mask.source}' is {lost_words(mask)}"
+            )
+            for name, mask in lost.items()
+            if mask.readers
+        ]
+        return network._replace(notes=(*network.notes, *notes), lost=lost)
 
     # One call ---------------------------------------------------------------------------------------------------
 
-    def _call(self, made: Call) -> TracedCall:
-        layer = self.scope.layers[made.layer]
+    def _call(self, call: Call) -> TracedCall:
+        layer = self.scope.layers[call.layer]
         if layer.type == "InputLayer":
-            return self._input(made, layer)
+            return self._input(call, layer)
         declaration = self.scope.declaration(layer)
         try:
             if layer.model is not None:
-                return self._nested(made, layer)
+                return self._nested(call, layer)
             # Code that is called has the shape that the file recorded, which its declaration does not know.
             if declaration is not None and not declaration.facts.runs_code:
-                return self._declared(made, layer, declaration)
+                return self._declared(call, layer, declaration)
         except LayerExplainError as error:
             from layerexplain.network.without_formula import failed
 
-            return failed(self, made, layer, declaration, error)
+            return failed(self, call, layer, declaration, error)
         from layerexplain.network.without_formula import opaque_call
 
-        return opaque_call(self, made, layer, declaration)
+        return opaque_call(self, call, layer, declaration)
 
-    def _input(self, made: Call, layer: Layer) -> TracedCall:
-        fed = self._fed_in(TensorRef(layer.name, made.index, 0))
-        return TracedCall(made) if fed is None else TracedCall(made, outputs=(fed.spec,), node=fed.expr)
+    def _input(self, call: Call, layer: Layer) -> TracedCall:
+        known = self._input_tensor(TensorRef(layer.name, call.index, 0))
+        return TracedCall(call) if known is None else TracedCall(call, outputs=(known.spec,), node=known.expr)
 
-    def _fed_in(self, ref: TensorRef) -> Tensor | None:
+    def _input_tensor(self, ref: TensorRef) -> Tensor | None:
         """A tensor that comes from outside of the model; None where its shape is not known."""
         spec = self.given.get(ref) or model_input(self.scope.model, ref)
-        fed = None
+        known = None
         if spec is not None:
-            fed = self.expression.input(ref, with_roles(self.scope, ref, spec), self.given_masks.get(ref))
-        self.tensors[ref] = fed
-        return fed
+            known = self.expression.input(ref, with_roles(self.scope, ref, spec), self.given_masks.get(ref))
+        self.tensors[ref] = known
+        return known
 
-    def _declared(self, made: Call, layer: Layer, declaration: Declaration) -> TracedCall:
-        bound = bind_call(declaration, self._with_sizes(layer, made) if layer.kind == "operation" else made)
-        if made.kwargs and "query_mask" in declaration.ignores and type(made.kwargs.get("query_mask")) is TensorRef:
+    def _declared(self, call: Call, layer: Layer, declaration: Declaration) -> TracedCall:
+        bound = bind_call(declaration, self._with_sizes(layer, call) if layer.kind == "operation" else call)
+        if call.kwargs and "query_mask" in declaration.ignores and type(call.kwargs.get("query_mask")) is TensorRef:
             from layerexplain.network.notes import unread_mask_note
 
             self.notes.append(unread_mask_note(self.scope.where(layer)))
         if len(bound.tensors) == 1 and not bound.masks and (ref := bound.tensors[0]) is not None:
-            fed = self.tensors.fed(layer, ref, 0)
-            if fed is not None and fed.mask.expr is None and not declaration.alone:
-                return self._plain(made, layer, declaration, bound, ref, fed)
-        tensors = [self.tensors.fed(layer, ref, i) for i, ref in enumerate(bound.tensors)]
+            known = self.tensors.taken(layer, ref, 0)
+            if known is not None and known.mask.expr is None and not declaration.alone:
+                return self._plain(call, layer, declaration, bound, ref, known)
+        tensors = [self.tensors.taken(layer, ref, i) for i, ref in enumerate(bound.tensors)]
         refs = tuple([ref for ref in bound.tensors if ref is not None])
         given = [t for t in tensors if t is not None]
         specs = [None if t is None else t.spec for t in tensors]
@@ -169,9 +171,9 @@ class Walk:
             from layerexplain.network.without_formula import unknown
 
             if self.scope.strict:
-                self.guesses.look(layer, made.index, declaration, bound, specs)
-            return unknown(self, made, declaration, refs)
-        if declaration.alone and isinstance(made.args[0] if made.args else None, TensorRef) and len(refs) == 1:
+                self.guesses.look(layer, call.index, declaration, bound, specs)
+            return unknown(self, call, declaration, refs)
+        if declaration.alone and isinstance(call.args[0] if call.args else None, TensorRef) and len(refs) == 1:
             raise ShapeError(f"{declaration.type} {declaration.alone.format(shape=shape_text(given[0].expr.shape))}")
         built = list(self.masks.when_built(bound, tensors))
         masks = seen = self.masks.when_run(declaration, bound, built)
@@ -191,7 +193,7 @@ class Walk:
         if passed_over is not None and next(iter(definition.results.values())).ndim == definition.params[0].ndim:
             handed = passed_over
         args = [*[t.expr for t in given], *passed]
-        node, outputs, results = self.results(made, layer, definition, args, handed, source)
+        node, outputs, results = self.results(call, layer, definition, args, handed, source)
         if seen != built:
             self.masks.keep_lost(results[0], declaration, layer, bound, tensors, built)
             words = self.masks.taken_off_words(built, seen)
@@ -200,54 +202,56 @@ class Walk:
         self.masks.after(declaration, bound, built, results)
         origin = Origin(bound, tuple(specs), tuple(mask_specs), mask_sources(bound, masks, count) if reads else ())
         inputs = tuple([t.spec for t in given])
-        return TracedCall(made, refs, inputs, outputs, definition, source, None, False, node, declaration, origin)
+        return TracedCall(call, refs, inputs, outputs, definition, source, None, False, node, declaration, origin)
 
-    def _with_sizes(self, layer: Layer, made: Call) -> Call:
+    def _with_sizes(self, layer: Layer, call: Call) -> Call:
         """The call with the sizes that the model computes for it, where they are known."""
         function = layer.config.get("function")
         if not isinstance(function, str):
-            return made
+            return call
         from layerexplain.network.shape_values import TAKES_SIZES, ShapeValues
 
         if function not in TAKES_SIZES:
-            return made
+            return call
         if self.sizes is None:
             layers = self.scope.layers
             functions = [(c, layers[c.layer].config.get("function")) for c in self.scope.model.calls]
             calls = {c.key: (name, c) for c, name in functions if isinstance(name, str)}
             self.sizes = ShapeValues(calls, lambda ref: None if (t := self.tensors.get(ref)) is None else t.expr.shape)
-        return self.sizes.resolved(function, made)
+        return self.sizes.resolved(function, call)
 
     def _plain(
-        self, made: Call, layer: Layer, declaration: Declaration, bound: Bound, ref: TensorRef, fed: Tensor
+        self, call: Call, layer: Layer, declaration: Declaration, bound: Bound, ref: TensorRef, known: Tensor
     ) -> TracedCall:
         """The usual call, of one tensor without a mask, without the detours that the others need."""
-        specs = (fed.spec,)
+        specs = (known.spec,)
         definition = self.define(declaration, layer, bound, specs, ())
-        node, outputs, _ = self.results(made, layer, definition, [fed.expr])
+        node, outputs, _ = self.results(call, layer, definition, [known.expr])
         origin = Origin(bound, specs)
-        return TracedCall(made, (ref,), specs, outputs, definition, None, None, False, node, declaration, origin)
+        return TracedCall(call, (ref,), specs, outputs, definition, None, None, False, node, declaration, origin)
 
-    def _nested(self, made: Call, layer: Layer) -> TracedCall:
+    def _nested(self, call: Call, layer: Layer) -> TracedCall:
         from layerexplain.network.without_formula import unknown
 
         inner = self.scope.inside(layer)
-        refs = list(tensor_refs(made.args)) or list(tensor_refs(made.kwargs))
-        told = given_masks(made.kwargs.get("mask"), len(refs))
-        refs = [ref for ref in refs if ref not in told.values()] if not made.args else refs
-        tensors = [self.tensors.fed(layer, ref, i) for i, ref in enumerate(refs)]
+        refs = list(tensor_refs(call.args)) or list(tensor_refs(call.kwargs))
+        explicit = given_masks(call.kwargs.get("mask"), len(refs))
+        refs = [ref for ref in refs if ref not in explicit.values()] if not call.args else refs
+        tensors = [self.tensors.taken(layer, ref, i) for i, ref in enumerate(refs)]
         for i, t in enumerate(tensors):
-            ref = told.get(i)
+            ref = explicit.get(i)
             mask = self.tensors.get(ref)
             if t is not None and mask is not None and ref is not None:
                 tensors[i] = t._replace(mask=Mask(mask.expr, ref.layer))
         known = [t for t in tensors if t is not None]
         if len(known) != len(tensors):
-            fed = [self.scope.guesses.get(ref) if t is None else t.spec for ref, t in zip(refs, tensors, strict=True)]
-            self.guesses.hand_in(inner, fed)
+            guessed = [
+                self.scope.guesses.get(ref) if t is None else t.spec for ref, t in zip(refs, tensors, strict=True)
+            ]
+            self.guesses.hand_in(inner, guessed)
             network = self.enter(inner, (), ())
-            self.guesses.hand_out(layer, made.index, inner)
-            return unknown(self, made, None, tuple(refs), network)
+            self.guesses.hand_out(layer, call.index, inner)
+            return unknown(self, call, None, tuple(refs), network)
         self.masks.lost.difference_update(refs)  # a model puts the masks on its inputs that they had
         if len(known) != len(inner.model.inputs):
             raise ShapeError(f"the model '{layer.name}' needs {len(inner.model.inputs)} inputs, got {len(known)}")
@@ -255,14 +259,14 @@ class Walk:
         network = self.enter(inner, specs, [t.mask.spec for t in known])
         definition = network.definition
         if definition is None:
-            self.guesses.hand_out(layer, made.index, inner)
-            return unknown(self, made, None, tuple(refs), network)
+            self.guesses.hand_out(layer, call.index, inner)
+            return unknown(self, call, None, tuple(refs), network)
         masks = [t.mask for t in known if t.mask.expr is not None]
         args = [*[t.expr for t in known], *[m.expr for m in masks if m.expr is not None]][: len(definition.params)]
-        node, outputs, results = self.results(made, layer, definition, args, source=layer.name)
+        node, outputs, results = self.results(call, layer, definition, args, source=layer.name)
         self.masks.late.update(results)
         source = masks[0].source if masks else None
-        return TracedCall(made, tuple(refs), specs, outputs, definition, source, network, node=node)
+        return TracedCall(call, tuple(refs), specs, outputs, definition, source, network, node=node)
 
     def note_once(self, layer: Layer, note: Note) -> None:
         """Keep the first note of its kind on a layer, which may be called often."""
@@ -272,7 +276,7 @@ class Walk:
 
     def results(
         self,
-        made: Call,
+        call: Call,
         layer: Layer,
         definition: Definition,
         args: Sequence[Expr],
@@ -282,20 +286,20 @@ class Walk:
         """Make a call and keep its results with their masks: those of the definition, else the one that is `handed`
         on. `source` is the layer that made the mask that reaches the call. Return the node, and the results' specs and
         names."""
-        node, outputs = self.expression.call(layer, made.index, definition, args)
+        node, outputs = self.expression.call(layer, call.index, definition, args)
         roles = self.expression.roles(definition)
         if not definition.masks and len(outputs) == 1:  # as nearly always
-            ref = TensorRef(layer.name, made.index, 0)
+            ref = TensorRef(layer.name, call.index, 0)
             self.tensors[ref] = Tensor(outputs[0], handed, None if roles is None else roles[0])
             return node, specs_of(outputs), [ref]
-        refs = [TensorRef(layer.name, made.index, i) for i in range(len(outputs))]
+        refs = [TensorRef(layer.name, call.index, i) for i in range(len(outputs))]
         position = len(outputs)
         for i, (ref, e) in enumerate(zip(refs, outputs, strict=True)):
             mask = handed
             own = definition.masks[i] if i < len(definition.masks) else None
             if own is not None:
-                made_here = tensor("mask", own.shape, own.dtype) if node is None else item(node, position)
+                own_mask = tensor("mask", own.shape, own.dtype) if node is None else item(node, position)
                 position += 1
-                mask = Mask(made_here, source if source and own in definition.params else layer.name)
+                mask = Mask(own_mask, source if source and own in definition.params else layer.name)
             self.tensors[ref] = Tensor(e, mask, None if roles is None else roles[i])
         return node, specs_of(outputs), refs

@@ -25,7 +25,7 @@ _MOST_BUILT = 1000
 
 def built(walk: Walk, layer: Layer) -> TracedCall:
     """A layer without a call in the file, at the shapes recorded when it was built."""
-    made = Call(layer.name, 0, (), {})
+    call = Call(layer.name, 0, (), {})
     network = definition = origin = None
     specs: list[Spec | None] = []
     declaration = walk.scope.declaration(layer)
@@ -44,24 +44,24 @@ def built(walk: Walk, layer: Layer) -> TracedCall:
         _note_reason(walk, layer, error.fact)
     outputs = (None,) if definition is None else specs_of(definition.results.values())
     inputs = tuple(specs)
-    return TracedCall(made, (), inputs, outputs, definition, None, network, True, None, declaration, origin)
+    return TracedCall(call, (), inputs, outputs, definition, None, network, True, None, declaration, origin)
 
 
 def opaque_call(
-    walk: Walk, made: Call, layer: Layer, declaration: Declaration | None, reason: str | None = None
+    walk: Walk, call: Call, layer: Layer, declaration: Declaration | None, reason: str | None = None
 ) -> TracedCall:
     """A call of a layer that we cannot see into: the shapes are those that the file recorded."""
-    sources = made.refs
-    tensors = [walk.tensors.fed(layer, ref, i) for i, ref in enumerate(sources)]
+    sources = call.refs
+    tensors = [walk.tensors.taken(layer, ref, i) for i, ref in enumerate(sources)]
     known = [t for t in tensors if t is not None]
     inputs = tuple([None if t is None else t.bare_spec for t in tensors])
-    recorded = walk.tensors.recorded(made)
+    recorded = walk.tensors.recorded(call)
     shapes = "recorded" if any(recorded) and not walk.scope.strict else "unknown"
     if not recorded and known and layer.kind == "layer":
         from layerexplain.layers.keras.opaque_layers import known_result
 
-        told = known_result(layer.type, layer.config, known[0].expr.shape)
-        recorded = [] if told is None else [Spec(*told)]
+        result = known_result(layer.type, layer.config, known[0].expr.shape)
+        recorded = [] if result is None else [Spec(*result)]
     all_known = [spec for spec in recorded if spec is not None]
     if len(all_known) < len(recorded):
         shapes = "partly" if shapes == "recorded" else shapes
@@ -72,8 +72,8 @@ def opaque_call(
     loses = declaration is not None and declaration.facts.runs_code and layer.config.get("mask") is None
     mask = next((t.mask.source for t in known if loses and t.mask.expr is not None), None)
     if not recorded or len(all_known) < len(recorded) or len(known) != len(tensors):
-        walk.tensors.put_recorded(made, recorded)
-        return TracedCall(made, sources, inputs, tuple(recorded) or (None,), mask=mask, declaration=declaration)
+        walk.tensors.put_recorded(call, recorded)
+        return TracedCall(call, sources, inputs, tuple(recorded) or (None,), mask=mask, declaration=declaration)
     given = zip(_numbered("x", len(known)), known, strict=True)
     params = tuple([tensor(name, t.expr.shape, t.expr.dtype) for name, t in given])
     type_ = identifier(layer.type)
@@ -82,16 +82,16 @@ def opaque_call(
         for name, spec in zip(_numbered("y", len(all_known)), all_known, strict=True)
     }
     definition = Definition(snake_case(layer.type) or "layer", params, (), results, kind="opaque")
-    node, outputs, _ = walk.results(made, layer, definition, [t.expr for t in known])
-    return TracedCall(made, sources, inputs, outputs, definition, mask, node=node, declaration=declaration)
+    node, outputs, _ = walk.results(call, layer, definition, [t.expr for t in known])
+    return TracedCall(call, sources, inputs, outputs, definition, mask, node=node, declaration=declaration)
 
 
 def failed(
-    walk: Walk, made: Call, layer: Layer, declaration: Declaration | None, error: LayerExplainError
+    walk: Walk, call: Call, layer: Layer, declaration: Declaration | None, error: LayerExplainError
 ) -> TracedCall:
     """A layer that cannot be what it says: an error in a spec, a note in a file that some program wrote."""
-    sources = made.refs
-    at = made if made.line else layer
+    sources = call.refs
+    at = call if call.line else layer
     error.with_place(layer=walk.scope.where(layer), line=at.line, column=at.column, source=at.file or None)
     tensors = [walk.tensors.get(ref) for ref in sources]
     specs = [None if t is None else t.spec for t in tensors]
@@ -99,16 +99,16 @@ def failed(
         _name_cause(walk, error, sources)
     elif declaration is not None and isinstance(error, ShapeError):
         error.fact += _cure(walk, layer, declaration, sources, [spec for spec in specs if spec is not None])
-    if made.callers:
-        error.fact += f"; called from {', '.join(made.callers)}"
+    if call.callers:
+        error.fact += f"; called from {', '.join(call.callers)}"
     walk.faults.keep(error, specs, layer.kind)
     if not walk.scope.strict:
-        return opaque_call(walk, made, layer, declaration, error.fact)
+        return opaque_call(walk, call, layer, declaration, error.fact)
     if declaration is not None:
-        walk.guesses.after(layer, made.index, declaration, sources, specs)
+        walk.guesses.after(layer, call.index, declaration, sources, specs)
     walk.notes.append(Note("not-derived", error.layer, error.fact))
-    walk.tensors.put_recorded(made, [])
-    return TracedCall(made, sources, tuple(specs), declaration=declaration)
+    walk.tensors.put_recorded(call, [])
+    return TracedCall(call, sources, tuple(specs), declaration=declaration)
 
 
 def _name_cause(walk: Walk, error: WindowError, sources: Sequence[TensorRef]) -> None:
@@ -144,14 +144,14 @@ def _cure(
 
 
 def unknown(
-    walk: Walk, made: Call, declaration: Declaration | None, refs: tuple[TensorRef, ...], network: Network | None = None
+    walk: Walk, call: Call, declaration: Declaration | None, refs: tuple[TensorRef, ...], network: Network | None = None
 ) -> TracedCall:
     """The shapes that reach a layer are not known, so neither is anything about it."""
     inputs = tuple([None if (t := walk.tensors.get(ref)) is None else t.bare_spec for ref in refs])
-    recorded = walk.tensors.recorded(made)
-    walk.tensors.put_recorded(made, recorded)
+    recorded = walk.tensors.recorded(call)
+    walk.tensors.put_recorded(call, recorded)
     outputs = tuple(recorded) or (None,)
-    return TracedCall(made, refs, inputs, outputs, network=network, declaration=declaration)
+    return TracedCall(call, refs, inputs, outputs, network=network, declaration=declaration)
 
 
 def _note_reason(walk: Walk, layer: Layer, refusal: str | None, shapes: str = "unknown") -> None:

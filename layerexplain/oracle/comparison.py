@@ -9,7 +9,7 @@ from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.lang.axes import Batch
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.visit import is_random, nodes
-from layerexplain.model import Layer, Shape, TensorRef
+from layerexplain.model import CallKey, Layer, Shape, TensorRef
 from layerexplain.network.masks import as_keras_runs
 from layerexplain.network.notes import operation_type
 from layerexplain.network.traced import Network, TracedCall
@@ -56,21 +56,19 @@ class Comparison:
 
     def compare(self, network: Network, graph: Graph, path: tuple[str, ...] = ()) -> list[LayerCheck]:
         """Compare all calls of a network; return a row per call. The graph has its inputs."""
-        layers = {layer.name: layer for layer in network.model.layers}
         sources = _Sources(network, graph)
-        by_call = {(made.call.layer, made.call.index): made for made in network.calls}
+        by_call = {made.call.key: made for made in network.calls}
         others = {key: operation for key, operation in graph.calls().items() if key not in by_call}
         # If a layer creates a mask, Keras's graph has the operations that compute it; a Sequential does not list
         # them. If one contributed to a compared result, that would show as a tensor from elsewhere.
         between = {key for key, operation in others.items() if not operation.is_layer}
         graph.make_when_needed(between)
-        checks: dict[tuple[str, int], list[LayerCheck]] = {}
+        checks: dict[CallKey, list[LayerCheck]] = {}
         # Run in Keras's order, since a layer may remove the mask of its input; reported in the model's.
         for call in as_keras_runs(network.model, [made.call for made in network.calls]):
-            layer = layers[call.layer]
+            layer = network.layer(call.layer)
             if layer.type != "InputLayer":
-                made = by_call[call.layer, call.index]
-                checks[call.layer, call.index] = self._call(made, layer, sources, path)
+                checks[call.key] = self._call(by_call[call.key], layer, sources, path)
         for (name, index), operation in others.items():
             if (name, index) not in between:
                 row = _row(Layer(name, operation.type, "layer", {}), index, path, 0.0)
@@ -80,7 +78,7 @@ class Comparison:
     def _call(self, made: TracedCall, layer: Layer, sources: _Sources, path: tuple[str, ...]) -> list[LayerCheck]:
         graph = sources.graph
         row = _row(layer, made.call.index, path, self.tolerance)
-        key = (layer.name, made.call.index)
+        key = made.call.key
         operation = graph.calls().get(key)
         arguments = graph.arguments(key) if operation is not None else None
         if made.network is not None and arguments is not None:
@@ -249,8 +247,8 @@ def _given(made: TracedCall, sources: _Sources) -> list[tuple[Any, str]] | None:
             carried = sources.graph.mask(keras_tensor)
             # Attention may have taken it off since a layer of one tensor was given it, when the model was built.
             is_told = carried is None and len(tensors) == 1
-            told = sources.graph.told_mask((made.call.layer, made.call.index)) if is_told else carried
-            given.append((told, f"'{name}'"))
+            seen = sources.graph.told_mask(made.call.key) if is_told else carried
+            given.append((seen, f"'{name}'"))
         else:
             given.append((keras_tensor, name))
     return given

@@ -39,7 +39,7 @@ def _walked(reference: KerasModel, running: Running, step: Activation) -> list[A
     graph = reference.graph(network, running.arrays)
     for depth, wanted in enumerate(zip(step.path, numbers, strict=True), start=1):
         inputs = {layer.name for layer in network.model.layers if layer.type == "InputLayer"}
-        calls = {(made.call.layer, made.call.index): made for made in network.calls if not made.built}
+        calls = {call.call.key: call for call in network.calls if not call.built}
         if wanted not in calls:
             raise LayerExplainError(f"Keras's model has no such call of '{wanted[0]}'")
         for key in [*calls][: [*calls].index(wanted)]:

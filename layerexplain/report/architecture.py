@@ -17,19 +17,16 @@ from typing import Any
 
 from layerexplain.lang.definition import Definition, form
 from layerexplain.lang.expr import Op
-from layerexplain.model import Layer, TensorRef
+from layerexplain.model import CallKey, Layer, TensorRef
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
-from layerexplain.records import NamedTuple, grouped, sources_first
+from layerexplain.records import NamedTuple, sources_first
 from layerexplain.report.normal_form import Declarations, arguments_of, is_trained
 
 _DIGITS = 32
 """Hexadecimal digits of a hash: 128 bits."""
 
 _NOWHERE = '"?"'
-
-_Key = tuple[str, int]
-"""A call: the name of its layer and the call's number."""
 
 
 class Architecture(NamedTuple):
@@ -56,9 +53,9 @@ def architecture(network: Network, outer: Declarations | None = None) -> Archite
     True
     """
     walk = _Walk(network, {**(outer or {}), **network.model.declarations}, is_nested=outer is not None)
-    walk.visit([(ref.layer, ref.call) for ref in network.model.outputs])
+    walk.visit([ref.key for ref in network.model.outputs])
     walk.visit_others()
-    ends = _listed([walk.told(refs) for refs in (network.model.inputs, network.model.outputs)])
+    ends = _listed([walk.numbered(refs) for refs in (network.model.inputs, network.model.outputs)])
     layers, types = walk.layers()
     calls = [f"[{number},{sources},{special}]" for number, sources, special in walk.calls]
     wires = [f"[{number},{sources}]" for number, sources, _ in walk.calls]
@@ -73,40 +70,40 @@ class _Walk:
         self.calls: list[tuple[int, str, str]] = []
         self._declarations = declarations
         self._is_nested = is_nested
-        self._layers = {layer.name: layer for layer in network.model.layers}
+        self._network = network
         self._numbers: dict[str, int] = {}
-        self._met: dict[_Key, int] = {}
-        self._made = {(made.call.layer, made.call.index): made for made in network.calls}
-        self._of = grouped((made.call.layer, made) for made in network.calls)
+        self._met: dict[CallKey, int] = {}
+        self._calls = {call.call.key: call for call in network.calls}
 
-    def visit(self, ends: Iterable[_Key]) -> None:
+    def visit(self, ends: Iterable[CallKey]) -> None:
         """Number the calls that lead to these, and these: what feeds a call comes before it."""
-        made = self._made
+        calls = self._calls
 
-        def sources_of(key: _Key) -> list[_Key]:
-            return [(ref.layer, ref.call) for ref in made[key].sources if (ref.layer, ref.call) in made]
+        def sources_of(key: CallKey) -> list[CallKey]:
+            return [ref.key for ref in calls[key].sources if ref.key in calls]
 
-        for key in sources_first([key for key in ends if key in made], sources_of):
+        for key in sources_first([key for key in ends if key in calls], sources_of):
             if key not in self._met:
                 self._number(key)
 
     def visit_others(self) -> None:
         """Number the calls that lead to no output, in an order that does not depend on their names as far as the layers
         that they end in tell it."""
-        others = [key for key in self._made if key not in self._met]
+        others = [key for key in self._calls if key not in self._met]
         if others:
-            read = {(ref.layer, ref.call) for key in others for ref in self._made[key].sources}
+            read = {ref.key for key in others for ref in self._calls[key].sources}
             ends = [key for key in others if key not in read]
-            self.visit(sorted(ends, key=lambda key: self._arguments(self._layers[key[0]], self._made[key])))
+            self.visit(sorted(ends, key=lambda key: self._arguments(self._network.layer(key[0]), self._calls[key])))
 
-    def _number(self, key: _Key) -> None:
-        made = self._made[key]
-        number = self._numbers.setdefault(key[0], len(self._numbers))
+    def _number(self, key: CallKey) -> None:
+        call, name = self._calls[key], key[0]
+        number = self._numbers.setdefault(name, len(self._numbers))
         self._met[key] = len(self._met)
-        special = self._arguments(self._layers[key[0]], made) if len(self._of[key[0]]) > 1 else "null"
-        self.calls.append((number, self.told(made.sources), special))
+        several = len(self._network.calls_of(name)) > 1
+        special = self._arguments(self._network.layer(name), call) if several else "null"
+        self.calls.append((number, self.numbered(call.sources), special))
 
-    def told(self, refs: Iterable[TensorRef]) -> str:
+    def numbered(self, refs: Iterable[TensorRef]) -> str:
         """Tensors without names: of each the number of the call that makes it, and which of its results it is."""
         met = self._met
         return _listed([f"[{met.get((layer, call), _NOWHERE)},{output}]" for layer, call, output in refs])
@@ -115,11 +112,12 @@ class _Walk:
         """The layers in the order of their numbers, those without a call last; and what they are without arguments."""
         full: list[str] = []
         types: list[str] = []
-        for name in [*self._numbers, *[name for name in self._layers if name not in self._numbers]]:
-            layer, calls = self._layers[name], self._of.get(name, ())
+        every = self._network.model.layers_by_name
+        for name in [*self._numbers, *[name for name in every if name not in self._numbers]]:
+            layer, calls = every[name], self._network.calls_of(name)
             trained = "true" if is_trained(layer) else "false"
             if layer.model is not None:
-                known = next((made.network for made in calls if made.network is not None), None)
+                known = next((call.network for call in calls if call.network is not None), None)
                 inner = architecture(known or trace_model(layer.model), self._declarations)
                 full.append(f'["{inner.hash}",{trained}]')
                 types.append(f'"{inner.family}"')
@@ -134,27 +132,27 @@ class _Walk:
                     types.append(f"[{kind}]")
         return full, types
 
-    def _arguments(self, layer: Layer, made: TracedCall | None) -> str:
+    def _arguments(self, layer: Layer, call: TracedCall | None) -> str:
         if self._is_nested and layer.type == "InputLayer":
             return "{}"
-        if made is None or made.definition is None or made.origin is None:
-            return _canonical(self._told_arguments(layer, made))
+        if call is None or call.definition is None or call.origin is None:
+            return _canonical(self._own_arguments(layer, call))
         # What they are in their normal form follows from the definition, which layers share.
         question = f"arguments of {layer.kind} {layer.type}"
-        known: str | None = made.definition.answers.get(question)
+        known: str | None = call.definition.answers.get(question)
         if known is None:
-            known = made.definition.answers[question] = _canonical(self._told_arguments(layer, made))
+            known = call.definition.answers[question] = _canonical(self._own_arguments(layer, call))
         return known
 
-    def _told_arguments(self, layer: Layer, made: TracedCall | None) -> Any:
-        if made is not None and layer.kind == "operation" and made.definition is not None:
-            formula = _formula(made.definition)
+    def _own_arguments(self, layer: Layer, call: TracedCall | None) -> Any:
+        if call is not None and layer.kind == "operation" and call.definition is not None:
+            formula = _formula(call.definition)
             if formula is not None:
                 return formula
-        spec = made.inputs[0] if made is not None and made.inputs else None
-        call = None if made is None else made.call
-        told = arguments_of(layer, call, 0 if spec is None else len(spec.shape), self._declarations)
-        return (layer.type, told) if layer.kind == "operation" else told
+        spec = call.inputs[0] if call is not None and call.inputs else None
+        rank = 0 if spec is None else len(spec.shape)
+        arguments = arguments_of(layer, None if call is None else call.call, rank, self._declarations)
+        return (layer.type, arguments) if layer.kind == "operation" else arguments
 
 
 def _formula(definition: Definition) -> Any:

@@ -316,7 +316,7 @@ def _mask(definition: Definition, calls: Sequence[TracedCall], around: Neighbour
         if name in around.missed:
             return f"no mask reaches this layer: '{around.missed[name]}' loses it, so the padding is read too"
         return f"no mask reaches this layer; it makes one: {own}" if own else NO_MASK
-    maker = next((c.definition for c in around.calls.get(source, ()) if c.definition is not None), None)
+    maker = next((c.definition for c in around.network.calls_of(source) if c.definition is not None), None)
     how = _mask_formula(maker) if maker is not None and maker.kind == "layer" else ""
     came = f"from '{source}'" + (f" ({how})" if how else "")
     tensors = len(calls[0].inputs)

@@ -49,19 +49,19 @@ def memory(
         must_be_known("optimizer", optimizer, optimizers())
     optimizer = None if optimizer == "none" else optimizer
     stored = weight_bytes(rows) if complete else None
-    held = [weight for row in rows for weight in row.weights] if stored is not None else []
+    listed = [weight for row in rows for weight in row.weights] if stored is not None else []
     weights: Counter[str] = Counter()
-    for weight in held:
+    for weight in listed:
         weights[weight.dtype] += weight.params * BYTES[weight.dtype]
     use = _Account(network, {}, {}, outermost=True).need() if complete else Need(None, {}, None, "", ())
     gradients = slots = each = kept = training = None
     if optimizer is not None:
         kept = step_cost(network).kept if complete else None
         if stored is not None:
-            gradients = sum([weight.params * BYTES[weight.dtype] for weight in held if weight.trainable])
+            gradients = sum([weight.params * BYTES[weight.dtype] for weight in listed if weight.trainable])
             slots, each = slot_bytes(optimizer, rows)
-        held_for_each = use.activations if kept is None else kept
-        training = total([stored, gradients, slots, product([held_for_each, batch])])
+        per_example = use.activations if kept is None else kept
+        training = total([stored, gradients, slots, product([per_example, batch])])
     return Memory(
         batch=batch,
         optimizer=optimizer,
@@ -132,7 +132,6 @@ class _Account:
         self.known = known
         self.of_calls = of_calls
         self.outermost = outermost
-        self.layers = {layer.name: layer for layer in network.model.layers}
         self.tensors: dict[TensorRef, _Tensor] = {}
         self.size: dict[TensorRef, int | None] = {}
         self.by_dtype: Counter[str] = Counter()
@@ -140,18 +139,18 @@ class _Account:
 
     def walk(self) -> list[tuple[list[TensorRef], Need | None]]:
         """Enter the outputs of all calls; what a nested model needs inside."""
-        made = []
+        entered = []
         for call in self.network.calls:
-            refs, inside = self._made(call)
+            refs, inside = self._enter_results(call)
             if inside is not None:
                 self.of_calls[id(call)] = inside.activations
             elif not call.built:
                 self.of_calls[id(call)] = total([self.size[ref] for ref in refs if self.tensors[ref].holder == ref])
-            made.append((refs, inside))
-        return made
+            entered.append((refs, inside))
+        return entered
 
     def need(self) -> Need:
-        made = self.walk()
+        entered = self.walk()
         last: dict[TensorRef, int] = {}
         for number, call in enumerate(self.network.calls):
             for ref in call.sources:
@@ -160,14 +159,13 @@ class _Account:
         kept = {self.tensors[ref].holder for ref in self.network.model.outputs if ref in self.tensors}
         live = peak = 0
         peak_at = ""
-        for number, (call, (refs, inside)) in enumerate(zip(self.network.calls, made, strict=True)):
-            name = call.call.layer
+        for number, (call, (refs, inside)) in enumerate(zip(self.network.calls, entered, strict=True)):
             new = [ref for ref in refs if self.tensors[ref].holder == ref]
             within = live + (inside.peak or 0) if inside is not None else 0
             live += sum(self.size[ref] or 0 for ref in new)
             if max(live, within) > peak:
                 peak = max(live, within)
-                peak_at = f"{name}/{inside.peak_at}" if inside is not None and within >= live else name
+                peak_at = f"{call.name}/{inside.peak_at}" if inside is not None and within >= live else call.name
             holders = {self.tensors[ref].holder for ref in call.sources if ref in self.tensors}
             for ref in holders | set(new):
                 if last.get(ref, -1) <= number and ref not in kept and ref in self.size:
@@ -177,10 +175,9 @@ class _Account:
             return Need(None, {}, None, peak_at, outputs)
         return Need(sum(self.by_dtype.values()), dict(self.by_dtype), peak, peak_at, outputs)
 
-    def _made(self, call: TracedCall) -> tuple[list[TensorRef], Need | None]:
+    def _enter_results(self, call: TracedCall) -> tuple[list[TensorRef], Need | None]:
         """Enter the outputs of a call; what a nested model needs inside."""
-        layer = self.layers[call.call.layer]
-        refs = [TensorRef(layer.name, call.call.index, i) for i in range(len(call.outputs))]
+        layer, refs = self.network.layer(call.name), call.results
         if call.built:
             self.unknown = True
             return [], None

@@ -80,13 +80,13 @@ def output_losses(
     several = len(network.model.outputs) > 1
     for number, ref in enumerate(network.model.outputs):
         setting = setting_of_output(training, ref.layer)
-        made = network.call(ref)
-        if setting is None or made is None:
+        call = network.call(ref)
+        if setting is None or call is None:
             continue
         weight = training.loss_weights.get(ref.layer, training.loss_weights.get(""))
         symbol = f"L_{identifier(ref.layer)}" if several else "L"
         try:
-            found = _output_loss(network, ref, made, setting, symbol, 1.0 if weight is None else weight)
+            found = _output_loss(network, ref, call, setting, symbol, 1.0 if weight is None else weight)
         except LayerExplainError as error:
             refused(ref, error.fact)
             continue
@@ -94,7 +94,7 @@ def output_losses(
             carried = masks[number]
             mask = None if carried is None else carried.shape
         else:
-            passes = made.mask is not None and made.declaration is not None and made.declaration.mask == "pass"
+            passes = call.mask is not None and call.declaration is not None and call.declaration.mask == "pass"
             mask = found.shape[:2] if passes else None
         yield found._replace(mask=mask)
 

@@ -46,10 +46,12 @@ def _with_field(row: LayerReport, found: Mapping[str, Mapping[int, Fields]], sev
     calls = found.get(row.path, {})
     explanation = row.explanation
     if explanation is not None and row.type != "InputLayer":
-        told = [(number, words(one, several)) for number in sorted(calls) for one in calls[number]]
+        numbered = [(number, words(one, several)) for number in sorted(calls) for one in calls[number]]
         alike = all(calls[number] == calls.get(0) for number in calls)
         lines = (
-            [line for number, line in told if not number] if alike else [f"call {n + 1}: {line}" for n, line in told]
+            [line for number, line in numbered if not number]
+            if alike
+            else [f"call {n + 1}: {line}" for n, line in numbered]
         )
         explanation = explanation._replace(receptive_field=tuple(lines))
     layers = tuple([_with_field(inner, found, several) for inner in row.layers])
@@ -67,11 +69,10 @@ class _Walk:
         self.of_results: dict[Definition, Roles] = {}
         self.described: dict[Any, Fields] = {}
         given = []
-        first = {call.call.layer: call for call in reversed(network.calls)}
         taken = {ref: spec for call in network.calls for ref, spec in zip(call.sources, call.inputs, strict=False)}
         for ref in network.model.inputs:
-            made = first.get(ref.layer)
-            spec = made.outputs[0] if made is not None and made.outputs else taken.get(ref)
+            calls = network.calls_of(ref.layer)
+            spec = calls[0].outputs[0] if calls and calls[0].outputs else taken.get(ref)
             leaf = tensor(ref.layer, *(((),) if spec is None else spec))
             self.roles[leaf] = _roles(leaf)
             unknown = View((), {leaf: "the shape of the input is not known; give it with --input"})
@@ -79,38 +80,36 @@ class _Walk:
         self._network(network, given, ())
 
     def _network(self, network: Network, given: Sequence[View | None], path: tuple[str, ...]) -> None:
-        fed = zip(network.model.inputs, given, strict=False)
-        tensors: Tensors = {ref: view for ref, view in fed if view is not None}
-        layers = {layer.name: layer for layer in network.model.layers}
-        for made in network.calls:
-            name = made.call.layer
+        inputs = zip(network.model.inputs, given, strict=False)
+        tensors: Tensors = {ref: view for ref, view in inputs if view is not None}
+        for call in network.calls:
+            layer, name = network.layer(call.name), call.name
             # A tensor of a layer that is at fault is not known: None keeps the others in their places.
-            args = [tensors.get(ref) for ref in made.sources]
-            first = made.call.index == 0
-            if layers[name].type != "InputLayer":
-                for i, view in enumerate(self._results(made, args, layers[name])):
-                    tensors[TensorRef(name, made.call.index, i)] = view
-            result = tensors.get(TensorRef(name, made.call.index, 0))
+            args = [tensors.get(ref) for ref in call.sources]
+            if layer.type != "InputLayer":
+                for i, view in enumerate(self._results(call, args, layer)):
+                    tensors[TensorRef(name, call.number, i)] = view
+            result = tensors.get(TensorRef(name, call.number, 0))
             if result is not None:
-                fields = self._described(result, self._output_roles(made))
-                self.fields.setdefault("/".join((*path, name)), {})[made.call.index] = fields
-            if first and made.network is not None:
+                fields = self._described(result, self._output_roles(call))
+                self.fields.setdefault("/".join((*path, name)), {})[call.number] = fields
+            if call.number == 0 and call.network is not None:
                 # A model whose inputs are not all known was traced at the shapes that it states itself.
                 unknown = _unseen(args, name)
-                inside = args if made.definition is not None else [unknown if view else None for view in args]
-                self._network(made.network, inside, (*path, name))
+                inside = args if call.definition is not None else [unknown if view else None for view in args]
+                self._network(call.network, inside, (*path, name))
 
-    def _results(self, made: TracedCall, args: Sequence[View | None], layer: Layer) -> list[View]:
+    def _results(self, call: TracedCall, args: Sequence[View | None], layer: Layer) -> list[View]:
         known = [view for view in args if view is not None]
-        if made.definition is not None and not made.built and len(known) == len(args):
-            return self.views.called(made.definition, known)
-        return [_unseen(args, layer.name)] * max(len(made.outputs), 1)
+        if call.definition is not None and not call.built and len(known) == len(args):
+            return self.views.called(call.definition, known)
+        return [_unseen(args, layer.name)] * max(len(call.outputs), 1)
 
-    def _output_roles(self, made: TracedCall) -> Roles:
+    def _output_roles(self, call: TracedCall) -> Roles:
         """The roles of the axes of a call's first output."""
-        definition = made.definition
-        if definition is None or made.network is not None:
-            spec = made.outputs[0] if made.outputs else None
+        definition = call.definition
+        if definition is None or call.network is not None:
+            spec = call.outputs[0] if call.outputs else None
             return () if spec is None else spec.roles or default_roles(len(spec.shape))
         if definition not in self.of_results:
             result = next(iter(definition.results.values()))

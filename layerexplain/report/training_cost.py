@@ -33,23 +33,23 @@ NOTHING = Cost(0, 0)
 def with_step_cost(network: Network, rows: Sequence[LayerReport]) -> tuple[StepCost, tuple[LayerReport, ...]]:
     """Return what a step costs and keeps, and the rows with what each layer's backward pass costs."""
     step = _Step(network, thawed=False)
-    made = step.walk(network, "", False)
+    needed = step.walk(network, "", False)
     saved: int | None = None
     if _has_frozen(network):
         without = _Step(network, thawed=True)
         thawed = without.walk(network, "", False)
-        if thawed.backward.macs is not None and made.backward.macs is not None:
-            saved = thawed.backward.macs - made.backward.macs
-    whole = _sum(made.forward, made.backward)
+        if thawed.backward.macs is not None and needed.backward.macs is not None:
+            saved = thawed.backward.macs - needed.backward.macs
+    whole = _sum(needed.forward, needed.backward)
     cost = StepCost(
-        forward_macs=made.forward.macs,
-        forward_flops=made.forward.flops,
-        backward_macs=made.backward.macs,
-        backward_flops=made.backward.flops,
+        forward_macs=needed.forward.macs,
+        forward_flops=needed.forward.flops,
+        backward_macs=needed.backward.macs,
+        backward_flops=needed.backward.flops,
         macs=whole.macs,
         flops=whole.flops,
         saved_macs=saved,
-        kept=made.kept,
+        kept=needed.kept,
         unknown=tuple(step.unknown),
     )
     return cost, tuple(_with_cost(rows, step.of))
@@ -69,11 +69,11 @@ def _has_frozen(network: Network) -> bool:
     """Whether a layer that has weights to train is not trained."""
     if not network.model.trainable:
         return True
-    for layer, made in network.calls_of_layers():
+    for layer, call in network.calls_of_layers():
         frozen = not layer.config.get("trainable", True)
-        if made.network is not None and (frozen or _has_frozen(made.network)):
+        if call.network is not None and (frozen or _has_frozen(call.network)):
             return True
-        weights = made.definition.weights if made.definition is not None else ()
+        weights = call.definition.weights if call.definition is not None else ()
         if frozen and any(weight.attrs["trainable"] for weight in weights):
             return True
     return False
@@ -109,28 +109,28 @@ class _Step:
         frozen = frozen or not network.model.trainable
         forward = backward = NOTHING
         account = _Kept(network, bool(path))
-        for layer, made in network.calls_of_layers():
-            held = frozen or not layer.config.get("trainable", True)
+        for layer, call in network.calls_of_layers():
+            is_frozen = frozen or not layer.config.get("trainable", True)
             name = f"{path}{layer.name}"
             if layer.type == "InputLayer":
-                account.enter(layer, made, None)
+                account.enter(layer, call, None)
                 continue
-            if made.network is not None:
-                inside = self.walk(made.network, f"{name}/", held)
-                account.nested(layer, made, inside)
+            if call.network is not None:
+                inside = self.walk(call.network, f"{name}/", is_frozen)
+                account.nested(layer, call, inside)
                 forward, backward = _sum(forward, inside.forward), _sum(backward, inside.backward)
                 self._count(name, inside.backward)
                 continue
-            definition = in_training(layer, made)
+            definition = in_training(layer, call)
             if isinstance(definition, str):
-                account.enter(layer, made, None)
+                account.enter(layer, call, None)
                 account.unknown = True
                 ahead = back = Cost(None, None)
                 self._miss(name, definition)
             else:
                 ahead = self.costs.of(definition)
-                account.enter(layer, made, definition)
-                back = self._back(layer, made, definition, name, held and not self.thawed, account)
+                account.enter(layer, call, definition)
+                back = self._back(layer, call, definition, name, is_frozen and not self.thawed, account)
             forward, backward = _sum(forward, ahead), _sum(backward, back)
             self._count(name, back)
         found = _Inside(forward, backward, *account.total())
@@ -138,9 +138,9 @@ class _Step:
         return found
 
     def _back(
-        self, layer: Layer, made: TracedCall, definition: Definition, name: str, frozen: bool, account: _Kept
+        self, layer: Layer, call: TracedCall, definition: Definition, name: str, frozen: bool, account: _Kept
     ) -> Cost:
-        needs = self.paths.needs.get((name, made.call.index))
+        needs = self.paths.needs.get((name, call.number))
         if needs is None or not needs.results:
             return NOTHING
         if name in self.of_logits:
@@ -151,16 +151,16 @@ class _Step:
             self._miss(name, str(why))
             account.unknown = True
             return Cost(None, None)
-        account.keep(layer, made, found)
+        account.keep(layer, call, found)
         return self.costs.of(found.backward)
 
     def _count(self, name: str, cost: Cost) -> None:
         self.of[name] = _sum(self.of.get(name, NOTHING), cost)
 
     def _miss(self, name: str, why: str) -> None:
-        told = f"{name}: {why}"
-        if told not in self.unknown:
-            self.unknown.append(told)
+        words = f"{name}: {why}"
+        if words not in self.unknown:
+            self.unknown.append(words)
 
 
 class _Kept:
@@ -175,11 +175,10 @@ class _Kept:
         self.inside: int = 0
         self.unknown = False
 
-    def enter(self, layer: Layer, made: TracedCall, definition: Definition | None) -> None:
+    def enter(self, layer: Layer, call: TracedCall, definition: Definition | None) -> None:
         """Enter what a call gives."""
-        for i, spec in enumerate(made.outputs):
-            ref = TensorRef(layer.name, made.call.index, i)
-            source = made.sources[0] if made.sources else None
+        source = call.sources[0] if call.sources else None
+        for i, (ref, spec) in enumerate(zip(call.results, call.outputs, strict=True)):
             view = definition is not None and i < len(definition.results) and is_view(definition, i)
             if view and source in self.holder:
                 self.holder[ref] = self.holder[source]
@@ -189,12 +188,12 @@ class _Kept:
             if layer.type == "InputLayer" and self.is_nested:
                 self.size[ref] = 0
 
-    def nested(self, layer: Layer, made: TracedCall, inside: _Inside) -> None:
+    def nested(self, layer: Layer, call: TracedCall, inside: _Inside) -> None:
         """Enter what a nested model gives and keeps."""
-        self.enter(layer, made, None)
+        self.enter(layer, call, None)
         for i in inside.outputs:
-            self.size[TensorRef(layer.name, made.call.index, i)] = 0
-        for i, ref in enumerate(made.sources):
+            self.size[TensorRef(layer.name, call.number, i)] = 0
+        for i, ref in enumerate(call.sources):
             if i in inside.inputs:
                 self._keep(ref)
         if inside.kept is None:
@@ -202,11 +201,11 @@ class _Kept:
         else:
             self.inside += inside.kept
 
-    def keep(self, layer: Layer, made: TracedCall, found: Gradient) -> None:
+    def keep(self, layer: Layer, call: TracedCall, found: Gradient) -> None:
         """Note what the backward pass of a call reads."""
-        origin = made.origin
+        origin = call.origin
         refs = [ref for ref in origin.bound.tensors if ref is not None] if origin is not None else []
-        params = made.definition.params if made.definition is not None else ()
+        params = call.definition.params if call.definition is not None else ()
         names = {str(leaf.label): ref for leaf, ref in zip(params, refs, strict=False)}
         results = [*found.forward.values()]
         for leaf in found.backward.params:
@@ -215,7 +214,7 @@ class _Kept:
                 if str(leaf.label) in names:
                     self._keep(names[str(leaf.label)])
             elif node in results:
-                self._keep(TensorRef(layer.name, made.call.index, results.index(node)))
+                self._keep(TensorRef(layer.name, call.number, results.index(node)))
             elif BATCH in _shape(node):
                 size = _bytes(_shape(node), str(node.dtype), layer)
                 self.unknown = self.unknown or size is None

@@ -63,7 +63,7 @@ def _placed(network: Network, rows: Sequence[LayerReport], frozen: bool = False)
     around = Neighbours(network)
     frozen = frozen or not network.model.trainable
     for layer in network.model.layers:
-        row, calls = by_name.get(layer.name), around.calls.get(layer.name, [])
+        row, calls = by_name.get(layer.name), network.calls_of(layer.name)
         if row is None or layer.type == "InputLayer":
             continue
         held = frozen or not layer.config.get("trainable", True)

@@ -11,7 +11,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.model import Call, Layer, TensorRef
 from layerexplain.network.definitions import HeldModel
-from layerexplain.network.inner_layers import layers_in
+from layerexplain.network.scope import as_layers
 from layerexplain.network.masks import as_keras_runs
 from layerexplain.network.recorded_shapes import _roles_alone
 from layerexplain.network.shape_values import ShapeValues
@@ -40,7 +40,7 @@ def test_one_size_of_a_shape(key: Any, size: Any) -> None:
     ],
 )  # fmt: skip
 def test_a_layer_inside_a_layer(value: Any, type_: str, config: dict[str, Any]) -> None:
-    found = layers_in(value)
+    found = as_layers(value)
     assert isinstance(found, Layer) and (found.type, found.config) == (type_, config)
 
 
