@@ -67,14 +67,14 @@ def _joins_of_sizes_that_may_differ(network: Network) -> Iterator[str]:
     """The layers that take several tensors whose unknown sizes were computed in different ways."""
     if all(len(call.sources) < 2 for call in network.calls):
         return
-    sizes = _sizes_of(network)
+    sizes = sizes_of(network)
     for call in network.calls:
         given = [sizes[ref] for ref in call.sources if ref in sizes]
         if _may_differ(given):
             yield call.name
 
 
-def _sizes_of(network: Network) -> dict[TensorRef, Sizes]:
+def sizes_of(network: Network) -> dict[TensorRef, Sizes]:
     """Return the shapes of a network's tensors, in which an unknown size equals only those that are the same as it.
 
     Tensors of unknown shape are left out.

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from layerexplain.checks import of_sizes
 from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.derive.same_sizes import SameSizes, Sizes, Unknown, fresh
 from layerexplain.errors import ShapeError
@@ -17,7 +18,6 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.model import TensorRef
-from layerexplain.network import same_sizes
 from layerexplain.network.trace import trace_model
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.elementwise import add
@@ -129,7 +129,7 @@ def test_the_branches_of_a_model_can_be_compared(tmp_path: Any) -> None:
     path = tmp_path / "two.yaml"
     path.write_text(MODEL)
     network = trace_model(read(path))
-    sizes = same_sizes.sizes_of(network)
+    sizes = of_sizes.sizes_of(network)
     left, right, apart = [sizes[TensorRef(name, 0, 0)] for name in ("left", "right", "apart")]
     assert left == right
     assert left != apart

@@ -11,9 +11,9 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.model import Call, Layer, TensorRef
 from layerexplain.network.definitions import HeldModel
-from layerexplain.network.scope import as_layers
 from layerexplain.network.masks import as_keras_runs
 from layerexplain.network.recorded_shapes import _roles_alone
+from layerexplain.network.scope import as_layers
 from layerexplain.network.shape_values import ShapeValues
 from layerexplain.network.trace import trace_model
 
@@ -59,8 +59,7 @@ def test_a_class_that_is_not_known_inside_a_layer_has_no_declaration() -> None:
 def test_axes_of_one_image_are_those_that_its_layer_reads(data_format: str, roles: tuple[str, ...]) -> None:
     spec = f"input: [8, 8, 8]\nlayers:\n  - Resizing: {{height: 4, width: 4, data_format: {data_format}}}\n"
     model = read(spec.encode())
-    layers = {layer.name: layer for layer in model.layers}
-    assert _roles_alone(model, layers, model.inputs[0], 3) == roles
+    assert _roles_alone(model, model.inputs[0], 3) == roles
 
 
 def test_calls_run_by_their_distance_from_the_outputs() -> None:

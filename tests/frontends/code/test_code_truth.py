@@ -37,8 +37,7 @@ def told(name):
 
 def run_at(model):
     """The network of a model; axes of any size have 12 numbers."""
-    layers = {layer.name: layer for layer in model.layers}
-    specs = [model_input(model, layers, ref) for ref in model.inputs]
+    specs = [model_input(model, ref) for ref in model.inputs]
     known = [one._replace(shape=tuple(12 if size is None else size for size in one.shape)) for one in specs]
     return trace_at(model, known, linked=True)
 
