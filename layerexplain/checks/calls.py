@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from layerexplain.lang.axes import Shape
 from layerexplain.lang.definition import Definition
@@ -12,6 +12,8 @@ from layerexplain.lang.visit import nodes
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.model import CallKey, Setting
 from layerexplain.network.traced import Network, TracedCall
+
+_Found = TypeVar("_Found")
 
 _MOVES = frozenset({"cast", "reshape", "transpose", "item"})
 """Operations that leave the values as they are."""
@@ -22,11 +24,27 @@ _LINEAR = frozenset({"conv", "depthwise_conv", "conv_transpose", "dot", "einsum"
 # Neighbours -----------------------------------------------------------------------------------------------------
 
 
-def derived(network: Network) -> Iterator[TracedCall]:
-    """Yield the first calls of layers that have a formula, inputs left out."""
-    for call in network.calls:
-        if call.definition is not None and call.network is None and call.sources and call.number == 0:
-            yield call
+def _once(find: Callable[[Network], _Found]) -> Callable[[Network], _Found]:
+    """Keep with a network what a function finds of it, since many rules ask the same."""
+
+    def found(network: Network) -> _Found:
+        known = network.answers
+        if find not in known:
+            known[find] = find(network)
+        answer: _Found = known[find]
+        return answer
+
+    return found
+
+
+@_once
+def derived(network: Network) -> list[TracedCall]:
+    """Return the first calls of layers that have a formula, inputs left out."""
+    return [
+        call
+        for call in network.calls
+        if call.definition is not None and call.network is None and call.sources and call.call.index == 0
+    ]
 
 
 def source_of(network: Network, call: TracedCall) -> TracedCall | None:
@@ -34,34 +52,40 @@ def source_of(network: Network, call: TracedCall) -> TracedCall | None:
     return network.call(call.sources[0]) if len(call.sources) == 1 else None
 
 
-def readers_of(network: Network, call: TracedCall) -> list[TracedCall]:
+def readers_of(network: Network, call: TracedCall) -> Sequence[TracedCall]:
     """Return the calls that read what the layer of this one makes, at any of its calls."""
     return [reader for own in network.calls_of(call.name) for reader in network.readers(own)]
 
 
-def with_source(network: Network) -> Iterator[tuple[TracedCall, TracedCall]]:
-    """Yield the calls of `derived` that take one tensor, each behind the call that makes it."""
-    for call in derived(network):
-        source = source_of(network, call)
-        if source is not None:
-            yield source, call
+@_once
+def with_source(network: Network) -> list[tuple[TracedCall, TracedCall]]:
+    """Return the calls of `derived` that take one tensor, each behind the call that makes it."""
+    pairs = [(source_of(network, call), call) for call in derived(network)]
+    return [(source, call) for source, call in pairs if source is not None]
+
+
+@_once
+def _only_readers(network: Network) -> list[tuple[TracedCall, TracedCall]]:
+    pairs = [(call, readers_of(network, call)) for call in derived(network) if not is_output(network, call)]
+    return [(call, every[0]) for call, every in pairs if len(every) == 1 and len(every[0].sources) == 1]
 
 
 def chained(network: Network, *types: str) -> Iterator[tuple[TracedCall, TracedCall]]:
     """Yield the calls of `derived` that only a layer of these types reads, which takes nothing else, each with the call
     of that layer; those that the model gives out are left out."""
-    for call in derived(network):
-        readers = readers_of(network, call)
-        alone = len(readers) == 1 and len(readers[0].sources) == 1 and not is_output(network, call)
-        if alone and type_of(network, readers[0]) in types:
-            yield call, readers[0]
+    for call, reader in _only_readers(network):
+        if type_of(network, reader) in types:
+            yield call, reader
+
+
+@_once
+def _output_layers(network: Network) -> frozenset[str]:
+    return frozenset([ref.layer for ref in network.model.outputs])
 
 
 def is_output(network: Network, call: TracedCall) -> bool:
     """Return whether the model gives out what a layer makes."""
-    if "outputs" not in network.answers:
-        network.answers["outputs"] = frozenset([ref.layer for ref in network.model.outputs])
-    return call.name in network.answers["outputs"]
+    return call.name in _output_layers(network)
 
 
 def type_of(network: Network, call: TracedCall) -> str:

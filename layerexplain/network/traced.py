@@ -102,13 +102,13 @@ class Network(Record):
     lost: Mapping[str, LostMask] = {}
 
     @cached_property
-    def answers(self) -> dict[str, Any]:
+    def answers(self) -> dict[Any, Any]:
         """What was found of the network already, by the question."""
         return {}
 
     @cached_property
     def _call_of(self) -> dict[CallKey, TracedCall]:
-        return {call.call.key: call for call in self.calls}
+        return {call.call[:2]: call for call in self.calls}
 
     @cached_property
     def _calls_of(self) -> dict[str, list[TracedCall]]:
@@ -117,7 +117,11 @@ class Network(Record):
 
     @cached_property
     def _readers_of(self) -> dict[CallKey, list[TracedCall]]:
-        return grouped((key, call) for call in self.calls for key in dict.fromkeys(ref.key for ref in call.sources))
+        found: dict[CallKey, list[TracedCall]] = {}
+        for call in self.calls:
+            for key in {ref[:2]: None for ref in call.sources}:
+                found.setdefault(key, []).append(call)
+        return found
 
     def layer(self, name: str) -> Layer:
         """Return the layer of a name."""
@@ -125,7 +129,7 @@ class Network(Record):
 
     def call(self, ref: TensorRef | Call) -> TracedCall | None:
         """Return the call that makes a tensor, or the traced one of a call; None where there is none."""
-        return self._call_of.get(ref.key)
+        return self._call_of.get(ref[:2])
 
     def node(self, ref: TensorRef) -> Expr | None:
         """Return the call that makes a tensor in the model's own expression; None where there is none."""
@@ -138,7 +142,7 @@ class Network(Record):
 
     def readers(self, call: TracedCall) -> Sequence[TracedCall]:
         """Return the calls that read what a call makes, each once, in the order of computation."""
-        return self._readers_of.get(call.call.key, ())
+        return self._readers_of.get(call.call[:2], ())
 
     def why_without_formula(self, name: str, note: Note) -> str:
         """What a note on a layer says, without its words on shapes where it says why there is no formula."""
