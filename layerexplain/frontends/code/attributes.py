@@ -5,19 +5,10 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.frontends.code import keras_api
 from layerexplain.frontends.code.dataclass_fields import fields_of
 from layerexplain.frontends.code.frames import Frame
-from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.parts import InterpreterPart, dotted
 from layerexplain.frontends.code.values import (
-    Bound,
-    Class,
-    Function,
-    Instance,
-    Namespace,
-    Super,
-    Symbol,
     Tensor,
     Variable,
     python,
@@ -79,62 +70,6 @@ class Attributes(InterpreterPart):
 
     def attribute(self, of: Any, name: str) -> Any:
         """`of.name`."""
-        if isinstance(of, Instance):
-            return self._of_instance(of, name)
-        if isinstance(of, Super):
-            found = of.instance.cls.find(name, of.after)
-            if isinstance(found, Function):
-                return Bound(of.instance, found)
-            self.keras.check_attribute(of.instance.layer, name, of.instance.cls, "super()")
-            root = of.instance.cls.root()
-            return Bound(of.instance, Symbol(f"{root.path if root else 'builtins.object'}.{name}"))
-        if isinstance(of, Class):
-            found = of.find(name)
-            if isinstance(found, Function) and found.kind == "classmethod":
-                return Bound(of, found)
-            base = of.root()
-            if found is not None and not isinstance(found, Function) and base and base.path.startswith("enum."):
-                return of.members.setdefault(name, Namespace({"value": found, "name": name}))
-            if found is None and not of.has(name) and (own := self.of_named_tuple(of, name)) is not None:
-                return own
-            if found is None and not of.has(name):
-                if name == "__name__":
-                    return of.name
-                root = of.root()
-                if name == "__members__" or (root is not None and root.path.startswith("enum.")):
-                    return self.unknown(f"{of.name} has no {name}")
-                return Symbol(f"{root.path}.{name}") if root else self.unknown(f"{of.name} has no {name}")
-            return found
         if isinstance(of, Tensor):
             return self.keras.attribute(of, name)
         return python.get_attribute(of, cast("Interpreter", self), name)
-
-    def _of_instance(self, of: Instance, name: str) -> Any:
-        if name in of.attributes:
-            if name in of.maybe and not isinstance(of.attributes[name], Unknown):
-                self.effects.depend_on(of.maybe[name])
-            return of.attributes[name]
-        found = of.cls.find(name)
-        if isinstance(found, Function):
-            if found.kind == "property":
-                return self.call(found, [of], {})
-            if found.kind == "staticmethod":
-                return found
-            return Bound(of.cls if found.kind == "classmethod" else of, found)
-        if found is not None or of.cls.has(name):
-            return found
-        if (own := self.of_named_tuple(of, name)) is not None:
-            return own
-        if name == "__class__":
-            return of.cls
-        if name == "__dict__":
-            return of.attributes
-        method = of.cls.find("__getattr__")
-        if isinstance(method, Function) and (of.layer is None or name not in keras_api.members("Layer")):
-            return self.call(method, [of, name], {})
-        if of.layer is not None:
-            return self.keras.attribute(of.layer, name)
-        root = of.cls.root()
-        if root is None and not any(isinstance(base, Unknown) for base in of.cls.order()):
-            raise Raised("AttributeError", f"{of.cls.name} has no attribute {name}", self.place())
-        return self.unknown(f"the attribute {name} of {root.path if root else of.cls.name}")

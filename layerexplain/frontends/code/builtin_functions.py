@@ -9,7 +9,7 @@ from typing import Any
 from layerexplain.frontends.code.bounds import MOST_BITS, Budget, fits
 from layerexplain.frontends.code.dataclass_fields import fields_of, is_named_tuple
 from layerexplain.frontends.code.methods import sort
-from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, format_value, is_plain, truth, unclear
+from layerexplain.frontends.code.operators import TOO_LARGE, format_value, is_plain, truth
 from layerexplain.frontends.code.values import (
     Class,
     Function,
@@ -22,7 +22,7 @@ from layerexplain.frontends.code.values import (
     python,
 )
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Size, Unknown
+from layerexplain.frontends.code.values.base import ProgramError, Size, Unknown, UnknownValue, unknown_value
 
 NAMES = frozenset(
     """
@@ -52,15 +52,15 @@ def items_of(value: Any) -> list[Any] | Unknown:
 
 
 def known_items(value: Any) -> list[Any]:
-    """The items that a loop over a value meets. Raises Unclear where they are not known."""
+    """The items that a loop over a value meets. Raises UnknownValue where they are not known."""
     items = items_of(value)
     if isinstance(items, Unknown):
-        raise Unclear(items)
+        raise UnknownValue(items)
     return items
 
 
 def all_items(values: Iterable[Any], budget: Budget) -> list[list[Any]]:
-    """The items of several values. Raises Unclear where they are not known."""
+    """The items of several values. Raises UnknownValue where they are not known."""
     found = []
     for one in values:
         found.append(known_items(one))
@@ -69,7 +69,7 @@ def all_items(values: Iterable[Any], budget: Budget) -> list[list[Any]]:
 
 
 def call_builtin(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Callable[..., Any]) -> Any:
-    """Return what a builtin function gives. Raises Raised."""
+    """Return what a builtin function gives. Raises ProgramError."""
     if name in ("print", "exit", "quit", "setattr"):
         return None
     if name in ERRORS:
@@ -79,8 +79,8 @@ def call_builtin(name: str, args: list[Any], kwargs: dict[str, Any], budget: Bud
     try:
         if function is not None:
             return function(args, kwargs, budget, call)
-        raise unclear(args, f"{name}(…), which is not read here")
-    except Unclear as why:
+        raise unknown_value(args, f"{name}(…), which is not read here")
+    except UnknownValue as why:
         return why.value
 
 
@@ -98,7 +98,7 @@ def _range(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
     try:
         return range(*args)
     except (TypeError, ValueError) as error:
-        raise Raised(type(error).__name__, str(error)) from None
+        raise ProgramError(type(error).__name__, str(error)) from None
 
 
 def _convert(kind: str) -> Callable[..., Any]:
@@ -118,7 +118,7 @@ def _convert(kind: str) -> Callable[..., Any]:
         try:
             return _CONVERT[kind](*[value, *args[1:]] if kind == "int" else [value])
         except (TypeError, ValueError, OverflowError) as error:
-            raise Raised(type(error).__name__, str(error)[:100]) from None
+            raise ProgramError(type(error).__name__, str(error)[:100]) from None
 
     return convert
 
@@ -132,7 +132,7 @@ def _collect(kind: Any) -> Callable[..., Any]:
         try:
             return kind(items)
         except TypeError as error:
-            raise Raised("TypeError", str(error)) from None
+            raise ProgramError("TypeError", str(error)) from None
 
     return collect
 
@@ -146,7 +146,7 @@ def _dict(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Any) ->
     try:
         return {**dict(pairs), **kwargs}
     except (TypeError, ValueError) as error:
-        raise Raised(type(error).__name__, str(error)[:100]) from None
+        raise ProgramError(type(error).__name__, str(error)[:100]) from None
 
 
 def _zip(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
@@ -185,9 +185,9 @@ def _least(pick: Any) -> Callable[..., Any]:
             return Size()
         ordered = sort(items, kwargs.get("key"), pick is max, call)
         if isinstance(ordered, Unknown):
-            raise unclear(items, ordered.reason)
+            raise unknown_value(items, ordered.reason)
         if not ordered:
-            raise Raised("ValueError", f"{pick.__name__}() of nothing")
+            raise ProgramError("ValueError", f"{pick.__name__}() of nothing")
         return ordered[0]
 
     return least
@@ -201,7 +201,7 @@ def _sum(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
             for one in items:
                 made = call(Symbol("operator.add"), [made, one])
             return made
-        raise unclear(items, "a sum of what is not known")
+        raise unknown_value(items, "a sum of what is not known")
     total = sum(items, args[1] if len(args) > 1 and isinstance(args[1], int | float) else 0)
     return total if isinstance(total, float) or total.bit_length() <= MOST_BITS else Unknown(TOO_LARGE)
 
@@ -221,7 +221,7 @@ def _ord(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
     if isinstance(text, Unknown):
         return text
     if not isinstance(text, str) or len(text) != 1:
-        raise Raised("TypeError", "ord() takes one character")
+        raise ProgramError("TypeError", "ord() takes one character")
     return ord(text)
 
 
@@ -230,7 +230,7 @@ def _number(function: Any) -> Callable[..., Any]:
         if any(isinstance(one, Size) for one in args):
             return Size()
         if not all(isinstance(one, int | float) for one in args):
-            raise unclear(args, "a number that is not known")
+            raise unknown_value(args, "a number that is not known")
         whole = function is pow and len(args) > 1 and isinstance(args[0], int) and isinstance(args[1], int)
         if whole and (args[1] > MOST_BITS or args[0].bit_length() * args[1] > MOST_BITS):
             return Unknown(TOO_LARGE)
@@ -239,7 +239,7 @@ def _number(function: Any) -> Callable[..., Any]:
         try:
             return function(*args)
         except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
-            raise Raised(type(error).__name__, str(error)[:100]) from None
+            raise ProgramError(type(error).__name__, str(error)[:100]) from None
 
     return compute
 

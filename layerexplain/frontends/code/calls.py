@@ -15,7 +15,7 @@ from layerexplain.frontends.code.keras_api import Misfit
 from layerexplain.frontends.code.keras_names import base_of, named
 from layerexplain.frontends.code.library import LIBRARIES
 from layerexplain.frontends.code.methods import CHANGES, call_method
-from layerexplain.frontends.code.operators import TOO_LARGE, Raised, is_plain
+from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
 from layerexplain.frontends.code.parts import Signal
 from layerexplain.frontends.code.values import (
     Bound,
@@ -32,7 +32,7 @@ from layerexplain.frontends.code.values import (
 )
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.base import ProgramError, Unknown
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Calls(Records):
             value = self.value(keyword.value, frame)
             if keyword.arg is not None:
                 if keyword.arg in kwargs:
-                    raise Raised(
+                    raise ProgramError(
                         "SyntaxError", f"the argument {keyword.arg} is given twice; give it once", self.place(keyword)
                     )
                 kwargs[keyword.arg] = value
@@ -117,8 +117,8 @@ class Calls(Records):
     def call(
         self, function: Any, args: list[Any], kwargs: Mapping[str, Any] | None = None, *, whole: bool = False
     ) -> Any:
-        """The result of a call; `whole` says that the program gives all of its arguments. Raises Raised for what the
-        program raises."""
+        """The result of a call; `whole` says that the program gives all of its arguments. Raises ProgramError for
+        what the program raises."""
         keywords: dict[str, Any] = dict(kwargs or {})
         if isinstance(function, Bound):
             return self._method(function, args, keywords, whole)
@@ -133,7 +133,7 @@ class Calls(Records):
         if isinstance(function, Tensor) and function.node.layer.reason is not None:
             return function.node.layer.reason  # what is not read may give a layer too
         if isinstance(function, Tensor):
-            raise Raised("TypeError", "a tensor is called", self.place())
+            raise ProgramError("TypeError", "a tensor is called", self.place())
         return python.call(function, cast("Interpreter", self), args, keywords, whole)
 
     def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -143,7 +143,7 @@ class Calls(Records):
                 return self._reflection(name, args)
             if name in ("float", "int", "bool") and not self.keras.quiet and args and isinstance(args[0], Tensor):
                 words = f"{name}() needs a number, got a tensor of Keras: its numbers are not there yet"
-                raise Raised("TypeError", words, self.place())
+                raise ProgramError("TypeError", words, self.place())
             if name == "abs" and args and isinstance(args[0], Tensor):
                 return self.keras.operation("absolute", args, {})
             if name not in _AT_ONCE:
@@ -184,7 +184,7 @@ class Calls(Records):
         if name == "getattr" and len(args) >= 2 and isinstance(args[1], str):
             try:
                 found = self.attribute(args[0], args[1])
-            except Raised:
+            except ProgramError:
                 if len(args) > 2:
                     return args[2]
                 raise
@@ -241,7 +241,7 @@ class Calls(Records):
             self.keras.call_base(made, Symbol(f"{cls.root().path}.__init__"), args, kwargs)  # type: ignore[union-attr]
         elif (args or kwargs) and whole and unread is None and cls.find("__new__") is None and not cls.is_decorated:
             words = f"{cls.name}() takes no arguments, got {len(args) + len(kwargs)}; it has no __init__"
-            raise Raised("TypeError", words, self.place(), certain=True)
+            raise ProgramError("TypeError", words, self.place(), certain=True)
         if unread is not None and made.layer is None:
             made.attributes.setdefault("__unread__", unread)
         self.keras.finish_instance(made)
@@ -303,7 +303,7 @@ class Calls(Records):
             return signal[1] if signal is not None and signal[0] == "return" else None
         except RecursionError:
             return self.unknown("the program nests too deeply")
-        except Raised as error:
+        except ProgramError as error:
             error.place = error.place or self.place()
             raise
         finally:
@@ -313,11 +313,11 @@ class Calls(Records):
             self.node, self.file = node, file
 
     def _bind(self, function: Function, frame: Frame, args: list[Any], kwargs: dict[str, Any], whole: bool) -> None:
-        """The parameters of a call by name. Raises Raised where they do not fit: the missing ones too where the call is
-        `whole`."""
+        """The parameters of a call by name. Raises ProgramError where they do not fit: the missing ones too where the
+        call is `whole`."""
         wrong = misfit(function, args, kwargs, self.settings if whole else None)
         if wrong is not None:
-            raise Raised("TypeError", wrong.words, self.argument_place(wrong.argument), certain=whole)
+            raise ProgramError("TypeError", wrong.words, self.argument_place(wrong.argument), certain=whole)
         spec, names, keywords = function.node.args, function.names, function.keywords
         self.budget.look(len(args) + len(kwargs) + len(names) + len(keywords))
         given = dict(zip(names, args, strict=False))

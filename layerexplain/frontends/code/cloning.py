@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.values import (
@@ -20,6 +19,7 @@ from layerexplain.frontends.code.values import (
     tensors_in,
     unknown_in,
 )
+from layerexplain.frontends.code.values.base import ProgramError
 from layerexplain.layers.registry import facts_of
 
 
@@ -103,7 +103,7 @@ class Cloning(KerasPart):
             else:
                 given = {key: one for key, one in config.items() if others is not None or key in takes}
                 made = interpreter.call(old.cls, [], given)
-        except Raised:
+        except ProgramError:
             return None
         return layer_of(made)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.parts import InterpreterPart
 from layerexplain.frontends.code.values import Bound, Class, Function, Instance, Setting
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.base import ProgramError, Unknown
 
 FIELD = "dataclasses"
 """The path of a `Setting` that `dataclasses.field(…)` gives."""
@@ -113,13 +112,13 @@ class Records(InterpreterPart):
             values = field_values(of)
             unexpected = [one for one in kwargs if one not in values]
             if unexpected:
-                raise Raised("ValueError", f"Got unexpected field names: {unexpected!r}", self.place())
+                raise ProgramError("ValueError", f"Got unexpected field names: {unexpected!r}", self.place())
             return self.record(of.cls, [], {**values, **kwargs})
         method = getattr(fields_of(of), name)
         try:
             return method(*args)
         except (TypeError, ValueError) as error:
-            raise Raised(type(error).__name__, str(error), self.place()) from None
+            raise ProgramError(type(error).__name__, str(error), self.place()) from None
 
     def record(self, cls: Class, args: list[Any], kwargs: dict[str, Any]) -> Instance:
         """An object of a class whose `__init__` Python writes."""
@@ -128,7 +127,7 @@ class Records(InterpreterPart):
         taken = [name for name in fields if stated.get(name, {}).get("init") is not False]
         if len(args) > len(taken):
             words = f"{cls.name}() takes {len(taken)} arguments ({', '.join(taken)}), got {len(args)}"
-            raise Raised("TypeError", words, self.place())
+            raise ProgramError("TypeError", words, self.place())
         given = {**dict(zip(taken, args, strict=False)), **kwargs}
         made = Instance(cls)
         for name in fields:

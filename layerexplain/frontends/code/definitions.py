@@ -13,7 +13,6 @@ from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.keras_names import inside_keras
 from layerexplain.frontends.code.keras_source import with_source
 from layerexplain.frontends.code.modules import PRESENT, Refused
-from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
 from layerexplain.frontends.code.values import (
     Bound,
@@ -26,7 +25,7 @@ from layerexplain.frontends.code.values import (
     Symbol,
     docstring,
 )
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.base import ProgramError, Unknown
 
 _KEEPING = frozenset({"function", "register_keras_serializable", "keras_export", "tf_export", "wraps", "lru_cache"})
 """Decorators that leave the arguments of what they stand above as they are."""
@@ -98,7 +97,7 @@ class Definitions(InterpreterPart):
         try:
             made.order()
         except ValueError as error:
-            raise Raised("TypeError", f"{node.name}: {error}", self.place(node)) from None
+            raise ProgramError("TypeError", f"{node.name}: {error}", self.place(node)) from None
         for value in inner.names.values():
             if isinstance(value, Function) and value.owner is None:
                 value.owner = made
@@ -181,10 +180,10 @@ class Definitions(InterpreterPart):
         return None
 
     def _not_imported(self, node: ast.ImportFrom, names: list[ast.alias], frame: Frame, why: Refused) -> None:
-        """Let the names of an import that is refused stand for what is not known. Raises Raised where Python refuses it
-        too."""
+        """Let the names of an import that is refused stand for what is not known. Raises ProgramError where Python
+        refuses it too."""
         if why.by_python:
-            raise Raised("ImportError", str(why), self.place(node))
+            raise ProgramError("ImportError", str(why), self.place(node))
         for alias in names:
             shown = alias.asname or alias.name
             frame.assign(shown, self.lent(f"{node.module}.{alias.name}") or self.unknown(str(why), shown))

@@ -10,21 +10,12 @@ from layerexplain.frontends.code.builtin_functions import NAMES, items_of
 from layerexplain.frontends.code.choices import CHANGES_MODEL
 from layerexplain.frontends.code.dataclass_fields import fields_of
 from layerexplain.frontends.code.frames import Assumption, Frame
-from layerexplain.frontends.code.operators import (
-    TOO_LARGE,
-    Raised,
-    binary,
-    compare,
-    format_value,
-    is_plain,
-    truth,
-    unary,
-)
+from layerexplain.frontends.code.operators import TOO_LARGE, binary, compare, format_value, is_plain, truth, unary
 from layerexplain.frontends.code.parts import InterpreterPart, handler_name, written
 from layerexplain.frontends.code.values import Class, Imported, Symbol, Tensor, Variable, unknown_in
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.base import ProgramError, Unknown
 
 
 class Expressions(InterpreterPart):
@@ -132,7 +123,7 @@ class Expressions(InterpreterPart):
             try:
                 made[named] = value
             except TypeError as error:
-                raise Raised("TypeError", str(error), self.place()) from None
+                raise ProgramError("TypeError", str(error), self.place()) from None
             if len(made) > MOST_ITEMS:
                 return self.unknown(TOO_LARGE)
         self.budget.make(len(made))

@@ -20,7 +20,6 @@ from layerexplain.frontends.code.layer_attributes import LayerAttributes
 from layerexplain.frontends.code.library.python import CONSTANTS
 from layerexplain.frontends.code.making import Making
 from layerexplain.frontends.code.operations import Operations
-from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_calls import OwnCalls
 from layerexplain.frontends.code.parts import dotted
 from layerexplain.frontends.code.run_time_sizes import RunTimeSizes
@@ -41,7 +40,7 @@ from layerexplain.frontends.code.values import (
     unknown_in,
 )
 from layerexplain.frontends.code.values import array as arrays
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.base import ProgramError, Unknown
 from layerexplain.frontends.model_builder import default_name
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean
@@ -112,6 +111,10 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             self.interpreter.effects.depend_on(Assumption(self.interpreter.line, words))
         return Symbol(path)
 
+    def is_of_layers(self, name: str) -> bool:
+        """Return whether every layer of Keras has an attribute."""
+        return name in keras_api.members("Layer")
+
     def check_import(self, module: str, name: str) -> None:
         """Keep the fault of an import of what Keras does not have."""
         if module.startswith("tf_keras"):
@@ -155,7 +158,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             if symbol.path.partition(".")[0] == "numpy" and tensors_in([*args, *kwargs.values()]):
                 if not self.quiet:
                     words = f"np.{symbol.last} needs numbers, got a tensor of Keras; use keras.ops.{symbol.last}"
-                    raise Raised("TypeError", words, self.interpreter.place())
+                    raise ProgramError("TypeError", words, self.interpreter.place())
                 return self.operation(symbol.path[6:], args, kwargs)
             if tensors_in([*args, *kwargs.values()]):
                 return self.opaque_call(symbol.path, args, kwargs)

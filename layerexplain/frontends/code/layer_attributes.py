@@ -9,7 +9,6 @@ from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code import datasets, keras_api
 from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.keras_names import named
-from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
 from layerexplain.frontends.code.values import (
@@ -28,7 +27,7 @@ from layerexplain.frontends.code.values import (
 )
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Size, Unknown
+from layerexplain.frontends.code.values.base import ProgramError, Size, Unknown
 from layerexplain.layers.arguments import short
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean
@@ -115,7 +114,7 @@ class LayerAttributes(KerasPart):
             return None
         if name in ("add", "pop") and isinstance(layer, ModelValue) and layer.form == "functional":
             words = f"a functional model has no {name}(); make a new one: Model(model.input, …(model.output))"
-            raise Raised("AttributeError", words, self.interpreter.place())
+            raise ProgramError("AttributeError", words, self.interpreter.place())
         if name in _METHODS:
             return Bound(layer, name)
         if name == "built":
@@ -159,7 +158,7 @@ class LayerAttributes(KerasPart):
         hint = did_you_mean(name, ["__init__"] if dunder else sorted(known))
         hint = hint or (f"'{layer.name}' is {form}" if form else "")
         words = f"{shown or layer.type} has no attribute {name}{hint and f'; {hint}'}"
-        raise Raised("AttributeError", words, self.interpreter.place())
+        raise ProgramError("AttributeError", words, self.interpreter.place())
 
     def _graph_attribute(self, layer: LayerValue, name: str) -> Any:
         if name == "layers":
@@ -227,7 +226,7 @@ class LayerAttributes(KerasPart):
         if is_read and not self.quiet and not name.startswith("_") and name not in known:
             hint = did_you_mean(name, sorted(keras_api.members("Tensor")))
             words = f"a tensor of Keras has no attribute {name}{hint and f'; {hint}'}"
-            raise Raised("AttributeError", words, self.interpreter.place())
+            raise ProgramError("AttributeError", words, self.interpreter.place())
         return Bound(tensor, name)
 
     def variable_attribute(self, variable: Variable, name: str) -> Any:
@@ -281,7 +280,7 @@ class LayerAttributes(KerasPart):
         if name == "pop":
             self.interpreter.effects.record_model_change(layer)
             if not layer.layers:
-                raise Raised("TypeError", "there are no layers in the model", self.interpreter.place())
+                raise ProgramError("TypeError", "there are no layers in the model", self.interpreter.place())
             last = layer.layers.pop()
             self.rebuild(layer)
             return last
@@ -302,7 +301,7 @@ class LayerAttributes(KerasPart):
             needed = layer.form != "own" and name not in ("predict", "fit_generator")
             if needed and layer.compiled is None and effects.is_certain and not effects.is_model_exposed:
                 words = f"{name}() needs a model that is compiled; call {layer.name}.compile(…) before"
-                raise Raised("RuntimeError", words, self.interpreter.place())
+                raise ProgramError("RuntimeError", words, self.interpreter.place())
             self.check_data(layer, name, args, kwargs)
             if (shapes := shapes_of_data(data)) is not None:
                 self.built(layer, shapes)
@@ -325,10 +324,10 @@ class LayerAttributes(KerasPart):
             try:
                 return layers[index]
             except IndexError:
-                raise Raised("ValueError", f"the model has no layer {index}", self.interpreter.place()) from None
+                raise ProgramError("ValueError", f"the model has no layer {index}", self.interpreter.place()) from None
         found = next((one for one in layers if (layer_of(one) or one).name == name), None)
         if found is None and isinstance(name, str):
-            raise Raised("ValueError", f"the model has no layer {name!r}", self.interpreter.place())
+            raise ProgramError("ValueError", f"the model has no layer {name!r}", self.interpreter.place())
         return found if found is not None else self.interpreter.unknown("a layer by a name that is not known")
 
     def _add_weight(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -387,7 +386,7 @@ class LayerAttributes(KerasPart):
             return None
         if name in ("numpy", "item", "tolist", "eval") and not self.quiet:
             words = f"a tensor of Keras has no {name}(): its numbers are not there yet; call model.predict(…)"
-            raise Raised("AttributeError", words, self.interpreter.place())
+            raise ProgramError("AttributeError", words, self.interpreter.place())
         if name == "numpy":
             return self.interpreter.unknown("the values of a tensor")
         return self.opaque_call(name, [tensor, *args], kwargs)

@@ -9,11 +9,11 @@ from typing import Any
 from layerexplain.frontends.code.choices import assigned_names
 from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
-from layerexplain.frontends.code.operators import Raised, is_plain, truth
+from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
 from layerexplain.frontends.code.values import Instance, Tensor
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.base import ProgramError, Unknown
 
 
 class Loops(InterpreterPart):
@@ -40,7 +40,7 @@ class Loops(InterpreterPart):
     def _for(self, node: ast.For, frame: Frame) -> Signal:
         items = self.value(node.iter, frame)
         if isinstance(items, Tensor) and not self.keras.quiet and items.node.layer.kind == "layer":
-            raise Raised(
+            raise ProgramError(
                 "TypeError",
                 "a tensor of Keras cannot be iterated over: its numbers are not there yet",
                 self.place(node),

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, Budget, fits, weight
-from layerexplain.frontends.code.operators import TOO_LARGE, Raised, format_value, is_plain
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.operators import TOO_LARGE, format_value, is_plain
+from layerexplain.frontends.code.values.base import ProgramError, Unknown
 
 _TEXT = frozenset(
     """
@@ -53,7 +53,7 @@ def has_method(value: Any, name: str) -> bool:
 def call_method(
     value: Any, name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Callable[..., Any]
 ) -> Any:
-    """Return what a method gives. `call` calls a function of the program, for `sort(key=…)`. Raises Raised."""
+    """Return what a method gives. `call` calls a function of the program, for `sort(key=…)`. Raises ProgramError."""
     if isinstance(value, str):
         return _of_text(value, name, args, kwargs, budget)
     if name in ("sort", "index", "count", "remove", "copy", "union", "difference", "intersection") and not fits(value):
@@ -87,7 +87,7 @@ def call_method(
     try:
         result = getattr(value, name)(*args, **kwargs)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError, OverflowError) as error:
-        raise Raised(type(error).__name__, str(error)[:100]) from None
+        raise ProgramError(type(error).__name__, str(error)[:100]) from None
     if name in ("items", "keys", "values"):
         return [*result]
     return result
@@ -99,7 +99,7 @@ def _of_ordered(value: dict[Any, Any], name: str, args: list[Any], kwargs: dict[
     try:
         made = getattr(ordered, name)(*args, **kwargs)
     except (TypeError, KeyError) as error:
-        raise Raised(type(error).__name__, str(error)[:100]) from None
+        raise ProgramError(type(error).__name__, str(error)[:100]) from None
     value.clear()
     value.update(ordered)
     return made
@@ -119,7 +119,7 @@ def sort(items: Any, key: Any, backwards: bool, call: Callable[..., Any]) -> Any
     try:
         places = sorted(range(len(by)), key=lambda place: by[place], reverse=backwards)
     except TypeError as error:
-        raise Raised("TypeError", str(error)[:100]) from None
+        raise ProgramError("TypeError", str(error)[:100]) from None
     items = list(items)
     return [items[place] for place in places]
 
@@ -146,7 +146,7 @@ def _of_text(value: str, name: str, args: list[Any], kwargs: dict[str, Any], bud
     try:
         return getattr(value, name)(*args, **kwargs)
     except (TypeError, ValueError, OverflowError) as error:
-        raise Raised(type(error).__name__, str(error)[:100]) from None
+        raise ProgramError(type(error).__name__, str(error)[:100]) from None
 
 
 def _format(value: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
@@ -161,7 +161,7 @@ def _format(value: str, args: list[Any], kwargs: dict[str, Any], budget: Budget)
         place: Any = next(count) if not key else int(key) if key.isdecimal() else key
         source: Any = kwargs if isinstance(place, str) else dict(enumerate(args))
         if place not in source:
-            raise Raised("IndexError", f"no value for {{{key}}}")
+            raise ProgramError("IndexError", f"no value for {{{key}}}")
         made = format_value(source[place], spec)
         if isinstance(made, Unknown):
             raise KeyError

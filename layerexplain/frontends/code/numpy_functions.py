@@ -8,7 +8,7 @@ from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
 from layerexplain.frontends.code.builtin_functions import call_builtin, items_of
-from layerexplain.frontends.code.operators import TOO_LARGE, Raised, Unclear, is_plain, unclear
+from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
 from layerexplain.frontends.code.values import DTYPES, Tensor
 from layerexplain.frontends.code.values.array import (
     FOLDS,
@@ -26,7 +26,7 @@ from layerexplain.frontends.code.values.array import (
     plain,
     reshaped,
 )
-from layerexplain.frontends.code.values.base import Size, Unknown
+from layerexplain.frontends.code.values.base import ProgramError, Size, Unknown, UnknownValue, unknown_value
 from layerexplain.model import Shape
 
 
@@ -34,7 +34,7 @@ def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budge
     """A function of NumPy by its name behind `numpy.`."""
     try:
         return _result(name, args, kwargs, budget)
-    except Unclear as why:
+    except UnknownValue as why:
         return why.value
 
 
@@ -60,7 +60,7 @@ def _result(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) 
     if name in ("sqrt", "exp", "log", "log2", "log10", "ceil", "floor", "sin", "cos", "tan") and is_plain(plain(first)):
         value = plain(first)
         if isinstance(value, str):
-            raise Raised("TypeError", f"np.{name} of a text")
+            raise ProgramError("TypeError", f"np.{name} of a text")
         try:
             made = getattr(math, name)(value)
             return float(made)
@@ -74,7 +74,7 @@ def _result(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) 
         return fold({"product": "prod", "amax": "max", "amin": "min"}.get(name, name), known_array(first))
     if name in FOLDS and isinstance(first, Array):
         return folded(name, first, args[1:], kwargs)
-    raise unclear(args, f"it comes from np.{name}(…)")
+    raise unknown_value(args, f"it comes from np.{name}(…)")
 
 
 _EACH: dict[str, Any] = {
@@ -95,22 +95,24 @@ def _of_each_value(array: Array, function: Any) -> Array:
 
 
 def _shape(value: Any) -> Shape:
-    """Sizes as they are given: a number or several. Raises Unclear where one of them is not known."""
+    """Sizes as they are given: a number or several. Raises UnknownValue where one of them is not known."""
     value = plain(value)
     sizes = value if type(value) in (tuple, list) else (value,)
     if any(isinstance(one, Unknown) for one in sizes):
-        raise unclear(sizes, "sizes")
+        raise unknown_value(sizes, "sizes")
     if any(isinstance(one, float) for one in sizes):
-        raise Raised("TypeError", f"the sizes {sizes} are not integers (// divides whole numbers)")
+        raise ProgramError("TypeError", f"the sizes {sizes} are not integers (// divides whole numbers)")
     if any(isinstance(one, int) and (one < 0 or one > 10**12) for one in sizes):
-        raise unclear((), TOO_LARGE)
+        raise unknown_value((), TOO_LARGE)
     return tuple([one if isinstance(one, int) else None for one in sizes])
 
 
 def _filled(fill: Any) -> Callable[..., Any]:
     def made(args: list[Any], kwargs: dict[str, Any]) -> Any:
         if len(args) > 1 and isinstance(args[1], int | float):
-            raise Raised("TypeError", f"{args[1]} is no dtype; give the shape as one value: ({args[0]}, {args[1]})")
+            raise ProgramError(
+                "TypeError", f"{args[1]} is no dtype; give the shape as one value: ({args[0]}, {args[1]})"
+            )
         shape = _shape(kwargs.get("shape", args[0] if args else ()))
         count = math.prod([size for size in shape if size is not None])
         is_large = None in shape or count > 1000
@@ -129,16 +131,16 @@ def _random(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 def _first(args: list[Any]) -> Array:
-    """The array that a function is given first. Raises Unclear where it is not known."""
+    """The array that a function is given first. Raises UnknownValue where it is not known."""
     return known_array(args[0] if args else Unknown("an array"))
 
 
 def _rows(args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Array], int]:
-    """The arrays that a function is given as one list, and the axis. Raises Unclear where they are not known."""
+    """The arrays that a function is given as one list, and the axis. Raises UnknownValue where they are not known."""
     rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
     axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
     if not rows or not isinstance(axis, int) or any(isinstance(one, Unknown) for one in rows):
-        raise unclear(rows, "arrays that are not known")
+        raise unknown_value(rows, "arrays that are not known")
     return rows, axis
 
 
@@ -160,7 +162,7 @@ def _fit_together(words: str, shapes: list[Shape]) -> None:
     """Refuse arrays whose other sizes are not the same."""
     for one in shapes[1:]:
         if len(one) != len(shapes[0]) or any(map(differ, one, shapes[0])):
-            raise Raised("ValueError", f"arrays cannot {words} whose other axes are {shapes[0]} and {one}")
+            raise ProgramError("ValueError", f"arrays cannot {words} whose other axes are {shapes[0]} and {one}")
 
 
 def _concatenate(args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -208,7 +210,7 @@ def _reshape(args: list[Any], kwargs: dict[str, Any]) -> Any:
 def _linspace(args: list[Any], kwargs: dict[str, Any]) -> Any:
     start, stop, count = (*map(plain, args), kwargs.get("num", 50))[:3]
     if not all(isinstance(one, int | float) for one in (start, stop)) or not isinstance(count, int):
-        raise unclear((start, stop, count), "numbers")
+        raise unknown_value((start, stop, count), "numbers")
     if not 0 <= count <= 1000:
         return Array((count,)) if count > 0 else Unknown(TOO_LARGE)
     step = (stop - start) / (count - 1) if count > 1 else 0.0
@@ -219,11 +221,11 @@ def _arange(args: list[Any], kwargs: dict[str, Any]) -> Any:
     given = [*args, *[kwargs[key] for key in ("start", "limit", "stop", "delta", "step") if key in kwargs]]
     numbers = [plain(one) for one in given]
     if not numbers or not all(isinstance(one, int) for one in numbers):
-        raise unclear(numbers, "a range of numbers")
+        raise unknown_value(numbers, "a range of numbers")
     try:
         rows = range(*numbers)
     except (TypeError, ValueError) as error:
-        raise Raised(type(error).__name__, str(error)) from None
+        raise ProgramError(type(error).__name__, str(error)) from None
     if max(abs(rows.start), abs(rows.stop)) > 10**15:
         return Unknown(TOO_LARGE)
     return Array((len(rows),), tuple(rows) if len(rows) <= MOST_ITEMS else None, None, "int64")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, MOST_TEXT, Budget, fits, weight
 from layerexplain.frontends.code.values import Class, Function, Instance, LayerValue, Namespace, Setting, Symbol, Tensor
-from layerexplain.frontends.code.values.base import Place, Size, Unknown, Value
+from layerexplain.frontends.code.values.base import (
+    ProgramError,
+    Size,
+    Unknown,
+    Value,
+)
 from layerexplain.records import Record
 
 PLAIN = (bool, int, float, str, bytes, type(None), complex)
@@ -40,31 +45,6 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-class Raised(Exception):
-    """What the program itself raises: the name of the class, its text, and where. `certain` says that no data has a
-    part in it: a call that does not fit its function."""
-
-    def __init__(self, kind: str, text: str = "", place: Place | None = None, *, certain: bool = False) -> None:
-        super().__init__(f"{kind}: {text}" if text else kind)
-        self.kind = kind
-        self.text = text
-        self.place = place
-        self.certain = certain
-
-
-class Unclear(Exception):
-    """A function is given what is not known: its result is the same unknown `value`."""
-
-    def __init__(self, value: Unknown) -> None:
-        super().__init__(value.reason)
-        self.value = value
-
-
-def unclear(given: Iterable[Any], words: str) -> Unclear:
-    """The error of a function that cannot be computed: the first unknown value that it is given, else `words`."""
-    return Unclear(next((one for one in given if isinstance(one, Unknown)), Unknown(words)))
-
-
 TOO_LARGE = "its value is too large to be computed here"
 
 
@@ -74,7 +54,7 @@ def is_plain(value: Any) -> bool:
 
 
 def binary(name: str, left: Any, right: Any, budget: Budget) -> Any:
-    """Return the result of an operator on two known values; Unknown where it is too large. Raises Raised."""
+    """Return the result of an operator on two known values; Unknown where it is too large. Raises ProgramError."""
     kinds = (type(left), type(right))
     if Size in kinds and all(kind in (Size, int, float, bool) for kind in kinds):
         return Size()
@@ -87,7 +67,7 @@ def binary(name: str, left: Any, right: Any, budget: Budget) -> Any:
     try:
         return BINARY[name](left, right)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError, KeyError) as error:
-        raise Raised(type(error).__name__, str(error)[:100]) from None
+        raise ProgramError(type(error).__name__, str(error)[:100]) from None
 
 
 def _size(name: str, left: Any, right: Any) -> int | None:
@@ -145,7 +125,7 @@ def format_value(value: Any, spec: str) -> Any:
     try:
         return format(value, spec)
     except (ValueError, TypeError, OverflowError) as error:
-        raise Raised(type(error).__name__, str(error)[:100]) from None
+        raise ProgramError(type(error).__name__, str(error)[:100]) from None
 
 
 def compare(name: str, left: Any, right: Any) -> Any:
@@ -169,7 +149,7 @@ def compare(name: str, left: Any, right: Any) -> Any:
     try:
         return bool(_COMPARE[name](left, right))
     except TypeError as error:
-        raise Raised("TypeError", str(error)[:100]) from None
+        raise ProgramError("TypeError", str(error)[:100]) from None
 
 
 def _is_known(value: Any) -> bool:
@@ -236,5 +216,5 @@ def unary(name: str, value: Any) -> Any:
     if not isinstance(value, bool | int | float):
         return Unknown("an operator on a value that is not known")
     if name == "Invert" and isinstance(value, float):
-        raise Raised("TypeError", "bad operand type for unary ~: 'float'")
+        raise ProgramError("TypeError", "bad operand type for unary ~: 'float'")
     return _UNARY[name](value)

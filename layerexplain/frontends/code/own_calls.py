@@ -11,7 +11,7 @@ from typing import Any
 from layerexplain.errors import SourceError, SpecError
 from layerexplain.frontends.code.bounds import fits
 from layerexplain.frontends.code.graphs import flat
-from layerexplain.frontends.code.operators import TOO_LARGE, Raised
+from layerexplain.frontends.code.operators import TOO_LARGE
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import TOLD, declaration_of, flat_tensors
 from layerexplain.frontends.code.values import (
@@ -29,7 +29,7 @@ from layerexplain.frontends.code.values import (
     unknown_in,
 )
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Unknown, unknown_at
+from layerexplain.frontends.code.values.base import ProgramError, Unknown, unknown_at
 from layerexplain.layers.declaration import Spec
 
 
@@ -80,7 +80,7 @@ class OwnCalls(KerasPart):
             self._build(model, args, kwargs)
             outputs = self._told_result(model, self._run(model, inner_args, inner_kwargs), inner_args, inner_kwargs)
             self._masks_of_results(model, trace, outputs, inner_args, inner_kwargs)
-        except Raised as error:
+        except ProgramError as error:
             place = error.place or interpreter.place()
             outputs = unknown_at(place, f"its code raises {error}"[:160])
             if self._known([*args, *kwargs.values()]) and interpreter.is_sure(error):
@@ -159,7 +159,7 @@ class OwnCalls(KerasPart):
         first = args[0] if args else next(iter(kwargs.values()))
         try:
             shape = self.interpreter.call(Bound(model.instance, method), [mirrored(first, self.shape_tuple)], {})
-        except Raised:
+        except ProgramError:
             return outputs
         if unknown is not None:
             outputs = self.opaque_call(model.type, given, {}, unknown)
@@ -314,7 +314,7 @@ class OwnCalls(KerasPart):
             root = instance.cls.root()
             unread = any(isinstance(one, Unknown) for one in instance.cls.order())
             if not unread and model.config.get("base") == "Layer":
-                raise Raised("NotImplementedError", f"{model.type} has no `call`; write what it computes there")
+                raise ProgramError("NotImplementedError", f"{model.type} has no `call`; write what it computes there")
             return self.interpreter.unknown(f"{instance.cls.name} has no `call`; that of {root.path if root else '?'}")
         names = [*method.names, *method.keywords]
         positional = set(names[1 : len(args) + 1])

@@ -15,10 +15,9 @@ from layerexplain.call_binding import Bound as BoundCall
 from layerexplain.errors import NotKnown, ShapeError
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.graph_formula import Formula, not_known
-from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_calls import mirrored, passes_masks
 from layerexplain.frontends.code.values import Class, Function, ModelValue, Tensor, Trace, layer_of, unknown_in
-from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
 from layerexplain.lang.definition import Definition, states_after
 from layerexplain.lang.expr import WEIGHT, Expr, is_state, walk
 from layerexplain.layers.arguments import Anything, Argument, argument_of
@@ -128,7 +127,7 @@ class OwnLayer(Declaration):
                 layer, trace = self._followed(keras, specs, arguments, masks)
             except Exhausted as error:
                 raise NotKnown(f"the code of {self.type} {error}") from None
-            except Raised as error:
+            except ProgramError as error:
                 raise ShapeError(f"in {self._at(error.place)}, {self.type} raises {error}"[:300]) from None
             if trace.outputs is None:
                 why = trace.reason or layer.reason
@@ -185,7 +184,7 @@ class OwnLayer(Declaration):
             try:
                 layer = self.made if self.made is not None else self._object(keras, self.bind(config))
                 found = keras.interpreter.attribute(layer.instance, "state_size")
-            except (Exhausted, Raised):
+            except (Exhausted, ProgramError):
                 return None
         sizes = found if type(found) in (list, tuple) else [found]
         sizes = [one[0] if type(one) in (list, tuple) and len(one) == 1 else one for one in sizes]

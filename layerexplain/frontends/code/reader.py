@@ -17,12 +17,11 @@ from layerexplain.frontends.code.grade import grade_of, notes_of
 from layerexplain.frontends.code.interpreter import Interpreter
 from layerexplain.frontends.code.keras_names import base_of
 from layerexplain.frontends.code.modules import Lender, Modules
-from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_weights import declarations
 from layerexplain.frontends.code.reach import last_change, parts_of, reaching
 from layerexplain.frontends.code.sources import Text, notebook_text, read_text
 from layerexplain.frontends.code.values import Class, Function, ModelValue, Tensor, layer_of
-from layerexplain.frontends.code.values.base import Place, Unknown, unknown_at
+from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown, unknown_at
 from layerexplain.frontends.training import with_training
 from layerexplain.model import InputShapes, Model, Note, SourceCode
 from layerexplain.records import NamedTuple
@@ -162,7 +161,7 @@ class Program:
         self.interpreter.effects.begin_statement(of_module=False)
         try:
             result = self.interpreter.call(value, args, kwargs)
-        except Raised as error:
+        except ProgramError as error:
             raise SourceError(f"{name}(…) raises {error}", **(error.place or Place("", 0)).told) from None
         except Exhausted as error:
             raise SourceError(f"{name}(…) {error}") from None

@@ -11,12 +11,12 @@ from layerexplain.frontends.code.choices import assigned_names
 from layerexplain.frontends.code.dataclass_fields import note_field
 from layerexplain.frontends.code.definitions import catches
 from layerexplain.frontends.code.frames import Assumption, Frame
-from layerexplain.frontends.code.operators import Raised, is_plain, truth
+from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_name, written
 from layerexplain.frontends.code.values import Context, Function, Instance, Namespace, Tensor, layer_of
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Unknown, Value
+from layerexplain.frontends.code.values.base import ProgramError, Unknown, Value
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -46,7 +46,7 @@ class Statements(InterpreterPart):
                 signal = self.statement(node, frame)
                 if signal is not None:
                     return signal
-            except Raised as error:
+            except ProgramError as error:
                 if self._keep(node, error):
                     return None
                 self._failed(
@@ -63,7 +63,7 @@ class Statements(InterpreterPart):
                 self._failed(node, frame, why)
         return None
 
-    def _keep(self, node: ast.stmt, error: Raised) -> bool:
+    def _keep(self, node: ast.stmt, error: ProgramError) -> bool:
         """Keep what a statement of the program raises: in its own line, or in another that it leads to. Returns whether
         the program ends here for sure."""
         if self.file:
@@ -79,7 +79,7 @@ class Statements(InterpreterPart):
             self.effects.possible_faults.append(fault)
         return ends
 
-    def is_sure(self, error: Raised) -> bool:
+    def is_sure(self, error: ProgramError) -> bool:
         """Whether the program raises this for sure: nothing before it was passed over or chosen without knowing."""
         return error.certain or self.effects.is_certain
 
@@ -129,7 +129,7 @@ class Statements(InterpreterPart):
                     try:
                         del items[key]
                     except (KeyError, IndexError, TypeError) as error:
-                        raise Raised(type(error).__name__, str(error)[:100], self.place()) from None
+                        raise ProgramError(type(error).__name__, str(error)[:100], self.place()) from None
         return None
 
     # Assignments ------------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ class Statements(InterpreterPart):
         star = next((i for i, part in enumerate(parts) if isinstance(part, ast.Starred)), None)
         items: Any
         if isinstance(value, Tensor) and not self.keras.quiet and value.node.layer.kind == "layer":
-            raise Raised(
+            raise ProgramError(
                 "TypeError", f"one tensor for {len(parts)} names: a tensor of Keras cannot be unpacked", self.place()
             )
         if isinstance(value, Tensor):
@@ -214,7 +214,7 @@ class Statements(InterpreterPart):
             middle = items[star : len(items) - after]
             items = [*items[:star], middle, *items[len(items) - after :]]
         if len(items) != len(parts):
-            raise Raised("ValueError", f"{len(items)} values for {len(parts)} names", self.place())
+            raise ProgramError("ValueError", f"{len(items)} values for {len(parts)} names", self.place())
         for part, one in zip(parts, items, strict=True):
             self.assign(part, one, frame)
 
@@ -267,7 +267,9 @@ class Statements(InterpreterPart):
 
     def _set_item(self, items: Any, key: Any, value: Any) -> None:
         if isinstance(items, Tensor):
-            raise Raised("TypeError", "a tensor cannot be changed in place; use keras.ops.slice_update", self.place())
+            raise ProgramError(
+                "TypeError", "a tensor cannot be changed in place; use keras.ops.slice_update", self.place()
+            )
         if type(items) not in (list, dict):
             return
         self.mutate(items)
@@ -282,7 +284,7 @@ class Statements(InterpreterPart):
             ):
                 items[key] = value
         except (IndexError, TypeError, ValueError) as error:
-            raise Raised(type(error).__name__, str(error)[:100], self.place()) from None
+            raise ProgramError(type(error).__name__, str(error)[:100], self.place()) from None
 
     # Branches ---------------------------------------------------------------------------------------------------
 
@@ -294,7 +296,7 @@ class Statements(InterpreterPart):
             return self.block(node.body if known else node.orelse, frame)
         if isinstance(test, Tensor) and not self.keras.quiet:
             words = "a tensor of Keras is neither true nor false: its numbers are not there yet; use keras.ops.where"
-            raise Raised("TypeError", words, self.place(node))
+            raise ProgramError("TypeError", words, self.place(node))
         if _only_raises(node.body):
             return self.block(node.orelse, frame)
         if node.orelse and _only_raises(node.orelse):
@@ -311,7 +313,7 @@ class Statements(InterpreterPart):
 
     def on_assert(self, node: ast.Assert, frame: Frame) -> Signal:
         if truth(self.value(node.test, frame)) is False:
-            raise Raised("AssertionError", self._untrue(node.test, frame), self.place(node))
+            raise ProgramError("AssertionError", self._untrue(node.test, frame), self.place(node))
         return None
 
     def _untrue(self, test: ast.expr, frame: Frame) -> str:
@@ -329,7 +331,7 @@ class Statements(InterpreterPart):
         kind = "Exception"
         if isinstance(node.exc, ast.Call | ast.Name):
             kind = written(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
-        raise Raised(kind, what.reason.partition(": ")[2] if isinstance(what, Unknown) else "", self.place(node))
+        raise ProgramError(kind, what.reason.partition(": ")[2] if isinstance(what, Unknown) else "", self.place(node))
 
     def on_try(self, node: ast.Try, frame: Frame) -> Signal:
         foreign = self.foreign_import(node, frame)
@@ -340,7 +342,7 @@ class Statements(InterpreterPart):
             return self.block(node.finalbody, frame) or signal
         try:
             signal = self.block(node.body, frame)
-        except Raised as error:
+        except ProgramError as error:
             for handler in node.handlers:
                 if handler.type is None or catches(written(handler.type), error.kind):
                     if handler.name:

@@ -9,7 +9,6 @@ from layerexplain.frontends.code.calls import misfit
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.keras_api import Misfit
 from layerexplain.frontends.code.layer_attributes import shapes_of_data
-from layerexplain.frontends.code.operators import Raised
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import WEIGHT_TYPE, declaration_of, flat_tensors, is_shape
@@ -28,7 +27,7 @@ from layerexplain.frontends.code.values import (
     unknown_in,
 )
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Unknown, unknown_at
+from layerexplain.frontends.code.values.base import ProgramError, Unknown, unknown_at
 from layerexplain.layers.facts import NO_FACTS
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class Tracing(KerasPart):
             if (wrong := self._misfit(layer, args, kwargs)) is not None:
                 words = wrong.words.replace("call()", f"the call of {layer.type}", 1)
                 place = self.interpreter.argument_place(wrong.argument)
-                raise Raised("TypeError", words, place, certain=True)
+                raise ProgramError("TypeError", words, place, certain=True)
             trace = self.trace(layer, args, kwargs)
         if layer.type == "Lambda" and isinstance(layer.config.get("function"), CALLED):
             layer = self._lambda_model(layer)

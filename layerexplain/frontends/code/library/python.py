@@ -11,10 +11,10 @@ from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
 from layerexplain.frontends.code.builtin_functions import all_items, call_builtin, known_items
 from layerexplain.frontends.code.dataclass_fields import FIELD, field_values, named_tuple
 from layerexplain.frontends.code.library.table import Implementation, Library
-from layerexplain.frontends.code.operators import TOO_LARGE, Raised, unclear
+from layerexplain.frontends.code.operators import TOO_LARGE
 from layerexplain.frontends.code.values import Function, Instance, Namespace, Partial, Setting, Symbol
 from layerexplain.frontends.code.values.array import product
-from layerexplain.frontends.code.values.base import Size, Unknown
+from layerexplain.frontends.code.values.base import ProgramError, Size, Unknown, unknown_value
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -198,11 +198,11 @@ def _of_numbers(name: str, args: list[Any]) -> Any:
     if name not in _MATH:
         return Unknown(f"math.{name}(…), which is not read here")
     if not all(isinstance(one, int | float) for one in args):
-        raise unclear(args, "a number that is not known")
+        raise unknown_value(args, "a number that is not known")
     try:
         return getattr(math, name)(*args)
     except (ValueError, OverflowError, TypeError) as error:
-        raise Raised(type(error).__name__, str(error)[:100]) from None
+        raise ProgramError(type(error).__name__, str(error)[:100]) from None
 
 
 @LIBRARY.family("itertools")

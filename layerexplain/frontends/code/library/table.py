@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from layerexplain.frontends.code.operators import Unclear
+from layerexplain.frontends.code.values.base import UnknownValue
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -55,5 +55,5 @@ class Library:
             return NotImplemented
         try:
             return implementation(args, kwargs, interpreter)
-        except Unclear as why:
+        except UnknownValue as why:
             return why.value

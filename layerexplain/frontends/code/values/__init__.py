@@ -8,7 +8,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from layerexplain.frontends.code.values.base import Evaluator, Place, Unknown, Value, unknown_key
+from layerexplain.frontends.code.values.base import Evaluator, Place, ProgramError, Unknown, Value, unknown_key
 from layerexplain.records import NamedTuple, Record
 
 DTYPES = frozenset(
@@ -138,6 +138,23 @@ class Class(Value):
         """Those of an Enum that were asked for."""
         self._order: list[Any] | None = None
 
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        found, root = self.find(name), self.root()
+        if isinstance(found, Function):
+            return Bound(self, found) if found.kind == "classmethod" else found
+        is_enum = root is not None and root.path.startswith("enum.")
+        if found is not None:
+            return self.members.setdefault(name, Namespace({"value": found, "name": name})) if is_enum else found
+        if self.has(name):
+            return None
+        if (of_tuples := evaluator.of_named_tuple(self, name)) is not None:
+            return of_tuples
+        if name == "__name__":
+            return self.name
+        if root is None or is_enum or name == "__members__":
+            return evaluator.unknown(f"{self.name} has no {name}")
+        return Symbol(f"{root.path}.{name}")
+
     def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
         evaluator.effects.record_attribute_change(self, name)
         self.attributes[name] = value
@@ -215,6 +232,38 @@ class Instance(Value):
         """The arguments that it was made with, by name."""
         self.created_at = next(creation_counter)
 
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        if name in self.attributes:
+            if name in self.maybe and not isinstance(self.attributes[name], Unknown):
+                evaluator.effects.depend_on(self.maybe[name])
+            return self.attributes[name]
+        found = self.cls.find(name)
+        if isinstance(found, Function):
+            return self._method(evaluator, found)
+        if found is not None or self.cls.has(name):
+            return found
+        if (of_tuples := evaluator.of_named_tuple(self, name)) is not None:
+            return of_tuples
+        if name in ("__class__", "__dict__"):
+            return self.cls if name == "__class__" else self.attributes
+        computed = self.cls.find("__getattr__")
+        if isinstance(computed, Function) and not (self.layer is not None and evaluator.keras.is_of_layers(name)):
+            return evaluator.call(computed, [self, name], {})
+        if self.layer is not None:
+            return self.layer.get_attribute(evaluator, name)
+        root = self.cls.root()
+        if root is None and not any(isinstance(base, Unknown) for base in self.cls.order()):
+            raise ProgramError("AttributeError", f"{self.cls.name} has no attribute {name}", evaluator.place())
+        return evaluator.unknown(f"the attribute {name} of {root.path if root else self.cls.name}")
+
+    def _method(self, evaluator: Evaluator, method: Function) -> Any:
+        """A function of the class as an attribute of the object."""
+        if method.kind == "property":
+            return evaluator.call(method, [self], {})
+        if method.kind == "staticmethod":
+            return method
+        return Bound(self.cls if method.kind == "classmethod" else self, method)
+
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
         if self.cls.find("__getitem__") is None or unknown_key(evaluator, key) is not None:
             return super().get_item(evaluator, key)
@@ -236,6 +285,14 @@ class Super(Record, Value):
 
     instance: Instance
     after: Class
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        found, cls = self.instance.cls.find(name, self.after), self.instance.cls
+        if isinstance(found, Function):
+            return Bound(self.instance, found)
+        evaluator.keras.check_attribute(self.instance.layer, name, cls, "super()")
+        root = cls.root()
+        return Bound(self.instance, Symbol(f"{root.path if root else 'builtins.object'}.{name}"))
 
 
 class Partial(Record, Value):

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget, fits
-from layerexplain.frontends.code.operators import Raised, Unclear, binary, is_plain
+from layerexplain.frontends.code.operators import binary, is_plain
 from layerexplain.frontends.code.values import Bound
-from layerexplain.frontends.code.values.base import Evaluator, Size, Unknown, Value
+from layerexplain.frontends.code.values.base import Evaluator, ProgramError, Size, Unknown, UnknownValue, Value
 from layerexplain.model import Shape
 from layerexplain.records import Record
 
@@ -102,10 +102,10 @@ def array_of(value: Any) -> Any:
 
 
 def known_array(value: Any) -> Array:
-    """The array of a nested list of numbers. Raises Unclear for what is none."""
+    """The array of a nested list of numbers. Raises UnknownValue for what is none."""
     array = array_of(value)
     if isinstance(array, Unknown):
-        raise Unclear(array)
+        raise UnknownValue(array)
     made: Array = array
     return made
 
@@ -140,7 +140,7 @@ def broadcast(one: Shape, other: Shape) -> Any:
         elif a is None or b is None:
             sizes.append(None)
         else:
-            raise Raised("ValueError", f"shapes {one} and {other} do not broadcast")
+            raise ProgramError("ValueError", f"shapes {one} and {other} do not broadcast")
     return tuple(sizes)
 
 
@@ -150,9 +150,9 @@ def differ(one: int | None, other: int | None) -> bool:
 
 
 def axis_of(axis: int, count: int) -> int:
-    """An axis counted from the first one. Raises `Raised` where there is none."""
+    """An axis counted from the first one. Raises `ProgramError` where there is none."""
     if not -count <= axis < count:
-        raise Raised("AxisError", f"axis {axis} is out of bounds for an array of {count} axes")
+        raise ProgramError("AxisError", f"axis {axis} is out of bounds for an array of {count} axes")
     return axis % count
 
 
@@ -166,7 +166,9 @@ def operate(name: str, left: Any, right: Any) -> Any:
             return one
     if name == "MatMult":
         if first.shape and second.shape and differ(first.shape[-1], second.shape[-2:][0]):
-            raise Raised("ValueError", f"a product needs as many columns as rows, got {first.shape} and {second.shape}")
+            raise ProgramError(
+                "ValueError", f"a product needs as many columns as rows, got {first.shape} and {second.shape}"
+            )
         if len(first.shape) >= 1 and len(second.shape) >= 2:
             return Array((*first.shape[:-1], second.shape[-1]))
         return Unknown("a product of arrays")
@@ -195,7 +197,7 @@ def item(array: Array, key: Any) -> Any:
     axes = iter(array.shape)
     plain_keys = all(one is None or one is Ellipsis or isinstance(one, int | slice) for one in keys)
     if given > len(array.shape) and plain_keys:
-        raise Raised("IndexError", f"{given} indices for an array of {len(array.shape)} axes")
+        raise ProgramError("IndexError", f"{given} indices for an array of {len(array.shape)} axes")
     for one in keys:
         if one is None:
             sizes.append(1)
@@ -232,7 +234,7 @@ def _places(shape: Shape, keys: tuple[Any, ...]) -> list[int] | None:
             return None
         if isinstance(one, int):
             if not -size <= one < size:
-                raise Raised("IndexError", "index is out of bounds")
+                raise ProgramError("IndexError", "index is out of bounds")
             picked.append([one % size])
         elif isinstance(one, slice) and all(
             type(part) in (int, type(None)) for part in (one.start, one.stop, one.step)
@@ -312,7 +314,9 @@ def reshaped(array: Array, sizes: Any) -> Any:
     if None not in array.shape and len(known) + sizes.count(-1) == len(sizes) and sizes.count(-1) < 2:
         total, product = math.prod(array.shape), math.prod(known)  # type: ignore[arg-type]
         if total != product if -1 not in sizes else product == 0 or total % product:
-            raise Raised("ValueError", f"an array of {array.shape} has {total:,} numbers, no {tuple(sizes)} of them")
+            raise ProgramError(
+                "ValueError", f"an array of {array.shape} has {total:,} numbers, no {tuple(sizes)} of them"
+            )
     if len(known) == len(sizes):
         return Array(tuple(known), array.values, array.classes, array.dtype)
     if None not in array.shape and sizes.count(-1) == 1 and len(known) == len(sizes) - 1 and math.prod(known):
@@ -336,7 +340,7 @@ def call_method(array: Array, name: str, args: list[Any], kwargs: dict[str, Any]
         return folded(name, array, args, kwargs)
     if name == "transpose" and args and all(isinstance(one, int) for one in args):
         if sorted([axis_of(one, len(array.shape)) for one in args]) != [*range(len(array.shape))]:
-            raise Raised("ValueError", f"the axes {tuple(args)} are not those of an array of {array.shape}")
+            raise ProgramError("ValueError", f"the axes {tuple(args)} are not those of an array of {array.shape}")
         return Array(tuple([array.shape[one] for one in args]))
     if name == "item" and array.values is not None and len(array.values) == 1:
         return array.values[0]

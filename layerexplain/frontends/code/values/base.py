@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from layerexplain.records import NamedTuple, Record
@@ -49,6 +50,9 @@ class Evaluator(Protocol):
 
     def missing(self, items: dict[Any, Any], key: Any) -> Any:
         """Return what a dict gives for a key that it does not have. Raises KeyError."""
+
+    def of_named_tuple(self, of: Any, name: str) -> Any:
+        """Return what every named tuple, or its class, has under a name; None for anything else."""
 
     def attribute(self, of: Any, name: str) -> Any:
         """Return `of.name`."""
@@ -156,3 +160,28 @@ def unknown_key(evaluator: Evaluator, key: Any) -> Unknown | None:
 def unknown_at(place: Place, reason: str, *, lacks: Literal["", "shape"] = "") -> Unknown:
     """A value that is not known because of what stands at a place."""
     return Unknown(reason, place.line, "", place.file, lacks=lacks)
+
+
+class ProgramError(Exception):
+    """What the program itself raises: the name of the class, its text, and where. `certain` says that no data has a
+    part in it: a call that does not fit its function."""
+
+    def __init__(self, kind: str, text: str = "", place: Place | None = None, *, certain: bool = False) -> None:
+        super().__init__(f"{kind}: {text}" if text else kind)
+        self.kind = kind
+        self.text = text
+        self.place = place
+        self.certain = certain
+
+
+class UnknownValue(Exception):
+    """A function is given what is not known: its result is the same unknown `value`."""
+
+    def __init__(self, value: Unknown) -> None:
+        super().__init__(value.reason)
+        self.value = value
+
+
+def unknown_value(given: Iterable[Any], words: str) -> UnknownValue:
+    """The error of a function that cannot be computed: the first unknown value that it is given, else `words`."""
+    return UnknownValue(next((one for one in given if isinstance(one, Unknown)), Unknown(words)))

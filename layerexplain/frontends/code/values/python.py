@@ -6,10 +6,10 @@ from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS
 from layerexplain.frontends.code.methods import has_method
-from layerexplain.frontends.code.operators import TOO_LARGE, Raised, is_plain
+from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
 from layerexplain.frontends.code.values import Bound
 from layerexplain.frontends.code.values.array import array_of
-from layerexplain.frontends.code.values.base import Evaluator, Unknown, Value, unknown_key
+from layerexplain.frontends.code.values.base import Evaluator, ProgramError, Unknown, Value, unknown_key
 
 _SEQUENCES = (list, tuple, str, range, bytes)
 _COLLECTIONS = (list, tuple, dict, set)
@@ -19,7 +19,7 @@ _COMPLETE = (str, int, float, list, tuple, dict, bool)
 
 
 def get_attribute(value: Any, evaluator: Evaluator, name: str) -> Any:
-    """Return `value.name`. Raises Raised where Python has no such attribute."""
+    """Return `value.name`. Raises ProgramError where Python has no such attribute."""
     if isinstance(value, Value):
         return value.get_attribute(evaluator, name)
     if has_method(value, name):
@@ -32,7 +32,7 @@ def get_attribute(value: Any, evaluator: Evaluator, name: str) -> Any:
         return getattr(value, name)
     if value is None or (type(value) in _COMPLETE and not hasattr(type(value), name)):
         kind = "None" if value is None else f"a {type(value).__name__}"
-        raise Raised("AttributeError", f"{kind} has no attribute {name}", evaluator.place())
+        raise ProgramError("AttributeError", f"{kind} has no attribute {name}", evaluator.place())
     return evaluator.unknown(f"the attribute {name} of a value that is not known")
 
 
@@ -44,7 +44,7 @@ def has_attribute(value: Any, evaluator: Evaluator, name: str) -> bool | None:
 
 
 def get_item(value: Any, evaluator: Evaluator, key: Any) -> Any:
-    """Return `value[key]`. Raises Raised where there is no such item."""
+    """Return `value[key]`. Raises ProgramError where there is no such item."""
     if isinstance(value, Value):
         return value.get_item(evaluator, key)
     if (unknown := unknown_key(evaluator, key)) is not None:
@@ -61,7 +61,7 @@ def get_item(value: Any, evaluator: Evaluator, key: Any) -> Any:
                 return evaluator.unknown("an item under a key that is not known")
             return evaluator.missing(value, key) if key not in value else value[key]
     except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise Raised(type(error).__name__, str(error)[:100], evaluator.place()) from None
+        raise ProgramError(type(error).__name__, str(error)[:100], evaluator.place()) from None
     return evaluator.unknown("an item of a value that is not known")
 
 
@@ -87,10 +87,10 @@ def length(value: Any) -> Any:
 
 
 def call(value: Any, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
-    """Return what a call of a value gives. Raises Raised for a number or a text."""
+    """Return what a call of a value gives. Raises ProgramError for a number or a text."""
     if isinstance(value, Value):
         return value.call(evaluator, args, kwargs, whole)
     if not is_plain(value):
         return evaluator.unknown("a value is called")
     name = type(value).__name__
-    raise Raised("TypeError", f"a{'n' * (name[0] in 'aeiou')} {name} is called", evaluator.place())
+    raise ProgramError("TypeError", f"a{'n' * (name[0] in 'aeiou')} {name} is called", evaluator.place())
