@@ -33,7 +33,7 @@ class Finding(NamedTuple):
     file: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """The finding as JSON has it."""
+        """Return the finding as JSON has it."""
         return told(self, "code confidence source layer line column file message why fix keras")
 
 
@@ -73,11 +73,11 @@ class CheckReport(Rows[Finding]):
         return about(self.source, self.model_name, count_of(len(self.findings), "finding"))
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as the JSON contract has it (docs/check.schema.json)."""
+        """Return the report as the JSON contract has it (docs/check.schema.json)."""
         return {**origin_fields(self), **told(self, "findings notes")}
 
     def reaches(self, confidence: str) -> bool:
-        """Whether a finding is at least so sure.
+        """Return whether a finding is at least so sure.
 
         >>> CheckReport("", "", "m", "Sequential", None, ()).reaches("hint")
         False

@@ -102,7 +102,7 @@ def selu_without_its_conditions(network: Network) -> Iterator[Found]:
 
 
 def initializer(layer: Layer, key: str) -> str:
-    """The name of an initializer as the layer states it; "" where it states none."""
+    """Return the name of an initializer as the layer states it; "" where it states none."""
     value = layer.config.get(key)
     if isinstance(value, str):
         return value
@@ -144,7 +144,7 @@ def relu_in_recurrence(network: Network) -> Iterator[Found]:
 
 
 def _gated(network: Network) -> Iterator[tuple[Layer, Layer]]:
-    """The layers that are an LSTM or a GRU or hold one, each with that."""
+    """Yield the layers that are an LSTM or a GRU or hold one, each with that."""
     for layer in network.model.layers_by_name.values():
         inner = layer.config.get("layer")
         one = inner if isinstance(inner, Layer) else layer
@@ -223,7 +223,7 @@ def bias_away_from_zero(network: Network) -> Iterator[Found]:
 
 
 def _argument_of(layer: Layer, key: str, name: str) -> object:
-    """An argument of an initializer, as the layer states it."""
+    """Return an argument of an initializer, as the layer states it."""
     value = layer.config.get(key)
     config = value.get("config") if isinstance(value, Mapping) else None
     return config.get(name) if isinstance(config, Mapping) else None

@@ -211,8 +211,8 @@ def rescaled_twice(network: Network) -> Iterator[Found]:
 
 
 def _divisor(network: Network, call: TracedCall) -> float | None:
-    """The scale of a Rescaling that brings whole numbers of pixels near 1; None for any other layer and for a scale of
-    2, or back to 0 to 255, which is meant."""
+    """Return the scale of a Rescaling that brings whole numbers of pixels near 1; None for any other layer and for a
+    scale of 2, or back to 0 to 255, which is meant."""
     scale = config_of(network, call).get("scale") if type_of(network, call) == "Rescaling" else None
     return scale if isinstance(scale, int | float) and abs(scale) <= 1 / 64 else None
 
@@ -271,7 +271,7 @@ def vocabulary_too_large(network: Network) -> Iterator[Found]:
 
 
 def _ids(type_: str, config: Mapping[str, Any]) -> int | None:
-    """How many ids a layer gives, by its configuration; None where that is not known."""
+    """Return how many ids a layer gives, by its configuration; None where that is not known."""
     boundaries, words = config.get("bin_boundaries"), config.get("vocabulary")
     if type_ == "Discretization" and isinstance(boundaries, list | tuple):
         return len(boundaries) + 1

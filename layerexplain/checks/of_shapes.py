@@ -175,7 +175,7 @@ neighbours begin."""
 
 
 def _covers(reach: _Reach | None, entry: TracedCall | None) -> bool:
-    """Whether elements depend on at least as many positions as the input has, by the cheap bound."""
+    """Return whether elements depend on at least as many positions as the input has, by the cheap bound."""
     spec = entry.outputs[0] if entry is not None and entry.outputs else None
     sizes = spec.shape[1:] if spec is not None and reach is not None and len(spec.shape) == 4 else ()
     # Channels may be first or last: both readings of the sizes must be covered.

@@ -55,7 +55,7 @@ def not_all_sizes(network: Network) -> Iterator[Found]:
 
 
 def _open_inputs(network: Network) -> Iterator[tuple[str, tuple[Size, ...]]]:
-    """The inputs with unknown sizes: their names and shapes, without the batch."""
+    """Yield the inputs with unknown sizes: their names and shapes, without the batch."""
     for ref in network.model.inputs:
         call = network.call(ref)
         spec = None if call is None else call.outputs[0]
@@ -64,7 +64,7 @@ def _open_inputs(network: Network) -> Iterator[tuple[str, tuple[Size, ...]]]:
 
 
 def _joins_of_sizes_that_may_differ(network: Network) -> Iterator[str]:
-    """The layers that take several tensors whose unknown sizes were computed in different ways."""
+    """Yield the layers that take several tensors whose unknown sizes were computed in different ways."""
     if all(len(call.sources) < 2 for call in network.calls):
         return
     sizes = sizes_of(network)

@@ -1,4 +1,4 @@
-"""Rules on the loss, the optimizer and the metrics, held against what the model gives out."""
+"""Rules on the loss, the optimizer and the metrics, compared with what the model gives out."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def categorical_loss_on_sigmoid(network: Network) -> Iterator[Found]:
 
 
 def _several(shape: Shape) -> bool:
-    """Whether an example has more than one number along the last axis."""
+    """Return whether an example has more than one number along the last axis."""
     return any(isinstance(size, int) and size > 1 for size in shape[-1:])
 
 
@@ -194,7 +194,7 @@ def accuracy_of_numbers(network: Network) -> Iterator[Found]:
 
 
 def _has_accuracy(network: Network, call: TracedCall) -> bool:
-    """Whether the accuracy of an output is one of its metrics."""
+    """Return whether the accuracy of an output is one of its metrics."""
     training = network.model.training
     metrics = {} if training is None else training.metrics
     return any(one.name.lower() in ("accuracy", "acc") for key in ("", call.name) for one in metrics.get(key, ()))
@@ -276,7 +276,7 @@ def learning_rate(network: Network) -> Iterator[Found]:
 
 
 def _of_optimizer(network: Network, argument: str) -> tuple[str, float]:
-    """The name of the optimizer, and a number that it is given; 0 for none."""
+    """Return the name of the optimizer, and a number that it is given; 0 for none."""
     training = network.model.training
     optimizer = None if training is None else training.optimizer
     given = 0.0 if optimizer is None else optimizer.config.get(argument)

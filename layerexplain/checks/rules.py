@@ -182,7 +182,7 @@ def _findings(network: Network, stored: Sequence[StoredWeight], rules: Sequence[
 
 
 def _ignored(model: Model, path: str) -> Iterator[tuple[str, Collection[str]]]:
-    """The codes that a spec ignores for each layer, by its path such as `encoder/dense`."""
+    """Yield the codes that a spec ignores for each layer, by its path such as `encoder/dense`."""
     for layer in reversed(model.layers):  # the first of a name counts
         yield path + layer.name, layer.ignore
         if layer.model is not None:
@@ -190,7 +190,7 @@ def _ignored(model: Model, path: str) -> Iterator[tuple[str, Collection[str]]]:
 
 
 def _is_ignored(finding: Finding, ignored: Mapping[str, Collection[str]]) -> bool:
-    """Whether a spec ignores what was found for its layer, or for a model that it is in."""
+    """Return whether a spec ignores what was found for its layer, or for a model that it is in."""
     paths = accumulate((finding.layer or "").split("/"), "{}/{}".format)
     return any(finding.code in ignored.get(path, ()) for path in paths)
 

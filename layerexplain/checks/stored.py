@@ -36,13 +36,13 @@ def stored_weights(source: Any, network: Network) -> tuple[StoredWeight, ...]:
 
     content = content_of(source)
     if content is None and is_live_model(source):
-        return tuple(_told(_of_live(source, network)))
+        return tuple(_described(_of_live(source, network)))
     with open_weights(content) if content is not None else nullcontext() as stored:
         if stored is None or not stored.tensors:
             raise LayerExplainError("stores no weights that --weights could read", source=network.model.source or None)
         matched: Any = match(network, stored)
         own = [one for one in matched.weights if one.tensor is not None and one.shared is None and one.fits]
-        return tuple(_told((one.owner.where, one.name, matched.stored.read(one.tensor)) for one in own))
+        return tuple(_described((one.owner.where, one.name, matched.stored.read(one.tensor)) for one in own))
 
 
 _Value = tuple[str, str, Any]
@@ -68,7 +68,7 @@ def _of_live(model: Any, network: Network) -> Iterator[_Value]:
             yield layer.where, name, plain_floats(variable)
 
 
-def _told(values: Iterator[_Value]) -> Iterator[StoredWeight]:
+def _described(values: Iterator[_Value]) -> Iterator[StoredWeight]:
     import hashlib
 
     import numpy as np

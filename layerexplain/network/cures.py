@@ -44,7 +44,7 @@ class Refusal(NamedTuple):
     attempt: Try
 
     def fits(self, specs: Sequence[Spec], **arguments: Any) -> bool:
-        """Whether the layer takes tensors of other specs, or takes these with other arguments."""
+        """Return whether the layer takes tensors of other specs, or takes these with other arguments."""
         layer = self.layer._replace(config={**self.layer.config, **arguments}) if arguments else self.layer
         return self.attempt(layer, self.declaration, specs) is not None
 
@@ -170,7 +170,7 @@ def _of_two(refusal: Refusal) -> Iterator[str]:
 
 
 def _other_axis(refusal: Refusal) -> Iterator[str]:
-    """The axis along which the tensors would fit, for a layer that takes one."""
+    """Yield the axis along which the tensors would fit, for a layer that takes one."""
     if "axis" not in refusal.declaration.default_values:
         return
     for axis in range(1, min(len(spec.shape) for spec in refusal.specs)):
@@ -204,7 +204,7 @@ def _of_two_ranks(refusal: Refusal) -> Iterator[str]:
 
 
 def _lost_positions(refusal: Refusal, found: str) -> Iterator[str]:
-    """How two tensors that differ by a few positions become equal; `found` says where these were lost."""
+    """Yield how two tensors that differ by a few positions become equal; `found` says where these were lost."""
     refs, specs = refusal.refs, refusal.specs
     a, b = (spec.shape for spec in specs)
     roles = specs[0].roles or default_roles(len(a))
@@ -249,7 +249,7 @@ def _loser(refusal: Refusal) -> str:
 
 
 def _before(ref: TensorRef, calls: Calls) -> Iterator[TracedCall]:
-    """The calls on which a tensor depends, the nearest first."""
+    """Yield the calls on which a tensor depends, the nearest first."""
     ahead, seen = [ref], {ref.key}
     for here in ahead:  # grows as it is read
         call = calls.get(here.key)
@@ -263,8 +263,8 @@ def _before(ref: TensorRef, calls: Calls) -> Iterator[TracedCall]:
 
 
 def _multiple(refs: Sequence[TensorRef], calls: Calls) -> int:
-    """The number of which the input's sizes must be multiples so that each layer divides them exactly; 0 where a layer
-    changes sizes in another way."""
+    """Return the number of which the input's sizes must be multiples so that each layer divides them exactly; 0 where a
+    layer changes sizes in another way."""
     strides: dict[CallKey, int] = {}
     before = {c.call.key: c for ref in refs for c in _before(ref, calls)}
     for key, call in reversed(before.items()):
@@ -277,7 +277,8 @@ def _multiple(refs: Sequence[TensorRef], calls: Calls) -> int:
 
 
 def _projected(refusal: Refusal) -> Iterator[str]:
-    """How a layer of weights gives one tensor the shape of the other, as the shortcut of a residual block does."""
+    """Yield how a layer of weights gives one tensor the shape of the other, as the shortcut of a residual block
+    does."""
     refs, specs = refusal.refs, refusal.specs
     for i, j in ((0, 1), (1, 0)):
         shape, wanted = specs[i].shape, specs[j].shape

@@ -30,7 +30,7 @@ MOST_HELD = 200
 
 
 def not_known(type_: str) -> NotKnown:
-    """The error for a class without a declaration."""
+    """Return the error for a class without a declaration."""
     return NotKnown(f"{type_} is not a layer of Keras, so what it computes is not known")
 
 
@@ -47,7 +47,7 @@ class HeldModel:
         self.tracing = tracing
 
     def definition(self, specs: Specs, masks: Specs = (), *, training: bool = False, **overrides: Any) -> Definition:
-        """The model traced at given shapes."""
+        """Return the model traced at given shapes."""
         if self.scope is None:
             raise not_known(self.type)
         wanted = len(self.scope.model.inputs)
@@ -69,7 +69,7 @@ class Kept:
         self._old: dict[Any, Definition] = {}
 
     def get(self, key: Any) -> Definition | None:
-        """The definition of a key, if it is kept."""
+        """Return the definition of a key, if it is kept."""
         found = self._young.get(key)
         if found is None and (found := self._old.get(key)) is not None:
             self[key] = found
@@ -109,7 +109,7 @@ class Definitions:
         *,
         training: bool = False,
     ) -> Definition:
-        """The definition of a call of a layer at the specs of its tensors and their masks.
+        """Return the definition of a call of a layer at the specs of its tensors and their masks.
 
         Raises `ArgumentError` or `ShapeError` with the bare fact.
         """
@@ -150,8 +150,8 @@ class Definitions:
         return known
 
     def _kept(self, scope: Scope, layer: Layer, name: str, value: Any) -> Any:
-        """The value of an argument with its layers ready to be applied: made once for each layer, so that a model that
-        is held is traced once for all calls of the layer that holds it."""
+        """Return the value of an argument with its layers ready to be applied: made once for each layer, so that a
+        model that is held is traced once for all calls of the layer that holds it."""
         source = layer.config.get(name)
         known = scope.inner_values.get((layer.name, name))
         if known is None or known[0] is not source or source is None:
@@ -182,7 +182,7 @@ class Definitions:
 
 
 def freeze(value: Any) -> Any:
-    """A value as a key: equal values of the same kind give equal keys."""
+    """Return a value as a key: equal values of the same kind give equal keys."""
     kind = type(value)
     if kind is str or kind is int or value is None:
         return value

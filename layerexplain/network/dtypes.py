@@ -18,7 +18,8 @@ COMPUTE_DTYPES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 
 
 def policy_of(layer: Layer) -> str:
-    """The name of a layer's policy (`mixed_float16`, `int8_from_float32`): float32 where the source does not say."""
+    """Return the name of a layer's policy (`mixed_float16`, `int8_from_float32`): float32 where the source does not
+    say."""
     policy = layer.config.get("dtype")
     if isinstance(policy, Mapping):
         config = policy.get("config")
@@ -31,24 +32,25 @@ def policy_of(layer: Layer) -> str:
 
 
 def dtypes_of(layer: Layer) -> tuple[str, str]:
-    """The dtypes of a layer's variables and computation; for a quantized layer, of what is not quantized."""
+    """Return the dtypes of a layer's variables and computation; for a quantized layer, of what is not quantized."""
     policy = policy_of(layer).rpartition("_from_")[2]
     return VARIABLE_DTYPES.get(policy, policy), COMPUTE_DTYPES.get(policy, policy)
 
 
 def float_of(layer: Layer) -> str:
-    """The float in which a layer computes: also one whose policy is of whole numbers divides in float32."""
+    """Return the float in which a layer computes: also one whose policy is of whole numbers divides in float32."""
     return "float32" if whole_numbers(layer) else dtypes_of(layer)[1]
 
 
 def whole_numbers(layer: Layer) -> str:
-    """The dtype in which a layer computes if it is one of whole numbers: Keras casts its inputs to it; else ""."""
+    """Return the dtype in which a layer computes if it is one of whole numbers: Keras casts its inputs to it; else
+    ""."""
     dtype = layer.config.get("dtype") if layer.kind == "layer" else None
     return dtype if type(dtype) is str and (dtype in INTS or dtype == "bool") else ""
 
 
 def dtype_words(layer: Layer) -> str:
-    """`mixed_float16: computes in float16, weights in float32`; "" for float32, which goes without saying."""
+    """Return `mixed_float16: computes in float16, weights in float32`; "" for float32, which goes without saying."""
     policy = policy_of(layer)
     if policy == "float32":
         return ""

@@ -34,7 +34,7 @@ class ModelExpression:
         self._definitions: dict[str, Definition] = {}
 
     def input(self, ref: TensorRef, spec: Spec, given_mask: Spec | None) -> Tensor:
-        """The parameter for an input, with the parameter for the mask that it is given."""
+        """Return the parameter for an input, with the parameter for the mask that it is given."""
         number = ""
         if len(self._numbers) > 1 or ref not in self._numbers:
             number = str(self._numbers[ref]) if ref in self._numbers else f"_{identifier(ref.layer)}"
@@ -46,7 +46,7 @@ class ModelExpression:
         return Tensor(leaf, Mask(mask, ref.layer), spec.roles)
 
     def weight(self, own: ModelWeight) -> Tensor:
-        """The leaf for a variable that belongs to the model itself."""
+        """Return the leaf for a variable that belongs to the model itself."""
         trainable = own.trainable and self._model.trainable
         axes = [(f"axis {i}", size) for i, size in enumerate(own.shape)]
         leaf = weight(own.name, identifier(own.name), axes, dtype=spec_dtype(own.dtype), trainable=trainable)
@@ -56,7 +56,7 @@ class ModelExpression:
     def call(
         self, layer: Layer, index: int, definition: Definition, args: Sequence[Expr]
     ) -> tuple[Expr | None, list[Expr]]:
-        """The call as a node (None if nothing is linked), and its results. Raises `ShapeError` where the layer's
+        """Return the call as a node (None if nothing is linked), and its results. Raises `ShapeError` where the layer's
         weights have other shapes than at its first call."""
         first = self._definitions.setdefault(layer.name, definition)
         if first is not definition and [w.shape for w in first.weights] != [w.shape for w in definition.weights]:
@@ -90,7 +90,7 @@ class ModelExpression:
         return weights
 
     def roles(self, definition: Definition) -> tuple[Roles | None, ...] | None:
-        """The roles of the results' axes; None where they follow from the number of axes, as nearly always."""
+        """Return the roles of the results' axes; None where they follow from the number of axes, as nearly always."""
         answers = definition.answers
         if "roles" not in answers:
             answers["roles"] = None
@@ -102,7 +102,7 @@ class ModelExpression:
         return roles
 
     def definition(self, tensors: Tensors) -> Definition | None:
-        """The whole model; None if it is not linked, or an input or output is unknown."""
+        """Return the whole model; None if it is not linked, or an input or output is unknown."""
         outputs = [tensors.get(ref) for ref in self._model.outputs]
         known = all(ref in self._params for ref in self._model.inputs)
         if not self.linked or not known or any(t is None for t in outputs):

@@ -85,7 +85,7 @@ class Guesses:
     def _try(
         self, layer: Layer, declaration: Declaration, bound: Bound, specs: Specs, opened: Sequence[bool]
     ) -> tuple[list[Definition], list[LayerExplainError]]:
-        """The definitions of a call, and its errors, for each size to try in the specs that are `opened`."""
+        """Return the definitions of a call, and its errors, for each size to try in the specs that are `opened`."""
         found: list[Definition] = []
         errors: list[LayerExplainError] = []
         for size in _tried(layer):
@@ -109,8 +109,8 @@ class Guesses:
 
 
 def _tried(layer: Layer) -> list[int | None]:
-    """Sizes to try for those that are open: the usual ones, and a multiple of all numbers in the layer's arguments,
-    which groups of any number divide and windows of any size fit into."""
+    """Return the sizes to try for those that are open: the usual ones, and a multiple of all numbers in the layer's
+    arguments, which groups of any number divide and windows of any size fit into."""
     size = 96
     for value in values_inside(layer):
         if type(value) is int and value and size <= _MOST_TRIED:
@@ -119,13 +119,13 @@ def _tried(layer: Layer) -> list[int | None]:
 
 
 def _open(spec: Spec | None) -> Spec | None:
-    """A spec with none of its sizes."""
+    """Return a spec with none of its sizes."""
     return None if spec is None else Spec((BATCH, *(None,) * (len(spec.shape) - 1)), spec.dtype)
 
 
 def _mended(layer: Layer, declaration: Declaration) -> Iterator[Layer]:
-    """The layer as it is, then without the arguments that are at fault, then with examples of those alone that it must
-    have, and what says how many axes it gives."""
+    """Yield the layer as it is, then without the arguments that are at fault, then with examples of those alone that it
+    must have, and what says how many axes it gives."""
     yield layer
     config = dict(layer.config)
     faulty = {key for key, _ in declaration.faults(config)}

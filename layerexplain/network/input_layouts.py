@@ -13,7 +13,7 @@ _DEEPEST = 20
 
 
 def with_roles(scope: Scope, ref: TensorRef, spec: Spec) -> Spec:
-    """What an input gives, with the roles of its axes where they are not the default ones."""
+    """Return what an input gives, with the roles of its axes where they are not the default ones."""
     ndim = len(spec.shape)
     if spec.roles is not None or ndim < 2:
         return spec
@@ -23,7 +23,7 @@ def with_roles(scope: Scope, ref: TensorRef, spec: Spec) -> Spec:
 
 
 def _telling(scope: Scope, depth: int) -> dict[TensorRef, tuple[Layer, str]]:
-    """For each input of a model, the first layer that decides the roles of its axes, and how."""
+    """Return, for each input of a model, the first layer that decides the roles of its axes, and how."""
     if scope.input_readers is None:
         known = scope.input_readers = {}
         model = scope.model
@@ -58,7 +58,7 @@ def _facts(scope: Scope, layer: Layer) -> Facts:
 
 
 def _tells(scope: Scope, layer: Layer) -> str:
-    """How a layer says what the axes of its tensor are, as `Facts.tells_axes` has it; "" where it does not."""
+    """Return how a layer says what the axes of its tensor are, as `Facts.tells_axes` has it; "" where it does not."""
     how = _facts(scope, layer).tells_axes
     if how == "channels":
         # Counted from the end the axis is the last one, whatever stands before it.

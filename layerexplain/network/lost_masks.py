@@ -59,7 +59,7 @@ def _loses(call: TracedCall, tensors: Tensors) -> bool:
 
 
 def _computes_with_masks(call: TracedCall) -> bool:
-    """Whether a layer leaves out what a mask marks, where it has one."""
+    """Return whether a layer leaves out what a mask marks, where it has one."""
     declaration = call.declaration
     if declaration is not None and declaration.mask == "pass" and declaration.holds and call.definition is not None:
         # A wrapper that hands its mask on gives it to what it wraps.
@@ -70,7 +70,8 @@ def _computes_with_masks(call: TracedCall) -> bool:
 
 
 def _missed_after(start: TracedCall, network: Network) -> Iterable[str]:
-    """The layers behind a call that would compute with a mask and have none, as far as there are steps to mask."""
+    """Yield the layers behind a call that would compute with a mask and have none, as far as there are steps to
+    mask."""
     seen: set[CallKey] = set()
     waiting = [start]
     for call in waiting:
@@ -95,7 +96,7 @@ def _missed_inside(network: Network) -> Iterable[str]:
 
 
 def _keeps_steps(call: TracedCall) -> bool:
-    """Whether what a call returns may still hold steps: as an axis, or flattened with all their values."""
+    """Return whether what a call returns may still hold steps: as an axis, or flattened with all their values."""
     x, y = (next(iter(specs), None) for specs in (call.inputs, call.outputs))
     if y is None or len(y.shape) > 2:
         return True

@@ -35,11 +35,11 @@ class Masks:
         self.late: set[TensorRef] = set()
 
     def passes_through(self, declaration: Declaration) -> bool:
-        """Whether a layer hands on the mask of its first tensor."""
+        """Return whether a layer hands on the mask of its first tensor."""
         return declaration.mask == "pass" and not (self._keras_2 and declaration.facts.loses_mask_keras_2)
 
     def when_built(self, bound: Bound, tensors: Sequence[Tensor | None]) -> Iterator[Mask]:
-        """The mask of each tensor when the model was built: the one that the call names, else its own."""
+        """Yield the mask of each tensor when the model was built: the one that the call names, else its own."""
         for i, t in enumerate(tensors):
             ref = bound.masks.get(i)
             explicit = self._tensors.get(ref)
@@ -51,14 +51,15 @@ class Masks:
                 yield t.mask
 
     def when_run(self, declaration: Declaration, bound: Bound, masks: list[Mask]) -> list[Mask]:
-        """Those of them that the call sees when it runs."""
+        """Return those of them that the call sees when it runs."""
         if not self.lost:
             return masks
         return [NO_MASK if self._is_lost(declaration, bound, i) else mask for i, mask in enumerate(masks)]
 
     def passed_over(self, declaration: Declaration, bound: Bound, masks: list[Mask]) -> Mask | None:
-        """The mask that Keras 3 does not give to a recurrent layer, though it hands it on: with an initial_state the
-        call has several tensors, and Keras then looks for `sequences_mask`, which no layer takes. Keras 2 gives it."""
+        """Return the mask that Keras 3 does not give to a recurrent layer, though it hands it on: with an initial_state
+        the call has several tensors, and Keras then looks for `sequences_mask`, which no layer takes. Keras 2 gives
+        it."""
         if not declaration.takes_states or self._keras_2 or 0 in bound.masks:
             return None
         if masks[0].expr is None or len([ref for ref in bound.tensors if ref is not None]) < 2:
@@ -66,7 +67,7 @@ class Masks:
         return masks[0]
 
     def taken_off_words(self, masks: list[Mask], seen: list[Mask]) -> str | None:
-        """What to say of the first call of a model that does not see a mask; None for the others."""
+        """Return what to say of the first call of a model that does not see a mask; None for the others."""
         if self._is_noted:
             return None
         self._is_noted = True
@@ -124,7 +125,7 @@ class Masks:
 
 
 def mask_sources(bound: Bound, masks: Sequence[Mask], count: int) -> tuple[MaskSource, ...]:
-    """Where the first `count` of the masks that a call has come from."""
+    """Return where the first `count` of the masks that a call has come from."""
     found = []
     for i, mask in enumerate(masks):
         ref = bound.masks.get(i)
@@ -137,9 +138,8 @@ def mask_sources(bound: Bound, masks: Sequence[Mask], count: int) -> tuple[MaskS
 
 
 def as_keras_runs(model: Model, calls: list[Call]) -> list[Call]:
-    """Calls that stand in a possible order, in Keras's own where it matters which goes first: by their distance from
-    the outputs, and by a walk from these where that is the same. Source: keras.src.ops.function.map_graph.
-    """
+    """Return calls that stand in a possible order, in Keras's own where it matters which goes first: by their distance
+    from the outputs, and by a walk from these where that is the same. Source: keras.src.ops.function.map_graph."""
     takes_off = any(layer.kind == "layer" and facts_of(layer.type).takes_masks_off for layer in model.layers)
     return in_keras_order(model, calls) if takes_off or shares_states(model, calls) else calls
 

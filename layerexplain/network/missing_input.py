@@ -32,7 +32,7 @@ def missing_input(model: Model, ref: TensorRef, count_faults: Callable[[Shape], 
 
 
 def _examples(model: Model, ref: TensorRef) -> Iterator[Shape]:
-    """Shapes of inputs without the batch: first the one that the first layer's own example has."""
+    """Yield shapes of inputs without the batch: first the one that the first layer's own example has."""
     scope = Scope(model)
     for layer, _, place in scope.readers.get(ref, ())[:1]:
         declaration = scope.declaration(layer)

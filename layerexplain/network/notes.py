@@ -7,14 +7,14 @@ from layerexplain.model import Layer, Note
 
 
 def operation_type(layer: Layer) -> str:
-    """What a row is called: the class, or the function that an operation of tf.keras applies."""
+    """Return what a row is called: the class, or the function that an operation of tf.keras applies."""
     function = layer.config.get("function") if layer.kind == "operation" else None
     return f"tf.{function}" if isinstance(function, str) else layer.type
 
 
 def opaque_note(code: str, where: str, reason: str, shapes: str) -> Note:
-    """Why a layer has no formula, and where its shapes are from: "recorded" by a file, of all results or "partly",
-    "known" of its class, or "unknown"."""
+    """Return why a layer has no formula, and where its shapes are from: "recorded" by a file, of all results or
+    "partly", "known" of its class, or "unknown"."""
     rest = {
         "recorded": "; its shapes are those that the file recorded",
         "partly": "; its shapes are those that the file recorded, of results that a layer takes",
@@ -25,7 +25,7 @@ def opaque_note(code: str, where: str, reason: str, shapes: str) -> Note:
 
 
 def why_opaque(layer: Layer) -> str:
-    """Why there is no formula for a layer of this class."""
+    """Return why there is no formula for a layer of this class."""
     kind = "an operation" if layer.kind == "operation" else "a layer"
     # "Custom" is Keras's own word for a package that was not named.
     owner = f" (from {layer.package})" if layer.package not in ("", "Custom") else ""
@@ -44,7 +44,7 @@ def why_opaque(layer: Layer) -> str:
 
 
 def passed_over_note(source: str | None, where: str) -> Note:
-    """A recurrent layer with an initial_state, which Keras 3 gives no mask."""
+    """Return a recurrent layer with an initial_state, which Keras 3 gives no mask."""
     message = (
         f"the mask of '{source}' is ignored: Keras 3 gives a recurrent layer that is called with an "
         f"initial_state only a mask that the call names; pass mask= to skip the masked steps"
@@ -53,7 +53,7 @@ def passed_over_note(source: str | None, where: str) -> Note:
 
 
 def unread_mask_note(where: str) -> Note:
-    """A query_mask that is given to Keras's MultiHeadAttention."""
+    """Return a query_mask that is given to Keras's MultiHeadAttention."""
     message = (
         "its query_mask is ignored: Keras's MultiHeadAttention reads only the mask that the query carries; "
         "value_mask, key_mask and attention_mask are read"

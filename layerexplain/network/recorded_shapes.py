@@ -29,12 +29,12 @@ def _with_batch(shape: Sequence[int | None]) -> Shape:
 
 
 def spec_dtype(dtype: str) -> str:
-    """The dtype of a tensor in a formula: all floating dtypes are "float" there."""
+    """Return the dtype of a tensor in a formula: all floating dtypes are "float" there."""
     return "float" if dtype in ("float16", "bfloat16", "float32", "float64") else dtype
 
 
 def input_spec(layer: Layer) -> Spec | None:
-    """What an InputLayer gives; None if its shape is unknown."""
+    """Return what an InputLayer gives; None if its shape is unknown."""
     shape = layer.config.get("batch_shape")
     if not isinstance(shape, tuple):
         return None
@@ -43,7 +43,7 @@ def input_spec(layer: Layer) -> Spec | None:
 
 
 def model_input(model: Model, ref: TensorRef) -> Spec | None:
-    """What an input of a model is: as its InputLayer says, or as it is recorded where no layer makes it."""
+    """Return what an input of a model is: as its InputLayer says, or as it is recorded where no layer makes it."""
     layer = model.layers_by_name.get(ref.layer)
     spec = recorded_spec(model, ref) if layer is None else input_spec(layer)
     size = layer.config.get("batch_shape") if layer is not None else None
@@ -55,14 +55,14 @@ def model_input(model: Model, ref: TensorRef) -> Spec | None:
 
 
 def input_specs(model: Model, given: InputShapes = MappingProxyType({})) -> list[Spec | None]:
-    """What each input of a model is, in its order; with the sizes that are `given` for it."""
+    """Return what each input of a model is, in its order; with the sizes that are `given` for it."""
     known = [(ref.layer, model_input(model, ref)) for ref in model.inputs]
     return [fixed_input(name, spec, given[name]) if name in given else spec for name, spec in known]
 
 
 def with_input_layers(model: Model) -> Model:
-    """The model with an InputLayer for each input that no layer makes, as the `call` of a class has them: what runs a
-    model feeds its InputLayers."""
+    """Return the model with an InputLayer for each input that no layer makes, as the `call` of a class has them: what
+    runs a model feeds its InputLayers."""
     names = {layer.name for layer in model.layers}
     missing = [ref for ref in model.inputs if ref.layer not in names]
     if not missing:
@@ -76,8 +76,8 @@ def with_input_layers(model: Model) -> Model:
 
 
 def _roles_alone(model: Model, ref: TensorRef, ndim: int) -> Roles | None:
-    """The roles of the axes of an input that is one image or signal without a batch, by the first layers that tell;
-    None for other inputs."""
+    """Return the roles of the axes of an input that is one image or signal without a batch, by the first layers that
+    tell; None for other inputs."""
     ahead = [ref]
     for call in model.calls if ndim in (1, 3) else ():
         if any(one in ahead for one in call.refs):
@@ -98,13 +98,13 @@ def _roles_alone(model: Model, ref: TensorRef, ndim: int) -> Roles | None:
 
 
 def recorded_spec(model: Model, ref: TensorRef) -> Spec | None:
-    """What the file says of a tensor."""
+    """Return what the file says of a tensor."""
     recorded = model.recorded.get(ref)
     return None if recorded is None else Spec(_with_batch(recorded[0]), spec_dtype(recorded[1]))
 
 
 def built_shape(layer: Layer, i: int) -> Shape | None:
-    """The shape of input i that the file recorded when the layer was built."""
+    """Return the shape of input i that the file recorded when the layer was built."""
     built = layer.build_shape
     several = isinstance(built, tuple) and built and isinstance(built[0], tuple)
     shapes = list(built.values()) if isinstance(built, Mapping) else built if several else [built]
@@ -115,7 +115,7 @@ def built_shape(layer: Layer, i: int) -> Shape | None:
 
 
 def fixed_input(name: str, spec: Spec | None, wanted: Sequence[int | None]) -> Spec:
-    """An input with the sizes that the user gives; those that the model fixes must agree."""
+    """Return an input with the sizes that the user gives; those that the model fixes must agree."""
     if spec is None:
         return Spec((BATCH, *wanted), "float")
     own = spec.shape[1:]
@@ -168,7 +168,7 @@ class Tensors:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self._made: dict[TensorRef, Tensor | None] = {}
+        self._tensors: dict[TensorRef, Tensor | None] = {}
 
     @cached_property
     def _outputs(self) -> dict[tuple[str, int], int]:
@@ -179,26 +179,27 @@ class Tensors:
         return found
 
     def __setitem__(self, ref: TensorRef, value: Tensor | None) -> None:
-        self._made[ref] = value
+        self._tensors[ref] = value
 
     def get(self, ref: TensorRef | None) -> Tensor | None:
-        """The tensor; None where its shape is unknown, or nothing made it yet."""
-        return None if ref is None else self._made.get(ref)
+        """Return the tensor; None where its shape is unknown, or nothing made it yet."""
+        return None if ref is None else self._tensors.get(ref)
 
     def taken(self, layer: Layer, ref: TensorRef | None, i: int) -> Tensor | None:
-        """The tensor that a layer takes as number `i`; where its shape is unknown, what the layer was built for."""
+        """Return the tensor that a layer takes as number `i`; where its shape is unknown, what the layer was built
+        for."""
         if ref is None:
             return None
-        known = self._made.get(ref)
+        known = self._tensors.get(ref)
         if known is None:
             shape = built_shape(layer, i)
             if shape is not None:
-                known = self._made[ref] = Tensor(tensor(ref.layer, shape, "float"))
+                known = self._tensors[ref] = Tensor(tensor(ref.layer, shape, "float"))
         return known
 
     def recorded(self, call: Call) -> list[Spec | None]:
-        """What the file says of the outputs of a call, None for one that nobody reads; else what the first layer that
-        takes one was built for."""
+        """Return what the file says of the outputs of a call, None for one that nobody reads; else what the first layer
+        that takes one was built for."""
         model = self._scope.model
         count = self._outputs.get(call.key, 0)
         found = [recorded_spec(model, TensorRef(call.layer, call.index, i)) for i in range(count)]
@@ -210,19 +211,19 @@ class Tensors:
         """Keep the outputs of a call that are known only by what was recorded; with none, its first is unknown."""
         for i, spec in enumerate(specs):
             known = None if spec is None else Tensor(tensor(call.layer, spec.shape, spec.dtype))
-            self._made[TensorRef(call.layer, call.index, i)] = known
+            self._tensors[TensorRef(call.layer, call.index, i)] = known
         if not specs:
-            self._made.setdefault(TensorRef(call.layer, call.index), None)
+            self._tensors.setdefault(TensorRef(call.layer, call.index), None)
 
     def _wanted(self, ref: TensorRef) -> Spec | None:
-        """The shape that the first layer fed with a tensor was built for."""
+        """Return the shape that the first layer that takes a tensor was built for."""
         readers = self._scope.readers.get(ref)
         shape = built_shape(readers[0][0], readers[0][2]) if readers else None
         return None if shape is None else Spec(shape, "float")
 
 
 def cross_checks(model: Model, calls: Sequence[TracedCall], path: Sequence[str]) -> Iterator[Note]:
-    """Notes where the file recorded other shapes than those that are derived; `path` leads to the model."""
+    """Yield notes where the file recorded other shapes than those that are derived; `path` leads to the model."""
     if not model.recorded and not any(layer.build_shape is not None for layer in model.layers):
         return
     by_layer = grouped(
@@ -236,7 +237,8 @@ def cross_checks(model: Model, calls: Sequence[TracedCall], path: Sequence[str])
 
 
 def _disagreements(model: Model, layer: Layer, calls: Sequence[TracedCall]) -> Iterator[tuple[str, str]]:
-    """(code, message) of each: outputs of all calls, and what the layer was built with, which one call is to fit."""
+    """Yield (code, message) of each: outputs of all calls, and what the layer was built with, which one call is to
+    fit."""
     for call in calls:
         for i, spec in enumerate(call.outputs):
             said = model.recorded.get(TensorRef(layer.name, call.number, i))
@@ -254,12 +256,12 @@ def _disagreements(model: Model, layer: Layer, calls: Sequence[TracedCall]) -> I
 
 
 def _constant_first(call: TracedCall) -> bool:
-    """Whether numbers stand in place of the first tensor, so that no input is the first one."""
+    """Return whether numbers stand in place of the first tensor, so that no input is the first one."""
     return call.origin is not None and 0 in call.origin.bound.constants
 
 
 def _agree(ours: Sequence[Size], theirs: Sequence[Size]) -> bool:
-    """Whether two shapes can be the same; the batch does not count."""
+    """Return whether two shapes can be the same; the batch does not count."""
     if len(ours) != len(theirs):
         return False
     if ours[1:] == theirs[1:]:

@@ -58,11 +58,11 @@ class Scope:
         return grouped((ref, (self.layers[c.layer], c.index, place)) for c in calls for place, ref in enumerate(c.refs))
 
     def where(self, layer: Layer) -> str:
-        """The names that lead to a layer of the model, as one text: `encoder/dense`."""
+        """Return the names that lead to a layer of the model, as one text: `encoder/dense`."""
         return "/".join((*self.path, layer.name))
 
     def inside(self, layer: Layer) -> Scope:
-        """That of a nested model, which the layer must be."""
+        """Return that of a nested model, which the layer must be."""
         known = self._inside.get(layer.name)
         if known is None:
             assert layer.model is not None  # noqa: S101 (narrowing for the type checker; callers have asked)
@@ -71,19 +71,19 @@ class Scope:
         return known
 
     def declaration(self, layer: Layer) -> Declaration | None:
-        """The declaration of one of the model's layers; None for what has none. Each is looked up once."""
+        """Return the declaration of one of the model's layers; None for what has none. Each is looked up once."""
         name = layer.name
         if name not in self._found:
             self._found[name] = self.resolve(layer)
         return self._found[name]
 
     def resolve(self, layer: Layer) -> Declaration | None:
-        """The declaration of a layer, also of one in the configuration of another."""
+        """Return the declaration of a layer, also of one in the configuration of another."""
         return declaration_of(layer, self._declarations)
 
 
 def declaration_of(layer: Layer, own: Mapping[str, Declaration] = MappingProxyType({})) -> Declaration | None:
-    """The declaration of a layer; None for a model and for a class that has none.
+    """Return the declaration of a layer; None for a model and for a class that has none.
 
     A class that does not come from Keras has the declaration that its model has for it (`own`), and no other: one that
     is called `Dense` inherits nothing from Keras's. Files before Keras 3 do not always tell where a class comes from;
@@ -103,7 +103,7 @@ def declaration_of(layer: Layer, own: Mapping[str, Declaration] = MappingProxyTy
 
 
 def has_no_weights(layer: Layer) -> bool:
-    """Whether a layer never has weights, whatever it does."""
+    """Return whether a layer never has weights, whatever it does."""
     if layer.kind == "operation" or layer.type == "InputLayer":
         return True
     if layer.kind != "layer":

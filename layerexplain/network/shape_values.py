@@ -28,7 +28,7 @@ class ShapeValues:
         self._shape_of = shape_of
 
     def resolved(self, function: str, call: Call) -> Call:
-        """The call with the sizes that are known in place of the tensors that hold them."""
+        """Return the call with the sizes that are known in place of the tensors that hold them."""
         name = TAKES_SIZES.get(function)
         given = None if name is None else call.kwargs.get(name)
         if name is None or not isinstance(given, TensorRef | list | tuple):
@@ -39,7 +39,7 @@ class ShapeValues:
         return call._replace(kwargs={**call.kwargs, name: value})
 
     def _value(self, given: Any, depth: int) -> Any:
-        """A size, a list of sizes, or the tensor itself where it is not known."""
+        """Return a size, a list of sizes, or the tensor itself where it is not known."""
         if isinstance(given, list | tuple) and not isinstance(given, TensorRef):
             return [self._value(one, depth) for one in given]
         found = self._calls.get(given.key) if isinstance(given, TensorRef) else None

@@ -53,7 +53,7 @@ def trace_model(
 
 
 def _answered(model: Model, inputs: Mapping[str, Sequence[int | None]]) -> Model:
-    """A model of code without the questions that the shapes of its inputs answer."""
+    """Return a model of code without the questions that the shapes of its inputs answer."""
     notes = tuple([n for n in model.notes if n.code != "open" or n.layer not in inputs])
     left = {note.code for note in notes}
     return model._replace(
@@ -62,7 +62,7 @@ def _answered(model: Model, inputs: Mapping[str, Sequence[int | None]]) -> Model
 
 
 def _with_missing_input(network: Network, specs: Specs) -> Network:
-    """The network of a spec that does not say the shape of an input, with that as a fault."""
+    """Return the network of a spec that does not say the shape of an input, with that as a fault."""
     from layerexplain.network.missing_input import missing_input
 
     model, place = network.model, specs.index(None)
@@ -140,7 +140,7 @@ class _Tracing(Definitions):
         return Walk(scope, specs, masks, define, enter, self.faults, linked=linked).network()
 
     def enter(self, scope: Scope, specs: Specs, masks: Specs, *, training: bool) -> Network:
-        """A nested model traced, once for the same specs."""
+        """Return a nested model traced, once for the same specs."""
         key = (tuple(specs), tuple(masks), training)
         known = scope.networks.get(key)
         if known is None:
@@ -150,6 +150,6 @@ class _Tracing(Definitions):
     def trained(
         self, scope: Scope, declaration: Declaration, layer: Layer, bound: Bound, specs: Specs, masks: Specs
     ) -> Definition:
-        """The definition of a call in training."""
+        """Return the definition of a call in training."""
         trainable = not scope.frozen and bool(layer.config.get("trainable", True))
         return self.of(scope, declaration, layer, bound, specs, masks, training=declaration.trains(trainable))

@@ -81,7 +81,7 @@ class TracedCall(NamedTuple):
 class Use(NamedTuple):
     """A call, and how often the models around it make it."""
 
-    made: TracedCall
+    call: TracedCall
     times: int
 
 
@@ -112,8 +112,8 @@ class Network(Record):
 
     @cached_property
     def _calls_of(self) -> dict[str, list[TracedCall]]:
-        calls = grouped((call.call.layer, call) for call in self.calls)
-        return {name: sorted(own, key=lambda call: call.call.index) for name, own in calls.items()}
+        calls = grouped((call.name, call) for call in self.calls)
+        return {name: sorted(own, key=lambda call: call.number) for name, own in calls.items()}
 
     @cached_property
     def _readers_of(self) -> dict[CallKey, list[TracedCall]]:
@@ -145,16 +145,17 @@ class Network(Record):
         return self._readers_of.get(call.call[:2], ())
 
     def why_without_formula(self, name: str, note: Note) -> str:
-        """What a note on a layer says, without its words on shapes where it says why there is no formula."""
+        """Return what a note on a layer says, without its words on shapes where it says why there is no formula."""
         return self.reasons.get(name, note.message) if note.code in ("opaque", "not-derived") else note.message
 
     def why_unknown(self, path: Sequence[str]) -> str:
-        """Why a layer has no formula; `path` has the names that lead to it."""
+        """Return why a layer has no formula; `path` has the names that lead to it."""
         note = next((note for note in self.notes if note.layer == "/".join(path)), None)
         return "its formula is unknown" if note is None else self.why_without_formula(path[-1], note)
 
     def faults_of_layers(self) -> dict[str, tuple[str, ...]]:
-        """What is wrong with layers, by their paths; a fault that names none is that of the one layer in its line."""
+        """Return what is wrong with layers, by their paths; a fault that names none is that of the one layer in its
+        line."""
         lines = grouped((layer.line, layer.name) for layer in self.model.layers)
         found: dict[str, tuple[str, ...]] = {}
         for fault in self.faults:
@@ -169,35 +170,36 @@ class Network(Record):
     def calls_of_layers(self) -> Iterator[tuple[Layer, TracedCall]]:
         """Yield the calls with their layers, without the inputs that no layer makes."""
         layers = self.model.layers_by_name
-        return ((layers[call.call.layer], call) for call in self.calls if call.call.layer in layers)
+        return ((layers[call.name], call) for call in self.calls if call.name in layers)
 
 
 def uses_of(networks: Iterable[tuple[Network, int]]) -> dict[str, list[Use]]:
-    """The calls of each layer, by its name, in a model that is called like this: traced, and how often each is."""
-    found = grouped((made.call.layer, Use(made, times)) for network, times in networks for made in network.calls)
+    """Return the calls of each layer, by its name, in a model that is called like this: traced, and how often each
+    is."""
+    found = grouped((call.name, Use(call, times)) for network, times in networks for call in network.calls)
     for uses in found.values():
         if len(uses) > 1:
-            uses.sort(key=lambda use: use.made.call.index)
+            uses.sort(key=lambda use: use.call.number)
     return found
 
 
 def networks_of(uses: Sequence[Use]) -> list[tuple[Network, int]]:
-    """The nested models that calls are of, each as often as it is called: alike ones together."""
+    """Return the nested models that calls are of, each as often as it is called: alike ones together."""
     found: dict[int, tuple[Network, int]] = {}
-    for made, times in uses:
-        if made.network is not None:
-            _, before = found.get(id(made.network), (None, 0))
-            found[id(made.network)] = (made.network, before + times)
+    for call, times in uses:
+        if call.network is not None:
+            _, before = found.get(id(call.network), (None, 0))
+            found[id(call.network)] = (call.network, before + times)
     return list(found.values())
 
 
 def cost_of(uses: Sequence[Use], costs: Costs) -> Cost:
-    """What all calls of a layer cost; None where one is not known."""
+    """Return what all calls of a layer cost; None where one is not known."""
     macs: int | None = 0
     flops: int | None = 0
-    for made, times in uses:
+    for call, times in uses:
         # Without a call in the file, how often a layer is called is unknown.
-        definition = None if made.built else made.definition
+        definition = None if call.built else call.definition
         one = Cost(None, None) if definition is None else costs.of(definition)
         if len(uses) == 1 and times == 1:
             return one

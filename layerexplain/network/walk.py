@@ -145,7 +145,7 @@ class Walk:
         return TracedCall(call) if known is None else TracedCall(call, outputs=(known.spec,), node=known.expr)
 
     def _input_tensor(self, ref: TensorRef) -> Tensor | None:
-        """A tensor that comes from outside of the model; None where its shape is not known."""
+        """Return a tensor that comes from outside of the model; None where its shape is not known."""
         spec = self.given.get(ref) or model_input(self.scope.model, ref)
         known = None
         if spec is not None:
@@ -205,7 +205,7 @@ class Walk:
         return TracedCall(call, refs, inputs, outputs, definition, source, None, False, node, declaration, origin)
 
     def _with_sizes(self, layer: Layer, call: Call) -> Call:
-        """The call with the sizes that the model computes for it, where they are known."""
+        """Return the call with the sizes that the model computes for it, where they are known."""
         function = layer.config.get("function")
         if not isinstance(function, str):
             return call
@@ -223,7 +223,7 @@ class Walk:
     def _plain(
         self, call: Call, layer: Layer, declaration: Declaration, bound: Bound, ref: TensorRef, known: Tensor
     ) -> TracedCall:
-        """The usual call, of one tensor without a mask, without the detours that the others need."""
+        """Return the usual call, of one tensor without a mask, without the detours that the others need."""
         specs = (known.spec,)
         definition = self.define(declaration, layer, bound, specs, ())
         node, outputs, _ = self.results(call, layer, definition, [known.expr])

@@ -24,7 +24,7 @@ _MOST_BUILT = 1000
 
 
 def built(walk: Walk, layer: Layer) -> TracedCall:
-    """A layer without a call in the file, at the shapes recorded when it was built."""
+    """Return a layer without a call in the file, at the shapes recorded when it was built."""
     call = Call(layer.name, 0, (), {})
     network = definition = origin = None
     specs: list[Spec | None] = []
@@ -50,7 +50,7 @@ def built(walk: Walk, layer: Layer) -> TracedCall:
 def opaque_call(
     walk: Walk, call: Call, layer: Layer, declaration: Declaration | None, reason: str | None = None
 ) -> TracedCall:
-    """A call of a layer that we cannot see into: the shapes are those that the file recorded."""
+    """Return a call of a layer that we cannot see into: the shapes are those that the file recorded."""
     sources = call.refs
     tensors = [walk.tensors.taken(layer, ref, i) for i, ref in enumerate(sources)]
     known = [t for t in tensors if t is not None]
@@ -89,7 +89,7 @@ def opaque_call(
 def failed(
     walk: Walk, call: Call, layer: Layer, declaration: Declaration | None, error: LayerExplainError
 ) -> TracedCall:
-    """A layer that cannot be what it says: an error in a spec, a note in a file that some program wrote."""
+    """Return a layer that cannot be what it says: an error in a spec, a note in a file that some program wrote."""
     sources = call.refs
     at = call if call.line else layer
     error.with_place(layer=walk.scope.where(layer), line=at.line, column=at.column, source=at.file or None)
@@ -123,7 +123,7 @@ def _name_cause(walk: Walk, error: WindowError, sources: Sequence[TensorRef]) ->
 def _cure(
     walk: Walk, layer: Layer, declaration: Declaration, sources: Sequence[TensorRef], specs: Sequence[Spec]
 ) -> str:
-    """What would mend a layer that refuses its tensors, behind the fact; "" where nothing is known."""
+    """Return what would mend a layer that refuses its tensors, behind the fact; "" where nothing is known."""
     if not specs or len(specs) != len(sources):
         return ""
     if any(isinstance(value, list | tuple) and len(value) > 1000 for value in layer.config.values()):
@@ -146,7 +146,7 @@ def _cure(
 def unknown(
     walk: Walk, call: Call, declaration: Declaration | None, refs: tuple[TensorRef, ...], network: Network | None = None
 ) -> TracedCall:
-    """The shapes that reach a layer are not known, so neither is anything about it."""
+    """Return the shapes that reach a layer are not known, so neither is anything about it."""
     inputs = tuple([None if (t := walk.tensors.get(ref)) is None else t.bare_spec for ref in refs])
     recorded = walk.tensors.recorded(call)
     walk.tensors.put_recorded(call, recorded)

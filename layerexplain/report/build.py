@@ -122,12 +122,12 @@ def _training(
         return None
     from layerexplain.report.training import training_report
 
-    told = training_report(compiled or Training(), outputs)
+    described = training_report(compiled or Training(), outputs)
     if rows is None:
-        return told
+        return described
     from layerexplain.report.training_step import training_step
 
-    return told._replace(step=training_step(network, rows))
+    return described._replace(step=training_step(network, rows))
 
 
 def _batch_of(model: Model) -> int | None:
@@ -164,8 +164,8 @@ def _inputs(network: Network, batch: int | None) -> tuple[InputReport, ...]:
 def _outputs(network: Network, batch: int | None) -> tuple[OutputReport, ...]:
     found = []
     for ref in network.model.outputs:
-        made = network.call(ref)
-        spec = made.outputs[ref.output] if made is not None and ref.output < len(made.outputs) else None
+        call = network.call(ref)
+        spec = call.outputs[ref.output] if call is not None and ref.output < len(call.outputs) else None
         if spec is None:
             found.append(OutputReport(ref.layer, None, None))
         else:
@@ -240,7 +240,7 @@ class Builder:
             self._networks.add(id(network))
             self.notes += network.notes
         uses = uses_of([(network, 1)])
-        calls = {name: [use.made for use in own] for name, own in uses.items()}
+        calls = {name: [use.call for use in own] for name, own in uses.items()}
         if called and called != [(network, 1)]:
             uses = uses_of(called)
         noted = grouped((note.layer, note.message) for note in network.notes)
@@ -310,14 +310,14 @@ class Builder:
             place = Placed(row._replace(weights=used), layer, calls, self._around[id(at.network)], at.frozen)
             row = row._replace(
                 explanation=explain_row(place, at.path, cost_lines(uses, self.costs, self._fixing)),
-                elements=tuple([ElementOf(made.definition) for made in calls]),
+                elements=tuple([ElementOf(call.definition) for call in calls]),
             )
             if self.gradient and calls:
                 from layerexplain.report.gradient import Gradients
 
                 self._gradients = self._gradients or Gradients(self.network)
-                told, is_special = self._gradients.of(place._replace(row=row))
-                row = row._replace(gradient=told, group=self._apart(layer) if is_special else row.group)
+                described, is_special = self._gradients.of(place._replace(row=row))
+                row = row._replace(gradient=described, group=self._apart(layer) if is_special else row.group)
         return row
 
     def _line_of(self, layer: Layer) -> str | None:
@@ -338,26 +338,26 @@ class Builder:
             return self.rows(called[0][0], path, at.batch, at.frozen, called) if called else (), True
         if (definition is not None and definition.kind != "opaque") or layer.is_stored or has_no_weights(layer):
             return (), True
-        held: tuple[LayerReport, ...] = ()
+        configured: tuple[LayerReport, ...] = ()
         if layer.kind == "custom" and (inside := held_layers(layer.config)):
             model = Model(layer.name, layer.type, inside, (), (), ())
-            held = self.rows(trace_model(model), path, at.batch, at.frozen)
-        told = self.stored().inside.get("/".join(path))
-        if told is None:
-            return held, not held
-        by_name = {row.layer: row for row in held}
-        rows = self.rows(trace_model(told), path, at.batch, at.frozen)
+            configured = self.rows(trace_model(model), path, at.batch, at.frozen)
+        described = self.stored().inside.get("/".join(path))
+        if described is None:
+            return configured, not configured
+        by_name = {row.layer: row for row in configured}
+        rows = self.rows(trace_model(described), path, at.batch, at.frozen)
         return tuple([self._same(row, by_name.get(row.layer.removeprefix(GROUP))) for row in rows]), True
 
-    def _same(self, stored: LayerReport, held: LayerReport | None) -> LayerReport:
+    def _same(self, stored: LayerReport, configured: LayerReport | None) -> LayerReport:
         """A layer that is both in the weights and in a configuration: as the latter says, where the counts agree."""
-        if held is None or held.params is None:
-            return stored._replace(type=held.type) if held is not None else stored
-        if held.params == stored.params:
-            return held
-        words = f"by its configuration it has {held.params:,} parameters; the file stores {stored.params:,}"
+        if configured is None or configured.params is None:
+            return stored._replace(type=configured.type) if configured is not None else stored
+        if configured.params == stored.params:
+            return configured
+        words = f"by its configuration it has {configured.params:,} parameters; the file stores {stored.params:,}"
         self.notes.append(Note("weight-count", stored.path, words))
-        return stored._replace(type=held.type)
+        return stored._replace(type=configured.type)
 
     def _text(
         self, layer: Layer, definition: Definition | None, calls: list[TracedCall]
@@ -371,9 +371,9 @@ class Builder:
         if definition is None and calls and self.network.model.grade == "open":
             from layerexplain.report.general_formula import general_formula
 
-            told = general_formula(layer, calls[0].declaration)
-            if told is not None:
-                return told
+            described = general_formula(layer, calls[0].declaration)
+            if described is not None:
+                return described
         if definition is None or definition.kind in ("model", "opaque"):
             count = len(calls[0].sources) if calls else 1
             names = "x" if count <= 1 else ", ".join(f"x{i + 1}" for i in range(count))
@@ -421,12 +421,12 @@ def _shared_weights(network: Network) -> SharedWeights | None:
     return shared_weights(network)
 
 
-def _call_report(made: TracedCall, batch: int | None) -> CallReport:
+def _call_report(call: TracedCall, batch: int | None) -> CallReport:
     return CallReport(
-        tuple([ref.layer for ref in made.sources]),
-        tuple([None if s is None else plain_shape(s.shape, batch) for s in made.inputs]),
-        tuple([None if s is None else plain_shape(s.shape, batch) for s in made.outputs]),
-        made.mask,
-        tuple([ref.call for ref in made.sources]),
-        tuple([ref.output for ref in made.sources]),
+        tuple([ref.layer for ref in call.sources]),
+        tuple([None if s is None else plain_shape(s.shape, batch) for s in call.inputs]),
+        tuple([None if s is None else plain_shape(s.shape, batch) for s in call.outputs]),
+        call.mask,
+        tuple([ref.call for ref in call.sources]),
+        tuple([ref.output for ref in call.sources]),
     )

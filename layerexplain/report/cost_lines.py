@@ -26,9 +26,9 @@ class _Line(NamedTuple):
 def cost_lines(uses: Sequence[Use], costs: Costs, fixed_by: str = "--input") -> tuple[str, ...]:
     """The cost of a layer that is called like this. `fixed_by` is what fixes the sizes that are open."""
     kinds: Counter[Definition] = Counter()
-    for made, times in uses:
-        if made.definition is not None:
-            kinds[made.definition] += times
+    for call, times in uses:
+        if call.definition is not None:
+            kinds[call.definition] += times
     lines: list[str] = []
     for definition, count in kinds.items():
         one = _of_a_call(definition, costs, "per example" if count == 1 else "a call", fixed_by)
@@ -38,8 +38,8 @@ def cost_lines(uses: Sequence[Use], costs: Costs, fixed_by: str = "--input") -> 
             lines.append(before + words + more)
     if len(kinds) > 1:
         cost = cost_of(uses, costs)
-        told = [f"{number:,} {what}" for number, what in ((cost.macs, "MACs"), (cost.flops, "FLOPs")) if number]
-        lines += [f"all calls: {' and '.join(told)} per example"] if told else []
+        amounts = [f"{number:,} {what}" for number, what in ((cost.macs, "MACs"), (cost.flops, "FLOPs")) if number]
+        lines += [f"all calls: {' and '.join(amounts)} per example"] if amounts else []
     return tuple(lines)
 
 
@@ -54,12 +54,12 @@ def _of_a_call(definition: Definition, costs: Costs, unit: str, fixed_by: str) -
     cost = costs.of(definition)
     needs = _needs(definition, fixed_by)
     if definition.kind == "model":
-        told = [f"{n:,} {what}" for n, what in ((cost.macs, "MACs"), (cost.flops, "FLOPs")) if n is not None]
-        if len(told) < 2:
+        amounts = [f"{n:,} {what}" for n, what in ((cost.macs, "MACs"), (cost.flops, "FLOPs")) if n is not None]
+        if len(amounts) < 2:
             return [_Line(None, f"MACs and FLOPs {needs}")]
         return [
-            _Line(cost.macs, f"{told[0]} {unit}, summed over its layers"),
-            _Line(cost.flops, f"{told[1]} {unit}, summed over its layers"),
+            _Line(cost.macs, f"{amounts[0]} {unit}, summed over its layers"),
+            _Line(cost.flops, f"{amounts[1]} {unit}, summed over its layers"),
         ]
     lines = []
     terms = costs.terms(definition)

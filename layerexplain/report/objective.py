@@ -62,9 +62,9 @@ class OutputLoss(NamedTuple):
         Raises LayerExplainError for targets or arguments that it refuses.
         """
         arguments = {**self.arguments, **changed}
-        made = loss_definition(self.loss, arguments, self.shape, targets, weights, self.mask if mask else None)
-        made.params[1].label = "z" if self.activation else "y_pred"
-        return made
+        formula = loss_definition(self.loss, arguments, self.shape, targets, weights, self.mask if mask else None)
+        formula.params[1].label = "z" if self.activation else "y_pred"
+        return formula
 
     def is_mean(self, definition: Definition) -> bool:
         """Whether it is the mean of the losses of single examples."""
@@ -100,12 +100,12 @@ def output_losses(
 
 
 def _output_loss(
-    network: Network, ref: TensorRef, made: TracedCall, setting: Setting, symbol: str, weight: float
+    network: Network, ref: TensorRef, maker: TracedCall, setting: Setting, symbol: str, weight: float
 ) -> OutputLoss:
     loss = loss_of(setting.name)
     if loss is None:
         raise LayerExplainError(f"{setting.name} is not a loss of Keras, so its formula is not known")
-    spec = made.outputs[ref.output] if ref.output < len(made.outputs) else None
+    spec = maker.outputs[ref.output] if ref.output < len(maker.outputs) else None
     if spec is None:
         raise LayerExplainError("the shape of this output is not known")
     arguments = loss.bind(shortest(setting.config))
@@ -124,11 +124,11 @@ def _giver(network: Network, ref: TensorRef) -> tuple[tuple[str, ...], int, Trac
     number = 0
     while True:
         calls = network.calls_of(ref.layer)
-        made = next(one for one in calls if one.call.index == ref.call)
+        maker = next(one for one in calls if one.call.index == ref.call)
         path, number = (*path, ref.layer), number * len(calls) + ref.call
-        if made.network is None or ref.output >= len(made.network.model.outputs):
-            return path, number, made, ref.output
-        network, ref = made.network, made.network.model.outputs[ref.output]
+        if maker.network is None or ref.output >= len(maker.network.model.outputs):
+            return path, number, maker, ref.output
+        network, ref = maker.network, maker.network.model.outputs[ref.output]
 
 
 def _last_function(definition: Definition | None, output: int) -> str:
@@ -200,14 +200,14 @@ def settings_of(layer: Any, kind: SettingKind) -> Iterator[OfWeight]:
 def _holders(layer: Any, steps: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Yield a layer and those that it holds, each with the steps that lead there."""
     yield steps, layer
-    held: list[tuple[tuple[str | int, ...], Any]] = []
+    parts: list[tuple[tuple[str | int, ...], Any]] = []
     for key, value in layer.config.items():
-        held.append(((key,), value))
+        parts.append(((key,), value))
         if isinstance(value, list | tuple):
-            held += [((key, i), inner) for i, inner in enumerate(value)]
+            parts += [((key, i), inner) for i, inner in enumerate(value)]
     model = layer.model if isinstance(layer, Layer) else None
-    held += [((inner.name,), inner) for inner in (() if model is None else model.layers)]
-    for more, inner in held:
+    parts += [((inner.name,), inner) for inner in (() if model is None else model.layers)]
+    for more, inner in parts:
         if isinstance(inner, Layer):
             yield from _holders(inner, (*steps, *more))
 
@@ -218,8 +218,8 @@ def setting_formula(kind: SettingKind, value: Any, shape: Shape) -> tuple[Part, 
 
     Raises Refused or LayerExplainError for one whose formula is not known.
     """
-    made = part(f"{kind}s", value)
-    return made, made.declaration.trace([Spec(shape, "float")], made.arguments)
+    setting = part(f"{kind}s", value)
+    return setting, setting.declaration.trace([Spec(shape, "float")], setting.arguments)
 
 
 # Numbers as given ---------------------------------------------------------------------------------------------------

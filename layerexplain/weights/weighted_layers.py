@@ -56,7 +56,7 @@ def weighted_layers(network: Network, finder: GroupFinder | None = None) -> Iter
         classes = layer_groups(model, before) if finder is not None and group is not None else {}
         uses = uses_of([(network, 1)])
         for layer in model.layers:
-            calls = [use.made for use in uses.get(layer.name, ())]
+            calls = [use.call for use in uses.get(layer.name, ())]
             own = None
             if finder is not None and group is not None and layer.kind != "operation":
                 own = finder.of_layer(layer, group, classes.get(layer.name))
