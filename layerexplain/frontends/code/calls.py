@@ -120,16 +120,6 @@ class Calls(Records):
         """The result of a call; `whole` says that the program gives all of its arguments. Raises ProgramError for
         what the program raises."""
         keywords: dict[str, Any] = dict(kwargs or {})
-        if isinstance(function, Bound):
-            return self._method(function, args, keywords, whole)
-        if isinstance(function, Class):
-            return self._instance(function, args, keywords, whole)
-        if isinstance(function, Instance):
-            method = function.cls.find("__call__")
-            if isinstance(method, Function):
-                return self.call(method, [function, *args], keywords)
-        if isinstance(function, Instance):
-            return self.keras.call_layer(function, args, keywords)
         if isinstance(function, Tensor) and function.node.layer.reason is not None:
             return function.node.layer.reason  # what is not read may give a layer too
         if isinstance(function, Tensor):
@@ -202,7 +192,7 @@ class Calls(Records):
             return args[0].attributes
         return args[0] if args and isinstance(args[0], Unknown) else self.unknown(f"{name}(…) of a value")
 
-    def _method(self, bound: Bound, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
+    def call_bound(self, bound: Bound, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
         of, function = bound.object, bound.function
         if isinstance(function, Function) and function.name == "build" and isinstance(of, Instance) and of.layer:
             return self.keras.build_by_hand(of, function, args, kwargs)
@@ -226,7 +216,7 @@ class Calls(Records):
                 self.effects.record_model_event()
         return self.placed(call_method(of, function, args, kwargs, self.budget, self.call))
 
-    def _instance(self, cls: Class, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
+    def make_instance(self, cls: Class, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
         """An object of a class of the program."""
         if is_record(cls):
             return self.record(cls, args, kwargs)

@@ -159,6 +159,9 @@ class Class(Value):
         evaluator.effects.record_attribute_change(self, name)
         self.attributes[name] = value
 
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        return evaluator.make_instance(self, args, kwargs, whole)
+
     def order(self) -> list[Any]:
         """Return the class and its bases in the order in which Python looks attributes up, symbols included.
 
@@ -269,6 +272,12 @@ class Instance(Value):
             return super().get_item(evaluator, key)
         return evaluator.call(evaluator.attribute(self, "__getitem__"), [key], {})
 
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        method = self.cls.find("__call__")
+        if isinstance(method, Function):
+            return evaluator.call(method, [self, *args], kwargs)
+        return evaluator.keras.call_layer(self, args, kwargs)
+
     def truth(self) -> bool | None:
         return None if self.cls.has("__bool__") or self.cls.has("__len__") else True
 
@@ -278,6 +287,9 @@ class Bound(Record, Value):
 
     object: Any
     function: Any
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        return evaluator.call_bound(self, args, kwargs, whole)
 
 
 class Super(Record, Value):

@@ -60,6 +60,12 @@ class Evaluator(Protocol):
     def call(self, function: Any, args: list[Any], kwargs: dict[str, Any], *, whole: bool = False) -> Any:
         """Return what a call of a value gives."""
 
+    def call_bound(self, bound: Any, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        """Return what a call of a method gives."""
+
+    def make_instance(self, cls: Any, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        """Return an object of a class of the program."""
+
     def call_symbol(self, symbol: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return what a call of a name of a library gives."""
 
