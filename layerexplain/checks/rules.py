@@ -9,12 +9,11 @@ from typing import Any, TypeVar
 
 from layerexplain.checks.findings import CheckReport, Finding
 from layerexplain.checks.stored import StoredWeight, stored_weights
-from layerexplain.checks.unchecked import unchecked
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends import model_of
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.own_layers import Code
-from layerexplain.model import InputShapes, InputShapesOf, Model
+from layerexplain.model import InputShapes, InputShapesOf, Model, Note
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
@@ -23,13 +22,15 @@ from layerexplain.suggest import must_be_known, names_in
 _FILES = (
     "of_faults",
     "of_training",
-    "of_gradients",
     "of_activations",
     "of_layers",
     "of_shapes",
     "of_sizes",
     "of_weights",
 )
+
+_REASONS = frozenset({"opaque", "not-derived", "unknown-input"})
+"""The codes of the notes of a network that say why something is not known."""
 
 Found = tuple[TracedCall | LayerExplainError | str | None, str]
 """A call of a layer, the layer's name or an error, None for the model as a whole, and what is wrong there, with the
@@ -145,7 +146,7 @@ def check(
 
         found += over_budget(model, shapes_for(model, inputs), budgets)
     found.sort(key=lambda one: order.get((one.layer or "").partition("/")[0], -1))
-    notes = tuple(unchecked(network))
+    notes = tuple(_unchecked(network))
     return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, tuple(found), notes)
 
 
@@ -179,6 +180,25 @@ def _findings(network: Network, stored: Sequence[StoredWeight], rules: Sequence[
     for call in network.calls:
         if call.network is not None and call.number == 0:
             yield from _findings(call.network, (), rules, f"{path}{call.name}/")
+
+
+def _unchecked(network: Network, path: str = "") -> Iterator[Note]:
+    """Yield a note for each layer of a network that no rule could look at, also inside its nested models.
+
+    A spec with a layer at fault has none: the fault is a finding, which says that no other rule is asked.
+    """
+    if network.model.strict and network.faults:
+        return
+    noted = {note.layer for note in network.notes if note.code in _REASONS}
+    yield from (note for note in network.notes if note.code in _REASONS)
+    for call in network.calls:
+        where = path + call.name
+        if call.network is not None:
+            if call.number == 0:
+                yield from _unchecked(call.network, f"{where}/")
+        elif call.definition is None and None in call.inputs and where not in noted:
+            noted.add(where)
+            yield Note("not-derived", where, "the shape of its input is not known")
 
 
 def _ignored(model: Model, path: str) -> Iterator[tuple[str, Collection[str]]]:
