@@ -101,7 +101,7 @@ def test_a_spec_without_an_input_is_at_fault(layers: str, command: str, tmp_path
     words = f"the shape of the input is missing; add `input: [{sizes}]` (the sizes without the batch), or give --input"
     assert found.exit_code == 1
     if command == "check":  # a fault is a finding
-        assert f"  {words} {option}\n" in found.stdout and not found.stderr
+        assert f"  line 2: {words} {option}\n" in found.stdout and not found.stderr
     else:
         assert found.stderr == f"layerexplain: error: {path}:2: {words} {option}\n"
     assert ("Params" in found.stdout) == (command == "summary")
