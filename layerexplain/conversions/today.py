@@ -20,8 +20,9 @@ from layerexplain.layers.registry import find
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Setting, Shape
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
+from layerexplain.report.default_initializers import default_initializer
 from layerexplain.report.normal_form import is_unused_setting
-from layerexplain.report.settings import CLASSES, default_initializer, is_setting, setting_of
+from layerexplain.report.settings import CLASSES, is_setting, setting_of
 from layerexplain.report.tensorflow_functions import is_tensorflow, todays_operation
 
 _NO_EFFECT: Mapping[str, tuple[Any, ...]] = {

@@ -37,6 +37,7 @@ class Facts(NamedTuple):
       those of the layer. "" for none.
     - `inner_outputs`: the values in its formula that layers inside of it output, to which an activity regularizer
       applies, by the argument that holds it ("" for the layer's own): labels, or the ends of labels ("*_fwd").
+    - `skips_activity`: it runs the `call` of the layer that it holds, past that layer's own activity regularizer.
     - `initializers`: how weights begin, by their names, where that is not as in other layers and no argument says it.
     - `states`: how many tensors it hands from step to step, and gives with `return_state`.
     - `results`: how many tensors it gives; 0 where that hangs on its arguments.
@@ -67,6 +68,7 @@ class Facts(NamedTuple):
     copies_held: Mapping[str, tuple[str, str]] = MappingProxyType({})
     regularizes: str = ""
     inner_outputs: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    skips_activity: bool = False
     initializers: Mapping[str, str] = MappingProxyType({})
     states: int = 0
     results: int = 1

@@ -17,11 +17,11 @@ from layerexplain.model import Model
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple, sources_first
 from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals, told
+from layerexplain.report.default_initializers import default_initializer
 from layerexplain.report.loading import Loading, loading
 from layerexplain.report.model_differences import Alignment, Difference, computes_the_same, of_ends, of_models
 from layerexplain.report.normal_form import NormalLayer, is_layer, normal_layers
 from layerexplain.report.rows import Rows, about, count_of
-from layerexplain.report.settings import default_initializer
 
 
 class Side(NamedTuple):

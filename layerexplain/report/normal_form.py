@@ -22,7 +22,8 @@ from layerexplain.model import Call, Function, Layer, Model
 from layerexplain.network.scope import declaration_of
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.report.data import LayerReport
-from layerexplain.report.settings import default_initializer, is_setting, setting_of, setting_text
+from layerexplain.report.default_initializers import default_initializer
+from layerexplain.report.settings import is_setting, setting_of, setting_text
 from layerexplain.report.tensorflow_functions import is_tensorflow, todays_operation
 
 _NO_ARGUMENTS = frozenset({"name", "trainable", "dtype", "batch_shape", "batch_input_shape"})

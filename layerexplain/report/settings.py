@@ -35,21 +35,6 @@ _PLAIN = (
 CLASSES = frozenset({*_DEFAULTS, *_PLAIN.split()})
 """The classes of Keras."""
 
-_INITIALIZERS: Mapping[str, str] = {
-    "kernel": "GlorotUniform",
-    "depthwise": "GlorotUniform",
-    "pointwise": "GlorotUniform",
-    "recurrent": "Orthogonal",
-    "bias": "Zeros",
-    "beta": "Zeros",
-    "gamma": "Ones",
-    "moving_mean": "Zeros",
-    "moving_variance": "Ones",
-    "alpha": "Zeros",
-    "embeddings": "RandomUniform",
-}
-"""What initializes a weight unless a layer says otherwise, in all layers of Keras."""
-
 _BY_NAME = {snake_case(name): name for name in CLASSES} | {
     "uniform": "RandomUniform",
     "normal": "RandomNormal",
@@ -110,15 +95,6 @@ def setting_of(value: Any) -> Setting | None:
     if name == "L1L2" and not any(kept.values()):
         return None
     return Setting(name, kept)
-
-
-def default_initializer(argument: str) -> str | None:
-    """Return the class that initializes a weight where a layer states no other; None where it is not known.
-
-    >>> default_initializer("recurrent_initializer"), default_initializer("kernel_regularizer")
-    ('Orthogonal', None)
-    """
-    return _INITIALIZERS.get(argument.removesuffix("_initializer")) if is_setting(argument) else None
 
 
 def is_setting(argument: str) -> bool:

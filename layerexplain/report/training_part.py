@@ -6,7 +6,7 @@ optimizer, a regularizer and a constraint take that of a weight; a schedule take
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -65,15 +65,29 @@ def update_definition(optimizer: Declaration, arguments: Mapping[str, Any], shap
 
 def update_formulas(optimizer: Part, weights: Iterable[tuple[str, Shape]]) -> Iterator[Definition]:
     """Yield the formula of a step of each weight, given with its path and its shape; those that are alike share one.
-    Muon treats some as AdamW does, for their names."""
+    Muon treats some as AdamW does, for their names.
+
+    Raises ArgumentError for names that are given as a regular expression.
+    """
     given = {**optimizer.declaration.default_values, **optimizer.arguments}
+    is_excluded = _exclusion(given) if optimizer.type == "Muon" else lambda path: False
     known: dict[tuple[Shape, bool], Definition] = {}
     for path, shape in weights:
-        excluded = optimizer.type == "Muon" and bool(given["exclude_embeddings"]) and "embedding" in path.lower()
+        excluded = is_excluded(path)
         if (shape, excluded) not in known:
             own = {**given, "excluded": excluded} if optimizer.type == "Muon" else given
             known[shape, excluded] = update_definition(optimizer.declaration, own, shape)
         yield known[shape, excluded]
+
+
+def _exclusion(muon: Mapping[str, Any]) -> Callable[[str], bool]:
+    """Return the rule by which Muon excludes a weight for its path."""
+    words = [str(one) for one in muon["exclude_layers"] or ()]
+    for word in words:
+        if not all(letter.isalnum() or letter in "_-/ " for letter in word):
+            raise ArgumentError(f"Muon's exclude_layers needs plain names here, got the regular expression {word!r}")
+    embeddings = bool(muon["exclude_embeddings"])
+    return lambda path: (embeddings and "embedding" in path.lower()) or any(word in path for word in words)
 
 
 def part_report(

@@ -222,8 +222,6 @@ def _updates(training: Training, placed: Sequence[Placed], notes: list[str]) -> 
     except LayerExplainError as error:
         notes.append(f"The optimizer {optimizer.type}: {error.fact}.")
         return
-    if optimizer.arguments.get("exclude_layers"):
-        notes.append("Muon's exclude_layers are patterns of names, which are not looked at here.")
     for weights in found.values():
         definition = weights[0][1]
         told = _formula_report(sentence(definition), definition)

@@ -8,7 +8,6 @@ comes out of one to the calls before it. What several calls send to one tensor i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from layerexplain.derive.evaluate import Evaluation, evaluate_nodes
@@ -20,7 +19,9 @@ from layerexplain.model import Layer
 from layerexplain.records import NamedTuple
 from layerexplain.report.gradient import before_last_function
 from layerexplain.run.activations import Activations, Border, Ran, Walk, tensors_of
+from layerexplain.run.moved_inside import moves_of
 from layerexplain.run.objective import NoGradient, Penalties, added
+from layerexplain.run.penalized_inside import Inside, penalized_inside
 from layerexplain.run.precision import rounded_to
 
 CallNumber = tuple[tuple[str, ...], int]
@@ -104,6 +105,7 @@ class Tape(Activations):
         self._tape: list[Taped | Border] = []
         self._sent: dict[Walk, dict[tuple[Expr, int], Any]] = {}
         self._known: dict[Any, Gradient | NoGradient] = {}
+        self._inside: dict[tuple[Definition, tuple[str, ...]], Inside] = {}
 
     # Forwards -------------------------------------------------------------------------------------------------------
 
@@ -111,12 +113,12 @@ class Tape(Activations):
         definition = ran.definition
         at = (ran.path, ran.number)
         arrays = self._arrays(ran)
-        if definition.updates:
-            self._move(ran, run)
-        inside = list(self.penalties.inside(ran))
-        beside = {f"activity_{i}": node for i, (node, _) in enumerate(inside, start=1)}
+        moves = moves_of(definition)
+        if moves.values:
+            self._move(ran, moves.values, run)
+        inside = self._penalized(ran)
         form = self._form(ran, at)
-        found = self._gradient(_with_results(definition, beside), ran.path in self.frozen, form)
+        found = self._gradient(inside.definition, ran.path in self.frozen, form)
         if isinstance(found, NoGradient):
             results = super().results_of(ran, run)
             self._tape.append(Taped(ran, found, {}, (), run))
@@ -129,9 +131,9 @@ class Tape(Activations):
             self.before_last[at] = forward["z"]
         sent = {
             name: self.penalties.of_tensor(
-                value, forward[name], f"a layer inside '{'/'.join(ran.path)}'", 1 / run.batch
+                penalty.value, forward[name], f"a layer inside '{'/'.join(ran.path)}'", 1 / run.batch
             )
-            for name, (_, value) in zip(beside, inside, strict=True)
+            for name, penalty in inside.penalties.items()
         }
         if not definition.results.keys() <= forward.keys():
             ((name, result),) = definition.results.items()
@@ -143,6 +145,18 @@ class Tape(Activations):
         self._tape.append(Taped(ran, found, arrays, self.penalties.of_outputs(ran, results), run, sent))
         return [*results, *made[count : count + len(masks)], *states]
 
+    def _penalized(self, ran: Ran) -> Inside:
+        """Return the formula of a call with the penalized values inside of it; note those that are left out."""
+        key = (ran.definition, ran.path)
+        if key not in self._inside:
+            self._inside[key] = penalized_inside(ran.definition, ran.layer)
+        if self._inside[key].unknown:
+            where = "/".join(ran.path)
+            self.penalties.notes.append(
+                f"The activity_regularizer of a layer inside '{where}' is left out of the loss."
+            )
+        return self._inside[key]
+
     def _homes(self, ran: Ran) -> dict[Expr, tuple[tuple[str, ...], int]]:
         return {leaf: self.home(ran.path, number) for number, leaf in enumerate(ran.definition.weights)}
 
@@ -153,11 +167,11 @@ class Tape(Activations):
         )
         return {**ran.arrays, **moved}
 
-    def _move(self, ran: Ran, run: Evaluation) -> None:
-        """Keep what a layer stores itself in training: running statistics, a kernel that it divided."""
-        homes = {str(leaf.label): at for leaf, at in self._homes(ran).items()}
-        made = evaluate_nodes(list(ran.definition.updates.values()), self._arrays(ran), run)
-        self.moved.update({homes[label]: value for label, value in zip(ran.definition.updates, made, strict=True)})
+    def _move(self, ran: Ran, moves: Mapping[Expr, Expr], run: Evaluation) -> None:
+        """Keep what layers store themselves in training: running statistics, a kernel that they divided."""
+        homes = self._homes(ran)
+        made = evaluate_nodes(list(moves.values()), self._arrays(ran), run)
+        self.moved.update({homes[leaf]: value for leaf, value in zip(moves, made, strict=True)})
 
     def _form(self, ran: Ran, at: CallNumber) -> str:
         """Which gradient of a call is needed: of its results, or of what its last function is applied to ("z"), or of
@@ -297,14 +311,3 @@ class Tape(Activations):
             if layer.type == "InputLayer" and any(leaf is made.node for leaf in leaves):
                 received = self._received(walk, made.node, 1)
                 yield SentBack((*walk.path, layer.name), layer, walk.call_number(made), tuple(received))
-
-
-@lru_cache(maxsize=256)
-def _beside(definition: Definition, names: tuple[str, ...], nodes: tuple[Expr, ...]) -> Definition:
-    results = {**definition.results, **dict(zip(names, nodes, strict=True))}
-    return Definition(definition.name, definition.params, definition.weights, results, updates=definition.updates)
-
-
-def _with_results(definition: Definition, beside: Mapping[str, Expr]) -> Definition:
-    """Return a formula that also gives some of the values inside of it."""
-    return _beside(definition, tuple(beside), tuple(beside.values())) if beside else definition

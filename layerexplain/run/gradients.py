@@ -11,7 +11,7 @@ from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends.training import trained_with
 from layerexplain.lang.expr import Expr
-from layerexplain.lang.visit import inner_definitions, is_random
+from layerexplain.lang.visit import is_random
 from layerexplain.layers.arguments import Refused
 from layerexplain.layers.keras.optimizers import Part
 from layerexplain.model import Layer, Model, Note, TensorRef, Training
@@ -23,13 +23,14 @@ from layerexplain.report.objective import (
     output_losses,
     setting_formula,
     settings_of,
-    shortest,
+    short_float,
 )
 from layerexplain.report.training_part import update_formulas
 from layerexplain.run.activations import Activation, Progress, counted
 from layerexplain.run.backpropagation import SentBack, Tape
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.made_targets import make_targets
+from layerexplain.run.moved_inside import moves_of
 from layerexplain.run.objective import NoGradient, Term, added, output_term
 from layerexplain.run.precision import computed_in
 from layerexplain.run.stored_slots import Slots, StoredOptimizer, slots_of_weights, stored_optimizer
@@ -270,13 +271,11 @@ class Step:
             self.notes.append(f"This is a first step of the optimizer: {error.fact}.")
             return
         if self.slots.rate is not None:
-            rate = shortest({"learning_rate": self.slots.rate})
-            self.optimizer = self.optimizer._replace(arguments={**self.optimizer.arguments, **rate})
+            self.optimizer = self.optimizer.with_rate(short_float(self.slots.rate))
 
     def _unknown_moves(self) -> None:
         for one in self.layers.values():
-            inside = () if one.definition is None else inner_definitions(one.definition)
-            if self.running.training and any(inner.updates for inner in inside):
+            if self.running.training and one.definition is not None and moves_of(one.definition).unknown:
                 self.notes.append(f"The running statistics inside '{one.where}' move too, but not in these numbers.")
 
     def constrained(self, one: WeightGradient, new: Any) -> Any:

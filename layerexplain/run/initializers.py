@@ -11,22 +11,12 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.registry import facts_of
 from layerexplain.model import Layer, Setting
 from layerexplain.network.scope import declaration_of
 from layerexplain.records import NamedTuple
+from layerexplain.report.default_initializers import usual_initializer
 from layerexplain.report.objective import holder_of, settings_of
-from layerexplain.report.settings import default_initializer, setting_of
-
-_WITHOUT_ARGUMENT = {
-    **dict.fromkeys(("lora_kernel_a", "lora_embeddings_a"), Setting("HeUniform")),
-    **dict.fromkeys(("lora_kernel_b", "lora_embeddings_b", "renorm_mean", "mean"), Setting("Zeros")),
-    **dict.fromkeys(("moving_stddev", "renorm_stddev", "variance"), Setting("Ones")),
-    **dict.fromkeys(("scale", "concat_score_weight"), Setting("Ones")),
-    "reverse_embeddings": Setting("RandomUniform"),
-    "vector_u": Setting("TruncatedNormal", {"stddev": 0.02}),
-}
-"""How weights begin whose initializer is no argument of their layer, by their names."""
+from layerexplain.report.settings import setting_of
 
 _MOST_ORTHOGONAL = 2048
 """Rows or columns up to which values are made orthogonal; the work grows with the third power of their number."""
@@ -58,7 +48,7 @@ def beginning_of(layer: Layer, weight: Expr) -> Beginning | None:
     such as the scales of quantization."""
     name = str(weight.attrs["name"])
     owner = holder_of(layer, weight)
-    default = _default(owner, name)
+    default = usual_initializer(owner.type, name)
     given = next((one.value for one in settings_of(layer, "initializer") if one.is_for(weight)), None)
     if given is None and name == "reverse_embeddings":  # begins as the table
         given = owner.config.get("embeddings_initializer")
@@ -71,13 +61,6 @@ def beginning_of(layer: Layer, weight: Expr) -> Beginning | None:
         found = Beginning(setting)
     forgets = name == "bias" and _has_forget_bias(owner) and owner.config.get("unit_forget_bias", True) is not False
     return found._replace(forgets=forgets)
-
-
-def _default(owner: Layer, name: str) -> Setting | None:
-    """Return how a weight begins where its layer does not say it."""
-    own = facts_of(owner.type).initializers.get(name)
-    usual = own or default_initializer(f"{name.removesuffix('_kernel')}_initializer")
-    return Setting(usual) if usual else _WITHOUT_ARGUMENT.get(name)
 
 
 def _has_forget_bias(owner: Layer) -> bool:

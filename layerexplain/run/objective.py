@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
@@ -12,11 +12,10 @@ from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.layers.arguments import Refused
-from layerexplain.layers.facts import NO_FACTS
-from layerexplain.model import Layer
 from layerexplain.records import NamedTuple
-from layerexplain.report.objective import OutputLoss, setting_formula, settings_of
+from layerexplain.report.objective import OutputLoss, setting_formula
 from layerexplain.run.activations import Ran
+from layerexplain.run.penalized_inside import own_penalties
 from layerexplain.run.precision import computed_in
 
 
@@ -98,10 +97,6 @@ def _batched(array: Any) -> Shape:
     return (BATCH, *array.shape[1:])
 
 
-def _is_one_of(label: str, wanted: Sequence[str]) -> bool:
-    return any(label.endswith(one[1:]) if one.startswith("*") else label == one for one in wanted)
-
-
 class Penalties:
     """What regularizers add to the loss in a run, term by term; `notes` are on those whose formula is not known."""
 
@@ -113,10 +108,7 @@ class Penalties:
     def of_outputs(self, ran: Ran, outputs: Sequence[Any]) -> list[Any]:
         """Return what the activity regularizers of a layer send back to each of its results, None for nothing. Keras
         divides it by the number of examples."""
-        given = [one.value for one in settings_of(ran.layer, "regularizer") if one.of == "activity" and not one.steps]
-        own = None if ran.call.declaration is None else ran.call.declaration.facts.regularizes
-        if own:
-            given.append({own: {name: ran.definition.arguments[name] for name in ("l1", "l2")}})
+        given = [one.value for one in own_penalties(ran.layer)]
         found: list[Any] = []
         for output in outputs:
             sent = None
@@ -125,26 +117,6 @@ class Penalties:
                 sent = added(sent, term)
             found.append(sent)
         return found
-
-    def inside(self, ran: Ran) -> Iterator[tuple[Expr, Any]]:
-        """Yield the values in the formula of a call that have an activity regularizer as outputs of layers inside, each
-        with the regularizer; note those that are left out."""
-        facts = NO_FACTS if ran.call.declaration is None else ran.call.declaration.facts
-        names = {node: name for name, node in ran.definition.results.items()}
-        for one in settings_of(ran.layer, "regularizer"):
-            if one.of != "activity":
-                continue
-            held = "" if not one.steps else str(one.steps[0]) if len(one.steps) == 1 else "?"
-            labels = list(facts.inner_outputs.get(held, ()))
-            for copy, (of, _) in facts.copies_held.items():
-                if held == of and not isinstance(ran.layer.config.get(copy), Layer):
-                    labels += facts.inner_outputs[copy]
-            values = [node for node in ran.definition.order if node.args]
-            found = [node for node in values if labels and _is_one_of(names.get(node) or str(node.label), labels)]
-            if one.steps and not found:
-                where = "/".join(ran.path)
-                self.notes.append(f"The activity_regularizer of a layer inside '{where}' is left out of the loss.")
-            yield from ((node, one.value) for node in found)
 
     def of_tensor(self, value: Any, array: Any, where: str, share: float = 1.0) -> Any:
         """Return what a regularizer sends back to a weight, or a `share` of it to an output; None where its formula is

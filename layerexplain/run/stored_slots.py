@@ -31,7 +31,12 @@ _OWN = {
 _PLAIN = (("momentum", "velocity", "norm", "accumulator", "linear"), ("velocity_hat",), ("u_product",))
 """Lists of slots in the order in which they are made; those of one list are made for one weight after the other."""
 
-_OTHERWISE = ("Muon", "LossScaleOptimizer", "MultiOptimizer")
+_PLACEHOLDERS = {"Adafactor": ("r", "c")}
+"""Slots for which Keras stores a single 0 where a weight has none."""
+
+_OTHERWISE = ("MultiOptimizer",)
+
+_COUNTERS = ("iteration", "learning_rate")
 
 
 class StoredOptimizer(NamedTuple):
@@ -64,9 +69,12 @@ def stored_optimizer(source: Any, model: Model) -> StoredOptimizer | None:
         if is_before_keras_3(model.keras_version):
             return StoredOptimizer()
         if all(one.parts[-1].isdecimal() for one in tensors):
-            tensors.sort(key=lambda one: int(one.parts[-1]))
-            return StoredOptimizer(tuple([stored.read(one) for one in tensors]))
-        return StoredOptimizer(named={one.parts[-1]: stored.read(one) for one in tensors})
+            depth = min(len(one.parts) for one in tensors)  # deeper: an optimizer inside, whose numbers are here too
+            listed = sorted([one for one in tensors if len(one.parts) == depth], key=lambda one: int(one.parts[-1]))
+            return StoredOptimizer(tuple([stored.read(one) for one in listed]))
+        wrappers = {one.parts[:-1] for one in tensors if one.parts[-1] == "step_counter"}
+        own = [one for one in tensors if one.parts[-1] not in _COUNTERS or one.parts[:-1] not in wrappers]
+        return StoredOptimizer(named={one.parts[-1]: stored.read(one) for one in own})
 
 
 def slots_of_weights(stored: StoredOptimizer, optimizer: Part, definitions: Mapping[str, Definition]) -> Slots:
@@ -79,28 +87,38 @@ def slots_of_weights(stored: StoredOptimizer, optimizer: Part, definitions: Mapp
         raise LayerExplainError(f"the order in which {optimizer.type} stores its numbers is not known")
     if not stored.arrays and not stored.named:
         raise LayerExplainError("the numbers that Keras 1 and 2 stored of an optimizer are not read")
-    fixed = not isinstance(optimizer.arguments.get("learning_rate"), Part)
-    places = list(_places(optimizer.type, definitions))
-    start = 2 if fixed else 1
-    wanted = [*[()] * start, *[shape for _, _, shape in places]]
+    inner = optimizer.inner
+    fixed = not isinstance(inner.arguments.get("learning_rate"), Part)
+    places: list[Place] = [([], name, ()) for name in _COUNTERS[: 2 if fixed else 1]]
+    start = len(places)
+    places += _places(inner.type, definitions)
+    names = [name for _, name, _ in places[:start]]
+    names += [f"{paths[0].replace('/', '_') if paths else ''}_{name}" for paths, name, _ in places[start:]]
     arrays = list(stored.arrays)
+    if inner is not optimizer:
+        of_wrapper = ["step_counter", "dynamic_scale"]
+        places = [*[(list(definitions), name, ()) for name in of_wrapper], *places]
+        names, arrays, start = of_wrapper + names, arrays[len(_COUNTERS) :], start + len(of_wrapper)
     if stored.named:
-        names = ["iteration", "learning_rate"][:start]
-        names += [f"{paths[0].replace('/', '_')}_{name}" for paths, name, _ in places]
         rest = [name for name in stored.named if name not in names]  # what all weights share has a name of its own
         names = [name if name in stored.named else rest.pop() if rest else name for name in names]
         arrays = [stored.named[name] for name in names if name in stored.named]
-    if [tuple(one.shape) for one in arrays] != wanted:
+    if [tuple(one.shape) for one in arrays] != [shape for _, _, shape in places]:
         raise LayerExplainError("the stored numbers are not those of this optimizer for these weights")
     found: dict[str, dict[str, Any]] = {path: {} for path in definitions}
-    for (paths, name, _), array in zip(places, arrays[start:], strict=True):
+    for (paths, name, _), array in zip(places, arrays, strict=True):
         for path in paths:
             found[path][name] = array
-    return Slots(int(arrays[0]) + 1, float(arrays[1]) if fixed else None, found)
+    counters = dict(zip(names[:start], arrays, strict=False))
+    return Slots(int(counters["iteration"]) + 1, float(counters["learning_rate"]) if fixed else None, found)
 
 
-def _places(type_: str, definitions: Mapping[str, Definition]) -> Iterator[tuple[Sequence[str], str, tuple[int, ...]]]:
-    """Yield for each stored slot the paths of the weights that it is for, its name and its shape."""
+Place = tuple[Sequence[str], str, tuple[int, ...]]
+"""A stored slot: the paths of the weights that it is for, its name and its shape."""
+
+
+def _places(type_: str, definitions: Mapping[str, Definition]) -> Iterator[Place]:
+    """Yield the stored slots of an optimizer, in Keras's order."""
     kept = {
         path: {str(leaf.attrs["name"]): leaf for leaf in definition.weights} for path, definition in definitions.items()
     }
@@ -113,3 +131,5 @@ def _places(type_: str, definitions: Mapping[str, Definition]) -> Iterator[tuple
             for name in together:
                 if name in slots:
                     yield [path], name, tuple(slots[name].shape)
+                elif name in _PLACEHOLDERS.get(type_, ()):
+                    yield [], name, ()

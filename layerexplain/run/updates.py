@@ -51,13 +51,14 @@ def updates(
         weight = weights[path]
         float_ = computed_in(str(weight.dtype))
         kept = {} if stored is None else stored.of[path]
+        scale = kept.get("dynamic_scale", optimizer.loss_scale)
         slots = []
         for leaf in definition.weights:
             initial = leaf.attrs["initial"]
             slot = kept[leaf.attrs["name"]] if kept else weight if initial == "W" else np.full(leaf.shape, initial)
             slots.append(slot.astype(float_))
         step = 1 if stored is None else stored.step
-        given = {"W": weight, "g": g * np.asarray(optimizer.loss_scale, g.dtype), "step": np.asarray(step, float_)}
+        given = {"W": weight, "g": g * np.asarray(scale, g.dtype), "step": np.asarray(step, float_)}
         given["global_norm"] = np.asarray(norm, float_)
         params = [given[str(param.label)] for param in definition.params]
         made = evaluate(definition, params, slots, Evaluation(1, float_))

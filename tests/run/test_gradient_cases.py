@@ -1,4 +1,4 @@
-"""Drawn steps of training are those of Keras, or a note says in what they are not."""
+"""Drawn steps of training are those of Keras: the loss, each gradient, each new weight and running statistic."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ NEAR = 1e-6
 
 
 def outcome(seed: int) -> tuple[str, str]:
-    """Return "equal", "noted", "refused", "not in Keras" or "differs", and what there is to say of it."""
+    """Return "equal", "refused", "not in Keras" or "differs", and what there is to say of it.
+
+    A note excuses no difference: all that is drawn has a formula.
+    """
     from layerexplain.frontends import read_for_good
     from layerexplain.frontends.training import trained_with
     from layerexplain.oracle.gradients import _update
@@ -56,10 +59,11 @@ def outcome(seed: int) -> tuple[str, str]:
             )
             far = float(np.abs(own - g).max()) / (largest or 1)
             wrong += [f"{one.where} by {far:.1e}"] if not far <= NEAR else []
-        elif one.new is not None and theirs.new is not None and not np.allclose(one.new, theirs.new[key], rtol=1e-5):
-            wrong.append(f"the new {one.where}")
+        elif theirs.new is not None:
+            new = one.value if one.new is None else one.new
+            wrong += [f"the new {one.where}"] if not np.allclose(new, theirs.new[key], rtol=1e-5) else []
     notes = [note.message for note in step.told() if "has a constraint" not in note.message]
-    return ("differs" if not notes else "noted", f"{'; '.join(wrong)} in {case} {notes}") if wrong else ("equal", "")
+    return ("differs", f"{'; '.join(wrong)} in {case} {notes}") if wrong or notes else ("equal", "")
 
 
 def found(first: int, many: int) -> dict[str, Any]:
@@ -69,7 +73,5 @@ def found(first: int, many: int) -> dict[str, Any]:
         return {seed: outcome(seed) for seed in range(first, first + many)}
 
 
-def test_drawn_steps_are_those_of_keras_or_noted() -> None:
-    made = found(FIRST, MANY)
-    assert [one for one in made.items() if one[1][0] == "differs"] == []
-    assert sum(one == "equal" for one, _ in made.values()) > 0.75 * MANY
+def test_drawn_steps_are_those_of_keras() -> None:
+    assert {seed: one for seed, one in found(FIRST, MANY).items() if one[0] != "equal"} == {}

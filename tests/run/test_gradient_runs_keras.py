@@ -152,8 +152,49 @@ def _penalized_inside(L: Any, keras: Any, rng: Any) -> Built:  # noqa: N803
     return keras.Model(x, y), rng.normal(size=(4, 4, 6)), {"loss": "mse"}
 
 
+def _penalized_in_wrappers(L: Any, keras: Any, rng: Any) -> Built:  # noqa: N803
+    """Activity regularizers of layers inside layers: TimeDistributed runs the `call` of what it holds, past its own."""
+    deep = keras.Sequential([keras.Input((5,)), L.Dense(4, activity_regularizer="l1"), L.ActivityRegularization(0.3)])
+    shared = L.Dense(3, "tanh", activity_regularizer="l2")
+    x = keras.Input((5,))
+    y = shared(L.Dense(3)(deep(x)))
+    inner = keras.Model(x, L.Add()([shared(y), y]))
+    x = keras.Input((4, 5))
+    y = L.TimeDistributed(L.Dense(5, activity_regularizer="l1"))(x)
+    y = L.TimeDistributed(inner)(y)
+    y = L.TimeDistributed(L.SpectralNormalization(L.Dense(5, activity_regularizer="l1")))(y)
+    y = L.SpectralNormalization(L.Conv1D(3, 2, activity_regularizer="l2"))(y)
+    y = L.Bidirectional(L.LSTM(2, return_sequences=True, activity_regularizer="l2"))(y)
+    return keras.Model(x, y), rng.normal(size=(3, 4, 5)), {"loss": "mse"}
+
+
+def _statistics_in_time(L: Any, keras: Any, rng: Any) -> Built:  # noqa: N803
+    """Running statistics inside TimeDistributed move at each step, also where masks leave some out, and in two calls."""
+    deep = keras.Sequential([keras.Input((5,)), L.Dense(3, "tanh"), L.BatchNormalization(momentum=0.7)])
+    inner = keras.Sequential([keras.Input((5,)), deep, L.BatchNormalization(momentum=0.6), L.Dense(5)])
+    shared = L.TimeDistributed(inner)
+    x = keras.Input((4, 5))
+    y = shared(shared(L.Masking()(x)))
+    y = L.TimeDistributed(L.BatchNormalization(momentum=0.8))(y)
+    given = rng.normal(size=(3, 4, 5))
+    given[1, 2:] = 0
+    return keras.Model(x, y), given, {"loss": "mse"}
+
+
+def _stateful(L: Any, keras: Any, rng: Any) -> Built:  # noqa: N803
+    """Layers that keep their state: it begins at zeros, and no gradient passes from a call to the one before."""
+    x = keras.Input(batch_shape=(3, 4, 5))
+    y = L.LSTM(6, stateful=True, return_sequences=True, kernel_regularizer="l2")(x)
+    shared = L.GRU(6, stateful=True, return_sequences=True)
+    y = L.SimpleRNN(2, stateful=True)(shared(shared(y)))
+    return keras.Model(x, y), rng.normal(size=(3, 4, 5)), {"loss": "mse"}
+
+
 MODELS = [
+    _statistics_in_time,
+    _stateful,
     _penalized_inside,
+    _penalized_in_wrappers,
     _masked,
     _attention,
     _images,
@@ -179,11 +220,25 @@ def test_a_step_of_a_model_is_that_of_keras(build: Callable[..., Built], trainin
             variable.assign(value if "variance" in variable.name else value - 0.3)
         found = apart(model, given, {**trained, "optimizer": {"SGD": {"learning_rate": 0.1}}}, training=training)
     # gelu, 1 / sqrt(d) and regularizers have numbers in float32 in Keras.
-    coarse = build in (_masked, _attention, _images, _several_outputs, _inside_time, _spectral, _penalized_inside)
+    coarse = build in (
+        _masked,
+        _attention,
+        _images,
+        _several_outputs,
+        _inside_time,
+        _spectral,
+        _penalized_inside,
+        _penalized_in_wrappers,
+    )
+    assert not [note for note in found.step.told() if "left out" in note.message]
     assert found.loss < (1e-6 if coarse else EXACT)
     assert found.gradient < (1e-6 if coarse else EXACT)
     assert found.step_ < (1e-6 if coarse else EXACT)
     assert found.compared and set(found.compared) == {one.where for one in found.step.weights.values() if one.trainable}
+    moved = {k: one for k, one in found.step.weights.items() if not one.trainable and "seed" not in one.name}
+    for key, one in moved.items():
+        new = one.value if one.new is None else one.new
+        np.testing.assert_allclose(new, found.theirs.new[key], rtol=1e-6, err_msg=one.where)
     if build is _frozen:
         assert {one.where for one in found.step.weights.values()} - set(found.compared)
 
@@ -242,6 +297,10 @@ def _optimizers(keras: Any) -> list[Any]:
     return [
         o.SGD(0.1), o.SGD(decay, momentum=0.9, nesterov=True), o.Adam(0.02, amsgrad=True, weight_decay=0.01), o.Nadam(0.02),
         o.RMSprop(0.02, momentum=0.5, centered=True), o.Adadelta(1.0), o.Adamax(0.02, use_ema=True), o.Ftrl(0.1),
+        o.Adafactor(0.1), o.Adafactor(0.1, use_ema=True, gradient_accumulation_steps=2),
+        o.Muon(0.02, exclude_layers=["in/"]), o.Muon(decay),
+        o.LossScaleOptimizer(o.Adam(0.02, amsgrad=True), initial_scale=8.0, dynamic_growth_steps=2),
+        o.LossScaleOptimizer(o.SGD(decay, momentum=0.9), initial_scale=4.0),
     ]  # fmt: skip
 
 
@@ -269,12 +328,15 @@ def test_a_step_goes_on_from_the_slots_of_the_source(tmp_path: Path) -> None:
         model.compile(optimizer, "mse", run_eagerly=True)
         model.fit(X, Y, batch_size=4, epochs=1, verbose=0)
         files = [str(tmp_path / "model.keras"), str(tmp_path / "model.h5")]
+        if "adafactor" in optimizer.name:  # Keras gives two of its slots one name, and fails to write them as .h5
+            files.pop()
         for file in files:
             model.save(file)
         steps = [layerexplain.trace(one, X[:5], target=Y[:5], gradient=True, training=True) for one in (model, *files)]
         with tf.GradientTape() as tape:
             loss = keras.losses.MeanSquaredError()(Y[:5], model(X[:5], training=True))
         gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
+        gradients = [g * getattr(optimizer, "dynamic_scale", 1.0) for g in gradients]
         optimizer.apply(gradients, model.trainable_variables)
         wanted = {last_two(v.path): np.asarray(v) for v in model.trainable_variables}
         for step in steps:

@@ -70,7 +70,10 @@ class Case:
     def _flattened(self, y: Any) -> Any:
         if len(y.shape) == 2:
             return y
-        return self.rng.choice([self.L.Flatten(), self._pooled(len(y.shape))])(y)
+        chosen = self.rng.choice([self.L.Flatten(), self._pooled(len(y.shape))])
+        if None in y.shape[1:] and isinstance(chosen, self.L.Flatten):  # of which Dense knows no size
+            chosen = self.L.GlobalAveragePooling1D()
+        return chosen(y)
 
     def _pooled(self, ndim: int) -> Any:
         kind = self.rng.choice(["Average", "Max"])

@@ -58,6 +58,18 @@ class Part(NamedTuple):
         given = {**self.declaration.default_values, **self.arguments}
         return float(given.get("initial_scale") or given.get("loss_scale_factor") or 1)
 
+    @property
+    def inner(self) -> "Part":
+        """The optimizer that makes the step: the one that it wraps, or itself."""
+        found = self.arguments.get("inner_optimizer")
+        return found if isinstance(found, Part) else self
+
+    def with_rate(self, rate: float) -> "Part":
+        """Return it with another learning rate."""
+        if self.inner is not self:
+            return self._replace(arguments={**self.arguments, "inner_optimizer": self.inner.with_rate(rate)})
+        return self._replace(arguments={**self.arguments, "learning_rate": rate})
+
     def __str__(self) -> str:
         return self.type
 

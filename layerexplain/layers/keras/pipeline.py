@@ -8,6 +8,7 @@ from layerexplain.lang.definition import call
 from layerexplain.lang.expr import Expr, item, named, weight
 from layerexplain.layers.arguments import Inner, Inners, PositiveInt
 from layerexplain.layers.declaration import Spec, Stored
+from layerexplain.layers.facts import Facts
 from layerexplain.layers.inner import apply, held
 from layerexplain.layers.registry import layer
 from layerexplain.ops.contract import matmul
@@ -34,7 +35,11 @@ def pipeline(x: Expr, *, layers: Inners, training: bool = False) -> Expr:
     return x
 
 
-@layer("SpectralNormalization", gist="{layer}; in training W / σ")
+@layer(
+    "SpectralNormalization",
+    gist="{layer}; in training W / σ",
+    facts=Facts(inner_outputs={"layer": ("y",)}),
+)
 def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveInt = 1, training: bool = False) -> Any:
     """Applies {layer}. In training, its kernel is first divided by its largest singular value and stored so.
 

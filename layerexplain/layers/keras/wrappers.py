@@ -165,7 +165,7 @@ def _merged(merge_mode: str, forward: Expr, backward: Expr) -> Expr:
     "TimeDistributed",
     mask="pass",
     gist="{layer}, at each step",
-    facts=Facts(tells_axes="steps", passes_ids=True, makes_floats=True),
+    facts=Facts(tells_axes="steps", passes_ids=True, makes_floats=True, skips_activity=True),
 )
 def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, training: bool = False) -> Expr | Stored:
     """Applies one {layer}, with the same weights, to each of the {steps} steps separately.

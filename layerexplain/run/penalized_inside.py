@@ -1,0 +1,204 @@
+"""The values inside the formula of a layer that have an activity regularizer: outputs of the layers that it holds.
+
+Keras adds the term of an activity regularizer where it calls a layer. So a held layer has a term for each call, except
+where its holder runs its `call` directly (`Facts.skips_activity`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from layerexplain.lang.axes import Shapes
+from layerexplain.lang.definition import Body, Definition, node_of
+from layerexplain.lang.expr import CALL, ITEM, Expr, item
+from layerexplain.lang.names import identifier
+from layerexplain.lang.visit import Copier
+from layerexplain.layers.registry import facts_of
+from layerexplain.model import Layer, Setting
+from layerexplain.records import NamedTuple
+from layerexplain.report.objective import settings_of
+from layerexplain.report.settings import setting_of
+
+_BY_ELEMENTS = ("L1", "L2", "L1L2")
+"""Regularizers whose terms for single steps add up to that for all of them."""
+
+
+class Penalty(NamedTuple):
+    """A regularizer of an output of `holder`, a layer inside another."""
+
+    value: Any
+    holder: Layer
+
+
+class Inside(NamedTuple):
+    """A formula that gives penalized values beside its results, by their names, each with its penalty; `unknown` says
+    that some of the layers inside have one that is not among them."""
+
+    definition: Definition
+    penalties: Mapping[str, Penalty]
+    unknown: bool
+
+
+def penalized_inside(definition: Definition, layer: Layer) -> Inside:
+    """Return the formula of a layer, extended by the outputs inside of it that have an activity regularizer."""
+    wanted = list(_wanted(layer))
+    if not wanted:
+        return Inside(definition, {}, False)
+    made = _Exposing(definition, layer)
+    results = dict(zip(definition.results, made.values(list(definition.results.values()), {}), strict=True))
+    names = [f"activity_{i}" for i in range(1, len(made.found) + 1)]
+    beside = {name: node for name, (node, _) in zip(names, made.found, strict=True)}
+    penalties = {name: penalty for name, (_, penalty) in zip(names, made.found, strict=True)}
+    known = {id(one.holder) for one in penalties.values()}
+    unknown = made.refused or any(id(one.holder) not in known for one in wanted)
+    if not beside:
+        return Inside(definition, {}, unknown)
+    extended = Definition(
+        definition.name, definition.params, definition.weights, {**results, **beside}, updates=definition.updates
+    )
+    return Inside(extended, penalties, unknown)
+
+
+def own_penalties(layer: Layer) -> Iterator[Penalty]:
+    """Yield the activity regularizers of a layer's own outputs."""
+    for one in settings_of(layer, "regularizer"):
+        if one.of == "activity" and not one.steps:
+            yield Penalty(one.value, layer)
+    kind = facts_of(layer.type).regularizes
+    if kind:
+        given = {name: layer.config[name] for name in ("l1", "l2") if layer.config.get(name) is not None}
+        yield Penalty({kind: given}, layer)
+
+
+def _held(layer: Layer) -> Layer | None:
+    """Return the one layer that a wrapper holds."""
+    found = layer.config.get("layer")
+    return found if isinstance(found, Layer) else None
+
+
+def _wanted(layer: Layer) -> Iterator[Penalty]:
+    """Yield the penalties of all layers inside of a layer, its own where it hands them on to them."""
+    inner = facts_of(layer.type).inner_outputs
+    if "" in inner:
+        yield from own_penalties(layer)
+    inside = [*layer.config.values(), *(() if layer.model is None else layer.model.layers)]
+    inside += [one for value in inside if isinstance(value, list | tuple) for one in value]
+    for one in inside:
+        if isinstance(one, Layer):
+            if not (one is _held(layer) and facts_of(layer.type).skips_activity):
+                yield from own_penalties(one)
+            yield from _wanted(one)
+
+
+class _Exposing(Copier):
+    """Copies a formula so that calls and loops in it also give what is penalized inside of them; `found` has that."""
+
+    def __init__(self, definition: Definition, layer: Layer) -> None:
+        super().__init__()
+        self.found: list[tuple[Expr, Penalty]] = []
+        self.refused = False
+        self.layer = layer
+        self.called = dict(_called(definition, layer))
+        self.labelled: dict[Expr, list[Penalty]] = {}
+        names = {node: name for name, node in definition.results.items()}
+        for labels, penalties in _of_labels(layer):
+            for node in definition.order:
+                if node.args and any(_fits(names.get(node) or str(node.label), label) for label in labels):
+                    self.labelled.setdefault(node, []).extend(penalties)
+
+    def visit(self, nodes: Sequence[Expr], env: dict[Expr, Any]) -> dict[Expr, Any]:
+        for node in nodes:
+            if node not in env:
+                super().visit([node], env)
+                self.found += [(env[node], one) for one in self.labelled.get(node, ())]
+        return env
+
+    def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        definition: Definition = node.attrs["definition"]
+        layer, own = self.called.get(node) or self._held_and_skipped(definition)
+        if layer is None:
+            return super().call(node, env)
+        inside = penalized_inside(definition, layer)
+        self.refused |= inside.unknown
+        penalties = list(own_penalties(layer)) if own else []
+        if not inside.penalties and not penalties:
+            return super().call(node, env)
+        called = inside.definition
+        if inside.penalties:
+            called = Definition(
+                called.name, called.params, called.weights, called.results,
+                kind=definition.kind, masks=definition.masks, states=definition.states,
+            )  # fmt: skip
+        outputs = called.outputs
+        args = tuple([env[a] for a in node.args])
+        made = node_of(CALL, args, {"definition": called}, [e.shape for e in outputs], [e.dtype for e in outputs])
+        parts = [item(made, i) for i in range(len(outputs))] if isinstance(made.shape, Shapes) else [made]
+        count, more = len(definition.results), len(inside.penalties)
+        self.found += zip(parts[count : count + more], inside.penalties.values(), strict=True)
+        self.found += [(part, penalty) for part in parts[:count] for penalty in penalties]
+        kept = [*parts[:count], *parts[count + more :]]
+        return kept if isinstance(node.shape, Shapes) else kept[0]
+
+    def _held_and_skipped(self, definition: Definition) -> tuple[Layer | None, bool]:
+        """Return the layer that a wrapper calls past its own regularizer, and that this does not count."""
+        is_it = definition.kind != "composite" and facts_of(self.layer.type).skips_activity
+        return (_held(self.layer) if is_it else None), False
+
+    def loop(self, node: Expr, env: dict[Expr, Any]) -> Any:
+        before, self.found = self.found, []
+        made: Expr = super().loop(node, env)
+        inside, self.found = self.found, before
+        if not inside:
+            return made
+        body: Body = made.attrs["body"]
+        collected = {f"activity_{i}": value for i, (value, _) in enumerate(inside, start=1)}
+        extended = Body(body.steps, body.states, body.next, {**body.collected, **collected}, body.captured)
+        length = made.args[0].shape[1]
+        shapes = [*made.shape] if isinstance(made.shape, Shapes) else [made.shape]
+        dtypes = [*made.dtype] if isinstance(made.shape, Shapes) else [made.dtype]
+        shapes += [(e.shape[0], length, *e.shape[1:]) for e in collected.values()]
+        dtypes += [str(e.dtype) for e in collected.values()]
+        more = node_of(node.op, made.args, {**made.attrs, "body": extended}, shapes, dtypes)
+        parts = [item(more, i) for i in range(len(shapes))]
+        count = len(shapes) - len(inside)
+        for part, (_, penalty) in zip(parts[count:], inside, strict=True):
+            setting = penalty.value if isinstance(penalty.value, Setting) else setting_of(penalty.value)
+            if setting is not None and setting.name in _BY_ELEMENTS:
+                self.found.append((part, penalty))
+            else:
+                self.refused = True
+        return parts[:count] if isinstance(made.shape, Shapes) else parts[0]
+
+
+def _fits(label: str, wanted: str) -> bool:
+    return label.endswith(wanted[1:]) if wanted.startswith("*") else label == wanted
+
+
+def _of_labels(layer: Layer) -> Iterator[tuple[Sequence[str], list[Penalty]]]:
+    """Yield the labels of the values that the layers inside of a layer output, with the penalties of these."""
+    facts = facts_of(layer.type)
+    for argument, labels in facts.inner_outputs.items():
+        held = layer.config.get(argument) if argument else layer
+        if held is None and argument in facts.copies_held:
+            held = layer.config.get(facts.copies_held[argument][0])
+        if isinstance(held, Layer):
+            yield labels, list(own_penalties(held))
+
+
+def _called(definition: Definition, layer: Layer) -> Iterator[tuple[Expr, tuple[Layer, bool]]]:
+    """Yield the calls of the layers of a nested model in its formula, each with its layer."""
+    if layer.model is None:
+        return
+    by_label: dict[str, Layer | None] = {}
+    for one in layer.model.layers:
+        calls = sum(call.layer == one.name for call in layer.model.calls)
+        for index in range(calls):
+            label = identifier(one.name) + (f"_{index + 1}" if index else "")
+            by_label[label] = None if label in by_label else one
+    for node in definition.order:
+        base = node.args[0] if node.op is ITEM else node
+        label = str(node.label).removesuffix("_0") if node.op is ITEM else str(node.label)
+        found = by_label.get(str(node.label)) or by_label.get(label)
+        if base.op is CALL and found is not None and base.attrs["definition"].kind != "composite":
+            yield base, (found, True)
