@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from layerexplain.errors import LayerExplainError
@@ -66,7 +64,7 @@ def outcome(seed: int) -> tuple[str, str]:
     return ("differs", f"{'; '.join(wrong)} in {case} {notes}") if wrong or notes else ("equal", "")
 
 
-def found(first: int, many: int) -> dict[str, Any]:
+def found(first: int, many: int) -> dict[int, tuple[str, str]]:
     from tests.run.test_gradient_runs_keras import float64
 
     with float64():

@@ -184,7 +184,7 @@ def _statistics_in_time(L: Any, keras: Any, rng: Any) -> Built:  # noqa: N803
 def _stateful(L: Any, keras: Any, rng: Any) -> Built:  # noqa: N803
     """Layers that keep their state: it begins at zeros, and no gradient passes from a call to the one before."""
     x = keras.Input(batch_shape=(3, 4, 5))
-    y = L.LSTM(6, stateful=True, return_sequences=True, kernel_regularizer="l2")(x)
+    y = L.LSTM(6, stateful=True, return_sequences=True)(x)
     shared = L.GRU(6, stateful=True, return_sequences=True)
     y = L.SimpleRNN(2, stateful=True)(shared(shared(y)))
     return keras.Model(x, y), rng.normal(size=(3, 4, 5)), {"loss": "mse"}
@@ -428,6 +428,24 @@ def test_half_precision_agrees_and_steps_from_the_float32_kernel(name: str) -> N
     moved = next(one for one in step.weights.values() if one.where == f"{model.layers[1].name}/kernel")
     np.testing.assert_array_equal(moved.value, held)
     assert 0 < np.abs(moved.new - held).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["mixed_float16", "float16"])
+def test_half_precision_of_layers_that_keep_their_state(name: str) -> None:
+    import keras
+
+    import layerexplain
+
+    L = keras.layers
+    with policy(name):
+        x = keras.Input(batch_shape=(3, 4, 5))
+        model = keras.Model(x, L.Dense(2)(L.LSTM(7, stateful=True)(x)))
+    given = {"loss": "mse", "optimizer": {"SGD": {"learning_rate": 0.1}}}
+    report = layerexplain.verify(model, gradient=True, training=given, drawn=True)
+    assert report.agrees, (report.steps, report.layers)
+    assert [step.status for step in report.steps] == ["agrees", "agrees"]
+    compared = [one for one in report.layers if one.type == "LSTM"]
+    assert [one.gradient.status for one in compared if one.gradient is not None] == ["agrees"]
 
 
 def test_float64_judges_where_float32_is_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
