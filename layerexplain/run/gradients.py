@@ -30,7 +30,7 @@ from layerexplain.run.activations import Activation, Progress, counted
 from layerexplain.run.backpropagation import SentBack, Tape
 from layerexplain.run.made_inputs import GivenInput
 from layerexplain.run.made_targets import make_targets
-from layerexplain.run.moved_inside import moves_of
+from layerexplain.run.moved_inside import Moves, moves_of
 from layerexplain.run.objective import NoGradient, Term, added, output_term
 from layerexplain.run.precision import computed_in
 from layerexplain.run.stored_slots import Slots, StoredOptimizer, slots_of_weights, stored_optimizer
@@ -133,6 +133,7 @@ class Step:
             if self.running.training and step.definition is not None and is_random(step.definition):
                 self.notes.append(f"What '{step.name}' draws is from seed {self.tape.seed}; Keras draws other numbers.")
             tell(step)
+        self.notes += self._unknown_moves(read=True)
 
     def backward(self, tell: Callable[[SentBack], None], progress: Progress | None = None) -> None:
         """Compute the loss, and run the model backwards; `tell` gets what is found at each call.
@@ -242,7 +243,7 @@ class Step:
         for key, value in self.tape.moved.items():
             if key in self.weights and self.weights[key].where not in trained:
                 self.weights[key].new = value
-        self._unknown_moves()
+        self.notes += self._unknown_moves(read=False)
         return made
 
     def before_step(self, key: WeightKey) -> Any:
@@ -273,10 +274,17 @@ class Step:
         if self.slots.rate is not None:
             self.optimizer = self.optimizer.with_rate(short_float(self.slots.rate))
 
-    def _unknown_moves(self) -> None:
+    def _unknown_moves(self, *, read: bool) -> Iterator[str]:
+        """Yield notes on layers that store new weights which are not computed: those that they `read`, or others."""
         for one in self.layers.values():
-            if self.running.training and one.definition is not None and moves_of(one.definition).unknown:
-                self.notes.append(f"The running statistics inside '{one.where}' move too, but not in these numbers.")
+            moves = Moves({}) if one.definition is None else moves_of(one.definition)
+            if not (self.running.training and moves.unknown and moves.read is read):
+                continue
+            if read:
+                said = "stores new weights at each step, and Keras goes on from them; here each step begins anew"
+                yield f"A layer inside '{one.where}' {said}, so loss and gradients differ."
+            else:
+                yield f"The running statistics inside '{one.where}' move too, but not in these numbers."
 
     def constrained(self, one: WeightGradient, new: Any) -> Any:
         """Return what the constraints of a weight make of its new value."""

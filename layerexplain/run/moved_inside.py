@@ -70,7 +70,7 @@ def _moves_of_loop(node: Expr) -> Moves:
     if not found.values:
         return found
     if found.read or body.states or node.attrs.get("backwards"):
-        return Moves({}, unknown=True)
+        return Moves({}, unknown=True, read=found.read)
 
     def step(*given: Expr) -> tuple[Sequence[Expr], Mapping[str, Expr]]:
         env = dict(zip((*body.steps, *found.values), given, strict=True))

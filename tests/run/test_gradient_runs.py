@@ -160,6 +160,19 @@ def test_a_loss_without_a_known_gradient_is_refused(monkeypatch: pytest.MonkeyPa
         layerexplain.trace(MLP, np.zeros((2, 5), "float32"), gradient=True, target=[0, 1])
 
 
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [("SpectralNormalization: {Dense: 3}", "stores new weights at each step, and Keras goes on from them"),
+     ("RNN: {cell: {SimpleRNNCell: {units: 3, activity_regularizer: l2}}}", "left out of the loss")],
+)  # fmt: skip
+def test_what_layers_inside_do_is_noted_where_it_is_not_computed(held: str, words: str) -> None:
+    shape = [4, 6, 5] if held.startswith("RNN") else [4, 5]
+    source = f"input: {shape}\nlayers:\n  - TimeDistributed: {{{held}}}\n".encode()
+    given = np.random.default_rng(0).normal(size=(3, *shape)).astype("float32")
+    found = layerexplain.trace(source, given, gradient=True, training=True, loss="mse")
+    assert [note.message for note in found.notes if words in note.message]
+
+
 def deep(units: str, count: int = 12) -> str:
     return "input: [5]\nlayers:\n" + f"  - Dense: {{{units}}}\n" * count
 

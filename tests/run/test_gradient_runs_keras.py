@@ -162,7 +162,6 @@ def _penalized_in_wrappers(L: Any, keras: Any, rng: Any) -> Built:  # noqa: N803
     x = keras.Input((4, 5))
     y = L.TimeDistributed(L.Dense(5, activity_regularizer="l1"))(x)
     y = L.TimeDistributed(inner)(y)
-    y = L.TimeDistributed(L.SpectralNormalization(L.Dense(5, activity_regularizer="l1")))(y)
     y = L.SpectralNormalization(L.Conv1D(3, 2, activity_regularizer="l2"))(y)
     y = L.Bidirectional(L.LSTM(2, return_sequences=True, activity_regularizer="l2"))(y)
     return keras.Model(x, y), rng.normal(size=(3, 4, 5)), {"loss": "mse"}
