@@ -90,16 +90,17 @@ class Program(Forms, Classes, Models):
         """A class of models, which is the whole; returns the statement that builds it."""
         name, dense = self.fresh("Whole").replace("_", ""), self.name("Dense")
         units = self.draw.choice(SIZES)
+        together = self.draw.choice([f"{self.name('ops')}.concatenate", "keras.layers.concatenate"])
         self.write(
             f"class {name}(keras.Model):\n    def __init__(self, classes, **options):\n        super().__init__(**options)\n"
             f"        self.backbone = keras.Sequential([{dense}({self.sized(units)}), {self.name('ReLU')}()])\n"
             f"        self.heads = {{'a': {dense}(classes), 'b': {dense}(classes + 1)}}\n"
             "        self.unused = None\n"
             "    def call(self, inputs, training=False):\n        x = self.backbone(inputs, training=training)\n"
-            f"        return {self.name('ops')}.concatenate([head(x) for head in self.heads.values()], axis=-1)\nmodel = {name}({units})"
+            f"        return {together}([head(x) for head in self.heads.values()], axis=-1)\nmodel = {name}({units})"
         )
         sizes = ", ".join(map(str, self.shape))
-        return f"model(keras.Input(({sizes},)))"
+        return self.draw.choice([f"model(keras.Input(({sizes},)))", f"model.build((None, {sizes}))"])
 
 
 def keras_program(number: int) -> str:

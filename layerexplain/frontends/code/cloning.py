@@ -64,6 +64,7 @@ class Cloning(KerasPart):
         made.input_shape, made.open = layer.input_shape, list(layer.open)
         self.register(made)
         if layer.form == "sequential":
+            made.trainable = layer.trainable  # Keras hands that on of a Sequential alone
             made.layers = [one if one.type == "InputLayer" else copy(one) for one in layer.layers]
             return made
         graph = self.graph(layer)

@@ -191,6 +191,13 @@ class Emitter:
         hidden = {id(tensor.node) for tensor in graph.inputs} if own else set()
         inputs = {tensor: TensorRef(names.take(tensor.node.layer.name)) for tensor in graph.inputs} if own else {}
         ordered = self._ordered(value, graph) if own else graph.layers
+        if own:
+            self._open_parts_not_held(value, graph)
+        if value.built_alone and self.deep == 1:
+            words = (
+                f"Keras 3 makes no weights of {value.type} in build(…), but at its first call: they are counted here"
+            )
+            self.notes.append(Note("built-without-call", None, words))
         layers: list[Layer] = []
         for layer in ordered:
             if any(id(node) in hidden for node in layer.nodes) and own:
@@ -262,6 +269,25 @@ class Emitter:
             value.trainable,
             recorded,
         )
+
+    def _open_parts_not_held(self, value: ModelValue, graph: Graph) -> None:
+        """Leave open which weights a model has where its `call` uses a layer that no attribute holds."""
+        held = {id(one) for one in self.keras.held_layers(value)}
+        for node in graph.nodes:
+            if id(node.layer) not in held and self._has_weights(node):
+                words = f"{node.layer.type} is made inside of `call`, or kept where Keras does not find its weights"
+                self._open(unknown_at(node.place, words), node.layer.name)
+
+    def _has_weights(self, node: Node) -> bool:
+        """Whether what is called has weights, or a layer inside of it whose weights are not known."""
+        if node.layer.type == WEIGHT_TYPE or self.keras.shapes.weights(node):
+            return True
+        models = [one for one in self.keras.held_layers(node.layer) if isinstance(one, ModelValue)]
+        graphs = [graph for one in models if (graph := self.keras.graph(one)) is not None]
+        inner = [one for graph in graphs for one in graph.nodes]
+        called = [one for one in inner if one.layer.kind == "layer" and one.tensors()]
+        is_weight = any(one.layer.type == WEIGHT_TYPE for one in inner)
+        return is_weight or any(self.keras.shapes.weights(one) != [] for one in called)
 
     def _ordered(self, value: ModelValue, graph: Graph) -> list[LayerValue]:
         """The layers of a model of the program in the order of its calls, those that it does not call behind them."""
@@ -337,15 +363,7 @@ class Emitter:
 
     def _trains(self, layer: LayerValue) -> bool:
         """Whether a layer, or one that it holds, is trained."""
-        waiting, seen = [layer], {id(layer)}
-        while waiting:
-            one = waiting.pop()
-            if one.trainable or one.parts_trained:
-                return True
-            inner = [part for part in self.keras.inner_layers(one) if id(part) not in seen]
-            seen.update(map(id, inner))
-            waiting += inner
-        return False
+        return any(one.trainable or one.parts_trained for one in self.keras.held_layers(layer))
 
     def _inside_own(self, layer: ModelValue) -> list[Unknown]:
         """What is not known of what a layer of the program computes, also of the layers of the program in it."""

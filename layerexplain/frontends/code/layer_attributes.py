@@ -292,9 +292,11 @@ class LayerAttributes(KerasPart):
             return None
         if name == "build":
             shape = args[0] if args else kwargs.get("input_shape")
+            layer.built_alone = layer.form == "own" and layer.input_shape is None and not layer.nodes
             self.built(layer, shape)
             return None
         if name in ("fit", "predict", "evaluate", "train_on_batch", "fit_generator"):
+            layer.built_alone = False
             data: Any = args[0] if args else kwargs.get("x")
             data = data[0] if type(data) in (list, tuple) and len(data) == 1 else data
             effects = self.interpreter.effects

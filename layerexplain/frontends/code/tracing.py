@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.errors import ShapeError, SpecError
@@ -45,6 +46,8 @@ class Tracing(KerasPart):
             return self.interpreter.unknown("an object is called whose class is not read")
         if not self.check_layer_call(layer, args, kwargs):
             return self.interpreter.unknown(f"the call of {layer.type}, which does not fit")
+        if isinstance(layer, ModelValue):
+            layer.built_alone = False
         args = [self._as_tensor(one) for one in args]
         kwargs = {
             key: self._as_tensor(one) if key in ("inputs", "query", "value") else one for key, one in kwargs.items()
@@ -340,6 +343,16 @@ class Tracing(KerasPart):
             return self.first_shape(inner)
         return None
 
+    def held_layers(self, layer: LayerValue) -> Iterator[LayerValue]:
+        """A layer and all that it holds, however deep."""
+        waiting, seen = [layer], {id(layer)}
+        while waiting:
+            one = waiting.pop()
+            yield one
+            inner = [part for part in self.inner_layers(one) if id(part) not in seen]
+            seen.update(map(id, inner))
+            waiting += inner
+
     def inner_layers(self, layer: LayerValue) -> list[LayerValue]:
         """The layers that a model, or a layer of the program, holds, in Keras's order."""
         if not isinstance(layer, ModelValue):
@@ -357,6 +370,7 @@ class Tracing(KerasPart):
             if isinstance(one, Variable):
                 known = self.weights.get(id(one))
                 inner = (known[1] if known else self.weight_tensor(one)).node.layer
+            _, inner = self.lambdas.get(id(inner), (inner, inner))
             if inner is not None and inner is not layer:
                 found.setdefault(id(inner), inner)
         return list(found.values())

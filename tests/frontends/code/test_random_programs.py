@@ -21,6 +21,9 @@ pytestmark = pytest.mark.keras
 
 PROGRAMS = tries(40, 2000)
 
+WRONG_ONCE = (706,)
+"""Programs beyond those few that were read wrongly once."""
+
 
 def fault_of(source: str, truth: dict[str, object]) -> str:
     """What is wrong with what the reader says of a program that Keras takes; "" where nothing is."""
@@ -29,13 +32,13 @@ def fault_of(source: str, truth: dict[str, object]) -> str:
         report = api.explain(model)
     except LayerExplainError as error:
         return f"refused: {error}"
-    if model.grade != "complete" or model.notes:
+    if model.grade != "complete" or any(note.code != "built-without-call" for note in model.notes):
         return f"{model.grade}: {[note.message for note in model.notes]} {[str(fault) for fault in model.faults]}"
     return "; ".join(differences(model, report, truth))
 
 
 def test_random_programs_are_what_keras_makes_of_them(tmp_path: Path) -> None:
-    programs = {str(number): keras_program(number) for number in range(PROGRAMS)}
+    programs = {str(number): keras_program(number) for number in {*range(PROGRAMS), *WRONG_ONCE}}
     truths, _ = run_programs(tmp_path, programs, {})
     taken = {name: truth for name, truth in truths.items() if "error" not in truth}
     assert len(taken) > 0.9 * PROGRAMS, next(truth for truth in truths.values() if "error" in truth)

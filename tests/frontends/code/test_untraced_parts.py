@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from layerexplain import api
+from layerexplain.frontends.code.reader import read_code
+from layerexplain.report.build import build
 
 LAYER = """import tensorflow as tf
 from keras import layers
@@ -59,3 +61,56 @@ def test_a_program_goes_on_behind_it_and_names_its_line(name: str, tmp_path: Pat
     assert report.grade == "open"
     assert any("line 13: tf.numpy_function(…) is a function" in note.message for note in report.notes)
     assert [row.to_dict()["output_shapes"] for row in report.layers if row.layer == "dense"] == [[[None, 3]]]
+
+
+CLASS = """import keras
+from keras import layers
+elsewhere = layers.Dense(3)
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.first = layers.Dense(3)
+        self.twice = layers.Lambda(lambda x: 2 * x)
+        self.more = {{"last": [layers.TimeDistributed(layers.Dense(5))]}}
+    def call(self, x):
+        x = self.twice(self.more["last"][0](self.first(x)))
+        return {result}
+m = Net()
+{built}
+"""
+CALLED = "m(keras.Input((7, 11)))"
+
+
+@pytest.mark.parametrize(
+    ("result", "open_type"),
+    [
+        ("x", ""),
+        ("layers.concatenate([x, x])", ""),
+        ("layers.Lambda(lambda x: x + 1)(x)", ""),
+        ("layers.Dense(13)(x)", "Dense"),
+        ("elsewhere(x)", "Dense"),
+        ("keras.Sequential([layers.Dense(13)])(x)", "Sequential"),
+        ("layers.Bidirectional(layers.LSTM(2))(x)", "Bidirectional"),
+    ],
+)
+def test_weights_of_layers_that_no_attribute_of_a_model_holds_are_open(result: str, open_type: str) -> None:
+    report = build(read_code(CLASS.format(result=result, built=CALLED).encode(), None, "net"))
+    words = [note.message for note in report.notes if "made inside of `call`" in note.message]
+    assert words == (
+        [f"line 12: {open_type} is made inside of `call`, or kept where Keras does not find its weights"]
+        if open_type
+        else []
+    )
+    assert (report.grade == "open") == bool(open_type)
+    assert all(row.to_dict()["output_shapes"] != [None] for row in report.layers), "a row that is not called"
+
+
+@pytest.mark.parametrize(
+    ("way", "without"),
+    [("m.build((None, 7, 11))", True), (CALLED, False), (f"m.build((None, 7, 11))\n{CALLED}", False),
+     ("import numpy as np\nm.build((None, 7, 11))\nm.predict(np.zeros((2, 7, 11)))", False)],
+)  # fmt: skip
+def test_build_alone_makes_no_weights_of_a_class(way: str, without: bool) -> None:
+    report = build(read_code(CLASS.format(result="x", built=way).encode(), None, "net"))
+    assert report.totals.params == 11 * 3 + 3 + 3 * 5 + 5
+    assert any("makes no weights of Net in build(…)" in note.message for note in report.notes) == without

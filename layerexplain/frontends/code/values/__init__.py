@@ -504,6 +504,8 @@ class ModelValue(LayerValue):
         """What its `call` does, by the arguments; the first one is that of the program."""
         self.made_input = ""
         """The name of the InputLayer that Keras itself put before the layers of a Sequential model; "" for none."""
+        self.built_alone = False
+        """Whether the program only calls Keras's own `build` of a class, which in Keras 3 makes no weights."""
         self.is_built = False
         """Whether Keras has made a functional model of the layers of a Sequential one."""
         self.is_inner = False
