@@ -210,4 +210,4 @@ def test_what_is_pasted_gets_an_error_that_helps(name: str) -> None:
     command, code, words = PASTED[name]
     result = run(command, "-", *(["-", "--to", "py"] if command == "convert" else []), code=code)
     assert result.exit_code == 1
-    assert words in result.stderr
+    assert words in (result.stdout if command == "check" else result.stderr)
