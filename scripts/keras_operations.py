@@ -4,9 +4,11 @@
     python scripts/keras_operations.py            # writes the file
     python scripts/keras_operations.py --check    # fails where it is not current
 
-It needs Keras. A line is a class, its module in keras.src.ops, its function behind `keras.ops.`, what that function
-takes, which of it the class is made with (`argument=parameter` where the names differ), and what the class is called
-with:
+It needs Keras, whose import takes seconds, so `make lint` does not check it: run it when the version of Keras that the
+tests need changes. tests/conversions/test_conversions_operations.py runs what the file says.
+
+A line is a class, its module in keras.src.ops, its function behind `keras.ops.`, what that function takes, which of it
+the class is made with (`argument=parameter` where the names differ), and what the class is called with:
 
     Clip | numpy | clip | x, x_min, x_max | x_min, x_max | x
 

@@ -9,7 +9,7 @@ from layerexplain.conversions.block_names import joined_name, loop_over_names, w
 from layerexplain.conversions.blocks import Block, Step, repeated_blocks
 from layerexplain.conversions.operations import INFIX, function_arguments, gives_several, operation
 from layerexplain.conversions.python_text import WIDTH, Code, call_code, index_code, keyword_code, text_code, value_code
-from layerexplain.conversions.today import own_calls
+from layerexplain.conversions.today import call_arguments, own_calls
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.model_builder import layers_among
 from layerexplain.layers.declaration import snake_case
@@ -137,8 +137,8 @@ class Body:
         self.variables[TensorRef(call.layer, call.index)] = variable
 
     def _arguments(self, call: Call) -> list[str]:
-        args = [self._value(one) for one in call.args]
-        return args + [keyword_code(key, self._value(one)) for key, one in call.kwargs.items()]
+        args, kwargs = call_arguments(self.layers[call.layer], call)
+        return [self._value(one) for one in args] + [keyword_code(key, self._value(one)) for key, one in kwargs.items()]
 
     def _operation(self, layer: Layer, call: Call, before: int) -> str:
         sign = INFIX.get(layer.type)
@@ -146,7 +146,8 @@ class Body:
         if sign and plain and len(call.args) == 2 and not layer.config and not call.kwargs:
             return f" {sign} ".join(self._value(one) for one in call.args)
         if layer.type == "GetItem" and len(call.args) == 2 and isinstance(call.args[0], TensorRef):
-            return f"{self._value(call.args[0])}[{index_code(call.args[1], self._value)}]"
+            key = tuple(call.args[1]) if type(call.args[1]) is list else call.args[1]  # as Keras does
+            return f"{self._value(call.args[0])}[{index_code(key, self._value)}]"
         front, named = function_arguments(layer.type, layer.config, call)
         arguments = [self._value(one) for one in front]
         arguments += [keyword_code(key, self._value(one)) for key, one in named.items()]

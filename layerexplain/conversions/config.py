@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.attribute_path import step_text
 from layerexplain.conversions.one_object import OneObject, nodes_before
 from layerexplain.conversions.operations import operation
-from layerexplain.conversions.today import in_todays_words, inner_model
+from layerexplain.conversions.today import call_arguments, in_todays_words, inner_model
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.lang.tables import Array, Shaped
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find
-from layerexplain.model import Layer, Model, Setting, TensorRef, formed, replaced
+from layerexplain.model import Call, Layer, Model, Setting, TensorRef, formed, replaced
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.records import grouped
@@ -26,6 +27,10 @@ _DTYPES = {"float": "float32", "int": "int32"}
 
 _STATE_ALL = frozenset({"Rescaling", "IntegerLookup"})
 """Classes of which Keras does not read a configuration that leaves arguments out."""
+
+
+_NEED_TUPLES = frozenset({"AdaptiveAveragePool", "AdaptiveMaxPool"})
+"""Classes of operations that Keras cannot load, be it from what it wrote itself: they add an argument to a tuple."""
 
 
 def to_config(model: Model, *, numbered: bool = False) -> Json:
@@ -95,8 +100,8 @@ class _Writer:
         for layer in model.layers:
             made = self.layer(layer, inner.get(layer.name))
             nodes = [
-                self.node(replaced({"args": list(call.args), "kwargs": call.kwargs}, TensorRef, tensor), layer)
-                for call in calls.get(layer.name, ())
+                self.plain(replaced({"args": [*args], "kwargs": kwargs}, TensorRef, tensor))
+                for args, kwargs in [self.arguments(layer, call) for call in calls.get(layer.name, ())]
             ]
             layers.append({**made, "name": layer.name, "inbound_nodes": [] if layer.type == "InputLayer" else nodes})
         inputs, outputs = [[node(ref, True) for ref in refs] for refs in (model.inputs, model.outputs)]
@@ -109,9 +114,15 @@ class _Writer:
         }
         return _object("keras.src.models.functional", "Functional", config, "Functional")
 
-    def node(self, call: Any, layer: Layer) -> Any:
-        """Return a call; only those of operations tell tuples from lists."""
-        return self.plain(call, tagged=layer.kind == "operation")
+    def arguments(self, layer: Layer, call: Call) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """Return the arguments of a call; of an operation also the tensors that it is not given, without which Keras
+        does not load some."""
+        args, kwargs = call_arguments(layer, call)
+        declared = find(f"ops.{layer.type}") if layer.kind == "operation" else None
+        if declared is None or declared.variadic is not None:
+            return args, kwargs
+        names = operation(layer.type).called[len(args) : len(declared.tensors)]
+        return (*args, *itertools.takewhile(lambda one: one is None, map(kwargs.get, names))), kwargs
 
     def layer(self, layer: Layer, network: Network | None) -> Json:
         """Return the object of a layer, with the number that it has where it stands in several places."""
@@ -136,6 +147,9 @@ class _Writer:
         defaults.pop("dtype", None)
         config = {"name": layer.name, **defaults, **{key: self.plain(value) for key, value in layer.config.items()}}
         if layer.kind == "operation":
+            if layer.type in _NEED_TUPLES:
+                words = "from a configuration, which has its output_size as a list; convert to .py or .yaml"
+                raise SpecError(f"Keras 3 does not load {layer.type} {words}", layer=layer.name)
             known = operation(layer.type)
             declared = find(f"ops.{layer.type}")
             usual = {} if declared is None else declared.default_values  # which the class itself may not have
@@ -147,8 +161,8 @@ class _Writer:
             return _object(f"keras.src.applications.{home}", layer.type, config, layer.type)
         return _object("keras.layers", layer.type, config)
 
-    def plain(self, value: Any, *, tagged: bool = False) -> Any:
-        """Return a value of a configuration in today's words as JSON has it; `tagged` keeps what is a tuple."""
+    def plain(self, value: Any) -> Any:
+        """Return a value of a configuration in today's words as JSON has it: Keras 3 reads tuples as lists."""
         if isinstance(value, Layer):
             return self.layer(value, None if value.model is None else trace_model(value.model))
         if isinstance(value, Setting):
@@ -160,15 +174,14 @@ class _Writer:
         if value is Ellipsis:
             return {"class_name": "__ellipsis__", "config": {}}
         if isinstance(value, Mapping):
-            return {key: self.plain(one, tagged=tagged) for key, one in value.items()}
+            return {key: self.plain(one) for key, one in value.items()}
         if isinstance(value, Array):
             if isinstance(value.value, Shaped):
                 raise SpecError(f"an array of the shape {value.value.shape} is too large to be written")
             config = {"value": self.plain(value.value), "dtype": value.dtype or "float32"}
             return {"class_name": "__numpy__", "config": config}
         if isinstance(value, list | tuple):
-            parts = [self.plain(one, tagged=tagged) for one in value]
-            return {"class_name": "__tuple__", "items": parts} if tagged and isinstance(value, tuple) else parts
+            return [self.plain(one) for one in value]
         if value is None or isinstance(value, str | bool | int | float):  # Keras writes and reads -Infinity
             return value
         raise SpecError(f"{value!r} has no word in a configuration"[:200])

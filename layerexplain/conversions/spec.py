@@ -156,7 +156,9 @@ class _Writer:
         if kwargs.keys() == {"initial_state"} and declaration is not None and declaration.takes_states:
             states = self._names(kwargs["initial_state"], layer)
             return [*args, *(states if isinstance(states, list) else [states])]
-        if kwargs:
+        while args and args[-1] is None:
+            args.pop()
+        if kwargs or None in args:
             takes_list = declaration is not None and declaration.facts.takes_list
             if takes_list and len(args) == 1 and isinstance(args[0], list):
                 (args,) = args
@@ -165,7 +167,7 @@ class _Writer:
                 words = f"takes {len(args)} tensors, not all of which have a name"
                 raise SpecError(words, layer=self.path + layer.name)
             by_name = {key: self._names(one, layer) for key, one in kwargs.items()}
-            return dict(zip(names, args, strict=True)) | by_name
+            return {name: one for name, one in zip(names, args, strict=True) if one is not None} | by_name
         if len(args) != 1:
             return args
         takes_list = layer.model is not None or (declaration is not None and declaration.takes_list)

@@ -17,7 +17,7 @@ from layerexplain.frontends.spec.items import one_cell
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration
 from layerexplain.layers.registry import find
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Setting, Shape
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Setting, Shape, formed
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.report.default_initializers import default_initializer
@@ -309,6 +309,17 @@ def inner_model(layer: Layer) -> Model:
     assert layer.model is not None  # noqa: S101 (for the type checker)
     trainable = layer.model.trainable and layer.config.get("trainable", True)
     return layer.model._replace(name=layer.name, trainable=trainable)
+
+
+def call_arguments(layer: Layer, call: Call) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """Return the arguments of a call, those of a nested model by name where it takes them so."""
+    model = layer.model
+    first: Any = call.args[0] if call.args else None
+    if model is None or not isinstance(model.input_form, Mapping) or type(first) not in (list, tuple):
+        return call.args, call.kwargs
+    if len(first) == len(model.inputs):
+        return (formed(model.input_form, first), *call.args[1:]), call.kwargs
+    return call.args, call.kwargs
 
 
 def own_calls(model: Model, ends: Iterable[Call] | None = None) -> Iterator[Call]:

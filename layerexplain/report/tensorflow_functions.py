@@ -63,6 +63,8 @@ def todays_operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
             tensors, kept = tensors[:1], {**kept, "pad_width": tensors[1]}
         kept = {name: one.value if isinstance(one, Array) else one for name, one in kept.items()}
         kept["mode"] = str(kept.get("mode", "constant")).lower()
+        if kept["mode"] != "constant":  # Keras refuses a value that no mirror reads
+            kept.pop("constant_values", None)
         count = 1
     args = tuple(tensors if declaration.variadic is not None else tensors[:count])
     return _operation(layer, twin, kept), call._replace(args=args, kwargs={})

@@ -10,90 +10,19 @@ from typing import Any
 import pytest
 
 from layerexplain.conversions.forms import convert
-from layerexplain.errors import LayerExplainError
 from tests.support.conversion_models import drawn_model
+from tests.support.conversion_runs import FORMS, faults, numbers_for, outcome, outcomes
 from tests.support.tries import tries
 
 pytestmark = pytest.mark.keras
 
-BATCH = 3
-FORMS = ("py", "json", "yaml", "keras")
-REFUSED = {
-    "yaml": ("for which a spec has no word", "has no word in a spec", "not all of which have a name"),
-    "keras": (),
-    "py": (),
-    "json": (),
-}
+REFUSED = {"yaml": ("for which a spec has no word", "has no word in a spec", "not all of which have a name")}
 """Form → the reasons for which a model of Keras may be refused."""
-
-
-def inputs_of(model: Any) -> Any:
-    """Numbers for the inputs of a model, in their structure."""
-    import keras
-    import numpy as np
-
-    rng = np.random.default_rng(5)
-    return keras.tree.map_structure(
-        lambda t: rng.normal(size=(BATCH, *t.shape[1:])).astype("float32"), model._inputs_struct
-    )
-
-
-def loaded(source: Path, form: str, folder: Path) -> tuple[Any, tuple[str, ...]]:
-    """What Keras makes of a source in another form, and what `convert` says."""
-    import keras
-
-    target = folder / f"made.{form}"
-    made = convert(source, target, force=True)
-    if form == "py":
-        space: dict[str, Any] = {}
-        exec(compile(made.text, "<code>", "exec"), space)  # our own output
-        return space["model"], made.notes
-    if form == "keras":
-        return keras.models.load_model(target, safe_mode=True), made.notes
-    text = made.text if form == "json" else convert(target, "-", to="json").text
-    return keras.models.model_from_json(text), made.notes
 
 
 def compare(model: Any, folder: Path) -> list[str]:
     """Convert a model of Keras to each form; return what is wrong."""
-    import keras
-    import numpy as np
-
-    rng = np.random.default_rng(7)
-    model.set_weights([rng.uniform(0.2, 0.9, w.shape).astype(w.dtype) for w in model.get_weights()])
-    source = folder / "source.keras"
-    model.save(source)
-    theirs = keras.models.load_model(source)
-    given = inputs_of(theirs)
-    expected = theirs(given)
-    wrong = []
-    for form in FORMS:
-        try:
-            ours, notes = loaded(source, form, folder)
-        except LayerExplainError as error:
-            if not any(words in str(error) for words in REFUSED[form]):
-                wrong.append(f"{form} is refused: {error}")
-            continue
-        if form != "keras":
-            ours.set_weights(theirs.get_weights())
-        flat = keras.tree.flatten(given)
-        made = ours(
-            given if form != "yaml" else flat[0] if len(flat) == 1 else dict(zip(names(theirs), flat, strict=True))
-        )
-        if not any("list of one output" in note for note in notes):
-            keras.tree.assert_same_structure(expected, made)
-        pairs = zip(keras.tree.flatten(expected), keras.tree.flatten(made), strict=True)
-        for number, (one, other) in enumerate(pairs):
-            if one.dtype != other.dtype or not np.allclose(one, other, rtol=1e-3, atol=1e-5, equal_nan=True):
-                wrong.append(f"{form}: output {number} differs")
-    return wrong
-
-
-def names(model: Any) -> list[str]:
-    """The names of the inputs in the order in which Keras flattens them."""
-    import keras
-
-    return [one.name for one in keras.tree.flatten(model._inputs_struct)]
+    return faults(outcomes(model, folder), REFUSED)
 
 
 def _made(function: Callable[..., Any], *shapes: tuple[int, ...]) -> Any:
@@ -125,11 +54,50 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
     "an array first": (lambda k, x: k.ops.matmul(k.ops.ones((3, 5)), x), ((5, 4),)),
     "resize": (lambda k, x: k.ops.image.resize(x, (3, 5)), ((6, 6, 2),)),
     "normalization": (lambda k, x: k.ops.layer_normalization(x, k.ops.ones((4,)), k.ops.zeros((4,))), ((5, 4),)),
+    "a scale alone": (lambda k, x: k.ops.layer_normalization(x, None, k.ops.ones((4,))), ((5, 4),)),
+    "an average": (lambda k, x: k.ops.average(x, axis=1), ((5, 4),)),
+    "a sum of nearly zero": (lambda k, x: k.ops.sum(k.ops.layer_normalization(x), axis=1), ((5,),)),
     "infinity": (lambda k, x: k.ops.max(x, axis=1, initial=-float("inf")), ((4,),)),
     "a mapping": (lambda k, x: {"b": k.layers.Dense(2)(x), "a": [x * 2, x + 1]}, ((4,),)),
     "a list of one": (lambda k, x: [k.layers.Dense(2)(x)], ((4,),)),
     "mappings inside": (_nested_mapping, ((4,), (4,))),
 }  # fmt: skip
+
+
+CODE = {
+    "a mapping": "model = keras.Model(x, {'b': x * 2, 'a': [x + 1, layers.Dense(3)(x)]})",
+    "a list of one": "model = keras.Model([x], [layers.Dense(3)(x)])",
+    "a tuple in a list": "model = keras.Model(x, [(x * 2, x + 1), x - 1])",
+    "two inputs by name": "model = keras.Model({'z': x, 'a': y}, {'z': x - y})",
+    "mappings inside": (
+        "inner = keras.Model({'z': x, 'a': y}, {'p': [x - 2 * y], 'o': x})\n"
+        "u, v = keras.Input((4,)), keras.Input((4,))\n"
+        "made = inner({'a': u, 'z': v})\n"
+        "model = keras.Model([u, v], [made['p'][0], made['o'] * 3])"
+    ),
+    "names inside": (
+        "inner = keras.Model([x, y], x - 2 * y)\n"
+        "u, v = keras.Input((4,)), keras.Input((4,))\n"
+        "model = keras.Model([u, v], inner({'y': u, 'x': v}))"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_what_code_nests_stays_nested(name: str, tmp_path: Path) -> None:
+    """Python code in each text form gives the outputs of the code, which Keras runs, under the same structure."""
+    import keras
+
+    keras.backend.clear_session()
+    start = "import keras\nfrom keras import layers\nx, y = keras.Input((4,), name='x'), keras.Input((4,), name='y')\n"
+    source = tmp_path / "source.py"
+    source.write_text(start + CODE[name] + "\n")
+    space: dict[str, Any] = {}
+    exec(compile(source.read_text(), "<code>", "exec"), space)  # our own program
+    theirs = keras.models.model_from_json(space["model"].to_json())  # as Keras saves it: tuples are lists
+    given = numbers_for(theirs)
+    found = [outcome(source, form, tmp_path, given, theirs(given), theirs.get_weights()) for form in FORMS[:3]]
+    assert faults(found, REFUSED) == []
 
 
 @pytest.mark.parametrize("name", CASES)

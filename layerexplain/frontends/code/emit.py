@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code.graphs import Graph, loose_error
+from layerexplain.frontends.code.graphs import Graph, flat, loose_error
 from layerexplain.frontends.code.keras_names import inside_keras, named
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, TOLD, WEIGHT_TYPE, as_recorded, flat_tensors, is_shape
 from layerexplain.frontends.code.values import (
@@ -29,7 +29,7 @@ from layerexplain.frontends.code.values.base import Size, Unknown, unknown_at
 from layerexplain.frontends.keras.shared_objects import has_two_ways
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.keras.activations import NAMES as ACTIVATIONS
-from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef
+from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef, form_of, in_model_order
 from layerexplain.model import Function as NamedFunction
 
 if TYPE_CHECKING:
@@ -113,19 +113,11 @@ def plain_call(node: Node, ref: Callable[[Tensor], TensorRef]) -> tuple[tuple[An
 
     args = tuple([converted(one) for one in node.args])
     kwargs = {key: converted(one) for key, one in node.kwargs.items() if key not in ("training", "**")}
-    if isinstance(node.layer, ModelValue):
-        args = tuple([_in_order(node.layer, one) for one in args])
+    if isinstance(node.layer, ModelValue) and node.layer.form == "functional":
+        inputs = node.layer.inputs
+        names = [tensor.node.layer.name for tensor in flat_tensors(inputs)]
+        args = tuple([in_model_order(one, inputs, names) for one in args])
     return args, kwargs
-
-
-def _in_order(model: ModelValue, given: Any) -> Any:
-    """The inputs of a nested model in its order, where they are given by name."""
-    if type(given) is not dict or model.form != "functional":
-        return given
-    if type(model.inputs) is dict:
-        return [given[key] for key in sorted(given)]
-    names = [tensor.node.layer.name for tensor in flat_tensors(model.inputs)]
-    return [given[name] for name in names] if set(names) <= given.keys() else list(given.values())
 
 
 def is_told(value: Any) -> bool:
@@ -268,6 +260,8 @@ class Emitter:
             tuple([ref(tensor) for tensor in graph.outputs]),
             value.trainable,
             recorded,
+            input_form=self._form(value.inputs, graph.inputs),
+            output_form=self._form(value.outputs, graph.outputs),
         )
 
     def _open_parts_not_held(self, value: ModelValue, graph: Graph) -> None:
@@ -288,6 +282,12 @@ class Emitter:
         called = [one for one in inner if one.layer.kind == "layer" and one.tensors()]
         is_weight = any(one.layer.type == WEIGHT_TYPE for one in inner)
         return is_weight or any(self.keras.shapes.weights(one) != [] for one in called)
+
+    def _form(self, given: Any, tensors: Sequence[Tensor]) -> Any:
+        """How a model of tensors nests its inputs or outputs; None where that is usual."""
+        if flat(given) != [*tensors]:  # a Sequential has none, and what is not known is left out of the graph
+            return None
+        return form_of(given, lambda one: isinstance(one, Tensor), keras3=not self.keras.keras_2)
 
     def _ordered(self, value: ModelValue, graph: Graph) -> list[LayerValue]:
         """The layers of a model of the program in the order of its calls, those that it does not call behind them."""

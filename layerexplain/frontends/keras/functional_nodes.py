@@ -10,7 +10,6 @@ Functional, but at 0 in Keras 3's `keras_history` and for its nested Sequential.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,7 +18,7 @@ from layerexplain.frontends.keras.config_values import Context, is_shape, plain_
 from layerexplain.frontends.keras.layer_config import TF_OPERATIONS
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.lang.tables import Array
-from layerexplain.model import Call, Function, Layer, Shape, TensorRef, replaced
+from layerexplain.model import Call, Function, Layer, Model, Shape, TensorRef, form_of, in_model_order, replaced
 
 _CONSTANT = "_CONSTANT_VALUE"
 _SLICE = ("start", "stop", "step")
@@ -55,6 +54,8 @@ def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any],
             made = [Call(layer.name, 0, (), {})]
         else:
             made = [Call(layer.name, index, *reader.call(node, layer)) for index, node in enumerate(nodes)]
+        if layer.model is not None:
+            made = [_in_model_order(call, layer.model) for call in made]
         calls += made
         counts[layer.name] = len(made)
     if reader.keras3:  # its numbers inside and at the ends differ, so each are looked at alone
@@ -73,6 +74,12 @@ def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any],
         _renumber(outputs, outer_numbers),
         {_renumber(ref, numbers): facts for ref, facts in reader.recorded.items()},
     )
+
+
+def _in_model_order(call: Call, model: Model) -> Call:
+    """Return a call of a nested model with its inputs in their order."""
+    names = [ref.layer for ref in model.inputs]
+    return call._replace(args=tuple([in_model_order(one, model.input_form, names) for one in call.args]))
 
 
 class _NodeReader:
@@ -203,27 +210,12 @@ class _NodeReader:
 
 
 def form_of_ends(value: Any, *, keras3: bool) -> Any:
-    """How input_layers or output_layers nest their tensors, as `Model.output_form` says it. Before Keras 3 a list of
-    one tensor is that tensor.
+    """How input_layers or output_layers nest their tensors, as `Model.output_form` says it.
 
     >>> form_of_ends({"b": ["y", 0, 0], "a": [["x", 0, 0]]}, keras3=True)
     {'b': 1, 'a': [0]}
-    >>> form_of_ends([["x", 0, 0]], keras3=False) is form_of_ends([["x", 0, 0], ["y", 0, 0]], keras3=True) is None
-    True
     """
-    count = itertools.count()
-
-    def numbered(value: Any) -> Any:
-        if _is_triple(value):
-            return next(count)
-        if isinstance(value, dict):
-            numbers = {name: numbered(value[name]) for name in sorted(value)}
-            return {name: numbers[name] for name in value}
-        return [numbered(one) for one in value]
-
-    form = numbered(value)
-    is_usual = isinstance(form, int) or (form == [*range(len(form))] and (len(form) != 1 or not keras3))
-    return None if is_usual else form
+    return form_of(value, _is_triple, keras3=keras3)
 
 
 def _is_constant(value: Any) -> bool:
