@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -266,18 +265,6 @@ def computed(
         raise NotComputed("not compared", f"its formula cannot be evaluated: {refusal}") from None
     except Exception as error:  # one failing op must not hide the results of other layers
         raise NotComputed("differs", f"its formula fails: {type(error).__name__}: {first_line(error)}") from None
-
-
-def own_rounding(
-    definition: Definition, arrays: Sequence[Any], weights: Sequence[Any], batch: int, ours: Sequence[Any]
-) -> list[float]:
-    """Return how far each result of a formula is from itself in float64; 0 where that is not known."""
-    try:
-        exact = computed(definition, arrays, weights, batch, "float64")
-    except NotComputed:
-        return [0.0] * len(ours)
-    apart = [difference(mine, other)[0] for mine, other in zip(ours, exact, strict=True)]
-    return [one if math.isfinite(one) else 0.0 for one in apart]
 
 
 class NotComputed(Exception):

@@ -24,9 +24,8 @@ from layerexplain.oracle.comparison import (
     calls_in,
     computed,
     nowhere_finite,
-    own_rounding,
 )
-from layerexplain.oracle.difference import allowed, difference, judged
+from layerexplain.oracle.difference import allowed, difference
 from layerexplain.oracle.keras_import import first_line, without_warnings
 from layerexplain.oracle.keras_model import loaded_or_rebuilt
 from layerexplain.oracle.reference import Graph, Reference
@@ -266,10 +265,9 @@ def _whole(trial: Trial, reference: Reference, graph: Graph, batch: int, toleran
     definition = trial.network.definition
     dtypes = {operation.compute_dtype for operation in graph.calls().values()}
     most = allowed(max(tolerance, WHOLE_TOLERANCE), *dtypes)
-    rounding: float | None = None
 
     def check(status: Status, reason: str, apart: float | None = None) -> ValuesCheck:
-        return ValuesCheck(status, apart, most, reason, rounding)
+        return ValuesCheck(status, apart, most, reason)
 
     if definition is None:
         return check("not compared", "one of its layers has no formula")
@@ -288,14 +286,11 @@ def _whole(trial: Trial, reference: Reference, graph: Graph, batch: int, toleran
         except NotComputed as error:
             return check(error.status, error.reason)
         theirs = reference.run(trial.network, trial.arrays) if states else trial.outputs
-        before, states = states, ours[len(ours) - len(states) :]
+        states = ours[len(ours) - len(states) :]
         for i, ref in enumerate(trial.network.model.outputs):
             at = graph.output_of(ref.layer, ref.call, ref.output)
             apart, words = difference(ours[i], theirs[i if at is None else at])
             worst = max(worst, apart)
-            if not apart <= most and compute != "float64":
-                rounding = own_rounding(definition, trial.arrays, [*values, *before], batch, ours)[i]
-                most = judged(most, rounding)
             if not apart <= most:
                 name = f"output {i}" if len(trial.network.model.outputs) > 1 else ""
                 which = f"call {number + 1}" if states else ""
