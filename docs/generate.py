@@ -304,7 +304,7 @@ def checks() -> str:
     from layerexplain.checks.rules import all_rules
 
     sys.path.insert(0, str(ROOT))
-    from tests.checks.test_checks import ROWS
+    from tests.support.check_rows import ROWS
 
     parts = [
         "# The rules of `check`",

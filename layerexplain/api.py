@@ -378,7 +378,7 @@ def _refuse_with_report(source: Any, **given: Any) -> None:
     """Raise ArgumentError for arguments that only the making of a report could follow."""
     for name, value in given.items() if isinstance(source, Report) else ():
         if value:
-            raise ArgumentError(f"{name} has no meaning for a report, which is made; give the model itself")
+            raise ArgumentError(f"{name} has no meaning for a report; give the model itself")
 
 
 def page(

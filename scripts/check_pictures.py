@@ -30,7 +30,7 @@ from layerexplain.render.graph.fold import fold  # noqa: E402
 from layerexplain.render.graph.svg import svg  # noqa: E402
 from layerexplain.render.layout import Look  # noqa: E402
 from layerexplain.render.mermaid import mermaid  # noqa: E402
-from tests.render.test_hostile_names import NAMES  # noqa: E402
+from tests.support.hostile_names import NAMES  # noqa: E402
 
 RENDERERS = {
     "librsvg": ["rsvg-convert"],

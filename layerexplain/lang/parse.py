@@ -303,12 +303,13 @@ class _Builder:
 
     def call(self, node: ast.Call, scope: _Names, results: int = 1) -> Expr:
         """Build a call of a `def`, a given function, a composite or an op."""
-        name = cast("ast.Name", node.func).id
+        function: Any = node.func  # a name: checked_tree lets nothing else through
+        name = function.id
         attrs = {str(k.arg): attribute(k.value, self.settings) for k in node.keywords}
         args = [self.expr(a, scope) for a in node.args]
         if name in self.defined:
             return self._call_definition(node, name, args, attrs)
-        function: Any = self.functions.get(name) or COMPOSITES.get(name) or callable_op(name)
+        function = self.functions.get(name) or COMPOSITES.get(name) or callable_op(name)
         if function is None:
             from layerexplain.suggest import did_you_mean
 
@@ -341,7 +342,7 @@ class _Builder:
         scope = _Names({str(p.label): p for p in params})
         *statements, last = node.body
         self.body(statements, scope)
-        value = cast("ast.expr", cast("ast.Return", last).value)
+        value: Any = cast("ast.Return", last).value
         returned = value.elts if isinstance(value, ast.Tuple) else [value]
         results: dict[str, Expr] = {}
         for part in returned:

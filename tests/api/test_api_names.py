@@ -41,6 +41,7 @@ def test_each_name_is_what_its_module_declares() -> None:
     for name, home in {**homes, **dict.fromkeys(functions, api)}.items():
         assert getattr(layerexplain, name) is getattr(home, name)
         assert name in dir(layerexplain)
+        assert getattr(getattr(layerexplain, name), "__name__", name).rpartition(".")[2] == name
     with pytest.raises(AttributeError, match="module 'layerexplain' has no attribute 'explian'"):
         layerexplain.explian  # noqa: B018 (to look it up is what is tried)
 

@@ -14,6 +14,8 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
+from layerexplain.report.weight_table import list_weights
+from layerexplain.report.what_if import what_if
 from tests.support.paths import ROOT
 
 SPEC = b"""
@@ -225,3 +227,11 @@ def test_weights_of_a_model_that_was_read() -> None:
     assert layerexplain.list_weights(MODEL) == layerexplain.list_weights(SPEC)
     config = json.loads(layerexplain.convert(SPEC, "-", to="json").text)
     assert [row.name for row in layerexplain.list_weights(config)] == ["kernel", "bias"] * 3
+
+
+def test_statistics_and_gradients_are_told_where_they_are_asked_for() -> None:
+    row = list_weights(ROOT / "sample_models" / "digits.keras").weights[0]
+    assert "stats" not in row.to_dict() and "stats" in row.to_dict(stats=True)
+    for asked in (False, True):
+        [first, *_] = what_if("Dense", {"units": 3}, [[4]], **({"gradient": True} if asked else {})).rows
+        assert not isinstance(first, str) and (first.gradient is not None) == asked

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import layerexplain
-from tests.catalogues.test_catalogue import ROOT
+from tests.support.paths import ROOT
 
 duckdb = pytest.importorskip("duckdb")
 pytest.importorskip("pyarrow")

@@ -25,7 +25,8 @@ from layerexplain.catalogues.table import Table
 from layerexplain.errors import LayerExplainError
 from layerexplain.network.definitions import Kept
 from layerexplain.report.data import LayerReport
-from tests.catalogues.test_catalogue import ROOT, SPEC, rows, zoo
+from tests.support.paths import ROOT
+from tests.support.zoo import SPEC, rows, zoo
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 COMMAND = [sys.executable, "-m", "layerexplain", "catalogue"]

@@ -18,9 +18,9 @@ import pytest
 from layerexplain import processes
 from layerexplain.cli import workers
 from layerexplain.render.formats import FORMATS
-from tests.cli.test_cli_shell import ENVIRONMENT, PROGRAM, run
 from tests.support import reports
 from tests.support.paths import ROOT
+from tests.support.program_runs import ENVIRONMENT, PROGRAM, run
 
 SAMPLES = ROOT / "sample_models"
 START_METHODS = ["spawn", *(["fork"] if sys.platform == "linux" else [])]

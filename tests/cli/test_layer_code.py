@@ -13,6 +13,7 @@ from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments
 from layerexplain.cli.input_shapes import parse_input
 from layerexplain.cli.main import program
+from layerexplain.keras_code import read_call
 from layerexplain.layers.registry import find, type_names
 
 IMAGE, STEPS = ["--input", "9,9,2"], ["--input", "9,5"]
@@ -164,3 +165,9 @@ def test_values_without_names_stand_in_the_order_of_keras() -> None:
             parameters = [one for one in inspect.signature(found).parameters if one != "self"]
             positional = list(api.layer_type(type_).positional)
             assert parameters[: len(positional)] == positional, type_
+
+
+def test_values_of_code_may_be_mappings() -> None:
+    assert read_call("Layer(a={'b': -1, 'c': [True, (2, 'd')]})", lambda type_: []) == (
+        "Layer", {"a": {"b": -1, "c": [True, (2, "d")]}},
+    )  # fmt: skip

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from layerexplain import __main__
+from layerexplain.catalogues.run import CatalogueProgress
+from layerexplain.cli.catalogue import Shown
+from layerexplain.cli.failures import spell_out
+from layerexplain.cli.output import _wants_color
 from tests.support.paths import ROOT
 
 DIGITS = ROOT / "sample_models" / "digits.keras"
@@ -81,3 +88,55 @@ def test_no_output_replaces_what_is_read(arguments: str, folder: Path) -> None:
     done = run(arguments, folder, "")
     assert done.returncode == 1 and "is read itself, and would be replaced; give another name" in done.stderr
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_the_program_ends_as_python_does_where_it_has_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> None:
+        raise SystemExit("words")
+
+    monkeypatch.setattr("layerexplain.cli.main.main", run)
+    with pytest.raises(SystemExit, match="words"):
+        __main__.main()
+
+
+def test_standard_output_spells_what_its_encoding_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, "latin-1"))
+    spell_out()
+    print("é 日 \udcff →", flush=True)
+    assert written.getvalue() == b"\xe9 \\u65e5 \\udcff ->\n"
+
+
+@pytest.mark.parametrize(
+    ("choice", "environment", "wanted"),
+    [
+        ("auto", {}, True),
+        ("auto", {"NO_COLOR": "1"}, False),
+        ("auto", {"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        ("auto", {"NO_COLOR": ""}, True),
+        ("auto", {"TERM": "dumb"}, False),
+        ("auto", {"TERM": "dumb", "FORCE_COLOR": "1"}, True),
+        ("always", {"NO_COLOR": "1"}, True),
+        ("never", {"FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_colour_on_a_terminal(
+    choice: str, environment: dict[str, str], wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in {"NO_COLOR": "", "FORCE_COLOR": "", "TERM": "xterm", **environment}.items():
+        monkeypatch.setenv(variable, value)
+    assert _wants_color(choice, terminal=True) is wanted
+
+
+def test_what_cannot_be_decoded_is_not_spelt() -> None:
+    spell_out()
+    with pytest.raises(UnicodeDecodeError):
+        b"\xff".decode("ascii", "layerexplain")
+
+
+def test_progress_is_shown_as_soon_as_it_is_time(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr("time.monotonic", lambda: 7.0)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    shown = Shown("zoo", quiet=False)
+    shown.tell(CatalogueProgress(3, 2, 3, 0, 1.0))
+    assert "2 of 3 sources" in capsys.readouterr().err

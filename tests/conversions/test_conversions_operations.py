@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.layers.test_operations import drawn
 from tests.support.conversion_runs import FORMS, faults, outcome, source_of
+from tests.support.operation_networks import drawn
 from tests.support.operation_rows import KERAS_ROWS, Row
 from tests.support.operation_rows_images import IMAGE_ROWS
 from tests.support.operation_rows_numbers import NUMBER_ROWS

@@ -18,11 +18,11 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.ops import load_all
 from tests.cases import Case
-from tests.derive.test_gradient_rules import LEAVES, _definition, _leaf
-from tests.derive.test_gradients import Doubled, derived
-from tests.layers.test_functions import ATTRIBUTES
 from tests.support.drawn_values import TYPES, definitions, values_for
 from tests.support.element_values import ElementValues
+from tests.support.function_rows import ATTRIBUTES
+from tests.support.gradient_differences import Doubled, derived
+from tests.support.gradient_formulas import LEAVES, definition_of_text, leaf_value
 from tests.support.keras_oracle import BATCH_SIZE
 
 np = pytest.importorskip("numpy")
@@ -139,9 +139,9 @@ resize(image, times=2, method='nearest'); average_pool_back(grads, to=(7, 8), si
 @pytest.mark.parametrize("text", [row.strip() for row in LINEAR.replace("\n", ";").split(";") if row.strip()])
 def test_the_rule_of_a_linear_op_is_its_element_form_inverted(text: str) -> None:
     """What an output takes of an input by the formula of one element, the input gets of the output's gradient."""
-    definition = _definition(f"y = {text}")
+    definition = definition_of_text(f"y = {text}")
     rng = np.random.default_rng(13)
-    values = [_leaf(rng, *LEAVES[str(p.label)]) for p in definition.params]
+    values = [leaf_value(rng, *LEAVES[str(p.label)]) for p in definition.params]
     form, found = element_form(definition), gradient(definition).whole
     assert not [line.refusal for line in form.lines if line.refusal]
     x = values[0]

@@ -25,8 +25,8 @@ from layerexplain.ops.movement import cut, framed, reshape, reverse, transpose
 from layerexplain.ops.pooling import average_pool_back
 from layerexplain.ops.reduce import mean, sum_, unreduced
 from tests.cases import Case
-from tests.derive.test_gradient_rules import differences
-from tests.derive.test_gradients import differs
+from tests.support.gradient_differences import differs
+from tests.support.gradient_formulas import differences
 from tests.support.keras_oracle import trace_case
 
 np = pytest.importorskip("numpy")

@@ -11,55 +11,11 @@ from layerexplain.derive.gradient.backward import gradient
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import NO_GRADIENT, OPS, STRUCTURAL, UNKNOWN_GRADIENT, CannotDerive, Marker, Op, tensor
-from layerexplain.lang.parse import parse
 from layerexplain.ops import load_all
-
-np = pytest.importorskip("numpy")
+from tests.support.gradient_formulas import definition_of_text, differences, np
 
 load_all()
 
-LEAVES = {
-    "a": ((BATCH, 4, 3), "float"),
-    "b": ((BATCH, 4, 3), "float"),
-    "c": ((3,), "float"),
-    "column": ((4, 1), "float"),
-    "p": ((BATCH, 4, 3), "positive"),
-    "q": ((BATCH, 4, 3), "positive"),
-    "u": ((BATCH, 4, 3), "unit"),
-    "v": ((5,), "float"),
-    "M": ((3, 7), "float"),
-    "S": ((BATCH, 3, 3), "float"),
-    "Q": ((3, 3), "float"),
-    "T": ((BATCH, 3, 2), "float"),
-    "table": ((6, 5), "float"),
-    "line": ((BATCH, 11, 4), "float"),
-    "image": ((BATCH, 7, 8, 4), "float"),
-    "K": ((3, 2, 4, 6), "float"),
-    "K_grouped": ((3, 2, 2, 6), "float"),
-    "K_each": ((3, 2, 4, 2), "float"),
-    "K_back": ((3, 2, 5, 4), "float"),
-    "K_line": ((3, 4, 6), "float"),
-    "places": ((BATCH, 5), "ids"),
-    "float_ids": ((BATCH, 5), "float ids"),
-    "order": ((BATCH, 4, 3), "ids"),
-    "pairs": ((5, 2), "ids"),
-    "parts": ((5,), "ids"),
-    "start": ((2,), "start"),
-    "mask": ((BATCH, 4, 3), "bool"),
-    "grads": ((BATCH, 3, 4, 4), "float"),
-    "shares": ((2,), "unit share"),
-    "turns": ((BATCH, 8), "turns"),
-    "corners": ((BATCH, 4, 2), "corners"),
-    "ends": ((BATCH, 4, 2), "corners"),
-    "spots": ((2, 5), "positive"),
-    "scale": ((2,), "positive"),
-    "offset": ((2,), "positive"),
-    "windows": ((BATCH, 8, 6), "float"),
-    "labels": ((BATCH, 2), "labels"),
-    "many": ((BATCH,), "many"),
-    "steps_of": ((BATCH,), "steps"),
-    "open": ((BATCH, None, None, 2), "float"),
-}
 
 ROWS = """
 a + c; a - column; a * c; a / p; p ** 2; p ** b; -a; max(a, b); min(a, c); abs(a); exp(a); log(p); sqrt(p); a % p; fmod(a, p)
@@ -138,87 +94,6 @@ SEVERAL = {
 FORMULAS = [row.strip() for row in ROWS.replace("\n", ";").split(";") if row.strip()]
 
 
-GIVEN = {
-    "start": [1, 2],
-    "unit share": [0.37, 0.81],
-    "turns": [[0.9, 0.2, 0.3, -0.1, 1.1, 0.4, 0.01, 0.02], [1.2, -0.3, 0.6, 0.2, 0.7, 0.1, 0.0, 0.01]],
-    "labels": [[1, 2], [3, 3]],
-    "many": [2, 1],
-    "steps": [9, 11],
-}
-"""Values that have to fit."""
-
-
-def _leaf(rng: Any, shape: tuple[Any, ...], kind: str) -> Any:
-    shape = tuple([2 if size is BATCH else 6 if size is None else size for size in shape])
-    if kind.endswith("ids"):
-        return rng.integers(0, 4, shape)
-    if kind in GIVEN:
-        return np.array(GIVEN[kind])
-    if kind == "corners":
-        return np.array([[0.0, 0.0], [0.0, 5.0], [5.0, 0.0], [5.0, 5.0]]) + rng.uniform(-1, 1, shape)
-    if kind == "bool":
-        return rng.random(shape) < 0.5
-    if kind == "unit":
-        return rng.uniform(-0.9, 0.9, shape)
-    return rng.uniform(0.5, 2, shape) if kind == "positive" else rng.normal(size=shape)
-
-
-def _definition(text: str) -> Definition:
-    dtypes = dict.fromkeys(("ids", "start", "labels", "many", "steps"), "int32") | {"bool": "bool"}
-    leaves = {name: tensor(name, shape, dtypes.get(kind, "float")) for name, (shape, kind) in LEAVES.items()}
-    results = {name: e for name, e in parse(text, leaves).items() if type(e.shape) is tuple}
-    definition = Definition("case", tuple(leaves.values()), (), results)
-    used = set(definition.order)
-    return Definition("case", tuple([leaf for leaf in leaves.values() if leaf in used]), (), results)
-
-
-class Precise(Evaluation):
-    """An evaluation in float64, that of complex numbers too."""
-
-    def dtype(self, name: str) -> str | None:
-        return "complex128" if name == "complex64" else super().dtype(name)
-
-
-@np.errstate(all="ignore")
-def differences(text: str) -> list[str]:
-    """The leaves of a formula whose gradient is not the slope along a random direction."""
-    rng = np.random.default_rng(11)
-    definition = _definition(text)
-    values = [_leaf(rng, *LEAVES[str(p.label)]) for p in definition.params]
-    if "pairs" in text:  # each place once: a later update overwrites an earlier one
-        values = [np.array([[0, 0], [1, 3], [4, 2], [5, 4], [2, 2]]) if p.label == "pairs" else v
-                  for p, v in zip(definition.params, values, strict=True)]  # fmt: skip
-
-    def run(given: list[Any]) -> list[Any]:
-        return evaluate(definition, given, [], Precise(2, "float64"))
-
-    found = gradient(definition).whole
-    outputs = dict(zip(definition.results, run(values), strict=True))
-    seeds = {f"d{name}": rng.normal(size=value.shape) for name, value in outputs.items() if value.dtype.kind == "f"}
-    given = [*values, *[seeds[str(p.label)] for p in found.params[len(values) :]]]
-    made = dict(zip(found.results, evaluate(found, given, [], Precise(2, "float64")), strict=True))
-    assert made
-    wrong = []
-    for at, param in enumerate(definition.params):
-        if f"d{param.label}" not in made:
-            continue
-        gradient_of = made[f"d{param.label}"]
-        if gradient_of.shape != values[at].shape:
-            wrong.append(f"{param.label}: shape {gradient_of.shape}")
-            continue
-        direction, slopes = rng.normal(size=values[at].shape), []
-        for sign in (1, -1):
-            moved = [v + sign * 1e-6 * direction if i == at else v for i, v in enumerate(values)]
-            results = dict(zip(definition.results, run(moved), strict=True))
-            slopes.append(sum(np.sum(results[name[1:]] * dy) for name, dy in seeds.items()))
-        slope = float(slopes[0] - slopes[1]) / 2e-6
-        derived = float(np.sum(gradient_of * direction))
-        if not abs(derived - slope) <= 1e-5 * max(abs(slope), 1):
-            wrong.append(f"{param.label}: {derived} is not {slope}")
-    return wrong
-
-
 @pytest.mark.parametrize("text", [*[f"y = {row}" for row in FORMULAS], *SEVERAL.values()])
 def test_a_rule_equals_finite_differences(text: str) -> None:
     assert differences(text) == []
@@ -227,7 +102,7 @@ def test_a_rule_equals_finite_differences(text: str) -> None:
 def test_every_rule_has_a_row() -> None:
     used: set[Op] = set()
     for text in [*[f"y = {row}" for row in FORMULAS], *SEVERAL.values()]:
-        used |= {node.op for node in _definition(text).order}
+        used |= {node.op for node in definition_of_text(text).order}
     named = {name for name, op in OPS.items() if callable(op.gradient) and not isinstance(op.gradient, Marker)}
     assert named - {op.name for op in used} == {"rounded"}  # which is a step function: gradients pass all the same
 
@@ -248,7 +123,7 @@ def test_an_op_without_a_rule_says_why() -> None:
 )
 def test_what_has_no_gradient_is_refused_with_the_reason(text: str, why: str) -> None:
     with pytest.raises(CannotDerive, match=why):
-        gradient(_definition(text))
+        gradient(definition_of_text(text))
 
 
 @pytest.mark.parametrize(
@@ -270,7 +145,7 @@ def test_a_gradient_says_which_size_it_needs(op: str, attrs: dict[str, Any], nee
 
 def test_gradients_pass_what_is_rounded_to_few_bits() -> None:
     """As through Keras's casts and its simulated float8."""
-    found = gradient(_definition("y = 3 * rounded(a, to='bfloat16')")).whole
+    found = gradient(definition_of_text("y = 3 * rounded(a, to='bfloat16')")).whole
     (da,) = evaluate(found, [np.ones((2, 4, 3)), np.ones((2, 4, 3))], [], Evaluation(2, "float64"))
     assert np.all(da == 3)
 
@@ -285,7 +160,7 @@ def test_a_depthwise_convolution_of_no_channels() -> None:
 def test_an_element_that_is_0_gets_its_share_of_a_product() -> None:
     a = np.array([[[2.0, 0.0, 5.0]] * 4])
     (da,) = evaluate(
-        gradient(_definition("y = prod(a, axis=2)")).whole, [a, np.ones((1, 4))], [], Evaluation(1, "float64")
+        gradient(definition_of_text("y = prod(a, axis=2)")).whole, [a, np.ones((1, 4))], [], Evaluation(1, "float64")
     )
     assert da[0, 0].tolist() == [0, 10, 0]
 
@@ -294,6 +169,6 @@ def test_an_element_that_is_0_gets_its_share_of_a_product() -> None:
     "text", ["y = stop_gradient(a)", "y = round(a)", "y = sign(a) * 2", "y = cast(a > 0, to='float')"]
 )
 def test_nothing_passes_a_step(text: str) -> None:
-    found = gradient(_definition(text))
+    found = gradient(definition_of_text(text))
     assert found.whole.results == {}
     assert found.unreached == ("a",)

@@ -134,3 +134,14 @@ def test_the_branches_of_a_model_can_be_compared(tmp_path: Any) -> None:
     assert left == right
     assert left != apart
     assert repr(left) == repr(apart) == "(n, None, 4)"
+
+
+def test_what_a_formula_makes_of_the_same_unknown_sizes_is_the_same() -> None:
+    spec = b"input: [null, null, 3]\nlayers:\n  - Conv2D: {filters: 4, kernel_size: 3}\n"
+    made = trace_model(read(spec)).calls[1].definition
+    assert made is not None
+    sizes, given = SameSizes(), fresh(made.params[0].shape)
+    [once], [again] = sizes.of_call(made, [given]), sizes.of_call(made, [given])
+    [other] = sizes.of_call(made, [fresh(made.params[0].shape)])
+    assert once == again and once[1] != once[2] and other[1] != once[1]
+    assert [type(size) for size in once[1:3]] == [Unknown, Unknown]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from layerexplain.derive.window_reads import reads
+from layerexplain.derive.window_reads import _aside, reads
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.declaration import Spec
@@ -77,3 +77,16 @@ def test_reads(layer: tuple[str, dict[str, Any], tuple[int | None, ...]], lines:
     definition = trace_layer(type_, config, [Spec((BATCH, *shape), "float")])
     slides = [node for node in nodes(definition) if node.op.name.startswith(("conv", "max_pool", "average_pool"))]
     assert [line for node in slides for line in reads(node)] == lines
+
+
+@pytest.mark.parametrize(
+    ("outside", "words"),
+    [
+        ((range(0), range(0)), ""),
+        ((range(-4, 0), range(0)), " (-4 to -1 are padding)"),
+        ((range(-9, 0, 2), range(20, 30, 2)), " (-9 to -1 and 20 to 28 are padding)"),
+        ((range(-2, -1), range(20, 40, 2)), " (-2 and 20 to 38 are padding)"),
+    ],
+)
+def test_which_positions_are_outside(outside: tuple[range, range], words: str) -> None:
+    assert _aside(outside, "padding") == words

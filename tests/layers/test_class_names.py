@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import layerexplain
+from layerexplain.frontends import read
 from layerexplain.layers.registry import type_names
 
 PACKAGE = Path(layerexplain.__file__).parent
@@ -71,3 +72,23 @@ def test_no_module_outside_of_layers_names_a_class(path: Path) -> None:
 def test_the_list_of_exceptions_is_current() -> None:
     assert set(ALLOWED) <= {str(path.relative_to(PACKAGE)) for path in MODULES}
     assert all(ALLOWED.values())
+
+
+@pytest.mark.keras
+def test_names_behind_grouped_attention_are_those_of_keras(tmp_path: Path) -> None:
+    import keras
+
+    text = """
+import keras
+x = keras.Input((5, 8))
+y = keras.layers.GroupQueryAttention(4, 4, 2)(x, x)
+y = keras.layers.Dropout(0.1)(keras.layers.Softmax()(y))
+model = keras.Model(x, y)
+"""
+    keras.utils.clear_session()
+    names = {"keras": keras}
+    exec(text, names)
+    theirs = [layer.name for layer in names["model"].layers]
+    file = tmp_path / "a.py"
+    file.write_text(text)
+    assert [layer.name for layer in read(str(file)).layers] == theirs

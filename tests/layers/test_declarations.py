@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import random
 
 import pytest
@@ -10,11 +11,13 @@ from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.opaque import opaque
 from layerexplain.lang.visit import inner_definitions, nodes
+from layerexplain.layers.declaration import COMMON
 from layerexplain.layers.index import types
-from layerexplain.layers.registry import find, first_argument, type_names
+from layerexplain.layers.registry import description_of, find, first_argument, type_names
 from tests.cases import CASES, DRAWS, Case
-from tests.layers.test_keras_values import DRAWN
+from tests.support.compared_values import DRAWN
 from tests.support.keras_oracle import trace_case
+from tests.support.registry import keras_operations
 
 NOT_IN_KERAS = {
     "BatchNormalization0": "of Keras 0.3; held against longhand values in test_old_files.py",
@@ -75,3 +78,35 @@ def test_draws_are_those_of_the_seed(type_: str) -> None:
 def test_one_size_for_all_axes_is_told_for_each(type_: str, shape: tuple[int, ...], windows: str) -> None:
     definition = trace_case(Case(type_, {"output_size": 4}, (shape,)))
     assert f" {windows} nearly equal " in sentence(definition)
+
+
+def test_examples_of_arguments_can_be_written_and_words_are_words() -> None:
+    for type_ in [*type_names(), *[f"ops.{name}" for name in keras_operations()]]:
+        declaration = find(type_)
+        if declaration is None:  # of an operation that is no function of its own
+            continue
+        for name, argument in declaration.arguments.items():
+            ast.parse(argument.check.example, mode="eval")
+            assert not argument.check.words.isdigit(), (type_, name)
+
+
+@pytest.mark.parametrize("type_", ["Dense", "Conv2D", "LSTM"])
+def test_a_layer_may_have_every_argument_that_changes_nothing(type_: str) -> None:
+    declaration = find(type_)
+    assert declaration is not None
+    sizes = {"units": 3, "filters": 4, "kernel_size": 3}
+    given = {name: value for name, value in sizes.items() if name in declaration.arguments}
+    ignored = dict.fromkeys(COMMON | declaration.ignores)
+    ignored = {name: value for name, value in ignored.items() if name not in declaration.arguments}
+    assert declaration.bind({**ignored, **given}, strict=True) == declaration.bind(given)
+
+
+def test_the_usual_number_of_groups() -> None:
+    declaration = find("GroupNormalization")
+    assert declaration is not None and declaration.arguments["groups"].default == 32  # Keras: groups=32
+
+
+@pytest.mark.parametrize("type_", ["LSTM", "GRU", "SimpleRNN"])
+def test_a_description_of_a_type_says_in_which_order_it_reads(type_: str) -> None:
+    declaration = find(type_)
+    assert declaration is not None and "in order" in description_of(declaration)

@@ -18,6 +18,7 @@ from layerexplain.layers.declaration import Spec
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.registry import part_names
 from layerexplain.report.explanation import where
+from tests.support.training_rows import LOSSES
 
 N = 5
 
@@ -36,52 +37,6 @@ KINDS: dict[str, Any] = {
 }
 
 SHAPES = ((3,), (1,), (4, 3), (2, 4, 3))
-LOGITS = {"from_logits": True}
-LOSSES: list[tuple[str, str, str, dict[str, Any]]] = [
-    ("MeanSquaredError", "numbers", "numbers", {}),
-    ("MeanAbsoluteError", "numbers", "numbers", {}),
-    ("MeanAbsolutePercentageError", "numbers", "numbers", {}),
-    ("MeanSquaredLogarithmicError", "positive", "positive", {}),
-    ("Huber", "numbers", "numbers", {}),
-    ("Huber", "numbers", "numbers", {"delta": 0.3}),
-    ("LogCosh", "numbers", "numbers", {}),
-    ("Poisson", "counts", "positive", {}),
-    ("CosineSimilarity", "numbers", "numbers", {}),
-    ("CosineSimilarity", "numbers", "numbers", {"axis": 1}),
-    ("Hinge", "signs", "numbers", {}),
-    ("Hinge", "bits", "numbers", {}),
-    ("SquaredHinge", "signs", "numbers", {}),
-    ("SquaredHinge", "bits", "numbers", {}),
-    ("CategoricalHinge", "one-hot", "numbers", {}),
-    ("KLDivergence", "shares", "shares", {}),
-    ("BinaryCrossentropy", "bits", "between", {}),
-    ("BinaryCrossentropy", "bits", "numbers", {"from_logits": True, "label_smoothing": 0.2}),
-    ("BinaryCrossentropy", "bits", "between", {"label_smoothing": 0.3, "axis": 1}),
-    ("BinaryFocalCrossentropy", "bits", "between", {}),
-    ("BinaryFocalCrossentropy", "bits", "numbers", {"from_logits": True, "gamma": 3.0, "label_smoothing": 0.1}),
-    ("BinaryFocalCrossentropy", "bits", "between", {"apply_class_balancing": True, "alpha": 0.4}),
-    ("CategoricalCrossentropy", "one-hot", "shares", {}),
-    ("CategoricalCrossentropy", "one-hot", "between", {}),
-    ("CategoricalCrossentropy", "shares", "numbers", LOGITS),
-    ("CategoricalCrossentropy", "one-hot", "shares", {"label_smoothing": 0.2}),
-    ("CategoricalCrossentropy", "one-hot", "numbers", {"axis": 1, **LOGITS}),
-    ("CategoricalFocalCrossentropy", "one-hot", "shares", {}),
-    ("CategoricalFocalCrossentropy", "one-hot", "numbers", {"alpha": 0.4, "gamma": 1.5, **LOGITS}),
-    ("CategoricalFocalCrossentropy", "one-hot", "between", {"label_smoothing": 0.1}),
-    ("SparseCategoricalCrossentropy", "ids", "shares", {}),
-    ("SparseCategoricalCrossentropy", "ids", "numbers", LOGITS),
-    ("SparseCategoricalCrossentropy", "ids", "shares", {"ignore_class": 1}),
-    ("SparseCategoricalCrossentropy", "ids", "numbers", {"ignore_class": 0, **LOGITS}),
-    ("CategoricalGeneralizedCrossEntropy", "ids", "shares", {}),
-    ("CategoricalGeneralizedCrossEntropy", "ids", "shares", {"q": 0.8}),
-    ("Dice", "bits", "between", {}),
-    ("Dice", "bits", "between", {"axis": [1]}),
-    ("Tversky", "bits", "between", {}),
-    ("Tversky", "bits", "between", {"alpha": 0.3, "beta": 0.9, "axis": -1}),
-    ("Circle", "ids", "units", {}),
-    ("Circle", "ids", "units", {"gamma": 3.0, "margin": 0.2, "remove_diagonal": False}),
-    ("CTC", "letters", "numbers", {}),
-]  # fmt: skip
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", None)
 
 

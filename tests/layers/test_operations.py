@@ -12,8 +12,7 @@ import os
 import re
 import subprocess
 import sys
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,26 +21,19 @@ import pytest
 
 from layerexplain.derive.element.form import element_form
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.derive.sentence import sentence
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.lang import text
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.scalar import CannotIndex
 from layerexplain.layers.declaration import Spec
-from layerexplain.model import TensorRef
-from layerexplain.network.recorded_shapes import input_spec
-from layerexplain.network.trace import trace_at
-from layerexplain.network.traced import Network
 from layerexplain.ops import load_all
 from tests.support.element_values import ElementValues
+from tests.support.operation_networks import BATCH_SIZE, drawn, fits, network_of, plain
 from tests.support.operation_rows import KERAS_ROWS, Row
 from tests.support.operation_rows_images import IMAGE_ROWS
 from tests.support.operation_rows_numbers import NUMBER_ROWS
 from tests.support.raw_operation_rows import RAW_ROWS, RawRow
-from tests.support.redefined import redefine
-from tests.support.same import same_definition
 from tests.support.tf_operation_rows import TF_ROWS
 from tests.support.tracing import trace_layer
 
@@ -49,39 +41,7 @@ load_all()
 
 pytestmark = pytest.mark.keras
 
-BATCH_SIZE = 3
-UNKNOWN_SIZE = 7
 ELEMENTS = 8
-
-
-def network_of(source: Path, recorded: bool = True) -> Network:
-    """The model in a file as one formula; `recorded` that the shapes in the file are right."""
-    model = read(str(source))
-    layers = {layer.name: layer for layer in model.layers}
-    specs = [input_spec(layers[ref.layer]) for ref in model.inputs]
-    network = trace_at(model, specs, linked=True)
-    assert not network.notes, network.notes
-    for made in network.calls:
-        for i, spec in enumerate(made.outputs):
-            said = model.recorded.get(TensorRef(made.call.layer, made.call.index, i))
-            if spec is not None and said is not None and recorded:
-                assert fits(plain(spec.shape), said[0]), (made.call.layer, spec.shape, said)
-        if made.definition is not None:
-            printed = text.program(made.definition)
-            if "constant(" not in printed:  # a table of which the text says the shape alone
-                again = redefine(made.definition, printed)
-                assert same_definition(again, made.definition), printed
-                assert text.program(again) == printed
-            words = sentence(made.definition)
-            assert "None" not in words and "{" not in words, words
-    return network
-
-
-def fits(ours: Sequence[int | None], theirs: Sequence[int | None]) -> bool:
-    """Our shape says all that Keras's says; of the first axis we may know less, it may be the batch."""
-    if len(ours) != len(theirs):
-        return False
-    return all(b in (None, a) or (i == 0 and a is None) for i, (a, b) in enumerate(zip(ours, theirs, strict=True)))
 
 
 def obeys_laws(definition: Definition, values: list[Any], weights: list[Any], results: list[Any], rng: Any) -> None:
@@ -97,28 +57,6 @@ def obeys_laws(definition: Definition, values: list[Any], weights: list[Any], re
             except CannotIndex:
                 break
             assert value == pytest.approx(float(result[index]), rel=1e-3, abs=1e-4), (i, index)
-
-
-def plain(shape: Any) -> tuple[int | None, ...]:
-    return tuple(s if isinstance(s, int) else None for s in shape)
-
-
-def drawn(row: Row) -> list[Any]:
-    """Inputs for a row: whole numbers from 0 to 5, floats around 0, truth values."""
-    import numpy as np
-
-    rng = np.random.default_rng(zlib.crc32(row.id.encode()))
-    values: list[Any] = []
-    for shape, dtype in zip(row.shapes, row.input_dtypes, strict=True):
-        full = (BATCH_SIZE, *[UNKNOWN_SIZE if s is None else s for s in shape])
-        if dtype == "int32":
-            values.append(rng.integers(0, 6, full).astype(dtype))
-        elif dtype == "bool":
-            values.append(rng.random(full) < 0.5)
-        else:
-            value = rng.uniform(0.1, 2.0, full) if row.positive else rng.normal(0, 1, full)
-            values.append(value.astype(dtype))
-    return values
 
 
 def check(row: Row, keras: Any, source: Path) -> None:
@@ -182,6 +120,14 @@ WRONG: list[tuple[str, dict[str, Any], tuple[tuple[Any, ...], ...], str]] = [
     ("ops.ExpandDims", {"axis": 9}, ((5, 7),), "from -4 to 3"),
     ("ops.GetItem", {"key": (slice(None), 9)}, ((5, 7),), "index 9 is outside axis 1"),
     ("ops.GetItem", {"key": "a"}, ((5, 7),), "a slice needs numbers"),
+    (
+        "ops.GetItem",
+        {"key": (slice(None), [0, 2])},
+        ((5, 7),),
+        "a slice needs numbers, ranges of numbers, None or '...', got [0, 2]",
+    ),
+    ("ops.GetItem", {"key": (slice(None), slice([1, 2], None))}, ((5, 7),), "got slice([1, 2], None, None)"),
+    ("ops.GetItem", {"key": slice(None, [3])}, ((5, 7),), "got slice(None, [3], None)"),
     ("ops.Matmul", {}, ((5, 7), (5, 7)), "matmul needs matrices"),
     ("ops.Concatenate", {"axis": 1}, ((5, 7), (5, 6)), "concatenate needs shapes that are equal except along axis 1"),
     ("ops.Split", {"indices_or_sections": 2, "axis": 1}, ((5, 7),), "split needs"),

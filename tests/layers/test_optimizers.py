@@ -15,59 +15,10 @@ from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import find, part_names, part_of
 from layerexplain.model import Setting
+from tests.support.training_rows import OPTIMIZERS
 
 SHAPES = ((7, 5), (5, 7), (3,), (2, 3, 4), ())
 STEPS = 3
-
-DECAY = {"ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 2, "decay_rate": 0.5}}
-OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
-    ("SGD", {}),
-    ("SGD", {"momentum": 0.9}),
-    ("SGD", {"momentum": 0.7, "nesterov": True, "weight_decay": 0.1}),
-    ("SGD", {"clipnorm": 0.5}),
-    ("SGD", {"clipvalue": 0.3}),
-    ("SGD", {"global_clipnorm": 0.5, "learning_rate": 0.2}),
-    ("SGD", {"loss_scale_factor": 8.0}),
-    ("SGD", {"momentum": 0.9, "gradient_accumulation_steps": 2}),
-    ("SGD", {"use_ema": True, "ema_momentum": 0.8}),
-    ("SGD", {"use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 2}),
-    ("SGD", {"use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 2, "gradient_accumulation_steps": 2}),
-    ("SGD", {"learning_rate": DECAY}),
-    ("SGD", {"learning_rate": DECAY, "weight_decay": 0.1, "gradient_accumulation_steps": 2}),
-    ("RMSprop", {}),
-    ("RMSprop", {"centered": True, "momentum": 0.9, "rho": 0.8}),
-    ("RMSprop", {"centered": True, "epsilon": 1e-3}),
-    ("Adam", {}),
-    ("Adam", {"amsgrad": True, "beta_1": 0.8, "beta_2": 0.99, "learning_rate": 0.1}),
-    ("Adam", {"weight_decay": 0.01, "clipnorm": 1.0, "epsilon": 1e-4, "gradient_accumulation_steps": 3}),
-    ("AdamW", {}),
-    ("AdamW", {"weight_decay": 0.2, "learning_rate": DECAY}),
-    ("Adadelta", {"learning_rate": 1.0}),
-    ("Adadelta", {"rho": 0.7, "epsilon": 1e-3, "learning_rate": 0.5}),
-    ("Adagrad", {}),
-    ("Adagrad", {"initial_accumulator_value": 0.0, "learning_rate": 0.1, "epsilon": 1e-3}),
-    ("Adamax", {}),
-    ("Adamax", {"beta_1": 0.7, "beta_2": 0.9, "learning_rate": 0.1}),
-    ("Adafactor", {}),
-    ("Adafactor", {"learning_rate": 0.5, "clip_threshold": 0.7, "beta_2_decay": -0.5, "relative_step": False}),
-    ("Adafactor", {"learning_rate": DECAY, "gradient_accumulation_steps": 2}),
-    ("Nadam", {}),
-    ("Nadam", {"beta_1": 0.7, "beta_2": 0.9, "learning_rate": 0.1}),
-    ("Ftrl", {}),
-    ("Ftrl", {"l1_regularization_strength": 0.02, "l2_regularization_strength": 0.1, "learning_rate": 0.1}),
-    ("Ftrl", {"l2_shrinkage_regularization_strength": 0.1, "beta": 0.3, "learning_rate_power": -0.7}),
-    ("Lion", {}),
-    ("Lion", {"beta_1": 0.5, "beta_2": 0.7, "weight_decay": 0.3}),
-    ("Lamb", {}),
-    ("Lamb", {"learning_rate": 0.3, "weight_decay": 0.1, "beta_2": 0.9}),
-    ("Muon", {}),
-    ("Muon", {"nesterov": False, "ns_steps": 3, "rms_rate": None, "learning_rate": 0.1}),
-    ("Muon", {"adam_lr_ratio": 0.5, "weight_decay": 0.3, "adam_weight_decay": 0.1, "learning_rate": 0.1}),
-    ("ScheduleFreeAdamW", {}),
-    ("ScheduleFreeAdamW", {"warmup_steps": 2, "learning_rate": 0.1, "beta_1": 0.8, "weight_decay": 0.1}),
-    ("LossScaleOptimizer", {"inner_optimizer": {"Adam": {"learning_rate": 0.1}}}),
-    ("LossScaleOptimizer", {"inner_optimizer": {"SGD": {"momentum": 0.9}}, "dynamic_growth_steps": 2}),
-]  # fmt: skip
 
 
 def declared(kind: str, name: str) -> Any:

@@ -14,7 +14,7 @@ from layerexplain.layers.keras.quantization import Policy
 from layerexplain.report.weight_table import list_weights
 from tests.cases import Case
 from tests.cases.quantization import COMPRESSED
-from tests.layers.test_keras_values import DRAWN, LEAST, check
+from tests.support.compared_values import DRAWN, LEAST, check
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ import pytest
 
 from layerexplain import api
 from layerexplain.errors import LayerExplainError
+from layerexplain.model import Call, TensorRef
+from layerexplain.network.shape_values import ShapeValues
 from tests.support.operation_rows import tf
 
 STEPS = (None, 8)
@@ -96,3 +98,17 @@ def test_unknown_rows_are_not_said_to_be_kept(tmp_path: Path) -> None:
         ("6 × 2", "12"),
         ("8", "2"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "size"), [(0, 5), (1, 7), (-1, 7), (-2, 5), ([1], 7), (slice(0, 1), [5]), (2, None), (-3, None)]
+)
+def test_one_size_of_a_shape(key: Any, size: Any) -> None:
+    x, shape, one = (TensorRef(name, 0, 0) for name in ("x", "shape", "one"))
+    calls = {
+        ("shape", 0): ("shape", Call("shape", 0, (x,), {})),
+        ("one", 0): ("__operators__.getitem", Call("one", 0, (shape,), {"slice_spec": key})),
+    }
+    found = ShapeValues(calls, {x: (5, 7)}.get)
+    made = Call("reshape", 0, (x,), {"shape": [one, 20]})
+    assert found.resolved("reshape", made).kwargs["shape"] == [one if size is None else size, 20]

@@ -8,7 +8,10 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
+from layerexplain.frontends import read
 from layerexplain.frontends.spec.document import read_yaml_spec
+from layerexplain.model import Call, TensorRef
+from layerexplain.network.trace import trace_model
 
 U_NET = """
 input: [{size}, {size}, 3]
@@ -205,3 +208,30 @@ def test_a_cure_is_proposed_and_works(name: str) -> None:
 def test_nothing_is_proposed_that_was_not_tried(name: str) -> None:
     (fault,) = faults(NOTHING[name])
     assert " fits" not in fault and "behind" not in fault
+
+
+def test_a_layer_that_refuses_the_argument_of_a_call_says_so_alone() -> None:
+    """What a `call` is given comes from no layer that could be mended."""
+    model = read(b"input: [5]\nlayers:\n  - LSTM: 4\n    name: read\n")
+    x = TensorRef("x", 0, 0)
+    alone = model._replace(
+        layers=model.layers[1:], calls=(Call("read", 0, (x,), {}),), inputs=(x,), recorded={x: ((None, 5), "float32")}
+    )
+    (note,) = trace_model(alone).notes
+    assert note.message.startswith("LSTM needs an input of (batch, steps, features), got (None, 5), without steps")
+    assert "fits" not in note.message and "RepeatVector" not in note.message
+
+
+@pytest.mark.parametrize(
+    ("spec", "first"),
+    [
+        ("inputs: {a: [8, 3], b: [7, 3]}\nlayers:\n  - Concatenate:\n    from: [a, b]\n", "along axis=1"),
+        ("input: [9, 3]\nlayers:\n  - {MaxPooling1D: 2, name: pool}\n  - {UpSampling1D: 2, name: up}\n"
+         "  - Concatenate:\n    from: [up, input]\n", "ZeroPadding1D"),
+    ],
+)  # fmt: skip
+def test_what_helps_most_is_proposed_first(spec: str, first: str) -> None:
+    # Where a layer is known to have dropped positions, they are missing; else the axis may be the wrong one.
+    with pytest.raises(LayerExplainError) as found:
+        layerexplain.explain(spec.encode())
+    assert str(found.value).partition(", 3); ")[2].partition("; or")[0].count(first) == 1

@@ -15,7 +15,7 @@ from layerexplain.derive.evaluate import evaluate
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words, dtypes_of
 from layerexplain.oracle.verify import verify
-from tests.layers.test_operations import network_of
+from tests.support.operation_networks import network_of
 
 
 def policy(class_name: str, **config: Any) -> dict[str, Any]:

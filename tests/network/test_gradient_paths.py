@@ -9,7 +9,7 @@ import pytest
 from layerexplain import explain, read
 from layerexplain.network.gradient_paths import Needs, end_words, gradient_paths, lost_weights
 from layerexplain.network.trace import trace_model
-from tests.checks.test_checks import ARGMAX, ROUNDED, flat
+from tests.support.check_rows import ARGMAX, ROUNDED, flat
 
 
 class Row(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from layerexplain.frontends import read
+from layerexplain.network.recorded_shapes import _roles_alone
 from layerexplain.report import build
 from layerexplain.report.data import LayerReport
 
@@ -153,3 +154,13 @@ def test_keras_has_the_shapes_of_one_image(case: tuple[str, list[str], list[tupl
     for item, shape in zip(case[1], case[2], strict=True):
         y = made(item)(y)
         assert y.shape == shape
+
+
+@pytest.mark.parametrize(
+    ("data_format", "roles"),
+    [("channels_first", ("channels", "rows", "columns")), ("channels_last", ("rows", "columns", "channels"))],
+)
+def test_axes_of_one_image_are_those_that_its_layer_reads(data_format: str, roles: tuple[str, ...]) -> None:
+    spec = f"input: [8, 8, 8]\nlayers:\n  - Resizing: {{height: 4, width: 4, data_format: {data_format}}}\n"
+    model = read(spec.encode())
+    assert _roles_alone(model, model.inputs[0], 3) == roles

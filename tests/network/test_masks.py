@@ -9,10 +9,14 @@ import pytest
 
 from layerexplain.api import explain
 from layerexplain.derive.evaluate import evaluate
+from layerexplain.frontends import read
 from layerexplain.layers.registry import find
+from layerexplain.model import Layer, TensorRef
+from layerexplain.network.masks import as_keras_runs
+from layerexplain.network.trace import trace_model
 from tests.cases import CASES, Case
-from tests.layers.test_operations import network_of
 from tests.support.keras_oracle import keras_layer, run_keras, trace_case
+from tests.support.operation_networks import network_of
 
 MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
 MAKERS = ("Embedding", "ReversibleEmbedding", "Masking")
@@ -158,3 +162,34 @@ def test_masks_of_keras_2(case: Case) -> None:
     assert (expected is None) == (not own)
     if own:
         np.testing.assert_array_equal(np.broadcast_to(own[0], expected.shape), expected)
+
+
+def test_calls_run_by_their_distance_from_the_outputs() -> None:
+    spec = """
+input: [5, 4]
+layers:
+  - MultiHeadAttention: {num_heads: 2, key_dim: 3}
+    name: attention
+    from: [input, input]
+  - {Dense: 4, name: first, from: input}
+  - {Dense: 4, name: second}
+  - {Add: , name: sum, from: [attention, second]}
+"""
+    model = read(spec.encode())
+    ran = [call.layer for call in as_keras_runs(model, list(model.calls))]
+    # Keras's map_graph: the sum has the depth 0, attention and second 1, first 2.
+    assert ran.index("first") < min(ran.index("attention"), ran.index("second"))
+    assert [model.calls[1].layer, ran[-1]] == ["attention", "sum"]
+
+
+def test_a_nested_model_with_a_mask_that_is_not_known_has_its_shape() -> None:
+    inner = read(b"name: inner\ninput: [5, 4]\nlayers:\n  - LSTM: 3\n")
+    model = read(b"input: [5, 4]\nlayers:\n  - {Dense: 4, name: mine}\n  - {Dense: 4, name: inner, from: input}\n")
+    of_input, mine, nested = model.layers
+    mine = mine._replace(type="Mine", kind="custom", config={})
+    nested = Layer(nested.name, "Functional", "model", {}, model=inner)
+    first, second, last = model.calls
+    last = last._replace(kwargs={"mask": TensorRef("mine", 0, 0)})
+    network = trace_model(model._replace(layers=(of_input, mine, nested), calls=(first, second, last)))
+    shapes = {made.call.layer: [spec and spec.shape[1:] for spec in made.outputs] for made in network.calls}
+    assert shapes == {"input": [(5, 4)], "mine": [None], "inner": [(3,)]}

@@ -13,6 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from layerexplain.cli.main import program
+from layerexplain.frontends import read
+from layerexplain.model import Layer
+from layerexplain.network.trace import trace_model
 
 KERAS = {"module": "keras", "class_name": "Sequential", "registered_name": None}
 
@@ -223,3 +226,14 @@ def test_keras_writes_such_groups_for_a_subclassed_model(tmp_path: Path) -> None
         model.save(path)
         rows = json.loads(run("summary", path, "--format", "json").output)["layers"]
         assert {row["layer"]: row["params"] for row in rows} == {"dense": first, "lstm": None, "dropout": 0}
+
+
+@pytest.mark.parametrize(("units", "note"), [(3, None), (-1, "Dense needs units to be an integer ≥ 1, got units=-1")])
+def test_why_a_layer_that_is_built_and_not_called_has_no_formula(units: int, note: str | None) -> None:
+    model = read(b"input: [5, 4]\nlayers:\n  - Dense: 4\n")
+    idle = Layer("idle", "Dense", "layer", {"units": units}, build_shape=(None, 4))
+    network = trace_model(model._replace(layers=(*model.layers, idle)))
+    assert network.calls[-1].built and (network.calls[-1].definition is None) == (note is not None)
+    assert [one.message.partition(";")[0] for one in network.notes if one.layer == "idle"] == [note] * (
+        note is not None
+    )

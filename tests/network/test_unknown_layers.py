@@ -10,9 +10,14 @@ from typing import Any
 import pytest
 
 from layerexplain import api
+from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.lang.expr import Expr, axes_of
 from layerexplain.lang.opaque import opaque
+from layerexplain.model import Layer
+from layerexplain.network.definitions import HeldModel
+from layerexplain.network.scope import as_layers
+from layerexplain.network.trace import trace_model
 from layerexplain.report.build import build
 from layerexplain.report.data import LayerReport, Report
 from tests.support.h5_files import array, classes, h5_bytes
@@ -268,3 +273,30 @@ def test_results_that_the_file_does_not_record_are_said_to_be_missing() -> None:
 def keras_tensor(layer: str, shape: list[int | None], output: int = 0) -> dict[str, Any]:
     config = {"shape": shape, "dtype": "float32", "keras_history": [layer, 0, output]}
     return {"class_name": "__keras_tensor__", "config": config}
+
+
+@pytest.mark.parametrize(
+    ("value", "type_", "config"),
+    [
+        ({"Dense": 3}, "Dense", {"units": 3}), ({"Dense": None}, "Dense", {}), ({"Add": None}, "Add", {}),
+        ({"Add": 3}, "Add", {}), ({"Dense": {"units": 4}}, "Dense", {"units": 4}),
+    ],
+)  # fmt: skip
+def test_a_layer_inside_a_layer(value: Any, type_: str, config: dict[str, Any]) -> None:
+    found = as_layers(value)
+    assert isinstance(found, Layer) and (found.type, found.config) == (type_, config)
+
+
+def test_a_class_that_is_not_known_inside_a_layer_has_no_declaration() -> None:
+    nothing: Any = None
+    held = HeldModel(Layer("mine", "Mine", "layer", {}), None, nothing)
+    assert held.declaration is None
+    with pytest.raises(LayerExplainError, match="Mine is not a layer of Keras"):
+        held.definition(())
+
+
+def test_a_class_that_is_not_known_and_never_called_is_told_of() -> None:
+    model = read(b"input: [5, 4]\nlayers:\n  - Dense: 4\n")
+    network = trace_model(model._replace(layers=(*model.layers, Layer("idle", "Mine", "layer", {}))))
+    assert network.calls[-1].built and network.calls[-1].definition is None
+    assert [one.code for one in network.notes if one.layer == "idle"] == ["opaque"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from layerexplain.derive.evaluate import evaluate
@@ -10,6 +11,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import tensor
 from layerexplain.layers.arguments import METHODS
 from layerexplain.ops.image import crop_to_ratio, fit, pad_to_ratio, resize
+from layerexplain.ops.warp import _placed_inside
 
 SIZES = [((5, 7), (11, 13)), ((11, 13), (5, 7)), ((7, 11), (3, 17)), ((6, 6), (3, 2)), ((4, 5), (8, 5)), ((5, 5),) * 2]
 
@@ -59,3 +61,14 @@ def test_fit_cuts_and_pads_as_much_as_its_rules_say() -> None:
 def test_ratio(rows: int, columns: int, size: tuple[int, int], cropped: object, padded: object) -> None:
     assert crop_to_ratio(rows, columns, size) == cropped
     assert pad_to_ratio(rows, columns, size) == padded
+
+
+@pytest.mark.parametrize(
+    ("fill", "at"),
+    [("constant", [-3, -1, 0, 4, 5, 9]), ("nearest", [0, 0, 0, 4, 4, 4]), ("reflect", [2, 0, 0, 4, 4, 0]),
+     ("wrap", [2, 4, 0, 4, 0, 0])],
+)  # fmt: skip
+def test_places_beside_an_image(fill: str, at: list[int]) -> None:
+    # What MapCoordinate of TensorFlow's image_ops.h computes.
+    found = _placed_inside(np, np.array([-3.0, -1.0, 0.0, 4.0, 5.0, 9.0]), 5, fill)
+    np.testing.assert_array_equal(found, at)

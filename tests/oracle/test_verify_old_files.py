@@ -25,9 +25,9 @@ from layerexplain.model import KERAS_2_HARD_SIGMOID
 from layerexplain.network.trace import trace_model
 from layerexplain.oracle import keras_model
 from layerexplain.oracle.verify import verify
-from tests.frontends.keras.test_real_old_files import WITH_GRAPH, folder
 from tests.support.keras_configs import sequence
 from tests.support.old_dialects import DIALECTS
+from tests.support.old_files import WITH_GRAPH, folder
 
 __all__ = ["folder"]  # a fixture of the module that it comes from
 

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 import layerexplain
+from layerexplain import api
 from layerexplain.cli.main import program
 from layerexplain.render.graph.diagram import Graph, GraphEdge, GraphNode, graph_of, opened
 from layerexplain.render.graph.fold import fold
@@ -499,3 +500,8 @@ def test_applications_fold_to_few_boxes(application: str, most: int) -> None:
     assert len(boxes(folded)) <= most
     assert sorted(names_in(folded)) == sorted(node.name for node in graph.nodes)
     check_geometry(drawn_graph(opened(folded, 0), False))
+
+
+def test_pictures_go_downwards_unless_told_otherwise() -> None:
+    spec = b"input: [4]\nlayers:\n  - Dense: 3\n"
+    assert api.draw(spec) == api.draw(spec, horizontal=False) != api.draw(spec, horizontal=True)

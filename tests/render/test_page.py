@@ -17,8 +17,8 @@ import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.render.page.data import page_data
 from layerexplain.render.page.scripts import modules, script
-from tests.render.test_hostile_names import NAMES, document
 from tests.support.browser import shown
+from tests.support.hostile_names import NAMES, document
 from tests.support.paths import ROOT
 from tests.truth import load
 

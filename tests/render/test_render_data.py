@@ -11,11 +11,12 @@ from jsonschema import Draft202012Validator
 from layerexplain import explain
 from layerexplain.render.documents.layer_columns import COLUMNS, DATA_COLUMNS
 from layerexplain.render.layout import Look
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import Report
 from layerexplain.report.explanation_data import Explanation
 from tests.support import reports
 from tests.support.paths import ROOT
 from tests.support.printing import Chosen, Wanted, explanation_text, summary_pieces, summary_text
+from tests.support.reports import all_rows
 
 SCHEMA_FILE = ROOT / "docs" / "report.schema.json"
 SCHEMA = json.loads(SCHEMA_FILE.read_text("utf-8"))
@@ -157,10 +158,6 @@ def test_a_large_report_comes_in_pieces(format: str, headings: int) -> None:
     lines = summary_text([small], wanted, LOOK).splitlines()
     assert summary_text([large], wanted, LOOK).splitlines() == lines[:headings] + lines[headings:] * 700
     assert next(iter(summary_text([], wanted, LOOK)), None) is None, "no report: not even a heading"
-
-
-def all_rows(layers: tuple[LayerReport, ...]) -> list[LayerReport]:
-    return [row for layer in layers for row in (layer, *all_rows(layer.layers))]
 
 
 def read(text: str, delimiter: str = ",") -> list[dict[str, str]]:

@@ -17,7 +17,8 @@ from layerexplain.conversions.spec import to_spec
 from layerexplain.conversions.todays_names import in_todays_names
 from layerexplain.network.trace import trace_model
 from layerexplain.report.architecture import Architecture, architecture
-from tests.report.test_diff import BASE, EDITS, OLD
+from tests.support.diff_edits import BASE, EDITS
+from tests.support.old_files import OLD
 from tests.support.paths import ROOT
 from tests.support.tries import some
 from tests.truth import applications, load

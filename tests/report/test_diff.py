@@ -15,24 +15,12 @@ from click.testing import CliRunner
 
 import layerexplain
 from layerexplain.cli.main import program
+from tests.support.diff_edits import BASE, EDITS
+from tests.support.old_files import DATA, OLD
 from tests.support.paths import ROOT
 
 SCHEMA = json.loads((ROOT / "docs" / "diff.schema.json").read_text("utf-8"))
 
-BASE = """
-input: [8, 8, 3]
-layers:
-  - Conv2D: {filters: 4, kernel_size: 3}
-    name: conv
-  - ReLU:
-    name: act
-  - MaxPooling2D: 2
-    name: pool
-  - Sequential: [{Flatten: {}, name: flat}, {Dense: 6, name: inner}]
-    name: body
-  - Dense: 10
-    name: head
-"""
 
 INPUTS = "inputs: {%s: [4]}\nlayers:\n  - Dense: {units: 3, name: d}\noutputs: [d]\n"
 
@@ -45,41 +33,6 @@ def test_the_name_of_an_input_says_something_where_somebody_gave_it(is_sequentia
         one, other = one._replace(type="Sequential"), other._replace(type="Sequential")
     changes = [(change.kind, change.layer, change.layer_after) for change in layerexplain.diff(one, other).changes]
     assert changes == ([] if is_sequential else [("renamed", "pixels", "image")])
-
-
-EDITS: dict[str, tuple[tuple[str, str], list[tuple[str, str, str]], list[tuple[str, str, str, str]]]] = {
-    # Name: (text replaced), changes (kind, layer, layer after), differences that are no consequences (layer, what, …).
-    "nothing": (("", ""), [], []),
-    "a default written out": (("kernel_size: 3", "kernel_size: [3, 3], strides: 1, padding: valid"), [], []),
-    "a renamed layer": (("name: head", "name: top"), [("renamed", "head", "top")], []),
-    "a changed stride": (
-        ("kernel_size: 3", "kernel_size: 3, strides: 2"),
-        [("changed", "conv", "conv"), ("changed", "act", "act"), ("changed", "pool", "pool"),
-         ("changed", "body", "body"), ("changed", "body/input", "body/input"), ("changed", "body/flat", "body/flat"), ("changed", "body/inner", "body/inner")],
-        [("conv", "strides", "1", "2")],
-    ),
-    "a removed layer": (("  - ReLU:\n    name: act\n", ""), [("removed", "act", "")], []),
-    "another activation": (
-        ("  - ReLU:\n    name: act\n", "  - LeakyReLU:\n    name: act\n"), [("removed", "act", ""), ("added", "", "act")], [],
-    ),
-    "a frozen layer": (
-        ("Dense: 10", "Dense: {units: 10, trainable: false}"), [("changed", "head", "head")],
-        [("head", "trainable", "True", "False")],
-    ),
-    "a nested change": (
-        ("Dense: 6", "Dense: {units: 6, activation: relu}"), [("changed", "body/inner", "body/inner")],
-        [("body/inner", "activation", "'linear'", "'relu'")],
-    ),
-    "an added layer": (("    name: act\n", "    name: act\n  - Dropout: 0.5\n    name: drop\n"), [("added", "", "drop")], []),
-    "a swapped order": (
-        ("  - ReLU:\n    name: act\n  - MaxPooling2D: 2\n    name: pool\n", "  - MaxPooling2D: 2\n    name: pool\n  - ReLU:\n    name: act\n"),
-        [("changed", "act", "act"), ("changed", "pool", "pool"), ("changed", "body", "body")],
-        [("act", "inputs", "conv", "pool"), ("pool", "inputs", "act", "conv"), ("body", "inputs", "pool", "act")],
-    ),
-    "renamed and changed": (
-        ("- Dense: 10\n    name: head", "- Dense: 11\n    name: top"), [("changed", "head", "top")], [("head", "units", "10", "11")],
-    ),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", EDITS)
@@ -262,8 +215,6 @@ def test_the_same_model_built_twice_in_keras_does_not_differ(tmp_path: Path) -> 
     assert [(one.kind, one.type) for one in layerexplain.diff(first, third).changes] == [("changed", "Dense")]
 
 
-DATA = ROOT / "tests" / "data"
-OLD = sorted((DATA / "old").glob("*.zip"))
 LATER = ("keras_2.1.6", "keras_2.2.4", "tf.keras_2.2.4-tf", "keras_2.15.0", "keras_3.0.5")
 """Versions with one model of each name; those of Keras 0.3 and 1 are others."""
 

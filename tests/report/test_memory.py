@@ -24,8 +24,8 @@ from layerexplain.report import build
 from layerexplain.report.data import Report
 from layerexplain.report.memory_data import DtypeBytes, Memory
 from layerexplain.report.optimizers import optimizers
-from tests.render.test_render_data import all_rows
 from tests.support.paths import ROOT
+from tests.support.reports import all_rows
 from tests.truth import load
 
 

@@ -12,7 +12,7 @@ from layerexplain import explain
 from layerexplain.cli.main import program
 from layerexplain.report.data import Report
 from layerexplain.report.step_data import StepCost
-from tests.checks.test_checks import flat
+from tests.support.check_rows import flat
 from tests.support.paths import ROOT
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from layerexplain import api
+from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition
 from layerexplain.model import Note
@@ -116,3 +120,17 @@ def test_weights_are_read_once_and_kept_until_the_last_call() -> None:
     for _ in range(8):
         expected = 4 * expected + 1
     np.testing.assert_array_equal(output, np.full((2, 4), expected))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"), [(40, ""), (8, "ends after 32 of 160 bytes of data"), (7, "declares 160 bytes of data")]
+)
+def test_a_file_of_numbers_that_ends_early(numbers: int, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.npy"
+    np.save(file, np.zeros((1, 40), "float32"))
+    header = file.stat().st_size - 160
+    assert header == 128  # so that 8 numbers of 4 bytes make a file as large as the numbers that it declares
+    file.write_bytes(file.read_bytes()[: header + 4 * numbers])
+    model = read(b"input: [40]\nlayers:\n  - Dense: 3\n")
+    with pytest.raises(LayerExplainError, match=words) if words else nullcontext():
+        api.make_inputs(model, [str(file)])

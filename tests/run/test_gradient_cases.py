@@ -65,7 +65,7 @@ def outcome(seed: int) -> tuple[str, str]:
 
 
 def found(first: int, many: int) -> dict[int, tuple[str, str]]:
-    from tests.run.test_gradient_runs_keras import float64
+    from tests.support.keras_precision import float64
 
     with float64():
         return {seed: outcome(seed) for seed in range(first, first + many)}

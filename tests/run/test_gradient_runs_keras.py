@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.layers.test_losses import LOSSES
-from tests.layers.test_optimizers import OPTIMIZERS
+from tests.support.keras_precision import float64, policy
+from tests.support.training_rows import LOSSES, OPTIMIZERS
 from tests.support.training_runs import apart
 
 np = pytest.importorskip("numpy")
@@ -24,20 +23,6 @@ NEAR = 1e-4
 
 Built = tuple[Any, Any, dict[str, Any]]
 """A model, its inputs, and what it is trained with."""
-
-
-@contextmanager
-def float64() -> Iterator[None]:
-    import keras
-
-    before, policy = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(before)
-        keras.config.set_dtype_policy(policy)
 
 
 def _masked(L: Any, keras: Any, rng: Any) -> Built:  # noqa: N803
@@ -392,18 +377,6 @@ def test_a_wrong_rule_is_found_by_verify(monkeypatch: pytest.MonkeyPatch) -> Non
     differ = [check for check in report.layers if check.gradient is not None and check.gradient.status == "differs"]
     assert len(differ) == 2 and differ[0].gradient is not None and differ[0].gradient.reason == "that of W"
     assert report.steps[0].status == "differs" and "the gradient of" in report.steps[0].reason
-
-
-@contextmanager
-def policy(name: str) -> Iterator[None]:
-    import keras
-
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 @pytest.mark.parametrize("name", ["mixed_float16", "mixed_bfloat16"])

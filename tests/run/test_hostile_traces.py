@@ -16,7 +16,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
-from tests.frontends.keras.test_hostile_configs import bomb
+from tests.support.hostile_configs import bomb
 
 SPEC = "input: [8, 8]\nlayers:\n  - Flatten\n"
 SHAPE = "'fortran_order': False, 'shape': (1,8,8)"

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.layers.test_losses import LOSSES
-from tests.layers.test_optimizers import OPTIMIZERS
+from tests.support.training_rows import LOSSES, OPTIMIZERS
 
 ACTIVATIONS = (None, "relu", "tanh", "sigmoid", "elu", "selu", "gelu", "swish", "softplus", "softmax", "leaky_relu")
 REGULARIZERS = (None, None, "l1", "l2", "l1_l2")

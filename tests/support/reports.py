@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from layerexplain import api
-from layerexplain.report.data import Report
+from layerexplain.report.data import LayerReport, Report
 from tests.support.keras_configs import entry, graph, node, tensor
 
 HOSTILE = "=cmd|'/c calc'!A1 \x1b[31m[red]<img src=x onerror=1>\r\n\u202egnp\x9b2J\ud800|*_`${x} https://a.b 名前é"
@@ -166,3 +166,7 @@ def hostile_everywhere() -> Report:
 
     report = read("lstm")
     return report._replace(**{name: hostile(value) for name, value in vars(report).items()})
+
+
+def all_rows(layers: tuple[LayerReport, ...]) -> list[LayerReport]:
+    return [row for layer in layers for row in (layer, *all_rows(layer.layers))]

@@ -28,7 +28,7 @@ from layerexplain.frontends.keras.weight_tensors import Statistics, statistics
 from layerexplain.lang.expr import weight
 from layerexplain.model import Layer, Model
 from layerexplain.network.trace import trace_model
-from layerexplain.render.documents.weights import COLUMNS
+from layerexplain.render.documents.weights import BARE_COLUMNS, COLUMNS, TABLE_COLUMNS, _table_columns
 from layerexplain.render.documents.weights import weights as weights_sheet
 from layerexplain.render.formats import printed
 from layerexplain.render.layout import Look
@@ -562,3 +562,13 @@ def test_head_is_quiet() -> None:
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
     assert result.stdout.count("\n") == 1
     assert result.stderr == ""
+
+
+def test_weights_without_an_architecture_are_shown_by_their_paths() -> None:
+    table = list_weights(ROOT / "sample_models" / "digits.keras")
+    assert _table_columns(table, False) == TABLE_COLUMNS
+    assert _table_columns(table._replace(model_name=None), False) == BARE_COLUMNS
+    figures = ("min", "mean", "max", "std", "zeros", "nans", "infinities")  # they take the room of longer columns
+    assert _table_columns(table._replace(stats=True), False) == ("layer", "name", "shape", "dtype", "count", *figures)
+    bare = tuple([row._replace(layer="") for row in table.weights])
+    assert _table_columns(table._replace(weights=bare), False) == BARE_COLUMNS

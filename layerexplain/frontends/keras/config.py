@@ -211,8 +211,8 @@ def _graphless_layer(item: Mapping[str, Any], context: Context) -> Layer:
 
 
 def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: Context) -> Model:
-    """A subclassed model: no graph, and of its layers those that its configuration holds."""
-    words = f"{class_name} is a subclassed model: its code calls its layers, and the file stores no graph of them"
+    """A model of a class of its own: no graph, and of its layers those that its configuration holds."""
+    words = f"{class_name} is a class of its own, and the file stores no graph of its layers; its code connects them"
     context.note("no-graph", None, words)
     arguments = arguments_text(config)
     if arguments:

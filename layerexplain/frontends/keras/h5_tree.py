@@ -93,8 +93,16 @@ def list_tree(root: Any) -> H5Tree:
 
 
 def _in_file_order(addresses: dict[tuple[str, ...], int]) -> Iterator[tuple[str, ...]]:
-    """Groups, each before what is in it, the members of each by their addresses."""
-    members = grouped((path[:-1], path) for path in sorted(addresses, key=addresses.__getitem__) if path)
+    """Groups, each before what is in it, the members of each in the order in which they were written.
+
+    What is written later lies behind, but for what fits into room that became free. So the last address of all that is
+    in a group counts.
+    """
+    last = dict(addresses)
+    for path in sorted(addresses, key=len, reverse=True):
+        if path:
+            last[path[:-1]] = max(last[path[:-1]], last[path])
+    members = grouped((path[:-1], path) for path in sorted(last, key=last.__getitem__) if path)
 
     def below(path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield path

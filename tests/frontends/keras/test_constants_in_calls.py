@@ -10,6 +10,7 @@ import pytest
 
 from layerexplain import explain, verify
 from layerexplain.frontends.keras import config_values
+from layerexplain.frontends.keras.config_values import plain_value
 from layerexplain.lang.expr import constant
 from layerexplain.lang.tables import Array, Shaped
 
@@ -79,3 +80,9 @@ def test_the_shape_of_lists(values: Any, shape: tuple[int, ...] | None) -> None:
 def test_a_constant_that_is_known_by_its_shape() -> None:
     e = constant(Array(Shaped((3, 5)), "int32"))
     assert (e.shape, e.dtype) == ((3, 5), "int32")
+
+
+def test_a_slice_of_a_file() -> None:
+    written = {"class_name": "__slice__", "config": {"start": 1, "stop": 7, "step": 2}}
+    context: Any = None
+    assert plain_value(written, "key", "a", context) == slice(1, 7, 2)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.fuzz.seeds import archive
 from tests.support.hostile import both, error, notes, run
+from tests.support.hostile_configs import bomb
 from tests.support.keras_configs import dense, entry, graph, node, sequence, tensor
 
 
@@ -96,16 +97,6 @@ def test_names_are_never_imported_called_or_opened(name: str, harm: Path) -> Non
     for done in both(path, harm):
         assert done.code == 0
     assert not (harm / "done").exists()
-
-
-def bomb(levels: int, calls: int) -> dict[str, Any]:
-    """Models in models, each called several times by the one around it."""
-    inner = graph([entry("i", [None, 4]), dense("d", 4, inbound_nodes=[[["i", 0, 0]]])], ["i", 0, 0], ["d", 0, 0])
-    for _ in range(levels):
-        nodes = [[["i", 0, 0]], *[[["n", number, 0]] for number in range(1, calls)]]
-        layers = [entry("i", [None, 4]), {**inner, "name": "n", "inbound_nodes": nodes}]
-        inner = graph(layers, ["i", 0, 0], ["n", calls, 0])
-    return inner
 
 
 def test_models_that_call_models_cost_what_is_defined_not_what_is_called(tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ tests/data/make_old_files.py made them and recorded what each Keras said of its 
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,25 +15,12 @@ from layerexplain.frontends import read
 from layerexplain.report.build import build
 from layerexplain.report.data import Report
 from layerexplain.report.weight_table import list_weights
-from tests.support.paths import TESTS
+from tests.support.old_files import FILES, TRUTH, WITH_GRAPH
 
-DATA = TESTS / "data"
-TRUTH = json.loads((DATA / "old_truth.json").read_text())
-FILES = [(keras, model, file) for keras, models in TRUTH.items() for model in models for file in models[model]["files"]]
-WITH_GRAPH = [case for case in FILES if not case[2].endswith(("weights.h5", "_export"))]
 ALONE = [case for case in FILES if case[2].endswith(("weights.h5", "_export"))]
 
 # What the writer itself had wrong: Keras 3.0 forgets trainable=False that is given when a layer is made.
 FORGETS_TRAINABLE = ("keras_3.0.5", "convnet")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("old")
-    for keras in TRUTH:
-        with zipfile.ZipFile(DATA / "old" / f"{keras}.zip") as archive:
-            archive.extractall(place / keras)
-    return place
 
 
 def told(folder: Path, case: tuple[str, str, str]) -> tuple[Path, Report, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Parts of how a graph is folded and placed, each on a graph of a few boxes."""
+"""How a graph is folded and placed, each on a graph of a few boxes."""
 
 from __future__ import annotations
 

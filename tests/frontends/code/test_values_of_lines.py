@@ -1,31 +1,22 @@
-"""Parts of the frontends, one by one: what a line of a program gives, what a value of a file is."""
+"""What single lines of a program give, and how it is said that a value is not known."""
 
 from __future__ import annotations
 
-import codecs
-import struct
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
-from layerexplain.frontends import read
 from layerexplain.frontends.code.grade import words_of
 from layerexplain.frontends.code.reader import read_code
 from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.frontends.code_source import CodeSource, each_model
-from layerexplain.frontends.keras import tensor_bundle
-from layerexplain.frontends.keras.config_values import plain_value
-from layerexplain.frontends.spec.yaml_nodes import _unprintable
 from layerexplain.model import Model
-from layerexplain.sources.names import Remote
-from layerexplain.sources.regular_file import is_file_in
-from tests.support.served import serving
 
 HEAD = "import itertools\nimport keras\nfrom keras import layers\nx = keras.Input((4,))\n"
+
+
 END = "\nmodel = keras.Model(x, y)\n"
 
 
@@ -77,33 +68,6 @@ def test_the_size_of_an_inner_layer_that_is_not_known(tmp_path: Path) -> None:
         layerexplain.explain(b"input: [8]\nlayers:\n  - Own\n", code=tmp_path / "own.py")
 
 
-def test_a_spec_in_another_coding_is_told_which_one_is_meant() -> None:
-    for coding in ("utf-16", "utf-16-be"):
-        mark = b"" if coding == "utf-16" else codecs.BOM_UTF16_BE
-        with pytest.raises(LayerExplainError, match=r"the file is UTF-16; save it as UTF-8"):
-            read(mark + "input: [4]\nlayers:\n  - Dense: 3\n".encode(coding))
-
-
-def test_an_index_of_no_arrays_has_no_entries() -> None:
-    """A block ends with its restart points, of which there is at least one, and their number."""
-    empty = struct.pack("<II", 0, 1)
-    assert [*tensor_bundle._entries(memoryview(empty), "index")] == []
-    for damaged in (b"", empty[:3], struct.pack("<II", 0, 2)):
-        with pytest.raises(LayerExplainError, match="index has a block that is too short"):
-            [*tensor_bundle._entries(memoryview(damaged), "index")]
-
-
-def test_whether_a_folder_holds_a_file(tmp_path: Path) -> None:
-    (tmp_path / "inner").mkdir()
-    (tmp_path / "inner" / "a.json").write_text("{}")
-    assert [is_file_in(str(tmp_path / "inner"), name) for name in ("a.json", "b.json")] == [True, False]
-    pytest.importorskip("fsspec", reason="fsspec is not installed: layerexplain[remote]")
-    pytest.importorskip("aiohttp", reason="aiohttp is not installed: layerexplain[remote]")
-    with serving(tmp_path) as server:
-        folder = Remote(server.url("inner"))
-        assert [is_file_in(folder, name) for name in ("a.json", "b.json")] == [True, False]
-
-
 def test_other_attributes_leave_a_layers_name() -> None:
     text = "d = layers.Dense(3, name='mine')\nd.tag = 'other'\nd.name_of_block = 'b'\ny = d(x)\n"
     assert [layer.name for layer in model_of(text).layers][1:] == ["mine"]
@@ -125,20 +89,6 @@ def test_each_model_of_code_that_was_fetched() -> None:
     assert [(str(one), one.request, one.content) for one in found] == [
         ("https://a.org/b.py", name, text.encode()) for name in ("a", "b")
     ]
-
-
-def test_a_slice_of_a_file() -> None:
-    written = {"class_name": "__slice__", "config": {"start": 1, "stop": 7, "step": 2}}
-    context: Any = None
-    assert plain_value(written, "key", "a", context) == slice(1, 7, 2)
-
-
-@pytest.mark.parametrize(
-    ("text", "position", "line", "character"), [("a\n\x07b", 0, 2, "U+0007"), ("a\nb", 3, 2, "U+0000")]
-)
-def test_what_cannot_be_printed_in_a_spec(text: str, position: int, line: int, character: str) -> None:
-    error = _unprintable(text, SimpleNamespace(position=position))
-    assert isinstance(error, LayerExplainError) and error.line == line and character in error.fact
 
 
 def test_what_a_value_lacks_is_not_read_from_its_words() -> None:

@@ -1,21 +1,15 @@
-"""Parts of declarations, one by one: values worked out by hand or by NumPy, defaults as Keras documents them."""
+"""Values of layers and operations, worked out by hand or by NumPy."""
 
 from __future__ import annotations
-
-import ast
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from layerexplain.derive.evaluate import evaluate
-from layerexplain.frontends import read
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import tensor
-from layerexplain.layers.declaration import COMMON, Spec
+from layerexplain.layers.declaration import Spec
 from layerexplain.layers.keras.operations_shape import one_below_the_other, side_by_side
-from layerexplain.layers.registry import description_of, find, type_names
-from tests.support.registry import keras_operations
 from tests.support.tracing import trace_layer
 
 
@@ -30,32 +24,6 @@ def test_a_softmax_shares_among_what_its_mask_leaves(keras_2: bool, of_none: lis
     [shares, *_] = evaluate(definition, [x, np.array([[True, False, True], [False] * 3])], [])
     first = 1 / (1 + np.exp(2))
     np.testing.assert_allclose(shares, [[first, 0, 1 - first], of_none], atol=1e-6)
-
-
-def test_examples_of_arguments_can_be_written_and_words_are_words() -> None:
-    for type_ in [*type_names(), *[f"ops.{name}" for name in keras_operations()]]:
-        declaration = find(type_)
-        if declaration is None:  # of an operation that is no function of its own
-            continue
-        for name, argument in declaration.arguments.items():
-            ast.parse(argument.check.example, mode="eval")
-            assert not argument.check.words.isdigit(), (type_, name)
-
-
-@pytest.mark.parametrize("type_", ["Dense", "Conv2D", "LSTM"])
-def test_a_layer_may_have_every_argument_that_changes_nothing(type_: str) -> None:
-    declaration = find(type_)
-    assert declaration is not None
-    sizes = {"units": 3, "filters": 4, "kernel_size": 3}
-    given = {name: value for name, value in sizes.items() if name in declaration.arguments}
-    ignored = dict.fromkeys(COMMON | declaration.ignores)
-    ignored = {name: value for name, value in ignored.items() if name not in declaration.arguments}
-    assert declaration.bind({**ignored, **given}, strict=True) == declaration.bind(given)
-
-
-def test_the_usual_number_of_groups() -> None:
-    declaration = find("GroupNormalization")
-    assert declaration is not None and declaration.arguments["groups"].default == 32  # Keras: groups=32
 
 
 def test_colours_by_hue() -> None:
@@ -91,29 +59,3 @@ def test_one_tensor_beside_none_is_as_it_was() -> None:
     row = tensor("x", (4,))
     assert side_by_side(row).shape == (4,) and one_below_the_other(row).shape == (1, 4)
     assert side_by_side(row, row).shape == (8,) and side_by_side(*[tensor("y", (4, 3))] * 2).shape == (4, 6)
-
-
-@pytest.mark.parametrize("type_", ["LSTM", "GRU", "SimpleRNN"])
-def test_a_description_of_a_type_says_in_which_order_it_reads(type_: str) -> None:
-    declaration = find(type_)
-    assert declaration is not None and "in order" in description_of(declaration)
-
-
-@pytest.mark.keras
-def test_names_behind_grouped_attention_are_those_of_keras(tmp_path: Path) -> None:
-    import keras
-
-    text = """
-import keras
-x = keras.Input((5, 8))
-y = keras.layers.GroupQueryAttention(4, 4, 2)(x, x)
-y = keras.layers.Dropout(0.1)(keras.layers.Softmax()(y))
-model = keras.Model(x, y)
-"""
-    keras.utils.clear_session()
-    names = {"keras": keras}
-    exec(text, names)
-    theirs = [layer.name for layer in names["model"].layers]
-    file = tmp_path / "a.py"
-    file.write_text(text)
-    assert [layer.name for layer in read(str(file)).layers] == theirs
