@@ -93,7 +93,8 @@ def test_a_result_of_unknown_shape_asks_nothing_of_the_inputs() -> None:
     made = SimpleNamespace(
         sources=(ref,), call=SimpleNamespace(layer="dense", index=0), network=None, declaration=None, outputs=(None,)
     )
-    network: Any = SimpleNamespace(model=model, calls=[made])
+    layers = {layer.name: layer for layer in model.layers}
+    network: Any = SimpleNamespace(model=model, calls=[made], layer=layers.__getitem__)
     assert wish_of(network, ref) == Wish(None, None, (), False)
 
 
