@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(if $(wildcard $(VENV)/bin/python),$(VENV)/bin/,)
 PYTHON ?= python3
 
-.PHONY: all install lint test fast quick docs format latex pictures
+.PHONY: all install lint test fast docs format latex pictures
 all: lint test
 
 install:
@@ -23,9 +23,6 @@ test:
 
 fast: # what needs no TensorFlow
 	$(BIN)python -m pytest -q -n 2 --dist worksteal -m 'not keras'
-
-quick: # a row of each table, without processes and TensorFlow
-	$(BIN)python -m pytest -q --quick -n 2 --dist worksteal
 
 docs:
 	$(BIN)python scripts/layer_index.py

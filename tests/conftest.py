@@ -1,11 +1,10 @@
-"""What all tests share: the snapshots of printed text, and what `--quick` leaves out."""
+"""What all tests share: the snapshots of printed text."""
 
 from __future__ import annotations
 
 import gc
 import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,36 +28,6 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-snapshots", action="store_true", help="write what is printed now to tests/snapshots")
-    parser.addoption("--quick", action="store_true", help="one row of each table; no process, no TensorFlow")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--quick"):
-        sys.addaudithook(_skip_what_is_slow)
-
-
-def _skip_what_is_slow(event: str, arguments: tuple[object, ...]) -> None:
-    """Skip the test that starts a process, and the test or module that imports a framework."""
-    processes = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty")
-    if event in processes and "PYTEST_CURRENT_TEST" in os.environ:  # modules that are imported may ask the system
-        pytest.skip("starts a process")
-    if event == "import" and arguments[0] in ("tensorflow", "keras", "tf_keras", "torch"):
-        pytest.skip("needs a framework", allow_module_level=True)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --quick: the first row of each table, of those that need no Keras."""
-    if not config.getoption("--quick"):
-        return
-    first: dict[str, pytest.Item] = {}
-    for item in items:
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and not item.get_closest_marker("keras"):
-            first.setdefault(item.nodeid.partition("[")[0], item)
-    chosen = list(first.values())
-    config.hook.pytest_deselected(
-        items=[item for item in items if first.get(item.nodeid.partition("[")[0]) is not item]
-    )
-    items[:] = chosen
 
 
 def pytest_collection_finish() -> None:

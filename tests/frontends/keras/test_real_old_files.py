@@ -15,7 +15,9 @@ from layerexplain.frontends import read
 from layerexplain.report.build import build
 from layerexplain.report.data import Report
 from layerexplain.report.weight_table import list_weights
-from tests.support.old_files import FILES, TRUTH, WITH_GRAPH
+from tests.support.old_files import FILES, TRUTH, WITH_GRAPH, folder
+
+__all__ = ["folder"]  # a fixture of the module that it comes from
 
 ALONE = [case for case in FILES if case[2].endswith(("weights.h5", "_export"))]
 
