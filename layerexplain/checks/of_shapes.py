@@ -122,7 +122,7 @@ def channels_first_as_last(network: Network) -> Iterator[Found]:
     inputs = network.model.inputs
     for call in network.calls:
         declaration, spec = call.declaration, call.inputs[0] if call.inputs else None
-        if declaration is None or spec is None or call.number or call.sources[0] not in inputs:
+        if declaration is None or spec is None or call.number or not set(call.sources[:1]) & set(inputs):
             continue
         layout = config_of(network, call).get("data_format") or declaration.default_values.get("data_format")
         slides = first_windows(call.definition) if call.definition is not None else "padding" in declaration.arguments

@@ -140,17 +140,13 @@ def typed_layer(name: str, code: Code = ()) -> tuple[str, dict[str, Any]]:
     >>> typed_layer("dense"), typed_layer("gelu")
     (('Dense', {}), ('Activation', {'activation': 'gelu'}))
     """
-    from layerexplain.layers.keras.activations import NAMES
-    from layerexplain.layers.keras.meant_types import same_word
+    from layerexplain.layers.keras.meant_types import as_typed
 
     own = read_own_layers(code)
     if name in own or find_named(name) is not None:
         return name, {}
     types = [*own, *type_names(), *(part for kind in PARTS_OF_TRAINING for part in part_names(kind))]
-    found = same_word(name, types)
-    if found:
-        return found, {}
-    return ("Activation", {"activation": name.lower()}) if name.lower() in NAMES else (name, {})
+    return as_typed(name, types)
 
 
 def is_layer(type_: str, code: Code = ()) -> bool:

@@ -241,8 +241,8 @@ def test_hovering_lights_exactly_what_python_reads(type_: str, answers: Answers)
 
 
 def test_every_elementwise_op_has_a_value_or_is_known_to_have_none() -> None:
-    ours = set(re.findall(r"^  (\w+): \(", panel_script(), re.MULTILINE)) | set(re.findall(r'"(\w+)"', panel_script()))
-    ours |= {"add", "subtract", "multiply", "divide", *re.findall(r"^  (\w+): Math", panel_script(), re.MULTILINE)}
+    ours = set(re.findall(r"^ *(\w+): \(", panel_script(), re.MULTILINE)) | set(re.findall(r'"(\w+)"', panel_script()))
+    ours |= {"add", "subtract", "multiply", "divide", *re.findall(r"^ *(\w+): Math", panel_script(), re.MULTILINE)}
     elementwise = {name for name, op in OPS.items() if getattr(op.element, "__name__", "") == "_elementwise_element"}
     assert elementwise - ours == NO_VALUE_IN_A_BROWSER
     assert len(elementwise) > 60

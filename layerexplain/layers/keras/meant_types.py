@@ -43,6 +43,19 @@ def same_word(name: str, known: Iterable[str]) -> str:
     return {_word(type_): type_ for type_ in sorted(known, reverse=True)}.get(_word(name), "")
 
 
+def as_typed(name: str, known: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """Return the type that a name is in other capitals, or an Activation for the name of one, with its arguments.
+
+    >>> as_typed("tanh", ["Dense"]), as_typed("DENSE", ["Dense"])
+    (('Activation', {'activation': 'tanh'}), ('Dense', {}))
+    """
+    from layerexplain.layers.keras.activations import NAMES
+
+    if found := same_word(name, known):
+        return found, {}
+    return ("Activation", {"activation": name.lower()}) if name.lower() in NAMES else (name, {})
+
+
 def meant_type(name: str, known: Iterable[str]) -> str:
     """The type of the `known` ones that a name stands for, or ""."""
     types = sorted(known)
