@@ -83,8 +83,10 @@ def of_ends(one: Model, other: Model, aligned: Alignment, prefix: str, prefix_af
         ("structure of the inputs", one.input_form, other.input_form),
         ("structure of the outputs", one.output_form, other.output_form),
     ):
-        if form != form_after:
-            words = ["as usual" if value is None else json.dumps(value) for value in (form, form_after)]
+        # Files of early Keras 3 store one tensor as a list of one, which later files keep for lists.
+        forms = [None if value == [0] else value for value in (form, form_after)]
+        if forms[0] != forms[1]:
+            words = ["as usual" if value is None else json.dumps(value) for value in forms]
             yield Difference(what, words[0], words[1], False)
 
 
