@@ -26,6 +26,8 @@ REFUSED_ROWS: dict[str, dict[str, tuple[str, ...]]] = {
     "adaptive_pool": {"json": KERAS_DOES_NOT_LOAD, "keras": KERAS_DOES_NOT_LOAD},
     "bits": {"keras": ("Keras does not load what it saves",)},  # an array of no axes, which Keras saves as a number
     "broadcast_to": {"keras": ("Keras cannot run the model",)},  # its batch is 3, and 2 are tried
+    "in_top_k": {"keras": ("the new model cannot be checked",)},  # the labels tried are larger than the classes
+    "segments": {"keras": ("Keras cannot run the model",)},  # likewise of the numbers of segments
     "lists with constants": {"keras": ("Keras cannot run the model",)},  # likewise
 }
 """Row → the forms that are refused, with the reason."""
