@@ -10,7 +10,7 @@ from layerexplain.conversions.one_object import OneObject
 from layerexplain.conversions.operations import is_tensor, operation
 from layerexplain.conversions.today import OLD_HARD_SIGMOID, as_one, in_todays_words, inner_model, own_calls
 from layerexplain.conversions.yaml_text import scalar
-from layerexplain.errors import SpecError
+from layerexplain.errors import ArgumentError, SpecError
 from layerexplain.frontends.model_builder import FreeNames, automatic, default_name, layers_among
 from layerexplain.lang.tables import Array
 from layerexplain.layers.declaration import Declaration
@@ -199,6 +199,11 @@ class _Writer:
             arguments[key] = one
         if layer.model is not None:
             return self._nested(layer)
+        if layer.kind == "operation" and declaration is not None:
+            try:
+                declaration.bind(arguments)
+            except ArgumentError as error:  # a file may hold it; a spec with it is refused
+                raise error.with_place(layer=self.path + layer.name) from None
         return {key: self._inside(value) for key, value in per_axis(arguments).items()}
 
     def _nested(self, layer: Layer) -> dict[str, Any]:
