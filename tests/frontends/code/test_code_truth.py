@@ -82,7 +82,9 @@ def test_what_the_reader_says_of_a_program_is_what_keras_makes_of_it(truths, nam
     truth = truths[0][name]
     assert "error" not in truth, truth["error"]
     model, report, network = told(name)
-    assert (model.grade, [note.message for note in model.notes]) == ("complete", []), trap
+    # Keras 3 makes the weights of a class at its first call, and not in build(…): the rows call it afterwards.
+    notes = [note.message for note in model.notes if note.code != "built-without-call"]
+    assert (model.grade, notes) == ("complete", []), trap
     assert differences(model, report, truth) == [], trap
     has_data = any(layer.type == "Constant" for layer in model.layers)  # whose numbers only running the code tells
     if network is not None and not truth.get("random") and not has_data:
