@@ -15,7 +15,7 @@ from layerexplain.frontends.model_builder import FreeNames, automatic, default_n
 from layerexplain.lang.tables import Array
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find, first_argument
-from layerexplain.model import Call, Layer, Model, Setting, TensorRef
+from layerexplain.model import Call, Layer, Model, Setting, TensorRef, fixed_batch, keeps_state
 from layerexplain.records import NamedTuple
 from layerexplain.report.settings import by_name
 from layerexplain.report.todays_training import todays_training
@@ -39,6 +39,9 @@ def to_spec(model: Model) -> str:
       - Dense: 2
     """
     today = in_todays_words(model)
+    if fixed_batch(today) is None and (stateful := next(filter(keeps_state, today.layers), None)) is not None:
+        fact = f"{stateful.type} with stateful=True needs a batch size that is fixed, got None"
+        raise SpecError(fact, layer=stateful.name)
     trained = todays_training(today)
     written = {"name": today.name, **_Writer(today, FirstWritten(today)).keys(), **(trained.given() if trained else {})}
     return "".join(f"{line}\n" for line in _block(written, 0))
