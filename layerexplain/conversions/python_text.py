@@ -13,7 +13,7 @@ from layerexplain.frontends.model_builder import automatic
 from layerexplain.lang.tables import Array, Shaped
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.registry import find, positional_arguments
-from layerexplain.model import Layer, Setting, TensorRef
+from layerexplain.model import Layer, Setting
 from layerexplain.records import NamedTuple
 from layerexplain.report.settings import by_name, home_of
 
@@ -137,7 +137,7 @@ def index_code(value: Any, one_code: Callable[[Any], str] | None = None) -> str:
     (':, 0, 1:, ...', '[0, 2],')
     """
     write = one_code or value_code
-    if isinstance(value, tuple) and not isinstance(value, TensorRef | Array):
+    if type(value) is tuple and value:  # a record, such as a tensor, is a value
         return ", ".join([index_code(one, write) for one in value]) + ("," if len(value) == 1 else "")
     if isinstance(value, slice):
         ends = ["" if one is None else write(one) for one in (value.start, value.stop, value.step)]
