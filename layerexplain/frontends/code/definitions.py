@@ -67,7 +67,9 @@ class Definitions(InterpreterPart):
                 return made
         what = self.value(decorator, frame)
         if _is_read(what):
-            return self.call(what, [made], {})
+            result = self.call(what, [made], {})
+            if not isinstance(result, Unknown):  # one that ends in a library leaves what it is put on
+                return result
         if isinstance(made, Class) and text.rpartition(".")[2] == "dataclass":
             make_dataclass(made)
         # a decorator of a library: tf.function and register_keras_serializable change nothing that counts here
