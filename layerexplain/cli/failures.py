@@ -51,7 +51,7 @@ def clean_usage() -> Iterator[None]:
 
 
 class _Closed(io.TextIOBase):
-    """Stands for standard output that is closed: whoever writes to it is told so."""
+    """Stands for standard output that is closed: writing to it raises an error."""
 
     def write(self, text: object) -> int:
         raise LayerExplainError("standard output is closed")

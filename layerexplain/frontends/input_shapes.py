@@ -49,7 +49,7 @@ def input_names(model: Model) -> tuple[str, ...]:
 
 
 def no_input(name: object, names: Sequence[str], what: str = "input") -> ArgumentError:
-    """Return the error for a name that is none of a model's inputs (or of `what` else).
+    """Return the error for a name that no input of a model has (or no `what`).
 
     >>> str(no_input("inptu", ["input"]))
     "the model has no input 'inptu'; did you mean 'input'?"

@@ -344,7 +344,7 @@ def weight(
 
 
 def state_variable(symbol: str, name: str, axes: WeightAxes, *, at: tuple[str | int, ...]) -> Expr:
-    """Return a variable that a layer keeps between its calls and that is none of its weights: its state.
+    """Return a variable that a layer keeps between its calls, its state, which is not a weight.
 
     Args:
         symbol: Its letter in the formula.
