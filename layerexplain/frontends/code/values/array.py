@@ -84,9 +84,7 @@ def array_of(value: Any) -> Any:
         return value
     if is_plain(value):
         return Array((), (value,), None, "int64" if isinstance(value, int) else "float64")
-    if type(value) is range:
-        value = list(value)
-    if type(value) not in (list, tuple) or not fits(value):
+    if type(value) not in (list, tuple, range) or not fits(value):
         return Unknown("an array of values that are not known")
     rows = [array_of(one) for one in value]
     unknown = next((one for one in rows if isinstance(one, Unknown)), None)
