@@ -59,7 +59,8 @@ _STARTER = """
 (async () => {
   const packed = Uint8Array.from(atob(document.getElementById("code").textContent), (sign) => sign.charCodeAt(0));
   const script = document.createElement("script");
-  script.textContent = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+  const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  script.textContent = await new Response(unpacked).text();
   document.getElementById("code").replaceWith(script);
 })().catch((error) => document.body.append(`This page needs a browser of 2023 or later: ${error}`));
 """
