@@ -697,9 +697,11 @@ def test_a_spec_ignores_rules_beside_a_layer() -> None:
 
 
 @pytest.mark.parametrize(("settings", "arguments", "code", "said"), [
-    ('ignore = ["softmax-over-one"]', (), 0, ""),
-    ('ignore = ["softmax-over-one"]\nfail-on = "likely"', (), 1, ""),
-    ('ignore = ["softmax-over-one"]', ("--no-settings",), 1, ""),
+    ('ignore = ["softmax-over-one", "dropout-last"]', (), 0, ""),
+    ('ignore = ["softmax-over-one", "dropout-last"]\nfail-on = "hint"', (), 1, ""),
+    ('ignore = ["softmax-over-one", "dropout-last"]', ("--no-settings",), 1, ""),
+    ('fail-on = "breaks"', (), 0, ""),
+    ('fail-on = "bad"', (), 2, "no level 'bad'"),
     ('fail-on = "never"', ("--fail-on", "certain"), 1, ""),
     ('fail-on = "never"\nmax = {params = "1"}', (), 0, "the budget is 1"),
     ('ignored = ["softmax-over-one"]', (), 2, "no setting 'ignored'; did you mean 'ignore'"),
