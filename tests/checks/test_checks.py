@@ -275,8 +275,8 @@ def test_errors_of_code_are_findings_with_their_place(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text(program)
     report = layerexplain.check(tmp_path / "m.py")
     assert [(one.code, one.layer, one.line, one.column) for one in report.findings] == [
-        ("map-used-up", "conv2d", 4, 3),
         ("channels-first-as-last", "conv2d", 4, 3),
+        ("map-used-up", "conv2d", 4, 3),
     ]
 
 
