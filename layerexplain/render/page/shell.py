@@ -41,8 +41,8 @@ def shell(
         f"default-src 'none'; script-src '{hashed(code)}'; style-src '{hashed(style)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    told = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False)
-    packed = b64encode(zlib.compress(told.encode("utf-8", "replace"), 6)).decode()
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False)
+    packed = b64encode(zlib.compress(text.encode("utf-8", "replace"), 6)).decode()
     stored = f'<script type="application/octet-stream" id="weights">{weights}</script>\n' if weights else ""
     title = escaped(clean(title)).encode("ascii", "xmlcharrefreplace").decode()
     return Page(
@@ -78,9 +78,16 @@ def styles(*sheets: str) -> str:
 
 
 def _variables(theme: Any) -> str:
-    plain = [
-        f"--{name}: {getattr(theme, name)};" for name in ("paper", "text", "quiet", "line", "frame", "plain", "fault")
-    ]
+    colours = {
+        "paper": theme.paper,
+        "text": theme.text,
+        "quiet": theme.muted,
+        "line": theme.line,
+        "frame": theme.frame,
+        "plain": theme.plain,
+        "fault": theme.fault,
+    }
+    plain = [f"--{name}: {colour};" for name, colour in colours.items()]
     return " ".join([*plain, *[f"--of-{name}: {colour};" for name, colour in theme.families.items()]])
 
 
