@@ -21,6 +21,7 @@ _MULTIPLES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024)
     "not-all-sizes",
     "Open sizes of which only some pass",
     "hint",
+    "hint",
     why="Keras builds the model, and fails when the first input of another size comes.",
     fix="Give inputs of such sizes, or pad and crop: ZeroPadding2D where a pooling lost a row, Cropping2D where one is "
     "too many.",

@@ -37,7 +37,7 @@ class Block(NamedTuple):
 def repeated_blocks(steps: Sequence[ComparedCall]) -> list[Block]:
     """Return the blocks that are worth a function, those that save most first; they do not overlap.
 
-    >>> chain = [Step(kind, (1,), 1, None, False) for kind in "abcabcabcd"]
+    >>> chain = [ComparedCall(kind, (1,), 1, None, False) for kind in "abcabcabcd"]
     >>> repeated_blocks(chain)[0].starts
     (0, 3, 6)
     """

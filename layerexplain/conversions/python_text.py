@@ -73,7 +73,7 @@ def keyword_code(key: str, text: str) -> str:
 def value_code(value: Any, indent: int = 0) -> str:
     """Return a value in today's words as code.
 
-    >>> value_code({"a": (1, 2), "b": Setting("L2", {"l2": 0.1})})
+    >>> value_code({"a": (1, 2), "b": TrainingSetting("L2", {"l2": 0.1})})
     '{"a": (1, 2), "b": keras.regularizers.L2(l2=0.1)}'
     """
     if isinstance(value, CodeText):

@@ -64,7 +64,7 @@ def setting_of(value: Any) -> TrainingSetting | None:
     None where it is none; a class that is not Keras's keeps its name.
 
     >>> setting_of("he_normal")
-    Setting(name='HeNormal', config={})
+    TrainingSetting(name='HeNormal', config={})
     >>> setting_of({"class_name": "L2", "config": {"l2": 0.001, "name": "l2"}}).config
     {'l2': 0.001}
     """
@@ -109,7 +109,7 @@ def is_setting(argument: str) -> bool:
 def setting_text(setting: TrainingSetting | None) -> str:
     """Return a setting in words.
 
-    >>> setting_text(Setting("L2", {"l2": 0.1})), setting_text(Setting("HeNormal")), setting_text(None)
+    >>> setting_text(TrainingSetting("L2", {"l2": 0.1})), setting_text(TrainingSetting("HeNormal")), setting_text(None)
     ('L2(l2=0.1)', 'HeNormal', 'None')
     """
     if setting is None or not setting.config:
@@ -123,7 +123,7 @@ def setting_text(setting: TrainingSetting | None) -> str:
 def by_name(setting: TrainingSetting) -> str | None:
     """Return the name by which Keras finds a setting without arguments; None for one that has some.
 
-    >>> by_name(Setting("HeNormal")), by_name(Setting("Constant", {"value": 1}))
+    >>> by_name(TrainingSetting("HeNormal")), by_name(TrainingSetting("Constant", {"value": 1}))
     ('he_normal', None)
     """
     if setting.config:

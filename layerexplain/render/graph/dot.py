@@ -15,7 +15,7 @@ def dot(graph: Diagram, horizontal: bool = False, ascii_only: bool = False) -> s
     """The graph as a `digraph`; boxes that hold others are clusters.
 
     >>> from layerexplain.render.graph.diagram import GraphEdge, GraphNode
-    >>> print(dot(Graph((GraphNode("x"), GraphNode("dense", ("Dense",))), (GraphEdge("x", "dense", "(None, 4)"),))))
+    >>> print(dot(Diagram((GraphNode("x"), GraphNode("dense", ("Dense",))), (GraphEdge("x", "dense", "(None, 4)"),))))
     digraph model {
       rankdir=TB; compound=true; node [shape=box, style=rounded, fontname="Helvetica"]; edge [fontname="Helvetica"];
       n0 [label="x"];

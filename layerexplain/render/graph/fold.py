@@ -59,7 +59,7 @@ def fold(graph: Diagram) -> Diagram:
 
     >>> chain = [GraphNode(name, same=name[0]) for name in ("a", "b1", "c1", "b2", "c2", "b3", "c3", "d")]
     >>> edges = [GraphEdge(x.name, y.name) for x, y in pairwise(chain)]
-    >>> [node.name for node in fold(Graph(tuple(chain), tuple(edges))).nodes]
+    >>> [node.name for node in fold(Diagram(tuple(chain), tuple(edges))).nodes]
     ['a', 'b1 … c3', 'd']
     """
     nodes = tuple([n._replace(inner=fold(n.inner)) if n.inner is not None else n for n in graph.nodes])
