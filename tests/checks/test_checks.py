@@ -21,7 +21,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.checks.rules import all_rules
 from layerexplain.cli.main import program
-from layerexplain.model import Setting, Training
+from layerexplain.model import Training, TrainingSetting
 from tests.support.check_rows import ROWS, UP_AND_DOWN, flat, found
 from tests.support.paths import ROOT
 from tests.support.tries import some
@@ -275,8 +275,8 @@ def test_errors_of_code_are_findings_with_their_place(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text(program)
     report = layerexplain.check(tmp_path / "m.py")
     assert [(one.code, one.layer, one.line, one.column) for one in report.findings] == [
-        ("map-used-up", "conv2d", 4, 3),
         ("channels-first-as-last", "conv2d", 4, 3),
+        ("map-used-up", "conv2d", 4, 3),
     ]
 
 
@@ -301,10 +301,10 @@ def test_sound_models_get_no_alarm(generation: str, name: str) -> None:
     model = layerexplain.read(json.loads(load(generation, name)["config"]))
     logits = name.startswith("RegNet")  # whose last Dense has no activation, in tf_keras
     training = Training(
-        Setting("Adam", {}),
-        {"": Setting("CategoricalCrossentropy", {"from_logits": logits})},
+        TrainingSetting("Adam", {}),
+        {"": TrainingSetting("CategoricalCrossentropy", {"from_logits": logits})},
         {},
-        {"": (Setting("accuracy", {}),)},
+        {"": (TrainingSetting("accuracy", {}),)},
     )
     for one in (model, model._replace(training=training)):
         alarms = Counter(finding.code for finding in layerexplain.check(one).findings if finding.confidence != "hint")
