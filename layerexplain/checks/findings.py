@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import origin_fields, told
+from layerexplain.report.data import origin_fields, to_jsonable
 from layerexplain.report.rows import Rows, about, count_of
 from layerexplain.suggest import must_be_known
 
@@ -54,7 +54,20 @@ class Finding(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as JSON has it."""
-        return told(self, "code severity confidence source layer line column file message why fix keras")
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "confidence": self.confidence,
+            "source": self.source,
+            "layer": self.layer,
+            "line": self.line,
+            "column": self.column,
+            "file": self.file,
+            "message": self.message,
+            "why": self.why,
+            "fix": self.fix,
+            "keras": self.keras,
+        }
 
 
 class CheckReport(Rows[Finding]):
@@ -94,7 +107,8 @@ class CheckReport(Rows[Finding]):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as the JSON contract has it (docs/check.schema.json)."""
-        return {**origin_fields(self), **told(self, "findings notes")}
+        findings = [finding.to_dict() for finding in self.findings]
+        return {**origin_fields(self), "findings": findings, "notes": to_jsonable(self.notes)}
 
     def reaches(self, *levels: str) -> bool:
         """Return whether one finding is at least as severe, and as sure, as each of the levels says.

@@ -9,7 +9,7 @@ from layerexplain.checks.calls import losses_of, weights_of
 from layerexplain.checks.rules import Found, rule
 from layerexplain.lang.axes import Shape
 from layerexplain.layers.keras.losses import Loss
-from layerexplain.model import Setting
+from layerexplain.model import TrainingSetting
 from layerexplain.network.traced import Network
 from layerexplain.report.default_initializers import mean_square, usual_initializer
 from layerexplain.report.objective import holder_of, settings_of
@@ -66,11 +66,11 @@ def absurd_learning_rate(network: Network) -> Iterator[Found]:
         yield None, f"{optimizer} has a learning rate of {rate:g}"
 
 
-def _schedule(network: Network) -> Setting | None:
+def _schedule(network: Network) -> TrainingSetting | None:
     training = network.model.training
     optimizer = None if training is None else training.optimizer
     given = None if optimizer is None else optimizer.config.get("learning_rate")
-    return given if isinstance(given, Setting) else None
+    return given if isinstance(given, TrainingSetting) else None
 
 
 def _is_absurd(optimizer: str, rate: float) -> bool:

@@ -157,9 +157,9 @@ def check(
         from layerexplain.checks.budgets import over_budget
 
         found += over_budget(model, shapes_for(model, inputs), budgets)
-    told = _in_order(found, model)
+    in_order = _in_order(found, model)
     notes = tuple(_unchecked(network))
-    return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, told, notes)
+    return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, in_order, notes)
 
 
 def _in_order(found: Sequence[Finding], model: Model) -> tuple[Finding, ...]:

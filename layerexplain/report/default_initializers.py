@@ -7,27 +7,27 @@ import math
 from collections.abc import Mapping
 
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import Setting
+from layerexplain.model import TrainingSetting
 from layerexplain.report.settings import SCALED
 
-_BY_WEIGHT: Mapping[str, Setting] = {
-    "kernel": Setting("GlorotUniform"),
-    "depthwise": Setting("GlorotUniform"),
-    "pointwise": Setting("GlorotUniform"),
-    "recurrent": Setting("Orthogonal"),
-    "embeddings": Setting("RandomUniform"),
-    **dict.fromkeys(("bias", "beta", "alpha", "moving_mean"), Setting("Zeros")),
-    **dict.fromkeys(("gamma", "moving_variance"), Setting("Ones")),
+_BY_WEIGHT: Mapping[str, TrainingSetting] = {
+    "kernel": TrainingSetting("GlorotUniform"),
+    "depthwise": TrainingSetting("GlorotUniform"),
+    "pointwise": TrainingSetting("GlorotUniform"),
+    "recurrent": TrainingSetting("Orthogonal"),
+    "embeddings": TrainingSetting("RandomUniform"),
+    **dict.fromkeys(("bias", "beta", "alpha", "moving_mean"), TrainingSetting("Zeros")),
+    **dict.fromkeys(("gamma", "moving_variance"), TrainingSetting("Ones")),
 }
 """By what stands before `_initializer` in the argument, in all layers of Keras."""
 
-_WITHOUT_ARGUMENT: Mapping[str, Setting] = {
-    **dict.fromkeys(("lora_kernel_a", "lora_embeddings_a"), Setting("HeUniform")),
-    **dict.fromkeys(("lora_kernel_b", "lora_embeddings_b", "renorm_mean", "mean"), Setting("Zeros")),
-    **dict.fromkeys(("moving_stddev", "renorm_stddev", "variance"), Setting("Ones")),
-    **dict.fromkeys(("scale", "concat_score_weight"), Setting("Ones")),
-    "reverse_embeddings": Setting("RandomUniform"),
-    "vector_u": Setting("TruncatedNormal", {"stddev": 0.02}),
+_WITHOUT_ARGUMENT: Mapping[str, TrainingSetting] = {
+    **dict.fromkeys(("lora_kernel_a", "lora_embeddings_a"), TrainingSetting("HeUniform")),
+    **dict.fromkeys(("lora_kernel_b", "lora_embeddings_b", "renorm_mean", "mean"), TrainingSetting("Zeros")),
+    **dict.fromkeys(("moving_stddev", "renorm_stddev", "variance"), TrainingSetting("Ones")),
+    **dict.fromkeys(("scale", "concat_score_weight"), TrainingSetting("Ones")),
+    "reverse_embeddings": TrainingSetting("RandomUniform"),
+    "vector_u": TrainingSetting("TruncatedNormal", {"stddev": 0.02}),
 }
 """By the names of the weights."""
 
@@ -43,7 +43,7 @@ def default_initializer(argument: str) -> str | None:
     return None if found is None else found.name
 
 
-def usual_initializer(type_: str, weight: str) -> Setting | None:
+def usual_initializer(type_: str, weight: str) -> TrainingSetting | None:
     """Return how a weight of a type of layer begins where the layer does not say it; None where it is not known.
 
     >>> usual_initializer("SeparableConv2D", "depthwise_kernel").name
@@ -51,7 +51,7 @@ def usual_initializer(type_: str, weight: str) -> Setting | None:
     """
     own = facts_of(type_).initializers.get(weight)
     if own is not None:
-        return Setting(own)
+        return TrainingSetting(own)
     return _BY_WEIGHT.get(weight.removesuffix("_kernel")) or _WITHOUT_ARGUMENT.get(weight)
 
 
@@ -77,10 +77,10 @@ def scaled_variance(shape: tuple[int, ...], scale: float, mode: str) -> float:
     return scale / max(1.0, {"fan_in": fan_in, "fan_out": fan_out}.get(mode, (fan_in + fan_out) / 2))
 
 
-def mean_square(initializer: Setting, shape: tuple[int, ...]) -> float | None:
+def mean_square(initializer: TrainingSetting, shape: tuple[int, ...]) -> float | None:
     """Return the expected square of the values with which a weight begins; None where it is not known.
 
-    >>> mean_square(Setting("GlorotUniform"), (3, 5)), mean_square(Setting("RandomNormal", {"stddev": 2}), (3, 5))
+    >>> mean_square(TrainingSetting("GlorotUniform"), (3, 5)), mean_square(TrainingSetting("RandomNormal", {"stddev": 2}), (3, 5))
     (0.25, 4.0)
     """
     config = initializer.config

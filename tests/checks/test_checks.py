@@ -21,7 +21,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.checks.rules import all_rules
 from layerexplain.cli.main import program
-from layerexplain.model import Setting, Training
+from layerexplain.model import Training, TrainingSetting
 from tests.support.check_rows import ROWS, UP_AND_DOWN, flat, found
 from tests.support.paths import ROOT
 from tests.support.tries import some
@@ -326,10 +326,10 @@ def test_sound_models_get_no_alarm(generation: str, name: str) -> None:
     model = layerexplain.read(json.loads(load(generation, name)["config"]))
     logits = name.startswith("RegNet")  # whose last Dense has no activation, in tf_keras
     training = Training(
-        Setting("Adam", {}),
-        {"": Setting("CategoricalCrossentropy", {"from_logits": logits})},
+        TrainingSetting("Adam", {}),
+        {"": TrainingSetting("CategoricalCrossentropy", {"from_logits": logits})},
         {},
-        {"": (Setting("accuracy", {}),)},
+        {"": (TrainingSetting("accuracy", {}),)},
     )
     for one in (model, model._replace(training=training)):
         alarms = Counter(finding.code for finding in layerexplain.check(one).findings if finding.confidence != "hint")

@@ -41,8 +41,8 @@ _RULE_COLUMNS = (
 def findings(report: CheckReport, several: bool = False) -> Sheet:
     """What `check` prints; `several` says that several sources were asked for."""
     columns = {"source": doc.words("source", "Source", lambda _: report.source), **_COLUMNS}
-    made = sheet(report, report, lambda: _document(report), doc.picked(columns, _COLUMNS, several), report.findings)
-    return made._replace(
+    result = sheet(report, report, lambda: _document(report), doc.picked(columns, _COLUMNS, several), report.findings)
+    return result._replace(
         annotations=lambda: [_annotation(finding, report) for finding in report.findings],
         records=lambda: (_line(finding, report) for finding in report.findings),
     )
@@ -50,8 +50,8 @@ def findings(report: CheckReport, several: bool = False) -> Sheet:
 
 def _line(finding: Finding, report: CheckReport) -> dict[str, Any]:
     """A finding as a line of its own: `source` is the file as in all lines, and `rule_source` what the rule is from."""
-    told = finding.to_dict()
-    return {"source": report.source, "model": report.model_name, "rule_source": told.pop("source"), **told}
+    fields = finding.to_dict()
+    return {"source": report.source, "model": report.model_name, "rule_source": fields.pop("source"), **fields}
 
 
 _LEVELS = {"breaks": "error", "wrong": "error", "wasteful": "warning", "hint": "note"}
@@ -85,8 +85,8 @@ def _document(report: CheckReport) -> doc.Document:
 
 def note_lines(report: CheckReport) -> list[str]:
     """Which layers no rule could look at, a line for each reason: beside formats of which each row is a finding."""
-    told = [(names_text(list(names), _MOST), message) for message, names in doc.noted(report.notes).items()]
-    return [f"{report.source}: {f'{names}: ' if names else ''}not looked at: {message}" for names, message in told]
+    notes = [(names_text(list(names), _MOST), message) for message, names in doc.noted(report.notes).items()]
+    return [f"{report.source}: {f'{names}: ' if names else ''}not looked at: {message}" for names, message in notes]
 
 
 _MOST = 4

@@ -18,7 +18,7 @@ from layerexplain.frontends import read
 from layerexplain.frontends.code import bounds
 from layerexplain.frontends.code.reader import read_code
 from layerexplain.frontends.code.sources import read_text
-from layerexplain.frontends.code.values import Class
+from layerexplain.frontends.code.values.program import Class
 from layerexplain.report.build import build
 from tests.support.hostile import ROOT
 from tests.support.large_programs import START
