@@ -80,8 +80,8 @@ def scaled_variance(shape: tuple[int, ...], scale: float, mode: str) -> float:
 def mean_square(initializer: TrainingSetting, shape: tuple[int, ...]) -> float | None:
     """Return the expected square of the values with which a weight begins; None where it is not known.
 
-    >>> mean_square(TrainingSetting("GlorotUniform"), (3, 5)), mean_square(TrainingSetting("RandomNormal", {"stddev": 2}), (3, 5))
-    (0.25, 4.0)
+    >>> mean_square(TrainingSetting("GlorotUniform"), (3, 5))
+    0.25
     """
     config = initializer.config
     scale = next((key for key, name in SCALED.items() if name == initializer.name), None)
