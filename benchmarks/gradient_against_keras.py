@@ -44,7 +44,7 @@ def main(pairs: int, name: str, size: int) -> bool:
     import tensorflow as tf
 
     from benchmarks.trace_against_keras import InMemory
-    from layerexplain.frontends import read_for_good
+    from layerexplain.frontends import read_for_weights
     from layerexplain.frontends.training import trained_with
     from layerexplain.run.gradients import GradientStep
     from layerexplain.run.trace import ready
@@ -63,7 +63,7 @@ def main(pairs: int, name: str, size: int) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "model.keras")
         model.save(file)
-        source, read = read_for_good(file)
+        source, read = read_for_weights(file)
         read = trained_with(read, {"loss": "sparse_categorical_crossentropy"})
         with ready(source, image, model=read, training=True) as running:
             running.activations.weights = InMemory(running.activations.weights)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import layerexplain  # noqa: E402
-from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, graph_of, opened  # noqa: E402
+from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, graph_of, open_boxes  # noqa: E402
 from layerexplain.render.graph.fold import fold  # noqa: E402
 from layerexplain.render.graph.layout import BETWEEN_BOXES, BETWEEN_LINES, layout  # noqa: E402
 from layerexplain.render.graph.svg import size_of, width_of  # noqa: E402
@@ -52,7 +52,7 @@ def main() -> None:
         if wanted and name not in wanted:
             continue
         graph = graph_of(layerexplain.explain(source, detail=False).layers, nested=True)
-        graph = opened(graph if whole else fold(graph), 0)
+        graph = open_boxes(graph if whole else fold(graph), 0)
         ours, width = of_ours(graph)
         crossed, other = crossings(ours), crossings(of_fast_sugiyama(graph))
         theirs, their_width = of_graphlay(graph)

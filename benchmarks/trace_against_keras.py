@@ -33,9 +33,9 @@ class InMemory:
         self.origin, self.notes = source.origin, source.notes
         self.known: dict[tuple[str, ...], list[Any]] = {}
 
-    def of(self, path: tuple[str, ...], definition: Any) -> list[Any]:
+    def arrays_of(self, path: tuple[str, ...], definition: Any) -> list[Any]:
         if path not in self.known:
-            self.known[path] = self.source.of(path, definition)
+            self.known[path] = self.source.arrays_of(path, definition)
         return self.known[path]
 
 

@@ -432,13 +432,13 @@ def page(
         raise ArgumentError("layers and max_values choose among the values of a run; give values too")
     if isinstance(source, Report):
         return page_of(source if name is None else source._replace(source=name), fold)
-    from layerexplain.frontends import read_for_good
+    from layerexplain.frontends import read_for_weights
     from layerexplain.frontends.input_shapes import shapes_for
     from layerexplain.layer_names import chosen_layers
     from layerexplain.run.page_program import NoProgram, page_program
     from layerexplain.run.page_values import MOST_BYTES, page_values, shapes_of
 
-    stored, model = read_for_good(source, code)
+    stored, model = read_for_weights(source, code)
     chosen = chosen_layers(model, layers)
     found = program = None
     why = ""

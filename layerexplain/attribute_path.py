@@ -25,14 +25,14 @@ class ItemNamed(str):
     """The step to item `number` of a list, or to that of a key; the text is what a file calls it, where only code says
     what it is.
 
-    >>> expression(("blocks", ItemNamed.of("dense_1", 1)), "layer")
+    >>> expression(("blocks", ItemNamed.numbered("dense_1", 1)), "layer")
     'layer.blocks[1]'
     """
 
     number: int | str
 
     @classmethod
-    def of(cls, group: str, number: int | str) -> ItemNamed:
+    def numbered(cls, group: str, number: int | str) -> ItemNamed:
         """The step to an item."""
         path = cls(group)
         path.number = number
@@ -113,7 +113,7 @@ class InnerName(NamedTuple):
         inside = [part if isinstance(part, str) else part._replace(steps=(*self.steps, *part.steps)) for part in path]
         return (self, *inside)
 
-    def of(self, layer: Any) -> str:
+    def name_in(self, layer: Any) -> str:
         """The name, for an outer layer."""
         inner = layer
         for step in self.steps:
@@ -132,7 +132,7 @@ WeightPath: TypeAlias = tuple[str | InnerName, ...]
 
 def path_names(path: WeightPath, layer: Any) -> tuple[str, ...]:
     """The names on a path, for the layer that has the weight: a Layer of a Model."""
-    return tuple([part if isinstance(part, str) else part.of(layer) for part in path])
+    return tuple([part if isinstance(part, str) else part.name_in(layer) for part in path])
 
 
 def weight_name(attrs: Mapping[str, Any], layer: Any) -> str:

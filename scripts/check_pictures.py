@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import layerexplain  # noqa: E402
-from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, graph_of, opened  # noqa: E402
+from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, graph_of, open_boxes  # noqa: E402
 from layerexplain.render.graph.fold import fold  # noqa: E402
 from layerexplain.render.graph.svg import svg  # noqa: E402
 from layerexplain.render.layout import Look  # noqa: E402
@@ -96,9 +96,9 @@ def graphs() -> dict[str, Diagram]:
     found = {}
     for name in SAMPLES:
         graph = graph_of(layerexplain.explain(ROOT / "sample_models" / name, detail=False).layers, nested=True)
-        found[f"{name} folded"] = opened(fold(graph), 0)
-        found[f"{name} open"] = opened(fold(graph), 3)
-        found[f"{name} whole"] = opened(graph, 3)
+        found[f"{name} folded"] = open_boxes(fold(graph), 0)
+        found[f"{name} open"] = open_boxes(fold(graph), 3)
+        found[f"{name} whole"] = open_boxes(graph, 3)
     return found
 
 

@@ -17,7 +17,7 @@ from layerexplain.errors import NotAModel, SourceError
 from layerexplain.records import NamedTuple
 from layerexplain.sources.found import FoundSource
 from layerexplain.sources.listing import describe, find_sources
-from layerexplain.sources.names import is_remote, named
+from layerexplain.sources.names import is_remote, source_reference
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -59,7 +59,7 @@ def listed(sources: Iterable[str], recursive: bool, ask: Ask, manifest: Manifest
     for given, name, found in overlapped(each(), described, as_it_is):
         fault = None if found.fault is None else found.fault.fact
         no_model = isinstance(found.fault, NotAModel)
-        yield Listed(name, found.size, found.mark, found.source == named(given), fault, no_model)
+        yield Listed(name, found.size, found.mark, found.source == source_reference(given), fault, no_model)
 
 
 def overlapped(

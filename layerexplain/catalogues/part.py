@@ -22,7 +22,7 @@ from layerexplain.frontends.own_layers import Code
 from layerexplain.records import NamedTuple
 from layerexplain.sources.found import FoundSource
 from layerexplain.sources.listing import describe
-from layerexplain.sources.names import USUAL, Passwords, Reach, is_remote, named
+from layerexplain.sources.names import USUAL, Passwords, Reach, is_remote, source_reference
 
 SECONDS = 30
 """A part ends after so many seconds, so that no more than that is lost with a process; the rest is for the next."""
@@ -134,7 +134,7 @@ def begun(table: CatalogueTable) -> int:
 
 def _rows(one: Listed, ask: Ask) -> tuple[Done, list[ModelRows]]:
     """The rows of a source, and what is remembered of it."""
-    source: Any = named(ask.passwords.put_back(one.source), ask.reach)
+    source: Any = source_reference(ask.passwords.put_back(one.source), ask.reach)
     listed = FoundSource(source, one.size, one.mark)
     fault = one.fault
     if one.deaths >= MOST_DEATHS:

@@ -17,7 +17,15 @@ from typing import Any
 from layerexplain.catalogues.listing import listed
 from layerexplain.catalogues.manifest import Done, Listed, Manifest
 from layerexplain.catalogues.part import Ask, PartResult, Share, begun, deaths, write_part
-from layerexplain.catalogues.table import CatalogueTable, assemble, opened, removed, table_at, tidy, without_stale_rows
+from layerexplain.catalogues.table import (
+    CatalogueTable,
+    assemble,
+    open_manifest,
+    removed,
+    table_at,
+    tidy,
+    without_stale_rows,
+)
 from layerexplain.catalogues.writers import TABLES
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.processes import Result, processors, shared
@@ -110,7 +118,7 @@ def catalogue(
     given = chain(list(islice(given, 1)), given)
     is_empty = False
     try:
-        with closing(opened(table, shown, resume=resume, overwrite=overwrite, facts=facts)) as manifest:
+        with closing(open_manifest(table, shown, resume=resume, overwrite=overwrite, facts=facts)) as manifest:
             try:
                 return run.done(manifest, listed(given, recursive, ask, manifest))
             except BaseException:
@@ -148,7 +156,7 @@ class _Run:
         tidy(self.table, manifest)
         counts = manifest.counts()
         missing = counts.sources - counts.done
-        paths = tuple(map(self.table.of, TABLES))
+        paths = tuple(map(self.table.path_of, TABLES))
         return Catalogued(counts.models, counts.errors, counts.passed, self.read, missing, paths)
 
     def _name(self, manifest: Manifest) -> str:

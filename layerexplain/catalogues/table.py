@@ -62,14 +62,14 @@ class CatalogueTable(NamedTuple):
         """The file whose being there says that all are to stop."""
         return os.path.join(self.work, "stop")
 
-    def of(self, table: str) -> str:
+    def path_of(self, table: str) -> str:
         """The path of one of the two tables."""
         stem = self.path.removesuffix(f".{self.format}")
         return self.path if table == "models" else f"{stem}.{table}.{self.format}"
 
     def folder(self, table: str) -> str:
         """The directory with a table's parts."""
-        return self.of(table) if self.is_parts else os.path.join(self.work, table)
+        return self.path_of(table) if self.is_parts else os.path.join(self.work, table)
 
     def file(self, table: str, part: str) -> str:
         """The file of a table in a part."""
@@ -99,13 +99,15 @@ def table_at(path: str) -> CatalogueTable:
     return CatalogueTable(os.path.abspath(path), format)
 
 
-def opened(table: CatalogueTable, shown: str, *, resume: bool, overwrite: bool, facts: dict[str, str]) -> Manifest:
+def open_manifest(
+    table: CatalogueTable, shown: str, *, resume: bool, overwrite: bool, facts: dict[str, str]
+) -> Manifest:
     """The manifest of a table: of a new one, or of one that is there and is resumed or written anew.
 
     Raises LayerExplainError if the table exists and neither `resume` nor `overwrite` is set, or if it cannot be
     written.
     """
-    there = [path for path in (*map(table.of, TABLES), table.work) if os.path.lexists(path)]
+    there = [path for path in (*map(table.path_of, TABLES), table.work) if os.path.lexists(path)]
     if there and not (resume or overwrite):
         raise LayerExplainError("is there already; --resume carries it on, --overwrite writes it anew", source=shown)
     with writing(shown):
@@ -162,7 +164,7 @@ def assemble(table: CatalogueTable, manifest: Manifest) -> None:
     if table.is_parts:
         return
     for name, columns in TABLES.items():
-        with replacing(table.of(name)) as file, writing(table.of(name)), ExitStack() as stack:
+        with replacing(table.path_of(name)) as file, writing(table.path_of(name)), ExitStack() as stack:
             if table.format == "csv":
                 file.write(csv_header(columns).encode())
             part, opened = "", None

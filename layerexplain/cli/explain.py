@@ -103,7 +103,7 @@ def command(
         )
         if not patterns:
             return reading.with_faults(_Chosen(report, [row.layer for row in layers_of(report, nested)]), report.faults)
-        layers, missing = wanted.of(report)
+        layers, missing = wanted.matched_in(report)
         return reading.with_faults(_Chosen(report, layers), [*report.faults, *missing])
 
     def sheet(chosen: _Chosen) -> Sheet | None:
@@ -136,7 +136,7 @@ class LayerPatterns:
         self._known: list[str] = []
         self._seen = 0
 
-    def of(self, report: Report) -> tuple[tuple[LayerReport, ...], list[LayerExplainError]]:
+    def matched_in(self, report: Report) -> tuple[tuple[LayerReport, ...], list[LayerExplainError]]:
         """The layers of one more model, however deep, that a pattern matches, in the report's order; with the last one
         an error for each pattern that none of all the models matched."""
         every = [row.layer for row in layers_of(report, nested=True)]

@@ -90,9 +90,9 @@ def located(ctx: click.Context, source: str) -> str:
     """A source as it was typed, a URL with how it is reached."""
     if "://" not in source and "::" not in source:
         return source
-    from layerexplain.sources.names import named
+    from layerexplain.sources.names import source_reference
 
-    return named(source, reach_of(ctx))
+    return source_reference(source, reach_of(ctx))
 
 
 def each_located(ctx: click.Context, sources: Sequence[str]) -> Iterator[str]:

@@ -27,12 +27,12 @@ class CarriedWeights:
         self.notes: tuple[Note, ...] = weights.notes
         self.layers = {names.get(one.path, one.path): one for one in weighted_layers(network)}
 
-    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+    def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         for depth in (len(path), len(path) - 1):
             layer = self.layers.get(path[:depth])
             if layer is None or layer.definition is None:
                 continue
-            arrays = self.weights.of(layer.path, layer.definition)
+            arrays = self.weights.arrays_of(layer.path, layer.definition)
             if layer.layer.type in GONE:
                 return GONE[layer.layer.type].weights(layer.layer, arrays)["/".join(path[depth:])]
             return _joined_biases(arrays, layer.definition)

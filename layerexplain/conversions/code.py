@@ -109,7 +109,7 @@ class CodeModule:
     def object(self, layer: Layer, name: str | None, indent: int) -> str:
         """Return an expression for a layer or a nested model: the variable of one that stands in several places, else
         what makes it. `name` is the code of its name, None for one that Keras gives."""
-        first = self.objects.of(layer)
+        first = self.objects.first_place(layer)
         if first is None:
             return self._new(layer, name, indent)
         variable = self.variables[first]
@@ -129,7 +129,7 @@ class CodeModule:
         if isinstance(value, Layer):
             if value is OLD_HARD_SIGMOID:
                 return value
-            if value.model is not None or self.objects.of(value) is not None:
+            if value.model is not None or self.objects.first_place(value) is not None:
                 return CodeText(self.object(value, None, indent))
             return value._replace(config={key: self._coded(one, indent) for key, one in value.config.items()})
         if isinstance(value, list | tuple) and any(isinstance(one, Layer) for one in value):

@@ -104,7 +104,7 @@ class FunctionalBody:
             lambda ref: ref._replace(layer="", call=distances[ref._replace(output=0)]),
         )
         one = layer.model is None or (layer.type == "Sequential" and is_plain(layer.model))
-        one = one and self.module.objects.of(layer) is None
+        one = one and self.module.objects.first_place(layer) is None
         code = self.module.object(layer, "" if layer.model is not None else None, 0) if one else ""
         token = (layer.kind, layer.type, code, repr(shape))
         last = len(self.calls) + 1 if i in self.ends else self.uses.get(i, i) - i
@@ -131,7 +131,7 @@ class FunctionalBody:
             yield f"{variable} = {self._operation(layer, call, len(variable) + 3)}"
         else:
             what = self.objects.get(layer.name)
-            if what is None and self.module.objects.of(layer) is not None:
+            if what is None and self.module.objects.first_place(layer) is not None:
                 what = self.module.object(layer, name, 0)
             if what is None and layer.name in self.often:
                 what = self.objects[layer.name] = self.names.take(f"{layer.name}_layer")

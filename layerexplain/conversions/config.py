@@ -100,7 +100,7 @@ class _ConfigWriter:
         for layer in model.layers:
             written_layer = self.layer(layer, inner.get(layer.name))
             nodes = [
-                self.plain(replaced({"args": [*args], "kwargs": kwargs}, TensorRef, tensor))
+                self.json_value(replaced({"args": [*args], "kwargs": kwargs}, TensorRef, tensor))
                 for args, kwargs in [self.arguments(layer, call) for call in calls.get(layer.name, ())]
             ]
             layers.append(
@@ -147,7 +147,11 @@ class _ConfigWriter:
         declaration = find(layer.type) if layer.type in _STATE_ALL else None
         defaults = {} if declaration is None else dict(declaration.default_values)
         defaults.pop("dtype", None)
-        config = {"name": layer.name, **defaults, **{key: self.plain(value) for key, value in layer.config.items()}}
+        config = {
+            "name": layer.name,
+            **defaults,
+            **{key: self.json_value(value) for key, value in layer.config.items()},
+        }
         if layer.kind == "operation":
             if layer.type in _NEED_TUPLES:
                 words = "from a configuration, which has its output_size as a list; convert to .py or .yaml"
@@ -156,34 +160,38 @@ class _ConfigWriter:
             declared = find(f"ops.{layer.type}")
             usual = {} if declared is None else declared.default_values  # which the class itself may not have
             stated = {key: usual[key] for key in known.config if key in usual} | dict(layer.config)
-            config = {key: self.plain(value) for key, value in stated.items()}
+            config = {key: self.json_value(value) for key, value in stated.items()}
             home = f"keras.src.ops.{known.home}"
             return _object(home, layer.type, {"name": layer.name, **config}, layer.type)
         if home := facts_of(layer.type).home:
             return _object(f"keras.src.applications.{home}", layer.type, config, layer.type)
         return _object("keras.layers", layer.type, config)
 
-    def plain(self, value: Any) -> Any:
+    def json_value(self, value: Any) -> Any:
         """Return a value of a configuration in today's words as JSON has it: Keras 3 reads tuples as lists."""
         if isinstance(value, Layer):
             return self.layer(value, None if value.model is None else trace_model(value.model))
         if isinstance(value, TrainingSetting):
-            config = {key: self.plain(one) for key, one in value.config.items()}
+            config = {key: self.json_value(one) for key, one in value.config.items()}
             return _object(f"keras.{home_of(value.name)}", value.name, config)
         if isinstance(value, slice):
-            config = {"start": self.plain(value.start), "stop": self.plain(value.stop), "step": self.plain(value.step)}
+            config = {
+                "start": self.json_value(value.start),
+                "stop": self.json_value(value.stop),
+                "step": self.json_value(value.step),
+            }
             return {"class_name": "__slice__", "config": config}
         if value is Ellipsis:
             return {"class_name": "__ellipsis__", "config": {}}
         if isinstance(value, Mapping):
-            return {key: self.plain(one) for key, one in value.items()}
+            return {key: self.json_value(one) for key, one in value.items()}
         if isinstance(value, ConstantArray):
             if isinstance(value.value, Shaped):
                 raise SpecError(f"an array of the shape {value.value.shape} is too large to be written")
-            config = {"value": self.plain(value.value), "dtype": value.dtype or "float32"}
+            config = {"value": self.json_value(value.value), "dtype": value.dtype or "float32"}
             return {"class_name": "__numpy__", "config": config}
         if isinstance(value, list | tuple):
-            return [self.plain(one) for one in value]
+            return [self.json_value(one) for one in value]
         if value is None or isinstance(value, str | bool | int | float):  # Keras writes and reads -Infinity
             return value
         raise SpecError(f"{value!r} has no word in a configuration"[:200])

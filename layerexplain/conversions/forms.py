@@ -88,7 +88,7 @@ def convert(
     >>> convert(spec, "-", to="yaml").text == spec.decode()
     True
     """
-    from layerexplain.frontends import read_for_good, source_name
+    from layerexplain.frontends import read_for_weights, source_name
 
     name = os.fspath(target)
     form = to or _ENDINGS.get(os.path.splitext(name)[1].lower())
@@ -110,7 +110,7 @@ def convert(
     from layerexplain.files.replacing import must_be_another
 
     must_be_another(name, [source, weights, *(code if isinstance(code, list | tuple) else [code])])
-    source, model = read_for_good(source, code)
+    source, model = read_for_weights(source, code)
     try:
         shapes = shapes_for(model, inputs)
         model = model.at(shapes)

@@ -23,7 +23,7 @@ from layerexplain.oracle.difference import allowed, difference
 from layerexplain.oracle.keras_files import keras_model_of_config
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.keras_model import KerasModel
-from layerexplain.oracle.verify import BATCH, Trial, first_shape, traced, tried
+from layerexplain.oracle.verify import BATCH, ReferenceRun, first_shape, run_reference, traced
 from layerexplain.report.settings import home_of
 from layerexplain.report.todays_training import TodaysTraining, todays_training
 from layerexplain.run.weight_source import WeightSource, weight_source
@@ -122,7 +122,7 @@ def _must_agree(model: Model, saved: KerasModel, weights: WeightSource, inputs: 
     """Raise LayerExplainError unless the outputs of the new model are those of the formulas on the old weights."""
     saved.build(lambda: first_shape(traced(model, inputs)))
     batch = fixed_batch(model) or BATCH
-    trial: Trial = tried(model, saved, inputs, batch, 0)
+    trial: ReferenceRun = run_reference(model, saved, inputs, batch, 0)
     definition = trial.network.definition
     if definition is None or definition.kind == "opaque":
         names = ", ".join(f"'{note.layer}'" for note in trial.network.notes if note.layer)
@@ -148,7 +148,7 @@ def _arrays(network: Network, weights: WeightSource) -> Iterator[Any]:
     """Yield the stored weights of all layers in the order of the network's own definition."""
     for layer in weighted_layers(network):
         if layer.definition is not None and layer.weights:
-            yield from weights.of(layer.path, layer.definition)[: len(layer.weights)]
+            yield from weights.arrays_of(layer.path, layer.definition)[: len(layer.weights)]
 
 
 def _compile(real: Any, training: TodaysTraining | None) -> Iterator[str]:

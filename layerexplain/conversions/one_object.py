@@ -15,7 +15,7 @@ from layerexplain.weights.shared_weights import Originals
 class OneObject:
     """The layers that are one object with others, by the place where that object comes first.
 
-    >>> OneObject(Model("m", "Sequential", (), (), (), ())).of(Layer("d", "Dense", "layer", {})) is None
+    >>> OneObject(Model("m", "Sequential", (), (), (), ())).first_place(Layer("d", "Dense", "layer", {})) is None
     True
     """
 
@@ -29,15 +29,15 @@ class OneObject:
         if not model.shared:
             return
         originals = Originals(model.shared)
-        kept = {originals.of(steps)[0] for one in model.shared for steps in (one.steps, *one.same_as)}
+        kept = {originals.first_place(steps)[0] for one in model.shared for steps in (one.steps, *one.same_as)}
         for placed in all_layers(model):
-            first = originals.of(placed.steps)[0]
+            first = originals.first_place(placed.steps)[0]
             self._places[id(placed.layer)] = placed.steps
             if first in kept:
                 self._first[id(placed.layer)] = first
                 self.names.setdefault(first, placed.layer.name)
 
-    def of(self, layer: Layer) -> Steps | None:
+    def first_place(self, layer: Layer) -> Steps | None:
         """Return the first place of the object that a layer is; None for a layer that stands in one place alone."""
         return self._first.get(id(layer))
 
@@ -47,7 +47,7 @@ class OneObject:
 
     def number(self, layer: Layer) -> int | None:
         """Return a number that all places of an object have in common; None as for `of`."""
-        first = self.of(layer)
+        first = self.first_place(layer)
         return None if first is None else list(self.names).index(first)
 
 
@@ -72,7 +72,7 @@ def nodes_before(model: Model, objects: OneObject) -> dict[int, int]:
     found: dict[int, int] = {}
 
     def make(layer: Layer) -> None:
-        first = objects.of(layer)
+        first = objects.first_place(layer)
         if first in created:
             return
         if first is not None:
@@ -89,7 +89,7 @@ def nodes_before(model: Model, objects: OneObject) -> dict[int, int]:
         own = [layer for layer in model.layers if layer.type != "InputLayer"]
         known = model.layers[0].config.get("batch_shape") is not None
         for place, layer in enumerate(own):
-            first = objects.of(layer)
+            first = objects.first_place(layer)
             if first is None:
                 continue
             found[id(layer)] = counts[first]

@@ -72,7 +72,7 @@ class FirstWritten:
 
     def path(self, layer: Layer) -> str | None:
         """Return the path of the same object; None for a layer that is written where it stands."""
-        key = self.objects.of(layer)
+        key = self.objects.first_place(layer)
         first = None if key is None else self._first.get(key)
         return None if first is None or first is layer else f"/{step_text(self.objects.place(first))}"
 
@@ -82,7 +82,7 @@ class FirstWritten:
                 self._visit(model.layers_by_name[call.layer])
 
     def _visit(self, layer: Layer) -> None:
-        key = self.objects.of(layer)
+        key = self.objects.first_place(layer)
         if key is not None and self._first.setdefault(key, layer) is not layer:
             return
         if layer.model is not None:

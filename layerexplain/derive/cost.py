@@ -86,7 +86,7 @@ class Costs(ExprInterpreter[bool]):
         super().__init__()
         self._bill = _Bill()
 
-    def of(self, definition: Definition) -> Cost:
+    def cost_of(self, definition: Definition) -> Cost:
         """Return the cost of one call of a definition."""
         bill = self._of(definition)
         return Cost(bill.macs, bill.flops)

@@ -121,7 +121,7 @@ def read_faultless(source: Any, code: Code = ()) -> Model:
     return model
 
 
-def read_for_good(source: Any, code: Code = ()) -> tuple[Any, Model]:
+def read_for_weights(source: Any, code: Code = ()) -> tuple[Any, Model]:
     """A source that is read again later, for its weights, and its model without faults: standard input as its bytes."""
     if isinstance(source, Model):
         return source, model_of(source, code)
@@ -161,9 +161,9 @@ def named_source(source: Any) -> Any:
     if isinstance(source, os.PathLike):
         return os.fsdecode(os.fspath(source))
     if isinstance(source, str) and not isinstance(source, CodeSource) and is_elsewhere(source):
-        from layerexplain.sources.names import named
+        from layerexplain.sources.names import source_reference
 
-        return named(source)
+        return source_reference(source)
     return source
 
 
@@ -188,7 +188,7 @@ def _read(source: Any, name: str, own: Mapping[str, Declaration]) -> Model:
             with opened_path(source) as opened:
                 return _read_opened(opened._replace(own=own))
     if isinstance(source, bytes):
-        return _read_opened(Opened.of(io.BytesIO(source), None)._replace(own=own))
+        return _read_opened(Opened.from_file(io.BytesIO(source), None)._replace(own=own))
     if isinstance(source, Mapping | list):
         from layerexplain.frontends.keras.config import model_of_document
 
@@ -208,7 +208,7 @@ def _read_remote(source: Remote, own: Mapping[str, Declaration]) -> Model:
     if is_directory(source):
         return _read_directory(source)
     file = open_remote(source)
-    model = _read_opened(Opened.of(file.as_io(), source)._replace(own=own))
+    model = _read_opened(Opened.from_file(file.as_io(), source)._replace(own=own))
     if file.ranges.whole:
         words = f"the server sends no ranges, so that all {file.size:,} bytes were read"
         model = model._replace(notes=(*model.notes, Note("no-ranges", None, words)))
@@ -331,8 +331,8 @@ def _is_code(opened: Opened) -> bool:
 def _may_be_code(head: bytes) -> bool:
     """Whether a text has what all code has and few specs have: brackets of a call, or an import, outside comments. What
     Python says of an error is pasted with code."""
-    told = b"\n".join([line for line in head.split(b"\n") if not line.lstrip().startswith(b"# ")])
-    return any(one in told for one in (b"(", b"import ", b"```", b"Error: "))
+    without_comments = b"\n".join([line for line in head.split(b"\n") if not line.lstrip().startswith(b"# ")])
+    return any(one in without_comments for one in (b"(", b"import ", b"```", b"Error: "))
 
 
 def _read_code(

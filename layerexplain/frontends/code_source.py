@@ -39,9 +39,9 @@ class CodeSource(str):
         content: bytes | None = None,
     ) -> CodeSource:
         """Make one of a path."""
-        made = super().__new__(cls, path)
-        made.request, made.given, made.content = request, dict(given), content
-        return made
+        source = super().__new__(cls, path)
+        source.request, source.given, source.content = request, dict(given), content
+        return source
 
 
 def code_source(source: Any, given: Mapping[str, str] = MappingProxyType({})) -> Any:
@@ -54,9 +54,9 @@ def code_source(source: Any, given: Mapping[str, str] = MappingProxyType({})) ->
     if not isinstance(source, str) or isinstance(source, CodeSource) or hasattr(source, "fault"):
         return source
     if is_elsewhere(source):
-        from layerexplain.sources.names import Remote, named
+        from layerexplain.sources.names import Remote, source_reference
 
-        source = named(source)
+        source = source_reference(source)
         if isinstance(source, Remote):
             return _code_behind(source, given)
     path, request = source, ""

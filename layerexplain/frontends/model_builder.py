@@ -151,7 +151,7 @@ def in_order(model: Model, starts: Iterable[Call] | None = None) -> list[Call]:
     With `starts` only these and what feeds them, as a walk from them meets it. Iterative, since a chain may be long.
     Raises `SpecError` for a cycle, which has no order, and for a call that is not made.
     """
-    made: dict[tuple[str, int], Call] = {}
+    calls: dict[tuple[str, int], Call] = {}
     names = {layer.name for layer in model.layers}
     # Whether a call is done; what waits for those that feed it is not. What no layer makes is there from the beginning.
     done = {(ref.layer, ref.call): True for ref in model.inputs if ref.layer not in names}
@@ -174,14 +174,14 @@ def in_order(model: Model, starts: Iterable[Call] | None = None) -> list[Call]:
                 stack.pop()
                 order.append(current)
                 continue
-            made = made or {(call.layer, call.index): call for call in model.calls}
+            calls = calls or {(call.layer, call.index): call for call in model.calls}
             ref = needs[-1]
             wanted = (ref.layer, ref.call)
-            if wanted not in made:
+            if wanted not in calls:
                 fact = f"takes call {ref.call} of '{ref.layer}', which is not called that often"
                 raise SpecError(fact, layer=current.layer)
             if wanted in done:
                 fact = "waits for its own output: the calls form a circle, which has no order"
                 raise SpecError(fact, layer=current.layer)
-            stack.append((made[wanted], [*reversed(made[wanted].refs)]))
+            stack.append((calls[wanted], [*reversed(calls[wanted].refs)]))
     return order

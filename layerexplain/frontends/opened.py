@@ -68,7 +68,7 @@ class Opened(NamedTuple):
     own: Mapping[str, Declaration] = MappingProxyType({})
 
     @classmethod
-    def of(cls, file: IO[bytes], path: str | None) -> Opened:
+    def from_file(cls, file: IO[bytes], path: str | None) -> Opened:
         """A file that stands at its beginning."""
         head = file.read(HEAD)
         file.seek(0)
@@ -88,7 +88,7 @@ def opened_path(path: str) -> Iterator[Opened]:
     """Open the file or pipe at a path. Raises SourceError for a device, which may never end."""
     with open(path, "rb") as file:
         if stat.S_ISREG(refuse_device(file, path)):
-            yield Opened.of(file, path)
+            yield Opened.from_file(file, path)
         else:
             with _kept(file, path) as opened:
                 yield opened

@@ -57,8 +57,8 @@ class OwnCode(ChainMap[str, "Declaration"]):
 
     def model(self, type_: str, arguments: Mapping[str, Any]) -> Model | None:
         """The model that a class of one of them makes of arguments; None where none has the class."""
-        made = (model_of(one, type_, arguments) for one in self.maps)
-        return next((one for one in made if one is not None), None)
+        models = (model_of(one, type_, arguments) for one in self.maps)
+        return next((one for one in models if one is not None), None)
 
     def lend(self, name: str) -> File | None:
         """The file of one of them that defines a name, for a program that lacks it."""
@@ -87,13 +87,13 @@ def model_of(own: Mapping[str, Declaration], type_: str, arguments: Mapping[str,
 def with_own_models(model: Model, own: Mapping[str, Declaration]) -> Model:
     """A model in which what own code says of subclassed models stands in place of a file's rows without a graph."""
     if not model.calls and model.arguments:
-        made = model_of(own, model.type, model.arguments)
-        if made is not None:
+        own_model = model_of(own, model.type, model.arguments)
+        if own_model is not None:
             kept = tuple([note for note in model.notes if note.code not in ("no-graph", "hyper-parameters")])
-            return made._replace(
+            return own_model._replace(
                 name=model.name, trainable=model.trainable, source=model.source, format=model.format,
-                keras_version=model.keras_version, training=model.training, notes=(*kept, *made.notes),
-                faults=(*model.faults, *made.faults),
+                keras_version=model.keras_version, training=model.training, notes=(*kept, *own_model.notes),
+                faults=(*model.faults, *own_model.faults),
             )  # fmt: skip
     layers = tuple([_with_model(layer, own) for layer in model.layers])
     replaced = {one.name for one, before in zip(layers, model.layers, strict=True) if one is not before}
@@ -120,11 +120,11 @@ def _with_model(layer: Layer, own: Mapping[str, Declaration]) -> Layer:
     # A file before Keras 3 may not tell where a class comes from.
     if layer.kind == "layer" and find(layer.type) is not None:
         return layer
-    made = model_of(own, layer.type, {"name": layer.name, **layer.config})
-    if made is None:
+    own_model = model_of(own, layer.type, {"name": layer.name, **layer.config})
+    if own_model is None:
         return layer
     kept = {key: layer.config[key] for key in ("trainable", "dtype") if key in layer.config}
-    return layer._replace(kind="model", model=made._replace(name=layer.name), config=kept)
+    return layer._replace(kind="model", model=own_model._replace(name=layer.name), config=kept)
 
 
 def _read(path: str) -> Mapping[str, Declaration]:

@@ -77,9 +77,11 @@ KINDS = {"loss": "losses", "optimizer": "optimizers"}
 _EXAMPLES = {"loss": "sparse_categorical_crossentropy", "optimizer": "adam"}
 
 
-def check_part(key: str, made: Any, outputs: Iterable[str] = ()) -> None:
+def check_part(key: str, setting: Any, outputs: Iterable[str] = ()) -> None:
     """Raise ArgumentError for a loss or an optimizer that Keras does not have, or that does not take such arguments."""
-    name, config = (made.get("class_name"), made.get("config")) if isinstance(made, Mapping) else (made, None)
+    name, config = (
+        (setting.get("class_name"), setting.get("config")) if isinstance(setting, Mapping) else (setting, None)
+    )
     known = part_of(KINDS[key], name) if isinstance(name, str) else None
     declaration = None if known is None else find(known)
     if declaration is None:

@@ -17,9 +17,9 @@ def arguments_text(config: Any) -> str:
     """The arguments of a configuration, those that are None left out; "" where there are none."""
     if not isinstance(config, Mapping):
         return ""
-    told = [(str(key), value) for key, value in config.items() if key not in _BESIDE and value is not None]
-    parts = [f"{key[:_LONGEST_TEXT]}={value_text(value)}" for key, value in told[:_MOST_ARGUMENTS]]
-    return ", ".join(parts + ["…"] * (len(told) > _MOST_ARGUMENTS))
+    shown = [(str(key), value) for key, value in config.items() if key not in _BESIDE and value is not None]
+    parts = [f"{key[:_LONGEST_TEXT]}={value_text(value)}" for key, value in shown[:_MOST_ARGUMENTS]]
+    return ", ".join(parts + ["…"] * (len(shown) > _MOST_ARGUMENTS))
 
 
 def value_text(value: Any, deep: bool = False) -> str:

@@ -45,7 +45,7 @@ from layerexplain.layers import arguments as kinds
 from layerexplain.layers.arguments import Argument, argument_of
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.facts import NO_FACTS
-from layerexplain.layers.registry import chosen, find
+from layerexplain.layers.registry import find, with_choice
 from layerexplain.layers.signature import Signature
 from layerexplain.ops import load_all
 from layerexplain.ops.sizes import INTS
@@ -74,8 +74,8 @@ def rows_by_name(table: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for family in table.strip().replace("\n ", " ").split("\n"):
-        rows = [] if not family or family.startswith("#") else [chosen(family, 0)]
-        while rows and (text := chosen(family, len(rows))) != rows[-1]:
+        rows = [] if not family or family.startswith("#") else [with_choice(family, 0)]
+        while rows and (text := with_choice(family, len(rows))) != rows[-1]:
             rows.append(text)
         for row in rows:
             for name in map(str.strip, row.partition("(")[0].split(",")):

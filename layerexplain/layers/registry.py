@@ -91,7 +91,7 @@ def layers_of_rank(
                 pattern.format(rank),
                 partial(function, rank=rank) if RANK in function.__annotations__ else function,
                 differs[rank](common) if rank in differs else common,
-                description=chosen(first_paragraph(function), place),
+                description=with_choice(first_paragraph(function), place),
                 **given,
             )
 
@@ -127,10 +127,10 @@ def training_part(
     return declare
 
 
-def chosen(text: str, place: int) -> str:
+def with_choice(text: str, place: int) -> str:
     """A text with the choice at this place of each `[a|b|c]`, the last one where there are fewer.
 
-    >>> [chosen("tf.[argmax|argmin](x) is largest[|, negated]", place) for place in (0, 1)]
+    >>> [with_choice("tf.[argmax|argmin](x) is largest[|, negated]", place) for place in (0, 1)]
     ['tf.argmax(x) is largest', 'tf.argmin(x) is largest, negated']
     """
     said, *rest = text.split("[")

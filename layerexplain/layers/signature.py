@@ -22,7 +22,7 @@ class Signature(NamedTuple):
 
     >>> from layerexplain.layers.arguments import PositiveInt, Sizes
     >>> taken = Signature(("x",), {"size": argument_of(PositiveInt, 2)})
-    >>> taken.but(size=Sizes).default(size=(2, 3)).arguments["size"].default
+    >>> taken.with_kinds(size=Sizes).default(size=(2, 3)).arguments["size"].default
     (2, 3)
     """
 
@@ -33,8 +33,8 @@ class Signature(NamedTuple):
     reads: frozenset[str] = frozenset()
     groups: Mapping[str, Any] = MappingProxyType({})
 
-    def but(self, **annotations: Any) -> Signature:
-        """The same with other kinds for some arguments: `but(padding=CausalPadding)`. Defaults stay."""
+    def with_kinds(self, **annotations: Any) -> Signature:
+        """The same with other kinds for some arguments: `with_kinds(padding=CausalPadding)`. Defaults stay."""
         changed = {name: argument_of(kind, self.arguments[name].default) for name, kind in annotations.items()}
         return self._replace(arguments={**self.arguments, **changed})
 

@@ -98,7 +98,7 @@ class Definitions:
         """Trace a nested model."""
         raise NotImplementedError
 
-    def of(
+    def definition_of(
         self,
         scope: Scope,
         declaration: Declaration,

@@ -52,7 +52,7 @@ def end_words(end: End) -> str:
     return f"at {end.op} in '{end.layer}', which has no gradient{why}"
 
 
-class Needs(NamedTuple):
+class NeededGradients(NamedTuple):
     """What a step of training asks of a call: `results` are the numbers of those that get a gradient, `inputs` those
     of the definition's parameters whose gradient something before them needs."""
 
@@ -72,7 +72,7 @@ class GradientPaths(NamedTuple):
     """The ways of gradients in a network. `needs` has for each call, by its path and number, what is asked of it;
     `lost` are the trainable weights that get none, `reached` says whether another gets one."""
 
-    needs: Mapping[tuple[str, int], Needs]
+    needs: Mapping[tuple[str, int], NeededGradients]
     lost: tuple[LostWeight, ...]
     reached: bool
 
@@ -107,7 +107,7 @@ class _Ways:
         self.thawed = thawed
         self._known: dict[Any, Any] = {}
         self.wanted: dict[tuple[str, TensorRef], bool] = {}
-        self.needs: dict[tuple[str, int], Needs] = {}
+        self.needs: dict[tuple[str, int], NeededGradients] = {}
         self.lost: dict[tuple[str, str], set[End]] = {}
         self.found: set[tuple[str, str]] = set()
 
@@ -214,7 +214,7 @@ class _Ways:
         if known is None:
             for ref in call.sources:
                 send(ref, True, set())
-            self.needs[key] = Needs(tuple(range(len(results))), tuple(range(len(call.sources))))
+            self.needs[key] = NeededGradients(tuple(range(len(results))), tuple(range(len(call.sources))))
             return
         ways, refs, count = known
         path = name[: len(name) - len(layer.name)]
@@ -226,9 +226,11 @@ class _Ways:
             send(source, one, why)
             if one and self.wanted.get((path, source), True):
                 needed.append(i)
-        before = self.needs.get(key, Needs((), ()))
+        before = self.needs.get(key, NeededGradients((), ()))
         gets = [i for i, one in enumerate(results) if one]
-        self.needs[key] = Needs(tuple(sorted({*before.results, *gets})), tuple(sorted({*before.inputs, *needed})))
+        self.needs[key] = NeededGradients(
+            tuple(sorted({*before.results, *gets})), tuple(sorted({*before.inputs, *needed}))
+        )
         for i, weight in enumerate(call.definition.weights if call.definition is not None else ()):
             if is_frozen or not weight.attrs["trainable"]:
                 continue

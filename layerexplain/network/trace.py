@@ -19,7 +19,7 @@ from layerexplain.network.definitions import Definitions, Kept, not_known
 from layerexplain.network.recorded_shapes import input_specs
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
-from layerexplain.network.walk import Faults, Walk
+from layerexplain.network.walk import Faults, NetworkTracer
 
 
 def trace_model(
@@ -124,7 +124,7 @@ def trace_layer(
         raise not_known(layer.type)
     known = {name: value for name, value in (call or {}).items() if name in declaration.arguments}
     bound = BoundCall([], dict(constants or {}), {}, known)
-    return _Tracing(strict, Faults()).of(scope, declaration, layer, bound, specs, masks, training=training)
+    return _Tracing(strict, Faults()).definition_of(scope, declaration, layer, bound, specs, masks, training=training)
 
 
 class _Tracing(Definitions):
@@ -136,8 +136,8 @@ class _Tracing(Definitions):
 
     def walk(self, scope: Scope, specs: Specs, masks: Specs, linked: bool, training: bool) -> Network:
         enter = partial(self.enter, training=training)
-        define = partial(self.trained if training else self.of, scope)
-        return Walk(scope, specs, masks, define, enter, self.faults, linked=linked).network()
+        define = partial(self.trained if training else self.definition_of, scope)
+        return NetworkTracer(scope, specs, masks, define, enter, self.faults, linked=linked).network()
 
     def enter(self, scope: Scope, specs: Specs, masks: Specs, *, training: bool) -> Network:
         """Return a nested model traced, once for the same specs."""
@@ -152,4 +152,6 @@ class _Tracing(Definitions):
     ) -> Definition:
         """Return the definition of a call in training."""
         trainable = not scope.frozen and bool(layer.config.get("trainable", True))
-        return self.of(scope, declaration, layer, bound, specs, masks, training=declaration.trains(trainable))
+        return self.definition_of(
+            scope, declaration, layer, bound, specs, masks, training=declaration.trains(trainable)
+        )

@@ -200,7 +200,7 @@ def cost_of(uses: Sequence[Use], costs: Costs) -> Cost:
     for call, times in uses:
         # Without a call in the file, how often a layer is called is unknown.
         definition = None if call.built else call.definition
-        one = Cost(None, None) if definition is None else costs.of(definition)
+        one = Cost(None, None) if definition is None else costs.cost_of(definition)
         if len(uses) == 1 and times == 1:
             return one
         macs = None if macs is None or one.macs is None else macs + times * one.macs

@@ -55,7 +55,7 @@ class Faults:
             self.found.append(error)
 
 
-class Walk:
+class NetworkTracer:
     """One walk through a model. `define` makes the definition of a layer, `enter` traces a nested model."""
 
     def __init__(

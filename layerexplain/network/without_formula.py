@@ -17,13 +17,13 @@ from layerexplain.network.recorded_shapes import built_shape
 from layerexplain.network.traced import Network, Origin, TracedCall, specs_of
 
 if TYPE_CHECKING:
-    from layerexplain.network.walk import Walk
+    from layerexplain.network.walk import NetworkTracer
 
 # No layer was ever built with more tensors than this.
 _MOST_BUILT = 1000
 
 
-def built(walk: Walk, layer: Layer) -> TracedCall:
+def built(walk: NetworkTracer, layer: Layer) -> TracedCall:
     """Return a layer without a call in the file, at the shapes recorded when it was built."""
     call = Call(layer.name, 0, (), {})
     network = definition = origin = None
@@ -48,7 +48,7 @@ def built(walk: Walk, layer: Layer) -> TracedCall:
 
 
 def opaque_call(
-    walk: Walk, call: Call, layer: Layer, declaration: Declaration | None, reason: str | None = None
+    walk: NetworkTracer, call: Call, layer: Layer, declaration: Declaration | None, reason: str | None = None
 ) -> TracedCall:
     """Return a call of a layer that we cannot see into: the shapes are those that the file recorded."""
     sources = call.refs
@@ -87,7 +87,7 @@ def opaque_call(
 
 
 def failed(
-    walk: Walk, call: Call, layer: Layer, declaration: Declaration | None, error: LayerExplainError
+    walk: NetworkTracer, call: Call, layer: Layer, declaration: Declaration | None, error: LayerExplainError
 ) -> TracedCall:
     """Return a layer that cannot be what it says: an error in a spec, a note in a file that some program wrote."""
     sources = call.refs
@@ -111,7 +111,7 @@ def failed(
     return TracedCall(call, sources, tuple(specs), declaration=declaration)
 
 
-def _name_cause(walk: Walk, error: WindowError, sources: Sequence[TensorRef]) -> None:
+def _name_cause(walk: NetworkTracer, error: WindowError, sources: Sequence[TensorRef]) -> None:
     """Say of a window that does not fit what is likelier than that it is too large."""
     from layerexplain.network.cures import images_with_channels_first
 
@@ -121,7 +121,7 @@ def _name_cause(walk: Walk, error: WindowError, sources: Sequence[TensorRef]) ->
 
 
 def _cure(
-    walk: Walk, layer: Layer, declaration: Declaration, sources: Sequence[TensorRef], specs: Sequence[Spec]
+    walk: NetworkTracer, layer: Layer, declaration: Declaration, sources: Sequence[TensorRef], specs: Sequence[Spec]
 ) -> str:
     """Return what would mend a layer that refuses its tensors, behind the fact; "" where nothing is known."""
     if not specs or len(specs) != len(sources):
@@ -144,7 +144,11 @@ def _cure(
 
 
 def unknown(
-    walk: Walk, call: Call, declaration: Declaration | None, refs: tuple[TensorRef, ...], network: Network | None = None
+    walk: NetworkTracer,
+    call: Call,
+    declaration: Declaration | None,
+    refs: tuple[TensorRef, ...],
+    network: Network | None = None,
 ) -> TracedCall:
     """Return the shapes that reach a layer are not known, so neither is anything about it."""
     inputs = tuple([None if (t := walk.tensors.get(ref)) is None else t.bare_spec for ref in refs])
@@ -154,7 +158,7 @@ def unknown(
     return TracedCall(call, refs, inputs, outputs, network=network, declaration=declaration)
 
 
-def _note_reason(walk: Walk, layer: Layer, refusal: str | None, shapes: str = "unknown") -> None:
+def _note_reason(walk: NetworkTracer, layer: Layer, refusal: str | None, shapes: str = "unknown") -> None:
     """Note why a layer has no formula: what its declaration refused, or that it has none; `shapes` as in
     `opaque_note`."""
     from layerexplain.network.notes import opaque_note, why_opaque

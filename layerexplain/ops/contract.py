@@ -13,7 +13,7 @@ from layerexplain.lang.notation import FunctionNotation
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.lang.typeset import THIN, row
 from layerexplain.ops.families import Term, aligned, contraction
-from layerexplain.ops.movement import cut, transpose
+from layerexplain.ops.movement import slice_along, transpose
 from layerexplain.ops.sizes import agree, axis_name, broadcast, default_roles, merge, misfit, size_text
 
 
@@ -232,7 +232,7 @@ def _of_einsum(y: Expr, dy: Expr, i: int) -> Expr:
     others = [a for k, a in enumerate(y.args) if k != i]
     kept = [c for c in own if c in elsewhere]
     gradient = einsum(dy, *others, eq=f"{','.join(map(''.join, [result, *terms]))}->{''.join(kept)}")
-    return cut(gradient, {k: None for k, c in enumerate(own) if c not in elsewhere})
+    return slice_along(gradient, {k: None for k, c in enumerate(own) if c not in elsewhere})
 
 
 def _of_diagonals(y: Expr, dy: Expr, i: int, own: list[str], terms: list[list[str]], result: list[str]) -> Expr:

@@ -11,7 +11,7 @@ from layerexplain.lang.axes import Axis, Factor, LazyAxes
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import Term, contraction, without
-from layerexplain.ops.movement import cut, framed
+from layerexplain.ops.movement import pad_along, slice_along
 from layerexplain.ops.sizes import axis_name, image_size, product, size_text
 from layerexplain.ops.spatial import SPATIAL, each, image_axes, spatial_axes
 from layerexplain.ops.window import (
@@ -242,8 +242,8 @@ def _of_conv_transpose(y: Expr, dy: Expr, i: int) -> Expr:
         frame[axis] = (start, (w.n - 1) * w.stride + w.reach - start - size)
         lies_as_usual &= back.number == w.n and (back.pads or (0, 0))[0] == start
     if not lies_as_usual:  # no padding of a convolution places its windows as this output_padding: it is put around dy
-        dy = cut(dy, {axis: slice(max(-a, 0) or None, min(b, 0) or None) for axis, (a, b) in frame.items()})
-        dy = framed(dy, {axis: (max(a, 0), max(b, 0)) for axis, (a, b) in frame.items()})
+        dy = slice_along(dy, {axis: slice(max(-a, 0) or None, min(b, 0) or None) for axis, (a, b) in frame.items()})
+        dy = pad_along(dy, {axis: (max(a, 0), max(b, 0)) for axis, (a, b) in frame.items()})
         attrs.pop("padding", None)
     return conv_kernel(dy, x, window=W.shape[:-2], **attrs) if i else conv(dy, W, **attrs)
 

@@ -8,7 +8,7 @@ from layerexplain.lang.axes import AxesOfEach, Axis
 from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, UNKNOWN_COST, UNKNOWN_GRADIENT, Expr, named
 from layerexplain.ops.families import function
 from layerexplain.ops.functions import softmax
-from layerexplain.ops.movement import cut
+from layerexplain.ops.movement import slice_along
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import kept, misfit, promote
 
@@ -67,7 +67,7 @@ def _of_loss(y: Expr, dy: Expr, i: int) -> Expr | None:
         return None
     output = y.args[1]
     spelled = named("share", ctc_share(*y.args, **y.attrs), "of the paths that spell the labels")
-    return cut(dy, {1: None, 2: None}) * (softmax(output) * sum_(spelled, axis=-1, keepdims=True) - spelled)
+    return slice_along(dy, {1: None, 2: None}) * (softmax(output) * sum_(spelled, axis=-1, keepdims=True) - spelled)
 
 
 ctc_loss = function(

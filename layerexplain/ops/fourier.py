@@ -12,7 +12,7 @@ from layerexplain.lang.axes import AxesOfEach, Axis, Shape
 from layerexplain.lang.expr import NOT_INDEXED, Expr, Op, item
 from layerexplain.ops.arrange import full_like
 from layerexplain.ops.families import common, function
-from layerexplain.ops.movement import cut, framed, to_length
+from layerexplain.ops.movement import pad_along, slice_along, to_length
 from layerexplain.ops.sizes import (
     agree,
     changed,
@@ -120,7 +120,7 @@ def _of_rfft(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
     (size,) = sized(x, [-1])
     length = y.options["length"] or size
     last = x.ndim - 1
-    waves = [framed(one, {last: (0, length - (length // 2 + 1))}) for one in pair(dy)]
+    waves = [pad_along(one, {last: (0, length - (length // 2 + 1))}) for one in pair(dy)]
     back = length * item(fft(*waves, inverse=True), 0)
     return to_length(back, last, size)
 
@@ -151,7 +151,7 @@ def _of_irfft(y: Expr, dy: Expr, i: int) -> Expr:
     half = item(rfft(dy), i)
     last = half.ndim - 1
     ends = half.shape[-1] - 1 if length % 2 == 0 else half.shape[-1]
-    twice = framed(cut(half, {last: slice(1, ends)}), {last: (1, half.shape[-1] - ends)})
+    twice = pad_along(slice_along(half, {last: slice(1, ends)}), {last: (1, half.shape[-1] - ends)})
     return to_length((half + twice) / length, last, *sized(y.args[0], [-1]))
 
 

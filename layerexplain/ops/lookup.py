@@ -123,7 +123,7 @@ def _take_along_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 def _of_take_along(y: Expr, dy: Expr, i: int) -> Expr:
     """Each gradient goes back to the place that its element came from."""
     from layerexplain.ops.contract import einsum
-    from layerexplain.ops.movement import cut
+    from layerexplain.ops.movement import slice_along
 
     x, ids = y.args
     axis = normalize_axis(y.attrs["axis"], x.ndim)
@@ -133,11 +133,11 @@ def _of_take_along(y: Expr, dy: Expr, i: int) -> Expr:
     repeated = [(k, a) for k, (a, b) in pairs if k != axis and a != b and 1 in (a, b)]
     # Of an axis along which the indices are repeated, one is as good as all; one along which x is, is summed over.
     once = {k for k, a in repeated if a != 1}
-    chosen = cut(one_hot(ids, n=size), dict.fromkeys(once, 0))
+    chosen = slice_along(one_hot(ids, n=size), dict.fromkeys(once, 0))
     of_chosen = "".join(c for k, c in enumerate(letters) if k not in once)
     summed = {k for k, a in repeated if a == 1}
     result = "".join(c for k, c in enumerate(letters) if k not in summed).replace(letters[axis], "z")
-    return cut(einsum(dy, chosen, eq=f"{letters},{of_chosen}z->{result}"), dict.fromkeys(summed))
+    return slice_along(einsum(dy, chosen, eq=f"{letters},{of_chosen}z->{result}"), dict.fromkeys(summed))
 
 
 take_along = movement(

@@ -144,7 +144,7 @@ def _of_concatenate(y: Expr, dy: Expr, i: int) -> Expr:
     axis = y.options["axis"] % y.ndim
     sizes = [sized(x, [axis])[0] for x in y.args[: i + 1]]
     start = sum(sizes[:-1])
-    return cut(dy, {axis: slice(start, start + sizes[-1])})
+    return slice_along(dy, {axis: slice(start, start + sizes[-1])})
 
 
 concatenate = movement(
@@ -212,7 +212,7 @@ stack = movement(
     element=_stack_element,
     dtype=common,
     defaults={"axis": 0},
-    gradient=lambda y, dy, i: cut(dy, {y.options["axis"] % y.ndim: i}),
+    gradient=lambda y, dy, i: slice_along(dy, {y.options["axis"] % y.ndim: i}),
 )
 
 
@@ -239,10 +239,10 @@ def _of_slice(y: Expr, dy: Expr, i: int) -> Expr:
             first, last = sorted((taken[0], taken[-1])) if taken else (size, size - 1)  # there may be 10^17 of them
             pads[axis] = (first, size - 1 - last)
         axis += 1
-    gradient = cut(dy, dict(enumerate(key)))
+    gradient = slice_along(dy, dict(enumerate(key)))
     for axis, step in steps.items():
         gradient = spread_out(gradient, axis, step)
-    return framed(gradient, pads) if any(map(any, pads.values())) else gradient
+    return pad_along(gradient, pads) if any(map(any, pads.values())) else gradient
 
 
 take_slice = movement(
@@ -277,7 +277,7 @@ reverse: Op = along_an_axis(
 # padding and repetition -----------------------------------------------------------------------------------------
 
 
-def cut(x: Expr, parts: Mapping[int, Any]) -> Expr:
+def slice_along(x: Expr, parts: Mapping[int, Any]) -> Expr:
     """A range, an index or None (a new axis) at some axes, all of the others; x itself where that is all of it."""
     key = [parts.get(axis, slice(None)) for axis in range(max(parts, default=-1) + 1)]
     while key and key[-1] == slice(None):
@@ -285,7 +285,7 @@ def cut(x: Expr, parts: Mapping[int, Any]) -> Expr:
     return take_slice(x, key=tuple(key)) if key else x
 
 
-def framed(x: Expr, pads: Mapping[int, tuple[int, int]], value: float = 0) -> Expr:
+def pad_along(x: Expr, pads: Mapping[int, tuple[int, int]], value: float = 0) -> Expr:
     """Elements of one value before and after, along some axes."""
     return pad(x, pads=tuple(pads.get(axis, (0, 0)) for axis in range(x.ndim)), value=value)
 
@@ -294,8 +294,8 @@ def to_length(x: Expr, axis: int, size: int) -> Expr:
     """Return x cut off or filled up with 0 at the end of an axis."""
     (own,) = sized(x, [axis])
     if own > size:
-        return cut(x, {axis: slice(size)})
-    return framed(x, {axis: (0, size - own)}) if own < size else x
+        return slice_along(x, {axis: slice(size)})
+    return pad_along(x, {axis: (0, size - own)}) if own < size else x
 
 
 def _pad_axes(x: Expr, *, pads: tuple[tuple[int, int], ...], value: float, mode: str) -> list[Axis]:
@@ -328,7 +328,9 @@ def _of_pad(y: Expr, dy: Expr, i: int) -> Expr:
 
         return of_mirrored_padding(y.args[0], dy, y.attrs["pads"], y.attrs["mode"])
     pads = enumerate(y.attrs["pads"])
-    return cut(dy, {axis: slice(before or None, -after or None) for axis, (before, after) in pads if before or after})
+    return slice_along(
+        dy, {axis: slice(before or None, -after or None) for axis, (before, after) in pads if before or after}
+    )
 
 
 pad = movement(

@@ -8,7 +8,7 @@ from layerexplain.lang.axes import Axis, LazyAxes
 from layerexplain.lang.expr import NOT_INDEXED, PER_INPUT, Expr, Op
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.families import function, movement, without
-from layerexplain.ops.movement import framed, reshape, transpose
+from layerexplain.ops.movement import pad_along, reshape, transpose
 from layerexplain.ops.sizes import equation, image_size, misfit, product, size_text
 from layerexplain.ops.spatial import each, image_axes, spatial_axes
 from layerexplain.ops.window import (
@@ -148,7 +148,7 @@ def _fold_value(np: Any, x: Any, *, size: Any, window: Any, strides: Any, paddin
 def _of_fold(y: Expr, dy: Expr, i: int) -> Expr:
     """Each window again, as it stands in the image."""
     (above, left), window = each(y.options["padding"], 2), y.attrs["window"]
-    image = framed(dy, {2: (above, above), 3: (left, left)}) if above or left else dy
+    image = pad_along(dy, {2: (above, above), 3: (left, left)}) if above or left else dy
     attrs = {"strides": y.options["strides"], "dilation_rate": y.options["dilation_rate"]}
     columns_of_windows = patches(image, size=window, data_format="channels_first", **attrs)
     batch, _, rows, columns = columns_of_windows.shape

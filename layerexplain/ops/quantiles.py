@@ -8,7 +8,7 @@ from layerexplain.lang.axes import Axis
 from layerexplain.lang.expr import PER_INPUT, CannotDerive, Expr, Op
 from layerexplain.ops.elementwise import absolute, cast, ceil, floor, isnan, logical_not, maximum, round_
 from layerexplain.ops.families import folded_axes, function, one_form_of_axis, without
-from layerexplain.ops.movement import cut
+from layerexplain.ops.movement import slice_along
 from layerexplain.ops.order import BY_VALUE, argsort
 from layerexplain.ops.rearranged_back import in_one_axis
 from layerexplain.ops.reduce import count_of, sum_
@@ -37,11 +37,11 @@ def _of_quantile(y: Expr, dy: Expr, i: int) -> Expr | None:
     count: Any = count_of(x, axes)
     if y.options["nan"] == "ignored":  # NaN comes last in the order
         count = sum_(cast(logical_not(isnan(x)), to="float"), axis=axes, keepdims=True)
-    read = cut(q, {q.ndim + k: None for k in range(x.ndim)}) * (count - 1)
+    read = slice_along(q, {q.ndim + k: None for k in range(x.ndim)}) * (count - 1)
     if method in _ROUNDED:
         read = _ROUNDED[method](read)
     if not y.options["keepdims"]:
-        dy = cut(dy, {q.ndim + k: None for k in axes})
+        dy = slice_along(dy, {q.ndim + k: None for k in axes})
     gradient = dy * maximum(1 - absolute(place - read), 0)
     return sum_(gradient, axis=tuple(range(q.ndim))) if q.ndim else gradient
 

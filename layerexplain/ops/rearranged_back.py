@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from layerexplain.lang.axes import BATCH, Size
 from layerexplain.lang.expr import CannotDerive, Expr
-from layerexplain.ops.movement import cut, framed, reshape, reverse, transpose
+from layerexplain.ops.movement import pad_along, reshape, reverse, slice_along, transpose
 from layerexplain.ops.reduce import sum_
 from layerexplain.ops.sizes import sized
 
@@ -58,8 +58,10 @@ def spread_out(x: Expr, axis: int, step: int) -> Expr:
         x, step = reverse(x, axis=axis), -step
     if step == 1:
         return x
-    wide = framed(cut(x, {axis + 1: None}), {axis + 1: (0, step - 1)})
-    return cut(reshape(wide, shape=(*x.shape[:axis], count * step, *x.shape[axis + 1 :])), {axis: slice(1 - step)})
+    wide = pad_along(slice_along(x, {axis + 1: None}), {axis + 1: (0, step - 1)})
+    return slice_along(
+        reshape(wide, shape=(*x.shape[:axis], count * step, *x.shape[axis + 1 :])), {axis: slice(1 - step)}
+    )
 
 
 def of_mirrored_padding(x: Expr, dy: Expr, pads: Sequence[tuple[int, int]], mode: str) -> Expr:
@@ -71,8 +73,8 @@ def of_mirrored_padding(x: Expr, dy: Expr, pads: Sequence[tuple[int, int]], mode
         inner = size - 1 if mode == "reflect" else size
         if mode != "edge" and max(before, after) > inner:
             raise CannotDerive(f"it pads by more than the {size} elements of axis {axis}, more than once round")
-        gradient = cut(dy, {axis: slice(before, before + size)})
-        sides = [cut(dy, {axis: slice(before)}), cut(dy, {axis: slice(before + size, None)})]
+        gradient = slice_along(dy, {axis: slice(before, before + size)})
+        sides = [slice_along(dy, {axis: slice(before)}), slice_along(dy, {axis: slice(before + size, None)})]
         for at_end, (count, side) in enumerate(zip((before, after), sides, strict=True)):
             if not count:
                 continue
@@ -84,6 +86,6 @@ def of_mirrored_padding(x: Expr, dy: Expr, pads: Sequence[tuple[int, int]], mode
                 off = size - inner  # whether the outermost element is its own mirror
                 part, first = reverse(side, axis=axis), size - count - off if at_end else off
             width = part.shape[axis]
-            gradient = gradient + framed(part, {axis: (first, size - first - width)})
+            gradient = gradient + pad_along(part, {axis: (first, size - first - width)})
         dy = gradient
     return dy

@@ -17,9 +17,9 @@ def unreduced(node: Expr, dy: Expr) -> Expr:
     axes = normalize_axes(node.options["axis"], node.args[0].ndim)
     if node.options["keepdims"] or axes == tuple(range(len(axes))):
         return dy
-    from layerexplain.ops.movement import cut
+    from layerexplain.ops.movement import slice_along
 
-    return cut(dy, dict.fromkeys(axes))
+    return slice_along(dy, dict.fromkeys(axes))
 
 
 def count_of(x: Expr, axes: Any) -> Expr | int:
@@ -43,13 +43,13 @@ def _of_extreme(y: Expr, dy: Expr, i: int) -> Expr:
 
 def _of_prod(y: Expr, dy: Expr, i: int) -> Expr:
     """The product of all others, those before and those after the element: none is divided by, since it may be 0."""
-    from layerexplain.ops.movement import cut, framed, reverse
+    from layerexplain.ops.movement import pad_along, reverse, slice_along
     from layerexplain.ops.order import cumprod
     from layerexplain.ops.rearranged_back import in_one_axis
 
     x, axis, placed = in_one_axis(y.args[0], normalize_axes(y.options["axis"], y.args[0].ndim))
-    before = cumprod(framed(cut(x, {axis: slice(None, -1)}), {axis: (1, 0)}, 1), axis=axis)
-    after = framed(cut(x, {axis: slice(1, None)}), {axis: (0, 1)}, 1)
+    before = cumprod(pad_along(slice_along(x, {axis: slice(None, -1)}), {axis: (1, 0)}, 1), axis=axis)
+    after = pad_along(slice_along(x, {axis: slice(1, None)}), {axis: (0, 1)}, 1)
     after = reverse(cumprod(reverse(after, axis=axis), axis=axis), axis=axis)
     return unreduced(y, dy) * placed(before * after)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from layerexplain.lang.axes import Axis
 from layerexplain.lang.expr import CannotDerive, Expr
 from layerexplain.ops.families import movement
-from layerexplain.ops.movement import framed
+from layerexplain.ops.movement import pad_along
 from layerexplain.ops.sizes import changed, normalize_axis, size_text
 
 
@@ -23,7 +23,7 @@ def _of_first(y: Expr, dy: Expr, i: int) -> Expr | None:
     whole, size = y.args[0].shape[axis], y.shape[axis]
     if not isinstance(whole, int) or not isinstance(size, int):
         raise CannotDerive("how many elements are left out is known at run time only")
-    return framed(dy, {axis: (0, whole - size)})
+    return pad_along(dy, {axis: (0, whole - size)})
 
 
 first_as_many = movement(

@@ -11,7 +11,7 @@ from layerexplain.ops.arrange import full_like
 from layerexplain.ops.elementwise import cast, equal, where
 from layerexplain.ops.families import always, function, movement
 from layerexplain.ops.lookup import depth_of, gather, gather_nd, of_values, take
-from layerexplain.ops.movement import framed, reshape
+from layerexplain.ops.movement import pad_along, reshape
 from layerexplain.ops.order import BY_VALUE
 from layerexplain.ops.sizes import (
     agree,
@@ -183,7 +183,7 @@ def _of_unique(y: Expr, dy: Any, i: int) -> Expr | None:
         count = product(x.shape) if axis is None else x.shape[at]
         if not isinstance(count, int):
             raise CannotDerive("needs the number of elements; give it with --input")
-        given = framed(given, {at: (0, count)})
+        given = pad_along(given, {at: (0, count)})
     many = take(counts, place)
     if axis is None:
         return take(given, place) / many

@@ -15,7 +15,7 @@ from layerexplain.ops.families import always, function, without
 from layerexplain.ops.image import kernel
 from layerexplain.ops.linalg import solve
 from layerexplain.ops.lookup import of_values
-from layerexplain.ops.movement import concatenate, cut, stack
+from layerexplain.ops.movement import concatenate, slice_along, stack
 from layerexplain.ops.sizes import kept, misfit, product, shape_text, sized
 
 BETWEEN_PIXELS = NOT_INDEXED("the pixels that are read depend on the values")
@@ -228,8 +228,8 @@ def _of_sample(y: Expr, dy: Expr, i: int) -> Expr | None:
         return None
     parts = []
     for axis in range(x.ndim):
-        before = floor(cut(places, {0: slice(axis, axis + 1)}))
-        first, rest = cut(places, {0: slice(axis)}), cut(places, {0: slice(axis + 1, None)})
+        before = floor(slice_along(places, {0: slice(axis, axis + 1)}))
+        first, rest = slice_along(places, {0: slice(axis)}), slice_along(places, {0: slice(axis + 1, None)})
         ends = [[one for one in (first, at, rest) if one.shape[0]] for at in (before, before + 1)]
         low, high = (concatenate(*end, axis=0) if len(end) > 1 else end[0] for end in ends)
         parts.append(dy * (sample(x, high, **y.attrs) - sample(x, low, **y.attrs)))

@@ -92,7 +92,7 @@ class KerasModel:
     def assign(self, network: Network, weights: WeightSource) -> None:
         """Give the layers of a network their weights from a source. Raises LayerExplainError if shapes differ."""
         for layer, definition, variables in self.variables(network):
-            arrays = weights.of(layer.path, definition)
+            arrays = weights.arrays_of(layer.path, definition)
             given, wanted = [tuple(a.shape) for a in arrays], [tuple(v.shape) for v in variables]
             if given != wanted:
                 fact = f"the file's weights have the shapes {given}, Keras's {wanted}"

@@ -18,12 +18,12 @@ from layerexplain.oracle.keras_files import keras_model_of_own_file
 from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.oracle.keras_model import KerasModel
 from layerexplain.oracle.reference import Weights
-from layerexplain.oracle.verify import Asked, verified_here
+from layerexplain.oracle.verify import VerifyOptions, verified_here
 from layerexplain.oracle.verify_report import VerifyReport
 from layerexplain.processes import shared
 
 
-def verified_elsewhere(source: Any, asked: Asked) -> VerifyReport:
+def verified_elsewhere(source: Any, asked: VerifyOptions) -> VerifyReport:
     """The report of `verify` on a source, from a process that runs its code. Raises LayerExplainError."""
     results = [one for one in shared([(source, asked)], _work, 1) if one is not None]
     if not results or results[0].died:
@@ -34,7 +34,7 @@ def verified_elsewhere(source: Any, asked: Asked) -> VerifyReport:
     return report  # type: ignore[no-any-return]
 
 
-def _work(item: tuple[Any, Asked]) -> tuple[VerifyReport | None, LayerExplainError | None]:
+def _work(item: tuple[Any, VerifyOptions]) -> tuple[VerifyReport | None, LayerExplainError | None]:
     try:
         return verified_here(*item, run_code=True), None
     except LayerExplainError as error:

@@ -94,11 +94,13 @@ class _Objects:
     def __init__(self, model: Model) -> None:
         self.originals = Originals(model.shared)
         self.instances: dict[Steps, Any] = {}
-        self.kept = {self.originals.of(steps)[0] for one in model.shared for steps in (one.steps, *one.same_as)}
+        self.kept = {
+            self.originals.first_place(steps)[0] for one in model.shared for steps in (one.steps, *one.same_as)
+        }
 
-    def of(self, steps: Steps, layer: Layer) -> Any:
+    def layer_at(self, steps: Steps, layer: Layer) -> Any:
         """Return the layer at a place: the existing one if they share it."""
-        original = self.originals.of(steps)[0]
+        original = self.originals.first_place(steps)[0]
         instance = self.instances.get(original)
         if instance is None:
             instance = keras_object(layer, steps, self)
@@ -145,7 +147,9 @@ class _KerasBuilder:
             return
         keras_layer = self.instances.get(layer.name)
         if keras_layer is None:
-            keras_layer = self.instances[layer.name] = self.objects.of((*self.steps, LayerNamed(layer.name)), layer)
+            keras_layer = self.instances[layer.name] = self.objects.layer_at(
+                (*self.steps, LayerNamed(layer.name)), layer
+            )
         args = replaced(call.args, TensorRef, self.tensors.__getitem__)
         kwargs = {**_of_call(keras_layer, layer), **replaced(call.kwargs, TensorRef, self.tensors.__getitem__)}
         if kwargs and not args and layer.kind != "operation":
@@ -196,7 +200,7 @@ def _taken(layer_class: type) -> set[str]:
 def _plain(key: str, value: Any, at: Steps, objects: _Objects) -> Any:
     """Return the value of an argument as Keras accepts it; the steps `at` lead to it in the outermost model."""
     if isinstance(value, Layer):
-        return objects.of(at, value)
+        return objects.layer_at(at, value)
     if isinstance(value, ForeignFunction) and value == KERAS_2_HARD_SIGMOID:
         return _hard_sigmoid_of_keras_2()
     if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, raise_any
-from layerexplain.frontends import read_for_good, source_name
+from layerexplain.frontends import read_for_weights, source_name
 from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.frontends.own_layers import Code
@@ -53,7 +53,7 @@ _UNKNOWN_SIZES = ((7, 5, 3, 2), (8,) * 4, (16,) * 4, (32,) * 4, (64,) * 4, (128,
 """Sizes tried for open axes after the batch; the first that Keras can run are used."""
 
 
-class Asked(NamedTuple):
+class VerifyOptions(NamedTuple):
     """What `verify` is asked, as it says of its arguments."""
 
     inputs: InputShapes | InputShapesOf | None = None
@@ -109,7 +109,7 @@ def verify(
         raise ArgumentError("training has a meaning with gradient=True only")
     if not 0 < tolerance < 1:
         raise ArgumentError(f"tolerance needs to be between 0 and 1, got tolerance={tolerance}")
-    asked = Asked(inputs, tolerance, seed, drawn, code, gradient, training)
+    asked = VerifyOptions(inputs, tolerance, seed, drawn, code, gradient, training)
     if run_code:
         from layerexplain.oracle.own_code import verified_elsewhere
 
@@ -118,10 +118,10 @@ def verify(
 
 
 def verified_here(
-    source: Any, asked: Asked, progress: Progress | None = None, *, run_code: bool = False
+    source: Any, asked: VerifyOptions, progress: Progress | None = None, *, run_code: bool = False
 ) -> VerifyReport:
     """`verify`, in this process."""
-    source, model = read_for_good(source, asked.code)
+    source, model = read_for_weights(source, asked.code)
     model = with_input_layers(model)
     try:
         if not model.calls or not model.outputs:
@@ -163,7 +163,7 @@ def traced(model: Model, inputs: InputShapes, sizes: tuple[int | None, ...] = (N
     return network
 
 
-class Trial(NamedTuple):
+class ReferenceRun(NamedTuple):
     """A model that Keras has run: traced at the sizes of its inputs, with the inputs and Keras's outputs."""
 
     network: Network
@@ -171,7 +171,7 @@ class Trial(NamedTuple):
     outputs: list[Any]
 
 
-def tried(model: Model, reference: Reference, inputs: InputShapes, batch: int, seed: int) -> Trial:
+def run_reference(model: Model, reference: Reference, inputs: InputShapes, batch: int, seed: int) -> ReferenceRun:
     """Find inputs that Keras can run, with finite outputs if possible."""
     import numpy as np
 
@@ -182,7 +182,7 @@ def tried(model: Model, reference: Reference, inputs: InputShapes, batch: int, s
         except LayerExplainError as error:  # for example, a window does not fit; a larger size may
             refused = error
             continue
-        best: Trial | None = None
+        best: ReferenceRun | None = None
         for positive in (False, True):
             arrays = draw_inputs(network, np.random.default_rng([seed, number, positive]), batch, positive)
             try:
@@ -191,9 +191,9 @@ def tried(model: Model, reference: Reference, inputs: InputShapes, batch: int, s
             except Exception as error:  # Keras raises whatever its backend raises
                 refused = error
                 break
-            best = best or Trial(network, arrays, outputs)
+            best = best or ReferenceRun(network, arrays, outputs)
             if all(out.dtype.kind != "f" or np.isfinite(out).all() for out in outputs):
-                return Trial(network, arrays, outputs)
+                return ReferenceRun(network, arrays, outputs)
         if best is not None:
             return best
         if not any(spec is not None and None in spec.shape for spec in input_specs(model, inputs)):
@@ -208,7 +208,7 @@ def tried(model: Model, reference: Reference, inputs: InputShapes, batch: int, s
 
 
 def compared(
-    model: Model, reference: Reference, inputs: InputShapes, asked: Asked, progress: Progress | None = None
+    model: Model, reference: Reference, inputs: InputShapes, asked: VerifyOptions, progress: Progress | None = None
 ) -> VerifyReport:
     """Compare a model with a reference; see `verify`."""
     tolerance, seed = asked.tolerance, asked.seed
@@ -217,7 +217,7 @@ def compared(
     model = model._replace(keras_version=reference.version)
     reference.build(lambda: first_shape(traced(model, inputs, _UNKNOWN_SIZES[0])))
     batch = fixed_batch(model) or BATCH
-    trial = tried(model, reference, inputs, batch, seed)
+    trial = run_reference(model, reference, inputs, batch, seed)
     graph = reference.graph(trial.network, trial.arrays)
     reference.set_states(seed)
     comparison = KerasComparison(tolerance, batch, calls_in(trial.network), progress, seed if asked.gradient else None)
@@ -260,7 +260,9 @@ def first_shape(network: Network) -> Shape | None:
     return None if first is None else first.shape
 
 
-def _whole(trial: Trial, reference: Reference, graph: ReferenceGraph, batch: int, tolerance: float) -> ValuesCheck:
+def _whole(
+    trial: ReferenceRun, reference: Reference, graph: ReferenceGraph, batch: int, tolerance: float
+) -> ValuesCheck:
     """Compare the formula of the whole model with Keras's own call of it."""
     definition = trial.network.definition
     dtypes = {operation.compute_dtype for operation in graph.calls().values()}
@@ -298,7 +300,7 @@ def _whole(trial: Trial, reference: Reference, graph: ReferenceGraph, batch: int
     return check("agrees", "", worst)
 
 
-def _walked_alike(trial: Trial, graph: ReferenceGraph) -> Iterator[Note]:
+def _walked_alike(trial: ReferenceRun, graph: ReferenceGraph) -> Iterator[Note]:
     """Yield a note if Keras returned different values call by call than for the whole model."""
     for tensor, out in zip(graph.outputs(), trial.outputs, strict=True):
         if tensor is not None and not difference(graph.value(tensor), out)[0] <= WHOLE_TOLERANCE:

@@ -194,7 +194,7 @@ def flag(name: str, heading: str, get: Callable[[Any], bool | None], **options: 
     return Column(name, heading, printed("yes", "no"), printed("true", "false"), **options)
 
 
-def named(*columns: Column) -> dict[str, Column]:
+def columns_by_name(*columns: Column) -> dict[str, Column]:
     """Columns by their names."""
     return {column.name: column for column in columns}
 

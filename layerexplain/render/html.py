@@ -63,11 +63,11 @@ def html(document: doc.Document, look: Look, graph: Diagram | None = None) -> st
 
 
 def _picture(graph: Diagram, look: Look) -> str:
-    from layerexplain.render.graph.diagram import opened
+    from layerexplain.render.graph.diagram import open_boxes
     from layerexplain.render.graph.fold import fold
     from layerexplain.render.graph.svg import svg
 
-    boxes = opened(fold(graph), 0)
+    boxes = open_boxes(fold(graph), 0)
     drawn = f"<figure>\n{svg(boxes)}</figure>"
     return drawn.encode("ascii", "xmlcharrefreplace").decode("ascii") if look.ascii else drawn
 

@@ -52,7 +52,7 @@ def architecture(network: Network, outer: Declarations | None = None) -> Archite
     >>> one == other
     True
     """
-    walk = _Walk(network, {**(outer or {}), **network.model.declarations}, is_nested=outer is not None)
+    walk = _GraphNumbering(network, {**(outer or {}), **network.model.declarations}, is_nested=outer is not None)
     walk.visit([ref.key for ref in network.model.outputs])
     walk.visit_others()
     ends = _listed([walk.numbered(refs) for refs in (network.model.inputs, network.model.outputs)])
@@ -62,7 +62,7 @@ def architecture(network: Network, outer: Declarations | None = None) -> Archite
     return Architecture(_digest(layers, calls, ends), _digest(types, wires, ends))
 
 
-class _Walk:
+class _GraphNumbering:
     """The layers and calls of a model, numbered in the order of a walk. An entry of `calls` is the number of the call's
     layer, its sources, and how it differs from other calls of that layer, the last two in canonical text."""
 

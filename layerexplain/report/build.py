@@ -30,7 +30,7 @@ from layerexplain.report.totals import UNKNOWN_TOTALS, is_complete, partial_tota
 if TYPE_CHECKING:
     from layerexplain.report.gradient import Gradients
     from layerexplain.report.hints import Neighbours
-    from layerexplain.report.memory import Activations
+    from layerexplain.report.memory import ActivationMemory
     from layerexplain.report.training_data import TrainingReport
     from layerexplain.weights.shared_weights import SharedWeights
     from layerexplain.weights.stored_weights import StoredWeights
@@ -211,11 +211,11 @@ class Builder:
         self._fixing: str | None = None
         self._gradients: Gradients | None = None
         self._faults = network.faults_of_layers() if network.faults else {}
-        self._activations: Activations | None = None
+        self._activations: ActivationMemory | None = None
         if memory:
-            from layerexplain.report.memory import Activations
+            from layerexplain.report.memory import ActivationMemory
 
-            self._activations = Activations(network)
+            self._activations = ActivationMemory(network)
 
     def stored(self) -> StoredWeights:
         """What the file stores for layers without a formula: it is opened when the first one is met."""
@@ -295,7 +295,7 @@ class Builder:
             results=tuple(definition.results) if definition is not None and definition.kind == "layer" else (),
             place=self._line_of(layer),
             faults=self._faults.get(where, ()),
-            memory=None if self._activations is None else self._activations.of(uses),
+            memory=None if self._activations is None else self._activations.memory_of(uses),
         )
         if self.detail and (self.only is None or self.only(where)):
             from layerexplain.report.cost_lines import cost_lines, fixing
@@ -316,7 +316,7 @@ class Builder:
                 from layerexplain.report.gradient import Gradients
 
                 self._gradients = self._gradients or Gradients(self.network)
-                described, is_special = self._gradients.of(place._replace(row=row))
+                described, is_special = self._gradients.backward_report(place._replace(row=row))
                 row = row._replace(gradient=described, group=self._apart(layer) if is_special else row.group)
         return row
 

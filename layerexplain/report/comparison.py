@@ -130,7 +130,9 @@ def compare(
     pairs = _pairs(a, b)
     changes = _changes(a, b, pairs, values)
     whole = (
-        () if NO_MODEL in (before[0], after[0]) else tuple(of_models(before[0], after[0], Alignment.of(a, b, pairs)))
+        ()
+        if NO_MODEL in (before[0], after[0])
+        else tuple(of_models(before[0], after[0], Alignment.from_pairs(a, b, pairs)))
     )
     if whole:
         changes.insert(0, Change("model", "", "", after[0].type, whole))
@@ -212,7 +214,7 @@ def _changes(
     a: Sequence[NormalLayer], b: Sequence[NormalLayer], pairs: Mapping[str, str], values: WeightChanges | None
 ) -> list[Change]:
     after = {row.path: row for row in b}
-    aligned = Alignment.of(a, b, pairs)
+    aligned = Alignment.from_pairs(a, b, pairs)
     found: list[Change] = []
     waiting = [row for row in b if row.path in aligned.new]
     order = {row.path: i for i, row in enumerate(b)}

@@ -51,7 +51,7 @@ def lines_of_one(definition: Definition, costs: Costs, unit: str) -> tuple[str, 
 @lru_cache(maxsize=64)
 def _of_a_call(definition: Definition, costs: Costs, unit: str, fixed_by: str) -> list[_Line]:
     """The cost of one call: its multiply-accumulates, then its FLOPs; found once for layers that are alike."""
-    cost = costs.of(definition)
+    cost = costs.cost_of(definition)
     needs = _needs(definition, fixed_by)
     if definition.kind == "model":
         amounts = [f"{n:,} {what}" for n, what in ((cost.macs, "MACs"), (cost.flops, "FLOPs")) if n is not None]

@@ -10,7 +10,7 @@ from typing import Any
 
 from layerexplain.derive.element.data import element_data
 from layerexplain.derive.element.form import ElementForm, element_form
-from layerexplain.derive.element.opened import TooManyLines, opened
+from layerexplain.derive.element.opened import TooManyLines, inline_calls
 from layerexplain.lang.definition import Definition
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
@@ -109,7 +109,7 @@ def form_of(definition: Definition) -> ElementForm | None:
     if definition.kind != "layer" or len(definition.params) > MOST_TENSORS:
         return None
     try:
-        return opened(element_form(definition))
+        return inline_calls(element_form(definition))
     except TooManyLines:
         return None
 

@@ -18,7 +18,7 @@ from layerexplain.lang.text import statements
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.layers.hints import gradient_facts
 from layerexplain.model import Layer
-from layerexplain.network.gradient_paths import GradientPaths, Needs, end_words, gradient_paths
+from layerexplain.network.gradient_paths import GradientPaths, NeededGradients, end_words, gradient_paths
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.network.trained import trained_definition, why_untrained
 from layerexplain.report.explanation import said_of_training, statement
@@ -29,7 +29,9 @@ from layerexplain.report.step_data import BackwardReport
 NOTHING = BackwardReport((), (), (), (), (), (), None, None)
 
 
-def gradient_report(at: Placed, *, of_logits: bool = False, needs: Needs | None = None) -> BackwardReport | None:
+def gradient_report(
+    at: Placed, *, of_logits: bool = False, needs: NeededGradients | None = None
+) -> BackwardReport | None:
     """Return the gradients of a layer at its first call, None for an input or a nested model.
 
     `of_logits` says that what comes back is the gradient of what its last function is applied to. `needs` says which
@@ -57,7 +59,7 @@ class Gradients:
     def __init__(self, network: Network) -> None:
         self.paths = gradient_paths(network) if network.model.format != "layer" else None
 
-    def of(self, at: Placed) -> tuple[BackwardReport | None, bool]:
+    def backward_report(self, at: Placed) -> tuple[BackwardReport | None, bool]:
         """Return the gradients of a layer at its first call, and whether the model does something to them that it does
         not do to those of an equal layer elsewhere."""
         backward = gradient_report(at)
@@ -106,7 +108,7 @@ def number_gradient(definition: Definition, leaf: Expr) -> BackwardReport:
         found = gradient_of_number(definition, leaf)
     except CannotDerive as why:
         return NOTHING._replace(unknown=str(why))
-    cost = Costs().of(found)
+    cost = Costs().cost_of(found)
     lines = tuple([statement(line, True) for line in statements(found)])
     return NOTHING._replace(
         statements=lines,
@@ -133,7 +135,7 @@ def _derived(
     """What follows from the formula alone, once for all layers that are alike."""
     found = derived(definition, frozen, inputs, results)
     backward = found.backward
-    cost = Costs().of(backward)
+    cost = Costs().cost_of(backward)
     element = element_text(element_form(backward, gradient_roles(definition, found)))
     kept = _kept(definition, found)
     return BackwardReport(

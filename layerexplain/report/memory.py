@@ -53,7 +53,7 @@ def memory(
     weights: Counter[str] = Counter()
     for weight in listed:
         weights[weight.dtype] += weight.params * BYTES[weight.dtype]
-    use = _Account(network, {}, {}, outermost=True).need() if complete else Need(None, {}, None, "", ())
+    use = _MemoryTracer(network, {}, {}, outermost=True).need() if complete else MemoryUse(None, {}, None, "", ())
     gradients = slots = each = kept = training = None
     if optimizer is not None:
         kept = step_cost(network).kept if complete else None
@@ -87,7 +87,7 @@ def _listed(by_dtype: Mapping[str, int]) -> tuple[DtypeBytes, ...]:
 # Activations ----------------------------------------------------------------------------------------------------
 
 
-class Need(NamedTuple):
+class MemoryUse(NamedTuple):
     """What the calls of a model need per example, without what a nested one is given: bytes of all activations, by
     dtype too, the most that live at once and where that is; `outputs` are the dtypes of the outputs."""
 
@@ -98,14 +98,14 @@ class Need(NamedTuple):
     outputs: tuple[str, ...]
 
 
-class Activations:
+class ActivationMemory:
     """The bytes of what the calls of a model give, and of those in models inside of it, per example."""
 
     def __init__(self, network: Network) -> None:
         self._of_calls: dict[int, int | None] = {}
-        _Account(network, {}, self._of_calls, outermost=True).walk()
+        _MemoryTracer(network, {}, self._of_calls, outermost=True).walk()
 
-    def of(self, uses: Sequence[Use]) -> LayerMemory:
+    def memory_of(self, uses: Sequence[Use]) -> LayerMemory:
         """Return the bytes of all these calls together; unknown where they are of another model, too.
 
         A view takes none; a nested model as much as what is in it.
@@ -121,12 +121,12 @@ class _Tensor(NamedTuple):
     dtype: str
 
 
-class _Account:
+class _MemoryTracer:
     """One walk through the calls of a model; `known` are the needs of those that were walked through, `of_calls` the
     bytes of what each call gives, by its identity."""
 
     def __init__(
-        self, network: Network, known: dict[int, Need], of_calls: dict[int, int | None], *, outermost: bool
+        self, network: Network, known: dict[int, MemoryUse], of_calls: dict[int, int | None], *, outermost: bool
     ) -> None:
         self.network = network
         self.known = known
@@ -137,7 +137,7 @@ class _Account:
         self.by_dtype: Counter[str] = Counter()
         self.unknown = False
 
-    def walk(self) -> list[tuple[list[TensorRef], Need | None]]:
+    def walk(self) -> list[tuple[list[TensorRef], MemoryUse | None]]:
         """Enter the outputs of all calls; what a nested model needs inside."""
         entered = []
         for call in self.network.calls:
@@ -149,7 +149,7 @@ class _Account:
             entered.append((refs, inside))
         return entered
 
-    def need(self) -> Need:
+    def need(self) -> MemoryUse:
         entered = self.walk()
         last: dict[TensorRef, int] = {}
         for number, call in enumerate(self.network.calls):
@@ -172,10 +172,10 @@ class _Account:
                     live -= self.size.pop(ref) or 0
         outputs = tuple(self.tensors[ref].dtype for ref in self.network.model.outputs if ref in self.tensors)
         if self.unknown:
-            return Need(None, {}, None, peak_at, outputs)
-        return Need(sum(self.by_dtype.values()), dict(self.by_dtype), peak, peak_at, outputs)
+            return MemoryUse(None, {}, None, peak_at, outputs)
+        return MemoryUse(sum(self.by_dtype.values()), dict(self.by_dtype), peak, peak_at, outputs)
 
-    def _enter_results(self, call: TracedCall) -> tuple[list[TensorRef], Need | None]:
+    def _enter_results(self, call: TracedCall) -> tuple[list[TensorRef], MemoryUse | None]:
         """Enter the outputs of a call; what a nested model needs inside."""
         layer, refs = self.network.layer(call.name), call.results
         if call.built:
@@ -184,7 +184,7 @@ class _Account:
         if call.network is not None:
             inside = self.known.get(id(call.network))
             if inside is None:
-                inside = self.known[id(call.network)] = _Account(
+                inside = self.known[id(call.network)] = _MemoryTracer(
                     call.network, self.known, self.of_calls, outermost=False
                 ).need()
             self.unknown = self.unknown or inside.activations is None

@@ -38,7 +38,7 @@ class Alignment(NamedTuple):
     new: Mapping[str, NormalLayer]
 
     @classmethod
-    def of(cls, a: Sequence[NormalLayer], b: Sequence[NormalLayer], pairs: Mapping[str, str]) -> Alignment:
+    def from_pairs(cls, a: Sequence[NormalLayer], b: Sequence[NormalLayer], pairs: Mapping[str, str]) -> Alignment:
         """Return the alignment of the layers of two models."""
         paired = set(pairs.values())
         gone = {row.path: row for row in a if row.path not in pairs}

@@ -32,14 +32,14 @@ def with_receptive_fields(rows: Sequence[LayerReport], network: Network) -> tupl
     """The rows, those inside nested models included, with their receptive fields; where a row has an explanation, it
     tells of them in words."""
     # Each layer has one for each input, which nobody reads of a thousand inputs.
-    found = _Walk(network).fields if len(network.model.inputs) <= MOST_INPUTS else {}
+    found = _FieldTracer(network).fields if len(network.model.inputs) <= MOST_INPUTS else {}
     several = len(network.model.inputs) > 1
     return tuple([_with_field(row, found, several) for row in rows])
 
 
 def fields_of(network: Network) -> Mapping[str, Mapping[int, Fields]]:
     """Return the receptive fields of the first output of each call, by the path of its layer."""
-    return _Walk(network).fields
+    return _FieldTracer(network).fields
 
 
 def _with_field(row: LayerReport, found: Mapping[str, Mapping[int, Fields]], several: bool) -> LayerReport:
@@ -58,7 +58,7 @@ def _with_field(row: LayerReport, found: Mapping[str, Mapping[int, Fields]], sev
     return row._replace(receptive_field=calls.get(0, ()), layers=layers, explanation=explanation)
 
 
-class _Walk:
+class _FieldTracer:
     """One walk through a model and those inside it. `fields` are by the path of the row; a layer's are those of the
     first output of each call, inside a nested model of each within the model's first."""
 

@@ -128,7 +128,7 @@ class _Step:
                 ahead = back = Cost(None, None)
                 self._miss(name, definition)
             else:
-                ahead = self.costs.of(definition)
+                ahead = self.costs.cost_of(definition)
                 account.enter(layer, call, definition)
                 back = self._back(layer, call, definition, name, is_frozen and not self.thawed, account)
             forward, backward = _sum(forward, ahead), _sum(backward, back)
@@ -152,7 +152,7 @@ class _Step:
             account.unknown = True
             return Cost(None, None)
         account.keep(layer, call, found)
-        return self.costs.of(found.backward)
+        return self.costs.cost_of(found.backward)
 
     def _count(self, name: str, cost: Cost) -> None:
         self.of[name] = _sum(self.of.get(name, NOTHING), cost)

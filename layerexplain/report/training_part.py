@@ -122,7 +122,7 @@ def _definition(declaration: Declaration, arguments: Mapping[str, Any], shapes: 
 
 def _row(declaration: Declaration, definition: Definition, type_: str) -> LayerReport:
     lines = tuple(["    " * line.indent + line.text for line in statements(definition)])
-    cost = Costs().of(definition)
+    cost = Costs().cost_of(definition)
     slots = slots_of(definition)
     params = sum(slot.params for slot in slots)
     ins = [plain_shape(p.shape) for p in definition.params if p.label not in ("g", "step", "global_norm")]

@@ -174,7 +174,7 @@ class ModelRun:
         self._uses[path] -= 1
         values = self._kept.pop(path, None)
         if values is None:
-            values = self.weights.of(path, definition) if definition.weights else []
+            values = self.weights.arrays_of(path, definition) if definition.weights else []
         if self._uses[path] > 0:
             self._kept[path] = values
         return values

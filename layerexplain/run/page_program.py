@@ -310,7 +310,7 @@ class _CallWiring:
     def _weights_of(self, path: tuple[str, ...], definition: Definition) -> tuple[int, ...]:
         """The numbers of a layer's weights, read once for all of its calls."""
         if path not in self._weights:
-            values = self.source.of(path, definition) if definition.weights else []
+            values = self.source.arrays_of(path, definition) if definition.weights else []
             self._weights[path] = tuple(range(len(self.arrays), len(self.arrays) + len(values)))
             self.arrays += values
         return self._weights[path]

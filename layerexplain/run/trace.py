@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError
-from layerexplain.frontends import read_for_good, source_name
+from layerexplain.frontends import read_for_weights, source_name
 from layerexplain.frontends.keras.weight_tensors import statistics
 from layerexplain.frontends.own_layers import Code
 from layerexplain.layer_names import chosen_layers
@@ -170,7 +170,7 @@ def ready(
         LayerExplainError: with the source's name, here and while it runs.
     """
     if model is None:
-        source, model = read_for_good(source, code)
+        source, model = read_for_weights(source, code)
     try:
         arrays = checked_inputs(model, inputs)
         network = traced_at(model, arrays, training=training)
@@ -246,7 +246,7 @@ def trace(
     for name, value in given.items():
         if value is not None and not gradient:
             raise ArgumentError(f"{name} has a meaning with gradient=True only")
-    source, model = read_for_good(source, code)
+    source, model = read_for_weights(source, code)
     keep = chosen_layers(model, layers)
     if gradient:
         from layerexplain.run.gradients import ready_to_train

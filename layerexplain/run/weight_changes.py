@@ -55,7 +55,7 @@ def _side(source: Any, model: Model, network: Network) -> Iterator[_Values]:
                 return {}
             if layer.definition is not None:
                 try:
-                    arrays = weights.of(layer.path, layer.definition)
+                    arrays = weights.arrays_of(layer.path, layer.definition)
                 except LayerExplainError:
                     pass  # a file that lacks a weight, or has it in another shape: what it does have is compared
                 else:

@@ -47,7 +47,7 @@ class WeightSource(Protocol):
 
     notes: tuple[Note, ...]
 
-    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+    def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         """Return arrays for the definition's weights, in its order. `path` has the names that lead to the layer. Raises
         LayerExplainError if there are none."""
 
@@ -89,7 +89,7 @@ class _Stored:
             self.notes = (*self.notes, Note("unknown-backend", None, _UNKNOWN_BACKEND))
         self._weights = grouped((weight.owner.path, weight) for weight in matched.weights)
 
-    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+    def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         own = self._weights.get(path, [])
         values = self.matched._replace(weights=tuple(own)).values("/".join(path))
         if len(values) > len(definition.weights):
@@ -145,7 +145,7 @@ class _Drawn:
         more = f". Of {in_a_row(names)} the values are not known: the layers' defaults replace them" if names else ""
         self.notes: tuple[Note, ...] = (Note("drawn-weights", None, DRAWN.format(seed=seed, why=why, unknown=more)),)
 
-    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+    def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         elsewhere = self.first.get(path, {})
         return [
             self._one(path, number, weight)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from layerexplain.errors import LayerExplainError, SourceError, first_line
 from layerexplain.files.zip_members import DAMAGE, Members, member_data, members_by_name
 from layerexplain.sources.found import Entry
-from layerexplain.sources.names import Remote, named
+from layerexplain.sources.names import Remote, source_reference
 from layerexplain.sources.ranges import RangeFile, Ranges
 from layerexplain.sources.regular_file import open_regular, size_of
 
@@ -21,7 +21,7 @@ class ArchiveFiles:
     """A place in an archive."""
 
     def __init__(self, outer: str, inner: str) -> None:
-        self._archive = _archive(named(outer), _mark_of(outer))
+        self._archive = _archive(source_reference(outer), _mark_of(outer))
         self._inner = inner.strip("/")
         self._file: RangeFile | None = None
 

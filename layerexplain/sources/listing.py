@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from layerexplain.errors import LayerExplainError, NotAModel, SourceError, why_unread
 from layerexplain.sources.found import Entry, FoundSource
-from layerexplain.sources.names import USUAL, Reach, Remote, named
+from layerexplain.sources.names import USUAL, Reach, Remote, source_reference
 
 _MAGIC = re.compile(r"[*?\[]")
 _MAGIC_OF_URLS = re.compile(r"[*\[]")
@@ -31,7 +31,7 @@ _SAVED_MODEL = frozenset({"saved_model.pb", "keras_metadata.pb"})
 
 def describe(source: str, reach: Reach = USUAL) -> FoundSource:
     """One named source, which exists. Raises SourceError where it does not."""
-    source = named(source, reach)
+    source = source_reference(source, reach)
     if isinstance(source, Remote):
         from layerexplain.sources.remote import describe_remote
 
@@ -60,7 +60,7 @@ def find_sources(sources: Sequence[str], *, recursive: bool = False, reach: Reac
     """
     for source in sources:
         try:
-            yield from _found(named(source, reach), recursive)
+            yield from _found(source_reference(source, reach), recursive)
         except LayerExplainError as error:
             fault = error.with_place(source=source)
             yield FoundSource(source, fault=fault)

@@ -129,7 +129,7 @@ def is_remote(source: str) -> bool:
     return "::" in source and not os.path.exists(source) and os.path.isfile(source.partition("::")[0])
 
 
-def named(source: str, reach: Reach = USUAL) -> str:
+def source_reference(source: str, reach: Reach = USUAL) -> str:
     """A source as it was typed: a URL as `Remote`, `file://` as the path that it is, a path as itself."""
     if isinstance(source, Remote):
         return source

@@ -25,7 +25,7 @@ class LiveWeights:
         real = layer_named(self._graph(path[:-1]), path[-1])
         return [] if real is None else variables_of_layer(real, definition)
 
-    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+    def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         found = [plain_floats(v) for v in self.variables(path, definition)]
         wanted = [tuple(w.shape) for w in definition.weights]
         if [v.shape for v in found] != wanted:

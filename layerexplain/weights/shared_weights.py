@@ -84,10 +84,10 @@ class Originals:
     def __init__(self, shared: Sequence[SharedObject]) -> None:
         self._same: dict[Steps, tuple[Steps, bool]] = {}
         for one in shared:
-            first, is_certain, _ = self.of(one.same_as[0])
+            first, is_certain, _ = self.first_place(one.same_as[0])
             self._same[one.steps] = first, is_certain and len(one.same_as) == 1
 
-    def of(self, steps: Steps) -> tuple[Steps, bool, Path]:
+    def first_place(self, steps: Steps) -> tuple[Steps, bool, Path]:
         """Return an object's first place, whether that is certain, and the path of the layer that is or holds it."""
         is_certain = True
         owner: Path = ()
@@ -118,7 +118,7 @@ class SharedWeights:
         self._others = {one.steps: one.same_as for one in shared}
         self._inside: dict[Steps, list[Path]] = {}
         for steps in self._others:
-            owner = self._originals.of(steps)[2]
+            owner = self._originals.first_place(steps)[2]
             for end in range(1, len(steps)):
                 self._inside.setdefault(steps[:end], []).append(owner)
 
@@ -126,7 +126,7 @@ class SharedWeights:
         """Enter the weights of a layer."""
         here = layer_steps(layer.path)
         if not layer.is_known:
-            self._opaque.setdefault(self._originals.of(here)[0], layer.path)
+            self._opaque.setdefault(self._originals.first_place(here)[0], layer.path)
             if here in self._inside:
                 self._note(layer.path, _words(dict.fromkeys(self._inside[here]), "some of its"))
             return
@@ -135,7 +135,7 @@ class SharedWeights:
         other: dict[Steps, Path] = {}
         for number, weight in enumerate(layer.weights):
             at, name = weight.attrs["at"], str(weight.attrs["name"])
-            steps, is_certain, owner = self._originals.of((*here, *at))
+            steps, is_certain, owner = self._originals.first_place((*here, *at))
             key = (steps, name, times[at, name])
             times[at, name] += 1
             own = FirstUse(layer.path, number, weight, True)
@@ -163,7 +163,7 @@ class SharedWeights:
         top = next((end for end in range(1, len(here) + 1) if here[:end] in self._others), 0)
         if top:
             same = self._others[here[:top]]
-            first = same if len(same) > 1 else [self._originals.of(here[:top])[0]]
+            first = same if len(same) > 1 else [self._originals.first_place(here[:top])[0]]
             words = _words([_layer_of(steps) for steps in first])
             if len(same) > 1:
                 words += "; the file does not say which"

@@ -17,7 +17,7 @@ from layerexplain.catalogues.columns import MODEL_COLUMNS
 from layerexplain.catalogues.manifest import Listed
 from layerexplain.catalogues.part import Ask, Share, write_part
 from layerexplain.catalogues.rows import rows_of
-from layerexplain.catalogues.table import CatalogueTable, opened, table_at
+from layerexplain.catalogues.table import CatalogueTable, open_manifest, table_at
 from layerexplain.errors import LayerExplainError
 from tests.support.paths import ROOT
 
@@ -40,7 +40,7 @@ def test_a_row_says_what_the_report_says() -> None:
 @pytest.fixture
 def table(tmp_path: Path) -> Iterator[CatalogueTable]:
     found = table_at(str(tmp_path / "t.jsonl"))
-    opened(found, "t.jsonl", resume=False, overwrite=False, facts={}).close()
+    open_manifest(found, "t.jsonl", resume=False, overwrite=False, facts={}).close()
     yield found
 
 
@@ -93,7 +93,7 @@ def test_a_run_begins_without_what_a_killed_one_left(table: CatalogueTable, tmp_
     left = [Path(table.stop), Path(table.journal("p1")), Path(table.file("models", "p1"))]
     for path in left:
         path.touch()
-    opened(table, "t.jsonl", resume=True, overwrite=False, facts={}).close()
+    open_manifest(table, "t.jsonl", resume=True, overwrite=False, facts={}).close()
     assert not any(path.exists() for path in left)
 
 

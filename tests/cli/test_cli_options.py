@@ -171,7 +171,7 @@ def test_arguments() -> None:
 
 def test_patterns_choose_layers_by_name_or_path_in_the_models_order() -> None:
     def names(report: Any, *patterns: str) -> list[str]:
-        layers, missing = LayerPatterns(patterns, 1).of(report)
+        layers, missing = LayerPatterns(patterns, 1).matched_in(report)
         assert not missing
         return [layer.path for layer in layers]
 

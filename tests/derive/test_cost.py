@@ -30,7 +30,7 @@ from tests.truth import load
 
 
 def cost_of(type_: str, config: dict[str, Any], *shapes: tuple[int | None, ...], dtype: str = "float32") -> Cost:
-    return Costs().of(trace_case(Case(type_, config, shapes, (dtype,) * len(shapes))))
+    return Costs().cost_of(trace_case(Case(type_, config, shapes, (dtype,) * len(shapes))))
 
 
 # (type, arguments, shapes without the batch, MACs, FLOPs). FLOPs are 2 a MAC, 1 for each bias, activation and so on.
@@ -143,7 +143,7 @@ def test_an_unknown_size_makes_the_cost_unknown_and_is_named(
     type_: str, config: dict[str, Any], shape: tuple[int | None, ...], words: tuple[str, ...], tmp_path: Path
 ) -> None:
     count = 2 if type_ == "Attention" else 1
-    assert Costs().of(trace_case(Case(type_, config, (shape,) * count))) == Cost(None, None)
+    assert Costs().cost_of(trace_case(Case(type_, config, (shape,) * count))) == Cost(None, None)
     sizes = ", ".join("null" if size is None else str(size) for size in shape)
     file = tmp_path / "m.yaml"
     file.write_text(f"inputs: {{x: {{shape: [{sizes}]}}}}\nlayers:\n  - {type_}: {config}\n    from: {['x'] * count}\n")
@@ -207,7 +207,7 @@ def test_macs_equal_a_count_over_the_element_form(type_: str) -> None:
             counted = count(form)
         except TooMany:
             continue
-        assert Costs().of(definition).macs == counted, case.id
+        assert Costs().cost_of(definition).macs == counted, case.id
 
 
 @pytest.mark.parametrize("type_", TYPES)
@@ -223,7 +223,7 @@ def test_flops_equal_a_count_while_the_formula_runs(type_: str) -> None:
                 counter.definition(definition, [*inputs, *weights], [True] * len(inputs) + [False] * len(weights))
         except (CannotEvaluate, Uncounted):
             continue
-        assert Costs().of(definition).flops == counter.flops, case.id
+        assert Costs().cost_of(definition).flops == counter.flops, case.id
 
 
 @pytest.mark.parametrize("type_", TYPES)
@@ -234,7 +234,7 @@ def test_the_cost_of_every_layer_is_known_once_its_sizes_are(type_: str) -> None
         sizes = [size for node in definition.order if isinstance(node.shape, tuple) for size in node.shape]
         if None in sizes:  # known at run time only, such as the number of different values
             continue
-        cost = Costs().of(definition)
+        cost = Costs().cost_of(definition)
         assert cost.macs is not None and cost.flops is not None, case.id
         assert cost.flops >= 2 * cost.macs >= 0, case.id
 
@@ -249,7 +249,7 @@ TINY = [
 @pytest.mark.parametrize("case", TINY, ids=lambda case: case.id)
 def test_tiny_layers_counted(case: Case) -> None:
     definition = trace_case(case)
-    macs = Costs().of(definition).macs
+    macs = Costs().cost_of(definition).macs
     assert macs and count(element_form(definition)) == macs
 
 
@@ -292,7 +292,7 @@ def test_the_named_factors_multiply_to_the_macs(type_: str) -> None:
     for case, definition in definitions(type_, fixed=True):
         costs = Costs()
         named = [(term.macs, count) for term, count in costs.terms(definition).items() if not term.once]
-        macs = costs.of(definition).macs
+        macs = costs.cost_of(definition).macs
         if macs is not None:
             assert sum(one * count for one, count in named if one is not None) == macs, case.id
 

@@ -12,7 +12,7 @@ import pytest
 
 from layerexplain.derive.element.data import element_data
 from layerexplain.derive.element.form import ElementForm, ElementLine, element_form
-from layerexplain.derive.element.opened import opened
+from layerexplain.derive.element.opened import inline_calls
 from layerexplain.derive.element.value import ElementFrame, Index
 from layerexplain.derive.element.worked import _factors
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
@@ -94,7 +94,7 @@ def rows_of(type_: str) -> list[Row]:
     traced = list(definitions(type_, fixed=True))
     rng = random.Random(type_)
     for case, definition in rng.sample(traced, min(ROWS, len(traced))):
-        form = opened(element_form(definition))
+        form = inline_calls(element_form(definition))
         inputs, weights = values_for(case, definition)
         leaves = (*definition.params, *definition.weights)
         arrays = dict(zip(leaves, (np.asarray(a) for a in (*inputs, *weights)), strict=True))
@@ -269,7 +269,7 @@ WINDOWS = (
 @pytest.mark.parametrize("case", WINDOWS, ids=lambda case: case.type)
 def test_what_is_read_is_what_changes_the_element(case: Case) -> None:
     definition = trace_case(case)
-    form = opened(element_form(definition))
+    form = inline_calls(element_form(definition))
     inputs, weights = values_for(case, definition)
     leaves = (*definition.params, *definition.weights)
     arrays = dict(zip(leaves, (np.asarray(a, "float64") for a in (*inputs, *weights)), strict=True))
@@ -311,7 +311,7 @@ def test_a_form_without_calls_has_the_same_values(type_: str) -> None:
         except CannotEvaluate:
             continue
         leaves = dict(zip((*definition.params, *definition.weights), (*inputs, *weights), strict=True))
-        flat = opened(form)
+        flat = inline_calls(form)
         assert not flat.inner
         frame = ElementFrame(
             flat, {leaf: value.__getitem__ for leaf, value in leaves.items()}, Evaluation(BATCH_SIZE, "float64")
@@ -325,7 +325,9 @@ def test_a_form_without_calls_has_the_same_values(type_: str) -> None:
 
 
 def test_calls_on_the_same_arguments_share_their_lines() -> None:
-    form = opened(element_form(trace_case(Case("Bidirectional", {"layer": Wrapped("LSTM", {"units": 3})}, ((4, 2),)))))
+    form = inline_calls(
+        element_form(trace_case(Case("Bidirectional", {"layer": Wrapped("LSTM", {"units": 3})}, ((4, 2),))))
+    )
     names = [line.name for line in form.lines]
     assert [name for name in names if name.endswith(".h")] == ["lstm.h", "lstm_2.h"]
     assert names[-1] == "y"
@@ -335,7 +337,9 @@ def test_forms_are_small() -> None:
     sizes = []
     for type_ in TYPES:
         for _, definition in list(definitions(type_, fixed=True))[:1]:
-            told = json.dumps(element_data(opened(element_form(definition))), separators=(",", ":"), ensure_ascii=False)
+            told = json.dumps(
+                element_data(inline_calls(element_form(definition))), separators=(",", ":"), ensure_ascii=False
+            )
             sizes.append(len(told.encode()))
     assert statistics.median(sizes) < 500
     assert max(sizes) < 12_000

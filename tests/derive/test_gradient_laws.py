@@ -113,11 +113,11 @@ def test_contractions_cost_twice_the_forward(type_: str) -> None:
     held = 0
     for case, definition in definitions(type_, fixed=True):
         found = derived(definition)
-        forward = Costs().of(definition).macs
+        forward = Costs().cost_of(definition).macs
         if isinstance(found, str) or found.unreached or not forward or not _wanted(definition) or _sums_alone(case):
             continue
         factors = 1 if type_ == "MelSpectrogram" else 2  # its filters are fixed
-        assert Costs().of(found.backward).macs == factors * forward, case.id
+        assert Costs().cost_of(found.backward).macs == factors * forward, case.id
         held += 1
     assert held or type_ not in PRODUCTS
 

@@ -21,7 +21,7 @@ from layerexplain.ops.convolution import conv, conv_kernel, conv_transpose
 from layerexplain.ops.elementwise import cos, sin, where
 from layerexplain.ops.linalg import inv, solve
 from layerexplain.ops.lookup import scatter_rows, take_along
-from layerexplain.ops.movement import cut, framed, reshape, reverse, transpose
+from layerexplain.ops.movement import pad_along, reshape, reverse, slice_along, transpose
 from layerexplain.ops.pooling import average_pool_back
 from layerexplain.ops.reduce import mean, sum_, unreduced
 from tests.cases import Case
@@ -71,7 +71,7 @@ OF_OPS = [
     Mutant("the mask is lost", "where", lambda y, dy, i: None if i == 0 else dy, "where(mask, a, c)"),
     Mutant("the mask is turned round", "where",
            lambda y, dy, i: None if i == 0 else where(y.args[0], *((0, dy) if i == 1 else (dy, 0))), "where(mask, a, b)"),
-    Mutant("the axis of a sum", "sum", lambda y, dy, i: cut(dy, {2: None}), "sum(S, axis=1)"),
+    Mutant("the axis of a sum", "sum", lambda y, dy, i: slice_along(dy, {2: None}), "sum(S, axis=1)"),
     Mutant("the sum as a mean", "sum", lambda y, dy, i: unreduced(y, dy) / 4, "sum(a, axis=1)"),
     Mutant("the mean as a sum", "mean", lambda y, dy, i: unreduced(y, dy), "mean(a, axis=1)"),
     Mutant("the number of another axis", "mean", lambda y, dy, i: unreduced(y, dy) / 3, "mean(a, axis=1)"),
@@ -88,13 +88,13 @@ OF_OPS = [
            "transpose(stack(Q, Q * Q, 2 * Q), axes=(1, 2, 0))"),
     Mutant("columns first", "reshape", lambda y, dy, i: transpose(reshape(dy, shape=(BATCH, 3, 4)), axes=(0, 2, 1)),
            "reshape(a, shape=(n, 12))"),
-    Mutant("parts are swapped", "concatenate", lambda y, dy, i: cut(dy, {1: slice(4, 8) if i == 0 else slice(4)}),
+    Mutant("parts are swapped", "concatenate", lambda y, dy, i: slice_along(dy, {1: slice(4, 8) if i == 0 else slice(4)}),
            "concatenate(a, b, axis=1)"),
-    Mutant("one for the other", "stack", lambda y, dy, i: cut(dy, {1: 1 - i}), "stack(a, b, axis=1)"),
-    Mutant("one place before", "slice", lambda y, dy, i: framed(dy, {1: (0, 2)}), "a[:, 1:3]"),
+    Mutant("one for the other", "stack", lambda y, dy, i: slice_along(dy, {1: 1 - i}), "stack(a, b, axis=1)"),
+    Mutant("one place before", "slice", lambda y, dy, i: pad_along(dy, {1: (0, 2)}), "a[:, 1:3]"),
     Mutant("not turned back", "reverse", lambda y, dy, i: dy, "reverse(a)"),
-    Mutant("cut off at the other end", "pad", lambda y, dy, i: cut(dy, {1: slice(2, 6)}), "pad(a, pads=((0, 0), (1, 2), (0, 0)))"),
-    Mutant("one copy alone", "repeat", lambda y, dy, i: cut(reshape(dy, shape=(BATCH, 4, 2, 3)), {2: 0}), "repeat(a, times=2, axis=1)"),
+    Mutant("cut off at the other end", "pad", lambda y, dy, i: slice_along(dy, {1: slice(2, 6)}), "pad(a, pads=((0, 0), (1, 2), (0, 0)))"),
+    Mutant("one copy alone", "repeat", lambda y, dy, i: slice_along(reshape(dy, shape=(BATCH, 4, 2, 3)), {2: 0}), "repeat(a, times=2, axis=1)"),
     Mutant("copies in place", "tile", lambda y, dy, i: sum_(reshape(dy, shape=(BATCH, 4, 2, 3)), axis=2), "tile(a, times=(1, 2, 1))"),
     Mutant("the same way again", "roll", lambda y, dy, i: OPS["roll"](dy, **y.attrs), "roll(a, by=1, axis=1)"),
     Mutant("from the front", "cumsum", lambda y, dy, i: OPS["cumsum"](dy, **y.attrs), "cumsum(a, axis=1)"),
@@ -118,7 +118,7 @@ OF_OPS = [
     Mutant("all of a window", "max_pool", lambda y, dy, i: average_pool_back(dy, to=(7, 8), size=2), "max_pool(image, size=2)"),
     Mutant("not divided", "average_pool", lambda y, dy, i: 4 * average_pool_back(dy, to=(7, 8), size=2), "average_pool(image, size=2)"),
     Mutant("a sign", "inv", lambda y, dy, i: matmul(turned(y), matmul(dy, turned(y))), "inv(S)"),
-    Mutant("not transposed", "det", lambda y, dy, i: cut(dy * y, {1: None, 2: None}) * inv(y.args[0]), "det(S)"),
+    Mutant("not transposed", "det", lambda y, dy, i: slice_along(dy * y, {1: None, 2: None}) * inv(y.args[0]), "det(S)"),
     Mutant("not transposed", "solve",
            lambda y, dy, i: solve(y.args[0], dy) if i else -matmul(solve(turned(y.args[0]), dy), turned(y)), "solve(S, T)"),
 ]  # fmt: skip
@@ -139,10 +139,10 @@ GRADIENTS = [
     Mutant("what lies along x is kept", "l2_normalize",
            lambda y, dy, i: dy / OPS["sqrt"](sum_(y.args[0] ** 2, axis=-1, keepdims=True)), "l2_normalize(a)"),
     Mutant("y - p", "softmax_cross_entropy",
-           lambda y, dy, i: None if i == 0 else cut(dy, {2: None}) * (y.args[0] - COMPOSITES["softmax"](y.args[1])),
+           lambda y, dy, i: None if i == 0 else slice_along(dy, {2: None}) * (y.args[0] - COMPOSITES["softmax"](y.args[1])),
            "softmax_cross_entropy(softmax(b), a)"),
     Mutant("the target is forgotten", "softmax_cross_entropy",
-           lambda y, dy, i: None if i == 0 else cut(dy, {2: None}) * COMPOSITES["softmax"](y.args[1]),
+           lambda y, dy, i: None if i == 0 else slice_along(dy, {2: None}) * COMPOSITES["softmax"](y.args[1]),
            "softmax_cross_entropy(softmax(b), a)"),
 ]  # fmt: skip
 
@@ -203,7 +203,7 @@ class _Behind(NamedTuple):
     axes: Any
 
     def behind(self, sequences: Any) -> Expr:
-        shorter = [cut(one, {1: slice(1, None)}) for one in sequences]
+        shorter = [slice_along(one, {1: slice(1, None)}) for one in sequences]
         if len(sequences) == 2:
             return einsum(*shorter, eq="ntm,ntk->mk")
         return sum_(shorter[0], axis=(0, 1))

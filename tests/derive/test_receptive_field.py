@@ -61,7 +61,7 @@ def test_nothing_is_seen_outside(type_: str) -> None:
         if type_.startswith("Random") or "string" in {p.dtype for p in definition.params}:
             continue
         try:
-            compare(definition, views.of(definition), case.id, exact=exact, ids=ids)
+            compare(definition, views.dependences(definition), case.id, exact=exact, ids=ids)
         except CannotEvaluate:
             continue
 
@@ -266,7 +266,7 @@ def definition_of(source: str) -> Definition:
 @pytest.mark.parametrize("name", MODELS)
 def test_models_against_changed_inputs(name: str, tmp_path: Path) -> None:
     definition = definition_of(spec(MODELS[name], tmp_path))
-    assert compare(definition, ReceptiveFields().of(definition), name, exact=True) > 0
+    assert compare(definition, ReceptiveFields().dependences(definition), name, exact=True) > 0
 
 
 def fields(report: Report, layer: str) -> tuple[ReceptiveField, ...]:
@@ -367,7 +367,7 @@ def test_in_words(name: str, layer: str, said: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NOT_ALL)
 def test_some_of_a_span_against_changed_inputs(name: str, tmp_path: Path) -> None:
     definition = definition_of(spec(NOT_ALL[name], tmp_path))
-    assert compare(definition, ReceptiveFields().of(definition), name, exact=False) > 0
+    assert compare(definition, ReceptiveFields().dependences(definition), name, exact=False) > 0
 
 
 def test_what_a_mask_may_hide_is_seen_at_most(tmp_path: Path) -> None:
@@ -380,7 +380,7 @@ def test_what_a_mask_may_hide_is_seen_at_most(tmp_path: Path) -> None:
 def test_picked_positions_are_those_that_are_named() -> None:
     x = tensor("x", (BATCH, 12, 4))
     picked = Definition("pick", (x,), (), {"y": gather(x, constant((3, 1)), axis=1)})
-    (view,) = ReceptiveFields().of(picked)
+    (view,) = ReceptiveFields().dependences(picked)
     span = view.seen[x][1]
     assert isinstance(span, AxisSpan) and span.loose and (span.low.const, span.high and span.high.const) == (1, 3)
     assert compare(picked, [view], "pick", exact=False) > 0
@@ -491,7 +491,7 @@ def test_unknown_sizes_that_do_not_matter() -> None:
 
 def test_weights_are_no_inputs() -> None:
     definition = trace_case(Case("Dense", {"units": 2}, ((3,),)))
-    assert ReceptiveFields().of(definition)[0].seen.keys() == set(definition.params)
+    assert ReceptiveFields().dependences(definition)[0].seen.keys() == set(definition.params)
 
 
 def test_what_cannot_be_seen_into_is_unknown(tmp_path: Path) -> None:

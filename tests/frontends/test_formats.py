@@ -47,7 +47,7 @@ SOURCES = {
 
 
 def opened(data: bytes) -> Opened:
-    return Opened.of(io.BytesIO(data), None)
+    return Opened.from_file(io.BytesIO(data), None)
 
 
 @pytest.mark.parametrize(("row", "name"), list(enumerate(SOURCES)))

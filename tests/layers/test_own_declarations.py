@@ -54,7 +54,7 @@ def test_one_formula_serves_all_ranks(own_registry: dict[str, Callable[[], Decla
         "Spread{}D",
         (1, 3),
         also="Spreading{}D",
-        differs={1: lambda common: common.without("deep").but(size=PositiveInt).default(size=7)},
+        differs={1: lambda common: common.without("deep").with_kinds(size=PositiveInt).default(size=7)},
     )
     def spread(x: Expr, *, rank: int, size: Sizes = 2, deep: Bool = False) -> Expr:
         """[Along {steps} steps|Through a volume]."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from layerexplain import explain, read
-from layerexplain.network.gradient_paths import Needs, end_words, gradient_paths, lost_weights
+from layerexplain.network.gradient_paths import NeededGradients, end_words, gradient_paths, lost_weights
 from layerexplain.network.trace import trace_model
 from tests.support.check_rows import ARGMAX, ROUNDED, flat
 
@@ -63,29 +63,29 @@ def test_weights_without_a_gradient_and_where_the_way_ends(row: Row) -> None:
     assert list(dict.fromkeys(end_words(end) for one in found for end in one.ends)) == row.ends
 
 
-NEEDED: list[tuple[str, dict[str, Needs]]] = [
-    (flat("Dense: 3", "Dense: 2"), {"dense": Needs((0,), ()), "dense_1": Needs((0,), (0,))}),
+NEEDED: list[tuple[str, dict[str, NeededGradients]]] = [
+    (flat("Dense: 3", "Dense: 2"), {"dense": NeededGradients((0,), ()), "dense_1": NeededGradients((0,), (0,))}),
     (
         flat("Dense: {units: 3, trainable: false}", "Dense: 2", "ReLU"),
-        {"dense": Needs((0,), ()), "dense_1": Needs((0,), ()), "re_lu": Needs((0,), (0,))},
+        {"dense": NeededGradients((0,), ()), "dense_1": NeededGradients((0,), ()), "re_lu": NeededGradients((0,), (0,))},
     ),
     (
         "inputs: {a: [6], b: [6]}\nlayers:\n  - Dense: 6\n    from: a\n  - Multiply:\n    from: [dense, b]\n",
-        {"dense": Needs((0,), ()), "multiply": Needs((0,), (0,))},
+        {"dense": NeededGradients((0,), ()), "multiply": NeededGradients((0,), (0,))},
     ),
     (
         flat("Dense: 4", "ops.Split: {indices_or_sections: 2, axis: -1}") + "  - Dense: 2\n    from: split[1]\n",
-        {"split": Needs((1,), (0,)), "dense_1": Needs((0,), (0,))},
+        {"split": NeededGradients((1,), (0,)), "dense_1": NeededGradients((0,), (0,))},
     ),
     (
         flat("LSTM: {units: 3, return_state: true}", "Dense: 2", shape="[5, 3]").replace("Dense: 2", "Dense: 2\n    from: lstm[2]"),
-        {"lstm": Needs((2,), ()), "dense": Needs((0,), (0,))},
+        {"lstm": NeededGradients((2,), ()), "dense": NeededGradients((0,), (0,))},
     ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("spec", "needs"), NEEDED)
-def test_which_gradients_a_step_needs(spec: str, needs: dict[str, Needs]) -> None:
+def test_which_gradients_a_step_needs(spec: str, needs: dict[str, NeededGradients]) -> None:
     found = gradient_paths(trace_model(read(spec.encode()))).needs
     assert {name: found[name, 0] for name in needs} == needs
 

@@ -106,7 +106,9 @@ def test_factors_of_convolutions(op: Op, channels: int, factors: list[tuple[str,
 def test_factors_of_einsum_count_the_products_of_the_element_form(eq: str, outputs: int) -> None:
     node = einsum(tensor("a", (BATCH, 3, 5)), tensor("b", (BATCH, 5, 7)), eq=eq)
     summed = {"nik": 5, "nk": 15, "nijk": 1}[eq[9:]]
-    assert Costs().of(Definition("own", node.args, (), {"y": node})) == Cost(outputs * summed, 2 * outputs * summed)
+    assert Costs().cost_of(Definition("own", node.args, (), {"y": node})) == Cost(
+        outputs * summed, 2 * outputs * summed
+    )
 
 
 def test_a_new_elementwise_op_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +127,7 @@ def test_a_new_elementwise_op_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
     assert program(made) == "y = hypot(abs(a), b)"
     assert "hypot" in " ".join([line.latex for line in typeset(made)])
     assert "hypot(abs(a[n, t, k]), b[k])" in " ".join(element_text(element_form(made)).lines)
-    assert Costs().of(made) == Cost(0, 2 * 35)
+    assert Costs().cost_of(made) == Cost(0, 2 * 35)
     assert program(redefine(made, program(made))) == program(made)
     values: list[Any] = [np.arange(-35, 35).reshape(2, 5, 7), np.arange(7.0)]
     (result,) = evaluate(made, values, [])

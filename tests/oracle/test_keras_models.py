@@ -35,7 +35,7 @@ def test_why_keras_does_not_run_a_model(raised: Exception, words: str) -> None:
 
     reference: Any = SimpleNamespace(run=run, set_states=lambda seed: None)
     with pytest.raises(LayerExplainError) as found:
-        verify.tried(read(SPEC), reference, {}, 2, 0)
+        verify.run_reference(read(SPEC), reference, {}, 2, 0)
     assert str(found.value.fact) == words
 
 

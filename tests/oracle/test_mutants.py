@@ -182,7 +182,7 @@ class Broken:
     """Puts a changed definition in the place of what the declaration of one type gives."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, type_: str, change: Any) -> None:
-        declared = Definitions.of
+        declared = Definitions.definition_of
         known: dict[int, Definition] = {}
         kept: list[Definition] = []
 

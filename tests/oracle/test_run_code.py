@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
-from layerexplain.oracle.verify import Asked, verified_here
+from layerexplain.oracle.verify import VerifyOptions, verified_here
 from layerexplain.oracle.verify_report import VerifyReport
 
 pytestmark = pytest.mark.keras
@@ -79,7 +79,7 @@ def test_a_file_is_loaded_with_the_classes_of_its_code(script: Path, tmp_path: P
     x = keras.layers.Embedding(11, 5, mask_zero=True)(i := keras.Input((7,), dtype="int32"))
     path = tmp_path / "gate.keras"
     keras.Model(i, names["Gate"](3, name="gate")(x)).save(path)
-    report = verified_here(str(path), Asked(**OPTIONS, code=str(script)), run_code=True)
+    report = verified_here(str(path), VerifyOptions(**OPTIONS, code=str(script)), run_code=True)
     assert (checks(report), report.whole.status) == (
         dict.fromkeys(["embedding", "not_equal", "gate"], "agrees"),
         "agrees",
@@ -89,12 +89,12 @@ def test_a_file_is_loaded_with_the_classes_of_its_code(script: Path, tmp_path: P
 def test_a_class_that_computes_something_else_is_found(script: Path) -> None:
     other = "\nexec('Gate.call = lambda self, x, mask=None: x[..., :3]')\n"  # not to be read, only to be run
     script.write_text(GATE + other + MODEL)
-    report = verified_here(str(script), Asked(**OPTIONS, code=()), run_code=True)
+    report = verified_here(str(script), VerifyOptions(**OPTIONS, code=()), run_code=True)
     assert checks(report)["gate"] == "differs"
 
 
 def test_values_in_training_are_compared_with_those_of_the_class(script: Path) -> None:
-    report = verified_here(str(script), Asked(**{**OPTIONS, "gradient": True}, code=()), run_code=True)
+    report = verified_here(str(script), VerifyOptions(**{**OPTIONS, "gradient": True}, code=()), run_code=True)
     assert [one.gradient.status for one in report.layers if one.layer == "gate"] == ["agrees"]
     assert [step.status for step in report.steps] == ["agrees"] * len(report.steps)
 
@@ -118,7 +118,7 @@ def test_what_the_code_does_wrong_is_one_line(name: str, tmp_path: Path) -> None
     path = tmp_path / "wrong.py"
     path.write_text(code)
     with pytest.raises(LayerExplainError) as caught:
-        verified_here(str(path) + request, Asked(**OPTIONS, code=()), run_code=True)
+        verified_here(str(path) + request, VerifyOptions(**OPTIONS, code=()), run_code=True)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 

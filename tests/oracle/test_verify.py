@@ -21,7 +21,7 @@ from layerexplain.oracle import keras_files, keras_import
 from layerexplain.oracle.keras_files import must_be_keras
 from layerexplain.oracle.keras_model import KerasModel, draw_weights
 from layerexplain.oracle.to_keras import to_keras
-from layerexplain.oracle.verify import Asked, compared, verify
+from layerexplain.oracle.verify import VerifyOptions, compared, verify
 from layerexplain.oracle.verify_report import Compared, LayerCheck, ValuesCheck, VerifyReport
 from layerexplain.render.documents.verification import verification
 from layerexplain.render.formats import printed
@@ -260,7 +260,7 @@ def test_it_says_where_it_differs() -> None:
     model = real_models.sequence(keras)
     said = read(model)
     model.layers[-1].__class__ = Doubled
-    report = compared(said, KerasModel(model, "of the model"), {}, Asked())
+    report = compared(said, KerasModel(model, "of the model"), {}, VerifyOptions())
     assert [check.status for check in report.layers] == ["agrees"] * 6 + ["differs"]
     assert report.layers[-1].difference == pytest.approx(0.5)
     assert report.layers[-1].output_shapes.agree
@@ -319,13 +319,13 @@ def test_it_says_which_weights_and_which_calls_differ() -> None:
     wide = keras.Model(x, keras.layers.Dense(3, name="a")(x), name="m")
     narrow = keras.Model(x, keras.layers.Dense(2, name="a")(x), name="m")
     more = keras.Model(x, keras.layers.ReLU(name="b")(wide.layers[-1](x)), name="m")
-    (check,) = compared(read(wide), KerasModel(narrow, "of the model"), {}, Asked()).layers
+    (check,) = compared(read(wide), KerasModel(narrow, "of the model"), {}, VerifyOptions()).layers
     assert (check.status, check.output_shapes.agree, check.weight_shapes.agree) == ("differs", False, False)
     assert check.reason == "its weights are (5, 3), (3,) in the formula, (5, 2), (2,) in Keras"
-    rows = compared(read(wide), KerasModel(more, "of the model"), {}, Asked()).layers
+    rows = compared(read(wide), KerasModel(more, "of the model"), {}, VerifyOptions()).layers
     assert [(row.path, row.status) for row in rows] == [("a", "agrees"), ("b", "differs")]
     assert rows[1].reason == "Keras's model calls it, but the model that was read does not"
-    rows = compared(read(more), KerasModel(wide, "of the model"), {}, Asked()).layers
+    rows = compared(read(more), KerasModel(wide, "of the model"), {}, VerifyOptions()).layers
     assert rows[1].reason == "Keras's model has no such call"
 
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain import api
 from layerexplain.cli.main import program
-from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, graph_of, opened
+from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, graph_of, open_boxes
 from layerexplain.render.graph.fold import fold
 from layerexplain.render.graph.layout import Box, BoxSize, PlacedDiagram, layout
 from layerexplain.render.graph.svg import size_of, svg, width_of
@@ -146,7 +146,7 @@ def test_no_line_crosses_a_box_and_no_boxes_overlap(seed: int, horizontal: bool)
 )
 def test_samples_are_drawn(name: str) -> None:
     graph = graph_of(layerexplain.explain(str(SAMPLES / name), detail=False).layers, nested=True)
-    for each in (opened(graph, 3), opened(fold(graph), 0), opened(fold(graph), 3)):
+    for each in (open_boxes(graph, 3), open_boxes(fold(graph), 0), open_boxes(fold(graph), 3)):
         check_geometry(drawn_graph(each, False))
 
 
@@ -198,7 +198,7 @@ def test_sifting_crosses_fewer_lines_and_moves_no_box_into_another(monkeypatch: 
 def test_unfolded_applications_cross_no_more_than_in_fast_sugiyama(application: str, most: int) -> None:
     model = layerexplain.read(json.loads(load("keras3", application)["config"]))
     graph = graph_of(layerexplain.explain(model, detail=False).layers, nested=True)
-    placed = drawn_graph(opened(graph, 0), False)
+    placed = drawn_graph(open_boxes(graph, 0), False)
     assert crossings(placed) <= most
     check_geometry(placed)
 
@@ -206,7 +206,7 @@ def test_unfolded_applications_cross_no_more_than_in_fast_sugiyama(application: 
 def test_lines_into_a_box_do_not_cross_each_other() -> None:
     """The transformer's shortcut over the trunk turns off above the lines that it would cross otherwise."""
     report = layerexplain.explain(str(SAMPLES / "transformer.json"), detail=False)
-    assert crossings(drawn_graph(opened(graph_of(report.layers, nested=True), 0), False)) == 1
+    assert crossings(drawn_graph(open_boxes(graph_of(report.layers, nested=True), 0), False)) == 1
 
 
 def drawn(seed: int) -> Diagram:
@@ -311,7 +311,7 @@ def test_names_stay_in_their_boxes_in_a_wide_font(sample: str) -> None:
     metrics = pytest.importorskip("reportlab.pdfbase.ttfonts")
     bold = metrics.TTFont("VeraBd", str(fonts / "VeraBd.ttf"))
     report = layerexplain.explain(SAMPLES / sample, detail=False)
-    for box in drawn_graph(opened(graph_of(report.layers, nested=True), 0), False).boxes:
+    for box in drawn_graph(open_boxes(graph_of(report.layers, nested=True), 0), False).boxes:
         assert bold.stringWidth(box.node.name, 13) < box.width
 
 
@@ -412,7 +412,7 @@ def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_graphviz_draws_what_dot_says(depth: int) -> None:
     from layerexplain.render.graph.dot import dot
 
-    text = dot(opened(fold(encoder(4)), depth))
+    text = dot(open_boxes(fold(encoder(4)), depth))
     done = subprocess.run(["dot", "-Tsvg"], input=text, capture_output=True, text=True, check=True)
     assert done.stderr == "" and "attention_0" in done.stdout
 
@@ -499,7 +499,7 @@ def test_applications_fold_to_few_boxes(application: str, most: int) -> None:
     folded = fold(graph)
     assert len(boxes(folded)) <= most
     assert sorted(names_in(folded)) == sorted(node.name for node in graph.nodes)
-    check_geometry(drawn_graph(opened(folded, 0), False))
+    check_geometry(drawn_graph(open_boxes(folded, 0), False))
 
 
 def test_pictures_go_downwards_unless_told_otherwise() -> None:

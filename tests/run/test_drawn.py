@@ -99,7 +99,7 @@ class Counted:
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
 
-    def of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
+    def arrays_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
         self.asked["/".join(path)] += 1
         return [np.ones(w.shape, "float32") for w in definition.weights]
 

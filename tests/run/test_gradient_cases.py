@@ -20,7 +20,7 @@ def outcome(seed: int) -> tuple[str, str]:
 
     A note excuses no difference: all that is drawn has a formula.
     """
-    from layerexplain.frontends import read_for_good
+    from layerexplain.frontends import read_for_weights
     from layerexplain.frontends.training import trained_with
     from layerexplain.oracle.gradients import _update
     from layerexplain.oracle.keras_model import KerasModel
@@ -30,7 +30,7 @@ def outcome(seed: int) -> tuple[str, str]:
     from tests.support.gradient_cases import Case
 
     case = Case(seed)
-    model = trained_with(read_for_good(case.model)[1], case.given)
+    model = trained_with(read_for_weights(case.model)[1], case.given)
     try:
         with ready(case.model, case.inputs, model=model, training=case.training) as running:
             step = GradientStep(running, [f"random:{seed}"])

@@ -16,7 +16,7 @@ import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.derive.element.data import element_data
 from layerexplain.derive.evaluate import Evaluation, evaluate
-from layerexplain.frontends import read_for_good
+from layerexplain.frontends import read_for_weights
 from layerexplain.lang.axes import BATCH
 from layerexplain.ops import load_all
 from layerexplain.render.page.scripts import script
@@ -370,7 +370,7 @@ def test_an_activation_is_set_by_hand_and_only_what_follows_changes(digits: str,
 
 
 def page_program_of(path: str) -> Any:
-    source, model = read_for_good(path)
+    source, model = read_for_weights(path)
     return page_program(source, model, {}, 1)
 
 
@@ -388,7 +388,7 @@ layers:
 outputs: [best, largest]
 """
     x = drawn(1, 6, 5, 2)
-    source, model = read_for_good(spec)
+    source, model = read_for_weights(spec)
     made = page_program(source, model, {}, 1, inputs=x)
     assert not isinstance(made, NoProgram)
     report = layerexplain.explain(spec)
@@ -403,7 +403,7 @@ outputs: [best, largest]
 
 
 def test_large_models_and_sources_without_weights_are_shown_and_the_page_says_why(tmp_path: Path) -> None:
-    source, model = read_for_good(DIGITS)
+    source, model = read_for_weights(DIGITS)
     assert page_program(source, model, {}, 5_000_001) == NoProgram(
         "it has 5,000,001 weights; pages run models of up to 5,000,000"
     )

@@ -19,7 +19,7 @@ from layerexplain.sources.archives import ArchiveFiles
 from layerexplain.sources.faults import Fault, fault_of
 from layerexplain.sources.found import Entry
 from layerexplain.sources.listing import below
-from layerexplain.sources.names import Passwords, Reach, Remote, named
+from layerexplain.sources.names import Passwords, Reach, Remote, source_reference
 from layerexplain.sources.ranges import BLOCK, RangeFile, Ranges
 from layerexplain.sources.remote import local_copy
 
@@ -124,7 +124,7 @@ def test_a_url_is_its_text() -> None:
 def test_passwords_are_kept_apart() -> None:
     known = Passwords()
     shown = known.taken_out("ftp://me:secret@host/m.keras")
-    assert shown == "ftp://me:***@host/m.keras" == str(named("ftp://me:secret@host/m.keras"))
+    assert shown == "ftp://me:***@host/m.keras" == str(source_reference("ftp://me:secret@host/m.keras"))
     assert known.put_back("ftp://me:***@host/other.keras") == "ftp://me:secret@host/other.keras"
     assert known.put_back("ftp://me:***@elsewhere/m.keras") == "ftp://me:***@elsewhere/m.keras"
     assert known.taken_out("plain.keras") == "plain.keras"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from layerexplain.frontends import read_for_good
+from layerexplain.frontends import read_for_weights
 from layerexplain.frontends.training import trained_with
 from layerexplain.run.gradients import GradientStep
 from layerexplain.run.trace import ready
@@ -17,7 +17,7 @@ def apart(real: Any, inputs: Any, given: dict[str, Any], *, training: bool = Tru
     from layerexplain.oracle.keras_model import KerasModel
     from layerexplain.oracle.keras_step import keras_step
 
-    _, model = read_for_good(real)
+    _, model = read_for_weights(real)
     model = trained_with(model, given)
     with ready(real, inputs, model=model, training=training) as running:
         step = GradientStep(running, targets)

@@ -533,7 +533,7 @@ def test_memory_does_not_follow_the_size_of_a_tensor(tmp_path: Path) -> None:
     for name in ("bias:0", "kernel:0"):
         service = Service()
         place = f"/model_weights/dense_0/dense_0/{name}"
-        answer = service.ask(H5Target.of(str(path)), "statistics", seconds=60, path=place, dtype="float32")
+        answer = service.ask(H5Target.from_source(str(path)), "statistics", seconds=60, path=place, dtype="float32")
         assert answer.value["statistics"][4] == (8941 if name == "bias:0" else 8941**2)
         assert service._process is not None
         status = Path(f"/proc/{service._process.pid}/status").read_text()

@@ -38,11 +38,11 @@ _Arguments = dict[Any, tuple[tuple[sc.Letter, ...], sc.Element]]
 """For each leaf of a called layer the letters of its index, and the element there in terms of the outermost form."""
 
 
-def opened(form: ElementForm) -> ElementForm:
+def inline_calls(form: ElementForm) -> ElementForm:
     """Return the form without calls; the form itself if it calls no layer. Raises TooManyLines.
 
     Its `inner` is empty, and `nodes` has the nodes of the form's own lines."""
-    return _FormInliner(form).opened() if form.inner else form
+    return _FormInliner(form).inlined() if form.inner else form
 
 
 class _FormInliner:
@@ -53,7 +53,7 @@ class _FormInliner:
         self.called = inner_names(form)
         self.known: dict[Any, _Opened] = {}
 
-    def opened(self) -> ElementForm:
+    def inlined(self) -> ElementForm:
         form, result = self.form, self.result
         copies = {line: _copy(line, line.name, ()) for line in form.lines}
         whole = _Opened(copies, ())

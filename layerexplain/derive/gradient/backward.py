@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.gradient.loops import BackwardLoop
-from layerexplain.derive.gradient.opened import needed_of, opened
+from layerexplain.derive.gradient.opened import inline_calls, needed_of
 from layerexplain.derive.gradient.patterns import normalized, through_normalization
 from layerexplain.derive.gradient.simplify import Simplifier
 from layerexplain.derive.roles import AxisRoles
@@ -39,7 +39,7 @@ from layerexplain.lang.expr import (
 from layerexplain.lang.names import free, is_light, name_from_maker
 from layerexplain.lang.visit import Copier
 from layerexplain.ops.families import is_elementwise
-from layerexplain.ops.movement import broadcast_to, cut, reshape, stop_gradient
+from layerexplain.ops.movement import broadcast_to, reshape, slice_along, stop_gradient
 from layerexplain.ops.numbers import conjugate, is_complex, real
 from layerexplain.ops.reduce import count_of, sum_
 from layerexplain.ops.sizes import FLOATS
@@ -95,7 +95,7 @@ def gradient(
     >>> print(program(found.backward))
     dx = 2 * dy * x
     """
-    opened_results, inside = opened(definition)
+    opened_results, inside = inline_calls(definition)
     weights = () if frozen else definition.weights
     tensors = [param for i, param in enumerate(definition.params) if inputs is None or i in inputs]
     trained = [weight for weight in weights if weight.attrs["trainable"]]
@@ -141,7 +141,7 @@ def gradient_of_number(definition: Definition, leaf: Expr) -> Definition:
     >>> print(program(gradient_of_number(Definition("square", (x,), (), {"L": sum_(x * x, axis=None)}), x)))
     dx = 2 * x
     """
-    results, inside = opened(definition)
+    results, inside = inline_calls(definition)
     ((_, number),) = results.items()
     gradients_of_leaves = Backward(inside, [leaf], GradientNames(definition, results, inside)).to_leaves(
         [(number, constant(1))]
@@ -360,7 +360,7 @@ def _fitted(e: Expr, arg: Expr, node: Expr) -> Expr:
         e = sum_(e, axis=drop)
     surplus = e.ndim - arg.ndim
     if surplus > 0:  # axes of size 1 in front
-        e = cut(e, dict.fromkeys(range(surplus), 0))
+        e = slice_along(e, dict.fromkeys(range(surplus), 0))
     return e if isinstance(count, int) and count == 1 else count * e
 
 

@@ -49,7 +49,7 @@ def flow(definition: Definition) -> Flow:
     >>> flow(Definition("best", (x,), (), {"y": argmax(x, axis=-1)})).stops(0)
     ('argmax',)
     """
-    return _Flows().of(definition)
+    return _Flows().flow_of(definition)
 
 
 class _Flows(ExprInterpreter[int]):
@@ -59,7 +59,7 @@ class _Flows(ExprInterpreter[int]):
         super().__init__()
         self.ends: dict[str, int] = {}
 
-    def of(self, definition: Definition) -> Flow:
+    def flow_of(self, definition: Definition) -> Flow:
         """Return the flow of a definition."""
         env: dict[Expr, Any] = {leaf: (1 << i) if is_float(leaf) else 0 for i, leaf in enumerate(definition.leaves)}
         self.visit(definition.order, env)

@@ -16,7 +16,7 @@ from layerexplain.ops.arrange import full_like
 from layerexplain.ops.random import dropout
 
 
-def opened(definition: Definition) -> tuple[dict[str, Expr], list[Expr]]:
+def inline_calls(definition: Definition) -> tuple[dict[str, Expr], list[Expr]]:
     """Return a definition's results, written in this way, and all their nodes in the order of creation."""
     outputs = _CallInliner().values(list(definition.results.values()), {})
     results = dict(zip(definition.results, outputs, strict=True))

@@ -58,7 +58,7 @@ class Simplifier(Sharing):
         first = super().once(node)
         return first if first is node or first in self.forward else labelled(first, node)
 
-    def plain(self, e: Expr, op: Op) -> bool:
+    def is_unlabelled(self, e: Expr, op: Op) -> bool:
         """Return whether a node is this op and may be taken apart."""
         return e.op is op and e.label is None and e not in self.forward
 
@@ -72,7 +72,9 @@ class Simplifier(Sharing):
         result = self._of_simple(node)
         while True:
             rule = RULES.get(result.op.name)
-            better = _without_spreading(result, self.plain) or (None if rule is None else rule(result, self.plain))
+            better = _without_spreading(result, self.is_unlabelled) or (
+                None if rule is None else rule(result, self.is_unlabelled)
+            )
             if better is None or better is result or better.shape != node.shape:
                 break
             result = better if better.op in LEAVES else labelled(self._of_simple(better), node)

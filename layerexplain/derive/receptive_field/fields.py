@@ -153,14 +153,14 @@ def _join(into: dict[Expr, Seen], source: Expr, seen: Seen) -> None:
 class ReceptiveFields(ExprInterpreter[Dependence]):
     """Compute the views of definitions, each once."""
 
-    def of(self, definition: Definition) -> list[Dependence]:
+    def dependences(self, definition: Definition) -> list[Dependence]:
         """Return the view of each result, then of each existing mask, in terms of the params."""
         return self.outputs(definition)
 
     def called(self, definition: Definition, args: Sequence[Dependence]) -> list[Dependence]:
         """Return the views of a called definition's results; trailing masks and weights may be omitted."""
         known = dict(zip(definition.params, args, strict=False))
-        return [Dependence(view.letters, _in_terms_of(known, view.seen)) for view in self.of(definition)]
+        return [Dependence(view.letters, _in_terms_of(known, view.seen)) for view in self.dependences(definition)]
 
     def leaf(self, node: Expr, env: dict[Expr, Any]) -> Dependence:
         return source_view(node) if node.op is INPUT else Dependence(_letters(node.shape), {})
@@ -283,7 +283,9 @@ def _result(node: Expr, i: int, letters: tuple[Letter, ...], args: Sequence[Depe
     try:
         for arg, place in reads(node, i, index, known):
             args[arg].read(place, seen)
-        value_facts = known.of(node.op.element(node, index, marked)) if known and callable(node.op.element) else NOTHING
+        value_facts = (
+            known.facts_of(node.op.element(node, index, marked)) if known and callable(node.op.element) else NOTHING
+        )
     except CannotIndex as why:
         return Dependence(letters, {source: str(why) for arg in args for source in arg.seen})
     return Dependence(letters, seen, value_facts)

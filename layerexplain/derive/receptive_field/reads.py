@@ -38,7 +38,7 @@ class Known:
             return True
         return any([arg.op is CONSTANT and is_far(arg.attrs["value"]) for arg in self.node.args])
 
-    def of(self, scalar: sc.Scalar) -> ValueFacts:
+    def facts_of(self, scalar: sc.Scalar) -> ValueFacts:
         """Return the facts about a scalar in terms of the arguments' elements."""
         value_facts = facts(scalar, self._element)
         return NOTHING if value_facts == NOTHING else value_facts
@@ -93,7 +93,7 @@ def _found(node: Expr, part: Any, ranges: Mapping[sc.Letter, AxisSpan], known: K
 def _within(fold: sc.Fold, ranges: Mapping[sc.Letter, AxisSpan], known: Known) -> Mapping[sc.Letter, AxisSpan]:
     """Return the ranges of letters inside a sum."""
     inner = dict(ranges)
-    value_facts = known.of(fold.body) if known and fold.kind in ("sum", "mean") else NOTHING
+    value_facts = known.facts_of(fold.body) if known and fold.kind in ("sum", "mean") else NOTHING
     for one in fold.letters:
         inner[one] = _range(one, fold.conditions, fold.letters)._replace(loose=value_facts.hidden)
         if value_facts.nonzero:

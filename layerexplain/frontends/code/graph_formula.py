@@ -359,7 +359,7 @@ def _names(steps: Steps) -> tuple[str, ...]:
 def _called_by_author(steps: Steps) -> str:
     """What the author calls a layer that an attribute, or a list or a model in one, holds.
 
-    >>> _called_by_author(("norms", ItemNamed.of("layer_normalization", 1)))
+    >>> _called_by_author(("norms", ItemNamed.numbered("layer_normalization", 1)))
     'norms_1'
     """
     parts = [str(one.number) if isinstance(one, ItemNamed) else str(one) for one in steps if one != "layers"]
@@ -383,14 +383,14 @@ def _ways(keras: Any, layer: ModelValue) -> dict[int, tuple[Steps, int, Any]]:
             if isinstance(inner, ModelValue) and inner.form in ("sequential", "functional"):
                 parts = [part for part in keras.inner_layers(inner) if part.type != "InputLayer"]
                 named_parts = zip(_groups(parts), parts, strict=True)
-                waiting += reversed([(part, (*steps, "layers", ItemNamed.of(group, i)))
+                waiting += reversed([(part, (*steps, "layers", ItemNamed.numbered(group, i)))
                                      for i, (group, part) in enumerate(named_parts)])  # fmt: skip
         elif isinstance(one, Variable):
             found.setdefault(id(one), (steps, len(found), one))
         elif type(one) in (list, tuple, dict):
             keys, parts = ([*one], [*one.values()]) if type(one) is dict else ([*range(len(one))], [*one])
             items = zip(_groups([layer_of(part) for part in parts]), keys, parts, strict=True)
-            steps_to = [(part, (*steps, ItemNamed.of(group, key))) for group, key, part in items
+            steps_to = [(part, (*steps, ItemNamed.numbered(group, key))) for group, key, part in items
                         if isinstance(key, int | str)]  # fmt: skip
             waiting += reversed(steps_to)
     for one in attributes.get("__weights__", ()):  # those that no attribute holds

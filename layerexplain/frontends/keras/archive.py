@@ -103,7 +103,7 @@ def member_target(archive: zipfile.ZipFile, file: IO[bytes], path: str | None, m
     if isinstance(found, bytes):
         return H5Target(None, data=found)
     if path is not None:
-        whole = H5Target.of(path)
+        whole = H5Target.from_source(path)
         if whole.served is not None:
             return H5Target(None, served=whole.served.part(found, member.file_size))
         return H5Target(path, found, member.file_size)

@@ -190,8 +190,8 @@ def read_graphless(item: Mapping[str, Any], below: list[Any], *, keras_version: 
     class_name, config = class_and_config(item)
     context = ConfigContext([], read_layer, _nested_model, old=_is_old(below, keras_version))
     model = _graphless(item, package_and_class(class_name)[1], config, context)
-    told = [_graphless_layer(entry, context) for entry in below]
-    return _with_notes(model._replace(layers=_distinct([*model.layers, *told])), keras_version, context)
+    below_layers = [_graphless_layer(entry, context) for entry in below]
+    return _with_notes(model._replace(layers=_distinct([*model.layers, *below_layers])), keras_version, context)
 
 
 def _with_notes(model: Model, version: Any, context: ConfigContext) -> Model:
@@ -216,12 +216,12 @@ def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: C
     context.note("no-graph", None, words)
     arguments = arguments_text(config)
     if arguments:
-        context.note("hyper-parameters", None, f"the file says what {class_name} is made with: {arguments}")
+        context.note("hyper-parameters", None, f"the file says what {class_name} is own_arguments with: {arguments}")
     values = config.items() if isinstance(config, dict) else ()
     nested = {str(k): plain_value(v, str(k), "", context) for k, v in values if isinstance(v, (dict, list, tuple))}
     name = name_in(config) or default_name(class_name)
-    made = plain_config(config, "", context) if isinstance(config, dict) else {}
-    return Model(name, class_name, layers_in_config(nested), (), (), (), _trainable(config), arguments=made)
+    own_arguments = plain_config(config, "", context) if isinstance(config, dict) else {}
+    return Model(name, class_name, layers_in_config(nested), (), (), (), _trainable(config), arguments=own_arguments)
 
 
 def _distinct(layers: list[Layer]) -> tuple[Layer, ...]:

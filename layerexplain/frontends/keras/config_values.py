@@ -66,7 +66,7 @@ class ConfigContext(NamedTuple):
 
 def plain_config(config: Mapping[str, Any], layer: str, context: ConfigContext) -> dict[str, Any]:
     """A layer's arguments, its name left out: each value as `plain_value` has it, the dtype as its policy's name."""
-    all_text, activation_keys = _told_by_keys(tuple(config))
+    all_text, activation_keys = _kinds_of_keys(tuple(config))
     plain: dict[str, Any] = dict(config) if all_text else {str(key): value for key, value in config.items()}
     plain.pop("name", None)
     for key in [key for key, value in plain.items() if type(value) not in _SCALARS]:
@@ -92,7 +92,7 @@ def plain_config(config: Mapping[str, Any], layer: str, context: ConfigContext) 
 
 
 @lru_cache(1000)
-def _told_by_keys(keys: tuple[Any, ...]) -> tuple[bool, tuple[str, ...]]:
+def _kinds_of_keys(keys: tuple[Any, ...]) -> tuple[bool, tuple[str, ...]]:
     """Whether a configuration's keys are all texts, and which hold an activation: layers of a type have the same."""
     return all(type(key) is str for key in keys), tuple([key for key in map(str, keys) if key.endswith("activation")])
 

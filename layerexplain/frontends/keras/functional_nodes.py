@@ -51,13 +51,13 @@ def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any],
         if not isinstance(nodes, (list, tuple)):
             raise SpecError(f"inbound_nodes is {kind_of_value(nodes)}; a list of calls is needed", layer=layer.name)
         if layer.type == "InputLayer":
-            made = [Call(layer.name, 0, (), {})]
+            calls_of_layer = [Call(layer.name, 0, (), {})]
         else:
-            made = [Call(layer.name, index, *reader.call(node, layer)) for index, node in enumerate(nodes)]
+            calls_of_layer = [Call(layer.name, index, *reader.call(node, layer)) for index, node in enumerate(nodes)]
         if layer.model is not None:
-            made = [_in_model_order(call, layer.model) for call in made]
-        calls += made
-        counts[layer.name] = len(made)
+            calls_of_layer = [_in_model_order(call, layer.model) for call in calls_of_layer]
+        calls += calls_of_layer
+        counts[layer.name] = len(calls_of_layer)
     if reader.keras3:  # its numbers inside and at the ends differ, so each are looked at alone
         numbers = _call_numbers(reader, reader.take_used(), counts)
     inputs, outputs = (tuple(reader.ends(config.get(key, []), key)) for key in ("input_layers", "output_layers"))
@@ -125,10 +125,10 @@ class _NodeReader:
 
     def constant(self, value: dict[str, Any], layer: Layer) -> Any:
         """An object in a call: an array as `Array`, which counts as a tensor there; the others as a configuration."""
-        made, config = plain_value(value, "", layer.name, self.context), value.get("config")
+        constant, config = plain_value(value, "", layer.name, self.context), value.get("config")
         dtype = config.get("dtype") if isinstance(config, dict) else None
-        is_array = value["class_name"] in ("__numpy__", "__tensor__") and type(made) is not ForeignFunction
-        return ConstantArray(made, dtype) if is_array and isinstance(dtype, str) else made
+        is_array = value["class_name"] in ("__numpy__", "__tensor__") and type(constant) is not ForeignFunction
+        return ConstantArray(constant, dtype) if is_array and isinstance(dtype, str) else constant
 
     def keras_tensor(self, config: Any, layer: Layer) -> TensorRef:
         if not isinstance(config, dict) or not _is_triple(config.get("keras_history")):
@@ -186,9 +186,9 @@ class _NodeReader:
             if value and isinstance(value[0], str):
                 fact = f"a call refers to {list(value[:3])}; [layer, node, tensor] is needed"
                 raise SpecError(fact, layer=layer.name)
-            made = [self.old_first(item, layer, kwargs) for item in value]
+            items = [self.old_first(item, layer, kwargs) for item in value]
             tables = [_is_constant(item) and isinstance(item[2], (list, tuple)) for item in value]
-            return [ConstantArray(one, "") if is_table else one for one, is_table in zip(made, tables, strict=True)]
+            return [ConstantArray(one, "") if is_table else one for one, is_table in zip(items, tables, strict=True)]
         first = self.argument(value[2], layer, old=True) if is_constant else self.ref(value, layer.name)
         for key, item in value[3].items() if len(value) > 3 and isinstance(value[3], dict) else ():
             # The label of a TensorFlow call is no argument of what is computed.

@@ -58,7 +58,7 @@ class H5Target(NamedTuple):
     served: RangeFile | None = None
 
     @classmethod
-    def of(cls, source: str | bytes) -> H5Target:
+    def from_source(cls, source: str | bytes) -> H5Target:
         """All of a file, by its path, its URL or its bytes."""
         if isinstance(source, bytes):
             return cls(None, data=source)
@@ -109,10 +109,10 @@ class Service:
             request: dict[str, Any] = {"do": what, "seconds": seconds, **details}
             if not same:
                 path = None if target.path is None else os.fsencode(target.path).hex()
-                held = None if target.data is None else len(target.data)
+                size_of_data = None if target.data is None else len(target.data)
                 served = None if target.served is None else target.served.size
                 request["target"] = {
-                    "path": path, "start": target.start, "size": target.size, "data": held, "served": served
+                    "path": path, "start": target.start, "size": target.size, "data": size_of_data, "served": served
                 }  # fmt: skip
             # Waiting for a disk takes no processor time; a stuck child is ended all the same.
             most = _MOST_REQUESTS + (0 if target.served is None else target.served.ranges.requests)

@@ -86,9 +86,9 @@ def list_tree(root: Any) -> H5Tree:
                 walk(path, member)
 
     walk((), root.id)
-    told = [one for group in found for one in group]
-    datasets = tuple([one for one in told if isinstance(one, Dataset)])
-    notes = tuple([one for one in told if isinstance(one, Note)])
+    rows = [one for group in found for one in group]
+    datasets = tuple([one for one in rows if isinstance(one, Dataset)])
+    notes = tuple([one for one in rows if isinstance(one, Note)])
     return H5Tree(datasets, tuple(_in_file_order(addresses)), names, notes)
 
 

@@ -19,7 +19,7 @@ from layerexplain.frontends.keras.h5_tree import DAMAGE, configuration
 from layerexplain.sources.ranges import WindowFile
 
 _BLOCK_BYTES = 16 * 1024 * 1024
-_TOLD_BYTES = 60_000_000
+_PROGRESS_BYTES = 60_000_000
 
 
 def main() -> None:
@@ -38,9 +38,9 @@ def main() -> None:
             data = b""
             target = request.get("target")
             if target is not None:
-                held = target["data"] or 0
-                limit("RLIMIT_AS", at_start + MAX_WORKER_BYTES + 2 * held)
-                data = bytes(read_exactly(requests, held))
+                size = target["data"] or 0
+                limit("RLIMIT_AS", at_start + MAX_WORKER_BYTES + 2 * size)
+                data = bytes(read_exactly(requests, size))
             limit("RLIMIT_CPU", math.ceil(time.process_time() + request["seconds"]))
             try:
                 files.answer(request, data, answers)
@@ -74,8 +74,8 @@ class H5Files:
         what = request["do"]
         if what == "configuration":
             config, version, training = configuration(root, request["most"])
-            told = {"version": version, "training": training}
-            write_message(answers, {**told, "bytes": len(config or b""), "found": config is not None})
+            attributes = {"version": version, "training": training}
+            write_message(answers, {**attributes, "bytes": len(config or b""), "found": config is not None})
             if config:
                 write_message(answers, {"bytes": len(config)}, config)
         elif what == "weights":
@@ -89,7 +89,7 @@ class H5Files:
         elif what == "statistics":
             from layerexplain.frontends.keras.weight_tensors import statistics
 
-            blocks = _told(_blocks(*_checked(root, request)), answers)
+            blocks = _with_progress(_blocks(*_checked(root, request)), answers)
             write_message(answers, {"statistics": statistics(blocks)})
         else:
             raise SourceError(f"is asked for {what!r}, which is not known")
@@ -181,24 +181,24 @@ def _blocks(dataset: Any, dtype: str) -> Iterator[Any]:
     """The values in pieces of at most 16 MiB or so, as NumPy arrays: memory does not follow their number."""
     try:
         for window in windows(dataset.shape, max(_BLOCK_BYTES // max(dataset.dtype.itemsize, 1), 1)):
-            yield plain(dataset[window], dtype)
+            yield without_bfloat16(dataset[window], dtype)
     except DAMAGE as error:
         raise SourceError(f"{dataset.name} cannot be read ({first_line(error)})") from None
 
 
-def _told(blocks: Iterator[Any], answers: IO[bytes]) -> Iterator[Any]:
-    """The same pieces; every `_TOLD_BYTES`, how many bytes were gone through is told."""
-    done = told = 0
+def _with_progress(blocks: Iterator[Any], answers: IO[bytes]) -> Iterator[Any]:
+    """The same pieces; every `_TOLD_BYTES`, how many bytes were gone through is reported."""
+    done = reported = 0
     for block in blocks:
         yield block
         done += block.nbytes
-        if done - told >= _TOLD_BYTES:
-            told = done
+        if done - reported >= _PROGRESS_BYTES:
+            reported = done
             write_message(answers, {"done": done})
             answers.flush()
 
 
-def plain(values: Any, dtype: str) -> Any:
+def without_bfloat16(values: Any, dtype: str) -> Any:
     """Values as numbers; bfloat16 as float32, which holds all of its values."""
     import numpy as np
 

@@ -19,7 +19,7 @@ def read_legacy_h5(source: str | bytes) -> Model:
 
     Raises SourceError where it is damaged or no file of Keras.
     """
-    answer = SERVICE.ask(H5Target.of(source), "configuration", seconds=_SECONDS, most=MAX_CONFIG_BYTES)
+    answer = SERVICE.ask(H5Target.from_source(source), "configuration", seconds=_SECONDS, most=MAX_CONFIG_BYTES)
     if not answer.value["found"]:
         from layerexplain.frontends.keras.weights_only import read_weights_only
 

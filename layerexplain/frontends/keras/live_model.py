@@ -39,8 +39,8 @@ def _with_optimizer(read: Model, model: Any) -> Model:
     if read.training is None or read.training.optimizer is not None or optimizer is None:
         return read
     with suppress(Exception):  # an optimizer of one's own may raise anything
-        made = {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
-        found = with_training(read, {"optimizer": made}).training
+        optimizer_item = {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
+        found = with_training(read, {"optimizer": optimizer_item}).training
         return read._replace(training=read.training._replace(optimizer=None if found is None else found.optimizer))
     return read
 

@@ -182,8 +182,8 @@ def _with_variables(model: Model, saved: SavedModel) -> Model:
             nobodys.append(variable)
     if not own:
         return model
-    told = [(layer, {**layer.config, "variables": tuple(own.get(layer.name, ()))}) for layer in model.layers]
-    layers = [one._replace(kind="custom", config=config) if one.name in own else one for one, config in told]
+    configs = [(layer, {**layer.config, "variables": tuple(own.get(layer.name, ()))}) for layer in model.layers]
+    layers = [one._replace(kind="custom", config=config) if one.name in own else one for one, config in configs]
     return model._replace(layers=(*layers, *_owners(nobodys, everyone)))
 
 

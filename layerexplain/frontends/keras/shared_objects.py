@@ -28,8 +28,8 @@ def object_number(item: Mapping[str, Any], config: Any) -> ObjectNumber | None:
     number = item.get("shared_object_id")
     if type(number) is not int:
         return None
-    held = [value for key, value in config.items() if key not in _OF_THE_DTYPE] if isinstance(config, dict) else []
-    inside = [one for value in held for one in (value if isinstance(value, list) else [value]) if _is_object(one)]
+    values = [value for key, value in config.items() if key not in _OF_THE_DTYPE] if isinstance(config, dict) else []
+    inside = [one for value in values for one in (value if isinstance(value, list) else [value]) if _is_object(one)]
     return ObjectNumber(number, bool(inside) and all("shared_object_id" in one for one in inside))
 
 
@@ -86,20 +86,22 @@ def with_live_objects(model: Model, live: Any) -> Model:
         if holder not in objects or holder in same:
             same |= {steps} if holder in same else set()
             continue
-        held = objects[holder]
+        current = objects[holder]
         for step in steps[len(holder) :]:
             if isinstance(step, LayerNamed):
                 if holder not in listed:
-                    listed[holder] = {getattr(one, "name", None): one for one in _items(_attribute(held, "layers"))}
-                held = listed[holder].get(step.name)
+                    listed[holder] = {getattr(one, "name", None): one for one in _items(_attribute(current, "layers"))}
+                current = listed[holder].get(step.name)
             else:
-                held = dict(enumerate(_items(held))).get(step) if isinstance(step, int) else _attribute(held, step)
-        if held is None:
+                current = (
+                    dict(enumerate(_items(current))).get(step) if isinstance(step, int) else _attribute(current, step)
+                )
+        if current is None:
             continue
-        objects[steps] = held
-        if first.setdefault(id(held), steps) != steps:
+        objects[steps] = current
+        if first.setdefault(id(current), steps) != steps:
             same.add(steps)
-            found.append(SharedObject(steps, (first[id(held)],)))
+            found.append(SharedObject(steps, (first[id(current)],)))
     return model._replace(shared=tuple(found)) if found else model
 
 
@@ -141,9 +143,9 @@ class _ObjectNumbers:
                 continue  # what holds it is the same object, and so is all in it
             if first != at:
                 if self._content(first) != self._content(at):
-                    told, other = step_text(placed.steps), step_text(self.layers[first].steps)
+                    path, other = step_text(placed.steps), step_text(self.layers[first].steps)
                     words = f"the file calls it and '{other}' one object, but they differ: both are counted"
-                    notes.append(Note("not-shared", told, words))
+                    notes.append(Note("not-shared", path, words))
                     continue
                 earlier = [first]
             else:

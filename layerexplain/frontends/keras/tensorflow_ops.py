@@ -27,18 +27,18 @@ def raw_operation(config: Mapping[str, Any], name: str) -> dict[str, Any]:
         raise SpecError(fact, layer=name)
     attributes = node.get("attr")
     given = attributes.items() if isinstance(attributes, Mapping) else ()
-    made = {str(key): _attribute(value) for key, value in given if not str(key).startswith("_")}
-    made["function"] = f"raw_ops.{op}"
-    made["constants"] = dict(_constants(config.get("constants"), name))
-    return made
+    settings = {str(key): _attribute(value) for key, value in given if not str(key).startswith("_")}
+    settings["function"] = f"raw_ops.{op}"
+    settings["constants"] = dict(_constants(config.get("constants"), name))
+    return settings
 
 
 def with_constants(tensors: list[Any], constants: Mapping[int, Any]) -> list[Any]:
     """The arguments of an operation: its tensors, and the constants in their places."""
-    made = list(tensors)
+    arguments = list(tensors)
     for place in sorted(constants):
-        made.insert(place, constants[place])
-    return made
+        arguments.insert(place, constants[place])
+    return arguments
 
 
 def _constants(given: Any, name: str) -> Iterator[tuple[int, Any]]:
@@ -72,7 +72,7 @@ def _from_wire(node: str, name: str) -> Any:
     try:
         pairs = [dict(fields(pair)) for pair in messages(data, 5)]
         attributes = {
-            text(pair.get(1)): _of_wire(held) for pair in pairs if isinstance(held := pair.get(2), memoryview)
+            text(pair.get(1)): _of_wire(content) for pair in pairs if isinstance(content := pair.get(2), memoryview)
         }
         return {"op": text(dict(fields(data)).get(2)), "attr": attributes}
     except SourceError as error:
@@ -113,24 +113,24 @@ def _attribute(value: Any) -> Any:
     """An AttrValue as a plain value: {"b": true}, {"i": "3"}, {"s": base64}, {"type": "DT_INT32"}, {"list": {…}}."""
     if not isinstance(value, Mapping) or len(value) != 1:
         return None
-    ((kind, held),) = value.items()
-    if kind == "list" and isinstance(held, Mapping) and len(held) == 1:
-        ((kind, items),) = held.items()
+    ((kind, content),) = value.items()
+    if kind == "list" and isinstance(content, Mapping) and len(content) == 1:
+        ((kind, items),) = content.items()
         return [_attribute({kind: item}) for item in items] if isinstance(items, list) else []
-    if kind == "i" and str(held).lstrip("-").isdecimal() and len(str(held)) < 20:
-        return int(held)
-    if kind == "text" and isinstance(held, str):
-        return held
-    if kind == "s" and isinstance(held, str):
+    if kind == "i" and str(content).lstrip("-").isdecimal() and len(str(content)) < 20:
+        return int(content)
+    if kind == "text" and isinstance(content, str):
+        return content
+    if kind == "s" and isinstance(content, str):
         import base64
         import binascii
 
         try:
-            return base64.b64decode(held, validate=True).decode("utf-8", "replace")
+            return base64.b64decode(content, validate=True).decode("utf-8", "replace")
         except (binascii.Error, ValueError):
             return None
-    if kind == "type" and isinstance(held, str):
-        return _NAMES.get(held, held.removeprefix("DT_").lower())
-    if kind in ("b", "f") and isinstance(held, int | float):
-        return held
+    if kind == "type" and isinstance(content, str):
+        return _NAMES.get(content, content.removeprefix("DT_").lower())
+    if kind in ("b", "f") and isinstance(content, int | float):
+        return content
     return None

@@ -107,7 +107,7 @@ def _layer_names(topology: Any) -> Iterator[str]:
     items = config.get("layers") if isinstance(config, Mapping) else config
     for item in items if isinstance(items, list) else ():
         own = item.get("config") if isinstance(item, Mapping) else None
-        for told in (own, item):
-            if isinstance(told, Mapping) and (name := name_in(told)):
+        for entry in (own, item):
+            if isinstance(entry, Mapping) and (name := name_in(entry)):
                 yield name
                 break

@@ -119,9 +119,9 @@ def content_of(source: Any) -> str | bytes | None:
         return place_of(source)
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
-    held: bytes | None = getattr(source, "content", None)  # of code that was read from a pipe
-    if held is not None:
-        return held
+    content: bytes | None = getattr(source, "content", None)  # of code that was read from a pipe
+    if content is not None:
+        return content
     return os.fsdecode(source) if isinstance(source, str | os.PathLike) else None
 
 
@@ -135,7 +135,7 @@ def open_weights(source: str | os.PathLike[str] | bytes, *, patience: float = 8)
     place = source if isinstance(source, bytes) else named_source(source)
     name = "<bytes>" if isinstance(place, bytes) else place
     try:
-        found = _Opening(patience).of(place)
+        found = _Opening(patience).weight_file(place)
     except LayerExplainError as error:
         raise error.with_place(source=name) from None
     except FileNotFoundError:
@@ -153,7 +153,7 @@ class _Opening(NamedTuple):
 
     patience: float
 
-    def of(self, source: str | bytes) -> WeightFile | None:
+    def weight_file(self, source: str | bytes) -> WeightFile | None:
         if isinstance(source, bytes):
             return self._of_stream(io.BytesIO(source), None, source)
         path = source if is_remote(source) else os.path.abspath(source)
@@ -171,7 +171,7 @@ class _Opening(NamedTuple):
         if head.startswith(b"PK"):
             return self._of_archive(file, path)
         if is_hdf5(head):
-            return self._legacy(H5Target(None, data=data) if path is None else H5Target.of(path))
+            return self._legacy(H5Target(None, data=data) if path is None else H5Target.from_source(path))
         if path is None:
             return None  # what else has weights has them in files beside it
         folder, name = folder_of(path), os.path.basename(path)
@@ -262,7 +262,7 @@ def _shard(folder: str, name: str) -> H5Target:
     path = in_folder(folder, name)
     if name != WEIGHTS and (not is_file_in(folder, name) or (not is_remote(path) and os.path.islink(path))):
         raise SourceError(f"the index names {name!r}, and there is no such file beside it")
-    return H5Target.of(path)
+    return H5Target.from_source(path)
 
 
 def shard_files(data: bytes, what: str) -> list[str]:

@@ -51,10 +51,10 @@ def list_weights(root: Any, *, classes: bool) -> dict[str, Any]:
 
 def as_listing(value: Mapping[str, Any]) -> WeightListing:
     """The listing that `list_weights` gave, from JSON."""
-    made = {key: _as_tuples(one) for key, one in value.items()}
-    made["tensors"] = tuple([StoredTensor(*one) for one in made["tensors"]])
-    made["notes"] = tuple([Note(*one) for one in made["notes"]])
-    return WeightListing(**made | {"objects": frozenset(made["objects"]), "names": dict(made["names"])})
+    fields = {key: _as_tuples(one) for key, one in value.items()}
+    fields["tensors"] = tuple([StoredTensor(*one) for one in fields["tensors"]])
+    fields["notes"] = tuple([Note(*one) for one in fields["notes"]])
+    return WeightListing(**fields | {"objects": frozenset(fields["objects"]), "names": dict(fields["names"])})
 
 
 def _as_tuples(value: Any) -> Any:

@@ -83,7 +83,7 @@ class WeightTree:
         self.stored = stored
         self._types = types_by_default_name()
         self._models = {"sequential": "Sequential", "functional": "Functional"}
-        self._type: Callable[[Groups], str] = cache(self._told_type)
+        self._type: Callable[[Groups], str] = cache(self._type_by_names)
         self.is_nested: Callable[[Groups], bool] = cache(
             lambda group: any(inner in self._weighty for inner in self._objects(group))
         )
@@ -155,7 +155,7 @@ class WeightTree:
     def name(self, tensor: StoredTensor, group: Groups) -> str:
         """What an array is called below the object that a group stands for: `kernel`, `cell/bias`, or its number."""
         inside = tensor.parts[len(group) : -1]
-        return "/".join((*inside, self._variable(tensor, self._held_type(group, inside))))
+        return "/".join((*inside, self._variable(tensor, self._type_of_holder(group, inside))))
 
     def holder(self, tensor: StoredTensor, start: Groups) -> Steps | None:
         """The steps to the object that holds an array, from the object in the group `start` (the model for no group);
@@ -209,7 +209,7 @@ class WeightTree:
                 found.add(group)
         return found
 
-    def _told_type(self, group: Groups) -> str:
+    def _type_by_names(self, group: Groups) -> str:
         """The class of an object, as far as names and arrays show it."""
         if self._in_list(group):
             name = stem(group[-1])
@@ -238,7 +238,7 @@ class WeightTree:
         kernels = [self._direct.get((*group, part)) for part in _ATTENTION]
         return all(kernel is not None and len(kernel[0].shape) == 3 for kernel in kernels)
 
-    def _held_type(self, group: Groups, inside: Groups) -> str:
+    def _type_of_holder(self, group: Groups, inside: Groups) -> str:
         """The class of what holds an array: that of an object, or of one in its attributes."""
         type_ = self._type(group) if group else UNTOLD
         for depth in range(1, len(inside) + 1):

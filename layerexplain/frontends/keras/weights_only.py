@@ -16,7 +16,7 @@ from layerexplain.model import Layer, Model, Note, StoredVariable
 from layerexplain.records import grouped
 
 _LISTED = "the layers are those that the weights show, in the order in which the file lists them"
-_TOLD = (
+_LAYERS_SHOWN = (
     "the layers are those that the weights show, in the order in which the file stores them; their types follow from "
     "the names of groups, and 'Layer' stands for an unknown class; 'group dense' is the group of a layer whose own "
     "name the file does not store, or stores twice"
@@ -48,7 +48,7 @@ def with_stored_layers(model: Model, source: str | bytes) -> Model:
             rows = tuple([model.layers_by_name.get(row.name, row) for row in _rows(stored)])
             if not rows:
                 return model
-            note = Note("layers-from-weights", None, _TOLD if stored.layout == "classes" else _LISTED)
+            note = Note("layers-from-weights", None, _LAYERS_SHOWN if stored.layout == "classes" else _LISTED)
             return model._replace(layers=rows, notes=(*model.notes, note, *stored.notes))
     except SourceError as error:
         return model._replace(notes=(*model.notes, Note("weights-unread", None, f"its weights: {error.clause}")))
@@ -85,5 +85,7 @@ def _below_layer(tensor: StoredTensor) -> str:
 
 def _words(stored: WeightFile) -> str:
     is_legacy = stored.format == "h5-weights"
-    told, files = ("layers are shown as it lists them", ".keras, .h5") if is_legacy else (_TOLD, ".keras")
-    return f"{told}; give the model's {files} or config JSON to see what they compute"
+    layers_shown, files = (
+        ("layers are shown as it lists them", ".keras, .h5") if is_legacy else (_LAYERS_SHOWN, ".keras")
+    )
+    return f"{layers_shown}; give the model's {files} or config JSON to see what they compute"

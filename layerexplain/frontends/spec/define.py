@@ -133,8 +133,8 @@ class _Reader:
         for name, value in self._named("sizes", before=axes):
             sizes[name] = self._size(value, f"the size '{name}'")
         weights = tuple(filter(None, [self._weight(name, value) for name, value in self._named("weights")]))
-        held = dict(self._named("layers"))
-        layers = {name: layer for name, value in held.items() if (layer := self._held(name, value)) is not None}
+        nodes = dict(self._named("layers"))
+        layers = {name: layer for name, value in nodes.items() if (layer := self._inner_layer(name, value)) is not None}
         arguments = {name: self._argument(name, value, used) for name, value in given.items()}
         names = {*arguments, *tensors, *[w.symbol for w in weights], *layers, *sizes, *axes, "inputs"}
         if used is not None:
@@ -311,7 +311,7 @@ class _Reader:
                 return ""
         return text
 
-    def _held(self, attribute: str, node: Node) -> Layer | None:
+    def _inner_layer(self, attribute: str, node: Node) -> Layer | None:
         """A layer that the own layer holds in an attribute, with values that are computed in its configuration."""
         maker = Maker(self.faults, lambda *_: None, snake_case, [], own=self.own, names=frozenset(self.lines))
         layer = inner_layer(node, maker)
@@ -357,15 +357,15 @@ class _Reader:
             kind = kinds.Numeral
         given = Argument.REQUIRED if default == "required" else default
         passed = self.passed.get(name) if kind is kinds.Anything else None
-        made = argument_of(kind, given) if passed is None else Argument(passed.check, given, passed.optional)
+        argument = argument_of(kind, given) if passed is None else Argument(passed.check, given, passed.optional)
         if default != "required" and default is not None:
             try:
-                value = made.normal(self.name, name, default)
+                value = argument.normal(self.name, name, default)
             except ArgumentError as error:
                 self.faults.keep(error, node.line)
             else:
-                made = Argument(made.check, value, made.optional)
-        return made
+                argument = Argument(argument.check, value, argument.optional)
+        return argument
 
     def _results(self, used: Uses | None) -> tuple[str, ...]:
         node = self.parts.get("results")

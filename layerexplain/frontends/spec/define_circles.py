@@ -22,8 +22,8 @@ def refuse_circles(layers: Mapping[str, FormulaLayer], lines: Mapping[str, int],
             faults.add(f"{name} holds itself ({circle}); a layer is made of others", lines[name])
             return 0
         if name not in counts:
-            held = values_inside([*layers[name].layers.values()])
-            inside = [one.type for one in held if isinstance(one, Layer)]
+            values = values_inside([*layers[name].layers.values()])
+            inside = [one.type for one in values if isinstance(one, Layer)]
             if len(way) > MOST_INSIDE:
                 return MOST_INSIDE
             found = sum([1 + (count(one, (*way, name)) if one in layers else 0) for one in inside])

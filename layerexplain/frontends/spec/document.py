@@ -140,7 +140,7 @@ class _SpecReader:
         self.own = own
         self.notes: list[Note] = []
         self.objects = Objects()
-        self.made = 0
+        self.layers_made = 0
 
     def model(self, kind: str, root: Node, name: str, path: Steps = (), *, top: bool = False) -> Model | None:
         """A model from its mapping (or its list of layers); None, with a fault, where it has no layers."""
@@ -294,8 +294,8 @@ class _SpecReader:
         if type(count) is not int or count < 1:
             self.faults.add(f"`repeat` is {words_for(node)}; a whole number from 1 is needed", node.line)
             count = 1
-        self.made += count
-        if self.made > MAX_SPEC_LAYERS:
+        self.layers_made += count
+        if self.layers_made > MAX_SPEC_LAYERS:
             self.faults.add(f"more than {MAX_SPEC_LAYERS:,} layers; `repeat` less often", item.line)
             raise_any(self.faults.found())
         return int(count)

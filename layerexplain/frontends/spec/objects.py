@@ -13,18 +13,18 @@ class Objects:
     of them are used again in another model or inside another layer."""
 
     def __init__(self) -> None:
-        self._made: list[tuple[Steps, Layer]] = []
+        self._placed: list[tuple[Steps, Layer]] = []
         self._known: dict[str, tuple[Steps, Layer]] = {}
         self.shared: list[SharedObject] = []
 
     def add(self, path: Steps, layer: Layer) -> None:
         """Enter a layer."""
-        self._made.append((path, layer))
+        self._placed.append((path, layer))
 
     def _by_path(self) -> dict[str, tuple[Steps, Layer]]:
-        for path, layer in self._made:
+        for path, layer in self._placed:
             self._known.setdefault(f"/{step_text(path)}", (path, layer))
-        self._made.clear()
+        self._placed.clear()
         return self._known
 
     def find(self, node: Node, faults: SpecFaults) -> Layer | None:

@@ -46,9 +46,9 @@ def _read(key: str, value: Any, outputs: set[str], node: Node, faults: SpecFault
         return {name: _read(key, one, set(), node, faults) for name, one in value.items()}
     if isinstance(value, list):
         return [_read(key, one, set(), node, faults) for one in value]
-    made = as_object(value)
+    setting = as_object(value)
     try:
-        check_part(key, made)
+        check_part(key, setting)
     except ArgumentError as error:
         faults.keep(error, node.line)
-    return made
+    return setting

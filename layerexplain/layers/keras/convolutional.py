@@ -71,7 +71,7 @@ class Finish(NamedTuple):
     activation: Activation = "linear"
     use_bias: Bool = True
 
-    def of(self, y: Expr, channels: Any, data_format: str, b: Expr | None = None) -> Expr:
+    def apply(self, y: Expr, channels: Any, data_format: str, b: Expr | None = None) -> Expr:
         """The result with one bias per channel, if it has any, and activated; `channels` name and size the bias' axis,
         which may be made already."""
         if self.use_bias:
@@ -85,7 +85,7 @@ class Finish(NamedTuple):
     also="Convolution{}D",
     ignores=KERNEL_AND_BIAS,
     gist=f"{{kernel_size}} conv, {{filters}} filters, {SLIDING_GIST}, {{groups}} groups, {{activation}}",
-    differs={1: lambda common: common.but(padding=CausalPadding)},
+    differs={1: lambda common: common.with_kinds(padding=CausalPadding)},
 )
 def convolution(
     x: Expr,
@@ -119,4 +119,4 @@ def convolution(
         low_rank = Lora(lora_rank, lora_rank if lora_alpha is None else lora_alpha)
         W = with_lora(W, *factors(axes, low_rank, "kernel"), low_rank)
     y = conv(x, W, **sliding.how, groups=groups, data_format=sliding.data_format)
-    return finish.of(y, ("filters", filters), sliding.data_format, b)
+    return finish.apply(y, ("filters", filters), sliding.data_format, b)

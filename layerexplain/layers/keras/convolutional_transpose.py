@@ -42,4 +42,4 @@ def transposed_convolution(
     axes = [*zip(SPATIAL[rank], window, strict=True), ("filters", filters), ("channels", channels)]
     W = weight("kernel", "W", axes)
     y = conv_transpose(x, W, **sliding.how, output_padding=output_padding, data_format=sliding.data_format)
-    return finish.of(y, ("filters", filters), sliding.data_format)
+    return finish.apply(y, ("filters", filters), sliding.data_format)

@@ -47,14 +47,14 @@ def depthwise_convolution(x: Expr, *, sliding: Sliding, depth_multiplier: Positi
     Reference: Howard et al., MobileNets, 2017.
     """
     y, form = _each_channel(x, "kernel", "W", sliding, depth_multiplier), sliding.data_format
-    return finish.of(y, _multiplied_channels(x, form, depth_multiplier), form)
+    return finish.apply(y, _multiplied_channels(x, form, depth_multiplier), form)
 
 
 @layers_of_rank(
     "SeparableConv{}D",
     (1, 2),
     also="SeparableConvolution{}D",
-    differs={1: lambda common: common.but(padding=CausalPadding)},  # as Keras 2 has it
+    differs={1: lambda common: common.with_kinds(padding=CausalPadding)},  # as Keras 2 has it
     ignores=SEPARABLE,
     gist=f"{{kernel_size}} depthwise_conv, {{depth_multiplier}} a channel, {SLIDING_GIST}, then {{filters}} filters, "
     "{activation}",
@@ -75,4 +75,4 @@ def separable_convolution(
     axes = [(role, 1) for role in SPATIAL[x.ndim - 2]]
     packed = _multiplied_channels(x, form, depth_multiplier)
     y = conv(z, weight("pointwise_kernel", "W_p", [*axes, packed, ("filters", filters)]), data_format=form)
-    return finish.of(y, ("filters", filters), form)
+    return finish.apply(y, ("filters", filters), form)

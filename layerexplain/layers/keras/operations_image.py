@@ -83,7 +83,9 @@ def pad_images(images: Expr, before: Any, after: Any, target: Any, data_format: 
     """Rows and columns of 0 around each image."""
     rows = images.ndim - (3 if data_format == "channels_last" else 2)
     given = zip((rows, rows + 1), before, after, target, strict=True)
-    return m.framed(images, {axis: _amounts(images, axis, first, last, size, 1) for axis, first, last, size in given})
+    return m.pad_along(
+        images, {axis: _amounts(images, axis, first, last, size, 1) for axis, first, last, size in given}
+    )
 
 
 def crop_images(images: Expr, before: Any, after: Any, target: Any, data_format: str) -> Expr:

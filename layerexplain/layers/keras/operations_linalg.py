@@ -171,7 +171,7 @@ def _between(start: Expr, stop: Expr, num: int, endpoint: bool, axis: int, dtype
     shares = constant(tuple(i / max(steps, 1) for i in range(num)))
     if ndim > place:
         shares = m.reshape(shares, shape=(num, *[1] * (ndim - place)))
-    wide = [m.cut(z, {place: None}) if z.ndim else z for z in (start, stop)]
+    wide = [m.slice_along(z, {place: None}) if z.ndim else z for z in (start, stop)]
     if start.ndim != stop.ndim and min(start.ndim, stop.ndim):
         raise misfit("linspace needs ends of one shape", start, stop)
     y = wide[0] + (wide[1] - wide[0]) * shares
@@ -197,7 +197,7 @@ def geomspace(start: Expr, stop: Expr, num: int, endpoint: bool, dtype: Any, axi
     sign = e.sign(measurable(start))
     if not sign.ndim:
         return size * sign
-    return size * m.cut(sign, {normalize_axis(axis, sign.ndim + 1): None})
+    return size * m.slice_along(sign, {normalize_axis(axis, sign.ndim + 1): None})
 
 
 @layer("ops.Vander")
@@ -317,13 +317,13 @@ def trapezoid(y: Expr, *, x: Anything = None, dx: Number = 1.0, axis: Int = -1) 
     """Integrates {along} by the trapezoidal rule."""
     z = measurable(y)
     at = normalize_axis(axis, y.ndim)
-    middle = (m.cut(z, {at: slice(1, None)}) + m.cut(z, {at: slice(None, -1)})) * 0.5
+    middle = (m.slice_along(z, {at: slice(1, None)}) + m.slice_along(z, {at: slice(None, -1)})) * 0.5
     if x is None:
         return {"z": reduce.sum_(middle if dx == 1 else middle * dx, axis=axis)}
     places = constant(x)
     if places.ndim != 1:
         raise misfit("trapezoid needs a row of places", places)
-    wide = m.cut(places, {0: slice(1, None)}) - m.cut(places, {0: slice(None, -1)})
+    wide = m.slice_along(places, {0: slice(1, None)}) - m.slice_along(places, {0: slice(None, -1)})
     behind = y.ndim - 1 - at
     if behind:
         wide = wide[:, *[None] * behind]

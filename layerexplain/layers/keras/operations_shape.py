@@ -147,7 +147,7 @@ def one_below_the_other(*xs: Expr) -> Expr:
 def parts(x: Expr, ends: Sequence[int | None], axis: int) -> dict[str, Expr]:
     """The runs between the given ends along an axis, the last up to the end."""
     at, starts = normalize_axis(axis, x.ndim), [0, *ends[:-1]]
-    return numbered([m.cut(x, {at: slice(a or None, b)}) for a, b in zip(starts, ends, strict=True)])
+    return numbered([m.slice_along(x, {at: slice(a or None, b)}) for a, b in zip(starts, ends, strict=True)])
 
 
 def numbered(results: Sequence[Expr]) -> dict[str, Expr]:
@@ -203,7 +203,7 @@ def unstacked(x: Expr, num: int | None, axis: int) -> dict[str, Expr]:
     count = num if num is not None else size
     if not isinstance(count, int) or (isinstance(size, int) and size != count):
         raise ShapeError(f"unstack needs the size of axis {axis}, got {size_text(size)} and num={num}")
-    return numbered([m.cut(x, {at: i}) for i in range(few(count))])
+    return numbered([m.slice_along(x, {at: i}) for i in range(few(count))])
 
 
 def sliced(x: Expr, key: Any) -> Expr:
@@ -246,7 +246,7 @@ def differences(a: Expr, times: int, axis: int) -> Expr:
     """What each element has more than the one before, so many times."""
     at = normalize_axis(axis, a.ndim)
     for _ in range(few(times)):
-        a = m.cut(a, {at: slice(1, None)}) - m.cut(a, {at: slice(None, -1)})
+        a = m.slice_along(a, {at: slice(1, None)}) - m.slice_along(a, {at: slice(None, -1)})
     return a
 
 

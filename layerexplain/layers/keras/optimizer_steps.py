@@ -10,7 +10,7 @@ from layerexplain.layers.declaration import Stored
 from layerexplain.layers.keras.optimizers import Inner, only_if, optimizer, register_optimizer, slot
 from layerexplain.ops import elementwise as e
 from layerexplain.ops import reduce
-from layerexplain.ops.averages import average, rest
+from layerexplain.ops.averages import average, complement
 from layerexplain.ops.orthogonal import orthogonalized
 from layerexplain.records import NamedTuple
 
@@ -311,9 +311,9 @@ def schedule_free_adamw(W: Expr, g: Expr, lr: Any, step: Expr, *, betas: Betas, 
     point = slot("momentum", "z", W, "W")
     square = average(slot("velocity", "v", W), g**2, beta_2)
     moved = point - lr * g / (e.sqrt(square / (1 - e.power(beta_2, step))) + epsilon)
-    before = named("x", (W - rest(beta_1) * moved) / beta_1)
+    before = named("x", (W - complement(beta_1) * moved) / beta_1)
     mean = (1 - 1 / step) * before + moved / step
-    return {"v": square, "z": moved, "W": rest(beta_1) * moved + beta_1 * mean}
+    return {"v": square, "z": moved, "W": complement(beta_1) * moved + beta_1 * mean}
 
 
 def loss_scale(

@@ -19,7 +19,7 @@ from layerexplain.layers.declaration import Stored
 from layerexplain.layers.facts import KEEPS_AXES, Facts
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import as_floats, cast, maximum, rounded_to, sqrt
-from layerexplain.ops.movement import cut, framed, laid
+from layerexplain.ops.movement import laid, pad_along, slice_along
 from layerexplain.ops.sizes import axis_roles, normalize_axis, shape_text
 from layerexplain.ops.spatial import spatial_axes
 
@@ -138,7 +138,7 @@ def _cut(x: Expr, parts: tuple[tuple[int, int], ...], data_format: str) -> Expr:
     """The part of rows and columns given as (first, length); the image itself if that is all of it."""
     axes, _ = spatial_axes(x.ndim, data_format)
     kept = {a: slice(first or None, first + length) for a, (first, length) in zip(axes, parts, strict=True)}
-    return cut(x, {a: part if part.stop != x.shape[a] else slice(part.start, None) for a, part in kept.items()})
+    return slice_along(x, {a: part if part.stop != x.shape[a] else slice(part.start, None) for a, part in kept.items()})
 
 
 def with_ratio(x: Expr, size: tuple[int, int], how: str, value: float, data_format: str) -> Expr:
@@ -155,7 +155,7 @@ def with_ratio(x: Expr, size: tuple[int, int], how: str, value: float, data_form
     amounts = pad_to_ratio(rows, columns, size)
     if amounts == (0, 0):
         return x
-    return framed(x, {a: (amount, amount) for a, amount in zip(axes, amounts, strict=True)}, value or 0)
+    return pad_along(x, {a: (amount, amount) for a, amount in zip(axes, amounts, strict=True)}, value or 0)
 
 
 @layer("Resizing", ndim=4, facts=Facts(alone_ndim=3), ignores="bounding_box_format factor")

@@ -111,7 +111,7 @@ class Product(NamedTuple):
         axes = tuple(i for i, c in enumerate(taken) if c not in result)
         return -1 if axes == (self.x.ndim - 1,) else axes
 
-    def of(self, x: Expr, kernel: Expr) -> Expr:
+    def apply(self, x: Expr, kernel: Expr) -> Expr:
         """The product with a kernel of the same axes."""
         return einsum(x, kernel, eq=self.eq) if self.eq else dot(x, kernel)
 
@@ -143,7 +143,7 @@ def product_of(type_: str, product: Product, compression: Compression) -> tuple[
     how = inputs_quantizer(policy, config)
     y = _int8(product, how) if policy.mode == "int8" else _int4(product, policy, how)
     if low_rank is not None:
-        y = y + scaled(dot(product.of(product.x, A), B), low_rank)
+        y = y + scaled(dot(product.apply(product.x, A), B), low_rank)
     return (y if b is None else y + b), ()
 
 
@@ -153,7 +153,7 @@ def _low_rank(product: Product, low_rank: Lora | None) -> Expr:
     if low_rank is not None:
         A, B = factors(product.axes, low_rank, "kernel")
         W = with_lora(W, A, B, low_rank)
-    y = product.of(product.x, W)
+    y = product.apply(product.x, W)
     return y if b is None else y + b
 
 
@@ -166,9 +166,9 @@ def _int8(product: Product, how: Quantizer | None) -> Expr:
         axes = [sizes.get(c, ("repeated", 1)) for c in result]
     S = weight("kernel_scale", "S", axes, trainable=False, positive=True)
     if how is None:
-        return product.of(product.x, W) / S
+        return product.apply(product.x, W) / S
     q, s = in_whole_numbers(product.x, product.summed, how)
-    return product.of(q, W) / (S * product.along_result(s))
+    return product.apply(q, W) / (S * product.along_result(s))
 
 
 def _int4(product: Product, policy: Policy, how: Quantizer | None) -> Expr:
@@ -190,9 +190,9 @@ def _int4(product: Product, policy: Policy, how: Quantizer | None) -> Expr:
     shape = tuple(size for _, size in product.axes)
     F = named("F", F if shape == (rows, columns) else reshape(F, shape=shape), "the dequantized values")
     if how is None:
-        return product.of(product.x, F)
+        return product.apply(product.x, F)
     q, s = in_whole_numbers(product.x, product.summed, how)
-    return product.of(q, F) / product.along_result(s)
+    return product.apply(q, F) / product.along_result(s)
 
 
 def blocks(
@@ -221,7 +221,7 @@ def _float8(type_: str, product: Product, policy: Policy, low_rank: Lora | None)
     stored.append(scales["outputs_grad"])
     W = weight("kernel", "W", product.axes)
     b = weight("bias", "b", product.bias) if product.bias is not None else None
-    y = product.of(
+    y = product.apply(
         named("x_8", fake_float8(product.x, scales["inputs"]), "x rounded to float8"),
         named("W_8", fake_float8(W, scales["kernel"]), "W rounded to float8"),
     )

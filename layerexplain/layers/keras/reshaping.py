@@ -17,7 +17,7 @@ from layerexplain.layers.arguments import (
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.registry import layer, layers_of_rank
 from layerexplain.ops.elementwise import rounded_to
-from layerexplain.ops.movement import cut, framed, repeat, reshape, transpose
+from layerexplain.ops.movement import pad_along, repeat, reshape, slice_along, transpose
 from layerexplain.ops.sizes import product, shape_text, size_text
 from layerexplain.ops.spatial import SPATIAL, spatial_axes
 
@@ -124,7 +124,7 @@ def zero_padding(x: Expr, *, padding: PaddingAmounts = 1, data_format: DataForma
     Output shape: the same with larger spatial sizes.
     """
     axes, _ = spatial_axes(x.ndim, data_format)
-    return framed(x, dict(zip(axes, _pairs("padding", padding, len(axes)), strict=True)))
+    return pad_along(x, dict(zip(axes, _pairs("padding", padding, len(axes)), strict=True)))
 
 
 @layers_of_rank(
@@ -154,7 +154,7 @@ def cropping_(x: Expr, *, cropping: PaddingAmounts = 1, data_format: DataFormat 
                 f"cropping needs to leave some of the {size_text(size)} {role}, got {before} before and {after} after"
             )
         parts[axis] = slice(before or None, -after or None)
-    return cut(x, parts)
+    return slice_along(x, parts)
 
 
 # Upsampling -----------------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def cropping_(x: Expr, *, cropping: PaddingAmounts = 1, data_format: DataFormat 
 @layers_of_rank(
     "UpSampling{}D",
     differs={
-        1: lambda common: common.without("data_format", "interpolation").but(size=PositiveInt),
+        1: lambda common: common.without("data_format", "interpolation").with_kinds(size=PositiveInt),
         3: lambda common: common.without("interpolation"),
     },
 )

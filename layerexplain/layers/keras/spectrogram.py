@@ -12,7 +12,7 @@ from layerexplain.ops.audio import mel_filters, stft
 from layerexplain.ops.contract import dot
 from layerexplain.ops.convolution import conv, depthwise_conv
 from layerexplain.ops.elementwise import arctan2, as_floats, log, log10, maximum, sqrt
-from layerexplain.ops.movement import concatenate, cut, framed, repeat, reshape, transpose
+from layerexplain.ops.movement import concatenate, pad_along, repeat, reshape, slice_along, transpose
 from layerexplain.ops.reduce import amax
 from layerexplain.ops.sizes import FLOATS
 from layerexplain.records import NamedTuple
@@ -119,7 +119,7 @@ def _strength(mode: str, power: Expr, layout: _Layout) -> Expr:
     power = named("power", power)
     if mode == "psd":
         apart = layout.apart(power)
-        inner = framed(cut(apart, {layout.axis: slice(1, -1)}), {layout.axis: (1, 1)})
+        inner = pad_along(slice_along(apart, {layout.axis: slice(1, -1)}), {layout.axis: (1, 1)})
         return layout.joined(named("both_ways", apart + inner, "all but the first and last frequency count twice"))
     size = sqrt(maximum(power, EPSILON))
     return size if mode == "magnitude" else log(maximum(named("magnitude", size), EPSILON))

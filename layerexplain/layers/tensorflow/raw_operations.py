@@ -151,7 +151,7 @@ def strided(x: Expr, starts: Any, stops: Any, steps: Any, masks: tuple[int, ...]
 def parts_of_sizes(x: Expr, sizes: Any, axis: int) -> dict[str, Expr]:
     """Parts of given sizes along an axis."""
     ends = zip(sizes, accumulate(sizes), strict=True)
-    return numbered([m.cut(x, {axis % x.ndim: slice(end - size or None, end)}) for size, end in ends])
+    return numbered([m.slice_along(x, {axis % x.ndim: slice(end - size or None, end)}) for size, end in ends])
 
 
 def whole_numbers(value: Any, what: str) -> list[int]:

@@ -16,7 +16,7 @@ from layerexplain.render.formats import Sheet, sheet
 from layerexplain.render.quantities import names_text, origin_text, plural
 from layerexplain.render.sections import Points, Section
 
-_COLUMNS = doc.named(
+_COLUMNS = doc.columns_by_name(
     doc.words("code", "Rule", lambda finding: finding.code),
     doc.words("severity", "Severity", lambda finding: finding.severity),
     doc.words("confidence", "Sure", lambda finding: finding.confidence),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.records import NamedTuple
-from layerexplain.render.document import MARKDOWN, TEXT, Column, named, number, picked, words
+from layerexplain.render.document import MARKDOWN, TEXT, Column, columns_by_name, number, picked, words
 from layerexplain.render.quantities import (
     UNKNOWN,
     field_start_text,
@@ -126,7 +126,7 @@ def _wired(row: ReportedLayer) -> str:
     return re.sub(r"\bx\d*\b", lambda _: next(names), operation)
 
 
-COLUMNS: dict[str, Column] = named(
+COLUMNS: dict[str, Column] = columns_by_name(
     words("source", "Source", lambda row: row.report.source, liked=40),
     words("model", "Model", lambda row: row.report.model_name, liked=40),
     _words("layer", "Layer", lambda layer: layer.layer, style="bold", depth=lambda row: row.layer.depth),

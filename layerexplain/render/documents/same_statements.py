@@ -20,7 +20,7 @@ class Meanings:
     def __init__(self) -> None:
         self._numbers: dict[Hashable, int] = {}
 
-    def of(self, layer: LayerReport) -> list[int]:
+    def numbers_of(self, layer: LayerReport) -> list[int]:
         """Return a number for each line of a layer's formula."""
         return _NumberedFormula(layer, self._numbers).meanings()
 

@@ -102,7 +102,7 @@ class _Entry(NamedTuple):
 
 def _formula(layer: LayerReport, meanings: Meanings) -> list[_Entry]:
     """The statements with what they assign."""
-    numbers = meanings.of(layer)
+    numbers = meanings.numbers_of(layer)
     return [_Entry(line.strip().partition(" = ")[0], line, n) for line, n in zip(layer.formula, numbers, strict=True)]
 
 

@@ -41,7 +41,7 @@ def _nans(row: OutputRow) -> str:
     return f"{nans:,}, {infinities:,} infinite" if infinities else f"{nans:,}"
 
 
-_COLUMNS = doc.named(
+_COLUMNS = doc.columns_by_name(
     doc.Column(
         "layer", "Layer", lambda row: call_name(row.path, row.call, row.output), lambda row: row.layer, style="bold"
     ),

@@ -41,7 +41,7 @@ def _far(difference: float | None) -> str:
     return "not compared" if difference is None else f"{difference:.1e}" if difference else "0"
 
 
-_COLUMNS = doc.named(
+_COLUMNS = doc.columns_by_name(
     doc.Column("layer", "Layer", _name, lambda check: check.layer, style="bold"),
     doc.words("type", "Type", lambda check: check.type, style="dim"),
     doc.words("path", "Path", lambda check: check.path),

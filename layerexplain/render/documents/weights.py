@@ -48,7 +48,7 @@ def _figure(name: str, heading: str, show: Callable[[Any], str] = "{:.5g}".forma
     return doc.number(name, heading, doc.part(f"weight.statistics.{name}"), show)
 
 
-COLUMNS: dict[str, doc.Column] = doc.named(
+COLUMNS: dict[str, doc.Column] = doc.columns_by_name(
     _words("source", "Source", lambda row: row.table.source),
     _words("model", "Model", lambda row: row.table.model_name),
     _words("role", "Role", lambda row: row.weight.role, style="dim"),

@@ -128,10 +128,10 @@ def call_name(layer: str, number: int) -> str:
     return f"{layer} (call {number + 1})" if number else layer
 
 
-def opened(graph: Diagram, depth: int) -> Diagram:
+def open_boxes(graph: Diagram, depth: int) -> Diagram:
     """The graph with boxes that hold others open down to a depth: 0 opens none."""
     nodes = [
-        node if node.inner is None else node._replace(inner=opened(node.inner, depth - 1) if depth else None)
+        node if node.inner is None else node._replace(inner=open_boxes(node.inner, depth - 1) if depth else None)
         for node in graph.nodes
     ]
     return graph._replace(nodes=tuple(nodes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from layerexplain.errors import ArgumentError, LayerExplainError
-from layerexplain.render.graph.diagram import SHOWN, graph_of, opened
+from layerexplain.render.graph.diagram import SHOWN, graph_of, open_boxes
 from layerexplain.report.data import LayerReport
 from layerexplain.suggest import must_be_known
 
@@ -37,7 +37,7 @@ def drawn(
         from layerexplain.render.graph.fold import fold as folded
 
         graph = folded(graph)
-    graph = opened(graph, depth)
+    graph = open_boxes(graph, depth)
     if form == "dot":
         from layerexplain.render.graph.dot import dot
 

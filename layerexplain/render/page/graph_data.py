@@ -18,7 +18,7 @@ from typing import Any
 
 from layerexplain.records import grouped
 from layerexplain.render.escape import clean
-from layerexplain.render.graph.diagram import Diagram, GraphNode, call_name, graph_of, opened
+from layerexplain.render.graph.diagram import Diagram, GraphNode, call_name, graph_of, open_boxes
 from layerexplain.render.graph.fold import fold as folded
 from layerexplain.render.graph.layout import Box, layout
 from layerexplain.render.graph.svg import size_of, width_of
@@ -89,7 +89,7 @@ def _leading_to(graph: Diagram, outputs: Collection[str]) -> Diagram:
 
 
 def _level(graph: Diagram, calls: CallNumbers, parent: int) -> dict[str, Any]:
-    placed = layout(opened(graph, 0), size_of, lambda text: width_of(text, _LABEL))
+    placed = layout(open_boxes(graph, 0), size_of, lambda text: width_of(text, _LABEL))
     inner = {node.name: node.inner for node in graph.nodes}
     number = {box.node.name: at for at, box in enumerate(placed.boxes)}
     names = calls.names[parent]

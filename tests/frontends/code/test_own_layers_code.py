@@ -187,7 +187,7 @@ def test_a_class_has_its_arguments_tensors_and_formula(tmp_path: Path) -> None:
     made = traced(gate, (8,), units=4, scale=0.5)
     assert [line.text for line in statements(made)] == ["z = dot(inputs, W) + b", "y = z * sigmoid(0.5 * z)"]
     assert [(w.label, w.shape) for w in made.weights] == [("W", (8, 4)), ("b", (4,))]
-    assert Costs().of(made).macs == 32
+    assert Costs().cost_of(made).macs == 32
     assert own["Positions"].mask == "pass" and gate.mask == "stop"
 
 

@@ -74,7 +74,7 @@ def test_values_equal_numpy_written_out(case: OwnCase) -> None:
 def test_parameters_and_costs_are_those_counted_by_hand(case: OwnCase) -> None:
     definition = traced(case)
     assert sum([int(np.prod(weight.shape)) for weight in definition.weights]) == case.params
-    assert Costs().of(definition).macs == case.macs
+    assert Costs().cost_of(definition).macs == case.macs
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
