@@ -463,6 +463,7 @@ def format_report(
     format: str = "table",
     *,
     explain: bool = False,
+    full: bool = False,
     nested: bool = False,
     columns: str | Sequence[str] | None = None,
     width: int | None = None,
@@ -475,7 +476,8 @@ def format_report(
         report: What a function of this module returned: any report.
         format: "table", "json", "jsonl", "csv", "tsv", "markdown", "latex" or "html"; of a `Report` also "mermaid", of
             findings "github" and "sarif".
-        explain: Of a `Report`, print the explanations and not a row a layer.
+        explain: Of a `Report`, print the explanations and not a row a layer: a tour.
+        full: Of a `Report`, print all that the explanations have.
         nested: Of a `Report`, also the layers inside nested models.
         columns: The columns of a table, in this order, where it can be chosen.
         width: How many columns text is to fit in; None wraps nothing.
@@ -503,7 +505,7 @@ def format_report(
     must_be_format(format, chosen)
     if width is not None and width < LEAST_WIDTH:
         raise ArgumentError(f"width needs to be at least {LEAST_WIDTH}, got width={width}")
-    sheet = sheet_of(report, explain=explain, nested=nested, columns=chosen)
+    sheet = sheet_of(report, explain=explain, full=full, nested=nested, columns=chosen)
     return printed([sheet], format, Look(width, color, ascii))
 
 
@@ -513,12 +515,12 @@ def _html(report: Reported) -> str:
     return notebook_html(report)
 
 
-def _explanation(report: Report, layers: Layers | None) -> str:
+def _explanation(report: Report, layers: Layers | None, full: bool = False) -> str:
     from layerexplain.render.formats import printed
     from layerexplain.render.layout import Look
     from layerexplain.render.sheets import explanation_of
 
-    return printed([explanation_of(report, layers)], "table", Look())
+    return printed([explanation_of(report, layers, full)], "table", Look())
 
 
 print_with(text=format_report, html=_html, explanation=_explanation, page=lambda report, fold: page(report, fold=fold))

@@ -36,7 +36,11 @@ class WeightReason(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several."""
+    """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several.
+
+    `computes`, `shape` and `parameters` say it in a line each. Of the hints, `watch` are those that a tour has,
+    `conventions` those that compare with another framework, and `counts` those that repeat the line of parameters.
+    """
 
     sentence: str
     hints: tuple[str, ...]
@@ -56,6 +60,12 @@ class Explanation(NamedTuple):
     dtype: str = ""
     element_latex: tuple[Formula, ...] = ()
     inputs: tuple[str, ...] = ()
+    computes: str = ""
+    shape: str = ""
+    parameters: str = ""
+    watch: tuple[str, ...] = ()
+    conventions: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
 
 
 class FieldAxis(NamedTuple):

@@ -64,7 +64,7 @@ def test_what_do_the_layers_of_an_mlp_do() -> None:
     report = report_of("mnist_mlp.yaml")
     assert told(report, "flatten").hints == ("28 × 28 × 1 = 784 values per example.",)
     dense = told(report, "dense")
-    assert dense.sentence == "Each of the 512 outputs is a weighted sum of all 784 inputs along the last axis."
+    assert dense.sentence == "Each of the 512 outputs is a weighted sum of all 784 inputs."
     assert factors(dense) == ["W (784, 512): inputs 784 × units 512 = 401,408", "b (512,): units 512 = 512"]
     assert dense.where == ("relu(z) = max(z, 0)",)
     assert dense.element == ("y[n, k] = relu(Σ m<784 x[n, m]·W[m, k] + b[k])",)
@@ -85,7 +85,7 @@ def test_a_convolution_sums_over_all_input_channels_and_starts_at_2i() -> None:
         "Each of the 32 output channels has its own kernel slice for each of the 16 input channels, and sums "
         "over all of them, then adds one bias."
     )
-    assert start.startswith("Window i starts at row 2i, not at 2i-1 as with 1 on each side (PyTorch's padding=1)")
+    assert start.startswith("Window i starts at row 2i, not at 2i-1 as with 1 on each side: 'same' pads 0")
     assert second.element == ("y[n, i, j, k] = relu(Σ u<3, v<3, m<16  x[n, 2i+u, 2j+v, m]·W[u, v, m, k] + b[k])",)
     assert second.element_notes == ("rows and columns from 14 on are padding and count as 0",)
     assert axes(second)[0] == "rows 14 → 7: ceil(14 / 2) = 7; 'same' pads 1: 0 before, 1 after"
@@ -300,7 +300,7 @@ layers:
 """
     report = spec(text, tmp_path)
     page = printed(report, [row for row in report.layers if row.layer == "apart"], Look(None), whole=False)
-    assert "inputs    x1=tower (call 1) (None, 4), x2=tower (call 2) (None, 4) → (None, 4)" in page
+    assert "inputs      x1=tower (call 1) (None, 4), x2=tower (call 2) (None, 4) → (None, 4)" in page
 
 
 def test_masks_say_where_they_come_from_and_what_they_do(tmp_path: Path) -> None:

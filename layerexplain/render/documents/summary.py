@@ -119,8 +119,8 @@ def heading(report: Report) -> doc.Heading:
     )
 
 
-def totals(report: Report) -> tuple[doc.Block, ...]:
-    """The sums below a table: parameters, bytes of the weights, MACs and FLOPs per example."""
+def totals(report: Report, cost: bool = True) -> tuple[doc.Block, ...]:
+    """The sums below a table: parameters, bytes of the weights and, with `cost`, MACs and FLOPs per example."""
     sums = report.totals
     dtypes = sorted({weight.dtype for row in layers_of(report, nested=True) for weight in row.layer.weights})
     text = (
@@ -137,7 +137,8 @@ def totals(report: Report) -> tuple[doc.Block, ...]:
         doc.Fact("MACs per example", count_text(sums.macs)),
         doc.Fact("FLOPs per example", count_text(sums.flops)),
     )
-    return doc.Facts(text, only=doc.TEXT), doc.Facts(markdown, only=doc.MARKDOWN)
+    shown = slice(None if cost else -2)
+    return doc.Facts(text[shown], only=doc.TEXT), doc.Facts(markdown[shown], only=doc.MARKDOWN)
 
 
 def step_facts(report: Report) -> tuple[doc.Facts, ...]:
