@@ -44,6 +44,8 @@ MOST_TENSORS = 100
 def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Explanation:
     """The explanation of a row. What cannot be said is left empty; nothing is guessed. `path` leads to the model around
     it, `cost` is what it costs, in words."""
+    from layerexplain.report.argument_words import argument_words
+
     row, layer, calls, around, _ = at
     definition = at.definition
     if layer.type == "InputLayer":
@@ -61,12 +63,14 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Exp
     more_elements, more_shapes = _at_other_shapes(calls, alone)
     found = hints(at.seen(definition)) if layer.kind != "custom" else NO_HINTS
     told_targets = targets(at, definition)
+    arguments = argument_words(at, definition)
     mask, lost = _mask(definition, calls, around)
     return alone._replace(
         computes=computes(definition, row),
         parameters=parameters(row, definition.weights),
-        hints=(*found.all, *told_targets),
-        watch=(*found.watch, *([f"Mask: {mask}."] if lost else []), *told_targets),
+        hints=(*found.all, *arguments.all, *told_targets),
+        arguments=arguments.all,
+        watch=(*found.watch, *arguments.watch, *([f"Mask: {mask}."] if lost else []), *told_targets),
         conventions=found.conventions,
         counts=found.counts,
         element=alone.element + more_elements,

@@ -39,7 +39,8 @@ class Explanation(NamedTuple):
     """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several.
 
     `computes`, `shape` and `parameters` say it in a line each. Of the hints, `watch` are those that a tour has,
-    `conventions` those that compare with another framework, and `counts` those that repeat the line of parameters.
+    `conventions` those that compare with another framework, `counts` those that repeat the line of parameters, and
+    `arguments` those on arguments that are set and that the formula does not show.
     """
 
     sentence: str
@@ -66,6 +67,7 @@ class Explanation(NamedTuple):
     watch: tuple[str, ...] = ()
     conventions: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
 
 class FieldAxis(NamedTuple):

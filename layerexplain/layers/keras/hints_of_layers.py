@@ -324,7 +324,8 @@ def kept_state(at: Place) -> str | None:
         reset = f"Keras's reset_states() fails for stacked cells: assign 0 to each variable in {holder}.states"
     return (
         f"stateful=True: {in_a_row(names)} {keeps} between calls and at first 0; {reset}. Each example of a call "
-        f"continues the one at its place in the call before, so the batch size must be fixed: {batch}."
+        f"continues the one at its place in the call before, so the batch size must be fixed: {batch}, the order of "
+        "the batches counts (fit with shuffle=False), and a last batch with fewer examples fails: leave it out."
     )
 
 

@@ -6,7 +6,7 @@ A tour of a model is in tour.py.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from layerexplain.lang.latex import Formula
@@ -110,8 +110,13 @@ def explained(report: Report, layers: Sequence[LayerReport], whole: bool, asked:
 
 
 def by_group(layers: Iterable[LayerReport]) -> list[tuple[LayerReport, list[LayerReport]]]:
-    """The first layer of each group, in order, with the others of its group."""
-    return [(first, others) for first, *others in grouped((layer.group, layer) for layer in layers).values()]
+    """The first layer of each group, in order, with the others of its group for which the same arguments are set."""
+    keyed = ((_same(layer), layer) for layer in layers)
+    return [(first, others) for first, *others in grouped(keyed).values()]
+
+
+def _same(layer: LayerReport) -> Hashable:
+    return layer.group, () if layer.explanation is None else layer.explanation.arguments
 
 
 def section(

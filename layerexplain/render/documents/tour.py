@@ -104,7 +104,7 @@ class _Tour:
             yield from self.of(inner, block)
 
     def _of_layer(self, layer: LayerReport, copies: Sequence[LayerReport], name: str) -> doc.Block | _Row:
-        kind = _kind(layer) if self.long else layer.group
+        kind = _kind(layer) if self.long else (layer.group, _arguments(layer))
         like = self.seen.setdefault(kind, layer.path)
         if like == layer.path:
             return section(
@@ -125,5 +125,9 @@ class _Tour:
 
 def _kind(layer: LayerReport) -> Hashable:
     """Equal for layers that compute the same at other sizes, and of which there is the same to watch."""
-    told = layer.explanation
-    return kind_of(layer), None if told is None else told.watch, layer.notes
+    watch = () if layer.explanation is None else layer.explanation.watch
+    return kind_of(layer), watch, _arguments(layer), layer.notes
+
+
+def _arguments(layer: LayerReport) -> tuple[str, ...]:
+    return () if layer.explanation is None else layer.explanation.arguments
