@@ -302,6 +302,7 @@ class Builder:
             from layerexplain.report.element_forms import ElementOf
             from layerexplain.report.explanation import explain_row
             from layerexplain.report.hints import Neighbours, Placed
+            from layerexplain.report.layer_arguments import layer_arguments
 
             if self._fixing is None:
                 self._fixing = fixing(self.network)
@@ -311,6 +312,7 @@ class Builder:
             row = row._replace(
                 explanation=explain_row(place, at.path, cost_lines(uses, self.costs, self._fixing)),
                 elements=tuple([ElementOf(call.definition) for call in calls]),
+                arguments=layer_arguments(place),
             )
             if self.gradient and calls:
                 from layerexplain.report.gradient import Gradients

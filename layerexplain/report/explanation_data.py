@@ -35,6 +35,22 @@ class WeightReason(NamedTuple):
     reach: str
 
 
+class ArgumentValue(NamedTuple):
+    """An argument of a layer, its value as text, and whether that is not the default."""
+
+    name: str
+    text: str
+    is_set: bool
+
+
+class DescribedArguments(NamedTuple):
+    """All arguments of a layer, those that were set first; `details` are in a few words those that tell it from others
+    of its type: `3×3, /2, 64, relu`."""
+
+    values: tuple[ArgumentValue, ...]
+    details: str
+
+
 class Explanation(NamedTuple):
     """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several."""
 

@@ -103,7 +103,8 @@ def _variables(theme: Any) -> str:
     plain = [
         f"--{name}: {getattr(theme, name)};" for name in ("paper", "text", "quiet", "line", "frame", "plain", "fault")
     ]
-    return " ".join([*plain, *[f"--of-{name}: {colour};" for name, colour in theme.families.items()]])
+    families = [f"--of-{name}: {colour};" for name, colour in theme.families.items()]
+    return " ".join([*plain, *families, *[f"--strong-{name}: {colour};" for name, colour in theme.strong.items()]])
 
 
 def hashed(text: str) -> str:
