@@ -132,6 +132,7 @@ def test_exit_codes(arguments: tuple[str, ...], code: int, tmp_path: Path) -> No
     assert CliRunner().invoke(program, ["check", str(file), *arguments]).exit_code == code
 
 
+@pytest.mark.slow
 def test_formats(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text(BAD)
