@@ -30,9 +30,11 @@ def weights_of(
     found = []
     for own in definition.weights if definition is not None else ():
         trainable = bool(own.attrs["trainable"]) and not frozen
-        held = dtype if own.dtype == "float" else own.dtype
+        dtype_of_weight = dtype if own.dtype == "float" else own.dtype
         found.append(
-            WeightReport(weight_name(own.attrs, layer), str(own.label), own.shape, held, trainable, prod(own.shape))
+            WeightReport(
+                weight_name(own.attrs, layer), str(own.label), own.shape, dtype_of_weight, trainable, prod(own.shape)
+            )
         )
     return tuple(found)
 

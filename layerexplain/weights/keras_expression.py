@@ -24,8 +24,8 @@ def variable_expression(
     `at` leads from the layer to what holds the variable, where the file has other attributes than the formula says.
     """
     at = weight.attrs["at"] if at is None else at
-    held = layer.config.get("layer") if at == ("layer",) else None
-    owner = held if isinstance(held, Layer) else layer
+    wrapped = layer.config.get("layer") if at == ("layer",) else None
+    owner = wrapped if isinstance(wrapped, Layer) else layer
     name = str(weight.attrs["name"])
     facts = facts_of(owner.type)
     if is_before_keras_3(keras_version):

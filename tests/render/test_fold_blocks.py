@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 import layerexplain
-from layerexplain.render.graph.diagram import Graph, GraphNode, graph_of
+from layerexplain.render.graph.diagram import Diagram, GraphNode, graph_of
 from layerexplain.render.graph.fold import fold
 from tests.truth import load
 
@@ -28,7 +28,7 @@ BLOCKS = {  # model: a pattern whose group is the block that a layer is of; at m
 }
 
 
-def copies(graph: Graph) -> Iterator[tuple[GraphNode, Sequence[str]]]:
+def copies(graph: Diagram) -> Iterator[tuple[GraphNode, Sequence[str]]]:
     for node in graph.nodes:
         for copy in node.copies:
             yield node, copy

@@ -43,8 +43,8 @@ def shell(
         f"default-src 'none'; script-src '{hashed(_STARTER)}' '{hashed(code)}'; style-src '{hashed(style)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    told = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False)
-    packed = _packed(told.encode("utf-8", "replace"))
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False)
+    packed = _packed(text.encode("utf-8", "replace"))
     stored = _stored("weights", weights) if weights else ""
     title = escaped(clean(title)).encode("ascii", "xmlcharrefreplace").decode()
     return Page(
@@ -100,9 +100,16 @@ def styles(*sheets: str) -> str:
 
 
 def _variables(theme: Any) -> str:
-    plain = [
-        f"--{name}: {getattr(theme, name)};" for name in ("paper", "text", "quiet", "line", "frame", "plain", "fault")
-    ]
+    colours = {
+        "paper": theme.paper,
+        "text": theme.text,
+        "quiet": theme.muted,
+        "line": theme.line,
+        "frame": theme.frame,
+        "plain": theme.plain,
+        "fault": theme.fault,
+    }
+    plain = [f"--{name}: {colour};" for name, colour in colours.items()]
     families = [f"--of-{name}: {colour};" for name, colour in theme.families.items()]
     return " ".join([*plain, *families, *[f"--strong-{name}: {colour};" for name, colour in theme.strong.items()]])
 
