@@ -216,10 +216,10 @@ class _Folder:
         """Whether the run begins or ends inside of what names hold together (`block1a_…`), and its copies do not: it
         has the end of one block and the beginning of the next."""
         last = first + period * copies
-        between = min([self._held(at) for at in range(first + period, last, period)])
-        return max(self._held(first), self._held(last)) > between
+        between = min([self._shared_words(at) for at in range(first + period, last, period)])
+        return max(self._shared_words(first), self._shared_words(last)) > between
 
-    def _held(self, at: int) -> int:
+    def _shared_words(self, at: int) -> int:
         """How many words of their names, up to the last number in what they share, hold a node and the one before it
         together. A name that Keras gave goes with those around it."""
         before = next((node for node in reversed(self.nodes[max(at - _NEAR, 0) : at]) if not _is_counted(node)), None)
