@@ -36,7 +36,8 @@ class WeightReason(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several."""
+    """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several, and
+    `framework` is the one in which its weights are reached."""
 
     sentence: str
     hints: tuple[str, ...]
@@ -56,6 +57,7 @@ class Explanation(NamedTuple):
     dtype: str = ""
     element_latex: tuple[Formula, ...] = ()
     inputs: tuple[str, ...] = ()
+    framework: str = "keras"
 
 
 class FieldAxis(NamedTuple):

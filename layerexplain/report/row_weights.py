@@ -31,9 +31,8 @@ def weights_of(
     for own in definition.weights if definition is not None else ():
         trainable = bool(own.attrs["trainable"]) and not frozen
         held = dtype if own.dtype == "float" else own.dtype
-        found.append(
-            WeightReport(weight_name(own.attrs, layer), str(own.label), own.shape, held, trainable, prod(own.shape))
-        )
+        count = 0 if own.attrs.get("buffer") else prod(own.shape)  # PyTorch does not count buffers
+        found.append(WeightReport(weight_name(own.attrs, layer), str(own.label), own.shape, held, trainable, count))
     return tuple(found)
 
 
