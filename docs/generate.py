@@ -308,15 +308,16 @@ def checks() -> str:
 
     parts = [
         "# The rules of `check`",
-        "As written by `python docs/generate.py`. A rule is certain, likely, or a hint; `--fail-on` says which of them "
-        "end a run with 1. For each rule the tests have models that it must report and models near them that it must "
-        "not, and no certain or likely finding but true ones comes up on models of keras.applications. Settings, hooks "
-        "and pipelines: [check in a pipeline](check_in_ci.md).",
+        "As written by `python docs/generate.py`. Each rule says how severe a finding is (it breaks, is wrong, wasteful"
+        " or a hint) and how sure (certain, likely, or a hint); `--fail-on` says which of them end a run with 1. For "
+        "each rule the tests have models that it must report and models near them that it must not; no finding but "
+        "hints and true ones comes up on models of keras.applications. What the words mean, settings, hooks and "
+        "pipelines: [check in a pipeline](check_in_ci.md).",
     ]
     for rule in all_rules():
         parts += [
             f"## {rule.code}",
-            f"**{rule.name}** ({rule.confidence}). {rule.why} *{rule.fix}*",
+            f"**{rule.name}** ({', '.join(dict.fromkeys([rule.severity, rule.confidence]))}). {rule.why} *{rule.fix}*",
             f"Source: {rule.source}",
         ]
         for spec in [*ROWS[rule.code].found][:1] if rule.code in ROWS else ():

@@ -269,14 +269,14 @@ def layer_page(
 
     typed = {**(arguments_ or {}), **arguments}
     given, shapes = _one_layer(type_, typed, input_shape, code)
-    told = layer_type(type_, code)
+    entry = layer_type(type_, code)
     most = MOST_ROWS
     while True:
         found = what_if(type_, given, shapes, gradient=gradient, code=code, most=most)
-        data = what_if_data(told, found, typed, shapes)
-        made = shell(data, data["model"]["title"], "what_if", ("one_layer",))
-        if len(made) <= _LARGEST_LAYER_PAGE or most == 1:
-            return made
+        data = what_if_data(entry, found, typed, shapes)
+        html = shell(data, data["model"]["title"], "what_if", ("one_layer",))
+        if len(html) <= _LARGEST_LAYER_PAGE or most == 1:
+            return html
         most //= 2
 
 
@@ -447,11 +447,11 @@ def page(
     report = report or explain(model, gradient=gradient, inputs=inputs, code=code)
     if weights != "none" and layers is None and max_values is None:
         sizes = shapes_for(model, inputs)
-        made = page_program(stored, model, sizes, report.totals.params, precision=weights, inputs=values)
-        if isinstance(made, NoProgram):
-            why = made.reason
-        elif values is None or made.program.is_whole:
-            program = made._replace(labels=tuple(labels), vocabulary=tuple(vocabulary))
+        of_page = page_program(stored, model, sizes, report.totals.params, precision=weights, inputs=values)
+        if isinstance(of_page, NoProgram):
+            why = of_page.reason
+        elif values is None or of_page.program.is_whole:
+            program = of_page._replace(labels=tuple(labels), vocabulary=tuple(vocabulary))
     if values is not None and program is None:
         budget = MOST_BYTES if max_values is None else max_values
         found = page_values(stored, model, values, wanted=chosen, budget=budget)

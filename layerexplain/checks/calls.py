@@ -10,7 +10,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, Expr
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.keras.losses import Loss, loss_of
-from layerexplain.model import CallKey, Setting
+from layerexplain.model import CallKey, TrainingSetting
 from layerexplain.network.traced import Network, TracedCall
 
 _Found = TypeVar("_Found")
@@ -170,7 +170,7 @@ def _is_bias(node: Expr) -> bool:
 # Training -------------------------------------------------------------------------------------------------------
 
 
-def losses_of(network: Network) -> Iterator[tuple[TracedCall, Shape, Loss, Setting]]:
+def losses_of(network: Network) -> Iterator[tuple[TracedCall, Shape, Loss, TrainingSetting]]:
     """Yield, for each output with a known loss, the call that makes it, its shape, the loss and its setting."""
     training = network.model.training
     if training is None:

@@ -30,6 +30,7 @@ _MANY_DIGITS = 12
 @rule(
     "softmax-twice",
     "A softmax of a softmax",
+    "wrong",
     "certain",
     why="The second softmax gets values from 0 to 1 alone, so that no class comes near a probability of 1.",
     fix="Take one of them out.",
@@ -45,6 +46,7 @@ def softmax_twice(network: Network) -> Iterator[Found]:
 @rule(
     "relu-before-softmax",
     "A relu straight into a softmax",
+    "wrong",
     "likely",
     why="All scores below 0 become 0 and pass no gradient: classes that are unlikely are never told apart.",
     fix="Take the relu out: give the softmax a linear layer.",
@@ -60,6 +62,7 @@ def relu_before_softmax(network: Network) -> Iterator[Found]:
 @rule(
     "linear-twice",
     "Two linear maps in a row",
+    "wasteful",
     "likely",
     why="Two weighted sums with nothing between them are one: the second computes nothing that the first could not.",
     fix="Give the first an activation, or leave one out.",
@@ -82,6 +85,7 @@ def linear_twice(network: Network) -> Iterator[Found]:
 @rule(
     "selu-without-its-conditions",
     "selu without what it needs",
+    "hint",
     "certain",
     why="selu keeps mean and variance only with lecun_normal kernels; plain Dropout changes both.",
     fix="Use kernel_initializer='lecun_normal', and AlphaDropout in place of Dropout.",
@@ -113,6 +117,7 @@ def initializer(layer: Layer, key: str) -> str:
 @rule(
     "slow-recurrent",
     "Arguments that keep a recurrent layer off the fast GPU kernel",
+    "wasteful",
     "certain",
     why="Keras then runs the steps one by one on a GPU, many times slower; the numbers are the same.",
     fix="Use the default activations, recurrent_dropout=0 and unroll=False where speed matters.",
@@ -131,6 +136,7 @@ def slow_recurrent(network: Network) -> Iterator[Found]:
 @rule(
     "relu-in-recurrence",
     "relu inside an LSTM or GRU",
+    "hint",
     "likely",
     why="Without the bound of tanh the state may grow at each step, until it overflows.",
     fix="Use the default tanh.",
@@ -155,6 +161,7 @@ def _gated(network: Network) -> Iterator[tuple[Layer, Layer]]:
 @rule(
     "constant-kernel",
     "A kernel that starts as one constant",
+    "wrong",
     "certain",
     why="All units compute the same and get the same gradient: they stay equal for ever.",
     fix="Use the default initializer.",
@@ -176,6 +183,7 @@ def constant_kernel(network: Network) -> Iterator[Found]:
 @rule(
     "sigmoids-in-a-row",
     "A chain of sigmoids",
+    "hint",
     "hint",
     why="A sigmoid passes on at most a quarter of the gradient: the first layers of a chain hardly learn.",
     fix="Use relu inside the model, and a sigmoid at its end.",
@@ -205,6 +213,7 @@ def sigmoids_in_a_row(network: Network) -> Iterator[Found]:
 @rule(
     "bias-away-from-zero",
     "A bias that starts away from 0",
+    "hint",
     "hint",
     why="All units start shifted by the same amount, and with relu some of them always on or always off.",
     fix="Use bias_initializer='zeros', but for the last layer of classes of unequal size.",

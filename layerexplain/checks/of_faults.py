@@ -32,7 +32,7 @@ def _fault(code: str, name: str, *, says: str = "", why: str, fix: str, source: 
 
     look.__module__ = __name__
     _SAYS[code] = says
-    rule(code, name, "certain", why=why, fix=fix, source=source, keras="raises an error")(look)
+    rule(code, name, "breaks", "certain", why=why, fix=fix, source=source, keras="raises an error")(look)
 
 
 _fault(

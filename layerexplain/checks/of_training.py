@@ -35,6 +35,7 @@ _KERAS_LOSSES = "keras/src/losses/losses.py"
 @rule(
     "softmax-over-one",
     "Softmax over an axis of size 1",
+    "wrong",
     "certain",
     why="A softmax over a single value is always 1: whatever training does to the weights, the output does not change.",
     fix="Use sigmoid with binary_crossentropy for two classes, or one unit per class.",
@@ -53,6 +54,7 @@ def softmax_over_one(network: Network) -> Iterator[Found]:
 @rule(
     "logits-of-probabilities",
     "Probabilities into a loss that expects logits",
+    "wrong",
     "certain",
     why="On JAX and PyTorch the loss applies its own softmax or sigmoid to the probabilities once more. On TensorFlow "
     "Keras takes the values before the activation, and warns.",
@@ -70,6 +72,7 @@ def logits_of_probabilities(network: Network) -> Iterator[Found]:
 @rule(
     "no-probabilities",
     "Logits into a loss that expects probabilities",
+    "wrong",
     "certain",
     why="The loss takes logarithms of what it is given: values outside 0 to 1 are clipped, and their gradient is lost.",
     fix="Give the loss from_logits=True, or the last layer an activation (softmax, sigmoid).",
@@ -88,6 +91,7 @@ def no_probabilities(network: Network) -> Iterator[Found]:
 @rule(
     "one-class",
     "Categorical cross-entropy on one unit",
+    "wrong",
     "certain",
     why="With one class the loss is 0 whatever the weights, or the targets have no class to name.",
     fix="Use binary_crossentropy with a sigmoid, or one unit per class.",
@@ -103,6 +107,7 @@ def one_class(network: Network) -> Iterator[Found]:
 @rule(
     "binary-loss-on-softmax",
     "Binary cross-entropy on a softmax",
+    "wrong",
     "likely",
     why="Each class is scored as a question of its own, though the softmax makes them exclude each other.",
     fix="Use categorical_crossentropy, or sigmoids if several classes may hold at once.",
@@ -117,6 +122,7 @@ def binary_loss_on_softmax(network: Network) -> Iterator[Found]:
 @rule(
     "categorical-loss-on-sigmoid",
     "Categorical cross-entropy on sigmoids",
+    "wrong",
     "likely",
     why="Keras divides the outputs by their sum first, so that a class is not trained as its sigmoid says.",
     fix="Use softmax, or binary_crossentropy if several classes may hold at once.",
@@ -137,6 +143,7 @@ def _several(shape: Shape) -> bool:
     "squared-error-on-softmax",
     "Squared error on a softmax",
     "hint",
+    "hint",
     why="Where the model is surely wrong, the gradient of squared error through a softmax is near 0.",
     fix="Use categorical_crossentropy for classes.",
     source="Golik, Doetsch, Ney: Cross-Entropy vs. Squared Error Training (2013)",
@@ -150,6 +157,7 @@ def squared_error_on_softmax(network: Network) -> Iterator[Found]:
 @rule(
     "relu-output",
     "A regression that cannot fall below 0",
+    "wrong",
     "likely",
     why="relu gives no negative number, and where it gives 0 it passes no gradient: the output may never move again.",
     fix="Leave the activation out; softplus if the targets are positive.",
@@ -164,6 +172,7 @@ def relu_output(network: Network) -> Iterator[Found]:
 @rule(
     "tanh-output",
     "A regression that stays within -1 and 1",
+    "hint",
     "hint",
     why="Targets outside -1 to 1 can never be reached.",
     fix="Leave the activation out, or scale the targets to -1 to 1.",
@@ -181,6 +190,7 @@ def tanh_output(network: Network) -> Iterator[Found]:
 @rule(
     "accuracy-of-numbers",
     "Accuracy beside a regression loss",
+    "wrong",
     "certain",
     why="Accuracy counts outputs that equal their target exactly, which numbers almost never do.",
     fix="Use mae or mse as the metric.",
@@ -207,6 +217,7 @@ def _has_accuracy(network: Network, call: TracedCall) -> bool:
     "hinge-on-sigmoid",
     "Hinge loss on a sigmoid",
     "hint",
+    "hint",
     why="The hinge wants outputs below -1 and above 1; a sigmoid gives 0 to 1.",
     fix="Use tanh or no activation, or binary_crossentropy.",
     source=_KERAS_LOSSES,
@@ -220,6 +231,7 @@ def hinge_on_sigmoid(network: Network) -> Iterator[Found]:
 @rule(
     "negative-into-logarithm",
     "Poisson or KL divergence on a linear output",
+    "wrong",
     "likely",
     why="The loss takes the logarithm of the output; below 0 it is clipped, and nothing is learned.",
     fix="Give the last layer exp or softplus for Poisson, softmax for KL divergence.",
@@ -234,6 +246,7 @@ def negative_into_logarithm(network: Network) -> Iterator[Found]:
 @rule(
     "untrained-weights",
     "Weights that no loss depends on",
+    "wrong",
     "certain",
     why="They keep their initial values: their gradient is always 0.",
     fix="Give their output a loss, take the branch out, or freeze it (trainable=False).",
@@ -267,6 +280,7 @@ def untrained_weights(network: Network) -> Iterator[Found]:
     "learning-rate",
     "An unusual learning rate",
     "hint",
+    "hint",
     why="Above 0.01 these optimizers mostly diverge; below 1e-7 float32 weights hardly change.",
     fix="Start with 0.001.",
     source="Kingma, Ba: Adam (2015)",
@@ -289,6 +303,7 @@ def _of_optimizer(network: Network, argument: str) -> tuple[str, float]:
 @rule(
     "decay-ignored",
     "decay, which is ignored now",
+    "wrong",
     "certain",
     why="Since Keras 2.11 optimizers have no decay: the learning rate stays as it is.",
     fix="Use a schedule, such as keras.optimizers.schedules.InverseTimeDecay.",
@@ -304,6 +319,7 @@ def decay_ignored(network: Network) -> Iterator[Found]:
 @rule(
     "accuracy-of-sigmoids",
     "Accuracy of several sigmoids",
+    "wrong",
     "likely",
     why="Keras takes 'accuracy' of several outputs as that of one class: it looks at the largest sigmoid alone.",
     fix="Use binary_accuracy as the metric.",
@@ -319,6 +335,7 @@ def accuracy_of_sigmoids(network: Network) -> Iterator[Found]:
 @rule(
     "class-loss-on-map",
     "A class loss on a map",
+    "wrong",
     "likely",
     why="Each place of the map is classified by itself, and needs a target of its own.",
     fix="Use Flatten or a global pooling before the last Dense.",
@@ -342,6 +359,7 @@ def class_loss_on_map(network: Network) -> Iterator[Found]:
 @rule(
     "no-gradient",
     "Trainable weights that get no gradient",
+    "wrong",
     "certain",
     why="What no gradient reaches, training does not change: the weights stay as they were drawn. Keras warns in "
     "fit().",

@@ -11,6 +11,7 @@ from layerexplain.checks.stored import StoredWeight
 @rule(
     "weights-not-finite",
     "NaN or infinity in the weights",
+    "wrong",
     "certain",
     why="Whatever is computed with such a number is NaN or infinite, and training cannot bring it back.",
     fix="Go back to weights from before; a smaller learning rate or clipnorm keeps them finite.",
@@ -26,6 +27,7 @@ def weights_not_finite(stored: Sequence[StoredWeight]) -> Iterator[Found]:
 @rule(
     "dead-units",
     "Units whose weights are all 0",
+    "wasteful",
     "hint",
     why="They give the same number for every input: the model is larger than what it computes.",
     fix="Take the units out, or look why they died (a high learning rate with relu, strong regularization).",
@@ -41,6 +43,7 @@ def dead_units(stored: Sequence[StoredWeight]) -> Iterator[Found]:
 @rule(
     "equal-layers",
     "Layers with equal weights",
+    "hint",
     "hint",
     why="Layers that were trained differ; equal ones were copied, or never trained.",
     fix="Share one layer if they are meant to be equal; else look whether the weights were loaded twice.",

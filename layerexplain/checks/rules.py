@@ -7,7 +7,7 @@ from importlib import import_module
 from itertools import accumulate
 from typing import Any, TypeVar
 
-from layerexplain.checks.findings import CheckReport, Finding
+from layerexplain.checks.findings import SEVERITIES, CheckReport, Finding
 from layerexplain.checks.stored import StoredWeight, stored_weights
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends import model_of
@@ -32,9 +32,12 @@ _FILES = (
 _REASONS = frozenset({"opaque", "not-derived", "unknown-input"})
 """The codes of the notes of a network that say why something is not known."""
 
-Found = tuple[TracedCall | LayerExplainError | str | None, str]
-"""A call of a layer, the layer's name or an error, None for the model as a whole, and what is wrong there, with the
-numbers of this model."""
+Place = TracedCall | LayerExplainError | str | None
+"""A call of a layer, the layer's name or an error; None for the model as a whole."""
+
+Found = tuple[Place, str] | tuple[Place, str, str]
+"""A place, what is wrong there with the numbers of this model, and how severe that is where it is not as the rule
+says."""
 
 Look = Callable[[Any], Iterator[Found]]
 """What looks for a mistake: in a network, or in the stored weights where the rule is one on these."""
@@ -43,14 +46,16 @@ _Look = TypeVar("_Look", bound=Look)
 
 
 class Rule(NamedTuple):
-    """A rule: its stable code, what it is called, how sure it is, why a finding matters, what to do, where it is from,
-    and what Keras itself says of it ("" for nothing).
+    """A rule: its stable code, what it is called, how severe a finding is and how sure, why it matters, what to do,
+    where the rule is from, and what Keras itself says of it ("" for nothing).
 
-    `inside` says that it looks into nested models too, `of_weights` that it looks at the stored weights.
+    `inside` says that it looks into nested models too, `of_weights` that it looks at the stored weights. `causes` are
+    the rules whose findings this one explains: it is reported before them.
     """
 
     code: str
     name: str
+    severity: str
     confidence: str
     why: str
     fix: str
@@ -58,6 +63,7 @@ class Rule(NamedTuple):
     keras: str
     inside: bool
     of_weights: bool
+    causes: tuple[str, ...]
     look: Look
 
 
@@ -68,6 +74,7 @@ RULES: dict[str, Rule] = {}
 def rule(
     code: str,
     name: str,
+    severity: str,
     confidence: str,
     *,
     why: str,
@@ -76,11 +83,13 @@ def rule(
     keras: str = "",
     inside: bool = False,
     of_weights: bool = False,
+    causes: tuple[str, ...] = (),
 ) -> Callable[[_Look], _Look]:
     """Declare a function as a rule."""
 
     def declare(look: _Look) -> _Look:
-        RULES[code] = Rule(code, name, confidence, why, fix, source, keras, inside, of_weights, look)
+        given = (code, name, severity, confidence, why, fix, source, keras, inside, of_weights, causes)
+        RULES[code] = Rule(*given, look)
         return look
 
     return declare
@@ -118,7 +127,8 @@ def check(
         weights: Whether the values of the weights are read, of a file or a live model, for the rules on them.
 
     Returns:
-        The findings, in the order of the layers, and notes on the layers that no rule could look at.
+        The findings, the most severe first and then in the order of the layers, and notes on the layers that no rule
+        could look at.
 
     Raises:
         LayerExplainError: The source cannot be read, a layer of a spec is at fault, or a code is unknown.
@@ -140,14 +150,27 @@ def check(
     stored = stored_weights(source, network) if weights else ()
     ignored = dict(_ignored(model, ""))
     found = [one for one in _findings(network, stored, rules, "") if not _is_ignored(one, ignored)]
-    order = {layer.name: number for number, layer in enumerate(model.layers)}
     if budgets:
         from layerexplain.checks.budgets import over_budget
 
         found += over_budget(model, shapes_for(model, inputs), budgets)
-    found.sort(key=lambda one: order.get((one.layer or "").partition("/")[0], -1))
+    in_order = _in_order(found, model)
     notes = tuple(_unchecked(network))
-    return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, tuple(found), notes)
+    return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, in_order, notes)
+
+
+def _in_order(found: Sequence[Finding], model: Model) -> tuple[Finding, ...]:
+    """Return findings with the most severe first, each cause before what it causes, then in the order of the layers."""
+    order = {layer.name: number for number, layer in enumerate(model.layers)}
+    worst = {one.code: SEVERITIES.index(one.severity) for one in reversed(found)}
+
+    def rank(one: Finding) -> tuple[int, bool, int]:
+        known = RULES.get(one.code)
+        caused = [worst[code] for code in (() if known is None else known.causes) if code in worst]
+        severity = min([SEVERITIES.index(one.severity), *caused])
+        return severity, not caused, order.get((one.layer or "").partition("/")[0], -1)
+
+    return tuple(sorted(found, key=rank))
 
 
 def messages(network: Network, *codes: str) -> list[str]:
@@ -166,7 +189,7 @@ def _findings(network: Network, stored: Sequence[StoredWeight], rules: Sequence[
     for one in rules:
         if path and not one.inside:
             continue
-        for place, message in one.look(stored if one.of_weights else network):
+        for place, message, *graded in one.look(stored if one.of_weights else network):
             if isinstance(place, LayerExplainError):
                 name, line, column, file = place.layer, place.line, place.column, place.source or ""
             else:
@@ -175,7 +198,18 @@ def _findings(network: Network, stored: Sequence[StoredWeight], rules: Sequence[
                 own = network.model.layers_by_name.get(layer or "")
                 line, column, file = (None, None, "") if own is None else (own.line, own.column, own.file)
             yield Finding(
-                one.code, one.confidence, name, line, message, one.why, one.fix, one.source, one.keras, column, file
+                one.code,
+                graded[0] if graded else one.severity,
+                one.confidence,
+                name,
+                line,
+                message,
+                one.why,
+                one.fix,
+                one.source,
+                one.keras,
+                column,
+                file,
             )
     for call in network.calls:
         if call.network is not None and call.number == 0:

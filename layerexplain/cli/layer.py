@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from layerexplain.api import LayerType, Report
 
 
-_Made = TypeVar("_Made")
+_Answer = TypeVar("_Answer")
 VERSUS, INPUT = "--vs", "--input"
 _FRAMEWORKS = {"keras": "", "torch": "nn.", "pytorch": "nn."}
 """What may stand in front of a type, and what its name then begins with."""
@@ -87,16 +87,16 @@ def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code
         type, arguments = read_call(type, lambda name: _positional(name, code))
     type, implied = library.typed_layer(type, code)
     arguments |= implied
-    told = api.layer_type(type, code)
-    arguments |= parse_arguments(words, () if arguments else told.positional)
+    entry = api.layer_type(type, code)
+    arguments |= parse_arguments(words, () if arguments else entry.positional)
     shape = arguments.pop(INPUT_SHAPE, None)
     if shape is not None and not inputs:
         inputs = (parse_input(str(shape)),)
-    if len(inputs) == 1 and told.tensors[:2] == ("query", "value"):
+    if len(inputs) == 1 and entry.tensors[:2] == ("query", "value"):
         note(f"query and value are the same tensor, as in self-attention; give {INPUT} twice for two")
         inputs = (inputs[0]._replace(name=None),) * 2
-    if len(inputs) == 1 and not told.tensors and len(told.example_inputs) == 2:
-        example = " ".join(f"{INPUT} {shape}" for shape in told.example_inputs)
+    if len(inputs) == 1 and not entry.tensors and len(entry.example_inputs) == 2:
+        example = " ".join(f"{INPUT} {shape}" for shape in entry.example_inputs)
         raise click.UsageError(f"{type} joins several tensors; give {INPUT} for each, for example {example}")
     return _Asked(type, arguments, inputs, code)
 
@@ -195,18 +195,18 @@ def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient
     from layerexplain.render.documents.catalogue import layer_type_page
     from layerexplain.render.documents.explanation import explanation
 
-    told = api.layer_type(asked.type, asked.code)
+    entry = api.layer_type(asked.type, asked.code)
     page: tuple[Block, ...] = ()
-    if not asked.inputs and (told.example_inputs or not (arguments or asked.arguments)):
+    if not asked.inputs and (entry.example_inputs or not (arguments or asked.arguments)):
         if arguments or asked.arguments or output.format not in ("table", "html"):
-            return _explain_on_example(asked, told, output, gradient)
+            return _explain_on_example(asked, entry, output, gradient)
         asked = _Asked(
-            asked.type, parse_arguments(told.example), tuple(map(parse_input, told.example_inputs)), asked.code
+            asked.type, parse_arguments(entry.example), tuple(map(parse_input, entry.example_inputs)), asked.code
         )
-        page = layer_type_page(told, _command(told, asked.code))
+        page = layer_type_page(entry, _command(entry, asked.code))
     if output.format == "html":
-        made = _made(asked, partial(api.layer_page, gradient=gradient))
-        return emit(output, lambda look: made)
+        page_of_layer = _call_with_batch(asked, partial(api.layer_page, gradient=gradient))
+        return emit(output, lambda look: page_of_layer)
     sheet = explanation(_report(asked, gradient), whole=False)
     if page:
         document = Document((*page, *sheet.document().blocks))
@@ -214,18 +214,18 @@ def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient
     emit(output, lambda look: printed([sheet], output.format, look))
 
 
-def _explain_on_example(asked: _Asked, told: LayerType, output: Output, gradient: bool) -> None:
+def _explain_on_example(asked: _Asked, entry: LayerType, output: Output, gradient: bool) -> None:
     """Explain a layer that was typed without an input on the example's. Raises the error that an input is missing
     where the layer does not take that one, and for formats that programs read."""
-    if output.format != "table" or not told.example_inputs:
-        raise _no_shape(told)
-    example = " ".join(f"{INPUT} {shape}" for shape in told.example_inputs)
+    if output.format != "table" or not entry.example_inputs:
+        raise _no_shape(entry)
+    example = " ".join(f"{INPUT} {shape}" for shape in entry.example_inputs)
     try:
-        _report(asked._replace(inputs=tuple(map(parse_input, told.example_inputs))), gradient)
+        _report(asked._replace(inputs=tuple(map(parse_input, entry.example_inputs))), gradient)
     except ShapeError:
-        raise _no_shape(told) from None
+        raise _no_shape(entry) from None
     note(f"no {INPUT} is given; explained for {example}")
-    _explain(asked._replace(inputs=tuple(map(parse_input, told.example_inputs))), (), output, gradient)
+    _explain(asked._replace(inputs=tuple(map(parse_input, entry.example_inputs))), (), output, gradient)
 
 
 def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[InputShape, ...]) -> None:
@@ -255,17 +255,17 @@ def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def _no_shape(told: LayerType) -> click.UsageError:
-    example = " ".join(f"{INPUT} {shape}" for shape in told.example_inputs)
-    return click.UsageError(f"{told.type} needs the shape of its input; add for example {example}")
+def _no_shape(entry: LayerType) -> click.UsageError:
+    example = " ".join(f"{INPUT} {shape}" for shape in entry.example_inputs)
+    return click.UsageError(f"{entry.type} needs the shape of its input; add for example {example}")
 
 
 def _report(asked: _Asked, gradient: bool = False) -> Report:
     """The report of the layer."""
-    return _made(asked, partial(api.explain_layer, gradient=gradient))
+    return _call_with_batch(asked, partial(api.explain_layer, gradient=gradient))
 
 
-def _made(asked: _Asked, make: Callable[..., _Made]) -> _Made:
+def _call_with_batch(asked: _Asked, make: Callable[..., _Answer]) -> _Answer:
     """What `make` makes of the layer. A None in front of a shape is the batch where the layer takes the rest alone."""
     shapes = _in_call_order(asked)
     typed = [shape for shape in shapes if len(shape) > 1 and shape[0] is None]
@@ -281,10 +281,10 @@ def _made(asked: _Asked, make: Callable[..., _Made]) -> _Made:
     return make(asked.type, asked.arguments, input_shape=[(None, *shape) for shape in shapes], code=asked.code)
 
 
-def _command(told: LayerType, code: tuple[str, ...]) -> list[str]:
+def _command(entry: LayerType, code: tuple[str, ...]) -> list[str]:
     """The words of the command that explains the example of a type."""
     from shlex import quote
 
-    shapes = [word for shape in told.example_inputs for word in ("--input", shape)]
+    shapes = [word for shape in entry.example_inputs for word in ("--input", shape)]
     own = [word for path in code for word in ("--code", quote(path))]
-    return ["layerexplain", "layer", told.type, *map(quote, told.example), *shapes, *own]
+    return ["layerexplain", "layer", entry.type, *map(quote, entry.example), *shapes, *own]

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from layerexplain.checks.findings import must_be_levels as must_be_levels
     from layerexplain.checks.rules import all_rules as all_rules
     from layerexplain.checks.rules import must_be_rules as must_be_rules
     from layerexplain.frontends.code_source import code_settings as code_settings
@@ -31,6 +32,7 @@ _HOMES = {
     "each_model": "frontends.code_source",
     "holds_no_model": "frontends.not_a_model",
     "input_names": "frontends.input_shapes",
+    "must_be_levels": "checks.findings",
     "must_be_rules": "checks.rules",
     "no_input": "frontends.input_shapes",
     "piped": "frontends.code_source",

@@ -25,7 +25,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """One decorator for several options and arguments, which help lists in this order."""
-    return lambda command: reduce(lambda made, decorate: decorate(made), reversed(decorators), command)
+    return lambda command: reduce(lambda decorated, decorate: decorate(decorated), reversed(decorators), command)
 
 
 reach_options = together(*REACH_OPTIONS)

@@ -7,7 +7,7 @@ from copy import copy
 from typing import Any
 
 from layerexplain.errors import NotKnown, ShapeError
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LOOP, Expr, Op, item, walk
 from layerexplain.records import NamedTuple
 
@@ -99,17 +99,17 @@ class Definition:
 
     def renamed(self, name: str) -> Definition:
         """The same formula under another name."""
-        made = copy(self)
-        made.name, made.answers = name, {}
-        return made
+        result = copy(self)
+        result.name, result.answers = name, {}
+        return result
 
     def without_masks(self) -> Definition:
         """The same formula without the masks of its results."""
         if all(mask is None for mask in self.masks):
             return self
-        made = copy(self)
-        made.masks, made.answers, made._order = (), {}, None
-        return made
+        result = copy(self)
+        result.masks, result.answers, result._order = (), {}, None
+        return result
 
     def __repr__(self) -> str:
         return f"<definition {self.name}({', '.join(str(p.label) for p in self.leaves)})>"
@@ -146,7 +146,7 @@ def node_of(op: Op, args: tuple[Expr, ...], attrs: dict[str, Any], shapes: list[
     """Return a node with a result for each of the shapes."""
     if len(shapes) == 1:
         return Expr(op, args, attrs, shapes[0], dtypes[0])
-    return Expr(op, args, attrs, Shapes(shapes), tuple(dtypes))
+    return Expr(op, args, attrs, ResultShapes(shapes), tuple(dtypes))
 
 
 class Body:
@@ -270,7 +270,7 @@ def form(definition: Definition) -> tuple[Any, ...] | None:
         parts += (op, node.label)
         if attrs:  # as text, since 1, 1.0 and True are equal and read differently
             parts.append(repr(attrs))
-        if type(node.shape) is Shapes:
+        if type(node.shape) is ResultShapes:
             parts.append(f"{len(node.shape)} results")
         parts += [places[arg] for arg in node.args]
     for name, e in definition.results.items():

@@ -286,11 +286,11 @@ class Declaration:
             )
         used = self._masks(names, masks)
         complete = arguments if len(arguments) == len(self.arguments) else {**self.default_values, **arguments}
-        fed = [_whole(t, whole) for t in tensors] if whole and not self.facts.takes_floats else tensors
+        used_tensors = [_whole(t, whole) for t in tensors] if whole and not self.facts.takes_floats else tensors
         if is_alone:
-            fed = [_slice(fed[0], None, Ellipsis), *fed[1:]]
+            used_tensors = [_slice(used_tensors[0], None, Ellipsis), *used_tensors[1:]]
         try:
-            result = self.formula(*fed, **self.keywords(complete, used, training, keras_2))
+            result = self.formula(*used_tensors, **self.keywords(complete, used, training, keras_2))
         except LayerExplainError:
             raise
         except _WRONG_KIND as error:
@@ -345,12 +345,12 @@ class Declaration:
         """The layer's results as a part of another formula, on tensors of that. `arguments` come from `bind`."""
         given = [*tensors, *[None] * (len(self.tensors) - len(tensors))]
         try:
-            made = self.formula(*given, **self.keywords({**self.default_values, **arguments}))
+            returned = self.formula(*given, **self.keywords({**self.default_values, **arguments}))
         except LayerExplainError:
             raise
         except _WRONG_KIND as error:
             raise ArgumentError(self._wrong(given, arguments)) from error
-        result = made.result if type(made) is Stored else made
+        result = returned.result if type(returned) is Stored else returned
         return {"y": result} if type(result) is Expr else result
 
     def keywords(
@@ -408,10 +408,10 @@ class Declaration:
         make: Any = self.facts.mask_keras_2 if keras_2 and self.facts.mask_keras_2 is not None else self.mask
         if not callable(make):
             return ()
-        made = make([t for t in tensors if t is not None], masks, arguments)
-        if made is None:
+        out_masks = make([t for t in tensors if t is not None], masks, arguments)
+        if out_masks is None:
             return ()
-        return made if isinstance(made, tuple) else (made,) + (None,) * (len(results) - 1)
+        return out_masks if isinstance(out_masks, tuple) else (out_masks,) + (None,) * (len(results) - 1)
 
 
 def _slice(x: Any, *key: Any) -> Any:

@@ -28,7 +28,7 @@ class Reader(Protocol):
     def type(self) -> str: ...
 
 
-class Place(NamedTuple):
+class LayerInModel(NamedTuple):
     """A layer in a model, as hints see it: its name, class and arguments as given, and what its first call computes.
 
     `params` is how many parameters it has, `expression` the Python expression that reaches it in Keras, and `trained`
@@ -69,7 +69,7 @@ class Place(NamedTuple):
 
 _FILES = ("keras.hints_of_layers", "keras.hints_compared")
 
-Hint = Callable[[Place], str | None]
+Hint = Callable[[LayerInModel], str | None]
 
 HINTS: dict[str, list[Hint]] = {}
 """The hints of each layer type; they are said in the order of the files, and of the lines in each."""
@@ -100,13 +100,13 @@ def hint(*types: str, among: dict[str, list[Hint]] = HINTS) -> Callable[[Hint], 
     return declare
 
 
-def gradient_facts(place: Place) -> tuple[str, ...]:
+def gradient_facts(place: LayerInModel) -> tuple[str, ...]:
     """Return what is worth knowing of the gradients of a layer."""
     importlib.import_module("layerexplain.layers.keras.gradient_facts")
     return tuple([text for text in (one(place) for one in FACTS.get(place.type, ())) if text])
 
 
-def hints(place: Place) -> tuple[str, ...]:
+def hints(place: LayerInModel) -> tuple[str, ...]:
     """Return the hints for a layer at its place in a model."""
     if not place.definition.params:
         return ()

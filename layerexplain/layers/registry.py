@@ -123,12 +123,12 @@ def training_part(
     """
 
     def declare(function: Callable[..., Expr]) -> Callable[..., Expr]:
-        name, told = f"{home}.{type_}", first_paragraph(function)
+        name, paragraph = f"{home}.{type_}", first_paragraph(function)
 
         def formula(tensor: Expr, **arguments: Any) -> dict[str, Expr]:
             return {result: function(tensor, **arguments)}
 
-        register([name], lambda: Declaration(name, formula, signature_of(function), description=told, kind=kind))
+        register([name], lambda: Declaration(name, formula, signature_of(function), description=paragraph, kind=kind))
         return function
 
     return declare
@@ -173,11 +173,11 @@ def find(type_: str) -> Declaration | None:
         if type_ not in LAYERS:
             _register_row(type_, loaded)
         declared = LAYERS[type_]
-    return made(declared)
+    return declare_once(declared)
 
 
 @cache
-def made(make: Callable[[], Declaration]) -> Declaration:
+def declare_once(make: Callable[[], Declaration]) -> Declaration:
     """Return the declaration that `LAYERS` makes so, always the same."""
     return make()
 

@@ -9,7 +9,7 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size
 from layerexplain.lang.expr import CannotDerive, Expr, Op
-from layerexplain.lang.notation import Function
+from layerexplain.lang.notation import FunctionNotation
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.lang.typeset import THIN, row, sign
 from layerexplain.ops.families import Term, aligned, contraction
@@ -86,7 +86,7 @@ dot = contraction(
     outputs=_dot_outputs,
     summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[0]),
     term=_dot_term,
-    notation=Function(row(0, THIN, 1)),
+    notation=FunctionNotation(row(0, THIN, 1)),
     gradient=_of_dot,
 )
 """`dot(x, W)`: sums over the last axis of x and the first of W; the other axes remain, those of x first."""
@@ -125,7 +125,7 @@ linear = contraction(
     outputs=lambda node: _dot_outputs(node, summed=1),
     summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[1]),
     term=_linear_term,
-    notation=Function(row(0, THIN, ("sup", 1, sign("⊤")))),
+    notation=FunctionNotation(row(0, THIN, ("sup", 1, sign("⊤")))),
     gradient=_of_linear,
 )
 """`linear(x, W)`: each row of the matrix W weighs the last axis of x, as in torch.nn.functional.linear."""
@@ -174,7 +174,7 @@ matmul: Op = contraction(
     outputs=_matmul_outputs,
     summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[-2]),
     term=_matmul_term,
-    notation=Function(row(0, THIN, 1)),
+    notation=FunctionNotation(row(0, THIN, 1)),
     gradient=lambda y, dy, i: matmul(turned(y.args[0]), dy) if i else matmul(dy, turned(y.args[1])),
 )
 """`matmul(a, b)`: the last two axes are matrices; the axes before them are broadcast."""
@@ -257,9 +257,9 @@ def _einsum_value(np: Any, *values: Any, eq: str) -> Any:
         (of_a, of_b), result = parse_equation(eq, [v.ndim for v in values])
         from layerexplain.ops.products import product_of_two
 
-        made = product_of_two(np, *values, of_a, of_b, result)
-        if made is not None:
-            return made
+        product = product_of_two(np, *values, of_a, of_b, result)
+        if product is not None:
+            return product
     return np.einsum(eq, *values, optimize=True)
 
 
@@ -271,8 +271,8 @@ def _of_einsum(y: Expr, dy: Expr, i: int) -> Expr:
     elsewhere = {*result, *[c for term in terms for c in term]}
     others = [a for k, a in enumerate(y.args) if k != i]
     kept = [c for c in own if c in elsewhere]
-    made = einsum(dy, *others, eq=f"{','.join(map(''.join, [result, *terms]))}->{''.join(kept)}")
-    return cut(made, {k: None for k, c in enumerate(own) if c not in elsewhere})
+    gradient = einsum(dy, *others, eq=f"{','.join(map(''.join, [result, *terms]))}->{''.join(kept)}")
+    return cut(gradient, {k: None for k, c in enumerate(own) if c not in elsewhere})
 
 
 def _of_diagonals(y: Expr, dy: Expr, i: int, own: list[str], terms: list[list[str]], result: list[str]) -> Expr:
@@ -288,10 +288,10 @@ def _of_diagonals(y: Expr, dy: Expr, i: int, own: list[str], terms: list[list[st
     read = full_like(einsum(y.args[i], eq=f"{''.join(own)}->{''.join(letters)}"), value=1)
     others = [a for k, a in enumerate(y.args) if k != i]
     given = ",".join(map("".join, [result, *terms, letters]))
-    made = diag(einsum(dy, *others, read, eq=f"{given}->{''.join(letters)}"))
+    gradient = diag(einsum(dy, *others, read, eq=f"{given}->{''.join(letters)}"))
     first = own.index(twice[0])
     places = [len(letters) if c == twice[0] and k != first else letters.index(c) for k, c in enumerate(own)]
-    return transpose(made, axes=tuple(places))
+    return transpose(gradient, axes=tuple(places))
 
 
 einsum = contraction(

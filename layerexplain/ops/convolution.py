@@ -145,8 +145,8 @@ def _of_depthwise(y: Expr, dy: Expr, i: int) -> Expr:
     if not channels:  # no groups either
         return zeros(shape=y.args[i].shape)
     if i:
-        made = conv_kernel(y.args[0], dy, window=window, groups=channels, **y.attrs)
-        return reshape(made, shape=W.shape)
+        gradient = conv_kernel(y.args[0], dy, window=window, groups=channels, **y.attrs)
+        return reshape(gradient, shape=W.shape)
     kernel = reshape(W, shape=(*window, 1, channels * copies))
     return conv_transpose(dy, kernel, size=image_size(y), groups=channels, **y.attrs)
 
@@ -297,10 +297,10 @@ def _kernel_axes(x: Expr, dy: Expr, *, window: tuple[int, ...], **attrs: Any) ->
     channels, filters = x.shape[at], dy.shape[at]
     if not isinstance(channels, int) or not isinstance(filters, int):
         raise ShapeError("conv_kernel needs the number of channels")
-    made = [Axis(role, None, k, f"window {k}") for role, k in zip(SPATIAL[len(axes)], window, strict=True)]
+    window_axes = [Axis(role, None, k, f"window {k}") for role, k in zip(SPATIAL[len(axes)], window, strict=True)]
     # Of no channels there are as many groups.
     ends = [Axis("channels", (0, at), channels // max(1, attrs["groups"])), Axis("filters", (1, at), filters)]
-    return [*ends[::-1], *made] if filters_first(attrs) else [*made, *ends]
+    return [*ends[::-1], *window_axes] if filters_first(attrs) else [*window_axes, *ends]
 
 
 def _kernel_value(np: Any, x: Any, dy: Any, *, window: tuple[int, ...], **attrs: Any) -> Any:

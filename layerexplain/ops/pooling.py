@@ -295,14 +295,14 @@ adaptive_average_pool = _adaptive(
 @functools.partial(channels_last, images=3)
 def _adaptive_max_back(np: Any, x: Any, y: Any, dy: Any, *, size: Any, data_format: str) -> Any:
     """The first of the largest elements of each window gets its gradient."""
-    made = np.zeros(x.shape, dy.dtype)
+    result = np.zeros(x.shape, dy.dtype)
     spans = [spread(n, count) for n, count in zip(x.shape[1:-1], y.shape[1:-1], strict=True)]
     for place in np.ndindex(*y.shape[1:-1]):
         window = (slice(None), *[slice(span[i].start, span[i].stop) for span, i in zip(spans, place, strict=True)])
         flat = x[window].reshape(x.shape[0], -1, x.shape[-1])
         hit = np.arange(flat.shape[1])[:, None] == np.argmax(flat, axis=1)[:, None]
-        made[window] += (hit * dy[(slice(None), *place)][:, None]).reshape(x[window].shape)
-    return made
+        result[window] += (hit * dy[(slice(None), *place)][:, None]).reshape(x[window].shape)
+    return result
 
 
 adaptive_max_pool_back: Op = function(

@@ -156,14 +156,14 @@ def make_windows(x: Any, sizes: Any, attrs: Mapping[str, Any]) -> list[Window]:
     dilation = each(attrs.get("dilation_rate", 1), rank)
     paddings = _of_each_axis(attrs.get("padding", "valid"), rank)
     lengths = x.shape[first : first + rank]
-    made = []
+    windows = []
     for role, n, k, s, d, padding in zip(
         SPATIAL[rank], lengths, sizes[:rank], strides, dilation, paddings, strict=True
     ):
         if not isinstance(k, int):
             raise ShapeError(f"a window needs a fixed size along each axis, got {shape_text(sizes[:rank])}")
-        made.append(Window(role, n if isinstance(n, int) else None, k, s, d, padding, attrs.get("ceil_mode", False)))
-    return made
+        windows.append(Window(role, n if isinstance(n, int) else None, k, s, d, padding, attrs.get("ceil_mode", False)))
+    return windows
 
 
 def _of_each_axis(padding: Any, rank: int) -> list[str | tuple[int, int]]:
@@ -264,10 +264,10 @@ def laid_out(
         channels: how many, and why; those of `x` if not given.
     """
     axes, at = spatial_axes(len(x.shape), attrs.get("data_format", "channels_last"))
-    made = [Axis("" if channels is None else "batch", (0, 0), x.shape[0])]
-    made += [Axis(role, (0, axis), after, why) for axis, (role, after, why) in zip(axes, spatial, strict=True)]
-    made.insert(at, Axis("channels", (0, at), *channels) if channels else Axis("", (0, at), x.shape[at]))
-    return made
+    result = [Axis("" if channels is None else "batch", (0, 0), x.shape[0])]
+    result += [Axis(role, (0, axis), after, why) for axis, (role, after, why) in zip(axes, spatial, strict=True)]
+    result.insert(at, Axis("channels", (0, at), *channels) if channels else Axis("", (0, at), x.shape[at]))
+    return result
 
 
 def laid_back(dy: Expr, attrs: Mapping[str, Any], sizes: Sequence[Size], why: str) -> list[Axis]:

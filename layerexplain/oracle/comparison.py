@@ -16,7 +16,7 @@ from layerexplain.network.traced import Network, TracedCall
 from layerexplain.ops.linalg import undetermined
 from layerexplain.oracle.difference import allowed, difference
 from layerexplain.oracle.keras_import import first_line
-from layerexplain.oracle.reference import Graph, Key, Operation
+from layerexplain.oracle.reference import Key, ReferenceGraph, ReferenceOperation
 from layerexplain.oracle.verify_report import Compared, LayerCheck, Status
 from layerexplain.records import NamedTuple
 from layerexplain.run.activations import Progress
@@ -27,9 +27,9 @@ class CallOfLayer(NamedTuple):
     """A call of a layer in both: where it stands in Keras's graph, and Keras's tensors for the formula's params, with
     their origins; and how it is compared."""
 
-    graph: Graph
+    graph: ReferenceGraph
     key: Key
-    operation: Operation
+    operation: ReferenceOperation
     layer: Layer
     made: TracedCall
     given: Sequence[tuple[Any, str]]
@@ -39,7 +39,7 @@ class CallOfLayer(NamedTuple):
     seed: int
 
 
-class Comparison:
+class KerasComparison:
     """Walks a model and its Keras model side by side. `faults` are the known faults of Keras that were found. With
     `gradients`, a seed, those of calls that agree are compared too."""
 
@@ -54,7 +54,7 @@ class Comparison:
         self.done = 0
         self.faults: list[str] = []
 
-    def compare(self, network: Network, graph: Graph, path: tuple[str, ...] = ()) -> list[LayerCheck]:
+    def compare(self, network: Network, graph: ReferenceGraph, path: tuple[str, ...] = ()) -> list[LayerCheck]:
         """Compare all calls of a network; return a row per call. The graph has its inputs."""
         sources = _Sources(network, graph)
         by_call = {made.call.key: made for made in network.calls}
@@ -219,7 +219,7 @@ def differs(row: LayerCheck, reason: str) -> LayerCheck:
 class _Sources:
     """Keras's tensors, by their names in the Model."""
 
-    def __init__(self, network: Network, graph: Graph) -> None:
+    def __init__(self, network: Network, graph: ReferenceGraph) -> None:
         self.network = network
         self.graph = graph
         ours = [ref.layer for ref in network.model.inputs]

@@ -21,12 +21,12 @@ from layerexplain.oracle.difference import allowed, allowed_in_row, judged
 from layerexplain.oracle.keras_import import first_line
 from layerexplain.oracle.reference import Reference
 from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck
-from layerexplain.run.activations import Activations
+from layerexplain.run.activations import ModelRun
 from layerexplain.run.given_inputs import traced_at
-from layerexplain.run.gradients import Step, WeightKey
+from layerexplain.run.gradients import GradientStep, WeightKey
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.precision import computed_in, rounded_to
-from layerexplain.run.trace import Running
+from layerexplain.run.trace import RunnableModel
 from layerexplain.run.updates import updates
 
 NO_LOSS = "mse"
@@ -196,16 +196,16 @@ def _made(
     seed: int,
     *,
     in_float64: bool = False,
-) -> Step:
+) -> GradientStep:
     """Return a step that was run forwards and backwards by the formulas."""
-    ran = Activations(network, reference.weight_source(), seed, in_float64=in_float64)
-    step = Step(Running(model, list(arrays), ran, (), training), [f"random:{seed}"])
+    ran = ModelRun(network, reference.weight_source(), seed, in_float64=in_float64)
+    step = GradientStep(RunnableModel(model, list(arrays), ran, (), training), [f"random:{seed}"])
     step.forward(lambda _: None)
     step.backward(lambda _: None)
     return step
 
 
-def _own(step: Step) -> dict[WeightKey, Any]:
+def _own(step: GradientStep) -> dict[WeightKey, Any]:
     """Return the gradients of the trainable weights, 0 where none comes back."""
     return {
         key: 0 if one.gradient is None else one.gradient
@@ -229,7 +229,7 @@ def _apart(own: float, other: float) -> float:
     return abs(own - other) / max(abs(other), 1e-30) if own != other else 0.0
 
 
-def _update(step: Step, theirs: Any) -> float | None:
+def _update(step: GradientStep, theirs: Any) -> float | None:
     """Return how far the step of the optimizer is from Keras's, from Keras's own gradients: by the largest change."""
     import numpy as np
 

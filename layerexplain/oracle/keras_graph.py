@@ -11,7 +11,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.oracle.keras_faults import fault
 from layerexplain.oracle.keras_import import load_keras, silence
-from layerexplain.oracle.reference import Gradients, Key
+from layerexplain.oracle.reference import Key, ReferenceGradients
 from layerexplain.weights.live_weights import functional_graph, plain_floats, variables_of_layer
 
 NO_KERNEL_ON_CPU = (
@@ -120,7 +120,7 @@ class KerasGraph:
 
     def gradients(
         self, key: Key, given: Sequence[Any], definition: Definition, draw: Callable[..., Any], *, training: bool
-    ) -> Gradients:
+    ) -> ReferenceGradients:
         import tensorflow as tf
 
         node = self.nodes[key]
@@ -143,7 +143,9 @@ class KerasGraph:
         found = tape.gradient(total, [*watched, *[v.value for v in variables]])
         dense = [None if g is None else as_array(tf.convert_to_tensor(g)) for g in found]
         by_id = {id(one): g for one, g in zip(watched, dense, strict=False)}
-        return Gradients([as_array(dy) for dy in seeds], [by_id.get(id(one)) for one in given], dense[len(watched) :])
+        return ReferenceGradients(
+            [as_array(dy) for dy in seeds], [by_id.get(id(one)) for one in given], dense[len(watched) :]
+        )
 
     def keep(self, key: Key, outputs: Sequence[Any]) -> None:
         for tensor, value in zip(self.nodes[key].outputs, outputs, strict=True):

@@ -22,11 +22,11 @@ from layerexplain.report.gradient import gradient_roles, kept_of
 from layerexplain.run.activations import Activation, Progress
 from layerexplain.run.backpropagation import SentBack
 from layerexplain.run.gradient_results import gradient_run
-from layerexplain.run.gradients import Step, WeightGradient, ready_to_train
+from layerexplain.run.gradients import GradientStep, WeightGradient, ready_to_train
 from layerexplain.run.made_inputs import GivenInput, by_name
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.precision import computed_in
-from layerexplain.run.trace import Running, must_have_run, ready
+from layerexplain.run.trace import RunnableModel, must_have_run, ready
 from layerexplain.run.trace_report import ElementReport
 
 
@@ -182,7 +182,7 @@ def gradient_element(
 # Of an output -------------------------------------------------------------------------------------------------------
 
 
-def _step(running: Running, path: str, call: int, progress: Progress | None) -> Activation:
+def _step(running: RunnableModel, path: str, call: int, progress: Progress | None) -> Activation:
     """Return the call of a layer; no later layer is run."""
     calls = 0
     for step in running.steps(progress):
@@ -211,7 +211,7 @@ def _output(step: Activation, output: int) -> tuple[Definition, Any]:
 # Of a gradient ------------------------------------------------------------------------------------------------------
 
 
-def _sent(made: Step, path: str, call: int, progress: Progress | None) -> tuple[SentBack, int]:
+def _sent(made: GradientStep, path: str, call: int, progress: Progress | None) -> tuple[SentBack, int]:
     """Run a step of training; return what is found at a call of a layer, and how many calls the layer has."""
     calls: dict[int, SentBack | None] = {}
 
@@ -298,7 +298,7 @@ def _checked_index(index: tuple[int, ...], array: Any, ranks: Mapping[int, int])
 
 
 def _worked(
-    running: Running, form: ElementForm, arrays: Mapping[Expr, Any], result: int, at: tuple[int, ...], dtype: str
+    running: RunnableModel, form: ElementForm, arrays: Mapping[Expr, Any], result: int, at: tuple[int, ...], dtype: str
 ) -> Worked:
     try:
         return worked_element(form, arrays, result, at, batch=running.batch, dtype=computed_in(dtype))

@@ -15,7 +15,7 @@ from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.layers.registry import find
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, TensorRef, replaced
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, ForeignFunction, Layer, Model, TensorRef, replaced
 from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.weights.shared_weights import Originals
 
@@ -68,7 +68,7 @@ def _layers(model: Model) -> list[Layer]:
 
 def _foreign_function(value: Any) -> str | None:
     """Return the name of a function in a configuration that is not one of Keras's, or None."""
-    if isinstance(value, Function):
+    if isinstance(value, ForeignFunction):
         return None if value == KERAS_2_HARD_SIGMOID else value.name
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
     if isinstance(value, Layer):
@@ -85,7 +85,7 @@ def to_keras(model: Model) -> Any:
     must_be_keras_alone(model)
     if not model.calls or not model.outputs:
         raise LayerExplainError(f"a {model.type} model without a layer graph cannot be built")
-    return _Builder(model, (), _Objects(model)).build()
+    return _KerasBuilder(model, (), _Objects(model)).build()
 
 
 class _Objects:
@@ -107,7 +107,7 @@ class _Objects:
         return made
 
 
-class _Builder:
+class _KerasBuilder:
     """Builds one model, and nested ones with their own builders; `steps` lead to it in the outermost one."""
 
     def __init__(self, model: Model, steps: Steps, objects: _Objects) -> None:
@@ -158,7 +158,7 @@ class _Builder:
 def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
     """Return the layer or operation, created by Keras from its configuration. Raises whatever Keras raises."""
     if layer.model is not None:
-        inner = _Builder(layer.model._replace(name=layer.name), steps, objects).build()
+        inner = _KerasBuilder(layer.model._replace(name=layer.name), steps, objects).build()
         if not layer.config.get("trainable", True):
             inner.trainable = False
         return inner
@@ -197,7 +197,7 @@ def _plain(key: str, value: Any, at: Steps, objects: _Objects) -> Any:
     """Return the value of an argument as Keras accepts it; the steps `at` lead to it in the outermost model."""
     if isinstance(value, Layer):
         return objects.of(at, value)
-    if isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID:
+    if isinstance(value, ForeignFunction) and value == KERAS_2_HARD_SIGMOID:
         return _hard_sigmoid_of_keras_2()
     if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
         at = list_steps(at)

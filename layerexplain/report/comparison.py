@@ -16,7 +16,7 @@ from typing import Any
 from layerexplain.model import Model
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple, sources_first
-from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals, told
+from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals, to_jsonable
 from layerexplain.report.default_initializers import default_initializer
 from layerexplain.report.loading import Loading, loading
 from layerexplain.report.model_differences import Alignment, Difference, computes_the_same, of_ends, of_models
@@ -35,9 +35,9 @@ class Side(NamedTuple):
     totals: Totals
 
     def to_dict(self) -> dict[str, Any]:
-        """The side as JSON has it."""
-        model = told(self, "name=model_name type=model_type keras_version")
-        return {**told(self, "source format"), "model": model, **told(self, "totals")}
+        """Return the side as JSON has it."""
+        model = {"name": self.model_name, "type": self.model_type, "keras_version": self.keras_version}
+        return {"source": self.source, "format": self.format, "model": model, "totals": to_jsonable(self.totals)}
 
 
 class Change(NamedTuple):
@@ -84,8 +84,16 @@ class Comparison(Rows[Change]):
         return not self.changes
 
     def to_dict(self) -> dict[str, Any]:
-        """The comparison as the JSON contract has it (docs/diff.schema.json)."""
-        return {"schema": SCHEMA_VERSION, "alike": self.alike, **told(self, "before after changes renumbered loading")}
+        """Return the comparison as the JSON contract has it (docs/diff.schema.json)."""
+        return {
+            "schema": SCHEMA_VERSION,
+            "alike": self.alike,
+            "before": self.before.to_dict(),
+            "after": self.after.to_dict(),
+            "changes": to_jsonable(self.changes),
+            "renumbered": to_jsonable(self.renumbered),
+            "loading": self.loading.to_dict(),
+        }
 
 
 class WeightChange(NamedTuple):

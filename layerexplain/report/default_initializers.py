@@ -6,26 +6,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import Setting
+from layerexplain.model import TrainingSetting
 
-_BY_WEIGHT: Mapping[str, Setting] = {
-    "kernel": Setting("GlorotUniform"),
-    "depthwise": Setting("GlorotUniform"),
-    "pointwise": Setting("GlorotUniform"),
-    "recurrent": Setting("Orthogonal"),
-    "embeddings": Setting("RandomUniform"),
-    **dict.fromkeys(("bias", "beta", "alpha", "moving_mean"), Setting("Zeros")),
-    **dict.fromkeys(("gamma", "moving_variance"), Setting("Ones")),
+_BY_WEIGHT: Mapping[str, TrainingSetting] = {
+    "kernel": TrainingSetting("GlorotUniform"),
+    "depthwise": TrainingSetting("GlorotUniform"),
+    "pointwise": TrainingSetting("GlorotUniform"),
+    "recurrent": TrainingSetting("Orthogonal"),
+    "embeddings": TrainingSetting("RandomUniform"),
+    **dict.fromkeys(("bias", "beta", "alpha", "moving_mean"), TrainingSetting("Zeros")),
+    **dict.fromkeys(("gamma", "moving_variance"), TrainingSetting("Ones")),
 }
 """By what stands before `_initializer` in the argument, in all layers of Keras."""
 
-_WITHOUT_ARGUMENT: Mapping[str, Setting] = {
-    **dict.fromkeys(("lora_kernel_a", "lora_embeddings_a"), Setting("HeUniform")),
-    **dict.fromkeys(("lora_kernel_b", "lora_embeddings_b", "renorm_mean", "mean"), Setting("Zeros")),
-    **dict.fromkeys(("moving_stddev", "renorm_stddev", "variance"), Setting("Ones")),
-    **dict.fromkeys(("scale", "concat_score_weight"), Setting("Ones")),
-    "reverse_embeddings": Setting("RandomUniform"),
-    "vector_u": Setting("TruncatedNormal", {"stddev": 0.02}),
+_WITHOUT_ARGUMENT: Mapping[str, TrainingSetting] = {
+    **dict.fromkeys(("lora_kernel_a", "lora_embeddings_a"), TrainingSetting("HeUniform")),
+    **dict.fromkeys(("lora_kernel_b", "lora_embeddings_b", "renorm_mean", "mean"), TrainingSetting("Zeros")),
+    **dict.fromkeys(("moving_stddev", "renorm_stddev", "variance"), TrainingSetting("Ones")),
+    **dict.fromkeys(("scale", "concat_score_weight"), TrainingSetting("Ones")),
+    "reverse_embeddings": TrainingSetting("RandomUniform"),
+    "vector_u": TrainingSetting("TruncatedNormal", {"stddev": 0.02}),
 }
 """By the names of the weights."""
 
@@ -41,7 +41,7 @@ def default_initializer(argument: str) -> str | None:
     return None if found is None else found.name
 
 
-def usual_initializer(type_: str, weight: str) -> Setting | None:
+def usual_initializer(type_: str, weight: str) -> TrainingSetting | None:
     """Return how a weight of a type of layer begins where the layer does not say it; None where it is not known.
 
     >>> usual_initializer("SeparableConv2D", "depthwise_kernel").name
@@ -49,5 +49,5 @@ def usual_initializer(type_: str, weight: str) -> Setting | None:
     """
     own = facts_of(type_).initializers.get(weight)
     if own is not None:
-        return Setting(own)
+        return TrainingSetting(own)
     return _BY_WEIGHT.get(weight.removesuffix("_kernel")) or _WITHOUT_ARGUMENT.get(weight)

@@ -15,7 +15,7 @@ from layerexplain.derive.shape_reasons import shape_reasons
 from layerexplain.derive.typeset.element import typeset_element
 from layerexplain.derive.typeset.statements import typeset
 from layerexplain.frontends.value_text import arguments_text
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, tensor, walk
 from layerexplain.lang.notation import value_text
@@ -185,7 +185,7 @@ def statement(line: FormulaLine, shapes: bool) -> Statement:
     if len(line.nodes) == 1:
         node = line.nodes[0]
         note = node.note
-        if shapes and not isinstance(node.shape, Shapes):
+        if shapes and not isinstance(node.shape, ResultShapes):
             shape = shape_text(node.shape)
     return Statement(line.text, line.indent, shape, note)
 

@@ -9,7 +9,7 @@ from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
     from layerexplain.derive.shape_reasons import AxisReason
-    from layerexplain.lang.latex import Formula
+    from layerexplain.lang.latex import TypesetLine
 
 
 class Statement(NamedTuple):
@@ -52,10 +52,10 @@ class Explanation(NamedTuple):
     cost: tuple[str, ...]
     training: tuple[str, ...]
     mask: str
-    latex: tuple[Formula, ...]
+    latex: tuple[TypesetLine, ...]
     receptive_field: tuple[str, ...] = ()
     dtype: str = ""
-    element_latex: tuple[Formula, ...] = ()
+    element_latex: tuple[TypesetLine, ...] = ()
     inputs: tuple[str, ...] = ()
     framework: str = "keras"
 

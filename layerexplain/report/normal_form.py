@@ -18,7 +18,7 @@ from layerexplain.layers.arguments import Activation
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.activations import usual_name
-from layerexplain.model import Call, Function, Layer, Model
+from layerexplain.model import Call, ForeignFunction, Layer, Model
 from layerexplain.network.scope import declaration_of
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.report.data import LayerReport
@@ -135,7 +135,7 @@ def settings_of(layer: Layer, declarations: Declarations = _NONE) -> Iterator[tu
         is_default = setting is not None and not setting.config and setting.name == default_initializer(name)
         unused = declaration is not None and is_unused_setting(declaration, name)
         if value is not None and not is_default and not unused and not (setting is None and value == {}):
-            text = value.name if isinstance(value, Function) else setting_text(setting)
+            text = value.name if isinstance(value, ForeignFunction) else setting_text(setting)
             if text != "None":
                 yield name, text
 
@@ -228,7 +228,7 @@ def _plain(value: Any) -> Any:
             return (value.type, (("architecture", architecture(trace_model(value.model), {}).hash),))
         arguments = [(name, _one_form(name, one, 0)) for name, one in _arguments(value, None, _NONE).items()]
         return (value.type, tuple(sorted(arguments, key=lambda pair: pair[0])))
-    if isinstance(value, Function):
+    if isinstance(value, ForeignFunction):
         return value.name
     return tuple([_plain(one) for one in value]) if isinstance(value, list | tuple) else value
 

@@ -18,7 +18,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.keras.losses import Loss
-from layerexplain.layers.keras.optimizers import Part
+from layerexplain.layers.keras.optimizers import InnerDeclaration
 from layerexplain.records import grouped
 from layerexplain.report.build import plain_shape
 from layerexplain.report.cost_lines import lines_of_one
@@ -63,7 +63,7 @@ def update_definition(optimizer: Declaration, arguments: Mapping[str, Any], shap
     return optimizer.trace([weight, weight, number, number if clips else None], arguments)
 
 
-def update_formulas(optimizer: Part, weights: Iterable[tuple[str, Shape]]) -> Iterator[Definition]:
+def update_formulas(optimizer: InnerDeclaration, weights: Iterable[tuple[str, Shape]]) -> Iterator[Definition]:
     """Yield the formula of a step of each weight, given with its path and its shape; those that are alike share one.
     Muon treats some as AdamW does, for their names.
 

@@ -13,8 +13,8 @@ from layerexplain.derive.typeset.statements import typeset
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
-from layerexplain.layers.arguments import Refused
-from layerexplain.layers.keras.optimizers import Part, part
+from layerexplain.layers.arguments import RefusedValue
+from layerexplain.layers.keras.optimizers import InnerDeclaration, part
 from layerexplain.model import TensorRef, Training, is_before_keras_3
 from layerexplain.network.gradient_paths import GradientPaths, gradient_paths
 from layerexplain.network.traced import Network
@@ -147,7 +147,7 @@ def _penalties(placed: Sequence[Placed], notes: list[str]) -> Iterator[TermRepor
 
 def _formulas(
     placed: Sequence[Placed], kind: SettingKind, notes: list[str]
-) -> Iterator[tuple[str, str, Part, Definition]]:
+) -> Iterator[tuple[str, str, InnerDeclaration, Definition]]:
     """What layers do with weights, or outputs: where and the letter of each, the regularizer or constraint, its
     formula."""
     for one in placed:
@@ -155,7 +155,7 @@ def _formulas(
             for path, shape, label in _of_weights(one, setting):
                 try:
                     yield path, label, *setting_formula(kind, setting.value, shape)
-                except (Refused, LayerExplainError) as error:
+                except (RefusedValue, LayerExplainError) as error:
                     notes.append(f"The {setting.of}_{kind} of '{one.path}': {error}.")
 
 
@@ -210,7 +210,7 @@ def _updates(training: Training, placed: Sequence[Placed], notes: list[str]) -> 
         notes.append(f"The optimizer has decay={decay:g}, {words}.")
     try:
         optimizer = part("optimizers", setting)
-    except Refused as refused:
+    except RefusedValue as refused:
         notes.append(f"The optimizer: {refused}.")
         return
     found: dict[tuple[Any, ...], list[tuple[str, Definition]]] = {}

@@ -11,7 +11,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr
-from layerexplain.model import Layer, Setting
+from layerexplain.model import Layer, TrainingSetting
 from layerexplain.network.scope import declaration_of
 from layerexplain.records import NamedTuple
 from layerexplain.report.default_initializers import usual_initializer
@@ -26,7 +26,7 @@ class Beginning(NamedTuple):
     """How a weight begins: by which initializer, and with what in place of one that is `unknown`. `forgets` says that
     it is the bias of an LSTM, whose forget gate begins at 1."""
 
-    setting: Setting
+    setting: TrainingSetting
     unknown: str = ""
     forgets: bool = False
 
@@ -73,7 +73,7 @@ def _forget_gate(size: int) -> slice:
     return slice(size // 4, size // 2)
 
 
-def _arguments(setting: Setting) -> dict[str, Any]:
+def _arguments(setting: TrainingSetting) -> dict[str, Any]:
     return {name: value for name, value in setting.config.items() if name != "seed"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Body, Definition, call, loop
 from layerexplain.lang.expr import CALL, LOOP, Expr, item
 from layerexplain.lang.visit import Copier
@@ -82,4 +82,4 @@ def _moves_of_loop(node: Expr) -> Moves:
 
 
 def _parts(made: Expr) -> list[Expr]:
-    return [item(made, i) for i in range(len(made.shape))] if isinstance(made.shape, Shapes) else [made]
+    return [item(made, i) for i in range(len(made.shape))] if isinstance(made.shape, ResultShapes) else [made]

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Body, Definition, node_of
 from layerexplain.lang.expr import CALL, ITEM, Expr, item
 from layerexplain.lang.names import identifier
 from layerexplain.lang.visit import Copier
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import Layer, Setting
+from layerexplain.model import Layer, TrainingSetting
 from layerexplain.records import NamedTuple
 from layerexplain.report.objective import settings_of
 from layerexplain.report.settings import setting_of
@@ -133,12 +133,12 @@ class _Exposing(Copier):
         outputs = called.outputs
         args = tuple([env[a] for a in node.args])
         made = node_of(CALL, args, {"definition": called}, [e.shape for e in outputs], [e.dtype for e in outputs])
-        parts = [item(made, i) for i in range(len(outputs))] if isinstance(made.shape, Shapes) else [made]
+        parts = [item(made, i) for i in range(len(outputs))] if isinstance(made.shape, ResultShapes) else [made]
         count, more = len(definition.results), len(inside.penalties)
         self.found += zip(parts[count : count + more], inside.penalties.values(), strict=True)
         self.found += [(part, penalty) for part in parts[:count] for penalty in penalties]
         kept = [*parts[:count], *parts[count + more :]]
-        return kept if isinstance(node.shape, Shapes) else kept[0]
+        return kept if isinstance(node.shape, ResultShapes) else kept[0]
 
     def _held_and_skipped(self, definition: Definition) -> tuple[Layer | None, bool]:
         """Return the layer that a wrapper calls past its own regularizer, and that this does not count."""
@@ -155,20 +155,20 @@ class _Exposing(Copier):
         collected = {f"activity_{i}": value for i, (value, _) in enumerate(inside, start=1)}
         extended = Body(body.steps, body.states, body.next, {**body.collected, **collected}, body.captured)
         length = made.args[0].shape[1]
-        shapes = [*made.shape] if isinstance(made.shape, Shapes) else [made.shape]
-        dtypes = [*made.dtype] if isinstance(made.shape, Shapes) else [made.dtype]
+        shapes = [*made.shape] if isinstance(made.shape, ResultShapes) else [made.shape]
+        dtypes = [*made.dtype] if isinstance(made.shape, ResultShapes) else [made.dtype]
         shapes += [(e.shape[0], length, *e.shape[1:]) for e in collected.values()]
         dtypes += [str(e.dtype) for e in collected.values()]
         more = node_of(node.op, made.args, {**made.attrs, "body": extended}, shapes, dtypes)
         parts = [item(more, i) for i in range(len(shapes))]
         count = len(shapes) - len(inside)
         for part, (_, penalty) in zip(parts[count:], inside, strict=True):
-            setting = penalty.value if isinstance(penalty.value, Setting) else setting_of(penalty.value)
+            setting = penalty.value if isinstance(penalty.value, TrainingSetting) else setting_of(penalty.value)
             if setting is not None and setting.name in _BY_ELEMENTS:
                 self.found.append((part, penalty))
             else:
                 self.refused = True
-        return parts[:count] if isinstance(made.shape, Shapes) else parts[0]
+        return parts[:count] if isinstance(made.shape, ResultShapes) else parts[0]
 
 
 def _fits(label: str, wanted: str) -> bool:

@@ -28,8 +28,8 @@ def variable_expression(
         return expression(
             (*[int(n) if n.isdecimal() else n for n in ".".join(path).split(".")], *at, weight.attrs["name"])
         )
-    held = layer.config.get("layer") if at == ("layer",) else None
-    owner = held if isinstance(held, Layer) else layer
+    wrapped = layer.config.get("layer") if at == ("layer",) else None
+    owner = wrapped if isinstance(wrapped, Layer) else layer
     name = str(weight.attrs["name"])
     facts = facts_of(owner.type)
     if is_before_keras_3(keras_version):

@@ -7,7 +7,7 @@ from typing import Any
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import Expr, item, named, tensor, weight
-from layerexplain.lang.visit import Copier, Interpreter, inner_definitions, nodes
+from layerexplain.lang.visit import Copier, ExprInterpreter, inner_definitions, nodes
 from layerexplain.ops.elementwise import add, sqrt
 from layerexplain.ops.movement import split, zeros
 from tests.support.same import same, same_definition
@@ -16,7 +16,7 @@ X = tensor("x", (BATCH, 5, 3))
 W = weight("kernel", "W", [("inputs", 3)])
 
 
-class Depth(Interpreter[int]):
+class Depth(ExprInterpreter[int]):
     """How many ops stand between a node and the leaves; `entered` are the nodes that were visited."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
-from layerexplain.model import Setting
+from layerexplain.model import TrainingSetting
 from layerexplain.network.trace import trace_model
 from layerexplain.run.initializers import Beginning, beginning_of
 
@@ -41,7 +41,7 @@ INITIALIZERS: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
 def test_values_are_distributed_as_those_of_keras(name: str, config: dict[str, Any], shape: tuple[int, ...]) -> None:
     import keras
 
-    ours = Beginning(Setting(name, config)).values(shape, np.random.default_rng(3))
+    ours = Beginning(TrainingSetting(name, config)).values(shape, np.random.default_rng(3))
     initializer = getattr(keras.initializers, name)
     try:
         theirs = np.asarray(initializer(**config, seed=5)(shape))

@@ -30,7 +30,7 @@ from layerexplain.frontends.keras.shared_objects import has_two_ways
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.keras.activations import NAMES as ACTIVATIONS
 from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef, form_of, in_model_order
-from layerexplain.model import Function as NamedFunction
+from layerexplain.model import ForeignFunction as NamedFunction
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.keras_calls import Keras

@@ -31,7 +31,7 @@ from layerexplain.frontends.code.values import (
     unknown_in,
 )
 from layerexplain.frontends.code.values.base import Place, Unknown, unknown_at
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Definition, call, states_after
 from layerexplain.lang.expr import (
     LEAVES,
@@ -288,7 +288,7 @@ class Formula:
             if [one.shape for one in first.weights] != [one.shape for one in made.weights]:
                 raise ShapeError(f"every call of {layer.name} needs tensors that fit the same weights")
         node = call(made, *given, *leaves)
-        if type(node.shape) is not Shapes:
+        if type(node.shape) is not ResultShapes:
             return {0: node}
         found = {i: item(node, i) for i in range(len(made.results))}
         position = len(made.results)

@@ -37,7 +37,7 @@ from layerexplain.frontends.model_builder import default_name
 from layerexplain.frontends.spec.old_arguments import todays_form
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find, positional_arguments
-from layerexplain.model import Function as NamedFunction
+from layerexplain.model import ForeignFunction as NamedFunction
 from layerexplain.model import Note
 
 _OF_INPUT = (

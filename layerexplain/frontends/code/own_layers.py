@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.call_binding import Bound as BoundCall
+from layerexplain.call_binding import BoundCall as BoundCall
 from layerexplain.errors import NotKnown, ShapeError
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.graph_formula import Formula, not_known

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.call_binding import Bound, bind_call
+from layerexplain.call_binding import BoundCall, bind_call
 from layerexplain.errors import AxesError, LayerExplainError
 from layerexplain.frontends.code.graphs import Graph, flat
 from layerexplain.frontends.code.values import LayerValue, ModelValue, Node, Tensor, unknown_in
@@ -136,7 +136,7 @@ class Shapes:
         masks = [None if one is None else self.of(one) for one in carried]
         return declaration.trace(given, arguments, masks if sees_masks(declaration) else (), constants=constants)
 
-    def bound(self, node: Node, declaration: Declaration) -> tuple[Bound, dict[str, Any], dict[TensorRef, Tensor]]:
+    def bound(self, node: Node, declaration: Declaration) -> tuple[BoundCall, dict[str, Any], dict[TensorRef, Tensor]]:
         """A call of a layer of Keras bound to its declaration, the arguments of the layer in the form that its formula
         takes, and which tensor each reference stands for."""
         from layerexplain.frontends.code.emit import plain_call

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from layerexplain.lang.latex import Formula
+from layerexplain.lang.latex import TypesetLine
 from layerexplain.records import grouped
 from layerexplain.render import document as doc
 from layerexplain.render.documents.summary import all_notes, heading, report_sheet, step_facts, title_of, totals
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import REACHED_IN, count_text, field_text, results_text, shape_text, shapes_text
-from layerexplain.render.sections import Code, CodeLine, Labelled, Listing, Points, Section
+from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Listing, Points, Section
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, LayerReport, Report
 from layerexplain.report.explanation_data import Explanation, Statement
 from layerexplain.report.step_data import BackwardReport
@@ -31,8 +31,8 @@ def explanation(
     model's heading, totals and notes stand around them. `brief` leaves out all but sentence, formula, shape and
     weights. The formats for programs have the rows of the layers."""
     chosen = report.layers if layers is None else layers
-    told = report if whole else report._replace(layers=tuple(chosen))
-    return report_sheet(told, columns, nested, several=False)._replace(
+    report_of_chosen = report if whole else report._replace(layers=tuple(chosen))
+    return report_sheet(report_of_chosen, columns, nested, several=False)._replace(
         document=lambda: explanation_document(report, chosen, whole, brief)
     )
 
@@ -77,7 +77,7 @@ def _section(
 ) -> Section:
     """What there is to tell of a layer; `known` is the reach that was told already, `place` its line in the code,
     `hidden` says that the layers inside it are not explained."""
-    told = layer.explanation
+    explained = layer.explanation
     inputs, outputs = shapes_text(layer.input_shapes), results_text(layer.results, layer.output_shapes)
     blocks: list[doc.Block] = [
         doc.Heading(
@@ -86,14 +86,14 @@ def _section(
             beside=(f"{inputs} → {outputs}" if inputs else outputs) + (f"  {place}" if place else ""),
         )
     ]
-    if told is not None:
-        said = f"{told.sentence.removesuffix('.')}; --nested explains them." if hidden else told.sentence
-        blocks.append(doc.Prose(tuple(filter(None, [said, *(() if brief else told.hints)]))))
+    if explained is not None:
+        said = f"{explained.sentence.removesuffix('.')}; --nested explains them." if hidden else explained.sentence
+        blocks.append(doc.Prose(tuple(filter(None, [said, *(() if brief else explained.hints)]))))
     blocks += _wiring(layer, alike)
-    if told is None:
+    if explained is None:
         blocks.append(Labelled("formula", (formula_block([Statement(line, 0, "", "") for line in layer.formula]),)))
     else:
-        blocks += _told(told, alike, brief, known)
+        blocks += _detail_blocks(explained, alike, brief, known)
     if layer.gradient is not None:
         blocks += gradient_blocks(layer.gradient, formula_lines(layer))
     notes = Points(doc.lines(layer.notes), tone="warning")
@@ -107,7 +107,7 @@ def _wiring(layer: LayerReport, alike: list[LayerReport]) -> list[doc.Block]:
     """The layers that are alike, and who feeds this one. Text leaves that out where it is plainly the one layer before,
     since the shapes stand beside the heading."""
     symbols = () if layer.explanation is None else layer.explanation.inputs
-    calls = [_fed(call, symbols) for call in layer.calls]
+    calls = [_call_line(call, symbols) for call in layer.calls]
     shown = doc.Names(tuple(map(title_of, alike)), _ALIKE_SHOWN)
     names: list[doc.Line] = (
         [(doc.Span("and ", only=doc.MARKDOWN), doc.Span(f"{len(alike)} alike: "), shown)] if alike else []
@@ -121,7 +121,7 @@ def _wiring(layer: LayerReport, alike: list[LayerReport]) -> list[doc.Block]:
     ]
 
 
-def _fed(call: CallReport, symbols: Sequence[str]) -> doc.Line:
+def _call_line(call: CallReport, symbols: Sequence[str]) -> doc.Line:
     """`x1=add (None, 8, 8, 16), x2=conv2d (call 2) (None, 8, 8, 16) → (None, 8, 8, 16)`."""
     line: list[doc.Span] = []
     again = {source for source, at in zip(call.source_names, call.numbers, strict=True) if at}
@@ -143,63 +143,65 @@ def _fed(call: CallReport, symbols: Sequence[str]) -> doc.Line:
 # Parts of a section --------------------------------------------------------------------------------------------------
 
 
-def _told(told: Explanation, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None) -> list[doc.Block]:
-    formula = Labelled("formula", (formula_block(told.statements, told.latex),))
+def _detail_blocks(
+    explained: Explanation, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None
+) -> list[doc.Block]:
+    formula = Labelled("formula", (formula_block(explained.statements, explained.latex),))
     # What windows read of each axis, and the axes of further calls, are more than the shape.
-    notes = Points(doc.lines(() if brief else told.shape_notes))
-    shape = Labelled("shape", (Listing(_AXIS_COLUMNS, told.axes, head=3), notes) if told.axes else (notes,))
+    notes = Points(doc.lines(() if brief else explained.shape_notes))
+    shape = Labelled("shape", (Listing(_AXIS_COLUMNS, explained.axes, head=3), notes) if explained.axes else (notes,))
     if brief:
-        return [formula, shape, Labelled("weights", _weights(told))]
-    reached = [weight for weight in told.weights if weight.reach]
-    element = _code(told.element, "One element", hang=4), Points(doc.lines(told.element_notes), tone="aside")
+        return [formula, shape, Labelled("weights", _weights(explained))]
+    reached = [weight for weight in explained.weights if weight.reach]
+    element = _code(explained.element, "One element", hang=4), Points(doc.lines(explained.element_notes), tone="aside")
     return [
         formula,
-        Labelled("where", (_code(told.where, "Where"),)),
+        Labelled("where", (_code(explained.where, "Where"),)),
         Labelled("element", element),
         shape,
-        Labelled("weights", _weights(told)),
-        _labelled("cost", "Cost", told.cost),
-        Labelled("reach", _reach(told, alike, known)),
-        _labelled("training", "Training", () if told.training == (SAME_IN_TRAINING,) else told.training),
-        _labelled("mask", "Mask", () if told.mask == NO_MASK else (told.mask,)),
-        _labelled("dtype", "Dtype", (told.dtype,)),
-        Labelled(REACHED_IN[told.framework], (Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT),)),
+        Labelled("weights", _weights(explained)),
+        _labelled("cost", "Cost", explained.cost),
+        Labelled("reach", _reach(explained, alike, known)),
+        _labelled("training", "Training", () if explained.training == (SAME_IN_TRAINING,) else explained.training),
+        _labelled("mask", "Mask", () if explained.mask == NO_MASK else (explained.mask,)),
+        _labelled("dtype", "Dtype", (explained.dtype,)),
+        Labelled(REACHED_IN[explained.framework], (Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT),)),
     ]
 
 
-def gradient_blocks(told: BackwardReport, formula: Sequence[str], element: bool = True) -> list[doc.Block]:
+def gradient_blocks(gradient: BackwardReport, formula: Sequence[str], element: bool = True) -> list[doc.Block]:
     """How gradients pass the layer: what is kept of the forward pass, the statements, one `element`, and the facts.
     `formula` are the lines of the layer's own formula, which are not printed once more."""
-    if told.unknown:
-        return [_labelled("gradient", "Gradient", (f"not known: {told.unknown}",))]
-    cost = [f"{n:,} {what}" for n, what in ((told.macs, "MACs"), (told.flops, "FLOPs")) if n]
+    if gradient.unknown:
+        return [_labelled("gradient", "Gradient", (f"not known: {gradient.unknown}",))]
+    cost = [f"{n:,} {what}" for n, what in ((gradient.macs, "MACs"), (gradient.flops, "FLOPs")) if n]
     said = (
-        *told.facts,
-        f"No gradient reaches {', '.join(told.unreached)}." if told.unreached else "",
+        *gradient.facts,
+        f"No gradient reaches {', '.join(gradient.unreached)}." if gradient.unreached else "",
         f"Backward: {' and '.join(cost)} per example." if cost else "",
     )
-    if not told.statements:
+    if not gradient.statements:
         return [_labelled("gradient", "Gradient", ("no trainable weight and no float input", *said))]
     elements = (
-        _code(told.element if element else (), "One element of each gradient", hang=4),
-        Points(doc.lines(told.element_notes if element else ()), tone="aside"),
+        _code(gradient.element if element else (), "One element of each gradient", hang=4),
+        Points(doc.lines(gradient.element_notes if element else ()), tone="aside"),
     )
-    gradients = formula_block(told.statements, told.latex)
+    gradients = formula_block(gradient.statements, gradient.latex)
     return [
-        Labelled("kept", _kept(told, formula)),
+        Labelled("kept", _kept(gradient, formula)),
         Labelled("gradient", (gradients._replace(title="Gradient"), Points(doc.lines(said)))),
         Labelled("element", elements),
     ]
 
 
-def _kept(told: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, ...]:
+def _kept(gradient: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, ...]:
     """What is kept of the forward pass: the names of what the formula computes anyway, and the lines that it has not.
     Of a loop that is printed above, only what each of its steps keeps besides."""
     known = {_without_step(line.strip()) for line in formula}
-    read = {word for line in told.statements for word in re.findall(r"[^\W\d]\w*", line.text)}
+    read = {word for line in gradient.statements for word in re.findall(r"[^\W\d]\w*", line.text)}
     in_formula: dict[bool, list[str]] = {False: [], True: []}
     shown: list[Statement] = []
-    for line in told.kept:
+    for line in gradient.kept:
         name, equals, _ = line.text.partition(" = ")
         collected = name.endswith("[t]")
         base = name.removesuffix("[t]")
@@ -208,10 +210,10 @@ def _kept(told: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, ...]
                 in_formula[bool(line.indent)].append(base)
         elif equals and (collected or not line.indent):
             shown.append(line)
-    if len(shown) == len(told.kept):
-        return (formula_block(told.kept, told.kept_latex)._replace(title="Kept from the forward pass"),)
+    if len(shown) == len(gradient.kept):
+        return (formula_block(gradient.kept, gradient.kept_latex)._replace(title="Kept from the forward pass"),)
     used = {word for line in shown for word in re.findall(r"[^\W\d]\w*", line.text.partition(" = ")[2])}
-    lines = [line for line in told.kept if line in shown or (line.indent and line.text.partition(" = ")[0] in used)]
+    lines = [line for line in gradient.kept if line in shown or (line.indent and line.text.partition(" = ")[0] in used)]
     computed = {line.strip().partition(" = ")[0] for line in formula}
     lines = [line for line in lines if line in shown or line.text.partition(" = ")[0] not in computed]
     names = [", ".join(names) + " of each step" * of_steps for of_steps, names in in_formula.items() if names]
@@ -233,16 +235,16 @@ def _labelled(label: str, title: str, texts: Iterable[str]) -> Labelled:
     return Labelled(label, (Points(doc.lines(texts), title),))
 
 
-def formula_block(statements: Sequence[Statement], typeset: tuple[Formula, ...] = ()) -> Code:
+def formula_block(statements: Sequence[Statement], typeset: tuple[TypesetLine, ...] = ()) -> CodeBlock:
     """The statements of a formula, with shapes and notes beside them."""
     lines = [
         CodeLine("    " * one.indent + one.text, "  ".join(filter(None, (one.shape, one.note)))) for one in statements
     ]
-    return Code(tuple(lines), hang=4, formula=True, typeset=typeset)
+    return CodeBlock(tuple(lines), hang=4, formula=True, typeset=typeset)
 
 
-def _code(texts: Iterable[str], title: str, hang: int = 2) -> Code:
-    return Code(tuple(map(CodeLine, texts)), title, hang)
+def _code(texts: Iterable[str], title: str, hang: int = 2) -> CodeBlock:
+    return CodeBlock(tuple(map(CodeLine, texts)), title, hang)
 
 
 _AXIS_COLUMNS = (
@@ -270,21 +272,21 @@ _REACH_COLUMNS = (
 )
 
 
-def _weights(told: Explanation) -> tuple[doc.Block, ...]:
-    note = Points(doc.lines([told.weights_note]), tone="aside")
-    return (Listing(_WEIGHT_COLUMNS, told.weights, head=3, breaks=True), note) if told.weights else (note,)
+def _weights(explained: Explanation) -> tuple[doc.Block, ...]:
+    note = Points(doc.lines([explained.weights_note]), tone="aside")
+    return (Listing(_WEIGHT_COLUMNS, explained.weights, head=3, breaks=True), note) if explained.weights else (note,)
 
 
-def _reach(told: Explanation, alike: list[LayerReport], known: tuple[str, ...] | None) -> tuple[doc.Block, ...]:
+def _reach(explained: Explanation, alike: list[LayerReport], known: tuple[str, ...] | None) -> tuple[doc.Block, ...]:
     """What one output element depends on in the model's inputs, unless that is known. Layers that are alike stand at
     different depths: theirs are listed, each once."""
-    lines = () if told.receptive_field == known else doc.lines(told.receptive_field)
+    lines = () if explained.receptive_field == known else doc.lines(explained.receptive_field)
     others = dict.fromkeys(
         field_text(other.receptive_field or ())
         for other in alike
-        if other.explanation is not None and other.explanation.receptive_field != told.receptive_field
+        if other.explanation is not None and other.explanation.receptive_field != explained.receptive_field
     )
     if not others:
         return (Points(lines, "Reach"),)
     elsewhere: doc.Line = (doc.Span("in those alike: "), doc.Names(tuple(others), _ALIKE_SHOWN))
-    return Points(lines or doc.lines(told.receptive_field), "Reach"), Points((elsewhere,), "Reach", "aside")
+    return Points(lines or doc.lines(explained.receptive_field), "Reach"), Points((elsewhere,), "Reach", "aside")

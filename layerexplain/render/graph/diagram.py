@@ -38,7 +38,7 @@ class GraphNode(NamedTuple):
     makes: str = ""
     params: int = 0
     is_input: bool = False
-    inner: Graph | None = None
+    inner: Diagram | None = None
     copies: tuple[tuple[str, ...], ...] = ()
     same: Hashable = None
     alike: Hashable = None
@@ -55,14 +55,16 @@ class GraphEdge(NamedTuple):
     label: str = ""
 
 
-class Graph(NamedTuple):
+class Diagram(NamedTuple):
     """A model to be drawn. The nodes are in the order of the model."""
 
     nodes: tuple[GraphNode, ...]
     edges: tuple[GraphEdge, ...]
 
 
-def graph_of(layers: Sequence[LayerReport], nested: bool, shown: Sequence[str] = ("type", "shapes", "params")) -> Graph:
+def graph_of(
+    layers: Sequence[LayerReport], nested: bool, shown: Sequence[str] = ("type", "shapes", "params")
+) -> Diagram:
     """The graph of these layers; with `nested` nested models are graphs inside of it. `shown` are those of `SHOWN` that
     stand in a box."""
     nodes = [
@@ -74,7 +76,7 @@ def graph_of(layers: Sequence[LayerReport], nested: bool, shown: Sequence[str] =
         for at, call in enumerate(layer.calls)
         for source, number, shape in zip(call.sources, call.numbers, call.input_shapes, strict=False)
     ]
-    return Graph(tuple(nodes), tuple(dict.fromkeys(edges)))
+    return Diagram(tuple(nodes), tuple(dict.fromkeys(edges)))
 
 
 def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -> GraphNode:
@@ -126,7 +128,7 @@ def call_name(layer: str, number: int) -> str:
     return f"{layer} (call {number + 1})" if number else layer
 
 
-def opened(graph: Graph, depth: int) -> Graph:
+def opened(graph: Diagram, depth: int) -> Diagram:
     """The graph with boxes that hold others open down to a depth: 0 opens none."""
     nodes = [
         node if node.inner is None else node._replace(inner=opened(node.inner, depth - 1) if depth else None)

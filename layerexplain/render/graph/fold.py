@@ -18,7 +18,7 @@ from itertools import groupby, pairwise  # noqa: F401 (one in the example)
 
 from layerexplain.frontends.model_builder import beginning
 from layerexplain.records import NamedTuple, sources_first
-from layerexplain.render.graph.diagram import Graph, GraphEdge, GraphNode, parameters_text
+from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, parameters_text
 from layerexplain.render.graph.lanes import targets_of
 from layerexplain.render.quantities import plural
 
@@ -41,7 +41,7 @@ _MOSTLY = 0.8
 """Such a share of the nodes of one of its types stands in a chain that belongs together."""
 
 
-class Run(NamedTuple):
+class RepeatedBlock(NamedTuple):
     """`copies` blocks of `length` nodes, one after the other, from `start` on; `exact` where they are the same."""
 
     start: int
@@ -54,12 +54,12 @@ class Run(NamedTuple):
         return self.start + self.length * self.copies
 
 
-def fold(graph: Graph) -> Graph:
+def fold(graph: Diagram) -> Diagram:
     """The graph with boxes for what repeats and for what is named alike; nested graphs are folded too.
 
     >>> chain = [GraphNode(name, same=name[0]) for name in ("a", "b1", "c1", "b2", "c2", "b3", "c3", "d")]
     >>> edges = [GraphEdge(x.name, y.name) for x, y in pairwise(chain)]
-    >>> [node.name for node in fold(Graph(tuple(chain), tuple(edges))).nodes]
+    >>> [node.name for node in fold(Diagram(tuple(chain), tuple(edges))).nodes]
     ['a', 'b1 … c3', 'd']
     """
     nodes = tuple([n._replace(inner=fold(n.inner)) if n.inner is not None else n for n in graph.nodes])
@@ -69,7 +69,7 @@ def fold(graph: Graph) -> Graph:
     return min(folded, key=lambda one: len(one.nodes))
 
 
-def in_order(graph: Graph) -> list[GraphNode]:
+def in_order(graph: Diagram) -> list[GraphNode]:
     """The nodes so that each comes behind those that feed it, else in their own order."""
     return [graph.nodes[at] for at in _by_number(sources_of(graph.nodes, graph.edges))]
 
@@ -129,7 +129,7 @@ class _Folder:
     def chains(self) -> dict[int, int]:
         return self._chains() if len(self.nodes) > _LARGE else {}
 
-    def folded(self, start: int, end: int, ports: bool = False) -> Graph:
+    def folded(self, start: int, end: int, ports: bool = False) -> Diagram:
         """The graph of the nodes from `start` to `end`; with `ports` it has one for each tensor from before."""
         boxes: list[tuple[GraphNode, int, int]] = []
         for first, last, run in self._pieces(start, end, by_name=not ports):
@@ -137,9 +137,9 @@ class _Folder:
             boxes.append((box, first, last))
         return self._wired(boxes, start, ports)
 
-    def _pieces(self, start: int, end: int, by_name: bool) -> list[tuple[int, int, Run | None]]:
+    def _pieces(self, start: int, end: int, by_name: bool) -> list[tuple[int, int, RepeatedBlock | None]]:
         """What the boxes of a range stand for: runs, parts and single nodes, in order."""
-        found: list[tuple[int, int, Run | None]] = []
+        found: list[tuple[int, int, RepeatedBlock | None]] = []
         waiting = [(start, end, True)]
         while waiting:
             first, last, exact = waiting.pop()
@@ -153,10 +153,10 @@ class _Folder:
                 waiting += [(a, b, exact) for a, b in ((first, run.start), (run.end, last)) if a < b]
         return sorted(found)
 
-    def _best(self, start: int, end: int, exact: bool) -> Run | None:
+    def _best(self, start: int, end: int, exact: bool) -> RepeatedBlock | None:
         """The run that saves most boxes."""
         tokens = self.same if exact else self.alike
-        best: tuple[tuple[int, int], Run] | None = None
+        best: tuple[tuple[int, int], RepeatedBlock] | None = None
         for period in _periods(tokens, start, end):
             for run in self._runs(tokens, start, end, period, exact):
                 worth = ((run.copies - 1) * run.length, -run.length)
@@ -164,7 +164,7 @@ class _Folder:
                     best = (worth, run)
         return None if best is None else best[1]
 
-    def _runs(self, tokens: list[int], start: int, end: int, period: int, exact: bool) -> list[Run]:
+    def _runs(self, tokens: list[int], start: int, end: int, period: int, exact: bool) -> list[RepeatedBlock]:
         runs = []
         first = start
         for at in range(start, end - period + 1):
@@ -182,7 +182,7 @@ class _Folder:
             b - a == period or (a == b and a < first) for a, b in zip(ours, its, strict=True)
         )
 
-    def _phase(self, start: int, end: int, period: int, exact: bool) -> Run | None:
+    def _phase(self, start: int, end: int, period: int, exact: bool) -> RepeatedBlock | None:
         """Where the blocks of a run begin: so that fewest tensors pass from one to the next, and then so that the
         names in a block have most in common. Only the last copy may be read from behind the run."""
         choices = []
@@ -197,12 +197,12 @@ class _Folder:
             block = range(first, first + period)
             passed = len({source for at in block for source in self.sources[at] if source < first})
             prefix = len(beginning([self.nodes[at].name for at in block])) if period > 1 else 0
-            choices.append(((copies, -passed, prefix, -first), Run(first, period, copies, exact)))
+            choices.append(((copies, -passed, prefix, -first), RepeatedBlock(first, period, copies, exact)))
         return max(choices)[1] if choices else None
 
-    def _parts(self, start: int, end: int) -> list[tuple[int, int, Run | None]]:
+    def _parts(self, start: int, end: int) -> list[tuple[int, int, RepeatedBlock | None]]:
         """Neighbours with a numbered beginning of their names in common are a piece."""
-        pieces: list[tuple[int, int, Run | None]] = []
+        pieces: list[tuple[int, int, RepeatedBlock | None]] = []
         at = start
         while at < end:
             last = at + 1
@@ -257,7 +257,7 @@ class _Folder:
         before = {source for number in range(first, at) for source in self.sources[number]}
         return any(source >= first or source in before for source in self.sources[at])
 
-    def _box(self, first: int, last: int, run: Run | None) -> GraphNode:
+    def _box(self, first: int, last: int, run: RepeatedBlock | None) -> GraphNode:
         length = run.length if run is not None else last - first
         copies = [tuple([n.name for n in self.nodes[at : at + length]]) for at in range(first, last, length)]
         block = self.nodes[first : first + length]
@@ -266,14 +266,14 @@ class _Folder:
             title = f"{copies[0][0]} … {copies[-1][-1]}"
         self.titles.add(title)
         kinds = Counter(node.type for node in block if node.type)
-        held = ", ".join([f"{count} {kind}" if count > 1 else kind for kind, count in kinds.items()])
+        contents = ", ".join([f"{count} {kind}" if count > 1 else kind for kind, count in kinds.items()])
         layers = plural(length, "layer") if length > 1 else ""
         if run is not None:
             layers = f"×{len(copies)}{f', {layers} each' if layers else ''}{'' if run.exact else ', channels differ'}"
         params = sum([node.params for node in self.nodes[first:last]])
         return GraphNode(
             title,
-            tuple(filter(None, [layers, held, parameters_text(params)])),
+            tuple(filter(None, [layers, contents, parameters_text(params)])),
             block[0].type if length == 1 else "",
             self.nodes[last - 1].makes,
             params,
@@ -282,7 +282,7 @@ class _Folder:
             family=block[0].family if length == 1 else "",
         )
 
-    def _wired(self, boxes: list[tuple[GraphNode, int, int]], start: int, ports: bool) -> Graph:
+    def _wired(self, boxes: list[tuple[GraphNode, int, int]], start: int, ports: bool) -> Diagram:
         box_of = {at: box.name for box, first, last in boxes for at in range(first, last)}
         place = {self.nodes[at].name: at for at in box_of}
         outside: dict[str, GraphNode] = {}
@@ -300,7 +300,7 @@ class _Folder:
                 continue
             if name != box_of[target]:
                 edges[GraphEdge(name, box_of[target], edge.label)] = None
-        return Graph((*outside.values(), *[box for box, _, _ in boxes]), tuple(edges))
+        return Diagram((*outside.values(), *[box for box, _, _ in boxes]), tuple(edges))
 
 
 def _cells(nodes: Sequence[GraphNode]) -> dict[int, int]:
