@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from layerexplain.report.weight_table import list_weights as list_weights
     from layerexplain.run.gradient_report import GradientTrace as GradientTrace
     from layerexplain.run.gradient_results import gradient_statistics as gradient_statistics
-    from layerexplain.run.made_inputs import make_inputs as make_inputs
+    from layerexplain.run.input_option import make_inputs as make_inputs
     from layerexplain.run.trace import trace as trace
     from layerexplain.run.trace import trace_statistics as trace_statistics
     from layerexplain.run.trace_report import ElementReport as ElementReport
@@ -62,7 +62,7 @@ _HOMES = {
     "layer_type": "report.one_layer",
     "layer_types": "report.one_layer",
     "list_weights": "report.weight_table",
-    "make_inputs": "run.made_inputs",
+    "make_inputs": "run.input_option",
     "optimizers": "report.optimizers",
     "read": "frontends",
     "trace": "run.trace",

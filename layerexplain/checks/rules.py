@@ -22,7 +22,10 @@ from layerexplain.suggest import must_be_known, names_in
 _FILES = (
     "of_faults",
     "of_training",
+    "of_optimizers",
     "of_activations",
+    "of_linear_maps",
+    "of_recurrence",
     "of_layers",
     "of_shapes",
     "of_sizes",

@@ -33,8 +33,8 @@ class Facts(NamedTuple):
     - `alone_ndim`: the axes of one image or signal without a batch, where it takes that too; 0 where it does not.
     - `makes`: the classes of the layers that it makes inside when it is built, which draw names of their own.
     - `home`: the module of keras.applications that defines it; "" for the layers of keras.layers.
-    - `sets_in_held`: arguments of the layers that it holds, which it sets itself, whatever they say.
-    - `copies_held`: an argument which, if it is left out, is a copy of another with the opposite of a flag.
+    - `sets_in_inner`: arguments of the layers that it holds, which it sets itself, whatever they say.
+    - `inner_copies`: an argument which, if it is left out, is a copy of another with the opposite of a flag.
     - `regularizes`: the regularizer that in training adds a function of what it computes to the loss; its arguments are
       those of the layer. "" for none.
     - `inner_outputs`: the values in its formula that layers inside of it output, to which an activity regularizer
@@ -68,8 +68,8 @@ class Facts(NamedTuple):
     alone_ndim: int = 0
     makes: str = ""
     home: str = ""
-    sets_in_held: tuple[str, ...] = ()
-    copies_held: Mapping[str, tuple[str, str]] = MappingProxyType({})
+    sets_in_inner: tuple[str, ...] = ()
+    inner_copies: Mapping[str, tuple[str, str]] = MappingProxyType({})
     regularizes: str = ""
     inner_outputs: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     skips_activity: bool = False

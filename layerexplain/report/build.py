@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.gist import gist
 from layerexplain.errors import within
-from layerexplain.frontends.model_builder import held_layers
+from layerexplain.frontends.model_builder import layers_in_config
 from layerexplain.lang.axes import BATCH, Size
 from layerexplain.lang.definition import Definition, form
 from layerexplain.lang.names import identifier
@@ -334,7 +334,7 @@ class Builder:
         if (definition is not None and definition.kind != "opaque") or layer.is_stored or has_no_weights(layer):
             return (), True
         configured: tuple[LayerReport, ...] = ()
-        if layer.kind == "custom" and (inside := held_layers(layer.config)):
+        if layer.kind == "custom" and (inside := layers_in_config(layer.config)):
             model = Model(layer.name, layer.type, inside, (), (), ())
             configured = self.rows(trace_model(model), path, at.batch, at.frozen)
         described = self.stored().inside.get("/".join(path))

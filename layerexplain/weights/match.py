@@ -131,7 +131,7 @@ class _Matcher:
                 self.taken.add(tensor.path)
                 name, steps = self.tree.name(tensor, group), self.tree.holder(tensor, start)
                 at = None if steps is None else (*holder, *steps)
-                self.weights.append(MatchedWeight(current, None, tensor, at, told_name=name))
+                self.weights.append(MatchedWeight(current, None, tensor, at, stored_name=name))
 
     def _inside(self, holder: WeightedLayer, layers: Iterable[Layer]) -> Iterator[WeightedLayer]:
         """The layers in another one, those of models in their places."""

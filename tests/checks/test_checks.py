@@ -90,6 +90,13 @@ INSIDE = [
     "unread-edge",
     "checkerboard",
     "reshape-for-permute",
+    "bounded-before-softmax",
+    "softmax-axis",
+    "relu-twice",
+    "tanhs-in-a-row",
+    "one-step",
+    "pixels-as-steps",
+    "normalization-after-softmax",
 ]
 """The rules on layers by themselves and their neighbours; the others are on the model as a whole, and its training."""
 
@@ -125,6 +132,7 @@ def test_exit_codes(arguments: tuple[str, ...], code: int, tmp_path: Path) -> No
     assert CliRunner().invoke(program, ["check", str(file), *arguments]).exit_code == code
 
 
+@pytest.mark.slow
 def test_formats(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text(BAD)
@@ -208,8 +216,8 @@ def test_rules_look_at_a_model_with_errors_too() -> None:
 
 
 MIXED = flat(
-    "Conv2D: {filters: 4, kernel_size: 3, padding: same}", "BatchNormalization",
-    "Conv2D: {filters: 4, kernel_size: 3, use_bias: false, kernel_initializer: zeros}", "Dropout: 0.8",
+    "Conv2D: {filters: 4, kernel_size: 3, padding: same}", "BatchNormalization", "ReLU",
+    "Conv2D: {filters: 4, kernel_size: 3, use_bias: false, kernel_initializer: zeros}", "ReLU", "Dropout: 0.8",
     "MaxPooling2D: 16", shape="[3, 16, 16]",
 )  # fmt: skip
 """One finding of each severity, in no order, and a cause far before what it causes."""
@@ -247,6 +255,24 @@ def test_findings_that_say_the_same_are_one_with_a_count(tmp_path: Path) -> None
         lines = CliRunner().invoke(program, ["check", str(tmp_path / "d.yaml")]).stdout.splitlines()
         assert lines[0].endswith(" · 1 hint") and lines[2] == f"high-dropout  hint, {len(rates)} times"
         assert len([line for line in lines if line.startswith("  line ")]) == listed
+
+
+TO_ONE_MAP = flat("Dense: 16", "Dense: {units: 4, activation: softmax}")
+AMONG_OTHERS = flat("Dense: {units: 32, activation: relu}", "Dense: 16", "Dense: {units: 4, activation: softmax}")
+
+
+@pytest.mark.parametrize(("spec", "code", "severity"), [
+    (TO_ONE_MAP, "linear-twice", "wrong"), (AMONG_OTHERS, "linear-twice", "wasteful"),
+    (flat(*["Dense: {units: 4, activation: sigmoid}"] * 3), "sigmoids-in-a-row", "hint"),
+    (flat(*["Dense: {units: 4, activation: sigmoid}"] * 4), "sigmoids-in-a-row", "wrong"),
+    (flat("Reshape: [784, 1]", "LSTM: 4", shape="[28, 28]"), "pixels-as-steps", "wrong"),
+    (flat("LSTM: 4", shape="[16000, 1]"), "pixels-as-steps", "hint"),
+    *[(flat(f"Dense: {{units: 64, kernel_regularizer: {{class_name: L2, config: {{l2: {factor}}}}}}}", end="loss: mse\n", shape="[784]"),
+       "heavy-penalty", severity) for factor, severity in ((0.02, "hint"), (0.5, "wrong"))],
+])  # fmt: skip
+def test_how_severe_a_finding_is_may_depend_on_the_model(spec: str, code: str, severity: str) -> None:
+    (one,) = layerexplain.check(spec.encode(), select=[code]).findings
+    assert one.severity == severity
 
 
 CHANNELS_FIRST = "the input (None, 1, 28, 28) looks like images with their channels first: give it as (28, 28, 1)"

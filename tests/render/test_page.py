@@ -73,6 +73,7 @@ def test_the_same_model_makes_the_same_bytes(resnet: str) -> None:
     assert len(resnet.encode()) < 130_000
 
 
+@pytest.mark.slow
 def test_large_models_make_small_pages() -> None:
     nasnet = layerexplain.page(load("keras3", "NASNetLarge")["config"].encode())
     assert len(nasnet.encode()) <= 700_000

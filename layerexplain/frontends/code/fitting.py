@@ -10,8 +10,11 @@ from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph, flat
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.values import LayerValue, ModelValue, Setting, Symbol, Tensor
 from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
+from layerexplain.frontends.code.values.settings import Setting
+from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.registry import find
 from layerexplain.model import Shape
@@ -34,9 +37,9 @@ class Fitting(KerasPart):
         held = [layer, inner] if isinstance(inner, LayerValue) else [layer]
         keeps = next((one for one in held if one.config.get("stateful") is True), None)
         declaration = find(keeps.type) if keeps is not None and keeps.kind == "layer" else None
-        if keeps is None or declaration is None or not declaration.takes_states or self.quiet:
+        if keeps is None or declaration is None or not declaration.takes_states:
             return
-        shapes = _input_shapes(tensor) if isinstance(tensor, Tensor) else None
+        shapes = _input_shapes(tensor) if isinstance(tensor, GraphTensor) else None
         if shapes and all(one[0] is None for one in shapes):
             right = f"Input(batch_shape=({', '.join(map(str, (32, *shapes[0][1:])))}))"
             fact = f"{keeps.type} with stateful=True needs a batch size that is fixed, got None; for example {right}"

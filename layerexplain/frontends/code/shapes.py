@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.call_binding import BoundCall, bind_call
 from layerexplain.errors import AxesError, LayerExplainError
 from layerexplain.frontends.code.graphs import Graph, flat
-from layerexplain.frontends.code.values import LayerValue, ModelValue, Node, Tensor, unknown_in
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, unknown_in
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, constant
