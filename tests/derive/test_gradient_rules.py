@@ -67,6 +67,7 @@ fit(open, size=(3, 4), how='crop'); fit(open, size=(3, 4), how='pad'); fit_back(
 first_as_many(line, c, axis=1, of=0); irfft(a, b); irfft(a, b, length=3); irfft(a, b, length=9); istft(a, b, length=4, stride=1, fft=4)
 istft(a, b, length=4, stride=2, fft=4, center=False, window=''); stft_back(a, b, to=7, length=3, stride=2, fft=4)
 log_sum_exp(a); log_sum_exp(a, axis=1, keepdims=True); einsum(S, eq='nii->ni'); einsum(S, a, eq='nii,nai->an'); einsum(S, eq='njj->n')
+linear(a, transpose(M)); linear(a[:, 0], transpose(M))
 """
 
 SEVERAL = {
