@@ -216,7 +216,7 @@ class _FormulaTracing:
         names = self.own.results or (next(reversed(computed)),)
         results = {name: computed[name] for name in names if name in computed}
         own = [leaf for one in self.own.weights if (leaf := self.leaves.get(one.symbol)) is not None]
-        cache = {name: made[name] for name in self.own.cache}
+        cache = {name: computed[name] for name in self.own.cache}
         return Stored(results["y"] if [*results] == ["y"] else results, tuple(own), cache=cache)
 
     def _parsed(self) -> dict[str, Expr]:

@@ -127,7 +127,7 @@ linear = contraction(
     outputs=_linear_outputs,
     summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[1]),
     term=_linear_term,
-    notation=Function(row(0, THIN, ("sup", 1, "T"))),
+    notation=FunctionNotation(row(0, THIN, ("sup", 1, "T"))),
     gradient=_of_linear,
 )
 """`linear(x, W)`: the product of the last axis of x with each row of W, which has a row for each output: x times W

@@ -13,7 +13,7 @@ from layerexplain.frontends.hugging_face.architecture import Architecture
 from layerexplain.lang.settings import attribute, holds
 from layerexplain.lang.syntax import ast, checked_expression
 from layerexplain.lang.uses import uses
-from layerexplain.model import Function
+from layerexplain.model import ForeignFunction
 from layerexplain.suggest import did_you_mean
 
 Values = Mapping[str, Any]
@@ -23,7 +23,7 @@ MOST_LAYERS = 10_000
 
 _TANH_FORMS = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_python_tanh")
 _ACTIVATIONS: Mapping[str, Any] = {
-    **{name: Function("gelu_tanh") for name in _TANH_FORMS},
+    **{name: ForeignFunction("gelu_tanh") for name in _TANH_FORMS},
     **{name: name for name in ("gelu", "relu", "silu", "tanh", "sigmoid", "relu6", "mish", "linear")},
     "swish": "silu",
     "gelu_python": "gelu",

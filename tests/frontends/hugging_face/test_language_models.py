@@ -56,7 +56,7 @@ def test_logits_of_tiny_models_are_those_of_transformers(row: dict[str, Any], tm
     np.testing.assert_allclose(traced.outputs[0][0], row["logits"], atol=1e-5, rtol=0)
 
 
-WRONG = {
+WRONG: dict[str, tuple[str, dict[str, Any]]] = {
     "the form of gelu": ("gemma", {"hidden_activation": "gelu"}),
     "a norm's epsilon": ("llama", {"rms_norm_eps": 1e-3}),
     "the scale of queries": ("gemma2", {"query_pre_attn_scalar": 10}),
@@ -87,7 +87,7 @@ def test_every_architecture_has_rows() -> None:
     assert len(data()["counts"]) >= 40
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown model_type": ({"model_type": "mamba"}, "has the model_type 'mamba', which is not known: its formulas"),
     "no text": ({"model_type": 7}, "needs model_type to be a text, got 7"),
     "a field that is missing": ({"hidden_size": None}, "llama needs hidden_size to be a whole number from 1 on"),
@@ -103,7 +103,7 @@ REFUSED = {
     "unknown rotary embeddings": ({"rope_scaling": {"rope_type": "spiral"}}, "of the kind 'spiral', whose formula"),
     "a rotary factor as a text": ({"rope_scaling": {"type": "linear", "factor": "2"}}, "need factor to be a positive"),
 }
-LLAMA = {
+LLAMA: dict[str, Any] = {
     "model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "vocab_size": 101,
     "num_attention_heads": 8, "num_key_value_heads": 2,
 }  # fmt: skip
