@@ -59,12 +59,14 @@ class Spec(NamedTuple):
 
 class Stored(NamedTuple):
     """A declaration's result, with weights that the layer owns and its formula does not use; new values, by symbol,
-    that its weights get from it in training; and the new values of the states that it keeps between calls."""
+    that its weights get from it in training; the new values of the states that it keeps between calls; and the
+    tensors, by name, of which a model keeps each position while it writes a text."""
 
     result: Any
     weights: tuple[Expr, ...]
     updates: Mapping[str, Expr] = MappingProxyType({})
     states: Mapping[Expr, Expr] = MappingProxyType({})
+    cache: Mapping[str, Expr] = MappingProxyType({})
 
 
 class Declaration:
@@ -298,8 +300,9 @@ class Declaration:
         stored: tuple[Expr, ...] = ()
         updates: Mapping[str, Expr] = {}
         states: Mapping[Expr, Expr] = {}
+        cache: Mapping[str, Expr] = {}
         if type(result) is Stored:
-            result, stored, updates, states = result
+            result, stored, updates, states, cache = result
         results = {"y": result} if type(result) is Expr else result
         if is_alone:
             results = {name: _slice(e, 0) for name, e in results.items()}
@@ -329,6 +332,7 @@ class Declaration:
             order=order,
             updates=updates,
             states=states,
+            cache=cache,
         )
 
     def _with_roles(self, i: int, spec: Spec) -> Spec:

@@ -11,7 +11,7 @@ from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size
 from layerexplain.lang.expr import CannotDerive, Expr, Op
 from layerexplain.lang.notation import FunctionNotation
 from layerexplain.lang.on_demand import scalar as sc
-from layerexplain.lang.typeset import THIN, row, sign
+from layerexplain.lang.typeset import THIN, row
 from layerexplain.ops.families import Term, aligned, contraction
 from layerexplain.ops.movement import cut, transpose
 from layerexplain.ops.sizes import agree, axis_name, broadcast, default_roles, merge, misfit, size_text
@@ -43,7 +43,7 @@ def _summed_up(size: Size) -> str:
     return f"summed over all {size_text(size)}"
 
 
-def _dot_outputs(node: Expr, summed: int = 0) -> list[tuple[str, Sequence[int]]]:
+def _dot_outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
     x, W = node.args
     lead = x.ndim - 1
     outputs: list[tuple[str, Sequence[int]]] = []
@@ -53,8 +53,7 @@ def _dot_outputs(node: Expr, summed: int = 0) -> list[tuple[str, Sequence[int]]]
         places = [i for i, size in enumerate(x.shape[:-1]) if size is not BATCH and size != 1]
         roles = default_roles(x.ndim)[1:-1]
         outputs += [(roles[0] if len(roles) == 1 else "positions", places)] if places else []
-    free = [i for i in range(W.ndim) if i != summed]
-    return outputs + [(axis_name(W, i, "outputs"), (lead + at,)) for at, i in enumerate(free)]
+    return outputs + [(axis_name(W, i, "outputs"), (lead + i - 1,)) for i in range(1, W.ndim)]
 
 
 def _inputs(a: Size, b: Size) -> list[tuple[str, Any]]:
@@ -94,41 +93,45 @@ dot = contraction(
 
 def _linear_axes(x: Expr, W: Expr) -> LazyAxes:
     if x.ndim < 1 or W.ndim != 2 or not agree(x.shape[-1], W.shape[1]):
-        raise misfit("linear needs the last axis of the tensor to be as long as each row of the matrix", x, W)
+        raise misfit("linear needs a matrix whose rows are as long as the last axis of the first tensor", x, W)
     return LazyAxes((*x.shape[:-1], W.shape[0]), _linear_records, x, W)
 
 
 def _linear_records(x: Expr, W: Expr, shape: Shape) -> list[Axis]:
-    lead, role = x.ndim - 1, axis_name(W, 0, "features")
-    axes = [Axis("", (0, i), size) for i, size in enumerate(shape[:lead])]
-    return [*axes, Axis(role, (0, lead), W.shape[0], functools.partial(_of_role, role, W.shape[0]))]
+    *axes, _ = [Axis("", (0, i), size) for i, size in enumerate(shape)]
+    role = axis_name(W, 0, "features")
+    return [*axes, Axis(role, (0, x.ndim - 1), shape[-1], functools.partial(_of_role, role, shape[-1]))]
+
+
+def _linear_outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
+    *positions, _ = _dot_outputs(node)
+    return [*positions, (axis_name(node.args[1], 0, "outputs"), (node.ndim - 1,))]
 
 
 def _linear_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Term:
-    return ((*index[:-1], *letters), (index[-1], *letters)), ()
+    return ((*index[:-1], letters[0]), (index[-1], letters[0])), ()
 
 
 def _of_linear(y: Expr, dy: Expr, i: int) -> Expr:
     x, W = y.args
     if not i:
         return dot(dy, W)
-    if x.ndim == 2:
-        return dot(transpose(dy), x)
-    lead = {2: "nt", 3: "nij"}.get(x.ndim - 1, "nlijabcd"[: x.ndim - 1])
+    lead = "nlijabcd"[: x.ndim - 1]
     return einsum(dy, x, eq=f"{lead}k,{lead}m->km")
 
 
 linear = contraction(
     "linear",
     axes=_linear_axes,
-    value=lambda np, x, W: np.tensordot(x, W, axes=(-1, -1)),
-    outputs=lambda node: _dot_outputs(node, summed=1),
+    value=lambda np, x, W: np.matmul(x, W.T),
+    outputs=_linear_outputs,
     summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[1]),
     term=_linear_term,
-    notation=FunctionNotation(row(0, THIN, ("sup", 1, sign("⊤")))),
+    notation=FunctionNotation(row(0, THIN, ("sup", 1, "T"))),
     gradient=_of_linear,
 )
-"""`linear(x, W)`: each row of the matrix W weighs the last axis of x, as in torch.nn.functional.linear."""
+"""`linear(x, W)`: the product of the last axis of x with each row of W, which has a row for each output: x times W
+transposed, as PyTorch keeps the weights of its linear layers."""
 
 
 def _matmul_axes(a: Expr, b: Expr) -> list[Axis]:
