@@ -15,7 +15,7 @@ from layerexplain.lang.axes import BATCH, Size
 from layerexplain.lang.definition import Definition, form
 from layerexplain.lang.names import identifier
 from layerexplain.lang.text import statements
-from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable, Training
+from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable, Training, input_batches
 from layerexplain.network.dtypes import float_of
 from layerexplain.network.notes import operation_type
 from layerexplain.network.recorded_shapes import recorded_spec
@@ -93,6 +93,7 @@ def build(
         model_name=model.name,
         model_type=model.type,
         keras_version=model.keras_version,
+        framework=model.framework,
         inputs=_inputs(network, _batch_of(model)),
         outputs=outputs,
         layers=rows,
@@ -132,13 +133,7 @@ def _training(
 
 def _batch_of(model: Model) -> int | None:
     """The batch size that all inputs fix, or None."""
-    sizes = {
-        layer.config["batch_shape"][0]
-        for layer in model.layers
-        if layer.type == "InputLayer"
-        and isinstance(layer.config.get("batch_shape"), tuple)
-        and layer.config["batch_shape"]
-    }
+    sizes = set(input_batches(model))
     return sizes.pop() if len(sizes) == 1 else None
 
 

@@ -253,6 +253,7 @@ class Report(Rows[LayerReport]):
     faults: tuple[LayerExplainError, ...] = ()
     training: TrainingReport | None = None
     grade: str = "complete"
+    framework: str = "keras"
     step_cost: StepCost | None = None
 
     def _rows(self) -> Sequence[LayerReport]:

@@ -52,7 +52,8 @@ class DescribedArguments(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several."""
+    """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several, and
+    `framework` is the one in which its weights are reached."""
 
     sentence: str
     hints: tuple[str, ...]
@@ -72,6 +73,7 @@ class Explanation(NamedTuple):
     dtype: str = ""
     element_latex: tuple[TypesetLine, ...] = ()
     inputs: tuple[str, ...] = ()
+    framework: str = "keras"
 
 
 class FieldAxis(NamedTuple):
