@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from layerexplain.catalogues.run import CatalogueProgress as CatalogueProgress
     from layerexplain.catalogues.run import catalogue as catalogue
     from layerexplain.checks.findings import CheckReport as CheckReport
-    from layerexplain.checks.rules import check as check
     from layerexplain.conversions.forms import Converted as Converted
     from layerexplain.conversions.forms import convert as convert
     from layerexplain.frontends import read as read
@@ -41,9 +40,10 @@ if TYPE_CHECKING:
     from layerexplain.report.optimizers import optimizers as optimizers
     from layerexplain.report.weight_data import WeightTable as WeightTable
     from layerexplain.report.weight_table import list_weights as list_weights
+    from layerexplain.run.checking import check as check
     from layerexplain.run.gradient_report import GradientTrace as GradientTrace
     from layerexplain.run.gradient_results import gradient_statistics as gradient_statistics
-    from layerexplain.run.made_inputs import make_inputs as make_inputs
+    from layerexplain.run.input_option import make_inputs as make_inputs
     from layerexplain.run.trace import trace as trace
     from layerexplain.run.trace import trace_statistics as trace_statistics
     from layerexplain.run.trace_report import ElementReport as ElementReport
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "catalogue": "catalogues.run",
     "Catalogued": "catalogues.run",
-    "check": "checks.rules",
+    "check": "run.checking",
     "CheckReport": "checks.findings",
     "Comparison": "report.comparison",
     "convert": "conversions.forms",
@@ -62,7 +62,7 @@ _HOMES = {
     "layer_type": "report.one_layer",
     "layer_types": "report.one_layer",
     "list_weights": "report.weight_table",
-    "make_inputs": "run.made_inputs",
+    "make_inputs": "run.input_option",
     "optimizers": "report.optimizers",
     "read": "frontends",
     "trace": "run.trace",
@@ -269,14 +269,14 @@ def layer_page(
 
     typed = {**(arguments_ or {}), **arguments}
     given, shapes = _one_layer(type_, typed, input_shape, code)
-    told = layer_type(type_, code)
+    entry = layer_type(type_, code)
     most = MOST_ROWS
     while True:
         found = what_if(type_, given, shapes, gradient=gradient, code=code, most=most)
-        data = what_if_data(told, found, typed, shapes)
-        made = shell(data, data["model"]["title"], "what_if", ("one_layer",))
-        if len(made) <= _LARGEST_LAYER_PAGE or most == 1:
-            return made
+        data = what_if_data(entry, found, typed, shapes)
+        html = shell(data, data["model"]["title"], "what_if", ("one_layer",))
+        if len(html) <= _LARGEST_LAYER_PAGE or most == 1:
+            return html
         most //= 2
 
 
@@ -447,11 +447,11 @@ def page(
     report = report or explain(model, gradient=gradient, inputs=inputs, code=code)
     if weights != "none" and layers is None and max_values is None:
         sizes = shapes_for(model, inputs)
-        made = page_program(stored, model, sizes, report.totals.params, precision=weights, inputs=values)
-        if isinstance(made, NoProgram):
-            why = made.reason
-        elif values is None or made.program.is_whole:
-            program = made._replace(labels=tuple(labels), vocabulary=tuple(vocabulary))
+        of_page = page_program(stored, model, sizes, report.totals.params, precision=weights, inputs=values)
+        if isinstance(of_page, NoProgram):
+            why = of_page.reason
+        elif values is None or of_page.program.is_whole:
+            program = of_page._replace(labels=tuple(labels), vocabulary=tuple(vocabulary))
     if values is not None and program is None:
         budget = MOST_BYTES if max_values is None else max_values
         found = page_values(stored, model, values, wanted=chosen, budget=budget)

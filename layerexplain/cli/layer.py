@@ -36,12 +36,14 @@ if TYPE_CHECKING:
     from layerexplain.render.documents.explanation import Asked
 
 
-_Made = TypeVar("_Made")
+_Answer = TypeVar("_Answer")
 VERSUS, INPUT = "--vs", "--input"
+_FRAMEWORKS = {"keras": "", "torch": "nn.", "pytorch": "nn."}
+"""What may stand in front of a type, and what its name then begins with."""
 
 
-class _Typed(NamedTuple):
-    """A layer as typed: its type, its arguments, and the shapes of its inputs."""
+class _Asked(NamedTuple):
+    """A layer that was asked for: its type, its arguments, and the shapes of its inputs."""
 
     type: str
     arguments: dict[str, Any]
@@ -73,38 +75,45 @@ def _positional(type: str, code: tuple[str, ...]) -> tuple[str, ...]:
     return api.layer_type(library.typed_layer(type, code)[0], code).positional
 
 
-def _typed(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code: tuple[str, ...]) -> _Typed:
+def _with_framework(type: str, words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """A type and its arguments where the framework may stand in front: `torch LSTM 5 3`."""
+    if type.lower() in _FRAMEWORKS and words:
+        return f"{_FRAMEWORKS[type.lower()]}{words[0]}", words[1:]
+    return type, words
+
+
+def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code: tuple[str, ...]) -> _Asked:
     """A layer as typed: `Dense units=3`, `Dense 3` or `"Dense(3)"`. Raises ArgumentError for what is none."""
     arguments: dict[str, Any] = {}
     if is_code(type):
         type, arguments = read_call(type, lambda name: _positional(name, code))
     type, implied = library.typed_layer(type, code)
     arguments |= implied
-    told = api.layer_type(type, code)
-    arguments |= parse_arguments(words, () if arguments else told.positional)
+    entry = api.layer_type(type, code)
+    arguments |= parse_arguments(words, () if arguments else entry.positional)
     shape = arguments.pop(INPUT_SHAPE, None)
     if shape is not None and not inputs:
         inputs = (parse_input(str(shape)),)
-    if len(inputs) == 1 and told.tensors[:2] == ("query", "value"):
+    if len(inputs) == 1 and entry.tensors[:2] == ("query", "value"):
         note(f"query and value are the same tensor, as in self-attention; give {INPUT} twice for two")
         inputs = (inputs[0]._replace(name=None),) * 2
-    if len(inputs) == 1 and not told.tensors and len(told.example_inputs) == 2:
-        example = " ".join(f"{INPUT} {shape}" for shape in told.example_inputs)
+    if len(inputs) == 1 and not entry.tensors and len(entry.example_inputs) == 2:
+        example = " ".join(f"{INPUT} {shape}" for shape in entry.example_inputs)
         raise click.UsageError(f"{type} joins several tensors; give {INPUT} for each, for example {example}")
-    return _Typed(type, arguments, inputs, code)
+    return _Asked(type, arguments, inputs, code)
 
 
-def _in_call_order(typed: _Typed) -> list[Shape]:
+def _in_call_order(asked: _Asked) -> list[Shape]:
     """The shapes in the order of the layer's call; those typed with the names of its tensors are sorted by these."""
-    inputs = typed.inputs
-    tensors = api.layer_type(typed.type, typed.code).tensors
+    inputs = asked.inputs
+    tensors = api.layer_type(asked.type, asked.code).tensors
     named = {one.name: one.shape for one in inputs if one.name is not None}
     if not named or not tensors:
         return [one.shape for one in inputs]
     wanted = list(tensors[: len(inputs)])
     if sorted(named) != sorted(wanted) or len(named) != len(inputs):
         raise click.UsageError(
-            f"--input: {typed.type} takes {', '.join(tensors)}, in this order and without gaps; "
+            f"--input: {asked.type} takes {', '.join(tensors)}, in this order and without gaps; "
             f"for {len(inputs)} inputs name {' and '.join(wanted)}, or none of them"
         )
     return [named[name] for name in wanted]
@@ -129,7 +138,7 @@ def command(
     output: Output,
     inputs: tuple[InputShape, ...],
     gradient: bool,
-    asked: Asked | None,
+    parts: Asked | None,
     code: tuple[str, ...],
 ) -> None:
     """Explain a single layer of this TYPE, with these arguments, on inputs of these shapes.
@@ -166,66 +175,72 @@ def command(
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
         emit(
             output,
-            lambda look: printed([catalogue(api.layer_types(code) | library.training_types())], output.format, look),
+            lambda look: printed(
+                [catalogue(api.layer_types(code) | library.training_types() | library.torch_types())],
+                output.format,
+                look,
+            ),
         )
         return
+    type, arguments = _with_framework(type, arguments)
     second = click.get_current_context().meta.get(VERSUS)
     try:
         if second is None:
-            _explain(_typed(type, arguments, inputs, code), arguments, output, gradient, asked)
+            _explain(_asked(type, arguments, inputs, code), arguments, output, gradient, parts)
         else:
-            _compare(_typed(type, arguments, inputs, code), second, output, inputs)
+            _compare(_asked(type, arguments, inputs, code), second, output, inputs)
     except ArgumentError as error:
         # What was typed is all that there is: a layer that cannot be made of it is wrong usage, wherever it is found.
         raise click.UsageError(clean(error.fact)) from None
 
 
-def _explain(typed: _Typed, arguments: tuple[str, ...], output: Output, gradient: bool, asked: Asked | None) -> None:
+def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient: bool, parts: Asked | None) -> None:
     """Raises ArgumentError for an unknown layer or argument, ShapeError for inputs that do not fit."""
     from layerexplain.render.documents.catalogue import layer_type_page
     from layerexplain.render.documents.explanation import explanation
 
-    told = api.layer_type(typed.type, typed.code)
+    entry = api.layer_type(asked.type, asked.code)
     page: tuple[Block, ...] = ()
-    if not typed.inputs and (told.example_inputs or not (arguments or typed.arguments)):
-        if arguments or typed.arguments or output.format not in ("table", "html"):
-            return _explain_on_example(typed, told, output, gradient, asked)
-        typed = _Typed(
-            typed.type, parse_arguments(told.example), tuple(map(parse_input, told.example_inputs)), typed.code
+    if not asked.inputs and (entry.example_inputs or not (arguments or asked.arguments)):
+        if arguments or asked.arguments or output.format not in ("table", "html"):
+            return _explain_on_example(asked, entry, output, gradient, parts)
+        asked = _Asked(
+            asked.type, parse_arguments(entry.example), tuple(map(parse_input, entry.example_inputs)), asked.code
         )
-        page = layer_type_page(told, _command(told, typed.code))
+        page = layer_type_page(entry, _command(entry, asked.code))
     if output.format == "html":
-        made = _made(typed, partial(api.layer_page, gradient=gradient))
-        return emit(output, lambda look: made)
-    sheet = explanation(_report(typed, gradient), whole=False, asked=asked)
+        page_of_layer = _call_with_batch(asked, partial(api.layer_page, gradient=gradient))
+        return emit(output, lambda look: page_of_layer)
+    sheet = explanation(_report(asked, gradient), whole=False, asked=parts)
     if page:
         document = Document((*page, *sheet.document().blocks))
         sheet = sheet._replace(document=lambda: document)
     emit(output, lambda look: printed([sheet], output.format, look))
 
 
-def _explain_on_example(typed: _Typed, told: LayerType, output: Output, gradient: bool, asked: Asked | None) -> None:
+def _explain_on_example(asked: _Asked, entry: LayerType, output: Output, gradient: bool, parts: Asked | None) -> None:
     """Explain a layer that was typed without an input on the example's. Raises the error that an input is missing
     where the layer does not take that one, and for formats that programs read."""
-    if output.format != "table" or not told.example_inputs:
-        raise _no_shape(told)
-    example = " ".join(f"{INPUT} {shape}" for shape in told.example_inputs)
+    if output.format != "table" or not entry.example_inputs:
+        raise _no_shape(entry)
+    example = " ".join(f"{INPUT} {shape}" for shape in entry.example_inputs)
     try:
-        _report(typed._replace(inputs=tuple(map(parse_input, told.example_inputs))), gradient)
+        _report(asked._replace(inputs=tuple(map(parse_input, entry.example_inputs))), gradient)
     except ShapeError:
-        raise _no_shape(told) from None
+        raise _no_shape(entry) from None
     note(f"no {INPUT} is given; explained for {example}")
-    _explain(typed._replace(inputs=tuple(map(parse_input, told.example_inputs))), (), output, gradient, asked)
+    _explain(asked._replace(inputs=tuple(map(parse_input, entry.example_inputs))), (), output, gradient, parts)
 
 
-def _compare(left: _Typed, second: Sequence[str], output: Output, inputs: tuple[InputShape, ...]) -> None:
+def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[InputShape, ...]) -> None:
     """Two layers side by side. Raises as `_explain` does."""
     from layerexplain.render.documents.side_by_side import side_by_side
 
     if not second:
         raise click.UsageError(f"{VERSUS} needs a second layer: layerexplain layer LSTM 8 {VERSUS} GRU 8 {INPUT} 10,4")
     named = "=" not in second[0].partition("(")[0] and not second[0][:1].isdecimal()
-    right = _typed(second[0] if named else left.type, second[1:] if named else second, inputs or left.inputs, left.code)
+    type, words = _with_framework(second[0], tuple(second[1:])) if named else (left.type, tuple(second))
+    right = _asked(type, words, inputs or left.inputs, left.code)
     for one in (left, right):
         if not one.inputs:
             raise _no_shape(api.layer_type(one.type, one.code))
@@ -233,7 +248,7 @@ def _compare(left: _Typed, second: Sequence[str], output: Output, inputs: tuple[
     emit(output, lambda look: printed(sheets(output.format), output.format, look, several=True))
 
 
-def _titles(left: _Typed, right: _Typed) -> tuple[str, str]:
+def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
     """`LSTM` and `GRU`, or what two of one type differ in: `Dense(units=3)` and `Dense(units=5)`."""
     if left.type != right.type:
         return left.type, right.type
@@ -244,36 +259,36 @@ def _titles(left: _Typed, right: _Typed) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def _no_shape(told: LayerType) -> click.UsageError:
-    example = " ".join(f"{INPUT} {shape}" for shape in told.example_inputs)
-    return click.UsageError(f"{told.type} needs the shape of its input; add for example {example}")
+def _no_shape(entry: LayerType) -> click.UsageError:
+    example = " ".join(f"{INPUT} {shape}" for shape in entry.example_inputs)
+    return click.UsageError(f"{entry.type} needs the shape of its input; add for example {example}")
 
 
-def _report(typed: _Typed, gradient: bool = False) -> Report:
+def _report(asked: _Asked, gradient: bool = False) -> Report:
     """The report of the layer."""
-    return _made(typed, partial(api.explain_layer, gradient=gradient))
+    return _call_with_batch(asked, partial(api.explain_layer, gradient=gradient))
 
 
-def _made(typed: _Typed, make: Callable[..., _Made]) -> _Made:
+def _call_with_batch(asked: _Asked, make: Callable[..., _Answer]) -> _Answer:
     """What `make` makes of the layer. A None in front of a shape is the batch where the layer takes the rest alone."""
-    shapes = _in_call_order(typed)
-    with_batch = [shape for shape in shapes if len(shape) > 1 and shape[0] is None]
-    if with_batch:
+    shapes = _in_call_order(asked)
+    typed = [shape for shape in shapes if len(shape) > 1 and shape[0] is None]
+    if typed:
         try:
-            batched = [shape if shape in with_batch else (None, *shape) for shape in shapes]
-            found = make(typed.type, typed.arguments, input_shape=batched, code=typed.code)
+            batched = [shape if shape in typed else (None, *shape) for shape in shapes]
+            found = make(asked.type, asked.arguments, input_shape=batched, code=asked.code)
         except LayerExplainError:
             pass  # then it is an axis of unknown size
         else:
-            tell_batch(with_batch[0])
+            tell_batch(typed[0])
             return found
-    return make(typed.type, typed.arguments, input_shape=[(None, *shape) for shape in shapes], code=typed.code)
+    return make(asked.type, asked.arguments, input_shape=[(None, *shape) for shape in shapes], code=asked.code)
 
 
-def _command(told: LayerType, code: tuple[str, ...]) -> list[str]:
+def _command(entry: LayerType, code: tuple[str, ...]) -> list[str]:
     """The words of the command that explains the example of a type."""
     from shlex import quote
 
-    shapes = [word for shape in told.example_inputs for word in ("--input", shape)]
+    shapes = [word for shape in entry.example_inputs for word in ("--input", shape)]
     own = [word for path in code for word in ("--code", quote(path))]
-    return ["layerexplain", "layer", told.type, *map(quote, told.example), *shapes, *own]
+    return ["layerexplain", "layer", entry.type, *map(quote, entry.example), *shapes, *own]

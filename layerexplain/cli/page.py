@@ -133,8 +133,8 @@ def command(
     if given:
         try:
             of_run = {**values_of_run(content, source, shapes, given, values, code), "max_values": max_values}
-            made = api.page(content, fold=fold, **asked, **of_run, **runs)
-            return write_picture(output, made)
+            page = api.page(content, fold=fold, **asked, **of_run, **runs)
+            return write_picture(output, page)
         except LayerExplainError as error:
             failure = error
     report = api.explain(content, **asked, partial=True)

@@ -15,7 +15,7 @@ from layerexplain.conversions.config import to_config
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.config import read_config
 from layerexplain.lang.visit import is_random
-from layerexplain.model import InputShapes, Model, Setting, fixed_batch
+from layerexplain.model import InputShapes, Model, TrainingSetting, fixed_batch
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import NotComputed, computed
@@ -91,8 +91,8 @@ def to_keras_file(
 
 def _masked_attention(network: Network) -> str:
     """Return which layer gives other values at masked steps in Keras 3, in words; "" where none does."""
-    for made in network.calls:
-        definition, origin, declaration = made.definition, made.origin, made.declaration
+    for traced_call in network.calls:
+        definition, origin, declaration = traced_call.definition, traced_call.origin, traced_call.declaration
         if definition is None or origin is None or declaration is None or not any(origin.masks[:1]):
             continue
         if "attention_mask" not in declaration.tensors:
@@ -100,7 +100,9 @@ def _masked_attention(network: Network) -> str:
         arguments = definition.arguments
         if arguments.get("dropout") or arguments.get("return_attention_scores"):
             of = "dropout" if arguments.get("dropout") else "scores to return"
-            words = f"at masked steps '{made.call.layer}' averages all values in Keras 2, and in Keras 3 no values"
+            words = (
+                f"at masked steps '{traced_call.call.layer}' averages all values in Keras 2, and in Keras 3 no values"
+            )
             return f"; {words}, since it has {of}"
     return ""
 
@@ -129,10 +131,10 @@ def _must_agree(model: Model, saved: KerasModel, weights: WeightSource, inputs: 
         raise LayerExplainError("it draws random numbers even at inference, so the new model cannot be checked")
     arrays = list(_arrays(trial.network, weights))
     try:
-        made = computed(definition, trial.arrays, arrays, batch, "float32")
+        values = computed(definition, trial.arrays, arrays, batch, "float32")
     except NotComputed as refusal:
         raise LayerExplainError(f"the new model cannot be checked: {refusal}") from None
-    ours = made[: len(definition.results)]  # then the masks of those that carry one
+    ours = values[: len(definition.results)]  # then the masks of those that carry one
     most = allowed(TOLERANCE, *[str(getattr(layer, "compute_dtype", "float32")) for layer in saved.real.layers])
     for place, (mine, theirs) in enumerate(zip(ours, trial.outputs, strict=True)):
         apart, words = difference(mine, theirs)
@@ -161,7 +163,7 @@ def _compile(real: Any, training: TodaysTraining | None) -> Iterator[str]:
     if "optimizer" not in given and "loss" not in given:
         return
     try:
-        real.compile(**{key: _made(keras, value) for key, value in given.items()})
+        real.compile(**{key: keras_object(keras, value) for key, value in given.items()})
     except Exception as error:  # Keras raises whatever its parts raise
         yield f"the training configuration is left out: {first_line(error)}"
     else:
@@ -169,13 +171,17 @@ def _compile(real: Any, training: TodaysTraining | None) -> Iterator[str]:
             yield "the state of the optimizer is not carried over; training begins with a new one"
 
 
-def _made(keras: Any, value: Any) -> Any:
+def keras_object(keras: Any, value: Any) -> Any:
     """Return an object of Keras for a setting: of its own classes alone, by their names."""
-    if isinstance(value, Setting):
+    if isinstance(value, TrainingSetting):
         home: Any = keras
         for part in home_of(value.name).split("."):
             home = getattr(home, part)
-        return getattr(home, value.name)(**{key: _made(keras, one) for key, one in value.config.items()})
+        return getattr(home, value.name)(**{key: keras_object(keras, one) for key, one in value.config.items()})
     if isinstance(value, Mapping):
-        return {key: _made(keras, one) for key, one in value.items()}
-    return [_made(keras, one) for one in value] if isinstance(value, Sequence) and not isinstance(value, str) else value
+        return {key: keras_object(keras, one) for key, one in value.items()}
+    return (
+        [keras_object(keras, one) for one in value]
+        if isinstance(value, Sequence) and not isinstance(value, str)
+        else value
+    )

@@ -28,7 +28,7 @@ class Reader(Protocol):
     def type(self) -> str: ...
 
 
-class Place(NamedTuple):
+class LayerInModel(NamedTuple):
     """A layer in a model, as hints see it: its name, class and arguments as given, and what its first call computes.
 
     `params` is how many parameters it has, `expression` the Python expression that reaches it in Keras, and `trained`
@@ -69,7 +69,7 @@ class Place(NamedTuple):
 
 _FILES = ("keras.hints_of_layers", "keras.hints_compared")
 
-Hint = Callable[[Place], str | None]
+Hint = Callable[[LayerInModel], str | None]
 
 WATCH, CONVENTION, COUNT = "watch", "convention", "count"
 """Kinds of hints: what a tour says too, what compares with another framework, and what the line of parameters says."""
@@ -120,13 +120,13 @@ def hint(*types: str, kind: str = "", among: dict[str, list[Hint]] = HINTS) -> C
     return declare
 
 
-def gradient_facts(place: Place) -> tuple[str, ...]:
+def gradient_facts(place: LayerInModel) -> tuple[str, ...]:
     """Return what is worth knowing of the gradients of a layer."""
     importlib.import_module("layerexplain.layers.keras.gradient_facts")
     return tuple([text for text in (one(place) for one in FACTS.get(place.type, ())) if text])
 
 
-def hints(place: Place) -> Hints:
+def hints(place: LayerInModel) -> Hints:
     """Return the hints for a layer at its place in a model."""
     if not place.definition.params:
         return NO_HINTS

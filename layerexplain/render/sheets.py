@@ -40,8 +40,8 @@ def sheet_of(
     for name in options.keys() - _OPTIONS.get(kind, set()):
         raise ArgumentError(f"{name} has no meaning for a {kind}")
     module = _BUILDERS[kind]
-    made: Sheet = getattr(import_module(f"layerexplain.render.documents.{module}"), module)(report, **options)
-    return made
+    result: Sheet = getattr(import_module(f"layerexplain.render.documents.{module}"), module)(report, **options)
+    return result
 
 
 def explanation_of(report: Report, layers: Layers | None, full: bool) -> Sheet:
@@ -49,12 +49,12 @@ def explanation_of(report: Report, layers: Layers | None, full: bool) -> Sheet:
 
     Raises LayerExplainError where a pattern matches nothing, or where the report has no explanations.
     """
-    from layerexplain.layer_names import Row, chosen_rows
+    from layerexplain.layer_names import LayerCandidate, chosen_rows
     from layerexplain.render.documents.explanation import FULL, Asked, explanation
     from layerexplain.report.rows import every_row
 
     rows = list(every_row(report.layers))
-    wanted = chosen_rows([Row(row.path, row.layer, row.type) for row in rows], layers)
+    wanted = chosen_rows([LayerCandidate(row.path, row.layer, row.type) for row in rows], layers)
     chosen = [row for row in rows if (row.explanation is not None if wanted is None else wanted(row.path))]
     if not any(row.explanation is not None for row in chosen):
         raise LayerExplainError("the report has no explanation of these layers; explain(source) makes one with them")

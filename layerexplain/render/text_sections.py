@@ -8,7 +8,7 @@ from typing import Any
 from layerexplain.render import document as doc
 from layerexplain.render.escape import clean
 from layerexplain.render.layout import Look, narrowest, pad, paint, width_of, wrap
-from layerexplain.render.sections import Code, Figure, Labelled, Listing, Points, Section
+from layerexplain.render.sections import CodeBlock, Figure, Labelled, Listing, Points, Section
 from layerexplain.render.text import line_text
 
 _MARGIN = "  "
@@ -78,7 +78,7 @@ class _Sections:
     def _lines(self, block: Any, room: int | None) -> list[str]:
         """The lines of a block, each at most `room` columns wide."""
         match block:
-            case Code():
+            case CodeBlock():
                 return self._code(block, room)
             case Points():
                 lines = [line for item in block.items for line in wrap(line_text(item, self.look), room)]
@@ -108,7 +108,7 @@ class _Sections:
             *[pad(line, edge, right=True) for line in wrap(right, edge, hang=0)],
         ]
 
-    def _code(self, code: Code, room: int | None) -> list[str]:
+    def _code(self, code: CodeBlock, room: int | None) -> list[str]:
         """Lines of code; comments stand behind them in one column, or beneath where there is no room."""
         style = "cyan" if code.formula else ""
         texts = [self._say(line.text) for line in code.lines]

@@ -11,7 +11,7 @@ from typing import Any
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.arguments import Refused
+from layerexplain.layers.arguments import RefusedValue
 from layerexplain.layers.hints import NO_HINTS, WATCH, Hints
 from layerexplain.model import Layer
 from layerexplain.network.scope import declaration_of
@@ -199,7 +199,7 @@ def _described(kind: Any, value: Any, shape: Any) -> str:
 
     try:
         _, definition = setting_formula(kind, value, shape)
-    except (LayerExplainError, Refused):
+    except (LayerExplainError, RefusedValue):
         return "does what a function says that is not read"
     does = sentence(definition).removesuffix(".")
     return does[:1].lower() + does[1:]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from layerexplain.layers.registry import facts_of
 from layerexplain.records import grouped
-from layerexplain.run.gradient_report import ReachedRow, WeightRow
+from layerexplain.run.gradient_report import ReachedRow, WeightGradientRow
 from layerexplain.suggest import in_a_row
 
 FAR = 100.0
@@ -18,7 +18,7 @@ MOSTLY = 0.9
 
 
 def gradient_words(
-    layers: Sequence[ReachedRow], weights: Sequence[WeightRow], structure: Sequence[str] = ()
+    layers: Sequence[ReachedRow], weights: Sequence[WeightGradientRow], structure: Sequence[str] = ()
 ) -> Iterator[str]:
     """Yield sentences on a run backwards; the rows are in the order of computation. `structure` are those that `check`
     has of what makes gradients small in such a model, whatever its numbers."""
@@ -42,7 +42,9 @@ def gradient_words(
         )
 
 
-def _course(layers: Sequence[ReachedRow], weights: Sequence[WeightRow], structure: Sequence[str]) -> Iterator[str]:
+def _course(
+    layers: Sequence[ReachedRow], weights: Sequence[WeightGradientRow], structure: Sequence[str]
+) -> Iterator[str]:
     """Whether gradients vanish or explode between the last and the first layer that learns: by those of the kernels,
     which decide how fast a layer learns, and not by what passes between the layers."""
     kernels = _kernels(weights)
@@ -71,7 +73,7 @@ def _course(layers: Sequence[ReachedRow], weights: Sequence[WeightRow], structur
     yield from sentences
 
 
-def _kernels(weights: Sequence[WeightRow]) -> dict[str, float]:
+def _kernels(weights: Sequence[WeightGradientRow]) -> dict[str, float]:
     """Return the size of the gradients of the kernels of each layer: of its trained weights with two axes or more."""
     rows = [row for row in weights if row.trainable and row.gradient is not None and len(row.shape) > 1]
     odd = {row.path for row in rows if row.gradient is not None and row.gradient.odd}

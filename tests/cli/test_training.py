@@ -14,7 +14,7 @@ import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import PARTS_OF_TRAINING, part_names
-from layerexplain.model import Setting, Training
+from layerexplain.model import Training, TrainingSetting
 from tests.support.paths import ROOT
 
 SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
@@ -276,8 +276,8 @@ def test_json_follows_the_schema() -> None:
 
 def test_what_older_files_have_that_keras_3_has_not() -> None:
     model = layerexplain.read(TWO)
-    sgd = Setting("SGD", {"lr": 0.1, "learning_rate": 0.1, "decay": 0.01, "momentum": 0.0, "nesterov": False})
-    old = model._replace(keras_version="2.4.0", training=Training(sgd, {"": Setting("mse")}))
+    sgd = TrainingSetting("SGD", {"lr": 0.1, "learning_rate": 0.1, "decay": 0.01, "momentum": 0.0, "nesterov": False})
+    old = model._replace(keras_version="2.4.0", training=Training(sgd, {"": TrainingSetting("mse")}))
     training = layerexplain.explain(old, training=True).training
     assert training is not None and training.step is not None
     assert any("decay=0.01" in note for note in training.step.notes)

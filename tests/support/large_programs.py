@@ -198,6 +198,7 @@ def read_within_bounds(text: str) -> str:
     except LayerExplainError:
         return ""
     except (
+        ArithmeticError,
         AssertionError,
         MemoryError,
         RecursionError,

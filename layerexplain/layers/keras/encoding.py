@@ -41,12 +41,12 @@ def _encode(type_: str, ids: Expr, mode: str, depth: int, count_weights: Expr | 
             f"{type_} with output_mode='{mode}' needs (batch, ids), got {shape_text(ids.shape)}; "
             f"Reshape to (1,) makes each id a list of one"
         )
-    hot = one_hot(ids, n=depth)
+    rows = one_hot(ids, n=depth)
     if mode == "multi_hot":
-        return amax(hot, axis=1)
+        return amax(rows, axis=1)
     if count_weights is not None:
-        hot = hot * count_weights[..., None]
-    return sum_(hot, axis=1)
+        rows = rows * count_weights[..., None]
+    return sum_(rows, axis=1)
 
 
 @layer("CategoryEncoding", ignores="sparse", facts=Facts(ids_below="num_tokens"))

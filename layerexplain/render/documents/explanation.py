@@ -9,17 +9,16 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from layerexplain.lang.latex import Formula
+from layerexplain.lang.latex import TypesetLine
 from layerexplain.records import NamedTuple, grouped
 from layerexplain.render import document as doc
 from layerexplain.render.documents.summary import all_notes, heading, report_sheet, step_facts, title_of, totals
 from layerexplain.render.formats import Sheet
-from layerexplain.render.quantities import count_text, field_text, results_text, shape_text, shapes_text
-from layerexplain.render.sections import Code, CodeLine, Labelled, Listing, Points, Section
+from layerexplain.render.quantities import REACHED_IN, count_text, field_text, results_text, shape_text, shapes_text
+from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Listing, Points, Section
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, LayerReport, Report
 from layerexplain.report.explanation_data import Explanation, Statement
 from layerexplain.report.step_data import BackwardReport
-from layerexplain.suggest import must_be_known
 
 _ALIKE_SHOWN = 8
 
@@ -159,7 +158,7 @@ def _wiring(layer: LayerReport, alike: Sequence[LayerReport], short: bool = Fals
     """The layers that are alike, and who feeds this one. Text leaves that out where it is plainly the one layer before,
     since the shapes stand beside the heading; if it is to be `short`, it has only the names."""
     symbols = () if layer.explanation is None else layer.explanation.inputs
-    calls = [_fed(call, symbols) for call in layer.calls]
+    calls = [_call_line(call, symbols) for call in layer.calls]
     shown = doc.Names(tuple(map(title_of, alike)), _ALIKE_SHOWN)
     names: list[doc.Line] = (
         [(doc.Span("and ", only=doc.MARKDOWN), doc.Span(f"{len(alike)} alike: "), shown)] if alike else []
@@ -173,7 +172,7 @@ def _wiring(layer: LayerReport, alike: Sequence[LayerReport], short: bool = Fals
     ]
 
 
-def _fed(call: CallReport, symbols: Sequence[str]) -> doc.Line:
+def _call_line(call: CallReport, symbols: Sequence[str]) -> doc.Line:
     """`x1=add (None, 8, 8, 16), x2=conv2d (call 2) (None, 8, 8, 16) → (None, 8, 8, 16)`."""
     line: list[doc.Span] = []
     again = {source for source, at in zip(call.source_names, call.numbers, strict=True) if at}
@@ -284,9 +283,10 @@ def _reach(shown: _Shown) -> Iterable[doc.Block]:
         yield Points(lines, "Reach")
 
 
-def _in_keras(shown: _Shown) -> Iterable[doc.Block]:
+def _reached(shown: _Shown) -> Iterable[doc.Block]:
     reached = [weight for weight in shown.told.weights if weight.reach]
-    yield Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT)
+    listing = Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT)
+    yield Labelled(REACHED_IN[shown.told.framework], (listing,))
 
 
 def _said(title: str, texts: Callable[[Explanation], Iterable[str]]) -> Callable[[_Shown], Iterable[doc.Block]]:
@@ -312,52 +312,45 @@ PARTS: dict[str, Part] = {
     "cost": Part(FULL, "cost", _said("Cost", lambda told: told.cost)),
     "reach": Part(FULL, "reach", _reach),
     "mask": Part(FULL, "mask", _said("Mask", lambda told: () if told.mask == NO_MASK else (told.mask,))),
-    "keras": Part(FULL, "in Keras", _in_keras),
+    "keras": Part(FULL, "", _reached),
     "pytorch": Part(FULL, "PyTorch", _said("PyTorch", lambda told: (" ".join(told.conventions),))),
 }
 """The parts of a section by name, in the order in which they are read."""
 
 
-def only_these(names: Sequence[str]) -> Asked:
-    """Ask for these parts. Raises ArgumentError for a name that none has."""
-    for name in names:
-        must_be_known("section", name, PARTS)
-    return Asked(LAYER, tuple(names))
-
-
-def gradient_blocks(told: BackwardReport, formula: Sequence[str], element: bool = True) -> list[doc.Block]:
+def gradient_blocks(gradient: BackwardReport, formula: Sequence[str], element: bool = True) -> list[doc.Block]:
     """How gradients pass the layer: what is kept of the forward pass, the statements, one `element`, and the facts.
     `formula` are the lines of the layer's own formula, which are not printed once more."""
-    if told.unknown:
-        return [_labelled("gradient", "Gradient", (f"not known: {told.unknown}",))]
-    cost = [f"{n:,} {what}" for n, what in ((told.macs, "MACs"), (told.flops, "FLOPs")) if n]
+    if gradient.unknown:
+        return [_labelled("gradient", "Gradient", (f"not known: {gradient.unknown}",))]
+    cost = [f"{n:,} {what}" for n, what in ((gradient.macs, "MACs"), (gradient.flops, "FLOPs")) if n]
     said = (
-        *told.facts,
-        f"No gradient reaches {', '.join(told.unreached)}." if told.unreached else "",
+        *gradient.facts,
+        f"No gradient reaches {', '.join(gradient.unreached)}." if gradient.unreached else "",
         f"Backward: {' and '.join(cost)} per example." if cost else "",
     )
-    if not told.statements:
+    if not gradient.statements:
         return [_labelled("gradient", "Gradient", ("no trainable weight and no float input", *said))]
     elements = (
-        _code(told.element if element else (), "One element of each gradient", hang=4),
-        Points(doc.lines(told.element_notes if element else ()), tone="aside"),
+        _code(gradient.element if element else (), "One element of each gradient", hang=4),
+        Points(doc.lines(gradient.element_notes if element else ()), tone="aside"),
     )
-    gradients = formula_block(told.statements, told.latex)
+    gradients = formula_block(gradient.statements, gradient.latex)
     return [
-        Labelled("kept", _kept(told, formula)),
+        Labelled("kept", _kept(gradient, formula)),
         Labelled("gradient", (gradients._replace(title="Gradient"), Points(doc.lines(said)))),
         Labelled("element", elements),
     ]
 
 
-def _kept(told: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, ...]:
+def _kept(gradient: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, ...]:
     """What is kept of the forward pass: the names of what the formula computes anyway, and the lines that it has not.
     Of a loop that is printed above, only what each of its steps keeps besides."""
     known = {_without_step(line.strip()) for line in formula}
-    read = {word for line in told.statements for word in re.findall(r"[^\W\d]\w*", line.text)}
+    read = {word for line in gradient.statements for word in re.findall(r"[^\W\d]\w*", line.text)}
     in_formula: dict[bool, list[str]] = {False: [], True: []}
     shown: list[Statement] = []
-    for line in told.kept:
+    for line in gradient.kept:
         name, equals, _ = line.text.partition(" = ")
         collected = name.endswith("[t]")
         base = name.removesuffix("[t]")
@@ -366,10 +359,10 @@ def _kept(told: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, ...]
                 in_formula[bool(line.indent)].append(base)
         elif equals and (collected or not line.indent):
             shown.append(line)
-    if len(shown) == len(told.kept):
-        return (formula_block(told.kept, told.kept_latex)._replace(title="Kept from the forward pass"),)
+    if len(shown) == len(gradient.kept):
+        return (formula_block(gradient.kept, gradient.kept_latex)._replace(title="Kept from the forward pass"),)
     used = {word for line in shown for word in re.findall(r"[^\W\d]\w*", line.text.partition(" = ")[2])}
-    lines = [line for line in told.kept if line in shown or (line.indent and line.text.partition(" = ")[0] in used)]
+    lines = [line for line in gradient.kept if line in shown or (line.indent and line.text.partition(" = ")[0] in used)]
     computed = {line.strip().partition(" = ")[0] for line in formula}
     lines = [line for line in lines if line in shown or line.text.partition(" = ")[0] not in computed]
     names = [", ".join(names) + " of each step" * of_steps for of_steps, names in in_formula.items() if names]
@@ -391,16 +384,16 @@ def _labelled(label: str, title: str, texts: Iterable[str]) -> Labelled:
     return Labelled(label, (Points(doc.lines(texts), title),))
 
 
-def formula_block(statements: Sequence[Statement], typeset: tuple[Formula, ...] = ()) -> Code:
+def formula_block(statements: Sequence[Statement], typeset: tuple[TypesetLine, ...] = ()) -> CodeBlock:
     """The statements of a formula, with shapes and notes beside them."""
     lines = [
         CodeLine("    " * one.indent + one.text, "  ".join(filter(None, (one.shape, one.note)))) for one in statements
     ]
-    return Code(tuple(lines), hang=4, formula=True, typeset=typeset)
+    return CodeBlock(tuple(lines), hang=4, formula=True, typeset=typeset)
 
 
-def _code(texts: Iterable[str], title: str, hang: int = 2) -> Code:
-    return Code(tuple(map(CodeLine, texts)), title, hang)
+def _code(texts: Iterable[str], title: str, hang: int = 2) -> CodeBlock:
+    return CodeBlock(tuple(map(CodeLine, texts)), title, hang)
 
 
 _AXIS_COLUMNS = (

@@ -13,7 +13,7 @@ from shlex import quote
 from layerexplain.records import NamedTuple
 from layerexplain.render import document as doc
 from layerexplain.render.documents.explanation import TOUR, Asked, section
-from layerexplain.render.graph.diagram import Graph, GraphNode, graph_of, kind_of
+from layerexplain.render.graph.diagram import Diagram, GraphNode, graph_of, kind_of
 from layerexplain.render.graph.fold import fold, in_order
 from layerexplain.render.quantities import count_text, plural, shapes_text
 from layerexplain.render.sections import Listing, Section
@@ -63,7 +63,7 @@ class _Tour:
         self.said: set[str] = set()
         self.seen: dict[Hashable, str] = {}
 
-    def of(self, graph: Graph, layers: Sequence[LayerReport]) -> Iterator[doc.Block | _Row]:
+    def of(self, graph: Diagram, layers: Sequence[LayerReport]) -> Iterator[doc.Block | _Row]:
         """What is shown of a graph of these layers."""
         by_name = {layer.layer: layer for layer in layers}
         for node in in_order(graph):
@@ -84,7 +84,7 @@ class _Tour:
             yield from self.of(node.inner, layer.layers)
 
     def _of_block(
-        self, node: GraphNode, inner: Graph, by_name: Mapping[str, LayerReport]
+        self, node: GraphNode, inner: Diagram, by_name: Mapping[str, LayerReport]
     ) -> Iterator[doc.Block | _Row]:
         """What is shown of layers that stand in a box: those of a block that was explained have one line."""
         block = [by_name[name] for name in node.copies[0] if name in by_name]

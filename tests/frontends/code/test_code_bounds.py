@@ -18,13 +18,14 @@ from layerexplain.frontends import read
 from layerexplain.frontends.code import bounds
 from layerexplain.frontends.code.reader import read_code
 from layerexplain.frontends.code.sources import read_text
-from layerexplain.frontends.code.values import Class
+from layerexplain.frontends.code.values.program import Class
 from layerexplain.report.build import build
 from tests.support.hostile import ROOT
 from tests.support.large_programs import START
 from tests.support.steps import at_most
+from tests.support.tries import tries
 
-PROGRAMS = int(os.environ.get("LAYEREXPLAIN_FUZZ", "40"))
+PROGRAMS = tries(40, 1500)
 """Programs that are drawn."""
 
 
@@ -47,6 +48,7 @@ LARGE = {
     "    x = keras.Input((3,))\n    b = keras.Model(x, b(b(x)))\nu = b.output_shape[1] + 2",
     "a key of 2**60 parts": "k = (1,)\nfor i in range(60):\n    k = (k, k)\nd = {}\nu = 5\nif u == 5:\n    d[k] = 1",
     "arguments that are not written": "def f(*a):\n    return 5\nu = 5\nf(*range(10**9))",
+    "an array of a giant range": "a = np.array(range(10**30))\nb = np.min(range(10**30))\nu = 5",
     "a power of ten": "r = round(5, -(10**9))\nu = 5",
     "an array without numbers": "a = np.zeros((10**12, 0))\nb = a.tolist()\nc = a[:, 0:0]\nu = 5",
     "one wide row of a product": "c = list(itertools.product(*[[1]] * 9000, [1, 2] * 4000))\nu = 5",
@@ -77,6 +79,7 @@ TOO_MUCH = {
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
+@pytest.mark.slow
 def test_too_much_is_called_so(name: str) -> None:
     code, words = TOO_MUCH[name]
     with pytest.raises(SourceError, match=f":[0-9]+:[0-9]+: the program ({words}); it is read up to here") as caught:
