@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from layerexplain.catalogues.run import CatalogueProgress as CatalogueProgress
     from layerexplain.catalogues.run import catalogue as catalogue
     from layerexplain.checks.findings import CheckReport as CheckReport
-    from layerexplain.checks.rules import check as check
     from layerexplain.conversions.forms import Converted as Converted
     from layerexplain.conversions.forms import convert as convert
     from layerexplain.frontends import read as read
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from layerexplain.report.optimizers import optimizers as optimizers
     from layerexplain.report.weight_data import WeightTable as WeightTable
     from layerexplain.report.weight_table import list_weights as list_weights
+    from layerexplain.run.checking import check as check
     from layerexplain.run.gradient_report import GradientTrace as GradientTrace
     from layerexplain.run.gradient_results import gradient_statistics as gradient_statistics
     from layerexplain.run.input_option import make_inputs as make_inputs
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "catalogue": "catalogues.run",
     "Catalogued": "catalogues.run",
-    "check": "checks.rules",
+    "check": "run.checking",
     "CheckReport": "checks.findings",
     "Comparison": "report.comparison",
     "convert": "conversions.forms",

@@ -19,7 +19,7 @@ _Found = TypeVar("_Found")
 _MOVES = frozenset({"cast", "reshape", "transpose", "item"})
 """Operations that leave the values as they are."""
 
-_LINEAR = frozenset({"conv", "depthwise_conv", "conv_transpose", "dot", "einsum", "matmul"})
+_LINEAR = frozenset({"conv", "depthwise_conv", "conv_transpose", "dot", "linear", "einsum", "matmul"})
 
 
 # Neighbours -----------------------------------------------------------------------------------------------------

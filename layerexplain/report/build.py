@@ -15,7 +15,7 @@ from layerexplain.lang.axes import BATCH, Size
 from layerexplain.lang.definition import Definition, form
 from layerexplain.lang.names import identifier
 from layerexplain.lang.text import statements
-from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable, Training
+from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable, Training, input_batches
 from layerexplain.network.dtypes import float_of
 from layerexplain.network.notes import operation_type
 from layerexplain.network.recorded_shapes import recorded_spec
@@ -102,6 +102,7 @@ def build(
         model_name=model.name,
         model_type=model.type,
         keras_version=model.keras_version,
+        framework=model.framework,
         inputs=_inputs(network, _batch_of(model)),
         outputs=outputs,
         layers=rows,
@@ -143,13 +144,7 @@ def _training(
 
 def _batch_of(model: Model) -> int | None:
     """The batch size that all inputs fix, or None."""
-    sizes = {
-        layer.config["batch_shape"][0]
-        for layer in model.layers
-        if layer.type == "InputLayer"
-        and isinstance(layer.config.get("batch_shape"), tuple)
-        and layer.config["batch_shape"]
-    }
+    sizes = set(input_batches(model))
     return sizes.pop() if len(sizes) == 1 else None
 
 
@@ -313,6 +308,7 @@ class Builder:
             from layerexplain.report.element_forms import ElementOf
             from layerexplain.report.explanation import explain_row
             from layerexplain.report.hints import Neighbours, Placed
+            from layerexplain.report.layer_arguments import layer_arguments
 
             if self._fixing is None:
                 self._fixing = fixing(self.network)
@@ -322,6 +318,7 @@ class Builder:
             row = row._replace(
                 explanation=explain_row(place, at.path, cost_lines(uses, self.costs, self._fixing)),
                 elements=tuple([ElementOf(call.definition) for call in calls]),
+                arguments=layer_arguments(place),
             )
             if self.gradient and calls:
                 from layerexplain.report.gradient import Gradients

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
+from math import prod
 from typing import Any
 
 from layerexplain.derive.element.form import element_form
@@ -69,6 +70,7 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Exp
         mask=_mask(definition, calls, around),
         dtype=dtype,
         inputs=_input_names(definition, len(calls[0].inputs)),
+        framework=around.network.model.framework,
     )
 
 
@@ -227,7 +229,16 @@ def _weights(
 ) -> tuple[WeightReason, ...]:
     reach = partial(variable_expression, (*path, row.layer), layer, keras_version=keras_version)
     pairs = zip(definition.weights, row.weights, strict=True)
-    return tuple([weight_reason(reason)._replace(factors=factors(leaf), reach=reach(leaf)) for leaf, reason in pairs])
+    return tuple(
+        [
+            weight_reason(reason)._replace(
+                factors=f"{factors(leaf)}, a buffer" if leaf.attrs.get("buffer") else factors(leaf),
+                params=prod(leaf.shape),
+                reach=reach(leaf),
+            )
+            for leaf, reason in pairs
+        ]
+    )
 
 
 def _weights_note(row: LayerReport, calls: Sequence[Any]) -> str:

@@ -43,10 +43,13 @@ HEADS = "\n".join([
 OF_WEIGHTS = ("weights-not-finite", "dead-units", "equal-layers")
 """The rules that read values; their models are files, not specs."""
 
+OF_DATA = tuple(rule.code for rule in all_rules() if rule.of == "data")
+"""The rules on data, which have a file of tests of their own."""
+
 
 def test_every_rule_has_a_row_and_says_all_that_it_must() -> None:
     assert [rule.code for rule in all_rules()] == list(dict.fromkeys(rule.code for rule in all_rules()))
-    assert {rule.code for rule in all_rules()} == {*ROWS, *OF_WEIGHTS}
+    assert {rule.code for rule in all_rules()} == {*ROWS, *OF_WEIGHTS, *OF_DATA}
     for rule in all_rules():
         assert rule.confidence in ("certain", "likely", "hint") and rule.source
         assert rule.severity in ("breaks", "wrong", "wasteful", "hint")
@@ -112,7 +115,7 @@ def test_rules_on_layers_look_into_nested_models() -> None:
                 "\n", 1
             )
             assert found(f"{first}\n{nested[1]}", code) == [f"sequential/{layer}" for layer in row.found[text]], code
-    assert {rule.code for rule in all_rules() if not rule.inside} == {*ROWS, *OF_WEIGHTS} - {*INSIDE}
+    assert {rule.code for rule in all_rules() if not rule.inside} == {*ROWS, *OF_WEIGHTS, *OF_DATA} - {*INSIDE}
 
 
 BAD = flat("Dense: {units: 1, activation: softmax}", "Dropout: 0.8", end="loss: mse\n")
@@ -159,7 +162,7 @@ def test_formats(tmp_path: Path) -> None:
     assert CliRunner().invoke(program, ["check"]).exit_code == 2
     assert len(json.loads(CliRunner().invoke(program, ["check", "--list", "--format", "json"]).output)) == len(
         ROWS
-    ) + len(OF_WEIGHTS)
+    ) + len(OF_WEIGHTS) + len(OF_DATA)
 
 
 def opaque_model(*layers: tuple[str, dict[str, Any]], shape: tuple[int, ...] = (5, 3)) -> bytes:

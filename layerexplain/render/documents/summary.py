@@ -68,7 +68,7 @@ def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> 
         heading(report),
         table,
         *totals(report),
-        *language_facts(report),
+        *language,
         *step_facts(report),
         *_memory(report),
         *training(report),
