@@ -92,6 +92,9 @@ def explain(
     backward: bool = False,
     code: Code = (),
     partial: bool = False,
+    dtype: str | None = None,
+    weights_dtype: str | None = None,
+    hardware: str | None = None,
 ) -> Report:
     """Explain a model layer by layer.
 
@@ -111,6 +114,9 @@ def explain(
         backward: Whether rows and `Report.step_cost` have what a step of training costs.
         code: Files that say what own layers of the source compute: YAML with `define:`, or Python, which is only read.
         partial: Return a spec with faults too. Faults of a file that a program wrote are never raised.
+        dtype, weights_dtype: Of a language model what the cache and the activations, and what the weights are kept in
+            when it runs: "bf16", "int4". `Report.serving` then has what that takes.
+        hardware: The machine that this is for: "80GB, 2.0TB/s, 990TFLOP/s".
 
     Returns:
         The report, a sequence of its layers. Its `faults` are the errors of single layers. Shapes have the batch first;
@@ -132,6 +138,11 @@ def explain(
 
     if not detail and (gradient or layers is not None):
         raise ArgumentError("gradient and layers are of explanations; they have no meaning with detail=False")
+    serve = None
+    if (dtype, weights_dtype, hardware) != (None, None, None):
+        from layerexplain.report.serving import asked_of
+
+        serve = asked_of(dtype, weights_dtype, hardware)
     model = model_of(source, code)
     chosen = None
     if layers is not None:
@@ -154,6 +165,7 @@ def explain(
             optimizer=optimizer,
             training=bool(training) or isinstance(training, Mapping),
             backward=backward,
+            serve=serve,
         )
     except LayerExplainError as error:
         every = ErrorGroup([*model.faults, *each_of(error)]) if model.faults else error

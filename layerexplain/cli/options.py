@@ -273,6 +273,15 @@ memory_options = together(
     click.option("--optimizer", metavar="NAME", callback=_optimizer, cls=_OptimizerOption, shell_complete=optimizers),
 )
 
+serving_options = together(
+    click.option("--dtype", metavar="NAME", help="Of a language model: what cache and activations are kept in: bf16."),
+    click.option("--weights-dtype", metavar="NAME", help="What its weights are kept in: int4. Default: --dtype."),
+    click.option(
+        "--hardware", metavar="TEXT",
+        help='The machine that it runs on, whether it fits and how fast it can be: "80GB, 2.0TB/s, 990TFLOP/s".',
+    ),
+)  # fmt: skip
+
 
 def columns_must_fit(columns: tuple[str, ...] | None, output: Output) -> None:
     """Refuses --columns with a format that always has everything."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from layerexplain.report.gradient import Gradients
     from layerexplain.report.hints import Neighbours
     from layerexplain.report.memory import Activations
+    from layerexplain.report.serving import Asked
     from layerexplain.report.training_data import TrainingReport
     from layerexplain.weights.shared_weights import SharedWeights
     from layerexplain.weights.stored_weights import StoredWeights
@@ -52,13 +53,15 @@ def build(
     training: bool = False,
     backward: bool = False,
     network: Network | None = None,
+    serve: Asked | None = None,
 ) -> Report:
     """The report of a model; `network` is the model traced, where that was done before.
 
     `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
     `layers` (all if not given) has its explanation, and with `gradient` its gradients; with `detail` or
     `receptive_field` each row has its receptive field. A `batch` or an `optimizer` (a name in report/optimizers.py)
-    asks for the memory, `training` for the formulas of a step of training, `backward` for what that costs. Raises
+    asks for the memory, `training` for the formulas of a step of training, `backward` for what that costs, `serve` for
+    what running a language model takes. Raises
     `LayerExplainError` for wires or inputs that make no graph; the report has the `faults` of layers, and what depends
     on them is unknown.
     """
@@ -87,6 +90,12 @@ def build(
     if any(note.code in ("opaque", "not-derived", "unbuilt") for note in notes):
         notes = (*notes, *partial_totals(rows))
     outputs = _outputs(network, _batch_of(model))
+    sums = totals(rows) if is_complete(model) else UNKNOWN_TOTALS
+    language = served = None
+    if model.declarations or serve is not None:
+        from layerexplain.report.serving import language_model_of
+
+        language, served = language_model_of(network, sums, serve, memory)
     return Report(
         source=model.source,
         format=model.format,
@@ -97,13 +106,15 @@ def build(
         inputs=_inputs(network, _batch_of(model)),
         outputs=outputs,
         layers=rows,
-        totals=totals(rows) if is_complete(model) else UNKNOWN_TOTALS,
+        totals=sums,
         notes=notes,
         memory=memory,
         grade=_grade(network),
         faults=network.faults,
         training=_training(network, outputs, rows if training else None),
         step_cost=step_cost,
+        language=language,
+        serving=served,
     )
 
 

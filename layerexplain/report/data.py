@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from layerexplain.layer_names import Layers
     from layerexplain.report.element_forms import ElementOf
     from layerexplain.report.explanation_data import DescribedArguments, Explanation, LayerMemory, ReceptiveField
+    from layerexplain.report.language_model import LanguageModel
     from layerexplain.report.memory_data import Memory
+    from layerexplain.report.serving import Serving
     from layerexplain.report.step_data import BackwardReport, StepCost
     from layerexplain.report.training_data import TrainingReport
 
@@ -255,6 +257,8 @@ class Report(Rows[LayerReport]):
     grade: str = "complete"
     framework: str = "keras"
     step_cost: StepCost | None = None
+    language: LanguageModel | None = None
+    serving: Serving | None = None
 
     def _rows(self) -> Sequence[LayerReport]:
         return self.layers
@@ -297,8 +301,9 @@ class Report(Rows[LayerReport]):
             **origin,
             **json_fields({"inputs": self.inputs, "outputs": self.outputs, "training": self.training}),
             "layers": [layer.to_dict(nested=nested) for layer in self.layers],
-            "totals": to_jsonable(self.totals),
+            "totals": {**to_jsonable(self.totals), **({} if self.language is None else self.language.to_dict())},
             **({} if self.step_cost is None else {"step_cost": to_jsonable(self.step_cost)}),
             **({} if self.memory is None else {"memory": to_jsonable(self.memory)}),
+            **({} if self.serving is None else {"serving": to_jsonable(self.serving)}),
             "notes": to_jsonable(self.notes),
         }

@@ -85,7 +85,7 @@ def _read(path: str, name: str) -> Any:
     if path.lower().endswith((".csv", ".tsv", ".txt")):
         return _table(path)
     from layerexplain.run.given_inputs import ModelInput
-    from layerexplain.run.made_inputs import read_for
+    from layerexplain.run.input_option import read_for
 
     try:
         return read_for(path, [ModelInput(Layer(name, "InputLayer", "layer", {}))])[name]

@@ -107,8 +107,8 @@ def _definitions() -> Mapping[str, Declaration]:
 
 
 @cache
-def declarations(model_type: str) -> Mapping[str, Declaration]:
-    """Return the layers of an architecture, whose weights are held where transformers holds them."""
+def declarations(model_type: str, dtype: str = "float") -> Mapping[str, Declaration]:
+    """Return the layers of an architecture, whose weights are held where transformers holds them, in a dtype."""
     from layerexplain.layers.formula_layer import FormulaLayer
 
     paths = architecture(model_type).paths
@@ -117,6 +117,6 @@ def declarations(model_type: str) -> Mapping[str, Declaration]:
         own = declaration.formula.__self__  # type: ignore[attr-defined]  # the method of a FormulaLayer
         if not isinstance(own, FormulaLayer):
             raise TypeError(f"{type_} is no layer of a formula")
-        weights = tuple([w._replace(at=paths.get(w.at, w.at)) for w in own.weights])
+        weights = tuple([w._replace(at=paths.get(w.at, w.at), dtype=dtype) for w in own.weights])
         made[type_] = own._replace(weights=weights, find=made.get).declaration()
     return made

@@ -40,6 +40,12 @@ def read_folder(folder: str) -> Model | None:
     return read_configuration(document, name_of_folder(folder)) if is_configuration(document) else None
 
 
+def _dtype(document: Mapping[str, Any]) -> str:
+    """The dtype of the weights, "" where the configuration does not say it."""
+    named = document.get("dtype", document.get("torch_dtype"))
+    return str(named) if named in ("bfloat16", "float16", "float32", "float64") else ""
+
+
 class _Reading:
     """The reading of one configuration."""
 
@@ -48,6 +54,7 @@ class _Reading:
         self.notes: list[Note] = []
         self.values = configured(row, document)
         self.values["has_head"] = self._has_head(document.get("architectures"))
+        self.dtype = _dtype(document)
         self.base = row.names.get("base", "")
         self.prefix = f"{self.base}." if self.base and (self.values["has_head"] or "." in self.base) else ""
         if self.prefix and not self.values["has_head"]:
@@ -71,7 +78,8 @@ class _Reading:
             format=FORMAT,
             notes=tuple(self.notes),
             shared=tuple(self._shared(model)),
-            declarations=declarations(self.row.type),
+            declarations=declarations(self.row.type, "float" if self.dtype in ("", "float32") else self.dtype),
+            arguments={"dtype": self.dtype} if self.dtype else {},
         )
 
     def _shared(self, model: Model) -> list[SharedObject]:
