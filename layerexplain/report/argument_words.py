@@ -18,7 +18,7 @@ from layerexplain.network.scope import declaration_of
 from layerexplain.records import NamedTuple
 from layerexplain.report.default_initializers import usual_initializer
 from layerexplain.report.hints import Placed
-from layerexplain.report.objective import OfWeight, setting_formula, settings_of
+from layerexplain.report.objective import OfWeight, holders, setting_formula, settings_of
 from layerexplain.report.settings import setting_of, setting_text
 
 
@@ -33,7 +33,8 @@ class _Set(NamedTuple):
     @property
     def text(self) -> str:
         """`unroll=True`."""
-        return f"{self.name}={self.value!r}"
+        value = tuple(self.value) if isinstance(self.value, list) else self.value
+        return f"{self.name}={value!r}"
 
 
 _Words = Callable[[_Set], str]
@@ -112,7 +113,7 @@ def argument_words(at: Placed, definition: Definition) -> Hints:
 def _said(at: Placed, definition: Definition) -> Iterator[tuple[str, str]]:
     if at.frozen or not at.layer.config.get("trainable", True):
         yield WATCH, _frozen(at, definition)
-    for layer in _layers(at.layer):
+    for _, layer in holders(at.layer):
         for name, value in layer.config.items():
             default, words = _WORDS.get(name, (None, None))
             declaration = declaration_of(layer)
@@ -126,15 +127,6 @@ def _said(at: Placed, definition: Definition) -> Iterator[tuple[str, str]]:
         yield WATCH, _penalty(one, definition)
     for one in settings_of(at.layer, "constraint"):
         yield "", _constraint(one, definition)
-
-
-def _layers(layer: Layer) -> Iterator[Layer]:
-    """Yield a layer, and those in its arguments."""
-    yield layer
-    for value in layer.config.values():
-        for inner in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(inner, Layer):
-                yield from _layers(inner)
 
 
 def _frozen(at: Placed, definition: Definition) -> str:

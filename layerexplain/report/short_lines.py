@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from math import gcd
 
@@ -30,7 +30,7 @@ def computes(definition: Definition, row: LayerReport) -> str:
     if gist is not None and "{formula}" not in gist.template and len(row.formula) > 1:
         return row.operation
     statement = main_statement(definition, row.formula)
-    return row.operation if statement.isidentifier() else statement
+    return row.operation if statement.isidentifier() or statement.startswith("transpose(y") else statement
 
 
 def shape_line(axes: Sequence[AxisReason]) -> str:
@@ -112,20 +112,20 @@ def product_text(terms: Sequence[_Term]) -> str:
     times = reduce(gcd, counts.values(), 0)
     shown = list(first.values())
     common = reduce(lambda one, other: one & other, map(Counter, shown)) if len(shown) >= _LEAST_FACTORED else Counter()
-    if common and times * len(shown) == len(terms):
-        return _factored(shown, common, times)
+    if common:
+        return _factored({term: counts[axes] // times for axes, term in first.items()}, common, times)
     texts = [
         _times(counts[axes] // times, " × ".join([f"{n:,}" for _, n in term]) or "1") for axes, term in first.items()
     ]
     return _times(times, " + ".join(texts))
 
 
-def _factored(terms: Sequence[_Term], common: Counter[tuple[str, int]], times: int) -> str:
-    """Return a sum of products that have `common` sizes, with the names of all."""
+def _factored(terms: Mapping[_Term, int], common: Counter[tuple[str, int]], times: int) -> str:
+    """Return a sum of counted products that have `common` sizes, with the names of all."""
     inside = []
-    for term in terms:
-        rest = Counter(term) - common
-        inside.append(" × ".join(map(_named, rest.elements())) or "1")
+    for term, count in terms.items():
+        rest = [*map(_named, (Counter(term) - common).elements())]
+        inside.append(" × ".join([*([str(count)] if count > 1 or not rest else []), *rest]))
     outside = map(_named, common.elements())
     return " × ".join([*([str(times)] if times > 1 else []), *outside, f"({' + '.join(inside)})"])
 
