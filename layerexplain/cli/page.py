@@ -110,7 +110,7 @@ def _overlay(ctx: click.Context, parameter: click.Parameter, path: str | None) -
 @click.option(
     "--overlay", metavar="FILE", callback=_overlay,
     help="JSON with a number for layers, which colours the graph: latency, sparsity, error: {\"conv1\": 1.25}, or with "
-    '{"title": …, "combine": "sum", "max" or "mean", "values": {…}}.',
+    'a title: {"title": "ms", "combine": "max", "values": {"conv1": 1.25}}.',
 )  # fmt: skip
 @code_option
 def command(
