@@ -407,6 +407,7 @@ def page(
     weights: Literal["half", "f32", "none"] = "half",
     labels: Sequence[str] = (),
     vocabulary: Sequence[str] = (),
+    overlay: Mapping[str, Any] | None = None,
     report: Report | None = None,
 ) -> Page:
     """Make the page of a model: its graph, and each layer explained, in one HTML file that works offline.
@@ -426,6 +427,8 @@ def page(
         weights: The precision of the weights in the page, with which it runs the model; with "none" it does not run it.
         labels: Words for the numbers of the output, in their order.
         vocabulary: Words for the ids of the input, in their order.
+        overlay: Numbers of one's own by the paths of layers, which colour the graph: {"conv1": 1.25}; or with a title
+            and how those of a box are combined: {"title": "latency (ms)", "combine": "max", "values": {"conv1": 1.25}}.
         report: The report of the model, if it is there already.
 
     Returns:
@@ -443,7 +446,7 @@ def page(
     if values is None and (layers is not None or max_values is not None):
         raise ArgumentError("layers and max_values choose among the values of a run; give values too")
     if isinstance(source, Report):
-        return page_of(source if name is None else source._replace(source=name), fold)
+        return page_of(source if name is None else source._replace(source=name), fold, overlay=overlay)
     from layerexplain.frontends import read_for_good
     from layerexplain.frontends.input_shapes import shapes_for
     from layerexplain.layer_names import chosen_layers
@@ -467,7 +470,7 @@ def page(
     if values is not None and program is None:
         budget = MOST_BYTES if max_values is None else max_values
         found = page_values(stored, model, values, wanted=chosen, budget=budget)
-    return page_of(report if name is None else report._replace(source=name), fold, found, program, why)
+    return page_of(report if name is None else report._replace(source=name), fold, found, program, why, overlay)
 
 
 def format_report(

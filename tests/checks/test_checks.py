@@ -43,8 +43,8 @@ HEADS = "\n".join([
 OF_WEIGHTS = ("weights-not-finite", "dead-units", "equal-layers")
 """The rules that read values; their models are files, not specs."""
 
-OF_DATA = tuple(rule.code for rule in all_rules() if rule.of == "data")
-"""The rules on data, which have a file of tests of their own."""
+OF_DATA = tuple(rule.code for rule in all_rules() if rule.of in ("data", "run"))
+"""The rules on data and on a step of training, which have files of tests of their own."""
 
 
 def test_every_rule_has_a_row_and_says_all_that_it_must() -> None:
