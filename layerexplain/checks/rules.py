@@ -7,8 +7,9 @@ from importlib import import_module
 from itertools import accumulate
 from typing import Any, TypeVar
 
+from layerexplain.checks.data import DataArray, data_for
 from layerexplain.checks.findings import SEVERITIES, CheckReport, Finding
-from layerexplain.checks.stored import StoredWeight, stored_weights
+from layerexplain.checks.stored import stored_weights
 from layerexplain.errors import LayerExplainError, raise_any
 from layerexplain.frontends import model_of
 from layerexplain.frontends.input_shapes import shapes_for
@@ -30,6 +31,8 @@ _FILES = (
     "of_shapes",
     "of_sizes",
     "of_weights",
+    "of_data",
+    "of_run",
 )
 
 _REASONS = frozenset({"opaque", "not-derived", "unknown-input"})
@@ -52,8 +55,8 @@ class Rule(NamedTuple):
     """A rule: its stable code, what it is called, how severe a finding is and how sure, why it matters, what to do,
     where the rule is from, and what Keras itself says of it ("" for nothing).
 
-    `inside` says that it looks into nested models too, `of_weights` that it looks at the stored weights. `causes` are
-    the rules whose findings this one explains: it is reported before them.
+    `inside` says that it looks into nested models too, `of` what it looks at: the "network", its stored "weights", the
+    "data", or a "run" of one step. `causes` are the rules whose findings this one explains: it is reported before them.
     """
 
     code: str
@@ -65,7 +68,7 @@ class Rule(NamedTuple):
     source: str
     keras: str
     inside: bool
-    of_weights: bool
+    of: str
     causes: tuple[str, ...]
     look: Look
 
@@ -85,13 +88,13 @@ def rule(
     source: str,
     keras: str = "",
     inside: bool = False,
-    of_weights: bool = False,
+    of: str = "network",
     causes: tuple[str, ...] = (),
 ) -> Callable[[_Look], _Look]:
     """Declare a function as a rule."""
 
     def declare(look: _Look) -> _Look:
-        given = (code, name, severity, confidence, why, fix, source, keras, inside, of_weights, causes)
+        given = (code, name, severity, confidence, why, fix, source, keras, inside, of, causes)
         RULES[code] = Rule(*given, look)
         return look
 
@@ -117,6 +120,8 @@ def check(
     ignore: str | Collection[str] = (),
     budgets: Mapping[str, float] | None = None,
     weights: bool = False,
+    data: Sequence[DataArray] = (),
+    run: Any = None,
 ) -> CheckReport:
     """Look for mistakes in a model that Keras does not tell of.
 
@@ -128,6 +133,8 @@ def check(
         code: Files that say what own layers of the source compute.
         budgets: The most that the model may have, by what is counted: `{"params": 5e6, "memory": 50e6}`, in bytes.
         weights: Whether the values of the weights are read, of a file or a live model, for the rules on them.
+        data: The arrays that the model is to be trained on.
+        run: What a step of training showed, as facts (`of_run`).
 
     Returns:
         The findings, the most severe first and then in the order of the layers, and notes on the layers that no rule
@@ -150,16 +157,37 @@ def check(
         codes = [one.code for one in rules]
         left = [fault for fault in faults if code_of(fault.fact) not in codes]
         raise_any([fault.with_place(source=model.source) for fault in left])
-    stored = stored_weights(source, network) if weights else ()
+    looked_at = {"weights": stored_weights(source, network) if weights else None, "data": data_for(network, data)}
+    looked_at["run"] = run
+    found = [*_findings(network, rules, "", looked_at)]
+    seen_behind = _behind_faults(network, rules, found) if network.faults else frozenset()
     ignored = dict(_ignored(model, ""))
-    found = [one for one in _findings(network, stored, rules, "") if not _is_ignored(one, ignored)]
+    found = [one for one in found if not _is_ignored(one, ignored)]
     if budgets:
         from layerexplain.checks.budgets import over_budget
 
         found += over_budget(model, shapes_for(model, inputs), budgets)
     in_order = _in_order(found, model)
-    notes = tuple(_unchecked(network))
+    said = tuple([fault.fact for fault in faults])
+    notes = tuple([n for n in _unchecked(network) if not n.message.startswith(said) and n.layer not in seen_behind])
     return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, in_order, notes)
+
+
+def _behind_faults(network: Network, rules: Sequence[Rule], found: list[Finding]) -> frozenset[str]:
+    """Add what is found in the layers behind those at fault, and return the layers that were looked at there."""
+    from layerexplain.checks.behind_faults import networks_behind, unseen_layers
+
+    unseen = unseen_layers(network) - {fault.layer for fault in network.faults}
+    others = [one for one in rules if one.of == "network" and not one.look.__module__.endswith("of_faults")]
+    behind = [*networks_behind(network)] if unseen else []
+    known = {(one.code, one.layer) for one in found}
+    each = [[one for one in _findings(one, others) if one.layer in unseen] for one in behind]
+    found += (
+        [one for one in each[0] if all(one in more for more in each[1:]) and (one.code, one.layer) not in known]
+        if each
+        else []
+    )
+    return unseen.difference(*map(unseen_layers, behind)) if behind else frozenset()
 
 
 def _in_order(found: Sequence[Finding], model: Model) -> tuple[Finding, ...]:
@@ -179,7 +207,7 @@ def _in_order(found: Sequence[Finding], model: Model) -> tuple[Finding, ...]:
 def messages(network: Network, *codes: str) -> list[str]:
     """Return what some rules find in a traced network, for other reports that judge the same."""
     rules = [one for one in all_rules() if one.code in codes]
-    return [one.message for one in _findings(network, (), rules, "")]
+    return [one.message for one in _findings(network, rules)]
 
 
 def written_faults(network: Network) -> tuple[LayerExplainError, ...]:
@@ -188,13 +216,18 @@ def written_faults(network: Network) -> tuple[LayerExplainError, ...]:
     return network.faults if model.strict or model.format == "code" else ()
 
 
-def _findings(network: Network, stored: Sequence[StoredWeight], rules: Sequence[Rule], path: str) -> Iterator[Finding]:
+def _findings(
+    network: Network, rules: Sequence[Rule], path: str = "", more: Mapping[str, Any] | None = None
+) -> Iterator[Finding]:
+    """Yield what rules find in a network and in what else there is of a model, by what the rules look at."""
     for one in rules:
-        if path and not one.inside:
+        looked_at = network if one.of == "network" else (more or {}).get(one.of)
+        if (path and not one.inside) or looked_at is None:
             continue
-        for place, message, *graded in one.look(stored if one.of_weights else network):
+        for place, message, *graded in one.look(looked_at):
             if isinstance(place, LayerExplainError):
-                name, line, column, file = place.layer, place.line, place.column, place.source or ""
+                name, line, column = place.layer, place.line, place.column
+                file = "" if place.source in (None, network.model.source) else str(place.source)
             else:
                 layer = place.name if isinstance(place, TracedCall) else place
                 name = None if layer is None else path + layer
@@ -216,7 +249,7 @@ def _findings(network: Network, stored: Sequence[StoredWeight], rules: Sequence[
             )
     for call in network.calls:
         if call.network is not None and call.number == 0:
-            yield from _findings(call.network, (), rules, f"{path}{call.name}/")
+            yield from _findings(call.network, rules, f"{path}{call.name}/")
 
 
 def _unchecked(network: Network, path: str = "") -> Iterator[Note]:

@@ -20,6 +20,7 @@ from layerexplain.cli.options import (
     code_option,
     gradient_option,
     model_output_options,
+    parts_option,
     typed_input_option,
 )
 from layerexplain.cli.output import emit
@@ -32,10 +33,13 @@ from layerexplain.render.formats import printed
 
 if TYPE_CHECKING:
     from layerexplain.api import LayerType, Report
+    from layerexplain.render.documents.explanation import ShownParts
 
 
 _Answer = TypeVar("_Answer")
 VERSUS, INPUT = "--vs", "--input"
+_FRAMEWORKS = {"keras": "", "torch": "nn.", "pytorch": "nn."}
+"""What may stand in front of a type, and what its name then begins with."""
 
 
 class _Asked(NamedTuple):
@@ -69,6 +73,13 @@ class _Versus(WithNumbers):
 def _positional(type: str, code: tuple[str, ...]) -> tuple[str, ...]:
     """The arguments of a layer as typed that may be given without a name."""
     return api.layer_type(library.typed_layer(type, code)[0], code).positional
+
+
+def _with_framework(type: str, words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """A type and its arguments where the framework may stand in front: `torch LSTM 5 3`."""
+    if type.lower() in _FRAMEWORKS and words:
+        return f"{_FRAMEWORKS[type.lower()]}{words[0]}", words[1:]
+    return type, words
 
 
 def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code: tuple[str, ...]) -> _Asked:
@@ -116,6 +127,7 @@ def _in_call_order(asked: _Asked) -> list[Shape]:
 @model_output_options
 @typed_input_option
 @gradient_option
+@parts_option
 @code_option
 @click.option(
     VERSUS, metavar="[TYPE] [ARG=VALUE]...", expose_value=False, help="A second layer, which is shown beside the first."
@@ -126,6 +138,7 @@ def command(
     output: Output,
     inputs: tuple[InputShape, ...],
     gradient: bool,
+    parts: ShownParts | None,
     code: tuple[str, ...],
 ) -> None:
     """Explain a single layer of this TYPE, with these arguments, on inputs of these shapes.
@@ -162,13 +175,18 @@ def command(
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
         emit(
             output,
-            lambda look: printed([catalogue(api.layer_types(code) | library.training_types())], output.format, look),
+            lambda look: printed(
+                [catalogue(api.layer_types(code) | library.training_types() | library.torch_types())],
+                output.format,
+                look,
+            ),
         )
         return
+    type, arguments = _with_framework(type, arguments)
     second = click.get_current_context().meta.get(VERSUS)
     try:
         if second is None:
-            _explain(_asked(type, arguments, inputs, code), arguments, output, gradient)
+            _explain(_asked(type, arguments, inputs, code), arguments, output, gradient, parts)
         else:
             _compare(_asked(type, arguments, inputs, code), second, output, inputs)
     except ArgumentError as error:
@@ -176,7 +194,9 @@ def command(
         raise click.UsageError(clean(error.fact)) from None
 
 
-def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient: bool) -> None:
+def _explain(
+    asked: _Asked, arguments: tuple[str, ...], output: Output, gradient: bool, parts: ShownParts | None
+) -> None:
     """Raises ArgumentError for an unknown layer or argument, ShapeError for inputs that do not fit."""
     from layerexplain.render.documents.catalogue import layer_type_page
     from layerexplain.render.documents.explanation import explanation
@@ -185,7 +205,7 @@ def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient
     page: tuple[Block, ...] = ()
     if not asked.inputs and (entry.example_inputs or not (arguments or asked.arguments)):
         if arguments or asked.arguments or output.format not in ("table", "html"):
-            return _explain_on_example(asked, entry, output, gradient)
+            return _explain_on_example(asked, entry, output, gradient, parts)
         asked = _Asked(
             asked.type, parse_arguments(entry.example), tuple(map(parse_input, entry.example_inputs)), asked.code
         )
@@ -193,14 +213,16 @@ def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient
     if output.format == "html":
         page_of_layer = _call_with_batch(asked, partial(api.layer_page, gradient=gradient))
         return emit(output, lambda look: page_of_layer)
-    sheet = explanation(_report(asked, gradient), whole=False)
+    sheet = explanation(_report(asked, gradient), whole=False, asked=parts)
     if page:
         document = Document((*page, *sheet.document().blocks))
         sheet = sheet._replace(document=lambda: document)
     emit(output, lambda look: printed([sheet], output.format, look))
 
 
-def _explain_on_example(asked: _Asked, entry: LayerType, output: Output, gradient: bool) -> None:
+def _explain_on_example(
+    asked: _Asked, entry: LayerType, output: Output, gradient: bool, parts: ShownParts | None
+) -> None:
     """Explain a layer that was typed without an input on the example's. Raises the error that an input is missing
     where the layer does not take that one, and for formats that programs read."""
     if output.format != "table" or not entry.example_inputs:
@@ -211,7 +233,7 @@ def _explain_on_example(asked: _Asked, entry: LayerType, output: Output, gradien
     except ShapeError:
         raise _no_shape(entry) from None
     note(f"no {INPUT} is given; explained for {example}")
-    _explain(asked._replace(inputs=tuple(map(parse_input, entry.example_inputs))), (), output, gradient)
+    _explain(asked._replace(inputs=tuple(map(parse_input, entry.example_inputs))), (), output, gradient, parts)
 
 
 def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[InputShape, ...]) -> None:
@@ -221,7 +243,8 @@ def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[
     if not second:
         raise click.UsageError(f"{VERSUS} needs a second layer: layerexplain layer LSTM 8 {VERSUS} GRU 8 {INPUT} 10,4")
     named = "=" not in second[0].partition("(")[0] and not second[0][:1].isdecimal()
-    right = _asked(second[0] if named else left.type, second[1:] if named else second, inputs or left.inputs, left.code)
+    type, words = _with_framework(second[0], tuple(second[1:])) if named else (left.type, tuple(second))
+    right = _asked(type, words, inputs or left.inputs, left.code)
     for one in (left, right):
         if not one.inputs:
             raise _no_shape(api.layer_type(one.type, one.code))

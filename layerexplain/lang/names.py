@@ -99,7 +99,7 @@ def unique(name: str, taken: set[str]) -> str:
 
 # Values without a name ----------------------------------------------------------------------------------------------
 
-_PRODUCTS = ("dot", "einsum", "matmul")
+_PRODUCTS = ("dot", "linear", "einsum", "matmul")
 _BEHIND = {"transpose": "T", "reverse": "reversed", "max": "clipped", "min": "clipped"}
 _BEFORE = {"amax": "max", "amin": "min", "sum": "sum", "mean": "mean", "sqrt": "root", "isnan": "is_nan"}
 _SHORT = 10

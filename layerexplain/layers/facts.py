@@ -17,6 +17,8 @@ class Facts(NamedTuple):
       up an id per step; "" by nothing.
     - `passes_ids`: ids pass through it unchanged.
     - `ids_below`: the argument that bounds the ids that it takes: `input_dim` of an Embedding.
+    - `channels_first`: its first tensor has the channels behind the batch.
+    - `batch_second`: tensors in which the batch is the second axis, whatever its argument `batch_first` says.
     - `takes_list`: its call in Keras takes its tensors as one list.
     - `takes_masks_off`: when it runs, Keras removes the masks of its query, value and key.
     - `loses_mask_keras_2`: in Keras 2 a mask ends there; `mask_keras_2` makes the mask of its results in Keras 2, where
@@ -50,6 +52,8 @@ class Facts(NamedTuple):
     tells_axes: str = "image"
     passes_ids: bool = False
     ids_below: str = ""
+    channels_first: bool = False
+    batch_second: tuple[str, ...] = ()
     takes_list: bool = False
     takes_masks_off: bool = False
     loses_mask_keras_2: bool = False

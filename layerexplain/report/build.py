@@ -15,7 +15,7 @@ from layerexplain.lang.axes import BATCH, Size
 from layerexplain.lang.definition import Definition, form
 from layerexplain.lang.names import identifier
 from layerexplain.lang.text import statements
-from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable, Training
+from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable, Training, input_batches
 from layerexplain.network.dtypes import float_of
 from layerexplain.network.notes import operation_type
 from layerexplain.network.recorded_shapes import recorded_spec
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from layerexplain.report.gradient import Gradients
     from layerexplain.report.hints import Neighbours
     from layerexplain.report.memory import ActivationMemory
+    from layerexplain.report.serving import ServingOptions
     from layerexplain.report.training_data import TrainingReport
     from layerexplain.weights.shared_weights import SharedWeights
     from layerexplain.weights.stored_weights import StoredWeights
@@ -52,13 +53,15 @@ def build(
     training: bool = False,
     backward: bool = False,
     network: Network | None = None,
+    serve: ServingOptions | None = None,
 ) -> Report:
     """The report of a model; `network` is the model traced, where that was done before.
 
     `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
     `layers` (all if not given) has its explanation, and with `gradient` its gradients; with `detail` or
     `receptive_field` each row has its receptive field. A `batch` or an `optimizer` (a name in report/optimizers.py)
-    asks for the memory, `training` for the formulas of a step of training, `backward` for what that costs. Raises
+    asks for the memory, `training` for the formulas of a step of training, `backward` for what that costs, `serve` for
+    what running a language model takes. Raises
     `LayerExplainError` for wires or inputs that make no graph; the report has the `faults` of layers, and what depends
     on them is unknown.
     """
@@ -67,7 +70,7 @@ def build(
     asks_memory = batch is not None or optimizer is not None
     builder = Builder(detail, layers, network, gradient, memory=detail or asks_memory)
     rows = builder.rows(network, (), _batch_of(model))
-    if detail:
+    if detail or model.format == "hugging-face":  # whose headers cost little
         builder.stored()
     if detail or receptive_field:
         from layerexplain.report.receptive_field import with_receptive_fields
@@ -87,22 +90,31 @@ def build(
     if any(note.code in ("opaque", "not-derived", "unbuilt") for note in notes):
         notes = (*notes, *partial_totals(rows))
     outputs = _outputs(network, _batch_of(model))
+    sums = totals(rows) if is_complete(model) else UNKNOWN_TOTALS
+    language = served = None
+    if model.declarations or serve is not None:
+        from layerexplain.report.serving import language_model_of
+
+        language, served = language_model_of(network, sums, serve, memory)
     return Report(
         source=model.source,
         format=model.format,
         model_name=model.name,
         model_type=model.type,
         keras_version=model.keras_version,
+        framework=model.framework,
         inputs=_inputs(network, _batch_of(model)),
         outputs=outputs,
         layers=rows,
-        totals=totals(rows) if is_complete(model) else UNKNOWN_TOTALS,
+        totals=sums,
         notes=notes,
         memory=memory,
         grade=_grade(network),
         faults=network.faults,
         training=_training(network, outputs, rows if training else None),
         step_cost=step_cost,
+        language=language,
+        serving=served,
     )
 
 
@@ -132,13 +144,7 @@ def _training(
 
 def _batch_of(model: Model) -> int | None:
     """The batch size that all inputs fix, or None."""
-    sizes = {
-        layer.config["batch_shape"][0]
-        for layer in model.layers
-        if layer.type == "InputLayer"
-        and isinstance(layer.config.get("batch_shape"), tuple)
-        and layer.config["batch_shape"]
-    }
+    sizes = set(input_batches(model))
     return sizes.pop() if len(sizes) == 1 else None
 
 
@@ -289,7 +295,7 @@ class Builder:
             macs=cost.macs,
             flops=cost.flops,
             notes=notes,
-            group=self._group(layer, definition, calls) if not shared else self._apart(layer),
+            group=self._group(layer, definition, calls, layers) if not shared else self._apart(layer),
             layers=layers,
             shared=shared,
             results=tuple(definition.results) if definition is not None and definition.kind == "layer" else (),
@@ -302,6 +308,7 @@ class Builder:
             from layerexplain.report.element_forms import ElementOf
             from layerexplain.report.explanation import explain_row
             from layerexplain.report.hints import Neighbours, Placed
+            from layerexplain.report.layer_arguments import layer_arguments
 
             if self._fixing is None:
                 self._fixing = fixing(self.network)
@@ -311,6 +318,7 @@ class Builder:
             row = row._replace(
                 explanation=explain_row(place, at.path, cost_lines(uses, self.costs, self._fixing)),
                 elements=tuple([ElementOf(call.definition) for call in calls]),
+                arguments=layer_arguments(place),
             )
             if self.gradient and calls:
                 from layerexplain.report.gradient import Gradients
@@ -401,7 +409,12 @@ class Builder:
             return None if layer.is_unbuilt else layer.stored_variables
         return self.stored().variables.get(where)
 
-    def _group(self, layer: Layer, definition: Definition | None, calls: list[TracedCall]) -> int:
+    def _group(
+        self, layer: Layer, definition: Definition | None, calls: list[TracedCall], inside: Sequence[LayerReport] = ()
+    ) -> int:
+        if inside and self.network.model.format == "hugging-face":  # blocks, which are alike where what is in them is
+            alike = tuple([(row.layer, row.formula, row.params) for row in inside])
+            return self._groups.setdefault(alike, len(self._groups))
         if definition is None or definition.kind in ("model", "opaque") or len(calls) > 1:
             return self._apart(layer)
         trainable = bool(layer.config.get("trainable", True))

@@ -175,6 +175,15 @@ def arguments_of(
     return {name: _one_form(name, value, rank) for name, value in _arguments(layer, call, declarations).items()}
 
 
+def default_arguments(declaration: Declaration, rank: int = 0) -> dict[str, Any]:
+    """Return the defaults of a declaration's arguments in the same normal form."""
+    found = {}
+    for name, value in declaration.default_values.items():
+        is_activation = name in declaration.arguments and declaration.arguments[name].check is Activation
+        found[name] = _one_form(name, _plain(usual_name(value) if is_activation else value), rank)
+    return found
+
+
 def _arguments(layer: Layer, call: Call | None, declarations: Declarations) -> dict[str, Any]:
     if layer.model is not None:
         return {}

@@ -167,7 +167,7 @@ def additive_attention(
 # Several heads --------------------------------------------------------------------------------------------------
 
 
-class Heads(NamedTuple):
+class HeadOptions(NamedTuple):
     """The arguments that all attention in heads shares."""
 
     sliding_window: PositiveInt | None = None
@@ -217,7 +217,7 @@ def multi_head_attention(
     use_bias: Bool = True,
     output_shape: ShapeArgument | None = None,
     attention_axes: AxisArgument | None = None,
-    heads: Heads,
+    heads: HeadOptions,
     masks: list[Expr | None],
     training: bool = False,
     keras_2: bool = False,
@@ -258,7 +258,7 @@ def group_query_attention(
     num_key_value_heads: PositiveInt,
     dropout: Share = 0.0,
     use_bias: Bool = True,
-    heads: Heads,
+    heads: HeadOptions,
     masks: list[Expr | None],
     training: bool = False,
 ) -> Mapping[str, Expr]:
@@ -306,7 +306,7 @@ def _in_heads(
     sizes: HeadSizes,
     use_bias: bool,
     dropout: float,
-    heads: Heads,
+    heads: HeadOptions,
     masks: Sequence[Expr | None],
     training: bool,
     *,
@@ -395,7 +395,7 @@ def _letters(ndim: int, axes: tuple[int, ...], own: str) -> Iterator[str]:
 
 
 def _allowed_pairs(
-    query: Expr, value: Expr, masks: Sequence[Expr | None], attention_mask: Expr | None, heads: Heads
+    query: Expr, value: Expr, masks: Sequence[Expr | None], attention_mask: Expr | None, heads: HeadOptions
 ) -> Expr | None:
     """Which query may look at which value: all masks joined; None where none restricts anything."""
     of_query, of_value, of_key = (*masks, None, None, None)[:3]

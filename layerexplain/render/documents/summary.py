@@ -53,13 +53,26 @@ def _graph(report: Report, nested: bool) -> Diagram:
 
 
 def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> doc.Document:
-    rows = list(layers_of(report, nested))
+    shown_report, language = report, tuple[doc.FactBlock, ...]()
+    if report.language is not None:
+        from layerexplain.render.documents.language_model import folded, language_facts
+
+        shown_report, language = folded(report), language_facts(report)
+    rows = list(layers_of(shown_report, nested))
     narrow = (COMPACT, STACKED) if columns is None else ((), ())
     costs = () if columns is not None or report.step_cost is None else (COLUMNS["macs"], COLUMNS["backward_macs"])
     each = (*table_columns(columns), *costs)
     shown = doc.filled(each, rows)
     table = doc.Table(shown, rows, compact=narrow[0], stacked=narrow[1])
-    parts = (heading(report), table, *totals(report), *step_facts(report), *_memory(report), *training(report))
+    parts = (
+        heading(report),
+        table,
+        *totals(report),
+        *language,
+        *step_facts(report),
+        *_memory(report),
+        *training(report),
+    )
     return doc.Document((*parts, doc.notes_block(all_notes(report))))
 
 
@@ -123,17 +136,17 @@ def heading(report: Report) -> doc.Heading:
     )
 
 
-def totals(report: Report) -> tuple[doc.Block, ...]:
-    """The sums below a table: parameters, bytes of the weights, MACs and FLOPs per example."""
+def totals(report: Report, cost: bool = True) -> tuple[doc.Block, ...]:
+    """The sums below a table: parameters, bytes of the weights and, with `cost`, MACs and FLOPs per example."""
     sums = report.totals
     dtypes = sorted({weight.dtype for row in layers_of(report, nested=True) for weight in row.layer.weights})
-    text = (
+    text: tuple[doc.Fact, ...] = (
         doc.Fact("Parameters", count_text(sums.params), split_text(sums) if sums.params else ()),
         doc.Fact("Weights", bytes_text(sums.bytes), (size_text(sums.bytes), ", ".join(dtypes))),
         doc.Fact("MACs", count_text(sums.macs), ("per example: multiply-accumulates",)),
         doc.Fact("FLOPs", count_text(sums.flops), ("per example: 2 × MACs + element-wise operations",)),
     )
-    markdown = (
+    markdown: tuple[doc.Fact, ...] = (
         doc.Fact("Parameters", count_text(sums.params)),
         doc.Fact("Trainable", count_text(sums.trainable)),
         doc.Fact("Non-trainable", count_text(sums.non_trainable)),
@@ -141,6 +154,8 @@ def totals(report: Report) -> tuple[doc.Block, ...]:
         doc.Fact("MACs per example", count_text(sums.macs)),
         doc.Fact("FLOPs per example", count_text(sums.flops)),
     )
+    if not cost:
+        text, markdown = text[:-2], markdown[:-2]
     return doc.FactBlock(text, only=doc.TEXT), doc.FactBlock(markdown, only=doc.MARKDOWN)
 
 
@@ -196,7 +211,7 @@ def title_of(layer: LayerReport) -> str:
 def _memory(report: Report) -> tuple[doc.FactBlock, ...]:
     """`Memory for a batch of 32, trained with adam`: bytes, and by what formula they come about."""
     memory = report.memory
-    if memory is None:
+    if memory is None or (report.serving is not None and memory.optimizer is None):
         return ()
     trained = "" if memory.optimizer is None else f", trained with {memory.optimizer}"
     return (doc.FactBlock(memory_facts(memory), f"Memory for a batch of {memory.batch:,}{trained}"),)
