@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.conversions.block_names import joined_name, loop_over_names, word_for
 from layerexplain.conversions.blocks import Block, Step, repeated_blocks
-from layerexplain.conversions.operations import INFIX, function_arguments, gives_several, operation
 from layerexplain.conversions.python_text import WIDTH, Code, call_code, index_code, keyword_code, text_code, value_code
 from layerexplain.conversions.today import call_arguments, own_calls
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.model_builder import layers_among
 from layerexplain.layers.declaration import snake_case
 from layerexplain.model import Call, Layer, Model, TensorRef, formed, path_in, replaced
+from layerexplain.network.operation_classes import INFIX, function_arguments, gives_several, operation
 
 if TYPE_CHECKING:
     from layerexplain.conversions.code import CodeModule
@@ -169,7 +169,7 @@ class Body:
         if layer.model is not None:
             path = None if layer.model.output_form is None else path_in(layer.model.output_form, ref.output)
             return path if path is not None else (ref.output,) * (len(layer.model.outputs) > 1)
-        several = gives_several(layer.type) if layer.kind == "operation" else self._gives_several(layer)
+        several = gives_several(layer.type, layer.config) if layer.kind == "operation" else self._gives_several(layer)
         return (ref.output,) if several or ref.layer in self.several else ()
 
     def _gives_several(self, layer: Layer) -> bool:

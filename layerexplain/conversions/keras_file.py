@@ -19,7 +19,7 @@ from layerexplain.model import InputShapes, Model, Setting, fixed_batch
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import NotComputed, computed
-from layerexplain.oracle.difference import allowed, difference
+from layerexplain.oracle.difference import allowed
 from layerexplain.oracle.keras_files import keras_model_of_config
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.keras_model import KerasModel
@@ -128,18 +128,17 @@ def _must_agree(model: Model, saved: KerasModel, weights: WeightSource, inputs: 
     if is_random(definition):
         raise LayerExplainError("it draws random numbers even at inference, so the new model cannot be checked")
     arrays = list(_arrays(trial.network, weights))
+    dtypes = [str(getattr(layer, "compute_dtype", "float32")) for layer in saved.real.layers]
     try:
-        made = computed(definition, trial.arrays, arrays, batch, "float32")
+        ours = computed(definition, trial.arrays, arrays, batch, "float32", *dtypes)
     except NotComputed as refusal:
         raise LayerExplainError(f"the new model cannot be checked: {refusal}") from None
-    ours = made[: len(definition.results)]  # then the masks of those that carry one
-    most = allowed(TOLERANCE, *[str(getattr(layer, "compute_dtype", "float32")) for layer in saved.real.layers])
-    for place, (mine, theirs) in enumerate(zip(ours, trial.outputs, strict=True)):
-        apart, words = difference(mine, theirs)
-        if not apart <= most:
-            name = f"output {place + 1}" if len(ours) > 1 else "the output"
-            fact = f"{name} of the new model differs from the formulas by {apart:.1e}"
-            raise LayerExplainError(f"{fact} ({words or 'of its largest value'}); nothing was written")
+    for place, theirs in enumerate(trial.outputs):
+        found = ours.verdict(place, theirs, allowed(TOLERANCE, *dtypes))
+        if not found.agrees:
+            name = f"output {place + 1}" if len(trial.outputs) > 1 else "the output"
+            fact = f"{name} of the new model differs from the formulas by {found.apart:.1e}"
+            raise LayerExplainError(f"{fact} ({found.words or 'of its largest value'}); nothing was written")
 
 
 def _arrays(network: Network, weights: WeightSource) -> Iterator[Any]:

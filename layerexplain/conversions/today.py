@@ -11,13 +11,13 @@ from typing import Any
 
 from layerexplain.conversions.gone_layers import GONE, layer_for
 from layerexplain.conversions.one_object import must_be_certain
-from layerexplain.conversions.operations import todays_call
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
 from layerexplain.frontends.spec.items import one_cell
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration
 from layerexplain.layers.registry import find
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Setting, Shape, formed
+from layerexplain.network.operation_classes import todays_call
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.report.default_initializers import default_initializer

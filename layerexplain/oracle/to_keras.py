@@ -14,8 +14,10 @@ from typing import Any
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends.model_builder import in_order
+from layerexplain.lang.tables import Array, Shaped
 from layerexplain.layers.registry import find
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, TensorRef, replaced
+from layerexplain.network.operation_classes import operation, todays_call
 from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.weights.shared_weights import Originals
 
@@ -33,8 +35,6 @@ _OLD_ARGUMENTS = {
 """Arguments that Keras 2 wrote and Keras 3 no longer has, with the values at which they have no effect."""
 _OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 """Arguments that concern only training; weights are drawn here, and never trained."""
-
-_OPERATION_MODULES = ("numpy", "nn", "core", "math", "image", "linalg")
 
 
 def must_be_keras_alone(model: Model) -> None:
@@ -143,16 +143,31 @@ class _Builder:
             dtype = layer.config.get("dtype") or "float32"
             self.tensors[TensorRef(layer.name)] = load_keras().Input(batch_shape=shape, dtype=dtype, name=layer.name)
             return
+        if layer.kind == "operation":  # code gives it what its function takes, a file what its class does
+            config, call = todays_call(layer.type, layer.config, call)
+            layer = layer._replace(config=config)
         made = self.made.get(layer.name)
         if made is None:
             made = self.made[layer.name] = self.objects.of((*self.steps, LayerNamed(layer.name)), layer)
-        args = replaced(call.args, TensorRef, self.tensors.__getitem__)
-        kwargs = {**_of_call(made, layer), **replaced(call.kwargs, TensorRef, self.tensors.__getitem__)}
+        args = self._given(call.args)
+        kwargs = {**_of_call(made, layer), **self._given(call.kwargs)}
         if kwargs and not args and layer.kind != "operation":
             args, kwargs = _first_in_front(made, kwargs)
         outputs = _flat(made(*args, **kwargs))
         for i, output in enumerate(outputs):
             self.tensors[TensorRef(layer.name, call.index, i)] = output
+
+    def _given(self, value: Any) -> Any:
+        """Return arguments of a call with Keras's tensors, and arrays in place of those that stand in the call."""
+        return replaced(replaced(value, TensorRef, self.tensors.__getitem__), Array, _array)
+
+
+def _array(value: Array) -> Any:
+    import numpy as np
+
+    if isinstance(value.value, Shaped):
+        raise SpecError(f"an array of the shape {value.value.shape} is too large to be kept")
+    return np.asarray(value.value, dtype=value.dtype or None)
 
 
 def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
@@ -165,9 +180,9 @@ def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
     kept = {key: value for key, value in layer.config.items() if key != "name" and not key.endswith(_OF_TRAINING)}
     config = {key: _plain(key, value, (*steps, key), objects) for key, value in kept.items()}
     if layer.kind == "operation":
-        operation = _operation_class(layer.type)(**config)
-        operation.name = layer.name  # not every class accepts a name
-        return operation
+        between = _operation_class(layer.type)(**config)
+        between.name = layer.name  # not every class accepts a name
+        return between
     declaration = find(layer.type)
     made = _layer_class(layer.type)
     if declaration is not None:
@@ -238,10 +253,9 @@ def _layer_class(type_: str) -> Any:
 def _operation_class(type_: str) -> Any:
     """Return the class of an operation; only Keras's own modules are searched, whatever a file says."""
     keras = load_keras()
-    for module in _OPERATION_MODULES:
-        found = getattr(importlib.import_module(f"keras.src.ops.{module}"), type_, None)
-        if isinstance(found, type) and issubclass(found, keras.Operation):
-            return found
+    found = getattr(importlib.import_module(f"keras.src.ops.{operation(type_).home}"), type_, None)
+    if isinstance(found, type) and issubclass(found, keras.Operation):
+        return found
     raise LayerExplainError(f"Keras {keras.__version__} has no operation {type_} between layers")
 
 

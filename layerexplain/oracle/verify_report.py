@@ -33,7 +33,7 @@ class Compared(NamedTuple):
 class ValuesCheck(NamedTuple):
     """The gradients of a call, of its tensors and its weights: `difference` is the largest, relative to the largest
     gradient of the call in Keras. Or the model end to end: its one formula, from its inputs to its outputs. `rounding`
-    is how far the formula is from itself in float64, where that was the judge."""
+    is what rounding alone does to the values of the formula, where that was the judge."""
 
     status: Status
     difference: float | None
@@ -52,7 +52,7 @@ class StepCheck(NamedTuple):
     gradients of all weights (relative to the largest of them), and the step of the `optimizer` ("" where the source
     names none), from Keras's gradients and relative to the largest change. `loss` names the losses. `tolerance` follows
     from the precision and the number of the layers; `rounding` is how far the formulas are from themselves in float64,
-    where that was the judge."""
+    where rounding was the judge."""
 
     mode: Literal["training", "inference"]
     status: Status
@@ -79,7 +79,8 @@ class LayerCheck(NamedTuple):
     `output_shapes` include the batch; `weight_shapes` are in Keras's order. `difference` is the largest difference
     between the values, relative to the largest value of Keras's output (0.0001 is one part in ten thousand); None if
     values were not compared, infinite if they are incomparable (different shapes, NaN on one side). `reason` says what
-    differs, or why something was not compared. `gradient` is there if gradients were asked for and the values agree.
+    differs, or why something was not compared. `rounding` is what rounding alone does to the values, where that was the
+    judge. `gradient` is there if gradients were asked for and the values agree.
     """
 
     layer: str
@@ -93,6 +94,7 @@ class LayerCheck(NamedTuple):
     tolerance: float
     reason: str
     gradient: ValuesCheck | None = None
+    rounding: float | None = None
 
     @property
     def params(self) -> int | None:
@@ -103,7 +105,8 @@ class LayerCheck(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """Return the row of the JSON contract."""
         names = "layer type path call status output_shapes weight_shapes params difference tolerance reason?"
-        return told(self, names if self.gradient is None else f"{names} gradient")
+        judged = [name for name in ("rounding", "gradient") if getattr(self, name) is not None]
+        return told(self, " ".join([names, *judged]))
 
 
 class VerifyReport(Rows[LayerCheck]):

@@ -19,7 +19,6 @@ ALLOWED = {
     "checks/of_layers.py": "rules on mistakes that are made with these layers",
     "conversions/gone_layers.py": "classes that Keras 3 does not have, as models of those that it has",
     "conversions/config.py": "classes of which Keras reads no configuration that leaves arguments out",
-    "conversions/operations.py": "operations of Keras that are called like layers",
     "report/settings.py": "an initializer that is called like a layer",
     "report/tensorflow_functions.py": "operations of Keras that are called like layers",
     "conversions/today.py": "classes that Keras 3 no longer has, and those that compute the same",
@@ -41,7 +40,7 @@ ALLOWED = {
     "frontends/keras/old_containers.py": "the BatchNormalization of Keras 0.3 is another class today",
     "frontends/keras/old_names.py": "the class names of Keras 1, and those of today",
     "frontends/keras/weight_tree.py": "a file of weights alone tells classes by names and arrays",
-    "frontends/spec/items.py": "names that Keras has for one class; the class that it makes of a list of cells",
+    "frontends/spec/items.py": "the class that Keras makes of a list of cells",
     "run/initializers.py": "an initializer that is called like a layer",
     "oracle/to_keras.py": "classes that run code, whatever is declared; an argument that Keras 2 wrote as a list",
 }

@@ -116,6 +116,12 @@ ROWS = {
         {flat("Flatten", "Dense: 3", shape="[7, null]"): ["dense"]},
         (flat("Dense: 3", shape="[7, 3]"), flat("LSTM: 2", "Dense: 3", shape="[null, 7, 3]")),
     ),
+    "whole-image-at-inference": Row(
+        {flat("RandomCrop: {height: 3, width: 5}", "Flatten", "Dense: 2", shape="[7, 11, 3]"): ["random_crop"],
+         flat("RandomCrop: {height: 3, width: 11}", shape="[3, 13, 2]"): ["random_crop"]},
+        (flat("RandomCrop: {height: 7, width: 11}", "Flatten", "Dense: 2", shape="[7, 11, 3]"),
+         flat("CenterCrop: {height: 3, width: 5}", "Flatten", "Dense: 2", shape="[7, 11, 3]")),
+    ),
     "softmax-over-one": Row(
         {head("softmax", 1, "mse"): ["dense"], flat("Dense: 1", "Softmax"): ["softmax"],
          flat("Dense: {units: 1, activation: softmax}", shape="[4, 8]"): ["dense"]},

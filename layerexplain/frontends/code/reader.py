@@ -331,7 +331,7 @@ def _builds(function: Function) -> bool:
     from layerexplain.frontends.code.keras_names import MODELS, layer_names
 
     returns = any(isinstance(one, ast.Return) and one.value is not None for one in ast.walk(function.node))
-    return returns and bool(names & MODELS) and bool(names & (layer_names().keys() | MODELS | {"Input"}))
+    return returns and bool(names & MODELS) and bool(names & (layer_names() | MODELS | {"Input"}))
 
 
 @lru_cache(maxsize=4)

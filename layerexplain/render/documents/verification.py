@@ -108,13 +108,23 @@ def _closing(report: VerifyReport) -> list[str]:
             f" Largest difference: {difference:.1e} of the output's largest value, in {worst.path} "
             f"(tolerance {worst.tolerance:.1e})."
         )
+        by_rounding = _by_rounding(report.layers)
+        text += f" {by_rounding}" if by_rounding else ""
     whole = report.whole
     result = _told(whole)
     if whole.difference is not None:
-        result += f", {whole.difference:.1e} (tolerance {whole.tolerance:.1e})"
+        judge = "" if whole.rounding is None else f"; rounding alone gives {whole.rounding:.1e}"
+        result += f", {whole.difference:.1e} (tolerance {whole.tolerance:.1e}{judge})"
     if whole.reason:
         result += f": {whole.reason}"
     return [text, f"The model end to end: {result}", *_gradients(report), _parameters(report.parameters)]
+
+
+def _by_rounding(checks: Sequence[LayerCheck | ValuesCheck]) -> str:
+    """How many calls agree since rounding alone does as much; "" for none."""
+    count = sum(one.rounding is not None and one.status == "agrees" for one in checks)
+    agree = "agrees" if count == 1 else "agree"
+    return f"{plural(count, 'call')} {agree} within rounding, which was estimated in float64." if count else ""
 
 
 def _gradients(report: VerifyReport) -> Iterator[str]:
@@ -126,9 +136,9 @@ def _gradients(report: VerifyReport) -> Iterator[str]:
             f"Gradients of {plural(len(checks), 'call')}: {_counted(checks)} Largest difference: {worst:.1e} of the "
             "largest gradient of the call."
         )
-        by_float64 = sum(one.rounding is not None and one.status == "agrees" for one in checks)
-        if by_float64:
-            yield f"{plural(by_float64, 'call')} agree within what the precision rounds: float64 was the judge."
+        by_rounding = _by_rounding(checks)
+        if by_rounding:
+            yield by_rounding
     for step in report.steps:
         where = f"A step of training, layers as {'in training' if step.mode == 'training' else 'at inference'}"
         status = _told(step)
