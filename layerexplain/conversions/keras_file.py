@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.conversions.carried_weights import CarriedWeights
@@ -15,7 +15,7 @@ from layerexplain.conversions.config import to_config
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.config import read_config
 from layerexplain.lang.visit import is_random
-from layerexplain.model import InputShapes, Model, Setting, fixed_batch
+from layerexplain.model import InputShapes, Model, fixed_batch
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
 from layerexplain.oracle.comparison import NotComputed, computed
@@ -23,8 +23,8 @@ from layerexplain.oracle.difference import allowed
 from layerexplain.oracle.keras_files import keras_model_of_config
 from layerexplain.oracle.keras_import import first_line, load_keras, without_warnings
 from layerexplain.oracle.keras_model import KerasModel
+from layerexplain.oracle.to_keras import part_of_training
 from layerexplain.oracle.verify import BATCH, Trial, first_shape, traced, tried
-from layerexplain.report.settings import home_of
 from layerexplain.report.todays_training import TodaysTraining, todays_training
 from layerexplain.run.weight_source import WeightSource, weight_source
 from layerexplain.weights.weighted_layers import weighted_layers
@@ -152,7 +152,6 @@ def _compile(real: Any, training: TodaysTraining | None) -> Iterator[str]:
     """Compile a model as its source was; yield what is not carried over."""
     if training is None:
         return
-    keras = load_keras()
     yield from training.unsaid
     for one in training.left_out:
         yield f"{one} is not part of Keras 3; the new model is not trained with it"
@@ -160,21 +159,9 @@ def _compile(real: Any, training: TodaysTraining | None) -> Iterator[str]:
     if "optimizer" not in given and "loss" not in given:
         return
     try:
-        real.compile(**{key: _made(keras, value) for key, value in given.items()})
+        real.compile(**{key: part_of_training(value) for key, value in given.items()})
     except Exception as error:  # Keras raises whatever its parts raise
         yield f"the training configuration is left out: {first_line(error)}"
     else:
         if training.optimizer is not None:
             yield "the state of the optimizer is not carried over; training begins with a new one"
-
-
-def _made(keras: Any, value: Any) -> Any:
-    """Return an object of Keras for a setting: of its own classes alone, by their names."""
-    if isinstance(value, Setting):
-        home: Any = keras
-        for part in home_of(value.name).split("."):
-            home = getattr(home, part)
-        return getattr(home, value.name)(**{key: _made(keras, one) for key, one in value.config.items()})
-    if isinstance(value, Mapping):
-        return {key: _made(keras, one) for key, one in value.items()}
-    return [_made(keras, one) for one in value] if isinstance(value, Sequence) and not isinstance(value, str) else value

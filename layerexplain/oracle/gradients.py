@@ -26,6 +26,7 @@ from layerexplain.oracle.verify_report import Compared, Status, StepCheck, Value
 from layerexplain.run.activations import Activations
 from layerexplain.run.given_inputs import traced_at
 from layerexplain.run.gradients import Step, WeightKey
+from layerexplain.run.moved_inside import moves_of
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.precision import computed_in, rounded_to
 from layerexplain.run.trace import Running
@@ -66,6 +67,8 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
         return check("not compared", f"not derived: {why}")
     if not any(leaf in found.of for leaf in definition.leaves):
         return check("not compared", "it has no gradient")
+    if training and (moves := moves_of(definition)).unknown and moves.read:
+        return check("not compared", "a layer inside stores new weights at each step, and goes on from them")
     rng = np.random.default_rng(call.seed)
     states = call.operation.states(definition)
     try:
@@ -160,6 +163,9 @@ def _step(
             return told._replace(reason="it draws random numbers in training")
         step = _made(model, network, reference, arrays, training, seed)
         told = told._replace(loss=" + ".join(term.type for term in step.losses))
+        left_out = step.left_out()
+        if left_out:
+            return told._replace(reason=left_out[0].rstrip("."))
     except LayerExplainError as error:
         return told._replace(reason=str(error.fact))
     try:

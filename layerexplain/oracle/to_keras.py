@@ -16,9 +16,10 @@ from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.tables import Array, Shaped
 from layerexplain.layers.registry import find
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, TensorRef, replaced
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Setting, TensorRef, replaced
 from layerexplain.network.operation_classes import operation, todays_call
 from layerexplain.oracle.keras_import import first_line, load_keras
+from layerexplain.report.settings import CLASSES, home_of, is_setting, setting_of
 from layerexplain.weights.shared_weights import Originals
 
 RUNS_CODE = frozenset({"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
@@ -33,8 +34,8 @@ _OLD_ARGUMENTS = {
     "trainable": True,
 }
 """Arguments that Keras 2 wrote and Keras 3 no longer has, with the values at which they have no effect."""
-_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
-"""Arguments that concern only training; weights are drawn here, and never trained."""
+_OF_A_STEP = ("_regularizer", "_constraint")
+"""Arguments that concern a step of training."""
 
 
 def must_be_keras_alone(model: Model) -> None:
@@ -177,8 +178,12 @@ def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
         if not layer.config.get("trainable", True):
             inner.trainable = False
         return inner
-    kept = {key: value for key, value in layer.config.items() if key != "name" and not key.endswith(_OF_TRAINING)}
+    kept = {key: value for key, value in layer.config.items() if key != "name" and not is_setting(key)}
     config = {key: _plain(key, value, (*steps, key), objects) for key, value in kept.items()}
+    for key, value in layer.config.items():
+        setting = setting_of(value) if key.endswith(_OF_A_STEP) else None
+        if setting is not None and setting.name in CLASSES:  # weights are drawn, so that nothing initializes them
+            config[key] = part_of_training(setting)
     if layer.kind == "operation":
         between = _operation_class(layer.type)(**config)
         between.name = layer.name  # not every class accepts a name
@@ -219,6 +224,20 @@ def _plain(key: str, value: Any, at: Steps, objects: _Objects) -> Any:
         return [_plain(f"{at[-1]}[{i}]", v, (*at, i), objects) for i, v in enumerate(value)]
     if isinstance(value, Mapping) and isinstance(value.get("class_name"), str) and not key.startswith("dtype"):
         raise LayerExplainError(f"{key} is an object ({value['class_name']}), which is not rebuilt")
+    return value
+
+
+def part_of_training(value: Any) -> Any:
+    """Return an object of Keras for a setting, with those inside of it: of its own classes alone, by their names."""
+    if isinstance(value, Setting):
+        home: Any = load_keras()
+        for part in home_of(value.name).split("."):
+            home = getattr(home, part)
+        return getattr(home, value.name)(**{key: part_of_training(one) for key, one in value.config.items()})
+    if isinstance(value, Mapping):
+        return {key: part_of_training(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [part_of_training(one) for one in value]
     return value
 
 
