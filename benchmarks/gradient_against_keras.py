@@ -46,7 +46,7 @@ def main(pairs: int, name: str, size: int) -> bool:
     from benchmarks.trace_against_keras import InMemory
     from layerexplain.frontends import read_for_good
     from layerexplain.frontends.training import trained_with
-    from layerexplain.run.gradients import Step
+    from layerexplain.run.gradients import GradientStep
     from layerexplain.run.trace import ready
 
     model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3))
@@ -69,7 +69,7 @@ def main(pairs: int, name: str, size: int) -> bool:
             running.activations.weights = InMemory(running.activations.weights)
 
             def ours() -> None:
-                step = Step(running, target)
+                step = GradientStep(running, target)
                 step.forward(lambda _: None)
                 step.backward(lambda _: None)
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import layerexplain  # noqa: E402
-from layerexplain.render.graph.diagram import Graph, GraphEdge, GraphNode, graph_of, opened  # noqa: E402
+from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, graph_of, opened  # noqa: E402
 from layerexplain.render.graph.fold import fold  # noqa: E402
 from layerexplain.render.graph.layout import BETWEEN_BOXES, BETWEEN_LINES, layout  # noqa: E402
 from layerexplain.render.graph.svg import size_of, width_of  # noqa: E402
@@ -96,20 +96,20 @@ def u_net() -> str:
     return "\n".join(rows) + "\n"
 
 
-def large() -> Graph:
+def large() -> Diagram:
     """A chain in which each fifth layer adds what stood four before it."""
     nodes = [GraphNode(f"layer_{at}", ("Dense",), makes="64") for at in range(LARGE)]
     edges = [GraphEdge(a.name, b.name) for a, b in pairwise(nodes)]
     edges += [GraphEdge(f"layer_{at - 4}", f"layer_{at}") for at in range(5, LARGE, 5)]
-    return Graph(tuple(nodes), tuple(edges))
+    return Diagram(tuple(nodes), tuple(edges))
 
 
-def of_ours(graph: Graph) -> tuple[list[Way], float]:
+def of_ours(graph: Diagram) -> tuple[list[Way], float]:
     placed = layout(graph, size_of, lambda text: width_of(text, 10))
     return [line.points for line in placed.lines], placed.width
 
 
-def of_fast_sugiyama(graph: Graph) -> list[Way]:
+def of_fast_sugiyama(graph: Diagram) -> list[Way]:
     """Straight lines from vertex to vertex, those of long lines included."""
     from fast_sugiyama import from_edges
 
@@ -122,7 +122,7 @@ def of_fast_sugiyama(graph: Graph) -> list[Way]:
     return ways
 
 
-def of_graphlay(graph: Graph) -> tuple[list[Way], float]:
+def of_graphlay(graph: Diagram) -> tuple[list[Way], float]:
     import graphlay
 
     made = graphlay.Graph()

@@ -54,7 +54,7 @@ def main(pairs: int, name: str, size: int) -> bool:
     import numpy as np
 
     import layerexplain
-    from layerexplain.run.activations import Activations
+    from layerexplain.run.activations import ModelRun
     from layerexplain.run.trace import ready
 
     model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3))
@@ -66,7 +66,7 @@ def main(pairs: int, name: str, size: int) -> bool:
             network, weights = running.activations.network, InMemory(running.activations.weights)
 
             def formulas() -> Any:
-                run = Activations(network, weights, 0)
+                run = ModelRun(network, weights, 0)
                 for _ in run.run([image]):
                     pass
                 return run.outputs[0]

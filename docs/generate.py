@@ -189,6 +189,7 @@ def gradient_list() -> str:
 
 def op_list() -> str:
     """docs/ops.md: the vocabulary of formulas, from the registries."""
+    from layerexplain.errors import ShapeError
     from layerexplain.lang.axes import BATCH
     from layerexplain.lang.composite import COMPOSITES
     from layerexplain.lang.expr import LEAVES, OPS, STRUCTURAL, UNKNOWN_GRADIENT, Marker
@@ -217,7 +218,7 @@ def op_list() -> str:
                 [((BATCH,), "int32") if one == "ids" else ((BATCH, 4), "float") for one in composite.tensors], {}
             )
             body = "; ".join(line.text for line in statements(definition)).replace("y = ", "", 1)
-        except TypeError:
+        except (TypeError, ShapeError):  # of other arguments, or of tensors with more axes
             body = ""
         arguments = ", ".join([*composite.tensors, *[f"{k}={value_text(v)}" for k, v in composite.defaults.items()]])
         formula = f" = `{body}`" if body else ""
@@ -308,15 +309,16 @@ def checks() -> str:
 
     parts = [
         "# The rules of `check`",
-        "As written by `python docs/generate.py`. A rule is certain, likely, or a hint; `--fail-on` says which of them "
-        "end a run with 1. For each rule the tests have models that it must report and models near them that it must "
-        "not, and no certain or likely finding but true ones comes up on models of keras.applications. Settings, hooks "
-        "and pipelines: [check in a pipeline](check_in_ci.md).",
+        "As written by `python docs/generate.py`. Each rule says how severe a finding is (it breaks, is wrong, wasteful"
+        " or a hint) and how sure (certain, likely, or a hint); `--fail-on` says which of them end a run with 1. For "
+        "each rule the tests have models that it must report and models near them that it must not; no finding but "
+        "hints and true ones comes up on models of keras.applications. What the words mean, settings, hooks and "
+        "pipelines: [check in a pipeline](check_in_ci.md).",
     ]
     for rule in all_rules():
         parts += [
             f"## {rule.code}",
-            f"**{rule.name}** ({rule.confidence}). {rule.why} *{rule.fix}*",
+            f"**{rule.name}** ({', '.join(dict.fromkeys([rule.severity, rule.confidence]))}). {rule.why} *{rule.fix}*",
             f"Source: {rule.source}",
         ]
         for spec in [*ROWS[rule.code].found][:1] if rule.code in ROWS else ():

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from layerexplain.catalogues.run import CatalogueProgress as CatalogueProgress
     from layerexplain.catalogues.run import catalogue as catalogue
     from layerexplain.checks.findings import CheckReport as CheckReport
-    from layerexplain.checks.rules import check as check
     from layerexplain.conversions.forms import Converted as Converted
     from layerexplain.conversions.forms import convert as convert
     from layerexplain.frontends import read as read
@@ -41,9 +40,10 @@ if TYPE_CHECKING:
     from layerexplain.report.optimizers import optimizers as optimizers
     from layerexplain.report.weight_data import WeightTable as WeightTable
     from layerexplain.report.weight_table import list_weights as list_weights
+    from layerexplain.run.checking import check as check
     from layerexplain.run.gradient_report import GradientTrace as GradientTrace
     from layerexplain.run.gradient_results import gradient_statistics as gradient_statistics
-    from layerexplain.run.made_inputs import make_inputs as make_inputs
+    from layerexplain.run.input_option import make_inputs as make_inputs
     from layerexplain.run.trace import trace as trace
     from layerexplain.run.trace import trace_statistics as trace_statistics
     from layerexplain.run.trace_report import ElementReport as ElementReport
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "catalogue": "catalogues.run",
     "Catalogued": "catalogues.run",
-    "check": "checks.rules",
+    "check": "run.checking",
     "CheckReport": "checks.findings",
     "Comparison": "report.comparison",
     "convert": "conversions.forms",
@@ -62,7 +62,7 @@ _HOMES = {
     "layer_type": "report.one_layer",
     "layer_types": "report.one_layer",
     "list_weights": "report.weight_table",
-    "make_inputs": "run.made_inputs",
+    "make_inputs": "run.input_option",
     "optimizers": "report.optimizers",
     "read": "frontends",
     "trace": "run.trace",
@@ -92,6 +92,9 @@ def explain(
     backward: bool = False,
     code: Code = (),
     partial: bool = False,
+    dtype: str | None = None,
+    weights_dtype: str | None = None,
+    hardware: str | None = None,
 ) -> Report:
     """Explain a model layer by layer.
 
@@ -111,6 +114,9 @@ def explain(
         backward: Whether rows and `Report.step_cost` have what a step of training costs.
         code: Files that say what own layers of the source compute: YAML with `define:`, or Python, which is only read.
         partial: Return a spec with faults too. Faults of a file that a program wrote are never raised.
+        dtype, weights_dtype: Of a language model what the cache and the activations, and what the weights are kept in
+            when it runs: "bf16", "int4". `Report.serving` then has what that takes.
+        hardware: The machine that this is for: "80GB, 2.0TB/s, 990TFLOP/s".
 
     Returns:
         The report, a sequence of its layers. Its `faults` are the errors of single layers. Shapes have the batch first;
@@ -132,6 +138,11 @@ def explain(
 
     if not detail and (gradient or layers is not None):
         raise ArgumentError("gradient and layers are of explanations; they have no meaning with detail=False")
+    serve = None
+    if (dtype, weights_dtype, hardware) != (None, None, None):
+        from layerexplain.report.serving import asked_of
+
+        serve = asked_of(dtype, weights_dtype, hardware)
     model = model_of(source, code)
     chosen = None
     if layers is not None:
@@ -154,6 +165,7 @@ def explain(
             optimizer=optimizer,
             training=bool(training) or isinstance(training, Mapping),
             backward=backward,
+            serve=serve,
         )
     except LayerExplainError as error:
         every = ErrorGroup([*model.faults, *each_of(error)]) if model.faults else error
@@ -269,14 +281,14 @@ def layer_page(
 
     typed = {**(arguments_ or {}), **arguments}
     given, shapes = _one_layer(type_, typed, input_shape, code)
-    told = layer_type(type_, code)
+    entry = layer_type(type_, code)
     most = MOST_ROWS
     while True:
         found = what_if(type_, given, shapes, gradient=gradient, code=code, most=most)
-        data = what_if_data(told, found, typed, shapes)
-        made = shell(data, data["model"]["title"], "what_if", ("one_layer",))
-        if len(made) <= _LARGEST_LAYER_PAGE or most == 1:
-            return made
+        data = what_if_data(entry, found, typed, shapes)
+        html = shell(data, data["model"]["title"], "what_if", ("one_layer",))
+        if len(html) <= _LARGEST_LAYER_PAGE or most == 1:
+            return html
         most //= 2
 
 
@@ -395,6 +407,7 @@ def page(
     weights: Literal["half", "f32", "none"] = "half",
     labels: Sequence[str] = (),
     vocabulary: Sequence[str] = (),
+    overlay: Mapping[str, Any] | None = None,
     report: Report | None = None,
 ) -> Page:
     """Make the page of a model: its graph, and each layer explained, in one HTML file that works offline.
@@ -414,6 +427,8 @@ def page(
         weights: The precision of the weights in the page, with which it runs the model; with "none" it does not run it.
         labels: Words for the numbers of the output, in their order.
         vocabulary: Words for the ids of the input, in their order.
+        overlay: Numbers of one's own by the paths of layers, which colour the graph: {"conv1": 1.25}; or with a title
+            and how those of a box are combined: {"title": "latency (ms)", "combine": "max", "values": {"conv1": 1.25}}.
         report: The report of the model, if it is there already.
 
     Returns:
@@ -431,7 +446,7 @@ def page(
     if values is None and (layers is not None or max_values is not None):
         raise ArgumentError("layers and max_values choose among the values of a run; give values too")
     if isinstance(source, Report):
-        return page_of(source if name is None else source._replace(source=name), fold)
+        return page_of(source if name is None else source._replace(source=name), fold, overlay=overlay)
     from layerexplain.frontends import read_for_good
     from layerexplain.frontends.input_shapes import shapes_for
     from layerexplain.layer_names import chosen_layers
@@ -447,15 +462,15 @@ def page(
     report = report or explain(model, gradient=gradient, inputs=inputs, code=code)
     if weights != "none" and layers is None and max_values is None:
         sizes = shapes_for(model, inputs)
-        made = page_program(stored, model, sizes, report.totals.params, precision=weights, inputs=values)
-        if isinstance(made, NoProgram):
-            why = made.reason
-        elif values is None or made.program.is_whole:
-            program = made._replace(labels=tuple(labels), vocabulary=tuple(vocabulary))
+        of_page = page_program(stored, model, sizes, report.totals.params, precision=weights, inputs=values)
+        if isinstance(of_page, NoProgram):
+            why = of_page.reason
+        elif values is None or of_page.program.is_whole:
+            program = of_page._replace(labels=tuple(labels), vocabulary=tuple(vocabulary))
     if values is not None and program is None:
         budget = MOST_BYTES if max_values is None else max_values
         found = page_values(stored, model, values, wanted=chosen, budget=budget)
-    return page_of(report if name is None else report._replace(source=name), fold, found, program, why)
+    return page_of(report if name is None else report._replace(source=name), fold, found, program, why, overlay)
 
 
 def format_report(
@@ -463,6 +478,7 @@ def format_report(
     format: str = "table",
     *,
     explain: bool = False,
+    full: bool = False,
     nested: bool = False,
     columns: str | Sequence[str] | None = None,
     width: int | None = None,
@@ -475,7 +491,8 @@ def format_report(
         report: What a function of this module returned: any report.
         format: "table", "json", "jsonl", "csv", "tsv", "markdown", "latex" or "html"; of a `Report` also "mermaid", of
             findings "github" and "sarif".
-        explain: Of a `Report`, print the explanations and not a row a layer.
+        explain: Of a `Report`, print the explanations and not a row a layer: a tour.
+        full: Of a `Report`, print all that the explanations have.
         nested: Of a `Report`, also the layers inside nested models.
         columns: The columns of a table, in this order, where it can be chosen.
         width: How many columns text is to fit in; None wraps nothing.
@@ -503,7 +520,7 @@ def format_report(
     must_be_format(format, chosen)
     if width is not None and width < LEAST_WIDTH:
         raise ArgumentError(f"width needs to be at least {LEAST_WIDTH}, got width={width}")
-    sheet = sheet_of(report, explain=explain, nested=nested, columns=chosen)
+    sheet = sheet_of(report, explain=explain, full=full, nested=nested, columns=chosen)
     return printed([sheet], format, Look(width, color, ascii))
 
 
@@ -513,12 +530,12 @@ def _html(report: Reported) -> str:
     return notebook_html(report)
 
 
-def _explanation(report: Report, layers: Layers | None) -> str:
+def _explanation(report: Report, layers: Layers | None, full: bool = False) -> str:
     from layerexplain.render.formats import printed
     from layerexplain.render.layout import Look
     from layerexplain.render.sheets import explanation_of
 
-    return printed([explanation_of(report, layers)], "table", Look())
+    return printed([explanation_of(report, layers, full)], "table", Look())
 
 
 print_with(text=format_report, html=_html, explanation=_explanation, page=lambda report, fold: page(report, fold=fold))

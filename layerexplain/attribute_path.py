@@ -34,9 +34,9 @@ class ItemNamed(str):
     @classmethod
     def of(cls, group: str, number: int | str) -> ItemNamed:
         """The step to an item."""
-        made = cls(group)
-        made.number = number
-        return made
+        path = cls(group)
+        path.number = number
+        return path
 
 
 Step: TypeAlias = str | int | LayerNamed
@@ -115,14 +115,14 @@ class InnerName(NamedTuple):
 
     def of(self, layer: Any) -> str:
         """The name, for an outer layer."""
-        held = layer
+        inner = layer
         for step in self.steps:
             if isinstance(step, int):
-                held = held[step]
-            elif not isinstance(held, list | tuple) or hasattr(held, "config"):
-                held = held.config.get(step)
+                inner = inner[step]
+            elif not isinstance(inner, list | tuple) or hasattr(inner, "config"):
+                inner = inner.config.get(step)
             # RNN puts a list of cells into a StackedRNNCells, which has no other name.
-        name = getattr(held, "name", None) or "stacked_rnn_cells"
+        name = getattr(inner, "name", None) or "stacked_rnn_cells"
         return self.prefix + str(name).removeprefix(self.prefix)
 
 
@@ -136,5 +136,6 @@ def path_names(path: WeightPath, layer: Any) -> tuple[str, ...]:
 
 
 def weight_name(attrs: Mapping[str, Any], layer: Any) -> str:
-    """The name of a weight below its layer: `lstm_cell/kernel`. `attrs` are those of its leaf."""
-    return "/".join((*path_names(attrs["path"], layer), attrs["name"]))
+    """The name of a weight below its layer, `lstm_cell/kernel`, in PyTorch `out_proj.weight`. `attrs` are those of its
+    leaf."""
+    return ("." if layer.type.startswith("torch.") else "/").join((*path_names(attrs["path"], layer), attrs["name"]))

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.tables import Array
+from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.declaration import Declaration
 from layerexplain.model import Call, TensorRef, tensor_refs
 from layerexplain.records import NamedTuple
 
 
-class Bound(NamedTuple):
+class BoundCall(NamedTuple):
     """A call in the declaration's terms: `tensors` in the order of its parameters (None: not given, or a number),
     `constants` the numbers given in place of tensors, `masks` those that the call names, by tensor (None: it says that
     there is none, whatever the tensor carries), and `config` its arguments that are configuration
@@ -24,7 +24,7 @@ class Bound(NamedTuple):
     config: dict[str, Any]
 
 
-NOTHING_BOUND = Bound([], {}, {}, {})
+NOTHING_BOUND = BoundCall([], {}, {}, {})
 """For a layer without a call: it is traced at specs that are given."""
 
 
@@ -33,12 +33,14 @@ FIRST_TENSOR = ("inputs", "sequences", "sequence", "data", "x")
 
 
 def _is_tensor_list(value: Any) -> bool:
-    return isinstance(value, list | tuple) and not isinstance(value, TensorRef | Array) and bool(_tensors(value))
+    return (
+        isinstance(value, list | tuple) and not isinstance(value, TensorRef | ConstantArray) and bool(_tensors(value))
+    )
 
 
-def _tensors(value: Any) -> list[TensorRef | Array]:
+def _tensors(value: Any) -> list[TensorRef | ConstantArray]:
     """The tensors of an argument, and the arrays that stand in place of tensors."""
-    if type(value) is Array:
+    if type(value) is ConstantArray:
         return [value]
     if isinstance(value, list | tuple) and not isinstance(value, TensorRef):
         return [t for v in value for t in _tensors(v)]
@@ -49,14 +51,14 @@ _NO_MASK = {"mask": None}
 """What Keras writes for each call of a layer that takes a mask."""
 
 
-def bind_call(declaration: Declaration, call: Call) -> Bound:
+def bind_call(declaration: Declaration, call: Call) -> BoundCall:
     """Bind a call's arguments. Raises `ShapeError` for more or fewer tensors than the layer takes."""
     if declaration.binds is not None:
-        bound: Bound = declaration.binds(call)
+        bound: BoundCall = declaration.binds(call)
         return bound
     bare = len(call.args) == len(declaration.tensors) == 1 and isinstance(call.args[0], TensorRef)
     if bare and (not call.kwargs or call.kwargs == _NO_MASK):
-        return Bound([call.args[0]], {}, {}, {})
+        return BoundCall([call.args[0]], {}, {}, {})
     tensors: list[Any] = []
     config: dict[str, Any] = {}
     masks: dict[int, TensorRef | None] = {}
@@ -85,7 +87,7 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
                 tensors.append(value)
         elif (
             (len(tensors) < len(names) and not isinstance(value, str | slice))
-            or (declaration.variadic is not None and isinstance(value, TensorRef | Array))
+            or (declaration.variadic is not None and isinstance(value, TensorRef | ConstantArray))
             or (declaration.variadic is not None and place < len(spread) and _is_number(value))
         ):
             tensors.append(value)
@@ -115,7 +117,7 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
         elif _tensors(value) and name not in declaration.ignores:
             raise ArgumentError(f"{declaration.type} takes no tensor as {name}; it takes {_listed(names)}")
     for name, value in config.items():
-        if type(value) is Array:
+        if type(value) is ConstantArray:
             config[name] = value.value
         if isinstance(value, TensorRef):
             raise ArgumentError(f"{declaration.type} needs {name} as a number, got the tensor '{value.layer}'")
@@ -136,14 +138,14 @@ def bind_call(declaration: Declaration, call: Call) -> Bound:
     refs = [t if isinstance(t, TensorRef) else None for t in tensors]
     while len(refs) > len(names) and refs[-1] is None and len(refs) - 1 not in constants:
         refs.pop()
-    return Bound(refs, constants, masks, config)
+    return BoundCall(refs, constants, masks, config)
 
 
 def given_masks(value: Any, count: int) -> dict[int, TensorRef | None]:
     """The masks of the first `count` tensors: a list is taken as it stands, None in it and what it lacks included."""
     if isinstance(value, TensorRef):
         return {0: value}
-    if type(value) is Array:
+    if type(value) is ConstantArray:
         raise ArgumentError("a mask is known as a tensor, got an array of numbers")
     if not isinstance(value, list | tuple):
         return {}
@@ -154,7 +156,7 @@ def given_masks(value: Any, count: int) -> dict[int, TensorRef | None]:
 def _is_number(value: Any) -> bool:
     waiting = [value]
     for one in waiting:
-        if type(one) is Array:
+        if type(one) is ConstantArray:
             continue
         if isinstance(one, list | tuple):
             waiting.extend(one)

@@ -232,8 +232,8 @@ def lines_of(error: Exception, source: str | None = None) -> list[str]:
         place = source if error.filename is None else str(error.filename)
         words = error.strerror or str(error)
     else:
-        told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        words = f"this is a bug in layerexplain ({told}); set {DEBUG_VARIABLE}=1 to see where it comes from"
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        words = f"this is a bug in layerexplain ({text}); set {DEBUG_VARIABLE}=1 to see where it comes from"
         if os.environ.get(DEBUG_VARIABLE, "") not in ("", "0"):
             import traceback
 

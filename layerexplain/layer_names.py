@@ -38,7 +38,7 @@ def matches(pattern: str, *names: str) -> bool:
     return any(name == pattern or fnmatchcase(name, pattern) for name in names)
 
 
-class Row(NamedTuple):
+class LayerCandidate(NamedTuple):
     """A layer that may be meant: its path, its name and its type."""
 
     path: str
@@ -46,17 +46,17 @@ class Row(NamedTuple):
     type: str
 
 
-def found(pattern: str, rows: Sequence[Row]) -> list[str]:
+def found(pattern: str, rows: Sequence[LayerCandidate]) -> list[str]:
     """The paths of the layers that a pattern means: by name or path, else by type, by position among the rows of depth
     0 (from the end if it is negative), or by a part of the name or the type; upper and lower case are one there.
 
-    >>> rows = [Row("x", "x", "InputLayer"), Row("conv2d", "conv2d", "Conv2D"), Row("out", "out", "Dense")]
+    >>> rows = [LayerCandidate(name, name, type) for name, type in (("conv2d", "Conv2D"), ("out", "Dense"))]
     >>> found("con*", rows), found("Conv2D", rows), found("-1", rows), found("onv", rows)
     (['conv2d'], ['conv2d'], ['out'], ['conv2d'])
     """
     lowered = pattern.lower()
     top = [row for row in rows if row.path == row.name]
-    ways: tuple[Callable[[Row], object], ...] = (
+    ways: tuple[Callable[[LayerCandidate], object], ...] = (
         lambda row: matches(pattern, row.path, row.name),
         lambda row: fnmatchcase(row.type.lower(), lowered),
         lambda row: _POSITION.fullmatch(pattern) and row in top[int(pattern) :][:1],
@@ -78,10 +78,10 @@ def no_match(pattern: str, names: Iterable[str], models: int = 1) -> LayerExplai
 
 def matching(model: Model, pattern: str) -> list[str]:
     """Return the paths of the layers that a pattern matches. Raises LayerExplainError where there is none."""
-    return matching_rows([Row(path, layer.name, layer.type) for path, layer in layers_in(model)], pattern)
+    return matching_rows([LayerCandidate(path, layer.name, layer.type) for path, layer in layers_in(model)], pattern)
 
 
-def matching_rows(rows: Sequence[Row], pattern: str) -> list[str]:
+def matching_rows(rows: Sequence[LayerCandidate], pattern: str) -> list[str]:
     """Return the paths of the rows that a pattern matches. Raises LayerExplainError where there is none."""
     paths = [row.path for row in rows if row.path == pattern] or found(pattern.strip(), rows)
     if not paths:
@@ -95,10 +95,10 @@ def chosen_layers(model: Model, layers: Layers | None) -> Callable[[str], bool] 
     Raises:
         LayerExplainError: if a pattern matches no layer; the message names the one that may be meant.
     """
-    return chosen_rows([Row(path, layer.name, layer.type) for path, layer in layers_in(model)], layers)
+    return chosen_rows([LayerCandidate(path, layer.name, layer.type) for path, layer in layers_in(model)], layers)
 
 
-def chosen_rows(rows: Sequence[Row], layers: Layers | None) -> Callable[[str], bool] | None:
+def chosen_rows(rows: Sequence[LayerCandidate], layers: Layers | None) -> Callable[[str], bool] | None:
     """Return the same of rows, which have the paths, names and types of layers."""
     if layers is None or callable(layers):
         return layers

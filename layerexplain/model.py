@@ -91,13 +91,13 @@ class Note(NamedTuple):
     message: str
 
 
-class Function(NamedTuple):
+class ForeignFunction(NamedTuple):
     """A function that a configuration names and that is not one of today's Keras. It is never looked up or run."""
 
     name: str
 
 
-KERAS_2_HARD_SIGMOID = Function("hard_sigmoid_keras2")
+KERAS_2_HARD_SIGMOID = ForeignFunction("hard_sigmoid_keras2")
 """What Keras 1 and 2 called hard_sigmoid, a name that Keras 3 gave to another function."""
 
 
@@ -143,7 +143,7 @@ class Layer(NamedTuple):
 
     `type` is the class name; `kind` says where the class comes from, since names collide (`Reshape` the layer,
     `Reshape` the operation). In `config` a wrapped layer is a `Layer`, a list of cells a list of them, one of
-    Keras's functions its name (`"relu"`), any other function a `Function`; shapes are tuples. A nested model
+    Keras's functions its name (`"relu"`), any other function a `ForeignFunction`; shapes are tuples. A nested model
     has its `model`, and no config but `trainable` and `dtype`. `package` is the module of a custom class. What a file
     of weights alone, or an export without layers, tells of a layer are its `variables`, a tuple in `config`, and its
     `group`, a `StoredGroup`.
@@ -205,10 +205,23 @@ def values_inside(value: Any) -> Iterator[Any]:
             waiting += current
 
 
+def batch_axis(layer: Layer) -> int:
+    """Return the axis of an input along which examples lie: the first one but for some of PyTorch's."""
+    axis: int = layer.config.get("batch_axis", 0)
+    return axis
+
+
+def input_batches(model: Model) -> list[int | None]:
+    """Return how many examples each input of a model takes at a time, None for any number."""
+    shapes = [
+        (layer.config.get("batch_shape"), batch_axis(layer)) for layer in model.layers if layer.type == "InputLayer"
+    ]
+    return [shape[axis] for shape, axis in shapes if isinstance(shape, tuple) and shape]
+
+
 def fixed_batch(model: Model) -> int | None:
     """Return the number of examples that a model takes at a time, None where it takes any number."""
-    shapes = [layer.config.get("batch_shape") for layer in model.layers if layer.type == "InputLayer"]
-    return next((shape[0] for shape in shapes if isinstance(shape, tuple) and shape and shape[0] is not None), None)
+    return next((size for size in input_batches(model) if size is not None), None)
 
 
 def keeps_state(layer: Layer) -> bool:
@@ -217,10 +230,10 @@ def keeps_state(layer: Layer) -> bool:
     >>> keeps_state(Layer("b", "Bidirectional", "layer", {"layer": Layer("l", "LSTM", "layer", {"stateful": True})}))
     True
     """
-    held = [one for one in values_inside(layer) if isinstance(one, Layer)]
+    inner_layers = [one for one in values_inside(layer) if isinstance(one, Layer)]
     return any(
         one.config.get("stateful") is True or (one.model is not None and any(map(keeps_state, one.model.layers)))
-        for one in held
+        for one in inner_layers
     )
 
 
@@ -262,7 +275,7 @@ def is_before_keras_3(version: str | None) -> bool:
     return version is not None and version.partition(".")[0] in ("0", "1", "2")
 
 
-class Setting(NamedTuple):
+class TrainingSetting(NamedTuple):
     """A loss, an optimizer, a metric or a schedule as a file names it, with the arguments that it states."""
 
     name: str
@@ -272,10 +285,10 @@ class Setting(NamedTuple):
 class Training(NamedTuple):
     """What a model was compiled with. `losses`, `loss_weights` and `metrics` are by output; "" is for all outputs."""
 
-    optimizer: Setting | None = None
-    losses: Mapping[str, Setting] = MappingProxyType({})
+    optimizer: TrainingSetting | None = None
+    losses: Mapping[str, TrainingSetting] = MappingProxyType({})
     loss_weights: Mapping[str, float] = MappingProxyType({})
-    metrics: Mapping[str, tuple[Setting, ...]] = MappingProxyType({})
+    metrics: Mapping[str, tuple[TrainingSetting, ...]] = MappingProxyType({})
 
 
 class ModelWeight(NamedTuple):
@@ -318,6 +331,8 @@ class Model(Record):
     source: str = ""
     format: str = ""
     keras_version: str | None = None
+    framework: str = "keras"
+    """The framework whose layers these are: "keras" or "torch"."""
     strict: bool = False
     """True for what a person typed (a spec): an argument that the layer does not have is an error, not a note."""
     notes: tuple[Note, ...] = ()
@@ -352,8 +367,8 @@ class Model(Record):
         >>> Model("m", "Functional", (), (), (), ()).at({"x": (3,)}).name
         'm'
         """
-        made = self.source_code.at(shapes) if shapes and self.source_code is not None else None
-        return self if made is None else made._replace(source=self.source, source_code=None)
+        model = self.source_code.at(shapes) if shapes and self.source_code is not None else None
+        return self if model is None else model._replace(source=self.source, source_code=None)
 
 
 def formed(form: Any, values: Sequence[Any]) -> Any:

@@ -135,7 +135,7 @@ class _Pool:
 
         while True:
             yield from self._feed()
-            yield from self._told()
+            yield from self._in_turn()
             at_work = [worker for worker in self._workers if worker.given]
             if not at_work:
                 if self._peek() is None:
@@ -225,9 +225,9 @@ class _Pool:
             yield result
             return
         self._found[task.number] = result
-        yield from self._told()
+        yield from self._in_turn()
 
-    def _told(self) -> Iterator[Result]:
+    def _in_turn(self) -> Iterator[Result]:
         """The results whose turn it is."""
         while (result := self._found.pop(self._turn, None)) is not None:
             self._turn += 1

@@ -44,8 +44,8 @@ def sources_first(ends: Iterable[_Key], sources_of: Callable[[_Key], Iterable[_K
     entered: set[_Key] = set()
     waiting = [(end, False) for end in reversed([*ends])]
     while waiting:
-        one, is_fed = waiting.pop()
-        if is_fed:
+        one, sources_done = waiting.pop()
+        if sources_done:
             order.append(one)
         elif one not in entered:
             entered.add(one)
@@ -194,11 +194,11 @@ if not TYPE_CHECKING:
             defaults = {field: namespace[field] for field in fields if field in namespace}
             while len(_FIELDS) < len(fields):
                 _FIELDS.append(_field(len(_FIELDS), f"Field number {len(_FIELDS)}"))
-            made = {**_COMMON, **namespace, **dict(zip(fields, _FIELDS, strict=False))}
-            made["__new__"] = _constructor(name, fields, defaults)
-            made["_fields"] = made["__match_args__"] = fields
-            made["_field_defaults"] = defaults
-            return type(name, (tuple,), made)
+            contents = {**_COMMON, **namespace, **dict(zip(fields, _FIELDS, strict=False))}
+            contents["__new__"] = _constructor(name, fields, defaults)
+            contents["_fields"] = contents["__match_args__"] = fields
+            contents["_field_defaults"] = defaults
+            return type(name, (tuple,), contents)
 
     def _constructor(name: str, fields: tuple[str, ...], defaults: dict[str, Any]) -> Any:
         template = _TEMPLATE_OF.get(len(fields))

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import layerexplain  # noqa: E402
-from layerexplain.render.graph.diagram import Graph, GraphEdge, GraphNode, graph_of, opened  # noqa: E402
+from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, graph_of, opened  # noqa: E402
 from layerexplain.render.graph.fold import fold  # noqa: E402
 from layerexplain.render.graph.svg import svg  # noqa: E402
 from layerexplain.render.layout import Look  # noqa: E402
@@ -91,7 +91,7 @@ def main() -> None:
     raise SystemExit(bool(faults))
 
 
-def graphs() -> dict[str, Graph]:
+def graphs() -> dict[str, Diagram]:
     """The graphs of the samples, folded and closed, folded and open, and whole."""
     found = {}
     for name in SAMPLES:
@@ -107,8 +107,8 @@ def refused_by_mermaid(browser: Any, library: str) -> list[str]:
     page.add_script_tag(path=library)
     drawn = graphs()
     for number, name in enumerate(NAMES):
-        nodes = (GraphNode("first"), GraphNode(name, (name,), inner=Graph((GraphNode(f"{name} "),), ())))
-        drawn[f"hostile name {number} {name!r:.60}"] = Graph(nodes, (GraphEdge("first", name, name),))
+        nodes = (GraphNode("first"), GraphNode(name, (name,), inner=Diagram((GraphNode(f"{name} "),), ())))
+        drawn[f"hostile name {number} {name!r:.60}"] = Diagram(nodes, (GraphEdge("first", name, name),))
     faults = []
     for name, graph in drawn.items():
         for ascii_only in (False, True):

@@ -15,7 +15,7 @@ whole numbers by name; shapes, lists of sizes, a list each; tensors, each with i
 not known is null."""
 
 
-class Column(NamedTuple):
+class Field(NamedTuple):
     """A column. `always` says that it is never null."""
 
     name: str
@@ -25,58 +25,58 @@ class Column(NamedTuple):
 
 
 MODEL_COLUMNS = (
-    Column("schema", "count", "The version of these columns.", always=True),
-    Column("source", "text", "Its path or URL; of code with several models `train.py:encoder`.", always=True),
-    Column("size", "count", "Bytes of the file; null for a directory."),
-    Column("modified", "time", "When the file was last changed, where its place tells."),
-    Column("format", "text", "The format: `keras-archive`, `h5`, `config-json`, `yaml-spec`, `code`, …"),
-    Column("keras_version", "text", "The version of Keras that wrote it, if it says so."),
-    Column("name", "text", "The name of the model."),
-    Column("type", "text", "`Functional`, `Sequential` or the class of the model."),
-    Column("grade", "text", "How sure a model is that was read from code: `complete`, `assumed` or `open`."),
-    Column("inputs", "tensors", "The inputs: names, shapes with the batch first, dtypes."),
-    Column("outputs", "tensors", "The outputs, by the names of their layers."),
-    Column("layers", "count", "How many layers it has, those in nested models included."),
-    Column("params", "count", "Parameters."),
-    Column("trainable", "count", "Trainable parameters."),
-    Column("non_trainable", "count", "The other parameters."),
-    Column("macs", "count", "Multiply-accumulates per example."),
-    Column("flops", "count", "Floating-point operations per example: 2 × MACs, and element-wise operations."),
-    Column("weight_bytes", "count", "Bytes of the weights."),
-    Column("activation_bytes", "count", "Bytes per example of the outputs of all layers, as training keeps them."),
-    Column("peak_bytes", "count", "Most bytes per example of tensors that live at once at inference."),
-    Column("inference_bytes", "count", "`weight_bytes` and `peak_bytes`."),
-    Column("dtypes", "texts", "The dtypes of inputs, weights, activations and outputs."),
-    Column("layer_types", "counts", "How many layers it has of each type, those in nested models included."),
-    Column("opaque", "texts", "Types of layers whose formula is not known."),
-    Column("notes", "texts", "The codes of the notes on it."),
-    Column("optimizer", "text", "The optimizer that it was compiled with."),
-    Column("losses", "texts", "The losses that it was compiled with."),
-    Column("architecture", "text", "A hash: equal for the same graph, whatever its names, format and version."),
-    Column("family", "text", "A hash of layer types and connections alone: equal for models of other sizes, too."),
-    Column("error", "text", "Why it, or a part of it, could not be read; null if nothing is wrong."),
+    Field("schema", "count", "The version of these columns.", always=True),
+    Field("source", "text", "Its path or URL; of code with several models `train.py:encoder`.", always=True),
+    Field("size", "count", "Bytes of the file; null for a directory."),
+    Field("modified", "time", "When the file was last changed, where its place tells."),
+    Field("format", "text", "The format: `keras-archive`, `h5`, `config-json`, `yaml-spec`, `code`, …"),
+    Field("keras_version", "text", "The version of Keras that wrote it, if it says so."),
+    Field("name", "text", "The name of the model."),
+    Field("type", "text", "`Functional`, `Sequential` or the class of the model."),
+    Field("grade", "text", "How sure a model is that was read from code: `complete`, `assumed` or `open`."),
+    Field("inputs", "tensors", "The inputs: names, shapes with the batch first, dtypes."),
+    Field("outputs", "tensors", "The outputs, by the names of their layers."),
+    Field("layers", "count", "How many layers it has, those in nested models included."),
+    Field("params", "count", "Parameters."),
+    Field("trainable", "count", "Trainable parameters."),
+    Field("non_trainable", "count", "The other parameters."),
+    Field("macs", "count", "Multiply-accumulates per example."),
+    Field("flops", "count", "Floating-point operations per example: 2 × MACs, and element-wise operations."),
+    Field("weight_bytes", "count", "Bytes of the weights."),
+    Field("activation_bytes", "count", "Bytes per example of the outputs of all layers, as training keeps them."),
+    Field("peak_bytes", "count", "Most bytes per example of tensors that live at once at inference."),
+    Field("inference_bytes", "count", "`weight_bytes` and `peak_bytes`."),
+    Field("dtypes", "texts", "The dtypes of inputs, weights, activations and outputs."),
+    Field("layer_types", "counts", "How many layers it has of each type, those in nested models included."),
+    Field("opaque", "texts", "Types of layers whose formula is not known."),
+    Field("notes", "texts", "The codes of the notes on it."),
+    Field("optimizer", "text", "The optimizer that it was compiled with."),
+    Field("losses", "texts", "The losses that it was compiled with."),
+    Field("architecture", "text", "A hash: equal for the same graph, whatever its names, format and version."),
+    Field("family", "text", "A hash of layer types and connections alone: equal for models of other sizes, too."),
+    Field("error", "text", "Why it, or a part of it, could not be read; null if nothing is wrong."),
 )  # fmt: skip
 
 LAYER_COLUMNS = (
-    Column("source", "text", "The `source` of its model.", always=True),
-    Column("model", "text", "The name of its model."),
-    Column("number", "count", "The number of the row in its model, from 0.", always=True),
-    Column("layer", "text", "The name of the layer.", always=True),
-    Column("type", "text", "Its class, or the operation.", always=True),
-    Column("path", "text", "The names that lead to it: `encoder/dense` is in the nested model `encoder`.", always=True),
-    Column("depth", "count", "0 for the model's own layers, 1 in a nested model, …", always=True),
-    Column("operation", "text", "What it computes, in one line.", always=True),
-    Column("inbound", "texts", "The paths of the layers that feed its first call.", always=True),
-    Column("input_shapes", "shapes", "The shapes that reach its first call, batch first."),
-    Column("output_shapes", "shapes", "The shapes of its results."),
-    Column("weights", "tensors", "Its weights: names below the layer, shapes, dtypes.", always=True),
-    Column("params", "count", "Parameters; those of a nested model are in its row and in those of its layers."),
-    Column("trainable", "count", "Trainable parameters."),
-    Column("non_trainable", "count", "The other parameters."),
-    Column("macs", "count", "Multiply-accumulates per example, of all its calls."),
-    Column("flops", "count", "Floating-point operations per example, of all its calls."),
-    Column("notes", "texts", "The codes of the notes on it.", always=True),
-    Column("place", "text", "The line of the code or of the spec that it stands in: `train.py:41`."),
+    Field("source", "text", "The `source` of its model.", always=True),
+    Field("model", "text", "The name of its model."),
+    Field("number", "count", "The number of the row in its model, from 0.", always=True),
+    Field("layer", "text", "The name of the layer.", always=True),
+    Field("type", "text", "Its class, or the operation.", always=True),
+    Field("path", "text", "The names that lead to it: `encoder/dense` is in the nested model `encoder`.", always=True),
+    Field("depth", "count", "0 for the model's own layers, 1 in a nested model, …", always=True),
+    Field("operation", "text", "What it computes, in one line.", always=True),
+    Field("inbound", "texts", "The paths of the layers that feed its first call.", always=True),
+    Field("input_shapes", "shapes", "The shapes that reach its first call, batch first."),
+    Field("output_shapes", "shapes", "The shapes of its results."),
+    Field("weights", "tensors", "Its weights: names below the layer, shapes, dtypes.", always=True),
+    Field("params", "count", "Parameters; those of a nested model are in its row and in those of its layers."),
+    Field("trainable", "count", "Trainable parameters."),
+    Field("non_trainable", "count", "The other parameters."),
+    Field("macs", "count", "Multiply-accumulates per example, of all its calls."),
+    Field("flops", "count", "Floating-point operations per example, of all its calls."),
+    Field("notes", "texts", "The codes of the notes on it.", always=True),
+    Field("place", "text", "The line of the code or of the spec that it stands in: `train.py:41`."),
 )  # fmt: skip
 
 _SHAPE = {"type": ["array", "null"], "items": {"type": ["integer", "null"], "minimum": 0}}
@@ -107,11 +107,11 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _object(columns: tuple[Column, ...]) -> dict[str, Any]:
+def _object(columns: tuple[Field, ...]) -> dict[str, Any]:
     properties = {}
     for column in columns:
-        told = _TYPES[column.kind]
-        kind = told if column.always else {**told, "type": [told["type"], "null"]}
+        type_ = _TYPES[column.kind]
+        kind = type_ if column.always else {**type_, "type": [type_["type"], "null"]}
         properties[column.name] = {**kind, "description": column.meaning}
     properties.get("schema", {}).update({"const": VERSION})
     return {

@@ -15,7 +15,7 @@ from layerexplain.catalogues.manifest import Listed, Manifest
 from layerexplain.catalogues.part import Ask
 from layerexplain.errors import NotAModel, SourceError
 from layerexplain.records import NamedTuple
-from layerexplain.sources.found import Found
+from layerexplain.sources.found import FoundSource
 from layerexplain.sources.listing import describe, find_sources
 from layerexplain.sources.names import is_remote, named
 
@@ -31,13 +31,13 @@ class _OfSource(NamedTuple):
 
     given: str
     name: str
-    found: Found
+    found: FoundSource
 
 
 def listed(sources: Iterable[str], recursive: bool, ask: Ask, manifest: Manifest) -> Iterator[Listed]:
     """Yield what sources hold, in their order."""
 
-    def looked_up(source: str) -> tuple[str, Iterator[Found]]:
+    def looked_up(source: str) -> tuple[str, Iterator[FoundSource]]:
         """A source with what it holds; the first of that, for which a server is asked, is there."""
         found = find_sources([source], recursive=recursive, reach=ask.reach)
         return source, chain([one for one in (next(found, None),) if one is not None], found)

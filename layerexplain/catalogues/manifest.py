@@ -120,8 +120,8 @@ class Manifest:
                         raise LayerExplainError(
                             f"was written with {name} {known[name]}, not {value}; --overwrite writes it anew"
                         )
-                told = {**{name: _as_text(value) for name, value in facts.items()}, "run": str(self.run)}
-                self._base.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", told.items())
+                texts = {**{name: _as_text(value) for name, value in facts.items()}, "run": str(self.run)}
+                self._base.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", texts.items())
 
     def close(self) -> None:
         """Let go of it."""

@@ -14,13 +14,13 @@ from typing import Any
 
 from layerexplain.catalogues.manifest import Done, Listed
 from layerexplain.catalogues.rows import ModelRows, failed, rows_of
-from layerexplain.catalogues.table import Table
+from layerexplain.catalogues.table import CatalogueTable
 from layerexplain.catalogues.writers import TABLES, Writer
 from layerexplain.errors import LayerExplainError, NotAModel, SourceError
 from layerexplain.frontends.not_a_model import holds_no_model
 from layerexplain.frontends.own_layers import Code
 from layerexplain.records import NamedTuple
-from layerexplain.sources.found import Found
+from layerexplain.sources.found import FoundSource
 from layerexplain.sources.listing import describe
 from layerexplain.sources.names import USUAL, Passwords, Reach, is_remote, named
 
@@ -37,7 +37,7 @@ _ONE_AT_A_TIME = threading.Lock()
 class Ask(NamedTuple):
     """What is the same for all parts. `passwords` are those of URLs, which shares and the manifest do not have."""
 
-    table: Table
+    table: CatalogueTable
     code: Code = ()
     reach: Reach = USUAL
     seconds: float = SECONDS
@@ -51,7 +51,7 @@ class Share(NamedTuple):
     sources: Sequence[Listed]
 
 
-class Written(NamedTuple):
+class PartResult(NamedTuple):
     """What came of a share: the sources whose rows are in the part, in their order; or why it could not be written."""
 
     part: str
@@ -59,7 +59,7 @@ class Written(NamedTuple):
     fault: str | None = None
 
 
-def write_part(ask: Ask, share: Share, tell: Callable[[], None] | None = None) -> Written:
+def write_part(ask: Ask, share: Share, tell: Callable[[], None] | None = None) -> PartResult:
     """Read the sources of a share, until time is up or all are to stop, and write their rows. `tell` is called before
     each. Raises nothing."""
     with _ONE_AT_A_TIME:
@@ -77,10 +77,10 @@ def write_part(ask: Ask, share: Share, tell: Callable[[], None] | None = None) -
         except Exception as error:
             for writer in writers.values():
                 writer.abandon()
-            return Written(share.part, (), _cause(error))
+            return PartResult(share.part, (), _cause(error))
         with suppress(OSError):
             os.unlink(ask.table.journal(share.part))
-        return Written(share.part, done)
+        return PartResult(share.part, done)
 
 
 def _cause(error: Exception) -> str:
@@ -111,7 +111,7 @@ def _read(ask: Ask, share: Share, writers: dict[str, Writer], tell: Callable[[],
     return done
 
 
-def deaths(table: Table, share: Share) -> Counter[int]:
+def deaths(table: CatalogueTable, share: Share) -> Counter[int]:
     """Over which sources of a share, by their numbers, earlier attempts at it ended without a word."""
     found: Counter[int] = Counter()
     with suppress(OSError), open(table.journal(share.part), "rb") as journal:
@@ -122,7 +122,7 @@ def deaths(table: Table, share: Share) -> Counter[int]:
     return found
 
 
-def begun(table: Table) -> int:
+def begun(table: CatalogueTable) -> int:
     """How many sources those who are at work have begun."""
     count = 0
     with suppress(OSError):
@@ -135,24 +135,24 @@ def begun(table: Table) -> int:
 def _rows(one: Listed, ask: Ask) -> tuple[Done, list[ModelRows]]:
     """The rows of a source, and what is remembered of it."""
     source: Any = named(ask.passwords.put_back(one.source), ask.reach)
-    listed = Found(source, one.size, one.mark)
+    listed = FoundSource(source, one.size, one.mark)
     fault = one.fault
     if one.deaths >= MOST_DEATHS:
         fault = f"the process that read it was killed {one.deaths} times, possibly because memory ran out"
     if fault is not None:
         why = NotAModel(fault) if one.no_model else None
         rows = [failed(source, one.size, one.mark, fault)._replace(fault=why)]
-        return _told(one, listed, rows, again=not one.no_model)
+        return finished(one, listed, rows, again=not one.no_model)
     for _ in range(2):
         before = _described(source, ask.reach) or listed
         rows = rows_of(source, before.size, before.mark, ask.code)
         after = _described(source, ask.reach) or before
         if (after.size, after.mark) == (before.size, before.mark):
-            return _told(one, before, rows, again=any(_may_pass(source, row.fault) for row in rows))
-    return _told(one, before, [failed(source, before.size, before.mark, "changed while it was read")], again=True)
+            return finished(one, before, rows, again=any(_may_pass(source, row.fault) for row in rows))
+    return finished(one, before, [failed(source, before.size, before.mark, "changed while it was read")], again=True)
 
 
-def _told(one: Listed, found: Found, rows: list[ModelRows], *, again: bool) -> tuple[Done, list[ModelRows]]:
+def finished(one: Listed, found: FoundSource, rows: list[ModelRows], *, again: bool) -> tuple[Done, list[ModelRows]]:
     """What is remembered of a source, and its rows; none where it holds no model, and was not named."""
     faults = [row.fault for row in rows]
     passed = not one.named and all(
@@ -163,7 +163,7 @@ def _told(one: Listed, found: Found, rows: list[ModelRows], *, again: bool) -> t
     return Done(one.source, found.size, found.mark, (0, 0), (0, 0), len(rows), errors, passed, again), rows
 
 
-def _described(source: str, reach: Reach) -> Found | None:
+def _described(source: str, reach: Reach) -> FoundSource | None:
     try:
         return describe(source, reach)
     except SourceError:

@@ -16,8 +16,8 @@ from typing import Any
 
 from layerexplain.catalogues.listing import listed
 from layerexplain.catalogues.manifest import Done, Listed, Manifest
-from layerexplain.catalogues.part import Ask, Share, Written, begun, deaths, write_part
-from layerexplain.catalogues.table import Table, assemble, opened, removed, table_at, tidy, without_stale_rows
+from layerexplain.catalogues.part import Ask, PartResult, Share, begun, deaths, write_part
+from layerexplain.catalogues.table import CatalogueTable, assemble, opened, removed, table_at, tidy, without_stale_rows
 from layerexplain.catalogues.writers import TABLES
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.processes import Result, processors, shared
@@ -124,7 +124,7 @@ def catalogue(
 class _Run:
     """One run; `stopped` says that it was interrupted."""
 
-    def __init__(self, table: Table, shown: str, jobs: int, dask: str | None, ask: Ask, tell: Tell) -> None:
+    def __init__(self, table: CatalogueTable, shown: str, jobs: int, dask: str | None, ask: Ask, tell: Tell) -> None:
         self.table = table
         self.shown = shown
         self.jobs = jobs
@@ -227,7 +227,7 @@ class _Run:
             with suppress(OSError):
                 os.unlink(self.table.journal(share.part))
             return True
-        written: Written = result.value
+        written: PartResult = result.value
         if written.fault is not None:
             raise LayerExplainError(
                 f"{written.fault}; what is written stays, --resume carries it on", source=self.shown
@@ -258,7 +258,7 @@ class _Run:
             signal.signal(signal.SIGINT, before)
 
 
-def _renewed(table: Table, task: tuple[str, str, Sequence[Done]]) -> Any:
+def _renewed(table: CatalogueTable, task: tuple[str, str, Sequence[Done]]) -> Any:
     """A part without the rows that are not true any more; why not, as text, where it cannot be written."""
     try:
         part, other, kept = task

@@ -36,7 +36,7 @@ from layerexplain.records import NamedTuple
 FORMATS = ("parquet", "jsonl", "csv")
 
 
-class Table(NamedTuple):
+class CatalogueTable(NamedTuple):
     """A catalogue's place and format."""
 
     path: str
@@ -87,7 +87,7 @@ class Table(NamedTuple):
         return TextWriter(path, json_line if self.format == "jsonl" else csv_line(columns))
 
 
-def table_at(path: str) -> Table:
+def table_at(path: str) -> CatalogueTable:
     """The catalogue at a path, whose ending says its format. Raises LayerExplainError for another ending, or if pyarrow
     is needed and not there."""
     format = path.rpartition(".")[2].lower() if "." in os.path.basename(path) else ""
@@ -96,10 +96,10 @@ def table_at(path: str) -> Table:
     if format == "parquet" and find_spec("pyarrow") is None:
         hint = "`pip install 'layerexplain[catalogue]'`, or write .jsonl or .csv"
         raise LayerExplainError(f"Parquet needs pyarrow, which is not installed; {hint}", source=path)
-    return Table(os.path.abspath(path), format)
+    return CatalogueTable(os.path.abspath(path), format)
 
 
-def opened(table: Table, shown: str, *, resume: bool, overwrite: bool, facts: dict[str, str]) -> Manifest:
+def opened(table: CatalogueTable, shown: str, *, resume: bool, overwrite: bool, facts: dict[str, str]) -> Manifest:
     """The manifest of a table: of a new one, or of one that is there and is resumed or written anew.
 
     Raises LayerExplainError if the table exists and neither `resume` nor `overwrite` is set, or if it cannot be
@@ -131,7 +131,7 @@ def opened(table: Table, shown: str, *, resume: bool, overwrite: bool, facts: di
     return manifest
 
 
-def removed(table: Table) -> None:
+def removed(table: CatalogueTable) -> None:
     """Remove a table in which nothing was entered, so that the next run finds a free place."""
     for path in (*map(table.folder, TABLES), table.work):
         _remove(path)
@@ -144,7 +144,7 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def tidy(table: Table, manifest: Manifest) -> None:
+def tidy(table: CatalogueTable, manifest: Manifest) -> None:
     """Remove what runs and processes that were killed left: files that the manifest does not know."""
     if os.path.exists(table.stop):
         os.unlink(table.stop)
@@ -157,7 +157,7 @@ def tidy(table: Table, manifest: Manifest) -> None:
                 os.unlink(os.path.join(folder, name))
 
 
-def assemble(table: Table, manifest: Manifest) -> None:
+def assemble(table: CatalogueTable, manifest: Manifest) -> None:
     """Write the tables of texts from their parts, in the order of the sources; each is there whole or not at all."""
     if table.is_parts:
         return
@@ -179,7 +179,7 @@ def assemble(table: Table, manifest: Manifest) -> None:
                     begin += len(piece)
 
 
-def without_stale_rows(table: Table, part: str, other: str, kept: Iterable[Done]) -> list[Done]:
+def without_stale_rows(table: CatalogueTable, part: str, other: str, kept: Iterable[Done]) -> list[Done]:
     """Write a part anew as `other` with the rows that are kept of it; returns where these are in it."""
     found = list(kept)
     if not table.is_parts:  # of a text only the ranges of the manifest are used

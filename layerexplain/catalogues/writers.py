@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from layerexplain.catalogues.columns import LAYER_COLUMNS, MODEL_COLUMNS, VERSION, Column
+from layerexplain.catalogues.columns import LAYER_COLUMNS, MODEL_COLUMNS, VERSION, Field
 from layerexplain.catalogues.rows import Row
 from layerexplain.render.escape import clean, csv_cell, json_safe
 from layerexplain.render.json import encoded
@@ -77,7 +77,7 @@ class TextWriter(Writer):
 class ParquetWriter(Writer):
     """Parquet, by pyarrow."""
 
-    def __init__(self, path: str, columns: Sequence[Column]) -> None:
+    def __init__(self, path: str, columns: Sequence[Field]) -> None:
         import pyarrow.parquet
 
         super().__init__(path)
@@ -110,7 +110,7 @@ def _json(value: Any) -> Any:
     return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value
 
 
-def csv_line(columns: Sequence[Column]) -> Callable[[Row], str]:
+def csv_line(columns: Sequence[Field]) -> Callable[[Row], str]:
     """What writes a row of these columns as a line of CSV."""
     import csv
     from io import StringIO
@@ -127,12 +127,12 @@ def csv_line(columns: Sequence[Column]) -> Callable[[Row], str]:
     return line
 
 
-def csv_header(columns: Sequence[Column]) -> str:
+def csv_header(columns: Sequence[Field]) -> str:
     """The first line of a CSV file."""
     return ",".join([column.name for column in columns]) + "\n"
 
 
-def _cell(column: Column, value: Any) -> str:
+def _cell(column: Field, value: Any) -> str:
     """A cell as the tables of `summary` print it: several values are joined by `; `, unknown is empty."""
     if value is None:
         return ""
@@ -152,7 +152,7 @@ def _cell(column: Column, value: Any) -> str:
 # Parquet ------------------------------------------------------------------------------------------------------------
 
 
-def arrow_schema(columns: Sequence[Column]) -> Any:
+def arrow_schema(columns: Sequence[Field]) -> Any:
     """The columns as a schema of Arrow."""
     import pyarrow as pa
 

@@ -54,6 +54,5 @@ def over_budget(model: Model, inputs: InputShapes, budgets: Mapping[str, float])
             counted = sorted([(of_layer(one) or 0, one.layer) for one in report.layers], reverse=True)[:_MOST]
             message += f"; the most have {', '.join(f'{layer} ({count:,})' for count, layer in counted if count)}"
         why = "A budget was given on the command line."
-        yield Finding(
-            "over-budget", "certain", None, None, message, why, "Make the model smaller, or the budget larger."
-        )
+        fix = "Make the model smaller, or the budget larger."
+        yield Finding("over-budget", "wrong", "certain", None, None, message, why, fix)

@@ -10,15 +10,16 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, Expr
 from layerexplain.lang.visit import nodes
 from layerexplain.layers.keras.losses import Loss, loss_of
-from layerexplain.model import CallKey, Setting
+from layerexplain.model import CallKey, TrainingSetting
 from layerexplain.network.traced import Network, TracedCall
+from layerexplain.records import grouped
 
 _Found = TypeVar("_Found")
 
 _MOVES = frozenset({"cast", "reshape", "transpose", "item"})
 """Operations that leave the values as they are."""
 
-_LINEAR = frozenset({"conv", "depthwise_conv", "conv_transpose", "dot", "einsum", "matmul"})
+_LINEAR = frozenset({"conv", "depthwise_conv", "conv_transpose", "dot", "linear", "einsum", "matmul"})
 
 
 # Neighbours -----------------------------------------------------------------------------------------------------
@@ -65,7 +66,8 @@ def with_source(network: Network) -> list[tuple[TracedCall, TracedCall]]:
 
 
 @_once
-def _only_readers(network: Network) -> list[tuple[TracedCall, TracedCall]]:
+def only_readers(network: Network) -> list[tuple[TracedCall, TracedCall]]:
+    """Return the calls of `derived` that one other call alone reads, which takes nothing else, each with that one."""
     pairs = [(call, readers_of(network, call)) for call in derived(network) if not is_output(network, call)]
     return [(call, every[0]) for call, every in pairs if len(every) == 1 and len(every[0].sources) == 1]
 
@@ -73,7 +75,7 @@ def _only_readers(network: Network) -> list[tuple[TracedCall, TracedCall]]:
 def chained(network: Network, *types: str) -> Iterator[tuple[TracedCall, TracedCall]]:
     """Yield the calls of `derived` that only a layer of these types reads, which takes nothing else, each with the call
     of that layer; those that the model gives out are left out."""
-    for call, reader in _only_readers(network):
+    for call, reader in only_readers(network):
         if type_of(network, reader) in types:
             yield call, reader
 
@@ -118,15 +120,35 @@ def ends_with(call: TracedCall) -> str:
     if definition is None:
         return "?"
     if "ends with" not in definition.answers:
-        definition.answers["ends with"] = _last_function(definition)
+        definition.answers["ends with"] = last_function(definition)
     return str(definition.answers["ends with"])
 
 
-def _last_function(definition: Definition) -> str:
+def last_function(definition: Definition) -> str:
+    """Return the function that makes the values of a definition's first result, as `ends_with`."""
     node = next(iter(definition.results.values()))
     while node.op.name in _MOVES:
         node = node.args[0]
     return str(node.attrs["definition"].name) if node.op is CALL else "" if node.op is INPUT else node.op.name
+
+
+@_once
+def _by_ending(network: Network) -> dict[str, list[TracedCall]]:
+    return grouped((ends_with(call), call) for call in derived(network))
+
+
+def ending_with(network: Network, function: str) -> Sequence[TracedCall]:
+    """Return the calls of `derived` that end with a function."""
+    return _by_ending(network).get(function, ())
+
+
+def functions_alone(network: Network, function: str) -> Iterator[tuple[TracedCall, TracedCall]]:
+    """Yield the calls of `derived` that end with a function and have no weights, each behind the call that makes the
+    only tensor that it takes."""
+    for call in ending_with(network, function):
+        before = None if weights_of(call) else source_of(network, call)
+        if before is not None:
+            yield before, call
 
 
 def activation_of(network: Network, call: TracedCall) -> str:
@@ -159,6 +181,12 @@ def is_linear(call: TracedCall) -> bool:
     definition = call.definition
     if definition is None or not definition.weights or ends_with(call) not in {*_LINEAR, "add"}:
         return False
+    if "is linear" not in definition.answers:
+        definition.answers["is linear"] = _is_weighted_sum(definition)
+    return bool(definition.answers["is linear"])
+
+
+def _is_weighted_sum(definition: Definition) -> bool:
     inner = [node for node in nodes(definition) if node.op not in (INPUT, CONSTANT) and node.args]
     return all(node.op.name in _LINEAR or node.op.name in _MOVES or _is_bias(node) for node in inner)
 
@@ -170,7 +198,7 @@ def _is_bias(node: Expr) -> bool:
 # Training -------------------------------------------------------------------------------------------------------
 
 
-def losses_of(network: Network) -> Iterator[tuple[TracedCall, Shape, Loss, Setting]]:
+def losses_of(network: Network) -> Iterator[tuple[TracedCall, Shape, Loss, TrainingSetting]]:
     """Yield, for each output with a known loss, the call that makes it, its shape, the loss and its setting."""
     training = network.model.training
     if training is None:

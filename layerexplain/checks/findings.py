@@ -7,20 +7,40 @@ from typing import Any
 
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import origin_fields, told
+from layerexplain.report.data import origin_fields, to_jsonable
 from layerexplain.report.rows import Rows, about, count_of
+from layerexplain.suggest import must_be_known
+
+SEVERITIES = ("breaks", "wrong", "wasteful", "hint")
+"""What a finding means, the worst first: Keras refuses the model, when it is built or in fit(); it runs, but cannot
+compute or learn what is meant; it does more than it needs to; it may be better in another way."""
 
 CONFIDENCES = ("certain", "likely", "hint")
 """How sure a rule is, the surest first."""
 
+LEVELS = (*SEVERITIES, *CONFIDENCES[:-1])
+"""What `reaches` takes: "hint" is the last severity and the last confidence, and means any finding."""
+
+
+def must_be_levels(*levels: str) -> None:
+    """Raise ArgumentError for a level that there is not.
+
+    >>> must_be_levels("wrong", "likly")
+    Traceback (most recent call last):
+    layerexplain.errors.ArgumentError: no level 'likly'; did you mean 'likely'?
+    """
+    for level in levels:
+        must_be_known("level", level, LEVELS, f"there are {', '.join(LEVELS)}, and never")
+
 
 class Finding(NamedTuple):
-    """One thing that is wrong: by which rule, how sure that is, the layer (None: the model as a whole) and its line in
-    a spec or in code; what is wrong with the numbers of this model, why it matters, what to do, where the rule is from,
-    and what Keras itself says ("" for nothing). In code there is a column too, and `file` is a module beside the source
-    or a cell of a notebook."""
+    """One thing that is wrong: by which rule, how severe and how sure that is, the layer (None: the model as a whole)
+    and its line in a spec or in code; what is wrong with the numbers of this model, why it matters, what to do, where
+    the rule is from, and what Keras itself says ("" for nothing). In code there is a column too, and `file` is a module
+    beside the source or a cell of a notebook."""
 
     code: str
+    severity: str
     confidence: str
     layer: str | None
     line: int | None
@@ -34,11 +54,24 @@ class Finding(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as JSON has it."""
-        return told(self, "code confidence source layer line column file message why fix keras")
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "confidence": self.confidence,
+            "source": self.source,
+            "layer": self.layer,
+            "line": self.line,
+            "column": self.column,
+            "file": self.file,
+            "message": self.message,
+            "why": self.why,
+            "fix": self.fix,
+            "keras": self.keras,
+        }
 
 
 class CheckReport(Rows[Finding]):
-    """What was found in one model: a sequence of findings, in the order of its layers.
+    """What was found in one model: a sequence of findings, the most severe first, then in the order of its layers.
 
     The path of a layer or the code of a rule gives all its findings. `notes` name the layers that no rule could
     look at, each with the reason.
@@ -74,13 +107,19 @@ class CheckReport(Rows[Finding]):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as the JSON contract has it (docs/check.schema.json)."""
-        return {**origin_fields(self), **told(self, "findings notes")}
+        findings = [finding.to_dict() for finding in self.findings]
+        return {**origin_fields(self), "findings": findings, "notes": to_jsonable(self.notes)}
 
-    def reaches(self, confidence: str) -> bool:
-        """Return whether a finding is at least so sure.
+    def reaches(self, *levels: str) -> bool:
+        """Return whether one finding is at least as severe, and as sure, as each of the levels says.
 
-        >>> CheckReport("", "", "m", "Sequential", None, ()).reaches("hint")
+        >>> CheckReport("", "", "m", "Sequential", None, ()).reaches("wrong", "likely")
         False
         """
-        most = CONFIDENCES.index(confidence)
-        return any(CONFIDENCES.index(finding.confidence) <= most for finding in self.findings)
+        return any(all(_reaches(finding, level) for level in levels) for finding in self.findings)
+
+
+def _reaches(finding: Finding, level: str) -> bool:
+    if level in SEVERITIES:
+        return SEVERITIES.index(finding.severity) <= SEVERITIES.index(level)
+    return CONFIDENCES.index(finding.confidence) <= CONFIDENCES.index(level)

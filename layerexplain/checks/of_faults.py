@@ -9,7 +9,7 @@ from layerexplain.network.traced import Network
 
 _GENERAL = "layer-at-fault"
 
-_SAYS: dict[str, str] = {}
+_SAYS: dict[str, str] = {"data-shape": " of shape (examples"}
 """Code → what the error of a layer says."""
 
 
@@ -32,7 +32,7 @@ def _fault(code: str, name: str, *, says: str = "", why: str, fix: str, source: 
 
     look.__module__ = __name__
     _SAYS[code] = says
-    rule(code, name, "certain", why=why, fix=fix, source=source, keras="raises an error")(look)
+    rule(code, name, "breaks", "certain", why=why, fix=fix, source=source, keras="raises an error")(look)
 
 
 _fault(

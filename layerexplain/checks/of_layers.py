@@ -11,6 +11,7 @@ from layerexplain.checks.calls import (
     chained,
     config_of,
     derived,
+    ending_with,
     ends_with,
     is_linear,
     is_output,
@@ -31,6 +32,7 @@ from layerexplain.ops.sizes import FLOATS, shape_text
 @rule(
     "bias-before-batchnorm",
     "A bias that a BatchNormalization takes away",
+    "wasteful",
     "certain",
     why="BatchNormalization subtracts the mean of the batch, and the bias with it; its own beta does the bias's work.",
     fix="Use use_bias=False in the layer before.",
@@ -46,9 +48,52 @@ def bias_before_batchnorm(network: Network) -> Iterator[Found]:
                 yield call, f"the {count} biases of '{call.name}' feed '{behind.name}' alone"
 
 
+_NORMALIZING = (
+    "BatchNormalization",
+    "LayerNormalization",
+    "GroupNormalization",
+    "RMSNormalization",
+    "UnitNormalization",
+)
+
+
+@rule(
+    "normalization-after-softmax",
+    "A normalization of probabilities",
+    "wrong",
+    "certain",
+    why="Behind it the values no longer sum to 1 and may be negative: they are no probabilities any more.",
+    fix="Put the normalization before the last Dense, and end with the softmax.",
+    source="Ioffe, Szegedy: Batch Normalization (2015)",
+    inside=True,
+)
+def normalization_after_softmax(network: Network) -> Iterator[Found]:
+    for before in ending_with(network, "softmax"):
+        for call in readers_of(network, before):
+            if type_of(network, call) in _NORMALIZING:
+                yield call, f"'{call.name}' ({type_of(network, call)}) takes the softmax of '{before.name}'"
+
+
+@rule(
+    "unread-input",
+    "An input that nothing reads",
+    "wrong",
+    "certain",
+    why="Values for it must be given to fit() and predict(), and change nothing.",
+    fix="Connect it, or take it out of the inputs of the model.",
+    source="keras/src/models/functional.py",
+)
+def unread_input(network: Network) -> Iterator[Found]:
+    for ref in network.model.inputs if len(network.model.inputs) > 1 else ():
+        call = network.call(ref)
+        if call is not None and not network.readers(call) and not is_output(network, call):
+            yield call, f"no layer reads '{call.name}'"
+
+
 @rule(
     "dropout-before-batchnorm",
     "Dropout straight before BatchNormalization",
+    "hint",
     "likely",
     why="Dropout changes the variance in training and not at inference, so that the moving variance does not fit.",
     fix="Put the Dropout behind the last BatchNormalization.",
@@ -62,6 +107,7 @@ def dropout_before_batchnorm(network: Network) -> Iterator[Found]:
 @rule(
     "whole-image-at-inference",
     "RandomCrop that Keras 3 leaves out at inference",
+    "wrong",
     "certain",
     why="Keras infers the cropped shape, and at inference hands on the whole image: a Dense behind it fails, and other "
     "layers compute something else than in training.",
@@ -88,6 +134,7 @@ def _dropout_before(network: Network, *types: str) -> Iterator[Found]:
 @rule(
     "dropout-last",
     "Dropout as the last layer",
+    "wrong",
     "likely",
     why="In training the outputs themselves are set to 0 at random, and the loss is taken of that.",
     fix="Put the Dropout before the last Dense.",
@@ -107,6 +154,7 @@ def dropout_last(network: Network) -> Iterator[Found]:
 @rule(
     "dropout-of-all",
     "Dropout that lets nothing through",
+    "wrong",
     "certain",
     why="With a rate of 1 every value is 0 in training: nothing behind it learns.",
     fix="Use a rate below 1, such as 0.5.",
@@ -124,6 +172,7 @@ def dropout_of_all(network: Network) -> Iterator[Found]:
     "high-dropout",
     "A dropout rate above 0.5",
     "hint",
+    "hint",
     why="More than half of the values are dropped; the others are scaled up to match, with much noise.",
     fix="Try 0.1 to 0.5; Keras's rate is the share that is dropped, not the share that is kept.",
     source="Srivastava et al.: Dropout (2014), section 7.3",
@@ -139,6 +188,7 @@ def high_dropout(network: Network) -> Iterator[Found]:
 @rule(
     "batchnorm-axis",
     "BatchNormalization along another axis than the channels",
+    "wrong",
     "certain",
     why="It then normalises each row or column by itself, and its parameters fix the size of the image.",
     fix="Use axis=-1 for channels_last, axis=1 for channels_first.",
@@ -160,6 +210,7 @@ def batchnorm_axis(network: Network) -> Iterator[Found]:
 @rule(
     "mask-lost",
     "A mask that is lost on its way",
+    "wrong",
     "certain",
     why="The layer further on reads the padding as if it were data.",
     fix="Put the layer that needs the mask before the one that loses it, or leave padding out.",
@@ -175,6 +226,7 @@ def mask_lost(network: Network) -> Iterator[Found]:
 @rule(
     "floats-into-embedding",
     "Computed floats into an Embedding",
+    "wrong",
     "certain",
     why="An Embedding looks up whole numbers: fractions are cut off, and no gradient passes back.",
     fix="Use a Dense layer, or give the Embedding the ids themselves.",
@@ -191,6 +243,7 @@ def floats_into_embedding(network: Network) -> Iterator[Found]:
 @rule(
     "half-precision-softmax",
     "A last softmax in float16",
+    "wrong",
     "certain",
     why="float16 has three digits: small probabilities become 0, and the logarithm of the loss overflows.",
     fix="Give the last layer dtype='float32'.",
@@ -207,6 +260,7 @@ def half_precision_softmax(network: Network) -> Iterator[Found]:
 @rule(
     "rescaled-twice",
     "Rescaling twice",
+    "wrong",
     "certain",
     why="The second Rescaling divides once more: values from 0 to 255 end between 0 and 0.004.",
     fix="Take one of them out.",
@@ -241,6 +295,7 @@ def _divisor(network: Network, call: TracedCall) -> float | None:
     "dropout-before-pooling",
     "Dropout before max pooling",
     "hint",
+    "hint",
     why="The largest of a window is taken of those that are left, so that little is dropped and all is scaled up.",
     fix="Put the Dropout behind the pooling, or use SpatialDropout2D.",
     source="Tompson et al.: Efficient Object Localization Using Convolutional Networks (2015), section 3.3",
@@ -253,6 +308,7 @@ def dropout_before_pooling(network: Network) -> Iterator[Found]:
 @rule(
     "partly-frozen-batchnorm",
     "BatchNormalization that goes on learning behind a frozen layer",
+    "hint",
     "likely",
     why="Its moving mean and variance follow the new data, while the layer before it stays as it was trained.",
     fix="Freeze it too: then it also computes as at inference.",
@@ -271,6 +327,7 @@ def partly_frozen_batchnorm(network: Network) -> Iterator[Found]:
 @rule(
     "vocabulary-too-large",
     "More ids than an Embedding has rows",
+    "breaks",
     "certain",
     why="An id without a row is an error on a CPU, and a row of zeros on a GPU, without a message.",
     fix="Give the Embedding an input_dim of at least the number of ids.",

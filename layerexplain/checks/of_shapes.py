@@ -17,6 +17,7 @@ from layerexplain.ops.window import first_windows
 @rule(
     "skipped-pixels",
     "A stride longer than the window",
+    "wrong",
     "likely",
     why="What lies between two windows is never read.",
     fix="Use a stride of at most the window's size, or a pooling that reads all of it.",
@@ -36,6 +37,7 @@ def skipped_pixels(network: Network) -> Iterator[Found]:
 @rule(
     "mostly-padding",
     "A window larger than its map",
+    "wasteful",
     "likely",
     why="With padding='same' such a window always reads more padding than data.",
     fix="Use a smaller kernel_size here, or fewer poolings before.",
@@ -53,6 +55,7 @@ def mostly_padding(network: Network) -> Iterator[Found]:
 @rule(
     "unread-edge",
     "Rows that no window reads",
+    "hint",
     "hint",
     why="The last rows or columns of the input have no influence at all.",
     fix="Use padding='same', or an input size that the windows cover.",
@@ -74,6 +77,7 @@ def unread_edge(network: Network) -> Iterator[Found]:
 @rule(
     "checkerboard",
     "A transposed convolution that paints checkerboards",
+    "hint",
     "likely",
     why="Its window is no multiple of its stride, so that neighbouring outputs are sums of different numbers of terms.",
     fix="Use a kernel_size that is a multiple of the stride, or UpSampling2D before a Conv2D.",
@@ -92,6 +96,7 @@ def checkerboard(network: Network) -> Iterator[Found]:
 @rule(
     "reshape-for-permute",
     "Reshape where Permute was meant",
+    "hint",
     "hint",
     why="Reshape reads the numbers in the same order into other rows: rows and columns are mixed, not exchanged.",
     fix="Use Permute to exchange axes.",
@@ -113,10 +118,12 @@ def reshape_for_permute(network: Network) -> Iterator[Found]:
 @rule(
     "channels-first-as-last",
     "Channels first, read as channels last",
+    "wrong",
     "likely",
     why="The convolution slides over the channels and the rows, and takes the columns for channels.",
     fix="Use data_format='channels_first', or Permute((2, 3, 1)) before.",
     source="keras/src/layers/convolutional/base_conv.py",
+    causes=("map-used-up", "layer-at-fault"),
 )
 def channels_first_as_last(network: Network) -> Iterator[Found]:
     inputs = network.model.inputs
@@ -136,6 +143,7 @@ def channels_first_as_last(network: Network) -> Iterator[Found]:
 @rule(
     "small-receptive-field",
     "A receptive field smaller than the input",
+    "hint",
     "hint",
     why="No feature before the pooling sees the whole input: what is far apart is never put together.",
     fix="Use more layers with strides or dilation, or a smaller input.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from layerexplain.checks.rules import Found, rule
-from layerexplain.derive.same_sizes import SameSizes, Sizes, Unknown, fresh
+from layerexplain.derive.same_sizes import SameSizes, Sizes, UnknownSize, fresh
 from layerexplain.lang.axes import Size
 from layerexplain.model import TensorRef
 from layerexplain.network.trace import trace_model
@@ -20,6 +20,7 @@ _MULTIPLES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024)
 @rule(
     "not-all-sizes",
     "Open sizes of which only some pass",
+    "hint",
     "hint",
     why="Keras builds the model, and fails when the first input of another size comes.",
     fix="Give inputs of such sizes, or pad and crop: ZeroPadding2D where a pooling lost a row, Cropping2D where one is "
@@ -92,7 +93,9 @@ def sizes_of(network: Network) -> dict[TensorRef, Sizes]:
 def _may_differ(given: Sequence[Sizes]) -> bool:
     if len(given) < 2:
         return False
-    return any(len({size for size in along if isinstance(size, Unknown)}) > 1 for along in zip(*given, strict=False))
+    return any(
+        len({size for size in along if isinstance(size, UnknownSize)}) > 1 for along in zip(*given, strict=False)
+    )
 
 
 def _with_size(network: Network, inputs: dict[str, tuple[Size, ...]], size: int) -> Network:

@@ -9,6 +9,7 @@ from layerexplain.checks.calls import (
     argument_of,
     config_of,
     derived,
+    ending_with,
     ends_with,
     losses_of,
     type_of,
@@ -35,6 +36,7 @@ _KERAS_LOSSES = "keras/src/losses/losses.py"
 @rule(
     "softmax-over-one",
     "Softmax over an axis of size 1",
+    "wrong",
     "certain",
     why="A softmax over a single value is always 1: whatever training does to the weights, the output does not change.",
     fix="Use sigmoid with binary_crossentropy for two classes, or one unit per class.",
@@ -43,9 +45,9 @@ _KERAS_LOSSES = "keras/src/losses/losses.py"
     inside=True,
 )
 def softmax_over_one(network: Network) -> Iterator[Found]:
-    for call in derived(network):
+    for call in ending_with(network, "softmax"):
         spec = call.outputs[0]
-        over_one = spec is not None and spec.shape[-1:] == (1,) and ends_with(call) == "softmax"
+        over_one = spec is not None and spec.shape[-1:] == (1,)
         if spec is not None and over_one and argument_of(call, "axis", -1) in (-1, len(spec.shape) - 1):
             yield call, f"softmax runs over the last axis of {shape_text(spec.shape)}, which has one value"
 
@@ -53,6 +55,7 @@ def softmax_over_one(network: Network) -> Iterator[Found]:
 @rule(
     "logits-of-probabilities",
     "Probabilities into a loss that expects logits",
+    "wrong",
     "certain",
     why="On JAX and PyTorch the loss applies its own softmax or sigmoid to the probabilities once more. On TensorFlow "
     "Keras takes the values before the activation, and warns.",
@@ -70,6 +73,7 @@ def logits_of_probabilities(network: Network) -> Iterator[Found]:
 @rule(
     "no-probabilities",
     "Logits into a loss that expects probabilities",
+    "wrong",
     "certain",
     why="The loss takes logarithms of what it is given: values outside 0 to 1 are clipped, and their gradient is lost.",
     fix="Give the loss from_logits=True, or the last layer an activation (softmax, sigmoid).",
@@ -85,9 +89,58 @@ def no_probabilities(network: Network) -> Iterator[Found]:
             yield call, f"the output is linear, and {loss.name} has from_logits=False"
 
 
+_NO_PROBABILITIES = {
+    **dict.fromkeys(("relu", "relu6", "softplus", "exponential"), "which has no upper bound of 1"),
+    **dict.fromkeys(("tanh", "hard_tanh", "softsign"), "from -1 to 1"),
+    **dict.fromkeys(("leaky_relu", "elu", "selu", "gelu", "silu", "mish", "celu"), "which may be negative"),
+}
+"""Activation → why its values are no probabilities."""
+
+
+@rule(
+    "activation-before-cross-entropy",
+    "An activation that gives no probabilities, into a cross-entropy",
+    "wrong",
+    "certain",
+    why="The loss takes logarithms of probabilities: what is outside 0 to 1 is clipped and passes no gradient.",
+    fix="End with softmax (one of several classes) or sigmoid (yes or no), or with no activation and from_logits=True.",
+    source=_KERAS_LOSSES,
+)
+def activation_before_cross_entropy(network: Network) -> Iterator[Found]:
+    for call, _, loss, setting in losses_of(network):
+        last = activation_of(network, call)
+        if loss.name not in _ENTROPIES or last not in _NO_PROBABILITIES:
+            continue
+        if not setting.config.get("from_logits"):
+            yield call, f"the output ends with {last}, {_NO_PROBABILITIES[last]}; {loss.name} needs probabilities"
+        elif last in ("relu", "tanh", "hard_tanh", "softsign"):
+            yield call, f"the output ends with {last}, and {loss.name} has from_logits=True: logits have no bounds"
+
+
+@rule(
+    "loss-of-no-output",
+    "A loss or a metric for an output that there is not",
+    "breaks",
+    "certain",
+    why="Keras matches losses and metrics with outputs by name, and refuses a name that no output has.",
+    fix="Compile again with the names of the outputs, or with one loss for all of them.",
+    source="keras/src/trainers/compile_utils.py, CompileLoss",
+    keras="raises an error in fit()",
+)
+def loss_of_no_output(network: Network) -> Iterator[Found]:
+    training = network.model.training
+    outputs = list(dict.fromkeys(ref.layer for ref in network.model.outputs))
+    for kind, given in (("loss", training.losses), ("metric", training.metrics)) if training and outputs else ():
+        for name in given:
+            if name and name not in outputs:
+                known = f"the output{'s are' if len(outputs) > 1 else ' is'} {in_a_row(map(repr, outputs))}"
+                yield None, f"a {kind} is given for '{name}'; {known}"
+
+
 @rule(
     "one-class",
     "Categorical cross-entropy on one unit",
+    "wrong",
     "certain",
     why="With one class the loss is 0 whatever the weights, or the targets have no class to name.",
     fix="Use binary_crossentropy with a sigmoid, or one unit per class.",
@@ -103,6 +156,7 @@ def one_class(network: Network) -> Iterator[Found]:
 @rule(
     "binary-loss-on-softmax",
     "Binary cross-entropy on a softmax",
+    "wrong",
     "likely",
     why="Each class is scored as a question of its own, though the softmax makes them exclude each other.",
     fix="Use categorical_crossentropy, or sigmoids if several classes may hold at once.",
@@ -117,6 +171,7 @@ def binary_loss_on_softmax(network: Network) -> Iterator[Found]:
 @rule(
     "categorical-loss-on-sigmoid",
     "Categorical cross-entropy on sigmoids",
+    "wrong",
     "likely",
     why="Keras divides the outputs by their sum first, so that a class is not trained as its sigmoid says.",
     fix="Use softmax, or binary_crossentropy if several classes may hold at once.",
@@ -137,6 +192,7 @@ def _several(shape: Shape) -> bool:
     "squared-error-on-softmax",
     "Squared error on a softmax",
     "hint",
+    "hint",
     why="Where the model is surely wrong, the gradient of squared error through a softmax is near 0.",
     fix="Use categorical_crossentropy for classes.",
     source="Golik, Doetsch, Ney: Cross-Entropy vs. Squared Error Training (2013)",
@@ -150,6 +206,7 @@ def squared_error_on_softmax(network: Network) -> Iterator[Found]:
 @rule(
     "relu-output",
     "A regression that cannot fall below 0",
+    "wrong",
     "likely",
     why="relu gives no negative number, and where it gives 0 it passes no gradient: the output may never move again.",
     fix="Leave the activation out; softplus if the targets are positive.",
@@ -164,6 +221,7 @@ def relu_output(network: Network) -> Iterator[Found]:
 @rule(
     "tanh-output",
     "A regression that stays within -1 and 1",
+    "hint",
     "hint",
     why="Targets outside -1 to 1 can never be reached.",
     fix="Leave the activation out, or scale the targets to -1 to 1.",
@@ -181,6 +239,7 @@ def tanh_output(network: Network) -> Iterator[Found]:
 @rule(
     "accuracy-of-numbers",
     "Accuracy beside a regression loss",
+    "wrong",
     "certain",
     why="Accuracy counts outputs that equal their target exactly, which numbers almost never do.",
     fix="Use mae or mse as the metric.",
@@ -207,6 +266,7 @@ def _has_accuracy(network: Network, call: TracedCall) -> bool:
     "hinge-on-sigmoid",
     "Hinge loss on a sigmoid",
     "hint",
+    "hint",
     why="The hinge wants outputs below -1 and above 1; a sigmoid gives 0 to 1.",
     fix="Use tanh or no activation, or binary_crossentropy.",
     source=_KERAS_LOSSES,
@@ -220,6 +280,7 @@ def hinge_on_sigmoid(network: Network) -> Iterator[Found]:
 @rule(
     "negative-into-logarithm",
     "Poisson or KL divergence on a linear output",
+    "wrong",
     "likely",
     why="The loss takes the logarithm of the output; below 0 it is clipped, and nothing is learned.",
     fix="Give the last layer exp or softplus for Poisson, softmax for KL divergence.",
@@ -234,6 +295,7 @@ def negative_into_logarithm(network: Network) -> Iterator[Found]:
 @rule(
     "untrained-weights",
     "Weights that no loss depends on",
+    "wrong",
     "certain",
     why="They keep their initial values: their gradient is always 0.",
     fix="Give their output a loss, take the branch out, or freeze it (trainable=False).",
@@ -264,46 +326,9 @@ def untrained_weights(network: Network) -> Iterator[Found]:
 
 
 @rule(
-    "learning-rate",
-    "An unusual learning rate",
-    "hint",
-    why="Above 0.01 these optimizers mostly diverge; below 1e-7 float32 weights hardly change.",
-    fix="Start with 0.001.",
-    source="Kingma, Ba: Adam (2015)",
-)
-def learning_rate(network: Network) -> Iterator[Found]:
-    optimizer, rate = _of_optimizer(network, "learning_rate")
-    usual = ("sgd", "adadelta", "adagrad", "ftrl", "adafactor")
-    if optimizer.lower() not in usual and (rate > 0.0100001 or 0 < rate < 1e-7):
-        yield None, f"{optimizer} has a learning rate of {rate:g}"
-
-
-def _of_optimizer(network: Network, argument: str) -> tuple[str, float]:
-    """Return the name of the optimizer, and a number that it is given; 0 for none."""
-    training = network.model.training
-    optimizer = None if training is None else training.optimizer
-    given = 0.0 if optimizer is None else optimizer.config.get(argument)
-    return "" if optimizer is None else optimizer.name, given if isinstance(given, float) else 0.0
-
-
-@rule(
-    "decay-ignored",
-    "decay, which is ignored now",
-    "certain",
-    why="Since Keras 2.11 optimizers have no decay: the learning rate stays as it is.",
-    fix="Use a schedule, such as keras.optimizers.schedules.InverseTimeDecay.",
-    source="https://github.com/keras-team/keras/releases/tag/v2.11.0",
-    keras="refuses the argument in new code",
-)
-def decay_ignored(network: Network) -> Iterator[Found]:
-    optimizer, decay = _of_optimizer(network, "decay")
-    if decay > 0:
-        yield None, f"{optimizer} has decay={decay:g}"
-
-
-@rule(
     "accuracy-of-sigmoids",
     "Accuracy of several sigmoids",
+    "wrong",
     "likely",
     why="Keras takes 'accuracy' of several outputs as that of one class: it looks at the largest sigmoid alone.",
     fix="Use binary_accuracy as the metric.",
@@ -319,6 +344,7 @@ def accuracy_of_sigmoids(network: Network) -> Iterator[Found]:
 @rule(
     "class-loss-on-map",
     "A class loss on a map",
+    "wrong",
     "likely",
     why="Each place of the map is classified by itself, and needs a target of its own.",
     fix="Use Flatten or a global pooling before the last Dense.",
@@ -342,6 +368,7 @@ def class_loss_on_map(network: Network) -> Iterator[Found]:
 @rule(
     "no-gradient",
     "Trainable weights that get no gradient",
+    "wrong",
     "certain",
     why="What no gradient reaches, training does not change: the weights stay as they were drawn. Keras warns in "
     "fit().",

@@ -45,7 +45,7 @@ def parse_value(text: str, name: str) -> Any:
     stripped = text.strip()
     if not stripped or (stripped[0] not in "([{'\"" and ("," not in stripped or "->" in stripped)):
         return _scalar(stripped)
-    return _Reader(stripped, name).whole()
+    return _ArgumentReader(stripped, name).whole()
 
 
 def _scalar(text: str) -> Any:
@@ -60,7 +60,7 @@ def _scalar(text: str) -> Any:
     return text
 
 
-class _Reader:
+class _ArgumentReader:
     """Reads one value with brackets, from left to right."""
 
     def __init__(self, text: str, name: str) -> None:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 )
 @options.code_option
 @options.reach_options
-@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@click.option("--quiet", "-q", "is_silent", is_flag=True, help="No progress.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -57,7 +57,7 @@ def command(
     jobs: int | None,
     dask: str | None,
     code: tuple[str, ...],
-    quiet: bool,
+    is_silent: bool,
 ) -> None:
     """Write a table of many models: one row per model, one row per layer.
 
@@ -79,7 +79,7 @@ def command(
     if resume and overwrite:
         raise click.UsageError("--resume carries on what --overwrite removes; give one of the two")
     collect_for_many()
-    shown = Shown(to, quiet)
+    shown = ProgressLine(to, is_silent)
     try:
         found = api.catalogue(
             _each(sources, lists), to, recursive=recursive, resume=resume, overwrite=overwrite, jobs=jobs, dask=dask,
@@ -87,7 +87,7 @@ def command(
         )  # fmt: skip
     finally:
         shown.end()
-    click.echo(_told(found), err=True)
+    click.echo(_summary_line(found), err=True)
     if found.missing:
         note(f"{found.missing:,} sources were not read; --resume carries on")
         ctx.exit(130)
@@ -95,7 +95,7 @@ def command(
         ctx.exit(1)
 
 
-def _told(found: Catalogued) -> str:
+def _summary_line(found: Catalogued) -> str:
     models, layers = map(clean, found.paths)
     parts = [f"{plural(found.models, 'model')} in {models}, their layers in {layers}"]
     if found.errors:
@@ -153,19 +153,19 @@ _SURE_SECONDS = 2
 """Before that, the start of the processes is most of the time, and says nothing of the time left."""
 
 
-class Shown:
+class ProgressLine:
     """Progress on standard error: a line that is written over on a terminal, a line every ten seconds in a log."""
 
-    def __init__(self, name: str, quiet: bool) -> None:
+    def __init__(self, name: str, is_silent: bool) -> None:
         self._name = clean(name)
-        self._quiet = quiet
+        self._is_silent = is_silent
         self._terminal = sys.stderr.isatty()
         self._next = time.monotonic() + (0 if self._terminal else _LOG_SECONDS)
         self._shown = False
 
     def tell(self, now: CatalogueProgress) -> None:
         """Show how far it is, if it is time to."""
-        if self._quiet or time.monotonic() < self._next:
+        if self._is_silent or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + (0.2 if self._terminal else _LOG_SECONDS)
         words = progress_words(now)

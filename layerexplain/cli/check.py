@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -12,7 +13,15 @@ from layerexplain.cli import library
 from layerexplain.cli import sources as reading
 from layerexplain.cli.amounts import amount
 from layerexplain.cli.failures import note
-from layerexplain.cli.options import SOURCES_OR_NONE, Output, code_option, finding_output_options, input_option
+from layerexplain.cli.options import (
+    SOURCES_OR_NONE,
+    Output,
+    code_option,
+    data_option,
+    finding_output_options,
+    input_option,
+    seed_option,
+)
 from layerexplain.cli.output import emit
 from layerexplain.cli.progress import fetching
 from layerexplain.cli.project_settings import use_project_settings
@@ -24,11 +33,26 @@ from layerexplain.render.formats import ROWS_ALONE, printed
 
 def _codes(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     codes = tuple([code.strip() for part in value for code in part.split(",") if code.strip()])
+    _must_be(library.must_be_rules, codes, ctx, parameter)
+    return codes
+
+
+def _must_be(
+    known: Callable[..., None], typed: tuple[str, ...], ctx: click.Context, parameter: click.Parameter
+) -> None:
     try:
-        library.must_be_rules(*codes)
+        known(*typed)
     except ArgumentError as error:
         raise click.BadParameter(error.fact, ctx, parameter) from None
-    return codes
+
+
+def _levels(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    """Read levels by commas; none for "never"."""
+    levels = tuple([one.strip() for one in value.split(",")])
+    if levels == ("never",):
+        return ()
+    _must_be(library.must_be_levels, levels, ctx, parameter)
+    return levels
 
 
 def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, float]:
@@ -56,16 +80,22 @@ def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, .
     help="The most that the model may have: params=5e6,macs=300e6,memory=50MB,activations=10MB,weights=20MB.",
 )  # fmt: skip
 @click.option(
-    "--fail-on",
-    type=click.Choice(["certain", "likely", "hint", "never"]),
-    default="certain",
-    show_default=True,
-    help="Exit with 1 if a finding is at least so sure.",
-)
+    "--fail-on", metavar="LEVELS", callback=_levels, default="wrong", show_default=True,
+    help="Exit with 1 if a finding is at least so severe (breaks, wrong, wasteful, hint) or so sure (certain, likely, "
+    "hint); of each by a comma for both: wrong,certain. never: exit with 0.",
+)  # fmt: skip
 @click.option(
     "--no-settings", is_flag=True, is_eager=True, expose_value=False, callback=use_project_settings,
     help="Ignore the settings in pyproject.toml.",
 )  # fmt: skip
+@data_option
+@click.option(
+    "--run",
+    is_flag=True,
+    help="Run one step of training on 32 examples, of the data or random ones: which layers are dead or saturated, "
+    "whether gradients vanish or explode.",
+)
+@seed_option("With --run: the seed for weights that the source does not have.")
 @click.option("--weights", is_flag=True, help="Read the values of the weights too, for the rules on them.")
 @click.option("--list", "list_rules", is_flag=True, help="List the rules.")
 def command(
@@ -76,25 +106,32 @@ def command(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     budgets: dict[str, float],
-    fail_on: str,
+    fail_on: tuple[str, ...],
+    data: dict[str, Any],
+    run: bool,
+    seed: int,
     weights: bool,
     list_rules: bool,
 ) -> None:
     """Look at the graph, the formulas and what SOURCE is trained with, and tell what is wrong.
 
-    A finding says what is wrong with the numbers of this model, why it matters, and what to do. Rules are certain,
+    A finding says what is wrong with the numbers of this model, why it matters, and what to do. The most severe comes
+    first: it breaks (Keras refuses the model, when it is built or in fit), it is wrong (the model runs but cannot
+    compute or learn what is meant), it is wasteful, or it is a hint. Beside that stands how sure it is: certain,
     likely, or a hint. Defaults of --select, --ignore, --max, --fail-on and --weights may stand in pyproject.toml, under
     [tool.layerexplain].
 
     Layers that no rule could look at, such as those of an unknown class, are named in notes; in formats with a row for
     each finding these stand on stderr.
 
-    The exit code is 1 if something certain was found (see --fail-on) or a source could not be read.
+    The exit code is 1 if something is wrong or breaks (see --fail-on) or a source could not be read.
 
     \b
     Examples:
       layerexplain check model.keras
-      layerexplain check spec.yaml --fail-on likely
+      layerexplain check spec.yaml --fail-on wasteful
+      layerexplain check train.py --data X=100,9 --data y=labels.npy
+      layerexplain check spec.yaml --run
       layerexplain check model.keras --max params=5e6,memory=50MB
       layerexplain check spec.yaml --format github
       layerexplain check models/*.keras --ignore bias-before-batchnorm --format json
@@ -117,6 +154,9 @@ def command(
                 ignore=ignore,
                 budgets=budgets,
                 weights=weights,
+                data=data,
+                run=run,
+                seed=seed,
             )
 
     def sheet(report: CheckReport) -> Any:
@@ -124,6 +164,4 @@ def command(
             note(line)
         return findings(report, len(sources) > 1)
 
-    reading.print_each(
-        output, sources, ask, sheet, is_fine=lambda report: fail_on == "never" or not report.reaches(fail_on)
-    )
+    reading.print_each(output, sources, ask, sheet, is_fine=lambda report: not fail_on or not report.reaches(*fail_on))

@@ -46,10 +46,10 @@ def layer_arguments(ctx: click.Context, incomplete: str) -> _Found:
     from layerexplain.errors import ArgumentError
 
     try:
-        told = api.layer_type(str(ctx.params.get("type")), _code(ctx))
+        entry = api.layer_type(str(ctx.params.get("type")), _code(ctx))
     except ArgumentError:
         return
-    for argument in told.arguments:
+    for argument in entry.arguments:
         if argument.name.startswith(incomplete):
             plain = not argument.is_required and isinstance(argument.default, str | int | float)
             value = str(argument.default).lower() if plain else argument.example.strip("'")

@@ -20,6 +20,7 @@ from layerexplain.cli.options import (
     code_option,
     gradient_option,
     model_output_options,
+    parts_option,
     typed_input_option,
 )
 from layerexplain.cli.output import emit
@@ -32,10 +33,13 @@ from layerexplain.render.formats import printed
 
 if TYPE_CHECKING:
     from layerexplain.api import LayerType, Report
+    from layerexplain.render.documents.explanation import Asked
 
 
-_Made = TypeVar("_Made")
+_Answer = TypeVar("_Answer")
 VERSUS, INPUT = "--vs", "--input"
+_FRAMEWORKS = {"keras": "", "torch": "nn.", "pytorch": "nn."}
+"""What may stand in front of a type, and what its name then begins with."""
 
 
 class _Asked(NamedTuple):
@@ -71,6 +75,13 @@ def _positional(type: str, code: tuple[str, ...]) -> tuple[str, ...]:
     return api.layer_type(library.typed_layer(type, code)[0], code).positional
 
 
+def _with_framework(type: str, words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """A type and its arguments where the framework may stand in front: `torch LSTM 5 3`."""
+    if type.lower() in _FRAMEWORKS and words:
+        return f"{_FRAMEWORKS[type.lower()]}{words[0]}", words[1:]
+    return type, words
+
+
 def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code: tuple[str, ...]) -> _Asked:
     """A layer as typed: `Dense units=3`, `Dense 3` or `"Dense(3)"`. Raises ArgumentError for what is none."""
     arguments: dict[str, Any] = {}
@@ -78,16 +89,16 @@ def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code
         type, arguments = read_call(type, lambda name: _positional(name, code))
     type, implied = library.typed_layer(type, code)
     arguments |= implied
-    told = api.layer_type(type, code)
-    arguments |= parse_arguments(words, () if arguments else told.positional)
+    entry = api.layer_type(type, code)
+    arguments |= parse_arguments(words, () if arguments else entry.positional)
     shape = arguments.pop(INPUT_SHAPE, None)
     if shape is not None and not inputs:
         inputs = (parse_input(str(shape)),)
-    if len(inputs) == 1 and told.tensors[:2] == ("query", "value"):
+    if len(inputs) == 1 and entry.tensors[:2] == ("query", "value"):
         note(f"query and value are the same tensor, as in self-attention; give {INPUT} twice for two")
         inputs = (inputs[0]._replace(name=None),) * 2
-    if len(inputs) == 1 and not told.tensors and len(told.example_inputs) == 2:
-        example = " ".join(f"{INPUT} {shape}" for shape in told.example_inputs)
+    if len(inputs) == 1 and not entry.tensors and len(entry.example_inputs) == 2:
+        example = " ".join(f"{INPUT} {shape}" for shape in entry.example_inputs)
         raise click.UsageError(f"{type} joins several tensors; give {INPUT} for each, for example {example}")
     return _Asked(type, arguments, inputs, code)
 
@@ -116,6 +127,7 @@ def _in_call_order(asked: _Asked) -> list[Shape]:
 @model_output_options
 @typed_input_option
 @gradient_option
+@parts_option
 @code_option
 @click.option(
     VERSUS, metavar="[TYPE] [ARG=VALUE]...", expose_value=False, help="A second layer, which is shown beside the first."
@@ -126,6 +138,7 @@ def command(
     output: Output,
     inputs: tuple[InputShape, ...],
     gradient: bool,
+    parts: Asked | None,
     code: tuple[str, ...],
 ) -> None:
     """Explain a single layer of this TYPE, with these arguments, on inputs of these shapes.
@@ -162,13 +175,18 @@ def command(
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
         emit(
             output,
-            lambda look: printed([catalogue(api.layer_types(code) | library.training_types())], output.format, look),
+            lambda look: printed(
+                [catalogue(api.layer_types(code) | library.training_types() | library.torch_types())],
+                output.format,
+                look,
+            ),
         )
         return
+    type, arguments = _with_framework(type, arguments)
     second = click.get_current_context().meta.get(VERSUS)
     try:
         if second is None:
-            _explain(_asked(type, arguments, inputs, code), arguments, output, gradient)
+            _explain(_asked(type, arguments, inputs, code), arguments, output, gradient, parts)
         else:
             _compare(_asked(type, arguments, inputs, code), second, output, inputs)
     except ArgumentError as error:
@@ -176,42 +194,42 @@ def command(
         raise click.UsageError(clean(error.fact)) from None
 
 
-def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient: bool) -> None:
+def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient: bool, parts: Asked | None) -> None:
     """Raises ArgumentError for an unknown layer or argument, ShapeError for inputs that do not fit."""
     from layerexplain.render.documents.catalogue import layer_type_page
     from layerexplain.render.documents.explanation import explanation
 
-    told = api.layer_type(asked.type, asked.code)
+    entry = api.layer_type(asked.type, asked.code)
     page: tuple[Block, ...] = ()
-    if not asked.inputs and (told.example_inputs or not (arguments or asked.arguments)):
+    if not asked.inputs and (entry.example_inputs or not (arguments or asked.arguments)):
         if arguments or asked.arguments or output.format not in ("table", "html"):
-            return _explain_on_example(asked, told, output, gradient)
+            return _explain_on_example(asked, entry, output, gradient, parts)
         asked = _Asked(
-            asked.type, parse_arguments(told.example), tuple(map(parse_input, told.example_inputs)), asked.code
+            asked.type, parse_arguments(entry.example), tuple(map(parse_input, entry.example_inputs)), asked.code
         )
-        page = layer_type_page(told, _command(told, asked.code))
+        page = layer_type_page(entry, _command(entry, asked.code))
     if output.format == "html":
-        made = _made(asked, partial(api.layer_page, gradient=gradient))
-        return emit(output, lambda look: made)
-    sheet = explanation(_report(asked, gradient), whole=False)
+        page_of_layer = _call_with_batch(asked, partial(api.layer_page, gradient=gradient))
+        return emit(output, lambda look: page_of_layer)
+    sheet = explanation(_report(asked, gradient), whole=False, asked=parts)
     if page:
         document = Document((*page, *sheet.document().blocks))
         sheet = sheet._replace(document=lambda: document)
     emit(output, lambda look: printed([sheet], output.format, look))
 
 
-def _explain_on_example(asked: _Asked, told: LayerType, output: Output, gradient: bool) -> None:
+def _explain_on_example(asked: _Asked, entry: LayerType, output: Output, gradient: bool, parts: Asked | None) -> None:
     """Explain a layer that was typed without an input on the example's. Raises the error that an input is missing
     where the layer does not take that one, and for formats that programs read."""
-    if output.format != "table" or not told.example_inputs:
-        raise _no_shape(told)
-    example = " ".join(f"{INPUT} {shape}" for shape in told.example_inputs)
+    if output.format != "table" or not entry.example_inputs:
+        raise _no_shape(entry)
+    example = " ".join(f"{INPUT} {shape}" for shape in entry.example_inputs)
     try:
-        _report(asked._replace(inputs=tuple(map(parse_input, told.example_inputs))), gradient)
+        _report(asked._replace(inputs=tuple(map(parse_input, entry.example_inputs))), gradient)
     except ShapeError:
-        raise _no_shape(told) from None
+        raise _no_shape(entry) from None
     note(f"no {INPUT} is given; explained for {example}")
-    _explain(asked._replace(inputs=tuple(map(parse_input, told.example_inputs))), (), output, gradient)
+    _explain(asked._replace(inputs=tuple(map(parse_input, entry.example_inputs))), (), output, gradient, parts)
 
 
 def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[InputShape, ...]) -> None:
@@ -221,7 +239,8 @@ def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[
     if not second:
         raise click.UsageError(f"{VERSUS} needs a second layer: layerexplain layer LSTM 8 {VERSUS} GRU 8 {INPUT} 10,4")
     named = "=" not in second[0].partition("(")[0] and not second[0][:1].isdecimal()
-    right = _asked(second[0] if named else left.type, second[1:] if named else second, inputs or left.inputs, left.code)
+    type, words = _with_framework(second[0], tuple(second[1:])) if named else (left.type, tuple(second))
+    right = _asked(type, words, inputs or left.inputs, left.code)
     for one in (left, right):
         if not one.inputs:
             raise _no_shape(api.layer_type(one.type, one.code))
@@ -240,17 +259,17 @@ def _titles(left: _Asked, right: _Asked) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def _no_shape(told: LayerType) -> click.UsageError:
-    example = " ".join(f"{INPUT} {shape}" for shape in told.example_inputs)
-    return click.UsageError(f"{told.type} needs the shape of its input; add for example {example}")
+def _no_shape(entry: LayerType) -> click.UsageError:
+    example = " ".join(f"{INPUT} {shape}" for shape in entry.example_inputs)
+    return click.UsageError(f"{entry.type} needs the shape of its input; add for example {example}")
 
 
 def _report(asked: _Asked, gradient: bool = False) -> Report:
     """The report of the layer."""
-    return _made(asked, partial(api.explain_layer, gradient=gradient))
+    return _call_with_batch(asked, partial(api.explain_layer, gradient=gradient))
 
 
-def _made(asked: _Asked, make: Callable[..., _Made]) -> _Made:
+def _call_with_batch(asked: _Asked, make: Callable[..., _Answer]) -> _Answer:
     """What `make` makes of the layer. A None in front of a shape is the batch where the layer takes the rest alone."""
     shapes = _in_call_order(asked)
     typed = [shape for shape in shapes if len(shape) > 1 and shape[0] is None]
@@ -266,10 +285,10 @@ def _made(asked: _Asked, make: Callable[..., _Made]) -> _Made:
     return make(asked.type, asked.arguments, input_shape=[(None, *shape) for shape in shapes], code=asked.code)
 
 
-def _command(told: LayerType, code: tuple[str, ...]) -> list[str]:
+def _command(entry: LayerType, code: tuple[str, ...]) -> list[str]:
     """The words of the command that explains the example of a type."""
     from shlex import quote
 
-    shapes = [word for shape in told.example_inputs for word in ("--input", shape)]
+    shapes = [word for shape in entry.example_inputs for word in ("--input", shape)]
     own = [word for path in code for word in ("--code", quote(path))]
-    return ["layerexplain", "layer", told.type, *map(quote, told.example), *shapes, *own]
+    return ["layerexplain", "layer", entry.type, *map(quote, entry.example), *shapes, *own]

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from layerexplain.checks.findings import must_be_levels as must_be_levels
     from layerexplain.checks.rules import all_rules as all_rules
     from layerexplain.checks.rules import must_be_rules as must_be_rules
     from layerexplain.frontends.code_source import code_settings as code_settings
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.input_shapes import no_input as no_input
     from layerexplain.frontends.not_a_model import holds_no_model as holds_no_model
     from layerexplain.frontends.own_layers import read_own_layers as read_own_layers
+    from layerexplain.layers.registry import torch_types as torch_types
     from layerexplain.layers.registry import training_types as training_types
     from layerexplain.report.one_layer import typed_layer as typed_layer
     from layerexplain.sources.regular_file import copy_standard_input as copy_standard_input
@@ -30,10 +32,12 @@ _HOMES = {
     "each_model": "frontends.code_source",
     "holds_no_model": "frontends.not_a_model",
     "input_names": "frontends.input_shapes",
+    "must_be_levels": "checks.findings",
     "must_be_rules": "checks.rules",
     "no_input": "frontends.input_shapes",
     "piped": "frontends.code_source",
     "read_own_layers": "frontends.own_layers",
+    "torch_types": "layers.registry",
     "training_types": "layers.registry",
     "typed_layer": "report.one_layer",
 }

@@ -24,9 +24,9 @@ class Located(str):
 
     def __new__(cls, path: str, listed: bool = True, fault: LayerExplainError | None = None) -> Located:
         """Make one of a path."""
-        made = super().__new__(cls, path)
-        made.listed, made.fault = listed, fault
-        return made
+        located = super().__new__(cls, path)
+        located.listed, located.fault = listed, fault
+        return located
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Located, (str(self), self.listed, self.fault)
@@ -37,7 +37,7 @@ def is_listed(source: str) -> bool:
     return bool(getattr(source, "listed", False))
 
 
-def _told(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value is None:
         return
     if parameter.name == "max_download":
@@ -49,7 +49,7 @@ def _told(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
 
 def _option(name: str, metavar: str, help: str, type: Any = None) -> Callable[[Any], Any]:
     return click.option(
-        name, metavar=metavar, is_eager=True, expose_value=False, callback=_told, type=type, help=help
+        name, metavar=metavar, is_eager=True, expose_value=False, callback=_remember, type=type, help=help
     )  # fmt: skip
 
 

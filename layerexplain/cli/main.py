@@ -36,7 +36,7 @@ SHELLS = ("bash", "zsh", "fish")
 """Those that commands are completed in."""
 
 
-class Program(click.Group):
+class CommandGroup(click.Group):
     """The group of all commands. Whatever goes wrong in one ends in a line on stderr and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -123,7 +123,7 @@ def _is_source(word: str) -> bool:
 
 
 @click.group(
-    cls=Program,
+    cls=CommandGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")

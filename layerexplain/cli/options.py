@@ -11,7 +11,7 @@ import click
 from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli.complete import layer_names, names_of, optimizers
-from layerexplain.cli.input_shapes import inputs_of, parse_input
+from layerexplain.cli.input_shapes import inputs_of, parse_input, parse_shape
 from layerexplain.cli.located import REACH_OPTIONS, each_located, located, recursive_option
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.records import NamedTuple
@@ -25,7 +25,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def together(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """One decorator for several options and arguments, which help lists in this order."""
-    return lambda command: reduce(lambda made, decorate: decorate(made), reversed(decorators), command)
+    return lambda command: reduce(lambda decorated, decorate: decorate(decorated), reversed(decorators), command)
 
 
 reach_options = together(*REACH_OPTIONS)
@@ -157,6 +157,41 @@ def columns_option(known: Iterable[str] = COLUMNS) -> Callable[[_Function], _Fun
     )  # fmt: skip
 
 
+def _parts(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    from layerexplain.render.documents.explanation import PARTS
+
+    names = tuple([name.strip().lower() for name in value.split(",")]) if value else ()
+    try:
+        for name in names:
+            must_be_known("section", name, PARTS)
+    except ArgumentError as error:
+        raise click.BadParameter(error.fact, ctx, parameter) from None
+    return names
+
+
+def parts_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--full and --only, which the command gets as `parts`: which parts of an explanation it prints, None for those
+    that it prints by default."""
+
+    @wraps(command)
+    def with_parts(*args: Any, full: bool, only: tuple[str, ...], **options: Any) -> Any:
+        from layerexplain.render.documents.explanation import FULL, Asked
+
+        if full and only:
+            raise click.UsageError("--full shows all sections, --only chosen ones: leave one of them out")
+        return command(*args, parts=Asked(FULL, only) if full or only else None, **options)
+
+    decorated: Callable[..., Any] = together(
+        click.option("--full", is_flag=True, help="Add cost, reach, mask, and the conventions of Keras and PyTorch."),
+        click.option(
+            "--only", metavar="A,B,...", callback=_parts,
+            help="Only these sections: sentence, inputs, computes, formula, shape, parameters, remarks, where, "
+            "element, weights, training, dtype, cost, reach, mask, keras, pytorch.",
+        ),
+    )(with_parts)  # fmt: skip
+    return decorated
+
+
 def number_option(
     name: str, least: int, most: int | None = None, *, help: str, default: int | None = None, short: str = ""
 ) -> Callable[[_Function], _Function]:
@@ -175,6 +210,25 @@ def shapes_option(option: str, name: str, help: str, *, of_model: bool = True) -
         return partial(inputs_of, typed=typed, option=option) if of_model else typed
 
     return click.option(option, name, metavar="[NAME=]SHAPE", multiple=True, callback=read, help=help)
+
+
+def _data(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in value:
+        name, equals, what = text.partition("=")
+        if not equals or not name.strip() or not what.strip():
+            wrong = f"'{text}' is not of the form NAME=SHAPE or NAME=FILE; write X=100,9"
+            raise click.BadParameter(wrong, ctx, parameter)
+        found[name.strip()] = parse_shape(what) or what.strip()
+    return found
+
+
+data_option = click.option(
+    "--data", metavar="NAME=WHAT", multiple=True, callback=_data,
+    help="What fit() gets: X or y, or an input or output by its name, and its shape with the examples first (X=100,9), "
+    "or a file .npy, .npz or .csv. Repeatable.",
+)  # fmt: skip
+"""--data, which the command gets as `data`: shapes, and paths as text, by names."""
 
 
 _INPUT = "The shape of an input, without the batch: 224,224,3 or 28x28x1 or tokens=128. Repeatable."
@@ -218,6 +272,15 @@ memory_options = together(
     number_option("--batch", 1, 10**9, help="Include the memory needed for a batch of N examples."),
     click.option("--optimizer", metavar="NAME", callback=_optimizer, cls=_OptimizerOption, shell_complete=optimizers),
 )
+
+serving_options = together(
+    click.option("--dtype", metavar="NAME", help="Of a language model: what cache and activations are kept in: bf16."),
+    click.option("--weights-dtype", metavar="NAME", help="What its weights are kept in: int4. Default: --dtype."),
+    click.option(
+        "--hardware", metavar="TEXT",
+        help='The machine that it runs on, whether it fits and how fast it can be: "80GB, 2.0TB/s, 990TFLOP/s".',
+    ),
+)  # fmt: skip
 
 
 def columns_must_fit(columns: tuple[str, ...] | None, output: Output) -> None:

@@ -94,17 +94,17 @@ def _wants_color(choice: str, terminal: bool) -> bool:
     return terminal and os.environ.get("TERM") != "dumb"
 
 
-def write_picture(path: str, made: str | bytes, faults: Sequence[LayerExplainError] = ()) -> None:
+def write_picture(path: str, picture: str | bytes, faults: Sequence[LayerExplainError] = ()) -> None:
     """Writes a page or a picture to a file, or for `-` to standard output. With faults of what it shows the program
     tells of them and ends with 1."""
     if path == "-":
-        click.echo(made, nl=False)
+        click.echo(picture, nl=False)
     else:
         from layerexplain.files.replacing import replacing, writing
 
         _must_be_another(path)
         with replacing(path) as file, writing(path):
-            file.write(made.encode("utf-8") if isinstance(made, str) else made)
+            file.write(picture.encode("utf-8") if isinstance(picture, str) else picture)
     if faults:
         tell_lines([line for fault in faults for line in lines_of(fault)])
         click.get_current_context().exit(1)

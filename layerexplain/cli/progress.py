@@ -42,10 +42,10 @@ def wipe() -> None:
 
 
 @contextmanager
-def progress(source: str, what: str, quiet: bool = False) -> Iterator[Callable[..., None] | None]:
+def progress(source: str, what: str, silent: bool = False) -> Iterator[Callable[..., None] | None]:
     """Gives what tells of progress, as `tell(done, count, path)`; None where there is no terminal, or if it is to be
     `quiet`. The line is wiped in the end. `what` is what is done: "calls run"."""
-    if quiet or not sys.stderr.isatty():
+    if silent or not sys.stderr.isatty():
         yield None
         return
 

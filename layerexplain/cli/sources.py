@@ -80,13 +80,13 @@ class Answers(Generic[_Result]):
         self.fine = True
 
     def __iter__(self) -> Generator[_Result, None, None]:
-        passed = told = 0
+        passed = answered = 0
         with closing(self._outcomes) as found:
             for source, one in zip(self._sources, found, strict=True):
                 if one.is_no_model and is_listed(source):
                     passed += 1
                     continue
-                told += 1
+                answered += 1
                 if one.has_value:
                     yield one.value
                 if one.failure is not None:
@@ -95,6 +95,6 @@ class Answers(Generic[_Result]):
         if passed:
             files = "1 file that holds" if passed == 1 else f"{passed:,} files that hold"
             note(f"passed over {files} no model")
-        if not told:
+        if not answered:
             self.fine = False
             tell_lines(["no model was found"])

@@ -81,20 +81,20 @@ def command(
     reading.print_each(
         output,
         sources,
-        partial(_table_of, stats=stats, inputs=inputs, code=code, quiet=count > 1),
+        partial(_table_of, stats=stats, inputs=inputs, code=code, silent=count > 1),
         lambda table: weights(table, columns, state, len(sources) > 1),
         jobs=count,
     )
 
 
-def _table_of(source: str, stats: bool, inputs: InputShapesOf, code: tuple[str, ...], quiet: bool) -> WeightTable:
+def _table_of(source: str, stats: bool, inputs: InputShapesOf, code: tuple[str, ...], silent: bool) -> WeightTable:
     """The table of a source; standard input is kept in a file of its own while it is read. `quiet` tells of no
     progress: several processes have but one line."""
     name = reading.name_of(source)
     with ExitStack() as stack:
-        tell = stack.enter_context(progress(name, "tensors read", quiet))
-        held = source != "-" or hasattr(source, "content")  # code
-        path = source if held else stack.enter_context(_file_of_standard_input())
+        tell = stack.enter_context(progress(name, "tensors read", silent))
+        is_readable = source != "-" or hasattr(source, "content")  # code
+        path = source if is_readable else stack.enter_context(_file_of_standard_input())
         try:
             table = api.list_weights(path, stats=stats, inputs=inputs, code=code, progress=tell)
         except LayerExplainError as error:

@@ -69,7 +69,7 @@ def outcome(ask: Callable[[str], Any], source: str) -> Outcome:
         fault = getattr(source, "fault", None)
         if fault is not None:
             raise fault
-        with _told_if_it_waits(source):
+        with _message_while_waiting(source):
             value = ask(source)
         return value if isinstance(value, Outcome) else Outcome(value)
     # The boundary of one source: even a bug that it brings out must not hide the other sources.
@@ -81,7 +81,7 @@ def outcome(ask: Callable[[str], Any], source: str) -> Outcome:
 
 
 @contextmanager
-def _told_if_it_waits(source: str) -> Iterator[None]:
+def _message_while_waiting(source: str) -> Iterator[None]:
     """Say after a second that a pipe is waited for: nothing is read until something is written to it."""
     try:
         waits = stat.S_ISFIFO(os.stat(source).st_mode)

@@ -12,7 +12,7 @@ _LEAST_SAVED = 3
 """So many statements a block must save: those that its function and its calls do not take."""
 
 
-class Step(NamedTuple):
+class ComparedCall(NamedTuple):
     """One call as it is compared: what it does with its sources as distances, which calls before it these are, how far
     behind it it is last used, and the name that it was given, None for one that Keras gave."""
 
@@ -34,10 +34,10 @@ class Block(NamedTuple):
     prefixes: tuple[str, ...]
 
 
-def repeated_blocks(steps: Sequence[Step]) -> list[Block]:
+def repeated_blocks(steps: Sequence[ComparedCall]) -> list[Block]:
     """Return the blocks that are worth a function, those that save most first; they do not overlap.
 
-    >>> chain = [Step(kind, (1,), 1, None, False) for kind in "abcabcabcd"]
+    >>> chain = [ComparedCall(kind, (1,), 1, None, False) for kind in "abcabcabcd"]
     >>> repeated_blocks(chain)[0].starts
     (0, 3, 6)
     """
@@ -97,7 +97,7 @@ def _saved(count: int, length: int) -> int:
     return count - 2 if length == 1 else count * length - count - length
 
 
-def _names(steps: Sequence[Step], start: int, length: int) -> tuple[tuple[str | None, ...], str]:
+def _names(steps: Sequence[ComparedCall], start: int, length: int) -> tuple[tuple[str | None, ...], str]:
     names = [step.name for step in steps[start : start + length]]
     prefix = beginning([name for name in names if name is not None])
     # A number is not cut into two: conv1 and conv12 begin with conv.

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from layerexplain.conversions.code_body import Body
+from layerexplain.conversions.code_body import FunctionalBody
 from layerexplain.conversions.one_object import OneObject
 from layerexplain.conversions.python_text import (
     WIDTH,
-    Code,
+    CodeText,
     Identifiers,
     call_code,
     keyword_code,
@@ -122,7 +122,7 @@ class CodeModule:
     def _new(self, layer: Layer, name: str | None, indent: int) -> str:
         if layer.model is not None:
             return self.nested(layer, indent, name)
-        return self.made(layer, name, indent)
+        return self.construction(layer, name, indent)
 
     def _coded(self, value: Any, indent: int) -> Any:
         """Return an argument with code for the models in it, and for layers that stand elsewhere as well."""
@@ -130,7 +130,7 @@ class CodeModule:
             if value is OLD_HARD_SIGMOID:
                 return value
             if value.model is not None or self.objects.of(value) is not None:
-                return Code(self.object(value, None, indent))
+                return CodeText(self.object(value, None, indent))
             return value._replace(config={key: self._coded(one, indent) for key, one in value.config.items()})
         if isinstance(value, list | tuple) and any(isinstance(one, Layer) for one in value):
             return [self._coded(one, indent) for one in value]
@@ -144,7 +144,7 @@ class CodeModule:
             return None  # the functions of keras.ops take no names
         return layer.name
 
-    def made(self, layer: Layer, name: str | None, indent: int, *, broken: bool = False) -> str:
+    def construction(self, layer: Layer, name: str | None, indent: int, *, broken: bool = False) -> str:
         """Return the call that makes a layer; `broken` gives each argument a line of its own."""
         if home := facts_of(layer.type).home:
             self.homes.add(home)
@@ -156,7 +156,7 @@ class CodeModule:
         pad = " " * indent
         if model.type == "Sequential":
             return [f"{pad}{variable} = {self.sequential(model, indent)}", *self._frozen(model, variable, pad)]
-        body = Body(self, model).lines()
+        body = FunctionalBody(self, model).lines()
         lines = "\n".join([*body[:-1], f"{variable} = {body[-1]}"]).split("\n")
         return [*[f"{pad}{line}" if line else "" for line in lines], *self._frozen(model, variable, pad)]
 
@@ -193,10 +193,10 @@ class CodeModule:
             return self._nested[id(layer)]
         function = self.function_name(f"make_{layer.name}")
         body = self.model(inner, "model", 4)
-        made = "    model = "
+        assignment = "    model = "
         if inner.trainable:
-            last = max(i for i, line in enumerate(body) if line.startswith(made))
-            body[last] = f"    return {body[last].removeprefix(made)}"
+            last = max(i for i, line in enumerate(body) if line.startswith(assignment))
+            body[last] = f"    return {body[last].removeprefix(assignment)}"
         else:
             body.append("    return model")
         self.functions.append("\n".join([f"def {function}():", *body]))

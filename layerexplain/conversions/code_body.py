@@ -6,8 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.conversions.block_names import joined_name, loop_over_names, word_for
-from layerexplain.conversions.blocks import Block, Step, repeated_blocks
-from layerexplain.conversions.python_text import WIDTH, Code, call_code, index_code, keyword_code, text_code, value_code
+from layerexplain.conversions.blocks import Block, ComparedCall, repeated_blocks
+from layerexplain.conversions.python_text import (
+    WIDTH,
+    CodeText,
+    call_code,
+    index_code,
+    keyword_code,
+    text_code,
+    value_code,
+)
 from layerexplain.conversions.today import call_arguments, own_calls
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.model_builder import layers_among
@@ -19,15 +27,15 @@ if TYPE_CHECKING:
     from layerexplain.conversions.code import CodeModule
 
 
-class Body:
+class FunctionalBody:
     """The statements of one Functional model."""
 
     def __init__(self, module: CodeModule, model: Model) -> None:
         self.module = module
         self.model = model
         self.layers = model.layers_by_name
-        made = {(call.layer, call.index): call for call in model.calls}
-        self.calls = list(own_calls(model, [made[ref.layer, ref.call] for ref in model.outputs]))
+        calls = {(call.layer, call.index): call for call in model.calls}
+        self.calls = list(own_calls(model, [calls[ref.layer, ref.call] for ref in model.outputs]))
         self.places = {TensorRef(call.layer, call.index): i for i, call in enumerate(self.calls)}
         if len(model.inputs) == 1:
             self.places[model.inputs[0]] = -1
@@ -56,7 +64,7 @@ class Body:
         found += self._statements()
         ends = [self.variables[ref] for ref in inputs], [self._tensor(ref) for ref in self.model.outputs]
         forms = self.model.input_form, self.model.output_form
-        arguments = [value_code(formed(form, [*map(Code, names)])) for form, names in zip(forms, ends, strict=True)]
+        arguments = [value_code(formed(form, [*map(CodeText, names)])) for form, names in zip(forms, ends, strict=True)]
         name = self.module.model_name(self.model)
         return [*found, call_code("keras.Model", [*arguments, *([f"name={name}"] if name else [])], 0, 12)]
 
@@ -83,7 +91,7 @@ class Body:
             yield from self._run(block, number, run, functions.get(block))
             i = run[-1] + block.length
 
-    def _step(self, i: int) -> Step:
+    def _step(self, i: int) -> ComparedCall:
         call = self.calls[i]
         layer = self.layers[call.layer]
         refs = [ref._replace(output=0) for ref in call.refs]
@@ -97,11 +105,11 @@ class Body:
         )
         one = layer.model is None or (layer.type == "Sequential" and is_plain(layer.model))
         one = one and self.module.objects.of(layer) is None
-        made = self.module.object(layer, "" if layer.model is not None else None, 0) if one else ""
-        token = (layer.kind, layer.type, made, repr(shape))
+        code = self.module.object(layer, "" if layer.model is not None else None, 0) if one else ""
+        token = (layer.kind, layer.type, code, repr(shape))
         last = len(self.calls) + 1 if i in self.ends else self.uses.get(i, i) - i
         alone = not one or call.layer in self.often or -2 in places
-        return Step(token, tuple([i - at for at in places]), last, name, alone)
+        return ComparedCall(token, tuple([i - at for at in places]), last, name, alone)
 
     def _variable(self, i: int) -> str:
         """Return the variable that takes the result of a call: x where only the next statement uses it."""
@@ -132,7 +140,7 @@ class Body:
             what = what or self.module.object(layer, name, 0)
             is_long = len(f"{variable} = {what}{given}") > WIDTH - 4 and "\n" not in what
             if is_long and layer.model is None and "(" in what:
-                what = self.module.made(layer, name, 0, broken=True)
+                what = self.module.construction(layer, name, 0, broken=True)
             yield f"{variable} = {what}{given}"
         self.variables[TensorRef(call.layer, call.index)] = variable
 
@@ -155,7 +163,7 @@ class Body:
 
     def _value(self, value: Any) -> str:
         """Return an argument of a call as code, with variables in place of tensors."""
-        return value_code(replaced(value, TensorRef, lambda ref: Code(self._tensor(ref))))
+        return value_code(replaced(value, TensorRef, lambda ref: CodeText(self._tensor(ref))))
 
     def _tensor(self, ref: TensorRef) -> str:
         name = self.variables.get(ref._replace(output=0))

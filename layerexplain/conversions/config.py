@@ -10,10 +10,10 @@ from layerexplain.attribute_path import step_text
 from layerexplain.conversions.one_object import OneObject, nodes_before
 from layerexplain.conversions.today import call_arguments, in_todays_words, inner_model
 from layerexplain.errors import LayerExplainError, SpecError
-from layerexplain.lang.tables import Array, Shaped
+from layerexplain.lang.tables import ConstantArray, Shaped
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find
-from layerexplain.model import Call, Layer, Model, Setting, TensorRef, formed, replaced
+from layerexplain.model import Call, Layer, Model, TensorRef, TrainingSetting, formed, replaced
 from layerexplain.network.operation_classes import operation
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network
@@ -55,10 +55,10 @@ def to_config(model: Model, *, numbered: bool = False) -> Json:
         names = f"is one object with '{step_text(one.same_as[0])}'"
         fact = f"{names}, for which a configuration has no word: Keras would make two of them"
         raise LayerExplainError(f"{fact}; convert to .keras, .py or .yaml", layer=step_text(one.steps))
-    return _Writer(today).model(today, trace_model(model))
+    return _ConfigWriter(today).model(today, trace_model(model))
 
 
-class _Writer:
+class _ConfigWriter:
     """Writes a model in today's words, with those that are nested in it."""
 
     def __init__(self, today: Model) -> None:
@@ -67,18 +67,18 @@ class _Writer:
 
     def model(self, model: Model, network: Network | None) -> Json:
         """Return the object of a model; `network` is the model traced, for the shapes of its tensors."""
-        inner = {made.call.layer: made.network for made in network.calls} if network is not None else {}
+        inner = {traced.call.layer: traced.network for traced in network.calls} if network is not None else {}
         if model.type == "Sequential":
             # A nested one may leave it to its place what comes in.
-            told = [x for x in model.layers if x.type != "InputLayer" or x.config.get("batch_shape") is not None]
-            layers = [self.layer(layer, inner.get(layer.name)) for layer in told]
+            written = [x for x in model.layers if x.type != "InputLayer" or x.config.get("batch_shape") is not None]
+            layers = [self.layer(layer, inner.get(layer.name)) for layer in written]
             return _object("keras", "Sequential", {"name": model.name, "trainable": model.trainable, "layers": layers})
         calls = grouped((call.layer, call) for call in sorted(model.calls, key=lambda call: call.index))
         kinds = model.layers_by_name
         shapes = {
-            TensorRef(made.call.layer, made.call.index, i): _shape_and_dtype(spec)
-            for made in (network.calls if network is not None else ())
-            for i, spec in enumerate(made.outputs)
+            TensorRef(traced.call.layer, traced.call.index, i): _shape_and_dtype(spec)
+            for traced in (network.calls if network is not None else ())
+            for i, spec in enumerate(traced.outputs)
             if spec is not None
         }
 
@@ -98,12 +98,14 @@ class _Writer:
 
         layers = []
         for layer in model.layers:
-            made = self.layer(layer, inner.get(layer.name))
+            written_layer = self.layer(layer, inner.get(layer.name))
             nodes = [
                 self.plain(replaced({"args": [*args], "kwargs": kwargs}, TensorRef, tensor))
                 for args, kwargs in [self.arguments(layer, call) for call in calls.get(layer.name, ())]
             ]
-            layers.append({**made, "name": layer.name, "inbound_nodes": [] if layer.type == "InputLayer" else nodes})
+            layers.append(
+                {**written_layer, "name": layer.name, "inbound_nodes": [] if layer.type == "InputLayer" else nodes}
+            )
         inputs, outputs = [[node(ref, True) for ref in refs] for refs in (model.inputs, model.outputs)]
         config = {
             "name": model.name,
@@ -127,8 +129,8 @@ class _Writer:
     def layer(self, layer: Layer, network: Network | None) -> Json:
         """Return the object of a layer, with the number that it has where it stands in several places."""
         number = self.objects.number(layer)
-        made = self._layer(layer, network)
-        return made if number is None else {**made, "shared_object_id": number}
+        config = self._layer(layer, network)
+        return config if number is None else {**config, "shared_object_id": number}
 
     def _layer(self, layer: Layer, network: Network | None) -> Json:
         if layer.model is not None:
@@ -165,7 +167,7 @@ class _Writer:
         """Return a value of a configuration in today's words as JSON has it: Keras 3 reads tuples as lists."""
         if isinstance(value, Layer):
             return self.layer(value, None if value.model is None else trace_model(value.model))
-        if isinstance(value, Setting):
+        if isinstance(value, TrainingSetting):
             config = {key: self.plain(one) for key, one in value.config.items()}
             return _object(f"keras.{home_of(value.name)}", value.name, config)
         if isinstance(value, slice):
@@ -175,7 +177,7 @@ class _Writer:
             return {"class_name": "__ellipsis__", "config": {}}
         if isinstance(value, Mapping):
             return {key: self.plain(one) for key, one in value.items()}
-        if isinstance(value, Array):
+        if isinstance(value, ConstantArray):
             if isinstance(value.value, Shaped):
                 raise SpecError(f"an array of the shape {value.value.shape} is too large to be written")
             config = {"value": self.plain(value.value), "dtype": value.dtype or "float32"}

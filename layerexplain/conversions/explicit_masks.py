@@ -23,7 +23,7 @@ _OPERATIONS = frozenset({"not_equal", "any", "logical_and", "logical_or", "conca
 """What masks are made by in formulas; the classes of Keras's operations have the same names."""
 
 
-class Made(NamedTuple):
+class MaskOperation(NamedTuple):
     """A mask as an operation, by its name in formulas, on tensors, numbers and other masks."""
 
     operation: str
@@ -31,7 +31,7 @@ class Made(NamedTuple):
     config: tuple[tuple[str, Any], ...]
 
 
-Recipe = Made | TensorRef
+Recipe = MaskOperation | TensorRef
 """A mask: what makes it, or a tensor that is one."""
 
 
@@ -50,7 +50,7 @@ def with_explicit_masks(model: Model) -> tuple[Model, tuple[str, ...]]:
         return model, tuple(_loss_notes(before, after))
     given: list[str] = []
     bare: list[str] = []
-    made = _with_masks(before, after, given, bare, "")
+    result = _with_masks(before, after, given, bare, "")
     words = [
         f"{_names(some)} {one if len(set(some)) == 1 else several}"
         for some, one, several in (
@@ -60,7 +60,7 @@ def with_explicit_masks(model: Model) -> tuple[Model, tuple[str, ...]]:
         if some
     ]
     notes = [f"Keras 3 hands masks on in another way than Keras 2, so {', and '.join(words)}"] if words else []
-    return made, (*notes, *_loss_notes(before, trace_at(made._replace(keras_version=None), linked=True)))
+    return result, (*notes, *_loss_notes(before, trace_at(result._replace(keras_version=None), linked=True)))
 
 
 def _names(names: list[str]) -> str:
@@ -83,18 +83,19 @@ def _loss_notes(before: Network, after: Network) -> Iterator[str]:
 def _has_masks(network: Network) -> bool:
     """Whether a mask reaches a layer."""
     return any(
-        made.mask is not None or (made.network is not None and _has_masks(made.network)) for made in network.calls
+        traced.mask is not None or (traced.network is not None and _has_masks(traced.network))
+        for traced in network.calls
     )
 
 
 def _alike(before: Network, after: Network) -> bool:
     """Whether all layers see the same masks in Keras 2 and in Keras 3."""
     recipes, recipes_after = _Recipes(before), _Recipes(after)
-    for made, other in zip(before.calls, after.calls, strict=True):
-        if made.network is not None and other.network is not None and not _alike(made.network, other.network):
+    for traced, other in zip(before.calls, after.calls, strict=True):
+        if traced.network is not None and other.network is not None and not _alike(traced.network, other.network):
             return False
-        seen = {} if _only_in_keras_3(made) else recipes.seen(made)
-        if _reads(made) and seen != recipes_after.seen(other):
+        seen = {} if _only_in_keras_3(traced) else recipes.seen(traced)
+        if _reads(traced) and seen != recipes_after.seen(other):
             return False
     return True
 
@@ -102,42 +103,42 @@ def _alike(before: Network, after: Network) -> bool:
 def _with_masks(before: Network, after: Network, given: list[str], bare: list[str], path: str) -> Model:
     """Return a model in which each call is given its masks; append the layers that are to `given`, and those that must
     not see one to `bare`."""
-    writer = _Writer(before, path)
-    for made, other in zip(before.calls, after.calls, strict=True):
-        layer = writer.layers[made.call.layer]
-        if made.network is not None and other.network is not None and layer.model is not None:
-            if not made.call.index and not _alike(made.network, other.network):
-                if any(writer.recipes.of.get(ref) is not None for ref in made.sources):
+    writer = _MaskWriter(before, path)
+    for traced, other in zip(before.calls, after.calls, strict=True):
+        layer = writer.layers[traced.call.layer]
+        if traced.network is not None and other.network is not None and layer.model is not None:
+            if not traced.call.index and not _alike(traced.network, other.network):
+                if any(writer.recipes.of.get(ref) is not None for ref in traced.sources):
                     words = "is given masks that Keras 3 hands on in another way inside it"
                     raise SpecError(words, layer=f"{path}{layer.name}")
-                inner = _with_masks(made.network, other.network, given, bare, f"{path}{layer.name}/")
+                inner = _with_masks(traced.network, other.network, given, bare, f"{path}{layer.name}/")
                 writer.layers[layer.name] = layer._replace(model=inner)
             continue
-        seen = writer.recipes.seen(made)
-        hidden = {*seen} if _only_in_keras_3(made) else _places(other) - seen.keys() if _reads(made) else set()
+        seen = writer.recipes.seen(traced)
+        hidden = {*seen} if _only_in_keras_3(traced) else _places(other) - seen.keys() if _reads(traced) else set()
         if hidden:
-            writer.hide(made, hidden)
+            writer.hide(traced, hidden)
             bare.append(f"{path}{layer.name}")
-        elif _reads(made) and seen:
-            writer.give(made, seen)
+        elif _reads(traced) and seen:
+            writer.give(traced, seen)
             given.append(f"{path}{layer.name}")
     return writer.model()
 
 
-def _reads(made: TracedCall) -> bool:
+def _reads(traced: TracedCall) -> bool:
     """Whether a call computes with masks, in Keras 2 as well."""
-    declaration = made.declaration
+    declaration = traced.declaration
     return declaration is not None and (declaration.reads_mask or declaration.reads_masks)
 
 
-def _only_in_keras_3(made: TracedCall) -> bool:
+def _only_in_keras_3(traced: TracedCall) -> bool:
     """Whether a call computes with masks in Keras 3 alone, as a Multiply does."""
-    return made.declaration is not None and _reads(made) and made.declaration.facts.mask_keras_2 is not None
+    return traced.declaration is not None and _reads(traced) and traced.declaration.facts.mask_keras_2 is not None
 
 
-def _places(made: TracedCall) -> set[int]:
+def _places(traced: TracedCall) -> set[int]:
     """Return which tensors of a call have masks that it sees."""
-    return set() if made.origin is None else {i for i, one in enumerate(made.origin.masks) if one is not None}
+    return set() if traced.origin is None else {i for i, one in enumerate(traced.origin.masks) if one is not None}
 
 
 class _Recipes:
@@ -146,43 +147,45 @@ class _Recipes:
     def __init__(self, network: Network) -> None:
         self._keras_2 = is_before_keras_3(network.model.keras_version)
         self.of: dict[TensorRef, Recipe | None] = {}
-        for made in network.calls:
-            self._keep(made)
+        for traced in network.calls:
+            self._keep(traced)
 
-    def seen(self, made: TracedCall) -> dict[int, Recipe]:
+    def seen(self, traced: TracedCall) -> dict[int, Recipe]:
         """Return the masks that a call sees, by the place of their tensor."""
-        if made.origin is None:
+        if traced.origin is None:
             return {}
-        return dict(zip(sorted(_places(made)), map(self._of, made.origin.mask_sources), strict=False))
+        return dict(zip(sorted(_places(traced)), map(self._of, traced.origin.mask_sources), strict=False))
 
     def _of(self, source: MaskSource) -> Recipe:
         if not source.carried:
             return source.tensor
-        return self.of.get(source.tensor) or Made(f"what feeds '{source.tensor.layer}'", (), ())
+        return self.of.get(source.tensor) or MaskOperation(f"what feeds '{source.tensor.layer}'", (), ())
 
-    def _keep(self, made: TracedCall) -> None:
-        first = TensorRef(made.call.layer, made.call.index)
-        definition = made.definition
-        if definition is None or made.network is not None:
-            for i, _ in enumerate(made.outputs if made.network is not None else ()):
+    def _keep(self, traced: TracedCall) -> None:
+        first = TensorRef(traced.call.layer, traced.call.index)
+        definition = traced.definition
+        if definition is None or traced.network is not None:
+            for i, _ in enumerate(traced.outputs if traced.network is not None else ()):
                 has_mask = definition is not None and len(definition.masks) > i and definition.masks[i] is not None
-                self.of[first._replace(output=i)] = Made(f"the model '{first.layer}'", (), ()) if has_mask else None
+                self.of[first._replace(output=i)] = (
+                    MaskOperation(f"the model '{first.layer}'", (), ()) if has_mask else None
+                )
             return
-        if made.origin is None:
+        if traced.origin is None:
             return
-        refs = [ref for ref in made.origin.bound.tensors if ref is not None]
+        refs = [ref for ref in traced.origin.bound.tensors if ref is not None]
         leaves: dict[Expr, Any] = dict(zip(definition.params, refs, strict=False))
-        for param, one in zip(definition.params[len(refs) :], made.origin.mask_sources, strict=False):
+        for param, one in zip(definition.params[len(refs) :], traced.origin.mask_sources, strict=False):
             leaves[param] = self._of(one)
         for i, mask in enumerate(definition.masks):
             self.of[first._replace(output=i)] = None if mask is None else self._recipe(mask, leaves)
-        declaration = made.declaration
+        declaration = traced.declaration
         passes = declaration is not None and declaration.mask == "pass"
         if self._keras_2 and declaration is not None and declaration.facts.loses_mask_keras_2:
             passes = False
         if passes and refs and not definition.masks:
-            told = made.origin.bound.masks.get(0)
-            self.of[first] = told if told is not None else self.of.get(refs[0])
+            given = traced.origin.bound.masks.get(0)
+            self.of[first] = given if given is not None else self.of.get(refs[0])
 
     def _recipe(self, mask: Expr, leaves: Mapping[Expr, Any]) -> Any:
         if mask in leaves:
@@ -192,10 +195,10 @@ class _Recipes:
         args = tuple([self._recipe(one, leaves) for one in mask.args])
         if mask.op.name in ("logical_and", "logical_or") and args[0] == args[1]:
             return args[0]
-        return Made(mask.op.name, args, tuple(mask.attrs.items()))
+        return MaskOperation(mask.op.name, args, tuple(mask.attrs.items()))
 
 
-class _Writer:
+class _MaskWriter:
     """Writes a model whose calls are given masks."""
 
     def __init__(self, network: Network, path: str) -> None:
@@ -217,15 +220,15 @@ class _Writer:
         calls = tuple(self._calls.values())
         return self._model._replace(type="Functional", layers=tuple(layers), calls=calls)
 
-    def give(self, made: TracedCall, masks: Mapping[int, Recipe]) -> None:
+    def give(self, traced: TracedCall, masks: Mapping[int, Recipe]) -> None:
         """Give a call the masks that it sees, by the names of its arguments."""
-        declaration, call = made.declaration, self._calls[made.call.layer, made.call.index]
-        assert declaration is not None and made.origin is not None  # noqa: S101 (for the type checker)
+        declaration, call = traced.declaration, self._calls[traced.call.layer, traced.call.index]
+        assert declaration is not None and traced.origin is not None  # noqa: S101 (for the type checker)
         refs = {i: self._tensor(mask, call) for i, mask in masks.items()}
         if "attention_mask" in declaration.tensors:
             place = declaration.tensors.index("attention_mask")
             parts = [self._operation("ExpandDims", (ref,), {"axis": -2 if i else -1}, call) for i, ref in refs.items()]
-            own = made.origin.bound.tensors[place] if len(made.origin.bound.tensors) > place else None
+            own = traced.origin.bound.tensors[place] if len(traced.origin.bound.tensors) > place else None
             whole = parts[0] if own is None else own
             for part in parts[own is None :]:
                 whole = self._operation("LogicalAnd", (whole, part), {}, call)
@@ -237,11 +240,11 @@ class _Writer:
             call = call._replace(args=call.args[:1], kwargs={**call.kwargs, "mask": refs[0]})
         self._calls[call.layer, call.index] = call
 
-    def hide(self, made: TracedCall, places: set[int]) -> None:
+    def hide(self, traced: TracedCall, places: set[int]) -> None:
         """Let a call have copies of tensors whose masks it does not see in Keras 2: an operation hands no mask on."""
-        assert made.origin is not None  # noqa: S101 (for the type checker)
-        call = self._calls[made.call.layer, made.call.index]
-        bound = made.origin.bound.tensors
+        assert traced.origin is not None  # noqa: S101 (for the type checker)
+        call = self._calls[traced.call.layer, traced.call.index]
+        bound = traced.origin.bound.tensors
         copies = {ref: self._operation("Copy", (ref,), {}, call) for i, ref in enumerate(bound) if ref and i in places}
         args, kwargs = replaced((call.args, call.kwargs), TensorRef, lambda ref: copies.get(ref, ref))
         self._calls[call.layer, call.index] = call._replace(args=args, kwargs=kwargs)
@@ -249,8 +252,8 @@ class _Writer:
     def _tensor(self, mask: Any, call: Call) -> TensorRef:
         if isinstance(mask, TensorRef):
             return mask
-        if not isinstance(mask, Made) or mask.operation not in _OPERATIONS:
-            maker = f" by {mask.operation}" if isinstance(mask, Made) else ""
+        if not isinstance(mask, MaskOperation) or mask.operation not in _OPERATIONS:
+            maker = f" by {mask.operation}" if isinstance(mask, MaskOperation) else ""
             words = f"computes with a mask that is made{maker}, which Keras 3 hands on in another way"
             raise SpecError(words, layer=f"{self.path}{call.layer}")
         args: list[Any] = [one if isinstance(one, int | float) else self._tensor(one, call) for one in mask.args]

@@ -20,14 +20,16 @@ from layerexplain.suggest import must_be_known
 TEXT_FORMS = ("py", "yaml", "json")
 
 
-def fed(model: Model) -> Model:
+def with_all_input_layers(model: Model) -> Model:
     """The model, and all inside it, with an InputLayer for each input, as a file has them."""
-    layers = tuple([one if one.model is None else one._replace(model=fed(one.model)) for one in model.layers])
+    layers = tuple(
+        [one if one.model is None else one._replace(model=with_all_input_layers(one.model)) for one in model.layers]
+    )
     return with_input_layers(model._replace(layers=layers))
 
 
 def text_of(model: Model, form: str) -> str:
-    """A model that is `fed` as text, in one of the `TEXT_FORMS`."""
+    """A model `with_all_input_layers` as text, in one of the `TEXT_FORMS`."""
     if form == "py":
         from layerexplain.conversions.code import to_code
 
@@ -113,22 +115,22 @@ def convert(
         shapes = shapes_for(model, inputs)
         model = model.at(shapes)
         raise_any(model.faults)
-        model = fed(_with_shapes(model, shapes))
+        model = with_all_input_layers(_with_shapes(model, shapes))
         today, renamed = in_todays_names(model)
         names = dict(zip(layer_paths(model), layer_paths(today), strict=True))
         today, masked = with_explicit_masks(today)
-        told = (*renamed, *masked)
+        changes = (*renamed, *masked)
         if form == "keras":
             from layerexplain.conversions.keras_file import to_keras_file
 
             stored = source if weights is None else weights
             content, notes = to_keras_file(stored, model, today, names, shapes, backend)
-            made = Converted(form, "", (*told, *notes))
+            converted = Converted(form, "", (*changes, *notes))
         else:
-            made = Converted(
-                form, text_of(today, form), (*told, *_of_training(today, form), *_of_structure(today, form))
+            converted = Converted(
+                form, text_of(today, form), (*changes, *_of_training(today, form), *_of_structure(today, form))
             )
-            content = made.text.encode()
+            content = converted.text.encode()
     except LayerExplainError as error:
         cause = next((note.message for note in model.notes if note.code == "open"), None)
         if cause is not None and not model.faults:  # code leaves something open, and the note says what gives it
@@ -139,7 +141,7 @@ def convert(
 
         with replacing(name) as file, writing(name):
             file.write(content)
-    return made
+    return converted
 
 
 def _of_training(model: Model, form: str) -> Iterator[str]:

@@ -32,11 +32,11 @@ def layer_for(layer: Layer, shape: Shape | None) -> Layer:
     declaration = find(layer.type)
     if declaration is not None:
         declaration.bind(dict(layer.config))  # what a file says may be what no layer takes
-    made = GONE[layer.type].stands_for(layer, shape)
-    if isinstance(made, Layer):
-        return made
+    stand_in = GONE[layer.type].stands_for(layer, shape)
+    if isinstance(stand_in, Layer):
+        return stand_in
     trainable = layer.config.get("trainable", True) is not False
-    return Layer(layer.name, made.type, "model", {} if trainable else {"trainable": False}, made)
+    return Layer(layer.name, stand_in.type, "model", {} if trainable else {"trainable": False}, stand_in)
 
 
 def _sequential(layer: Layer, *layers: Layer) -> Model:

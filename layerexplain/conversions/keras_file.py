@@ -91,8 +91,8 @@ def to_keras_file(
 
 def _masked_attention(network: Network) -> str:
     """Return which layer gives other values at masked steps in Keras 3, in words; "" where none does."""
-    for made in network.calls:
-        definition, origin, declaration = made.definition, made.origin, made.declaration
+    for traced_call in network.calls:
+        definition, origin, declaration = traced_call.definition, traced_call.origin, traced_call.declaration
         if definition is None or origin is None or declaration is None or not any(origin.masks[:1]):
             continue
         if "attention_mask" not in declaration.tensors:
@@ -100,7 +100,9 @@ def _masked_attention(network: Network) -> str:
         arguments = definition.arguments
         if arguments.get("dropout") or arguments.get("return_attention_scores"):
             of = "dropout" if arguments.get("dropout") else "scores to return"
-            words = f"at masked steps '{made.call.layer}' averages all values in Keras 2, and in Keras 3 no values"
+            words = (
+                f"at masked steps '{traced_call.call.layer}' averages all values in Keras 2, and in Keras 3 no values"
+            )
             return f"; {words}, since it has {of}"
     return ""
 

@@ -68,15 +68,15 @@ def nodes_before(model: Model, objects: OneObject) -> dict[int, int]:
     layers of a graph, those of nested models with their calls, before it calls one. The keys are those of `id`.
     """
     counts: Counter[Steps] = Counter()
-    made: set[Steps] = set()
+    created: set[Steps] = set()
     found: dict[int, int] = {}
 
     def make(layer: Layer) -> None:
         first = objects.of(layer)
-        if first in made:
+        if first in created:
             return
         if first is not None:
-            made.add(first)
+            created.add(first)
         if layer.model is not None:
             make_all(layer.model)
         for one in layers_among(layer.config):

@@ -10,10 +10,10 @@ from typing import Any
 from layerexplain.conversions.spec import per_axis
 from layerexplain.errors import SpecError
 from layerexplain.frontends.model_builder import automatic
-from layerexplain.lang.tables import Array, Shaped
+from layerexplain.lang.tables import ConstantArray, Shaped
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.registry import find, positional_arguments
-from layerexplain.model import Layer, Setting
+from layerexplain.model import Layer, TrainingSetting
 from layerexplain.records import NamedTuple
 from layerexplain.report.settings import by_name, home_of
 
@@ -73,17 +73,17 @@ def keyword_code(key: str, text: str) -> str:
 def value_code(value: Any, indent: int = 0) -> str:
     """Return a value in today's words as code.
 
-    >>> value_code({"a": (1, 2), "b": Setting("L2", {"l2": 0.1})})
+    >>> value_code({"a": (1, 2), "b": TrainingSetting("L2", {"l2": 0.1})})
     '{"a": (1, 2), "b": keras.regularizers.L2(l2=0.1)}'
     """
-    if isinstance(value, Code):
+    if isinstance(value, CodeText):
         return value.text
     if isinstance(value, Layer):
-        if value.model is not None:  # the hard_sigmoid of Keras 2; any other model is `Code`
+        if value.model is not None:  # the hard_sigmoid of Keras 2; any other model is `CodeText`
             inner = [layer_code(one, None, indent) for one in value.model.layers if one.type != "InputLayer"]
             return f"keras.Sequential([{', '.join(inner)}])"
         return layer_code(value, None if automatic(value) else text_code(value.name), indent)
-    if isinstance(value, Setting):
+    if isinstance(value, TrainingSetting):
         name = by_name(value)
         if name is not None:
             return text_code(name)
@@ -95,7 +95,7 @@ def value_code(value: Any, indent: int = 0) -> str:
         return "{" + ", ".join(f"{value_code(key)}: {value_code(one)}" for key, one in value.items()) + "}"
     if isinstance(value, slice):
         return f"slice({value_code(value.start)}, {value_code(value.stop)}, {value_code(value.step)})"
-    if isinstance(value, Array):
+    if isinstance(value, ConstantArray):
         if isinstance(value.value, Shaped):
             raise SpecError(f"an array of the shape {value.value.shape} is too large to be written")
         dtype = keyword_code("dtype", text_code(value.dtype)) if value.dtype else ""
@@ -145,7 +145,7 @@ def index_code(value: Any, one_code: Callable[[Any], str] | None = None) -> str:
     return write(value)
 
 
-class Code(NamedTuple):
+class CodeText(NamedTuple):
     """A value that is code already: a variable, or a call of a function."""
 
     text: str

@@ -11,10 +11,10 @@ from layerexplain.conversions.today import OLD_HARD_SIGMOID, as_one, in_todays_w
 from layerexplain.conversions.yaml_text import scalar
 from layerexplain.errors import ArgumentError, SpecError
 from layerexplain.frontends.model_builder import FreeNames, automatic, default_name, layers_among
-from layerexplain.lang.tables import Array
+from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find, first_argument
-from layerexplain.model import Call, Layer, Model, Setting, TensorRef, fixed_batch, keeps_state
+from layerexplain.model import Call, Layer, Model, TensorRef, TrainingSetting, fixed_batch, keeps_state
 from layerexplain.network.operation_classes import is_tensor, operation
 from layerexplain.records import NamedTuple
 from layerexplain.report.settings import by_name
@@ -43,7 +43,11 @@ def to_spec(model: Model) -> str:
         fact = f"{stateful.type} with stateful=True needs a batch size that is fixed, got None"
         raise SpecError(fact, layer=stateful.name)
     trained = todays_training(today)
-    written = {"name": today.name, **_Writer(today, FirstWritten(today)).keys(), **(trained.given() if trained else {})}
+    written = {
+        "name": today.name,
+        **_SpecWriter(today, FirstWritten(today)).keys(),
+        **(trained.given() if trained else {}),
+    }
     return "".join(f"{line}\n" for line in _block(written, 0))
 
 
@@ -87,7 +91,7 @@ class FirstWritten:
             self._visit(one)
 
 
-class _Writer:
+class _SpecWriter:
     """Writes one model: which names are said, and what each item takes."""
 
     def __init__(self, model: Model, objects: FirstWritten, path: str = "") -> None:
@@ -186,8 +190,8 @@ class _Writer:
             return self._name(value)
         if value is None:
             return None
-        if isinstance(value, Array) or not isinstance(value, list | tuple) or not is_tensor(value):
-            shown = "an array" if isinstance(value, Array) else repr(value)
+        if isinstance(value, ConstantArray) or not isinstance(value, list | tuple) or not is_tensor(value):
+            shown = "an array" if isinstance(value, ConstantArray) else repr(value)
             words = f"is called with {shown}, for which a spec has no word"
             raise SpecError(words[:200], layer=self.path + layer.name)
         return [self._names(one, layer) for one in value]
@@ -213,7 +217,7 @@ class _Writer:
         return {key: self._inside(value) for key, value in per_axis(arguments).items()}
 
     def _nested(self, layer: Layer) -> dict[str, Any]:
-        return _Writer(inner_model(layer), self.objects, f"{self.path}{layer.name}/").keys()
+        return _SpecWriter(inner_model(layer), self.objects, f"{self.path}{layer.name}/").keys()
 
     def _inside(self, value: Any) -> Any:
         """Return an argument with what stands for models in it, and for layers that are written elsewhere."""
@@ -358,7 +362,7 @@ def _short(type_: str, arguments: dict[str, Any]) -> Any:
             and value is not OLD_HARD_SIGMOID
             and not (automatic(value) and _takes_layers(type_, first or ""))
         )
-        if not long and not isinstance(value, Mapping | Setting | None):
+        if not long and not isinstance(value, Mapping | TrainingSetting | None):
             return value
     return arguments or None
 
@@ -417,7 +421,7 @@ def _of_layer(layer: Layer) -> Any:
 
 def _flow(value: Any) -> str:
     """Return a value in one line."""
-    if isinstance(value, Setting):
+    if isinstance(value, TrainingSetting):
         name = by_name(value)
         return _flow(name) if name is not None else _flow({value.name: dict(value.config)})
     if isinstance(value, Layer):

@@ -16,7 +16,7 @@ from layerexplain.frontends.spec.items import one_cell
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import COMMON, Declaration
 from layerexplain.layers.registry import find
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Setting, Shape, formed
+from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, ForeignFunction, Layer, Model, Shape, TrainingSetting, formed
 from layerexplain.network.operation_classes import todays_call
 from layerexplain.network.trace import trace_model
 from layerexplain.network.traced import Network, TracedCall
@@ -75,7 +75,7 @@ OLD_HARD_SIGMOID = _old_hard_sigmoid()
 def in_todays_words(model: Model) -> Model:
     """Return a model with its layers as Keras 3 has them, arguments at their default left out.
 
-    Values are plain, or a `Setting` for an initializer, regularizer or constraint, or a `Layer`.
+    Values are plain, or a `TrainingSetting` for an initializer, regularizer or constraint, or a `Layer`.
 
     Raises:
         LayerExplainError: for a layer that runs code, that is not Keras's, or that today's Keras does not have.
@@ -105,21 +105,21 @@ def _model(model: Model, prefix: str, network: Network | None) -> Model:
                     raise SpecError("is one function that is called several times, which Keras 3 does not have")
                 layer, calls[layer.name, 0] = todays_operation(layer, calls[layer.name, 0])
             if layer.kind == "operation" and (layer.name, 0) in calls:
-                made, calls[layer.name, 0] = _operation(layer, calls[layer.name, 0])
+                one_today, calls[layer.name, 0] = _operation(layer, calls[layer.name, 0])
                 if (layer.name, 1) in calls:
                     _, calls[layer.name, 1] = _operation(layer, calls[layer.name, 1])
             else:
-                made = todays_layer(layer, _shape_before(traced))
+                one_today = todays_layer(layer, _shape_before(traced))
         except LayerExplainError as error:
             raise error.with_place(layer=f"{prefix}{layer.name}", line=layer.line) from None
-        made = _with_inner(made, f"{prefix}{layer.name}/", None if traced is None else traced.network)
-        of_call = {key: made.config[key] for key in _CALL_ARGUMENTS & made.config.keys()}
+        one_today = _with_inner(one_today, f"{prefix}{layer.name}/", None if traced is None else traced.network)
+        of_call = {key: one_today.config[key] for key in _CALL_ARGUMENTS & one_today.config.keys()}
         if of_call:
-            made = made._replace(config={key: v for key, v in made.config.items() if key not in of_call})
+            one_today = one_today._replace(config={key: v for key, v in one_today.config.items() if key not in of_call})
             for key, call in calls.items():
                 if call.layer == layer.name:
                     calls[key] = call._replace(kwargs={**call.kwargs, **of_call})
-        layers.append(made)
+        layers.append(one_today)
     layers_by_name = {layer.name: layer for layer in layers}
     for key, call in calls.items():
         if layers_by_name[call.layer].kind != "operation":
@@ -153,9 +153,9 @@ def _in_front(call: Call, layer: Layer) -> Call:
     return call._replace(args=tuple(front), kwargs=kwargs)
 
 
-def _shape_before(made: TracedCall | None) -> Shape | None:
+def _shape_before(traced: TracedCall | None) -> Shape | None:
     """Return the shape that reaches a call of one tensor, the batch as None."""
-    spec = made.inputs[0] if made is not None and len(made.inputs) == 1 else None
+    spec = traced.inputs[0] if traced is not None and len(traced.inputs) == 1 else None
     return None if spec is None else (None, *[size if isinstance(size, int) else None for size in spec.shape[1:]])
 
 
@@ -220,9 +220,9 @@ def _operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
         raise SpecError(f"{f'tf.{function}' if isinstance(function, str) else layer.type} is no operation of Keras 3")
     named = {**declaration.arguments}
     stated = {name: one for name, one in layer.config.items() if name in named or name not in (*COMMON, "name")}
-    made, call = todays_call(layer.type, stated, call)
+    todays_config, call = todays_call(layer.type, stated, call)
     config = {}
-    for name, value in made.items():
+    for name, value in todays_config.items():
         argument = named.get(name)
         usual = argument is not None and _is_default(argument, declaration.type, name, value)
         if not usual and (value is not None or (argument is not None and argument.default is not None)):
@@ -272,7 +272,7 @@ def as_one(value: Any) -> Any:
     return value
 
 
-def _setting(name: str, value: Any) -> tuple[Setting] | None:
+def _setting(name: str, value: Any) -> tuple[TrainingSetting] | None:
     setting = setting_of(value)
     if setting is None:
         return None
@@ -287,9 +287,9 @@ def _plain(name: str, value: Any) -> Any:
     """Return a value as code, YAML and JSON have it."""
     if isinstance(value, Layer):
         return _with_inner(todays_layer(value), f"{value.name}/", None)
-    if isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID:
+    if isinstance(value, ForeignFunction) and value == KERAS_2_HARD_SIGMOID:
         return OLD_HARD_SIGMOID
-    if isinstance(value, Function):
+    if isinstance(value, ForeignFunction):
         raise ArgumentError(f"its {name} is {value.name}, code that is not converted")
     if isinstance(value, Mapping):
         setting = setting_of(value) if "class_name" in value else None

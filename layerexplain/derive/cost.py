@@ -26,7 +26,7 @@ from layerexplain.lang.expr import (
     Expr,
     walk,
 )
-from layerexplain.lang.visit import Interpreter
+from layerexplain.lang.visit import ExprInterpreter
 from layerexplain.ops.sizes import product
 from layerexplain.records import NamedTuple
 
@@ -78,7 +78,7 @@ class _Bill:
         return found
 
 
-class Costs(Interpreter[bool]):
+class Costs(ExprInterpreter[bool]):
     """Costs of definitions, each computed once. The value of a node is whether it depends on an input: only then it
     costs."""
 

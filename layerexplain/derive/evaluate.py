@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.axes import Batch, Shapes
+from layerexplain.lang.axes import Batch, ResultShapes
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CONSTANT, Expr, Marker
-from layerexplain.lang.visit import Interpreter
+from layerexplain.lang.visit import ExprInterpreter
 
 
 class CannotEvaluate(Exception):  # a refusal with its reason, not a fault
@@ -90,7 +90,7 @@ def _cast(run: Evaluation, value: Any, dtype: str) -> Any:
     return array if wanted is None or array.dtype == wanted else array.astype(wanted)
 
 
-class Evaluator(Interpreter[Any]):
+class Evaluator(ExprInterpreter[Any]):
     """Compute the array of each node."""
 
     def __init__(self, run: Evaluation) -> None:
@@ -134,7 +134,7 @@ class Evaluator(Interpreter[Any]):
             if all(getattr(a, "size", 1) for a in args):
                 raise
             raise CannotEvaluate(f"{node.op.name}: of no numbers there is none") from None
-        if isinstance(node.shape, Shapes):
+        if isinstance(node.shape, ResultShapes):
             return tuple([_cast(run, v, d) for v, d in zip(value, node.dtype, strict=True)])
         return _cast(run, value, node.dtype)
 
@@ -146,7 +146,7 @@ class Evaluator(Interpreter[Any]):
             values = [_cast(run, a, p.dtype) for a, p in zip(args, definition.params, strict=True)]
             return _cast(run, definition.stable(run.np, *values, **definition.attrs), node.dtype)
         results = self.results(definition, args)
-        return tuple(results) if isinstance(node.shape, Shapes) else results[0]
+        return tuple(results) if isinstance(node.shape, ResultShapes) else results[0]
 
     def loop(self, node: Expr, env: dict[Expr, Any]) -> Any:
         body: Body = node.attrs["body"]

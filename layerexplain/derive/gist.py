@@ -45,12 +45,15 @@ def gist(definition: Definition, lines: Sequence[str] | None = None, deep: int =
         lines: The texts of its statements, if the caller has them.
         deep: How many layers it is inside of.
     """
-    told = definition.gist
+    gist_form = definition.gist
     if definition.kind == "model":
         return f"{definition.name}(x)"
-    if told is None:
+    if gist_form is None:
         return main_statement(definition, lines)
-    shown = [_part(part, definition, told, lines, deep, always=not i) for i, part in enumerate(_parts(told.template))]
+    shown = [
+        _part(part, definition, gist_form, lines, deep, always=not i)
+        for i, part in enumerate(_parts(gist_form.template))
+    ]
     return ", ".join(filter(None, shown))
 
 
@@ -135,13 +138,13 @@ def _parts(template: str) -> tuple[_Part, ...]:
 
 
 def _part(
-    part: _Part, definition: Definition, told: Gist, lines: Sequence[str] | None, deep: int, *, always: bool
+    part: _Part, definition: Definition, gist_form: Gist, lines: Sequence[str] | None, deep: int, *, always: bool
 ) -> str:
     """A part with its fields filled; "" where it says nothing but defaults."""
     before, fields = part
     if not fields:
         return before.strip()
-    arguments, defaults = definition.arguments, told.defaults
+    arguments, defaults = definition.arguments, gist_form.defaults
     spatial = spatial_count(definition)
 
     def value_of(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CALL, Expr
 from layerexplain.ops.movement import reshape
@@ -18,7 +18,7 @@ def _handed_on(definition: Definition, node: Expr) -> int | None:
     while True:
         if node.op is reshape:
             node = node.args[0]
-        elif node.op is CALL and type(node.shape) is not Shapes:
+        elif node.op is CALL and type(node.shape) is not ResultShapes:
             inner: Definition = node.attrs["definition"]
             i = _handed_on(inner, next(iter(inner.results.values())))
             if i is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import WEIGHT, Expr, axes_of
-from layerexplain.lang.visit import Interpreter
+from layerexplain.lang.visit import ExprInterpreter
 from layerexplain.ops.sizes import FLOATS, axis_roles, channels_at, default_roles
 
 Roles = tuple[str, ...]
@@ -63,7 +63,7 @@ OF_CHANNELS = frozenset({"batch_normalization", "group_normalization"})
 """Layers whose argument `axis` is the axis of the channels."""
 
 
-class AxisRoles(Interpreter[Roles]):
+class AxisRoles(ExprInterpreter[Roles]):
     """Compute the roles of the axes of each node.
 
     `called` has the roles of the results of called layers.

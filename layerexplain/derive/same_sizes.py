@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from layerexplain.lang.axes import GONE, Axis, Batch, Shape
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import WEIGHT, Expr, Marker, axes_of
-from layerexplain.lang.visit import Interpreter
+from layerexplain.lang.visit import ExprInterpreter
 from layerexplain.ops.contract import matmul
 from layerexplain.ops.families import is_elementwise
 from layerexplain.ops.lookup import take_along
@@ -21,7 +21,7 @@ from layerexplain.ops.spatial import spatial_axes
 from layerexplain.ops.window import GATHERING, windows
 
 
-class Unknown:
+class UnknownSize:
     """A size that is unknown until run time. It equals only itself and prints as None.
 
     `by_value` marks a size that depends on the values of a tensor, and so differs between calls.
@@ -36,16 +36,16 @@ class Unknown:
         return "None"
 
 
-Sizes: TypeAlias = tuple["int | Batch | Unknown", ...]
+Sizes: TypeAlias = tuple["int | Batch | UnknownSize", ...]
 """A shape in which unknown sizes can be compared."""
 
 
 def fresh(shape: Shape) -> Sizes:
-    """Return the shape with a new `Unknown` for each None."""
-    return tuple([Unknown() if size is None else size for size in shape])
+    """Return the shape with a new `UnknownSize` for each None."""
+    return tuple([UnknownSize() if size is None else size for size in shape])
 
 
-class SameSizes(Interpreter[Sizes]):
+class SameSizes(ExprInterpreter[Sizes]):
     """Compute the sizes of nodes. Equal unknown sizes are the same object.
 
     >>> from layerexplain.lang.axes import BATCH
@@ -60,7 +60,7 @@ class SameSizes(Interpreter[Sizes]):
     def __init__(self) -> None:
         super().__init__()
         self._params: dict[Definition, list[Sizes]] = {}
-        self._made: dict[Any, Unknown] = {}
+        self._unknown_sizes: dict[Any, UnknownSize] = {}
 
     def of_call(self, definition: Definition, args: Sequence[Sizes]) -> list[Sizes]:
         """Return the sizes of a definition's results, then of its masks, given those of its tensors. Omitted tensors
@@ -68,13 +68,15 @@ class SameSizes(Interpreter[Sizes]):
         results = self.outputs(definition)
         known: dict[Any, Any] = {}
         for param, arg in zip(self._params[definition], args, strict=False):
-            known.update([(a, b) for a, b in zip(param, arg, strict=True) if isinstance(a, Unknown)])
+            known.update([(a, b) for a, b in zip(param, arg, strict=True) if isinstance(a, UnknownSize)])
         given = tuple(known.values())
         for result in results:
             for size in result:
-                if isinstance(size, Unknown) and size not in known:
-                    made = Unknown(by_value=size.by_value)
-                    known[size] = made if size.by_value else self._made.setdefault((definition, size, given), made)
+                if isinstance(size, UnknownSize) and size not in known:
+                    unknown = UnknownSize(by_value=size.by_value)
+                    known[size] = (
+                        unknown if size.by_value else self._unknown_sizes.setdefault((definition, size, given), unknown)
+                    )
         return [tuple([known.get(size, size) for size in result]) for result in results]
 
     def parameters(self, definition: Definition) -> dict[Expr, Any]:
@@ -112,10 +114,10 @@ class SameSizes(Interpreter[Sizes]):
         if is_elementwise(node.op):
             return self._broadcast(node, node.shape, args)
         axes = [axis for axis in axes_of(node, i) if axis.after is not GONE]
-        made = tuple([self._size(node, i, k, axis, args) for k, axis in enumerate(axes)])
+        sizes = tuple([self._size(node, i, k, axis, args) for k, axis in enumerate(axes)])
         if node.op is matmul:
-            return (*self._broadcast(node, node.shape[:-2], [a[:-2] for a in args]), *made[-2:])
-        return self._broadcast(node, node.shape, args) if node.op is take_along else made
+            return (*self._broadcast(node, node.shape[:-2], [a[:-2] for a in args]), *sizes[-2:])
+        return self._broadcast(node, node.shape, args) if node.op is take_along else sizes
 
     def _size(self, node: Expr, i: int, k: int, axis: Axis, args: Sequence[Sizes]) -> Any:
         if axis.after is not None:
@@ -124,28 +126,30 @@ class SameSizes(Interpreter[Sizes]):
             arg, at = axis.source
             source = args[arg][at]
             kept = axis.why == "" or node.op is transpose or (node.op.name in GATHERING and _keeps_size(node, at))
-            if kept and isinstance(source, Unknown) and node.op is not broadcast_to:
+            if kept and isinstance(source, UnknownSize) and node.op is not broadcast_to:
                 return source
         return self._by_arithmetic(node, (i, k), args)
 
-    def _by_arithmetic(self, node: Expr, place: Any, args: Sequence[Sizes]) -> Unknown:
+    def _by_arithmetic(self, node: Expr, place: Any, args: Sequence[Sizes]) -> UnknownSize:
         """Return a size that is the same for the same op, attributes and sizes, unless it depends on values."""
         element = node.op.element
         if not node.args or (isinstance(element, Marker) and "values" in element.reason):
-            return Unknown(by_value=True)
-        return self._made.setdefault((node.op, place, repr(sorted(node.attrs.items())), tuple(args)), Unknown())
+            return UnknownSize(by_value=True)
+        return self._unknown_sizes.setdefault(
+            (node.op, place, repr(sorted(node.attrs.items())), tuple(args)), UnknownSize()
+        )
 
     def _broadcast(self, node: Expr, shape: Shape, args: Sequence[Sizes]) -> Sizes:
         """Return the sizes of tensors aligned at the last axis. Where sizes other than 1 differ, any may be 1."""
-        made: list[Any] = []
+        sizes: list[Any] = []
         for k, size in enumerate(shape):
             if size is None:
                 at = k - len(shape)
                 found = {arg[at] for arg in args if len(arg) >= -at} - {1}
-                made.append(found.pop() if len(found) == 1 else self._by_arithmetic(node, k, args))
+                sizes.append(found.pop() if len(found) == 1 else self._by_arithmetic(node, k, args))
             else:
-                made.append(size)
-        return tuple(made)
+                sizes.append(size)
+        return tuple(sizes)
 
 
 def _keeps_size(node: Expr, axis: int) -> bool:

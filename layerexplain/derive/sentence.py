@@ -20,7 +20,8 @@ def sentence(definition: Definition) -> str:
     """Return the description with its fields filled.
 
     Fields are arguments, names of weights' axes, axes of the input (`{steps}`), the argument `axis` in words
-    (`{along}`), the effect of γ and β (`{then}`), the direction in which a recurrent layer reads (`{order}`), and the
+    (`{along}`), the effect of γ and β (`{then}`), that the last of several axes is meant
+    (`{last}`), the direction in which a recurrent layer reads (`{order}`), and the
     number of positions of each tensor (`{query_size}`). A field of unknown size is removed with the space after it:
     "Reads the {steps} steps" becomes "Reads the steps".
     """
@@ -50,6 +51,7 @@ def fields(definition: Definition) -> dict[str, str]:
     """Return all fields of a definition by name, as text."""
     values: dict[str, str] = {}
     first = definition.params[0] if definition.params else None
+    values["last"] = " along the last axis" if first is None or first.ndim != 2 else ""
     if first is not None:
         roles = input_roles(first, definition)
         # Of a sequence of sequences, the outer steps are those that a layer goes through.
@@ -73,14 +75,14 @@ def fields(definition: Definition) -> dict[str, str]:
     for name, value in definition.arguments.items():
         values[name] = argument_text(name, value, spatial_count(definition))
     values["order"] = "from the last to the first" if definition.arguments.get("go_backwards") else "in order"
-    values["then"] = _then({weight.attrs["name"] for weight in definition.weights})
+    values["then"] = _then({str(weight.label) for weight in definition.weights})
     values["along"] = _along(definition.arguments.get("axis", definition.arguments.get("axes")))
     return values
 
 
 def _then(weights: Collection[str]) -> str:
     """Return what a normalization does after scaling to mean 0 and variance 1, given its weights."""
-    said = [words for name, words in (("gamma", "scales by γ"), ("beta", "shifts by β")) if name in weights]
+    said = [words for letter, words in (("γ", "scales by γ"), ("β", "shifts by β")) if letter in weights]
     return f", then {' and '.join(said)}" if said else ""
 
 

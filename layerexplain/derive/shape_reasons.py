@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from layerexplain.derive.roles import AxisRoles, Roles, input_roles, is_alone
 from layerexplain.derive.window_reads import reads
-from layerexplain.lang.axes import BATCH, GONE, Shape, Shapes
+from layerexplain.lang.axes import BATCH, GONE, ResultShapes, Shape
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LEAVES, LOOP, WEIGHT, Expr, axes_of, picked, walk
 from layerexplain.lang.visit import inner_definitions, nodes
@@ -204,7 +204,7 @@ class _Way:
             if axis == 1:
                 return frame, source.args[0], 1
             return frame, body.outputs[i], axis - (axis > 1)
-        return (frame, source, axis) if source is not node and type(source.shape) is not Shapes else None
+        return (frame, source, axis) if source is not node and type(source.shape) is not ResultShapes else None
 
 
 def _reason(

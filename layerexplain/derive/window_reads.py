@@ -43,7 +43,7 @@ def _gathers(w: Window) -> str:
         return f"output {_one(w)} i reads input {_one(w)} i"
     if w.pads is None:
         return ""
-    return _told(w, w.number, w.pads[0], w.n, (f"output {_one(w)} {{}} reads", f"{_one(w)} {{}}", "padding"))
+    return window_sentence(w, w.number, w.pads[0], w.n, (f"output {_one(w)} {{}} reads", f"{_one(w)} {{}}", "padding"))
 
 
 def _scatters(w: Window, output_padding: int | None) -> str:
@@ -51,10 +51,12 @@ def _scatters(w: Window, output_padding: int | None) -> str:
     if size is None and w.padding == "same":
         return ""
     start = 0 if size is None else w.transposed_start(size)
-    return _told(w, w.n, start, size, (f"input {_one(w)} {{}} adds to output", f"{_one(w)} {{}} to", "cut off"))
+    return window_sentence(
+        w, w.n, start, size, (f"input {_one(w)} {{}} adds to output", f"{_one(w)} {{}} to", "cut off")
+    )
 
 
-def _told(w: Window, count: int | None, start: int, size: int | None, words: tuple[str, str, str]) -> str:
+def window_sentence(w: Window, count: int | None, start: int, size: int | None, words: tuple[str, str, str]) -> str:
     """Return what the first, second and last of `count` windows cover of an axis of the given size, of which window 0
     begins `start` before it; the words are those for the first window, for others, and for what lies outside."""
     first_words, words_of_others, what = words

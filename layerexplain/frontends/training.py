@@ -12,7 +12,7 @@ from typing import Any
 from layerexplain.errors import ArgumentError
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.registry import find, part_names, part_of
-from layerexplain.model import Model, Setting, Training, package_and_class
+from layerexplain.model import Model, Training, TrainingSetting, package_and_class
 from layerexplain.suggest import must_be_known
 
 _MOST = 1000
@@ -31,7 +31,7 @@ def with_training(model: Model, found: Any) -> Model:
         for name, value in _by_output(found.get("loss_weights"), outputs)
         if isinstance(value, int | float)
     }
-    metrics: dict[str, tuple[Setting, ...]] = {}
+    metrics: dict[str, tuple[TrainingSetting, ...]] = {}
     for key in ("metrics", "weighted_metrics"):
         for name, value in _metrics(found.get(key), outputs):
             found_here = [one for item in value if (one := _setting(item))]
@@ -124,24 +124,24 @@ def _is_object(value: Mapping[Any, Any]) -> bool:
     return "class_name" in value or ("name" in value and "config" not in value and len(value) > 1)
 
 
-def _setting(value: Any) -> Setting | None:
+def _setting(value: Any) -> TrainingSetting | None:
     """Return a name, alone or as an object of any generation; None where it is neither."""
     if isinstance(value, str):
-        return Setting(value) if value else None
+        return TrainingSetting(value) if value else None
     if not isinstance(value, Mapping):
         return None
     name, config = value.get("class_name"), value.get("config")
     if name is None and isinstance(value.get("name"), str):  # Keras 0.3 has the arguments beside the name
         name, config = value["name"], {key: one for key, one in value.items() if key != "name"}
     if name == "function" and isinstance(config, str):
-        return Setting(config)
+        return TrainingSetting(config)
     if not isinstance(name, str) or not name:
         return None
     if name.endswith("Wrapper") and isinstance(config, Mapping) and isinstance(config.get("name"), str):
-        return Setting(config["name"])  # Keras 2 wraps a function, and says which by its name
+        return TrainingSetting(config["name"])  # Keras 2 wraps a function, and says which by its name
     stated = config.items() if isinstance(config, Mapping) else ()
     kept = {"learning_rate" if key == "lr" else str(key): _plain(one) for key, one in stated}
-    return Setting(package_and_class(name)[1], kept)
+    return TrainingSetting(package_and_class(name)[1], kept)
 
 
 def _plain(value: Any) -> Any:

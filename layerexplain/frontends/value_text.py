@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layerexplain.model import Function, Layer
+from layerexplain.model import ForeignFunction, Layer
 
 _MOST_ARGUMENTS = 24
 _MOST_ITEMS = 8
@@ -26,7 +26,7 @@ def value_text(value: Any, deep: bool = False) -> str:
     """One argument: numbers and short texts as they are, an object by its class."""
     if isinstance(value, Layer):
         return f"{value.type}(…)"
-    if isinstance(value, Function):
+    if isinstance(value, ForeignFunction):
         return value.name[:_LONGEST_TEXT]
     if isinstance(value, Mapping):
         class_name = value.get("class_name")

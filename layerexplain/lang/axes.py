@@ -26,7 +26,7 @@ Size: TypeAlias = int | Batch | None
 Shape: TypeAlias = tuple[Size, ...]
 
 
-class Shapes(tuple[Shape, ...]):
+class ResultShapes(tuple[Shape, ...]):
     """The shapes of a node that has several results. `item(e, i)` picks one."""
 
     __slots__ = ()

@@ -7,7 +7,7 @@ from copy import copy
 from typing import Any
 
 from layerexplain.errors import NotKnown, ShapeError
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, LOOP, Expr, Op, item, walk
 from layerexplain.records import NamedTuple
 
@@ -35,7 +35,8 @@ class Definition:
     a layer, defaults included; `description` is its sentence with `{fields}`, `gist` how
     it is said in one line. `order` are its nodes, if known. `updates` are new values of weights, by symbol, that the
     layer itself gives them in training. `states` are the variables that a layer keeps between its calls, with the value
-    that a call leaves in each. `answers` keeps what was derived of it, by the name of the question, for all
+    that a call leaves in each. `cache` are the tensors, by name, of which a model keeps each position while it writes a
+    text. `answers` keeps what was derived of it, by the name of the question, for all
     layers that share it, also those of other models.
     """
 
@@ -57,8 +58,10 @@ class Definition:
         order: list[Expr] | None = None,
         updates: Mapping[str, Expr] | None = None,
         states: Mapping[Expr, Expr] | None = None,
+        cache: Mapping[str, Expr] | None = None,
     ) -> None:
         self._order = order
+        self.cache = cache or {}
         self.states = states or {}
         self.answers: dict[str, Any] = {}
         self.updates = updates or {}
@@ -99,17 +102,17 @@ class Definition:
 
     def renamed(self, name: str) -> Definition:
         """The same formula under another name."""
-        made = copy(self)
-        made.name, made.answers = name, {}
-        return made
+        result = copy(self)
+        result.name, result.answers = name, {}
+        return result
 
     def without_masks(self) -> Definition:
         """The same formula without the masks of its results."""
         if all(mask is None for mask in self.masks):
             return self
-        made = copy(self)
-        made.masks, made.answers, made._order = (), {}, None
-        return made
+        result = copy(self)
+        result.masks, result.answers, result._order = (), {}, None
+        return result
 
     def __repr__(self) -> str:
         return f"<definition {self.name}({', '.join(str(p.label) for p in self.leaves)})>"
@@ -146,7 +149,7 @@ def node_of(op: Op, args: tuple[Expr, ...], attrs: dict[str, Any], shapes: list[
     """Return a node with a result for each of the shapes."""
     if len(shapes) == 1:
         return Expr(op, args, attrs, shapes[0], dtypes[0])
-    return Expr(op, args, attrs, Shapes(shapes), tuple(dtypes))
+    return Expr(op, args, attrs, ResultShapes(shapes), tuple(dtypes))
 
 
 class Body:
@@ -270,7 +273,7 @@ def form(definition: Definition) -> tuple[Any, ...] | None:
         parts += (op, node.label)
         if attrs:  # as text, since 1, 1.0 and True are equal and read differently
             parts.append(repr(attrs))
-        if type(node.shape) is Shapes:
+        if type(node.shape) is ResultShapes:
             parts.append(f"{len(node.shape)} results")
         parts += [places[arg] for arg in node.args]
     for name, e in definition.results.items():

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import BATCH, GONE, Axes, AxesOfEach, Batch, LazyAxes, Shape, Shapes
+from layerexplain.lang.axes import BATCH, GONE, Axes, AxesOfEach, Batch, LazyAxes, ResultShapes, Shape
 
 _serial = itertools.count()
 _Operator: TypeAlias = "Callable[[Expr, Expr | float], Expr]"
@@ -51,7 +51,7 @@ class Expr:
     @property
     def ndim(self) -> int:
         """The number of axes, the batch included."""
-        if type(self.shape) is Shapes:
+        if type(self.shape) is ResultShapes:
             raise TypeError(f"{self.op.name} has {len(self.shape)} results; pick one with item()")
         return len(self.shape)
 
@@ -78,7 +78,7 @@ class Expr:
 
     def __iter__(self) -> Iterator[Expr]:
         """Iterate over the results of a node that has several."""
-        if type(self.shape) is not Shapes:
+        if type(self.shape) is not ResultShapes:
             raise TypeError(f"{self.op.name} has one result, which is not iterable")
         return iter([item(self, i) for i in range(len(self.shape))])
 
@@ -214,7 +214,7 @@ def _shape(axes: Any, args: tuple[Expr, ...]) -> Any:
     """Return the shape given by axes, `Shapes` for several results. Raises `ShapeError` where an axis has no size that
     a tensor can have, or continues an axis that its argument lacks: rules need not check what arguments hold."""
     if type(axes) is AxesOfEach:
-        return Shapes([_shape(each, args) for each in axes])
+        return ResultShapes([_shape(each, args) for each in axes])
     sizes = []
     for _, source, size, _ in axes:
         if source is not None and not 0 <= source[1] < args[source[0]].ndim:
@@ -275,9 +275,9 @@ def constant(value: Any) -> Expr:
     """Return a constant of the formula: a number, a nested tuple of numbers, or an `Array` of them. Raises `TypeError`
     for other values."""
     if isinstance(value, tuple | list):
-        from layerexplain.lang.tables import Array, Shaped, table
+        from layerexplain.lang.tables import ConstantArray, Shaped, table
 
-        numbers, dtype = value if type(value) is Array else (value, None)
+        numbers, dtype = value if type(value) is ConstantArray else (value, None)
         if type(numbers) is Shaped:
             from layerexplain.lang.opaque import large_constant
 
@@ -305,18 +305,20 @@ def weight(
     trainable: bool = True,
     dtype: str = "float",
     positive: bool = False,
+    buffer: bool = False,
 ) -> Expr:
     """Return a variable of a layer.
 
     Args:
-        name: Its name in Keras.
+        name: Its name in the framework.
         symbol: Its letter in the formula.
         axes: (name, size) pairs; a packed axis is a list of factors, `[("gates", 4), ("units", u)]`.
-        at: The layer's attribute that holds the owner of the variable, "" for the layer itself.
+        at: The layer's attribute that holds the owner of the variable (`self_attn.out_proj`), "" for the layer itself.
         path: The prefix of its Keras path if it differs from `at` (`query` for the attribute `query_dense`).
         trainable: Whether training changes it.
         dtype: Its dtype.
         positive: Whether random values for it must be positive (a variance).
+        buffer: Whether it is a buffer of PyTorch, which is stored with the parameters and is none.
 
     Raises:
         ShapeError: The size of an axis is unknown.
@@ -335,11 +337,13 @@ def weight(
     attrs = {
         "name": name,
         "axes": factored,
-        "at": (at,) if at else (),
+        "at": tuple(at.split(".")) if at else (),
         "path": tuple((at if path is None else path).split("/")) if at or path else (),
         "trainable": trainable,
         "positive": positive,
     }
+    if buffer:
+        attrs["buffer"] = True
     return Expr(WEIGHT, (), attrs, tuple(shape), dtype, symbol)
 
 

@@ -32,7 +32,7 @@ _UNSPACED: Final = frozenset([".", "/", "∑", "∏", "…"])
 """Signs that are neither operators nor relations."""
 
 
-class Formula(NamedTuple):
+class TypesetLine(NamedTuple):
     """A line of a formula as it is typeset."""
 
     tree: Node

@@ -41,7 +41,7 @@ class Prefix(NamedTuple):
     bind: int
 
 
-class Function(NamedTuple):
+class FunctionNotation(NamedTuple):
     """`name(a, b, key=value)`. `typeset` is its tree (lang/typeset.py), in which numbers stand for the arguments; None
     is an upright name with the arguments in brackets. What reads as one sign, such as a root, is an `is_atom`."""
 
@@ -63,13 +63,13 @@ class Fraction(NamedTuple):
     bind: int = PRODUCT
 
 
-Notation = Infix | Prefix | Function | Index | Slice | Fraction
+Notation = Infix | Prefix | FunctionNotation | Index | Slice | Fraction
 
 
 # Brackets -------------------------------------------------------------------------------------------------------
 
 
-class Written(NamedTuple):
+class BoundText(NamedTuple):
     """A text and its binding strength. `chain` are the symbols of its operators with that strength outside of
     brackets: `/` and `*` for `a·b / c`."""
 
@@ -110,7 +110,7 @@ def needs_brackets(
 
 
 class Binding(Protocol):
-    """What decides on brackets: see `Written`."""
+    """What decides on brackets: see `BoundText`."""
 
     @property
     def bind(self) -> int: ...

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from layerexplain.lang.axes import AxesOfEach, Axis, Shape, Shapes
+from layerexplain.lang.axes import AxesOfEach, Axis, ResultShapes, Shape
 from layerexplain.lang.expr import FREE, NO_MACS, NOT_EVALUATED, NOT_INDEXED, UNKNOWN_COST, UNKNOWN_GRADIENT, Op
-from layerexplain.lang.notation import Function
+from layerexplain.lang.notation import FunctionNotation
 
 
 def _recorded(shape: Shape) -> list[Axis]:
@@ -13,12 +13,14 @@ def _recorded(shape: Shape) -> list[Axis]:
 
 opaque = Op(
     "opaque",
-    axes=lambda *args, name, shape: AxesOfEach(map(_recorded, shape)) if type(shape) is Shapes else _recorded(shape),
+    axes=lambda *args, name, shape: (
+        AxesOfEach(map(_recorded, shape)) if type(shape) is ResultShapes else _recorded(shape)
+    ),
     dtype=lambda *args, name, shape: args[0].dtype if args else "float",
     evaluate=NOT_EVALUATED("its code is not known"),
     cost=UNKNOWN_COST,
     flops=UNKNOWN_COST,
-    notation=Function(),
+    notation=FunctionNotation(),
     element=NOT_INDEXED("its code is not known"),
     gradient=UNKNOWN_GRADIENT("its code is not known"),
 )
@@ -33,7 +35,7 @@ large_constant = Op(
     evaluate=NOT_EVALUATED(_NOT_KEPT),
     cost=NO_MACS,
     flops=FREE,
-    notation=Function(),
+    notation=FunctionNotation(),
     element=NOT_INDEXED(_NOT_KEPT),
     gradient=UNKNOWN_GRADIENT(_NOT_KEPT),
 )

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from layerexplain.errors import FormulaError, LayerExplainError
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import LEAVES, OPS, STRUCTURAL, Expr, Op, constant, item, named, tensor
@@ -70,7 +70,7 @@ def parse(
     (n, 3)
     """
     tree = checked_tree(source, choices=choices)
-    builder = _Builder(functions, settings)
+    builder = _ExprBuilder(functions, settings)
     scope = _Names(dict(leaves))
     scope.updates = updates
     try:
@@ -98,7 +98,7 @@ def parse_expression(
     (n, 3)
     """
     tree = checked_expression(source, choices=choices)
-    return _Builder(functions, settings).expr(tree, _Names(dict(leaves)), several=True)
+    return _ExprBuilder(functions, settings).expr(tree, _Names(dict(leaves)), several=True)
 
 
 class _Names:
@@ -115,7 +115,7 @@ class _Names:
         """Names that a later loop of the body assigns again: they are printed with that loop and need no label."""
 
 
-class _Builder:
+class _ExprBuilder:
     """Build the nodes of one text."""
 
     def __init__(self, functions: Mapping[str, Function], settings: Mapping[str, Any]) -> None:
@@ -170,7 +170,7 @@ class _Builder:
         if not isinstance(source, ast.Call):
             raise refuse(source, f"{len(names)} names need a call with {len(names)} results, such as split(x, n=2)")
         value = self.call(source, scope, results=len(names))
-        count = len(value.shape) if type(value.shape) is Shapes else 1
+        count = len(value.shape) if type(value.shape) is ResultShapes else 1
         if count != len(names):
             raise refuse(target, f"{len(names)} names need {len(names)} results, got {count}")
         for i, name in enumerate(names):
@@ -213,7 +213,7 @@ class _Builder:
             self.body(node.body, inner)
             return [inner.names[name] for name in states], inner.collected
 
-        run = self._made(node, run_over, loop, step, over, states, backwards=run_over == "reversed_steps")
+        run = self._apply(node, run_over, loop, step, over, states, backwards=run_over == "reversed_steps")
         names = [*states, *collected]
         for i, name in enumerate(names):
             scope.names[name] = run if len(names) == 1 else item(run, i)
@@ -234,7 +234,7 @@ class _Builder:
                 node, f"'{text}' is not a tensor; a tensor is a name, a number, a call, or an expression of these"
             )
         value = build(self, node, scope)
-        if type(value.shape) is Shapes and not several:
+        if type(value.shape) is ResultShapes and not several:
             raise refuse(node, f"this has {len(value.shape)} results; unpack them first: a, b = …")
         return value
 
@@ -271,7 +271,7 @@ class _Builder:
             raise refuse(node, f"'{source_of(node)}' is a condition, not a tensor; use where")
         if isinstance(node.operand, ast.Constant):
             return self._number(node, scope)
-        return self._made(node, "-", OPS["negative"], self.expr(node.operand, scope))
+        return self._apply(node, "-", OPS["negative"], self.expr(node.operand, scope))
 
     def _operator(self, node: ast.BinOp | ast.Compare, scope: _Names) -> Expr:
         sign, right = (node.op, node.right) if isinstance(node, ast.BinOp) else (node.ops[0], node.comparators[0])
@@ -279,7 +279,7 @@ class _Builder:
         if found is None:
             raise refuse(node, f"'{source_of(node)}' is a condition, not a tensor; use where")
         symbol, name, _ = found
-        return self._made(node, symbol, OPS[name], self.expr(node.left, scope), self.expr(right, scope))
+        return self._apply(node, symbol, OPS[name], self.expr(node.left, scope), self.expr(right, scope))
 
     def _subscript(self, node: ast.Subscript, scope: _Names) -> Expr:
         key = node.slice
@@ -297,9 +297,9 @@ class _Builder:
             return step
         parts = key.elts if isinstance(key, ast.Tuple) else [key]
         if isinstance(key, ast.Tuple) or is_key(key):
-            made = tuple(key_part(part, self.settings) for part in parts)
-            return self._made(node, "[]", OPS["slice"], base, key=made)
-        return self._made(node, "[]", OPS["take"], base, self.expr(key, scope))
+            keys = tuple(key_part(part, self.settings) for part in parts)
+            return self._apply(node, "[]", OPS["slice"], base, key=keys)
+        return self._apply(node, "[]", OPS["take"], base, self.expr(key, scope))
 
     def call(self, node: ast.Call, scope: _Names, results: int = 1) -> Expr:
         """Build a call of a `def`, a given function, a composite or an op."""
@@ -319,7 +319,7 @@ class _Builder:
             raise refuse(node, f"split(…, n={attrs.get('n')}) needs as many names on its left side, got {results}")
         if type(function) is Op and (wrong := _does_not_take(function, len(args), tuple(attrs))):
             raise refuse(node, wrong)
-        return self._made(node, name, function, *args, **attrs)
+        return self._apply(node, name, function, *args, **attrs)
 
     def _call_definition(self, node: ast.Call, name: str, args: list[Expr], attrs: Mapping[str, Any]) -> Expr:
         inner = self.defined[name]
@@ -353,7 +353,7 @@ class _Builder:
         return Definition(node.name, tuple(params), (), results)
 
     @staticmethod
-    def _made(node: ast.AST, written: str, function: Function, /, *args: Any, **attrs: Any) -> Expr:
+    def _apply(node: ast.AST, written: str, function: Function, /, *args: Any, **attrs: Any) -> Expr:
         """Apply a function; report arguments that it refuses as an error of the text, with the line."""
         try:
             return function(*args, **attrs)
@@ -380,16 +380,16 @@ def _does_not_take(op: Op, count: int, attrs: tuple[str, ...]) -> str:
     return f"{op.name} has no argument '{unknown}'" if unknown is not None else ""
 
 
-BUILDERS: Mapping[type[ast.AST], Callable[[_Builder, Any, _Names], Expr]] = {
-    ast.Name: _Builder._name,
-    ast.Constant: _Builder._number,
-    ast.Tuple: _Builder._number,
-    ast.UnaryOp: _Builder._negative,
-    ast.BinOp: _Builder._operator,
-    ast.Compare: _Builder._operator,
-    ast.Call: _Builder.call,
-    ast.Subscript: _Builder._subscript,
-    ast.IfExp: _Builder._choice,
+BUILDERS: Mapping[type[ast.AST], Callable[[_ExprBuilder, Any, _Names], Expr]] = {
+    ast.Name: _ExprBuilder._name,
+    ast.Constant: _ExprBuilder._number,
+    ast.Tuple: _ExprBuilder._number,
+    ast.UnaryOp: _ExprBuilder._negative,
+    ast.BinOp: _ExprBuilder._operator,
+    ast.Compare: _ExprBuilder._operator,
+    ast.Call: _ExprBuilder.call,
+    ast.Subscript: _ExprBuilder._subscript,
+    ast.IfExp: _ExprBuilder._choice,
 }
 
 

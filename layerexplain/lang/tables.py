@@ -13,7 +13,7 @@ class Shaped(NamedTuple):
     shape: tuple[int, ...]
 
 
-class Array(NamedTuple):
+class ConstantArray(NamedTuple):
     """An array that stands in a call in place of a tensor: its numbers, as nested lists or tuples, or `Shaped`; and its
     dtype, "" where the file does not say."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Expr, walk
-from layerexplain.lang.names import definition_names, free, identifier, is_light, leaf_names, made_of, unique
+from layerexplain.lang.names import definition_names, free, identifier, is_light, leaf_names, name_from_maker, unique
 from layerexplain.lang.notation import (
     ATOM,
     NEGATE,
@@ -26,7 +26,7 @@ from layerexplain.lang.notation import (
     value_text,
 )
 from layerexplain.lang.opaque import opaque
-from layerexplain.lang.visit import Interpreter
+from layerexplain.lang.visit import ExprInterpreter
 from layerexplain.records import NamedTuple, grouped
 
 WIDEST = 88
@@ -105,7 +105,7 @@ class _Block(NamedTuple):
     collected: Mapping[Expr, str] = {}
 
 
-class _Statements(Interpreter[tuple[str, int]]):
+class _Statements(ExprInterpreter[tuple[str, int]]):
     """Write the statements of one body: choose the nodes that get a name and write all others inline. The value of a
     node is its text and binding strength."""
 
@@ -163,7 +163,7 @@ class _Statements(Interpreter[tuple[str, int]]):
     def _name(self, e: Expr, wanted: Mapping[Expr, str]) -> str:
         if e in wanted:
             return wanted[e]
-        name = e.label or made_of(e, self._name_of)
+        name = e.label or name_from_maker(e, self._name_of)
         if name is None:
             self.autonamed += 1
             name = f"v{self.autonamed}"
@@ -221,7 +221,7 @@ class _Statements(Interpreter[tuple[str, int]]):
         block = self.block
         text, bind = self._inline(node)
         name = block.collected.get(node, "")
-        if type(node.shape) is Shapes:
+        if type(node.shape) is ResultShapes:
             self._unpack(node, text, block.items.get(node, []))
         elif node not in block.collected and (
             node in block.wanted
@@ -395,7 +395,12 @@ class _Statements(Interpreter[tuple[str, int]]):
         consumers = grouped((arg, node) for node in order for arg in node.args)
         for node in reversed(order):
             readers = consumers.get(node, [])
-            if node.label or (len(readers) > 1 and not _is_short(node)) or node in states or type(node.shape) is Shapes:
+            if (
+                node.label
+                or (len(readers) > 1 and not _is_short(node))
+                or node in states
+                or type(node.shape) is ResultShapes
+            ):
                 latest[node] = node.serial
             elif node in collected:
                 latest[node] = 1 << 62
@@ -406,7 +411,7 @@ class _Statements(Interpreter[tuple[str, int]]):
 
 def _is_short(node: Expr) -> bool:
     """Return whether a value is written again wherever it is read, not given a name: `1 - z`, `x[:, None]`, zeros."""
-    if node.label is not None or node.op in (CALL, LOOP, opaque) or type(node.shape) is Shapes:
+    if node.label is not None or node.op in (CALL, LOOP, opaque) or type(node.shape) is ResultShapes:
         return False
     if not node.args:
         return True

@@ -15,7 +15,7 @@ from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LOOP, RANDOM, WE
 Value = TypeVar("Value")
 
 
-class Interpreter(Generic[Value]):
+class ExprInterpreter(Generic[Value]):
     """Compute a value for each node from the values of its arguments.
 
     A subclass defines the value of a `leaf`, an `op`, a `call` and a `loop`. `env` maps nodes to their values and
@@ -89,7 +89,7 @@ class Interpreter(Generic[Value]):
         return [env[e] for e in body.outputs]
 
 
-class Copier(Interpreter[Expr]):
+class Copier(ExprInterpreter[Expr]):
     """Copy a formula. A subclass changes some of the nodes; the base class changes none."""
 
     def leaf(self, node: Expr, env: dict[Expr, Any]) -> Expr:

@@ -14,7 +14,7 @@ from layerexplain.ops.sizes import INTS
 from layerexplain.records import NamedTuple
 
 
-class Refused(Exception):
+class RefusedValue(Exception):
     """A value that a check does not accept."""
 
 
@@ -92,7 +92,7 @@ class Argument:
             if known is not None and len(known) < _MOST_KNOWN:
                 known[value] = normal
             return normal
-        except Refused as refused:
+        except RefusedValue as refused:
             more = f" ({refused})" if str(refused) else ""
             raise ArgumentError(
                 f"{type_} needs {name} to be {self.check.words}, got {name}={short(value)}{more}; "
@@ -128,7 +128,7 @@ def _that(accepts: Callable[[Any], Any], normal: Callable[[Any], Any]) -> Callab
 
     def checked(value: Any) -> Any:
         if not accepts(value):
-            raise Refused
+            raise RefusedValue
         return normal(value)
 
     return checked
@@ -172,7 +172,7 @@ def _truth(value: Any) -> bool:
     """Whether Keras takes a value for true: as Python does, unchecked. The text `false` is true for it, which nobody
     means."""
     if isinstance(value, str) and value.strip().lower() in _FALSE:
-        raise Refused("Keras takes any text for true, also this one")
+        raise RefusedValue("Keras takes any text for true, also this one")
     return bool(value)
 
 
@@ -194,7 +194,7 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
         if folded not in choices:
             from layerexplain.suggest import did_you_mean
 
-            raise Refused(did_you_mean(str(value), choices))
+            raise RefusedValue(did_you_mean(str(value), choices))
         return str(folded)
 
     return normal
@@ -210,9 +210,9 @@ def _activation(value: Any) -> Any:
         if value not in NAMES:
             from layerexplain.suggest import did_you_mean
 
-            raise Refused(did_you_mean(value, sorted(NAMES)))
+            raise RefusedValue(did_you_mean(value, sorted(NAMES)))
     elif not (hasattr(value, "name") and not isinstance(value, type)):
-        raise Refused  # what readers make of a function or a layer has a name
+        raise RefusedValue  # what readers make of a function or a layer has a name
     return value
 
 

@@ -75,6 +75,7 @@ class FormulaLayer(NamedTuple):
         place: What a message calls a line of the formula.
         find: Gives the declaration of a type that it holds.
         example: How it is shown with no model: arguments as NAME=VALUE, and shapes of inputs.
+        cache: The names of what a model keeps of each position while it writes a text.
     """
 
     type: str
@@ -92,6 +93,7 @@ class FormulaLayer(NamedTuple):
     place: Callable[[int | None], str] = lambda line: f"line {line}"
     find: Callable[[str], Declaration | None] = lambda _: None
     example: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    cache: tuple[str, ...] = ()
 
     def declaration(self) -> Declaration:
         """The declaration of the layer.
@@ -116,14 +118,14 @@ class FormulaLayer(NamedTuple):
         """The results at given tensors. Raises `LayerExplainError` with the place in the formula."""
         load_all()
         try:
-            return _Tracing(self, tensors, keywords).results()
+            return _FormulaTracing(self, tensors, keywords).results()
         except LayerExplainError as error:
             if error.line is None:
                 raise
             raise type(error)(f"in {self.place(error.line)}: {error.fact}") from None
 
 
-class _Tracing:
+class _FormulaTracing:
     """One tracing of an own layer."""
 
     def __init__(self, own: FormulaLayer, tensors: Sequence[Expr | None], keywords: Mapping[str, Any]) -> None:
@@ -205,16 +207,17 @@ class _Tracing:
 
     def results(self) -> Any:
         """Read the formula: twice where it calls several layers, whose weights stand in the order of the layers."""
-        made = self._parsed()
+        computed = self._parsed()
         called = self.inner_leaves
         in_order = [name for name in self.own.layers if name in called]
         if [*called] != in_order:
             self.inner_leaves = {name: _leaves(name, called[name][0]) for name in in_order}
-            made = self._parsed()
-        names = self.own.results or (next(reversed(made)),)
-        results = {name: made[name] for name in names if name in made}
+            computed = self._parsed()
+        names = self.own.results or (next(reversed(computed)),)
+        results = {name: computed[name] for name in names if name in computed}
         own = [leaf for one in self.own.weights if (leaf := self.leaves.get(one.symbol)) is not None]
-        return Stored(results["y"] if [*results] == ["y"] else results, tuple(own))
+        cache = {name: computed[name] for name in self.own.cache}
+        return Stored(results["y"] if [*results] == ["y"] else results, tuple(own), cache=cache)
 
     def _parsed(self) -> dict[str, Expr]:
         own = self.own
@@ -229,30 +232,30 @@ class _Tracing:
         specs = tuple([Spec(t.shape, t.dtype) for t in tensors])
         key = (name, specs, tuple(sorted(overrides.items())))
         if key not in self.inner:
-            held = self._held(self.own.layers[name])
+            inner = self._inner_layer(self.own.layers[name])
             training = bool(self.settings.get("training"))
             # A formula calls a layer for its results alone.
-            self.inner[key] = held.definition(specs, training=training, **overrides).without_masks()
+            self.inner[key] = inner.definition(specs, training=training, **overrides).without_masks()
         definition = self.inner[key]
         first, leaves = self.inner_leaves.setdefault(name, _leaves(name, definition))
         if [w.shape for w in first.weights] != [w.shape for w in definition.weights]:
             raise ShapeError(f"every call of {name} needs tensors that fit the same weights")
         return call(definition, *tensors, *leaves)
 
-    def _held(self, layer: Any) -> DeclaredLayer:
+    def _inner_layer(self, layer: Any) -> DeclaredLayer:
         declaration = self.own.find(layer.type)
         if declaration is None:
             raise ArgumentError(f"{layer.type} has no formula, so that {self.own.type} cannot call it")
         config = {key: self._value(value) for key, value in layer.config.items()}
         bound = declaration.bind(config)
-        held = {key: bound[key] for key in config if key in bound}
-        return DeclaredLayer(declaration, {**config, **held}, layer.name, layer.type)
+        replaced = {key: bound[key] for key in config if key in bound}
+        return DeclaredLayer(declaration, {**config, **replaced}, layer.name, layer.type)
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, Computed):
             return self._size(value.text)
         if hasattr(value, "type") and hasattr(value, "config"):
-            return self._held(value)
+            return self._inner_layer(value)
         return tuple(map(self._value, value)) if type(value) in (list, tuple) else value
 
 

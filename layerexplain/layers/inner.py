@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from layerexplain.attribute_path import InnerName
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import Expr, item
 from layerexplain.layers.declaration import Declaration, Spec, snake_case
@@ -70,7 +70,7 @@ class DeclaredLayer:
         """Apply a layer without weights, given in place of an activation function."""
         y = apply(self, [x], at=("activation",))
         # One that makes a mask has that beside its result.
-        return item(y, 0) if type(y.shape) is Shapes else y
+        return item(y, 0) if type(y.shape) is ResultShapes else y
 
 
 def apply(
@@ -83,7 +83,7 @@ def apply(
     return call(definition, *tensors, *weights)
 
 
-def held(
+def inner_definition(
     type_: str, layer: InnerLayer, x: Spec, masks: Sequence[Spec | None] = (), *, training: bool = False
 ) -> tuple[Definition, list[Expr]]:
     """The definition of the layer with one output that a wrapper holds, and its weights as the wrapper's."""

@@ -35,7 +35,7 @@ from functools import cache
 from typing import Any
 
 from layerexplain.errors import ArgumentError, FormulaError, LayerExplainError
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.expr import CONSTANT, OPS, Expr, item, named
 from layerexplain.lang.parse import parse_expression
@@ -52,7 +52,7 @@ from layerexplain.ops.sizes import INTS
 from layerexplain.records import NamedTuple
 
 
-class Row(NamedTuple):
+class OperationRow(NamedTuple):
     """One row: its text in parts. `results` are the names of the results, none where there is one `y`; `many` says that
     the arguments decide how many there are."""
 
@@ -85,11 +85,11 @@ def rows_by_name(table: str) -> dict[str, str]:
     return found
 
 
-def read_row(text: str) -> Row:
+def read_row(text: str) -> OperationRow:
     """Take a row apart.
 
     >>> read_row("ops.TopK(x, k: PositiveInt = 1): values, ids = top_k(x, k=k) | Gives the {k} largest elements.")
-    Row(names=('ops.TopK',), parameters='x, k: PositiveInt = 1', statements=(), results=('values', 'ids'), formula='top_k(x, k=k)', sentence='Gives the {k} largest elements.', many=False)
+    OperationRow(names=('ops.TopK',), parameters='x, k: PositiveInt = 1', statements=(), results=('values', 'ids'), formula='top_k(x, k=k)', sentence='Gives the {k} largest elements.', many=False)
     """  # noqa: E501
     names, _, rest = " ".join(text.split()).partition("(")
     parameters, _, rest = rest.partition("):")
@@ -98,7 +98,7 @@ def read_row(text: str) -> Row:
     results, assigned, formula = last.partition(" = ")
     many = results.startswith("*")
     of_results = tuple(results.split(", ")) if assigned and "(" not in results and not many else ()
-    return Row(
+    return OperationRow(
         tuple(names.split(", ")),
         parameters,
         tuple(statements),
@@ -109,10 +109,10 @@ def read_row(text: str) -> Row:
     )
 
 
-def declaration_of(row: Row, namespace: Mapping[str, Any]) -> Declaration:
+def declaration_of(row: OperationRow, namespace: Mapping[str, Any]) -> Declaration:
     """The declaration that a row of a module stands for; `namespace` holds the module's functions and kinds."""
     signature, ignored = _signature(row, namespace)
-    formula = _Formula(row, signature, namespace)
+    formula = _RowFormula(row, signature, namespace)
     sentence = row.sentence
     if not sentence:
         called = _operation(row.formula.partition("(")[0])
@@ -125,7 +125,7 @@ def declaration_of(row: Row, namespace: Mapping[str, Any]) -> Declaration:
     return Declaration(row.names[0], formula, signature, description=sentence, ignores=ignores, gist=gist, facts=facts)
 
 
-def _signature(row: Row, namespace: Mapping[str, Any]) -> tuple[Signature, tuple[str, ...]]:
+def _signature(row: OperationRow, namespace: Mapping[str, Any]) -> tuple[Signature, tuple[str, ...]]:
     """What a row takes, and the arguments that it ignores."""
     text = row.parameters
     if ":" in text and "*" not in text:
@@ -158,12 +158,12 @@ def _operation(name: str) -> Declaration | None:
     return find(f"ops.{name}") if name[:1].isupper() else None
 
 
-class _Formula:
+class _RowFormula:
     """The formula of a row, called like a function."""
 
     __slots__ = ("_functions", "_namespace", "_passed", "_row", "_signature")
 
-    def __init__(self, row: Row, signature: Signature, namespace: Mapping[str, Any]) -> None:
+    def __init__(self, row: OperationRow, signature: Signature, namespace: Mapping[str, Any]) -> None:
         self._row = row
         self._signature = signature
         self._namespace = namespace
@@ -189,13 +189,13 @@ class _Formula:
                 name, _, source = statement.partition(" = " if " := " not in statement else " := ")
                 value = self._read(source, given, values)
                 given[name] = named(name, value) if " := " in statement else value
-            made = self._read(formula, given, values)
+            computed = self._read(formula, given, values)
         except FormulaError as error:
             raise TypeError(error.fact) from error
         except LayerExplainError as error:
             error.line = None  # a row is no text of the user's
             raise
-        results: Expr | Mapping[str, Expr] = _with_names(made, self._row.results)
+        results: Expr | Mapping[str, Expr] = _with_names(computed, self._row.results)
         return results
 
     def _read(self, source: str, given: Mapping[str, Expr], values: _Values) -> Any:
@@ -204,13 +204,13 @@ class _Formula:
         return parse_expression(whole, given, self._functions, values, choices=True)
 
 
-def _with_names(made: Any, names: tuple[str, ...]) -> Any:
+def _with_names(computed: Any, names: tuple[str, ...]) -> Any:
     """The results by the names of a row."""
-    if isinstance(made, _Several):
-        return dict(zip(names, made.values(), strict=True)) if names else dict(made)
-    if type(made.shape) is Shapes:
-        return {name: item(made, i) for i, name in enumerate(names)}
-    return {names[0]: made} if names else made
+    if isinstance(computed, _Several):
+        return dict(zip(names, computed.values(), strict=True)) if names else dict(computed)
+    if type(computed.shape) is ResultShapes:
+        return {name: item(computed, i) for i, name in enumerate(names)}
+    return {names[0]: computed} if names else computed
 
 
 class _Values(dict[str, Any]):
@@ -233,7 +233,7 @@ class _Values(dict[str, Any]):
 class _Several(dict[str, Expr]):
     """The results by name of a called operation or function."""
 
-    shape = Shapes()
+    shape = ResultShapes()
 
 
 class _Functions(dict[str, Any]):
@@ -258,7 +258,7 @@ def _of_results(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function as a formula calls it: results by name have a shape, as the parser asks of any value."""
 
     def called(*tensors: Expr, **arguments: Any) -> Any:
-        made = function(*tensors, **arguments)
-        return _Several(made) if isinstance(made, Mapping) else made
+        returned = function(*tensors, **arguments)
+        return _Several(returned) if isinstance(returned, Mapping) else returned
 
     return called

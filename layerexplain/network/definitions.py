@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from layerexplain.call_binding import Bound
+from layerexplain.call_binding import BoundCall
 from layerexplain.errors import ArgumentError, NotKnown, ShapeError
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import constant
@@ -18,7 +18,7 @@ from layerexplain.network.traced import Network
 Enter = Callable[[Scope, Specs, Specs], Network]
 """Traces a nested model at the specs of its inputs and of their masks."""
 
-Define = Callable[[Declaration, Layer, Bound, Specs, Specs], Definition]
+Define = Callable[[Declaration, Layer, BoundCall, Specs, Specs], Definition]
 """Gives the definition of a call of a declared layer at the specs of its tensors and masks."""
 
 _PLAIN = frozenset({str, type(None)})
@@ -103,7 +103,7 @@ class Definitions:
         scope: Scope,
         declaration: Declaration,
         layer: Layer,
-        bound: Bound,
+        bound: BoundCall,
         specs: Specs,
         masks: Specs,
         *,

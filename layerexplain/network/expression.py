@@ -8,7 +8,7 @@ from functools import partial
 from layerexplain.attribute_path import LayerNamed, WeightPath, path_names
 from layerexplain.derive.roles import Roles, is_unusual
 from layerexplain.errors import ShapeError
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Definition, call
 from layerexplain.lang.expr import WEIGHT, Expr, item, named, tensor, weight
 from layerexplain.lang.names import identifier
@@ -72,7 +72,7 @@ class ModelExpression:
             new = [item(node, i) for i in range(len(definition.outputs))][-len(definition.states) :]
             self._weights[layer.name] = (*self._weights[layer.name][: len(definition.weights)], *new)
         count = len(definition.results)
-        outputs = [node] if not isinstance(node.shape, Shapes) else [item(node, i) for i in range(count)]
+        outputs = [node] if not isinstance(node.shape, ResultShapes) else [item(node, i) for i in range(count)]
         again = f"_{index + 1}" if index else ""
         label = identifier(layer.name) + again
         return node, [named(label + (f"_{i}" if i else ""), e) for i, e in enumerate(outputs)]

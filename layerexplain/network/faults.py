@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 
-from layerexplain.call_binding import NOTHING_BOUND, Bound
+from layerexplain.call_binding import NOTHING_BOUND, BoundCall
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
@@ -41,7 +41,7 @@ class Guesses:
         self._define = define
         self._specs = scope.guesses
 
-    def look(self, layer: Layer, call: int, declaration: Declaration, bound: Bound, known: Specs) -> None:
+    def look(self, layer: Layer, call: int, declaration: Declaration, bound: BoundCall, known: Specs) -> None:
         """Guess what a call gives of which some inputs are not `known`. Raises what it refuses them with, whatever
         their sizes; where nothing is guessed of an input, nothing is looked at."""
         specs: list[Spec | None] = []
@@ -83,7 +83,7 @@ class Guesses:
                 self._specs[TensorRef(layer.name, call, i)] = inner.guesses[ref]
 
     def _try(
-        self, layer: Layer, declaration: Declaration, bound: Bound, specs: Specs, opened: Sequence[bool]
+        self, layer: Layer, declaration: Declaration, bound: BoundCall, specs: Specs, opened: Sequence[bool]
     ) -> tuple[list[Definition], list[LayerExplainError]]:
         """Return the definitions of a call, and its errors, for each size to try in the specs that are `opened`."""
         found: list[Definition] = []

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from layerexplain.call_binding import Bound
+from layerexplain.call_binding import BoundCall
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.declaration import Declaration
@@ -38,7 +38,7 @@ class Masks:
         """Return whether a layer hands on the mask of its first tensor."""
         return declaration.mask == "pass" and not (self._keras_2 and declaration.facts.loses_mask_keras_2)
 
-    def when_built(self, bound: Bound, tensors: Sequence[Tensor | None]) -> Iterator[Mask]:
+    def when_built(self, bound: BoundCall, tensors: Sequence[Tensor | None]) -> Iterator[Mask]:
         """Yield the mask of each tensor when the model was built: the one that the call names, else its own."""
         for i, t in enumerate(tensors):
             ref = bound.masks.get(i)
@@ -50,13 +50,13 @@ class Masks:
             else:
                 yield t.mask
 
-    def when_run(self, declaration: Declaration, bound: Bound, masks: list[Mask]) -> list[Mask]:
+    def when_run(self, declaration: Declaration, bound: BoundCall, masks: list[Mask]) -> list[Mask]:
         """Return those of them that the call sees when it runs."""
         if not self.lost:
             return masks
         return [NO_MASK if self._is_lost(declaration, bound, i) else mask for i, mask in enumerate(masks)]
 
-    def passed_over(self, declaration: Declaration, bound: Bound, masks: list[Mask]) -> Mask | None:
+    def passed_over(self, declaration: Declaration, bound: BoundCall, masks: list[Mask]) -> Mask | None:
         """Return the mask that Keras 3 does not give to a recurrent layer, though it hands it on: with an initial_state
         the call has several tensors, and Keras then looks for `sequences_mask`, which no layer takes. Keras 2 gives
         it."""
@@ -83,7 +83,7 @@ class Masks:
         ref: TensorRef,
         declaration: Declaration,
         layer: Layer,
-        bound: Bound,
+        bound: BoundCall,
         tensors: Sequence[Tensor | None],
         masks: list[Mask],
     ) -> None:
@@ -107,7 +107,9 @@ class Masks:
             self._tensors[ref] = out._replace(mask=Mask(mask, source))
             self.lost.add(ref)
 
-    def after(self, declaration: Declaration, bound: Bound, masks: list[Mask], results: Sequence[TensorRef]) -> None:
+    def after(
+        self, declaration: Declaration, bound: BoundCall, masks: list[Mask], results: Sequence[TensorRef]
+    ) -> None:
         """Take note of a call that has run, and took masks off its tensors or made late ones."""
         if self.late.intersection(bound.tensors):
             self.late.update(results)
@@ -115,7 +117,7 @@ class Masks:
             masked = [ref for ref, mask in zip(bound.tensors, masks, strict=True) if mask.expr is not None]
             self.lost.update(ref for ref in masked[:3] if ref is not None)
 
-    def _is_lost(self, declaration: Declaration, bound: Bound, i: int) -> bool:
+    def _is_lost(self, declaration: Declaration, bound: BoundCall, i: int) -> bool:
         ref = bound.tensors[i] if i < len(bound.tensors) else None
         if ref not in self.lost:
             return False
@@ -124,7 +126,7 @@ class Masks:
         return not named or (declaration.facts.takes_masks_off and i == 0)
 
 
-def mask_sources(bound: Bound, masks: Sequence[Mask], count: int) -> tuple[MaskSource, ...]:
+def mask_sources(bound: BoundCall, masks: Sequence[Mask], count: int) -> tuple[MaskSource, ...]:
     """Return where the first `count` of the masks that a call has come from."""
     found = []
     for i, mask in enumerate(masks):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.lang.tables import Array
+from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, tensor_refs
 from layerexplain.records import NamedTuple
@@ -22,7 +22,7 @@ INFIX = {
 """Class → the operator of Python that makes it of two tensors, or of a tensor and a number."""
 
 
-class Operation(NamedTuple):
+class OperationClass(NamedTuple):
     """A class of keras.src.ops: its module, its function behind `keras.ops.` with what that takes, the arguments that
     the class is made with by the names that the function has for them, and those that it is called with."""
 
@@ -47,18 +47,18 @@ class Operation(NamedTuple):
 
 
 @cache
-def _table() -> Mapping[str, Operation]:
+def _table() -> Mapping[str, OperationClass]:
     lines = (Path(__file__).parent / "operation_classes.txt").read_text(encoding="utf-8").splitlines()
     found = {}
     for line in lines:
         type_, home, function, *lists = [part.strip() for part in line.split("|")]
         takes, made_with, called = [tuple([one for one in part.split(", ") if one]) for part in lists]
         pairs = [one.partition("=") for one in made_with]
-        found[type_] = Operation(home, function, takes, {key: value or key for key, _, value in pairs}, called)
+        found[type_] = OperationClass(home, function, takes, {key: value or key for key, _, value in pairs}, called)
     return found
 
 
-def operation(type_: str) -> Operation:
+def operation(type_: str) -> OperationClass:
     """Return what Keras 3 has for a class of operations. Raises SpecError where it has none that a function makes.
 
     >>> operation("Clip").function, operation("LayerNorm").function, operation("Softmax").home
@@ -107,7 +107,7 @@ def todays_call(type_: str, config: Mapping[str, Any], call: Call) -> tuple[dict
         given["xs"] = [given["xs"]]
     if more and isinstance(given.get(more[0][2:]), Mapping):
         given.update(given.pop(more[0][2:]))
-    made = {names.get(key, key): one for key, one in given.items() if names.get(key, key) in known.config}
+    config_today = {names.get(key, key): one for key, one in given.items() if names.get(key, key) in known.config}
     rest = {key: one for key, one in given.items() if names.get(key, key) not in known.config}
     called = [name.lstrip("*") for name in known.called]
     # What Keras stores as None or False, and its function does not take, is left out.
@@ -116,19 +116,19 @@ def todays_call(type_: str, config: Mapping[str, Any], call: Call) -> tuple[dict
     if unknown is not None:
         raise SpecError(f"keras.ops.{known.function} has no argument {unknown}")
     args, kwargs = known.call({key: one for key, one in rest.items() if key in called or more})
-    return made, call._replace(args=args, kwargs={key: one for key, one in kwargs.items() if one is not None})
+    return config_today, call._replace(args=args, kwargs={key: one for key, one in kwargs.items() if one is not None})
 
 
 def is_tensor(value: Any) -> bool:
     """Return whether a value is a tensor or an array in place of one, or holds some."""
-    if isinstance(value, Array):
+    if isinstance(value, ConstantArray):
         return True
     if isinstance(value, list | tuple):
         return any(True for _ in tensor_refs(value)) or any(map(is_tensor, value))
     return any(True for _ in tensor_refs(value))
 
 
-def function_arguments(type_: str, made: Mapping[str, Any], call: Call) -> tuple[list[Any], dict[str, Any]]:
+def function_arguments(type_: str, config: Mapping[str, Any], call: Call) -> tuple[list[Any], dict[str, Any]]:
     """Return what the function of `keras.ops` is given for an operation in today's words: without names and by name."""
     known = operation(type_)
     names = [name for name in known.called if not name.startswith("**")]
@@ -139,7 +139,7 @@ def function_arguments(type_: str, made: Mapping[str, Any], call: Call) -> tuple
             by_name[name], waiting = waiting, []
         elif waiting:
             by_name[name] = waiting.pop(0)
-    by_name.update({known.config[key]: one for key, one in made.items()})
+    by_name.update({known.config[key]: one for key, one in config.items()})
     front: list[Any] = []
     in_front = any(name.startswith("*") and not name.startswith("**") for name in known.parameters)
     settings = set(known.config.values())

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from layerexplain.call_binding import Bound
+from layerexplain.call_binding import BoundCall
 from layerexplain.errors import place_order
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
@@ -123,7 +123,7 @@ def trace_layer(
     if declaration is None:
         raise not_known(layer.type)
     known = {name: value for name, value in (call or {}).items() if name in declaration.arguments}
-    bound = Bound([], dict(constants or {}), {}, known)
+    bound = BoundCall([], dict(constants or {}), {}, known)
     return _Tracing(strict, Faults()).of(scope, declaration, layer, bound, specs, masks, training=training)
 
 
@@ -148,7 +148,7 @@ class _Tracing(Definitions):
         return known
 
     def trained(
-        self, scope: Scope, declaration: Declaration, layer: Layer, bound: Bound, specs: Specs, masks: Specs
+        self, scope: Scope, declaration: Declaration, layer: Layer, bound: BoundCall, specs: Specs, masks: Specs
     ) -> Definition:
         """Return the definition of a call in training."""
         trainable = not scope.frozen and bool(layer.config.get("trainable", True))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.call_binding import Bound
+from layerexplain.call_binding import BoundCall
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
@@ -34,7 +34,7 @@ class Origin(NamedTuple):
     definition comes from, in their order.
     """
 
-    bound: Bound
+    bound: BoundCall
     specs: tuple[Spec | None, ...] = ()
     masks: tuple[Spec | None, ...] = ()
     mask_sources: tuple[MaskSource, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from layerexplain.call_binding import Bound, bind_call, given_masks
+from layerexplain.call_binding import BoundCall, bind_call, given_masks
 from layerexplain.errors import ArgumentError, LayerExplainError, NotKnown, ShapeError
 from layerexplain.frontends.model_builder import in_order
 from layerexplain.lang.axes import Batch
@@ -221,7 +221,7 @@ class Walk:
         return self.sizes.resolved(function, call)
 
     def _plain(
-        self, call: Call, layer: Layer, declaration: Declaration, bound: Bound, ref: TensorRef, known: Tensor
+        self, call: Call, layer: Layer, declaration: Declaration, bound: BoundCall, ref: TensorRef, known: Tensor
     ) -> TracedCall:
         """Return the usual call, of one tensor without a mask, without the detours that the others need."""
         specs = (known.spec,)

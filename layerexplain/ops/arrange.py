@@ -125,8 +125,8 @@ def _diagonal_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 
 def _of_diagonal(y: Expr, dy: Expr, i: int) -> Expr:
     rows, columns = sized(y.args[0], (-2, -1), "the matrices")
-    made = diag(dy, offset=y.options["offset"])
-    return to_length(to_length(made, made.ndim - 2, rows), made.ndim - 1, columns)
+    square = diag(dy, offset=y.options["offset"])
+    return to_length(to_length(square, square.ndim - 2, rows), square.ndim - 1, columns)
 
 
 diagonal = movement(
@@ -149,10 +149,10 @@ def _diag_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
 
 def _diag_value(np: Any, x: Any, *, offset: int) -> Any:
     n = x.shape[-1] + abs(offset)
-    made = np.zeros((*x.shape[:-1], n, n), x.dtype)
+    result = np.zeros((*x.shape[:-1], n, n), x.dtype)
     places = np.arange(x.shape[-1])
-    made[..., places + max(-offset, 0), places + max(offset, 0)] = x
-    return made
+    result[..., places + max(-offset, 0), places + max(offset, 0)] = x
+    return result
 
 
 def _diag_axes(x: Expr, *, offset: int) -> list[Axis]:

@@ -185,11 +185,11 @@ def _stft_back_value(
     ends = fft // 2 if center else 0
     whole = np.zeros((*y.shape[:-1], to + 2 * ends))
     whole[..., : y.shape[-1]] = y
-    made = whole[..., ends : ends + to]
+    result = whole[..., ends : ends + to]
     if ends:  # what the reflected samples got belongs to those that they reflect
-        made[..., 1 : ends + 1] += whole[..., ends - 1 :: -1]
-        made[..., to - 1 - ends : to - 1] += whole[..., : to + ends - 1 : -1]
-    return made
+        result[..., 1 : ends + 1] += whole[..., ends - 1 :: -1]
+        result[..., to - 1 - ends : to - 1] += whole[..., : to + ends - 1 : -1]
+    return result
 
 
 stft_back: Op = function(

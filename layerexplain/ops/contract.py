@@ -9,7 +9,7 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.lang.axes import BATCH, GONE, Axis, LazyAxes, Shape, Size
 from layerexplain.lang.expr import CannotDerive, Expr, Op
-from layerexplain.lang.notation import Function
+from layerexplain.lang.notation import FunctionNotation
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.lang.typeset import THIN, row
 from layerexplain.ops.families import Term, aligned, contraction
@@ -85,10 +85,53 @@ dot = contraction(
     outputs=_dot_outputs,
     summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[0]),
     term=_dot_term,
-    notation=Function(row(0, THIN, 1)),
+    notation=FunctionNotation(row(0, THIN, 1)),
     gradient=_of_dot,
 )
 """`dot(x, W)`: sums over the last axis of x and the first of W; the other axes remain, those of x first."""
+
+
+def _linear_axes(x: Expr, W: Expr) -> LazyAxes:
+    if x.ndim < 1 or W.ndim != 2 or not agree(x.shape[-1], W.shape[1]):
+        raise misfit("linear needs a matrix whose rows are as long as the last axis of the first tensor", x, W)
+    return LazyAxes((*x.shape[:-1], W.shape[0]), _linear_records, x, W)
+
+
+def _linear_records(x: Expr, W: Expr, shape: Shape) -> list[Axis]:
+    *axes, _ = [Axis("", (0, i), size) for i, size in enumerate(shape)]
+    role = axis_name(W, 0, "features")
+    return [*axes, Axis(role, (0, x.ndim - 1), shape[-1], functools.partial(_of_role, role, shape[-1]))]
+
+
+def _linear_outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
+    *positions, _ = _dot_outputs(node)
+    return [*positions, (axis_name(node.args[1], 0, "outputs"), (node.ndim - 1,))]
+
+
+def _linear_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Term:
+    return ((*index[:-1], letters[0]), (index[-1], letters[0])), ()
+
+
+def _of_linear(y: Expr, dy: Expr, i: int) -> Expr:
+    x, W = y.args
+    if not i:
+        return dot(dy, W)
+    lead = "nlijabcd"[: x.ndim - 1]
+    return einsum(dy, x, eq=f"{lead}k,{lead}m->km")
+
+
+linear = contraction(
+    "linear",
+    axes=_linear_axes,
+    value=lambda np, x, W: np.matmul(x, W.T),
+    outputs=_linear_outputs,
+    summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[1]),
+    term=_linear_term,
+    notation=FunctionNotation(row(0, THIN, ("sup", 1, "T"))),
+    gradient=_of_linear,
+)
+"""`linear(x, W)`: the product of the last axis of x with each row of W, which has a row for each output: x times W
+transposed, as PyTorch keeps the weights of its linear layers."""
 
 
 def _matmul_axes(a: Expr, b: Expr) -> list[Axis]:
@@ -134,7 +177,7 @@ matmul: Op = contraction(
     outputs=_matmul_outputs,
     summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[-2]),
     term=_matmul_term,
-    notation=Function(row(0, THIN, 1)),
+    notation=FunctionNotation(row(0, THIN, 1)),
     gradient=lambda y, dy, i: matmul(turned(y.args[0]), dy) if i else matmul(dy, turned(y.args[1])),
 )
 """`matmul(a, b)`: the last two axes are matrices; the axes before them are broadcast."""
@@ -217,9 +260,9 @@ def _einsum_value(np: Any, *values: Any, eq: str) -> Any:
         (of_a, of_b), result = parse_equation(eq, [v.ndim for v in values])
         from layerexplain.ops.products import product_of_two
 
-        made = product_of_two(np, *values, of_a, of_b, result)
-        if made is not None:
-            return made
+        product = product_of_two(np, *values, of_a, of_b, result)
+        if product is not None:
+            return product
     return np.einsum(eq, *values, optimize=True)
 
 
@@ -231,8 +274,8 @@ def _of_einsum(y: Expr, dy: Expr, i: int) -> Expr:
     elsewhere = {*result, *[c for term in terms for c in term]}
     others = [a for k, a in enumerate(y.args) if k != i]
     kept = [c for c in own if c in elsewhere]
-    made = einsum(dy, *others, eq=f"{','.join(map(''.join, [result, *terms]))}->{''.join(kept)}")
-    return cut(made, {k: None for k, c in enumerate(own) if c not in elsewhere})
+    gradient = einsum(dy, *others, eq=f"{','.join(map(''.join, [result, *terms]))}->{''.join(kept)}")
+    return cut(gradient, {k: None for k, c in enumerate(own) if c not in elsewhere})
 
 
 def _of_diagonals(y: Expr, dy: Expr, i: int, own: list[str], terms: list[list[str]], result: list[str]) -> Expr:
@@ -248,10 +291,10 @@ def _of_diagonals(y: Expr, dy: Expr, i: int, own: list[str], terms: list[list[st
     read = full_like(einsum(y.args[i], eq=f"{''.join(own)}->{''.join(letters)}"), value=1)
     others = [a for k, a in enumerate(y.args) if k != i]
     given = ",".join(map("".join, [result, *terms, letters]))
-    made = diag(einsum(dy, *others, read, eq=f"{given}->{''.join(letters)}"))
+    gradient = diag(einsum(dy, *others, read, eq=f"{given}->{''.join(letters)}"))
     first = own.index(twice[0])
     places = [len(letters) if c == twice[0] and k != first else letters.index(c) for k, c in enumerate(own)]
-    return transpose(made, axes=tuple(places))
+    return transpose(gradient, axes=tuple(places))
 
 
 einsum = contraction(

@@ -29,13 +29,13 @@ def _logs(np: Any, output: Any) -> Any:
 
 
 def _loss_value(np: Any, target: Any, output: Any, target_length: Any, output_length: Any, *, blank: int) -> Any:
-    made = []
+    losses = []
     for labels, rows, many, steps in zip(target, _logs(np, output), target_length, output_length, strict=True):
         spelled = labels[: int(many)]
         reached = _reached(np, *_path(np, spelled, blank % output.shape[-1]), rows[: int(steps)])
         nothing = 0.0 if not len(spelled) else np.inf  # a reading of no steps
-        made.append(-float(np.logaddexp.reduce(reached[-1, -2:])) if len(reached) else nothing)
-    return np.array(made)
+        losses.append(-float(np.logaddexp.reduce(reached[-1, -2:])) if len(reached) else nothing)
+    return np.array(losses)
 
 
 def _path(np: Any, labels: Any, blank: int) -> tuple[Any, Any]:
@@ -49,16 +49,16 @@ def _path(np: Any, labels: Any, blank: int) -> tuple[Any, Any]:
 
 def _reached(np: Any, path: Any, skips: Any, rows: Any) -> Any:
     """Return the log-probability of all beginnings of paths, for each step and place: the forward algorithm."""
-    made = np.full((len(rows), len(path)), -np.inf)
+    result = np.full((len(rows), len(path)), -np.inf)
     if len(rows):
-        made[0, :2] = rows[0, path[:2]]
+        result[0, :2] = rows[0, path[:2]]
     with np.errstate(all="ignore"):
         for t in range(1, len(rows)):
-            before = made[t - 1]
+            before = result[t - 1]
             one = np.concatenate([[-np.inf], before[:-1]])
             two = np.where(skips, np.concatenate([[-np.inf] * 2, before])[: len(path)], -np.inf)
-            made[t] = np.logaddexp(np.logaddexp(before, one), two) + rows[t][path]
-    return made
+            result[t] = np.logaddexp(np.logaddexp(before, one), two) + rows[t][path]
+    return result
 
 
 def _of_loss(y: Expr, dy: Expr, i: int) -> Expr | None:
@@ -87,7 +87,7 @@ of one class per step, by the softmax of the scores, with repeats merged and bla
 def _share_value(np: Any, target: Any, output: Any, target_length: Any, output_length: Any, *, blank: int) -> Any:
     """What is reached from the front and from the end: the forward-backward algorithm."""
     logs = _logs(np, output)
-    made = np.zeros(logs.shape)
+    result = np.zeros(logs.shape)
     for n, (labels, many, steps) in enumerate(zip(target, target_length, output_length, strict=True)):
         spelled, rows = labels[: int(many)], logs[n, : int(steps)]
         if not len(rows):
@@ -99,8 +99,8 @@ def _share_value(np: Any, target: Any, output: Any, target_length: Any, output_l
         if np.isfinite(whole):  # else no path spells the labels
             with np.errstate(all="ignore"):
                 shares = np.exp(reached + rest - rows[:, path] - whole)
-            np.add.at(made[n, : len(rows)].T, path, shares.T)
-    return made
+            np.add.at(result[n, : len(rows)].T, path, shares.T)
+    return result
 
 
 ctc_share = function(
@@ -126,7 +126,7 @@ def _decode_axes(output: Expr, length: Expr, *, blank: int, merge: bool) -> Axes
 
 
 def _decode_value(np: Any, output: Any, length: Any, *, blank: int, merge: bool) -> Any:
-    made = np.full(output.shape[:2], -1)
+    result = np.full(output.shape[:2], -1)
     score = np.zeros((len(output), 1))
     for n, (rows, steps) in enumerate(zip(output, length, strict=True)):
         best = rows[: int(steps)].argmax(axis=-1)
@@ -134,8 +134,8 @@ def _decode_value(np: Any, output: Any, length: Any, *, blank: int, merge: bool)
         kept = best != blank % output.shape[-1]
         if merge:
             kept[1:] &= best[1:] != best[:-1]
-        made[n, : kept.sum()] = best[kept]
-    return made[None], score
+        result[n, : kept.sum()] = best[kept]
+    return result[None], score
 
 
 ctc_decode = function(

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from layerexplain.lang.expr import FREE, NO_GRADIENT, Expr, Op
-from layerexplain.lang.notation import COMPARE, NEGATE, POWER, PRODUCT, SUM, Fraction, Function, Infix, Prefix
+from layerexplain.lang.notation import COMPARE, NEGATE, POWER, PRODUCT, SUM, Fraction, FunctionNotation, Infix, Prefix
 from layerexplain.lang.typeset import applied, fence, listed, number, row
 from layerexplain.ops.families import binary, elementwise, unary
 from layerexplain.ops.sizes import FLOATS, promote
@@ -43,48 +43,52 @@ negative = unary("negative", Prefix("-", NEGATE), gradient=lambda y, dy, i: -dy)
 
 maximum = binary(
     "max",
-    Function(applied("max", listed([0, 1]))),
+    FunctionNotation(applied("max", listed([0, 1]))),
     numpy="maximum",
     gradient=lambda y, dy, i: dy * (less(*y.args) if i else greater_equal(*y.args)),
 )
 minimum = binary(
     "min",
-    Function(applied("min", listed([0, 1]))),
+    FunctionNotation(applied("min", listed([0, 1]))),
     numpy="minimum",
     gradient=lambda y, dy, i: dy * (greater(*y.args) if i else less_equal(*y.args)),
 )
-absolute = unary("abs", Function(fence(0, open="|", close="|")), gradient=lambda y, dy, i: dy * sign(y.args[0]))
+absolute = unary("abs", FunctionNotation(fence(0, open="|", close="|")), gradient=lambda y, dy, i: dy * sign(y.args[0]))
 sign: Op = unary("sign", gradient=JUMPS)
-floor = unary("floor", Function(fence(0, open="⌊", close="⌋")), gradient=JUMPS)
-ceil = unary("ceil", Function(fence(0, open="⌈", close="⌉")), gradient=JUMPS)
+floor = unary("floor", FunctionNotation(fence(0, open="⌊", close="⌋")), gradient=JUMPS)
+ceil = unary("ceil", FunctionNotation(fence(0, open="⌈", close="⌉")), gradient=JUMPS)
 round_ = unary("round", gradient=JUMPS)
 trunc = unary("trunc", gradient=JUMPS)
 
 _smooth = functools.partial(unary, dtype="float")
 """A function of one number whose results are floats."""
 
-exp = _smooth("exp", Function(("sup", ("f", "e"), 0)), gradient=lambda y, dy, i: dy * y)
-log = _smooth("log", Function(row(("f", "ln"), 0)), gradient=lambda y, dy, i: dy / y.args[0])
+exp = _smooth("exp", FunctionNotation(("sup", ("f", "e"), 0)), gradient=lambda y, dy, i: dy * y)
+log = _smooth("log", FunctionNotation(row(("f", "ln"), 0)), gradient=lambda y, dy, i: dy / y.args[0])
 log2 = _smooth(
     "log2",
-    Function(row(("sub", ("f", "log"), number("2")), 0)),
+    FunctionNotation(row(("sub", ("f", "log"), number("2")), 0)),
     gradient=lambda y, dy, i: dy / (math.log(2) * y.args[0]),
 )
 log10 = _smooth(
     "log10",
-    Function(row(("sub", ("f", "log"), number("10")), 0)),
+    FunctionNotation(row(("sub", ("f", "log"), number("10")), 0)),
     gradient=lambda y, dy, i: dy / (math.log(10) * y.args[0]),
 )
-sqrt = _smooth("sqrt", Function(("root", 0)), gradient=lambda y, dy, i: dy / (2 * y))
-sin: Op = _smooth("sin", Function(applied("sin", 0)), gradient=lambda y, dy, i: dy * cos(y.args[0]))
-cos: Op = _smooth("cos", Function(applied("cos", 0)), gradient=lambda y, dy, i: -dy * sin(y.args[0]))
-tan = _smooth("tan", Function(applied("tan", 0)), gradient=lambda y, dy, i: dy * (1 + y**2))
-arctan = _smooth("arctan", Function(applied("arctan", 0)), gradient=lambda y, dy, i: dy / (1 + y.args[0] ** 2))
+sqrt = _smooth("sqrt", FunctionNotation(("root", 0)), gradient=lambda y, dy, i: dy / (2 * y))
+sin: Op = _smooth("sin", FunctionNotation(applied("sin", 0)), gradient=lambda y, dy, i: dy * cos(y.args[0]))
+cos: Op = _smooth("cos", FunctionNotation(applied("cos", 0)), gradient=lambda y, dy, i: -dy * sin(y.args[0]))
+tan = _smooth("tan", FunctionNotation(applied("tan", 0)), gradient=lambda y, dy, i: dy * (1 + y**2))
+arctan = _smooth("arctan", FunctionNotation(applied("arctan", 0)), gradient=lambda y, dy, i: dy / (1 + y.args[0] ** 2))
 arctan2 = binary("arctan2", dtype="float", gradient=_of_angle)
-sinh: Op = _smooth("sinh", Function(applied("sinh", 0)), gradient=lambda y, dy, i: dy * cosh(y.args[0]))
-cosh: Op = _smooth("cosh", Function(applied("cosh", 0)), gradient=lambda y, dy, i: dy * sinh(y.args[0]))
-arcsin = _smooth("arcsin", Function(applied("arcsin", 0)), gradient=lambda y, dy, i: dy / sqrt(1 - y.args[0] ** 2))
-arccos = _smooth("arccos", Function(applied("arccos", 0)), gradient=lambda y, dy, i: -dy / sqrt(1 - y.args[0] ** 2))
+sinh: Op = _smooth("sinh", FunctionNotation(applied("sinh", 0)), gradient=lambda y, dy, i: dy * cosh(y.args[0]))
+cosh: Op = _smooth("cosh", FunctionNotation(applied("cosh", 0)), gradient=lambda y, dy, i: dy * sinh(y.args[0]))
+arcsin = _smooth(
+    "arcsin", FunctionNotation(applied("arcsin", 0)), gradient=lambda y, dy, i: dy / sqrt(1 - y.args[0] ** 2)
+)
+arccos = _smooth(
+    "arccos", FunctionNotation(applied("arccos", 0)), gradient=lambda y, dy, i: -dy / sqrt(1 - y.args[0] ** 2)
+)
 arcsinh = _smooth("arcsinh", gradient=lambda y, dy, i: dy / sqrt(y.args[0] ** 2 + 1))
 arccosh = _smooth("arccosh", gradient=lambda y, dy, i: dy / sqrt(y.args[0] ** 2 - 1))
 arctanh = _smooth("arctanh", gradient=lambda y, dy, i: dy / (1 - y.args[0] ** 2))
@@ -136,7 +140,7 @@ def _erf_of_table(np: Any, values: Any) -> Any:
 erf = elementwise(
     "erf",
     _erf,
-    Function(applied("erf", 0)),
+    FunctionNotation(applied("erf", 0)),
     dtype="float",
     gradient=lambda y, dy, i: 2 / math.sqrt(math.pi) * dy * exp(-(y.args[0] ** 2)),
 )

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from layerexplain.lang.axes import BATCH, GONE, Axes, Axis, Factor, LazyAxes, Shape, Size
 from layerexplain.lang.expr import CONSTANT, FREE, NO_MACS, OPS, PER_INPUT, PER_OUTPUT, TWICE_MACS, WEIGHT, Expr, Op
-from layerexplain.lang.notation import Function, Notation
+from layerexplain.lang.notation import FunctionNotation, Notation
 from layerexplain.lang.on_demand import scalar as sc
 from layerexplain.ops.sizes import broadcast, normalize_axes, product, promote, size_text
 
@@ -58,7 +58,7 @@ def always(dtype: Any) -> Callable[..., Any]:
     return lambda *args, **attrs: dtype
 
 
-BY_NAME = Function()
+BY_NAME = FunctionNotation()
 """The notation of an op that is written as a call of its name, in LaTeX too."""
 
 
@@ -240,9 +240,11 @@ def contraction(
 
     def factors(node: Expr) -> list[Factor]:
         shape = node.shape
-        made = [Factor(name, tuple([shape[a] for a in of if shape[a] is not BATCH])) for name, of in outputs(node)]
+        factors_of_result = [
+            Factor(name, tuple([shape[a] for a in of if shape[a] is not BATCH])) for name, of in outputs(node)
+        ]
         sizes = [size for _, size in summed(node) if size is not BATCH]
-        return [*made, Factor("products", (None if None in sizes else prod(sizes),))]
+        return [*factors_of_result, Factor("products", (None if None in sizes else prod(sizes),))]
 
     # The product of the factors, which every model is asked for, while their names are for one that is explained.
     vars(factors)["total"] = lambda node: product([*node.shape, *[size for _, size in summed(node)]])

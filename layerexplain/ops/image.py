@@ -228,8 +228,8 @@ position, with half-pixel centres; `times=2` in place of `size` enlarges by a fa
 @channels_last
 def _back_value(np: Any, dy: Any, *, to: tuple[int, int], method: str, antialias: bool, data_format: str) -> Any:
     rows, columns = (_weights(np, n, out, method, antialias) for n, out in zip(to, dy.shape[1:3], strict=True))
-    made = np.einsum("pi,npqc->niqc", rows, dy, optimize=True)
-    return np.einsum("qj,niqc->nijc", columns, made, optimize=True)
+    of_rows = np.einsum("pi,npqc->niqc", rows, dy, optimize=True)
+    return np.einsum("qj,niqc->nijc", columns, of_rows, optimize=True)
 
 
 resize_back = function(
@@ -328,9 +328,9 @@ def _fit_back_value(np: Any, x: Any, dy: Any, *, how: str, data_format: str) -> 
         key[axis] = slice(first, first + min(n, after))
     if how == "pad":
         return dy[tuple(key)]
-    made = np.zeros(x.shape, dy.dtype)
-    made[tuple(key)] = dy
-    return made
+    result = np.zeros(x.shape, dy.dtype)
+    result[tuple(key)] = dy
+    return result
 
 
 def _fitted_again(y: Expr, dy: Expr, i: int) -> Expr | None:

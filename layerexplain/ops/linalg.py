@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from layerexplain.lang.axes import GONE, AxesOfEach, Axis, Shape, Shapes, Size
+from layerexplain.lang.axes import GONE, AxesOfEach, Axis, ResultShapes, Shape, Size
 from layerexplain.lang.expr import NOT_INDEXED, UNKNOWN_COST, CannotDerive, Expr, Marker, Op, item, named
 from layerexplain.ops.arrange import band, diag, diagonal, full_like
 from layerexplain.ops.contract import matmul, turned
@@ -54,10 +54,10 @@ def _matrices(
             raise misfit(f"{name} needs matrices, the last two axes of a tensor", x)
         if square and not agree(*x.shape[-2:]):
             raise misfit(f"{name} needs square matrices", x)
-        made = result(x, *x.shape[-2:], *others, **attrs)
-        if type(made) is Shapes:
-            return AxesOfEach(_lead_axes(x, one) for one in made)
-        return _lead_axes(x, made) if type(made) is tuple else made
+        axes_of_result = result(x, *x.shape[-2:], *others, **attrs)
+        if type(axes_of_result) is ResultShapes:
+            return AxesOfEach(_lead_axes(x, one) for one in axes_of_result)
+        return _lead_axes(x, axes_of_result) if type(axes_of_result) is tuple else axes_of_result
 
     def count(node: Expr) -> int | None:
         first, *others = node.args
@@ -72,8 +72,8 @@ def _matrices(
 
     def of_float64(np: Any, *values: Any, **attrs: Any) -> Any:
         arrays = [np.asarray(v, "f8") for v in values]
-        made = getattr(np.linalg, name)(*arrays, **attrs) if value is None else value(np, *arrays, **attrs)
-        return tuple(made) if dtypes else made
+        results = getattr(np.linalg, name)(*arrays, **attrs) if value is None else value(np, *arrays, **attrs)
+        return tuple(results) if dtypes else results
 
     return function(
         name,
@@ -124,7 +124,7 @@ det = _matrices(
 
 slogdet = _matrices(
     "slogdet",
-    result=lambda x, *_: Shapes([x.shape[:-2]] * 2),
+    result=lambda x, *_: ResultShapes([x.shape[:-2]] * 2),
     flops=lambda n, _: 2 * n**3 / 3,
     dtypes=("float", "float"),
     gradient=lambda y, dy, i: None if dy[1] is None else dy[1][..., None, None] * turned(inv(y.args[0])),
@@ -171,14 +171,14 @@ def _of_lu(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr | None:
     upper = band(f, below=0)
     lower = named("L", _below(f) + diag(full_like(diagonal(f), value=1)), "with 1 on its diagonal")
     inner = _below(matmul(turned(lower), _below(given))) + band(matmul(band(given, below=0), turned(upper)), below=0)
-    made = solve(turned(lower), turned(solve(upper, turned(inner))))  # lower⁻ᵀ · inner · upper⁻ᵀ
+    gradient = solve(turned(lower), turned(solve(upper, turned(inner))))  # lower⁻ᵀ · inner · upper⁻ᵀ
     where_from = argsort(item(y, 1))
-    return take_along(made, where_from[..., None], axis=-2)
+    return take_along(gradient, where_from[..., None], axis=-2)
 
 
 lu = _matrices(
     "lu",
-    result=lambda x, *_: Shapes([x.shape, x.shape[:-1]]),
+    result=lambda x, *_: ResultShapes([x.shape, x.shape[:-1]]),
     value=_lu_value,
     flops=lambda n, _: 2 * n**3 / 3,
     dtypes=("float", "int32"),
@@ -187,9 +187,9 @@ lu = _matrices(
 """`f, p = lu(x)`: x[p] = L · U, both in one matrix: below the diagonal L, whose diagonal is 1, and above it U."""
 
 
-def _qr_shapes(x: Expr, rows: Size, columns: Size, *, mode: str) -> Shapes:
+def _qr_shapes(x: Expr, rows: Size, columns: Size, *, mode: str) -> ResultShapes:
     inner = _shorter(rows, columns) if mode == "reduced" else rows
-    return Shapes([(*x.shape[:-1], inner), (*x.shape[:-2], inner, columns)])
+    return ResultShapes([(*x.shape[:-1], inner), (*x.shape[:-2], inner, columns)])
 
 
 def _of_qr(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
@@ -224,10 +224,10 @@ qr = _matrices(
 """`q, r = qr(x)`: x = q · r, the columns of q of length 1 and at right angles, r an upper triangle (Householder)."""
 
 
-def _svd_shapes(x: Expr, rows: Size, columns: Size, *, full: bool) -> Shapes:
+def _svd_shapes(x: Expr, rows: Size, columns: Size, *, full: bool) -> ResultShapes:
     inner = _shorter(rows, columns)
     left, right = (rows, columns) if full else (inner, inner)
-    return Shapes([(*x.shape[:-1], left), (*x.shape[:-2], inner), (*x.shape[:-2], right, columns)])
+    return ResultShapes([(*x.shape[:-1], left), (*x.shape[:-2], inner), (*x.shape[:-2], right, columns)])
 
 
 def _apart(values: Expr) -> Expr:
@@ -260,8 +260,8 @@ def _of_svd(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
         inner = inner + as_column * _over(own - turned(own), apart)
         more = matmul(u, (dv - matmul(turned(own), v)) / as_column)
         outside = more if outside is None else outside + more
-    made = matmul(matmul(u, inner), v)
-    return made if outside is None else made + outside
+    gradient = matmul(matmul(u, inner), v)
+    return gradient if outside is None else gradient + outside
 
 
 svd = _matrices(
@@ -279,8 +279,8 @@ svd = _matrices(
 
 def _of_singular_values(y: Expr, dy: Expr, i: int) -> Expr:
     """Each singular value belongs to one direction of the rows and one of the columns."""
-    made = svd(y.args[0])
-    return matmul(item(made, 0) * dy[..., None, :], item(made, 2))
+    decomposition = svd(y.args[0])
+    return matmul(item(decomposition, 0) * dy[..., None, :], item(decomposition, 2))
 
 
 singular_values = _matrices(
@@ -310,7 +310,7 @@ def _of_eigh(y: Expr, dy: Sequence[Expr | None], i: int) -> Expr:
 
 eigh = _matrices(
     "eigh",
-    result=lambda x, *_: Shapes([x.shape[:-1], x.shape]),
+    result=lambda x, *_: ResultShapes([x.shape[:-1], x.shape]),
     dtypes=("float", "float"),
     why=EITHER_WAY,
     gradient=_of_eigh,

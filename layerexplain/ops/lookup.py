@@ -47,9 +47,9 @@ take = movement(
 
 
 def _scatter_rows_value(np: Any, dy: Any, ids: Any, *, n: int) -> Any:
-    made = np.zeros((n, *dy.shape[np.ndim(ids) :]), dy.dtype)
-    np.add.at(made, np.asarray(ids).astype("int64"), dy)
-    return made
+    result = np.zeros((n, *dy.shape[np.ndim(ids) :]), dy.dtype)
+    np.add.at(result, np.asarray(ids).astype("int64"), dy)
+    return result
 
 
 scatter_rows: Op = function(

@@ -239,10 +239,10 @@ def _of_slice(y: Expr, dy: Expr, i: int) -> Expr:
             first, last = sorted((taken[0], taken[-1])) if taken else (size, size - 1)  # there may be 10^17 of them
             pads[axis] = (first, size - 1 - last)
         axis += 1
-    made = cut(dy, dict(enumerate(key)))
+    gradient = cut(dy, dict(enumerate(key)))
     for axis, step in steps.items():
-        made = spread_out(made, axis, step)
-    return framed(made, pads) if any(map(any, pads.values())) else made
+        gradient = spread_out(gradient, axis, step)
+    return framed(gradient, pads) if any(map(any, pads.values())) else gradient
 
 
 take_slice = movement(

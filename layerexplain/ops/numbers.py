@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from layerexplain.lang.expr import NO_GRADIENT, NOT_INDEXED, Expr, Op
-from layerexplain.lang.notation import Function
+from layerexplain.lang.notation import FunctionNotation
 from layerexplain.lang.typeset import fence, number, row
 from layerexplain.ops.elementwise import TRUTH, equal, exp, trunc, where
 from layerexplain.ops.families import always, binary, elementwise, unary
@@ -35,10 +35,12 @@ signbit = unary("signbit", dtype="bool", gradient=TRUTH)
 
 # Special functions ----------------------------------------------------------------------------------------------
 
-cbrt = unary("cbrt", Function(("root", 0, number("3"))), dtype="float", gradient=lambda y, dy, i: dy / (3 * y**2))
+cbrt = unary(
+    "cbrt", FunctionNotation(("root", 0, number("3"))), dtype="float", gradient=lambda y, dy, i: dy / (3 * y**2)
+)
 i0: Op = unary(
     "i0",
-    Function(row(("sub", "I", number("0")), fence(0))),
+    FunctionNotation(row(("sub", "I", number("0")), fence(0))),
     dtype="float",
     gradient=lambda y, dy, i: dy * i1(y.args[0]),
 )
@@ -48,13 +50,13 @@ i0: Op = unary(
 def _i1(np: Any, x: Any) -> Any:
     """The mean of cos(t) · exp(x · cos(t)) over a turn: for a periodic function the sum over few points is exact."""
     values = np.asarray(x, "f8")
-    made = np.zeros(values.shape)
+    total = np.zeros(values.shape)
     points = 400
     with np.errstate(over="ignore"):
         for k in range(points):
             wave = math.cos(2 * math.pi * (k + 0.5) / points)
-            made += wave * np.exp(values * wave)
-    return made / points
+            total += wave * np.exp(values * wave)
+    return total / points
 
 
 def _of_i1(y: Expr, dy: Expr, i: int) -> Expr:
@@ -63,7 +65,9 @@ def _of_i1(y: Expr, dy: Expr, i: int) -> Expr:
     return dy * (i0(x) - where(equal(x, 0), 0.5, y / x))
 
 
-i1: Op = elementwise("i1", _i1, Function(row(("sub", "I", number("1")), fence(0))), dtype="float", gradient=_of_i1)
+i1: Op = elementwise(
+    "i1", _i1, FunctionNotation(row(("sub", "I", number("1")), fence(0))), dtype="float", gradient=_of_i1
+)
 """`i1(x)`: the modified Bessel function of the first kind and order 1, the slope of `i0`."""
 
 
@@ -85,7 +89,7 @@ def _erfinv(np: Any, x: Any) -> Any:
 erfinv = elementwise(
     "erfinv",
     _erfinv,
-    Function(row(("sup", ("f", "erf"), number("-1")), fence(0))),
+    FunctionNotation(row(("sup", ("f", "erf"), number("-1")), fence(0))),
     dtype="float",
     gradient=lambda y, dy, i: math.sqrt(math.pi) / 2 * dy * exp(y**2),
 )

@@ -71,10 +71,10 @@ by row; `strides` default to the window's size."""
 
 def _back_axes(dy: Expr, *, to: tuple[int, ...], size: Any, **attrs: Any) -> list[Axis]:
     _, channel_axis = spatial_axes(dy.ndim, attrs["data_format"])
-    made = laid_back(dy, attrs, to, "before")
+    result = laid_back(dy, attrs, to, "before")
     many, area = dy.shape[channel_axis], product(each(size, dy.ndim - 2)) or 1
-    made[channel_axis] = made[channel_axis]._replace(after=many // area if isinstance(many, int) else None)
-    return made
+    result[channel_axis] = result[channel_axis]._replace(after=many // area if isinstance(many, int) else None)
+    return result
 
 
 @channels_last
@@ -84,11 +84,11 @@ def _back_value(np: Any, dy: Any, *, to: tuple[int, ...], **attrs: Any) -> Any:
     slides = pool_windows(np.empty((0, *to, 0)), attrs)
     places = list(np.ndindex(*[w.k for w in slides]))
     parts = np.split(dy, len(places), axis=-1)
-    made = padded(np, np.zeros((len(dy), *to, parts[0].shape[-1])), slides, 0)
+    result = padded(np, np.zeros((len(dy), *to, parts[0].shape[-1])), slides, 0)
     for place, part in zip(places, parts, strict=True):
-        collected = of_tap(made, slides, place, dy.shape)
+        collected = of_tap(result, slides, place, dy.shape)
         collected += part
-    return without_padding(made, to, slides)
+    return without_padding(result, to, slides)
 
 
 patches_back: Op = function(
@@ -137,12 +137,12 @@ def _fold_value(np: Any, x: Any, *, size: Any, window: Any, strides: Any, paddin
     gap_i, gap_j = each(dilation_rate, 2)
     many_i, many_j = _fold_counts(size, window, strides, padding, dilation_rate)
     parts = x.reshape(x.shape[0], -1, rows, columns, many_i, many_j)
-    made = np.zeros((*parts.shape[:2], size[0] + 2 * above, size[1] + 2 * left), x.dtype)
+    result = np.zeros((*parts.shape[:2], size[0] + 2 * above, size[1] + 2 * left), x.dtype)
     for i, j in np.ndindex(rows, columns):
         down = slice(i * gap_i, i * gap_i + (many_i - 1) * step_i + 1, step_i)
         right = slice(j * gap_j, j * gap_j + (many_j - 1) * step_j + 1, step_j)
-        made[:, :, down, right] += parts[:, :, i, j]
-    return made[:, :, above : above + size[0], left : left + size[1]]
+        result[:, :, down, right] += parts[:, :, i, j]
+    return result[:, :, above : above + size[0], left : left + size[1]]
 
 
 def _of_fold(y: Expr, dy: Expr, i: int) -> Expr:
@@ -150,9 +150,9 @@ def _of_fold(y: Expr, dy: Expr, i: int) -> Expr:
     (above, left), window = each(y.options["padding"], 2), y.attrs["window"]
     image = framed(dy, {2: (above, above), 3: (left, left)}) if above or left else dy
     attrs = {"strides": y.options["strides"], "dilation_rate": y.options["dilation_rate"]}
-    made = patches(image, size=window, data_format="channels_first", **attrs)
-    batch, _, rows, columns = made.shape
-    apart = reshape(made, shape=(batch, *window, dy.shape[1], rows * columns))
+    columns_of_windows = patches(image, size=window, data_format="channels_first", **attrs)
+    batch, _, rows, columns = columns_of_windows.shape
+    apart = reshape(columns_of_windows, shape=(batch, *window, dy.shape[1], rows * columns))
     return reshape(transpose(apart, axes=(0, 3, 1, 2, 4)), shape=y.args[0].shape)
 
 

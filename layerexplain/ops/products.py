@@ -22,9 +22,9 @@ def padded(np: Any, x: Any, slides: Sequence[Window], fill: float) -> Any:
     if not any(a or b for a, b in pads):
         return x
     sizes = [n + a + b for n, (a, b) in zip(x.shape[1:-1], pads, strict=True)]
-    made = np.full((x.shape[0], *sizes, x.shape[-1]), fill, x.dtype)
-    made[(slice(None), *[slice(a, a + n) for n, (a, _) in zip(x.shape[1:-1], pads, strict=True)])] = x
-    return made
+    result = np.full((x.shape[0], *sizes, x.shape[-1]), fill, x.dtype)
+    result[(slice(None), *[slice(a, a + n) for n, (a, _) in zip(x.shape[1:-1], pads, strict=True)])] = x
+    return result
 
 
 def convolved(np: Any, x: Any, kernel: Any, slides: Sequence[Window], groups: int) -> Any:
@@ -51,8 +51,8 @@ def convolved(np: Any, x: Any, kernel: Any, slides: Sequence[Window], groups: in
             np.matmul(rows.reshape(count, -1), matrices[0], out=y[part].reshape(count, filters))
             continue
         apart = rows.reshape(count, lengths, groups, inputs).transpose(2, 0, 1, 3).reshape(groups, count, -1)
-        made = np.matmul(apart, matrices)
-        y[part] = made.transpose(1, 0, 2).reshape(*rows.shape[: rank + 1], filters)
+        product = np.matmul(apart, matrices)
+        y[part] = product.transpose(1, 0, 2).reshape(*rows.shape[: rank + 1], filters)
     return y
 
 
@@ -90,12 +90,12 @@ def depthwise(np: Any, x: Any, kernel: Any, slides: Sequence[Window]) -> Any:
     taps = [(place, kernel[place]) for place in np.ndindex(*kernel.shape[:-2])]
     # A block fits the processor's cache while all taps pass over it.
     for part in _blocks(y.shape[:-2], channels * copies * 16):
-        made = y[part]
-        product = np.empty_like(made)
+        total = y[part]
+        product = np.empty_like(total)
         for place, factors in taps:
-            seen = of_tap(x, slides, place, made.shape, part)
+            seen = of_tap(x, slides, place, total.shape, part)
             np.multiply(seen[..., None], factors, out=product)
-            made += product
+            total += product
     return y.reshape(*y.shape[:-2], channels * copies)
 
 
@@ -115,11 +115,11 @@ def pooled(np: Any, x: Any, slides: Sequence[Window], fill: float, fold: Any) ->
     """`fold(a, b, out=…)` over what each window covers; `fill` is what padding counts as."""
     x = padded(np, x, slides, fill)
     shape = (x.shape[0], *[w.number or 0 for w in slides], x.shape[-1])
-    made: Any = None
+    result: Any = None
     for place in np.ndindex(*[w.k for w in slides]):
         seen = of_tap(x, slides, place, shape)
-        made = seen.copy() if made is None else fold(made, seen, out=made)
-    return made
+        result = seen.copy() if result is None else fold(result, seen, out=result)
+    return result
 
 
 def transposed(np: Any, x: Any, kernel: Any, slides: Sequence[Window], sizes: Sequence[int], groups: int = 1) -> Any:
@@ -150,50 +150,46 @@ def kernel_gradient(np: Any, x: Any, dy: Any, slides: Sequence[Window], groups: 
     dtype = np.result_type(x, dy)
     x, dy = padded(np, x.astype(dtype, copy=False), slides, 0), dy.astype(dtype, copy=False)
     channels, filters = x.shape[-1], dy.shape[-1]
-    made = np.zeros((*[w.k for w in slides], channels // groups, filters), dtype)
+    result = np.zeros((*[w.k for w in slides], channels // groups, filters), dtype)
     apart = dy.reshape(-1, groups, filters // groups).transpose(1, 0, 2)
     for place in np.ndindex(*[w.k for w in slides]):
         seen = of_tap(x, slides, place, dy.shape).reshape(-1, groups, channels // groups)
         products = seen.transpose(1, 2, 0) @ apart  # (groups, channels in a group, filters in a group)
-        made[place] = products.transpose(1, 0, 2).reshape(channels // groups, filters)
-    return made
+        result[place] = products.transpose(1, 0, 2).reshape(channels // groups, filters)
+    return result
 
 
 def max_pool_back(np: Any, x: Any, y: Any, dy: Any, slides: Sequence[Window]) -> Any:
     """The gradient of max pooling: that of each window goes to the first of its largest elements."""
     full, rest = padded(np, x, slides, -np.inf), np.array(dy)
-    made = np.zeros(full.shape, dy.dtype)
+    result = np.zeros(full.shape, dy.dtype)
     for place in np.ndindex(*[w.k for w in slides]):
         hit = of_tap(full, slides, place, y.shape) == y
-        part = of_tap(made, slides, place, y.shape)
+        part = of_tap(result, slides, place, y.shape)
         part += np.where(hit, rest, 0)
         rest[hit] = 0
-    return without_padding(made, x.shape[1:-1], slides)
+    return without_padding(result, x.shape[1:-1], slides)
 
 
 def max_pool_pick(np: Any, x: Any, y: Any, v: Any, slides: Sequence[Window]) -> Any:
     """Of each window the element of v where x is the first of its largest elements."""
     full, values = padded(np, x, slides, -np.inf), padded(np, v, slides, 0)
-    made, left = np.zeros(y.shape, v.dtype), np.ones(y.shape, bool)
+    result, left = np.zeros(y.shape, v.dtype), np.ones(y.shape, bool)
     for place in np.ndindex(*[w.k for w in slides]):
         hit = left & (of_tap(full, slides, place, y.shape) == y)
-        made[hit] = of_tap(values, slides, place, y.shape)[hit]
+        result[hit] = of_tap(values, slides, place, y.shape)[hit]
         left &= ~hit
-    return made
+    return result
 
 
 def spread_back(np: Any, dy: Any, slides: Sequence[Window], sizes: Sequence[int]) -> Any:
-    """The gradient of average pooling: that of each window is divided evenly among what it covers."""
-    ones = padded(np, np.ones((1, *sizes, 1), dy.dtype), slides, 0)
-    counts: Any = 0
+    """The gradient of average pooling: the share that a window gives to each of its positions is added there."""
+    full = [n + sum(w.pads or (0, 0)) for n, w in zip(sizes, slides, strict=True)]
+    result = np.zeros((dy.shape[0], *full, dy.shape[-1]), dy.dtype)
     for place in np.ndindex(*[w.k for w in slides]):
-        counts = counts + of_tap(ones, slides, place, dy.shape)
-    share = dy / counts
-    made = np.zeros((dy.shape[0], *ones.shape[1:-1], dy.shape[-1]), dy.dtype)
-    for place in np.ndindex(*[w.k for w in slides]):
-        part = of_tap(made, slides, place, dy.shape)
-        part += share
-    return without_padding(made, sizes, slides)
+        part = of_tap(result, slides, place, dy.shape)
+        part += dy
+    return without_padding(result, sizes, slides)
 
 
 def without_padding(x: Any, sizes: Sequence[int], slides: Sequence[Window]) -> Any:
@@ -223,11 +219,11 @@ def product_of_two(np: Any, a: Any, b: Any, of_a: Sequence[str], of_b: Sequence[
     left = a.transpose([of_a.index(c) for c in (*stack, *rows, *summed)])
     right = b.transpose([of_b.index(c) for c in (*stack, *summed, *columns)])
     lead, m, n, k = ([sizes[c] for c in group] for group in (stack, rows, columns, summed))
-    made = np.matmul(
+    product = np.matmul(
         left.reshape((*lead, math.prod(m), math.prod(k))), right.reshape((*lead, math.prod(k), math.prod(n)))
     ).reshape((*lead, *m, *n))
     order = [*stack, *rows, *columns]
-    return made.transpose([order.index(c) for c in result])
+    return product.transpose([order.index(c) for c in result])
 
 
 def _summed_alone(np: Any, x: Any, term: Sequence[str], elsewhere: set[str]) -> tuple[Any, list[str]]:

@@ -42,8 +42,8 @@ def _of_quantile(y: Expr, dy: Expr, i: int) -> Expr | None:
         read = _ROUNDED[method](read)
     if not y.options["keepdims"]:
         dy = cut(dy, {q.ndim + k: None for k in axes})
-    made = dy * maximum(1 - absolute(place - read), 0)
-    return sum_(made, axis=tuple(range(q.ndim))) if q.ndim else made
+    gradient = dy * maximum(1 - absolute(place - read), 0)
+    return sum_(gradient, axis=tuple(range(q.ndim))) if q.ndim else gradient
 
 
 def _of_share(y: Expr, dy: Expr) -> Expr | None:

@@ -16,7 +16,7 @@ def in_one_axis(x: Expr, axes: Sequence[int]) -> tuple[Expr, int, Callable[[Expr
 
     Raises CannotDerive for a size that is not known, if there are several axes."""
     if len(axes) == 1:
-        return x, axes[0], lambda made: made
+        return x, axes[0], lambda gradient: gradient
     if any(not isinstance(x.shape[axis], int) and x.shape[axis] is not BATCH for axis in axes):
         raise CannotDerive("needs the sizes of the axes; give them with --input")
     rest = [axis for axis in range(x.ndim) if axis not in axes]
@@ -25,8 +25,8 @@ def in_one_axis(x: Expr, axes: Sequence[int]) -> tuple[Expr, int, Callable[[Expr
     flat = reshape(turned, shape=(*[x.shape[axis] for axis in rest], -1))
     back = tuple(order.index(axis) for axis in range(x.ndim))
 
-    def placed(made: Expr) -> Expr:
-        whole = reshape(made, shape=turned.shape)
+    def placed(gradient: Expr) -> Expr:
+        whole = reshape(gradient, shape=turned.shape)
         return transpose(whole, axes=back) if turned is not x else whole
 
     return flat, len(rest), placed
@@ -71,7 +71,7 @@ def of_mirrored_padding(x: Expr, dy: Expr, pads: Sequence[tuple[int, int]], mode
         inner = size - 1 if mode == "reflect" else size
         if mode != "edge" and max(before, after) > inner:
             raise CannotDerive(f"it pads by more than the {size} elements of axis {axis}, more than once round")
-        made = cut(dy, {axis: slice(before, before + size)})
+        gradient = cut(dy, {axis: slice(before, before + size)})
         sides = [cut(dy, {axis: slice(before)}), cut(dy, {axis: slice(before + size, None)})]
         for at_end, (count, side) in enumerate(zip((before, after), sides, strict=True)):
             if not count:
@@ -84,6 +84,6 @@ def of_mirrored_padding(x: Expr, dy: Expr, pads: Sequence[tuple[int, int]], mode
                 off = size - inner  # whether the outermost element is its own mirror
                 part, first = reverse(side, axis=axis), size - count - off if at_end else off
             width = part.shape[axis]
-            made = made + framed(part, {axis: (first, size - first - width)})
-        dy = made
+            gradient = gradient + framed(part, {axis: (first, size - first - width)})
+        dy = gradient
     return dy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.lang.expr import Expr, named
-from layerexplain.lang.notation import Function
+from layerexplain.lang.notation import FunctionNotation
 from layerexplain.lang.typeset import row, sign
 from layerexplain.ops.elementwise import TRUTH, cast, equal
 from layerexplain.ops.families import reduction
@@ -54,7 +54,9 @@ def _of_prod(y: Expr, dy: Expr, i: int) -> Expr:
     return unreduced(y, dy) * placed(before * after)
 
 
-sum_ = reduction("sum", "summed", notation=Function(row(sign("∑"), 0)), gradient=lambda y, dy, i: unreduced(y, dy))
+sum_ = reduction(
+    "sum", "summed", notation=FunctionNotation(row(sign("∑"), 0)), gradient=lambda y, dy, i: unreduced(y, dy)
+)
 prod = reduction("prod", "multiplied", gradient=_of_prod)
 mean = reduction(
     "mean", "averaged", gradient=lambda y, dy, i: unreduced(y, dy) / count_of(y.args[0], y.options["axis"])

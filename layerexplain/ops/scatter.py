@@ -42,11 +42,11 @@ def _segment_value(np: Any, x: Any, ids: Any, *, how: str, n: int | None) -> Any
     count = n if n is not None else int(ids.max(initial=-1)) + 1
     ends = np.iinfo(x.dtype) if x.dtype.kind in "iu" else np.finfo(x.dtype)
     start = {"sum": 0, "prod": 1, "max": ends.min, "min": ends.max}[how]
-    made = np.full((count, *x.shape[1:]), start, x.dtype)
+    result = np.full((count, *x.shape[1:]), start, x.dtype)
     used = (ids >= 0) & (ids < count)
     fold = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}[how]
-    fold.at(made, ids[used], x[used])
-    return made
+    fold.at(result, ids[used], x[used])
+    return result
 
 
 def _of_segment(y: Expr, dy: Expr, i: int) -> Expr:
@@ -84,8 +84,8 @@ def _bincount_value(np: Any, x: Any, *weights: Any, least: int) -> Any:
     if weights:
         given = np.broadcast_to(weights[0], x.shape).reshape(rows.shape)
     size = max(int(rows.max(initial=-1)) + 1, least)
-    made = [np.bincount(row, w, size) for row, w in zip(rows, given, strict=True)]
-    return np.array(made).reshape((*x.shape[:-1], size))
+    counts = [np.bincount(row, w, size) for row, w in zip(rows, given, strict=True)]
+    return np.array(counts).reshape((*x.shape[:-1], size))
 
 
 bincount = function(
@@ -145,11 +145,11 @@ def _unique_axes(x: Expr, *, parts: Any, axis: int | None, size: int | None) -> 
     row = (size,)
     shapes = {"values": row if at is None else (*x.shape[:at], size, *x.shape[at + 1 :]), "index": row, "counts": row}
     shapes["inverse"] = x.shape if at is None else (x.shape[at],)
-    made = [
+    axes_of_parts = [
         [Axis("", None, s, "the number of distinct elements" if s is None else "") for s in shapes[part]]
         for part in parts
     ]
-    return made[0] if len(made) == 1 else AxesOfEach(made)
+    return axes_of_parts[0] if len(axes_of_parts) == 1 else AxesOfEach(axes_of_parts)
 
 
 def _unique_value(np: Any, x: Any, *, parts: Any, axis: int | None, size: int | None) -> Any:
@@ -158,8 +158,8 @@ def _unique_value(np: Any, x: Any, *, parts: Any, axis: int | None, size: int | 
     if size is not None:
         values = _resized(np, values, size, axis or 0, 0)
         index, counts = _resized(np, index, size, 0, 1), _resized(np, counts, size, 0, 0)
-    made = dict(zip(UNIQUE_PARTS, (values, index, inverse, counts), strict=True))
-    results = tuple(made[part] for part in parts)
+    by_part = dict(zip(UNIQUE_PARTS, (values, index, inverse, counts), strict=True))
+    results = tuple(by_part[part] for part in parts)
     return results[0] if len(results) == 1 else results
 
 
@@ -177,8 +177,8 @@ def _of_unique(y: Expr, dy: Any, i: int) -> Expr | None:
     if given is None:
         return None
     at = 0 if axis is None else normalize_axis(axis, x.ndim)
-    made = unique(x, parts=("inverse", "counts"), axis=axis)
-    place, counts = item(made, 0), item(made, 1)
+    parts = unique(x, parts=("inverse", "counts"), axis=axis)
+    place, counts = item(parts, 0), item(parts, 1)
     if size is not None:
         count = product(x.shape) if axis is None else x.shape[at]
         if not isinstance(count, int):
@@ -233,14 +233,14 @@ def _scatter_axes(x: Expr, ids: Expr, updates: Expr, *, how: str) -> list[Axis]:
 
 
 def _scatter_value(np: Any, x: Any, ids: Any, updates: Any, *, how: str) -> Any:
-    made = np.array(x)
+    result = np.array(x)
     places = tuple(np.moveaxis(np.asarray(ids).astype("i8"), -1, 0))
     if how == "set":
-        made[places] = updates
+        result[places] = updates
     else:
         fold = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}[how]
-        fold.at(made, places, np.asarray(updates, made.dtype))
-    return made
+        fold.at(result, places, np.asarray(updates, result.dtype))
+    return result
 
 
 def _of_scatter(y: Expr, dy: Expr, i: int) -> Expr:
@@ -298,10 +298,10 @@ slice_at = movement(
 
 
 def _slice_update_value(np: Any, x: Any, start: Any, updates: Any) -> Any:
-    made = np.array(x)
+    result = np.array(x)
     places = [int(i) for i in np.asarray(start)]
-    made[tuple(slice(i, i + s) for i, s in zip(places, updates.shape, strict=True))] = updates
-    return made
+    result[tuple(slice(i, i + s) for i, s in zip(places, updates.shape, strict=True))] = updates
+    return result
 
 
 slice_update: Op = movement(

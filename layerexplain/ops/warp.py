@@ -52,11 +52,11 @@ def _placed_inside(np: Any, at: Any, size: int, fill: str) -> Any:
 
 
 def _warp_value(np: Any, x: Any, transform: Any, *, method: str, fill: str, value: float) -> Any:
-    made: Any = 0
+    total: Any = 0
     places, lost = _warped_places(np, x.shape, transform, method, fill)
     for share, inside, at in places:
-        made = made + share * np.where(inside[..., None], x[at], value)
-    return np.where(lost[..., None], value, made)
+        total = total + share * np.where(inside[..., None], x[at], value)
+    return np.where(lost[..., None], value, total)
 
 
 def _warped_places(np: Any, shape: Any, transform: Any, method: str, fill: str) -> tuple[list[Any], Any]:
@@ -106,11 +106,11 @@ warp: Op = function(
 
 
 def _warp_back_value(np: Any, dy: Any, transform: Any, *, method: str, fill: str) -> Any:
-    made = np.zeros(dy.shape)
+    result = np.zeros(dy.shape)
     places, lost = _warped_places(np, dy.shape, transform, method, fill)
     for share, inside, at in places:
-        np.add.at(made, np.broadcast_arrays(*at), share * np.where((inside & ~lost)[..., None], dy, 0))
-    return made
+        np.add.at(result, np.broadcast_arrays(*at), share * np.where((inside & ~lost)[..., None], dy, 0))
+    return result
 
 
 warp_back = function(
@@ -182,10 +182,10 @@ def _sampled_axes(x: Expr, places: Expr, *, order: int, fill: str, value: float)
 
 
 def _sampled_value(np: Any, x: Any, places: Any, *, order: int, fill: str, value: float) -> Any:
-    made: Any = 0
+    total: Any = 0
     for index, valid, share in _corners(np, places, x.shape, order, fill):
-        made = made + share * np.where(valid, x[index].astype("f8"), value)
-    return np.round(made) if x.dtype.kind in "iu" else made
+        total = total + share * np.where(valid, x[index].astype("f8"), value)
+    return np.round(total) if x.dtype.kind in "iu" else total
 
 
 def _corners(np: Any, places: Any, shape: Any, order: int, fill: str) -> list[Any]:
@@ -198,11 +198,11 @@ def _corners(np: Any, places: Any, shape: Any, order: int, fill: str) -> list[An
             low = np.floor(at)
             found = [(low, 1 - (at - low)), (low + 1, at - low)]
         nodes.append([(*_index(np, i, size, fill), weight) for i, weight in found])
-    made = []
+    corners = []
     for corner in itertools.product(*nodes):
         index, valid, weights = zip(*corner, strict=True)
-        made.append((tuple(index), np.all(valid, axis=0), np.prod(weights, axis=0)))
-    return made
+        corners.append((tuple(index), np.all(valid, axis=0), np.prod(weights, axis=0)))
+    return corners
 
 
 def _index(np: Any, at: Any, size: int, fill: str) -> tuple[Any, Any]:
@@ -250,10 +250,10 @@ linear interpolation between elements, or with order=0 at the nearest one."""
 
 
 def _sample_back_value(np: Any, dy: Any, places: Any, *, to: Any, order: int, fill: str) -> Any:
-    made = np.zeros(to)
+    result = np.zeros(to)
     for index, valid, share in _corners(np, places, to, order, fill):
-        np.add.at(made, index, np.where(valid, share * dy, 0))
-    return made
+        np.add.at(result, index, np.where(valid, share * dy, 0))
+    return result
 
 
 sample_back = function(
@@ -275,10 +275,10 @@ METHODS |= {"lanczos3": "lanczos3", "lanczos5": "lanczos5"}
 
 
 def _lengths(x: Expr, axes: Any, lengths: Any, words: str) -> list[Axis]:
-    made = kept(x)
+    result = kept(x)
     for axis, length in zip(axes, lengths, strict=True):
-        made[axis] = Axis("", (0, axis), length, words.format(length))
-    return made
+        result[axis] = Axis("", (0, axis), length, words.format(length))
+    return result
 
 
 def _rescaled_value(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Function
+from layerexplain.model import KERAS_2_HARD_SIGMOID, ForeignFunction
 
 
 def fault(layer: Any, config: Mapping[str, Any], values: Sequence[Any], *, shapes_agree: bool = True) -> str | None:
@@ -15,7 +15,7 @@ def fault(layer: Any, config: Mapping[str, Any], values: Sequence[Any], *, shape
         return "at inference Keras hands on the whole image" if type(layer).__name__ == "RandomCrop" else None
     if config.get("lora_rank") and config.get("lora_alpha") not in (None, getattr(layer, "lora_alpha", None)):
         return "Keras ignores the lora_alpha given to the constructor and uses lora_rank instead"
-    if any(isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID for value in config.values()):
+    if any(isinstance(value, ForeignFunction) and value == KERAS_2_HARD_SIGMOID for value in config.values()):
         return (
             "Keras 3's hard_sigmoid, clip(z/6 + 0.5, 0, 1), differs from that of the Keras that wrote the file, "
             "clip(0.2·z + 0.5, 0, 1), so Keras 3 does not compute what was trained"

@@ -11,7 +11,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
 from layerexplain.oracle.keras_faults import fault
 from layerexplain.oracle.keras_import import load_keras, silence
-from layerexplain.oracle.reference import Gradients, Key
+from layerexplain.oracle.reference import Key, ReferenceGradients
 from layerexplain.weights.live_weights import functional_graph, plain_floats, variables_of_layer
 
 NO_KERNEL_ON_CPU = (
@@ -105,8 +105,8 @@ class KerasGraph:
         if count > len(arguments):
             return None
         # Masks that the call names follow the tensors; they go before those that the tensors carry.
-        told = arguments[count:]
-        inner.feed(arguments[:count], [*told, *[mask_of(one) for one in arguments[len(told) : count]]])
+        given_masks = arguments[count:]
+        inner.feed(arguments[:count], [*given_masks, *[mask_of(one) for one in arguments[len(given_masks) : count]]])
         return inner
 
     def run(self, key: Key) -> list[Any]:
@@ -120,7 +120,7 @@ class KerasGraph:
 
     def gradients(
         self, key: Key, given: Sequence[Any], definition: Definition, draw: Callable[..., Any], *, training: bool
-    ) -> Gradients:
+    ) -> ReferenceGradients:
         import tensorflow as tf
 
         node = self.nodes[key]
@@ -143,7 +143,9 @@ class KerasGraph:
         found = tape.gradient(total, [*watched, *[v.value for v in variables]])
         dense = [None if g is None else as_array(tf.convert_to_tensor(g)) for g in found]
         by_id = {id(one): g for one, g in zip(watched, dense, strict=False)}
-        return Gradients([as_array(dy) for dy in seeds], [by_id.get(id(one)) for one in given], dense[len(watched) :])
+        return ReferenceGradients(
+            [as_array(dy) for dy in seeds], [by_id.get(id(one)) for one in given], dense[len(watched) :]
+        )
 
     def keep(self, key: Key, outputs: Sequence[Any]) -> None:
         for tensor, value in zip(self.nodes[key].outputs, outputs, strict=True):
@@ -170,7 +172,7 @@ class KerasGraph:
     def mask(self, tensor: Any) -> Any:
         return mask_of(tensor)
 
-    def told_mask(self, key: Key) -> Any:
+    def given_mask(self, key: Key) -> Any:
         _, kwargs = self.nodes[key].arguments.fill_in(self._tensors)
         return kwargs.get("mask")
 
@@ -218,17 +220,17 @@ def _compiled(function: Any, args: Any, kwargs: Any) -> list[Any]:
         for i, mask in zip(masked, given, strict=True):
             _set_mask(tensors[i], mask)
         new_args, new_kwargs = keras.tree.pack_sequence_as((args, kwargs), values)
-        made = keras.tree.flatten(function(*new_args, **new_kwargs))
-        own = [mask_of(tensor) for tensor in made]
-        return made, [mask for mask in own if mask is not None], tuple(mask is not None for mask in own)
+        flat_results = keras.tree.flatten(function(*new_args, **new_kwargs))
+        own = [mask_of(tensor) for tensor in flat_results]
+        return flat_results, [mask for mask in own if mask is not None], tuple(mask is not None for mask in own)
 
     with silence():
-        made, own, has = tf.function(run, jit_compile=True)([flat[i] for i in at], [masks[i] for i in masked])
+        results, own, has = tf.function(run, jit_compile=True)([flat[i] for i in at], [masks[i] for i in masked])
     left = iter(own)
-    for tensor, one in zip(made, has, strict=True):
+    for tensor, one in zip(results, has, strict=True):
         if bool(one):
             _set_mask(tensor, next(left))
-    return list(made)
+    return list(results)
 
 
 def states_of(real: Any) -> list[Any]:

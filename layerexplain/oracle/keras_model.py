@@ -22,8 +22,8 @@ from layerexplain.oracle.keras_import import first_line, load_keras, without_war
 from layerexplain.oracle.reference import TrainingStep, Weights
 from layerexplain.oracle.to_keras import must_be_keras_alone, to_keras
 from layerexplain.run.drawn import drawn_weight
-from layerexplain.run.gradients import Step
-from layerexplain.run.trace import Running
+from layerexplain.run.gradients import GradientStep
+from layerexplain.run.trace import RunnableModel
 from layerexplain.run.weight_source import WeightSource, weight_source
 from layerexplain.sources import is_remote
 from layerexplain.weights.live_weights import LiveWeights
@@ -72,10 +72,10 @@ class KerasModel:
         kept = network.definition.states if network.definition is not None else ()
         return [as_array(reached(self.real, leaf.attrs["at"])) for leaf in kept]
 
-    def step(self, made: Step) -> TrainingStep:
+    def step(self, gradient_step: GradientStep) -> TrainingStep:
         from layerexplain.oracle.keras_step import keras_step
 
-        return keras_step(self, made)
+        return keras_step(self, gradient_step)
 
     def weight_source(self) -> WeightSource:
         return LiveWeights(self.real)
@@ -148,7 +148,7 @@ def _refresh(real: Any) -> None:
 
 
 @contextmanager
-def same_model(source: Any, running: Running) -> Iterator[KerasModel]:
+def same_model(source: Any, running: RunnableModel) -> Iterator[KerasModel]:
     """Open the source of a model that was run, in Keras, with the same weights.
 
     Raises:

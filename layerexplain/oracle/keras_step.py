@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.layers.keras.optimizers import Part
-from layerexplain.model import Setting, Training
+from layerexplain.layers.keras.optimizers import InnerDeclaration
+from layerexplain.model import Training, TrainingSetting
 from layerexplain.oracle.comparison import draws
 from layerexplain.oracle.keras_graph import as_array, has_no_kernel
 from layerexplain.oracle.keras_import import load_keras, silence
@@ -15,10 +15,10 @@ from layerexplain.oracle.keras_model import KerasModel, same_model
 from layerexplain.oracle.reference import TrainingStep
 from layerexplain.report.objective import OutputLoss, shortest
 from layerexplain.report.training import setting_of_output
-from layerexplain.run.gradients import Step, WeightGradient
+from layerexplain.run.gradients import GradientStep, WeightGradient
 
 
-def keras_step(reference: KerasModel, step: Step, *, update: bool = True) -> TrainingStep:
+def keras_step(reference: KerasModel, step: GradientStep, *, update: bool = True) -> TrainingStep:
     """Return a step of training of a model in Keras, with an `update` if the optimizer is known; its weights are as
     before afterwards. Raises whatever Keras raises."""
     import tensorflow as tf
@@ -32,7 +32,7 @@ def keras_step(reference: KerasModel, step: Step, *, update: bool = True) -> Tra
     graph = reference.graph(network, step.running.arrays)
     given = keras.tree.pack_sequence_as(graph.graph._inputs_struct, graph.inputs())
     outputs = [graph.output_of(one.ref.layer, one.ref.call, one.ref.output) for one in step.losses]
-    made = [keras_loss(one, network.model.training or Training()) for one in step.losses]
+    losses = [keras_loss(one, network.model.training or Training()) for one in step.losses]
     wanted = [v.value for v in variables]
     targets = [one.array for one in step.targets]
 
@@ -41,7 +41,7 @@ def keras_step(reference: KerasModel, step: Step, *, update: bool = True) -> Tra
             results = keras.tree.flatten(real(x, training=step.running.training))
             terms = [
                 one.weight * loss(y, results[at or 0])
-                for one, loss, y, at in zip(step.losses, made, ys, outputs, strict=True)
+                for one, loss, y, at in zip(step.losses, losses, ys, outputs, strict=True)
             ]
             total = sum(keras.ops.cast(term, terms[0].dtype) for term in [*terms, *real.losses])
         return total, tape.gradient(total, wanted)
@@ -72,7 +72,7 @@ def _dense(gradient: Any) -> Any:
     return as_array(tf.convert_to_tensor(gradient))
 
 
-def _apply(optimizer: Part, variables: Sequence[Any], gradients: Mapping[int, Any]) -> None:
+def _apply(optimizer: InnerDeclaration, variables: Sequence[Any], gradients: Mapping[int, Any]) -> None:
     keras = load_keras()
     real = keras_part(keras.optimizers, optimizer)
     trained = [v for v in variables if gradients.get(id(v)) is not None]
@@ -90,33 +90,33 @@ def keras_loss(one: OutputLoss, training: Training) -> Any:
     return getattr(keras.losses, one.type)(**kept)
 
 
-def keras_part(home: Any, made: Part | Setting) -> Any:
+def keras_part(home: Any, declared: InnerDeclaration | TrainingSetting) -> Any:
     """Return Keras's optimizer, or the schedule in it, with the same arguments."""
     keras = load_keras()
-    name = made.type if isinstance(made, Part) else made.name
+    name = declared.type if isinstance(declared, InnerDeclaration) else declared.name
     cls = getattr(home, name, None) or getattr(keras.optimizers.schedules, name)
     config = {
-        key: keras_part(home, value) if isinstance(value, Part | Setting) else value
-        for key, value in made.config.items()
+        key: keras_part(home, value) if isinstance(value, InnerDeclaration | TrainingSetting) else value
+        for key, value in declared.config.items()
         if key != "name"
     }
     return cls(**config)
 
 
-def keras_gradient(source: Any, made: Step, weight: WeightGradient) -> Any:
+def keras_gradient(source: Any, step: GradientStep, weight: WeightGradient) -> Any:
     """Return the whole gradient of a weight of a model that was run, as an array.
 
     Raises:
         LayerExplainError: with a one-line reason, if Keras cannot compute it.
     """
-    if draws(made.network):
+    if draws(step.network):
         raise LayerExplainError(
             "a layer draws random numbers in training, in Keras others than here; --inference compares"
         )
-    with same_model(source, made.running) as reference:
-        step = keras_step(reference, made, update=False)
-    key = next(key for key, one in made.weights.items() if one is weight)
-    found = step.gradients.get(key)
+    with same_model(source, step.running) as reference:
+        result = keras_step(reference, step, update=False)
+    key = next(key for key, one in step.weights.items() if one is weight)
+    found = result.gradients.get(key)
     if found is None:
         raise LayerExplainError("no gradient comes back to it in Keras")
     return found

@@ -10,7 +10,7 @@ from layerexplain.network.traced import Network
 from layerexplain.oracle.keras_graph import as_array
 from layerexplain.oracle.keras_model import KerasModel, same_model
 from layerexplain.run.activations import Activation
-from layerexplain.run.trace import Running
+from layerexplain.run.trace import RunnableModel
 
 
 def is_asked(keras: bool | None) -> bool:
@@ -22,7 +22,7 @@ def is_asked(keras: bool | None) -> bool:
     return find_spec("keras") is not None and find_spec("tensorflow") is not None
 
 
-def keras_output(source: Any, running: Running, step: Activation, output: int) -> Any:
+def keras_output(source: Any, running: RunnableModel, step: Activation, output: int) -> Any:
     """Return an output of a call of a layer that was run, as an array.
 
     Raises:
@@ -32,7 +32,7 @@ def keras_output(source: Any, running: Running, step: Activation, output: int) -
         return _walked(reference, running, step)[output]
 
 
-def _walked(reference: KerasModel, running: Running, step: Activation) -> list[Any]:
+def _walked(reference: KerasModel, running: RunnableModel, step: Activation) -> list[Any]:
     """Run call by call up to the layer, entering the nested models on its path; return its outputs."""
     network = running.activations.network
     numbers = _call_numbers(network, step.path, step.call)
@@ -59,7 +59,7 @@ def _call_numbers(network: Network, path: Sequence[str], call: int) -> list[int]
     for name in path:
         calls = network.calls_of(name)
         counts.append(len(calls))
-        inner = next((made.network for made in calls if made.network is not None), None)
+        inner = next((traced.network for traced in calls if traced.network is not None), None)
         network = inner if inner is not None else network
     numbers = []
     for count in reversed(counts):

@@ -13,7 +13,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.model import Note
 from layerexplain.network.traced import Network
 from layerexplain.records import NamedTuple
-from layerexplain.run.gradients import Step
+from layerexplain.run.gradients import GradientStep
 from layerexplain.run.weight_source import WeightSource
 
 Weights = Literal["of the model", "drawn"]
@@ -23,7 +23,7 @@ Key = tuple[str, int]
 """A call: the name of its layer, and its number among the calls of this layer."""
 
 
-class Operation(Protocol):
+class ReferenceOperation(Protocol):
     """A layer, or an operation between layers."""
 
     type: str
@@ -43,7 +43,7 @@ class Operation(Protocol):
         """Return the known fault of the framework that affects it, as text; None if there is none."""
 
 
-class Gradients(NamedTuple):
+class ReferenceGradients(NamedTuple):
     """The gradients of a call: of its tensors and of a formula's weights (None where none comes back), given `seeds`
     for its results."""
 
@@ -61,13 +61,13 @@ class TrainingStep(NamedTuple):
     new: Mapping[tuple[tuple[str, ...], int], Any] | None
 
 
-class Graph(Protocol):
+class ReferenceGraph(Protocol):
     """A model of the framework, fed with inputs and run call by call."""
 
     input_names: list[str]
     """The names of the inputs, in the model's order."""
 
-    def calls(self) -> Mapping[Key, Operation]:
+    def calls(self) -> Mapping[Key, ReferenceOperation]:
         """Return all calls except inputs, with the operation of each."""
 
     def make_when_needed(self, keys: Iterable[Key]) -> None:
@@ -76,7 +76,7 @@ class Graph(Protocol):
     def arguments(self, key: Key) -> list[Any] | None:
         """Return the input tensors of a call; None if one was not computed."""
 
-    def enter(self, key: Key, arguments: Sequence[Any]) -> Graph | None:
+    def enter(self, key: Key, arguments: Sequence[Any]) -> ReferenceGraph | None:
         """Return the nested model of a call, fed with its inputs; None if it is not a model or cannot be entered."""
 
     def run(self, key: Key) -> list[Any]:
@@ -84,7 +84,7 @@ class Graph(Protocol):
 
     def gradients(
         self, key: Key, given: Sequence[Any], definition: Definition, draw: Callable[..., Any], *, training: bool
-    ) -> Gradients:
+    ) -> ReferenceGradients:
         """Return the gradients of a call by the tensors that it was `given` and by a definition's weights. Those of its
         results that are floats are drawn: `draw(size=shape)`. Raises whatever the framework raises."""
 
@@ -106,7 +106,7 @@ class Graph(Protocol):
     def mask(self, tensor: Any) -> Any:
         """Return the mask that a tensor carries, or None."""
 
-    def told_mask(self, key: Key) -> Any:
+    def given_mask(self, key: Key) -> Any:
         """Return the mask that a call was given when the model was built, or None."""
 
     def dtype(self, tensor: Any) -> str:
@@ -125,7 +125,7 @@ class Reference(Protocol):
     def build(self, input_shape: Callable[[], Shape | None]) -> None:
         """Give the model a graph if it has none before its input is known."""
 
-    def graph(self, network: Network, arrays: Sequence[Any]) -> Graph:
+    def graph(self, network: Network, arrays: Sequence[Any]) -> ReferenceGraph:
         """Return its graph, fed with inputs."""
 
     def run(self, network: Network, arrays: Sequence[Any]) -> list[Any]:
@@ -137,7 +137,7 @@ class Reference(Protocol):
     def states(self, network: Network) -> list[Any]:
         """Return the values of these states, in the order of the network's own definition."""
 
-    def step(self, made: Step) -> TrainingStep:
+    def step(self, gradient_step: GradientStep) -> TrainingStep:
         """Return the same step of training as was made by the formulas; the weights are as before afterwards. Raises
         whatever the framework raises."""
 

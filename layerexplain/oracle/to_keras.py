@@ -14,9 +14,18 @@ from typing import Any
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends.model_builder import in_order
-from layerexplain.lang.tables import Array, Shaped
+from layerexplain.lang.tables import ConstantArray, Shaped
 from layerexplain.layers.registry import find
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Call, Function, Layer, Model, Setting, TensorRef, replaced
+from layerexplain.model import (
+    KERAS_2_HARD_SIGMOID,
+    Call,
+    ForeignFunction,
+    Layer,
+    Model,
+    TensorRef,
+    TrainingSetting,
+    replaced,
+)
 from layerexplain.network.operation_classes import operation, todays_call
 from layerexplain.oracle.keras_import import first_line, load_keras
 from layerexplain.report.settings import CLASSES, home_of, is_setting, setting_of
@@ -69,7 +78,7 @@ def _layers(model: Model) -> list[Layer]:
 
 def _foreign_function(value: Any) -> str | None:
     """Return the name of a function in a configuration that is not one of Keras's, or None."""
-    if isinstance(value, Function):
+    if isinstance(value, ForeignFunction):
         return None if value == KERAS_2_HARD_SIGMOID else value.name
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
     if isinstance(value, Layer):
@@ -86,7 +95,7 @@ def to_keras(model: Model) -> Any:
     must_be_keras_alone(model)
     if not model.calls or not model.outputs:
         raise LayerExplainError(f"a {model.type} model without a layer graph cannot be built")
-    return _Builder(model, (), _Objects(model)).build()
+    return _KerasBuilder(model, (), _Objects(model)).build()
 
 
 class _Objects:
@@ -94,28 +103,28 @@ class _Objects:
 
     def __init__(self, model: Model) -> None:
         self.originals = Originals(model.shared)
-        self.made: dict[Steps, Any] = {}
+        self.instances: dict[Steps, Any] = {}
         self.kept = {self.originals.of(steps)[0] for one in model.shared for steps in (one.steps, *one.same_as)}
 
     def of(self, steps: Steps, layer: Layer) -> Any:
         """Return the layer at a place: the existing one if they share it."""
         original = self.originals.of(steps)[0]
-        made = self.made.get(original)
-        if made is None:
-            made = keras_object(layer, steps, self)
+        instance = self.instances.get(original)
+        if instance is None:
+            instance = keras_object(layer, steps, self)
             if original in self.kept:
-                self.made[original] = made
-        return made
+                self.instances[original] = instance
+        return instance
 
 
-class _Builder:
+class _KerasBuilder:
     """Builds one model, and nested ones with their own builders; `steps` lead to it in the outermost one."""
 
     def __init__(self, model: Model, steps: Steps, objects: _Objects) -> None:
         self.model = model
         self.steps = steps
         self.objects = objects
-        self.made: dict[str, Any] = {}
+        self.instances: dict[str, Any] = {}
         self.tensors: dict[TensorRef, Any] = {}
 
     def build(self) -> Any:
@@ -147,23 +156,23 @@ class _Builder:
         if layer.kind == "operation":  # code gives it what its function takes, a file what its class does
             config, call = todays_call(layer.type, layer.config, call)
             layer = layer._replace(config=config)
-        made = self.made.get(layer.name)
-        if made is None:
-            made = self.made[layer.name] = self.objects.of((*self.steps, LayerNamed(layer.name)), layer)
+        keras_layer = self.instances.get(layer.name)
+        if keras_layer is None:
+            keras_layer = self.instances[layer.name] = self.objects.of((*self.steps, LayerNamed(layer.name)), layer)
         args = self._given(call.args)
-        kwargs = {**_of_call(made, layer), **self._given(call.kwargs)}
+        kwargs = {**_of_call(keras_layer, layer), **self._given(call.kwargs)}
         if kwargs and not args and layer.kind != "operation":
-            args, kwargs = _first_in_front(made, kwargs)
-        outputs = _flat(made(*args, **kwargs))
+            args, kwargs = _first_in_front(keras_layer, kwargs)
+        outputs = _flat(keras_layer(*args, **kwargs))
         for i, output in enumerate(outputs):
             self.tensors[TensorRef(layer.name, call.index, i)] = output
 
     def _given(self, value: Any) -> Any:
         """Return arguments of a call with Keras's tensors, and arrays in place of those that stand in the call."""
-        return replaced(replaced(value, TensorRef, self.tensors.__getitem__), Array, _array)
+        return replaced(replaced(value, TensorRef, self.tensors.__getitem__), ConstantArray, _array)
 
 
-def _array(value: Array) -> Any:
+def _array(value: ConstantArray) -> Any:
     import numpy as np
 
     if isinstance(value.value, Shaped):
@@ -174,7 +183,7 @@ def _array(value: Array) -> Any:
 def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
     """Return the layer or operation, created by Keras from its configuration. Raises whatever Keras raises."""
     if layer.model is not None:
-        inner = _Builder(layer.model._replace(name=layer.name), steps, objects).build()
+        inner = _KerasBuilder(layer.model._replace(name=layer.name), steps, objects).build()
         if not layer.config.get("trainable", True):
             inner.trainable = False
         return inner
@@ -189,22 +198,22 @@ def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
         between.name = layer.name  # not every class accepts a name
         return between
     declaration = find(layer.type)
-    made = _layer_class(layer.type)
+    layer_class = _layer_class(layer.type)
     if declaration is not None:
         # Rename old arguments; drop those that no longer exist and have no effect.
         config = {declaration.renamed.get(key, key): value for key, value in config.items()}
-        gone = {*declaration.arguments, *declaration.ignores, *_OLD_ARGUMENTS} - _taken(made)
+        gone = {*declaration.arguments, *declaration.ignores, *_OLD_ARGUMENTS} - _taken(layer_class)
         config = {key: v for key, v in config.items() if key not in gone or _OLD_ARGUMENTS.get(key, v) != v}
         axis = config.get("axis")
         if layer.type == "BatchNormalization" and isinstance(axis, list | tuple) and len(axis) == 1:
             config["axis"] = axis[0]
-    return made(**config, name=_keras_name(layer.name))
+    return layer_class(**config, name=_keras_name(layer.name))
 
 
-def _taken(made: type) -> set[str]:
+def _taken(layer_class: type) -> set[str]:
     """Return the arguments of a current layer class, with those of base classes that it passes on."""
     names: set[str] = set()
-    for cls in made.__mro__:
+    for cls in layer_class.__mro__:
         if "__init__" in vars(cls):
             parameters = inspect.signature(vars(cls)["__init__"]).parameters
             names |= parameters.keys()
@@ -217,7 +226,7 @@ def _plain(key: str, value: Any, at: Steps, objects: _Objects) -> Any:
     """Return the value of an argument as Keras accepts it; the steps `at` lead to it in the outermost model."""
     if isinstance(value, Layer):
         return objects.of(at, value)
-    if isinstance(value, Function) and value == KERAS_2_HARD_SIGMOID:
+    if isinstance(value, ForeignFunction) and value == KERAS_2_HARD_SIGMOID:
         return _hard_sigmoid_of_keras_2()
     if isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
         at = list_steps(at)
@@ -229,7 +238,7 @@ def _plain(key: str, value: Any, at: Steps, objects: _Objects) -> Any:
 
 def part_of_training(value: Any) -> Any:
     """Return an object of Keras for a setting, with those inside of it: of its own classes alone, by their names."""
-    if isinstance(value, Setting):
+    if isinstance(value, TrainingSetting):
         home: Any = load_keras()
         for part in home_of(value.name).split("."):
             home = getattr(home, part)
@@ -278,19 +287,19 @@ def _operation_class(type_: str) -> Any:
     raise LayerExplainError(f"Keras {keras.__version__} has no operation {type_} between layers")
 
 
-def _of_call(made: Any, layer: Layer) -> dict[str, Any]:
+def _of_call(keras_layer: Any, layer: Layer) -> dict[str, Any]:
     """Return the arguments that a configuration has and Keras takes in the call, such as `use_causal_mask`."""
     declaration = find(layer.type) if layer.kind == "layer" else None
     if declaration is None:
         return {}
     config = {declaration.renamed.get(key, key): value for key, value in layer.config.items()}
-    named = inspect.signature(made.call).parameters.keys() - _taken(type(made))
+    named = inspect.signature(keras_layer.call).parameters.keys() - _taken(type(keras_layer))
     return {name: config[name] for name in sorted(named) if name in config and name in declaration.arguments}
 
 
-def _first_in_front(made: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _first_in_front(keras_layer: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Pass the first argument of a layer's call by position, as Keras requires."""
-    names = [name for name in inspect.signature(made.call).parameters if name != "self"]
+    names = [name for name in inspect.signature(keras_layer.call).parameters if name != "self"]
     if names and names[0] in kwargs:
         return (kwargs[names[0]],), {key: value for key, value in kwargs.items() if key != names[0]}
     return (), kwargs

@@ -19,7 +19,7 @@ from layerexplain.network.recorded_shapes import input_specs, with_input_layers
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.oracle.comparison import (
-    Comparison,
+    KerasComparison,
     NotComputed,
     calls_in,
     computed,
@@ -28,7 +28,7 @@ from layerexplain.oracle.comparison import (
 from layerexplain.oracle.difference import allowed, difference
 from layerexplain.oracle.keras_import import first_line, without_warnings
 from layerexplain.oracle.keras_model import loaded_or_rebuilt
-from layerexplain.oracle.reference import Graph, Reference
+from layerexplain.oracle.reference import Reference, ReferenceGraph
 from layerexplain.oracle.to_keras import must_be_keras_alone
 from layerexplain.oracle.verify_report import Compared, Status, StepCheck, ValuesCheck, VerifyReport
 from layerexplain.records import NamedTuple
@@ -218,7 +218,7 @@ def _whole_images(network: Network) -> Iterator[tuple[str, str]]:
     """Yield the layers that Keras leaves out at inference, and what it does there."""
     from layerexplain.checks.of_layers import whole_image_at_inference
 
-    for call, what in whole_image_at_inference(network):
+    for call, what, *_ in whole_image_at_inference(network):
         if isinstance(call, TracedCall):
             yield call.call.layer, f"at inference {what}"
 
@@ -252,7 +252,7 @@ def compared(
     trial = tried(model, reference, inputs, batch, seed)
     graph = reference.graph(trial.network, trial.arrays)
     reference.set_states(seed)
-    comparison = Comparison(tolerance, batch, calls_in(trial.network), progress, seed if asked.gradient else None)
+    comparison = KerasComparison(tolerance, batch, calls_in(trial.network), progress, seed if asked.gradient else None)
     checks = comparison.compare(trial.network, graph)
     reference.set_states(seed)
     whole = _whole(trial, reference, graph, batch, tolerance)
@@ -293,7 +293,7 @@ def first_shape(network: Network) -> Shape | None:
     return None if first is None else first.shape
 
 
-def _whole(trial: Trial, reference: Reference, graph: Graph, batch: int, tolerance: float) -> ValuesCheck:
+def _whole(trial: Trial, reference: Reference, graph: ReferenceGraph, batch: int, tolerance: float) -> ValuesCheck:
     """Compare the formula of the whole model with Keras's own call of it."""
     definition = trial.network.definition
     dtypes = {operation.compute_dtype for operation in graph.calls().values()}
@@ -333,9 +333,9 @@ def _whole(trial: Trial, reference: Reference, graph: Graph, batch: int, toleran
     return worst
 
 
-def _walked_alike(trial: Trial, graph: Graph) -> Iterator[Note]:
+def _walked_alike(trial: Trial, graph: ReferenceGraph) -> Iterator[Note]:
     """Yield a note if Keras returned different values call by call than for the whole model."""
-    for made, out in zip(graph.outputs(), trial.outputs, strict=True):
-        if made is not None and not difference(graph.value(made), out)[0] <= WHOLE_TOLERANCE:
+    for tensor, out in zip(graph.outputs(), trial.outputs, strict=True):
+        if tensor is not None and not difference(graph.value(tensor), out)[0] <= WHOLE_TOLERANCE:
             message = "Keras returned different values layer by layer than for the whole model at once"
             yield Note("keras-differs-from-itself", None, message)

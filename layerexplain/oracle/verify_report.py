@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import InputReport, origin_fields, told
+from layerexplain.report.data import InputReport, json_fields, origin_fields
 from layerexplain.report.rows import Rows, about, count_of
 
 Status = Literal["agrees", "differs", "not compared"]
@@ -27,7 +27,7 @@ class Compared(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return this part of the JSON contract."""
-        return told(self, "formula keras agree")
+        return json_fields({"formula": self.formula, "keras": self.keras, "agree": self.agree})
 
 
 class ValuesCheck(NamedTuple):
@@ -43,8 +43,13 @@ class ValuesCheck(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return this part of the JSON contract."""
-        names = "status difference tolerance reason?"
-        return told(self, names if self.rounding is None else f"{names} rounding")
+        return json_fields({
+            "status": self.status,
+            "difference": self.difference,
+            "tolerance": self.tolerance,
+            "reason": self.reason or None,
+            **({} if self.rounding is None else {"rounding": self.rounding}),
+        })  # fmt: skip
 
 
 class StepCheck(NamedTuple):
@@ -68,9 +73,19 @@ class StepCheck(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return this part of the JSON contract."""
-        sizes = "losses loss_difference gradient_difference optimizer step_difference tolerance"
-        names = f"mode status loss {sizes} reason?"
-        return told(self, names if self.rounding is None else f"{names} rounding")
+        return json_fields({
+            "mode": self.mode,
+            "status": self.status,
+            "loss": self.loss,
+            "losses": self.losses,
+            "loss_difference": self.loss_difference,
+            "gradient_difference": self.gradient_difference,
+            "optimizer": self.optimizer,
+            "step_difference": self.step_difference,
+            "tolerance": self.tolerance,
+            "reason": self.reason or None,
+            **({} if self.rounding is None else {"rounding": self.rounding}),
+        })  # fmt: skip
 
 
 class LayerCheck(NamedTuple):
@@ -104,9 +119,21 @@ class LayerCheck(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row of the JSON contract."""
-        names = "layer type path call status output_shapes weight_shapes params difference tolerance reason?"
-        judged = [name for name in ("rounding", "gradient") if getattr(self, name) is not None]
-        return told(self, " ".join([names, *judged]))
+        return json_fields({
+            "layer": self.layer,
+            "type": self.type,
+            "path": self.path,
+            "call": self.call,
+            "status": self.status,
+            "output_shapes": self.output_shapes,
+            "weight_shapes": self.weight_shapes,
+            "params": self.params,
+            "difference": self.difference,
+            "tolerance": self.tolerance,
+            "reason": self.reason or None,
+            **({} if self.rounding is None else {"rounding": self.rounding}),
+            **({} if self.gradient is None else {"gradient": self.gradient}),
+        })  # fmt: skip
 
 
 class VerifyReport(Rows[LayerCheck]):
@@ -159,13 +186,21 @@ class VerifyReport(Rows[LayerCheck]):
     def to_dict(self) -> dict[str, Any]:
         """Return the report in the form of the JSON contract."""
         counts = {name: len(self.of(status)) for name, status in _COUNTED.items()}
-        return {
+        return json_fields({
             **origin_fields(self),
-            **told(self, "keras backend weights seed inputs layers whole parameters"),
-            **(told(self, "steps") if self.steps else {}),
+            "keras": self.keras,
+            "backend": self.backend,
+            "weights": self.weights,
+            "seed": self.seed,
+            "inputs": self.inputs,
+            "layers": self.layers,
+            "whole": self.whole,
+            "parameters": self.parameters,
+            **({"steps": self.steps} if self.steps else {}),
             "totals": {"calls": len(self.layers), **counts},
-            **told(self, "agrees notes"),
-        }
+            "agrees": self.agrees,
+            "notes": self.notes,
+        })  # fmt: skip
 
 
 _COUNTED: dict[str, Status] = {"agree": "agrees", "differ": "differs", "not_compared": "not compared"}

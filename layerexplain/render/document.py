@@ -14,7 +14,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.suggest import must_be_known
 
 if TYPE_CHECKING:
-    from layerexplain.render.sections import Code, Figure, Labelled, Listing, Points, Section
+    from layerexplain.render.sections import CodeBlock, Figure, Labelled, Listing, Points, Section
 
 TEXT, MARKDOWN = "text", "markdown"
 """Names of printers, for the `only` of a part that other layouts tell elsewhere."""
@@ -110,7 +110,7 @@ class Fact(NamedTuple):
     words: tuple[str, ...] | None = None
 
 
-class Facts(NamedTuple):
+class FactBlock(NamedTuple):
     """Facts below each other."""
 
     facts: tuple[Fact, ...]
@@ -125,7 +125,9 @@ class Notes(NamedTuple):
     only: str = ""
 
 
-Block: TypeAlias = "Heading | Prose | Table | Facts | Notes | Section | Code | Points | Listing | Figure | Labelled"
+Block: TypeAlias = (
+    "Heading | Prose | Table | FactBlock | Notes | Section | CodeBlock | Points | Listing | Figure | Labelled"
+)
 
 
 class Document(NamedTuple):

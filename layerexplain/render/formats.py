@@ -13,7 +13,7 @@ from layerexplain.suggest import must_be_known
 
 if TYPE_CHECKING:
     from layerexplain.render.annotations import Annotation
-    from layerexplain.render.graph.diagram import Graph
+    from layerexplain.render.graph.diagram import Diagram
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "latex", "html")
 GRAPH_FORMATS = (*FORMATS, "mermaid")
@@ -37,7 +37,7 @@ class Sheet(NamedTuple):
     records: Callable[[], Iterable[dict[str, Any]]]
     columns: tuple[Column, ...]
     rows: Callable[[], Iterable[Any]]
-    graph: Callable[[], Graph] | None = None
+    graph: Callable[[], Diagram] | None = None
     annotations: Callable[[], Sequence[Annotation]] | None = None
 
 
@@ -104,7 +104,7 @@ def pieces(sheet: Sheet, format: str, look: Look) -> Iterable[str]:
     return [json_value(sheet.data(), look.ascii)] if format == "json" else json_lines(sheet.records(), look.ascii)
 
 
-def needed_graph(sheet: Sheet) -> Graph:
+def needed_graph(sheet: Sheet) -> Diagram:
     """Return the graph of a sheet. Raises ArgumentError where its report has none."""
     if sheet.graph is None:
         raise ArgumentError("mermaid draws the graph of a model; this report has none")

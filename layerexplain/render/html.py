@@ -13,10 +13,10 @@ from layerexplain.render import document as doc
 from layerexplain.render.escape import clean, escaped
 from layerexplain.render.layout import Look
 from layerexplain.render.markup import MarkupWriter
-from layerexplain.render.sections import Code
+from layerexplain.render.sections import CodeBlock
 
 if TYPE_CHECKING:
-    from layerexplain.render.graph.diagram import Graph
+    from layerexplain.render.graph.diagram import Diagram
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #d3d8dd; --quiet: #59616a; --code: #f2f4f6; --mark: #fff4d6 }
@@ -48,7 +48,7 @@ AFTER = "</body>\n</html>\n"
 """What stands behind all documents of an output."""
 
 
-def html(document: doc.Document, look: Look, graph: Graph | None = None) -> str:
+def html(document: doc.Document, look: Look, graph: Diagram | None = None) -> str:
     """The document between `before` and `AFTER`, behind its heading the graph as a picture; of the look only `ascii`
     counts.
 
@@ -62,7 +62,7 @@ def html(document: doc.Document, look: Look, graph: Graph | None = None) -> str:
     return "\n".join(chunks) + "\n"
 
 
-def _picture(graph: Graph, look: Look) -> str:
+def _picture(graph: Diagram, look: Look) -> str:
     from layerexplain.render.graph.diagram import opened
     from layerexplain.render.graph.fold import fold
     from layerexplain.render.graph.svg import svg
@@ -85,7 +85,7 @@ class _Html(MarkupWriter):
     def heading(self, level: int, title: str) -> str:
         return f"<h{level}>{title}</h{level}>"
 
-    def listing(self, code: Code, language: str = "") -> str:
+    def listing(self, code: CodeBlock, language: str = "") -> str:
         return f"<pre><code>{escaped(chr(10).join(self.shown_lines(code)))}</code></pre>" if code.lines else ""
 
     def points(self, items: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from layerexplain.lang.latex_text import escaped
 from layerexplain.render import document as doc
 from layerexplain.render.escape import clean
 from layerexplain.render.markup import MarkupWriter
-from layerexplain.render.sections import Code
+from layerexplain.render.sections import CodeBlock
 
 _LIGATURES = str.maketrans({'"': r"\textquotedbl{}", "`": r"\textasciigrave{}", "'": r"\textquotesingle{}", "-": "-{}"})
 """Signs that TeX joins or bends."""
@@ -82,7 +82,7 @@ class _Latex(MarkupWriter):
     def heading(self, level: int, title: str) -> str:
         return f"\\{'sub' * (level - 1)}section*{{{title}}}"
 
-    def listing(self, code: Code, language: str = "") -> str:
+    def listing(self, code: CodeBlock, language: str = "") -> str:
         if code.typeset:
             lines = " \\\\\n".join([f"& {fitted(_in_ascii(line.latex))}" for line in code.typeset])
             return f"\\begin{{align*}}\n{lines}\n\\end{{align*}}"
@@ -107,8 +107,8 @@ class _Latex(MarkupWriter):
         ]
         lines = [f"{' & '.join(cells)} \\\\" for cells in (headings, *rows)]
         begin = f"\\begin{{longtable}}{{@{{}}{''.join(kinds)}@{{}}}}"
-        made = "\n".join([begin, lines[0], r"\hline", *lines[1:], r"\end{longtable}"])
-        return f"{{{size}\n{made}\n}}" if size else made
+        table = "\n".join([begin, lines[0], r"\hline", *lines[1:], r"\end{longtable}"])
+        return f"{{{size}\n{table}\n}}" if size else table
 
 
 def _widths(columns: Sequence[Sequence[str]]) -> tuple[str, list[float | None]]:

@@ -11,7 +11,7 @@ from layerexplain.render import document as doc
 from layerexplain.render.escape import clean, markdown_code, markdown_prose
 from layerexplain.render.layout import Look
 from layerexplain.render.markup import MarkupWriter
-from layerexplain.render.sections import Code
+from layerexplain.render.sections import CodeBlock
 
 
 def markdown(document: doc.Document, look: Look) -> str:
@@ -33,7 +33,7 @@ class _Markdown(MarkupWriter):
     def heading(self, level: int, title: str) -> str:
         return f"{'#' * level} {title}"
 
-    def listing(self, code: Code, language: str = "") -> str:
+    def listing(self, code: CodeBlock, language: str = "") -> str:
         """A code block whose fence is longer than any that the text could close it with."""
         text, fence = "\n".join(self.shown_lines(code)), "```"
         while fence in text:

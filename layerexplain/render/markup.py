@@ -11,7 +11,7 @@ from typing import Any
 from layerexplain.render import document as doc
 from layerexplain.render.escape import clean
 from layerexplain.render.layout import Look
-from layerexplain.render.sections import Code, CodeLine, Figure, Labelled, Listing, Points, Section
+from layerexplain.render.sections import CodeBlock, CodeLine, Figure, Labelled, Listing, Points, Section
 
 
 class MarkupWriter:
@@ -41,7 +41,7 @@ class MarkupWriter:
         """Return a heading; level 1 is that of the document."""
         raise NotImplementedError
 
-    def listing(self, code: Code, language: str = "") -> str:
+    def listing(self, code: CodeBlock, language: str = "") -> str:
         """Return lines of code, escaped; "" where there are none."""
         raise NotImplementedError
 
@@ -92,21 +92,21 @@ class MarkupWriter:
                 return self.chunks(block.blocks)
             case doc.Prose():
                 return [self.paragraph(self.prose(text)) for text in block.texts]
-            case Code():
+            case CodeBlock():
                 titled = self.paragraph(self.prose(f"{block.title}:")) if block.title and block.lines else ""
                 return [titled, self.listing(block)]
             case Points():
                 return self._points(block)
             case doc.Table() | Listing():
                 return [self._table_of(block.columns, block.rows)]
-            case doc.Facts():
+            case doc.FactBlock():
                 return [self._facts(block)]
             case doc.Notes():
                 return self._notes(block)
             case Figure():
                 parts = [part for part in block.draw(Look(None, False, self.ascii)) if part]
                 lines = [line for part in parts for line in ("", *part)][1:]
-                return [self.listing(Code(tuple(map(CodeLine, lines))), "text")]
+                return [self.listing(CodeBlock(tuple(map(CodeLine, lines))), "text")]
         raise TypeError(f"no block of a document: {block!r}")
 
     def _points(self, points: Points) -> list[str]:
@@ -127,7 +127,7 @@ class MarkupWriter:
         mark = "" if column.depth is None else self.prose("· " * column.depth(row))
         return mark + self._marked(column.shown(row), doc.of_row(column.kind, row), in_table=True)
 
-    def _facts(self, block: doc.Facts) -> str:
+    def _facts(self, block: doc.FactBlock) -> str:
         said = any(fact.words is not None for fact in block.facts)
         rows = [
             [*map(self.prose, (fact.label, fact.value, " · ".join(filter(None, fact.words or ()))))][: 2 + said]
@@ -143,6 +143,6 @@ class MarkupWriter:
             lines.append(f"{place}: {self.prose(message)}" if place else self.prose(message))
         return [self.heading(2, self.prose("Notes")), self.points(lines)] if lines else []
 
-    def shown_lines(self, code: Code) -> list[str]:
+    def shown_lines(self, code: CodeBlock) -> list[str]:
         """Return the lines of a piece of code with their comments, as they are to be read."""
         return [clean(line.text + (f"  # {line.comment}" if line.comment else ""), self.ascii) for line in code.lines]

@@ -6,18 +6,18 @@ import re
 from collections.abc import Iterator
 
 from layerexplain.render.escape import clean
-from layerexplain.render.graph.diagram import Graph
+from layerexplain.render.graph.diagram import Diagram
 from layerexplain.render.layout import Look
 
 _PLAIN = r"[^\w ,.:/+=()×→·-]"
 
 
-def mermaid(graph: Graph, look: Look, horizontal: bool = False) -> str:
+def mermaid(graph: Diagram, look: Look, horizontal: bool = False) -> str:
     """The graph as a Mermaid flowchart, from top to bottom or from left to right; of the look only `ascii` counts."""
     return "\n".join([f"flowchart {'LR' if horizontal else 'TD'}", *_lines(graph, "    ", "n", look.ascii)]) + "\n"
 
 
-def _lines(graph: Graph, indent: str, prefix: str, ascii_only: bool) -> Iterator[str]:
+def _lines(graph: Diagram, indent: str, prefix: str, ascii_only: bool) -> Iterator[str]:
     ids = {node.name: f"{prefix}{number}" for number, node in enumerate(graph.nodes)}
     for node in graph.nodes:
         label = "<br/>".join([_text(line, ascii_only) for line in (node.name, *node.about) if line])

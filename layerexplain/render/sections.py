@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
-    from layerexplain.lang.latex import Formula
+    from layerexplain.lang.latex import TypesetLine
     from layerexplain.render.document import Column, Line
 
 
@@ -19,7 +19,7 @@ class CodeLine(NamedTuple):
     comment: str = ""
 
 
-class Code(NamedTuple):
+class CodeBlock(NamedTuple):
     """Lines of code; what is wrapped is indented by `hang` columns. A `formula` is coloured and may have comments;
     `typeset` is the same as it is typeset, a line each."""
 
@@ -27,7 +27,7 @@ class Code(NamedTuple):
     title: str = ""
     hang: int = 2
     formula: bool = False
-    typeset: tuple[Formula, ...] = ()
+    typeset: tuple[TypesetLine, ...] = ()
 
 
 class Points(NamedTuple):

@@ -19,7 +19,7 @@ def text(document: doc.Document, look: Look) -> str:
     >>> text(doc.Document((doc.Prose(("A model of 3 layers.",)),)), Look())
     'A model of 3 layers.\\n'
     """
-    return _Writer(look).document(document)
+    return _TextWriter(look).document(document)
 
 
 def line_text(line: doc.Line, look: Look) -> str:
@@ -36,7 +36,7 @@ def line_text(line: doc.Line, look: Look) -> str:
     return clean("".join(texts), look.ascii)
 
 
-class _Writer:
+class _TextWriter:
     """Writes blocks for a look. Every text goes through `_say` on its way."""
 
     def __init__(self, look: Look) -> None:
@@ -63,7 +63,7 @@ class _Writer:
                 return table_lines(block, look, look.width)
             case doc.Prose():
                 return [line for one in block.texts for line in wrap(self._say(one), look.width)]
-            case doc.Facts():
+            case doc.FactBlock():
                 return self._facts(block)
             case doc.Notes():
                 return self._notes(block)
@@ -79,7 +79,7 @@ class _Writer:
             first = paint(name, "bold", self.look) + paint(first[len(name) :], "dim", self.look)
         return [first, *[paint(line, "dim", self.look) for line in others]]
 
-    def _facts(self, block: doc.Facts) -> list[str]:
+    def _facts(self, block: doc.FactBlock) -> list[str]:
         """A line a fact; below a title they are indented."""
         look = self.look
         lines = [paint(line, "bold", look) for line in wrap(self._say(block.title), look.width)] if block.title else []

@@ -8,12 +8,14 @@ from typing import Any
 from layerexplain.render import document as doc
 from layerexplain.render.escape import clean
 from layerexplain.render.layout import Look, narrowest, pad, paint, width_of, wrap
-from layerexplain.render.sections import Code, Figure, Labelled, Listing, Points, Section
+from layerexplain.render.sections import CodeBlock, Figure, Labelled, Listing, Points, Section
 from layerexplain.render.text import line_text
 
 _MARGIN = "  "
-_LABEL = 10
+_LABEL = 12
 """Columns of a label and the space after it."""
+_LEAST_BESIDE = 16
+"""In less room, what a label has stands below it."""
 _COMMENT_AT_MOST = 64
 """Code longer than this does not push the comments of the other lines to the right."""
 _LONGEST_PROSE = 100
@@ -40,7 +42,7 @@ class _Sections:
         self.look = look
         room = None if look.width is None else look.width - len(_MARGIN)
         self.section_room = room
-        self.labelled_room = None if room is None else max(room - _LABEL, 16)
+        self.labelled_room = None if room is None else max(room - _LABEL, _LEAST_BESIDE)
 
     def _say(self, text: str) -> str:
         return clean(text, self.look.ascii)
@@ -62,7 +64,8 @@ class _Sections:
         if room is not None and self.section_room is not None:
             plain = type(self)(Look(ascii=self.look.ascii))
             whole = [line for inner in blocks for line in plain._lines(inner, None)]
-            if narrowest(whole, self.section_room) > room:  # long names get the room of the label
+            is_narrow = self.section_room < _LABEL + _LEAST_BESIDE
+            if is_narrow or narrowest(whole, self.section_room) > room:  # long names get the room of the label
                 below = [line for inner in blocks for line in self._lines(inner, self.section_room - 2)]
                 label = paint(block.label, "bold", self.look)
                 return [_MARGIN + label, *[_MARGIN * 2 + line for line in below]]
@@ -75,7 +78,7 @@ class _Sections:
     def _lines(self, block: Any, room: int | None) -> list[str]:
         """The lines of a block, each at most `room` columns wide."""
         match block:
-            case Code():
+            case CodeBlock():
                 return self._code(block, room)
             case Points():
                 lines = [line for item in block.items for line in wrap(line_text(item, self.look), room)]
@@ -105,7 +108,7 @@ class _Sections:
             *[pad(line, edge, right=True) for line in wrap(right, edge, hang=0)],
         ]
 
-    def _code(self, code: Code, room: int | None) -> list[str]:
+    def _code(self, code: CodeBlock, room: int | None) -> list[str]:
         """Lines of code; comments stand behind them in one column, or beneath where there is no room."""
         style = "cyan" if code.formula else ""
         texts = [self._say(line.text) for line in code.lines]

@@ -16,7 +16,7 @@ from typing import Any
 from layerexplain.model import Model
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple, sources_first
-from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals, told
+from layerexplain.report.data import SCHEMA_VERSION, LayerReport, Report, Totals, to_jsonable
 from layerexplain.report.default_initializers import default_initializer
 from layerexplain.report.loading import Loading, loading
 from layerexplain.report.model_differences import Alignment, Difference, computes_the_same, of_ends, of_models
@@ -35,9 +35,9 @@ class Side(NamedTuple):
     totals: Totals
 
     def to_dict(self) -> dict[str, Any]:
-        """The side as JSON has it."""
-        model = told(self, "name=model_name type=model_type keras_version")
-        return {**told(self, "source format"), "model": model, **told(self, "totals")}
+        """Return the side as JSON has it."""
+        model = {"name": self.model_name, "type": self.model_type, "keras_version": self.keras_version}
+        return {"source": self.source, "format": self.format, "model": model, "totals": to_jsonable(self.totals)}
 
 
 class Change(NamedTuple):
@@ -84,8 +84,16 @@ class Comparison(Rows[Change]):
         return not self.changes
 
     def to_dict(self) -> dict[str, Any]:
-        """The comparison as the JSON contract has it (docs/diff.schema.json)."""
-        return {"schema": SCHEMA_VERSION, "alike": self.alike, **told(self, "before after changes renumbered loading")}
+        """Return the comparison as the JSON contract has it (docs/diff.schema.json)."""
+        return {
+            "schema": SCHEMA_VERSION,
+            "alike": self.alike,
+            "before": self.before.to_dict(),
+            "after": self.after.to_dict(),
+            "changes": to_jsonable(self.changes),
+            "renumbered": to_jsonable(self.renumbered),
+            "loading": self.loading.to_dict(),
+        }
 
 
 class WeightChange(NamedTuple):
@@ -127,9 +135,9 @@ def compare(
     if whole:
         changes.insert(0, Change("model", "", "", after[0].type, whole))
     renumbered = {one.layer: one.layer_after for one in changes if one.kind == _RENUMBERED}
-    told = tuple([one for one in changes if one.kind != _RENUMBERED])
+    shown_changes = tuple([one for one in changes if one.kind != _RENUMBERED])
     taken = loading(before[1].layers, after[1].layers)
-    return Comparison(_side(before[1]), _side(after[1]), told, renumbered, taken)
+    return Comparison(_side(before[1]), _side(after[1]), shown_changes, renumbered, taken)
 
 
 _RENUMBERED = "renumbered"
@@ -157,7 +165,8 @@ def _edits(a: Sequence[NormalLayer], b: Sequence[NormalLayer], pairs: Mapping[st
     """Count the layers of which something is another that follows from nothing else."""
     changes = _changes(a, b, pairs, None)
     return sum(
-        one.kind in ("added", "removed") or any(not told.is_consequence for told in one.differences) for one in changes
+        one.kind in ("added", "removed") or any(not layer_change.is_consequence for layer_change in one.differences)
+        for one in changes
     )
 
 
@@ -236,9 +245,13 @@ def _own(row: NormalLayer, *, before: bool) -> Iterator[Difference]:
 
 def _differences(one: NormalLayer, other: NormalLayer, aligned: Alignment) -> Iterator[Difference]:
     names = [name for name in dict.fromkeys([*one.arguments, *other.arguments]) if name != "dtype" or not one.dtype]
-    told = [made for name in names for made in _argument(name, one.arguments.get(name), other.arguments.get(name))]
-    for_training = bool(told) and computes_the_same(one, other)
-    yield from [made._replace(is_training=for_training) for made in told]
+    differences = [
+        one_difference
+        for name in names
+        for one_difference in _argument(name, one.arguments.get(name), other.arguments.get(name))
+    ]
+    for_training = bool(differences) and computes_the_same(one, other)
+    yield from [one_difference._replace(is_training=for_training) for one_difference in differences]
     for name in dict.fromkeys([*one.settings, *other.settings]):
         usual = default_initializer(name.rpartition(".")[2]) or "None"
         before, after = one.settings.get(name, usual), other.settings.get(name, usual)

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from layerexplain.derive.cost import Cost
     from layerexplain.layer_names import Layers
     from layerexplain.report.element_forms import ElementOf
-    from layerexplain.report.explanation_data import Explanation, LayerMemory, ReceptiveField
+    from layerexplain.report.explanation_data import DescribedArguments, Explanation, LayerMemory, ReceptiveField
+    from layerexplain.report.language_model import LanguageModel
     from layerexplain.report.memory_data import Memory
+    from layerexplain.report.serving import Serving
     from layerexplain.report.step_data import BackwardReport, StepCost
     from layerexplain.report.training_data import TrainingReport
 
@@ -31,38 +33,32 @@ NO_MASK = "no mask reaches this layer"
 """What is said of training and of masks where there is nothing to say."""
 
 
-def plain(value: Any) -> Any:
+def to_jsonable(value: Any) -> Any:
     """Return a value as JSON has it: a record by its `to_dict`, or else its fields; NaN and infinity as None.
 
-    >>> plain((Note("opaque", None, "unknown"), (3, float("inf"))))
+    >>> to_jsonable((Note("opaque", None, "unknown"), (3, float("inf"))))
     [{'code': 'opaque', 'layer': None, 'message': 'unknown'}, [3, None]]
     """
     if isinstance(value, tuple | list):
         if hasattr(value, "to_dict"):
             return value.to_dict()
         if hasattr(value, "_asdict"):
-            return {name: plain(field) for name, field in value._asdict().items()}
-        return [plain(item) for item in value]
+            return {name: to_jsonable(field) for name, field in value._asdict().items()}
+        return [to_jsonable(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: to_jsonable(item) for key, item in value.items()}
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
-def told(record: Any, names: str) -> dict[str, Any]:
-    """Return attributes of a record as JSON has them. `from=sources` is the attribute `sources`, called `from`; of
-    `reason?` an empty text is None."""
-    found = {}
-    for word in names.split():
-        name, _, attribute = word.rstrip("?").partition("=")
-        value = plain(getattr(record, attribute or name))
-        found[name] = None if value == "" and word[-1] == "?" else value
-    return found
+def json_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields with their values as JSON has them."""
+    return {name: to_jsonable(value) for name, value in fields.items()}
 
 
 def origin_fields(report: Any) -> dict[str, Any]:
     """Return what every contract begins with: its version, the source, and the model that was read."""
-    model = told(report, "name=model_name type=model_type keras_version")
-    return {"schema": SCHEMA_VERSION, **told(report, "source format"), "model": model}
+    model = {"name": report.model_name, "type": report.model_type, "keras_version": report.keras_version}
+    return {"schema": SCHEMA_VERSION, "source": report.source, "format": report.format, "model": model}
 
 
 def _shapes(shapes: Sequence[Shape | None]) -> list[list[int | None] | None]:
@@ -135,7 +131,8 @@ class LayerReport(NamedTuple):
     """One row. `group` is equal for layers that have the same definition (type, configuration and input shapes);
     `layers` are those of a nested model; `explanation`, `receptive_field` and `gradient` are there if asked for.
     Weights that are an earlier row's are count_of and listed there alone; `shared` says so in words, as a note does.
-    `elements` are the element forms of the calls, made when asked for; there with the explanation.
+    `elements` are the element forms of the calls, made when asked for, and `arguments` those of the layer; there with
+    the explanation.
     `memory` is there with the explanation, and if the memory was asked for; `backward`, what the gradients that
     training needs cost, if that was.
     `results` are the names of the outputs in the formula, empty where it is not known. `place` is the line of the
@@ -166,6 +163,7 @@ class LayerReport(NamedTuple):
     place: str | None = None
     backward: Cost | None = None
     elements: tuple[ElementOf, ...] = ()
+    arguments: DescribedArguments | None = None
     memory: LayerMemory | None = None
     faults: tuple[str, ...] = ()
 
@@ -186,7 +184,7 @@ class LayerReport(NamedTuple):
 
     def to_dict(self, *, nested: bool = False) -> dict[str, Any]:
         """The row as the JSON contract has it; `nested` adds the layers of a nested model under `layers`."""
-        # Written out, with what calls and weights consist of: `told` takes twice as long, and models have many rows.
+        # With what calls and weights consist of: `to_jsonable` takes twice as long, and models have many rows.
         row: dict[str, Any] = {
             "layer": self.layer,
             "type": self.type,
@@ -210,7 +208,7 @@ class LayerReport(NamedTuple):
         }
         for name in ("explanation", "receptive_field", "gradient", "backward", "memory"):
             if (asked := getattr(self, name)) is not None:
-                row[name] = plain(asked)
+                row[name] = to_jsonable(asked)
         if nested and self.layers:
             row["layers"] = [layer.to_dict(nested=True) for layer in self.layers]
         return row
@@ -257,7 +255,10 @@ class Report(Rows[LayerReport]):
     faults: tuple[LayerExplainError, ...] = ()
     training: TrainingReport | None = None
     grade: str = "complete"
+    framework: str = "keras"
     step_cost: StepCost | None = None
+    language: LanguageModel | None = None
+    serving: Serving | None = None
 
     def _rows(self) -> Sequence[LayerReport]:
         return self.layers
@@ -269,12 +270,14 @@ class Report(Rows[LayerReport]):
         facts = count_of(len(self.layers), "layer"), count_of(self.totals.params, "parameter")
         return about(self.source, self.model_name, *facts)
 
-    def explain(self, layers: Layers | None = None) -> str:
-        """Return the explanations as text, as `layerexplain explain` prints them.
+    def explain(self, layers: Layers | None = None, *, full: bool = False) -> str:
+        """Return the explanations as text, as `layerexplain explain` prints them: of all layers a tour, of chosen ones
+        more.
 
         Args:
             layers: Which layers: a name or pattern ("conv*"), several, or a function of the path. All that are
                 explained if it is not given.
+            full: Whether to return all there is, as with `--full`.
 
         Raises:
             LayerExplainError: if a pattern matches no layer, or if the report was made with `detail=False`.
@@ -284,7 +287,7 @@ class Report(Rows[LayerReport]):
         >>> print(report.explain("dens*").splitlines()[0])
         dense · Dense  (None, 784) → (None, 10)
         """
-        return print_as("explanation", self, layers)
+        return print_as("explanation", self, layers, full)
 
     def page(self, fold: bool = True) -> str:
         """Return the page of the model, which a notebook shows; `layerexplain.page` says what is on it."""
@@ -296,10 +299,11 @@ class Report(Rows[LayerReport]):
         origin["model"]["grade"] = self.grade
         return {
             **origin,
-            **told(self, "inputs outputs training"),
+            **json_fields({"inputs": self.inputs, "outputs": self.outputs, "training": self.training}),
             "layers": [layer.to_dict(nested=nested) for layer in self.layers],
-            **told(self, "totals"),
-            **({} if self.step_cost is None else told(self, "step_cost")),
-            **({} if self.memory is None else told(self, "memory")),
-            **told(self, "notes"),
+            "totals": {**to_jsonable(self.totals), **({} if self.language is None else self.language.to_dict())},
+            **({} if self.step_cost is None else {"step_cost": to_jsonable(self.step_cost)}),
+            **({} if self.memory is None else {"memory": to_jsonable(self.memory)}),
+            **({} if self.serving is None else {"serving": to_jsonable(self.serving)}),
+            "notes": to_jsonable(self.notes),
         }

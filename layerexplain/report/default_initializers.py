@@ -3,29 +3,31 @@ initializers of weights for which no layer has an argument."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import Setting
+from layerexplain.model import TrainingSetting
+from layerexplain.report.settings import SCALED
 
-_BY_WEIGHT: Mapping[str, Setting] = {
-    "kernel": Setting("GlorotUniform"),
-    "depthwise": Setting("GlorotUniform"),
-    "pointwise": Setting("GlorotUniform"),
-    "recurrent": Setting("Orthogonal"),
-    "embeddings": Setting("RandomUniform"),
-    **dict.fromkeys(("bias", "beta", "alpha", "moving_mean"), Setting("Zeros")),
-    **dict.fromkeys(("gamma", "moving_variance"), Setting("Ones")),
+_BY_WEIGHT: Mapping[str, TrainingSetting] = {
+    "kernel": TrainingSetting("GlorotUniform"),
+    "depthwise": TrainingSetting("GlorotUniform"),
+    "pointwise": TrainingSetting("GlorotUniform"),
+    "recurrent": TrainingSetting("Orthogonal"),
+    "embeddings": TrainingSetting("RandomUniform"),
+    **dict.fromkeys(("bias", "beta", "alpha", "moving_mean"), TrainingSetting("Zeros")),
+    **dict.fromkeys(("gamma", "moving_variance"), TrainingSetting("Ones")),
 }
 """By what stands before `_initializer` in the argument, in all layers of Keras."""
 
-_WITHOUT_ARGUMENT: Mapping[str, Setting] = {
-    **dict.fromkeys(("lora_kernel_a", "lora_embeddings_a"), Setting("HeUniform")),
-    **dict.fromkeys(("lora_kernel_b", "lora_embeddings_b", "renorm_mean", "mean"), Setting("Zeros")),
-    **dict.fromkeys(("moving_stddev", "renorm_stddev", "variance"), Setting("Ones")),
-    **dict.fromkeys(("scale", "concat_score_weight"), Setting("Ones")),
-    "reverse_embeddings": Setting("RandomUniform"),
-    "vector_u": Setting("TruncatedNormal", {"stddev": 0.02}),
+_WITHOUT_ARGUMENT: Mapping[str, TrainingSetting] = {
+    **dict.fromkeys(("lora_kernel_a", "lora_embeddings_a"), TrainingSetting("HeUniform")),
+    **dict.fromkeys(("lora_kernel_b", "lora_embeddings_b", "renorm_mean", "mean"), TrainingSetting("Zeros")),
+    **dict.fromkeys(("moving_stddev", "renorm_stddev", "variance"), TrainingSetting("Ones")),
+    **dict.fromkeys(("scale", "concat_score_weight"), TrainingSetting("Ones")),
+    "reverse_embeddings": TrainingSetting("RandomUniform"),
+    "vector_u": TrainingSetting("TruncatedNormal", {"stddev": 0.02}),
 }
 """By the names of the weights."""
 
@@ -41,7 +43,7 @@ def default_initializer(argument: str) -> str | None:
     return None if found is None else found.name
 
 
-def usual_initializer(type_: str, weight: str) -> Setting | None:
+def usual_initializer(type_: str, weight: str) -> TrainingSetting | None:
     """Return how a weight of a type of layer begins where the layer does not say it; None where it is not known.
 
     >>> usual_initializer("SeparableConv2D", "depthwise_kernel").name
@@ -49,5 +51,49 @@ def usual_initializer(type_: str, weight: str) -> Setting | None:
     """
     own = facts_of(type_).initializers.get(weight)
     if own is not None:
-        return Setting(own)
+        return TrainingSetting(own)
     return _BY_WEIGHT.get(weight.removesuffix("_kernel")) or _WITHOUT_ARGUMENT.get(weight)
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return how many values an output sums, and how many outputs a value goes to, as Keras counts them.
+
+    >>> fans((3, 3, 16, 32)), fans((5,))
+    ((144, 288), (5, 5))
+    """
+    if len(shape) < 2:
+        return (shape[0], shape[0]) if shape else (1, 1)
+    window = math.prod(shape[:-2])
+    return window * shape[-2], window * shape[-1]
+
+
+def scaled_variance(shape: tuple[int, ...], scale: float, mode: str) -> float:
+    """Return the variance with which an initializer that follows the size of a weight draws it.
+
+    >>> scaled_variance((3, 5), 1.0, "fan_avg")
+    0.25
+    """
+    fan_in, fan_out = fans(shape)
+    return scale / max(1.0, {"fan_in": fan_in, "fan_out": fan_out}.get(mode, (fan_in + fan_out) / 2))
+
+
+def mean_square(initializer: TrainingSetting, shape: tuple[int, ...]) -> float | None:
+    """Return the expected square of the values with which a weight begins; None where it is not known.
+
+    >>> mean_square(TrainingSetting("GlorotUniform"), (3, 5))
+    0.25
+    """
+    config = initializer.config
+    scale = next((key for key, name in SCALED.items() if name == initializer.name), None)
+    if scale is not None or initializer.name == "VarianceScaling":
+        factor, mode = (config.get("scale", 1.0), config.get("mode", "fan_in")) if scale is None else scale[:2]
+        return scaled_variance(shape, factor, mode)
+    if initializer.name == "RandomUniform":
+        low, high = config.get("minval", -0.05), config.get("maxval", 0.05)
+        return float(low * low + low * high + high * high) / 3
+    if initializer.name in ("RandomNormal", "TruncatedNormal"):
+        spread = 1.0 if initializer.name == "RandomNormal" else 0.774  # of a normal distribution cut off at 2
+        return float(config.get("mean", 0.0) ** 2 + spread * config.get("stddev", 0.05) ** 2)
+    if initializer.name == "Orthogonal" and len(shape) > 1:
+        return float(config.get("gain", 1.0)) ** 2 / max(math.prod(shape[:-1]), shape[-1])
+    return {"Zeros": 0.0, "Ones": 1.0}.get(initializer.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
+from math import prod
 from typing import Any
 
 from layerexplain.derive.element.form import element_form
@@ -14,14 +15,14 @@ from layerexplain.derive.shape_reasons import shape_reasons
 from layerexplain.derive.typeset.element import typeset_element
 from layerexplain.derive.typeset.statements import typeset
 from layerexplain.frontends.value_text import arguments_text
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, tensor, walk
 from layerexplain.lang.notation import value_text
 from layerexplain.lang.text import FormulaLine, inner_blocks, statements
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.layers.declaration import Declaration
-from layerexplain.layers.hints import hints
+from layerexplain.layers.hints import NO_HINTS, hints
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words
 from layerexplain.network.lost_masks import lost_words
@@ -31,6 +32,7 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, WeightReport
 from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
 from layerexplain.report.hints import Neighbours, Placed
+from layerexplain.report.short_lines import computes, parameters, shape_line
 from layerexplain.report.targets import targets
 from layerexplain.weights.keras_expression import variable_expression
 
@@ -43,11 +45,13 @@ MOST_TENSORS = 100
 def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Explanation:
     """The explanation of a row. What cannot be said is left empty; nothing is guessed. `path` leads to the model around
     it, `cost` is what it costs, in words."""
+    from layerexplain.report.argument_words import argument_words
+
     row, layer, calls, around, _ = at
     definition = at.definition
     if layer.type == "InputLayer":
         spec = calls[0].outputs[0] if calls else None
-        said = "An input of the model. None is a size known only at run time; the first axis is the batch."
+        said = "An input of the model. The first axis is the batch; None is known at run time."
         if spec is not None and spec.roles is not None and "batch" not in spec.roles:
             said = f"An input of the model, without a batch ({', '.join(spec.roles)})."
         return NOTHING._replace(sentence=said, statements=_formula(row))
@@ -58,17 +62,28 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Exp
         return _nested(row, cost)._replace(dtype=dtype)
     alone = of_formula(definition)
     more_elements, more_shapes = _at_other_shapes(calls, alone)
+    found = hints(at.seen(definition)) if layer.kind != "custom" else NO_HINTS
+    told_targets = targets(at, definition)
+    arguments = argument_words(at, definition)
+    mask, lost = _mask(definition, calls, around)
     return alone._replace(
-        hints=(*(hints(at.seen(definition)) if layer.kind != "custom" else ()), *targets(at, definition)),
+        computes=computes(definition, row),
+        parameters=parameters(row, definition.weights),
+        hints=(*found.all, *arguments.all, *told_targets),
+        arguments=arguments.all,
+        watch=(*found.watch, *arguments.watch, *([f"Mask: {mask}."] if lost else []), *told_targets),
+        conventions=found.conventions,
+        counts=found.counts,
         element=alone.element + more_elements,
         shape_notes=alone.shape_notes + more_shapes,
         weights=_weights(row, layer, definition, path, around.network.model.keras_version),
         weights_note=_weights_note(row, calls),
         cost=cost,
         training=_training(layer, definition, calls[0]),
-        mask=_mask(definition, calls, around),
+        mask=mask,
         dtype=dtype,
         inputs=_input_names(definition, len(calls[0].inputs)),
+        framework=around.network.model.framework,
     )
 
 
@@ -76,19 +91,20 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Exp
 def of_formula(definition: Definition) -> Explanation:
     """What follows from the formula alone, once for all layers that are alike."""
     shown = definition.without_masks()
-    told = NOTHING._replace(
+    explanation = NOTHING._replace(
         sentence=sentence(definition), statements=statements_of(definition), where=where(definition)
     )
     if len(definition.params) > MOST_TENSORS:
         words = f"takes {len(definition.params):,} tensors; the formula of one element is written for {MOST_TENSORS}"
-        return told._replace(shape_notes=(words,))
+        return explanation._replace(shape_notes=(words,))
     form = element_form(shown)
     element = element_text(form)
     reasons = shape_reasons(definition)
-    return told._replace(
+    return explanation._replace(
         element=element.lines,
         element_notes=element.notes,
         axes=reasons.axes,
+        shape=shape_line(reasons.axes),
         shape_notes=reasons.notes,
         latex=typeset(shown),
         element_latex=typeset_element(form),
@@ -100,16 +116,16 @@ def _at_other_shapes(calls: Sequence[TracedCall], first: Explanation) -> tuple[t
     elements: list[str] = []
     shapes: list[str] = []
     known = {calls[0].definition}
-    for number, made in enumerate(calls[1:], start=2):
-        definition = made.definition
+    for number, traced in enumerate(calls[1:], start=2):
+        definition = traced.definition
         if definition is None or definition in known:
             continue
         known.add(definition)
         other = of_formula(definition)
         elements += [f"call {number}: {line}" for line in other.element if other.element != first.element]
         if other.axes != first.axes:
-            told = [f"{axis.role} {axis.before} → {axis.after} ({axis.why})" for axis in other.axes]
-            shapes.append(f"call {number}: {', '.join(told)}")
+            changes = [f"{axis.role} {axis.before} → {axis.after} ({axis.why})" for axis in other.axes]
+            shapes.append(f"call {number}: {', '.join(changes)}")
     return tuple(elements), tuple(shapes)
 
 
@@ -134,17 +150,22 @@ def _unknown(at: Placed) -> Explanation:
         said += f" Its weights show {count} layer{'s' * (count != 1)} inside it."
     weights = tuple([weight_reason(weight)._replace(symbol="") for weight in (() if row.layers else row.weights)])
     return NOTHING._replace(
-        sentence=said, statements=_formula(row), weights=weights, weights_note=_weights_note(row, row.calls)
+        sentence=said,
+        statements=_formula(row),
+        computes=row.operation,
+        parameters=_weights_note(row, row.calls) if row.params else "",
+        weights=weights,
+        weights_note=_weights_note(row, row.calls),
     )
 
 
 def _why_unknown(at: Placed) -> str:
     row, layer, calls, around, _ = at
-    declared = layer.kind != "operation" and any(made.declaration is not None for made in calls)
+    declared = layer.kind != "operation" and any(traced.declaration is not None for traced in calls)
     if layer.model is None and not declared:
         return "Its formula is not known."
     what = "This model" if layer.model is not None else layer.type
-    if row.notes and all(spec is not None for made in calls for spec in made.inputs):
+    if row.notes and all(spec is not None for traced in calls for spec in traced.inputs):
         return f"{what} has a known formula, but not for this input or these arguments; see the notes."
     cause = around.first_unknown(calls)
     words = "; give it with --input" if cause is None else f", because that of '{cause}' is not"
@@ -161,6 +182,8 @@ def _nested(row: LayerReport, cost: tuple[str, ...]) -> Explanation:
     return NOTHING._replace(
         sentence=f"A model of {count} layer{'s' * (count != 1)} used as a single layer{times}.",
         statements=_formula(row),
+        computes=row.operation,
+        parameters=_weights_note(row, ()) if row.params else "",
         weights_note=_weights_note(row, ()),
         cost=cost,
     )
@@ -183,7 +206,7 @@ def statement(line: FormulaLine, shapes: bool) -> Statement:
     if len(line.nodes) == 1:
         node = line.nodes[0]
         note = node.note
-        if shapes and not isinstance(node.shape, Shapes):
+        if shapes and not isinstance(node.shape, ResultShapes):
             shape = shape_text(node.shape)
     return Statement(line.text, line.indent, shape, note)
 
@@ -227,7 +250,16 @@ def _weights(
 ) -> tuple[WeightReason, ...]:
     reach = partial(variable_expression, (*path, row.layer), layer, keras_version=keras_version)
     pairs = zip(definition.weights, row.weights, strict=True)
-    return tuple([weight_reason(told)._replace(factors=factors(leaf), reach=reach(leaf)) for leaf, told in pairs])
+    return tuple(
+        [
+            weight_reason(reason)._replace(
+                factors=f"{factors(leaf)}, a buffer" if leaf.attrs.get("buffer") else factors(leaf),
+                params=prod(leaf.shape),
+                reach=reach(leaf),
+            )
+            for leaf, reason in pairs
+        ]
+    )
 
 
 def _weights_note(row: LayerReport, calls: Sequence[Any]) -> str:
@@ -250,15 +282,15 @@ def _weights_note(row: LayerReport, calls: Sequence[Any]) -> str:
 # Training and masks ---------------------------------------------------------------------------------------------
 
 
-def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[str, ...]:
+def _training(layer: Layer, definition: Definition, traced: TracedCall) -> tuple[str, ...]:
     """The lines that differ in training, and what is said of it where no formula does: of random augmentation."""
-    declaration = made.declaration
-    if declaration is None or made.origin is None:
+    declaration = traced.declaration
+    if declaration is None or traced.origin is None:
         return (SAME_IN_TRAINING,)
-    trained = trained_definition(layer, made) if declaration.training else definition
+    trained = trained_definition(layer, traced) if declaration.training else definition
     if declaration.training and trained is definition:
         return (f"same as at inference: the layer is frozen, and a frozen {declaration.type} works as at inference",)
-    return (why_untrained(made),) if trained is None else _differs_in_training(declaration, definition, trained)
+    return (why_untrained(traced),) if trained is None else _differs_in_training(declaration, definition, trained)
 
 
 @lru_cache(maxsize=64)
@@ -298,8 +330,8 @@ def said_of_training(declaration: Declaration, definition: Definition, inside: l
         if found := re.match(r"In training, (.*?)\. At inference, ", sentence(definition)):
             yield f"{found[1]}; the formula above is that of inference"
         return
-    held = definition.arguments.get(declaration.holds)
-    for layer in held if isinstance(held, tuple) else (held,):
+    inner_layers = definition.arguments.get(declaration.holds)
+    for layer in inner_layers if isinstance(inner_layers, tuple) else (inner_layers,):
         known: Declaration | None = getattr(layer, "declaration", None)
         inner = None if known is None else next((one for one in inside if one.name == known.name), None)
         if known is not None and inner is not None:
@@ -307,25 +339,25 @@ def said_of_training(declaration: Declaration, definition: Definition, inside: l
                 yield f"{known.type}: {said}"
 
 
-def _mask(definition: Definition, calls: Sequence[TracedCall], around: Neighbours) -> str:
-    """Which mask reaches the layer, what it does here, and where it was made; or how the layer makes one."""
+def _mask(definition: Definition, calls: Sequence[TracedCall], around: Neighbours) -> tuple[str, bool]:
+    """Which mask reaches the layer, what it does here, and where it was made; or how the layer makes one. And whether
+    it is lost here or before."""
     source = calls[0].mask
     own = _mask_formula(definition)
     name = calls[0].call.layer
     if source is None:
         if name in around.missed:
-            return f"no mask reaches this layer: '{around.missed[name]}' loses it, so the padding is read too"
-        return f"no mask reaches this layer; it makes one: {own}" if own else NO_MASK
+            return f"no mask reaches this layer: '{around.missed[name]}' loses it, so the padding is read too", True
+        return (f"no mask reaches this layer; it makes one: {own}" if own else NO_MASK), False
     maker = next((c.definition for c in around.network.calls_of(source) if c.definition is not None), None)
     how = _mask_formula(maker) if maker is not None and maker.kind == "layer" else ""
     came = f"from '{source}'" + (f" ({how})" if how else "")
     tensors = len(calls[0].inputs)
     read = set(definition.params[tensors:]) & set(walk(definition.results.values()))
     if name in around.lost:
-        return f"{came}: {lost_words(around.lost[name])}"
-    return f"{came}: " + (
-        "positions that it marks as false are left out" if read else "this layer ignores the mask and passes it on"
-    )
+        return f"{came}: {lost_words(around.lost[name])}", True
+    does = "positions that it marks as false are left out" if read else "this layer ignores the mask and passes it on"
+    return f"{came}: {does}", False
 
 
 def _mask_formula(definition: Definition) -> str:

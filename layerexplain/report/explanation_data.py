@@ -9,7 +9,7 @@ from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
     from layerexplain.derive.shape_reasons import AxisReason
-    from layerexplain.lang.latex import Formula
+    from layerexplain.lang.latex import TypesetLine
 
 
 class Statement(NamedTuple):
@@ -35,8 +35,30 @@ class WeightReason(NamedTuple):
     reach: str
 
 
+class ArgumentValue(NamedTuple):
+    """An argument of a layer, its value as text, and whether that is not the default."""
+
+    name: str
+    text: str
+    is_set: bool
+
+
+class DescribedArguments(NamedTuple):
+    """All arguments of a layer, those that were set first; `details` are in a few words those that tell it from others
+    of its type: `3×3, /2, 64, relu`."""
+
+    values: tuple[ArgumentValue, ...]
+    details: str
+
+
 class Explanation(NamedTuple):
-    """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several."""
+    """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several, and
+    `framework` is the one in which its weights are reached.
+
+    `computes`, `shape` and `parameters` say it in a line each. Of the hints, `watch` are those that a tour has,
+    `conventions` those that compare with another framework, `counts` those that repeat the line of parameters, and
+    `arguments` those on arguments that are set and that the formula does not show.
+    """
 
     sentence: str
     hints: tuple[str, ...]
@@ -51,11 +73,19 @@ class Explanation(NamedTuple):
     cost: tuple[str, ...]
     training: tuple[str, ...]
     mask: str
-    latex: tuple[Formula, ...]
+    latex: tuple[TypesetLine, ...]
     receptive_field: tuple[str, ...] = ()
     dtype: str = ""
-    element_latex: tuple[Formula, ...] = ()
+    element_latex: tuple[TypesetLine, ...] = ()
     inputs: tuple[str, ...] = ()
+    computes: str = ""
+    shape: str = ""
+    parameters: str = ""
+    watch: tuple[str, ...] = ()
+    conventions: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    framework: str = "keras"
 
 
 class FieldAxis(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from layerexplain.lang.definition import Definition
-from layerexplain.layers.hints import Place
+from layerexplain.layers.hints import LayerInModel
 from layerexplain.model import CallKey, Layer
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
@@ -58,12 +58,12 @@ class Placed(NamedTuple):
         """What it computes at its first call."""
         return self.calls[0].definition if self.calls else None
 
-    def seen(self, definition: Definition, gradients: Sequence[str] = ()) -> Place:
+    def seen(self, definition: Definition, gradients: Sequence[str] = ()) -> LayerInModel:
         """The layer as hints ask for it, with the gradients that are printed for it."""
         name, around = self.layer.name, self.around
         own = around.network.calls_of(name)
         before = around.network.calls_of(own[0].sources[0].layer) if own and own[0].sources else ()
-        return Place(
+        return LayerInModel(
             name,
             self.layer.type,
             self.layer.config,

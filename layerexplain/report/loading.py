@@ -8,7 +8,7 @@ from typing import Any
 from layerexplain.lang.axes import Shape
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import LayerReport, told
+from layerexplain.report.data import LayerReport, to_jsonable
 
 
 class ByName(NamedTuple):
@@ -28,8 +28,8 @@ class Loading(NamedTuple):
     by_order: str
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {**told(self, "by_name"), "by_order": {"fits": not self.by_order, "why": self.by_order}}
+        """Return it as JSON has it."""
+        return {"by_name": to_jsonable(self.by_name), "by_order": {"fits": not self.by_order, "why": self.by_order}}
 
 
 def loading(before: Sequence[LayerReport], after: Sequence[LayerReport]) -> Loading:

@@ -11,7 +11,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang import text
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import find, part_of
-from layerexplain.model import Model, Setting, TensorRef
+from layerexplain.model import Model, TensorRef, TrainingSetting
 from layerexplain.network.trace import trace_layer
 from layerexplain.records import NamedTuple
 from layerexplain.report.normal_form import NormalLayer
@@ -139,10 +139,10 @@ def _arguments(what: str, value: Any) -> Iterator[tuple[str, str]]:
     """Yield a part of training in words, and each of its arguments, those at their default too."""
     if value is None:
         return
-    if not isinstance(value, Setting | str):
+    if not isinstance(value, TrainingSetting | str):
         yield what, ", ".join(map(_word, value)) if isinstance(value, list) else str(value)
         return
-    setting = value if isinstance(value, Setting) else Setting(value)
+    setting = value if isinstance(value, TrainingSetting) else TrainingSetting(value)
     kind = "optimizers" if what == "optimizer" else "losses"
     known = part_of(kind, setting.name)
     declaration = None if known is None else find(known)
@@ -154,7 +154,7 @@ def _arguments(what: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _word(value: Any) -> str:
-    return setting_text(value) if isinstance(value, Setting) else str(value)
+    return setting_text(value) if isinstance(value, TrainingSetting) else str(value)
 
 
 def computes_the_same(one: NormalLayer, other: NormalLayer) -> bool:
@@ -166,9 +166,11 @@ def computes_the_same(one: NormalLayer, other: NormalLayer) -> bool:
             return False
         try:
             specs = [Spec(tuple(shape or ()), "float32") for shape in shapes]
-            made = trace_layer(row.layer, specs)
+            definition = trace_layer(row.layer, specs)
         except LayerExplainError:
             return False
-        programs.append((text.program(made), [(leaf.shape, leaf.dtype) for leaf in (*made.leaves, *made.weights)]))
+        programs.append(
+            (text.program(definition), [(leaf.shape, leaf.dtype) for leaf in (*definition.leaves, *definition.weights)])
+        )
     # Of a constant the text has the shape alone.
     return programs[0] == programs[1] and "constant(" not in programs[0][0]

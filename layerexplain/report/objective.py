@@ -15,8 +15,8 @@ from layerexplain.lang.expr import CALL, Expr
 from layerexplain.lang.names import identifier
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.keras.losses import Loss, loss_of
-from layerexplain.layers.keras.optimizers import Part, part
-from layerexplain.model import Layer, Setting, TensorRef, Training
+from layerexplain.layers.keras.optimizers import InnerDeclaration, part
+from layerexplain.model import Layer, TensorRef, Training, TrainingSetting
 from layerexplain.network.traced import Network, TracedCall
 from layerexplain.records import NamedTuple
 from layerexplain.report.training import setting_of_output
@@ -100,7 +100,7 @@ def output_losses(
 
 
 def _output_loss(
-    network: Network, ref: TensorRef, maker: TracedCall, setting: Setting, symbol: str, weight: float
+    network: Network, ref: TensorRef, maker: TracedCall, setting: TrainingSetting, symbol: str, weight: float
 ) -> OutputLoss:
     loss = loss_of(setting.name)
     if loss is None:
@@ -191,13 +191,13 @@ def _inside(layer: Any, steps: Sequence[str | int]) -> Any:
 
 def settings_of(layer: Any, kind: SettingKind) -> Iterator[OfWeight]:
     """Yield what a layer has of a kind, and what those that it holds have."""
-    for steps, holder in _holders(layer, ()):
+    for steps, holder in holders(layer):
         for key, value in holder.config.items():
             if key.endswith(f"_{kind}") and value is not None:
                 yield OfWeight(steps, key.removesuffix(f"_{kind}"), value, layer, holder)
 
 
-def _holders(layer: Any, steps: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+def holders(layer: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Yield a layer and those that it holds, each with the steps that lead there."""
     yield steps, layer
     parts: list[tuple[tuple[str | int, ...], Any]] = []
@@ -209,10 +209,10 @@ def _holders(layer: Any, steps: tuple[str | int, ...]) -> Iterator[tuple[tuple[s
     parts += [((inner.name,), inner) for inner in (() if model is None else model.layers)]
     for more, inner in parts:
         if isinstance(inner, Layer):
-            yield from _holders(inner, (*steps, *more))
+            yield from holders(inner, (*steps, *more))
 
 
-def setting_formula(kind: SettingKind, value: Any, shape: Shape) -> tuple[Part, Definition]:
+def setting_formula(kind: SettingKind, value: Any, shape: Shape) -> tuple[InnerDeclaration, Definition]:
     """Return a regularizer, and what it adds to the loss for a tensor of a shape; or a constraint, and what it makes of
     a weight.
 
@@ -231,7 +231,7 @@ def shortest(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _short(value: Any) -> Any:
-    return value._replace(config=shortest(value.config)) if isinstance(value, Setting) else short_float(value)
+    return value._replace(config=shortest(value.config)) if isinstance(value, TrainingSetting) else short_float(value)
 
 
 def short_float(value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.element.scalars import choose, index_text
-from layerexplain.derive.receptive_field.fields import ReceptiveFields, Seen, View, source_view
+from layerexplain.derive.receptive_field.fields import Dependence, ReceptiveFields, Seen, source_view
 from layerexplain.derive.receptive_field.spans import AxisSpan, extremes, is_whole, slope, value, width
 from layerexplain.derive.roles import AxisRoles, Roles
 from layerexplain.lang.axes import Size
@@ -20,7 +20,7 @@ from layerexplain.report.data import LayerReport
 from layerexplain.report.explanation_data import FieldAxis, ReceptiveField
 from layerexplain.report.receptive_field_words import words
 
-Tensors = dict[TensorRef, View]
+Tensors = dict[TensorRef, Dependence]
 Fields = tuple[ReceptiveField, ...]
 
 
@@ -75,11 +75,11 @@ class _Walk:
             spec = calls[0].outputs[0] if calls and calls[0].outputs else taken.get(ref)
             leaf = tensor(ref.layer, *(((),) if spec is None else spec))
             self.roles[leaf] = _roles(leaf)
-            unknown = View((), {leaf: "the shape of the input is not known; give it with --input"})
+            unknown = Dependence((), {leaf: "the shape of the input is not known; give it with --input"})
             given.append(unknown if spec is None else source_view(leaf))
         self._network(network, given, ())
 
-    def _network(self, network: Network, given: Sequence[View | None], path: tuple[str, ...]) -> None:
+    def _network(self, network: Network, given: Sequence[Dependence | None], path: tuple[str, ...]) -> None:
         inputs = zip(network.model.inputs, given, strict=False)
         tensors: Tensors = {ref: view for ref, view in inputs if view is not None}
         for call in network.calls:
@@ -99,7 +99,7 @@ class _Walk:
                 inside = args if call.definition is not None else [unknown if view else None for view in args]
                 self._network(call.network, inside, (*path, name))
 
-    def _results(self, call: TracedCall, args: Sequence[View | None], layer: Layer) -> list[View]:
+    def _results(self, call: TracedCall, args: Sequence[Dependence | None], layer: Layer) -> list[Dependence]:
         known = [view for view in args if view is not None]
         if call.definition is not None and not call.built and len(known) == len(args):
             return self.views.called(call.definition, known)
@@ -116,14 +116,14 @@ class _Walk:
             self.of_results[definition] = AxisRoles({}).within(definition, definition.order)[result]
         return self.of_results[definition]
 
-    def _described(self, view: View, roles: Roles) -> tuple[ReceptiveField, ...]:
+    def _described(self, view: Dependence, roles: Roles) -> tuple[ReceptiveField, ...]:
         # Many layers of a deep model see the same.
         same = (view.letters, tuple(view.seen.items()), roles)
         if same not in self.described:
             self.described[same] = self._described_anew(view, roles)
         return self.described[same]
 
-    def _described_anew(self, view: View, roles: Roles) -> tuple[ReceptiveField, ...]:
+    def _described_anew(self, view: Dependence, roles: Roles) -> tuple[ReceptiveField, ...]:
         # Letters of unknown size: here the position along an axis of size 1 has a name too.
         own = [Letter(role, None) for role, _ in zip(roles, view.letters, strict=False)]
         chosen = choose(own, {}, ())
@@ -131,7 +131,7 @@ class _Walk:
         return tuple([_field(source, seen, self.roles[source], names) for source, seen in view.seen.items()])
 
 
-def _unseen(args: Sequence[View | None], name: str) -> View:
+def _unseen(args: Sequence[Dependence | None], name: str) -> Dependence:
     """What comes from a layer that cannot be seen into."""
     reason = f"what '{name}' computes is not known"
     seen: dict[Expr, Seen] = {}
@@ -140,7 +140,7 @@ def _unseen(args: Sequence[View | None], name: str) -> View:
         seen |= (
             {source: spans if isinstance(spans, str) else reason for source, spans in view.seen.items()} if view else {}
         )
-    return View((), seen)
+    return Dependence((), seen)
 
 
 def _roles(leaf: Expr) -> tuple[str, ...]:

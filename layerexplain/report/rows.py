@@ -130,9 +130,9 @@ class Rows(Reported, Sequence[Row]):
         Raises:
             LayerExplainError: if pandas is not installed.
         """
-        from layerexplain.report.data import plain
+        from layerexplain.report.data import to_jsonable
 
-        return data_frame([plain(row) for row in self._rows()])
+        return data_frame([to_jsonable(row) for row in self._rows()])
 
 
 def data_frame(rows: Sequence[Mapping[str, Any]]) -> Any:

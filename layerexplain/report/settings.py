@@ -1,5 +1,5 @@
-"""Initializers, regularizers and constraints as configurations of all generations have them → `Setting`, with the
-arguments that are not at their default."""
+"""Initializers, regularizers and constraints as configurations of all generations have them → `TrainingSetting`, with
+the arguments that are not at their default."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.keras.optimizers import HOMES
 from layerexplain.layers.registry import PARTS_OF_TRAINING, part_of
-from layerexplain.model import Setting
+from layerexplain.model import TrainingSetting
 
 _UNIFORM, _NORMAL = {"minval": -0.05, "maxval": 0.05}, {"mean": 0.0, "stddev": 0.05}
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -47,7 +47,7 @@ _BY_NAME = {snake_case(name): name for name in CLASSES} | {
     "IdentityInitializer": "Identity",
     "OrthogonalInitializer": "Orthogonal",
 }
-_SCALED = {
+SCALED = {
     (1.0, "fan_avg", "uniform"): "GlorotUniform",
     (1.0, "fan_avg", "normal"): "GlorotNormal",
     (2.0, "fan_in", "uniform"): "HeUniform",
@@ -58,18 +58,18 @@ _SCALED = {
 """What Keras 2 wrote of initializers that have names today."""
 
 
-def setting_of(value: Any) -> Setting | None:
+def setting_of(value: Any) -> TrainingSetting | None:
     """Return an initializer, a regularizer or a constraint by the name of its class, with what is not at its default.
 
     None where it is none; a class that is not Keras's keeps its name.
 
     >>> setting_of("he_normal")
-    Setting(name='HeNormal', config={})
+    TrainingSetting(name='HeNormal', config={})
     >>> setting_of({"class_name": "L2", "config": {"l2": 0.001, "name": "l2"}}).config
     {'l2': 0.001}
     """
     if isinstance(value, str):
-        return Setting(_BY_NAME.get(value, value), {})
+        return TrainingSetting(_BY_NAME.get(value, value), {})
     if not isinstance(value, Mapping):
         return None
     if len(value) == 1 and isinstance(next(iter(value.values())), Mapping | None):  # as in a spec: {L2: {l2: 0.1}}
@@ -84,8 +84,8 @@ def setting_of(value: Any) -> Setting | None:
     given = dict(config) if isinstance(config, Mapping) else {}
     if name == "VarianceScaling" and "module" not in value:
         mode = (given.get("scale", 1.0), given.get("mode", "fan_in"), given.get("distribution", "normal"))
-        if given.get("seed") is None and all(isinstance(one, int | float | str) for one in mode) and mode in _SCALED:
-            return Setting(_SCALED[mode], {})
+        if given.get("seed") is None and all(isinstance(one, int | float | str) for one in mode) and mode in SCALED:
+            return TrainingSetting(SCALED[mode], {})
     defaults = _DEFAULTS.get(name, {})
     kept = {
         str(key): float(one) if isinstance(defaults.get(str(key)), float) and isinstance(one, int) else one
@@ -94,7 +94,7 @@ def setting_of(value: Any) -> Setting | None:
     }
     if name == "L1L2" and not any(kept.values()):
         return None
-    return Setting(name, kept)
+    return TrainingSetting(name, kept)
 
 
 def is_setting(argument: str) -> bool:
@@ -106,22 +106,24 @@ def is_setting(argument: str) -> bool:
     return argument.endswith(("_initializer", "_regularizer", "_constraint"))
 
 
-def setting_text(setting: Setting | None) -> str:
+def setting_text(setting: TrainingSetting | None) -> str:
     """Return a setting in words.
 
-    >>> setting_text(Setting("L2", {"l2": 0.1})), setting_text(Setting("HeNormal")), setting_text(None)
+    >>> setting_text(TrainingSetting("L2", {"l2": 0.1})), setting_text(TrainingSetting("HeNormal")), setting_text(None)
     ('L2(l2=0.1)', 'HeNormal', 'None')
     """
     if setting is None or not setting.config:
         return "None" if setting is None else setting.name
-    shown = {key: setting_text(one) if isinstance(one, Setting) else repr(one) for key, one in setting.config.items()}
+    shown = {
+        key: setting_text(one) if isinstance(one, TrainingSetting) else repr(one) for key, one in setting.config.items()
+    }
     return f"{setting.name}({', '.join(f'{key}={one}' for key, one in shown.items())})"
 
 
-def by_name(setting: Setting) -> str | None:
+def by_name(setting: TrainingSetting) -> str | None:
     """Return the name by which Keras finds a setting without arguments; None for one that has some.
 
-    >>> by_name(Setting("HeNormal")), by_name(Setting("Constant", {"value": 1}))
+    >>> by_name(TrainingSetting("HeNormal")), by_name(TrainingSetting("Constant", {"value": 1}))
     ('he_normal', None)
     """
     if setting.config:

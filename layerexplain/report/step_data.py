@@ -8,7 +8,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.explanation_data import Statement
 
 if TYPE_CHECKING:
-    from layerexplain.lang.latex import Formula
+    from layerexplain.lang.latex import TypesetLine
 
 
 class FormulaReport(NamedTuple):
@@ -18,7 +18,7 @@ class FormulaReport(NamedTuple):
     sentence: str
     statements: tuple[Statement, ...]
     where: tuple[str, ...]
-    latex: tuple[Formula, ...]
+    latex: tuple[TypesetLine, ...]
 
 
 class TermReport(NamedTuple):
@@ -88,8 +88,8 @@ class BackwardReport(NamedTuple):
     macs: int | None
     flops: int | None
     unknown: str = ""
-    latex: tuple[Formula, ...] = ()
-    kept_latex: tuple[Formula, ...] = ()
+    latex: tuple[TypesetLine, ...] = ()
+    kept_latex: tuple[TypesetLine, ...] = ()
 
 
 class StepCost(NamedTuple):

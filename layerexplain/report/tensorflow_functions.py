@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.lang.tables import Array
+from layerexplain.lang.tables import ConstantArray
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, tensor_refs
 
@@ -61,7 +61,7 @@ def todays_operation(layer: Layer, call: Call) -> tuple[Layer, Call]:
     if twin == "Pad":
         if len(tensors) > 1:  # the raw operation takes its amounts as a tensor
             tensors, kept = tensors[:1], {**kept, "pad_width": tensors[1]}
-        kept = {name: one.value if isinstance(one, Array) else one for name, one in kept.items()}
+        kept = {name: one.value if isinstance(one, ConstantArray) else one for name, one in kept.items()}
         kept["mode"] = str(kept.get("mode", "constant")).lower()
         if kept["mode"] != "constant":  # Keras refuses a value that no mirror reads
             kept.pop("constant_values", None)

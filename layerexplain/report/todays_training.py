@@ -7,7 +7,7 @@ from typing import Any
 
 from layerexplain.layers.declaration import Declaration, snake_case
 from layerexplain.layers.registry import find, part_of
-from layerexplain.model import Model, Setting
+from layerexplain.model import Model, TrainingSetting
 from layerexplain.records import NamedTuple
 from layerexplain.report.objective import short_float
 
@@ -52,12 +52,14 @@ def todays_training(model: Model) -> TodaysTraining | None:
         left_out.append(f"the optimizer {optimizer.name}")
         optimizer = None
     metrics = {name: [_today("metrics", one) for one in some] for name, some in training.metrics.items() if some}
-    made = None if optimizer is None else _today("optimizers", optimizer)
+    optimizer_today = None if optimizer is None else _today("optimizers", optimizer)
     weights = dict(training.loss_weights)
-    return TodaysTraining(made, losses, weights, metrics, tuple(left_out), tuple(_unsaid(training.losses.values())))
+    return TodaysTraining(
+        optimizer_today, losses, weights, metrics, tuple(left_out), tuple(_unsaid(training.losses.values()))
+    )
 
 
-def _unsaid(losses: Iterable[Setting]) -> Iterator[str]:
+def _unsaid(losses: Iterable[TrainingSetting]) -> Iterator[str]:
     """Yield which arguments of losses Keras left out of a file; whoever types a loss states no name of it."""
     for one in losses:
         known = part_of("losses", one.name)
@@ -71,7 +73,7 @@ def _unsaid(losses: Iterable[Setting]) -> Iterator[str]:
             yield f"Keras did not save {name} of the loss {loss}; the new model has its default, {name}={usual!r}"
 
 
-def _today(kind: str, setting: Setting) -> Any:
+def _today(kind: str, setting: TrainingSetting) -> Any:
     known = part_of(kind, setting.name)
     declaration = None if known is None else find(known)
     config = {
@@ -82,15 +84,15 @@ def _today(kind: str, setting: Setting) -> Any:
         # What the decay of older optimizers did.
         rate = config.get("learning_rate", declaration.default_values.get("learning_rate") if declaration else None)
         stated = {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": short_float(decay)}
-        config["learning_rate"] = Setting("InverseTimeDecay", stated)
+        config["learning_rate"] = TrainingSetting("InverseTimeDecay", stated)
     if not config:
         return setting.name.lower() if kind == "optimizers" else snake_case(setting.name)
-    return Setting(declaration.type.partition(".")[2] if declaration is not None else setting.name, config)
+    return TrainingSetting(declaration.type.partition(".")[2] if declaration is not None else setting.name, config)
 
 
 def _kept(declaration: Declaration | None, key: str, value: Any) -> Any:
     """Return the value of an argument as it is written; None where it says nothing."""
-    if isinstance(value, Setting):
+    if isinstance(value, TrainingSetting):
         return _today("schedules", value)
     value = short_float(value)
     if value is None or key in _GONE or (declaration is not None and key not in declaration.arguments):

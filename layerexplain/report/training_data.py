@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import told
+from layerexplain.report.data import json_fields
 
 if TYPE_CHECKING:
     from layerexplain.report.step_data import StepReport
@@ -41,5 +41,11 @@ class TrainingReport(NamedTuple):
     step: StepReport | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """It as the JSON contract has it."""
-        return told(self, f"optimizer optimizer_config losses metrics{'' if self.step is None else ' step'}")
+        """Return it as the JSON contract has it."""
+        fields = {
+            "optimizer": self.optimizer,
+            "optimizer_config": self.optimizer_config,
+            "losses": self.losses,
+            "metrics": self.metrics,
+        }
+        return json_fields(fields if self.step is None else {**fields, "step": self.step})

@@ -18,7 +18,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.lang.text import statements
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.layers.keras.losses import Loss
-from layerexplain.layers.keras.optimizers import Part
+from layerexplain.layers.keras.optimizers import InnerDeclaration
 from layerexplain.records import grouped
 from layerexplain.report.build import plain_shape
 from layerexplain.report.cost_lines import lines_of_one
@@ -63,7 +63,7 @@ def update_definition(optimizer: Declaration, arguments: Mapping[str, Any], shap
     return optimizer.trace([weight, weight, number, number if clips else None], arguments)
 
 
-def update_formulas(optimizer: Part, weights: Iterable[tuple[str, Shape]]) -> Iterator[Definition]:
+def update_formulas(optimizer: InnerDeclaration, weights: Iterable[tuple[str, Shape]]) -> Iterator[Definition]:
     """Yield the formula of a step of each weight, given with its path and its shape; those that are alike share one.
     Muon treats some as AdamW does, for their names.
 
@@ -156,10 +156,10 @@ def _computed(definition: Definition, lines: Sequence[str]) -> str:
 
 def explained(declaration: Declaration, definition: Definition) -> Explanation:
     """Return what there is to say of a part of training: its sentence, formula, slots and cost."""
-    told = of_formula(definition)
+    explanation = of_formula(definition)
     if declaration.kind == "update":
-        told = told._replace(element=(), element_notes=(), axes=())
-    return told._replace(
+        explanation = explanation._replace(element=(), element_notes=(), axes=())
+    return explanation._replace(
         weights=tuple(map(weight_reason, slots_of(definition))),
         weights_note=slots_note(definition),
         cost=lines_of_one(definition, Costs(), _UNITS[declaration.kind]),
@@ -189,7 +189,7 @@ def slots_note(definition: Definition) -> str:
         return "the optimizer keeps nothing between steps" if steps else ""
     initial = [(leaf.attrs["initial"], str(leaf.label)) for leaf in definition.weights]
     begins = grouped(("the weight itself" if value == "W" else f"{value:g}", name) for value, name in initial)
-    told = [f"{in_a_row(names)} begin{'s' * (len(names) == 1)} at {value}" for value, names in begins.items()]
+    starts = [f"{in_a_row(names)} begin{'s' * (len(names) == 1)} at {value}" for value, names in begins.items()]
     shared = [str(leaf.label) for leaf in definition.weights if leaf.attrs["shared"]]
     once = f"; {in_a_row(shared)} once for all weights" if shared else ""
-    return f"kept by the optimizer for each weight{once}; {', '.join(told)}"
+    return f"kept by the optimizer for each weight{once}; {', '.join(starts)}"

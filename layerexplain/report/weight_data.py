@@ -11,7 +11,7 @@ from typing import Any
 from layerexplain.frontends.keras.weight_tensors import Statistics
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import origin_fields, told
+from layerexplain.report.data import origin_fields, to_jsonable
 from layerexplain.report.rows import Rows, about, count_of
 
 
@@ -37,11 +37,14 @@ class WeightRow(NamedTuple):
     role: str = "weight"
 
     def to_dict(self, *, stats: bool = False) -> dict[str, Any]:
-        """The row as the JSON contract has it; `stats` adds the statistics, null where no values are stored."""
-        names = "path layer name shape dtype count=size bytes trainable reach"
-        if self.role != "weight":
-            names = "path role shape dtype count=size bytes"
-        return told(self, names + " stats=statistics" * stats)
+        """Return the row as the JSON contract has it; `stats` adds the statistics, null where no values are stored."""
+        array = {"shape": [*self.shape], "dtype": self.dtype, "count": self.size, "bytes": self.bytes}
+        if self.role == "weight":
+            names = {"path": self.path, "layer": self.layer, "name": self.name}
+            row = {**names, **array, "trainable": self.trainable, "reach": self.reach}
+        else:
+            row = {"path": self.path, "role": self.role, **array}
+        return {**row, "stats": to_jsonable(self.statistics)} if stats else row
 
 
 class WeightTotals(NamedTuple):
@@ -93,5 +96,6 @@ class WeightTable(Rows[WeightRow]):
             **origin_fields(self),
             "weights": [row.to_dict(stats=self.stats) for row in self.weights],
             "state": [row.to_dict(stats=self.stats) for row in self.state],
-            **told(self, "totals notes"),
+            "totals": to_jsonable(self.totals),
+            "notes": to_jsonable(self.notes),
         }

@@ -63,11 +63,11 @@ class Activation(NamedTuple):
         return operation_type(self.layer)
 
 
-class Ran(NamedTuple):
+class LayerExecution(NamedTuple):
     """A call of a layer that is run: where, its formula, and the arrays for its params, and for its weights and the
     states that it keeps. `stored` are the weights before they were rounded to what the layer computes in."""
 
-    walk: Walk
+    walk: NetworkRun
     call: TracedCall
     layer: Layer
     path: tuple[str, ...]
@@ -87,12 +87,12 @@ class Ran(NamedTuple):
         return dict(zip(self.definition.leaves, (*self.values, *self.weights), strict=True))
 
 
-class Border(NamedTuple):
+class NestedBoundary(NamedTuple):
     """Where a nested model begins or ends."""
 
-    outer: Walk
+    outer: NetworkRun
     call: TracedCall
-    inner: Walk
+    inner: NetworkRun
     begins: bool
 
 
@@ -103,7 +103,7 @@ class Value(NamedTuple):
     dtype: str
 
 
-class Activations:
+class ModelRun:
     """A run of a model. `run` yields the activations one after the other; then `outputs` has the model's outputs, None
     for each that could not be computed."""
 
@@ -125,7 +125,7 @@ class Activations:
         self.outputs: list[Any] = []
         self.wanted: Sequence[Expr | None] = ()
         """Further tensors of the model that are needed in the end."""
-        self.root: Walk | None = None
+        self.root: NetworkRun | None = None
         self.runs: dict[str, Evaluation] = {}
         """By the dtype that is computed in."""
         self.states: dict[tuple[str, ...], list[Any]] = {}
@@ -146,16 +146,16 @@ class Activations:
         self.runs = {d: Evaluation(batch_of(inputs), d, self.seed) for d in ("float32", "float64")}
         model = self.network.model
         outputs = [self.network.node(ref) for ref in model.outputs]
-        walk = self.root = Walk(self, self.network, (), [*outputs, *self.wanted])
+        walk = self.root = NetworkRun(self, self.network, (), [*outputs, *self.wanted])
         for ref, value in zip(model.inputs, inputs, strict=True):
             leaf = self.network.node(ref)
             if leaf is not None:
-                walk.made[leaf] = (Value(value, dtype_name(value)),)
+                walk.results[leaf] = (Value(value, dtype_name(value)),)
         yield from walk.run()
-        found = [None if node is None else walk.made.get(node) for node in outputs]
-        self.outputs = [made and made[ref.output].array for made, ref in zip(found, model.outputs, strict=True)]
+        found = [None if node is None else walk.results.get(node) for node in outputs]
+        self.outputs = [values and values[ref.output].array for values, ref in zip(found, model.outputs, strict=True)]
 
-    def results_of(self, ran: Ran, run: Evaluation) -> list[Any]:
+    def results_of(self, ran: LayerExecution, run: Evaluation) -> list[Any]:
         """Return the results and masks of a call of a layer. Raises CannotEvaluate."""
         return evaluate(ran.definition, ran.values, ran.weights, run)
 
@@ -166,7 +166,7 @@ class Activations:
             self.states[path] = [run.np.zeros(runtime(run, one.shape), "float32") for one in definition.states]
         return self.states[path]
 
-    def crossed(self, border: Border) -> None:
+    def crossed(self, border: NestedBoundary) -> None:
         """Called before the layers of a nested model are run, and when they were run."""
 
     def weights_of(self, path: tuple[str, ...], definition: Definition) -> list[Any]:
@@ -184,12 +184,12 @@ class _NoValues(Exception):  # a refusal with its reason, not a fault
     """Raised for a call that has no values; the message says why."""
 
 
-class Walk:
+class NetworkRun:
     """One run of a network, its `number`-th; `made` holds what later calls need, and the `results`."""
 
     def __init__(
         self,
-        whole: Activations,
+        whole: ModelRun,
         network: Network,
         path: tuple[str, ...],
         results: Sequence[Expr | None],
@@ -200,7 +200,7 @@ class Walk:
         self.path = path
         self.number = number
         self.times = Counter(call.call.layer for call in network.calls)
-        self.made: dict[Expr, tuple[Value, ...]] = {}
+        self.results: dict[Expr, tuple[Value, ...]] = {}
         self.refused: dict[str, str] = {}
         self.left = Counter(_bases([e for e in results if e is not None]))
         for call in network.calls:
@@ -215,10 +215,10 @@ class Walk:
             layer = self.network.layer(call.call.layer)
             try:
                 if layer.type == "InputLayer":
-                    made = None if call.node is None else self.made.get(call.node)
-                    if made is None:
+                    values = None if call.node is None else self.results.get(call.node)
+                    if values is None:
                         raise _NoValues("it received no values")
-                    yield self._activation(call, layer, made[:1])
+                    yield self._activation(call, layer, values[:1])
                 elif call.network is not None and call.node is not None:
                     yield from self._nested(call, call.network, layer)
                 else:
@@ -233,10 +233,10 @@ class Walk:
     def _in_order(self) -> Iterable[TracedCall]:
         """Return the calls as Keras runs them, where that matters to their values: of a layer that keeps its state."""
         model, calls = self.network.model, self.network.calls
-        if not shares_states(model, [made.call for made in calls]):
+        if not shares_states(model, [traced.call for traced in calls]):
             return calls
-        ordered = in_keras_order(model, [made.call for made in calls])
-        return [made for one in ordered if (made := self.network.call(one)) is not None]
+        ordered = in_keras_order(model, [traced.call for traced in calls])
+        return [traced for one in ordered if (traced := self.network.call(one)) is not None]
 
     def _activation(self, call: TracedCall, layer: Layer, results: Sequence[Value], **ran: Any) -> Activation:
         outputs, dtypes = tuple([one.array for one in results]), tuple([one.dtype for one in results])
@@ -253,12 +253,12 @@ class Walk:
         assert definition is not None  # noqa: S101 (a call with a node has one)
         given = self._given(call)
         number = self.call_number(call)
-        walk = Walk(self.whole, network, (*self.path, layer.name), definition.outputs, number)
-        walk.made.update({param: (value,) for param, value in zip(definition.params, given, strict=True)})
-        self.whole.crossed(Border(self, call, walk, True))
+        walk = NetworkRun(self.whole, network, (*self.path, layer.name), definition.outputs, number)
+        walk.results.update({param: (value,) for param, value in zip(definition.params, given, strict=True)})
+        self.whole.crossed(NestedBoundary(self, call, walk, True))
         yield from walk.run()
-        self.whole.crossed(Border(self, call, walk, False))
-        found = [made for e in definition.outputs if (made := walk.tensor(e)) is not None]
+        self.whole.crossed(NestedBoundary(self, call, walk, False))
+        found = [result for e in definition.outputs if (result := walk.tensor(e)) is not None]
         if len(found) < len(definition.outputs):
             raise _NoValues(next(iter(walk.refused.values()), "one of its layers has no value"))
         yield self._done(call, layer, len(definition.results), tuple(found))
@@ -279,7 +279,7 @@ class Walk:
             stored = tuple(self.whole.weights_of(path, definition))
             states = self.whole.states_of(path, definition) if definition.states else []
             weights = tuple([rounded_to(w, compute) for w in (*stored, *states)])
-            ran = Ran(self, call, layer, path, definition, values, weights, stored)
+            ran = LayerExecution(self, call, layer, path, definition, values, weights, stored)
             results = self.whole.results_of(ran, runs[computed_in(compute)])
         except CannotEvaluate as refusal:
             raise _NoValues(f"its formula cannot be evaluated: {refusal}") from None
@@ -289,25 +289,31 @@ class Walk:
         except IndexError as error:
             raise LayerExplainError(f"an id is outside the table ({error})", layer="/".join(path)) from None
         dtypes = tuple([compute if e.dtype == "float" else e.dtype for e in definition.outputs])
-        made = tuple(map(Value, map(rounded_to, results, dtypes), dtypes))
+        values_of_results = tuple(map(Value, map(rounded_to, results, dtypes), dtypes))
         if definition.states:
-            self.whole.states[path] = [one.array for one in made[-len(definition.states) :]]
+            self.whole.states[path] = [one.array for one in values_of_results[-len(definition.states) :]]
         return self._done(
-            call, layer, len(definition.results), made, definition=definition, values=values, weights=weights
+            call,
+            layer,
+            len(definition.results),
+            values_of_results,
+            definition=definition,
+            values=values,
+            weights=weights,
         )
 
-    def _done(self, call: TracedCall, layer: Layer, count: int, made: tuple[Value, ...], **ran: Any) -> Activation:
+    def _done(self, call: TracedCall, layer: Layer, count: int, results: tuple[Value, ...], **ran: Any) -> Activation:
         if call.node is not None:
-            self.made[call.node] = made
+            self.results[call.node] = results
             self._drop_unused(call.node)
-        return self._activation(call, layer, made[:count], **ran)
+        return self._activation(call, layer, results[:count], **ran)
 
     # Values between calls ----------------------------------------------------------------------------------------
 
     def tensor(self, e: Expr) -> Value | None:
         """Return a tensor by its expression; None if it was not computed."""
         base, at = picked(e)
-        made = self.made.get(base)
+        made = self.results.get(base)
         if made is not None:
             return made[at]
         if _is_made(base):
@@ -321,7 +327,7 @@ class Walk:
 
     def _given(self, call: TracedCall) -> list[Value]:
         """Return the values of a call's params."""
-        found = [made for e in tensors_of(call) if (made := self.tensor(e)) is not None]
+        found = [value for e in tensors_of(call) if (value := self.tensor(e)) is not None]
         if len(found) < len(tensors_of(call)):
             raise _NoValues(self._why_missing(call))
         return found
@@ -337,7 +343,7 @@ class Walk:
 
     def _drop_unused(self, base: Expr) -> None:
         if self.left[base] <= 0:
-            self.made.pop(base, None)
+            self.results.pop(base, None)
 
 
 def tensors_of(call: TracedCall) -> tuple[Expr, ...]:
@@ -372,7 +378,7 @@ def _is_made(base: Expr) -> bool:
 def _calls(network: Network, known: dict[int, int]) -> int:
     """How often layers run in a run of a network, those of the models in it included; each is entered once."""
     if id(network) not in known:
-        inner = [made.network for made in network.calls if not made.built]
+        inner = [traced.network for traced in network.calls if not traced.built]
         known[id(network)] = sum([1 if one is None else _calls(one, known) for one in inner])
     return known[id(network)]
 

@@ -18,7 +18,7 @@ from layerexplain.lang.expr import ITEM, CannotDerive, Expr, picked
 from layerexplain.model import Layer
 from layerexplain.records import NamedTuple
 from layerexplain.report.gradient import before_last_function
-from layerexplain.run.activations import Activations, Border, Ran, Walk, tensors_of
+from layerexplain.run.activations import LayerExecution, ModelRun, NestedBoundary, NetworkRun, tensors_of
 from layerexplain.run.moved_inside import moves_of
 from layerexplain.run.objective import NoGradient, Penalties, added
 from layerexplain.run.penalized_inside import Inside, penalized_inside
@@ -33,7 +33,7 @@ class Taped(NamedTuple):
     reads, by the leaves of its backward formula; `penalties` what its results get back from the loss itself, and
     `inside` what values in its formula get back so."""
 
-    ran: Ran
+    ran: LayerExecution
     gradient: Gradient | NoGradient
     arrays: Mapping[Expr, Any]
     penalties: Sequence[Any]
@@ -57,7 +57,7 @@ class SentBack(NamedTuple):
     outputs: tuple[Any, ...]
     params: tuple[Any, ...] = ()
     weights: tuple[Any, ...] = ()
-    held: tuple[Any, ...] = ()
+    stored: tuple[Any, ...] = ()
     definition: Definition | None = None
     formula: Gradient | None = None
     arrays: Mapping[Expr, Any] = {}
@@ -76,7 +76,7 @@ class SentBack(NamedTuple):
         return {i: one for i, one in found if one is not None and not isinstance(one, NoGradient)}
 
 
-class Tape(Activations):
+class Tape(ModelRun):
     """A run of a model, as it is `given`, that keeps what gradients read. After `run`, `back` runs it backwards.
 
     `logits` are the calls that give an output whose loss is computed from what their last function is applied to:
@@ -86,7 +86,7 @@ class Tape(Activations):
 
     def __init__(
         self,
-        given: Activations,
+        given: ModelRun,
         *,
         wanted: Sequence[Expr | None],
         logits: Collection[CallNumber],
@@ -102,14 +102,14 @@ class Tape(Activations):
         self.home = home
         self.moved: dict[tuple[tuple[str, ...], int], Any] = {}
         """The weights that layers themselves give new values in training: running statistics, divided kernels."""
-        self._tape: list[Taped | Border] = []
-        self._sent: dict[Walk, dict[tuple[Expr, int], Any]] = {}
+        self._tape: list[Taped | NestedBoundary] = []
+        self._sent: dict[NetworkRun, dict[tuple[Expr, int], Any]] = {}
         self._known: dict[Any, Gradient | NoGradient] = {}
         self._inside: dict[tuple[Definition, tuple[str, ...]], Inside] = {}
 
     # Forwards -------------------------------------------------------------------------------------------------------
 
-    def results_of(self, ran: Ran, run: Evaluation) -> list[Any]:
+    def results_of(self, ran: LayerExecution, run: Evaluation) -> list[Any]:
         definition = ran.definition
         at = (ran.path, ran.number)
         arrays = self._arrays(ran)
@@ -124,9 +124,9 @@ class Tape(Activations):
             self._tape.append(Taped(ran, found, {}, (), run))
             return results
         masks = [mask for mask in definition.masks if mask is not None]
-        made = evaluate_nodes([*found.forward.values(), *masks, *found.kept.values()], arrays, run)
+        values = evaluate_nodes([*found.forward.values(), *masks, *found.kept.values()], arrays, run)
         count = len(found.forward)
-        forward = dict(zip(found.forward, made, strict=False))
+        forward = dict(zip(found.forward, values, strict=False))
         if at in self.logits:
             self.before_last[at] = forward["z"]
         sent = {
@@ -140,12 +140,12 @@ class Tape(Activations):
             (forward[name],) = evaluate_nodes([result], {result.args[0]: forward["z"]}, run)
         results = [forward[name] for name in definition.results]
         states = evaluate_nodes([*definition.states.values()], ran.arrays, run) if definition.states else []
-        kept = dict(zip(found.kept, made[count + len(masks) :], strict=True))
+        kept = dict(zip(found.kept, values[count + len(masks) :], strict=True))
         arrays = {leaf: value for leaf, value in {**arrays, **kept}.items() if leaf in found.backward.leaves}
         self._tape.append(Taped(ran, found, arrays, self.penalties.of_outputs(ran, results), run, sent))
-        return [*results, *made[count : count + len(masks)], *states]
+        return [*results, *values[count : count + len(masks)], *states]
 
-    def _penalized(self, ran: Ran) -> Inside:
+    def _penalized(self, ran: LayerExecution) -> Inside:
         """Return the formula of a call with the penalized values inside of it; note those that are left out."""
         key = (ran.definition, ran.path)
         if key not in self._inside:
@@ -157,23 +157,23 @@ class Tape(Activations):
             )
         return self._inside[key]
 
-    def _homes(self, ran: Ran) -> dict[Expr, tuple[tuple[str, ...], int]]:
+    def _homes(self, ran: LayerExecution) -> dict[Expr, tuple[tuple[str, ...], int]]:
         return {leaf: self.home(ran.path, number) for number, leaf in enumerate(ran.definition.weights)}
 
-    def _arrays(self, ran: Ran) -> dict[Expr, Any]:
+    def _arrays(self, ran: LayerExecution) -> dict[Expr, Any]:
         """Return the arrays of a call; of weights that an earlier call of a layer moved, the new values."""
         moved = (
             {leaf: self.moved[at] for leaf, at in self._homes(ran).items() if at in self.moved} if self.moved else {}
         )
         return {**ran.arrays, **moved}
 
-    def _move(self, ran: Ran, moves: Mapping[Expr, Expr], run: Evaluation) -> None:
+    def _move(self, ran: LayerExecution, moves: Mapping[Expr, Expr], run: Evaluation) -> None:
         """Keep what layers store themselves in training: running statistics, a kernel that they divided."""
         homes = self._homes(ran)
-        made = evaluate_nodes(list(moves.values()), self._arrays(ran), run)
-        self.moved.update({homes[leaf]: value for leaf, value in zip(moves, made, strict=True)})
+        traced = evaluate_nodes(list(moves.values()), self._arrays(ran), run)
+        self.moved.update({homes[leaf]: value for leaf, value in zip(moves, traced, strict=True)})
 
-    def _form(self, ran: Ran, at: CallNumber) -> str:
+    def _form(self, ran: LayerExecution, at: CallNumber) -> str:
         """Which gradient of a call is needed: of its results, or of what its last function is applied to ("z"), or of
         both, where its result goes elsewhere too."""
         if at not in self.logits:
@@ -194,7 +194,7 @@ class Tape(Activations):
                 self._known[key] = NoGradient(f"its gradient is not known: {why}")
         return self._known[key]
 
-    def crossed(self, border: Border) -> None:
+    def crossed(self, border: NestedBoundary) -> None:
         self._tape.append(border)
 
     # Backwards ------------------------------------------------------------------------------------------------------
@@ -220,15 +220,15 @@ class Tape(Activations):
                 yield from self._begun(entry)
             else:
                 yield self._ended(entry)
-        yield from self._inputs(root, [made.node for made in self.network.calls])
+        yield from self._inputs(root, [traced.node for traced in self.network.calls])
 
-    def _send(self, walk: Walk, e: Expr, value: Any, at: int = 0) -> None:
+    def _send(self, walk: NetworkRun, e: Expr, value: Any, at: int = 0) -> None:
         if e.op is ITEM:
             e, at = picked(e)
         sent = self._sent.setdefault(walk, {})
         sent[e, at] = added(sent.get((e, at)), value)
 
-    def _received(self, walk: Walk, node: Expr | None, count: int) -> list[Any]:
+    def _received(self, walk: NetworkRun, node: Expr | None, count: int) -> list[Any]:
         """Return the gradients of a node's results, which are needed no more."""
         sent = self._sent.get(walk, {})
         return [None if node is None else sent.pop((node, i), None) for i in range(count)]
@@ -240,8 +240,8 @@ class Tape(Activations):
         for i, more in enumerate(taped.penalties):
             received[i] = added(received[i], more)
         dz = logits.get(at)
-        told = SentBack(ran.path, ran.layer, ran.number, tuple(received), held=ran.stored, definition=definition)
-        told = told._replace(before_last=dz)
+        sent_back = SentBack(ran.path, ran.layer, ran.number, tuple(received), stored=ran.stored, definition=definition)
+        sent_back = sent_back._replace(before_last=dz)
         unknown = next((one for one in received if isinstance(one, NoGradient)), None)
         if unknown is None and isinstance(found, NoGradient) and any(one is not None for one in received):
             unknown = found
@@ -249,21 +249,21 @@ class Tape(Activations):
             for e, param in zip(tensors_of(ran.call), definition.params, strict=True):
                 if is_float(param):
                     self._send(ran.walk, e, NoGradient(f"that of '{'/'.join(ran.path)}' is not known"))
-            return told._replace(refusal=str(unknown), weights=(unknown,) * len(definition.weights))
+            return sent_back._replace(refusal=str(unknown), weights=(unknown,) * len(definition.weights))
         if dz is None and all(one is None for one in (*received, *taped.inside.values())):
-            return told._replace(weights=(None,) * len(definition.weights))
+            return sent_back._replace(weights=(None,) * len(definition.weights))
         assert not isinstance(found, NoGradient)  # noqa: S101 (asked above)
         arrays = {**taped.arrays, **self._seeds(taped, found, received, dz)}
         backward = found.backward
-        made = evaluate_nodes(backward.outputs, {leaf: arrays[leaf] for leaf in backward.leaves}, taped.run)
-        by_name = dict(zip(backward.results, made, strict=True))
+        gradients = evaluate_nodes(backward.outputs, {leaf: arrays[leaf] for leaf in backward.leaves}, taped.run)
+        by_name = dict(zip(backward.results, gradients, strict=True))
         of = {leaf: by_name[name] for leaf, name in found.of.items()}
         params = tuple([of.get(param) for param in definition.params])
         for e, value in zip(tensors_of(ran.call), params, strict=True):
             if value is not None:
                 self._send(ran.walk, e, value)
         weights = tuple([of.get(weight) for weight in definition.weights])
-        return told._replace(params=params, weights=weights, formula=found, arrays=arrays)
+        return sent_back._replace(params=params, weights=weights, formula=found, arrays=arrays)
 
     def _seeds(self, taped: Taped, found: Gradient, received: Sequence[Any], dz: Any) -> dict[Expr, Any]:
         """Return the gradients of the results, by the leaves that stand for them."""
@@ -281,7 +281,7 @@ class Tape(Activations):
             seeds[leaf] = rounded_to(value, run.float)
         return seeds
 
-    def _ended(self, entry: Border) -> SentBack:
+    def _ended(self, entry: NestedBoundary) -> SentBack:
         """Hand what reaches the results of a nested model to the calls in it that give them."""
         definition = entry.call.definition
         assert definition is not None  # noqa: S101 (it was run)
@@ -293,7 +293,7 @@ class Tape(Activations):
         number = entry.outer.call_number(entry.call)
         return SentBack((*entry.outer.path, layer.name), layer, number, tuple(received))
 
-    def _begun(self, entry: Border) -> Iterator[SentBack]:
+    def _begun(self, entry: NestedBoundary) -> Iterator[SentBack]:
         """Hand what reaches the inputs of a nested model to the tensors that it was called on."""
         definition = entry.call.definition
         assert definition is not None  # noqa: S101 (it was run)
@@ -305,9 +305,9 @@ class Tape(Activations):
         yield from self._inputs(entry.inner, definition.params)
         self._sent.pop(entry.inner, None)
 
-    def _inputs(self, walk: Walk, leaves: Sequence[Expr | None]) -> Iterator[SentBack]:
-        for made in walk.network.calls:
-            layer = walk.network.layer(made.call.layer)
-            if layer.type == "InputLayer" and any(leaf is made.node for leaf in leaves):
-                received = self._received(walk, made.node, 1)
-                yield SentBack((*walk.path, layer.name), layer, walk.call_number(made), tuple(received))
+    def _inputs(self, walk: NetworkRun, leaves: Sequence[Expr | None]) -> Iterator[SentBack]:
+        for traced in walk.network.calls:
+            layer = walk.network.layer(traced.call.layer)
+            if layer.type == "InputLayer" and any(leaf is traced.node for leaf in leaves):
+                received = self._received(walk, traced.node, 1)
+                yield SentBack((*walk.path, layer.name), layer, walk.call_number(traced), tuple(received))

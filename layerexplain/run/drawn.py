@@ -56,8 +56,8 @@ def draw_inputs(network: Network, rng: Any, batch: int, positive: bool = False, 
     roots and logarithms; `ids` bounds whole numbers that no layer bounds."""
     arrays = []
     for ref in network.model.inputs:
-        made = network.call(ref)
-        spec = None if made is None else made.outputs[ref.output]
+        traced = network.call(ref)
+        spec = None if traced is None else traced.outputs[ref.output]
         if spec is None:
             raise ValueError(f"the shape of input '{ref.layer}' is unknown")
         shape = sizes(spec.shape, batch)
@@ -128,27 +128,27 @@ def wish_of(network: Network, ref: TensorRef) -> Wish:
         ends = [i for i, end in enumerate(where.model.outputs) if end == current]
         left[id(where)] += ends
         waiting += [(outer, first._replace(output=i)) for outer, first in entered[id(where)] for i in ends]
-        for made in where.calls:
-            if current not in made.sources:
+        for traced in where.calls:
+            if current not in traced.sources:
                 continue
-            layer = where.layer(made.call.layer)
-            if made.network is not None:
-                inner = made.network.model
+            layer = where.layer(traced.call.layer)
+            if traced.network is not None:
+                inner = traced.network.model
                 waiting += [
-                    (made.network, inner.inputs[i])
-                    for i, source in enumerate(made.sources)
+                    (traced.network, inner.inputs[i])
+                    for i, source in enumerate(traced.sources)
                     if source == current and i < len(inner.inputs)
                 ]
-                first = TensorRef(layer.name, made.call.index)
-                entered[id(made.network)].append((where, first))
-                waiting += [(where, first._replace(output=i)) for i in left[id(made.network)]]
+                first = TensorRef(layer.name, traced.call.index)
+                entered[id(traced.network)].append((where, first))
+                waiting += [(where, first._replace(output=i)) for i in left[id(traced.network)]]
                 continue
             _ask(layer, ids, masked, words)
             unsigned = unsigned or whole_numbers(layer).startswith("uint")
-            integral = [spec is not None and ("int" in spec.dtype or spec.dtype == "string") for spec in made.outputs]
-            if (made.declaration is not None and made.declaration.facts.passes_ids) or any(integral):
-                outputs = range(len(made.outputs))
-                waiting += [(where, TensorRef(layer.name, made.call.index, i)) for i in outputs]
+            integral = [spec is not None and ("int" in spec.dtype or spec.dtype == "string") for spec in traced.outputs]
+            if (traced.declaration is not None and traced.declaration.facts.passes_ids) or any(integral):
+                outputs = range(len(traced.outputs))
+                waiting += [(where, TensorRef(layer.name, traced.call.index, i)) for i in outputs]
     return Wish(min(ids) if ids else None, masked[0] if masked else None, tuple(words), unsigned)
 
 

@@ -6,15 +6,16 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from layerexplain.checks.of_run import RunFact
 from layerexplain.layers.registry import find
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import plain, told
+from layerexplain.report.data import json_fields
 from layerexplain.report.rows import Rows, about, count_of
 from layerexplain.run.objective import Term
 from layerexplain.run.trace_report import Run, TracedInput
 
 
-class Size(NamedTuple):
+class Magnitude(NamedTuple):
     """How large the numbers of a tensor are: `norm` is the root of the sum of their squares, `largest` the largest
     without its sign, both of the finite ones. `odd` of them are NaN or infinite."""
 
@@ -29,12 +30,12 @@ class Size(NamedTuple):
         return self.largest == 0 and not self.odd
 
 
-def size_of(array: Any) -> Size | None:
+def size_of(array: Any) -> Magnitude | None:
     """Return the size of an array; None for one that does not hold numbers.
 
     >>> import numpy as np
     >>> size_of(np.array([3.0, -4.0, 0.0, 0.0]))
-    Size(norm=5.0, largest=4.0, share_of_zeros=0.5, odd=0)
+    Magnitude(norm=5.0, largest=4.0, share_of_zeros=0.5, odd=0)
     """
     import numpy as np
 
@@ -49,7 +50,7 @@ def size_of(array: Any) -> Size | None:
     scaled = values / largest if largest else values
     norm = largest * math.sqrt(float(np.dot(scaled, scaled)))
     zeros = values.size - np.count_nonzero(values)
-    return Size(norm, largest, float(zeros / array.size) if array.size else 0.0, odd)
+    return Magnitude(norm, largest, float(zeros / array.size) if array.size else 0.0, odd)
 
 
 class ReachedRow(NamedTuple):
@@ -66,19 +67,31 @@ class ReachedRow(NamedTuple):
     call: int
     output: int
     shape: tuple[int, ...] | None
-    activation: Size | None
-    gradient: Size | None
+    activation: Magnitude | None
+    gradient: Magnitude | None
     passed: float | None
     weights: float | None
     reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row of the JSON contract."""
-        names = "layer type path call output shape activation gradient passed weights reason?"
-        return {"kind": "layer", **told(self, names)}
+        return json_fields({
+            "kind": "layer",
+            "layer": self.layer,
+            "type": self.type,
+            "path": self.path,
+            "call": self.call,
+            "output": self.output,
+            "shape": self.shape,
+            "activation": self.activation,
+            "gradient": self.gradient,
+            "passed": self.passed,
+            "weights": self.weights,
+            "reason": self.reason or None,
+        })  # fmt: skip
 
 
-class WeightRow(NamedTuple):
+class WeightGradientRow(NamedTuple):
     """A weight: how large it is, its gradient, and after a step what it changed by. `name` is its own, below its layer
     at `path`; `reason` says why there is no gradient."""
 
@@ -89,9 +102,9 @@ class WeightRow(NamedTuple):
     symbol: str
     shape: tuple[int, ...]
     trainable: bool
-    value: Size | None
-    gradient: Size | None
-    change: Size | None
+    value: Magnitude | None
+    gradient: Magnitude | None
+    change: Magnitude | None
     reason: str = ""
 
     @property
@@ -101,8 +114,20 @@ class WeightRow(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row of the JSON contract."""
-        names = "layer type path name symbol shape trainable value gradient change reason?"
-        return {"kind": "weight", **told(self, names)}
+        return json_fields({
+            "kind": "weight",
+            "layer": self.layer,
+            "type": self.type,
+            "path": self.path,
+            "name": self.name,
+            "symbol": self.symbol,
+            "shape": self.shape,
+            "trainable": self.trainable,
+            "value": self.value,
+            "gradient": self.gradient,
+            "change": self.change,
+            "reason": self.reason or None,
+        })  # fmt: skip
 
 
 class StepOfOptimizer(NamedTuple):
@@ -125,12 +150,12 @@ class StepOfOptimizer(NamedTuple):
         }
 
 
-class GradientTrace(Rows["ReachedRow | WeightRow"]):
+class GradientTrace(Rows["ReachedRow | WeightGradientRow"]):
     """A step of training in numbers: a sequence of the outputs of layers, then of weights.
 
     The path of a layer gives all its rows, and "dense/kernel" that of the weight. `loss` is the sum of its `terms`;
-    `training` says whether layers computed as in training. `said` are sentences on what the sizes show; `saved` is the
-    file with all arrays.
+    `training` says whether layers computed as in training. `facts` are what the sizes show, in sentences; `saved`
+    is the file with all arrays.
     """
 
     run: Run
@@ -139,20 +164,25 @@ class GradientTrace(Rows["ReachedRow | WeightRow"]):
     loss: float
     terms: tuple[Term, ...]
     layers: tuple[ReachedRow, ...]
-    weights: tuple[WeightRow, ...]
+    weights: tuple[WeightGradientRow, ...]
     optimizer: StepOfOptimizer | None
-    said: tuple[str, ...]
+    facts: tuple[RunFact, ...]
     saved: str | None
 
     _names_one_row = False
 
-    def _rows(self) -> Sequence[ReachedRow | WeightRow]:
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The sentences on what the sizes show."""
+        return tuple([fact.sentence for fact in self.facts])
+
+    def _rows(self) -> Sequence[ReachedRow | WeightGradientRow]:
         return (*self.layers, *self.weights)
 
-    def _named_rows(self) -> Iterator[tuple[str, ReachedRow | WeightRow]]:
+    def _named_rows(self) -> Iterator[tuple[str, ReachedRow | WeightGradientRow]]:
         for row in self._rows():
             yield row.path, row
-            if isinstance(row, WeightRow):
+            if isinstance(row, WeightGradientRow):
                 yield row.where, row
 
     def _about(self) -> str:
@@ -161,8 +191,16 @@ class GradientTrace(Rows["ReachedRow | WeightRow"]):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in the form of the JSON contract."""
-        return {
+        return json_fields({
             **self.run.to_dict(),
-            **told(self, "training targets loss terms layers weight_gradients=weights optimizer said saved"),
-            "notes": plain(self.run.notes),
-        }
+            "training": self.training,
+            "targets": self.targets,
+            "loss": self.loss,
+            "terms": self.terms,
+            "layers": self.layers,
+            "weight_gradients": self.weights,
+            "optimizer": self.optimizer,
+            "said": self.said,
+            "saved": self.saved,
+            "notes": self.run.notes,
+        })  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.checks.calls import last_function
 from layerexplain.checks.rules import messages
 from layerexplain.lang.text import statements
 from layerexplain.layer_names import chosen_layers
@@ -18,12 +19,12 @@ from layerexplain.run.gradient_report import (
     GradientTrace,
     ReachedRow,
     StepOfOptimizer,
-    WeightRow,
+    WeightGradientRow,
     size_of,
 )
-from layerexplain.run.gradient_words import gradient_words
-from layerexplain.run.gradients import Step, WeightGradient, ready_to_train
-from layerexplain.run.made_inputs import GivenInput, by_name
+from layerexplain.run.gradient_words import Extremes, extremes_of, gradient_facts
+from layerexplain.run.gradients import GradientStep, WeightGradient, ready_to_train
+from layerexplain.run.input_option import GivenInput, by_name
 from layerexplain.run.npz import Add, npz_writer
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.trace_report import Run, TracedInput
@@ -68,7 +69,7 @@ def gradient_statistics(
         LayerExplainError: With the source's name; also where the loss or the gradient of a layer is not known.
 
     >>> from layerexplain.frontends import read
-    >>> from layerexplain.run.made_inputs import make_inputs
+    >>> from layerexplain.run.input_option import make_inputs
     >>> spec = b"input: [2]\\nlayers:\\n  - Dense: 3\\n"
     >>> model = read(spec)
     >>> report = gradient_statistics(spec, model, make_inputs(model), loss="mse")
@@ -78,33 +79,36 @@ def gradient_statistics(
     wanted = chosen_layers(model, layers)
     how = {"loss": loss, "optimizer": optimizer, "training": training, "seed": seed, "max_memory": max_memory}
     with (
-        ready_to_train(source, model, by_name(inputs), targets, partial=partial, **how) as made,
+        ready_to_train(source, model, by_name(inputs), targets, partial=partial, **how) as step_of_training,
         nullcontext() if save is None else npz_writer(save) as add,
     ):
         found = _Rows(add)
-        made.forward(found.activation, progress)
-        made.backward(found.sent, progress)
-        steps = made.update() if step else {}
-        weights = [_weight_row(one, add) for one in made.in_order()]
-        reached = list(found.rows(made, weights))
+        step_of_training.forward(found.activation, progress)
+        step_of_training.backward(found.sent, progress)
+        steps = step_of_training.update() if step else {}
+        weights = [_weight_row(one, add) for one in step_of_training.in_order()]
+        reached = list(found.rows(step_of_training, weights))
+        structure = messages(step_of_training.network, "sigmoids-in-a-row")
         return GradientTrace(
-            run=gradient_run(made, inputs),
+            run=gradient_run(step_of_training, inputs),
             training=training,
-            targets=tuple([TracedInput(t.name, t.array.shape, dtype_name(t.array), t.origin) for t in made.targets]),
-            loss=made.loss,
-            terms=tuple(made.terms),
+            targets=tuple(
+                [TracedInput(t.name, t.array.shape, dtype_name(t.array), t.origin) for t in step_of_training.targets]
+            ),
+            loss=step_of_training.loss,
+            terms=tuple(step_of_training.terms),
             layers=tuple([row for row in reached if wanted is None or wanted(row.path)]),
             weights=tuple([row for row in weights if wanted is None or wanted(row.path)]),
-            optimizer=_step_of(made, steps) if step else None,
-            said=tuple(gradient_words(reached, weights, messages(made.network, "sigmoids-in-a-row"))),
+            optimizer=_step_of(step_of_training, steps) if step else None,
+            facts=tuple(gradient_facts(reached, weights, structure, found.extremes)),
             saved=save,
         )
 
 
-def gradient_run(made: Step, inputs: Sequence[GivenInput]) -> Run:
+def gradient_run(step: GradientStep, inputs: Sequence[GivenInput]) -> Run:
     """Return the facts of a run, with notes on what is not as in training."""
-    run = made.running.facts(inputs)
-    return run._replace(notes=(*run.notes, *made.told()))
+    run = step.running.facts(inputs)
+    return run._replace(notes=(*run.notes, *step.all_notes()))
 
 
 # Sizes --------------------------------------------------------------------------------------------------------------
@@ -117,11 +121,15 @@ class _Rows:
         self.add = add
         self.seen: list[tuple[Activation, list[Any]]] = []
         self.back: dict[tuple[tuple[str, ...], int], tuple[list[Any], float | None]] = {}
+        self.extremes: list[Extremes] = []
         self.before_last: set[tuple[tuple[str, ...], int]] = set()
 
     def activation(self, step: Activation) -> None:
         """Keep the sizes of what a call of a layer gives."""
         sizes = [(size_of(array), tuple(array.shape)) for array in step.outputs]
+        if step.definition is not None and len(step.outputs) == 1:
+            found = extremes_of(step.name, last_function(step.definition), step.outputs[0])
+            self.extremes += [] if found is None else [found]
         self.seen.append((step._replace(outputs=(), values=(), weights=(), definition=None), sizes))
         if self.add is not None:
             for i, array in enumerate(step.outputs):
@@ -145,11 +153,13 @@ class _Rows:
             if sent.before_last is not None:
                 self.add(sent.path, sent.call, 0, sent.before_last, of=f"call/{sent.call}/z/gradient")
 
-    def rows(self, made: Step, weights: Sequence[WeightRow]) -> Iterator[ReachedRow]:
+    def rows(self, trained: GradientStep, weights: Sequence[WeightGradientRow]) -> Iterator[ReachedRow]:
         """Yield a row for each output of each call, in the order of computation."""
         together = grouped((row.path, row.gradient.norm) for row in weights if row.gradient is not None)
         functions = {
-            (one.path, one.call): f"at z, to which it applies {one.activation}" for one in made.losses if one.activation
+            (one.path, one.call): f"at z, to which it applies {one.activation}"
+            for one in trained.losses
+            if one.activation
         }
         for step, sizes in self.seen:
             reached, share = self.back.get((step.path, step.call), ([], None))
@@ -169,7 +179,7 @@ class _Rows:
                 yield ReachedRow(*start, i, shape, size, known, share, weight, reason)
 
 
-def _weight_row(one: WeightGradient, add: Add | None) -> WeightRow:
+def _weight_row(one: WeightGradient, add: Add | None) -> WeightGradientRow:
     gradient = one.gradient
     reason = str(gradient) if isinstance(gradient, NoGradient) else ""
     if not one.trainable:
@@ -179,7 +189,7 @@ def _weight_row(one: WeightGradient, add: Add | None) -> WeightRow:
         add(one.path, 0, 0, known, of=f"weight/{one.name}/gradient")
     if add is not None and one.new is not None:
         add(one.path, 0, 0, one.new, of=f"weight/{one.name}/new")
-    return WeightRow(
+    return WeightGradientRow(
         layer=one.path[-1],
         path="/".join(one.path),
         type=one.layer.type,
@@ -194,13 +204,13 @@ def _weight_row(one: WeightGradient, add: Add | None) -> WeightRow:
     )
 
 
-def _step_of(made: Step, steps: Mapping[Any, Update]) -> StepOfOptimizer | None:
-    optimizer = made.optimizer
+def _step_of(step: GradientStep, steps: Mapping[Any, Update]) -> StepOfOptimizer | None:
+    optimizer = step.optimizer
     if optimizer is None:
         return None
     update = next(iter(steps.values()), None)
     lines = () if update is None else statements(update.definition)
     formula = tuple(["    " * line.indent + line.text for line in lines])
     arguments = {name: value for name, value in optimizer.arguments.items() if isinstance(value, int | float | str)}
-    number = None if made.slots is None else made.slots.step
+    number = None if step.slots is None else step.slots.step
     return StepOfOptimizer(optimizer.type, arguments, formula, number or 1, number is not None)

@@ -12,8 +12,8 @@ from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends.training import trained_with
 from layerexplain.lang.expr import Expr
 from layerexplain.lang.visit import is_random
-from layerexplain.layers.arguments import Refused
-from layerexplain.layers.keras.optimizers import Part
+from layerexplain.layers.arguments import RefusedValue
+from layerexplain.layers.keras.optimizers import InnerDeclaration
 from layerexplain.model import Layer, Model, Note, TensorRef, Training
 from layerexplain.network.traced import Network
 from layerexplain.report.explanation import said_of_training
@@ -28,13 +28,13 @@ from layerexplain.report.objective import (
 from layerexplain.report.training_part import update_formulas
 from layerexplain.run.activations import Activation, Progress, counted
 from layerexplain.run.backpropagation import SentBack, Tape
-from layerexplain.run.made_inputs import GivenInput
-from layerexplain.run.made_targets import make_targets
+from layerexplain.run.input_option import GivenInput
 from layerexplain.run.moved_inside import Moves, moves_of
 from layerexplain.run.objective import NoGradient, Term, added, output_term
 from layerexplain.run.precision import computed_in
 from layerexplain.run.stored_slots import Slots, StoredOptimizer, slots_of_weights, stored_optimizer
-from layerexplain.run.trace import Running, must_have_run, ready
+from layerexplain.run.target_option import make_targets
+from layerexplain.run.trace import RunnableModel, must_have_run, ready
 from layerexplain.run.updates import Update, optimizer_of, updates
 from layerexplain.weights.shared_weights import shared_weights
 from layerexplain.weights.weighted_layers import weighted_layers
@@ -75,13 +75,13 @@ class WeightGradient:
         self.gradient = added(self.gradient, sent)
 
 
-class Step:
+class GradientStep:
     """A step of training of a model that is ready to run. `forward` runs it, then `backward`; then it has the `terms`
     of the loss, the `weights` with their gradients, and after `update` their new values."""
 
     def __init__(
         self,
-        running: Running,
+        running: RunnableModel,
         targets: Any,
         *,
         partial: bool = False,
@@ -99,7 +99,9 @@ class Step:
         self.losses = _losses(self.network, self.masks)
         self.targets: list[GivenInput] = make_targets(self.losses, targets, self.batch)
         self.sample_weight = sample_weight
-        self.optimizer: Part | None = None if training.optimizer is None else optimizer_of(training.optimizer)
+        self.optimizer: InnerDeclaration | None = (
+            None if training.optimizer is None else optimizer_of(training.optimizer)
+        )
         self.stored = stored
         """What the source stores of its optimizer: the step goes on from there."""
         self.slots: Slots | None = None
@@ -121,9 +123,12 @@ class Step:
         """The loss: the sum of all terms, each with its factor."""
         return sum(term.weight * term.value for term in self.terms)
 
-    def told(self) -> list[Note]:
+    def all_notes(self) -> list[Note]:
         """Return notes on what is not as in training, or not as in Keras."""
-        return [Note("training", None, words) for words in dict.fromkeys([*self.notes, *_untold(self.network, set())])]
+        return [
+            Note("training", None, words)
+            for words in dict.fromkeys([*self.notes, *_notes_of_training(self.network, set())])
+        ]
 
     def forward(self, tell: Callable[[Activation], None], progress: Progress | None = None) -> None:
         """Run the model; `tell` gets each call of a layer."""
@@ -165,8 +170,8 @@ class Step:
                 raise LayerExplainError(f"the output '{one.ref.layer}' has no values, so there is no loss")
             mask, leaf = None, self.masks[number]
             if leaf is not None and root is not None:
-                made = root.tensor(leaf)
-                mask = None if made is None else made.array
+                tensor = root.tensor(leaf)
+                mask = None if tensor is None else tensor.array
             term, sent = output_term(one, target.array, output, mask, self._sample_weight(one))
             self.terms.append(term)
             if one.activation:
@@ -191,7 +196,7 @@ class Step:
         if sent.definition is None:
             return
         one = self.layers.get(sent.path)
-        for number, (leaf, value) in enumerate(zip(sent.definition.weights, sent.held, strict=True)):
+        for number, (leaf, value) in enumerate(zip(sent.definition.weights, sent.stored, strict=True)):
             key = self._key(sent.path, number)
             if key not in self.weights:
                 frozen = one is not None and one.frozen
@@ -230,7 +235,7 @@ class Step:
         trained = {where: self.weights[key] for where, key in keys.items()}
         try:
             self._go_on()
-            made = updates(
+            updated = updates(
                 self.optimizer,
                 {where: self.before_step(key) for where, key in keys.items()},
                 {where: one.gradient for where, one in trained.items()},
@@ -239,12 +244,12 @@ class Step:
         except CannotEvaluate as why:
             raise LayerExplainError(f"the step of {self.optimizer.type} cannot be computed: {why}") from None
         for where, one in trained.items():
-            one.new = self.constrained(one, made[where].new)
+            one.new = self.constrained(one, updated[where].new)
         for key, value in self.tape.moved.items():
             if key in self.weights and self.weights[key].where not in trained:
                 self.weights[key].new = value
         self.notes += self._unknown_moves(read=False)
-        return made
+        return updated
 
     def before_step(self, key: WeightKey) -> Any:
         """Return the value of a weight that the optimizer starts from: a layer may have stored another one in its
@@ -266,8 +271,8 @@ class Step:
             return
         try:
             trainable = {one.where: one.value.shape for one in self.in_order() if one.trainable}
-            made = update_formulas(self.optimizer, trainable.items())
-            self.slots = slots_of_weights(self.stored, self.optimizer, dict(zip(trainable, made, strict=True)))
+            formulas = update_formulas(self.optimizer, trainable.items())
+            self.slots = slots_of_weights(self.stored, self.optimizer, dict(zip(trainable, formulas, strict=True)))
         except LayerExplainError as error:
             self.notes.append(f"This is a first step of the optimizer: {error.fact}.")
             return
@@ -302,7 +307,7 @@ class Step:
             part, formula = setting_formula("constraint", constraint.value, new.shape)
             self.notes.append(f"'{one.where}' has a constraint: {part.type} changes it after the update.")
             (new,) = evaluate(formula, [new], [], Evaluation(1, computed_in(str(new.dtype))))
-        except (Refused, CannotEvaluate, LayerExplainError) as error:
+        except (RefusedValue, CannotEvaluate, LayerExplainError) as error:
             self.notes.append(f"The {constraint.of}_constraint of '{one.where}' is left out: {error}.")
         return new
 
@@ -321,7 +326,7 @@ def ready_to_train(
     max_memory: int | None,
     partial: bool = False,
     sample_weight: Any = None,
-) -> Iterator[Step]:
+) -> Iterator[GradientStep]:
     """Open a source for a step of training; its weights are open inside the `with`.
 
     Raises:
@@ -331,7 +336,7 @@ def ready_to_train(
         model = trained_with(model, {"loss": loss, "optimizer": optimizer})
         with ready(source, inputs, seed=seed, model=model, max_memory=max_memory, training=training) as running:
             stored = stored_optimizer(source, model) if optimizer is None else None
-            yield Step(running, targets, partial=partial, sample_weight=sample_weight, stored=stored)
+            yield GradientStep(running, targets, partial=partial, sample_weight=sample_weight, stored=stored)
     except LayerExplainError as error:
         raise error.with_place(source=model.source or None) from None
 
@@ -350,15 +355,15 @@ def _losses(network: Network, masks: Sequence[Expr | None]) -> list[OutputLoss]:
     return found
 
 
-def _untold(network: Network, seen: set[str]) -> Iterator[str]:
+def _notes_of_training(network: Network, seen: set[str]) -> Iterator[str]:
     """Yield notes on layers that work as at inference here, because no formula says what they do in training."""
-    for made in network.calls:
-        if made.network is not None:
-            yield from _untold(made.network, seen)
-        declaration, definition = made.declaration, made.definition
+    for traced in network.calls:
+        if traced.network is not None:
+            yield from _notes_of_training(traced.network, seen)
+        declaration, definition = traced.declaration, traced.definition
         if declaration is None or definition is None or declaration.training:
             continue
         said = next(said_of_training(declaration, definition, []), None)
-        if said is not None and made.call.layer not in seen:
-            seen.add(made.call.layer)
-            yield f"'{made.call.layer}' works as at inference here: in training it {said.partition(';')[0]}."
+        if said is not None and traced.call.layer not in seen:
+            seen.add(traced.call.layer)
+            yield f"'{traced.call.layer}' works as at inference here: in training it {said.partition(';')[0]}."

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from layerexplain.errors import LayerExplainError
-from layerexplain.lang.axes import Batch, Shapes, Size
+from layerexplain.lang.axes import Batch, ResultShapes, Size
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.visit import inner_definitions, nodes
 
@@ -54,4 +54,4 @@ def shapes_in(definition: Definition) -> Iterator[tuple[Size, ...]]:
     """Yield the shapes of all arrays that a formula computes with."""
     for one in (definition, *inner_definitions(definition)):
         for node in nodes(one):
-            yield from node.shape if type(node.shape) is Shapes else [node.shape]
+            yield from node.shape if type(node.shape) is ResultShapes else [node.shape]

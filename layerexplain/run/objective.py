@@ -11,10 +11,10 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.lang.axes import BATCH, Shape
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CannotDerive, Expr
-from layerexplain.layers.arguments import Refused
+from layerexplain.layers.arguments import RefusedValue
 from layerexplain.records import NamedTuple
 from layerexplain.report.objective import OutputLoss, setting_formula
-from layerexplain.run.activations import Ran
+from layerexplain.run.activations import LayerExecution
 from layerexplain.run.penalized_inside import own_penalties
 from layerexplain.run.precision import computed_in
 
@@ -44,7 +44,7 @@ class Term(NamedTuple):
     value: float
 
 
-class Number(NamedTuple):
+class ScalarFormula(NamedTuple):
     """A formula that gives one number, and how that changes with one of its tensors."""
 
     formula: Definition
@@ -82,7 +82,7 @@ def output_term(one: OutputLoss, target: Any, output: Any, mask: Any, weights: A
     run = Evaluation(len(output), computed_in(str(output.dtype)))
     given = [target, output, *([] if weights is None else [weights]), *([] if one.mask is None else [mask])]
     try:
-        number = Number(definition, gradient_of_number(definition, definition.params[1]))
+        number = ScalarFormula(definition, gradient_of_number(definition, definition.params[1]))
         value, sent = number.at(dict(zip(definition.params, given, strict=True)), run)
     except CannotDerive as why:
         raise LayerExplainError(f"{where}, has no gradient that is known: {why}") from None
@@ -103,9 +103,9 @@ class Penalties:
     def __init__(self) -> None:
         self.terms: list[Term] = []
         self.notes: list[str] = []
-        self._known: dict[Any, tuple[str, Number] | None] = {}
+        self._known: dict[Any, tuple[str, ScalarFormula] | None] = {}
 
-    def of_outputs(self, ran: Ran, outputs: Sequence[Any]) -> list[Any]:
+    def of_outputs(self, ran: LayerExecution, outputs: Sequence[Any]) -> list[Any]:
         """Return what the activity regularizers of a layer send back to each of its results, None for nothing. Keras
         divides it by the number of examples."""
         given = [one.value for one in own_penalties(ran.layer)]
@@ -128,8 +128,8 @@ class Penalties:
             self._known[key] = None
             try:
                 part, formula = setting_formula("regularizer", value, array.shape)
-                self._known[key] = part.type, Number(formula, gradient_of_number(formula, formula.params[0]))
-            except (Refused, CannotDerive, LayerExplainError) as error:
+                self._known[key] = part.type, ScalarFormula(formula, gradient_of_number(formula, formula.params[0]))
+            except (RefusedValue, CannotDerive, LayerExplainError) as error:
                 self.notes.append(f"A regularizer of {where} is left out: {error}.")
         known = self._known[key]
         if known is None:

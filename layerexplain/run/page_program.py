@@ -31,7 +31,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.element_forms import ElementForms, FormTable, element_forms, form_of
 from layerexplain.run.activations import tensors_of
 from layerexplain.run.given_inputs import inputs_of
-from layerexplain.run.made_inputs import GivenInput
+from layerexplain.run.input_option import GivenInput
 from layerexplain.run.page_values import given_inputs, packed
 from layerexplain.run.precision import is_float
 from layerexplain.run.weight_source import Origin, WeightSource, weight_source
@@ -61,7 +61,7 @@ class ProgramCall(NamedTuple):
     results: int
 
 
-class Program(NamedTuple):
+class CompiledProgram(NamedTuple):
     """What a page runs. `same` has calls that only give tensors that are there: inputs and nested models. `outputs` are
     the names of the model's outputs with their tensors, `weights` the arrays."""
 
@@ -84,7 +84,7 @@ class PageProgram(NamedTuple):
     """A program as a page has it: the `table` and the text of its weights, `examples` of its inputs as packed arrays by
     name, words for the numbers of its output and for ids."""
 
-    program: Program
+    program: CompiledProgram
     table: list[Any]
     weights: str
     examples: Mapping[str, Any] = MappingProxyType({})
@@ -150,7 +150,7 @@ def _stores_weights(source: Any) -> bool:
         return stored is not None and bool(stored.tensors)
 
 
-def _program(source: Any, model: Model, sizes: Mapping[str, Sequence[int | None]]) -> Program | NoProgram:
+def _program(source: Any, model: Model, sizes: Mapping[str, Sequence[int | None]]) -> CompiledProgram | NoProgram:
     wanted = inputs_of(model)
     model = with_input_layers(model)
     specs = input_specs(model, {name: tuple(shape) for name, shape in sizes.items()})
@@ -166,19 +166,19 @@ def _program(source: Any, model: Model, sizes: Mapping[str, Sequence[int | None]
     network = trace_at(model, specs, linked=True)
     raise_any(network.faults)
     with weight_source(source, network, 0) as weights:
-        wiring = _Wiring(network, model, specs, weights)
+        wiring = _CallWiring(network, model, specs, weights)
         outputs = wiring.run()
         forms = wiring.forms._replace(data=tuple(wiring.table.data))
         notes = tuple([note.message for note in weights.notes]) if wiring.arrays else ()
         parts = (tuple(inputs), tuple(wiring.calls), tuple(wiring.same), outputs, tuple(wiring.arrays))
-        return Program(*parts, weights.origin, forms, notes)
+        return CompiledProgram(*parts, weights.origin, forms, notes)
 
 
 Tensors = dict[Expr, list[int | None]]
 """The numbers of the tensors that a call or a leaf stands for."""
 
 
-class _Wiring:
+class _CallWiring:
     """The calls of a model one after the other, those of nested models at each of their calls."""
 
     def __init__(self, network: Network, model: Model, specs: Sequence[Spec | None], weights: WeightSource) -> None:
@@ -193,21 +193,21 @@ class _Wiring:
         self.arrays: list[Any] = []
         self.tensors = 0
         self._weights: dict[tuple[str, ...], tuple[int, ...]] = {}
-        self._made: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
         self._forms: dict[Definition, int | str] = {}
 
     def run(self) -> tuple[tuple[str, int | None], ...]:
         """Add all calls; return the model's outputs with their tensors."""
-        made: Tensors = {}
+        tensors: Tensors = {}
         for ref in self.model.inputs:
             node = self.network.node(ref)
             if node is not None:
-                made[node] = [self.tensors]
+                tensors[node] = [self.tensors]
             self.tensors += 1
         outputs = [(ref, self.network.node(ref)) for ref in self.model.outputs]
-        self.walk(self.network, (), (), made, {(node, ref.output) for ref, node in outputs if node is not None})
+        self.walk(self.network, (), (), tensors, {(node, ref.output) for ref, node in outputs if node is not None})
         return tuple([
-            (ref.layer if ref.output == 0 else f"{ref.layer}[{ref.output}]", _at(made, node, ref.output))
+            (ref.layer if ref.output == 0 else f"{ref.layer}[{ref.output}]", _at(tensors, node, ref.output))
             for ref, node in outputs
         ])  # fmt: skip
 
@@ -223,7 +223,7 @@ class _Wiring:
         network: Network,
         path: tuple[str, ...],
         place: tuple[int, ...],
-        made: Tensors,
+        tensors: Tensors,
         read: set[tuple[Expr, int]],
     ) -> None:
         """Add the calls of a network. `made` has the tensors that are there, and gets those of its calls; `read` are
@@ -234,23 +234,23 @@ class _Wiring:
                 continue
             here = (*path, call.call.layer)
             name = "/".join(here)
-            count = self._made[name]
-            self._made[name] += 1
+            count = self._counts[name]
+            self._counts[name] += 1
             if call.definition is None:
-                self.same.append((name, count, (_at(made, call.node, 0),)))
+                self.same.append((name, count, (_at(tensors, call.node, 0),)))
                 continue
-            reads = [_at(made, *picked(e)) for e in tensors_of(call)]
+            reads = [_at(tensors, *picked(e)) for e in tensors_of(call)]
             if call.network is not None:
                 inner: Tensors = {param: [tensor] for param, tensor in zip(call.definition.params, reads, strict=True)}
                 results = [picked(e) for e in call.definition.outputs]
                 self.walk(call.network, here, (*place, number), inner, set(results))
-                made[call.node] = [_at(inner, *one) for one in results]
-                self.same.append((name, count, tuple(made[call.node][: len(call.definition.results)])))
+                tensors[call.node] = [_at(inner, *one) for one in results]
+                self.same.append((name, count, tuple(tensors[call.node][: len(call.definition.results)])))
                 continue
             masks = any(
                 [(call.node, at) in read for at in range(len(call.definition.results), len(call.definition.outputs))]
             )
-            made[call.node] = list(self._added(network, here, count, call, reads, masks, (*place, number)))
+            tensors[call.node] = list(self._added(network, here, count, call, reads, masks, (*place, number)))
 
     def _added(
         self,
@@ -316,9 +316,9 @@ class _Wiring:
         return self._weights[path]
 
 
-def _at(made: Tensors, node: Expr | None, number: int) -> int | None:
+def _at(tensors_of: Tensors, node: Expr | None, number: int) -> int | None:
     """The number of a tensor; None if nothing computes it."""
-    tensors = made.get(node, []) if node is not None else []
+    tensors = tensors_of.get(node, []) if node is not None else []
     return tensors[number] if number < len(tensors) else None
 
 

@@ -21,7 +21,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.element_forms import ElementForms, calls_in, element_forms
 from layerexplain.run.activations import Activation
 from layerexplain.run.given_inputs import checked_inputs, inputs_of
-from layerexplain.run.made_inputs import GivenInput, by_name
+from layerexplain.run.input_option import GivenInput, by_name
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import ready
 from layerexplain.run.trace_report import Run
@@ -83,7 +83,7 @@ def page_values(
     with ready(source, by_name(inputs), model=model) as running:
         forms = element_forms(running.activations.network)
         chosen = _chosen(running.activations.network, forms, wanted, budget)
-        kept = _Kept()
+        kept = _PageArrays()
         layers: dict[str, LayerValues] = {}
         left: list[str] = []
         room = budget // 2
@@ -127,11 +127,11 @@ def _chosen(
 ) -> set[tuple[str, int]]:
     """The calls whose arrays fit the budget together, those that need least first."""
     needs: list[tuple[int, int, tuple[str, int]]] = []
-    for path, made in calls_in(network, ()):
+    for path, traced in calls_in(network, ()):
         name = "/".join(path)
-        form = _form(forms, name, made.call.index)
+        form = _form(forms, name, traced.call.index)
         if form is not None and (wanted is None or wanted(name)):
-            needs.append((_bytes(form), len(needs), (name, made.call.index)))
+            needs.append((_bytes(form), len(needs), (name, traced.call.index)))
     chosen = set()
     for need, _, key in sorted(needs):
         if need <= budget:
@@ -160,7 +160,7 @@ def _own_lines(form: ElementForm) -> list[ElementLine]:
 # Their arrays -------------------------------------------------------------------------------------------------------
 
 
-class _Kept:
+class _PageArrays:
     """The arrays of a page, each once."""
 
     def __init__(self) -> None:
@@ -194,7 +194,7 @@ def packed(array: Any) -> dict[str, Any]:
 
 
 def _numbers(
-    step: Activation, forms: ElementForms, chosen: set[tuple[str, int]], kept: _Kept
+    step: Activation, forms: ElementForms, chosen: set[tuple[str, int]], kept: _PageArrays
 ) -> tuple[dict[int, int], str]:
     """The arrays of a call by their numbers in its form, and why there are none."""
     if step.refusal:
@@ -220,7 +220,7 @@ def _numbers(
 
 
 def _inner_lines(
-    step: Activation, form: ElementForm, at: Mapping[ElementLine, int], kept: _Kept, done: set[ElementLine]
+    step: Activation, form: ElementForm, at: Mapping[ElementLine, int], kept: _PageArrays, done: set[ElementLine]
 ) -> dict[int, int]:
     """The arrays of the lines between the arguments and the results."""
     frame = _frame(step, form)
@@ -311,18 +311,20 @@ def _spreads(step: Activation) -> Iterator[dict[str, Any]]:
     for leaf, value in zip(step.definition.weights if step.definition is not None else (), step.weights, strict=False):
         if value.dtype.kind not in "biuf" or value.size == 0:
             continue
-        told = statistics([value])
-        if told.min is None or told.max is None:
+        summary = statistics([value])
+        if summary.min is None or summary.max is None:
             continue
         finite = value[np.isfinite(value)].astype(np.float64)
-        counts, _ = np.histogram(finite, bins=_BINS, range=(told.min, told.max) if told.max > told.min else None)
+        counts, _ = np.histogram(
+            finite, bins=_BINS, range=(summary.min, summary.max) if summary.max > summary.min else None
+        )
         square = value.reshape(-1, value.shape[-1]) if value.ndim > 1 else value.reshape(1, -1)
         yield {
             "name": str(leaf.label),
-            "low": told.min,
-            "high": told.max,
-            "mean": told.mean,
-            "std": told.std,
+            "low": summary.min,
+            "high": summary.max,
+            "mean": summary.mean,
+            "std": summary.std,
             "counts": counts.tolist(),
             **{f"picture_{key}" if key in ("low", "high") else key: one for key, one in tiles(square).items()},
         }

@@ -48,5 +48,5 @@ def rounded_to(value: Any, dtype: str) -> Any:
     bits = single.view(np.uint32)
     with np.errstate(over="ignore"):
         nearest = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
-    made = (nearest & np.uint32(0xFFFF0000)).view(np.float32)
-    return np.where(np.isnan(single), single, made).reshape(value.shape)
+    bfloat16 = (nearest & np.uint32(0xFFFF0000)).view(np.float32)
+    return np.where(np.isnan(single), single, bfloat16).reshape(value.shape)

@@ -15,7 +15,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.keras.live_model import is_live_model
 from layerexplain.frontends.keras.weight_files import content_of, open_weights
 from layerexplain.lang.definition import Definition
-from layerexplain.layers.keras.optimizers import Part
+from layerexplain.layers.keras.optimizers import InnerDeclaration
 from layerexplain.model import Model, is_before_keras_3
 from layerexplain.records import NamedTuple
 from layerexplain.weights.live_weights import plain_floats
@@ -77,7 +77,9 @@ def stored_optimizer(source: Any, model: Model) -> StoredOptimizer | None:
         return StoredOptimizer(named={one.parts[-1]: stored.read(one) for one in own})
 
 
-def slots_of_weights(stored: StoredOptimizer, optimizer: Part, definitions: Mapping[str, Definition]) -> Slots:
+def slots_of_weights(
+    stored: StoredOptimizer, optimizer: InnerDeclaration, definitions: Mapping[str, Definition]
+) -> Slots:
     """Return what is stored for each trainable weight, in Keras's order of them; `definitions` are the formulas of
     their steps by their paths.
 
@@ -88,7 +90,7 @@ def slots_of_weights(stored: StoredOptimizer, optimizer: Part, definitions: Mapp
     if not stored.arrays and not stored.named:
         raise LayerExplainError("the numbers that Keras 1 and 2 stored of an optimizer are not read")
     inner = optimizer.inner
-    fixed = not isinstance(inner.arguments.get("learning_rate"), Part)
+    fixed = not isinstance(inner.arguments.get("learning_rate"), InnerDeclaration)
     places: list[Place] = [([], name, ()) for name in _COUNTERS[: 2 if fixed else 1]]
     start = len(places)
     places += _places(inner.type, definitions)

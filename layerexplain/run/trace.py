@@ -15,9 +15,9 @@ from layerexplain.layer_names import chosen_layers
 from layerexplain.model import Model, Note
 from layerexplain.records import NamedTuple
 from layerexplain.report.rows import about, count_of
-from layerexplain.run.activations import Activation, Activations, Progress, batch_of, counted, dtype_name
+from layerexplain.run.activations import Activation, ModelRun, Progress, batch_of, counted, dtype_name
 from layerexplain.run.given_inputs import checked_inputs, traced_at
-from layerexplain.run.made_inputs import GivenInput, by_name
+from layerexplain.run.input_option import GivenInput, by_name
 from layerexplain.run.npz import Add, npz_writer
 from layerexplain.run.trace_report import OutputRow, Run, TracedInput, TraceReport
 from layerexplain.run.weight_source import weight_source
@@ -44,7 +44,7 @@ class Trace(Mapping[Key, Any]):
     ([[0.0, 5.0]], 5.0)
     """
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: RunnableModel) -> None:
         self._arrays: dict[Key, Any] = {}
         self._names: dict[str, tuple[str, ...]] = {}
         self.outputs: list[Any] = []
@@ -118,12 +118,12 @@ class Trace(Mapping[Key, Any]):
             add(self._names[path], call, output, array)
 
 
-class Running(NamedTuple):
+class RunnableModel(NamedTuple):
     """A model ready to run on arrays."""
 
     model: Model
     arrays: list[Any]
-    activations: Activations
+    activations: ModelRun
     notes: tuple[Note, ...]
     training: bool = False
 
@@ -162,7 +162,7 @@ def ready(
     code: Code = (),
     max_memory: int | None = None,
     training: bool = False,
-) -> Iterator[Running]:
+) -> Iterator[RunnableModel]:
     """Open a source with inputs; its weights are open inside the `with`. `model` is the source already read, if any;
     otherwise it is read with `code`. With `training` it computes as in training.
 
@@ -176,7 +176,7 @@ def ready(
         network = traced_at(model, arrays, training=training)
         with weight_source(source, network, seed) as weights:
             notes = tuple(dict.fromkeys([*network.notes, *weights.notes]))
-            yield Running(model, arrays, Activations(network, weights, seed, max_memory), notes, training)
+            yield RunnableModel(model, arrays, ModelRun(network, weights, seed, max_memory), notes, training)
     except LayerExplainError as error:
         raise error.with_place(source=model.source or source_name(source)) from None
 
@@ -255,8 +255,8 @@ def trace(
         how = {"loss": loss, "optimizer": optimizer, "training": training, "sample_weight": sample_weight}
         with ready_to_train(
             source, model, inputs, target, seed=seed, partial=partial, max_memory=max_memory, **how
-        ) as made:
-            return traced_step(made, keep, progress)
+        ) as training_step:
+            return traced_step(training_step, keep, progress)
     with ready(source, inputs, seed=seed, model=model, max_memory=max_memory) as running:
         found = Trace(running)
         for step in running.steps(progress):
@@ -296,7 +296,7 @@ def trace_statistics(
         LayerExplainError: with the source's name.
 
     >>> from layerexplain.frontends import read
-    >>> from layerexplain.run.made_inputs import make_inputs
+    >>> from layerexplain.run.input_option import make_inputs
     >>> spec = b"input: [2]\\nlayers:\\n  - ReLU\\n"
     >>> model = read(spec)
     >>> report = trace_statistics(spec, model, make_inputs(model, ["ones"], batch=3))

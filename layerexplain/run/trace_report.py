@@ -10,7 +10,7 @@ from layerexplain.derive.element.worked import Worked, WorkedFold, WorkedLine
 from layerexplain.frontends.keras.weight_tensors import Statistics
 from layerexplain.model import Note
 from layerexplain.records import NamedTuple
-from layerexplain.report.data import origin_fields, plain, told
+from layerexplain.report.data import json_fields, origin_fields, to_jsonable
 from layerexplain.report.rows import Reported, Rows, about, count_of
 from layerexplain.run.weight_source import Origin
 
@@ -40,7 +40,8 @@ class Run(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the common part of the JSON contract."""
-        return {**origin_fields(self), **told(self, "weights seed inputs")}
+        inputs = to_jsonable(self.inputs)
+        return {**origin_fields(self), "weights": self.weights, "seed": self.seed, "inputs": inputs}
 
 
 class OutputRow(NamedTuple):
@@ -70,13 +71,24 @@ class OutputRow(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """Return the row of the JSON contract."""
         known = self.statistics or Statistics(*[None] * 7)  # type: ignore[arg-type]
-        return {
-            **told(self, "layer type path call output shape dtype"),
-            **told(known, "min mean max std zeros"),
+        return json_fields({
+            "layer": self.layer,
+            "type": self.type,
+            "path": self.path,
+            "call": self.call,
+            "output": self.output,
+            "shape": self.shape,
+            "dtype": self.dtype,
+            "min": known.min,
+            "mean": known.mean,
+            "max": known.max,
+            "std": known.std,
+            "zeros": known.zeros,
             "share_of_zeros": self.share_of_zeros,
-            **told(known, "nans infinities"),
-            **told(self, "reason?"),
-        }
+            "nans": known.nans,
+            "infinities": known.infinities,
+            "reason": self.reason or None,
+        })  # fmt: skip
 
 
 class TraceReport(Rows[OutputRow]):
@@ -101,7 +113,8 @@ class TraceReport(Rows[OutputRow]):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in the form of the JSON contract."""
-        return {**self.run.to_dict(), **told(self, "layers=rows saved"), "notes": plain(self.run.notes)}
+        rows = [row.to_dict() for row in self.rows]
+        return {**self.run.to_dict(), "layers": rows, "saved": self.saved, "notes": to_jsonable(self.run.notes)}
 
 
 class ElementReport(Reported):
@@ -133,29 +146,49 @@ class ElementReport(Reported):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in the form of the JSON contract."""
-        return {
+        return json_fields({
             **self.run.to_dict(),
-            **told(self, "layer type path call output index shape formula gradient_of?"),
+            "layer": self.layer,
+            "type": self.type,
+            "path": self.path,
+            "call": self.call,
+            "output": self.output,
+            "index": self.index,
+            "shape": self.shape,
+            "formula": self.formula,
+            "gradient_of": self.gradient_of or None,
             "lines": [_line(one) for one in self.worked.lines],
-            **told(self.worked, "shortened value"),
-            **told(self, "layer_value=whole keras_value=keras keras_note?"),
-            "notes": plain(self.run.notes),
-        }
+            "shortened": self.worked.shortened,
+            "value": self.worked.value,
+            "layer_value": self.whole,
+            "keras_value": self.keras,
+            "keras_note": self.keras_note or None,
+            "notes": self.run.notes,
+        })  # fmt: skip
 
 
 def _line(line: WorkedLine) -> dict[str, Any]:
-    return {
-        **told(line, "inside? name formula here numbers"),
+    return json_fields({
+        "inside": line.inside or None,
+        "name": line.name,
+        "formula": line.formula,
+        "here": line.here,
+        "numbers": line.numbers,
         "folds": [_fold(fold) for fold in line.folds],
-        "reads": [{"text": text, "value": plain(value)} for text, value in line.reads],
-        "value": plain(line.value),
-    }
+        "reads": [{"text": text, "value": value} for text, value in line.reads],
+        "value": line.value,
+    })  # fmt: skip
 
 
 def _fold(fold: WorkedFold) -> dict[str, Any]:
     letters = zip(fold.letters, fold.sizes, fold.roles, strict=True)
-    return {
-        **told(fold, "kind text"),
+    return json_fields({
+        "kind": fold.kind,
+        "text": fold.text,
         "letters": [{"name": name, "size": size, "role": role} for name, size, role in letters],
-        **told(fold, "factors terms taken left_out value"),
-    }
+        "factors": fold.factors,
+        "terms": fold.terms,
+        "taken": fold.taken,
+        "left_out": fold.left_out,
+        "value": fold.value,
+    })  # fmt: skip

@@ -8,10 +8,10 @@ from typing import Any
 from layerexplain.report.rows import about, count_of
 from layerexplain.run.activations import Progress
 from layerexplain.run.backpropagation import SentBack
-from layerexplain.run.gradients import Step, WeightGradient
+from layerexplain.run.gradients import GradientStep, WeightGradient
 from layerexplain.run.npz import Add
 from layerexplain.run.objective import Term
-from layerexplain.run.trace import Key, Running, Trace
+from layerexplain.run.trace import Key, RunnableModel, Trace
 
 
 class TracedStep(Trace):
@@ -29,7 +29,7 @@ class TracedStep(Trace):
     new_weights: Mapping[str, Any]
     _weights: Mapping[str, WeightGradient]
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: RunnableModel) -> None:
         super().__init__(running)
         self.gradients: dict[Key, Any] = {}
         self.before_last: dict[tuple[str, int], Any] = {}
@@ -59,17 +59,17 @@ class TracedStep(Trace):
                 self.before_last[sent.name, sent.call] = sent.before_last
 
 
-def traced_step(made: Step, keep: Callable[[str], bool] | None, progress: Progress | None) -> TracedStep:
+def traced_step(taken_step: GradientStep, keep: Callable[[str], bool] | None, progress: Progress | None) -> TracedStep:
     """Run a step of training; `keep` says which layers' values are kept."""
-    found = TracedStep(made.running)
-    made.forward(lambda step: found._add(step, keep), progress)
-    made.backward(lambda sent: found._add_gradients(sent, keep), progress)
-    if made.optimizer is not None:
-        made.update()
-    found.outputs = made.tape.outputs
-    found.notes = (*found.notes, *made.told())
-    found.loss, found.terms = made.loss, tuple(made.terms)
-    found._weights = {one.where: one for one in made.weights.values()}
+    found = TracedStep(taken_step.running)
+    taken_step.forward(lambda step: found._add(step, keep), progress)
+    taken_step.backward(lambda sent: found._add_gradients(sent, keep), progress)
+    if taken_step.optimizer is not None:
+        taken_step.update()
+    found.outputs = taken_step.tape.outputs
+    found.notes = (*found.notes, *taken_step.all_notes())
+    found.loss, found.terms = taken_step.loss, tuple(taken_step.terms)
+    found._weights = {one.where: one for one in taken_step.weights.values()}
     found.weight_gradients = {where: one.gradient for where, one in found._weights.items() if one.has_gradient}
     found.new_weights = {where: one.new for where, one in found._weights.items() if one.new is not None}
     return found

@@ -10,9 +10,9 @@ from typing import Any
 from layerexplain.derive.evaluate import Evaluation, evaluate
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
-from layerexplain.layers.arguments import Refused
-from layerexplain.layers.keras.optimizers import Part, part
-from layerexplain.model import Setting
+from layerexplain.layers.arguments import RefusedValue
+from layerexplain.layers.keras.optimizers import InnerDeclaration, part
+from layerexplain.model import TrainingSetting
 from layerexplain.records import NamedTuple
 from layerexplain.report.objective import shortest
 from layerexplain.report.training_part import update_formulas
@@ -27,16 +27,16 @@ class Update(NamedTuple):
     new: Any
 
 
-def optimizer_of(setting: Setting) -> Part:
+def optimizer_of(setting: TrainingSetting) -> InnerDeclaration:
     """Return an optimizer with its arguments. Raises LayerExplainError for one that Keras does not have."""
     try:
         return part("optimizers", setting._replace(config=shortest(setting.config)))
-    except Refused as refused:
+    except RefusedValue as refused:
         raise LayerExplainError(f"the optimizer: {refused}") from None
 
 
 def updates(
-    optimizer: Part, weights: Mapping[str, Any], gradients: Mapping[str, Any], stored: Slots | None = None
+    optimizer: InnerDeclaration, weights: Mapping[str, Any], gradients: Mapping[str, Any], stored: Slots | None = None
 ) -> dict[str, Update]:
     """Return the step of each weight that has a gradient, by its path: the first one, or that from `stored` slots.
 
@@ -61,6 +61,6 @@ def updates(
         given = {"W": weight, "g": g * np.asarray(scale, g.dtype), "step": np.asarray(step, float_)}
         given["global_norm"] = np.asarray(norm, float_)
         params = [given[str(param.label)] for param in definition.params]
-        made = evaluate(definition, params, slots, Evaluation(1, float_))
-        found[path] = Update(definition, made[list(definition.results).index("W")])
+        results = evaluate(definition, params, slots, Evaluation(1, float_))
+        found[path] = Update(definition, results[list(definition.results).index("W")])
     return found

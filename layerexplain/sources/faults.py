@@ -137,8 +137,8 @@ def _of_kind(error: BaseException, timeout: float) -> Fault | None:
     for words, known in {**_LASTING, **_MAY_PASS}.items():
         if not names.isdisjoint(known):
             host = getattr(error, "host", None) or "that it names"
-            told = words.format(tls=_tls(error), host=host, timeout=timeout, refusal=_refusal(error))
-            return Fault(SourceError(told), words in _MAY_PASS)
+            text = words.format(tls=_tls(error), host=host, timeout=timeout, refusal=_refusal(error))
+            return Fault(SourceError(text), words in _MAY_PASS)
     if isinstance(error, ConnectionError):
         return Fault(SourceError(_BROKEN), True)
     is_cause = isinstance(error, PermissionError) or (isinstance(error, FileNotFoundError) and not error.__cause__)

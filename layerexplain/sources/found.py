@@ -7,7 +7,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.sources.names import Remote
 
 
-class Found(NamedTuple):
+class FoundSource(NamedTuple):
     """A source that was named, matched or found.
 
     `source` is what `read` takes. `size` is in bytes, None where it is not known, as of a directory. `mark` is a text

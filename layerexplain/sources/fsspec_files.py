@@ -63,7 +63,7 @@ class FsspecFiles:
     def __init__(self, source: Remote) -> None:
         self._reach = source.reach
         self._system, self._path = tried(lambda: _file_system(source), self._reach)
-        self._told: dict[str, Any] = {}
+        self._facts: dict[str, Any] = {}
         self._opened: Ranges | None = None
         protocol = self._system.protocol
         self._is_http = bool({"http", "https"} & {protocol if isinstance(protocol, str) else protocol[0], *protocol})
@@ -145,10 +145,10 @@ class FsspecFiles:
     def _whole(self, size: int | None, mark: str) -> Ranges:
         """A file of a server that sends no ranges, read whole up to a limit."""
         most = self._reach.max_download
-        told = (
+        reason = (
             f"the file has {size:,} bytes" if isinstance(size, int) else "the server does not say how long the file is"
         )
-        words = f"the server sends no ranges, and {told}; at most {most:,} are read whole (--max-download)"
+        words = f"the server sends no ranges, and {reason}; at most {most:,} are read whole (--max-download)"
         if isinstance(size, int) and size > most:
             raise SourceError(words)
 
@@ -167,9 +167,9 @@ class FsspecFiles:
         return Ranges.of_bytes(tried(read, self._reach), mark, whole=True)
 
     def _info(self) -> dict[str, Any]:
-        if not self._told:
-            self._told = tried(lambda: self._system.info(self._path), self._reach)
-        return self._told
+        if not self._facts:
+            self._facts = tried(lambda: self._system.info(self._path), self._reach)
+        return self._facts
 
 
 def tried(call: Callable[[], _Result], reach: Reach) -> _Result:
@@ -202,9 +202,9 @@ def _file_system(source: Remote) -> tuple[Any, str]:
         protocol = link.partition("://")[0] if "://" in link else link
         if protocol in _REFUSED:
             raise SourceError(f"the protocol {protocol} is {_REFUSED[protocol]}, and not opened as a URL")
-        made = _options(protocol, source.reach)
-        if made:
-            options[protocol] = made
+        own_options = _options(protocol, source.reach)
+        if own_options:
+            options[protocol] = own_options
     try:
         system, path = fsspec.core.url_to_fs(source.address, **options)
     except ImportError as error:

@@ -89,9 +89,9 @@ def _resolver() -> Any:
                 raise _to_private(host)
             return found
 
-    made = Resolver()
-    made.private = {}
-    return made
+    resolver = Resolver()
+    resolver.private = {}
+    return resolver
 
 
 def _to_private(host: str | None) -> SourceError:
@@ -161,8 +161,8 @@ def _must_fit(asked: Any, answer: Any) -> None:
         if start == 0 and answer.content_length == end:
             return
         raise NoRanges("the server sends no ranges")
-    told = re.match(r"bytes (\d+)-(\d+)/(\d+|\*)$", answer.headers.get("Content-Range", ""))
-    if told is None or int(told[1]) != start or int(told[2]) + 1 > end:
+    content_range = re.match(r"bytes (\d+)-(\d+)/(\d+|\*)$", answer.headers.get("Content-Range", ""))
+    if content_range is None or int(content_range[1]) != start or int(content_range[2]) + 1 > end:
         said = answer.headers.get("Content-Range", "nothing")[:60]
         raise SourceError(f"the server sends another range than was asked for: {said} in place of {start}-{end - 1}")
 

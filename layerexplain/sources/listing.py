@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator, Sequence
 
 from layerexplain.errors import LayerExplainError, NotAModel, SourceError, why_unread
-from layerexplain.sources.found import Entry, Found
+from layerexplain.sources.found import Entry, FoundSource
 from layerexplain.sources.names import USUAL, Reach, Remote, named
 
 _MAGIC = re.compile(r"[*?\[]")
@@ -29,7 +29,7 @@ _BESIDE_CONFIG = frozenset({"metadata.json", "model.weights.h5", "model.weights.
 _SAVED_MODEL = frozenset({"saved_model.pb", "keras_metadata.pb"})
 
 
-def describe(source: str, reach: Reach = USUAL) -> Found:
+def describe(source: str, reach: Reach = USUAL) -> FoundSource:
     """One named source, which exists. Raises SourceError where it does not."""
     source = named(source, reach)
     if isinstance(source, Remote):
@@ -37,14 +37,14 @@ def describe(source: str, reach: Reach = USUAL) -> Found:
 
         found = describe_remote(source)
     elif source == "-":
-        return Found(source)
+        return FoundSource(source)
     else:
         try:
             status = os.stat(source)
         except OSError as error:
             raise SourceError(why_unread(error), source=source) from None
         is_file = stat.S_ISREG(status.st_mode)
-        found = Found(source, status.st_size if is_file else None, _mark(status))
+        found = FoundSource(source, status.st_size if is_file else None, _mark(status))
         if stat.S_ISDIR(status.st_mode):
             found = found._replace(mark="")
     if found.size is None and not found.mark:
@@ -52,7 +52,7 @@ def describe(source: str, reach: Reach = USUAL) -> Found:
     return found
 
 
-def find_sources(sources: Sequence[str], *, recursive: bool = False, reach: Reach = USUAL) -> Iterator[Found]:
+def find_sources(sources: Sequence[str], *, recursive: bool = False, reach: Reach = USUAL) -> Iterator[FoundSource]:
     """List what named sources, globs (`models/**/*.keras`, `s3://bucket/*.h5`) and, with `recursive`, directories hold.
 
     A directory that is one model (a SavedModel, an unzipped .keras) is one source. Hidden files are passed over, and
@@ -63,10 +63,10 @@ def find_sources(sources: Sequence[str], *, recursive: bool = False, reach: Reac
             yield from _found(named(source, reach), recursive)
         except LayerExplainError as error:
             fault = error.with_place(source=source)
-            yield Found(source, fault=fault)
+            yield FoundSource(source, fault=fault)
 
 
-def _found(source: str, recursive: bool) -> Iterator[Found]:
+def _found(source: str, recursive: bool) -> Iterator[FoundSource]:
     if has_magic(source):
         count = 0
         for found in _matches(source):
@@ -95,11 +95,11 @@ def _magic_in(source: str) -> re.Match[str] | None:
 # Walking ------------------------------------------------------------------------------------------------------------
 
 
-def below(directory: str, depth: int = 0) -> Iterator[Found]:
+def below(directory: str, depth: int = 0) -> Iterator[FoundSource]:
     """All files below a directory; a directory that is a model is one."""
     entries = entries_of(directory)
     if is_model_directory({entry.name for entry in entries}):
-        yield Found(directory, None, _joined_marks(entries))
+        yield FoundSource(directory, None, _joined_marks(entries))
         return
     for entry in entries:
         if entry.name.startswith("."):
@@ -107,12 +107,12 @@ def below(directory: str, depth: int = 0) -> Iterator[Found]:
         place = inside(directory, entry)
         if not entry.is_directory:
             fault = NotAModel("is code; name it to have it read") if entry.name.endswith(_CODE) else None
-            yield Found(place, entry.size, entry.mark, fault)
+            yield FoundSource(place, entry.size, entry.mark, fault)
         elif depth < _MOST_DEEP:
             try:
                 yield from below(place, depth + 1)
             except LayerExplainError as error:
-                yield Found(place, fault=error.with_place(source=place))
+                yield FoundSource(place, fault=error.with_place(source=place))
 
 
 def is_model_directory(names: set[str]) -> bool:
@@ -124,7 +124,7 @@ def _joined_marks(entries: Sequence[Entry]) -> str:
     return "/".join(entry.mark for entry in entries if not entry.is_directory)
 
 
-def _matches(pattern: str) -> Iterator[Found]:
+def _matches(pattern: str) -> Iterator[FoundSource]:
     """The files that a pattern matches; `**` is any number of directories."""
     magic = _magic_in(pattern)
     place = 0 if magic is None else magic.start()
@@ -149,7 +149,7 @@ class _Part:
         return self._match(name) is not None and (self._sees_hidden or not name.startswith("."))
 
 
-def _matching(directory: str, parts: Sequence[_Part], at: set[int], depth: int) -> Iterator[Found]:
+def _matching(directory: str, parts: Sequence[_Part], at: set[int], depth: int) -> Iterator[FoundSource]:
     """What a directory holds for the parts of a pattern that may be its turn, all at once: each directory is walked
     once, however many `**` there are."""
     at = set(at)
@@ -164,12 +164,12 @@ def _matching(directory: str, parts: Sequence[_Part], at: set[int], depth: int) 
         place = inside(directory, entry) if directory else entry.name
         if not entry.is_directory:
             if last in here:
-                yield Found(place, entry.size, entry.mark)
+                yield FoundSource(place, entry.size, entry.mark)
             continue
         if last in here and not parts[last].is_any_depth:
             listed = entries_of(place)
             if is_model_directory({one.name for one in listed}):
-                yield Found(place, None, _joined_marks(listed))
+                yield FoundSource(place, None, _joined_marks(listed))
         below = {number if parts[number].is_any_depth else number + 1 for number in here} - {last + 1}
         if below and depth < _MOST_DEEP:
             yield from _matching(place, parts, below, depth + 1)

@@ -11,7 +11,7 @@ from layerexplain.errors import CREDENTIALS, hidden_login, without_passwords
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
-    from layerexplain.sources.remote import Place
+    from layerexplain.sources.remote import RemotePlace
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
 _LOCAL = ("file://", "local://")
@@ -71,16 +71,16 @@ class Remote(str):
 
     reach: Reach
     passwords: Passwords
-    place: Place | None
+    place: RemotePlace | None
     tell: Tell | None
     _members: dict[str, Remote]
 
     def __new__(cls, url: str, reach: Reach = USUAL, passwords: Passwords | None = None) -> Remote:
         """Make one of a URL, whose passwords are in it or given beside it."""
         known = Passwords(passwords or {})
-        made = super().__new__(cls, url if passwords is not None else known.taken_out(url))
-        made.reach, made.passwords, made.place, made.tell, made._members = reach, known, None, None, {}
-        return made
+        remote = super().__new__(cls, url if passwords is not None else known.taken_out(url))
+        remote.reach, remote.passwords, remote.place, remote.tell, remote._members = reach, known, None, None, {}
+        return remote
 
     def __reduce__(self) -> tuple[Any, ...]:
         # `listed` says of one that was found that it was not named.

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from layerexplain.errors import SourceError
-from layerexplain.sources.found import Entry, Found
+from layerexplain.sources.found import Entry, FoundSource
 from layerexplain.sources.names import Remote
 from layerexplain.sources.ranges import RangeFile
 
@@ -17,7 +17,7 @@ _PIECE = 16 * 1024 * 1024
 """Bytes that are copied at once."""
 
 
-class Place(Protocol):
+class RemotePlace(Protocol):
     """Where a source is."""
 
     def describe(self) -> Entry:
@@ -36,14 +36,14 @@ class Place(Protocol):
         """The file, at its beginning; what was fetched of it is shared. Raises SourceError."""
 
 
-def place_of(source: Remote) -> Place:
+def place_of(source: Remote) -> RemotePlace:
     """Where a source is. Raises SourceError for what is no place that can be opened."""
     if source.place is None:
         source.place = _place(source)
     return source.place
 
 
-def _place(source: Remote) -> Place:
+def _place(source: Remote) -> RemotePlace:
     archive = in_archive(source)
     if archive is not None:
         from layerexplain.sources.archives import ArchiveFiles
@@ -68,12 +68,12 @@ def in_archive(source: Remote) -> tuple[str, str] | None:
     return (source.at(outer) if "://" in outer or "::" in outer else outer), inner
 
 
-def describe_remote(source: Remote) -> Found:
+def describe_remote(source: Remote) -> FoundSource:
     """A source's size and mark. Raises SourceError where there is none."""
     # Looked up anew, but for the first time.
     place = place_of(source) if source.place is None else _place(source)
     entry = place.describe()
-    return Found(source, entry.size, entry.mark)
+    return FoundSource(source, entry.size, entry.mark)
 
 
 def is_directory(source: Remote) -> bool:

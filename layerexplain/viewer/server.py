@@ -106,8 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
         if what is None:
             return
         if what == "":
-            made = viewer()
-            self._send(made, "text/html; charset=utf-8", policy_of(made) + "; frame-ancestors 'none'")
+            page = viewer()
+            self._send(page, "text/html; charset=utf-8", policy_of(page) + "; frame-ancestors 'none'")
         elif what == "page" and shown.page:
             self._send(shown.page, "text/html; charset=utf-8", "frame-ancestors 'self'")
         elif what == "events":
@@ -187,8 +187,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, text: str, kind: str, policy: str) -> None:
         body = text.encode("utf-8", "replace")
         self.send_response(HTTPStatus.OK)
-        told = {"Content-Type": kind, "Content-Length": str(len(body))}
-        self._head({**told, "Content-Security-Policy": policy} if policy else told)
+        headers = {"Content-Type": kind, "Content-Length": str(len(body))}
+        self._head({**headers, "Content-Security-Policy": policy} if policy else headers)
         self.wfile.write(body)
 
     def _refuse(self, status: HTTPStatus) -> None:

@@ -19,7 +19,7 @@ _OLD_NAMES = {
 _OLD_NAME = re.compile(r"_(W|U|b|gamma|beta|running_mean|running_std|alphas?|embeddings)$")
 
 
-class Wanted(NamedTuple):
+class FormulaWeight(NamedTuple):
     """A weight that a formula has: the names that lead to it, its shape, and whether it is trained."""
 
     weight: Expr
@@ -33,7 +33,7 @@ class Wanted(NamedTuple):
         return self.names[-1].startswith("lora_")
 
 
-def assign_by_number(wanted: Sequence[Wanted], stored: Sequence[Sizes]) -> list[int | None] | None:
+def assign_by_number(wanted: Sequence[FormulaWeight], stored: Sequence[Sizes]) -> list[int | None] | None:
     """For each weight of one object the number of its array (None: it has none); None if the arrays do not fit.
 
     Keras numbers the trained variables of an object first, and those of quantized layers by a list of its own. An
@@ -52,7 +52,7 @@ def assign_by_number(wanted: Sequence[Wanted], stored: Sequence[Sizes]) -> list[
     return None if found is None else [found.get(i) for i in range(len(wanted))]
 
 
-def stored_order(wanted: Sequence[Wanted]) -> list[int]:
+def stored_order(wanted: Sequence[FormulaWeight]) -> list[int]:
     """The numbers of an object's weights in the order in which it stores them; merged ones are left out."""
     numbers = [i for i, w in enumerate(wanted) if not w.merged]
     names = {wanted[i].names[-1] for i in numbers}
@@ -77,7 +77,7 @@ def _greedy(few: Sequence[Sizes], many: Sequence[Sizes]) -> list[int]:
 
 
 def assign_listed(
-    wanted: Sequence[Wanted], stored: Sequence[StoredTensor], *, strict: bool = True
+    wanted: Sequence[FormulaWeight], stored: Sequence[StoredTensor], *, strict: bool = True
 ) -> list[int | None] | None:
     """The same for a legacy list, which has trained weights first and names; `strict` without other arrays in it.
 
@@ -94,11 +94,13 @@ def assign_listed(
     return None if chosen is None else [chosen.get(i) for i in range(len(wanted))]
 
 
-def _alike(wanted: Wanted, stored: StoredTensor) -> bool:
+def _alike(wanted: FormulaWeight, stored: StoredTensor) -> bool:
     return wanted.shape == stored.shape and _canon(wanted.names[-1]) == _canon(stored.parts[-1])
 
 
-def _by_names(wanted: Sequence[Wanted], own: Sequence[int], stored: Sequence[StoredTensor]) -> dict[int, int] | None:
+def _by_names(
+    wanted: Sequence[FormulaWeight], own: Sequence[int], stored: Sequence[StoredTensor]
+) -> dict[int, int] | None:
     """Each weight's array by name and shape, the longest agreement of names first; None if one has none."""
     free = grouped(((_canon(tensor.parts[-1]), tensor.shape), number) for number, tensor in enumerate(stored))
     found: dict[int, int] = {}

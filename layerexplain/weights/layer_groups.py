@@ -45,9 +45,9 @@ class GroupFinder:
 
     def of_layer(self, layer: Layer, model_group: Groups, class_name: str | None) -> Groups | None:
         """The group of a layer of the model at `model_group`, or None if the file has none."""
-        told = layer.config.get("group")
-        if isinstance(told, StoredGroup):
-            return told.parts
+        stored = layer.config.get("group")
+        if isinstance(stored, StoredGroup):
+            return stored.parts
         container = (*model_group, LAYERS)
         expected = (*container, class_name) if class_name is not None else None
         if expected is not None and expected in self.stored.groups:
@@ -75,7 +75,7 @@ class GroupFinder:
                 group = (*group, container_names(owner)[step])
                 owner = owner[step]
             else:
-                owner = _held(owner, step)
+                owner = inner_layers(owner, step)
                 step = self._attribute(group, step)
                 group = (*group, step)
             steps.append(step)
@@ -97,7 +97,7 @@ class GroupFinder:
         return None if found is None else (layer, found)
 
 
-def _held(owner: Any, attribute: str) -> Any:
+def inner_layers(owner: Any, attribute: str) -> Any:
     """What a layer's configuration says of the layer, or the list of layers, that it keeps in an attribute."""
     if not isinstance(owner, Layer):
         return None

@@ -21,7 +21,7 @@ from layerexplain.model import Layer, Note
 from layerexplain.network.traced import Network
 from layerexplain.ops.sizes import shape_text
 from layerexplain.records import grouped
-from layerexplain.weights.assign import Wanted, assign_by_number, assign_listed
+from layerexplain.weights.assign import FormulaWeight, assign_by_number, assign_listed
 from layerexplain.weights.layer_groups import GroupFinder
 from layerexplain.weights.matched import MatchedWeight, MatchedWeights, missing_note
 from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
@@ -43,6 +43,10 @@ def _match(network: Network, stored: WeightFile | None) -> MatchedWeights:
             MatchedWeight(one, w, None, _holder(one, w)) for one in weighted_layers(network) for w in one.weights
         ]
         return MatchedWeights(None, tuple(weights), (), frozenset(), ())
+    if stored.layout == "paths":
+        from layerexplain.weights.module_paths import match_by_path
+
+        return match_by_path(weighted_layers(network), stored)
     matcher = _Matcher(stored)
     if stored.layout == "classes":
         for layer in weighted_layers(network, matcher.finder):
@@ -98,7 +102,7 @@ class _Matcher:
                 self.opaque.append(layer)
             self._by_tree(layer, below)
             return
-        by_holder: dict[Steps, list[tuple[int, Wanted]]] = grouped(
+        by_holder: dict[Steps, list[tuple[int, FormulaWeight]]] = grouped(
             (weight.attrs["at"], (number, _wanted(weight, layer.layer))) for number, weight in enumerate(layer.weights)
         )
         numbered: dict[int, MatchedWeight] = {}
@@ -131,7 +135,7 @@ class _Matcher:
                 self.taken.add(tensor.path)
                 name, steps = self.tree.name(tensor, group), self.tree.holder(tensor, start)
                 at = None if steps is None else (*holder, *steps)
-                self.weights.append(MatchedWeight(current, None, tensor, at, told_name=name))
+                self.weights.append(MatchedWeight(current, None, tensor, at, stored_name=name))
 
     def _inside(self, holder: WeightedLayer, layers: Iterable[Layer]) -> Iterator[WeightedLayer]:
         """The layers in another one, those of models in their places."""
@@ -143,7 +147,7 @@ class _Matcher:
         model = layer.layer.model
         return iter([layer]) if model is None else self._inside(layer, model.layers)
 
-    def _of_attribute(self, layer: WeightedLayer, at: Steps, wanted: list[Wanted]) -> list[MatchedWeight] | None:
+    def _of_attribute(self, layer: WeightedLayer, at: Steps, wanted: list[FormulaWeight]) -> list[MatchedWeight] | None:
         """The weights that one attribute of a layer holds; None where the arrays there do not fit."""
         where = None
         if layer.group is not None:
@@ -229,7 +233,7 @@ class _Matcher:
             self.weights.append(MatchedWeight(layer, None, tensor, _stored_holder(layer, tensor, self.stored)))
 
     def _note_count(
-        self, layer: WeightedLayer, at: str, wanted: Sequence[Wanted], stored: Sequence[StoredTensor]
+        self, layer: WeightedLayer, at: str, wanted: Sequence[FormulaWeight], stored: Sequence[StoredTensor]
     ) -> None:
         same_size = _size(w.shape for w in wanted) == _size(tensor.shape for tensor in stored)
         if same_size and wanted and len(stored) >= 3 * len(wanted):
@@ -244,17 +248,17 @@ class _Matcher:
 
 
 def _given(
-    layer: WeightedLayer, wanted: Wanted, number: int | None, stored: Sequence[StoredTensor], holder: Steps
+    layer: WeightedLayer, wanted: FormulaWeight, number: int | None, stored: Sequence[StoredTensor], holder: Steps
 ) -> MatchedWeight:
     tensor = None if number is None else stored[number]
     return MatchedWeight(layer, wanted.weight, tensor, holder, wanted.merged)
 
 
-def _wanted(weight: Expr, layer: Layer, path: tuple[str, ...] = (), frozen: bool = False) -> Wanted:
+def _wanted(weight: Expr, layer: Layer, path: tuple[str, ...] = (), frozen: bool = False) -> FormulaWeight:
     attrs = weight.attrs
     names = (*path, *path_names(attrs["path"], layer), str(attrs["name"]))
     shape = tuple([size if isinstance(size, int) else -1 for size in weight.shape])
-    return Wanted(weight, names, shape, bool(attrs["trainable"]) and not frozen)
+    return FormulaWeight(weight, names, shape, bool(attrs["trainable"]) and not frozen)
 
 
 def _size(shapes: Iterable[Sequence[int]]) -> int:

@@ -114,7 +114,7 @@ class SharedWeights:
         self._originals = Originals(shared)
         self._seen: dict[Any, FirstUse] = {}
         self._opaque: dict[Steps, Path] = {}
-        self._told: set[Path] = set()
+        self._noted: set[Path] = set()
         self._others = {one.steps: one.same_as for one in shared}
         self._inside: dict[Steps, list[Path]] = {}
         for steps in self._others:
@@ -181,8 +181,8 @@ class SharedWeights:
 
     def _note(self, path: Path, words: str) -> None:
         self.words[path] = words
-        if path not in self._told:
-            self._told.add(path)
+        if path not in self._noted:
+            self._noted.add(path)
             self.notes.append(Note("shared-weights", "/".join(path), words))
 
 

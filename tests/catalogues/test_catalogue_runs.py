@@ -21,12 +21,14 @@ import pytest
 import layerexplain
 from layerexplain.catalogues import cluster, part, run
 from layerexplain.catalogues import rows as making
-from layerexplain.catalogues.table import Table
+from layerexplain.catalogues.table import CatalogueTable
 from layerexplain.errors import LayerExplainError
 from layerexplain.network.definitions import Kept
 from layerexplain.report.data import LayerReport
 from tests.support.paths import ROOT
 from tests.support.zoo import SPEC, rows, zoo
+
+pytestmark = pytest.mark.slow
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 COMMAND = [sys.executable, "-m", "layerexplain", "catalogue"]
@@ -284,7 +286,7 @@ def test_memory_does_not_follow_the_number_of_models(tmp_path: Path, monkeypatch
     write_part = run.write_part
     parts, counts = 0, []
 
-    def counted(*asked: Any) -> part.Written:
+    def counted(*asked: Any) -> part.PartResult:
         nonlocal parts
         written = write_part(*asked)
         parts += 1
@@ -331,7 +333,7 @@ def test_sources_are_listed_one_by_one(tmp_path: Path) -> None:
 
 def test_a_part_ends_when_its_time_is_up(tmp_path: Path) -> None:
     folder = simple_zoo(tmp_path / "zoo", 5)
-    table = Table(str(tmp_path / "t.jsonl"), "jsonl")
+    table = CatalogueTable(str(tmp_path / "t.jsonl"), "jsonl")
     for name in ("models", "layers", "at-work"):
         os.makedirs(os.path.join(table.work, name))
     listed = [part.Listed(str(path), 1, "", False) for path in sorted(folder.iterdir())]
@@ -344,7 +346,7 @@ def test_what_works_for_a_run_that_was_killed_writes_nothing_into_the_next(
     tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = simple_zoo(tmp_path / "zoo", 3)
-    table = Table(str(tmp_path / f"t.{ending}"), ending)
+    table = CatalogueTable(str(tmp_path / f"t.{ending}"), ending)
     layerexplain.catalogue([str(folder)], table.path, recursive=True, jobs=1)
     before = tables(Path(table.path))
     rows_of = part.rows_of
@@ -410,10 +412,10 @@ def test_time_left_is_told_when_it_is_known() -> None:
 def test_a_terminal_gets_one_line_that_is_taken_away(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from layerexplain.cli.catalogue import Shown
+    from layerexplain.cli.catalogue import ProgressLine
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    shown, quiet = Shown("t.jsonl", quiet=False), Shown("t.jsonl", quiet=True)
+    shown, quiet = ProgressLine("t.jsonl", is_silent=False), ProgressLine("t.jsonl", is_silent=True)
     for done in (5, 6):  # the second comes too soon
         shown.tell(run.CatalogueProgress(7, done, 7, 2, 0))
         quiet.tell(run.CatalogueProgress(7, done, 7, 2, 0))

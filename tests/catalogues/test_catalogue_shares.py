@@ -17,7 +17,7 @@ from layerexplain.catalogues.columns import MODEL_COLUMNS
 from layerexplain.catalogues.manifest import Listed
 from layerexplain.catalogues.part import Ask, Share, write_part
 from layerexplain.catalogues.rows import rows_of
-from layerexplain.catalogues.table import Table, opened, table_at
+from layerexplain.catalogues.table import CatalogueTable, opened, table_at
 from layerexplain.errors import LayerExplainError
 from tests.support.paths import ROOT
 
@@ -38,7 +38,7 @@ def test_a_row_says_what_the_report_says() -> None:
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> Iterator[Table]:
+def table(tmp_path: Path) -> Iterator[CatalogueTable]:
     found = table_at(str(tmp_path / "t.jsonl"))
     opened(found, "t.jsonl", resume=False, overwrite=False, facts={}).close()
     yield found
@@ -56,7 +56,7 @@ def lines(path: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
 
 
-def test_a_part_holds_the_rows_of_its_share(table: Table, tmp_path: Path) -> None:
+def test_a_part_holds_the_rows_of_its_share(table: CatalogueTable, tmp_path: Path) -> None:
     told: list[str] = []
     journal = Path(table.journal("p1"))
     found = write_part(Ask(table), Share("p1", small(tmp_path, 3)), lambda: told.append(journal.read_text()))
@@ -71,7 +71,7 @@ def test_a_part_holds_the_rows_of_its_share(table: Table, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("attempts", "is_read"), [([0], True), ([0, 0], False), ([1, 1], True), ([0, 1], True)])
 def test_a_source_that_ends_processes_is_not_read_again(
-    attempts: list[int], is_read: bool, table: Table, tmp_path: Path
+    attempts: list[int], is_read: bool, table: CatalogueTable, tmp_path: Path
 ) -> None:
     begun = "".join(["begin\n" + "".join(f"{n}\n" for n in range(last + 1)) for last in attempts])
     Path(table.journal("p1")).write_text(begun)
@@ -82,14 +82,14 @@ def test_a_source_that_ends_processes_is_not_read_again(
         assert row["error"] == "the process that read it was killed 2 times, possibly because memory ran out"
 
 
-def test_a_part_ends_when_time_is_up_or_all_stop(table: Table, tmp_path: Path) -> None:
+def test_a_part_ends_when_time_is_up_or_all_stop(table: CatalogueTable, tmp_path: Path) -> None:
     some = small(tmp_path, 3)
     assert len(write_part(Ask(table, seconds=-1), Share("p1", some)).done) == 1
     Path(table.stop).touch()
     assert len(write_part(Ask(table), Share("p2", some)).done) == 1
 
 
-def test_a_run_begins_without_what_a_killed_one_left(table: Table, tmp_path: Path) -> None:
+def test_a_run_begins_without_what_a_killed_one_left(table: CatalogueTable, tmp_path: Path) -> None:
     left = [Path(table.stop), Path(table.journal("p1")), Path(table.file("models", "p1"))]
     for path in left:
         path.touch()
@@ -97,7 +97,7 @@ def test_a_run_begins_without_what_a_killed_one_left(table: Table, tmp_path: Pat
     assert not any(path.exists() for path in left)
 
 
-def test_a_part_that_cannot_be_written_leaves_nothing(table: Table, tmp_path: Path) -> None:
+def test_a_part_that_cannot_be_written_leaves_nothing(table: CatalogueTable, tmp_path: Path) -> None:
     def tidied_up() -> None:
         Path(table.journal("p1")).unlink()
 
@@ -150,7 +150,7 @@ def test_remote_sources_are_asked_for_by_threads(monkeypatch: pytest.MonkeyPatch
         assert reach is ask.reach
         yield from ()
 
-    ask = Ask(Table("t.jsonl", "jsonl"), reach=part.USUAL._replace())
+    ask = Ask(CatalogueTable("t.jsonl", "jsonl"), reach=part.USUAL._replace())
     monkeypatch.setattr(listing, "find_sources", find_sources)
     assert list(listing.listed(["a.keras", "https://example.org/b.keras"], False, ask, None)) == []  # type: ignore[arg-type]
     assert asked == {"a.keras": True, "https://example.org/b.keras": False}

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain.checks.rules import all_rules
 from layerexplain.cli.main import program
-from layerexplain.model import Setting, Training
+from layerexplain.model import Training, TrainingSetting
 from tests.support.check_rows import ROWS, UP_AND_DOWN, flat, found
 from tests.support.paths import ROOT
 from tests.support.tries import some
@@ -43,12 +43,18 @@ HEADS = "\n".join([
 OF_WEIGHTS = ("weights-not-finite", "dead-units", "equal-layers")
 """The rules that read values; their models are files, not specs."""
 
+OF_DATA = tuple(rule.code for rule in all_rules() if rule.of in ("data", "run"))
+"""The rules on data and on a step of training, which have files of tests of their own."""
+
 
 def test_every_rule_has_a_row_and_says_all_that_it_must() -> None:
     assert [rule.code for rule in all_rules()] == list(dict.fromkeys(rule.code for rule in all_rules()))
-    assert {rule.code for rule in all_rules()} == {*ROWS, *OF_WEIGHTS}
+    assert {rule.code for rule in all_rules()} == {*ROWS, *OF_WEIGHTS, *OF_DATA}
     for rule in all_rules():
         assert rule.confidence in ("certain", "likely", "hint") and rule.source
+        assert rule.severity in ("breaks", "wrong", "wasteful", "hint")
+        # What is only a hint in its proof never ends a run.
+        assert rule.confidence != "hint" or rule.severity in ("wasteful", "hint"), rule.code
         for text in (rule.why, rule.fix):
             assert text[0].isupper() or text.startswith(("relu", "selu", "float16")), text
             assert text.endswith(".")
@@ -88,6 +94,13 @@ INSIDE = [
     "unread-edge",
     "checkerboard",
     "reshape-for-permute",
+    "bounded-before-softmax",
+    "softmax-axis",
+    "relu-twice",
+    "tanhs-in-a-row",
+    "one-step",
+    "pixels-as-steps",
+    "normalization-after-softmax",
 ]
 """The rules on layers by themselves and their neighbours; the others are on the model as a whole, and its training."""
 
@@ -103,16 +116,19 @@ def test_rules_on_layers_look_into_nested_models() -> None:
                 "\n", 1
             )
             assert found(f"{first}\n{nested[1]}", code) == [f"sequential/{layer}" for layer in row.found[text]], code
-    assert {rule.code for rule in all_rules() if not rule.inside} == {*ROWS, *OF_WEIGHTS} - {*INSIDE}
+    assert {rule.code for rule in all_rules() if not rule.inside} == {*ROWS, *OF_WEIGHTS, *OF_DATA} - {*INSIDE}
 
 
 BAD = flat("Dense: {units: 1, activation: softmax}", "Dropout: 0.8", end="loss: mse\n")
 
 
 @pytest.mark.parametrize(("arguments", "code"), [
-    ((), 1), (("--fail-on", "never"), 0), (("--ignore", "softmax-over-one"), 0),
+    ((), 1), (("--fail-on", "never"), 0),
     (("--ignore", "softmax-over-one,dropout-last", "--fail-on", "likely"), 0), (("--ignore", "softmax-over-one", "--fail-on", "hint"), 1),
     (("--select", "high-dropout"), 0), (("--select", "hi-dropout"), 2), (("--fail-on", "surely"), 2),
+    (("--fail-on", "breaks"), 0), (("--fail-on", "wrong,certain"), 1), (("--fail-on", "wasteful, likely"), 1),
+    (("--ignore", "softmax-over-one", "--fail-on", "wrong,certain"), 0), (("--ignore", "softmax-over-one"), 1),
+    (("--ignore", "softmax-over-one,dropout-last"), 0), (("--fail-on", "never,hint"), 2),
 ])  # fmt: skip
 def test_exit_codes(arguments: tuple[str, ...], code: int, tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
@@ -120,6 +136,7 @@ def test_exit_codes(arguments: tuple[str, ...], code: int, tmp_path: Path) -> No
     assert CliRunner().invoke(program, ["check", str(file), *arguments]).exit_code == code
 
 
+@pytest.mark.slow
 def test_formats(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text(BAD)
@@ -130,7 +147,7 @@ def test_formats(tmp_path: Path) -> None:
     told: dict[str, Any] = json.loads(run("--format", "json"))
     jsonschema.validate(told, SCHEMA)
     assert [(one["code"], one["layer"], one["line"]) for one in told["findings"]] == [
-        ("softmax-over-one", "dense", 3), ("squared-error-on-softmax", "dropout", 4), ("dropout-last", "dropout", 4),
+        ("softmax-over-one", "dense", 3), ("dropout-last", "dropout", 4), ("squared-error-on-softmax", "dropout", 4),
         ("high-dropout", "dropout", 4),
     ]  # fmt: skip
     rule = {"$defs": SCHEMA["$defs"], "$ref": "#/$defs/rule"}
@@ -140,13 +157,13 @@ def test_formats(tmp_path: Path) -> None:
         assert (one["source"], one["model"]) == (str(file), "bad") and one["rule_source"]
     for one in json.loads(CliRunner().invoke(program, ["check", "--list", "--format", "json"]).output):
         jsonschema.validate(one, rule)
-    assert "softmax-over-one  certain\n  line 3, dense: softmax runs over the last axis of (None, 1)" in run()
-    assert run("--format", "csv").startswith("code,confidence,layer,line,message,why,fix\n")
+    assert "softmax-over-one  wrong, certain\n  line 3, dense: softmax runs over the last axis of (None, 1)" in run()
+    assert run("--format", "csv").startswith("code,severity,confidence,layer,line,message,why,fix\n")
     assert "softmax-over-one" in run("--format", "markdown") and "softmax-{}over-{}one" in run("--format", "latex")
     assert CliRunner().invoke(program, ["check"]).exit_code == 2
     assert len(json.loads(CliRunner().invoke(program, ["check", "--list", "--format", "json"]).output)) == len(
         ROWS
-    ) + len(OF_WEIGHTS)
+    ) + len(OF_WEIGHTS) + len(OF_DATA)
 
 
 def opaque_model(*layers: tuple[str, dict[str, Any]], shape: tuple[int, ...] = (5, 3)) -> bytes:
@@ -202,6 +219,66 @@ def test_rules_look_at_a_model_with_errors_too() -> None:
         layerexplain.check(BAD.encode(), select=["softmax-over-two"])
 
 
+MIXED = flat(
+    "Conv2D: {filters: 4, kernel_size: 3, padding: same}", "BatchNormalization", "ReLU",
+    "Conv2D: {filters: 4, kernel_size: 3, use_bias: false, kernel_initializer: zeros}", "ReLU", "Dropout: 0.8",
+    "MaxPooling2D: 16", shape="[3, 16, 16]",
+)  # fmt: skip
+"""One finding of each severity, in no order, and a cause far before what it causes."""
+
+
+def test_the_most_severe_comes_first_and_a_cause_before_what_it_causes() -> None:
+    report = layerexplain.check(MIXED.encode())
+    assert [(one.severity, one.code, one.layer) for one in report.findings] == [
+        ("wrong", "channels-first-as-last", "conv2d"), ("breaks", "map-used-up", "max_pooling2d"),
+        ("wrong", "constant-kernel", "conv2d_1"), ("wasteful", "bias-before-batchnorm", "conv2d"),
+        ("hint", "high-dropout", "dropout"), ("hint", "dropout-before-pooling", "dropout"),
+    ]  # fmt: skip
+    reached = [level for level in ("breaks", "wrong", "wasteful", "hint", "certain", "likely") if report.reaches(level)]
+    assert reached == ["breaks", "wrong", "wasteful", "hint", "certain", "likely"]
+    alone = layerexplain.check(flat("Dense: 4", "BatchNormalization").encode())
+    assert alone.reaches("wasteful", "certain") and alone.reaches("certain") and not alone.reaches("wrong")
+
+
+def test_findings_that_say_the_same_are_one_with_a_count(tmp_path: Path) -> None:
+    """ResNet50: 53 convolutions with a bias before a BatchNormalization, as in keras.applications."""
+    file = tmp_path / "resnet.json"
+    file.write_text(load("keras3", "ResNet50")["config"])
+    result = CliRunner().invoke(program, ["check", str(file)])
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 0 and lines[0].endswith(" · 1 wasteful")
+    assert lines[2] == "bias-before-batchnorm  wasteful, certain, 53 times"
+    assert lines[3].strip() == (
+        "the 64 biases of 'conv1_conv' feed 'conv1_bn' alone; likewise 52 more: conv2_block1_1_conv, "
+        "conv2_block1_2_conv, conv2_block1_0_conv, conv2_block1_3_conv (and 48 more)"
+    )
+    assert len(lines) == 6
+    # Two are listed; what differs in more than names and numbers is not one.
+    for rates, listed in (((0.7, 0.8), 2), ((0.7, 0.8, 0.6), 1)):
+        (tmp_path / "d.yaml").write_text(flat(*[f"Dropout: {rate}" for rate in rates]))
+        lines = CliRunner().invoke(program, ["check", str(tmp_path / "d.yaml")]).stdout.splitlines()
+        assert lines[0].endswith(" · 1 hint") and lines[2] == f"high-dropout  hint, {len(rates)} times"
+        assert len([line for line in lines if line.startswith("  line ")]) == listed
+
+
+TO_ONE_MAP = flat("Dense: 16", "Dense: {units: 4, activation: softmax}")
+AMONG_OTHERS = flat("Dense: {units: 32, activation: relu}", "Dense: 16", "Dense: {units: 4, activation: softmax}")
+
+
+@pytest.mark.parametrize(("spec", "code", "severity"), [
+    (TO_ONE_MAP, "linear-twice", "wrong"), (AMONG_OTHERS, "linear-twice", "wasteful"),
+    (flat(*["Dense: {units: 4, activation: sigmoid}"] * 3), "sigmoids-in-a-row", "hint"),
+    (flat(*["Dense: {units: 4, activation: sigmoid}"] * 4), "sigmoids-in-a-row", "wrong"),
+    (flat("Reshape: [784, 1]", "LSTM: 4", shape="[28, 28]"), "pixels-as-steps", "wrong"),
+    (flat("LSTM: 4", shape="[16000, 1]"), "pixels-as-steps", "hint"),
+    *[(flat(f"Dense: {{units: 64, kernel_regularizer: {{class_name: L2, config: {{l2: {factor}}}}}}}", end="loss: mse\n", shape="[784]"),
+       "heavy-penalty", severity) for factor, severity in ((0.02, "hint"), (0.5, "wrong"))],
+])  # fmt: skip
+def test_how_severe_a_finding_is_may_depend_on_the_model(spec: str, code: str, severity: str) -> None:
+    (one,) = layerexplain.check(spec.encode(), select=[code]).findings
+    assert one.severity == severity
+
+
 CHANNELS_FIRST = "the input (None, 1, 28, 28) looks like images with their channels first: give it as (28, 28, 1)"
 
 
@@ -228,8 +305,8 @@ def test_errors_of_code_are_findings_with_their_place(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text(program)
     report = layerexplain.check(tmp_path / "m.py")
     assert [(one.code, one.layer, one.line, one.column) for one in report.findings] == [
-        ("map-used-up", "conv2d", 4, 3),
         ("channels-first-as-last", "conv2d", 4, 3),
+        ("map-used-up", "conv2d", 4, 3),
     ]
 
 
@@ -254,10 +331,10 @@ def test_sound_models_get_no_alarm(generation: str, name: str) -> None:
     model = layerexplain.read(json.loads(load(generation, name)["config"]))
     logits = name.startswith("RegNet")  # whose last Dense has no activation, in tf_keras
     training = Training(
-        Setting("Adam", {}),
-        {"": Setting("CategoricalCrossentropy", {"from_logits": logits})},
+        TrainingSetting("Adam", {}),
+        {"": TrainingSetting("CategoricalCrossentropy", {"from_logits": logits})},
         {},
-        {"": (Setting("accuracy", {}),)},
+        {"": (TrainingSetting("accuracy", {}),)},
     )
     for one in (model, model._replace(training=training)):
         alarms = Counter(finding.code for finding in layerexplain.check(one).findings if finding.confidence != "hint")
@@ -382,10 +459,10 @@ def test_github_takes_what_is_said_of_every_rule(tmp_path: Path) -> None:
     lines = CliRunner().invoke(program, ["check", *map(str, paths), "--format", "github"]).stdout.splitlines()
     told = [workflow_command(line) for line in lines]
     expected = [(str(path), one) for path in paths for one in layerexplain.check(path).findings]
-    levels = {"certain": "error", "likely": "warning", "hint": "notice"}
+    levels = {"breaks": "error", "wrong": "error", "wasteful": "warning", "hint": "notice"}
     assert len(told) == len(expected) > 80
     for (command, properties, message), (path, one) in zip(told, expected, strict=True):
-        assert (command, properties["file"], properties["title"]) == (levels[one.confidence], path, one.code)
+        assert (command, properties["file"], properties["title"]) == (levels[one.severity], path, one.code)
         assert properties.get("line") == (None if one.line is None else str(one.line))
         assert one.message in message
 
@@ -650,9 +727,11 @@ def test_a_spec_ignores_rules_beside_a_layer() -> None:
 
 
 @pytest.mark.parametrize(("settings", "arguments", "code", "said"), [
-    ('ignore = ["softmax-over-one"]', (), 0, ""),
-    ('ignore = ["softmax-over-one"]\nfail-on = "likely"', (), 1, ""),
-    ('ignore = ["softmax-over-one"]', ("--no-settings",), 1, ""),
+    ('ignore = ["softmax-over-one", "dropout-last"]', (), 0, ""),
+    ('ignore = ["softmax-over-one", "dropout-last"]\nfail-on = "hint"', (), 1, ""),
+    ('ignore = ["softmax-over-one", "dropout-last"]', ("--no-settings",), 1, ""),
+    ('fail-on = "breaks"', (), 0, ""),
+    ('fail-on = "bad"', (), 2, "no level 'bad'"),
     ('fail-on = "never"', ("--fail-on", "certain"), 1, ""),
     ('fail-on = "never"\nmax = {params = "1"}', (), 0, "the budget is 1"),
     ('ignored = ["softmax-over-one"]', (), 2, "no setting 'ignored'; did you mean 'ignore'"),

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from layerexplain import api
 from layerexplain.cli.arguments import parse_arguments, parse_value
-from layerexplain.cli.explain import Wanted
+from layerexplain.cli.explain import LayerPatterns
 from layerexplain.cli.input_shapes import InputShape, inputs_of, parse_input, parse_shape
 from layerexplain.cli.main import COMMANDS, program
 from layerexplain.errors import ArgumentError
@@ -171,7 +171,7 @@ def test_arguments() -> None:
 
 def test_patterns_choose_layers_by_name_or_path_in_the_models_order() -> None:
     def names(report: Any, *patterns: str) -> list[str]:
-        layers, missing = Wanted(patterns, 1).of(report)
+        layers, missing = LayerPatterns(patterns, 1).of(report)
         assert not missing
         return [layer.path for layer in layers]
 

@@ -14,7 +14,7 @@ import pytest
 
 from layerexplain import __main__
 from layerexplain.catalogues.run import CatalogueProgress
-from layerexplain.cli.catalogue import Shown
+from layerexplain.cli.catalogue import ProgressLine
 from layerexplain.cli.failures import spell_out
 from layerexplain.cli.output import _wants_color
 from tests.support.paths import ROOT
@@ -137,6 +137,6 @@ def test_what_cannot_be_decoded_is_not_spelt() -> None:
 def test_progress_is_shown_as_soon_as_it_is_time(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setattr("time.monotonic", lambda: 7.0)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    shown = Shown("zoo", quiet=False)
+    shown = ProgressLine("zoo", is_silent=False)
     shown.tell(CatalogueProgress(3, 2, 3, 0, 1.0))
     assert "2 of 3 sources" in capsys.readouterr().err

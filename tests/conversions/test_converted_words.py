@@ -13,13 +13,13 @@ from layerexplain.conversions.block_names import loop_over_names
 from layerexplain.conversions.code import to_code
 from layerexplain.conversions.config import to_config
 from layerexplain.conversions.explicit_masks import _names
-from layerexplain.conversions.keras_file import _made
+from layerexplain.conversions.keras_file import keras_object
 from layerexplain.conversions.spec import to_spec
 from layerexplain.conversions.today import in_todays_words
 from layerexplain.conversions.todays_names import in_todays_names
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
-from layerexplain.model import Setting, SharedObject, TensorRef, Training, replaced
+from layerexplain.model import SharedObject, TensorRef, Training, TrainingSetting, replaced
 from layerexplain.report.settings import setting_of
 from layerexplain.report.todays_training import todays_training
 
@@ -98,7 +98,9 @@ def test_what_keras_3_does_not_train_with_is_told() -> None:
         ("TFOptimizer", "mine", ("the loss mine", "the optimizer TFOptimizer")),
         ("SGD", "mse", ()),
     ):
-        found = todays_training(model._replace(training=Training(Setting(optimizer), {"": Setting(loss)})))
+        found = todays_training(
+            model._replace(training=Training(TrainingSetting(optimizer), {"": TrainingSetting(loss)}))
+        )
         assert found is not None and found.left_out == told
         assert set(found.given()) == {"optimizer", "loss"} - {words.split()[1] for words in told}
 
@@ -268,5 +270,5 @@ def test_keras_takes_what_is_made_of_a_row_with_an_operation(config: dict[str, A
 
 def test_parts_of_training_are_made_of_the_classes_of_keras() -> None:
     keras = SimpleNamespace(losses=SimpleNamespace(Huber=dict), optimizers=SimpleNamespace(SGD=dict))
-    given = {"a": [Setting("Huber", {"delta": 2.5}), "mse"], "b": Setting("SGD", {"momentum": 0.5})}
-    assert _made(keras, given) == {"a": [{"delta": 2.5}, "mse"], "b": {"momentum": 0.5}}
+    given = {"a": [TrainingSetting("Huber", {"delta": 2.5}), "mse"], "b": TrainingSetting("SGD", {"momentum": 0.5})}
+    assert keras_object(keras, given) == {"a": [{"delta": 2.5}, "mse"], "b": {"momentum": 0.5}}

@@ -13,7 +13,7 @@ import pytest
 from layerexplain.derive.element.data import element_data
 from layerexplain.derive.element.form import ElementForm, ElementLine, element_form
 from layerexplain.derive.element.opened import opened
-from layerexplain.derive.element.value import Frame, Index
+from layerexplain.derive.element.value import ElementFrame, Index
 from layerexplain.derive.element.worked import _factors
 from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
 from layerexplain.lang import scalar as sc
@@ -40,14 +40,14 @@ NO_VALUE_IN_A_BROWSER = {"rounded", "complex", "real", "imag", "gcd", "lcm", "ne
 """Elementwise ops that js/element.js does not compute: numbers that need them are shown as not known."""
 
 
-class Recorder(Frame):
+class Recorder(ElementFrame):
     """Evaluates the scalar of one element and records which elements it asks for."""
 
     def __init__(self, form: ElementForm, arrays: Any) -> None:
         super().__init__(
             form, {leaf: array.__getitem__ for leaf, array in arrays.items()}, Evaluation(BATCH_SIZE, "float64")
         )
-        self.plain = Frame(form, self.leaves, self.run)
+        self.plain = ElementFrame(form, self.leaves, self.run)
         self.asked: set[tuple[Any, Index]] = set()
 
     def _element(self, e: sc.Element, index: Index, env: Any) -> Any:
@@ -209,6 +209,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 
 @pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.slow
 def test_a_browser_finds_what_python_reads(type_: str, answers: Answers) -> None:
     compared = 0
     for row, (found, _) in answers[type_]:
@@ -313,7 +314,7 @@ def test_a_form_without_calls_has_the_same_values(type_: str) -> None:
         leaves = dict(zip((*definition.params, *definition.weights), (*inputs, *weights), strict=True))
         flat = opened(form)
         assert not flat.inner
-        frame = Frame(
+        frame = ElementFrame(
             flat, {leaf: value.__getitem__ for leaf, value in leaves.items()}, Evaluation(BATCH_SIZE, "float64")
         )
         for line, array in zip(flat.outputs, arrays, strict=True):

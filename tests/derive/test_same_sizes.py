@@ -1,4 +1,4 @@
-"""Unknown sizes that are said to be the same are: sizes are drawn, the formula is run, and its results have them."""
+"""UnknownSize sizes that are said to be the same are: sizes are drawn, the formula is run, and its results have them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from layerexplain.checks import of_sizes
 from layerexplain.derive.evaluate import Evaluation, evaluate
-from layerexplain.derive.same_sizes import SameSizes, Sizes, Unknown, fresh
+from layerexplain.derive.same_sizes import SameSizes, Sizes, UnknownSize, fresh
 from layerexplain.errors import ShapeError
 from layerexplain.frontends import read
 from layerexplain.lang.axes import BATCH
@@ -61,7 +61,7 @@ def test_what_keeps_an_axis_keeps_its_size() -> None:
     kept += [conv(x, tensor("W", (4, 3, 5)), padding="causal"), conv(x, tensor("W", (1, 3, 5)))]
     first, *others = sizes_of(x, *kept)
     steps = first[1]
-    assert isinstance(steps, Unknown)
+    assert isinstance(steps, UnknownSize)
     assert repr(first) == "(n, None, 3)"
     assert all(sizes[0 if node.op is transpose else 1] is steps for sizes, node in zip(others, kept, strict=True))
 
@@ -103,14 +103,19 @@ def test_results_have_the_sizes_that_are_said(type_: str) -> None:
         for _ in range(DRAWS):
             given = [fresh(p.shape) for p in definition.params]
             alike = rng.random() < 0.5  # tensors that must fit each other need the same sizes
-            drawn = {s: 5 if alike else rng.randint(4, 7) for s in itertools.chain(*given) if isinstance(s, Unknown)}
+            drawn = {
+                s: 5 if alike else rng.randint(4, 7) for s in itertools.chain(*given) if isinstance(s, UnknownSize)
+            }
             said = SameSizes().of_call(definition, given)
             results = run(case, definition, [[drawn.get(s, s) for s in sizes] for sizes in given])
             if results is None:
                 continue
             for sizes, result in zip(said, results, strict=False):
                 for size, actual in zip(sizes, result.shape, strict=True):
-                    assert not isinstance(size, Unknown) or drawn.setdefault(size, actual) == actual, (case.id, sizes)
+                    assert not isinstance(size, UnknownSize) or drawn.setdefault(size, actual) == actual, (
+                        case.id,
+                        sizes,
+                    )
 
 
 def run(case: Any, definition: Definition, shapes: list[list[Any]]) -> list[Any] | None:
@@ -144,4 +149,4 @@ def test_what_a_formula_makes_of_the_same_unknown_sizes_is_the_same() -> None:
     [once], [again] = sizes.of_call(made, [given]), sizes.of_call(made, [given])
     [other] = sizes.of_call(made, [fresh(made.params[0].shape)])
     assert once == again and once[1] != once[2] and other[1] != once[1]
-    assert [type(size) for size in once[1:3]] == [Unknown, Unknown]
+    assert [type(size) for size in once[1:3]] == [UnknownSize, UnknownSize]

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from layerexplain.checks.rules import check
-from layerexplain.conversions.forms import TEXT_FORMS, fed, text_of
+from layerexplain.conversions.forms import TEXT_FORMS, text_of, with_all_input_layers
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.model import Model
@@ -99,7 +99,7 @@ def explain(source: Any, *, detail: bool, formats: Sequence[str] = GRAPH_FORMATS
 def _convert(model: Model, form: str, *, exact: bool) -> None:
     """What is written for a model is Python, YAML or JSON, and a spec is one of ours."""
     try:
-        text = text_of(fed(model), form)
+        text = text_of(with_all_input_layers(model), form)
     except LayerExplainError:
         return
     text.encode()
@@ -111,7 +111,9 @@ def _convert(model: Model, form: str, *, exact: bool) -> None:
     else:
         again = read(text.encode())
         assert not again.faults, str(again.faults[0])
-        assert not exact or text_of(fed(again), form) == text, "a spec is written in another way when it is read back"
+        assert not exact or text_of(with_all_input_layers(again), form) == text, (
+            "a spec is written in another way when it is read back"
+        )
 
 
 @contextmanager

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import Expr, item, named, tensor, weight
-from layerexplain.lang.visit import Copier, Interpreter, inner_definitions, nodes
+from layerexplain.lang.visit import Copier, ExprInterpreter, inner_definitions, nodes
 from layerexplain.ops.elementwise import add, sqrt
 from layerexplain.ops.movement import split, zeros
 from tests.support.same import same, same_definition
@@ -16,7 +18,7 @@ X = tensor("x", (BATCH, 5, 3))
 W = weight("kernel", "W", [("inputs", 3)])
 
 
-class Depth(Interpreter[int]):
+class Depth(ExprInterpreter[int]):
     """How many ops stand between a node and the leaves; `entered` are the nodes that were visited."""
 
     def __init__(self) -> None:
@@ -57,6 +59,7 @@ def test_a_shared_node_is_visited_once() -> None:
     assert depth.entered.count(shared) == 1
 
 
+@pytest.mark.slow
 def test_a_long_chain_needs_no_recursion() -> None:
     y = X
     for _ in range(100_000):

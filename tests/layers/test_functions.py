@@ -13,7 +13,7 @@ from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.layers.keras.activations import NAMES, activate
-from layerexplain.model import Function
+from layerexplain.model import ForeignFunction
 from tests.support.function_rows import ATTRIBUTES
 
 
@@ -84,10 +84,10 @@ def test_names_are_those_of_the_installed_keras() -> None:
 
 def test_spellings_that_only_files_have() -> None:
     z = tensor("z", (BATCH, 3))
-    assert activate(Function("softmax_v2"), z).attrs["definition"].name == "softmax"
-    leaky = activate(Function("LeakyReLU"), z).attrs["definition"]
+    assert activate(ForeignFunction("softmax_v2"), z).attrs["definition"].name == "softmax"
+    leaky = activate(ForeignFunction("LeakyReLU"), z).attrs["definition"]
     assert (leaky.name, dict(leaky.attrs)) == ("leaky_relu", {"negative_slope": 0.3})
-    assert activate(Function("my_own"), z).op.name == "opaque"
+    assert activate(ForeignFunction("my_own"), z).op.name == "opaque"
 
 
 def test_glu_needs_an_even_axis() -> None:

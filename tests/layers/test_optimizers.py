@@ -14,7 +14,7 @@ from layerexplain.lang.parse import parse
 from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import find, part_names, part_of
-from layerexplain.model import Setting
+from layerexplain.model import TrainingSetting
 from tests.support.training_rows import OPTIMIZERS
 
 SHAPES = ((7, 5), (5, 7), (3,), (2, 3, 4), ())
@@ -274,9 +274,9 @@ def test_all_parts_of_keras_are_declared() -> None:
         (
             "MultiOptimizer",
             {
-                "optimizer_map": Setting(
+                "optimizer_map": TrainingSetting(
                     "OptimizerMap",
-                    {"default_optimizer": Setting("SGD", {}), "optimizer_map": {"encoder/.*": Setting("Lion", {})}},
+                    {"default_optimizer": TrainingSetting("SGD", {}), "optimizer_map": {"encoder/.*": TrainingSetting("Lion", {})}},
                 )
             },
             "by the path of its variable: Lion for 'encoder/.*', SGD for all others; each has a formula of its own: "

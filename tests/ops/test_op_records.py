@@ -15,7 +15,7 @@ from layerexplain.derive.evaluate import evaluate
 from layerexplain.derive.typeset.statements import typeset
 from layerexplain.lang import expr as lang_expr
 from layerexplain.lang import parse as lang_parse
-from layerexplain.lang.axes import BATCH, GONE, AxesOfEach, Shapes
+from layerexplain.lang.axes import BATCH, GONE, AxesOfEach, ResultShapes
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import NO_MACS, OPS, Expr, Op, axes_of, tensor, weight
 from layerexplain.lang.text import program
@@ -67,7 +67,7 @@ def test_reasons_are_made_when_they_are_read(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_shape_is_what_the_axes_are_after() -> None:
     parts = split(image(4), n=2)
-    assert parts.shape == Shapes([(BATCH, 11, 13, 2)] * 2)
+    assert parts.shape == ResultShapes([(BATCH, 11, 13, 2)] * 2)
     assert isinstance(parts.op.axes(*parts.args, **parts.options), AxesOfEach)
     assert axes_of(parts, 1)[3].after == 2
     q, r = qr(tensor("a", (BATCH, 4, 3)))

@@ -17,9 +17,9 @@ from click.testing import CliRunner
 import layerexplain
 from layerexplain import api
 from layerexplain.cli.main import program
-from layerexplain.render.graph.diagram import Graph, GraphEdge, GraphNode, graph_of, opened
+from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, graph_of, opened
 from layerexplain.render.graph.fold import fold
-from layerexplain.render.graph.layout import Box, Placed, Size, layout
+from layerexplain.render.graph.layout import Box, BoxSize, PlacedDiagram, layout
 from layerexplain.render.graph.svg import size_of, svg, width_of
 from tests.support.paths import ROOT
 from tests.truth import load
@@ -65,7 +65,7 @@ BLOCK = """  - MultiHeadAttention: {num_heads: 3, key_dim: 4}
 """
 
 
-def encoder(blocks: int, odd: int | None = None) -> Graph:
+def encoder(blocks: int, odd: int | None = None) -> Diagram:
     """A graph of so many blocks of seven layers, of which the `odd` one is wider."""
     parts = []
     for n in range(blocks):
@@ -74,11 +74,11 @@ def encoder(blocks: int, odd: int | None = None) -> Graph:
     return graph_of(layerexplain.explain((ENCODER % "".join(parts)).encode(), detail=False).layers, nested=True)
 
 
-def boxes(graph: Graph) -> list[GraphNode]:
+def boxes(graph: Diagram) -> list[GraphNode]:
     return [node for node in graph.nodes if not node.port]
 
 
-def names_in(graph: Graph) -> list[str]:
+def names_in(graph: Diagram) -> list[str]:
     """The layers that a folded graph stands for, whatever they are inside of."""
     return [name for node in boxes(graph) for name in ([n for c in node.copies for n in c] or [node.name])]
 
@@ -128,7 +128,7 @@ def test_a_tensor_that_is_read_from_inside_ends_a_pile() -> None:
     edges = [GraphEdge(x.name, y.name) for x, y in pairwise(chain)]
     end = GraphNode("end")
     last = [GraphEdge("c4", "end"), GraphEdge("b2", "end")]
-    folded = fold(Graph((*chain, end), (*edges, *last)))
+    folded = fold(Diagram((*chain, end), (*edges, *last)))
     for node in folded.nodes:
         assert all("b2" not in copy for copy in node.copies[:-1]), node
 
@@ -150,7 +150,7 @@ def test_samples_are_drawn(name: str) -> None:
         check_geometry(drawn_graph(each, False))
 
 
-def wide(seed: int, count: int) -> Graph:
+def wide(seed: int, count: int) -> Diagram:
     """A random graph that is too large for drawings to be tried: branches that are joined, and long connections."""
     generator = random.Random(seed)
     pairs = {(at - 1, at) for at in range(1, count)}
@@ -158,10 +158,10 @@ def wide(seed: int, count: int) -> Graph:
         pairs |= {(at - generator.randrange(1, 6), at)} if generator.random() < 0.5 else set()
     pairs |= {tuple(sorted(generator.sample(range(count), 2))) for _ in range(count // 9)}
     nodes = tuple([GraphNode(f"layer_{at}", makes="7") for at in range(count)])
-    return Graph(nodes, tuple([GraphEdge(f"layer_{a}", f"layer_{b}") for a, b in sorted(pairs)]))
+    return Diagram(nodes, tuple([GraphEdge(f"layer_{a}", f"layer_{b}") for a, b in sorted(pairs)]))
 
 
-def crossings(placed: Placed) -> int:
+def crossings(placed: PlacedDiagram) -> int:
     """At how many points the lines of two nodes cross, counted without regard to how they were placed."""
     level: list[tuple[str, float, float, float]] = []
     upright: list[tuple[str, float, float, float]] = []
@@ -180,6 +180,7 @@ def crossings(placed: Placed) -> int:
     return len(points)
 
 
+@pytest.mark.slow
 def test_sifting_crosses_fewer_lines_and_moves_no_box_into_another(monkeypatch: pytest.MonkeyPatch) -> None:
     graphs = [wide(seed, 130) for seed in range(12)]
     placed = [drawn_graph(graph, False) for graph in graphs]
@@ -195,6 +196,7 @@ def test_sifting_crosses_fewer_lines_and_moves_no_box_into_another(monkeypatch: 
 @pytest.mark.parametrize(
     ("application", "most"), [("InceptionV3", 0), ("InceptionResNetV2", 0), ("NASNetMobile", 62), ("DenseNet121", 0)]
 )
+@pytest.mark.slow
 def test_unfolded_applications_cross_no_more_than_in_fast_sugiyama(application: str, most: int) -> None:
     model = layerexplain.read(json.loads(load("keras3", application)["config"]))
     graph = graph_of(layerexplain.explain(model, detail=False).layers, nested=True)
@@ -209,7 +211,7 @@ def test_lines_into_a_box_do_not_cross_each_other() -> None:
     assert crossings(drawn_graph(opened(graph_of(report.layers, nested=True), 0), False)) == 1
 
 
-def drawn(seed: int) -> Graph:
+def drawn(seed: int) -> Diagram:
     """A random graph of layers: chains, branches, long connections, open boxes."""
     generator = random.Random(seed)
     count = generator.randint(2, 23)
@@ -222,14 +224,14 @@ def drawn(seed: int) -> Graph:
         ):
             edges.append(GraphEdge(nodes[source].name, nodes[at].name, "(None, 7, 5)"))
     unique = {node.name for node in nodes}
-    return Graph(tuple(nodes), tuple(edges)) if len(unique) == count else drawn(seed + 5000)
+    return Diagram(tuple(nodes), tuple(edges)) if len(unique) == count else drawn(seed + 5000)
 
 
-def drawn_graph(graph: Graph, horizontal: bool) -> Placed:
+def drawn_graph(graph: Diagram, horizontal: bool) -> PlacedDiagram:
     return layout(graph, size_of, lambda text: width_of(text, 10), horizontal)
 
 
-def check_geometry(placed: Placed) -> None:
+def check_geometry(placed: PlacedDiagram) -> None:
     for box in placed.boxes:
         assert box.x >= -0.01 and box.y >= -0.01
         assert box.x + box.width <= placed.width + 0.01 and box.y + box.height <= placed.height + 0.01
@@ -247,7 +249,7 @@ def check_geometry(placed: Placed) -> None:
         raise AssertionError(f"the lines from {one} and {other} lie on one another")
 
 
-def unmoved(box: Box) -> Placed:
+def unmoved(box: Box) -> PlacedDiagram:
     """What is inside a box, in the box's own points; the box leaves room for its frame."""
     inner = box.inner
     assert inner is not None
@@ -288,7 +290,7 @@ def crosses(a: tuple[float, float], b: tuple[float, float], box: Box) -> bool:
     )  # fmt: skip
 
 
-def crossing_in_place(placed: Placed) -> Iterator[tuple[str, str]]:
+def crossing_in_place(placed: PlacedDiagram) -> Iterator[tuple[str, str]]:
     """Pairs of nodes whose lines share a stretch, which would be read as one line."""
     pieces = [(line.source, a, b) for line in placed.lines for a, b in pairwise(line.points)]
     for at, (one, a, b) in enumerate(pieces):
@@ -318,7 +320,7 @@ def test_names_stay_in_their_boxes_in_a_wide_font(sample: str) -> None:
 def test_a_residual_connection_bends_twice_and_a_chain_is_straight() -> None:
     chain = [GraphNode(name) for name in "abcd"]
     edges = [GraphEdge("a", "b"), GraphEdge("b", "c"), GraphEdge("c", "d"), GraphEdge("a", "d")]
-    placed = layout(Graph(tuple(chain), tuple(edges)), lambda _: Size(80, 30), lambda _: 30.0)
+    placed = layout(Diagram(tuple(chain), tuple(edges)), lambda _: BoxSize(80, 30), lambda _: 30.0)
     assert [len(line.points) for line in placed.lines] == [2, 6, 2, 2]
     assert {box.x + box.width / 2 for box in placed.boxes} == {40}
 
@@ -344,7 +346,7 @@ def test_svg_says_names_types_shapes_and_parameters() -> None:
 @pytest.mark.parametrize("form", ["svg", "dot", "mmd"])
 def test_hostile_names_stay_text(name: str, form: str) -> None:
     nodes = (GraphNode("a"), GraphNode(name, (name,), makes=name))
-    graph = Graph(nodes, (GraphEdge("a", name, name),))
+    graph = Diagram(nodes, (GraphEdge("a", name, name),))
     if form == "svg":
         tree = ElementTree.fromstring(svg(graph))
         kinds = {element.tag.rpartition("}")[2] for element in tree.iter()}
@@ -453,10 +455,10 @@ def test_what_is_at_fault_is_marked(spec: str, marked: list[str], told: str, tmp
         layerexplain.draw(str(source))
 
 
-def chain(*nodes: tuple[str, str]) -> Graph:
+def chain(*nodes: tuple[str, str]) -> Diagram:
     """Nodes one behind the other, each of a name and a type, no two alike."""
     made = tuple([GraphNode(name, type=kind) for name, kind in nodes])
-    return Graph(made, tuple([GraphEdge(a.name, b.name) for a, b in pairwise(made)]))
+    return Diagram(made, tuple([GraphEdge(a.name, b.name) for a, b in pairwise(made)]))
 
 
 def test_a_node_at_fault_is_in_no_box_of_others() -> None:

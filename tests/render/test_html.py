@@ -14,7 +14,7 @@ from layerexplain import api
 from layerexplain.render.document import Document, Heading, Notes, Prose, Span
 from layerexplain.render.html import html
 from layerexplain.render.layout import Look
-from layerexplain.render.sections import Code, CodeLine, Points
+from layerexplain.render.sections import CodeBlock, CodeLine, Points
 
 SPEC = b"input: [28, 28, 1]\nlayers:\n  - Conv2D: {filters: 16, kernel_size: 3}\n  - Flatten\n  - Dense: 10\n"
 EVIL = (
@@ -77,7 +77,7 @@ def test_a_page_runs_nothing_and_fetches_nothing(explain: bool) -> None:
 @pytest.mark.parametrize("evil", EVIL)
 def test_texts_make_no_tags(evil: str) -> None:
     blocks = (
-        Heading(1, (Span(evil, "name"),), ((Span(evil, "code"),),)), Prose((evil,)), Code((CodeLine(evil, evil),), title=evil),
+        Heading(1, (Span(evil, "name"),), ((Span(evil, "code"),),)), Prose((evil,)), CodeBlock((CodeLine(evil, evil),), title=evil),
         Points(((Span(evil),),)), Notes(((evil, (evil,)),)),
     )  # fmt: skip
     page = Page(html(Document(blocks), Look()))

@@ -10,7 +10,7 @@ from layerexplain.render.document import (
     TEXT,
     Document,
     Fact,
-    Facts,
+    FactBlock,
     Heading,
     Names,
     Notes,
@@ -24,7 +24,7 @@ from layerexplain.render.formats import Sheet, printed
 from layerexplain.render.json import json_lines, json_value
 from layerexplain.render.layout import Look
 from layerexplain.render.markdown import markdown
-from layerexplain.render.sections import Code, CodeLine, Figure, Labelled, Listing, Points, Section
+from layerexplain.render.sections import CodeBlock, CodeLine, Figure, Labelled, Listing, Points, Section
 from layerexplain.render.text import text
 
 COLUMNS = (
@@ -41,12 +41,12 @@ BLOCKS: dict[str, tuple[Any, str, str]] = {
     ),
     "prose": (Prose(("one *two*", "three")), "one *two*\nthree\n", "one \\*two\\*\n\nthree\n"),
     "facts": (
-        Facts((Fact("Parameters", "1,234", ("a", "", "b")), Fact("Size", "?", ()))),
+        FactBlock((Fact("Parameters", "1,234", ("a", "", "b")), Fact("Size", "?", ()))),
         "Parameters 1,234  a · b\nSize           ?\n",
         "| Total |  |  |\n| --- | ---: | --- |\n| Parameters | 1,234 | a · b |\n| Size | ? |  |\n",
     ),
     "facts with a title": (
-        Facts((Fact("weights", "3 kB"),), "Memory"),
+        FactBlock((Fact("weights", "3 kB"),), "Memory"),
         "Memory\n  weights 3 kB\n",
         "| Memory |  |\n| --- | ---: |\n| weights | 3 kB |\n",
     ),
@@ -66,8 +66,8 @@ BLOCKS: dict[str, tuple[Any, str, str]] = {
             (
                 Heading(2, (Span("dense", "name"), Span("Dense", "type")), beside="(2,) → (3,)"),
                 Prose(("Adds.",)),
-                Labelled("formula", (Code((CodeLine("y = x", "(3,)"), CodeLine("z = y")), hang=4, formula=True),)),
-                Labelled("where", (Code((CodeLine("f(x) = x"),), "Where"), Points(((Span("aside"),),), tone="aside"))),
+                Labelled("formula", (CodeBlock((CodeLine("y = x", "(3,)"), CodeLine("z = y")), hang=4, formula=True),)),
+                Labelled("where", (CodeBlock((CodeLine("f(x) = x"),), "Where"), Points(((Span("aside"),),), tone="aside"))),
                 Labelled("sizes", (Listing(COLUMNS, ROWS, head=1),)),
                 Labelled("cost", (Points(((Span("2 of "), Span("W", "symbol")),), "Cost"),)),
                 Labelled("same for", (Points(((Names(("p", "q"), 8),),), only=TEXT),)),
@@ -78,15 +78,15 @@ BLOCKS: dict[str, tuple[Any, str, str]] = {
         ),
         "dense · Dense  (2,) → (3,)\n"
         "  Adds.\n"
-        "  formula   y = x  # (3,)\n"
-        "            z = y\n"
-        "  where     f(x) = x\n"
-        "            aside\n"
-        "  sizes     a|b  1,234\n"
-        "            *c*      ?\n"
-        "  cost      2 of W\n"
-        "  same for  p, q\n"
-        "  notes     odd\n",
+        "  formula     y = x  # (3,)\n"
+        "              z = y\n"
+        "  where       f(x) = x\n"
+        "              aside\n"
+        "  sizes       a|b  1,234\n"
+        "              *c*      ?\n"
+        "  cost        2 of W\n"
+        "  same for    p, q\n"
+        "  notes       odd\n",
         "## `dense` `Dense`\n\nAdds.\n\n```\ny = x  # (3,)\nz = y\n```\n\nWhere:\n\n```\nf(x) = x\n```\n\n- aside\n\n"
         "| Na\\|me | Size |\n| --- | ---: |\n| `a\\|b` | 1,234 |\n| `*c*` | ? |\n\n- Cost: 2 of `W`\n\n- for `p`, `q`\n\n> odd\n",
     ),
@@ -108,7 +108,7 @@ def test_a_block_in_text_and_markdown(kind: str) -> None:
     ],
 )
 def test_words_of_a_fact_go_on_below_its_words(title: str, lines: list[str]) -> None:
-    facts = Facts((Fact("cost", "12", ("one two three",)),), title)
+    facts = FactBlock((Fact("cost", "12", ("one two three",)),), title)
     assert text(Document((facts,)), Look(width=20)).splitlines() == lines
 
 

@@ -15,7 +15,7 @@ from layerexplain.frontends.training import with_training
 from layerexplain.layers.declaration import snake_case
 from layerexplain.layers.keras.losses import loss_of
 from layerexplain.layers.registry import part_names, part_of
-from layerexplain.model import Model, Setting, TensorRef
+from layerexplain.model import Model, TensorRef, TrainingSetting
 from tests.support.paths import ROOT
 
 
@@ -63,7 +63,7 @@ def test_arguments_and_schedules_are_kept() -> None:
     training = with_training(model("a"), found).training
     assert training is not None and training.optimizer is not None
     assert training.optimizer.config == {
-        "learning_rate": Setting("ExponentialDecay", {"decay_rate": 0.9}), "momentum": 0.9,
+        "learning_rate": TrainingSetting("ExponentialDecay", {"decay_rate": 0.9}), "momentum": 0.9,
     }  # fmt: skip
 
 

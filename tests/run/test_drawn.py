@@ -17,7 +17,7 @@ from layerexplain.lang.definition import Definition
 from layerexplain.model import Note
 from layerexplain.network.trace import trace_at
 from layerexplain.network.traced import Network
-from layerexplain.run.activations import Activations
+from layerexplain.run.activations import ModelRun
 from layerexplain.run.drawn import draw_inputs, drawn_weight, wish_of
 
 
@@ -109,7 +109,7 @@ def test_weights_are_read_once_and_kept_until_the_last_call() -> None:
         "  - reuse: a\n  - reuse: m\n" * 3
     )
     network, weights = linked(layers), Counted()
-    run = Activations(network, weights, 0)
+    run = ModelRun(network, weights, 0)
     found = list(run.run([np.ones((2, 4), "float32")]))
     assert weights.asked == {"a": 1, "m/b": 1}
     assert run._kept == {}

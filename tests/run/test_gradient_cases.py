@@ -25,7 +25,7 @@ def outcome(seed: int) -> tuple[str, str]:
     from layerexplain.oracle.gradients import _update
     from layerexplain.oracle.keras_model import KerasModel
     from layerexplain.oracle.keras_step import keras_step
-    from layerexplain.run.gradients import Step
+    from layerexplain.run.gradients import GradientStep
     from layerexplain.run.trace import ready
     from tests.support.gradient_cases import Case
 
@@ -33,7 +33,7 @@ def outcome(seed: int) -> tuple[str, str]:
     model = trained_with(read_for_good(case.model)[1], case.given)
     try:
         with ready(case.model, case.inputs, model=model, training=case.training) as running:
-            step = Step(running, [f"random:{seed}"])
+            step = GradientStep(running, [f"random:{seed}"])
             step.forward(lambda _: None)
             step.backward(lambda _: None)
             step.update()
@@ -60,7 +60,7 @@ def outcome(seed: int) -> tuple[str, str]:
         elif theirs.new is not None:
             new = one.value if one.new is None else one.new
             wrong += [f"the new {one.where}"] if not np.allclose(new, theirs.new[key], rtol=1e-5) else []
-    notes = [note.message for note in step.told() if "has a constraint" not in note.message]
+    notes = [note.message for note in step.all_notes() if "has a constraint" not in note.message]
     return ("differs", f"{'; '.join(wrong)} in {case} {notes}") if wrong or notes else ("equal", "")
 
 

@@ -214,7 +214,7 @@ def test_a_step_of_a_model_is_that_of_keras(build: Callable[..., Built], trainin
         _penalized_inside,
         _penalized_in_wrappers,
     )
-    assert not [note for note in found.step.told() if "left out" in note.message]
+    assert not [note for note in found.step.all_notes() if "left out" in note.message]
     assert found.loss < (1e-6 if coarse else EXACT)
     assert found.gradient < (1e-6 if coarse else EXACT)
     assert found.step_ < (1e-6 if coarse else EXACT)

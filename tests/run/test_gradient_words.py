@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from layerexplain.run.gradient_report import ReachedRow, Size, WeightRow
-from layerexplain.run.gradient_words import gradient_words
-from layerexplain.run.made_targets import drawn_targets
+from layerexplain.run.gradient_report import Magnitude, ReachedRow, WeightGradientRow
+from layerexplain.run.gradient_words import gradient_facts
 from layerexplain.run.objective import Penalties
+from layerexplain.run.target_option import drawn_targets
 
 SPEC = b"input: [4]\nlayers:\n  - Dense: 3\n  - Dense: 2\n"
 
@@ -30,10 +30,12 @@ def test_a_regularizer_without_a_formula_is_left_out_and_told_of_once() -> None:
 )
 def test_the_layer_that_changes_a_gradient_most(first: float, words: str) -> None:
     def row(name: str, passed: float | None, norm: float) -> ReachedRow:
-        return ReachedRow(name, name, "Dense", 0, 0, (1,), None, Size(norm, norm, 0.0, 0), passed, 1.0)
+        return ReachedRow(name, name, "Dense", 0, 0, (1,), None, Magnitude(norm, norm, 0.0, 0), passed, 1.0)
 
     rows = [row("a", 2.0, first), row("b", 700.0, 1.0), row("c", 0.0003, 1.0), row("d", 3.0, 1.0)]
-    sizes = {name: Size(norm, norm, 0.0, 0) for name, norm in (("a", first), ("d", 1.0))}
-    kernels = [WeightRow(name, name, "Dense", "kernel", "W", (3, 1), True, g, g, None) for name, g in sizes.items()]
-    [sentence, *_] = gradient_words(rows, kernels)
-    assert words in sentence
+    sizes = {name: Magnitude(norm, norm, 0.0, 0) for name, norm in (("a", first), ("d", 1.0))}
+    kernels = [
+        WeightGradientRow(name, name, "Dense", "kernel", "W", (3, 1), True, g, g, None) for name, g in sizes.items()
+    ]
+    [fact, *_] = gradient_facts(rows, kernels)
+    assert words in fact.sentence and fact.code in ("vanishing-gradient", "exploding-gradient")

@@ -8,8 +8,9 @@ import pytest
 
 import layerexplain
 from layerexplain.errors import LayerExplainError
-from layerexplain.model import Setting
+from layerexplain.model import TrainingSetting
 from layerexplain.network.trace import trace_model
+from layerexplain.report.default_initializers import mean_square
 from layerexplain.run.initializers import Beginning, beginning_of
 
 np = pytest.importorskip("numpy")
@@ -36,12 +37,20 @@ INITIALIZERS: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
 ]
 
 
+@pytest.mark.parametrize(("name", "config", "shape"), INITIALIZERS)
+def test_the_expected_square_is_that_of_many_draws(name: str, config: dict[str, Any], shape: tuple[int, ...]) -> None:
+    setting = TrainingSetting(name, config)
+    expected = mean_square(setting, shape)
+    drawn = float(np.mean(np.square(Beginning(setting).values(shape, np.random.default_rng(7)))))
+    assert expected is None if name in ("Identity", "Constant") else expected == pytest.approx(drawn, rel=0.03)
+
+
 @pytest.mark.keras
 @pytest.mark.parametrize(("name", "config", "shape"), INITIALIZERS)
 def test_values_are_distributed_as_those_of_keras(name: str, config: dict[str, Any], shape: tuple[int, ...]) -> None:
     import keras
 
-    ours = Beginning(Setting(name, config)).values(shape, np.random.default_rng(3))
+    ours = Beginning(TrainingSetting(name, config)).values(shape, np.random.default_rng(3))
     initializer = getattr(keras.initializers, name)
     try:
         theirs = np.asarray(initializer(**config, seed=5)(shape))

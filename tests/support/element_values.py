@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.derive.element.form import ElementForm
-from layerexplain.derive.element.value import Frame, Index
+from layerexplain.derive.element.value import ElementFrame, Index
 from layerexplain.derive.evaluate import Evaluation
 
 
@@ -22,7 +22,7 @@ class ElementValues:
         leaves = (*definition.params, *definition.weights)
         run = Evaluation(batch, "float64")
         arrays = dict(zip(leaves, (*values, *weights), strict=True))
-        self._frame = Frame(form, {leaf: arrays[leaf].__getitem__ for leaf in leaves}, run)
+        self._frame = ElementFrame(form, {leaf: arrays[leaf].__getitem__ for leaf in leaves}, run)
 
     def element(self, result: int, index: Index) -> Any:
         """The element of result number `result` (the masks stand behind the results) at an index.

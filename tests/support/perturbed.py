@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.derive.evaluate import Evaluation, evaluate
-from layerexplain.derive.receptive_field.fields import View
+from layerexplain.derive.receptive_field.fields import Dependence
 from layerexplain.derive.receptive_field.spans import AxisSpan
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
@@ -66,7 +66,7 @@ def _has_batch(definition: Definition, param: int) -> bool:
     return definition.params[param].shape[:1] == (BATCH,)
 
 
-def positions(view: View, span: AxisSpan, index: Sequence[int], size: int) -> set[int]:
+def positions(view: Dependence, span: AxisSpan, index: Sequence[int], size: int) -> set[int]:
     """The positions of a span at an index of the output (without the batch), inside the axis."""
     env = dict(zip(view.letters, (0, *index), strict=True))
     high = size - 1 if span.high is None else _value(span.high, env)
@@ -84,7 +84,7 @@ def _value(index: Affine, env: dict[Letter, int]) -> int:
     return total
 
 
-def compare(definition: Definition, views: Sequence[View], name: str, *, exact: bool, ids: int = 9) -> int:
+def compare(definition: Definition, views: Sequence[Dependence], name: str, *, exact: bool, ids: int = 9) -> int:
     """Assert that nothing is seen outside the spans; with `exact` also that all of a span is seen, unless it is "at
     most" or another axis is seen in the padding alone. Returns how many elements were compared."""
     import numpy as np

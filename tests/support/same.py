@@ -12,7 +12,7 @@ from typing import Any
 
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CONSTANT, Expr
-from layerexplain.lang.visit import Interpreter, inner_definitions
+from layerexplain.lang.visit import ExprInterpreter, inner_definitions
 
 
 def same(a: Expr, b: Expr) -> bool:
@@ -27,7 +27,7 @@ def same_definition(a: Definition, b: Definition) -> bool:
     return numbers.of_definition(a) == numbers.of_definition(b)
 
 
-class _Numbers(Interpreter[int]):
+class _Numbers(ExprInterpreter[int]):
     """Assign one number to each different value, shared by all compared expressions."""
 
     def __init__(self) -> None:

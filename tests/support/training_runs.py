@@ -8,7 +8,7 @@ import numpy as np
 
 from layerexplain.frontends import read_for_good
 from layerexplain.frontends.training import trained_with
-from layerexplain.run.gradients import Step
+from layerexplain.run.gradients import GradientStep
 from layerexplain.run.trace import ready
 
 
@@ -20,7 +20,7 @@ def apart(real: Any, inputs: Any, given: dict[str, Any], *, training: bool = Tru
     _, model = read_for_good(real)
     model = trained_with(model, given)
     with ready(real, inputs, model=model, training=training) as running:
-        step = Step(running, targets)
+        step = GradientStep(running, targets)
         step.forward(lambda _: None)
         step.backward(lambda _: None)
         if step.optimizer is not None:
@@ -33,7 +33,7 @@ class Apart:
     """The differences of a step: `loss` by its size, `gradient` by the largest gradient, `step` by the largest change;
     `compared` are the weights whose gradients were compared."""
 
-    def __init__(self, step: Step, theirs: Any) -> None:
+    def __init__(self, step: GradientStep, theirs: Any) -> None:
         self.step, self.theirs = step, theirs
         self.loss = abs(step.loss - theirs.loss) / max(abs(theirs.loss), 1e-30)
         # A weight that stands in several places is ours at the first of them.

@@ -6,12 +6,12 @@ import pytest
 
 from layerexplain.frontends.keras.weight_tensors import StoredTensor
 from layerexplain.lang.expr import weight
-from layerexplain.weights.assign import Wanted, assign_listed
+from layerexplain.weights.assign import FormulaWeight, assign_listed
 
 
-def wanted(name: str, shape: tuple[int, ...] = (3,), trainable: bool = True) -> Wanted:
+def wanted(name: str, shape: tuple[int, ...] = (3,), trainable: bool = True) -> FormulaWeight:
     *_, short = names = tuple(name.split("/"))
-    return Wanted(weight(short, short, [("units", size) for size in shape]), names, shape, trainable)
+    return FormulaWeight(weight(short, short, [("units", size) for size in shape]), names, shape, trainable)
 
 
 def stored(name: str, shape: tuple[int, ...] = (3,)) -> StoredTensor:

@@ -34,7 +34,7 @@ from layerexplain.render.formats import printed
 from layerexplain.render.layout import Look
 from layerexplain.report.weight_data import WeightRow
 from layerexplain.report.weight_table import list_weights
-from layerexplain.weights.assign import Wanted, assign_by_number, only_embedding
+from layerexplain.weights.assign import FormulaWeight, assign_by_number, only_embedding
 from layerexplain.weights.keras_expression import layer_expression, variable_expression
 from layerexplain.weights.layer_groups import layer_groups
 from layerexplain.weights.shared_weights import weight_count
@@ -250,9 +250,9 @@ def test_an_order_is_found_only_where_there_is_one() -> None:
 # Statistics -------------------------------------------------------------------------------------------------------
 
 
-def wanted(name: str, shape: tuple[int, ...], trainable: bool = True) -> Wanted:
+def wanted(name: str, shape: tuple[int, ...], trainable: bool = True) -> FormulaWeight:
     leaf = weight(name, name, [("rows", size) for size in shape], trainable=trainable)
-    return Wanted(leaf, (name,), shape, trainable)
+    return FormulaWeight(leaf, (name,), shape, trainable)
 
 
 @pytest.mark.parametrize(

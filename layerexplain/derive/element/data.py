@@ -49,7 +49,7 @@ from layerexplain.derive.roles import input_roles
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT, WEIGHT, Expr
-from layerexplain.lang.notation import Written
+from layerexplain.lang.notation import BoundText
 from layerexplain.records import NamedTuple
 
 MOST_CONSTANTS = 4096
@@ -300,20 +300,20 @@ class _Templates(Printer):
             return str(written)
         return self._hole(f"{{{written}}}" if isinstance(written, str) else [written])
 
-    def written(self, e: sc.Scalar, names: dict[sc.Letter, str]) -> Written:
+    def written(self, e: sc.Scalar, names: dict[sc.Letter, str]) -> BoundText:
         if id(e) in self.values:
-            return Written(self._hole(self.values[id(e)]))
+            return BoundText(self._hole(self.values[id(e)]))
         if isinstance(e, sc.Position) and len(e.index.terms) < 2:
-            return Written(self.index(e.index, names))
+            return BoundText(self.index(e.index, names))
         return super().written(e, names)
 
-    def guard(self, e: sc.Guard, names: dict[sc.Letter, str]) -> Written:
+    def guard(self, e: sc.Guard, names: dict[sc.Letter, str]) -> BoundText:
         body, otherwise = self.written(e.body, names), self.text(e.otherwise, names)
         # Each case is written once: choices in choices would double with each.
-        whole = self.choice(e, Written(self._hole(True), body.bind), self._hole(False), names)
+        whole = self.choice(e, BoundText(self._hole(True), body.bind), self._hole(False), names)
         conditions = self.data.conditions(e.conditions, self, names)
         templates = [self._filled(text) for text in (whole.text, body.text, otherwise)]
-        return Written(self._hole([conditions, *templates]), whole.bind)
+        return BoundText(self._hole([conditions, *templates]), whole.bind)
 
 
 def values_in(e: Any) -> Iterator[Any]:

@@ -119,11 +119,11 @@ def element_form(definition: Definition, roles: Mapping[str, tuple[str, ...]] = 
     forms: dict[Definition, ElementForm] = {}
     for inner in reversed(inner_definitions(definition)):
         if inner.kind != "composite":
-            forms[inner] = _Writer(inner, forms).form
-    return _Writer(definition, forms, roles).form
+            forms[inner] = _FormWriter(inner, forms).form
+    return _FormWriter(definition, forms, roles).form
 
 
-class _Writer:
+class _FormWriter:
     """Write the lines that the plan requests."""
 
     def __init__(

@@ -42,28 +42,28 @@ def opened(form: ElementForm) -> ElementForm:
     """Return the form without calls; the form itself if it calls no layer. Raises TooManyLines.
 
     Its `inner` is empty, and `nodes` has the nodes of the form's own lines."""
-    return _Opener(form).opened() if form.inner else form
+    return _FormInliner(form).opened() if form.inner else form
 
 
-class _Opener:
+class _FormInliner:
     def __init__(self, form: ElementForm) -> None:
         self.form = form
-        self.made = ElementForm(form.definition, {})
-        self.made.names = set(form.names)
+        self.result = ElementForm(form.definition, {})
+        self.result.names = set(form.names)
         self.called = inner_names(form)
         self.known: dict[Any, _Opened] = {}
 
     def opened(self) -> ElementForm:
-        form, made = self.form, self.made
+        form, result = self.form, self.result
         copies = {line: _copy(line, line.name, ()) for line in form.lines}
         whole = _Opened(copies, ())
         self._fill(form, whole, lambda leaf, index: sc.Element(leaf, index))
-        made.results = {name: copies[line] for name, line in form.results.items()}
-        made.masks = [copies[line] for line in form.masks]
-        made.nodes = {copies[line]: node for line, node in form.nodes.items()}
-        made.stable = form.stable
-        made.roles = form.roles
-        return made
+        result.results = {name: copies[line] for name, line in form.results.items()}
+        result.masks = [copies[line] for line in form.masks]
+        result.nodes = {copies[line]: node for line, node in form.nodes.items()}
+        result.stable = form.stable
+        result.roles = form.roles
+        return result
 
     def _fill(self, form: ElementForm, to: _Opened, leaf: _Leaf) -> None:
         """Say what the copies of a form's lines are, and add them behind those of the layers that they call."""
@@ -71,7 +71,7 @@ class _Opener:
             copy.refusal = line.refusal
             copy.value = line.value and self._rewritten(line.value, to, leaf)
             copy.start = line.start and self._rewritten(line.start, to, leaf)
-            self.made.lines.append(copy)
+            self.result.lines.append(copy)
 
     def _rewritten(self, whole: Any, to: _Opened, leaf: _Leaf) -> Any:
         if type(whole) is not sc.Element:
@@ -113,7 +113,7 @@ class _Opener:
             found: sc.Element = sc.substituted(element, {**moved, **dict(zip(letters, index, strict=True))})
             return found
 
-        if len(self.made.lines) + len(form.lines) > MOST_LINES:
+        if len(self.result.lines) + len(form.lines) > MOST_LINES:
             raise TooManyLines(f"has more than {MOST_LINES} lines with those of the layers inside it")
         name = self._name(self.called[form.definition])
         sole = form.outputs[0] if len(form.outputs) == 1 else None
@@ -125,8 +125,8 @@ class _Opener:
         return frame
 
     def _name(self, wanted: str) -> str:
-        name = free(wanted, self.made.names)
-        self.made.names.add(name)
+        name = free(wanted, self.result.names)
+        self.result.names.add(name)
         return name
 
 

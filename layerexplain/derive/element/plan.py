@@ -29,7 +29,7 @@ class Plan:
     """
 
     def __init__(self, definition: Definition, called_roles: Mapping[Definition, Sequence[tuple[str, ...]]]) -> None:
-        opener = _Opener()
+        opener = _CompositeInliner()
         # Copies, made in the order of creation, in terms of the definition's own params and weights.
         copies = opener.values(definition.outputs, {leaf: leaf for leaf in definition.leaves})
         self.results: dict[str, Expr] = dict(zip(definition.results, copies, strict=False))
@@ -159,7 +159,7 @@ def kind_of(node: Expr) -> str:
 # Expanded composites --------------------------------------------------------------------------------------------------
 
 
-class _Opener(Copier):
+class _CompositeInliner(Copier):
     """Copy nodes, replacing calls of composites that are not scalar functions by their bodies."""
 
     def __init__(self) -> None:

@@ -18,10 +18,10 @@ from layerexplain.lang.notation import (
     PRODUCT,
     SUM,
     UNLIKE,
+    BoundText,
     Fraction,
     Infix,
     Prefix,
-    Written,
     bracketed_operands,
     needs_brackets,
     value_text,
@@ -135,7 +135,7 @@ def index_text(
     return found.removeprefix("+")
 
 
-class Bound(NamedTuple):
+class IndexBound(NamedTuple):
     """What is written of the bounds of an index: `low ≤ index sign number`, without a `low` of None. `lies_inside`
     says that the upper bound is the size of the input, which is not known."""
 
@@ -145,18 +145,18 @@ class Bound(NamedTuple):
     lies_inside: bool = False
 
 
-def bound_of(c: sc.Between) -> Bound:
+def bound_of(c: sc.Between) -> IndexBound:
     """Return the bounds of a condition without those that always hold."""
     least, most = sc.bounds(c.index)
     if c.high is None:
-        return Bound(None, "≥", c.low, True)
+        return IndexBound(None, "≥", c.low, True)
     if c.high == c.low + 1:
-        return Bound(None, "=", c.low)
+        return IndexBound(None, "=", c.low)
     if c.high < sc.BEYOND and least is not None and least >= c.low:
-        return Bound(None, "<", c.high)
+        return IndexBound(None, "<", c.high)
     if c.high >= sc.BEYOND or (most is not None and most < c.high):
-        return Bound(None, "≥", c.low)
-    return Bound(c.low, "<", c.high)
+        return IndexBound(None, "≥", c.low)
+    return IndexBound(c.low, "<", c.high)
 
 
 class ScalarWriter:
@@ -165,15 +165,15 @@ class ScalarWriter:
     def __init__(self, symbols: Collection[str]) -> None:
         self.symbols = symbols
 
-    def written(self, e: sc.Scalar, names: dict[sc.Letter, str]) -> Written:
+    def written(self, e: sc.Scalar, names: dict[sc.Letter, str]) -> BoundText:
         """Return a scalar with its binding strength."""
         if isinstance(e, sc.Element):
-            return Written(self.element(e, names))
+            return BoundText(self.element(e, names))
         if isinstance(e, sc.Apply):
             return self.applied(e, [self.written(a, names) for a in e.args])
         if isinstance(e, sc.Number):
             text = self.number(e.value)
-            return Written(text, NEGATE) if text.startswith("-") else Written(text)
+            return BoundText(text, NEGATE) if text.startswith("-") else BoundText(text)
         if isinstance(e, sc.Fold):
             return self.fold(e, names)
         if isinstance(e, sc.NamedFunction):
@@ -182,8 +182,8 @@ class ScalarWriter:
         if isinstance(e, sc.Position):
             text = self.index(e.index, names)
             if text.isdigit() or text.isalpha():
-                return Written(text)
-            return Written(text, PRODUCT, ("*",)) if text.isalnum() else Written(text, SUM, UNLIKE)
+                return BoundText(text)
+            return BoundText(text, PRODUCT, ("*",)) if text.isalnum() else BoundText(text, SUM, UNLIKE)
         return self.guard(e, names)
 
     def text(self, e: sc.Scalar, names: Mapping[sc.Letter, str]) -> str:
@@ -194,7 +194,7 @@ class ScalarWriter:
         """Return the names of letters inside a sum."""
         return choose(e.letters, names, self.symbols)
 
-    def fold(self, e: sc.Fold, names: dict[sc.Letter, str]) -> Written:
+    def fold(self, e: sc.Fold, names: dict[sc.Letter, str]) -> BoundText:
         """Return a sum over letters."""
         inside = self.inside(e, names)
         body = self.written(e.body, inside)
@@ -204,7 +204,7 @@ class ScalarWriter:
         over = [inside[one] if one.size is None else f"{inside[one]}<{one.size}" for one in letters]
         text = body.text if body.bind > SUM else f"({body.text})"
         gap = " " if len(over) == 1 else "  "
-        return Written(f"{SIGNS.get(e.kind, e.kind)} {', '.join(over)}{gap}{text}", SUM, ("+",))
+        return BoundText(f"{SIGNS.get(e.kind, e.kind)} {', '.join(over)}{gap}{text}", SUM, ("+",))
 
     def condition(self, c: sc.Condition, names: dict[sc.Letter, str]) -> str:
         """Return a condition, without a bound that always holds."""
@@ -230,35 +230,35 @@ class ScalarWriter:
         """Return an index."""
         return index_text(index, names, lambda scalar: self.text(scalar, names))
 
-    def applied(self, e: sc.Apply, args: Sequence[Written]) -> Written:
+    def applied(self, e: sc.Apply, args: Sequence[BoundText]) -> BoundText:
         """Return an op applied to scalars."""
         notation = e.op.notation
         if isinstance(notation, Infix | Fraction):
             left, right = args
             sign = notation.symbol if isinstance(notation, Fraction) else notation.scalar or notation.symbol
             if e.op.name == "add" and right.text.startswith("-") and isinstance(e.args[1], sc.Number):
-                sign, right = "-", Written(right.text[1:])
+                sign, right = "-", BoundText(right.text[1:])
             (brackets, more), chain = bracketed_operands(notation, left, right)
             texts = [f"({left.text})" if brackets else left.text, f"({right.text})" if more else right.text]
-            return Written((sign if sign in "·^" else f" {sign} ").join(texts), notation.bind, chain)
+            return BoundText((sign if sign in "·^" else f" {sign} ").join(texts), notation.bind, chain)
         if isinstance(notation, Prefix):
             (inner,) = args
             bare = not needs_brackets(notation, inner.bind, chain=inner.chain)
-            return Written(notation.symbol + (inner.text if bare else f"({inner.text})"), notation.bind)
+            return BoundText(notation.symbol + (inner.text if bare else f"({inner.text})"), notation.bind)
         return self.function(e.op.name, args, e.attrs)
 
-    def function(self, name: str, args: Sequence[Written], attrs: Mapping[str, Any]) -> Written:
+    def function(self, name: str, args: Sequence[BoundText], attrs: Mapping[str, Any]) -> BoundText:
         """Return a function by its name."""
         alone = len(args) == 1
         parts = [a.text if a.bind > _GUARD or alone else f"({a.text})" for a in args]
-        return Written(f"{name}({', '.join([*parts, *[f'{k}={value_text(v)}' for k, v in attrs.items()]])})")
+        return BoundText(f"{name}({', '.join([*parts, *[f'{k}={value_text(v)}' for k, v in attrs.items()]])})")
 
-    def guard(self, e: sc.Guard, names: dict[sc.Letter, str]) -> Written:
+    def guard(self, e: sc.Guard, names: dict[sc.Letter, str]) -> BoundText:
         """Return a choice."""
         return self.choice(e, self.written(e.body, names), self.text(e.otherwise, names), names)
 
-    def choice(self, e: sc.Guard, body: Written, otherwise: str, names: dict[sc.Letter, str]) -> Written:
+    def choice(self, e: sc.Guard, body: BoundText, otherwise: str, names: dict[sc.Letter, str]) -> BoundText:
         """Return a choice whose two cases are written already."""
         where = " and ".join(self.condition(c, names) for c in e.conditions)
         text = f"({body.text})" if body.bind == _GUARD else body.text
-        return Written(f"{text} where {where}, else {otherwise}", _GUARD)
+        return BoundText(f"{text} where {where}, else {otherwise}", _GUARD)

@@ -14,7 +14,7 @@ from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT, Expr
 from layerexplain.lang.names import free
-from layerexplain.lang.notation import Written
+from layerexplain.lang.notation import BoundText
 from layerexplain.records import NamedTuple, grouped
 
 
@@ -32,14 +32,14 @@ def element_text(form: ElementForm, *, inner: bool = True) -> ElementText:
     notes: list[str] = []
     if inner:
         for called in form.inner.values():
-            made = Printer(called, names)
+            printer = Printer(called, names)
             leaves = ", ".join(str(p.label) for p in called.definition.leaves)
             lines.append(f"{names[called.definition]}({leaves}):")
-            lines += [f"    {line}" for line in made.lines()]
-            notes += made.notes
-    made = Printer(form, names)
-    lines += made.lines()
-    return ElementText(tuple(lines), tuple(dict.fromkeys([*notes, *made.notes])))
+            lines += [f"    {line}" for line in printer.lines()]
+            notes += printer.notes
+    printer = Printer(form, names)
+    lines += printer.lines()
+    return ElementText(tuple(lines), tuple(dict.fromkeys([*notes, *printer.notes])))
 
 
 def inner_names(form: ElementForm) -> dict[Definition, str]:
@@ -148,7 +148,7 @@ class Printer(ScalarWriter):
         name = self._name_of(part.of, names)
         return f"{name}[{', '.join(index_text(t, names) for t in part.times)}]" if part.times else name
 
-    def fold(self, e: sc.Fold, names: dict[sc.Letter, str]) -> Written:
+    def fold(self, e: sc.Fold, names: dict[sc.Letter, str]) -> BoundText:
         self._conditions.append((e, self.inside(e, names)))
         return super().fold(e, names)
 

@@ -28,7 +28,7 @@ WIDE = Context(prec=20, Emin=-(10**17), Emax=10**17)
 _WIDE_FOLDS = {"sum": WIDE.add, "mean": WIDE.add, "prod": WIDE.multiply, "max": WIDE.max, "min": WIDE.min}
 
 
-class Frame:
+class ElementFrame:
     """A form with its arguments, each a function from an index to a value."""
 
     def __init__(self, form: ElementForm, leaves: Mapping[Expr, Any], run: Evaluation) -> None:
@@ -36,7 +36,7 @@ class Frame:
         self.leaves = leaves
         self.run = run
         self.known: dict[tuple[ElementLine, Index], Any] = {}
-        self.frames: dict[Any, Frame] = {}
+        self.frames: dict[Any, ElementFrame] = {}
 
     def line(self, line: ElementLine, index: Index) -> Any:
         """Return an element of a line."""
@@ -108,7 +108,7 @@ class Frame:
             return value
         return self.leaves[of](index)
 
-    def called(self, called: sc.CalledResult, env: Mapping[sc.Letter, int]) -> Frame:
+    def called(self, called: sc.CalledResult, env: Mapping[sc.Letter, int]) -> ElementFrame:
         """Return the frame of a called layer with its arguments."""
         parts = [(part, tuple([self.index(t, env) for t in part.times])) for part in called.args]
         key = (called.form, tuple((part.of, times) for part, times in parts))
@@ -116,9 +116,9 @@ class Frame:
             self.frames[key] = self._inner(called.form, parts)
         return self.frames[key]
 
-    def _inner(self, form: ElementForm, parts: Sequence[tuple[sc.Passed, Index]]) -> Frame:
+    def _inner(self, form: ElementForm, parts: Sequence[tuple[sc.Passed, Index]]) -> ElementFrame:
         given = [self._part(part, times) for part, times in parts]
-        return Frame(form, dict(zip(form.definition.leaves, given, strict=True)), self.run)
+        return ElementFrame(form, dict(zip(form.definition.leaves, given, strict=True)), self.run)
 
     def _part(self, part: sc.Passed, times: Index) -> Any:
         def read(index: Index) -> Any:
@@ -187,7 +187,7 @@ class Frame:
         return evaluate(definition, arrays, [], self.run)[0]
 
 
-class ArrayFrame(Frame):
+class ArrayFrame(ElementFrame):
     """A form with arrays for its params and weights.
 
     Whole lines are computed in `dtype`, like the layer; single elements in the float of `run`."""
@@ -196,7 +196,7 @@ class ArrayFrame(Frame):
         super().__init__(form, {leaf: _elements(array) for leaf, array in arrays.items()}, run)
         self.arrays = arrays
         self.dtype = dtype
-        self.plain = Frame(form, self.leaves, run)
+        self.plain = ElementFrame(form, self.leaves, run)
         """The same without whole lines, which may overflow or divide 0 by 0 where single elements do not."""
 
     def line(self, line: ElementLine, index: Index) -> Any:
@@ -243,7 +243,7 @@ class ArrayFrame(Frame):
             found[line] = np.moveaxis(array, steps, tuple(line.at + i for i in steps))
         return found
 
-    def _inner(self, form: ElementForm, parts: Sequence[tuple[sc.Passed, Index]]) -> Frame:
+    def _inner(self, form: ElementForm, parts: Sequence[tuple[sc.Passed, Index]]) -> ElementFrame:
         """Return an `ArrayFrame` if each argument is available as an array."""
         arrays = [self._part_array(part, times) for part, times in parts]
         if any(array is None for array in arrays):

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from layerexplain.derive.element.form import ElementForm, ElementLine
 from layerexplain.derive.element.text import Printer, inner_names
-from layerexplain.derive.element.value import ArrayFrame, Frame, Index, plain_number
+from layerexplain.derive.element.value import ArrayFrame, ElementFrame, Index, plain_number
 from layerexplain.derive.evaluate import Evaluation
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.expr import CONSTANT, Expr
@@ -99,44 +99,44 @@ def worked_element(
     """
     frame = ArrayFrame(form, arrays, Evaluation(batch, "float64"), dtype)
     with frame.run.np.errstate(all="ignore"):
-        return _Worker(form).work(frame, form.outputs[result], index)
+        return _ElementWorker(form).work(frame, form.outputs[result], index)
 
 
-Site: TypeAlias = tuple[Frame, ElementLine, Index]
+Site: TypeAlias = tuple[ElementFrame, ElementLine, Index]
 """A line at an index, in a frame."""
 
 
-class _Worker:
+class _ElementWorker:
     def __init__(self, form: ElementForm) -> None:
         self.form = form
         self.names = inner_names(form)
         self.waiting: list[Site] = []
         self.seen: set[tuple[int, ElementLine]] = set()
 
-    def work(self, frame: Frame, line: ElementLine, index: Index) -> Worked:
+    def work(self, frame: ElementFrame, line: ElementLine, index: Index) -> Worked:
         self._ask(frame, line, index)
         lines: list[WorkedLine] = []
         while self.waiting and len(lines) < MOST_LINES:
             lines.append(self._line(*self.waiting.pop(0)))
         return Worked(tuple(lines), lines[0].value, bool(self.waiting))
 
-    def _ask(self, frame: Frame, line: ElementLine, index: Index) -> None:
+    def _ask(self, frame: ElementFrame, line: ElementLine, index: Index) -> None:
         """Request a line, each line once: a recurrence is not followed into earlier steps."""
         key = (id(frame), line)
         if key not in self.seen:
             self.seen.add(key)
             self.waiting.append((frame, line, index))
 
-    def _line(self, frame: Frame, line: ElementLine, index: Index) -> WorkedLine:
+    def _line(self, frame: ElementFrame, line: ElementLine, index: Index) -> WorkedLine:
         form = frame.form
         scalar = line.formula(index)
         printer = Printer(form, self.names)
         general = printer.letters(line)
-        value = Frame.line(frame, line, index)  # by its formula; the lines that it reads are looked up
+        value = ElementFrame.line(frame, line, index)  # by its formula; the lines that it reads are looked up
         if isinstance(frame, ArrayFrame) and not frame.trusts(float(value)):
             frame = frame.plain
             value = frame.line(line, index)
-        reader = _Reader(frame, printer, general)
+        reader = _ScalarReader(frame, printer, general)
         place = [sc.number(i) for i in index]
         here = reader.chosen(sc.substituted(scalar, dict(zip(line.letters, place, strict=True))))
         shown = reader.numbers(here)
@@ -154,10 +154,10 @@ class _Worker:
         )
 
 
-class _Reader:
+class _ScalarReader:
     """Replace the sums and elements of a scalar, whose indices are numbers, by their values, and record them."""
 
-    def __init__(self, frame: Frame, printer: Printer, taken: dict[sc.Letter, str]) -> None:
+    def __init__(self, frame: ElementFrame, printer: Printer, taken: dict[sc.Letter, str]) -> None:
         self.frame = frame
         self.printer = printer
         self.taken = taken

@@ -15,7 +15,7 @@ from layerexplain.derive.gradient.opened import needed_of, opened
 from layerexplain.derive.gradient.patterns import normalized, through_normalization
 from layerexplain.derive.gradient.simplify import Simplifier
 from layerexplain.derive.roles import AxisRoles
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import (
@@ -36,7 +36,7 @@ from layerexplain.lang.expr import (
     tensor,
     walk,
 )
-from layerexplain.lang.names import free, is_light, made_of
+from layerexplain.lang.names import free, is_light, name_from_maker
 from layerexplain.lang.visit import Copier
 from layerexplain.ops.families import is_elementwise
 from layerexplain.ops.movement import broadcast_to, cut, reshape, stop_gradient
@@ -95,7 +95,7 @@ def gradient(
     >>> print(program(found.backward))
     dx = 2 * dy * x
     """
-    made_results, inside = opened(definition)
+    opened_results, inside = opened(definition)
     weights = () if frozen else definition.weights
     tensors = [param for i, param in enumerate(definition.params) if inputs is None or i in inputs]
     trained = [weight for weight in weights if weight.attrs["trainable"]]
@@ -106,15 +106,15 @@ def gradient(
     }
     of_leaf = {updated.get(before.get(str(e.label), ""), e): e for e in (*tensors, *trained) if is_float(e)}
     wanted = list(of_leaf)
-    names = Names(definition, made_results, inside)
+    names = GradientNames(definition, opened_results, inside)
     seeds = {
         name: tensor(f"d{name}", e.shape, e.dtype)
-        for i, (name, e) in enumerate(made_results.items())
+        for i, (name, e) in enumerate(opened_results.items())
         if is_float(e) and (results is None or i in results)
     }
     taken = {str(leaf.label) for leaf in definition.leaves}
     walk_back = Backward(inside, wanted, names)
-    fresh = walk_back.to_leaves([(made_results[name], dy) for name, dy in seeds.items()])
+    fresh = walk_back.to_leaves([(opened_results[name], dy) for name, dy in seeds.items()])
     gradients: dict[str, Expr] = {}
     of: dict[Expr, str] = {}
     for node, e in fresh.items():
@@ -125,7 +125,7 @@ def gradient(
     whole = Definition(f"{definition.name}_gradient", leaves, definition.variables, gradients)
     backward, kept = _without_forward(whole, walk_back.forward, names)
     unreached = tuple(str(of_leaf[node].label) for node in wanted if node not in fresh)
-    return Gradient(whole, backward, kept, unreached, made_results, of)
+    return Gradient(whole, backward, kept, unreached, opened_results, of)
 
 
 def gradient_of_number(definition: Definition, leaf: Expr) -> Definition:
@@ -143,10 +143,12 @@ def gradient_of_number(definition: Definition, leaf: Expr) -> Definition:
     """
     results, inside = opened(definition)
     ((_, number),) = results.items()
-    made = Backward(inside, [leaf], Names(definition, results, inside)).to_leaves([(number, constant(1))])
-    if leaf not in made:
+    gradients_of_leaves = Backward(inside, [leaf], GradientNames(definition, results, inside)).to_leaves(
+        [(number, constant(1))]
+    )
+    if leaf not in gradients_of_leaves:
         raise CannotDerive(f"it does not depend on {leaf.label}")
-    gradients = {f"d{leaf.label}": made[leaf]}
+    gradients = {f"d{leaf.label}": gradients_of_leaves[leaf]}
     return Definition(f"{definition.name}_gradient", definition.params, definition.variables, gradients)
 
 
@@ -157,7 +159,7 @@ def _with_bodies(nodes: Sequence[Expr]) -> Iterator[Expr]:
             yield from _with_bodies(node.attrs["body"].order)
 
 
-class Names:
+class GradientNames:
     """The names of forward values, from which those of their gradients are made."""
 
     def __init__(self, definition: Definition, results: Mapping[str, Expr], inside: Sequence[Expr]) -> None:
@@ -192,7 +194,7 @@ class Names:
 
     def label_kept(self, node: Expr) -> str:
         """Return the name of a forward value that is kept."""
-        return self.label(node) or made_of(node, self.label) or "a"
+        return self.label(node) or name_from_maker(node, self.label) or "a"
 
 
 # The walk ---------------------------------------------------------------------------------------------------------
@@ -202,7 +204,7 @@ class Backward:
     """The walk over the nodes of one body. `extra` are nodes that the forward pass needs besides, to collect what loops
     keep."""
 
-    def __init__(self, order: Sequence[Expr], wanted: Sequence[Expr], names: Names) -> None:
+    def __init__(self, order: Sequence[Expr], wanted: Sequence[Expr], names: GradientNames) -> None:
         self.order = order
         self.names = names
         self.extra: list[Expr] = []
@@ -224,8 +226,8 @@ class Backward:
         sent = self.run(seeds)
         reached = [leaf for leaf in self.wanted if leaf in sent]
         forward = self.forward
-        made = Simplifier(forward).values([sent[leaf] for leaf in reached], {node: node for node in forward})
-        return dict(zip(reached, made, strict=True))
+        gradients = Simplifier(forward).values([sent[leaf] for leaf in reached], {node: node for node in forward})
+        return dict(zip(reached, gradients, strict=True))
 
     def run(self, seeds: Sequence[tuple[Expr, Expr]]) -> dict[Expr, Expr]:
         """Return what comes back to each node, given nodes and their gradients."""
@@ -238,7 +240,7 @@ class Backward:
             if node.op is ITEM:
                 if node in self.sent:
                     self.parts.setdefault(node.args[0], {})[node.attrs["i"]] = self._named(node)
-            elif type(node.shape) is Shapes:
+            elif type(node.shape) is ResultShapes:
                 if node in self.parts:
                     given = [self.parts[node].get(i) for i in range(len(node.shape))]
                     self._back(node, given)
@@ -250,7 +252,7 @@ class Backward:
         e = self.sent[node]
         label = self.names.label(node) if node.op is not reshape else None
         if label is None and len([arg for arg in node.args if arg in self.active]) > 1:  # it is read twice
-            label = made_of(node, self.names.label)
+            label = name_from_maker(node, self.names.label)
         return named(f"d{label}" if f"d{label}" not in self.seeds else f"d{label}_total", e) if label else e
 
     def inside(self, order: Sequence[Expr], wanted: Sequence[Expr]) -> Backward:
@@ -297,7 +299,7 @@ class Backward:
 
 def passes(node: Expr) -> bool:
     """Return whether a gradient passes through a node. A rule that is missing is found on the way back."""
-    if type(node.shape) is Shapes:
+    if type(node.shape) is ResultShapes:
         return any(dtype in FLOATS for dtype in node.dtype)
     if not is_float(node) and not is_complex(node):
         return False
@@ -365,7 +367,9 @@ def _fitted(e: Expr, arg: Expr, node: Expr) -> Expr:
 # What is kept of the forward pass ---------------------------------------------------------------------------------
 
 
-def _without_forward(whole: Definition, forward: set[Expr], names: Names) -> tuple[Definition, dict[Expr, Expr]]:
+def _without_forward(
+    whole: Definition, forward: set[Expr], names: GradientNames
+) -> tuple[Definition, dict[Expr, Expr]]:
     """Return the gradient with what it reads of the forward pass as parameters, and the node that each stands for."""
     roots = list(whole.results.values())
     cheap: dict[Expr, bool] = {}
@@ -394,7 +398,7 @@ def _without_forward(whole: Definition, forward: set[Expr], names: Names) -> tup
     return Definition(whole.name, tuple(params), weights, results), kept
 
 
-def _before_moves(needed: Sequence[Expr], forward: Collection[Expr], names: Names) -> list[Expr]:
+def _before_moves(needed: Sequence[Expr], forward: Collection[Expr], names: GradientNames) -> list[Expr]:
     """Return what is kept, given what is read: of a value that is only moved, by a reshape or a transposition, the
     value itself where that is kept anyway or has a name."""
     found = set(needed)

@@ -12,10 +12,10 @@ from typing import Any
 
 from layerexplain.derive.gradient.backward import is_float, passes
 from layerexplain.derive.gradient.opened import has_rule
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import ITEM, RANDOM, CannotDerive, Expr, tensor
-from layerexplain.lang.visit import Interpreter
+from layerexplain.lang.visit import ExprInterpreter
 from layerexplain.ops.families import is_elementwise
 from layerexplain.ops.sizes import FLOATS
 from layerexplain.records import NamedTuple
@@ -52,7 +52,7 @@ def flow(definition: Definition) -> Flow:
     return _Flows().of(definition)
 
 
-class _Flows(Interpreter[int]):
+class _Flows(ExprInterpreter[int]):
     """The value of a node: the leaves to which it sends what it gets."""
 
     def __init__(self) -> None:
@@ -72,12 +72,12 @@ class _Flows(Interpreter[int]):
         args = enumerate(node.args)
         given = reduce(or_, [env[arg] for i, arg in args if env[arg] and not _takes_none(node, i)], 0)
         if passes(node):
-            if type(node.shape) is not Shapes:
+            if type(node.shape) is not ResultShapes:
                 return given
             return [given if dtype in FLOATS else 0 for dtype in node.dtype]
         if node.op.element is not RANDOM:  # which reads the shape of its tensor alone
             self._end(node.op.name, given)
-        return [0] * len(node.shape) if type(node.shape) is Shapes else 0
+        return [0] * len(node.shape) if type(node.shape) is ResultShapes else 0
 
     def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
         given = [env[arg] for arg in node.args]
@@ -86,18 +86,18 @@ class _Flows(Interpreter[int]):
         inner = flow(node.attrs["definition"])
         for name, leaves in inner.ends.items():
             self._end(name, self._joined(leaves, given))
-        made = [self._joined(leaves, given) for leaves in inner.results]
-        return made if len(made) > 1 else made[0]
+        results = [self._joined(leaves, given) for leaves in inner.results]
+        return results if len(results) > 1 else results[0]
 
     def loop(self, node: Expr, env: dict[Expr, Any]) -> Any:
         body: Body = node.attrs["body"]
         given = [env[arg] for arg in node.args]
         first, count = len(body.steps), len(body.states)
         while True:
-            made = self.step(body, given)
-            states = [a | b for a, b in zip(given[first : first + count], made[:count], strict=True)]
+            results = self.step(body, given)
+            states = [a | b for a, b in zip(given[first : first + count], results[:count], strict=True)]
             if states == given[first : first + count]:
-                return made if len(made) > 1 else made[0]
+                return results if len(results) > 1 else results[0]
             given[first : first + count] = states
 
     @staticmethod
@@ -112,7 +112,7 @@ class _Flows(Interpreter[int]):
 def _takes_none(node: Expr, i: int) -> bool:
     """Return whether the rule of an op sends nothing to one of several float arguments: to indices, given as floats."""
     rule = node.op.gradient
-    if i == 0 or not callable(rule) or is_elementwise(node.op) or node.op is ITEM or type(node.shape) is Shapes:
+    if i == 0 or not callable(rule) or is_elementwise(node.op) or node.op is ITEM or type(node.shape) is ResultShapes:
         return False
     try:
         return rule(node, tensor("dy", node.shape, node.dtype), i) is None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.derive.gradient.opened import needed_of
 from layerexplain.derive.gradient.simplify import Sharing, Simplifier, joined, last_axis, terms_of
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Body, loop, node_of
 from layerexplain.lang.expr import ITEM, LEAVES, LOOP, Expr, item, tensor, walk
 from layerexplain.lang.names import free, is_light
@@ -65,9 +65,9 @@ class BackwardLoop:
         leaves = [leaf for leaf in self.body.leaves if leaf in inner.sent]
         known = {n: n for n in self.forward}
         self.simplifier = Simplifier(self.forward)
-        made = self.simplifier.values([inner.sent[leaf] for leaf in leaves], known)
-        self.back = dict(zip(leaves, made, strict=True))
-        self.sequences = self._kept(made)
+        gradients = self.simplifier.values([inner.sent[leaf] for leaf in leaves], known)
+        self.back = dict(zip(leaves, gradients, strict=True))
+        self.sequences = self._kept(gradients)
         self.sent = self._run()
 
     def _derived(self, collected: list[Expr | None]) -> Backward:
@@ -127,13 +127,13 @@ class BackwardLoop:
 
     def _result(self, node: Expr, i: int) -> Expr:
         """Return a result of a forward loop."""
-        if type(node.shape) is not Shapes:
+        if type(node.shape) is not ResultShapes:
             return node
-        made = next((e for e in self.around.extra if e.args == (node,) and e.attrs.get("i") == i), None)
-        if made is None:
-            made = item(node, i)
-            self.around.extra.append(made)
-        return made
+        result = next((e for e in self.around.extra if e.args == (node,) and e.attrs.get("i") == i), None)
+        if result is None:
+            result = item(node, i)
+            self.around.extra.append(result)
+        return result
 
     # The loop -----------------------------------------------------------------------------------------------------
 
@@ -171,14 +171,14 @@ class BackwardLoop:
 
         def step(*values: Expr) -> tuple[Sequence[Expr], dict[str, Expr]]:
             env: dict[Expr, Any] = dict(zip([*over, *self.state_seeds.values()], values, strict=False))
-            made = Sharing().values([*following, *totals, *order], env)
-            added = zip(values[len(over) + len(following) :], made[len(following) : len(states)], strict=True)
-            new = [*made[: len(following)], *[before + more for before, more in added]]
-            return new, dict(zip(names, made[len(states) :], strict=True))
+            values_after = Sharing().values([*following, *totals, *order], env)
+            added = zip(values[len(over) + len(following) :], values_after[len(following) : len(states)], strict=True)
+            new = [*values_after[: len(following)], *[before + more for before, more in added]]
+            return new, dict(zip(names, values_after[len(states) :], strict=True))
 
         backwards = not node.attrs.get("backwards", False)
         run = loop(step, list(over.values()), states, backwards=backwards)
-        results = list(run) if type(run.shape) is Shapes else [run]
+        results = list(run) if type(run.shape) is ResultShapes else [run]
         collected = dict(zip(order, results[len(states) :], strict=True))
         sent: dict[Expr, Expr] = {}
 
@@ -241,13 +241,13 @@ class BackwardLoop:
     def _join_kernels(self, kept: dict[Expr, str]) -> None:
         """Keep one sum for a kernel of which all parts are convolved with the same: that of all gates at once."""
         for weight, parts in self._split_weights(kept):
-            made = [self.back[part] for part in parts]
-            alike = {(e.op, e.args[:1], repr(e.attrs)) for e in made}
-            if made[0].op is conv_kernel and len(alike) == 1:
+            gradients = [self.back[part] for part in parts]
+            alike = {(e.op, e.args[:1], repr(e.attrs)) for e in gradients}
+            if gradients[0].op is conv_kernel and len(alike) == 1:
                 for part in parts:
                     del kept[part]
-                dz = joined([e.args[1] for e in made], made[0].attrs, weight)
-                self.back[weight] = self.simplifier.simple(conv_kernel(made[0].args[0], dz, **made[0].attrs))
+                dz = joined([e.args[1] for e in gradients], gradients[0].attrs, weight)
+                self.back[weight] = self.simplifier.simple(conv_kernel(gradients[0].args[0], dz, **gradients[0].attrs))
                 kept[weight] = free(f"d{weight.label}", {*kept.values(), *self._state_names()})
 
     def _joined(self, behind: dict[Expr, list[_Summed]]) -> dict[Expr, list[_Summed]]:

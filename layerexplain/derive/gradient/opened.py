@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from layerexplain.derive.gradient.simplify import Sharing
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, named, walk
@@ -18,8 +18,8 @@ from layerexplain.ops.random import dropout
 
 def opened(definition: Definition) -> tuple[dict[str, Expr], list[Expr]]:
     """Return a definition's results, written in this way, and all their nodes in the order of creation."""
-    made = _Opener().values(list(definition.results.values()), {})
-    results = dict(zip(definition.results, made, strict=True))
+    outputs = _CallInliner().values(list(definition.results.values()), {})
+    results = dict(zip(definition.results, outputs, strict=True))
     return results, walk(results.values())
 
 
@@ -44,25 +44,25 @@ def _suffix(definition: Definition, args: Sequence[Expr]) -> str:
     return suffix if suffix.startswith("_") else ""
 
 
-class _Opener(Sharing):
+class _CallInliner(Sharing):
     def __init__(self) -> None:
         super().__init__()
         self.suffix = ""
 
     def like(self, node: Expr, env: Mapping[Expr, Any], attrs: dict[str, Any]) -> Expr:
-        made = super().like(node, env, attrs)
-        if self.suffix and made is not node and made.label and made.label == node.label:
-            made.label += self.suffix
-        return made
+        result = super().like(node, env, attrs)
+        if self.suffix and result is not node and result.label and result.label == node.label:
+            result.label += self.suffix
+        return result
 
     def loop(self, node: Expr, env: dict[Expr, Any]) -> Any:
-        made = super().loop(node, env)
-        body = made.attrs["body"]
+        result = super().loop(node, env)
+        body = result.attrs["body"]
         if self.suffix and body is not node.attrs["body"]:
             for state in body.states:
                 state.label = f"{state.label}{self.suffix}"
             body.collected = {f"{name}{self.suffix}": e for name, e in body.collected.items()}
-        return made
+        return result
 
     def op(self, node: Expr, env: dict[Expr, Any]) -> Any:
         if node.op is dropout:
@@ -79,5 +79,5 @@ class _Opener(Sharing):
         outside, self.suffix = self.suffix, self.suffix or _suffix(definition, node.args)
         self.visit(walk(definition.outputs, inside), inside)
         self.suffix = outside
-        made = [inside[e] for e in definition.outputs]
-        return made if type(node.shape) is Shapes else made[0]
+        results = [inside[e] for e in definition.outputs]
+        return results if type(node.shape) is ResultShapes else results[0]

@@ -69,16 +69,16 @@ class Simplifier(Sharing):
         """Return the simplest form of a node. Most arguments are in theirs already: a rule makes a few nodes."""
         if node in self.done or not node.args:
             return node
-        made = self._of_simple(node)
+        result = self._of_simple(node)
         while True:
-            rule = RULES.get(made.op.name)
-            better = _without_spreading(made, self.plain) or (None if rule is None else rule(made, self.plain))
-            if better is None or better is made or better.shape != node.shape:
+            rule = RULES.get(result.op.name)
+            better = _without_spreading(result, self.plain) or (None if rule is None else rule(result, self.plain))
+            if better is None or better is result or better.shape != node.shape:
                 break
-            made = better if better.op in LEAVES else labelled(self._of_simple(better), node)
-        made = made if made.op in LEAVES else self.once(made)
-        self.done.add(made)
-        return made
+            result = better if better.op in LEAVES else labelled(self._of_simple(better), node)
+        result = result if result.op in LEAVES else self.once(result)
+        self.done.add(result)
+        return result
 
     def _of_simple(self, node: Expr) -> Expr:
         """Return a node with its arguments in their simplest form."""
@@ -112,9 +112,9 @@ def _one_value(e: Expr, plain: Plain) -> Expr | None:
     if plain(e, e.op) and e.args and is_elementwise(e.op):
         values = [value for arg in e.args if (value := _one_value(arg, plain)) is not None]
         if len(values) == len(e.args):
-            made = e.op(*values, **e.attrs)
+            result = e.op(*values, **e.attrs)
             rule = RULES.get(e.op.name)
-            return (None if rule is None else rule(made, plain)) or made
+            return (None if rule is None else rule(result, plain)) or result
     return None
 
 
@@ -225,15 +225,15 @@ def _gates(node: Expr) -> Expr | None:
 def joined(parts: Sequence[Expr], attrs: Mapping[str, Any], weight: Expr | None = None) -> Expr:
     """Return the gradients of all gates as one tensor, along the channels of a product with these attributes: `dz` of
     `dz_i, dz_f, …`. If not all are those of gates, it is called by the weight: `dz_U`."""
-    first = attrs.get("data_format") == "channels_first"
-    made = concatenate(*parts, axis=1) if first else concatenate(*parts)
+    first = attrs.get("data_format", "channels_last") != "channels_last"
+    result = concatenate(*parts, axis=1) if first else concatenate(*parts)
     labels = [part.label.split("_") for part in parts if part.label and "_" in part.label]
     if not labels:
-        return made
+        return result
     base, _, *more = labels[0]
     if len(labels) == len(parts) and all(label[0] == base for label in labels):
-        return named("_".join((base, *more)), made)
-    return named(f"{base}_{weight.label}", made) if weight is not None else made
+        return named("_".join((base, *more)), result)
+    return named(f"{base}_{weight.label}", result) if weight is not None else result
 
 
 def _weight_of(term: Expr) -> Expr | None:

@@ -28,11 +28,11 @@ from layerexplain.derive.receptive_field.spans import (
     through,
     whole,
 )
-from layerexplain.lang.axes import Shape, Shapes, Size
+from layerexplain.lang.axes import ResultShapes, Shape, Size
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import INPUT, Expr
 from layerexplain.lang.scalar import Affine, CannotIndex, Letter, add, number
-from layerexplain.lang.visit import Interpreter
+from layerexplain.lang.visit import ExprInterpreter
 from layerexplain.records import NamedTuple
 
 Seen: TypeAlias = tuple[AxisSpan, ...] | str
@@ -43,7 +43,7 @@ MOST_ROUNDED = 40
 """Limit on nested quotients in an index, as from enlarging by one factor and shrinking by another repeatedly."""
 
 
-class View(NamedTuple):
+class Dependence(NamedTuple):
     """The dependencies of an element of a tensor: `letters` are its index, `seen` has the spans of each source, and
     `facts` what follows from its index alone about its value."""
 
@@ -124,10 +124,10 @@ def _may_reach(end: Affine | None, limit: int, direction: int) -> bool:
     return farthest is None or farthest * direction >= limit * direction
 
 
-def source_view(leaf: Expr) -> View:
+def source_view(leaf: Expr) -> Dependence:
     """Return the view of a source: each element depends on itself."""
     letters = _letters(leaf.shape)
-    return View(letters, {leaf: tuple([at(one.index) for one in letters])})
+    return Dependence(letters, {leaf: tuple([at(one.index) for one in letters])})
 
 
 def _letters(shape: Sequence[Size]) -> tuple[Letter, ...]:
@@ -150,20 +150,20 @@ def _join(into: dict[Expr, Seen], source: Expr, seen: Seen) -> None:
         into[source] = tuple([hull(a, b, size) for a, b, size in zip(before, seen, source.shape, strict=True)])
 
 
-class ReceptiveFields(Interpreter[View]):
+class ReceptiveFields(ExprInterpreter[Dependence]):
     """Compute the views of definitions, each once."""
 
-    def of(self, definition: Definition) -> list[View]:
+    def of(self, definition: Definition) -> list[Dependence]:
         """Return the view of each result, then of each existing mask, in terms of the params."""
         return self.outputs(definition)
 
-    def called(self, definition: Definition, args: Sequence[View]) -> list[View]:
+    def called(self, definition: Definition, args: Sequence[Dependence]) -> list[Dependence]:
         """Return the views of a called definition's results; trailing masks and weights may be omitted."""
         known = dict(zip(definition.params, args, strict=False))
-        return [View(view.letters, _in_terms_of(known, view.seen)) for view in self.of(definition)]
+        return [Dependence(view.letters, _in_terms_of(known, view.seen)) for view in self.of(definition)]
 
-    def leaf(self, node: Expr, env: dict[Expr, Any]) -> View:
-        return source_view(node) if node.op is INPUT else View(_letters(node.shape), {})
+    def leaf(self, node: Expr, env: dict[Expr, Any]) -> Dependence:
+        return source_view(node) if node.op is INPUT else Dependence(_letters(node.shape), {})
 
     def op(self, node: Expr, env: dict[Expr, Any]) -> Any:
         args = [env[a] for a in node.args]
@@ -176,9 +176,9 @@ class ReceptiveFields(Interpreter[View]):
         args = [env[a] for a in node.args]
         opened = definition.kind == "composite" and any([arg.facts is not NOTHING for arg in args])
         views = self._opened(definition, args) if opened else self.called(definition, args)
-        return views if type(node.shape) is Shapes else views[0]
+        return views if type(node.shape) is ResultShapes else views[0]
 
-    def _opened(self, definition: Definition, args: Sequence[View]) -> list[View]:
+    def _opened(self, definition: Definition, args: Sequence[Dependence]) -> list[Dependence]:
         """Return the views of a composite's results, using facts about its arguments: a softmax of masked scores."""
         views = {}
         for param, arg in zip(definition.params, args, strict=False):
@@ -186,7 +186,7 @@ class ReceptiveFields(Interpreter[View]):
             env = {old: new.index for old, new in zip(arg.letters, own.letters, strict=True)}
             views[param] = own._replace(facts=arg.facts.at(env))
         given = dict(zip(definition.params, args, strict=False))
-        found: list[View] = self.values(list(definition.results.values()), views)
+        found: list[Dependence] = self.values(list(definition.results.values()), views)
         return [view._replace(seen=_in_terms_of(given, view.seen)) for view in found]
 
     def loop(self, node: Expr, env: dict[Expr, Any]) -> Any:
@@ -195,7 +195,7 @@ class ReceptiveFields(Interpreter[View]):
         after = _over_time(body, views[: len(body.states)])
         length = node.args[0].shape[1]
         given = {leaf: env[arg] for leaf, arg in zip(body.leaves, node.args, strict=True)}
-        results = [View(view.letters, _outside(body, view.seen, given, whole(length))) for view in after]
+        results = [Dependence(view.letters, _outside(body, view.seen, given, whole(length))) for view in after]
         for view in views[len(body.states) :]:
             step = Letter("steps", length if isinstance(length, int) else None)
             now = {leaf: seen for leaf, seen in view.seen.items() if leaf not in body.states}
@@ -208,11 +208,11 @@ class ReceptiveFields(Interpreter[View]):
             past = AxisSpan(number(0), add(step.index, -1))
             for source, spans in _outside(body, before, given, past).items():
                 _join(seen, source, spans)
-            results.append(View((view.letters[0], step, *view.letters[1:]), seen))
+            results.append(Dependence((view.letters[0], step, *view.letters[1:]), seen))
         return results if len(results) > 1 else results[0]
 
 
-def _in_terms_of(args: Mapping[Expr, View], seen: Mapping[Expr, Seen]) -> dict[Expr, Seen]:
+def _in_terms_of(args: Mapping[Expr, Dependence], seen: Mapping[Expr, Seen]) -> dict[Expr, Seen]:
     """Return spans of a definition's params in terms of the sources of its arguments."""
     found: dict[Expr, Seen] = {}
     for param, spans in seen.items():
@@ -221,7 +221,7 @@ def _in_terms_of(args: Mapping[Expr, View], seen: Mapping[Expr, Seen]) -> dict[E
     return found
 
 
-def _through_argument(arg: View, seen: Seen, into: dict[Expr, Seen]) -> None:
+def _through_argument(arg: Dependence, seen: Seen, into: dict[Expr, Seen]) -> None:
     if isinstance(seen, str):
         for source in arg.seen:
             _join(into, source, seen)
@@ -229,9 +229,9 @@ def _through_argument(arg: View, seen: Seen, into: dict[Expr, Seen]) -> None:
         arg.read(seen, into)
 
 
-def _over_time(body: Body, direct: Sequence[View]) -> list[View]:
+def _over_time(body: Body, direct: Sequence[Dependence]) -> list[Dependence]:
     """Return the views of the states in terms of the body's leaves after any number of steps, without the steps."""
-    total = [View(view.letters, dict(view.seen)) for view in direct]
+    total = [Dependence(view.letters, dict(view.seen)) for view in direct]
     for last in (False, False, True):
         grown = []
         for view in direct:
@@ -239,12 +239,12 @@ def _over_time(body: Body, direct: Sequence[View]) -> list[View]:
             for state, earlier in zip(body.states, total, strict=True):
                 if state in view.seen:
                     _through_argument(earlier, view.seen[state], seen)
-            grown.append(View(view.letters, seen))
+            grown.append(Dependence(view.letters, seen))
         if all(a.seen == b.seen for a, b in zip(grown, total, strict=True)):
             break
         if last:
             # A span that still grows (a convolution of the state at each step) reaches the ends of its axis.
-            grown = [View(b.letters, _widened(a.seen, b.seen)) for a, b in zip(total, grown, strict=True)]
+            grown = [Dependence(b.letters, _widened(a.seen, b.seen)) for a, b in zip(total, grown, strict=True)]
         total = grown
     return total
 
@@ -259,7 +259,9 @@ def _widened(before: Mapping[Expr, Seen], after: Mapping[Expr, Seen]) -> dict[Ex
     return found
 
 
-def _outside(body: Body, seen: Mapping[Expr, Seen], given: Mapping[Expr, View], times: AxisSpan) -> dict[Expr, Seen]:
+def _outside(
+    body: Body, seen: Mapping[Expr, Seen], given: Mapping[Expr, Dependence], times: AxisSpan
+) -> dict[Expr, Seen]:
     """Return spans of the leaves of a loop's body in terms of the loop's arguments, with the steps `times` of the
     sequences."""
     placed = dict(seen)
@@ -273,7 +275,7 @@ def _outside(body: Body, seen: Mapping[Expr, Seen], given: Mapping[Expr, View], 
 # One op ---------------------------------------------------------------------------------------------------------
 
 
-def _result(node: Expr, i: int, letters: tuple[Letter, ...], args: Sequence[View]) -> View:
+def _result(node: Expr, i: int, letters: tuple[Letter, ...], args: Sequence[Dependence]) -> Dependence:
     """Return the view of result number `i` of an op."""
     seen: dict[Expr, Seen] = {}
     index = tuple([one.index for one in letters])
@@ -281,7 +283,7 @@ def _result(node: Expr, i: int, letters: tuple[Letter, ...], args: Sequence[View
     try:
         for arg, place in reads(node, i, index, known):
             args[arg].read(place, seen)
-        told = known.of(node.op.element(node, index, marked)) if known and callable(node.op.element) else NOTHING
+        value_facts = known.of(node.op.element(node, index, marked)) if known and callable(node.op.element) else NOTHING
     except CannotIndex as why:
-        return View(letters, {source: str(why) for arg in args for source in arg.seen})
-    return View(letters, seen, told)
+        return Dependence(letters, {source: str(why) for arg in args for source in arg.seen})
+    return Dependence(letters, seen, value_facts)

@@ -17,7 +17,7 @@ from layerexplain.ops.sizes import normalize_axis
 from layerexplain.ops.spatial import each, spatial_axes
 
 if TYPE_CHECKING:
-    from layerexplain.derive.receptive_field.fields import View
+    from layerexplain.derive.receptive_field.fields import Dependence
 
 Read: TypeAlias = tuple[int, tuple[AxisSpan, ...]]
 """The number of an argument, and the span that is read along each axis."""
@@ -29,7 +29,7 @@ Rule: TypeAlias = Callable[[Expr, tuple[sc.Affine, ...]], list[Read] | None]
 class Known:
     """The facts about the arguments of a node; falsy if there are none."""
 
-    def __init__(self, node: Expr, args: Sequence[View]) -> None:
+    def __init__(self, node: Expr, args: Sequence[Dependence]) -> None:
         self.node = node
         self.args = args
 
@@ -40,16 +40,16 @@ class Known:
 
     def of(self, scalar: sc.Scalar) -> ValueFacts:
         """Return the facts about a scalar in terms of the arguments' elements."""
-        told = facts(scalar, self._element)
-        return NOTHING if told == NOTHING else told
+        value_facts = facts(scalar, self._element)
+        return NOTHING if value_facts == NOTHING else value_facts
 
     def _element(self, element: sc.Element) -> ValueFacts:
         arg = self.node.args[element.of]
         if arg.op is CONSTANT:
             return of_number(arg.attrs["value"])
         view = self.args[element.of]
-        told: ValueFacts = view.facts.at(dict(zip(view.letters, element.index, strict=False)))
-        return told
+        value_facts: ValueFacts = view.facts.at(dict(zip(view.letters, element.index, strict=False)))
+        return value_facts
 
 
 def reads(node: Expr, i: int, index: tuple[sc.Affine, ...], known: Known) -> Iterator[Read]:
@@ -93,11 +93,11 @@ def _found(node: Expr, part: Any, ranges: Mapping[sc.Letter, AxisSpan], known: K
 def _within(fold: sc.Fold, ranges: Mapping[sc.Letter, AxisSpan], known: Known) -> Mapping[sc.Letter, AxisSpan]:
     """Return the ranges of letters inside a sum."""
     inner = dict(ranges)
-    told = known.of(fold.body) if known and fold.kind in ("sum", "mean") else NOTHING
+    value_facts = known.of(fold.body) if known and fold.kind in ("sum", "mean") else NOTHING
     for one in fold.letters:
-        inner[one] = _range(one, fold.conditions, fold.letters)._replace(loose=told.hidden)
-        if told.nonzero:
-            nonzero = [sc.Between(c, 0, None) for c in told.nonzero]
+        inner[one] = _range(one, fold.conditions, fold.letters)._replace(loose=value_facts.hidden)
+        if value_facts.nonzero:
+            nonzero = [sc.Between(c, 0, None) for c in value_facts.nonzero]
             least = _range(one, [*fold.conditions, *nonzero], fold.letters)
             # If all scores are excluded, a softmax gives equal weights.
             inner[one] = least if (width(least)[0] or 0) > 0 else inner[one]

@@ -12,18 +12,18 @@ from layerexplain.derive.typeset.statements import heading, indented
 from layerexplain.lang import scalar as sc
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import CONSTANT
-from layerexplain.lang.latex import Formula
+from layerexplain.lang.latex import TypesetLine
 from layerexplain.lang.typeset import COMMA, EQUALS, Node, applied, fence, listed, row, sign
 
 
-def typeset_element(form: ElementForm) -> tuple[Formula, ...]:
+def typeset_element(form: ElementForm) -> tuple[TypesetLine, ...]:
     """Return the lines of a form, after those of the layers that it calls; its notes are those of the text."""
     names = inner_names(form)
     lines: list[Node] = []
     for called in form.inner.values():
         lines.append(heading(names[called.definition], called.definition))
         lines += [indented(line) for line in _lines(called, names)]
-    return tuple(map(Formula, (*lines, *_lines(form, names))))
+    return tuple(map(TypesetLine, (*lines, *_lines(form, names))))
 
 
 def _lines(form: ElementForm, called: Mapping[Definition, str]) -> list[Node]:

@@ -18,7 +18,7 @@ from layerexplain.lang.notation import (
     PRODUCT,
     SUM,
     Fraction,
-    Function,
+    FunctionNotation,
     Infix,
     Prefix,
     bracketed_operands,
@@ -173,7 +173,7 @@ def combine(notation: Any, args: Sequence[Typeset], *, name: str, tensors: bool 
         return Typeset(row(MINUS, bracketed(inner.tree, needed)), notation.bind)
     if isinstance(notation, Infix):
         return _between(notation, args[0], args[1], tensors)
-    template = notation.typeset if isinstance(notation, Function) else None
+    template = notation.typeset if isinstance(notation, FunctionNotation) else None
     if template is None:
         return Typeset(applied(name, listed(trees)))
     parts = items(template)

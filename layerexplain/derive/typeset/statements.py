@@ -25,10 +25,10 @@ from layerexplain.derive.typeset.scalars import (
     slice_key,
     symbol,
 )
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, INPUT, ITEM, LEAVES, LOOP, Expr, Marker, walk
-from layerexplain.lang.latex import Formula, latex
+from layerexplain.lang.latex import TypesetLine, latex
 from layerexplain.lang.names import free
 from layerexplain.lang.notation import ATOM, NEGATE, POWER, Index, Slice
 from layerexplain.lang.opaque import opaque
@@ -46,7 +46,7 @@ from layerexplain.lang.typeset import (
     row,
     sign,
 )
-from layerexplain.lang.visit import Interpreter, inner_definitions
+from layerexplain.lang.visit import ExprInterpreter, inner_definitions
 from layerexplain.ops.contract import dot, matmul
 from layerexplain.ops.movement import split, transpose, zeros
 from layerexplain.records import NamedTuple
@@ -58,7 +58,7 @@ LONGEST = 240
 """The longest LaTeX of what is written inline; longer parts get a name."""
 
 
-def typeset(definition: Definition) -> tuple[Formula, ...]:
+def typeset(definition: Definition) -> tuple[TypesetLine, ...]:
     """Return the statements of a definition, after those of the layers that it calls."""
     names: dict[Definition, str] = {}
     for inner in inner_definitions(definition):
@@ -69,8 +69,8 @@ def typeset(definition: Definition) -> tuple[Formula, ...]:
     lines: list[Node] = []
     for inner in reversed(names):
         lines.append(heading(names[inner], inner))
-        lines += [indented(line) for line in _Statements(inner, names, roles).lines]
-    return tuple(map(Formula, (*lines, *_Statements(definition, names, roles).lines)))
+        lines += [indented(line) for line in _StatementTypesetter(inner, names, roles).lines]
+    return tuple(map(TypesetLine, (*lines, *_StatementTypesetter(definition, names, roles).lines)))
 
 
 def heading(name: str, definition: Definition) -> Node:
@@ -92,7 +92,7 @@ class _Body(NamedTuple):
     chosen: set[Expr]
 
 
-class _Statements(Interpreter[Typeset]):
+class _StatementTypesetter(ExprInterpreter[Typeset]):
     """Typeset the statements of one body. `plain` are the names of named nodes with their loop indices."""
 
     body: _Body
@@ -151,7 +151,7 @@ class _Statements(Interpreter[Typeset]):
         return Typeset(tree, NEGATE if items(tree)[0] == MINUS else ATOM)
 
     def op(self, node: Expr, env: dict[Expr, Any]) -> Typeset:
-        if type(node.shape) is Shapes:
+        if type(node.shape) is ResultShapes:
             return self._several(node)
         return self._node(node, node in self.body.chosen or node in self.body.wanted)
 
@@ -166,7 +166,7 @@ class _Statements(Interpreter[Typeset]):
         """Return the nodes that get a statement: labelled ones, those used twice, and sums for one element inside a
         statement for whole tensors."""
         uses = Counter(arg for node in order for arg in node.args)
-        chosen = {n for n in order if n.args and (n.label or uses[n] > 1) and type(n.shape) is not Shapes}
+        chosen = {n for n in order if n.args and (n.label or uses[n] > 1) and type(n.shape) is not ResultShapes}
         sums: dict[Expr, bool] = {}
         scalar: dict[Expr, bool] = {}
         for node in order:

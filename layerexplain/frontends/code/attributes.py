@@ -5,20 +5,16 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.frontends.code.dataclass_fields import fields_of
 from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.parts import InterpreterPart, dotted
-from layerexplain.frontends.code.values import (
-    Tensor,
-    Variable,
-    python,
-)
+from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.base import Unknown
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
 
-_BUILTIN = (str, int, float, bool, list, tuple, dict)
+_OLDER_ONLY = frozenset({"_build_from_signature"})
+"""Attributes of layers by which code tells Keras 2 from Keras 3."""
 
 
 class Attributes(InterpreterPart):
@@ -39,11 +35,6 @@ class Attributes(InterpreterPart):
 
     def item(self, items: Any, key: Any) -> Any:
         """`items[key]`."""
-        items = items if (fields := fields_of(items)) is None else fields
-        if isinstance(items, Variable):
-            items = self.keras.weight_tensor(items) if self.keras.quiet else self.keras.data_of(items)
-        if isinstance(items, Tensor):
-            return self.keras.tensor_item(items, key)
         return python.get_item(items, cast("Interpreter", self), key)
 
     def missing(self, items: dict[Any, Any], key: Any) -> Any:
@@ -70,6 +61,17 @@ class Attributes(InterpreterPart):
 
     def attribute(self, of: Any, name: str) -> Any:
         """`of.name`."""
-        if isinstance(of, Tensor):
-            return self.keras.attribute(of, name)
         return python.get_attribute(of, cast("Interpreter", self), name)
+
+    def call_method(self, of: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """`of.name(…)`."""
+        return self.placed(python.call_method(of, cast("Interpreter", self), name, args, kwargs))
+
+    def has_attribute(self, of: Any, name: Any) -> bool | Unknown:
+        """Return whether a value has an attribute; Unknown where that is not known."""
+        if isinstance(of, Unknown) or not isinstance(name, str):
+            return of if isinstance(of, Unknown) else self.unknown("the name of an attribute")
+        if name in _OLDER_ONLY:
+            return False
+        found = python.has_attribute(of, cast("Interpreter", self), name)
+        return self.unknown(f"whether it has the attribute {name}") if found is None else found

@@ -7,22 +7,23 @@ from itertools import compress
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_BITS, Budget, fits
-from layerexplain.frontends.code.dataclass_fields import fields_of, is_named_tuple
 from layerexplain.frontends.code.methods import sort
 from layerexplain.frontends.code.operators import TOO_LARGE, format_value, is_plain, truth
-from layerexplain.frontends.code.values import (
-    Class,
-    Function,
-    Instance,
-    LayerValue,
-    Partial,
-    Setting,
-    Symbol,
-    Tensor,
-    python,
-)
+from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Size, Unknown, UnknownValue, unknown_value
+from layerexplain.frontends.code.values.base import (
+    Evaluator,
+    ProgramError,
+    Size,
+    Unknown,
+    UnknownValue,
+    Value,
+    unknown_value,
+)
+from layerexplain.frontends.code.values.layers import LayerValue
+from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
+from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.tensors import Tensor
 
 NAMES = frozenset(
     """
@@ -47,8 +48,7 @@ _KINDS: dict[str, Any] = {
 
 def items_of(value: Any) -> list[Any] | Unknown:
     """The items that a loop over a value meets; Unknown where they are not known."""
-    fields = fields_of(value)
-    return python.iterate(value) if fields is None else list(fields)
+    return python.iterate(value)
 
 
 def known_items(value: Any) -> list[Any]:
@@ -68,9 +68,9 @@ def all_items(values: Iterable[Any], budget: Budget) -> list[list[Any]]:
     return found
 
 
-def call_builtin(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Callable[..., Any]) -> Any:
+def call_builtin(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     """Return what a builtin function gives. Raises ProgramError."""
-    if name in ("print", "exit", "quit", "setattr"):
+    if name in ("print", "exit", "quit"):
         return None
     if name in ERRORS:
         text = args[0] if args and isinstance(args[0], str) else ""
@@ -78,19 +78,17 @@ def call_builtin(name: str, args: list[Any], kwargs: dict[str, Any], budget: Bud
     function = _FUNCTIONS.get(name)
     try:
         if function is not None:
-            return function(args, kwargs, budget, call)
+            return function(args, kwargs, evaluator)
         raise unknown_value(args, f"{name}(…), which is not read here")
     except UnknownValue as why:
         return why.value
 
 
-def _len(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
-    value = args[0] if args else None
-    fields = fields_of(value)
-    return python.length(value) if fields is None else len(fields)
+def _len(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+    return python.length(args[0] if args else None)
 
 
-def _range(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+def _range(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     args = [one.values[0] if isinstance(one, Array) and one.values and not one.shape else one for one in args]
     unknown = next((one for one in args if not isinstance(one, int)), None)
     if unknown is not None or not args:
@@ -102,10 +100,12 @@ def _range(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
 
 
 def _convert(kind: str) -> Callable[..., Any]:
-    def convert(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    def convert(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
         if not args:
             return _CONVERT[kind]()  # type: ignore[call-arg]
         value = args[0]
+        if isinstance(value, Value):
+            value.check_use("number", evaluator.place(), f"{kind}() needs a number, ")
         if isinstance(value, Array) and value.values is not None and len(value.values) == 1:
             value = value.values[0]
         if kind == "bool":
@@ -124,9 +124,9 @@ def _convert(kind: str) -> Callable[..., Any]:
 
 
 def _collect(kind: Any) -> Callable[..., Any]:
-    def collect(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    def collect(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
         items = known_items(args[0]) if args else []
-        budget.make(len(items))
+        evaluator.budget.make(len(items))
         if kind in (set, frozenset) and not (fits(items) and all(is_plain(one) or type(one) is tuple for one in items)):
             return Unknown("a set of values that are not known")
         try:
@@ -137,53 +137,53 @@ def _collect(kind: Any) -> Callable[..., Any]:
     return collect
 
 
-def _dict(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Any) -> Any:
+def _dict(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     given = args[0] if args else {}
     pairs: Any = given if isinstance(given, dict) else known_items(given)
     if not isinstance(given, dict) and not fits(pairs):
         return Unknown(TOO_LARGE)
-    budget.make(len(pairs) + len(kwargs))
+    evaluator.budget.make(len(pairs) + len(kwargs))
     try:
         return {**dict(pairs), **kwargs}
     except (TypeError, ValueError) as error:
         raise ProgramError(type(error).__name__, str(error)[:100]) from None
 
 
-def _zip(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
-    items = all_items(args, budget)
-    budget.make(min(map(len, items), default=0) * len(args))
+def _zip(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+    items = all_items(args, evaluator.budget)
+    evaluator.budget.make(min(map(len, items), default=0) * len(args))
     return list(zip(*items, strict=False))
 
 
-def _enumerate(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Any) -> Any:
+def _enumerate(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     items = known_items(args[0]) if args else []
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
     if not isinstance(start, int):
         return Unknown("a count that is not known")
-    budget.make(len(items))
+    evaluator.budget.make(len(items))
     return list(enumerate(items, start))
 
 
-def _map(args: list[Any], kwargs: Any, budget: Budget, call: Callable[..., Any]) -> Any:
-    items = all_items(args[1:], budget)
-    budget.make(min(map(len, items), default=0) * len(items))
-    return [call(args[0], list(row)) for row in zip(*items, strict=False)]
+def _map(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+    items = all_items(args[1:], evaluator.budget)
+    evaluator.budget.make(min(map(len, items), default=0) * len(items))
+    return [evaluator.call(args[0], list(row), {}) for row in zip(*items, strict=False)]
 
 
-def _filter(args: list[Any], kwargs: Any, budget: Budget, call: Callable[..., Any]) -> Any:
+def _filter(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     items = known_items(args[1]) if len(args) > 1 else []
-    kept = [truth(one if args[0] is None else call(args[0], [one])) for one in items]
+    kept = [truth(one if args[0] is None else evaluator.call(args[0], [one], {})) for one in items]
     return Unknown("a test that is not known") if None in kept else list(compress(items, kept))
 
 
 def _least(pick: Any) -> Callable[..., Any]:
-    def least(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Callable[..., Any]) -> Any:
+    def least(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
         items = known_items(args[0]) if len(args) == 1 else args
         if not items and "default" in kwargs:
             return kwargs["default"]
         if any(isinstance(one, Size) for one in items) and all(isinstance(one, Size | int) for one in items):
             return Size()
-        ordered = sort(items, kwargs.get("key"), pick is max, call)
+        ordered = sort(items, kwargs.get("key"), pick is max, evaluator)
         if isinstance(ordered, Unknown):
             raise unknown_value(items, ordered.reason)
         if not ordered:
@@ -193,13 +193,13 @@ def _least(pick: Any) -> Callable[..., Any]:
     return least
 
 
-def _sum(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+def _sum(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     items = known_items(args[0]) if args else []
     if not all(isinstance(one, int | float) for one in items):
         if any(isinstance(one, Tensor) for one in items):
             made = args[1] if len(args) > 1 else 0
             for one in items:
-                made = call(Symbol("operator.add"), [made, one])
+                made = evaluator.call(Symbol("operator.add"), [made, one])
             return made
         raise unknown_value(items, "a sum of what is not known")
     total = sum(items, args[1] if len(args) > 1 and isinstance(args[1], int | float) else 0)
@@ -207,7 +207,7 @@ def _sum(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
 
 
 def _all(found: bool) -> Callable[..., Any]:
-    def test(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    def test(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
         known = [truth(one) for one in known_items(args[0])] if args else []
         if found in known:
             return found
@@ -216,7 +216,7 @@ def _all(found: bool) -> Callable[..., Any]:
     return test
 
 
-def _ord(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+def _ord(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     text = args[0] if len(args) == 1 else None
     if isinstance(text, Unknown):
         return text
@@ -226,7 +226,9 @@ def _ord(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
 
 
 def _number(function: Any) -> Callable[..., Any]:
-    def compute(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+    def compute(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+        if function is abs and args and isinstance(args[0], Tensor):
+            return args[0].operate_alone(evaluator, "Abs")
         if any(isinstance(one, Size) for one in args):
             return Size()
         if not all(isinstance(one, int | float) for one in args):
@@ -244,41 +246,41 @@ def _number(function: Any) -> Callable[..., Any]:
     return compute
 
 
-def _text(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+def _text(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     return format_value(args[0], "") if args else ""
 
 
-def _repr(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+def _repr(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     return repr(args[0]) if args and is_plain(args[0]) else Unknown("a text that is not known")
 
 
-def _sorted(args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Callable[..., Any]) -> Any:
+def _sorted(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     items = known_items(args[0]) if args else []
-    budget.make(len(items))
-    return sort(items, kwargs.get("key"), bool(kwargs.get("reverse")), call)
+    evaluator.budget.make(len(items))
+    return sort(items, kwargs.get("key"), bool(kwargs.get("reverse")), evaluator)
 
 
-def _reversed(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+def _reversed(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     return known_items(args[0])[::-1] if args else []
 
 
-def _next(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+def _next(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     if args and type(args[0]) is list and args[0]:
         return args[0].pop(0)
     return args[0] if args and isinstance(args[0], Unknown) else Unknown("the next item of what is not known")
 
 
-def _slice(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+def _slice(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     return slice(*args) if 1 <= len(args) <= 3 else Unknown("a slice")
 
 
-def _callable(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+def _callable(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     if args and isinstance(args[0], Unknown):
         return args[0]
     return bool(args) and isinstance(args[0], Function | Class | Symbol | Partial | LayerValue)
 
 
-def _isinstance(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
+def _isinstance(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     value, kinds = args[0], args[1]
     if isinstance(value, Unknown):
         return value
@@ -293,43 +295,56 @@ def _isinstance(args: list[Any], kwargs: Any, budget: Budget, call: Any) -> Any:
 
 def _is_of(value: Any, kind: Any) -> bool | None:
     """Whether a value is of a class; None where that is not known."""
-    if isinstance(kind, Symbol):
-        name = kind.last
-        if kind.path.startswith("builtins."):
-            python = _KINDS.get(name)
-            return type(value) is python or (name == "int" and type(value) is bool) if python is not None else None
-        if isinstance(value, Instance):
-            root = value.cls.root()
-            if is_named_tuple(value.cls):
-                return kind.path == "builtins.tuple" or None
-            return None if root is None else root.last == name or name in ("Layer", "Module")
-        if isinstance(value, LayerValue):
-            if name in ("Layer", "Operation", "Module"):
-                return True
-            if name in ("Model", "Functional"):
-                return value.kind == "model" and (name == "Model" or value.type == "Functional")
-            return value.type == name
-        if isinstance(value, Setting):
-            family = _FAMILIES.get(value.path.partition(".")[0])
-            return name in (family, value.class_name) if family is not None else None
-        if isinstance(value, Tensor):
-            return True if "ensor" in name else False if kind.path.startswith("numpy.") else None
-        if isinstance(value, Array):
-            return name == "ndarray"
-        return False if is_plain(value) or type(value) in (list, tuple, dict) else None
     if isinstance(kind, Class):
         return isinstance(value, Instance) and kind in value.cls.order()
+    if not isinstance(kind, Symbol):
+        return None
+    if kind.path.startswith("builtins."):
+        of_python = _KINDS.get(kind.last)
+        if of_python is None:
+            return None
+        return type(value) is of_python or (kind.last == "int" and type(value) is bool)
+    if isinstance(value, Value):
+        return value.is_instance(kind)
+    return False if is_plain(value) or type(value) in (list, tuple, dict) else None
+
+
+def _getattr(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+    if len(args) < 2 or not isinstance(args[1], str):
+        return _not_read("getattr", args)
+    try:
+        return evaluator.attribute(args[0], args[1])
+    except ProgramError:
+        if len(args) > 2:
+            return args[2]
+        raise
+
+
+def _hasattr(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+    return evaluator.has_attribute(args[0], args[1]) if len(args) == 2 else _not_read("hasattr", args)
+
+
+def _setattr(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+    if len(args) != 3 or not isinstance(args[1], str):
+        return _not_read("setattr", args)
+    if isinstance(args[0], Value):
+        args[0].set_attribute(evaluator, args[1], args[2])
     return None
 
 
-_FAMILIES = {
-    "initializers": "Initializer",
-    "regularizers": "Regularizer",
-    "constraints": "Constraint",
-    "losses": "Loss",
-    "optimizers": "Optimizer",
-}
-"""The class that all settings of a module are of."""
+def _type(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+    if len(args) == 1 and isinstance(args[0], Instance | LayerValue):
+        return args[0].cls if isinstance(args[0], Instance) else evaluator.attribute(args[0], "__class__")
+    return _not_read("type", args)
+
+
+def _vars(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+    return args[0].attributes if args and isinstance(args[0], Instance) else _not_read("vars", args)
+
+
+def _not_read(name: str, args: list[Any]) -> Unknown:
+    return args[0] if args and isinstance(args[0], Unknown) else Unknown(f"{name}(…) of a value")
+
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": _len, "range": _range, "xrange": _range, "int": _convert("int"), "float": _convert("float"),
@@ -339,5 +354,6 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "any": _all(True), "abs": _number(abs), "chr": _number(chr), "ord": _ord,
     "round": _number(round), "pow": _number(pow), "divmod": _number(divmod),
     "str": _text, "unicode": _text, "repr": _repr, "sorted": _sorted, "reversed": _reversed, "iter": _collect(list),
-    "next": _next, "slice": _slice, "callable": _callable, "isinstance": _isinstance,
+    "next": _next, "slice": _slice, "callable": _callable, "isinstance": _isinstance, "getattr": _getattr,
+    "hasattr": _hasattr, "setattr": _setattr, "type": _type, "vars": _vars,
 }  # fmt: skip

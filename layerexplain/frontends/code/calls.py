@@ -6,44 +6,37 @@ import ast
 from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.frontends.code import command_line, numpy_functions
+from layerexplain.frontends.code import numpy_functions
 from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
 from layerexplain.frontends.code.builtin_functions import call_builtin
-from layerexplain.frontends.code.dataclass_fields import Records, fields_of, is_record
+from layerexplain.frontends.code.dataclass_fields import Records
 from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.keras_api import Misfit
 from layerexplain.frontends.code.keras_names import base_of, named
 from layerexplain.frontends.code.library import LIBRARIES
-from layerexplain.frontends.code.methods import CHANGES, call_method
 from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
 from layerexplain.frontends.code.parts import Signal
-from layerexplain.frontends.code.values import (
-    Bound,
-    Class,
-    Context,
-    Function,
-    Instance,
-    LayerValue,
-    Setting,
-    Super,
-    Symbol,
-    Tensor,
-    python,
-)
 from layerexplain.frontends.code.values import array as arrays
+from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.base import ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.program import Class, Context, Function, Instance, Super
+from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
 
 
-_TAKE_FUNCTIONS = frozenset({"map", "filter", "isinstance", "issubclass", "callable", "hasattr"})
-"""Builtins one of whose arguments is a function or a class."""
+_TAKE_FUNCTIONS = frozenset(
+    ["map", "filter", "isinstance", "issubclass", "callable", "hasattr", "getattr", "setattr", "type", "vars"]
+)
+"""Builtins one of whose arguments may be a function or a class."""
 
-_AT_ONCE = frozenset(["len", "callable", "hasattr", "print", "next", "range", "id", "append", "add", "get", "pop"])
-"""Builtins and methods that go through no values."""
+_AT_ONCE = frozenset(
+    ["len", "callable", "hasattr", "getattr", "setattr", "type", "vars", "print", "next", "range", "id"]
+)
+"""Builtins that go through no values."""
 
 
 class Calls(Records):
@@ -120,26 +113,15 @@ class Calls(Records):
         """The result of a call; `whole` says that the program gives all of its arguments. Raises ProgramError for
         what the program raises."""
         keywords: dict[str, Any] = dict(kwargs or {})
-        if isinstance(function, Tensor) and function.node.layer.reason is not None:
-            return function.node.layer.reason  # what is not read may give a layer too
-        if isinstance(function, Tensor):
-            raise ProgramError("TypeError", "a tensor is called", self.place())
         return python.call(function, cast("Interpreter", self), args, keywords, whole)
 
     def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
         root, _, name = symbol.path.partition(".")
         if root == "builtins":
-            if name in ("getattr", "setattr", "type", "vars", "hasattr"):
-                return self._reflection(name, args)
-            if name in ("float", "int", "bool") and not self.keras.quiet and args and isinstance(args[0], Tensor):
-                words = f"{name}() needs a number, got a tensor of Keras: its numbers are not there yet"
-                raise ProgramError("TypeError", words, self.place())
-            if name == "abs" and args and isinstance(args[0], Tensor):
-                return self.keras.operation("absolute", args, {})
             if name not in _AT_ONCE:
                 self.budget.look_at(*args, *kwargs.values())
             given = args if name in _TAKE_FUNCTIONS else [self.no_function(one) for one in args]
-            return self.placed(call_builtin(name, given, kwargs, self.budget, self.call))
+            return self.placed(call_builtin(name, given, kwargs, cast("Interpreter", self)))
         if args and isinstance(args[0], Instance) and self._is_method_of(symbol.path, args[0]):
             return self.keras.call_base(args[0], symbol, args[1:], kwargs)
         library = LIBRARIES.get(root)
@@ -153,7 +135,7 @@ class Calls(Records):
         if made is not None:
             return None if made is self.keras.NOTHING else self.placed(made)
         if root == "numpy":
-            found = numpy_functions.call_numpy(name, args, kwargs, self.budget)
+            found = numpy_functions.call_numpy(name, args, kwargs, cast("Interpreter", self))
             if isinstance(found, Array) and found.dtype == "float32" and name in numpy_functions.MAKES:
                 found = found._replace(dtype=arrays.name_of_dtype(kwargs.get("dtype")) or "float64")
             return self.placed(found)
@@ -170,55 +152,9 @@ class Calls(Records):
         """The value; one that is not known with the line that is read now."""
         return value._replace(**self.place()._asdict()) if isinstance(value, Unknown) and not value.line else value
 
-    def _reflection(self, name: str, args: list[Any]) -> Any:
-        if name == "getattr" and len(args) >= 2 and isinstance(args[1], str):
-            try:
-                found = self.attribute(args[0], args[1])
-            except ProgramError:
-                if len(args) > 2:
-                    return args[2]
-                raise
-            return found
-        if name == "hasattr" and len(args) == 2:
-            return self.has_attribute(args[0], args[1])
-        if name == "setattr" and len(args) == 3 and isinstance(args[1], str):
-            self.set_attribute(args[0], args[1], args[2])
-            return None
-        if name == "type" and len(args) == 1 and isinstance(args[0], Instance):
-            return args[0].cls
-        if name == "type" and len(args) == 1 and isinstance(args[0], LayerValue):
-            return self.attribute(args[0], "__class__")
-        if name == "vars" and args and isinstance(args[0], Instance):
-            return args[0].attributes
-        return args[0] if args and isinstance(args[0], Unknown) else self.unknown(f"{name}(…) of a value")
-
-    def call_bound(self, bound: Bound, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
-        of, function = bound.object, bound.function
-        if isinstance(function, Function) and function.name == "build" and isinstance(of, Instance) and of.layer:
-            return self.keras.build_by_hand(of, function, args, kwargs)
-        if isinstance(function, Function):
-            return self.call_function(function, [of, *args], kwargs, whole)
-        if isinstance(function, Symbol):
-            return self.keras.call_base(of, function, args, kwargs)
-        if isinstance(of, Instance | Class):
-            return self.named_tuple_method(of, function, args, kwargs)
-        if isinstance(of, Setting) and of.path == "argparse":
-            return command_line.call(of, function, args, kwargs, cast("Interpreter", self))
-        if isinstance(of, LayerValue | Tensor | Setting):
-            return self.keras.call_method(of, function, args, kwargs)
-        if isinstance(of, Array) or function not in _AT_ONCE:
-            self.budget.look_at(of, *args)
-        if isinstance(of, Array):
-            return self.placed(arrays.call_method(of, function, args, kwargs))
-        if function in CHANGES and type(of) in (list, dict, set):
-            self.mutate(of)
-            if any(isinstance(one, LayerValue | Instance | Tensor) for one in args):
-                self.effects.record_model_event()
-        return self.placed(call_method(of, function, args, kwargs, self.budget, self.call))
-
     def make_instance(self, cls: Class, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
         """An object of a class of the program."""
-        if is_record(cls):
+        if cls.is_record:
             return self.record(cls, args, kwargs)
         unread = next((base for base in cls.order() if isinstance(base, Unknown)), None)
         made = Instance(cls)
@@ -337,7 +273,7 @@ class Calls(Records):
 
 def _is_listed(value: Any) -> bool:
     """Return whether a value can stand behind `*` with items that are known."""
-    return type(value) in (list, tuple, range) or fields_of(value) is not None
+    return type(value.as_tuple() if isinstance(value, Value) else value) in (list, tuple, range)
 
 
 def misfit(

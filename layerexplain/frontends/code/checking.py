@@ -12,18 +12,10 @@ from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code import keras_api
 from layerexplain.frontends.code.keras_names import Named, inside_keras, layer_names, named
 from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.values import (
-    DTYPES,
-    LayerValue,
-    ModelValue,
-    Setting,
-    Symbol,
-    Tensor,
-    Variable,
-    each_in,
-    layer_of,
-    tensors_in,
-)
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, each_in, layer_of, tensors_in
+from layerexplain.frontends.code.values.settings import Setting
+from layerexplain.frontends.code.values.symbols import DTYPES, Symbol
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.keras.old_names import is_older
 from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS
 from layerexplain.layers.declaration import Declaration
@@ -242,7 +234,7 @@ class Checking(KerasPart):
             fact = f"the call of {type_} takes one tensor, got a list of {len(several)}; join them first"
             self.fault(ArgumentError(f"{fact}, for example with Concatenate()"), 0)
             return False
-        if not self.quiet and args and (words := _no_tensor(first)) is not None:
+        if not self.in_call and args and (words := _no_tensor(first)) is not None:
             self.fault(ArgumentError(f"{type_} is called on {words}"), 0)
             return False
         return True

@@ -15,23 +15,21 @@ from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, dotted
-from layerexplain.frontends.code.values import (
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of
+from layerexplain.frontends.code.values.program import (
     Bound,
     Class,
     Function,
     Imported,
     Instance,
-    LayerValue,
-    ModelValue,
     Module,
     Partial,
     Super,
-    Symbol,
-    Tensor,
-    layer_of,
 )
-from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.tensors import Tensor
 
 _ONLY_READ = frozenset(
     [

@@ -7,19 +7,10 @@ from typing import Any
 
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.values import (
-    Bound,
-    Function,
-    Instance,
-    LayerValue,
-    ModelValue,
-    Tensor,
-    Variable,
-    layer_of,
-    tensors_in,
-    unknown_in,
-)
 from layerexplain.frontends.code.values.base import ProgramError
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of, tensors_in, unknown_in
+from layerexplain.frontends.code.values.program import Bound, Function, Instance
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.layers.registry import facts_of
 
 
@@ -73,7 +64,7 @@ class Cloning(KerasPart):
         nodes: dict[int, Any] = {}
 
         def anew(structure: Any) -> Any:
-            return mirrored(structure, lambda t: Tensor(nodes[id(t.node)], t.index))
+            return mirrored(structure, lambda t: nodes[id(t.node)].result(t.index))
 
         for node in graph.nodes:
             new, args, kwargs = copy(node.layer), anew(list(node.args)), anew(dict(node.kwargs))

@@ -22,8 +22,10 @@ from layerexplain.frontends.code.own_layers import Code, OwnLayer, ready
 from layerexplain.frontends.code.reader import Found, Program, imports_of, program
 from layerexplain.frontends.code.shapes import held
 from layerexplain.frontends.code.sources import Text
-from layerexplain.frontends.code.values import Class, Function, ModelValue, Symbol, layer_of
 from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.layers import ModelValue, layer_of
+from layerexplain.frontends.code.values.program import Class, Function
+from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import find

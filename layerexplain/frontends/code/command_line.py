@@ -2,47 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from layerexplain.frontends.code.frames import Assumption
-from layerexplain.frontends.code.values import Namespace, Setting, Symbol
-
-if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
-
-
-def call(parser: Setting, name: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
-    """What a method of a parser gives. Arguments of an unknown command line are their defaults, which is assumed;
-    `--set NAME=VALUE` gives another."""
-    known: dict[str, Any] = parser.config  # type: ignore[assignment]
-    if name == "add_argument":
-        flags = [one for one in args if isinstance(one, str)]
-        if flags:
-            longest = next((one for one in flags if one.startswith("--")), flags[0])
-            dest = kwargs.get("dest", longest.lstrip("-").replace("-", "_"))
-            known[str(dest)] = _default(str(dest), flags, kwargs, interpreter)
-        return interpreter.unknown("an argument of a parser")
-    if name == "set_defaults":
-        known.update(kwargs)
-        return None
-    if name in ("add_argument_group", "add_mutually_exclusive_group"):
-        return parser
-    if name in ("parse_args", "parse_known_args"):
-        if not args or args[0] != []:
-            words = "the arguments of the command line are taken as their defaults"
-            interpreter.effects.depend_on(Assumption(interpreter.line, words))
-        made = Namespace({key: interpreter.settings.get(key, one) for key, one in known.items()})
-        return made if name == "parse_args" else (made, [])
-    return None if name in ("print_help", "error", "exit") else interpreter.unknown(f"{name}() of a parser")
+from layerexplain.frontends.code.values.base import Evaluator, Value
+from layerexplain.frontends.code.values.program import Bound, Namespace
+from layerexplain.frontends.code.values.symbols import Symbol
 
 
-def _default(dest: str, flags: list[str], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+class Parser(Value):
+    """An `ArgumentParser`. Arguments of an unknown command line are their defaults, which is assumed; `--set
+    NAME=VALUE` gives another."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Any] = {}
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return Bound(self, name)
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if name == "add_argument":
+            flags = [one for one in args if isinstance(one, str)]
+            if flags:
+                longest = next((one for one in flags if one.startswith("--")), flags[0])
+                dest = str(kwargs.get("dest", longest.lstrip("-").replace("-", "_")))
+                self.known[dest] = _default(dest, flags, kwargs, evaluator)
+            return evaluator.unknown("an argument of a parser")
+        if name == "set_defaults":
+            self.known.update(kwargs)
+            return None
+        if name in ("add_argument_group", "add_mutually_exclusive_group"):
+            return self
+        if name in ("parse_args", "parse_known_args"):
+            if not args or args[0] != []:
+                words = "the arguments of the command line are taken as their defaults"
+                evaluator.effects.depend_on(Assumption(evaluator.line, words))
+            made = Namespace({key: evaluator.settings.get(key, one) for key, one in self.known.items()})
+            return made if name == "parse_args" else (made, [])
+        return None if name in ("print_help", "error", "exit") else evaluator.unknown(f"{name}() of a parser")
+
+
+def _default(dest: str, flags: list[str], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     action = kwargs.get("action")
     if action in ("store_true", "store_false"):
         return kwargs.get("default", action == "store_false")
     if "default" not in kwargs and (not flags[0].startswith("-") or kwargs.get("required") is True):
-        return interpreter.unknown("it is an argument of the command line", dest)
+        return evaluator.unknown("it is an argument of the command line", dest)
     value, kind = kwargs.get("default"), kwargs.get("type")
     if isinstance(value, str) and isinstance(kind, Symbol):
-        return interpreter.call(kind, [value])
+        return evaluator.call(kind, [value])
     return value

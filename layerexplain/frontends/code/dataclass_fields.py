@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.frontends.code.parts import InterpreterPart
-from layerexplain.frontends.code.values import Bound, Class, Function, Instance, Setting
-from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.base import ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.program import NAMED_TUPLE, Bound, Class, Function, Instance
+from layerexplain.records import Record
 
-FIELD = "dataclasses"
-"""The path of a `Setting` that `dataclasses.field(…)` gives."""
-_NAMED = "__named_tuple__"
 _METHODS = frozenset({"_replace", "_asdict", "_make", "index", "count"})
 """Methods of named tuples."""
 
 
-def is_record(cls: Class) -> bool:
-    """Whether Python writes the `__init__` of a class."""
-    root = cls.root()
-    return bool(cls.find("__dataclass__")) or (root is not None and root.last == "NamedTuple")
+class Field(Record, Value):
+    """What `dataclasses.field(…)` states of a field."""
 
-
-def is_named_tuple(cls: Class) -> bool:
-    """Return whether the objects of a class are named tuples."""
-    root = cls.root()
-    return cls.has(_NAMED) or (root is not None and root.last == "NamedTuple")
-
-
-def fields_of(value: Any) -> tuple[Any, ...] | None:
-    """Return the values of a named tuple in order; None for anything else."""
-    if not isinstance(value, Instance) or not is_named_tuple(value.cls):
-        return None
-    return tuple(field_values(value).values())
+    facts: Mapping[str, Any]
 
 
 def named_tuple(name: str, fields: Any, defaults: Any = ()) -> Class | None:
@@ -46,7 +32,7 @@ def named_tuple(name: str, fields: Any, defaults: Any = ()) -> Class | None:
         return None
     made = Class(name, [], None, 0)
     behind = dict(zip(reversed(names), reversed(defaults), strict=False))
-    made.attributes.update({"__dataclass__": True, _NAMED: True, "__fields__": names, **behind})
+    made.attributes.update({"__dataclass__": True, NAMED_TUPLE: True, "__fields__": names, **behind})
     return made
 
 
@@ -67,26 +53,11 @@ def make_dataclass(cls: Class) -> None:
     stated = cls.attributes["__stated__"] = {}
     for name in cls.attributes.get("__fields__", []):
         value = cls.attributes.get(name)
-        if isinstance(value, Setting) and value.path == FIELD:
-            stated[name] = value.config
+        if isinstance(value, Field):
+            stated[name] = value.facts
             del cls.attributes[name]
-            if "default" in value.config:
-                cls.attributes[name] = value.config["default"]
-
-
-def _each(cls: Class, key: str) -> dict[str, Any]:
-    """What the classes that a dataclass is made of note under a key, by the names of fields, its bases first."""
-    found: dict[str, Any] = {}
-    for one in reversed(cls.order()):
-        noted = one.attributes.get(key, {}) if isinstance(one, Class) and is_record(one) else {}
-        found.update(noted if type(noted) is dict else dict.fromkeys(noted))
-    return found
-
-
-def field_values(made: Instance) -> dict[str, Any]:
-    """The fields of an object with their values."""
-    only = _each(made.cls, "__only_given__")
-    return {name: made.attributes.get(name) for name in _each(made.cls, "__fields__") if name not in only}
+            if "default" in value.facts:
+                cls.attributes[name] = value.facts["default"]
 
 
 class Records(InterpreterPart):
@@ -95,10 +66,10 @@ class Records(InterpreterPart):
     def of_named_tuple(self, of: Instance | Class, name: str) -> Any:
         """Return what every named tuple, or its class, has under a name; None for anything else."""
         cls = of.cls if isinstance(of, Instance) else of
-        if not is_named_tuple(cls):
+        if not cls.is_named_tuple:
             return None
         if name == "_fields":
-            return tuple(_each(cls, "__fields__"))
+            return tuple(cls.noted("__fields__"))
         return Bound(of, name) if name in _METHODS else None
 
     def named_tuple_method(self, of: Instance | Class, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -107,14 +78,14 @@ class Records(InterpreterPart):
             items = self.items(args[0]) if name == "_make" and args else self.unknown(f"{name} of {of.name}")
             return items if isinstance(items, Unknown) else self.record(of, items, {})
         if name == "_asdict":
-            return self.new_container(field_values(of))
+            return self.new_container(of.fields())
         if name == "_replace":
-            values = field_values(of)
+            values = of.fields()
             unexpected = [one for one in kwargs if one not in values]
             if unexpected:
                 raise ProgramError("ValueError", f"Got unexpected field names: {unexpected!r}", self.place())
             return self.record(of.cls, [], {**values, **kwargs})
-        method = getattr(fields_of(of), name)
+        method = getattr(of.as_tuple(), name)
         try:
             return method(*args)
         except (TypeError, ValueError) as error:
@@ -122,8 +93,8 @@ class Records(InterpreterPart):
 
     def record(self, cls: Class, args: list[Any], kwargs: dict[str, Any]) -> Instance:
         """An object of a class whose `__init__` Python writes."""
-        stated, only = _each(cls, "__stated__"), _each(cls, "__only_given__")
-        fields = [*_each(cls, "__fields__")]
+        stated, only = cls.noted("__stated__"), cls.noted("__only_given__")
+        fields = [*cls.noted("__fields__")]
         taken = [name for name in fields if stated.get(name, {}).get("init") is not False]
         if len(args) > len(taken):
             words = f"{cls.name}() takes {len(taken)} arguments ({', '.join(taken)}), got {len(args)}"

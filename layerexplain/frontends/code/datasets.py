@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from layerexplain.frontends.code.values import Namespace, Setting, Tensor
 from layerexplain.frontends.code.values.array import Array, array_of
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.base import Evaluator, Unknown, Value
+from layerexplain.frontends.code.values.program import Bound, Namespace
+from layerexplain.frontends.code.values.tensors import Tensor
 
 _IMAGES = {
     "mnist": ((28, 28), (), 60_000, 10_000, 10),
@@ -89,7 +90,7 @@ def of_sklearn(path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if name == "train_test_split" and args:
         return [part for one in args for part in _split(one, kwargs)]
     if name in _SCALERS:
-        return Setting(name, {}, "sklearn")
+        return Scaler(name)
     return NotImplemented
 
 
@@ -109,9 +110,17 @@ def _split(data: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
     return first, second
 
 
-def scaled(scaler: Setting, name: str, args: list[Any]) -> Any:
-    """What a method of a scaler of scikit-learn gives: data of the same shape."""
-    if name in ("fit_transform", "transform", "inverse_transform") and args:
-        data = array_of(args[0])
-        return data if isinstance(data, Unknown) else data._replace(values=None, dtype="float64")
-    return scaler if name == "fit" else Unknown(f"the method {name} of {scaler.class_name}")
+class Scaler(Value):
+    """A scaler of scikit-learn."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return Bound(self, name)
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if name in ("fit_transform", "transform", "inverse_transform") and args:
+            data = array_of(args[0])
+            return data if isinstance(data, Unknown) else data._replace(values=None, dtype="float64")
+        return self if name == "fit" else Unknown(f"the method {name} of {self.name}")

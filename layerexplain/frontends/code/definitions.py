@@ -14,7 +14,8 @@ from layerexplain.frontends.code.keras_names import inside_keras
 from layerexplain.frontends.code.keras_source import with_source
 from layerexplain.frontends.code.modules import PRESENT, Refused
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
-from layerexplain.frontends.code.values import (
+from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.program import (
     Bound,
     Class,
     Function,
@@ -22,10 +23,9 @@ from layerexplain.frontends.code.values import (
     Instance,
     Module,
     Partial,
-    Symbol,
     docstring,
 )
-from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.symbols import Symbol
 
 _KEEPING = frozenset({"function", "register_keras_serializable", "keras_export", "tf_export", "wraps", "lru_cache"})
 """Decorators that leave the arguments of what they stand above as they are."""

@@ -11,8 +11,9 @@ from typing import Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.frames import Assumption
-from layerexplain.frontends.code.values import LayerValue, ModelValue, creation_counter
 from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
+from layerexplain.frontends.code.values.program import creation_counter
 from layerexplain.records import NamedTuple
 
 _MOST_ASSUMPTIONS = 200

@@ -10,27 +10,19 @@ from layerexplain.errors import SpecError
 from layerexplain.frontends.code.graphs import Graph, flat, loose_error
 from layerexplain.frontends.code.keras_names import inside_keras, named
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, TOLD, WEIGHT_TYPE, as_recorded, flat_tensors, is_shape
-from layerexplain.frontends.code.values import (
-    Function,
-    Instance,
-    LayerValue,
-    ModelValue,
-    Node,
-    Setting,
-    Symbol,
-    Tensor,
-    Variable,
-    layer_of,
-    unknown_in,
-)
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Size, Unknown, unknown_at
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, layer_of, unknown_in
+from layerexplain.frontends.code.values.program import Function, Instance
+from layerexplain.frontends.code.values.settings import Setting
+from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.keras.shared_objects import has_two_ways
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.keras.activations import NAMES as ACTIVATIONS
 from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef, form_of, in_model_order
-from layerexplain.model import Function as NamedFunction
+from layerexplain.model import ForeignFunction as NamedFunction
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.keras_calls import Keras
@@ -238,9 +230,9 @@ class Emitter:
         called = {call.layer for call in calls}
         recorded = {}
         for node in graph.nodes:
-            spec = self.keras.shapes.of(Tensor(node)) if node.layer.config.get(TOLD) is not None else None
+            spec = self.keras.shapes.of(node.result()) if node.layer.config.get(TOLD) is not None else None
             if spec is not None:
-                recorded[ref(Tensor(node))] = as_recorded(spec)
+                recorded[ref(node.result())] = as_recorded(spec)
         calls += [Call(one.name, 0, (), {}) for one in layers if one.type == WEIGHT_TYPE and one.name not in called]
         for tensor, made in inputs.items():
             spec = self.keras.shapes.of(tensor)

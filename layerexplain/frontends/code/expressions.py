@@ -8,14 +8,16 @@ from typing import Any
 from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, fits, weight
 from layerexplain.frontends.code.builtin_functions import NAMES, items_of
 from layerexplain.frontends.code.choices import CHANGES_MODEL
-from layerexplain.frontends.code.dataclass_fields import fields_of
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import TOO_LARGE, binary, compare, format_value, is_plain, truth, unary
 from layerexplain.frontends.code.parts import InterpreterPart, handler_name, written
-from layerexplain.frontends.code.values import Class, Imported, Symbol, Tensor, Variable, unknown_in
-from layerexplain.frontends.code.values import array as arrays
-from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.base import ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.layers import unknown_in
+from layerexplain.frontends.code.values.program import Class, Imported
+from layerexplain.frontends.code.values.symbols import Symbol
+
+_OF_ELEMENTS = frozenset({"Lt", "LtE", "Gt", "GtE", "Eq", "NotEq"})
+"""Comparisons that tensors and arrays make element by element."""
 
 
 class Expressions(InterpreterPart):
@@ -159,36 +161,24 @@ class Expressions(InterpreterPart):
 
     def operate(self, name: str, left: Any, right: Any) -> Any:
         """The result of an operator on two values."""
-        left, right = (self.no_function(one if (of := fields_of(one)) is None else of) for one in (left, right))
-        if isinstance(left, Unknown):
-            return left
-        if isinstance(right, Unknown):
-            return right
-        if not self.keras.quiet:
-            left, right = (self.keras.data_of(one) if isinstance(one, Variable) else one for one in (left, right))
-            unknown = next((one for one in (left, right) if isinstance(one, Unknown)), None)
-            if unknown is not None:
-                return unknown
-        if isinstance(left, Tensor | Variable) or isinstance(right, Tensor | Variable):
-            return self.keras.operator(name, left, right)
-        if isinstance(left, Array) or isinstance(right, Array):
-            self.budget.look_at(left, right)
-            made = arrays.operate(name, left, right)
-            return made if getattr(made, "values", made) is not None else self.keras.of_tables(name, left, right, made)
+        left, right = (one.operand(self) if isinstance(one, Value) else one for one in (left, right))
+        for one in (left, right):
+            if isinstance(one, Unknown):
+                return one
+        for one in (left, right):
+            if isinstance(one, Value) and (made := one.operate(self, name, left, right)) is not NotImplemented:
+                return made
         return binary(name, left, right, self.budget)
 
     def on_unaryop(self, node: ast.UnaryOp, frame: Frame) -> Any:
-        value = self.no_function(self.value(node.operand, frame))
+        value = self.value(node.operand, frame)
         name = type(node.op).__name__
-        if isinstance(value, Variable) and not self.keras.quiet:
-            value = self.keras.data_of(value)
+        if isinstance(value, Value):
+            value = value.operand(self)
         if isinstance(value, Unknown):
             return value
-        if isinstance(value, Tensor | Variable) and name != "Not":
-            return self.keras.operator(name, value, None)
-        if isinstance(value, Array) and name != "Not":
-            return self.operate("Mult", value, -1 if name == "USub" else 1)
-        return unary(name, value)
+        made = value.operate_alone(self, name) if isinstance(value, Value) and name != "Not" else NotImplemented
+        return unary(name, value) if made is NotImplemented else made
 
     def on_boolop(self, node: ast.BoolOp, frame: Frame) -> Any:
         decides = isinstance(node.op, ast.Or)
@@ -209,11 +199,11 @@ class Expressions(InterpreterPart):
         for op, part in zip(node.ops, node.comparators, strict=True):
             right = self.value(part, frame)
             name = type(op).__name__
-            tensors = (Tensor, Array, Variable) if self.keras.quiet else (Tensor,)
-            is_tensor = isinstance(left, tensors) or isinstance(right, tensors)
-            if is_tensor and name in ("Lt", "LtE", "Gt", "GtE", "Eq", "NotEq"):
-                result = self.keras.operator(name, left, right)
-            else:
+            result = NotImplemented
+            for one in (left, right) if name in _OF_ELEMENTS else ():
+                if isinstance(one, Value) and result is NotImplemented:
+                    result = one.compare(self, name, left, right)
+            if result is NotImplemented:
                 result = self.compared(name, left, right)
             if result is False:
                 return False
@@ -223,7 +213,7 @@ class Expressions(InterpreterPart):
     def compared(self, name: str, left: Any, right: Any) -> Any:
         """Return the result of a comparison of two values."""
         if name not in ("Is", "IsNot"):
-            left, right = (one if (of := fields_of(one)) is None else of for one in (left, right))
+            left, right = (one.as_tuple() if isinstance(one, Value) else one for one in (left, right))
         if name in ("In", "NotIn") and type(right) in (list, tuple):
             self.budget.look(len(right) * weight(left))
         if not (is_plain(left) and is_plain(right)) and name not in ("Is", "IsNot"):

@@ -10,8 +10,12 @@ from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph, flat
 from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.values import LayerValue, ModelValue, Setting, Symbol, Tensor
 from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
+from layerexplain.frontends.code.values.settings import Setting
+from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
+from layerexplain.layers.keras.fit_data import examples_words, refuses_targets, takes_examples, targets_words
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.registry import find
 from layerexplain.model import Shape
@@ -34,9 +38,9 @@ class Fitting(KerasPart):
         held = [layer, inner] if isinstance(inner, LayerValue) else [layer]
         keeps = next((one for one in held if one.config.get("stateful") is True), None)
         declaration = find(keeps.type) if keeps is not None and keeps.kind == "layer" else None
-        if keeps is None or declaration is None or not declaration.takes_states or self.quiet:
+        if keeps is None or declaration is None or not declaration.takes_states:
             return
-        shapes = _input_shapes(tensor) if isinstance(tensor, Tensor) else None
+        shapes = _input_shapes(tensor) if isinstance(tensor, GraphTensor) else None
         if shapes and all(one[0] is None for one in shapes):
             right = f"Input(batch_shape=({', '.join(map(str, (32, *shapes[0][1:])))}))"
             fact = f"{keeps.type} with stateful=True needs a batch size that is fixed, got None; for example {right}"
@@ -125,7 +129,7 @@ class Fitting(KerasPart):
         mark = effects.mark()
         self._check_examples(model, graph, name, given.get("x"), "x")
         sure = effects.is_certain and not effects.is_model_exposed
-        if name not in _TRAINS or not sure or effects.since(mark).faults:
+        if name not in _TRAINS or not sure:
             return
         self._check_targets(model, graph, name, given.get("x"), given.get("y"), "y")
         others: Any = given.get("validation_data")
@@ -146,9 +150,11 @@ class Fitting(KerasPart):
             return
         for own, array in zip(graph.inputs, arrays, strict=True):
             spec = self.shapes.of(own)
-            if spec is not None and array.shape and not _is_fed(tuple(spec.shape), array.shape):
-                sizes, found = shape_text(tuple(spec.shape)), shape_text((None, *array.shape[1:]))
-                self.fault(ShapeError(f"{shown} needs data of {sizes}, got {found}"), argument, _ORDER)
+            wanted = None if spec is None else (None, *spec.shape[1:])
+            if wanted is not None and array.shape and not takes_examples(wanted, array.shape):
+                self.fault(
+                    ShapeError(examples_words(wanted, array.shape, _called(argument, "X"), name)), argument, _ORDER
+                )
                 return
 
     def _check_targets(
@@ -185,25 +191,15 @@ class Fitting(KerasPart):
             if spec is None or loss is None or not array.shape:
                 continue
             sizes, found = (None, *spec.shape[1:]), (None, *array.shape[1:])
-            if loss.refuses(found, sizes):
-                right = shape_text(loss.targets_shape(sizes))
-                fact = f"{shown} needs targets of shape {right} for {_called(loss)}, got {shape_text(found)}"
-                self.fault(ShapeError(fact + _other_loss(loss, found, sizes)), argument, _ORDER)
+            if refuses_targets(loss, found, sizes):
+                fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name)
+                self.fault(ShapeError(fact), argument, _ORDER)
                 return
 
 
-def _other_loss(loss: Loss, targets: Shape, output: Shape) -> str:
-    """The loss that takes the targets as they are, where it is the other one of the two for classes."""
-    pair = {
-        "categorical_crossentropy": "sparse_categorical_crossentropy",
-        "sparse_categorical_crossentropy": "categorical_crossentropy",
-    }
-    other = loss_of(pair.get(_called(loss), ""))
-    return "" if other is None or other.refuses(targets, output) else f"; {_called(other)} takes them"
-
-
-def _called(loss: Loss) -> str:
-    return loss.name.rpartition(".")[2]
+def _called(argument: str, name: str) -> str:
+    """What data are called in a message: X or y, or those of `validation_data`."""
+    return name if argument in _ORDER else f"{name}_val"
 
 
 def _loss(compiled: Any, number: int, names: Sequence[str]) -> Loss | None:
@@ -233,15 +229,6 @@ def _arrays(data: Any, names: Sequence[str]) -> list[Array] | None:
     else:
         found = list(data) if type(data) in (list, tuple) else [data]
     return [one for one in found if isinstance(one, Array)] if all(isinstance(one, Array) for one in found) else None
-
-
-def _is_fed(wanted: Shape, got: Shape) -> bool:
-    """Whether Keras takes data of a shape for an input: it adds an axis of size 1 at the end, or takes one off."""
-    if len(got) == len(wanted) - 1 and wanted[-1] in (1, None):
-        wanted = wanted[:-1]
-    elif len(got) == len(wanted) + 1 and got[-1] in (1, None):
-        got = got[:-1]
-    return len(got) == len(wanted) and not _differ(wanted, got)
 
 
 def _differ(one: Sequence[Any], other: Sequence[Any]) -> bool:

@@ -19,19 +19,19 @@ from layerexplain.frontends.code.shapes import (
     is_shape,
     sees_masks,
 )
-from layerexplain.frontends.code.values import (
-    Instance,
+from layerexplain.frontends.code.values.base import Place, Unknown, unknown_at
+from layerexplain.frontends.code.values.layers import (
     LayerValue,
     ModelValue,
     Node,
-    Tensor,
     Trace,
     Variable,
     layer_of,
     unknown_in,
 )
-from layerexplain.frontends.code.values.base import Place, Unknown, unknown_at
-from layerexplain.lang.axes import Shapes
+from layerexplain.frontends.code.values.program import Instance
+from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Definition, call, states_after
 from layerexplain.lang.expr import (
     LEAVES,
@@ -157,7 +157,7 @@ class Formula:
             for i, one in made.items():
                 if one.serial > before and one.op not in LEAVES:
                     named(node.names.get(i), one, place)
-                values[Tensor(node, i)] = one
+                values[node.result(i)] = one
 
     def _node(self, node: Node, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:
         """What one call gives, by number; a mask of result i has the number -1 - i."""
@@ -165,7 +165,7 @@ class Formula:
         if layer.type == WEIGHT_TYPE and layer.kind == "custom":
             return {0: self._weight(layer.config["variable"])}
         if layer.config.get(TOLD) is not None and layer.reason is not None:
-            spec = self.keras.shapes.of(Tensor(node))
+            spec = self.keras.shapes.of(node.result())
             given = [values[one] for one in node.tensors() if one in values]
             how = {"name": identifier(layer.type), "shape": spec.shape}
             return {0: Expr(opaque, tuple(given), how, spec.shape, given[0].dtype if given else "float")}
@@ -288,7 +288,7 @@ class Formula:
             if [one.shape for one in first.weights] != [one.shape for one in made.weights]:
                 raise ShapeError(f"every call of {layer.name} needs tensors that fit the same weights")
         node = call(made, *given, *leaves)
-        if type(node.shape) is not Shapes:
+        if type(node.shape) is not ResultShapes:
             return {0: node}
         found = {i: item(node, i) for i in range(len(made.results))}
         position = len(made.results)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code.values import LayerValue, Node, Tensor
 from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.layers import LayerValue, Node
+from layerexplain.frontends.code.values.tensors import Tensor
 
 
 def flat(value: Any) -> list[Any]:

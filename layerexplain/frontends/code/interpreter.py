@@ -18,17 +18,16 @@ from layerexplain.frontends.code.definitions import Definitions
 from layerexplain.frontends.code.effects import Effects
 from layerexplain.frontends.code.expressions import Expressions
 from layerexplain.frontends.code.frames import File, Frame
-from layerexplain.frontends.code.has_attribute import HasAttribute
 from layerexplain.frontends.code.keras_calls import Keras
 from layerexplain.frontends.code.loops import Loops
 from layerexplain.frontends.code.modules import Modules
 from layerexplain.frontends.code.statements import Statements
-from layerexplain.frontends.code.values import Symbol
 from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.model import Note
 
 
-class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attributes, HasAttribute, Calls):
+class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attributes, Calls):
     """One reading of one program.
 
     Args:

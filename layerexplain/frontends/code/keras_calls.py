@@ -25,23 +25,13 @@ from layerexplain.frontends.code.parts import dotted
 from layerexplain.frontends.code.run_time_sizes import RunTimeSizes
 from layerexplain.frontends.code.shapes import Shapes
 from layerexplain.frontends.code.tracing import Tracing
-from layerexplain.frontends.code.values import (
-    DTYPES,
-    Function,
-    Instance,
-    LayerValue,
-    ModelValue,
-    Partial,
-    Setting,
-    Symbol,
-    Tensor,
-    Variable,
-    layer_of,
-    tensors_in,
-    unknown_in,
-)
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of, tensors_in, unknown_in
+from layerexplain.frontends.code.values.program import Function, Instance, Partial
+from layerexplain.frontends.code.values.settings import Setting
+from layerexplain.frontends.code.values.symbols import DTYPES, Symbol
+from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
 from layerexplain.frontends.model_builder import default_name
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean
@@ -61,8 +51,9 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         self.counters: dict[str, int] = {}
         self.models: list[ModelValue] = []
         self.shapes = Shapes(self)
-        self.made = 0
-        self.quiet = 0
+        self.number_of_nodes = 0
+        self.call_depth = 0
+        """How many `call`s of the program are followed now, one inside of the other."""
         self.keras_2 = False
         self.has_custom_objects = False
         self.policy = ""
@@ -79,11 +70,6 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         self.training = False
         self.declarations: dict[int, Any] = {}
         self.masks: dict[Tensor, Tensor | None] = {}
-
-    def count(self) -> int:
-        """The number of the next call of a layer."""
-        self.made += 1
-        return self.made
 
     # Names --------------------------------------------------------------------------------------------------------
 
@@ -157,7 +143,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             if symbol.path.startswith("tensorflow."):
                 return self._tensorflow(symbol.path[len("tensorflow.") :], args, kwargs)
             if symbol.path.partition(".")[0] == "numpy" and tensors_in([*args, *kwargs.values()]):
-                if not self.quiet:
+                if any(isinstance(one, GraphTensor) for one in tensors_in([*args, *kwargs.values()])):
                     words = f"np.{symbol.last} needs numbers, got a tensor of Keras; use keras.ops.{symbol.last}"
                     raise ProgramError("TypeError", words, self.interpreter.place())
                 return self.operation(symbol.path[6:], args, kwargs)
@@ -311,7 +297,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         name = path.rpartition(".")[2] or "function"
         layer = LayerValue(name, "custom", self.draw(name), {}, self.interpreter.place())
         layer.reason = why or self.interpreter.unknown(f"{path}(…) is a function that is not read here")
-        return Tensor(self.node(layer, tuple(args), kwargs))
+        return self.node(layer, tuple(args), kwargs).result()
 
     # Classes of the program -----------------------------------------------------------------------------------------
 
@@ -341,7 +327,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             if not layer.name:
                 init = made.cls.find("__init__")
                 root = made.cls.root()
-                own = isinstance(init, Function) and not self.quiet and self.interpreter.effects.is_certain
+                own = isinstance(init, Function) and not self.in_call and self.interpreter.effects.is_certain
                 layer.config["unmade"] = own and root is not None and root.path != "tensorflow.Module"
                 layer.name = default_name(layer.type) if isinstance(init, Function) else self.draw(layer.type)
             if layer.config.get("model"):

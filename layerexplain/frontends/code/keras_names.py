@@ -14,7 +14,7 @@ from layerexplain.layers.registry import class_name, facts_of
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.values import Class
+    from layerexplain.frontends.code.values.program import Class
 
 _ROOTS = (
     "tensorflow.compat.v1.keras",

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.keras_names import inside_keras, named
 from layerexplain.frontends.code.modules import read_module
-from layerexplain.frontends.code.values import Class, Function, Symbol
+from layerexplain.frontends.code.values.program import Class, Function
+from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.keras_calls import Keras

@@ -6,28 +6,19 @@ from itertools import pairwise
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code import datasets, keras_api
+from layerexplain.frontends.code import keras_api
 from layerexplain.frontends.code.emit import plain_config
-from layerexplain.frontends.code.keras_names import named
+from layerexplain.frontends.code.keras_names import base_of, inside_keras, named
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
-from layerexplain.frontends.code.values import (
-    Bound,
-    Class,
-    LayerValue,
-    ModelValue,
-    Namespace,
-    Node,
-    Setting,
-    Symbol,
-    Tensor,
-    Variable,
-    layer_of,
-    may_set,
-)
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramError, Size, Unknown
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, layer_of
+from layerexplain.frontends.code.values.program import Bound, Class, Namespace, may_set
+from layerexplain.frontends.code.values.settings import Setting
+from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
 from layerexplain.layers.arguments import short
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean
@@ -84,15 +75,8 @@ def _as_keras_keeps(layer: LayerValue, name: str) -> Any:
 class LayerAttributes(KerasPart):
     """The part of `Keras` that answers for attributes and methods."""
 
-    def attribute(self, of: Any, name: str) -> Any:
-        """An attribute of a layer, a tensor or a setting."""
-        if isinstance(of, Tensor):
-            return self._of_tensor(of, name)
-        if isinstance(of, Setting):
-            if name in of.config:
-                return of.config[name]
-            return of if name == "__class__" else Bound(of, name)
-        layer: LayerValue = of
+    def attribute(self, layer: LayerValue, name: str) -> Any:
+        """An attribute of a layer."""
         if name in ("name", "trainable"):
             return getattr(layer, name)
         if name in layer.attributes:
@@ -121,6 +105,13 @@ class LayerAttributes(KerasPart):
             return bool(self.calls_of(layer))
         unread = self.check_attribute(layer, name, layer.instance.cls if layer.instance else None)
         return unread or self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
+
+    def attribute_of_own_layer(self, layer: LayerValue, name: str, value: Any) -> None:
+        """An attribute that the program gives an object of its own class of layers."""
+        if not self.in_call:
+            layer.mark_changed()
+        if name == "trainable":
+            self.set_trainable(layer, value)
 
     def change_argument(self, layer: LayerValue, name: str, value: Any) -> bool:
         """`layer.activation = …`: an argument of a layer that is made already. Returns whether it is one."""
@@ -192,11 +183,11 @@ class LayerAttributes(KerasPart):
         if not nodes:
             return self.interpreter.unknown(f"the {name} of the layer '{layer.name}', which is not called yet")
         if name.startswith("output"):
-            return self._results(layer, nodes[0]) if name == "output" else [Tensor(nodes[0])]
+            return self._results(layer, nodes[0]) if name == "output" else [nodes[0].result()]
         tensors = nodes[0].tensors()
         if layer.type == "InputLayer":
             self.older("the input of an InputLayer is empty in Keras 3; today: its output")
-            tensors = [Tensor(nodes[0])]
+            tensors = [nodes[0].result()]
         return tensors[0] if len(tensors) == 1 and name == "input" else tensors
 
     def calls_of(self, layer: LayerValue) -> list[Node]:
@@ -206,7 +197,7 @@ class LayerAttributes(KerasPart):
                 self.graph(model)
         return layer.nodes
 
-    def _of_tensor(self, tensor: Tensor, name: str) -> Any:
+    def tensor_attribute(self, tensor: Tensor, name: str) -> Any:
         if name == "shape":
             return self.shape_tuple(tensor)
         if name in ("ndim", "rank"):
@@ -223,11 +214,45 @@ class LayerAttributes(KerasPart):
             return self.operation("transpose", [tensor], {})
         made, known = tensor.node.layer, keras_api.members("Tensor") | _OF_TENSORS
         is_read = made.reason is None and (not isinstance(made, ModelValue) or self.shapes.of(tensor) is not None)
-        if is_read and not self.quiet and not name.startswith("_") and name not in known:
+        if is_read and isinstance(tensor, GraphTensor) and not name.startswith("_") and name not in known:
             hint = did_you_mean(name, sorted(keras_api.members("Tensor")))
             words = f"a tensor of Keras has no attribute {name}{hint and f'; {hint}'}"
             raise ProgramError("AttributeError", words, self.interpreter.place())
         return Bound(tensor, name)
+
+    def tensor_has(self, name: str) -> bool | None:
+        """Whether every tensor of Keras has an attribute; None where that hangs on the version."""
+        if name in ("shape", "dtype", "ndim", "name"):
+            return True
+        return None if name in keras_api.members("Tensor") else False
+
+    def layer_has(self, layer: LayerValue, name: str) -> bool | None:
+        """Whether a layer of Keras has an attribute that its class gives it; None where it may hang on how it is
+        built."""
+        declaration = find(layer.type)
+        known = keras_api.members(layer.type)
+        if declaration is None or not known:
+            return None
+        if name in ("name", "trainable", "dtype", "weights", "built", "input_spec"):
+            return True
+        if name not in known:
+            return None if name.startswith("_") else False
+        return True if name in declaration.arguments else None
+
+    def class_has(self, cls: Class, name: str) -> bool | None:
+        """Whether Keras gives the objects of a class of the program an attribute; None where that is not known."""
+        what = base_of(cls)
+        known = frozenset() if what is None else keras_api.members("Model" if what.kind == "model" else what.name)
+        return None if not known or name in known or name.startswith("_") else False
+
+    def module_has(self, path: str, name: str) -> bool | None:
+        """Whether a module of Keras has a name; None for what differs from version to version."""
+        inside = inside_keras(path)
+        if inside is None or not keras_api.is_module(inside):
+            return None
+        if name in keras_api.names_in(inside, only_today=True):
+            return True
+        return None if name in keras_api.names_in(inside) or name.startswith("_") else False
 
     def variable_attribute(self, variable: Variable, name: str) -> Any:
         """An attribute of a weight."""
@@ -241,19 +266,8 @@ class LayerAttributes(KerasPart):
 
     # Methods ------------------------------------------------------------------------------------------------------
 
-    def call_method(self, of: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """A method of a layer, a tensor or a setting."""
-        if isinstance(of, Tensor):
-            return self._tensor_method(of, name, args, kwargs)
-        if isinstance(of, Setting):
-            if name == "get_config":
-                return dict(of.config)
-            if of.path.startswith("sklearn"):
-                return datasets.scaled(of, name, args)
-            if name == "from_config" and args and type(args[0]) is dict:
-                return Setting(of.class_name, args[0], of.path)
-            return self.interpreter.unknown(f"the method {name} of {of.class_name}")
-        layer: LayerValue = of
+    def call_method(self, layer: LayerValue, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A method of a layer."""
         self.interpreter.effects.record_use(layer)
         self.check_method(layer, name, args, kwargs)
         if name in ("__call__", "call"):
@@ -378,15 +392,15 @@ class LayerAttributes(KerasPart):
             words = f"add_weight needs sizes that are known, got shape=({sizes}); None is a size known only at run time"
             self.fault(ArgumentError(f"{words}: the batch, or an axis that the input leaves open"), "shape")
 
-    def _tensor_method(self, tensor: Tensor, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def tensor_method(self, tensor: Tensor, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if name in ("get_shape", "shape"):
-            if not self.quiet and name == "get_shape":
+            if isinstance(tensor, GraphTensor) and name == "get_shape":
                 self.older("a tensor of Keras 3 has no get_shape(); today: its attribute shape")
             return self.shape_tuple(tensor)
         if name == "set_shape":
             self.tell_shape(tensor, args[0] if args else None)
             return None
-        if name in ("numpy", "item", "tolist", "eval") and not self.quiet:
+        if name in ("numpy", "item", "tolist", "eval") and isinstance(tensor, GraphTensor):
             words = f"a tensor of Keras has no {name}(): its numbers are not there yet; call model.predict(…)"
             raise ProgramError("AttributeError", words, self.interpreter.place())
         if name == "numpy":

@@ -11,9 +11,10 @@ from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
-from layerexplain.frontends.code.values import Instance, Tensor
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.base import Unknown, Value
+from layerexplain.frontends.code.values.program import Instance
+from layerexplain.frontends.code.values.tensors import Tensor
 
 
 class Loops(InterpreterPart):
@@ -39,12 +40,8 @@ class Loops(InterpreterPart):
 
     def _for(self, node: ast.For, frame: Frame) -> Signal:
         items = self.value(node.iter, frame)
-        if isinstance(items, Tensor) and not self.keras.quiet and items.node.layer.kind == "layer":
-            raise ProgramError(
-                "TypeError",
-                "a tensor of Keras cannot be iterated over: its numbers are not there yet",
-                self.place(node),
-            )
+        if isinstance(items, Value):
+            items.check_use("loop", self.place(node))
         # Each round counts, so that a range may be of any length.
         rows = items if isinstance(items, range) else self.items(items)
         if isinstance(rows, Unknown):

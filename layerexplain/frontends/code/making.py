@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
@@ -13,31 +14,29 @@ from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import as_recorded
-from layerexplain.frontends.code.values import (
+from layerexplain.frontends.code.values import array as arrays
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.layers import (
     CALLED,
-    Bound,
-    Function,
-    Instance,
     LayerValue,
     ModelValue,
     Node,
-    Setting,
-    Symbol,
-    Tensor,
     each_in,
     layer_of,
     tensors_in,
     unknown_in,
 )
-from layerexplain.frontends.code.values import array as arrays
-from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.program import Bound, Function, Instance
+from layerexplain.frontends.code.values.settings import Setting
+from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.keras.old_names import modern_layer, todays_argument
 from layerexplain.frontends.model_builder import default_name
 from layerexplain.frontends.spec.old_arguments import todays_form
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find, positional_arguments
-from layerexplain.model import Function as NamedFunction
+from layerexplain.model import ForeignFunction as NamedFunction
 from layerexplain.model import Note
 
 _OF_INPUT = (
@@ -64,7 +63,7 @@ class Making(KerasPart):
         stem = default_name(type_)
         if self.keras_2:
             stem = {"input_layer": "input", "functional": "model"}.get(stem, stem)
-        if self.quiet and operation:
+        if self.in_call and operation:
             return stem
         number = self.counters.get(stem, 0)
         self.counters[stem] = number + 1
@@ -114,8 +113,7 @@ class Making(KerasPart):
         reason = given.pop("**", None)
         name = self.named(today(type_), given)
         made = LayerValue(type_, "layer", name, {}, place)
-        if interpreter.callers and not self.quiet:
-            made.callers = interpreter.called_from()
+        made.callers = self.callers()
         made.trainable = trainable if isinstance(trainable, bool) else True
         made.parts_trained = not made.trainable and bool(facts_of(today(type_)).makes)
         made.reason = reason
@@ -242,8 +240,8 @@ class Making(KerasPart):
         its name or number, unless it is given."""
         at = place if isinstance(place, Place) else self.interpreter.argument_place(place, order)
         if len(self.interpreter.effects.faults) < 50:
-            if self.interpreter.callers and not self.quiet:
-                error.fact += f"; called from {', '.join(self.interpreter.called_from())}"
+            if callers := self.callers():
+                error.fact += f"; called from {', '.join(callers)}"
             self.interpreter.effects.record_fault(error.with_place(**at.told), at)
 
     # Inputs -----------------------------------------------------------------------------------------------------
@@ -286,19 +284,22 @@ class Making(KerasPart):
     def new_input(self, name: str, shape: Any, dtype: str = "float32") -> Tensor:
         """The tensor of an input of a shape (with the batch), which may be Unknown."""
         config = {"batch_shape": shape, "dtype": dtype}
-        return Tensor(self.node(LayerValue("InputLayer", "layer", name, config, self.interpreter.place()), (), {}))
+        layer = LayerValue("InputLayer", "layer", name, config, self.interpreter.place())
+        return self.node(layer, (), {}).result()
 
     def input_like(self, name: str, spec: Spec) -> Tensor:
         """The tensor of an input of a shape and a dtype as formulas have them."""
         return self.new_input(name, *as_recorded(spec))
 
-    def node(self, layer: LayerValue, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Node:
+    def node(
+        self, layer: LayerValue, args: tuple[Any, ...], kwargs: dict[str, Any], *, in_call: bool | None = None
+    ) -> Node:
         """A call of a layer."""
         self.interpreter.budget.look_at(args, *kwargs.values())
         self.interpreter.budget.call(len(tensors_in([*args, *kwargs.values()])))
         if layer.nodes:
             self.interpreter.effects.record_change()
-            if self.quiet:
+            if self.in_call:
                 self.interpreter.effects.record_model_event()
         else:
             self.interpreter.effects.record_model_event()
@@ -308,10 +309,27 @@ class Making(KerasPart):
                 self.draw(inner)
         given = tuple([copied(one) for one in args])
         named = {key: copied(one) for key, one in kwargs.items()}
-        made = Node(layer, given, named, self.interpreter.place(), self.count())
-        if self.interpreter.callers and not self.quiet:
-            made.callers = self.interpreter.called_from()
+        made = self.bare_node(layer, given, named, in_call=in_call)
+        made.callers = self.callers()
         return made
+
+    def bare_node(
+        self,
+        layer: LayerValue,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        place: Place | None = None,
+        in_call: bool | None = None,
+    ) -> Node:
+        """A call of a layer of which nothing is counted or noted."""
+        self.number_of_nodes += 1
+        is_inside = self.in_call if in_call is None else in_call
+        return Node(layer, args, kwargs, place or self.interpreter.place(), self.number_of_nodes, in_call=is_inside)
+
+    def callers(self) -> tuple[str, ...]:
+        """Where the function was called that makes a layer or a call, in words; nothing of what a `call` makes."""
+        return () if self.in_call else self.interpreter.called_from()
 
     # Models -----------------------------------------------------------------------------------------------------
 

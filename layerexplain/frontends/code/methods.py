@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, Budget, fits, weight
 from layerexplain.frontends.code.operators import TOO_LARGE, format_value, is_plain
-from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.base import Evaluator, ProgramError, Unknown
 
 _TEXT = frozenset(
     """
@@ -50,10 +49,9 @@ def has_method(value: Any, name: str) -> bool:
     return name in _OTHERS.get(type(value), ())
 
 
-def call_method(
-    value: Any, name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget, call: Callable[..., Any]
-) -> Any:
-    """Return what a method gives. `call` calls a function of the program, for `sort(key=…)`. Raises ProgramError."""
+def call_method(value: Any, name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+    """Return what a method gives. Raises ProgramError."""
+    budget = evaluator.budget
     if isinstance(value, str):
         return _of_text(value, name, args, kwargs, budget)
     if name in ("sort", "index", "count", "remove", "copy", "union", "difference", "intersection") and not fits(value):
@@ -72,7 +70,7 @@ def call_method(
     ):
         return Unknown(TOO_LARGE)
     if isinstance(value, list) and name == "sort":
-        ordered = sort(value, kwargs.get("key"), bool(kwargs.get("reverse")), call)
+        ordered = sort(value, kwargs.get("key"), bool(kwargs.get("reverse")), evaluator)
         if isinstance(ordered, Unknown):
             return ordered
         value[:] = ordered
@@ -105,11 +103,11 @@ def _of_ordered(value: dict[Any, Any], name: str, args: list[Any], kwargs: dict[
     return made
 
 
-def sort(items: Any, key: Any, backwards: bool, call: Callable[..., Any]) -> Any:
+def sort(items: Any, key: Any, backwards: bool, evaluator: Evaluator) -> Any:
     """Return the items in order; Unknown where they cannot be compared here."""
     if not fits(items):
         return Unknown(TOO_LARGE)
-    by = [one if key is None else call(key, [one]) for one in items]
+    by = [one if key is None else evaluator.call(key, [one], {}) for one in items]
     if by and all(type(one) is tuple and one and is_plain(one[0]) for one in by):
         first = [one[0] for one in by]
         if len(set(first)) == len(first):  # what stands behind the first parts is not compared

@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
+from layerexplain.frontends.code.bounds import MOST_ITEMS
 from layerexplain.frontends.code.builtin_functions import call_builtin, items_of
 from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
-from layerexplain.frontends.code.values import DTYPES, Tensor
 from layerexplain.frontends.code.values.array import (
     FOLDS,
     SAME,
@@ -26,19 +25,21 @@ from layerexplain.frontends.code.values.array import (
     plain,
     reshaped,
 )
-from layerexplain.frontends.code.values.base import ProgramError, Size, Unknown, UnknownValue, unknown_value
+from layerexplain.frontends.code.values.base import Evaluator, ProgramError, Size, Unknown, UnknownValue, unknown_value
+from layerexplain.frontends.code.values.symbols import DTYPES
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.model import Shape
 
 
-def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
+def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     """A function of NumPy by its name behind `numpy.`."""
     try:
-        return _result(name, args, kwargs, budget)
+        return _result(name, args, kwargs, evaluator)
     except UnknownValue as why:
         return why.value
 
 
-def _result(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
+def _result(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     function = _FUNCTIONS.get(name)
     first: Any = args[0] if args else None
     if function is not None:
@@ -46,7 +47,7 @@ def _result(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) 
     if any(isinstance(one, Tensor) for one in args):
         return Unknown(f"np.{name} of a tensor, which Keras refuses")
     if name.rstrip("_") in DTYPES and is_plain(first):
-        return call_builtin("int" if "int" in name else "float", args, kwargs, budget, lambda *_: None)
+        return call_builtin("int" if "int" in name else "float", args, kwargs, evaluator)
     if name in SAME:
         return cast(known_array(first), kwargs.get("dtype", args[1] if len(args) > 1 else None))
     if name in _EACH and not is_plain(plain(first)) and not isinstance(first, Size):
@@ -54,7 +55,7 @@ def _result(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) 
     if name.startswith("random."):
         return _random(name.partition(".")[2], args, kwargs)
     if name in ("round", "around") and isinstance(plain(first), int | float):
-        return float(call_builtin("round", [plain(first), *(args[1:2] or [0])], {}, budget, lambda *_: None))
+        return float(call_builtin("round", [plain(first), *(args[1:2] or [0])], {}, evaluator))
     if name == "abs" and is_plain(plain(first)) and not isinstance(plain(first), str):
         return abs(plain(first))
     if name in ("sqrt", "exp", "log", "log2", "log10", "ceil", "floor", "sin", "cos", "tan") and is_plain(plain(first)):

@@ -11,16 +11,18 @@ from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.keras_names import operation_type, tensorflow_function
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
-from layerexplain.frontends.code.values import DTYPES, LayerValue, Tensor, Variable, tensors_in
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Size, Unknown
+from layerexplain.frontends.code.values.layers import LayerValue, Variable, tensors_in
+from layerexplain.frontends.code.values.symbols import DTYPES
+from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
 
 _OPERATORS = {
     "Add": "Add", "Sub": "Subtract", "Mult": "Multiply", "Div": "TrueDivide", "FloorDiv": "FloorDivide", "Mod": "Mod",
     "Pow": "Power", "MatMult": "Matmul", "Lt": "Less", "LtE": "LessEqual", "Gt": "Greater", "GtE": "GreaterEqual",
-    "Eq": "Equal", "NotEq": "NotEqual", "USub": "Negative", "Invert": "LogicalNot", "BitAnd": "LogicalAnd", "BitOr":
-    "LogicalOr",
+    "Eq": "Equal", "NotEq": "NotEqual", "USub": "Negative", "Abs": "Absolute", "Invert": "LogicalNot", "BitAnd":
+    "LogicalAnd", "BitOr": "LogicalOr",
 }  # fmt: skip
 
 _SAME_NAME = """
@@ -122,7 +124,7 @@ class Operations(KerasPart):
     def of_tables(self, name: str, left: Any, right: Any, made: Any) -> Any:
         """An operator on arrays that the reader does not compute: in a `call` it is one on constant tensors."""
         given = [one.values if isinstance(one, Array) else one for one in (left, right)]
-        return made if not self.quiet or None in given else self.operator(name, left, right)
+        return made if not self.in_call or None in given else self.operator(name, left, right)
 
     def item_of_table(self, table: Array, key: Any) -> Any:
         """A part of an array that the reader does not compute."""
@@ -191,7 +193,7 @@ class Operations(KerasPart):
         """An array among the tensors of an operation, as a tensor."""
         if type(value) in (list, tuple):
             return type(value)([self._table(one) for one in value])
-        if not isinstance(value, Array) or not self.quiet:
+        if not isinstance(value, Array) or not self.in_call:
             return value
         if value.values is None:
             return self.constant_tensor(value.shape)
@@ -201,7 +203,7 @@ class Operations(KerasPart):
 
     def _given(self, value: Any) -> Any:
         if isinstance(value, Variable):
-            return self.weight_tensor(value) if self.quiet else self.data_of(value)
+            return self.weight_value(value)
         if type(value) in (list, tuple) and any(isinstance(one, Variable) for one in value):
             return type(value)([self._given(one) for one in value])
         return value
@@ -267,16 +269,16 @@ class Operations(KerasPart):
         if name in _GIVEN_SHAPE:
             shape: Any = args[0] if args else kwargs.get("shape")
             is_drawn = type(shape) in (tuple, list) and not (name in ("zeros", "ones") and is_shape(shape))
-            if self.quiet and is_drawn and all(isinstance(one, int | Size | None) for one in shape):
+            if self.in_call and is_drawn and all(isinstance(one, int | Size | None) for one in shape):
                 return self.constant_tensor(self.filled_at_run_time(shape), name, drawn)
             made = name if name in ("zeros", "ones") else "empty"
-            return numpy_functions.call_numpy(made, args[:1], kwargs, self.interpreter.budget)
+            return numpy_functions.call_numpy(made, args[:1], kwargs, self.interpreter)
         operator = _BY_OPERATOR.get(name)
         if operator is not None and len(args) == 2 and not kwargs:
             return self.interpreter.operate(operator, *args)
-        made = numpy_functions.call_numpy(name, args, kwargs, self.interpreter.budget)
+        made = numpy_functions.call_numpy(name, args, kwargs, self.interpreter)
         type_ = operation_type(name)
-        if not isinstance(made, Unknown) or not self.quiet or type_ is None:
+        if not isinstance(made, Unknown) or not self.in_call or type_ is None:
             return made
         if type_ in _OF_TENSORS:
             given = [one if isinstance(one, str) else self._table(arrays.array_of(one)) for one in args]
@@ -288,11 +290,11 @@ class Operations(KerasPart):
 
     def constant_tensor(self, shape: Any, name: str = "constant", drawn: Any = None) -> Any:
         """A tensor whose values no input changes: random numbers, or an array."""
-        if not self.quiet and not is_shape(shape):
+        if not self.in_call and not is_shape(shape):
             return self.interpreter.unknown("an array whose values are not known")
         config = {"shape": tuple(shape), "words": name, "drawn": drawn or {}}
         layer = LayerValue(CONSTANT_TYPE, "custom", name, config, self.interpreter.place())
-        return Tensor(self.node(layer, (), {}))
+        return self.node(layer, (), {}).result()
 
     # TensorFlow ---------------------------------------------------------------------------------------------------
 
@@ -336,7 +338,7 @@ class Operations(KerasPart):
         call = (f"tf.{function}", f"tf.{path}", args, kwargs)
         if not path.startswith("compat") and not (self.check_call(*call) and self._has_axis(*call)):
             return self.interpreter.unknown(f"the call of tf.{path}, which does not fit")
-        if not self.quiet:
+        if any(isinstance(one, GraphTensor) for one in tensors_in(given)):
             self.older(f"Keras 3 refuses tf.{path} on a tensor of Keras; keras.ops has what it takes")
         if args and type(args[0]) in (list, tuple) and args[0] and last not in _OF_LISTS:
             args = [self._operation("Stack", [list(args[0])], {}), *args[1:]]
@@ -368,7 +370,7 @@ class Operations(KerasPart):
         value = args[0] if args else kwargs.get("initial_value", kwargs.get("initializer"))
         given = args[1] if len(args) > 1 else kwargs.get("shape")
         if of_keras and given is not None:
-            value = numpy_functions.call_numpy("empty", [given], {}, self.interpreter.budget)
+            value = numpy_functions.call_numpy("empty", [given], {}, self.interpreter)
         name = kwargs.get("name")
         name = name if isinstance(name, str) else "variable"
         dtype = _variable_dtype(value, args[2] if of_keras and len(args) > 2 else kwargs.get("dtype"))

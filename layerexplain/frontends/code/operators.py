@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_BITS, MOST_ITEMS, MOST_TEXT, Budget, fits, weight
-from layerexplain.frontends.code.values import Class, Function, Instance, LayerValue, Namespace, Setting, Symbol, Tensor
 from layerexplain.frontends.code.values.base import (
     ProgramError,
     Size,
@@ -138,12 +137,9 @@ def compare(name: str, left: Any, right: Any) -> Any:
     if name in ("In", "NotIn"):
         found = _contains(right, left)
         return found if isinstance(found, Unknown) or name == "In" else not found
-    if isinstance(left, Namespace) and isinstance(right, Namespace) and name in ("Eq", "NotEq"):
-        return (left is right) is (name == "Eq")
-    objects = (Symbol, Class, Function, Instance, LayerValue, Setting)
-    if isinstance(left, objects) or isinstance(right, objects):
-        same = left == right if type(left) is type(right) else False
-        return same if name == "Eq" else not same if name == "NotEq" else Unknown("objects that are compared")
+    for one, other in ((left, right), (right, left)):
+        if isinstance(one, Value) and (equal := one.equals(other)) is not NotImplemented:
+            return equal if name == "Eq" else not equal if name == "NotEq" else Unknown("objects that are compared")
     if not _is_known(left) or not _is_known(right):
         return Unknown("a comparison of values that are not known")
     try:
@@ -170,7 +166,7 @@ def _same(left: Any, right: Any) -> Any:
         return left if isinstance(left, Unknown) else right
     if is_plain(left) and is_plain(right):
         return type(left) is type(right) and left == right
-    return left == right if isinstance(left, Symbol) and isinstance(right, Symbol) else left is right
+    return left.is_same(right) if isinstance(left, Value) else left is right
 
 
 def _contains(items: Any, value: Any) -> Any:
@@ -203,7 +199,7 @@ def truth(value: Any) -> bool | None:
         return value.truth()
     if is_plain(value) or type(value) in (list, tuple, dict, set, frozenset, range):
         return bool(value)
-    return None if isinstance(value, Tensor) else True
+    return True
 
 
 def unary(name: str, value: Any) -> Any:

@@ -14,22 +14,11 @@ from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.operators import TOO_LARGE
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import TOLD, declaration_of, flat_tensors
-from layerexplain.frontends.code.values import (
-    Bound,
-    Class,
-    Function,
-    Instance,
-    LayerValue,
-    ModelValue,
-    Node,
-    Tensor,
-    Trace,
-    creation_counter,
-    tensors_in,
-    unknown_in,
-)
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramError, Unknown, unknown_at
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Trace, tensors_in, unknown_in
+from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance, creation_counter
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.layers.declaration import Spec
 
 
@@ -40,7 +29,7 @@ class OwnCalls(KerasPart):
         """Follow the `call` of a layer or model of the program, with tensors in place of its inputs: once for the same
         arguments. Following it again draws no names."""
         training = self._training(model, args, kwargs)
-        with_masks = bool(self.quiet) or model.is_own_layer
+        with_masks = self.in_call or model.is_own_layer
         key = (training, self._key(args, with_masks), self._key(kwargs, with_masks))
         known = model.traces.get(key)
         if known is not None:
@@ -54,13 +43,13 @@ class OwnCalls(KerasPart):
             like = tensor if isinstance(tensor, Tensor) else None
             config = {"like": like, "batch_shape": None if like else tensor, "dtype": "float32", "part": part}
             layer = LayerValue("InputLayer", "layer", name, config, model.place)
-            made = Tensor(Node(layer, (), {}, self.interpreter.place(), self.count()))
+            made: Tensor = self.bare_node(layer, in_call=True).result()
             mask = self.mask_of(like) if like is not None and with_masks else None
             if mask is not None:
                 config = {"like": mask, "batch_shape": None, "dtype": "bool"}
                 label = "mask" if len(names) - 20 == 1 else f"{name}_mask"
                 carried = LayerValue("InputLayer", "layer", label, config, model.place)
-                trace.mask_inputs[made] = Tensor(Node(carried, (), {}, self.interpreter.place(), self.count()))
+                trace.mask_inputs[made] = self.bare_node(carried, in_call=True).result()
                 self.masks[made] = trace.mask_inputs[made]
             trace.inputs.append(made)
             return made
@@ -73,7 +62,7 @@ class OwnCalls(KerasPart):
         interpreter = self.interpreter
         at, file, depth = interpreter.node, interpreter.file, interpreter.budget.depth
         before, self.training = self.training, training
-        self.quiet += 1
+        self.call_depth += 1
         self.tracing.append((model, trace.inputs))
         interpreter.effects.followed_models.append(model)
         try:
@@ -87,7 +76,7 @@ class OwnCalls(KerasPart):
                 self.fault(SourceError(f"the call of {model.type} raises {error}"[:300]), place)
         finally:
             trace.span = began, next(creation_counter)
-            self.quiet -= 1
+            self.call_depth -= 1
             self.training = before
             self.tracing.pop()
             interpreter.effects.followed_models.pop()
@@ -250,23 +239,22 @@ class OwnCalls(KerasPart):
         """`compute_output_shape` of a layer of Keras."""
         if type(shape) not in (list, tuple) or not all(isinstance(one, int | None) for one in shape):
             return self.interpreter.unknown(f"the shape behind '{layer.name}'")
-        return self.shape_tuple(Tensor(self.tried(layer, tuple(shape))))
+        return self.shape_tuple(self.tried(layer, tuple(shape)).result())
 
     def tried(self, layer: LayerValue, shape: tuple[int | None, ...]) -> Node:
         """A call of a layer of Keras on an input of a shape, of which no model knows."""
         before = list(layer.nodes)
-        self.quiet += 1
-        fed = self.new_input("x", shape)
-        self.quiet -= 1
+        tensor = self.new_input("x", shape)
         layer.nodes[:] = before
-        return Node(layer, (fed,), {}, self.interpreter.place(), self.count())
+        node: Node = self.bare_node(layer, (tensor,))
+        return node
 
     def own_on_data(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A layer or model of the program called on data: it is built, as in Keras, and its layers get their names."""
 
         effects, is_built = self.interpreter.effects, layer.traced
         mark = effects.mark()
-        given, named = mirrored((args, kwargs), self._fed, (Array, Unknown))
+        given, named = mirrored((args, kwargs), self._input_for, (Array, Unknown))
         trace = self.trace(layer, given, named)
         effects.forget_model_events(mark)
         if not is_built:
@@ -277,20 +265,18 @@ class OwnCalls(KerasPart):
     def on_arrays(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A layer of Keras called on arrays outside of any model: an array of the shape that it gives."""
         before = list(layer.nodes)
-        self.quiet += 1
-        given, named = mirrored((args, kwargs), self._fed, (Array,))
-        node = Node(layer, tuple(given), named, self.interpreter.place(), self.count())
-        made = self.shape_tuple(Tensor(node))
-        self.quiet -= 1
+        given, named = mirrored((args, kwargs), self._input_for, (Array,))
+        node = self.bare_node(layer, tuple(given), named)
+        made = self.shape_tuple(node.result())
         layer.nodes[:] = before
         arrays = [one for one in flat([args, [*kwargs.values()]]) if isinstance(one, Array)]
-        if not self.quiet and len(arrays) == len(node.tensors()):
+        if not self.in_call and len(arrays) == len(node.tensors()):
             refusal = self.shapes.refusal(node, [Spec(one.shape, "float") for one in arrays])
             if refusal is not None:
                 self.fault(refusal.with_place(layer=layer.name))
         return self._data_of(made, [*args, *kwargs.values()], "a number that a layer computes")
 
-    def _fed(self, data: Array | Unknown) -> Tensor:
+    def _input_for(self, data: Array | Unknown) -> Tensor:
         """An input in place of data, with any number of examples."""
         made: Tensor = self.new_input("x", data if isinstance(data, Unknown) else (None, *data.shape[1:]))
         return made
@@ -372,7 +358,7 @@ class OwnCalls(KerasPart):
             else:
                 made = self.shapes.masks_made(current.node)
                 has = current.index < len(made) and made[current.index] is not None
-                self.masks[current] = Tensor(current.node, -1 - current.index) if has else None
+                self.masks[current] = current.node.result(-1 - current.index) if has else None
             waiting.pop()
         found: Tensor | None = self.masks[tensor]
         return found
@@ -381,7 +367,7 @@ class OwnCalls(KerasPart):
         trace = tensor.node.trace
         if trace is None or tensor.index < 0 or tensor.index >= len(trace.masks):
             return None
-        return None if trace.masks[tensor.index] is None else Tensor(tensor.node, -1 - tensor.index)
+        return None if trace.masks[tensor.index] is None else tensor.node.result(-1 - tensor.index)
 
     def _masks_of_results(
         self, model: ModelValue, trace: Trace, outputs: Any, args: list[Any], kwargs: dict[str, Any]
@@ -398,7 +384,7 @@ class OwnCalls(KerasPart):
             method = instance.cls.find("compute_mask")
             if isinstance(method, Function):
                 made = self.interpreter.call(Bound(instance, method), [first, previous], {})
-            each: list[Any] = [*made] if isinstance(made, list | tuple) and not isinstance(made, Tensor) else [made]
+            each: Any = made if type(made) in (list, tuple) else [made]
             for place, one in enumerate(each[: len(results)]):
                 if masks[place] is None and isinstance(one, Unknown):
                     trace.reason = one

@@ -11,13 +11,15 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.call_binding import Bound as BoundCall
+from layerexplain.call_binding import BoundCall as BoundCall
 from layerexplain.errors import NotKnown, ShapeError
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.graph_formula import Formula, not_known
 from layerexplain.frontends.code.own_calls import mirrored, passes_masks
-from layerexplain.frontends.code.values import Class, Function, ModelValue, Tensor, Trace, layer_of, unknown_in
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
+from layerexplain.frontends.code.values.layers import ModelValue, Trace, layer_of, unknown_in
+from layerexplain.frontends.code.values.program import Class, Function
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.definition import Definition, states_after
 from layerexplain.lang.expr import WEIGHT, Expr, is_state, walk
 from layerexplain.layers.arguments import Anything, Argument, argument_of
@@ -122,7 +124,7 @@ class OwnLayer(Declaration):
         """The layer at given shapes. Raises `LayerExplainError` with the line of what cannot be followed."""
         load_all()
         keras = self.code.keras
-        with _Quiet(keras, training):
+        with _FormulaReading(keras, training):
             try:
                 layer, trace = self._followed(keras, specs, arguments, masks)
             except Exhausted as error:
@@ -180,7 +182,7 @@ class OwnLayer(Declaration):
         if self.cls is None or not self.is_cell:
             return None
         keras = self.code.keras
-        with _Quiet(keras, False):
+        with _FormulaReading(keras, False):
             try:
                 layer = self.made if self.made is not None else self._object(keras, self.bind(config))
                 found = keras.interpreter.attribute(layer.instance, "state_size")
@@ -227,7 +229,7 @@ class OwnLayer(Declaration):
         )
 
 
-class _Quiet:
+class _FormulaReading:
     """The reading of a `call` for a formula: nothing that is made in it belongs to the program."""
 
     def __init__(self, keras: Keras, training: bool) -> None:
@@ -237,12 +239,12 @@ class _Quiet:
     def __enter__(self) -> None:
         keras = self.keras
         self.before = keras.training, dict(keras.counters), len(keras.models)
-        keras.quiet += 1
+        keras.call_depth += 1
         keras.training = self.training
 
     def __exit__(self, *_: Any) -> None:
         keras = self.keras
-        keras.quiet -= 1
+        keras.call_depth -= 1
         keras.training, counters, models = self.before
         keras.counters.clear()
         keras.counters.update(counters)

@@ -56,13 +56,19 @@ class Part:
 
 
 class KerasPart(Part):
-    """A part of `Keras`. `quiet` is above 0 inside of a `call`, `training` says whether that is one of training, `made`
-    counts the calls of layers."""
+    """A part of `Keras`. `in_call` says whether a `call` of the program is followed now, `training` whether that is one
+    of training."""
 
-    quiet: int
+    call_depth: int
+    number_of_nodes: int
+
+    @property
+    def in_call(self) -> bool:
+        """Whether a `call` of the program is followed now."""
+        return self.call_depth > 0
+
     has_custom_objects: bool
     training: bool
-    made: int
 
 
 class InterpreterPart(Part):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.interpreter import Interpreter
-from layerexplain.frontends.code.values import LayerValue, ModelValue, Variable
 from layerexplain.frontends.code.values.base import Place
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.keras_calls import Keras

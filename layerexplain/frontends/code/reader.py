@@ -20,8 +20,10 @@ from layerexplain.frontends.code.modules import Lender, Modules
 from layerexplain.frontends.code.own_weights import declarations
 from layerexplain.frontends.code.reach import last_change, parts_of, reaching
 from layerexplain.frontends.code.sources import Text, notebook_text, read_text
-from layerexplain.frontends.code.values import Class, Function, ModelValue, Tensor, layer_of
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown, unknown_at
+from layerexplain.frontends.code.values.layers import ModelValue, layer_of
+from layerexplain.frontends.code.values.program import Class, Function
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.training import with_training
 from layerexplain.model import InputShapes, Model, Note, SourceCode
 from layerexplain.records import NamedTuple

@@ -11,9 +11,10 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import is_shape
-from layerexplain.frontends.code.values import LayerValue, Tensor
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.base import Size, Unknown
+from layerexplain.frontends.code.values.layers import LayerValue
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.arguments import Anything, argument_of
@@ -127,7 +128,7 @@ class RunTimeSizes(KerasPart):
         name = self.draw(declaration.type, operation=True)
         layer = LayerValue(declaration.type, "operation", name, config, self.interpreter.place())
         layer.declaration = declaration
-        return Tensor(self.node(layer, tuple(args), {}))
+        return self.node(layer, tuple(args), {}).result()
 
     def _range(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
         given = {**dict(zip(("start", "stop", "step"), args, strict=False)), **kwargs}

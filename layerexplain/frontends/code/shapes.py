@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.call_binding import Bound, bind_call
+from layerexplain.call_binding import BoundCall, bind_call
 from layerexplain.errors import AxesError, LayerExplainError
 from layerexplain.frontends.code.graphs import Graph, flat
-from layerexplain.frontends.code.values import LayerValue, ModelValue, Node, Tensor, unknown_in
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, unknown_in
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.expr import Expr, constant
@@ -136,7 +137,7 @@ class Shapes:
         masks = [None if one is None else self.of(one) for one in carried]
         return declaration.trace(given, arguments, masks if sees_masks(declaration) else (), constants=constants)
 
-    def bound(self, node: Node, declaration: Declaration) -> tuple[Bound, dict[str, Any], dict[TensorRef, Tensor]]:
+    def bound(self, node: Node, declaration: Declaration) -> tuple[BoundCall, dict[str, Any], dict[TensorRef, Tensor]]:
         """A call of a layer of Keras bound to its declaration, the arguments of the layer in the form that its formula
         takes, and which tensor each reference stands for."""
         from layerexplain.frontends.code.emit import plain_call

@@ -13,10 +13,11 @@ from layerexplain.frontends.code.definitions import catches
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_name, written
-from layerexplain.frontends.code.values import Context, Function, Instance, Namespace, Tensor, layer_of
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.program import Context, Function, Instance, Namespace
+from layerexplain.frontends.code.values.tensors import Tensor
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -176,8 +177,8 @@ class Statements(InterpreterPart):
                     value = self.settings.get(name, value)
                 if not isinstance(value, Unknown) and frame.names.get(name, self) is not value:
                     self.effects.record_change()
-                if isinstance(value, Tensor) and self.keras.quiet:
-                    value.node.names.setdefault(value.index, name)
+                if isinstance(value, Value):
+                    value.assigned_to(name)
                 frame.assign(name, value)
             case ast.Starred(value=inner):
                 self.assign(inner, value, frame)
@@ -186,7 +187,8 @@ class Statements(InterpreterPart):
             case ast.Attribute(value=of, attr=name):
                 if isinstance(of, ast.Name) and of.id == "self" and frame.holder("self") is None:
                     frame.assign("self", Namespace({}))  # a part of a class that is pasted without it
-                self.set_attribute(self.value(of, frame), name, value)
+                if isinstance(owner := self.value(of, frame), Value):
+                    owner.set_attribute(cast("Interpreter", self), name, value)
             case ast.Subscript(value=of, slice=key):
                 items = self.value(of, frame)
                 if isinstance(items, Array):
@@ -197,10 +199,8 @@ class Statements(InterpreterPart):
     def _unpack(self, parts: list[ast.expr], value: Any, frame: Frame) -> None:
         star = next((i for i, part in enumerate(parts) if isinstance(part, ast.Starred)), None)
         items: Any
-        if isinstance(value, Tensor) and not self.keras.quiet and value.node.layer.kind == "layer":
-            raise ProgramError(
-                "TypeError", f"one tensor for {len(parts)} names: a tensor of Keras cannot be unpacked", self.place()
-            )
+        if isinstance(value, Value):
+            value.check_use("unpacking", self.place(), f"one tensor for {len(parts)} names: ")
         if isinstance(value, Tensor):
             items = self.keras.split_input(value, parts)
         else:
@@ -217,35 +217,6 @@ class Statements(InterpreterPart):
             raise ProgramError("ValueError", f"{len(items)} values for {len(parts)} names", self.place())
         for part, one in zip(parts, items, strict=True):
             self.assign(part, one, frame)
-
-    def set_attribute(self, of: Any, name: str, value: Any) -> None:
-        """`of.name = value`."""
-        if isinstance(of, Instance):
-            method = of.cls.find(f"{name}.setter")
-            if isinstance(method, Function):
-                self.call(method, [of, value], {})
-                return
-            if of.layer is not None and not self.keras.quiet:
-                of.layer.mark_changed()
-            if of.layer is not None and name == "trainable":
-                self.keras.set_trainable(of.layer, value)
-            self.effects.record_attribute_change(of, name)
-            of.maybe.pop(name, None)
-            of.attributes[name] = value
-            return
-        layer = layer_of(of)
-        if layer is not None:
-            self.effects.record_change()
-            if name == "trainable":
-                self.keras.set_trainable(layer, value)
-            elif name in ("_name", "name") and isinstance(value, str):
-                self.effects.record_model_change(layer)
-                layer.name = value
-            elif not self.keras.change_argument(layer, name, value):
-                layer.attributes[name] = value
-            return
-        if isinstance(of, Value):
-            of.set_attribute(cast("Interpreter", self), name, value)
 
     def _change_array(self, array: Array, key: Any, value: Any, frame: Frame) -> None:
         """`array[key] = value`: wherever a name, an attribute or a list holds the array, it holds the changed one."""
@@ -294,9 +265,8 @@ class Statements(InterpreterPart):
         if known is not None:
             self.effects.record_change()  # a loop may come here with another outcome
             return self.block(node.body if known else node.orelse, frame)
-        if isinstance(test, Tensor) and not self.keras.quiet:
-            words = "a tensor of Keras is neither true nor false: its numbers are not there yet; use keras.ops.where"
-            raise ProgramError("TypeError", words, self.place(node))
+        if isinstance(test, Value):
+            test.check_use("test", self.place(node))
         if _only_raises(node.body):
             return self.block(node.orelse, frame)
         if node.orelse and _only_raises(node.orelse):

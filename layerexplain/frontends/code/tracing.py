@@ -13,13 +13,13 @@ from layerexplain.frontends.code.layer_attributes import shapes_of_data
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import WEIGHT_TYPE, declaration_of, flat_tensors, is_shape
-from layerexplain.frontends.code.values import (
+from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import ProgramError, Unknown, unknown_at
+from layerexplain.frontends.code.values.layers import (
     CALLED,
-    Function,
     LayerValue,
     ModelValue,
     Node,
-    Tensor,
     Trace,
     Variable,
     each_in,
@@ -27,8 +27,8 @@ from layerexplain.frontends.code.values import (
     tensors_in,
     unknown_in,
 )
-from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Unknown, unknown_at
+from layerexplain.frontends.code.values.program import Function
+from layerexplain.frontends.code.values.tensors import CallTensor, Tensor
 from layerexplain.layers.facts import NO_FACTS
 
 if TYPE_CHECKING:
@@ -99,14 +99,14 @@ class Tracing(KerasPart):
 
     def _as_tensor(self, value: Any) -> Any:
         """A name that the code does not define is an input of that name; a weight is a tensor."""
-        if isinstance(value, Unknown) and (name := _stands_for(value)) and not self.quiet:
+        if isinstance(value, Unknown) and (name := _stands_for(value)) and not self.in_call:
             if name not in self.implied:
                 words = "it is not defined in this code, so it is an input"
                 shape = value._replace(reason=words, name=name, lacks="named shape")
                 self.implied[name] = self.new_input(name, shape)
             return self.implied[name]
         if isinstance(value, Variable):
-            return self.weight_tensor(value) if self.quiet else self.data_of(value)
+            return self.weight_value(value)
         if type(value) in (list, tuple) and any(isinstance(one, Unknown | Variable) for one in value):
             return type(value)([self._as_tensor(one) for one in value])
         return value
@@ -124,14 +124,18 @@ class Tracing(KerasPart):
             self.interpreter.effects.record_local_assumption(variable.choice)
         if key not in self.weights:
             layer = LayerValue(WEIGHT_TYPE, "custom", variable.name, {"variable": variable}, variable.place)
-            self.weights[key] = (variable, Tensor(self.node(layer, (), {})))
+            self.weights[key] = (variable, self.node(layer, (), {}, in_call=True).result())
         found: Tensor = self.weights[key][1]
         return found
+
+    def weight_value(self, variable: Variable) -> Any:
+        """What a weight is where code computes with it: a tensor in a `call`, numbers outside."""
+        return self.weight_tensor(variable) if self.in_call else self.data_of(variable)
 
     def _on_data(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A call on numbers, by which a model is built."""
         first = args[0] if args else next(iter(kwargs.values()), None)
-        if self.quiet and isinstance(first, Array) and first.values is not None:
+        if self.in_call and isinstance(first, Array) and first.values is not None:
             return self._results(layer, self.node(layer, tuple(args), kwargs))
         if isinstance(first, Unknown) and not (isinstance(layer, ModelValue) and layer.is_own_layer):
             return first
@@ -170,17 +174,17 @@ class Tracing(KerasPart):
         """What a call gives: a tensor, or several in the structure that Keras gives them."""
         if isinstance(layer, ModelValue):
             if layer.form == "sequential":
-                return Tensor(node)
+                return node.result()
             structure = layer.outputs if node.trace is None else node.trace.outputs
             numbers = {tensor: i for i, tensor in enumerate(flat_tensors(structure))}
-            return mirrored(structure, lambda tensor: Tensor(node, numbers[tensor])) if numbers else Tensor(node)
+            return mirrored(structure, lambda tensor: node.result(numbers[tensor])) if numbers else node.result()
         if layer.type.endswith("Cell") and (of_cell := self._states_of_cell(layer)):
-            kept = [Tensor(node, 1 + i) for i in range(of_cell)]
-            return Tensor(node), kept[0] if of_cell == 1 and isinstance(node.args[-1], Tensor) else kept
+            kept = [node.result(1 + i) for i in range(of_cell)]
+            return node.result(), kept[0] if of_cell == 1 and isinstance(node.args[-1], Tensor) else kept
         declaration = declaration_of(layer)
         facts = declaration.facts if declaration is not None else NO_FACTS
         if layer.config.get("return_state") is True and facts.states:
-            return [Tensor(node, i) for i in range(1 + facts.states)]
+            return [node.result(i) for i in range(1 + facts.states)]
         several = (
             facts.results != 1
             or layer.config.get("return_state")
@@ -188,18 +192,18 @@ class Tracing(KerasPart):
             or (layer.type in ("Bidirectional", "RNN") and self._inner_states(layer))
         )
         if not several:
-            return Tensor(node)
+            return node.result()
         if node.kwargs.get("return_attention_scores") is True:
-            return (Tensor(node), Tensor(node, 1))
+            return (node.result(), node.result(1))
         specs = self.shapes.results(node)
         if specs is None and facts.results == 0:
             sections = [*node.args[1:], *node.kwargs.values()]
             number = next((one for one in sections if isinstance(one, int) and one > 0), None)
             lengths = next((len(one) for one in sections if type(one) in (list, tuple)), None)
             found = number if number is not None else lengths
-            return [Tensor(node, i) for i in range(min(found, 1000))] if found else self._count_unknown(node)
+            return [node.result(i) for i in range(min(found, 1000))] if found else self._count_unknown(node)
         number = len(specs) if specs else facts.results if facts.results > 1 else 0
-        return [Tensor(node, i) for i in range(number)] if number else self._count_unknown(node)
+        return [node.result(i) for i in range(number)] if number else self._count_unknown(node)
 
     def _states_of_cell(self, layer: LayerValue) -> int:
         """How many states a cell of Keras gives beside its output; 0 for what is none."""
@@ -208,7 +212,7 @@ class Tracing(KerasPart):
         return len(NAMES.get(layer.type, ()))
 
     def _count_unknown(self, node: Node) -> Any:
-        return self.cause_of(Tensor(node), f"how many results {node.layer.type} gives")
+        return self.cause_of(node.result(), f"how many results {node.layer.type} gives")
 
     def _inner_states(self, layer: LayerValue) -> bool:
         inner = layer.config.get("layer") or layer.config.get("cell")
@@ -238,12 +242,12 @@ class Tracing(KerasPart):
                 made = []
                 for name in names:
                     one = LayerValue("InputLayer", "layer", name, dict(layer.config), layer.place)
-                    made.append(Tensor(Node(one, (), {}, self.interpreter.place(), self.count())))
+                    made.append(self.bare_node(one, in_call=True).result())
                 at = placed.index(tensor)
                 placed[at : at + 1] = made
                 return made
         shape = self.shape_tuple(tensor)
-        if self.quiet and not isinstance(shape, Unknown) and shape and shape[0] == len(parts):
+        if isinstance(tensor, CallTensor) and not isinstance(shape, Unknown) and shape and shape[0] == len(parts):
             return [self.tensor_item(tensor, i) for i in range(len(parts))]
         return self.cause_of(tensor, "the parts of a tensor that is unpacked")
 
@@ -285,7 +289,7 @@ class Tracing(KerasPart):
         if key not in self.sequences:
             layers = list(model.layers)
             if layers and layers[0].type == "InputLayer":
-                start = Tensor(layers[0].nodes[0]) if layers[0].nodes else Tensor(self._quiet_node(layers[0]))
+                start = (layers[0].nodes[0] if layers[0].nodes else self._unwritten(layers[0])).result()
                 layers = layers[1:]
             else:
                 shape = self.first_shape(layers[0]) if layers else None
@@ -297,14 +301,14 @@ class Tracing(KerasPart):
                 place = layers[0].place if layers else model.place
                 config = {"batch_shape": shape, "dtype": "float32", "implied": layers[0].type if layers else ""}
                 first = LayerValue("InputLayer", "layer", name, config, place)
-                start = Tensor(self._quiet_node(first))
+                start = self._unwritten(first).result()
             current = start
             for layer in layers:
                 actual = layer
                 if layer.type == "Lambda" and isinstance(layer.config.get("function"), CALLED):
                     actual = self._lambda_model(layer)
                 self.check_states(layer, current)
-                node = self._quiet_node(actual, current)
+                node = self._unwritten(actual, current)
                 if isinstance(actual, ModelValue) and actual.form == "own":
                     node.trace = self.trace(actual, [current], {})
                 made = self._results(actual, node) if layer is not layers[-1] else None
@@ -313,15 +317,15 @@ class Tracing(KerasPart):
                     error = ShapeError(words, **layer.place.told)
                     if not any(one.fact == words for one in self.interpreter.effects.faults):
                         self.interpreter.effects.record_fault(error, layer.place)
-                current = Tensor(node)
+                current = node.result()
             self.sequences[key] = Graph([start], [current])
         found: Graph | None = self.sequences[key]
         return found
 
-    def _quiet_node(self, layer: LayerValue, *args: Any) -> Node:
+    def _unwritten(self, layer: LayerValue, *args: Any) -> Node:
         """A call that no line of the program makes."""
         self.interpreter.budget.call()
-        made = Node(layer, args, {}, layer.place, self.count())
+        made: Node = self.bare_node(layer, args, place=layer.place)
         made.callers = layer.callers
         return made
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.shapes import WEIGHT_TYPE, as_recorded
-from layerexplain.frontends.code.values import LayerValue, ModelValue
 from layerexplain.frontends.code.values.base import Unknown, unknown_at
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Call, Layer, Model, Note, Shape, TensorRef

@@ -11,7 +11,7 @@ from typing import Any
 
 from layerexplain.errors import NotAModel, SourceError, SpecError
 from layerexplain.frontends.json_text import parse_json
-from layerexplain.frontends.keras.config_values import Context, name_in, plain_config, plain_value, shape_value
+from layerexplain.frontends.keras.config_values import ConfigContext, name_in, plain_config, plain_value, shape_value
 from layerexplain.frontends.keras.layer_config import (
     GRAPH_CLASSES,
     class_and_config,
@@ -24,8 +24,8 @@ from layerexplain.frontends.model_builder import (
     FreeNames,
     ModelBuilder,
     default_name,
-    held_layers,
     known_types,
+    layers_in_config,
 )
 from layerexplain.frontends.value_text import arguments_text, kind_of_value
 from layerexplain.model import Layer, Model, ObjectNumber, Shape, is_before_keras_3, package_and_class
@@ -100,7 +100,7 @@ def read_config(document: Any, *, keras_version: Any = None, numbered: bool = Fa
     keras_version = item.get("keras_version") if keras_version is None else keras_version
     class_name, config = class_and_config(item)
     numbers: list[ObjectNumber] | None = [] if numbered else None
-    context = Context([], read_layer, _nested_model, old=_is_old(config, keras_version), numbers=numbers)
+    context = ConfigContext([], read_layer, _nested_model, old=_is_old(config, keras_version), numbers=numbers)
     model = _read_model(item, class_name, config, context, top=True)
     model = _with_notes(model, keras_version, context)
     compiled = training or item.get("compile_config") or (item if "loss" in item else None)
@@ -159,13 +159,13 @@ def is_keras_0(document: Mapping[str, Any]) -> bool:
     return is_layer and document.get("name") == "Sequential"
 
 
-def _nested_model(item: Mapping[str, Any], context: Context, name: str) -> Model:
+def _nested_model(item: Mapping[str, Any], context: ConfigContext, name: str) -> Model:
     class_name, config = class_and_config(item)
     model = _read_model(item, class_name, config, context, top=False)
     return model._replace(name=name) if name else model
 
 
-def _read_model(item: Mapping[str, Any], class_name: str, config: Any, context: Context, *, top: bool) -> Model:
+def _read_model(item: Mapping[str, Any], class_name: str, config: Any, context: ConfigContext, *, top: bool) -> Model:
     if class_name == "Sequential" or (top and _is_sequence(config)):
         return _sequential(item, config, context, top=top)
     if is_graph(class_name, config):
@@ -188,17 +188,17 @@ def read_graphless(item: Mapping[str, Any], below: list[Any], *, keras_version: 
     Each of `below` is a layer object; what hangs below that, where its class is no layer of Keras, is under `below`.
     """
     class_name, config = class_and_config(item)
-    context = Context([], read_layer, _nested_model, old=_is_old(below, keras_version))
+    context = ConfigContext([], read_layer, _nested_model, old=_is_old(below, keras_version))
     model = _graphless(item, package_and_class(class_name)[1], config, context)
     told = [_graphless_layer(entry, context) for entry in below]
     return _with_notes(model._replace(layers=_distinct([*model.layers, *told])), keras_version, context)
 
 
-def _with_notes(model: Model, version: Any, context: Context) -> Model:
+def _with_notes(model: Model, version: Any, context: ConfigContext) -> Model:
     return model._replace(keras_version=version if isinstance(version, str) else None, notes=tuple(context.notes))
 
 
-def _graphless_layer(item: Mapping[str, Any], context: Context) -> Layer:
+def _graphless_layer(item: Mapping[str, Any], context: ConfigContext) -> Layer:
     """A layer below a subclassed model; a user-defined class is shown with the layers below it."""
     layer = read_layer(item, context)
     below = item.get("below")
@@ -210,7 +210,7 @@ def _graphless_layer(item: Mapping[str, Any], context: Context) -> Layer:
     return layer._replace(kind="custom", model=model)
 
 
-def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: Context) -> Model:
+def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: ConfigContext) -> Model:
     """A model of a class of its own: no graph, and of its layers those that its configuration holds."""
     words = f"{class_name} is a class of its own, and the file stores no graph of its layers; its code connects them"
     context.note("no-graph", None, words)
@@ -221,7 +221,7 @@ def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: C
     nested = {str(k): plain_value(v, str(k), "", context) for k, v in values if isinstance(v, (dict, list, tuple))}
     name = name_in(config) or default_name(class_name)
     made = plain_config(config, "", context) if isinstance(config, dict) else {}
-    return Model(name, class_name, held_layers(nested), (), (), (), _trainable(config), arguments=made)
+    return Model(name, class_name, layers_in_config(nested), (), (), (), _trainable(config), arguments=made)
 
 
 def _distinct(layers: list[Layer]) -> tuple[Layer, ...]:
@@ -251,7 +251,7 @@ def _layer_items(layers: Any) -> list[Any]:
     return list(layers)
 
 
-def _functional(config: Mapping[str, Any], context: Context) -> Model:
+def _functional(config: Mapping[str, Any], context: ConfigContext) -> Model:
     from layerexplain.frontends.keras.functional_nodes import form_of_ends, is_keras3_nodes, read_wires
 
     items = _layer_items(config["layers"])
@@ -268,7 +268,7 @@ def _functional(config: Mapping[str, Any], context: Context) -> Model:
     return model._replace(input_form=forms[0], output_form=forms[1]) if any(one is not None for one in forms) else model
 
 
-def _sequential(item: Mapping[str, Any], config: Any, context: Context, *, top: bool) -> Model:
+def _sequential(item: Mapping[str, Any], config: Any, context: ConfigContext, *, top: bool) -> Model:
     mapping: Mapping[str, Any] = config if isinstance(config, dict) else {}
     items = _layer_items(mapping.get("layers", []) if isinstance(config, dict) else config)
     name = name_in(mapping) or "sequential"

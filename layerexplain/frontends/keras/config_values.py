@@ -15,7 +15,7 @@ from layerexplain.errors import SpecError
 from layerexplain.files.limits import MAX_AXES
 from layerexplain.frontends.model_builder import LAYER_ARGUMENTS
 from layerexplain.lang.tables import Shaped
-from layerexplain.model import KERAS_2_HARD_SIGMOID, Function, Layer, Model, Note, ObjectNumber
+from layerexplain.model import KERAS_2_HARD_SIGMOID, ForeignFunction, Layer, Model, Note, ObjectNumber
 from layerexplain.records import NamedTuple
 
 KERAS_ROOTS = frozenset({"keras", "tf_keras", "tensorflow", "keras_core"})
@@ -45,18 +45,18 @@ _MAX_NUMBER = 10**18
 _WHOLE = frozenset({int})
 
 
-class Context(NamedTuple):
+class ConfigContext(NamedTuple):
     """What reading passes along: the notes made so far, how to read a layer, the path of the model at hand, whether
     Keras 1 or 2 wrote it, and the numbers of objects met so far; None where they tell nothing."""
 
     notes: list[Note]
-    layer: Callable[[Any, Context, str], Layer]
-    model: Callable[[Mapping[str, Any], Context, str], Model]
+    layer: Callable[[Any, ConfigContext, str], Layer]
+    model: Callable[[Mapping[str, Any], ConfigContext, str], Model]
     path: str = ""
     old: bool = False
     numbers: list[ObjectNumber] | None = None
 
-    def inside(self, name: str) -> Context:
+    def inside(self, name: str) -> ConfigContext:
         """The context for what is nested in the layer `name`."""
         return self._replace(path=f"{self.path}{name}/")
 
@@ -64,7 +64,7 @@ class Context(NamedTuple):
         self.notes.append(Note(code, None if layer is None else f"{self.path}{layer}", message))
 
 
-def plain_config(config: Mapping[str, Any], layer: str, context: Context) -> dict[str, Any]:
+def plain_config(config: Mapping[str, Any], layer: str, context: ConfigContext) -> dict[str, Any]:
     """A layer's arguments, its name left out: each value as `plain_value` has it, the dtype as its policy's name."""
     all_text, activation_keys = _told_by_keys(tuple(config))
     plain: dict[str, Any] = dict(config) if all_text else {str(key): value for key, value in config.items()}
@@ -81,11 +81,11 @@ def plain_config(config: Mapping[str, Any], layer: str, context: Context) -> dic
     for key in activation_keys:
         # A custom activation's name stands where one of Keras's would.
         if type(plain[key]) is str and plain[key] not in ACTIVATIONS:
-            plain[key] = Function(plain[key])
+            plain[key] = ForeignFunction(plain[key])
         elif context.old and plain[key] == "hard_sigmoid":
             plain[key] = KERAS_2_HARD_SIGMOID
         value = plain[key]
-        if type(value) is Function and value != KERAS_2_HARD_SIGMOID and value.name not in _SPELLED_OTHERWISE:
+        if type(value) is ForeignFunction and value != KERAS_2_HARD_SIGMOID and value.name not in _SPELLED_OTHERWISE:
             words = f"its {key} {value.name[:80]!r} is not a function of Keras: it is not looked up, and not known"
             context.note("unknown-function", layer, words)
     return plain
@@ -97,13 +97,13 @@ def _told_by_keys(keys: tuple[Any, ...]) -> tuple[bool, tuple[str, ...]]:
     return all(type(key) is str for key in keys), tuple([key for key in map(str, keys) if key.endswith("activation")])
 
 
-def plain_value(value: Any, key: str, layer: str, context: Context) -> Any:
+def plain_value(value: Any, key: str, layer: str, context: ConfigContext) -> Any:
     """One value: lists of plain items become tuples, serialized objects what they stand for.
 
     Initializers, regularizers, constraints and objects of unknown kinds stay the dicts that they are.
     """
     kind = type(value)
-    if kind in _SCALARS or kind is Function or kind is Layer:
+    if kind in _SCALARS or kind is ForeignFunction or kind is Layer:
         return value
     if isinstance(value, (list, tuple)):
         if _SCALARS.issuperset(map(type, value)):
@@ -159,16 +159,16 @@ def is_shape(value: Any) -> bool:
     return not sizes or (_WHOLE.issuperset(map(type, sizes)) and min(sizes) >= 0 and max(sizes) <= _MAX_NUMBER)
 
 
-def function_value(name: Any, module: Any) -> str | Function:
+def function_value(name: Any, module: Any) -> str | ForeignFunction:
     """A serialized function: the name where it is Keras's own, else a `Function` that keeps the name."""
     text = name if isinstance(name, str) else "<function>"
     root = module.split(".", 1)[0] if isinstance(module, str) else None
     if ">" not in text and (root in KERAS_ROOTS or (root in (None, "builtins") and text in ACTIVATIONS)):
         return text
-    return Function(text)
+    return ForeignFunction(text)
 
 
-def _object_value(value: Mapping[str, Any], class_name: str, key: str, layer: str, context: Context) -> Any:
+def _object_value(value: Mapping[str, Any], class_name: str, key: str, layer: str, context: ConfigContext) -> Any:
     config = value.get("config")
     if class_name in _TAGGED_TUPLES:
         items = value.get("items", config)
@@ -201,7 +201,7 @@ def _same_object(value: Any) -> Any:
     return value
 
 
-def _constant(config: Mapping[str, Any], key: str, layer: str, context: Context) -> Any:
+def _constant(config: Mapping[str, Any], key: str, layer: str, context: ConfigContext) -> Any:
     values = config.get("value")
     if isinstance(values, list) and _count(values) > _MAX_CONSTANT_ITEMS:
         shape = list_shape(values)
@@ -236,10 +236,10 @@ def _count(values: Sequence[Any]) -> int:
     return count
 
 
-def code_in_file(layer: str, context: Context) -> Function:
+def code_in_file(layer: str, context: ConfigContext) -> ForeignFunction:
     """What stands for code that a file carries; a note says so."""
     context.note("code-in-file", layer, "contains Python code, which is not decoded or executed")
-    return Function("<lambda>")
+    return ForeignFunction("<lambda>")
 
 
 def _is_layer(value: Mapping[str, Any], class_name: str, config: Any, key: str) -> bool:

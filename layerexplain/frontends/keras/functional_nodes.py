@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.frontends.keras.config_values import Context, is_shape, plain_value
+from layerexplain.frontends.keras.config_values import ConfigContext, is_shape, plain_value
 from layerexplain.frontends.keras.layer_config import TF_OPERATIONS
 from layerexplain.frontends.value_text import kind_of_value
-from layerexplain.lang.tables import Array
-from layerexplain.model import Call, Function, Layer, Model, Shape, TensorRef, form_of, in_model_order, replaced
+from layerexplain.lang.tables import ConstantArray
+from layerexplain.model import Call, ForeignFunction, Layer, Model, Shape, TensorRef, form_of, in_model_order, replaced
 
 _CONSTANT = "_CONSTANT_VALUE"
 _SLICE = ("start", "stop", "step")
@@ -37,7 +37,7 @@ def is_keras3_nodes(layers: list[Any]) -> bool:
     return True
 
 
-def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any], context: Context) -> Wires:
+def read_wires(items: list[Any], layers: list[Layer], config: Mapping[str, Any], context: ConfigContext) -> Wires:
     """The wires between `layers`, which were read from `items` in the same order.
 
     Raises SpecError for a node of no known form, and for a tensor of a layer that the model does not list.
@@ -85,7 +85,7 @@ def _in_model_order(call: Call, model: Model) -> Call:
 class _NodeReader:
     """Reads the nodes of one model and keeps count of which call numbers the file uses for each layer."""
 
-    def __init__(self, layers: dict[str, Layer], context: Context, keras3: bool) -> None:
+    def __init__(self, layers: dict[str, Layer], context: ConfigContext, keras3: bool) -> None:
         self.layers = layers
         self.context = context
         self.keras3 = keras3
@@ -127,8 +127,8 @@ class _NodeReader:
         """An object in a call: an array as `Array`, which counts as a tensor there; the others as a configuration."""
         made, config = plain_value(value, "", layer.name, self.context), value.get("config")
         dtype = config.get("dtype") if isinstance(config, dict) else None
-        is_array = value["class_name"] in ("__numpy__", "__tensor__") and type(made) is not Function
-        return Array(made, dtype) if is_array and isinstance(dtype, str) else made
+        is_array = value["class_name"] in ("__numpy__", "__tensor__") and type(made) is not ForeignFunction
+        return ConstantArray(made, dtype) if is_array and isinstance(dtype, str) else made
 
     def keras_tensor(self, config: Any, layer: Layer) -> TensorRef:
         if not isinstance(config, dict) or not _is_triple(config.get("keras_history")):
@@ -188,7 +188,7 @@ class _NodeReader:
                 raise SpecError(fact, layer=layer.name)
             made = [self.old_first(item, layer, kwargs) for item in value]
             tables = [_is_constant(item) and isinstance(item[2], (list, tuple)) for item in value]
-            return [Array(one, "") if is_table else one for one, is_table in zip(made, tables, strict=True)]
+            return [ConstantArray(one, "") if is_table else one for one, is_table in zip(made, tables, strict=True)]
         first = self.argument(value[2], layer, old=True) if is_constant else self.ref(value, layer.name)
         for key, item in value[3].items() if len(value) > 3 and isinstance(value[3], dict) else ():
             # The label of a TensorFlow call is no argument of what is computed.

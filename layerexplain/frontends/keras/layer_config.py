@@ -9,7 +9,7 @@ from layerexplain.errors import SpecError
 from layerexplain.files.limits import MAX_AXES
 from layerexplain.frontends.keras.config_values import (
     KERAS_ROOTS,
-    Context,
+    ConfigContext,
     code_in_file,
     dtype_name,
     is_shape,
@@ -18,7 +18,7 @@ from layerexplain.frontends.keras.config_values import (
 )
 from layerexplain.frontends.keras.old_names import modern_layer
 from layerexplain.frontends.value_text import kind_of_value, short_text
-from layerexplain.model import Function, Kind, Layer, Shape, package_and_class
+from layerexplain.model import ForeignFunction, Kind, Layer, Shape, package_and_class
 
 TF_OPERATIONS = frozenset(
     {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "ClassMethod", "InstanceMethod", "InstanceProperty"}
@@ -42,7 +42,7 @@ _BESIDE_FUNCTIONS = frozenset({"function_type", "module", "output_shape_type", "
 _INPUT_KEYS = ("batch_shape", "batch_input_shape", "shape", "input_shape")
 
 
-def read_layer(item: Any, context: Context, owner: str = "", *, keras3: bool = False) -> Layer:
+def read_layer(item: Any, context: ConfigContext, owner: str = "", *, keras3: bool = False) -> Layer:
     """A layer object {class_name, config, …} as a `Layer`; `name` is "" where the file gives none.
 
     `owner` is the layer whose configuration holds it ("" for one that is listed in a model); `keras3` says that
@@ -60,7 +60,9 @@ def read_layer(item: Any, context: Context, owner: str = "", *, keras3: bool = F
     return layer._replace(number=number)
 
 
-def _layer(item: Mapping[str, Any], class_name: str, config: Any, context: Context, owner: str, keras3: bool) -> Layer:
+def _layer(
+    item: Mapping[str, Any], class_name: str, config: Any, context: ConfigContext, owner: str, keras3: bool
+) -> Layer:
     name = _name(item, config, class_name)
     kind, type_name, package = _origin(item, class_name, config, keras3)
     built = item.get("build_config")
@@ -211,7 +213,7 @@ def _origin(item: Mapping[str, Any], class_name: str, config: Any, keras3: bool)
     return "layer", class_name, ""
 
 
-def _note_what_it_leads_to(type_name: str, config: Mapping[str, Any], name: str, context: Context) -> None:
+def _note_what_it_leads_to(type_name: str, config: Mapping[str, Any], name: str, context: ConfigContext) -> None:
     """Notes on files that Keras would open for a layer, and on a pickle that it would load."""
     if type_name == "TorchModuleWrapper":
         context.note("code-in-file", name, "contains a pickled PyTorch module, which is not unpickled")
@@ -220,15 +222,15 @@ def _note_what_it_leads_to(type_name: str, config: Mapping[str, Any], name: str,
             context.note("external-file", name, f"names a file to read, {config[key][:200]!r}, which is not opened")
 
 
-def _without_code(config: Mapping[str, Any], name: str, context: Context) -> dict[str, Any]:
+def _without_code(config: Mapping[str, Any], name: str, context: ConfigContext) -> dict[str, Any]:
     """A Lambda's arguments with each function that is kept as code (Keras 1 and 2) replaced by a `Function`."""
     plain = {key: value for key, value in config.items() if key not in _BESIDE_FUNCTIONS}
-    noted: list[Function] = []
+    noted: list[ForeignFunction] = []
     for key in ("function", "output_shape", "mask"):
         value = plain.get(key)
         if config.get(f"{key}_type") == "lambda" or (key == "function" and isinstance(value, (list, tuple))):
             noted = noted or [code_in_file(name, context)]
             plain[key] = noted[0]
         elif isinstance(value, str):
-            plain[key] = Function(value)
+            plain[key] = ForeignFunction(value)
     return plain

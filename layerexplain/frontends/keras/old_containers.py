@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.errors import SpecError
-from layerexplain.frontends.keras.config_values import Context, name_in
+from layerexplain.frontends.keras.config_values import ConfigContext, name_in
 from layerexplain.frontends.keras.layer_config import class_and_config, first_input_shape, input_config
 from layerexplain.frontends.model_builder import FreeNames, ModelBuilder, default_name
 from layerexplain.frontends.value_text import kind_of_value
@@ -45,7 +45,7 @@ def _own_names(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 class _Wiring(ModelBuilder):
     """A model that is put together layer by layer, its tensors known by the names of the file."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ConfigContext) -> None:
         super().__init__()
         self.context = context
         self.known: dict[str, TensorRef] = {}
@@ -70,7 +70,7 @@ class _Wiring(ModelBuilder):
         return self.known[name]
 
 
-def read_graph(config: Mapping[str, Any], context: Context) -> Model:
+def read_graph(config: Mapping[str, Any], context: ConfigContext) -> Model:
     """The model of a Graph container: inputs, nodes that name what they take, outputs.
 
     Raises SpecError for a node that takes what does not stand before it, or that has no layer.
@@ -114,7 +114,9 @@ def _merge_config(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {"mode": entry.get("merge_mode") or "concat", **axes}
 
 
-def read_merged_sequence(name: str, branches: list[Any], items: list[Any], context: Context, trainable: bool) -> Model:
+def read_merged_sequence(
+    name: str, branches: list[Any], items: list[Any], context: ConfigContext, trainable: bool
+) -> Model:
     """The model of a Sequential whose first item merges branches; each branch has an input of its own."""
     wiring = _Wiring(context)
     refs = [_branch(wiring, branch) for branch in branches]

@@ -10,7 +10,7 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.lang.expr import Expr
-from layerexplain.layers.arguments import Annotated, Check, Refused, choice, is_int, is_number
+from layerexplain.layers.arguments import Annotated, Check, RefusedValue, choice, is_int, is_number
 from layerexplain.layers.facts import Facts
 from layerexplain.ops.elementwise import as_floats
 from layerexplain.ops.sizes import shape_text
@@ -28,7 +28,7 @@ def _factor(low: float, high: float) -> Check:
             return int(value) if isinstance(value, bool) else value
         pair = isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value))
         if not pair or value[0] > high or value[1] < low:
-            raise Refused
+            raise RefusedValue
         return tuple(value)
 
     return Check(f"a number from {low} to {high}, or a pair of them", "4" if high > 1 else "0.2", normal, plain=False)
@@ -37,7 +37,7 @@ def _factor(low: float, high: float) -> Check:
 def _odd(value: Any) -> Any:
     sizes = value if isinstance(value, list | tuple) else (value,)
     if len(sizes) not in (1, 2) or not all(is_int(v) and v % 2 == 1 for v in sizes):
-        raise Refused
+        raise RefusedValue
     return tuple(value) if isinstance(value, list | tuple) else value
 
 

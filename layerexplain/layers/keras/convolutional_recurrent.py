@@ -9,7 +9,16 @@ from layerexplain.layers.declaration import Stored
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.activations import activate
 from layerexplain.layers.keras.convolutional import Sliding
-from layerexplain.layers.keras.rnn import RECURRENT, Gating, Running, drawn, gates, recur, recurrent_mask, undropped
+from layerexplain.layers.keras.rnn import (
+    RECURRENT,
+    Gating,
+    RecurrenceOptions,
+    drawn,
+    gates,
+    recur,
+    recurrent_mask,
+    undropped,
+)
 from layerexplain.layers.registry import layers_of_rank
 from layerexplain.ops.convolution import conv
 from layerexplain.ops.movement import reshape
@@ -55,7 +64,7 @@ def convolutional_lstm(
     filters: PositiveInt,
     sliding: Sliding,
     gating: Gating,
-    running: Running,
+    running: RecurrenceOptions,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
     mask: Expr | None = None,

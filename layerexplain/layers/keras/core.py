@@ -36,7 +36,7 @@ def dense(
     use_bias: Bool = True,
     compression: Compression,
 ) -> Any:
-    """Each of the {units} outputs is a weighted sum of all {inputs} inputs along the last axis.
+    """Each of the {units} outputs is a weighted sum of all {inputs} inputs{last}.
 
     Input shape: (batch, …, inputs). Output shape: (batch, …, units).
     """
@@ -51,12 +51,12 @@ def dense(
     return activate(activation, y)
 
 
-def _compressed(type_: str, activation: Any, compression: Compression, *made: Any) -> Any:
+def _compressed(type_: str, activation: Any, compression: Compression, *product_arguments: Any) -> Any:
     """The quantized form, or that with LoRA, of the layer that has the `Product` of these fields."""
     # Few models have one: those that have none need not load it.
     from layerexplain.layers.keras.quantization import Product, product_of
 
-    y, stored = product_of(type_, Product(*made), compression)
+    y, stored = product_of(type_, Product(*product_arguments), compression)
     return Stored(activate(activation, y), stored)
 
 
@@ -84,9 +84,9 @@ def embedding(
     Input shape: (batch, …), integers from 0 to input_dim - 1. Output shape: (batch, …, output_dim).
     """
     if compression.is_used:
-        from layerexplain.layers.keras.quantization import Table
+        from layerexplain.layers.keras.quantization import EmbeddingTable
 
-        return Table("Embedding", input_dim, output_dim, compression).look_up(ids)
+        return EmbeddingTable("Embedding", input_dim, output_dim, compression).look_up(ids)
     from layerexplain.ops.lookup import take  # no other layer of this module looks anything up
 
     return take(weight("embeddings", "E", [("ids", input_dim), ("features", output_dim)]), ids)

@@ -47,10 +47,10 @@ def _quantizer(value: Any) -> "Quantizer | str":
     if isinstance(value, Quantizer | str):
         return value
     config = value.get("config") if isinstance(value, Mapping) else None
-    made = config.get("activation_quantizer") if isinstance(config, Mapping) else None
-    if not isinstance(made, Mapping):
+    activation_quantizer = config.get("activation_quantizer") if isinstance(config, Mapping) else None
+    if not isinstance(activation_quantizer, Mapping):
         return "none"
-    options = made.get("config")
+    options = activation_quantizer.get("config")
     options = options if isinstance(options, Mapping) else {}
     low, high = options.get("value_range", (-127, 127))
     return Quantizer(low, high, options.get("epsilon", 1e-7))

@@ -41,12 +41,12 @@ def _encode(type_: str, ids: Expr, mode: str, depth: int, count_weights: Expr | 
             f"{type_} with output_mode='{mode}' needs (batch, ids), got {shape_text(ids.shape)}; "
             f"Reshape to (1,) makes each id a list of one"
         )
-    hot = one_hot(ids, n=depth)
+    rows = one_hot(ids, n=depth)
     if mode == "multi_hot":
-        return amax(hot, axis=1)
+        return amax(rows, axis=1)
     if count_weights is not None:
-        hot = hot * count_weights[..., None]
-    return sum_(hot, axis=1)
+        rows = rows * count_weights[..., None]
+    return sum_(rows, axis=1)
 
 
 @layer("CategoryEncoding", ignores="sparse", facts=Facts(ids_below="num_tokens"))
@@ -143,6 +143,8 @@ def integer_lookup(
     size = vocabulary_size if tokens is None else start + len(tokens)
     if max_tokens is not None and size is not None and size > max_tokens:
         raise ArgumentError(f"max_tokens needs to be at least the {size} places of the vocabulary, got {max_tokens}")
+    if pad_to_max_tokens and max_tokens is None:
+        raise ArgumentError("pad_to_max_tokens=True needs max_tokens, got max_tokens=None")
     depth = max_tokens if pad_to_max_tokens else size
     hashed = num_oov_indices > 1 and oov_method == "farmhash"
     if tokens is None or len(tokens) > LONGEST or invert or hashed or salt is not None or mode == "tf_idf":

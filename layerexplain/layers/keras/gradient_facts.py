@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from layerexplain.layers.hints import FACTS, Hint, Place, hint
+from layerexplain.layers.hints import FACTS, Hint, LayerInModel, hint
 from layerexplain.ops.window import first_windows
 
 fact = partial(hint, among=FACTS)
 
 
 @fact("Dense", "EinsumDense")
-def dense(at: Place) -> str | None:
+def dense(at: LayerInModel) -> str | None:
     """The bias is added to every example and position."""
     if not at.gives("db"):
         return None
@@ -21,7 +21,7 @@ def dense(at: Place) -> str | None:
 
 
 @fact("Dense", "Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "Conv{}DTranspose")
-def bias_without_effect(at: Place) -> str | None:
+def bias_without_effect(at: LayerInModel) -> str | None:
     """What is the same everywhere, the mean takes away."""
     readers = at.readers
     normalized = len(readers) == 1 and readers[0].type == "BatchNormalization"
@@ -34,7 +34,7 @@ def bias_without_effect(at: Place) -> str | None:
 
 
 @fact("Activation", "Dense", "Softmax")
-def softmax_over_one(at: Place) -> str | None:
+def softmax_over_one(at: LayerInModel) -> str | None:
     """A softmax over one value is always 1."""
     name = at.argument("activation") if at.type != "Softmax" else "softmax"
     if name != "softmax" or at.y.shape[-1:] != (1,):
@@ -43,7 +43,7 @@ def softmax_over_one(at: Place) -> str | None:
 
 
 @fact("Conv{}D")
-def convolution(at: Place) -> str | None:
+def convolution(at: LayerInModel) -> str | None:
     """The kernel is read turned round."""
     if not at.gives("dx") or not first_windows(at.definition) or all(w.k == 1 for w in first_windows(at.definition)):
         return None
@@ -87,7 +87,7 @@ for _row in SAID.replace("\n ", " ").strip().split("\n"):
 
 
 @fact("BatchNormalization")
-def batch_normalization(at: Place) -> str | None:
+def batch_normalization(at: LayerInModel) -> str | None:
     """Examples depend on each other, unless the layer is frozen."""
     if at.gives("dx") and not at.gives("m1"):
         return "It is frozen: mean and variance are the stored ones, so that each example's gradient passes by itself."
@@ -98,7 +98,7 @@ def batch_normalization(at: Place) -> str | None:
 
 
 @fact("LSTM", "GRU", "SimpleRNN", "ConvLSTM{}D")
-def recurrent(at: Place) -> str | None:
+def recurrent(at: LayerInModel) -> str | None:
     """Backpropagation through time."""
     steps = at.x.shape[1]
     count = f"all {steps}" if isinstance(steps, int) else "all"
@@ -112,7 +112,7 @@ SATURATES = {"sigmoid": "0.25", "tanh": "1", "hard_sigmoid": "1/6"}
 
 
 @fact("Dense", "Conv{}D", "Activation")
-def saturation(at: Place) -> str | None:
+def saturation(at: LayerInModel) -> str | None:
     """How much an activation passes at most."""
     name = at.argument("activation")
     if name == "relu":

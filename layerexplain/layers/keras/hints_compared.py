@@ -6,14 +6,14 @@ from typing import Any
 
 from layerexplain.lang.expr import CONSTANT, INPUT
 from layerexplain.lang.visit import nodes
-from layerexplain.layers.hints import EVERYWHERE, Place, hint
+from layerexplain.layers.hints import CONVENTION, EVERYWHERE, KINDS, WATCH, LayerInModel, hint
 from layerexplain.ops.sizes import FLOATS, INTS
 from layerexplain.ops.spatial import each
 from layerexplain.ops.window import windows
 
 
 @hint("Conv{}D", "Conv{}DTranspose", "DepthwiseConv{}D", "SeparableConv{}D", "ConvLSTM{}D")
-def same_at_every_position(at: Place) -> str | None:
+def same_at_every_position(at: LayerInModel) -> str | None:
     """Why the number of parameters does not depend on the image."""
     if not at.params:
         return None
@@ -28,7 +28,7 @@ def same_at_every_position(at: Place) -> str | None:
 
 
 @hint("Dense")
-def dense_of_flattened(at: Place) -> str | None:
+def dense_of_flattened(at: LayerInModel) -> str | None:
     """Why the number of parameters depends on the image."""
     source = at.source
     if source is None or source.name != "flatten":
@@ -45,8 +45,8 @@ def dense_of_flattened(at: Place) -> str | None:
 # LayerNorm and torch.nn.functional.scaled_dot_product_attention.
 
 
-@hint("Dense", "Conv{}D", "DepthwiseConv{}D")
-def torch_kernel(at: Place) -> str | None:
+@hint("Dense", "Conv{}D", "DepthwiseConv{}D", kind=CONVENTION)
+def torch_kernel(at: LayerInModel) -> str | None:
     """In which order the axes of a kernel stand."""
     if not at.definition.weights or at.argument("lora_rank") or at.argument("dtype"):
         return None
@@ -62,8 +62,8 @@ def torch_kernel(at: Place) -> str | None:
     return f"PyTorch stores W as (filters, channels, {', '.join(spatial)}): W.transpose{order}."
 
 
-@hint("LSTM", "GRU", "SimpleRNN")
-def torch_gates(at: Place) -> str | None:
+@hint("LSTM", "GRU", "SimpleRNN", kind=CONVENTION)
+def torch_gates(at: LayerInModel) -> str | None:
     """In which order the gates stand, and how many biases there are."""
     order = {
         "LSTM": "has the gates in the same order (i, f, g, o)",
@@ -79,8 +79,8 @@ def torch_gates(at: Place) -> str | None:
     return f"{text}."
 
 
-@hint("BatchNormalization")
-def torch_batch_norm(at: Place) -> str | None:
+@hint("BatchNormalization", kind=CONVENTION)
+def torch_batch_norm(at: LayerInModel) -> str | None:
     epsilon, momentum = at.argument("epsilon"), at.argument("momentum")
     replaced = round(1 - momentum, 10)
     return (
@@ -89,13 +89,13 @@ def torch_batch_norm(at: Place) -> str | None:
     )
 
 
-@hint("LayerNormalization", "GroupNormalization")
-def torch_epsilon(at: Place) -> str | None:
+@hint("LayerNormalization", "GroupNormalization", kind=CONVENTION)
+def torch_epsilon(at: LayerInModel) -> str | None:
     return f"epsilon={at.argument('epsilon'):g}, in PyTorch by default 1e-05."
 
 
-@hint("Attention")
-def torch_scale(at: Place) -> str | None:
+@hint("Attention", kind=CONVENTION)
+def torch_scale(at: LayerInModel) -> str | None:
     width = at.x.shape[-1]
     if at.argument("score_mode") != "dot" or at.argument("use_scale"):
         return None
@@ -105,8 +105,8 @@ def torch_scale(at: Place) -> str | None:
     )
 
 
-@hint("Conv{}DTranspose")
-def torch_output_padding(at: Place) -> str | None:
+@hint("Conv{}DTranspose", kind=CONVENTION)
+def torch_output_padding(at: LayerInModel) -> str | None:
     """The paddings with which PyTorch returns the same, of one axis where all are alike."""
     node = next(node for node in nodes(at.definition) if node.op.name == "conv_transpose")
     slides = windows(node)
@@ -136,7 +136,7 @@ def _torch_paddings(w: Any, output_padding: int | None) -> tuple[int, int, bool]
 # TensorFlow ---------------------------------------------------------------------------------------------------------
 
 
-def _casts(at: Place) -> str | None:
+def _casts(at: LayerInModel) -> str | None:
     """What a cast to whole numbers makes of numbers and leaves undefined; of 32 bits with a sign nobody meets the
     bounds."""
     for node in nodes(at.definition):
@@ -159,3 +159,4 @@ _NARROW = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)} | {f"uint{n}": (
 """The least and the largest whole number of each dtype."""
 
 EVERYWHERE.append(_casts)
+KINDS[_casts] = WATCH

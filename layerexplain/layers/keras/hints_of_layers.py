@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.lang.visit import nodes
-from layerexplain.layers.hints import Place, hint
+from layerexplain.layers.hints import COUNT, WATCH, LayerInModel, hint
 from layerexplain.layers.keras.wrappers import alike
 from layerexplain.layers.registry import find
 from layerexplain.ops.sizes import axis_roles, ordinal, product, shape_text
@@ -16,7 +16,7 @@ from layerexplain.suggest import in_a_row
 
 
 @hint("Conv{}D")
-def conv_channels(at: Place) -> str | None:
+def conv_channels(at: LayerInModel) -> str | None:
     channels, filters = at.definition.weights[0].shape[-2:]
     groups = at.argument("groups") or 1
     if groups != 1 and isinstance(channels, int) and isinstance(filters, int):
@@ -34,7 +34,7 @@ def conv_channels(at: Place) -> str | None:
 
 
 @hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D")
-def conv_start(at: Place) -> str | None:
+def conv_start(at: LayerInModel) -> str | None:
     slides = first_windows(at.definition)
     if at.argument("padding") != "same" or not slides:
         return None
@@ -46,14 +46,14 @@ def conv_start(at: Place) -> str | None:
     other = w.reach // 2
     compare = ""
     if before != other:
-        compare = f", not at {w.stride}i-{other} as with {other} on each side (PyTorch's padding={other})"
+        compare = f", not at {w.stride}i-{other} as with {other} on each side"
     odd = ", the extra one at the end" if before != after else ""
     pads = f"'same' pads {before} before and {after} after here{odd}"
     return f"Window i starts at {w.role[:-1]} {start}{compare}: {pads}."
 
 
 @hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D")
-def conv_gaps(at: Place) -> str | None:
+def conv_gaps(at: LayerInModel) -> str | None:
     said = []
     for w in first_windows(at.definition)[:1]:
         if w.dilation > 1 and w.k > 1:
@@ -67,7 +67,7 @@ def conv_gaps(at: Place) -> str | None:
 
 
 @hint("Conv{}D")
-def conv_pointwise(at: Place) -> str | None:
+def conv_pointwise(at: LayerInModel) -> str | None:
     slides = first_windows(at.definition)
     if not slides or any(w.k != 1 for w in slides):
         return None
@@ -78,14 +78,14 @@ def conv_pointwise(at: Place) -> str | None:
 
 
 @hint("MaxPooling{}D", "AveragePooling{}D")
-def pool_strides(at: Place) -> str | None:
+def pool_strides(at: LayerInModel) -> str | None:
     if at.argument("strides") is not None:
         return None
     return "strides is not given, so it equals pool_size: windows touch and do not overlap."
 
 
-@hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "MaxPooling{}D", "AveragePooling{}D")
-def skipped(at: Place) -> str | None:
+@hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "MaxPooling{}D", "AveragePooling{}D", kind=WATCH)
+def skipped(at: LayerInModel) -> str | None:
     """What a stride longer than the window leaves out between windows."""
     slides = [w for w in first_windows(at.definition) if w.stride > w.reach]
     if not slides:
@@ -97,8 +97,8 @@ def skipped(at: Place) -> str | None:
     return f"The stride is longer than the window, which reads {' and '.join(parts)}; the others are ignored."
 
 
-@hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "MaxPooling{}D", "AveragePooling{}D")
-def unread_edge(at: Place) -> str | None:
+@hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "MaxPooling{}D", "AveragePooling{}D", kind=WATCH)
+def unread_edge(at: LayerInModel) -> str | None:
     """What windows with a stride leave unread at the end: 9 rows in windows of 2 leave row 8."""
     left, helps = [], True
     for i, w in enumerate(first_windows(at.definition)):
@@ -115,7 +115,7 @@ def unread_edge(at: Place) -> str | None:
     return f"No window reaches {' and '.join(left)}: these inputs are ignored{advice}."
 
 
-def _zeros_after(at: Place, axis: int) -> int:
+def _zeros_after(at: LayerInModel, axis: int) -> int:
     """The number of zeros that the layer before appends to a spatial axis."""
     source = at.source
     pads = [node.attrs["pads"] for node in nodes(source) if node.op.name == "pad"] if source is not None else []
@@ -124,7 +124,7 @@ def _zeros_after(at: Place, axis: int) -> int:
 
 
 @hint("Conv{}DTranspose")
-def transposed_kernel(at: Place) -> str | None:
+def transposed_kernel(at: LayerInModel) -> str | None:
     W = at.definition.weights[0]
     filters, channels = W.shape[-2:]
     return (
@@ -134,7 +134,7 @@ def transposed_kernel(at: Place) -> str | None:
 
 
 @hint("GlobalMaxPooling{}D", "GlobalAveragePooling{}D")
-def not_flattened(at: Place) -> str | None:
+def not_flattened(at: LayerInModel) -> str | None:
     many = product(at.x.shape[1:])
     few = product(at.y.shape[1:])
     if many is None or few is None or at.x.ndim < 3 or at.argument("keepdims"):
@@ -146,8 +146,8 @@ def _one(slides: Sequence[Any]) -> str:
     return {1: "step", 2: "pixel", 3: "voxel"}[len(slides)]
 
 
-@hint("Dense")
-def dense_on_sequences(at: Place) -> str | None:
+@hint("Dense", kind=WATCH)
+def dense_on_sequences(at: LayerInModel) -> str | None:
     x = at.x
     if x.ndim < 3:
         return None
@@ -160,7 +160,7 @@ def dense_on_sequences(at: Place) -> str | None:
 
 
 @hint("Dense")
-def dense_without_bias(at: Place) -> str | None:
+def dense_without_bias(at: LayerInModel) -> str | None:
     if at.argument("use_bias") or not at.definition.weights:
         return None
     inputs, units = at.definition.weights[0].shape
@@ -168,7 +168,7 @@ def dense_without_bias(at: Place) -> str | None:
 
 
 @hint("Dense", "Activation", "Conv{}D")
-def softmax(at: Place) -> str | None:
+def softmax(at: LayerInModel) -> str | None:
     given = at.argument("activation")
     size = at.y.shape[-1] if at.y.ndim else None
     if getattr(given, "name", given) != "softmax" or not isinstance(size, int):
@@ -180,7 +180,7 @@ def softmax(at: Place) -> str | None:
 
 
 @hint("ReLU")
-def relu_arguments(at: Place) -> str | None:
+def relu_arguments(at: LayerInModel) -> str | None:
     slope, threshold, most = (at.argument(name) for name in ("negative_slope", "threshold", "max_value"))
     said = []
     if threshold:
@@ -193,7 +193,7 @@ def relu_arguments(at: Place) -> str | None:
 
 
 @hint("Embedding")
-def embedding_reach(at: Place) -> str | None:
+def embedding_reach(at: LayerInModel) -> str | None:
     E = at.definition.weights[0]
     return (
         f"The table is one weight of shape {shape_text(E.shape)}, one row per id: "
@@ -203,20 +203,20 @@ def embedding_reach(at: Place) -> str | None:
     )
 
 
-@hint("Embedding")
-def embedding_ids(at: Place) -> str | None:
+@hint("Embedding", kind=WATCH)
+def embedding_ids(at: LayerInModel) -> str | None:
     count = at.argument("input_dim")
     text = f"Ids are integers from 0 to {count - 1:,}."
     if at.argument("mask_zero"):
         text += (
-            f" mask_zero=True: id 0 is padding, which leaves {count - 1:,} ids for data; the mask ids != 0 is passed "
-            f"to later layers, and those that use it skip the padding."
+            f" mask_zero=True: id 0 is padding, which leaves {count - 1:,} ids for data. Its row is looked up like "
+            f"any other and is not zero; the mask ids != 0 is passed on, and later layers that use it skip these steps."
         )
     return text
 
 
 @hint("BatchNormalization")
-def four_per_channel(at: Place) -> str | None:
+def four_per_channel(at: LayerInModel) -> str | None:
     if not at.definition.weights:
         return None
     names = [w.attrs["name"] for w in at.definition.weights]
@@ -231,40 +231,40 @@ def four_per_channel(at: Place) -> str | None:
         "moving_mean": kept,
     }
     channels = at.definition.weights[0].shape[0]
-    told = "; ".join(words[name] for name in names if name in words)
-    return f"{len(names)} numbers per channel, {len(names)} × {channels} = {at.params:,} parameters: {told}."
+    meanings = "; ".join(words[name] for name in names if name in words)
+    return f"{len(names)} numbers per channel, {len(names)} × {channels} = {at.params:,} parameters: {meanings}."
 
 
 @hint("LayerNormalization", "GroupNormalization")
-def by_itself(at: Place) -> str | None:
+def by_itself(at: LayerInModel) -> str | None:
     return "Each example is normalized by its own statistics: no running statistics, same in training as at inference."
 
 
 @hint("Dropout")
-def dropout_scale(at: Place) -> str | None:
+def dropout_scale(at: LayerInModel) -> str | None:
     rate = at.argument("rate")
     if not isinstance(rate, int | float) or not 0 < rate < 1:
         return None
     return f"The factor 1 / (1 - {rate:g}) = {1 / (1 - rate):.4g} preserves the expected sum."
 
 
-@hint("Normalization")
-def measured(at: Place) -> str | None:
+@hint("Normalization", kind=WATCH)
+def measured(at: LayerInModel) -> str | None:
     if not at.definition.weights:
         return None
     return "μ and v are not trained: layer.adapt(data) computes them."
 
 
 @hint("Flatten")
-def flatten(at: Place) -> str | None:
+def flatten(at: LayerInModel) -> str | None:
     x = at.x
     if x.ndim < 3 or not all(isinstance(s, int) for s in x.shape[1:]):
         return None
     return f"{' × '.join(str(s) for s in x.shape[1:])} = {at.y.shape[-1]:,} values per example."
 
 
-@hint("Reshape")
-def not_permuted(at: Place) -> str | None:
+@hint("Reshape", kind=WATCH)
+def not_permuted(at: LayerInModel) -> str | None:
     if at.x.ndim < 3 or at.y.ndim < 3:
         return None
     return "The elements keep their order; to swap axes, use Permute."
@@ -274,7 +274,7 @@ _GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
 
 @hint("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN", "ConvLSTM{}D")
-def sequences(at: Place) -> str | None:
+def sequences(at: LayerInModel) -> str | None:
     shape, backwards, units = shape_text(at.y.shape), at.argument("go_backwards"), at.argument("units")
     if not at.argument("return_sequences"):
         last = "step 0, which is read last," if backwards else "the last step"
@@ -299,8 +299,19 @@ def sequences(at: Place) -> str | None:
     return f"return_sequences=True: the output of every step is returned, {shape}.{more}"
 
 
-@hint("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN", "ConvLSTM{}D", "Bidirectional", "TimeDistributed")
-def kept_state(at: Place) -> str | None:
+@hint(
+    "LSTM",
+    "GRU",
+    "SimpleRNN",
+    "CuDNNLSTM",
+    "CuDNNGRU",
+    "RNN",
+    "ConvLSTM{}D",
+    "Bidirectional",
+    "TimeDistributed",
+    kind=WATCH,
+)
+def kept_state(at: LayerInModel) -> str | None:
     """What stateful=True keeps, how it begins again, and the batch that it needs."""
     names = [str(leaf.label) for leaf in at.definition.states]
     if not names:
@@ -313,12 +324,13 @@ def kept_state(at: Place) -> str | None:
         reset = f"Keras's reset_states() fails for stacked cells: assign 0 to each variable in {holder}.states"
     return (
         f"stateful=True: {in_a_row(names)} {keeps} between calls and at first 0; {reset}. Each example of a call "
-        f"continues the one at its place in the call before, so the batch size must be fixed: {batch}."
+        f"continues the one at its place in the call before, so the batch size must be fixed: {batch}, the order of "
+        "the batches counts (fit with shuffle=False), and a last batch with fewer examples fails: leave it out."
     )
 
 
-@hint("LSTM", "GRU", "SimpleRNN")
-def recurrent_count(at: Place) -> str | None:
+@hint("LSTM", "GRU", "SimpleRNN", kind=COUNT)
+def recurrent_count(at: LayerInModel) -> str | None:
     """Where the parameters of a recurrent layer come from, in the form in which people know it."""
     gates = _GATES[at.type]
     units, inputs = at.argument("units"), at.x.shape[-1]
@@ -337,7 +349,7 @@ def _of(count: int, noun: str) -> str:
 
 
 @hint("Bidirectional")
-def two_copies(at: Place) -> str | None:
+def two_copies(at: LayerInModel) -> str | None:
     inner, other = at.argument("layer"), at.argument("backward_layer")
     halves = [0, 0]
     for w in at.definition.weights:
@@ -374,10 +386,10 @@ def _merging(mode: str | None, width: Any) -> str:
 
 
 @hint("GRU", "Bidirectional", "RNN")
-def gru_biases(at: Place) -> str | None:
-    inner = [held for held in (at.argument("layer"), at.argument("backward_layer"), at.argument("cell")) if held]
+def gru_biases(at: LayerInModel) -> str | None:
+    inner = [one for one in (at.argument("layer"), at.argument("backward_layer"), at.argument("cell")) if one]
     bias = any(w.attrs["name"] == "bias" and len(w.shape) == 2 for w in at.definition.weights)
-    if not bias or not all(getattr(held, "type", "") in ("GRU", "GRUCell") for held in inner):
+    if not bias or not all(getattr(one, "type", "") in ("GRU", "GRUCell") for one in inner):
         return None
     return (
         "reset_after=True, the default: one bias is added to the product with the input and another to the product "
@@ -385,8 +397,8 @@ def gru_biases(at: Place) -> str | None:
     )
 
 
-@hint("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN", "ConvLSTM{}D", "Bidirectional")
-def states(at: Place) -> str | None:
+@hint("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN", "ConvLSTM{}D", "Bidirectional", kind=WATCH)
+def states(at: LayerInModel) -> str | None:
     """Which result is what, and how a spec takes it."""
     names = list(at.definition.results)
     if len(names) < 2:
@@ -398,8 +410,8 @@ def states(at: Place) -> str | None:
     return f"Returns {len(names)} results: {in_a_row(names)}. A spec takes them as {in_a_row(listed)}{handed}."
 
 
-@hint("TimeDistributed")
-def one_copy(at: Place) -> str | None:
+@hint("TimeDistributed", kind=WATCH)
+def one_copy(at: LayerInModel) -> str | None:
     inner = at.argument("layer")
     steps = at.x.shape[1]
     text = ""
@@ -413,7 +425,7 @@ def one_copy(at: Place) -> str | None:
 
 
 @hint("MultiHeadAttention")
-def heads(at: Place) -> str | None:
+def heads(at: LayerInModel) -> str | None:
     heads, width = at.argument("num_heads"), at.argument("key_dim")
     return (
         f"key_dim={width} is the width of one head, not of all: queries and keys have {heads} × {width} = "
@@ -423,8 +435,8 @@ def heads(at: Place) -> str | None:
     )
 
 
-@hint("RandomCrop")
-def whole_image(at: Place) -> str | None:
+@hint("RandomCrop", kind=WATCH)
+def whole_image(at: LayerInModel) -> str | None:
     if at.x.shape == at.y.shape:
         return None
     return (

@@ -114,8 +114,8 @@ def _of_batch(
     **arguments: Any,
 ) -> dict[str, Expr]:
     """The formula of a loss, from that of the loss of each example."""
-    made = function(*same_rank(y_true, y_pred), **arguments)
-    values, counts = made if isinstance(made, tuple) else (made, None)
+    returned = function(*same_rank(y_true, y_pred), **arguments)
+    values, counts = returned if isinstance(returned, tuple) else (returned, None)
     mask = masks[1] if len(masks) > 1 else None
     if mask is not None and counts is not None:
         mask = e.logical_and(mask, counts)
@@ -190,8 +190,8 @@ def inside(share: Expr) -> Expr:
 
 def operation(name: str, *tensors: Expr, **arguments: Any) -> Expr:
     """Return what an operation of keras.ops computes."""
-    made = find(f"ops.{name}").formula(*tensors, **arguments)  # type: ignore[union-attr]
-    return made["y"] if isinstance(made, dict) else made  # type: ignore[no-any-return]
+    returned = find(f"ops.{name}").formula(*tensors, **arguments)  # type: ignore[union-attr]
+    return returned["y"] if isinstance(returned, dict) else returned  # type: ignore[no-any-return]
 
 
 # Which targets fit -------------------------------------------------------------------------------------------------

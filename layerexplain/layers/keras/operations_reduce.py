@@ -8,7 +8,7 @@ from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.lang.expr import Expr, named
-from layerexplain.layers.arguments import Annotated, AxisArgument, Check, Refused, is_number
+from layerexplain.layers.arguments import Annotated, AxisArgument, Check, RefusedValue, is_number
 from layerexplain.layers.keras.operations import limited
 from layerexplain.layers.registry import layer
 from layerexplain.ops import elementwise as e
@@ -27,7 +27,7 @@ def _number_as_it_is(value: Any) -> Any:
     """A number, which stays an integer where it is one, so that integers stay integers."""
     if value is None or is_number(value):
         return value
-    raise Refused
+    raise RefusedValue
 
 
 Initial = Annotated[Any, Check("a number", "0", _number_as_it_is, plain=False)]
@@ -80,10 +80,10 @@ tf.math.top_k(x, k: PositiveInt = 1, sorted: Ignored): values, ids = top_k(x, k=
 
 # Codes
 ops.OneHot(x, num_classes: PositiveInt, axis: Int = -1, dtype: Anything = None, sparse: Ignored):
-    hot(x, classes=num_classes, axis=axis, dtype=dtype)
+    code_of_id(x, classes=num_classes, axis=axis, dtype=dtype)
     | One-hot encodes each id as {num_classes} values: 1 at the id, 0 elsewhere.
 ops.MultiHot(inputs, num_classes: PositiveInt, axis: Int = -1, dtype: Anything = None, sparse: Ignored):
-    several_hot(inputs, classes=num_classes, axis=axis, dtype=dtype)
+    code_of_ids(inputs, classes=num_classes, axis=axis, dtype=dtype)
     | Multi-hot encodes the ids of a row as {num_classes} values: 1 at each id that occurs.
 tf.one_hot(x, depth: PositiveInt, on_value: Anything = None, off_value: Anything = None, axis: Anything = None,
     dtype: Anything = None):
@@ -206,19 +206,19 @@ def place(x: Expr, axis: int | None, keepdims: bool, of: str) -> Expr:
 # Codes ----------------------------------------------------------------------------------------------------------
 
 
-def hot(x: Expr, classes: int, axis: int, dtype: Any) -> Expr:
+def code_of_id(x: Expr, classes: int, axis: int, dtype: Any) -> Expr:
     """For each id a row with 1 in its place."""
     y = one_hot(x, n=classes, axis=axis)
     return y if dtype is None or str(dtype).startswith("float32") else e.cast(y, to=str(dtype))
 
 
-def several_hot(x: Expr, classes: int, axis: int, dtype: Any) -> Expr:
+def code_of_ids(x: Expr, classes: int, axis: int, dtype: Any) -> Expr:
     """One row for all ids of a row."""
-    return reduce.amax(hot(x, classes, axis, dtype), axis=1 if x.ndim > 1 else 0)
+    return reduce.amax(code_of_id(x, classes, axis, dtype), axis=1 if x.ndim > 1 else 0)
 
 
 def hot_between(x: Expr, classes: int, on_value: Any, off_value: Any, axis: int | None, dtype: Any = None) -> Expr:
     """Codes with other numbers than 1 and 0."""
-    y = hot(x, classes, -1 if axis is None else axis, dtype)
+    y = code_of_id(x, classes, -1 if axis is None else axis, dtype)
     on, off = 1 if on_value is None else on_value, 0 if off_value is None else off_value
     return y if (on, off) == (1, 0) else y * (on - off) + off

@@ -76,8 +76,8 @@ def unique_parts(x: Expr, asked: Any, ordered: bool, fill_value: Any, **how: Any
             f"unique is supported only with sorted=True and fill_value=0, got sorted={ordered} and {fill_value=}"
         )
     parts = tuple(part for part, wanted in zip(s.UNIQUE_PARTS, asked, strict=True) if wanted)
-    made = s.unique(x, parts=parts, **how)
-    return {"values": made} if len(parts) == 1 else dict(zip(parts, made, strict=True))
+    values = s.unique(x, parts=parts, **how)
+    return {"values": values} if len(parts) == 1 else dict(zip(parts, values, strict=True))
 
 
 @layer("ops.UnravelIndex", facts=Facts(results=0))

@@ -302,7 +302,7 @@ def _quotient(size: Size, by: int | None) -> Size:
 
 def _shape(sizes: list[Size]) -> tuple[Size, ...]:
     """A target with one unknown size left over."""
-    made = list(sizes)
-    if -1 not in made and made.count(None) == 1:
-        made[made.index(None)] = -1
-    return tuple(made)
+    result = list(sizes)
+    if -1 not in result and result.count(None) == 1:
+        result[result.index(None)] = -1
+    return tuple(result)

@@ -281,13 +281,13 @@ def muon(
     ns_steps: PositiveInt = 5,
     nesterov: Bool = True,
     rms_rate: NonNegative | None = 0.2,
-    **told: Any,
+    **exclusions: Any,
 ) -> Step:
     """Moves a matrix along its averaged gradient with all directions made equally strong; other weights as AdamW.
 
     Embeddings, and the layers that are excluded by name, are updated as by AdamW too. Reference: Jordan, 2024.
     """
-    if _as_adam(W, told):
+    if _as_adam(W, exclusions):
         rate = lr if adam_lr_ratio == 1 else lr * adam_lr_ratio
         return adam(W, g, rate, step, betas=Betas(adam_beta_1, adam_beta_2, epsilon))
     gathered = momentum * slot("momentum", "m", W) + g
@@ -333,14 +333,14 @@ def loss_scale(
     """
     scale, count = slot("dynamic_scale", "S", W, initial_scale, shape=()), slot("step_counter", "c", W, shape=())
     finite = named("finite", reduce.all_(e.isfinite(g), axis=None))
-    made = inner_optimizer.formula(W, named("g_true", g / scale), step, global_norm)
+    inner_step = inner_optimizer.formula(W, named("g_true", g / scale), step, global_norm)
     grows = named("grows", e.equal(count, dynamic_growth_steps - 1))
     new = {
-        **only_if(finite, made.result, W, made.weights),
+        **only_if(finite, inner_step.result, W, inner_step.weights),
         "S": e.where(finite, e.where(grows, 2 * scale, scale), 0.5 * scale),
         "c": e.where(e.logical_and(finite, e.logical_not(grows)), count + 1, 0.0),
     }
-    return Stored(new, made.weights)
+    return Stored(new, inner_step.weights)
 
 
 def multi_optimizer(
@@ -358,11 +358,11 @@ def multi_optimizer(
 
 def _chosen(optimizer_map: Any) -> list[tuple[str, str]]:
     """The optimizers of a map as Keras writes it, each with the weights that get it; none of anything else."""
-    told = getattr(optimizer_map, "config", {})
-    patterns = told.get("optimizer_map")
+    config = getattr(optimizer_map, "config", {})
+    patterns = config.get("optimizer_map")
     written = patterns if isinstance(patterns, Mapping) else {}
     pairs = [(one, f"for '{pattern}'") for pattern, one in written.items()]
-    pairs.append((told.get("default_optimizer"), "for all others"))
+    pairs.append((config.get("default_optimizer"), "for all others"))
     return [(one.name, which) for one, which in pairs if hasattr(one, "name")]
 
 

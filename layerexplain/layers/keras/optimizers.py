@@ -17,7 +17,7 @@ from layerexplain.layers.arguments import (
     Check,
     NonNegative,
     PositiveInt,
-    Refused,
+    RefusedValue,
     Share,
     argument_of,
     is_number,
@@ -31,7 +31,7 @@ from layerexplain.ops.averages import average
 from layerexplain.records import NamedTuple
 
 
-class Part(NamedTuple):
+class InnerDeclaration(NamedTuple):
     """A part of training in an argument of another one: a schedule as learning rate, or the optimizer in a wrapper."""
 
     declaration: Declaration
@@ -49,8 +49,8 @@ class Part(NamedTuple):
 
     def formula(self, *tensors: Expr | None) -> Any:
         """What its formula makes of tensors, with all its arguments."""
-        made = self.declaration
-        return made.formula(*tensors, **made.keywords({**made.default_values, **self.arguments}))
+        declaration = self.declaration
+        return declaration.formula(*tensors, **declaration.keywords({**declaration.default_values, **self.arguments}))
 
     @property
     def loss_scale(self) -> float:
@@ -59,12 +59,12 @@ class Part(NamedTuple):
         return float(given.get("initial_scale") or given.get("loss_scale_factor") or 1)
 
     @property
-    def inner(self) -> "Part":
+    def inner(self) -> "InnerDeclaration":
         """The optimizer that makes the step: the one that it wraps, or itself."""
         found = self.arguments.get("inner_optimizer")
-        return found if isinstance(found, Part) else self
+        return found if isinstance(found, InnerDeclaration) else self
 
-    def with_rate(self, rate: float) -> "Part":
+    def with_rate(self, rate: float) -> "InnerDeclaration":
         """Return it with another learning rate."""
         if self.inner is not self:
             return self._replace(arguments={**self.arguments, "inner_optimizer": self.inner.with_rate(rate)})
@@ -78,12 +78,12 @@ HOMES = {"schedules": "optimizers.schedules"}
 """The modules of Keras whose names are not those of the kinds."""
 
 
-def part(kind: str, value: Any) -> Part:
+def part(kind: str, value: Any) -> InnerDeclaration:
     """Return the part of training that a value names: `{"CosineDecay": {…}}`, or an object with name and config.
 
     Raises `Refused` for a value that names none.
     """
-    if isinstance(value, Part):
+    if isinstance(value, InnerDeclaration):
         return value
     name, config = getattr(value, "name", None), getattr(value, "config", {})
     if isinstance(value, str):
@@ -95,11 +95,11 @@ def part(kind: str, value: Any) -> Part:
     known = part_of(kind, name) if isinstance(name, str) else None
     declaration = None if known is None else find(known)
     if declaration is None:
-        raise Refused(f"{str(name or value)[:60]} is not one of keras.{HOMES.get(kind, kind)}")
+        raise RefusedValue(f"{str(name or value)[:60]} is not one of keras.{HOMES.get(kind, kind)}")
     try:
-        return Part(declaration, declaration.bind(config if isinstance(config, Mapping) else {}))
+        return InnerDeclaration(declaration, declaration.bind(config if isinstance(config, Mapping) else {}))
     except ArgumentError as error:
-        raise Refused(error.fact) from None
+        raise RefusedValue(error.fact) from None
 
 
 LearningRate = Annotated[
@@ -190,10 +190,10 @@ def register_optimizer(
     The results are those leaves that get a new value, by their labels; the weights are the slots, with their `initial`
     values.
     """
-    told = first_paragraph(formula) if description is None else description
+    paragraph = first_paragraph(formula) if description is None else description
     declared: Any = {"ignores": "jit_compile decay is_legacy_optimizer dynamic", "renamed": {"lr": "learning_rate"}}
     name = f"optimizers.{type_}"
-    register([name], lambda: Declaration(name, formula, signature, description=told, kind="update", **declared))
+    register([name], lambda: Declaration(name, formula, signature, description=paragraph, kind="update", **declared))
 
 
 def _common(*, common: Common) -> None:
@@ -226,15 +226,15 @@ def _step(
         g = named("g_mean", total / every)
     g = _clipped(g, global_norm, common)
     lr: Any = learning_rate
-    if isinstance(lr, Part):
+    if isinstance(lr, InnerDeclaration):
         lr = named("lr", lr.formula(calls - 1)["y"])
     weight = W
     lost = decay(W, common, arguments)
     if lost:
         weight = named("decayed", W - lr * lost * W)
-    made = function(weight, g, lr, step, **arguments)
-    made, unread = (made.result, made.weights) if isinstance(made, Stored) else (made, ())
-    new |= made
+    values = function(weight, g, lr, step, **arguments)
+    values, unread = (values.result, values.weights) if isinstance(values, Stored) else (values, ())
+    new |= values
     if due is not None:
         new = only_if(due, new, W, unread)
     if common.use_ema:

@@ -3,13 +3,13 @@
 from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import call
 from layerexplain.lang.expr import Expr, item, named, weight
 from layerexplain.layers.arguments import Inner, Inners, PositiveInt
 from layerexplain.layers.declaration import Spec, Stored
 from layerexplain.layers.facts import Facts
-from layerexplain.layers.inner import apply, held
+from layerexplain.layers.inner import apply, inner_definition
 from layerexplain.layers.registry import layer
 from layerexplain.ops.contract import matmul
 from layerexplain.ops.elementwise import cast
@@ -29,7 +29,7 @@ def pipeline(x: Expr, *, layers: Inners, training: bool = False) -> Expr:
     """
     for i, one in enumerate(layers):
         y = apply(one, [x], at=("layers", i), suffix=f"_{i + 1}", training=training)
-        if isinstance(y.shape, Shapes):
+        if isinstance(y.shape, ResultShapes):
             raise ShapeError(f"Pipeline needs layers with one output, got {one.type} with {len(y.shape)}")
         x = named(f"x_{i + 2}", y)
     return x
@@ -48,7 +48,7 @@ def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveI
     Input shape: that of the inner layer. Output shape: likewise.
     Reference: Miyato et al., 2018.
     """
-    definition, weights = held("SpectralNormalization", layer, Spec(x.shape, x.dtype), training=training)
+    definition, weights = inner_definition("SpectralNormalization", layer, Spec(x.shape, x.dtype), training=training)
     inside = [w.attrs["name"] for w in definition.weights if not w.attrs["at"]]
     name = next((n for n in ("kernel", "embeddings") if n in inside), None)
     if name is None:
@@ -62,7 +62,7 @@ def spectral_normalization(x: Expr, *, layer: Inner, power_iterations: PositiveI
     weights = [w if w is W else Expr(w.op, (), w.attrs, w.shape, w.dtype, w.label) for w in weights]
     updates = _normalized(W, u, power_iterations) if training else {}
     y = call(definition, x, *[updates[str(W.label)] if w is W and training else w for w in weights])
-    if isinstance(y.shape, Shapes):  # an Embedding makes a mask beside it
+    if isinstance(y.shape, ResultShapes):  # an Embedding makes a mask beside it
         y = item(y, 0)
     if y.dtype != x.dtype and x.dtype not in FLOATS:
         y = cast(y, to=x.dtype)

@@ -127,54 +127,54 @@ class Product(NamedTuple):
         return s[tuple(slice(None) if c in kept else None for c in result)]
 
 
-def product_of(type_: str, made: Product, compression: Compression) -> tuple[Expr, tuple[Expr, ...]]:
+def product_of(type_: str, product: Product, compression: Compression) -> tuple[Expr, tuple[Expr, ...]]:
     """A Dense or EinsumDense with LoRA, quantized, or both, its bias included; and weights that its formula does not
     use."""
     low_rank, policy, config = compression.parts
     if policy is None:
-        return _low_rank(made, low_rank), ()
+        return _low_rank(product, low_rank), ()
     need_mode(type_, policy, "int8", "int4", "float8")
     if policy.mode == "float8":
-        return _float8(type_, made, policy, low_rank)
-    if "..." in made.eq:
-        raise ArgumentError(f"{type_} needs an equation without '...' to be quantized, got equation={made.eq!r}")
-    b = weight("bias", "b", made.bias) if made.bias is not None else None
-    A, B = factors(made.axes, low_rank, "kernel")
+        return _float8(type_, product, policy, low_rank)
+    if "..." in product.eq:
+        raise ArgumentError(f"{type_} needs an equation without '...' to be quantized, got equation={product.eq!r}")
+    b = weight("bias", "b", product.bias) if product.bias is not None else None
+    A, B = factors(product.axes, low_rank, "kernel")
     how = inputs_quantizer(policy, config)
-    y = _int8(made, how) if policy.mode == "int8" else _int4(made, policy, how)
+    y = _int8(product, how) if policy.mode == "int8" else _int4(product, policy, how)
     if low_rank is not None:
-        y = y + scaled(dot(made.of(made.x, A), B), low_rank)
+        y = y + scaled(dot(product.of(product.x, A), B), low_rank)
     return (y if b is None else y + b), ()
 
 
-def _low_rank(made: Product, low_rank: Lora | None) -> Expr:
-    W = weight("kernel", "W", made.axes, trainable=low_rank is None)
-    b = weight("bias", "b", made.bias) if made.bias is not None else None
+def _low_rank(product: Product, low_rank: Lora | None) -> Expr:
+    W = weight("kernel", "W", product.axes, trainable=low_rank is None)
+    b = weight("bias", "b", product.bias) if product.bias is not None else None
     if low_rank is not None:
-        A, B = factors(made.axes, low_rank, "kernel")
+        A, B = factors(product.axes, low_rank, "kernel")
         W = with_lora(W, A, B, low_rank)
-    y = made.of(made.x, W)
+    y = product.of(product.x, W)
     return y if b is None else y + b
 
 
-def _int8(made: Product, how: Quantizer | None) -> Expr:
-    W = weight("kernel", "W", made.axes, trainable=False, dtype="int8")
-    axes = made.axes[-1:]
-    if made.eq:
-        _, kernel, result = made.letters
-        sizes = dict(zip(kernel, made.axes, strict=True))
+def _int8(product: Product, how: Quantizer | None) -> Expr:
+    W = weight("kernel", "W", product.axes, trainable=False, dtype="int8")
+    axes = product.axes[-1:]
+    if product.eq:
+        _, kernel, result = product.letters
+        sizes = dict(zip(kernel, product.axes, strict=True))
         axes = [sizes.get(c, ("repeated", 1)) for c in result]
     S = weight("kernel_scale", "S", axes, trainable=False, positive=True)
     if how is None:
-        return made.of(made.x, W) / S
-    q, s = in_whole_numbers(made.x, made.summed, how)
-    return made.of(q, W) / (S * made.along_result(s))
+        return product.of(product.x, W) / S
+    q, s = in_whole_numbers(product.x, product.summed, how)
+    return product.of(q, W) / (S * product.along_result(s))
 
 
-def _int4(made: Product, policy: Policy, how: Quantizer | None) -> Expr:
+def _int4(product: Product, policy: Policy, how: Quantizer | None) -> Expr:
     """Two numbers lie in a byte, along the outputs; with blocks, each block of inputs has a scale and a zero point."""
-    _, kernel, result = made.letters
-    sizes = list(zip(kernel, made.axes, strict=True))
+    _, kernel, result = product.letters
+    sizes = list(zip(kernel, product.axes, strict=True))
     rows = math.prod(size for c, (_, size) in sizes if c not in result)
     columns = math.prod(size for c, (_, size) in sizes if c in result)
     packed = [("inputs", rows), ("bytes", -(-columns // 2))]
@@ -187,12 +187,12 @@ def _int4(made: Product, policy: Policy, how: Quantizer | None) -> Expr:
     else:
         S = weight("kernel_scale", "S", [("units", columns)], trainable=False, positive=True)
         F = K / S
-    shape = tuple(size for _, size in made.axes)
+    shape = tuple(size for _, size in product.axes)
     F = named("F", F if shape == (rows, columns) else reshape(F, shape=shape), "the dequantized values")
     if how is None:
-        return made.of(made.x, F)
-    q, s = in_whole_numbers(made.x, made.summed, how)
-    return made.of(q, F) / made.along_result(s)
+        return product.of(product.x, F)
+    q, s = in_whole_numbers(product.x, product.summed, how)
+    return product.of(q, F) / product.along_result(s)
 
 
 def blocks(
@@ -207,7 +207,7 @@ def blocks(
     return S, Z, weight("g_idx", "k", [grouped], trainable=False, dtype="float32")
 
 
-def _float8(type_: str, made: Product, policy: Policy, low_rank: Lora | None) -> tuple[Expr, tuple[Expr, ...]]:
+def _float8(type_: str, product: Product, policy: Policy, low_rank: Lora | None) -> tuple[Expr, tuple[Expr, ...]]:
     """Inputs and kernel are rounded to float8. The histories serve training alone; they are trained variables to
     Keras, since it overwrites them in place of adding their gradients."""
     if low_rank is not None:
@@ -219,10 +219,10 @@ def _float8(type_: str, made: Product, policy: Policy, low_rank: Lora | None) ->
         history = f"history_{name[0]}"
         stored.append(weight(f"{name}_amax_history", history, [("steps", policy.history)], dtype="float32"))
     stored.append(scales["outputs_grad"])
-    W = weight("kernel", "W", made.axes)
-    b = weight("bias", "b", made.bias) if made.bias is not None else None
-    y = made.of(
-        named("x_8", fake_float8(made.x, scales["inputs"]), "x rounded to float8"),
+    W = weight("kernel", "W", product.axes)
+    b = weight("bias", "b", product.bias) if product.bias is not None else None
+    y = product.of(
+        named("x_8", fake_float8(product.x, scales["inputs"]), "x rounded to float8"),
         named("W_8", fake_float8(W, scales["kernel"]), "W rounded to float8"),
     )
     if b is not None:
@@ -230,7 +230,7 @@ def _float8(type_: str, made: Product, policy: Policy, low_rank: Lora | None) ->
     return y, tuple(stored)
 
 
-class Table:
+class EmbeddingTable:
     """The table of an Embedding, `ids` rows of `width` numbers, with the weights that the policy makes of it.
 
     `tied` is None for an Embedding; else whether the table serves for the way back, or a second one does.

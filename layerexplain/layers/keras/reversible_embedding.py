@@ -7,7 +7,7 @@ from layerexplain.layers.arguments import Bool, Number, PositiveInt, Text
 from layerexplain.layers.declaration import Stored
 from layerexplain.layers.facts import Facts
 from layerexplain.layers.keras.dtype_policies import Compression
-from layerexplain.layers.keras.quantization import Table
+from layerexplain.layers.keras.quantization import EmbeddingTable
 from layerexplain.layers.registry import layer
 from layerexplain.ops.elementwise import as_floats, cast, not_equal
 from layerexplain.ops.functions import tanh
@@ -44,7 +44,7 @@ def reversible_embedding(
     Output shape: (batch, …, output_dim); with reverse=True (batch, …, input_dim). Both ways use one table, or one each
     with tie_weights=False. Reference: Press and Wolf, 2016.
     """
-    table = Table("ReversibleEmbedding", input_dim, output_dim, compression, tied=tie_weights)
+    table = EmbeddingTable("ReversibleEmbedding", input_dim, output_dim, compression, tied=tie_weights)
     if not reverse:
         return Stored(table.look_up(x), table.weights)
     if x.ndim < 1 or not agree(x.shape[-1], output_dim):

@@ -49,7 +49,7 @@ class Ungated(NamedTuple):
     recurrent_dropout: Share = 0.0
 
 
-class Running(NamedTuple):
+class RecurrenceOptions(NamedTuple):
     """The arguments of a recurrent layer that say which results come out of it, from which end it begins, and whether
     it begins where its last call ended."""
 
@@ -95,7 +95,7 @@ def recur(
     x: Expr,
     sizes: Mapping[str, StateSize],
     initial: Sequence[Expr],
-    running: Running,
+    running: RecurrenceOptions,
     mask: Expr | None = None,
     zero_output_for_mask: bool = False,
     *,
@@ -273,7 +273,7 @@ def simple_rnn(
     *initial_state: Expr,
     units: PositiveInt,
     ungated: Ungated,
-    running: Running,
+    running: RecurrenceOptions,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
     mask: Expr | None = None,
@@ -313,7 +313,7 @@ def gru(
     *initial_state: Expr,
     units: PositiveInt,
     gating: Gating,
-    running: Running,
+    running: RecurrenceOptions,
     reset_after: Bool = True,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
@@ -361,7 +361,7 @@ def lstm(
     *initial_state: Expr,
     units: PositiveInt,
     gating: Gating,
-    running: Running,
+    running: RecurrenceOptions,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
     mask: Expr | None = None,
@@ -382,7 +382,7 @@ def cudnn_gru(
     x: Expr,
     *initial_state: Expr,
     units: PositiveInt,
-    running: Running,
+    running: RecurrenceOptions,
     time_major: BatchFirst = False,
 ) -> Mapping[str, Expr] | Stored:
     """Reads the {steps} steps {order}, as GRU with reset_after does. Its state h ({units} values) is its memory.
@@ -399,7 +399,7 @@ def cudnn_lstm(
     x: Expr,
     *initial_state: Expr,
     units: PositiveInt,
-    running: Running,
+    running: RecurrenceOptions,
     time_major: BatchFirst = False,
 ) -> Mapping[str, Expr] | Stored:
     """Reads the {steps} steps {order}, as LSTM does, with a second bias. Its cell state c ({units} values) is its

@@ -11,7 +11,7 @@ from layerexplain.layers.inner import DeclaredLayer, InnerLayer, apply
 from layerexplain.layers.keras.rnn import (
     RECURRENT,
     Gating,
-    Running,
+    RecurrenceOptions,
     Ungated,
     gru_step,
     lstm_step,
@@ -21,7 +21,7 @@ from layerexplain.layers.keras.rnn import (
     simple_step,
 )
 from layerexplain.layers.keras.rnn import Cell as Step
-from layerexplain.layers.registry import LAYERS, layer, made
+from layerexplain.layers.registry import LAYERS, declare_once, layer
 from layerexplain.ops.sizes import agree, shape_text
 from layerexplain.records import NamedTuple
 
@@ -178,8 +178,8 @@ def _with_output(cell: InnerLayer, states: States, x: Expr, training: bool) -> S
     if cell.type in NAMES or cell.type == "StackedRNNCells":
         return states
     before = [Spec((x.shape[0], size), "float") for size in states.sizes.values()]
-    made = cell.definition([Spec((x.shape[0], *x.shape[2:]), x.dtype), *before], training=training)
-    output, *new = made.results.values()
+    definition = cell.definition([Spec((x.shape[0], *x.shape[2:]), x.dtype), *before], training=training)
+    output, *new = definition.results.values()
     if len(new) != len(states.sizes):
         raise ArgumentError(f"{cell.type} needs to return its output and {len(states.sizes)} states, got {len(new)}")
     shown = next((i for i, one in enumerate(new) if one is output), None)
@@ -189,7 +189,7 @@ def _with_output(cell: InnerLayer, states: States, x: Expr, training: bool) -> S
 
 
 def _stacked(cells: tuple[InnerLayer, ...]) -> DeclaredLayer:
-    return DeclaredLayer(made(LAYERS["StackedRNNCells"]), {"cells": cells})
+    return DeclaredLayer(declare_once(LAYERS["StackedRNNCells"]), {"cells": cells})
 
 
 @layer(
@@ -203,7 +203,7 @@ def rnn(
     x: Expr,
     *initial_state: Expr,
     cell: Cell,
-    running: Running,
+    running: RecurrenceOptions,
     zero_output_for_mask: Bool = False,
     time_major: BatchFirst = False,
     mask: Expr | None = None,

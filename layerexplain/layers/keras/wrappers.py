@@ -5,13 +5,13 @@ from typing import Any
 
 from layerexplain.attribute_path import InnerName
 from layerexplain.errors import ArgumentError, ShapeError
-from layerexplain.lang.axes import Shapes
+from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import ITEM, Expr, is_state, item, named
 from layerexplain.layers.arguments import Inner, MergeMode
 from layerexplain.layers.declaration import Spec, Stored
 from layerexplain.layers.facts import Facts
-from layerexplain.layers.inner import InnerLayer, held
+from layerexplain.layers.inner import InnerLayer, inner_definition
 from layerexplain.layers.registry import inner_weights, layer
 from layerexplain.ops.movement import concatenate, reverse, stop_gradient
 from layerexplain.ops.sizes import shape_text
@@ -40,8 +40,8 @@ def _two_way_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapp
 
 
 _HELD = Facts(
-    sets_in_held=("zero_output_for_mask",),
-    copies_held={"backward_layer": ("layer", "go_backwards")},
+    sets_in_inner=("zero_output_for_mask",),
+    inner_copies={"backward_layer": ("layer", "go_backwards")},
     inner_outputs={"layer": ("*_fwd",), "backward_layer": ("*_bwd",)},
 )
 
@@ -92,7 +92,7 @@ def bidirectional(
         ("bwd", "backward", second, backward, initial_state[half:]),
     )
     sequences = _flag(config, "return_sequences")
-    made: dict[str, dict[str, Expr]] = {}
+    results_of_ways: dict[str, dict[str, Expr]] = {}
     definition: Definition | None = None
     for way, word, inner, holder, states in ways:
         if definition is None or not alike(layer, second):
@@ -101,13 +101,13 @@ def bidirectional(
         parts = _parts(definition, x, mask, states, weights, backwards == (way == "fwd"))
         if sequences and way == "bwd":
             parts[0] = reverse(named("y_rev", parts[0]) if parts[0].op is ITEM else parts[0])
-        made[way] = {
+        results_of_ways[way] = {
             f"{name}_{way}": named(f"{name}_{way}", part, f"{word}s")
             for name, part in zip(definition.results, parts, strict=True)
         }
-    (y_fwd, *_), (y_bwd, *_) = (of_way.values() for of_way in made.values())
+    (y_fwd, *_), (y_bwd, *_) = (of_way.values() for of_way in results_of_ways.values())
     both = {"y": _merged(merge_mode, y_fwd, y_bwd)} if merge_mode else {"y_fwd": y_fwd, "y_bwd": y_bwd}
-    for of_way in made.values():
+    for of_way in results_of_ways.values():
         both.update(list(of_way.items())[1:])
     return both
 
@@ -147,7 +147,7 @@ def _parts(
     if len(definition.params) > len(tensors) and mask is not None:
         tensors.append(reverse(mask) if turned else mask)
     run = call(definition, *tensors, *weights)
-    if type(run.shape) is not Shapes:
+    if type(run.shape) is not ResultShapes:
         return [run]
     return [item(run, i) for i in range(len(definition.results))]
 
@@ -180,7 +180,7 @@ def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, trainin
         )
     step_masks = [] if mask is None else [Spec((mask.shape[0], *mask.shape[2:]), mask.dtype)]
     one_step = Spec((x.shape[0], *x.shape[2:]), x.dtype)
-    definition, weights = held("TimeDistributed", layer, one_step, step_masks, training=training)
+    definition, weights = inner_definition("TimeDistributed", layer, one_step, step_masks, training=training)
     over = [x] if mask is None or len(definition.params) == 1 else [x, mask]
     of_last_call = [leaf for leaf in weights if is_state(leaf)]
     weights = weights[: len(definition.weights)]
@@ -191,7 +191,7 @@ def time_distributed(x: Expr, *, layer: Inner, mask: Expr | None = None, trainin
         first = len(definition.outputs) - len(states)
         # Keras leaves a state in a variable and reads it again at the next step: no gradient passes through it.
         new = [stop_gradient(item(y, first + i)) for i in range(len(states))]
-        return new, {"y": item(y, 0) if type(y.shape) is Shapes else y}
+        return new, {"y": item(y, 0) if type(y.shape) is ResultShapes else y}
 
     run = loop(step, over, {str(leaf.label).replace("_last", ""): leaf for leaf in of_last_call})
     if not of_last_call:

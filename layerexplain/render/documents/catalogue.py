@@ -47,18 +47,18 @@ def _document(families: Families) -> doc.Document:
     )
 
 
-def layer_type_page(told: LayerType, example: Sequence[str]) -> tuple[doc.Block, ...]:
+def layer_type_page(entry: LayerType, example: Sequence[str]) -> tuple[doc.Block, ...]:
     """The page of a type: what it does and takes. `example` are the words of the command that shows it at work."""
     columns = (
         doc.words("name", "Argument", lambda argument: argument.name, style="cyan"),
         doc.words("words", "Meaning", _words, kind="prose"),
     )
-    taken = Listing(columns, told.arguments, head=1) if told.arguments else Points(((doc.Span("none"),),))
+    taken = Listing(columns, entry.arguments, head=1) if entry.arguments else Points(((doc.Span("none"),),))
     return (
         Section(
             (
-                doc.Heading(2, (doc.Span(told.type, "type"),)),
-                doc.Prose((told.description,)),
+                doc.Heading(2, (doc.Span(entry.type, "type"),)),
+                doc.Prose((entry.description,)),
                 Labelled("arguments", (taken,)),
             )
         ),

@@ -9,14 +9,14 @@ from layerexplain.render import document as doc
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import bytes_text, count_text, origin_text, plural
 from layerexplain.report.comparison import NO_MODEL, Change, Comparison, Side
-from layerexplain.report.data import plain
+from layerexplain.report.data import to_jsonable
 from layerexplain.report.model_differences import Difference
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "~", "model": "~"}
 _STYLES = {"added": "green", "removed": "red", "changed": "", "renamed": "", "model": ""}
 
 
-class _Told(NamedTuple):
+class _ChangeLine(NamedTuple):
     """A line of the table: a change with one of its differences, the first one with the layer's name."""
 
     change: Change
@@ -24,11 +24,11 @@ class _Told(NamedTuple):
     is_first: bool
 
 
-def _lines(comparison: Comparison) -> Iterator[_Told]:
+def _lines(comparison: Comparison) -> Iterator[_ChangeLine]:
     for change in comparison.changes:
-        yield _Told(change, change.differences[0] if change.differences else None, True)
+        yield _ChangeLine(change, change.differences[0] if change.differences else None, True)
         for difference in change.differences[1:]:
-            yield _Told(change, difference, False)
+            yield _ChangeLine(change, difference, False)
 
 
 def _name(change: Change) -> str:
@@ -39,20 +39,20 @@ def _name(change: Change) -> str:
     return change.layer or change.layer_after
 
 
-def _what(told: _Told) -> str:
-    if told.difference is None:
-        return told.change.kind
-    what = told.difference.what + " (training only)" * told.difference.is_training
-    return what if told.change.kind in ("changed", "renamed", "model") else f"{told.change.kind}, {what}"
+def _what(line: _ChangeLine) -> str:
+    if line.difference is None:
+        return line.change.kind
+    what = line.difference.what + " (training only)" * line.difference.is_training
+    return what if line.change.kind in ("changed", "renamed", "model") else f"{line.change.kind}, {what}"
 
 
-def _sign(told: _Told) -> str:
-    return _SIGNS[told.change.kind]
+def _sign(line: _ChangeLine) -> str:
+    return _SIGNS[line.change.kind]
 
 
-def _once(told: _Told, text: str) -> str:
+def _once(line: _ChangeLine, text: str) -> str:
     """What stands in the first line of a change alone."""
-    return text if told.is_first else ""
+    return text if line.is_first else ""
 
 
 _COLUMNS = (
@@ -71,7 +71,7 @@ def comparison(found: Comparison) -> Sheet:
     return Sheet(
         document=lambda: _document(found),
         data=found.to_dict,
-        records=lambda: map(plain, found.changes),
+        records=lambda: map(to_jsonable, found.changes),
         columns=_COLUMNS,
         rows=lambda: _lines(found),
     )
@@ -104,7 +104,7 @@ def _renumbered(names: Mapping[str, str]) -> Iterator[str]:
         yield f"{differ} only in the automatic name: {one} → {other}{', …' if len(names) > 1 else ''}"
 
 
-def _totals(found: Comparison) -> doc.Facts:
+def _totals(found: Comparison) -> doc.FactBlock:
     a, b = found.before.totals, found.after.totals
     facts = [
         doc.Fact(label, f"{show(before)} → {show(after)}" if before != after else show(after))
@@ -116,7 +116,7 @@ def _totals(found: Comparison) -> doc.Facts:
             ("FLOPs", a.flops, b.flops, count_text),
         )
     ]
-    return doc.Facts(tuple(facts))
+    return doc.FactBlock(tuple(facts))
 
 
 def _loading(found: Comparison) -> Iterator[str]:

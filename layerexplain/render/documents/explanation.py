@@ -1,22 +1,61 @@
-"""The document of `explain`: a section a layer, with labelled blocks in the order in which they are read."""
+"""The document of `explain`: a section for each layer, whose parts are declared once; a tier says which are shown.
+
+A tour of a model is in tour.py.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 
-from layerexplain.lang.latex import Formula
-from layerexplain.records import grouped
+from layerexplain.lang.latex import TypesetLine
+from layerexplain.records import NamedTuple, grouped
 from layerexplain.render import document as doc
 from layerexplain.render.documents.summary import all_notes, heading, report_sheet, step_facts, title_of, totals
 from layerexplain.render.formats import Sheet
-from layerexplain.render.quantities import count_text, field_text, results_text, shape_text, shapes_text
-from layerexplain.render.sections import Code, CodeLine, Labelled, Listing, Points, Section
+from layerexplain.render.quantities import REACHED_IN, count_text, field_text, results_text, shape_text, shapes_text
+from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Listing, Points, Section
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, LayerReport, Report
 from layerexplain.report.explanation_data import Explanation, Statement
 from layerexplain.report.step_data import BackwardReport
 
 _ALIKE_SHOWN = 8
+
+TOUR, LAYER, FULL = range(3)
+"""Tiers: what a tour of a model says of each layer, what is said of one layer, and all there is."""
+
+
+class Asked(NamedTuple):
+    """Which parts of a section are shown: those of a tier, or those of these names."""
+
+    tier: int = LAYER
+    only: tuple[str, ...] = ()
+
+    def shows(self, name: str) -> bool:
+        """Return whether a part is shown."""
+        return name in self.only if self.only else PARTS[name].tier <= self.tier
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A layer to be shown: the others that are alike, and the reach that was told already."""
+
+    layer: LayerReport
+    told: Explanation
+    asked: Asked
+    alike: Sequence[LayerReport] = ()
+    known_reach: tuple[str, ...] | None = None
+    hidden: bool = False
+    """Whether the layers inside it are not explained."""
+
+
+class Part(NamedTuple):
+    """A part of a section: the tier from which on it is shown, its label, and the blocks beside that."""
+
+    tier: int
+    label: str
+    blocks: Callable[[_Shown], Iterable[doc.Block]]
 
 
 def explanation(
@@ -25,59 +64,70 @@ def explanation(
     whole: bool = True,
     columns: tuple[str, ...] | None = None,
     nested: bool = False,
-    brief: bool = False,
+    asked: Asked | None = None,
 ) -> Sheet:
     """What `explain` prints of `layers`, None being all of depth 0. `whole` says that none were left out: then the
-    model's heading, totals and notes stand around them. `brief` leaves out all but sentence, formula, shape and
-    weights. The formats for programs have the rows of the layers."""
+    model's heading, totals and notes stand around them, and the tour is what is shown unless something else is asked
+    for. The formats for programs have the rows of the layers."""
+    from layerexplain.render.documents.tour import tour
+
     chosen = report.layers if layers is None else layers
     told = report if whole else report._replace(layers=tuple(chosen))
-    return report_sheet(told, columns, nested, several=False)._replace(
-        document=lambda: explanation_document(report, chosen, whole, brief)
+    wanted = asked or Asked(TOUR if whole and report.format != "layer" else LAYER)
+
+    def document() -> doc.Document:
+        sections = tour(report, chosen) if whole and wanted == Asked(TOUR) else explained(report, chosen, whole, wanted)
+        return _whole(report, sections, cost=wanted.tier > TOUR) if whole else doc.Document(tuple(sections))
+
+    return report_sheet(told, columns, nested, several=False)._replace(document=document)
+
+
+def _whole(report: Report, sections: Iterable[doc.Block], cost: bool) -> doc.Document:
+    """The sections between the heading of the model, its totals and its notes; each layer's own notes stand in its
+    section."""
+    about_model = doc.notes_block(doc.noted([note for note in report.notes if note.layer is None]), doc.TEXT)
+    sections = list(sections)
+    last = [sections.pop()] if sections and isinstance(sections[-1], doc.Prose) else []
+    notes = doc.notes_block(all_notes(report), doc.MARKDOWN)
+    return doc.Document(
+        (heading(report), *sections, *totals(report, cost), *step_facts(report), about_model, notes, *last)
     )
 
 
-def explanation_document(
-    report: Report, layers: Sequence[LayerReport], whole: bool = True, brief: bool = False
-) -> doc.Document:
-    """The explanations of `layers`; those of one group once, with the list of those that it holds for."""
+def explained(report: Report, layers: Sequence[LayerReport], whole: bool, asked: Asked) -> list[doc.Block]:
+    """The sections of `layers`; those of one group once, with the list of those that it holds for."""
     shown = {layer.path for layer in layers}
     fields = {layer.layer: layer.explanation.receptive_field for layer in layers if layer.explanation is not None}
-    sections = []
+    sections: list[doc.Block] = []
     for layer, alike in by_group(layers):
         # What all its sources see too is no news of a layer.
         seen = {fields.get(source) for source in layer.sources} if whole else set()
-        place = (layer.place or "") if report.format == "code" else ""
         known = seen.pop() if len(seen) == 1 else None
         hidden = any(inner.path not in shown for inner in layer.layers)
-        sections.append(_section(layer, alike, brief, known, place, hidden))
-    if not whole:
-        return doc.Document(tuple(sections))
-    # Each layer's own notes stand in its section.
-    about_model = doc.notes_block(doc.noted([note for note in report.notes if note.layer is None]), doc.TEXT)
-    return doc.Document(
-        (
-            heading(report),
-            *sections,
-            *totals(report),
-            *step_facts(report),
-            about_model,
-            doc.notes_block(all_notes(report), doc.MARKDOWN),
-        )
-    )
+        sections.append(section(report, layer, asked, alike, known, hidden))
+    return sections
 
 
 def by_group(layers: Iterable[LayerReport]) -> list[tuple[LayerReport, list[LayerReport]]]:
-    """The first layer of each group, in order, with the others of its group."""
-    return [(first, others) for first, *others in grouped((layer.group, layer) for layer in layers).values()]
+    """The first layer of each group, in order, with the others of its group for which the same arguments are set."""
+    keyed = ((_same(layer), layer) for layer in layers)
+    return [(first, others) for first, *others in grouped(keyed).values()]
 
 
-def _section(
-    layer: LayerReport, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None, place: str, hidden: bool
+def _same(layer: LayerReport) -> Hashable:
+    return layer.group, () if layer.explanation is None else layer.explanation.arguments
+
+
+def section(
+    report: Report,
+    layer: LayerReport,
+    asked: Asked,
+    alike: Sequence[LayerReport] = (),
+    known_reach: tuple[str, ...] | None = None,
+    hidden: bool = False,
 ) -> Section:
-    """What there is to tell of a layer; `known` is the reach that was told already, `place` its line in the code,
-    `hidden` says that the layers inside it are not explained."""
-    told = layer.explanation
+    """What there is to say of a layer."""
+    place = (layer.place or "") if report.format == "code" else ""
     inputs, outputs = shapes_text(layer.input_shapes), results_text(layer.results, layer.output_shapes)
     blocks: list[doc.Block] = [
         doc.Heading(
@@ -86,15 +136,16 @@ def _section(
             beside=(f"{inputs} → {outputs}" if inputs else outputs) + (f"  {place}" if place else ""),
         )
     ]
-    if told is not None:
-        said = f"{told.sentence.removesuffix('.')}; --nested explains them." if hidden else told.sentence
-        blocks.append(doc.Prose(tuple(filter(None, [said, *(() if brief else told.hints)]))))
-    blocks += _wiring(layer, alike)
-    if told is None:
+    if layer.explanation is None:
+        blocks += _wiring(layer, alike)
         blocks.append(Labelled("formula", (formula_block([Statement(line, 0, "", "") for line in layer.formula]),)))
     else:
-        blocks += _told(told, alike, brief, known)
-    if layer.gradient is not None:
+        shown = _Shown(layer, layer.explanation, asked, alike, known_reach, hidden)
+        for name, part in PARTS.items():
+            if asked.shows(name):
+                found = tuple(part.blocks(shown))
+                blocks += [Labelled(part.label, found)] if part.label else found
+    if layer.gradient is not None and not asked.only:
         blocks += gradient_blocks(layer.gradient, formula_lines(layer))
     notes = Points(doc.lines(layer.notes), tone="warning")
     return Section((*blocks, Labelled("notes", (notes,))))
@@ -103,11 +154,11 @@ def _section(
 # What feeds a layer -------------------------------------------------------------------------------------------------
 
 
-def _wiring(layer: LayerReport, alike: list[LayerReport]) -> list[doc.Block]:
+def _wiring(layer: LayerReport, alike: Sequence[LayerReport], short: bool = False) -> list[doc.Block]:
     """The layers that are alike, and who feeds this one. Text leaves that out where it is plainly the one layer before,
-    since the shapes stand beside the heading."""
+    since the shapes stand beside the heading; if it is to be `short`, it has only the names."""
     symbols = () if layer.explanation is None else layer.explanation.inputs
-    calls = [_fed(call, symbols) for call in layer.calls]
+    calls = [_call_line(call, symbols) for call in layer.calls]
     shown = doc.Names(tuple(map(title_of, alike)), _ALIKE_SHOWN)
     names: list[doc.Line] = (
         [(doc.Span("and ", only=doc.MARKDOWN), doc.Span(f"{len(alike)} alike: "), shown)] if alike else []
@@ -116,12 +167,12 @@ def _wiring(layer: LayerReport, alike: list[LayerReport]) -> list[doc.Block]:
     label = "calls" if len(calls) > 1 else "inputs"
     return [
         Labelled("and", (Points(tuple(names), only=doc.TEXT),)),
-        Labelled(label, (Points(tuple(calls) if several else (), only=doc.TEXT),)),
+        Labelled(label, (_sources(layer) if short else Points(tuple(calls) if several else (), only=doc.TEXT),)),
         Points((*calls, *names), only=doc.MARKDOWN),
     ]
 
 
-def _fed(call: CallReport, symbols: Sequence[str]) -> doc.Line:
+def _call_line(call: CallReport, symbols: Sequence[str]) -> doc.Line:
     """`x1=add (None, 8, 8, 16), x2=conv2d (call 2) (None, 8, 8, 16) → (None, 8, 8, 16)`."""
     line: list[doc.Span] = []
     again = {source for source, at in zip(call.source_names, call.numbers, strict=True) if at}
@@ -143,63 +194,163 @@ def _fed(call: CallReport, symbols: Sequence[str]) -> doc.Line:
 # Parts of a section --------------------------------------------------------------------------------------------------
 
 
-def _told(told: Explanation, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None) -> list[doc.Block]:
-    formula = Labelled("formula", (formula_block(told.statements, told.latex),))
-    # What windows read of each axis, and the axes of further calls, are more than the shape.
-    notes = Points(doc.lines(() if brief else told.shape_notes))
-    shape = Labelled("shape", (Listing(_AXIS_COLUMNS, told.axes, head=3), notes) if told.axes else (notes,))
-    if brief:
-        return [formula, shape, Labelled("weights", _weights(told))]
-    reached = [weight for weight in told.weights if weight.reach]
-    element = _code(told.element, "One element", hang=4), Points(doc.lines(told.element_notes), tone="aside")
-    return [
-        formula,
-        Labelled("where", (_code(told.where, "Where"),)),
-        Labelled("element", element),
-        shape,
-        Labelled("weights", _weights(told)),
-        _labelled("cost", "Cost", told.cost),
-        Labelled("reach", _reach(told, alike, known)),
-        _labelled("training", "Training", () if told.training == (SAME_IN_TRAINING,) else told.training),
-        _labelled("mask", "Mask", () if told.mask == NO_MASK else (told.mask,)),
-        _labelled("dtype", "Dtype", (told.dtype,)),
-        Labelled("in Keras", (Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT),)),
-    ]
+def _sentence(shown: _Shown) -> Iterable[doc.Block]:
+    said = shown.told.sentence
+    if shown.asked.tier == TOUR:  # which has a line of parameters where there are any
+        said = said.removesuffix(" No trainable parameters.")
+    yield doc.Prose((f"{said.removesuffix('.')}; --nested explains them." if shown.hidden else said,) if said else ())
 
 
-def gradient_blocks(told: BackwardReport, formula: Sequence[str], element: bool = True) -> list[doc.Block]:
+def _sources(layer: LayerReport) -> Points:
+    """The names of the layers that feed this one, if these are several."""
+    names = tuple(dict.fromkeys([name for call in layer.calls for name in call.source_names]))
+    times = doc.Span(f"{len(layer.calls)}, on " if len(layer.calls) > 1 else "")
+    line = (times, doc.Names(names, _ALIKE_SHOWN))
+    return Points((line,) if len(layer.calls) > 1 or len(layer.sources) > 1 else (), only=doc.TEXT)
+
+
+def _is_one_line(told: Explanation) -> bool:
+    """Whether the formula is the one line that the operation is."""
+    return len(told.statements) == 1 and told.statements[0].text.partition(" = ")[2] == told.computes
+
+
+def _computes(shown: _Shown) -> Iterable[doc.Block]:
+    """The operation; or the formula, where that is the same line and is shown."""
+    told = shown.told
+    if _is_one_line(told) and shown.asked.shows("formula"):
+        yield Labelled("formula", (formula_block(told.statements, told.latex),))
+    elif told.computes:
+        typeset = told.latex if _is_one_line(told) else ()
+        code = _code((told.computes,), "Computes", hang=4)._replace(formula=True, typeset=typeset)
+        yield Labelled("computes", (code,))
+
+
+def _formula(shown: _Shown) -> Iterable[doc.Block]:
+    told = shown.told
+    if not (_is_one_line(told) and shown.asked.shows("computes")):
+        yield formula_block(told.statements, told.latex)
+
+
+def _shape(shown: _Shown) -> Iterable[doc.Block]:
+    """The axes: in a line, with what windows read for one layer, or each by itself."""
+    told = shown.told
+    if shown.asked.tier >= FULL or shown.asked.only:
+        if told.axes:
+            yield Listing(_AXIS_COLUMNS, told.axes, head=3)
+    else:
+        yield Points(doc.lines((told.shape,)), "Shape")
+    if shown.asked.tier >= LAYER:
+        yield Points(doc.lines(told.shape_notes))
+
+
+def _remarks(shown: _Shown) -> Iterable[doc.Block]:
+    told = shown.told
+    said = (
+        told.watch
+        if shown.asked.tier == TOUR
+        else [text for text in told.hints if text not in (*told.conventions, *told.counts)]
+    )
+    yield Points(doc.lines(said))
+
+
+def _element(shown: _Shown) -> Iterable[doc.Block]:
+    yield _code(shown.told.element, "One element", hang=4)
+    yield Points(doc.lines(shown.told.element_notes), tone="aside")
+
+
+def _weights(shown: _Shown) -> Iterable[doc.Block]:
+    told = shown.told
+    if told.weights:
+        yield Listing(_WEIGHT_COLUMNS, told.weights, head=3, breaks=True)
+    yield Points(doc.lines([told.weights_note]), tone="aside")
+
+
+def _reach(shown: _Shown) -> Iterable[doc.Block]:
+    """What one output element depends on in the model's inputs, unless that is known. Layers that are alike stand at
+    different depths: theirs are listed, each once."""
+    told = shown.told
+    lines = () if told.receptive_field == shown.known_reach else doc.lines(told.receptive_field)
+    others = dict.fromkeys(
+        field_text(other.receptive_field or ())
+        for other in shown.alike
+        if other.explanation is not None and other.explanation.receptive_field != told.receptive_field
+    )
+    if others:
+        elsewhere: doc.Line = (doc.Span("in those alike: "), doc.Names(tuple(others), _ALIKE_SHOWN))
+        yield Points(lines or doc.lines(told.receptive_field), "Reach")
+        yield Points((elsewhere,), "Reach", "aside")
+    else:
+        yield Points(lines, "Reach")
+
+
+def _reached(shown: _Shown) -> Iterable[doc.Block]:
+    reached = [weight for weight in shown.told.weights if weight.reach]
+    listing = Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT)
+    yield Labelled(REACHED_IN[shown.told.framework], (listing,))
+
+
+def _said(title: str, texts: Callable[[Explanation], Iterable[str]]) -> Callable[[_Shown], Iterable[doc.Block]]:
+    """A part of lines."""
+    return lambda shown: (Points(doc.lines(texts(shown.told)), title),)
+
+
+PARTS: dict[str, Part] = {
+    "sentence": Part(TOUR, "", _sentence),
+    "inputs": Part(TOUR, "", lambda shown: _wiring(shown.layer, shown.alike, shown.asked.tier == TOUR)),
+    "computes": Part(TOUR, "", _computes),
+    "shape": Part(TOUR, "shape", _shape),
+    "parameters": Part(TOUR, "parameters", _said("Parameters", lambda told: (told.parameters,))),
+    "remarks": Part(TOUR, "remarks", _remarks),
+    "formula": Part(LAYER, "formula", _formula),
+    "where": Part(LAYER, "where", lambda shown: (_code(shown.told.where, "Where"),)),
+    "element": Part(LAYER, "element", _element),
+    "weights": Part(LAYER, "weights", _weights),
+    "training": Part(
+        LAYER, "training", _said("Training", lambda told: () if told.training == (SAME_IN_TRAINING,) else told.training)
+    ),
+    "dtype": Part(LAYER, "dtype", _said("Dtype", lambda told: (told.dtype,))),
+    "cost": Part(FULL, "cost", _said("Cost", lambda told: told.cost)),
+    "reach": Part(FULL, "reach", _reach),
+    "mask": Part(FULL, "mask", _said("Mask", lambda told: () if told.mask == NO_MASK else (told.mask,))),
+    "keras": Part(FULL, "", _reached),
+    "pytorch": Part(FULL, "PyTorch", _said("PyTorch", lambda told: (" ".join(told.conventions),))),
+}
+"""The parts of a section by name, in the order in which they are read."""
+
+
+def gradient_blocks(gradient: BackwardReport, formula: Sequence[str], element: bool = True) -> list[doc.Block]:
     """How gradients pass the layer: what is kept of the forward pass, the statements, one `element`, and the facts.
     `formula` are the lines of the layer's own formula, which are not printed once more."""
-    if told.unknown:
-        return [_labelled("gradient", "Gradient", (f"not known: {told.unknown}",))]
-    cost = [f"{n:,} {what}" for n, what in ((told.macs, "MACs"), (told.flops, "FLOPs")) if n]
+    if gradient.unknown:
+        return [_labelled("gradient", "Gradient", (f"not known: {gradient.unknown}",))]
+    cost = [f"{n:,} {what}" for n, what in ((gradient.macs, "MACs"), (gradient.flops, "FLOPs")) if n]
     said = (
-        *told.facts,
-        f"No gradient reaches {', '.join(told.unreached)}." if told.unreached else "",
+        *gradient.facts,
+        f"No gradient reaches {', '.join(gradient.unreached)}." if gradient.unreached else "",
         f"Backward: {' and '.join(cost)} per example." if cost else "",
     )
-    if not told.statements:
+    if not gradient.statements:
         return [_labelled("gradient", "Gradient", ("no trainable weight and no float input", *said))]
     elements = (
-        _code(told.element if element else (), "One element of each gradient", hang=4),
-        Points(doc.lines(told.element_notes if element else ()), tone="aside"),
+        _code(gradient.element if element else (), "One element of each gradient", hang=4),
+        Points(doc.lines(gradient.element_notes if element else ()), tone="aside"),
     )
-    gradients = formula_block(told.statements, told.latex)
+    gradients = formula_block(gradient.statements, gradient.latex)
     return [
-        Labelled("kept", _kept(told, formula)),
+        Labelled("kept", _kept(gradient, formula)),
         Labelled("gradient", (gradients._replace(title="Gradient"), Points(doc.lines(said)))),
         Labelled("element", elements),
     ]
 
 
-def _kept(told: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, ...]:
+def _kept(gradient: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, ...]:
     """What is kept of the forward pass: the names of what the formula computes anyway, and the lines that it has not.
     Of a loop that is printed above, only what each of its steps keeps besides."""
     known = {_without_step(line.strip()) for line in formula}
-    read = {word for line in told.statements for word in re.findall(r"[^\W\d]\w*", line.text)}
+    read = {word for line in gradient.statements for word in re.findall(r"[^\W\d]\w*", line.text)}
     in_formula: dict[bool, list[str]] = {False: [], True: []}
     shown: list[Statement] = []
-    for line in told.kept:
+    for line in gradient.kept:
         name, equals, _ = line.text.partition(" = ")
         collected = name.endswith("[t]")
         base = name.removesuffix("[t]")
@@ -208,10 +359,10 @@ def _kept(told: BackwardReport, formula: Sequence[str]) -> tuple[doc.Block, ...]
                 in_formula[bool(line.indent)].append(base)
         elif equals and (collected or not line.indent):
             shown.append(line)
-    if len(shown) == len(told.kept):
-        return (formula_block(told.kept, told.kept_latex)._replace(title="Kept from the forward pass"),)
+    if len(shown) == len(gradient.kept):
+        return (formula_block(gradient.kept, gradient.kept_latex)._replace(title="Kept from the forward pass"),)
     used = {word for line in shown for word in re.findall(r"[^\W\d]\w*", line.text.partition(" = ")[2])}
-    lines = [line for line in told.kept if line in shown or (line.indent and line.text.partition(" = ")[0] in used)]
+    lines = [line for line in gradient.kept if line in shown or (line.indent and line.text.partition(" = ")[0] in used)]
     computed = {line.strip().partition(" = ")[0] for line in formula}
     lines = [line for line in lines if line in shown or line.text.partition(" = ")[0] not in computed]
     names = [", ".join(names) + " of each step" * of_steps for of_steps, names in in_formula.items() if names]
@@ -233,16 +384,16 @@ def _labelled(label: str, title: str, texts: Iterable[str]) -> Labelled:
     return Labelled(label, (Points(doc.lines(texts), title),))
 
 
-def formula_block(statements: Sequence[Statement], typeset: tuple[Formula, ...] = ()) -> Code:
+def formula_block(statements: Sequence[Statement], typeset: tuple[TypesetLine, ...] = ()) -> CodeBlock:
     """The statements of a formula, with shapes and notes beside them."""
     lines = [
         CodeLine("    " * one.indent + one.text, "  ".join(filter(None, (one.shape, one.note)))) for one in statements
     ]
-    return Code(tuple(lines), hang=4, formula=True, typeset=typeset)
+    return CodeBlock(tuple(lines), hang=4, formula=True, typeset=typeset)
 
 
-def _code(texts: Iterable[str], title: str, hang: int = 2) -> Code:
-    return Code(tuple(map(CodeLine, texts)), title, hang)
+def _code(texts: Iterable[str], title: str, hang: int = 2) -> CodeBlock:
+    return CodeBlock(tuple(map(CodeLine, texts)), title, hang)
 
 
 _AXIS_COLUMNS = (
@@ -268,23 +419,3 @@ _REACH_COLUMNS = (
     doc.words("symbol", "Symbol", lambda weight: weight.symbol),
     doc.words("reach", "In Keras", lambda weight: weight.reach, gap=" = "),
 )
-
-
-def _weights(told: Explanation) -> tuple[doc.Block, ...]:
-    note = Points(doc.lines([told.weights_note]), tone="aside")
-    return (Listing(_WEIGHT_COLUMNS, told.weights, head=3, breaks=True), note) if told.weights else (note,)
-
-
-def _reach(told: Explanation, alike: list[LayerReport], known: tuple[str, ...] | None) -> tuple[doc.Block, ...]:
-    """What one output element depends on in the model's inputs, unless that is known. Layers that are alike stand at
-    different depths: theirs are listed, each once."""
-    lines = () if told.receptive_field == known else doc.lines(told.receptive_field)
-    others = dict.fromkeys(
-        field_text(other.receptive_field or ())
-        for other in alike
-        if other.explanation is not None and other.explanation.receptive_field != told.receptive_field
-    )
-    if not others:
-        return (Points(lines, "Reach"),)
-    elsewhere: doc.Line = (doc.Span("in those alike: "), doc.Names(tuple(others), _ALIKE_SHOWN))
-    return Points(lines or doc.lines(told.receptive_field), "Reach"), Points((elsewhere,), "Reach", "aside")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from layerexplain.checks.findings import CONFIDENCES, CheckReport, Finding
+from layerexplain.checks.findings import SEVERITIES, CheckReport, Finding
 from layerexplain.checks.rules import Rule
 from layerexplain.records import grouped
 from layerexplain.render import document as doc
@@ -17,6 +18,7 @@ from layerexplain.render.sections import Points, Section
 
 _COLUMNS = doc.named(
     doc.words("code", "Rule", lambda finding: finding.code),
+    doc.words("severity", "Severity", lambda finding: finding.severity),
     doc.words("confidence", "Sure", lambda finding: finding.confidence),
     doc.words("layer", "Layer", lambda finding: finding.layer),
     doc.number("line", "Line", lambda finding: finding.line, str),
@@ -27,6 +29,7 @@ _COLUMNS = doc.named(
 
 _RULE_COLUMNS = (
     doc.words("code", "Rule", lambda rule: rule.code),
+    doc.words("severity", "Severity", lambda rule: rule.severity),
     doc.words("confidence", "Sure", lambda rule: rule.confidence),
     doc.words("name", "Finds", lambda rule: rule.name, kind="prose"),
     doc.words("why", "Why", lambda rule: rule.why, kind="prose", only=doc.MARKDOWN),
@@ -38,8 +41,8 @@ _RULE_COLUMNS = (
 def findings(report: CheckReport, several: bool = False) -> Sheet:
     """What `check` prints; `several` says that several sources were asked for."""
     columns = {"source": doc.words("source", "Source", lambda _: report.source), **_COLUMNS}
-    made = sheet(report, report, lambda: _document(report), doc.picked(columns, _COLUMNS, several), report.findings)
-    return made._replace(
+    result = sheet(report, report, lambda: _document(report), doc.picked(columns, _COLUMNS, several), report.findings)
+    return result._replace(
         annotations=lambda: [_annotation(finding, report) for finding in report.findings],
         records=lambda: (_line(finding, report) for finding in report.findings),
     )
@@ -47,16 +50,16 @@ def findings(report: CheckReport, several: bool = False) -> Sheet:
 
 def _line(finding: Finding, report: CheckReport) -> dict[str, Any]:
     """A finding as a line of its own: `source` is the file as in all lines, and `rule_source` what the rule is from."""
-    told = finding.to_dict()
-    return {"source": report.source, "model": report.model_name, "rule_source": told.pop("source"), **told}
+    fields = finding.to_dict()
+    return {"source": report.source, "model": report.model_name, "rule_source": fields.pop("source"), **fields}
 
 
-_LEVELS = {"certain": "error", "likely": "warning", "hint": "note"}
+_LEVELS = {"breaks": "error", "wrong": "error", "wasteful": "warning", "hint": "note"}
 
 
 def _annotation(finding: Finding, report: CheckReport) -> Annotation:
     place = f"{finding.layer}: " if finding.layer else ""
-    level = _LEVELS[finding.confidence]
+    level = _LEVELS[finding.severity]
     help = f"{finding.why} {finding.fix}"
     file, line, column = report.source, finding.line, finding.column
     if finding.file.endswith(".py"):
@@ -68,37 +71,53 @@ def _annotation(finding: Finding, report: CheckReport) -> Annotation:
 
 
 def _document(report: CheckReport) -> doc.Document:
-    counts = [
-        plural(count, "certain finding" if name == "certain" else "likely finding" if name == "likely" else "hint")
-        for name in CONFIDENCES
-        if (count := sum(finding.confidence == name for finding in report.findings))
-    ]
+    by_rule = grouped(((finding.severity, finding.code), finding) for finding in report.findings)
+    groups = {key: _identical(of_rule) for key, of_rule in by_rule.items()}
+    kinds = grouped((severity, len(one)) for (severity, _), one in groups.items())
+    counts = [_counted(name, sum(kinds[name])) for name in SEVERITIES if name in kinds]
     origin = origin_text(report.source, report.format, report.keras_version)
     unseen = {note.layer for note in report.notes if note.layer is not None}
     left = [f"{plural(len(unseen), 'layer')} not looked at"] if unseen else []
     heading = doc.title(report.model_name, (origin, ", ".join([*(counts or ["nothing found"]), *left])))
-    by_code = grouped((finding.code, finding) for finding in report.findings)
     notes = doc.notes_block(doc.noted(report.notes))
-    return doc.Document((heading, *[_section(found) for found in by_code.values()], notes))
+    return doc.Document((heading, *map(_section, groups.values()), notes))
 
 
 def note_lines(report: CheckReport) -> list[str]:
-    """Which layers no rule could look at, a line for each reason: beside formats of which each row is a finding."""
-    told = [(names_text(list(names), _MOST), message) for message, names in doc.noted(report.notes).items()]
-    return [f"{report.source}: {f'{names}: ' if names else ''}not looked at: {message}" for names, message in told]
+    """Which layers no rule could look at, and what was run, a line each: beside formats whose rows are findings."""
+    notes = [(names_text(list(names), _MOST), message) for message, names in doc.noted(report.notes).items()]
+    return [f"{report.source}: {f'{names}: not looked at: ' if names else ''}{message}" for names, message in notes]
 
 
 _MOST = 4
 """How many places of one rule, or layers of one note, are listed; of more, their number is given."""
 
+_SEVERAL = 2
+"""Findings that say the same are listed up to this number; of more, the first and how many there are."""
 
-def _section(found: list[Finding]) -> Section:
-    first = found[0]
-    shown = found if len(found) <= _MOST + 1 else found[:_MOST]
-    places = [f"{_place(one)}{one.message}" for one in shown]
-    if len(shown) < len(found):
-        places.append(f"and {len(found) - len(shown):,} more")
-    heading = doc.Heading(2, (doc.Span(first.code, "name"),), beside=first.confidence)
+
+def _counted(severity: str, count: int) -> str:
+    """`1 hint`, `2 hints`, `2 wrong`."""
+    return plural(count, "hint") if severity == "hint" else f"{count:,} {severity}"
+
+
+def _identical(found: list[Finding]) -> list[list[Finding]]:
+    """Return the findings of a rule in groups that say the same but for names and numbers."""
+    return [*grouped((re.sub(r"'[^']*'|[\d,.]+", "", one.message), one) for one in found).values()]
+
+
+def _section(groups: list[list[Finding]]) -> Section:
+    first = groups[0][0]
+    places = []
+    for group in groups:
+        shown = group if len(group) <= _SEVERAL else group[:1]
+        places += [f"{_place(one)}{one.message}" for one in shown]
+        more = [one.layer or "the model" for one in group[len(shown) :]]
+        if more:
+            places[-1] += f"; likewise {len(more):,} more: {names_text(more, _MOST)}"
+    count = sum(map(len, groups))
+    beside = ", ".join(dict.fromkeys([first.severity, first.confidence])) + (f", {count:,} times" if count > 1 else "")
+    heading = doc.Heading(2, (doc.Span(first.code, "name"),), beside=beside)
     points = Points(doc.lines(places))
     return Section(
         (heading, points, doc.Prose((first.why, first.fix, *([f"Keras {first.keras}."] if first.keras else []))))
@@ -118,7 +137,10 @@ def rules(found: Sequence[Rule]) -> Sheet:
     """What `check --list` prints."""
 
     def record(rule: Rule) -> dict[str, Any]:
-        return {name: getattr(rule, name) for name in ("code", "name", "confidence", "why", "fix", "source", "keras")}
+        return {
+            name: getattr(rule, name)
+            for name in ("code", "name", "severity", "confidence", "why", "fix", "source", "keras")
+        }
 
     return Sheet(
         document=lambda: doc.Document((doc.Table(_RULE_COLUMNS, found),)),

@@ -11,8 +11,8 @@ from layerexplain.render import document as doc
 from layerexplain.render.documents.trace import call_name, heading, number_text, share_text
 from layerexplain.render.formats import Sheet, sheet
 from layerexplain.render.quantities import plural, shape_text
-from layerexplain.render.sections import Code, CodeLine, Labelled, Section
-from layerexplain.run.gradient_report import GradientTrace, ReachedRow, WeightRow
+from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Section
+from layerexplain.run.gradient_report import GradientTrace, ReachedRow, WeightGradientRow
 
 BAR = 16
 """How many columns the longest bar has."""
@@ -74,9 +74,9 @@ def _name(row: ReachedRow) -> str:
     return call_name(row.path, row.call, row.output)
 
 
-def _gradient(row: ReachedRow | WeightRow) -> str:
+def _gradient(row: ReachedRow | WeightGradientRow) -> str:
     if row.gradient is None:
-        return row.reason or ("none" if isinstance(row, WeightRow) else "")
+        return row.reason or ("none" if isinstance(row, WeightGradientRow) else "")
     odd = f", {row.gradient.odd:,} NaN or infinite" if row.gradient.odd else ""
     return f"{number_text(row.gradient.norm)}{odd}"
 
@@ -128,7 +128,7 @@ def _weights(report: GradientTrace) -> doc.Table:
     )
 
 
-def _relative(row: WeightRow) -> float | None:
+def _relative(row: WeightGradientRow) -> float | None:
     if row.change is None or row.value is None or not row.value.norm:
         return None
     return row.change.norm / row.value.norm
@@ -164,12 +164,16 @@ def _document(report: GradientTrace) -> doc.Document:
     if report.weights:
         blocks.append(_weights(report))
     if report.optimizer is not None:
-        made = report.optimizer
-        given = ", ".join(f"{name}={value}" for name, value in made.stated.items())
-        which = f"Step {made.step:,}" if made.stored else "The first step"
-        slots = ", from the slots that the source stores" if made.stored else "; every weight has slots of its own"
-        title = f"{which} of {made.type}({given}){slots}:"
-        code = Code(tuple(map(CodeLine, made.formula)), hang=4, formula=True)
+        optimizer_step = report.optimizer
+        given = ", ".join(f"{name}={value}" for name, value in optimizer_step.stated.items())
+        which = f"Step {optimizer_step.step:,}" if optimizer_step.stored else "The first step"
+        slots = (
+            ", from the slots that the source stores"
+            if optimizer_step.stored
+            else "; every weight has slots of its own"
+        )
+        title = f"{which} of {optimizer_step.type}({given}){slots}:"
+        code = CodeBlock(tuple(map(CodeLine, optimizer_step.formula)), hang=4, formula=True)
         blocks.append(Section((doc.Prose((title,)), Labelled("step", (code,)))))
     blocks += [doc.Prose((*report.said, *_closing(report))), doc.notes_block(doc.noted(report.run.notes))]
     return doc.Document(tuple(blocks))

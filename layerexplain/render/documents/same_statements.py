@@ -22,10 +22,10 @@ class Meanings:
 
     def of(self, layer: LayerReport) -> list[int]:
         """Return a number for each line of a layer's formula."""
-        return _Formula(layer, self._numbers).meanings()
+        return _NumberedFormula(layer, self._numbers).meanings()
 
 
-class _Formula:
+class _NumberedFormula:
     def __init__(self, layer: LayerReport, numbers: dict[Hashable, int]) -> None:
         self.numbers = numbers
         self.weights = {one.symbol: one.name.rpartition("/")[2] for one in layer.weights}

@@ -24,7 +24,7 @@ class _Pair(NamedTuple):
     same: bool
 
 
-class _Line(NamedTuple):
+class _ComparedLine(NamedTuple):
     label: str
     whose: str
     text: str
@@ -77,7 +77,7 @@ def _pair(label: str, left: str, right: str) -> _Pair:
     return _Pair(label, left, right, left == right)
 
 
-def _lines(left: LayerReport, right: LayerReport, titles: tuple[str, str]) -> Iterator[_Line]:
+def _lines(left: LayerReport, right: LayerReport, titles: tuple[str, str]) -> Iterator[_ComparedLine]:
     """The same one below the other: the lines of both in their order, those that are the same once."""
     parts: dict[str, list[_Pair]] = {}
     for pair in _pairs(left, right):
@@ -88,7 +88,7 @@ def _lines(left: LayerReport, right: LayerReport, titles: tuple[str, str]) -> It
         sides = [("both", each[0])] if all(one.same for one in pairs) else list(zip(titles, each, strict=True))
         for whose, texts in sides:
             for number, text in enumerate(texts or ["none"]):
-                yield _Line(label, "" if number else whose, text)
+                yield _ComparedLine(label, "" if number else whose, text)
                 label = ""
 
 

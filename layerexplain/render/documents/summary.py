@@ -19,7 +19,7 @@ from layerexplain.render.quantities import bytes_text, count_text, plural, shape
 from layerexplain.report.data import LayerReport, Report
 
 if TYPE_CHECKING:
-    from layerexplain.render.graph.diagram import Graph
+    from layerexplain.render.graph.diagram import Diagram
     from layerexplain.report.memory_data import DtypeBytes, Memory
 
 
@@ -46,37 +46,54 @@ def report_sheet(report: Report, columns: tuple[str, ...] | None, nested: bool, 
     )
 
 
-def _graph(report: Report, nested: bool) -> Graph:
+def _graph(report: Report, nested: bool) -> Diagram:
     from layerexplain.render.graph.diagram import graph_of
 
     return graph_of(report.layers, nested)
 
 
 def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> doc.Document:
-    rows = list(layers_of(report, nested))
+    shown_report, language = report, tuple[doc.FactBlock, ...]()
+    if report.language is not None:
+        from layerexplain.render.documents.language_model import folded, language_facts
+
+        shown_report, language = folded(report), language_facts(report)
+    rows = list(layers_of(shown_report, nested))
     narrow = (COMPACT, STACKED) if columns is None else ((), ())
     costs = () if columns is not None or report.step_cost is None else (COLUMNS["macs"], COLUMNS["backward_macs"])
     each = (*table_columns(columns), *costs)
     shown = doc.filled(each, rows)
     table = doc.Table(shown, rows, compact=narrow[0], stacked=narrow[1])
-    parts = (heading(report), table, *totals(report), *step_facts(report), *_memory(report), *training(report))
+    parts = (
+        heading(report),
+        table,
+        *totals(report),
+        *language,
+        *step_facts(report),
+        *_memory(report),
+        *training(report),
+    )
     return doc.Document((*parts, doc.notes_block(all_notes(report))))
 
 
 def training(report: Report) -> tuple[doc.Prose, ...]:
     """What goes in, what comes out, what the model was trained with, and which targets its loss needs."""
-    told = report.training
-    if told is None:
+    trained = report.training
+    if trained is None:
         return ()
-    optimizer = "" if told.optimizer is None else f"{told.optimizer}{_arguments(told.optimizer_config, _OF_OPTIMIZERS)}"
+    optimizer = (
+        ""
+        if trained.optimizer is None
+        else f"{trained.optimizer}{_arguments(trained.optimizer_config, _OF_OPTIMIZERS)}"
+    )
     losses = [
         f"{loss.loss}{_arguments(loss.config, _OF_LOSSES)}{f' for {loss.output!r}' if loss.output else ''}"
-        for loss in told.losses
+        for loss in trained.losses
     ]
-    metrics = dict.fromkeys(metric.metric for metric in told.metrics)
+    metrics = dict.fromkeys(metric.metric for metric in trained.metrics)
     parts = [", ".join(losses), optimizer, f"metrics {', '.join(metrics)}" if metrics else ""]
     needed = dict.fromkeys(
-        f"{loss.targets}{f' for {loss.output!r}' if loss.output else ''}" for loss in told.losses if loss.targets
+        f"{loss.targets}{f' for {loss.output!r}' if loss.output else ''}" for loss in trained.losses if loss.targets
     )
     inputs = ", ".join(f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in report.inputs)
     outputs = ", ".join(f"{one.layer} {shape_text(one.shape)} {one.dtype or ''}".strip() for one in report.outputs)
@@ -119,17 +136,17 @@ def heading(report: Report) -> doc.Heading:
     )
 
 
-def totals(report: Report) -> tuple[doc.Block, ...]:
-    """The sums below a table: parameters, bytes of the weights, MACs and FLOPs per example."""
+def totals(report: Report, cost: bool = True) -> tuple[doc.Block, ...]:
+    """The sums below a table: parameters, bytes of the weights and, with `cost`, MACs and FLOPs per example."""
     sums = report.totals
     dtypes = sorted({weight.dtype for row in layers_of(report, nested=True) for weight in row.layer.weights})
-    text = (
+    text: tuple[doc.Fact, ...] = (
         doc.Fact("Parameters", count_text(sums.params), split_text(sums) if sums.params else ()),
         doc.Fact("Weights", bytes_text(sums.bytes), (size_text(sums.bytes), ", ".join(dtypes))),
         doc.Fact("MACs", count_text(sums.macs), ("per example: multiply-accumulates",)),
         doc.Fact("FLOPs", count_text(sums.flops), ("per example: 2 × MACs + element-wise operations",)),
     )
-    markdown = (
+    markdown: tuple[doc.Fact, ...] = (
         doc.Fact("Parameters", count_text(sums.params)),
         doc.Fact("Trainable", count_text(sums.trainable)),
         doc.Fact("Non-trainable", count_text(sums.non_trainable)),
@@ -137,10 +154,12 @@ def totals(report: Report) -> tuple[doc.Block, ...]:
         doc.Fact("MACs per example", count_text(sums.macs)),
         doc.Fact("FLOPs per example", count_text(sums.flops)),
     )
-    return doc.Facts(text, only=doc.TEXT), doc.Facts(markdown, only=doc.MARKDOWN)
+    if not cost:
+        text, markdown = text[:-2], markdown[:-2]
+    return doc.FactBlock(text, only=doc.TEXT), doc.FactBlock(markdown, only=doc.MARKDOWN)
 
 
-def step_facts(report: Report) -> tuple[doc.Facts, ...]:
+def step_facts(report: Report) -> tuple[doc.FactBlock, ...]:
     """What a step of training costs, per example."""
     cost = report.step_cost
     if cost is None:
@@ -163,7 +182,7 @@ def step_facts(report: Report) -> tuple[doc.Facts, ...]:
         )
     facts.append(doc.Fact("kept", bytes_text(cost.kept), ("of the forward pass, for the gradients",)))
     facts += [doc.Fact("not known", "", (why,)) for why in cost.unknown[:_MOST_UNKNOWN]]
-    return (doc.Facts(tuple(facts), "A step of training, per example"),)
+    return (doc.FactBlock(tuple(facts), "A step of training, per example"),)
 
 
 _MOST_UNKNOWN = 5
@@ -189,22 +208,22 @@ def title_of(layer: LayerReport) -> str:
 # Memory -------------------------------------------------------------------------------------------------------------
 
 
-def _memory(report: Report) -> tuple[doc.Facts, ...]:
+def _memory(report: Report) -> tuple[doc.FactBlock, ...]:
     """`Memory for a batch of 32, trained with adam`: bytes, and by what formula they come about."""
     memory = report.memory
-    if memory is None:
+    if memory is None or (report.serving is not None and memory.optimizer is None):
         return ()
     trained = "" if memory.optimizer is None else f", trained with {memory.optimizer}"
-    return (doc.Facts(memory_facts(memory), f"Memory for a batch of {memory.batch:,}{trained}"),)
+    return (doc.FactBlock(memory_facts(memory), f"Memory for a batch of {memory.batch:,}{trained}"),)
 
 
 def memory_facts(memory: Memory) -> tuple[doc.Fact, ...]:
     """The lines, in the order in which they add up."""
     at = f", at '{memory.peak_at}'" if memory.peak_at else ""
-    made = ["per example: the outputs of all layers and the inputs", _dtypes(memory.activations_by_dtype)]
+    remarks = ["per example: the outputs of all layers and the inputs", _dtypes(memory.activations_by_dtype)]
     facts = [
         ("weights", memory.weights, _dtypes(memory.weights_by_dtype)),
-        ("activations", memory.activations, "; ".join(filter(None, made))),
+        ("activations", memory.activations, "; ".join(filter(None, remarks))),
         ("peak", memory.peak, f"per example: the most that is live at once at inference{at}"),
         ("inference", memory.inference, f"= weights + {memory.batch:,} × peak"),
     ]

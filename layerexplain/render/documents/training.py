@@ -10,7 +10,7 @@ from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.documents.summary import heading, report_sheet, step_facts, training
 from layerexplain.render.formats import Sheet
 from layerexplain.render.quantities import plural, shapes_text
-from layerexplain.render.sections import Code, CodeLine, Labelled, Points, Section
+from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Points, Section
 from layerexplain.report.data import SAME_IN_TRAINING, Report
 from layerexplain.report.step_data import FormulaReport, StepReport, TermReport, UpdateReport
 
@@ -24,8 +24,8 @@ def training_sheet(report: Report, columns: tuple[str, ...] | None, nested: bool
 
 
 def _document(report: Report) -> doc.Document:
-    told = report.training
-    step = told.step if told is not None else None
+    trained = report.training
+    step = trained.step if trained is not None else None
     assert step is not None  # noqa: S101 (asked for with the report)
     losses = [term for term in step.terms if term.kind == "loss"]
     penalties = [term for term in step.terms if term.kind == "regularizer"]
@@ -51,15 +51,15 @@ def _part(title: str, about: str, sections: Iterable[Section]) -> Iterator[doc.B
     yield from found
 
 
-def _code(lines: Iterable[str]) -> Code:
-    return Code(tuple(map(CodeLine, lines)), hang=4, formula=True)
+def _code(lines: Iterable[str]) -> CodeBlock:
+    return CodeBlock(tuple(map(CodeLine, lines)), hang=4, formula=True)
 
 
-def _formula(told: FormulaReport) -> tuple[doc.Block, ...]:
-    where = Code(tuple(map(CodeLine, told.where)), "Where")
+def _formula(formula: FormulaReport) -> tuple[doc.Block, ...]:
+    where = CodeBlock(tuple(map(CodeLine, formula.where)), "Where")
     return (
-        doc.Prose((told.sentence,) if told.sentence else ()),
-        Labelled("formula", (formula_block(told.statements, told.latex),)),
+        doc.Prose((formula.sentence,) if formula.sentence else ()),
+        Labelled("formula", (formula_block(formula.statements, formula.latex),)),
         Labelled("where", (where,)),
     )
 
@@ -72,8 +72,8 @@ def _headed(name: str, type_: str, beside: str, *blocks: doc.Block) -> Section:
 def _forward(report: Report) -> Iterator[Section]:
     """Each layer's formula, and what differs in training."""
     for layer, alike in by_group([row for row in report.layers if row.type != "InputLayer"]):
-        told = layer.explanation
-        lines = [line for line in (told.training if told is not None else ()) if line != SAME_IN_TRAINING]
+        explained = layer.explanation
+        lines = [line for line in (explained.training if explained is not None else ()) if line != SAME_IN_TRAINING]
         others = doc.Names(tuple([row.layer for row in alike]), _SHOWN)
         yield _headed(
             layer.layer,
@@ -103,8 +103,8 @@ def _back(report: Report, step: StepReport) -> Iterator[Section]:
             continue
         factor = "" if term.weight is None else f" It counts {term.weight:g} times."
         said = term.gradient.sentence if term.kind == "loss" else "Added to the gradient that the layers below give."
-        told = term.gradient._replace(sentence=f"{said}{factor}".strip())
-        yield _headed(term.symbol, term.type, to, *_formula(told))
+        gradient = term.gradient._replace(sentence=f"{said}{factor}".strip())
+        yield _headed(term.symbol, term.type, to, *_formula(gradient))
     formulas = {row.layer.path: formula_lines(row.layer) for row in layers_of(report, nested=True)}
     for one in step.gradients:
         others = doc.Names(one.layers[1:], _SHOWN)
@@ -113,13 +113,13 @@ def _back(report: Report, step: StepReport) -> Iterator[Section]:
         yield _headed(one.layers[0], one.type, "", Labelled("and", (Points(alike),)), *blocks)
 
 
-def _update(told: UpdateReport) -> Section:
-    slots = f"; {plural(told.slots, 'value')} in all" if told.slots else ""
+def _update(update: UpdateReport) -> Section:
+    slots = f"; {plural(update.slots, 'value')} in all" if update.slots else ""
     return _headed(
-        told.optimizer,
+        update.optimizer,
         "",
         "",
-        *_formula(told.formula),
-        Labelled("slots", (Points(doc.lines([f"{told.slots_note}{slots}"])),)),
-        Labelled("weights", (Points(((doc.Names(told.weights, _WEIGHTS_SHOWN),),)),)),
+        *_formula(update.formula),
+        Labelled("slots", (Points(doc.lines([f"{update.slots_note}{slots}"])),)),
+        Labelled("weights", (Points(((doc.Names(update.weights, _WEIGHTS_SHOWN),),)),)),
     )

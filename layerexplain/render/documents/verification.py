@@ -15,14 +15,16 @@ def _name(check: LayerCheck) -> str:
     return check.path if check.call == 0 else f"{check.path} (call {check.call})"
 
 
-def _told(check: LayerCheck | ValuesCheck | StepCheck) -> str:
+def _status_text(check: LayerCheck | ValuesCheck | StepCheck) -> str:
     return "DIFFERS" if check.status == "differs" else check.status
 
 
 def _result(check: LayerCheck) -> str:
-    told = f"{_told(check)}: {check.reason}" if check.reason else _told(check)
+    result = f"{_status_text(check)}: {check.reason}" if check.reason else _status_text(check)
     back = check.gradient
-    return told if back is None or back.status == "agrees" else f"{told}; gradient {_told(back)}: {back.reason}"
+    return (
+        result if back is None or back.status == "agrees" else f"{result}; gradient {_status_text(back)}: {back.reason}"
+    )
 
 
 def _result_style(check: LayerCheck) -> str:
@@ -111,7 +113,7 @@ def _closing(report: VerifyReport) -> list[str]:
         by_rounding = _by_rounding(report.layers)
         text += f" {by_rounding}" if by_rounding else ""
     whole = report.whole
-    result = _told(whole)
+    result = _status_text(whole)
     if whole.difference is not None:
         judge = "" if whole.rounding is None else f"; rounding alone gives {whole.rounding:.1e}"
         result += f", {whole.difference:.1e} (tolerance {whole.tolerance:.1e}{judge})"
@@ -141,7 +143,7 @@ def _gradients(report: VerifyReport) -> Iterator[str]:
             yield by_rounding
     for step in report.steps:
         where = f"A step of training, layers as {'in training' if step.mode == 'training' else 'at inference'}"
-        status = _told(step)
+        status = _status_text(step)
         if step.losses is None:
             yield f"{where}: {status}: {step.reason}"
             continue

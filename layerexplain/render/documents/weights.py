@@ -120,7 +120,7 @@ def _document(table: WeightTable, columns: tuple[str, ...] | None, state: bool) 
     columns_shown = doc.picked(COLUMNS, columns or _table_columns(table, state))
     body = doc.Table(columns_shown, list(arrays_of(table, state)), dropped=() if columns else _DROPPED)
     notes = doc.notes_block(doc.noted(table.notes))
-    return doc.Document((_heading(table), body, doc.Facts(_facts(table)), notes))
+    return doc.Document((_heading(table), body, doc.FactBlock(_facts(table)), notes))
 
 
 def _heading(table: WeightTable) -> doc.Heading:

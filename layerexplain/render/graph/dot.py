@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from layerexplain.render.escape import clean
-from layerexplain.render.graph.diagram import Graph
+from layerexplain.render.graph.diagram import Diagram
 
 _LONGEST_LABEL = 16_000
 """Bytes; graphviz refuses a text of 16,384."""
 
 
-def dot(graph: Graph, horizontal: bool = False, ascii_only: bool = False) -> str:
+def dot(graph: Diagram, horizontal: bool = False, ascii_only: bool = False) -> str:
     """The graph as a `digraph`; boxes that hold others are clusters.
 
     >>> from layerexplain.render.graph.diagram import GraphEdge, GraphNode
-    >>> print(dot(Graph((GraphNode("x"), GraphNode("dense", ("Dense",))), (GraphEdge("x", "dense", "(None, 4)"),))))
+    >>> print(dot(Diagram((GraphNode("x"), GraphNode("dense", ("Dense",))), (GraphEdge("x", "dense", "(None, 4)"),))))
     digraph model {
       rankdir=TB; compound=true; node [shape=box, style=rounded, fontname="Helvetica"]; edge [fontname="Helvetica"];
       n0 [label="x"];
@@ -29,15 +29,15 @@ def dot(graph: Graph, horizontal: bool = False, ascii_only: bool = False) -> str
     return "\n".join(["digraph model {", f"  rankdir={'LR' if horizontal else 'TB'}; {common}", *lines, "}"]) + "\n"
 
 
-def _lines(graph: Graph, prefix: str, indent: str, ascii_only: bool) -> Iterator[str]:
+def _lines(graph: Diagram, prefix: str, indent: str, ascii_only: bool) -> Iterator[str]:
     ids = {node.name: f"{prefix}{number}" for number, node in enumerate(graph.nodes)}
-    held = {node.name: node.inner for node in graph.nodes if node.inner is not None and node.inner.nodes}
+    nested = {node.name: node.inner for node in graph.nodes if node.inner is not None and node.inner.nodes}
     for node in graph.nodes:
         label = _label([node.name, *node.about], ascii_only)
-        if node.name in held:
+        if node.name in nested:
             yield f"{indent}subgraph cluster_{ids[node.name]} {{"
             yield f'{indent}  label="{label}"; fontname="Helvetica";{" color=red; penwidth=2;" * node.is_faulty}'
-            yield from _lines(held[node.name], f"{ids[node.name]}_", f"{indent}  ", ascii_only)
+            yield from _lines(nested[node.name], f"{ids[node.name]}_", f"{indent}  ", ascii_only)
             yield f"{indent}}}"
         elif node.port:
             yield f'{indent}{ids[node.name]} [label="", shape=point];'
@@ -49,17 +49,17 @@ def _lines(graph: Graph, prefix: str, indent: str, ascii_only: bool) -> Iterator
         options = [f'label="{_label([edge.label], ascii_only)}"'] if edge.label else []
         source, target = ids[edge.source], ids[edge.target]
         # An edge joins nodes; of a cluster, its last and its first, and it is cut off at the frame.
-        if edge.source in held:
+        if edge.source in nested:
             options.append(f"ltail=cluster_{source}")
-            source = _end(held[edge.source], f"{source}_", -1)
-        if edge.target in held:
+            source = _end(nested[edge.source], f"{source}_", -1)
+        if edge.target in nested:
             options.append(f"lhead=cluster_{target}")
-            target = _end(held[edge.target], f"{target}_", 0)
-        told = f" [{', '.join(options)}]" if options else ""
-        yield f"{indent}{source} -> {target}{told};"
+            target = _end(nested[edge.target], f"{target}_", 0)
+        attributes = f" [{', '.join(options)}]" if options else ""
+        yield f"{indent}{source} -> {target}{attributes};"
 
 
-def _end(graph: Graph, prefix: str, at: int) -> str:
+def _end(graph: Diagram, prefix: str, at: int) -> str:
     """The first or the last node inside of a cluster, however deep."""
     number = at % len(graph.nodes)
     inner = graph.nodes[number].inner

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from layerexplain.records import NamedTuple, grouped
-from layerexplain.render.graph.diagram import Graph, GraphNode
+from layerexplain.render.graph.diagram import Diagram, GraphNode
 from layerexplain.render.graph.fold import in_order, sources_of
 from layerexplain.render.graph.lanes import Lanes, lanes_of, targets_of
 from layerexplain.render.graph.sifting import sifted
@@ -32,7 +32,7 @@ _TRIED = 100
 """So many drawings of a graph are tried at most, of one with no more nodes than that."""
 
 
-class Size(NamedTuple):
+class BoxSize(NamedTuple):
     """What a box measures: across, along, and of an open one the strip in which its title stands."""
 
     across: float
@@ -48,7 +48,7 @@ class Box(NamedTuple):
     y: float
     width: float
     height: float
-    inner: Placed | None = None
+    inner: PlacedDiagram | None = None
 
 
 class Line(NamedTuple):
@@ -59,7 +59,7 @@ class Line(NamedTuple):
     points: tuple[Point, ...]
 
 
-class Placed(NamedTuple):
+class PlacedDiagram(NamedTuple):
     """A graph as it is drawn; `labels` are what nodes give, and where that stands.
 
     `rows` are where each row of boxes begins and ends, `lanes` where the lines of each lane run and the middles of its
@@ -78,8 +78,11 @@ class Placed(NamedTuple):
 
 
 def layout(
-    graph: Graph, size_of: Callable[[GraphNode], Size], label_width: Callable[[str], float], horizontal: bool = False
-) -> Placed:
+    graph: Diagram,
+    size_of: Callable[[GraphNode], BoxSize],
+    label_width: Callable[[str], float],
+    horizontal: bool = False,
+) -> PlacedDiagram:
     """Place a graph. `size_of` gives what a closed box measures, and the title of an open one, as width and height,
     `label_width` how wide a shape is; `horizontal` draws from left to right."""
     nodes = in_order(graph)
@@ -97,7 +100,7 @@ def layout(
             anchor = before + inside.trunk
             across = max(before + content[0] + FRAME, title + FRAME if horizontal else width)
             along = max(content[1] + (FRAME if horizontal else title) + FRAME, width if horizontal else 0)
-        sizes.append(Size(across, along, title))
+        sizes.append(BoxSize(across, along, title))
         anchors.append(anchor)
     behind = [label_width(node.makes) + 10 if horizontal and node.makes else BEHIND_BOX for node in nodes]
     drawing = _best_drawing(sources, sizes, anchors, behind)
@@ -108,8 +111,8 @@ def layout(
         box = Box(node, a, b, size.across, size.along)
         box = Box(node, b, a, size.along, size.across) if horizontal else box
         if (inside := inner[at]) is not None:
-            held = moved(inside, box.x + FRAME, box.y + size.title)
-            box = box._replace(inner=held)
+            contents = moved(inside, box.x + FRAME, box.y + size.title)
+            box = box._replace(inner=contents)
         boxes.append(box)
         if node.makes:
             labels.append((node.makes, drawing.label_at(at, horizontal)))
@@ -119,7 +122,7 @@ def layout(
         lines = [line._replace(points=tuple([(y, x) for x, y in line.points])) for line in lines]
         labels = [(text, (y, x)) for text, (x, y) in labels]
     width, height = (drawing.end, drawing.breadth) if horizontal else (drawing.breadth, drawing.end)
-    return Placed(
+    return PlacedDiagram(
         tuple(boxes),
         tuple(lines),
         tuple(labels),
@@ -131,7 +134,7 @@ def layout(
     )
 
 
-def moved(placed: Placed, x: float, y: float) -> Placed:
+def moved(placed: PlacedDiagram, x: float, y: float) -> PlacedDiagram:
     """It at another place."""
     return placed._replace(
         boxes=tuple([
@@ -144,7 +147,7 @@ def moved(placed: Placed, x: float, y: float) -> Placed:
 
 
 def _best_drawing(
-    sources: Sequence[Sequence[int]], sizes: Sequence[Size], anchors: Sequence[float], behind: Sequence[float]
+    sources: Sequence[Sequence[int]], sizes: Sequence[BoxSize], anchors: Sequence[float], behind: Sequence[float]
 ) -> _Drawing:
     """The drawing with fewest crossings, and of those a narrow one. Strands are sifted; where a graph is not too large
     for that, drawings with strands on the other side of the trunk are tried, too."""
@@ -168,7 +171,23 @@ def _best_drawing(
                 is_better = True
                 break
     other = _Drawing(sifted(best.lanes, sources), sources, sizes, anchors, behind) if worth[0] else best
-    return min(best, other, key=_Drawing.worth)
+    best = min(best, other, key=_Drawing.worth)
+    aside = _skips_on_one_side(best, sources)
+    if aside is None:
+        return best
+    other = _Drawing(aside, sources, sizes, anchors, behind)
+    return best if other.crossings() > best.crossings() else other
+
+
+def _skips_on_one_side(drawing: _Drawing, sources: Sequence[Sequence[int]]) -> Lanes | None:
+    """The lanes with all lines that pass boxes by at the right of the trunk, as the skips of a U-Net are drawn; None
+    where they are on one side already."""
+    own = {drawing.lanes.lanes[node]: node for node in range(len(sources))}
+    lines = {source: lane for lane, _, _, source in drawing.lanes.taken if lane not in own}
+    if len({lane > 0 for lane in lines.values()}) < 2:
+        return None
+    sides = {source: 1 if lane > 0 or source in lines else -1 for lane, _, _, source in drawing.lanes.taken}
+    return lanes_of(sources, sides)
 
 
 def _moves(lanes: Lanes) -> Iterator[tuple[dict[int, int], tuple[int, ...]]]:
@@ -199,7 +218,7 @@ class _Drawing:
         self,
         lanes: Lanes,
         sources: Sequence[Sequence[int]],
-        sizes: Sequence[Size],
+        sizes: Sequence[BoxSize],
         anchors: Sequence[float],
         behind: Sequence[float],
     ) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 
 from layerexplain.records import NamedTuple
 from layerexplain.render.escape import clean, escaped
-from layerexplain.render.graph.diagram import Graph, GraphNode
-from layerexplain.render.graph.layout import Box, Placed, Size, layout
+from layerexplain.render.graph.diagram import Diagram, GraphNode
+from layerexplain.render.graph.layout import Box, BoxSize, PlacedDiagram, layout
 
 _MARGIN = 16.0
 _TITLE, _TEXT, _SHAPE = 13.0, 11.0, 10.0
@@ -26,34 +26,40 @@ _FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 
 
 class Theme(NamedTuple):
-    """Colours: of the paper, of text and quiet text, of lines, and of boxes by the family of their layers."""
+    """Colours: of the paper, of text and quiet text, of lines, and of boxes by family, in full and from afar."""
 
     paper: str
     text: str
-    quiet: str
+    muted: str
     line: str
     frame: str
     plain: str
     fault: str
     families: Mapping[str, str]
+    strong: Mapping[str, str]
 
 
 _LIGHT = {
-    "weights": "#dbe7f8", "windows": "#e3e0f7", "shape": "#eeeeec", "normal": "#dcefdc", "activation": "#fbead0",
-    "sequence": "#f7dde2", "attention": "#fde2cf", "join": "#e9e4da", "random": "#e6eef0",
+    "weights": "#cfe0f8", "windows": "#ddd6f6", "shape": "#e7e7e4", "normal": "#d0ebd0", "activation": "#fbe3b8",
+    "sequence": "#f6d0d9", "attention": "#fdd6bd", "join": "#e5dcc4", "random": "#d8e8ec",
 }  # fmt: skip
 _DARK = {
     "weights": "#243b5a", "windows": "#37315f", "shape": "#37383a", "normal": "#244428", "activation": "#54401c",
     "sequence": "#54293a", "attention": "#5a3a20", "join": "#45402f", "random": "#2b3d42",
 }  # fmt: skip
+_STRONG = {
+    "weights": "#3f7fd0", "windows": "#8a6fd8", "shape": "#9b9b95", "normal": "#4fa457", "activation": "#e0a126",
+    "sequence": "#cf5a78", "attention": "#e5793a", "join": "#a8925a", "random": "#6aa3b0",
+}  # fmt: skip
+"""The colours of boxes from afar, where there are no texts to be read on them."""
 
 THEMES = {
-    "light": Theme("#ffffff", "#1a1c1e", "#5d646b", "#7b838b", "#b9c0c7", "#f1f3f5", "#b3261e", _LIGHT),
-    "dark": Theme("#15171a", "#e9ecef", "#a4acb4", "#7f8890", "#4a5158", "#25292d", "#ff8a80", _DARK),
+    "light": Theme("#ffffff", "#1a1c1e", "#5d646b", "#7b838b", "#b9c0c7", "#f1f3f5", "#b3261e", _LIGHT, _STRONG),
+    "dark": Theme("#15171a", "#e9ecef", "#a4acb4", "#7f8890", "#4a5158", "#25292d", "#ff8a80", _DARK, _STRONG),
 }
 
 
-def svg(graph: Graph, theme: str = "light", horizontal: bool = False) -> str:
+def svg(graph: Diagram, theme: str = "light", horizontal: bool = False) -> str:
     """The graph as an SVG file. `theme` is one of `THEMES`; `horizontal` draws from left to right."""
     look = THEMES[theme]
     placed = layout(graph, size_of, lambda text: width_of(text, _SHAPE), horizontal)
@@ -68,24 +74,24 @@ def svg(graph: Graph, theme: str = "light", horizontal: bool = False) -> str:
     return "\n".join([head, paper, *_drawn(placed, look), "</svg>"]) + "\n"
 
 
-def size_of(node: GraphNode) -> Size:
+def size_of(node: GraphNode) -> BoxSize:
     """What a box takes for its texts; an open one for its title."""
     if node.port:
-        return Size(8, 8)
+        return BoxSize(8, 8)
     widths = [
         width_of(line, _TITLE if not at else _TEXT) * (_BOLD if not at else 1) for at, line in enumerate(_lines(node))
     ]
     width = min(max(widths, default=0) + 2 * _PADDING, _WIDEST)
     text = _TITLE * _LEADING + _TEXT * _LEADING * (len(_lines(node)) - 1) - 2
     title = 2 * _PADDING + text
-    return Size(max(width, _NARROWEST), title - 4, title - 2)
+    return BoxSize(max(width, _NARROWEST), title - 4, title - 2)
 
 
 def _lines(node: GraphNode) -> tuple[str, ...]:
     return tuple([clean(line) for line in (node.name, *node.about) if line])
 
 
-def _drawn(placed: Placed, look: Theme) -> Iterator[str]:
+def _drawn(placed: PlacedDiagram, look: Theme) -> Iterator[str]:
     """Frames first, then lines, and boxes on top of them."""
     for box in placed.boxes:
         if box.inner is not None:
@@ -109,7 +115,7 @@ def _drawn(placed: Placed, look: Theme) -> Iterator[str]:
             yield _rectangle(box, fill, _stroke(box.node, look), 12 if box.node.is_input else 5)
             yield from _texts(box, look, box.x + box.width / 2, middle=True)
     for text, (x, y) in placed.labels:
-        yield f'<text x="{_n(x)}" y="{_n(y)}" font-size="{_n(_SHAPE)}" fill="{look.quiet}">{_escaped(text)}</text>'
+        yield f'<text x="{_n(x)}" y="{_n(y)}" font-size="{_n(_SHAPE)}" fill="{look.muted}">{_escaped(text)}</text>'
 
 
 def _rectangle(box: Box, fill: str, stroke: str, corner: float, more: str = "") -> str:
@@ -130,7 +136,7 @@ def _texts(box: Box, look: Theme, x: float, middle: bool = False) -> Iterator[st
     y = box.y + _PADDING + _TITLE - 2 + (0 if not middle else (box.height - size_of(box.node).along) / 2)
     for at, line in enumerate(cut):
         style = f'font-size="{_n(_TITLE)}" font-weight="bold" fill="{look.text}"'
-        style = style if not at else f'font-size="{_n(_TEXT)}" fill="{look.quiet}"'
+        style = style if not at else f'font-size="{_n(_TEXT)}" fill="{look.muted}"'
         yield f'<text x="{_n(x)}" y="{_n(y)}"{anchor} {style}>{_escaped(line)}</text>'
         y += (_TITLE if not at else _TEXT) * _LEADING
     if cut != [*lines]:

@@ -8,7 +8,9 @@
   `values` (what it gives, per example), `activations` (the bytes of that, of views none), `bytes` (of its weights),
   each null where it is not known; and where there is something to tell, `faults`, `hints`, `notes`, `weights_note`,
   `cost`, `mask`, `field` (what one element sees of the model's input), `keras` (how its weights are reached in Keras),
-  `place` (its line in the source), `definition`: a number in `definitions`.
+  `place` (its line in the source), `definition`: a number in `definitions`, `configuration`: one in `configurations`.
+- `configurations`: `[details, [[name, value, whether it is not the default], …]]`; the details, `3×3, /2, 64, relu`,
+  tell layers of a type apart.
 - `definitions`: what layers that compute the same have in common. `sentence`, `dtype`; `formula`: statements as
   `[text, indent, shape, note]`, `where`: the functions in it; `tex` and `math`: the formula in LaTeX, and as trees that
   js/math.js typesets (lang/typeset.py says which); `element`, `element_math`, `element_notes`; `inputs`: what it calls
@@ -16,6 +18,7 @@
   after, why]`, `shape_notes`; `weights`: `[symbol, name, shape, factors, params, trainable, reach]`, where `reach`
   stands behind the layer's `keras`; `training`: lines; `gradient`: `{formula, math, tex, kept, element, element_notes,
   facts, unreached, cost, unknown}`.
+  With an overlay the model has `overlay`: `[title, how numbers are combined]`, and each layer its number or null.
 - `calls`: the nodes of graphs, each `[layer, number of the call]`.
 - `program`: what runs the model in the page (program_data.py says what is in it); `model.still`: why there is none.
 - `forms`: element forms (derive/element/data.py says what is in one); a layer's `forms` are the numbers of those of its
@@ -33,32 +36,45 @@ import re
 from collections.abc import Mapping, Sequence
 from math import prod
 from operator import attrgetter
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.render.escape import clean
-from layerexplain.render.page.graph_data import Calls, graph_data, letters
+from layerexplain.render.page.graph_data import CallNumbers, graph_data, letters
+from layerexplain.render.page.overlay import overlay_of
 from layerexplain.render.page.program_data import program_data
 from layerexplain.render.page.shell import Page, shell
 from layerexplain.render.page.value_data import all_values, form_numbers, value_parts
 from layerexplain.render.quantities import count_text, results_text, shape_text, shapes_text
-from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, Report, plain
+from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, Report, to_jsonable
 from layerexplain.report.element_forms import FormTable
 from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
+from layerexplain.report.rows import every_row
 from layerexplain.report.step_data import BackwardReport
 from layerexplain.report.totals import weight_bytes
 
 if TYPE_CHECKING:
-    from layerexplain.lang.latex import Formula
+    from layerexplain.lang.latex import TypesetLine
     from layerexplain.run.page_program import PageProgram
     from layerexplain.run.page_values import PageValues
 
 
 def page_of(
-    report: Report, fold: bool, values: PageValues | None = None, program: PageProgram | None = None, why: str = ""
+    report: Report,
+    fold: bool,
+    values: PageValues | None = None,
+    program: PageProgram | None = None,
+    why: str = "",
+    overlay: Any = None,
 ) -> Page:
     """The page of a report, with the values of a run if there are any, or with what runs its model; `why` says why the
-    page does not run it."""
+    page does not run it, `overlay` are numbers of one's own (overlay.py says in which form)."""
     data = page_data(report, fold, values, program)
+    if overlay is not None:
+        numbers = overlay_of(overlay, [layer.path for layer in every_row(report.layers)])
+        data["model"]["overlay"] = [numbers.title, numbers.combine]
+        for entry in data["layers"]:
+            entry["overlay"] = numbers.values.get(entry["path"])
     if why:
         data["model"]["still"] = clean(why)
     if program is None:
@@ -77,7 +93,7 @@ def page_data(
     >>> data["layers"][1]["name"], data["layers"][1]["params"], data["calls"]
     ('dense', 15, [[0, 0], [1, 0], [2, 0]])
     """
-    calls = Calls(report.layers)
+    calls = CallNumbers(report.layers)
     graph, whole = graph_data(calls, report.layers, fold, {output.layer for output in report.outputs})
     numbers = {layer.path: number for number, layer in enumerate(calls.layers)}
     return {
@@ -102,25 +118,28 @@ def layer_data(
     numbers = {layer.path: number for number, layer in enumerate(layers)} if parents else {}
     alike: dict[Any, dict[str, Any]] = {}
     definitions: dict[Any, int] = {}
-    made: list[dict[str, Any]] = []
+    parts_of_definitions: list[dict[str, Any]] = []
     forms = FormTable()
     entries = []
+    configurations: dict[Any, int] = {}
     for at, layer in enumerate(layers):
-        told = layer.explanation
-        keras, reaches = ("", ()) if told is None else _reach(layer, told)
-        weights = () if told is None else tuple([_but_for_reach(weight) for weight in told.weights])
-        common, own = ((), ()) if told is None else (_common(told), _own(told))
+        explained = layer.explanation
+        keras, reaches = ("", ()) if explained is None else _reach(layer, explained)
+        weights = () if explained is None else tuple([_but_for_reach(weight) for weight in explained.weights])
+        common, own = ((), ()) if explained is None else (_common(explained), _own(explained))
         key = (_row(layer), tuple([_shapes(call) for call in layer.calls]), weights, reaches, common, own)
         shared = alike.get(key)
         if shared is None:
             shared = alike[key] = _cleaned(_filled(_shared(layer)))
-            if told is not None:
+            if explained is not None:
                 number = definitions.setdefault((common, weights, reaches, layer.gradient), len(definitions))
-                if number == len(made):
-                    made.append(_cleaned(_filled(definition_parts(layer, told, reaches))))
+                if number == len(parts_of_definitions):
+                    parts_of_definitions.append(_cleaned(_filled(definition_parts(layer, explained, reaches))))
                 shared["definition"] = number
         entry = _entry(layer, parents[at] if parents else -1, numbers)
         entry.update(shared)
+        if layer.arguments is not None and layer.arguments.values:
+            entry["configuration"] = configurations.setdefault(layer.arguments, len(configurations))
         if keras:
             entry["keras"] = clean(keras)
         if values is not None:
@@ -133,49 +152,50 @@ def layer_data(
     data = forms.data if program is None else program.program.forms.data
     return {
         "layers": entries,
-        "definitions": made,
+        "definitions": parts_of_definitions,
+        "configurations": _cleaned([[details, [list(one) for one in listed]] for listed, details in configurations]),
         **_filled({"forms": _cleaned(data)} if values is None else all_values(values)),
     }
 
 
 def layer_parts(layer: LayerReport) -> dict[str, Any]:
     """What differs from layer to layer, but for what names the layer itself, by key; what is empty is left out."""
-    told = layer.explanation
+    explained = layer.explanation
     notes = [note for note in layer.notes if not note.startswith(layer.faults)] if layer.faults else layer.notes
     parts: dict[str, Any] = {"faults": layer.faults, "notes": notes}
-    if told is None:
+    if explained is None:
         return parts
     return {
         **parts,
-        "hints": told.hints,
-        "weights_note": told.weights_note,
-        "cost": told.cost,
-        "mask": "" if told.mask == NO_MASK else told.mask,
-        "field": told.receptive_field,
+        "hints": explained.hints,
+        "weights_note": explained.weights_note,
+        "cost": explained.cost,
+        "mask": "" if explained.mask == NO_MASK else explained.mask,
+        "field": explained.receptive_field,
     }
 
 
-def definition_parts(layer: LayerReport, told: Explanation, reaches: Sequence[str]) -> dict[str, Any]:
+def definition_parts(layer: LayerReport, explained: Explanation, reaches: Sequence[str]) -> dict[str, Any]:
     """What layers that compute the same have in common, by key; what is empty is left out."""
     return {
-        "sentence": told.sentence,
-        "dtype": told.dtype,
-        "formula": _statements(told.statements),
-        "where": told.where,
-        "tex": [line.latex for line in told.latex],
-        "math": _typeset(told.latex),
-        "element": told.element,
-        "element_math": _typeset(told.element_latex),
-        "element_same": _bare(told.latex) == _bare(told.element_latex) or None,
-        "element_notes": told.element_notes,
-        "inputs": told.inputs,
-        "axes": [list(axis) for axis in told.axes],
-        "shape_notes": told.shape_notes,
+        "sentence": explained.sentence,
+        "dtype": explained.dtype,
+        "formula": _statements(explained.statements),
+        "where": explained.where,
+        "tex": [line.latex for line in explained.latex],
+        "math": _typeset(explained.latex),
+        "element": explained.element,
+        "element_math": _typeset(explained.element_latex),
+        "element_same": _bare(explained.latex) == _bare(explained.element_latex) or None,
+        "element_notes": explained.element_notes,
+        "inputs": explained.inputs,
+        "axes": [list(axis) for axis in explained.axes],
+        "shape_notes": explained.shape_notes,
         "weights": [
             [w.symbol, w.name, shape_text(w.shape), w.factors, w.params, w.trainable, reach]
-            for w, reach in zip(told.weights, reaches, strict=True)
+            for w, reach in zip(explained.weights, reaches, strict=True)
         ],
-        "training": () if told.training == (SAME_IN_TRAINING,) else told.training,
+        "training": () if explained.training == (SAME_IN_TRAINING,) else explained.training,
         "gradient": None if layer.gradient is None else _gradient(layer.gradient),
     }
 
@@ -183,15 +203,22 @@ def definition_parts(layer: LayerReport, told: Explanation, reaches: Sequence[st
 def _model(report: Report) -> dict[str, Any]:
     return {
         "type": report.model_type,
-        "source": report.source,
+        "source": _file_name(report.source),
         "keras": report.keras_version,
-        "title": report.model_name or report.source or report.model_type,
+        "title": report.model_name or _file_name(report.source) or report.model_type,
         "totals": report.totals._asdict(),
         "inputs": [f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in report.inputs],
         "outputs": [f"{one.layer} {shape_text(one.shape)} {one.dtype or ''}".rstrip() for one in report.outputs],
         "notes": [note.message for note in report.notes if note.layer is None],
-        "faults": [[str(fault), fault.layer] for fault in report.faults],
+        "faults": [
+            [str(fault).replace(report.source, _file_name(report.source)), fault.layer] for fault in report.faults
+        ],
     }
+
+
+def _file_name(source: str) -> str:
+    """The name of a file: where it lies on somebody's disk is not told to all readers of a page; an address is."""
+    return source if "://" in source else PurePath(source).name
 
 
 def _entry(layer: LayerReport, parent: int, numbers: Mapping[str, int]) -> dict[str, Any]:
@@ -244,9 +271,9 @@ def _values(layer: LayerReport) -> int | None:
     return sum([prod([size or 1 for size in (shape or ())[1:]]) for shape in shapes])
 
 
-def _reach(layer: LayerReport, told: Explanation) -> tuple[str, tuple[str, ...]]:
+def _reach(layer: LayerReport, explained: Explanation) -> tuple[str, tuple[str, ...]]:
     """How the layer is reached in Keras, and what stands behind that for each of its weights."""
-    reaches = tuple([weight.reach for weight in told.weights])
+    reaches = tuple([weight.reach for weight in explained.weights])
     name = f'"{layer.layer}")'
     end = reaches[0].rfind(name) + len(name) if reaches else 0
     front = reaches[0][:end] if end >= len(name) else ""
@@ -264,7 +291,7 @@ _own = attrgetter(*_OF_A_LAYER)
 _but_for_reach = attrgetter(*[name for name in WeightReason._fields if name != "reach"])
 _shapes = attrgetter("input_shapes", "output_shapes")
 
-_ITS_OWN = ("layer", "path", "depth", "calls", "layers", "explanation", "place", "elements")
+_ITS_OWN = ("layer", "path", "depth", "calls", "layers", "explanation", "place", "elements", "arguments")
 """Of a row, what names the layer and what stands around it and in it, and what is looked at one by one."""
 
 _row = attrgetter(*[name for name in LayerReport._fields if name not in _ITS_OWN])
@@ -274,23 +301,23 @@ def _statements(statements: Sequence[Statement]) -> list[list[Any]]:
     return [list(line) for line in statements]
 
 
-def _typeset(lines: Sequence[Formula]) -> list[Any]:
+def _typeset(lines: Sequence[TypesetLine]) -> list[Any]:
     """The trees of formulas; none where they are too long to be looked at."""
     return [line.tree for line in lines] if sum([len(line.latex) for line in lines]) <= _LONGEST else []
 
 
-def _gradient(told: BackwardReport) -> dict[str, Any]:
-    cost = [f"{count_text(n)} {what}" for n, what in ((told.macs, "MACs"), (told.flops, "FLOPs")) if n]
+def _gradient(gradient: BackwardReport) -> dict[str, Any]:
+    cost = [f"{count_text(n)} {what}" for n, what in ((gradient.macs, "MACs"), (gradient.flops, "FLOPs")) if n]
     return _filled({
-        "unknown": told.unknown,
-        "formula": _statements(told.statements),
-        "tex": [line.latex for line in told.latex],
-        "math": _typeset(told.latex),
-        "kept": _statements(told.kept),
-        "element": told.element,
-        "element_notes": told.element_notes,
-        "facts": told.facts,
-        "unreached": told.unreached,
+        "unknown": gradient.unknown,
+        "formula": _statements(gradient.statements),
+        "tex": [line.latex for line in gradient.latex],
+        "math": _typeset(gradient.latex),
+        "kept": _statements(gradient.kept),
+        "element": gradient.element,
+        "element_notes": gradient.element_notes,
+        "facts": gradient.facts,
+        "unreached": gradient.unreached,
         "cost": " and ".join(cost),
     })  # fmt: skip
 
@@ -302,7 +329,7 @@ _NOTATION = re.compile(r"(?<!\A)\\quad.*|\\left|\\right|\\,|[\s_{}\[\]]")
 """In what a formula for tensors and one for an element may differ, and still say the same."""
 
 
-def _bare(lines: Sequence[Formula]) -> list[str]:
+def _bare(lines: Sequence[TypesetLine]) -> list[str]:
     return [_NOTATION.sub("", line.latex.replace(r"\quad \quad", "")) for line in lines]
 
 
@@ -331,7 +358,7 @@ def _cleaned(value: Any) -> Any:
         return {key: _cleaned(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [_cleaned(item) for item in value]
-    return clean(value) if isinstance(value, str) else plain(value)
+    return clean(value) if isinstance(value, str) else to_jsonable(value)
 
 
 _AS_THEY_ARE = frozenset({int, bool, type(None)})

@@ -18,7 +18,7 @@ from typing import Any
 
 from layerexplain.records import grouped
 from layerexplain.render.escape import clean
-from layerexplain.render.graph.diagram import Graph, GraphNode, call_name, graph_of, opened
+from layerexplain.render.graph.diagram import Diagram, GraphNode, call_name, graph_of, opened
 from layerexplain.render.graph.fold import fold as folded
 from layerexplain.render.graph.layout import Box, layout
 from layerexplain.render.graph.svg import size_of, width_of
@@ -28,7 +28,7 @@ _LABEL = 10.0
 """The size of the font in which shapes stand."""
 
 
-class Calls:
+class CallNumbers:
     """The number of each call in a page, by the layers around it and the name of its node."""
 
     def __init__(self, layers: Sequence[LayerReport]) -> None:
@@ -62,7 +62,7 @@ class Calls:
 
 
 def graph_data(
-    calls: Calls, layers: Sequence[LayerReport], fold: bool, outputs: Collection[str] = ()
+    calls: CallNumbers, layers: Sequence[LayerReport], fold: bool, outputs: Collection[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The graph of the layers of a model, with what repeats folded if wanted: that of all that leads to one of the
     `outputs`, and where there is more (operations that compute masks alone), that of all layers too."""
@@ -72,7 +72,7 @@ def graph_data(
     return drawn[0], drawn[1] if len(drawn) > 1 else None
 
 
-def _leading_to(graph: Graph, outputs: Collection[str]) -> Graph:
+def _leading_to(graph: Diagram, outputs: Collection[str]) -> Diagram:
     """The part of a graph from which tensors flow to one of the layers that are outputs; inputs stay."""
     sources = grouped((edge.target, edge.source) for edge in graph.edges)
     ahead = [node.name for node in graph.nodes if node.name in outputs or node.is_input]
@@ -82,13 +82,13 @@ def _leading_to(graph: Graph, outputs: Collection[str]) -> Graph:
         kept.update(sources.get(name, ()))
     if len(kept) == len(graph.nodes) or not any(node.name in outputs for node in graph.nodes):
         return graph
-    return Graph(
+    return Diagram(
         tuple([node for node in graph.nodes if node.name in kept]),
         tuple([edge for edge in graph.edges if edge.source in kept and edge.target in kept]),
     )
 
 
-def _level(graph: Graph, calls: Calls, parent: int) -> dict[str, Any]:
+def _level(graph: Diagram, calls: CallNumbers, parent: int) -> dict[str, Any]:
     placed = layout(opened(graph, 0), size_of, lambda text: width_of(text, _LABEL))
     inner = {node.name: node.inner for node in graph.nodes}
     number = {box.node.name: at for at, box in enumerate(placed.boxes)}
@@ -109,7 +109,9 @@ def _level(graph: Graph, calls: Calls, parent: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _box(placed: Box, inner: Graph | None, calls: Calls, names: Mapping[str, int], parent: int) -> dict[str, Any]:
+def _box(
+    placed: Box, inner: Diagram | None, calls: CallNumbers, names: Mapping[str, int], parent: int
+) -> dict[str, Any]:
     node = placed.node
     box: dict[str, Any] = {"x": _n(placed.x), "y": _n(placed.y), "w": _n(placed.width), "h": _n(placed.height)}
     if node.port:
@@ -136,7 +138,7 @@ def _box(placed: Box, inner: Graph | None, calls: Calls, names: Mapping[str, int
     return box
 
 
-def _around(node: GraphNode, inner: Graph, names: Mapping[str, int], calls: Calls, parent: int) -> int:
+def _around(node: GraphNode, inner: Diagram, names: Mapping[str, int], calls: CallNumbers, parent: int) -> int:
     """The layer that the calls in an opened box stand in: of a block the same as its own, of a model that model."""
     if node.copies and len(node.copies[0]) == 1:
         return calls.calls[names[node.copies[0][0]]][0]

@@ -33,21 +33,22 @@ def gallery_data(title: str, families: Mapping[str, Iterable[tuple[LayerType, La
     listed: list[tuple[str, list[int]]] = []
     for family, examples in families.items():
         listed.append((clean(family), []))
-        for told, layer in examples:
+        for known, layer in examples:
             listed[-1][1].append(len(layers))
             layers.append(layer)
-            shapes = [word for shape in told.example_inputs for word in ("--input", shape)]
+            shapes = [word for shape in known.example_inputs for word in ("--input", shape)]
+            command = ["layerexplain", "layer", known.type, *known.example, *shapes]
             types.append({
-                "type": told.type,
-                "about": clean(told.description),
-                "command": clean(" ".join(map(_quoted, ["layerexplain", "layer", told.type, *told.example, *shapes]))),
-                "arguments": _arguments(told),
+                "type": known.type,
+                "about": clean(known.description),
+                "command": clean(" ".join(map(_quoted, command))),
+                "arguments": _arguments(known),
             })  # fmt: skip
     return {"model": {"title": clean(title)}, **layer_data(layers), "families": listed, "types": types}
 
 
 def what_if_data(
-    told: LayerType, found: WhatIf, typed: Mapping[str, Any], input_shapes: Sequence[Sequence[int | None]]
+    known: LayerType, found: WhatIf, typed: Mapping[str, Any], input_shapes: Sequence[Sequence[int | None]]
 ) -> dict[str, Any]:
     """The structure of the page of one layer, for all combinations of the values of its controls; `typed` are its
     arguments as they were given."""
@@ -72,10 +73,10 @@ def what_if_data(
     shapes = [",".join(map(str, shape)) or "()" for shape in input_shapes]
     return {
         **data,
-        "model": {"title": f"{told.type}: what if"},
+        "model": {"title": f"{known.type}: what if"},
         "layers": kept,
-        "type": told.type,
-        "about": clean(told.description),
+        "type": known.type,
+        "about": clean(known.description),
         "controls": [
             [
                 one.name,
@@ -87,10 +88,10 @@ def what_if_data(
         ],
         "given": [clean(f"{name}={flow_text(value)}") for name, value in fixed.items()],
         "command": [
-            clean(f"layerexplain layer {quote(told.type)}"),
+            clean(f"layerexplain layer {quote(known.type)}"),
             " ".join([*[_word(*one) for one in fixed.items()], *[f"--input {quote(one)}" for one in shapes]]),
         ],
-        "arguments": _arguments(told),
+        "arguments": _arguments(known),
         "table": table,
         "refused": list(refused),
     }
@@ -102,9 +103,9 @@ def _typed(control: Control, number: int, typed: Mapping[str, Any]) -> str:
     return "" if is_default else _word(control.name, control.values[number])
 
 
-def _arguments(told: LayerType) -> list[list[str]]:
+def _arguments(known: LayerType) -> list[list[str]]:
     return [
-        [one.name, clean(one.words), "required" if one.is_required else _text(one.default)] for one in told.arguments
+        [one.name, clean(one.words), "required" if one.is_required else _text(one.default)] for one in known.arguments
     ]
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from layerexplain.run.page_program import PageProgram
 
 
-def program_data(made: PageProgram, numbers: Mapping[str, int], macs: int | None) -> dict[str, Any]:
+def program_data(page_program: PageProgram, numbers: Mapping[str, int], macs: int | None) -> dict[str, Any]:
     """The `program` of a page whose layers have `numbers` by their paths."""
-    program = made.program
+    program = page_program.program
     found: dict[str, Any] = {
         "inputs": [
             {"name": clean(name), "layer": numbers.get(name, -1), "shape": list(shape), "kind": kind}
@@ -43,12 +43,12 @@ def program_data(made: PageProgram, numbers: Mapping[str, int], macs: int | None
         ],
         "same": [[numbers[path], call, list(tensors)] for path, call, tensors in program.same],
         "outputs": [[clean(name), tensor] for name, tensor in program.outputs],
-        "weights": made.table,
+        "weights": page_program.table,
         "macs": macs,
         "origin": program.origin,
         "notes": [clean(note) for note in program.notes],
-        "examples": made.examples,
-        "labels": [clean(one) for one in made.labels],
-        "vocabulary": [clean(one) for one in made.vocabulary],
+        "examples": page_program.examples,
+        "labels": [clean(one) for one in page_program.labels],
+        "vocabulary": [clean(one) for one in page_program.vocabulary],
     }
     return {key: value for key, value in found.items() if value not in ({}, [])}

@@ -1,6 +1,8 @@
-"""The HTML file around the data: one style sheet, one script, both named by their hashes in the policy of the page.
+"""The HTML file around the data: one style sheet and the scripts, all named by their hashes in the policy of the page.
 
-No request leaves the page, and no text of a model becomes markup: the data is compressed and written in base64.
+No request leaves the page, and no text of a model becomes markup: the data is compressed and written in base64. So is
+the script, which is three quarters of a small page; a few lines unpack and start it, which the policy allows to this
+one text alone.
 """
 
 from __future__ import annotations
@@ -38,19 +40,39 @@ def shell(
     are those of a model that runs in it, in base64."""
     style, code = styles("page", "reads", *sheets), script(start)
     policy = (
-        f"default-src 'none'; script-src '{hashed(code)}'; style-src '{hashed(style)}'; "
+        f"default-src 'none'; script-src '{hashed(_STARTER)}' '{hashed(code)}'; style-src '{hashed(style)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    told = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False)
-    packed = b64encode(zlib.compress(told.encode("utf-8", "replace"), 6)).decode()
-    stored = f'<script type="application/octet-stream" id="weights">{weights}</script>\n' if weights else ""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), check_circular=False)
+    packed = _packed(text.encode("utf-8", "replace"))
+    stored = _stored("weights", weights) if weights else ""
     title = escaped(clean(title)).encode("ascii", "xmlcharrefreplace").decode()
     return Page(
         f"{head(title, style, policy)}"
         "<noscript>This page draws a model with a script of its own, which this browser does not run.</noscript>\n"
-        f'<script type="application/octet-stream" id="data">{packed}</script>\n{stored}<script>{code}</script>\n'
+        f"{_stored('data', packed)}{stored}{_stored('code', _packed(code.encode()))}<script>{_STARTER}</script>\n"
         "</body>\n</html>\n"
     )
+
+
+_STARTER = """
+(async () => {
+  const packed = Uint8Array.from(atob(document.getElementById("code").textContent), (sign) => sign.charCodeAt(0));
+  const script = document.createElement("script");
+  const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  script.textContent = await new Response(unpacked).text();
+  document.getElementById("code").replaceWith(script);
+})().catch((error) => document.body.append(`This page needs a browser of 2023 or later: ${error}`));
+"""
+"""What unpacks the script and starts it."""
+
+
+def _packed(content: bytes) -> str:
+    return b64encode(zlib.compress(content, 9)).decode()
+
+
+def _stored(name: str, content: str) -> str:
+    return f'<script type="application/octet-stream" id="{name}">{content}</script>\n'
 
 
 def head(title: str, style: str, policy: str = "") -> str:
@@ -78,10 +100,18 @@ def styles(*sheets: str) -> str:
 
 
 def _variables(theme: Any) -> str:
-    plain = [
-        f"--{name}: {getattr(theme, name)};" for name in ("paper", "text", "quiet", "line", "frame", "plain", "fault")
-    ]
-    return " ".join([*plain, *[f"--of-{name}: {colour};" for name, colour in theme.families.items()]])
+    colours = {
+        "paper": theme.paper,
+        "text": theme.text,
+        "quiet": theme.muted,
+        "line": theme.line,
+        "frame": theme.frame,
+        "plain": theme.plain,
+        "fault": theme.fault,
+    }
+    plain = [f"--{name}: {colour};" for name, colour in colours.items()]
+    families = [f"--of-{name}: {colour};" for name, colour in theme.families.items()]
+    return " ".join([*plain, *families, *[f"--strong-{name}: {colour};" for name, colour in theme.strong.items()]])
 
 
 def hashed(text: str) -> str:

@@ -18,7 +18,7 @@ from layerexplain.frontends import read
 from layerexplain.frontends.code import bounds
 from layerexplain.frontends.code.reader import read_code
 from layerexplain.frontends.code.sources import read_text
-from layerexplain.frontends.code.values import Class
+from layerexplain.frontends.code.values.program import Class
 from layerexplain.report.build import build
 from tests.support.hostile import ROOT
 from tests.support.large_programs import START
@@ -79,6 +79,7 @@ TOO_MUCH = {
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
+@pytest.mark.slow
 def test_too_much_is_called_so(name: str) -> None:
     code, words = TOO_MUCH[name]
     with pytest.raises(SourceError, match=f":[0-9]+:[0-9]+: the program ({words}); it is read up to here") as caught:

@@ -12,7 +12,7 @@ from layerexplain import api
 from layerexplain.frontends.code.reader import read_code
 from layerexplain.network.recorded_shapes import model_input, with_input_layers
 from layerexplain.network.trace import trace_at
-from layerexplain.run.activations import Activations
+from layerexplain.run.activations import ModelRun
 from layerexplain.run.drawn import draw_inputs
 from tests.support.paths import TESTS
 from tests.support.programs_in_keras import differences, run_programs
@@ -88,7 +88,7 @@ def test_what_the_reader_says_of_a_program_is_what_keras_makes_of_it(truths, nam
     assert differences(model, report, truth) == [], trap
     has_data = any(layer.type == "Constant" for layer in model.layers)  # whose numbers only running the code tells
     if network is not None and not truth.get("random") and not has_data:
-        run = Activations(network, KerasWeights(name, truths[2]), 1)
+        run = ModelRun(network, KerasWeights(name, truths[2]), 1)
         refused = [
             one.refusal for one in run.run([truths[1][f"{name}/{i}"] for i in range(len(model.inputs))]) if one.refusal
         ]

@@ -12,7 +12,7 @@ from layerexplain import explain, verify
 from layerexplain.frontends.keras import config_values
 from layerexplain.frontends.keras.config_values import plain_value
 from layerexplain.lang.expr import constant
-from layerexplain.lang.tables import Array, Shaped
+from layerexplain.lang.tables import ConstantArray, Shaped
 
 Build = Callable[[Any, Any, Callable[..., Any]], Any]
 
@@ -78,7 +78,7 @@ def test_the_shape_of_lists(values: Any, shape: tuple[int, ...] | None) -> None:
 
 
 def test_a_constant_that_is_known_by_its_shape() -> None:
-    e = constant(Array(Shaped((3, 5)), "int32"))
+    e = constant(ConstantArray(Shaped((3, 5)), "int32"))
     assert (e.shape, e.dtype) == ((3, 5), "int32")
 
 

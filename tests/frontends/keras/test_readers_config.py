@@ -9,8 +9,8 @@ import pytest
 from layerexplain import explain
 from layerexplain.errors import LayerExplainError, SpecError
 from layerexplain.frontends import read
-from layerexplain.lang.tables import Array
-from layerexplain.model import Function, Layer, TensorRef
+from layerexplain.lang.tables import ConstantArray
+from layerexplain.model import ForeignFunction, Layer, TensorRef
 from tests.support.keras_configs import INNER, INNER_SEQUENCE, WRONG, dense, entry, graph, node, sequence, tensor
 
 X = TensorRef
@@ -140,7 +140,7 @@ WIRED = {
             )
         ],
         ["d", 0, 0],
-        [((X("a"), Array(((1.0, 2.0),), "float32")), {})],
+        [((X("a"), ConstantArray(((1.0, 2.0),), "float32")), {})],
         (X("d"),),
     ),
     "early Keras 3 counts calls in other models": Wired(
@@ -253,16 +253,16 @@ OLD_INITIALIZER = {"class_name": "VarianceScaling", "config": {"scale": 1.0, "se
 
 VALUES: list[tuple[str, Any, Any]] = [
     ("activation", "relu", "relu"),
-    ("activation", "My>myact", Function("My>myact")),
-    ("activation", "myact", Function("myact")),
+    ("activation", "My>myact", ForeignFunction("My>myact")),
+    ("activation", "myact", ForeignFunction("myact")),
     (
         "activation",
         {"module": "builtins", "class_name": "function", "config": "relu", "registered_name": "relu"},
         "relu",
     ),
-    ("activation", {"class_name": "function", "config": "My>act", "module": "builtins"}, Function("My>act")),
+    ("activation", {"class_name": "function", "config": "My>act", "module": "builtins"}, ForeignFunction("My>act")),
     ("activation", {"class_name": "function", "config": "relu", "module": "keras.src.ops.nn"}, "relu"),
-    ("activation", {"class_name": "function", "config": "relu", "module": "os"}, Function("relu")),
+    ("activation", {"class_name": "function", "config": "relu", "module": "os"}, ForeignFunction("relu")),
     ("dtype", POLICY, "mixed_float16"),
     ("dtype", {"class_name": "Policy", "config": {"name": "float16"}}, "float16"),
     ("dtype", QUANTIZED, QUANTIZED),
@@ -311,14 +311,14 @@ CODE = [
 def test_code_is_never_kept(config: dict[str, Any]) -> None:
     full = {"class_name": "Lambda", "config": {"name": "x", "trainable": True, **config}}
     model = read(sequence(entry("in", [None, 4]), full))
-    assert model.layers[1].config["function"] == Function("<lambda>")
+    assert model.layers[1].config["function"] == ForeignFunction("<lambda>")
     assert [(note.code, note.layer) for note in model.notes] == [("code-in-file", "x")]
     assert "4wEA" not in repr(model._values())
 
 
 def test_a_named_function_of_a_lambda_is_kept_by_name() -> None:
     layer = one({"function": "my_fn", "function_type": "function", "module": "mine"}, "Lambda")
-    assert layer.config == {"trainable": True, "function": Function("my_fn")}
+    assert layer.config == {"trainable": True, "function": ForeignFunction("my_fn")}
 
 
 def test_notes_of_nested_models_have_a_path() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from layerexplain.frontends import read
-from layerexplain.model import Function, Layer, Model, TensorRef, tensor_refs
+from layerexplain.model import ForeignFunction, Layer, Model, TensorRef, tensor_refs
 
 pytestmark = pytest.mark.keras
 
@@ -245,9 +245,9 @@ def test_custom_layers_functions_and_subclasses(keras: Any, tmp_path: Path) -> N
         # An .h5 file has the package of the registered name alone.
         assert layers["Scale"].package == ("Mine" if format_ == "h5" else __name__)
         assert layers["Scale"].config["factor"] == 4
-        assert layers["Dense"].config["activation"] == Function("Mine>double")
+        assert layers["Dense"].config["activation"] == ForeignFunction("Mine>double")
         assert layers["Dense"].config["dtype"] == "mixed_float16"
-        assert layers["Lambda"].config["function"] == Function("<lambda>")
+        assert layers["Lambda"].config["function"] == ForeignFunction("<lambda>")
         told = [(note.code, note.layer) for note in model.notes]
         assert told == [("unknown-function", "dense"), ("code-in-file", "plus")]
 

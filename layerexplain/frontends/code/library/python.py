@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
 from layerexplain.frontends.code.builtin_functions import all_items, call_builtin, known_items
-from layerexplain.frontends.code.dataclass_fields import FIELD, field_values, named_tuple
+from layerexplain.frontends.code.command_line import Parser
+from layerexplain.frontends.code.dataclass_fields import Field, named_tuple
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.operators import TOO_LARGE
-from layerexplain.frontends.code.values import Function, Instance, Namespace, Partial, Setting, Symbol
 from layerexplain.frontends.code.values.array import product
 from layerexplain.frontends.code.values.base import ProgramError, Size, Unknown, unknown_value
+from layerexplain.frontends.code.values.program import Function, Instance, Namespace, Partial
+from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -86,7 +88,7 @@ def _operator(name: str) -> Implementation:
 
 @function("argparse.ArgumentParser")
 def _argument_parser(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
-    return Setting("ArgumentParser", {}, "argparse")
+    return Parser()
 
 
 @function("copy.copy")
@@ -101,12 +103,12 @@ def _deep_copy(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter
 
 @function("collections.OrderedDict")
 def _ordered_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
-    return call_builtin("dict", args, kwargs, interpreter.budget, interpreter.call)
+    return call_builtin("dict", args, kwargs, interpreter)
 
 
 @function("collections.defaultdict")
 def _default_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
-    items = call_builtin("dict", args[1:], kwargs, interpreter.budget, interpreter.call)
+    items = call_builtin("dict", args[1:], kwargs, interpreter)
     if type(items) is dict and args and args[0] is not None:
         interpreter.factories[id(items)] = items, args[0]
     return items
@@ -142,21 +144,21 @@ def _null_context(args: list[Any], kwargs: dict[str, Any], interpreter: Interpre
 
 @function("dataclasses.field")
 def _field(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
-    return Setting("field", kwargs, FIELD)
+    return Field(kwargs)
 
 
 @function("dataclasses.replace")
 def _replace(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
-    return interpreter.call(args[0].cls, [], {**field_values(args[0]), **kwargs})
+    return interpreter.call(args[0].cls, [], {**args[0].fields(), **kwargs})
 
 
 @function("dataclasses.asdict")
 def _as_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
-    values = field_values(args[0]).items()
+    values = args[0].fields().items()
     return {key: _as_dict([one], {}, interpreter) if isinstance(one, Instance) else one for key, one in values}
 
 
@@ -164,7 +166,7 @@ def _as_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) 
 def _as_tuple(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
-    values = field_values(args[0]).values()
+    values = args[0].fields().values()
     return tuple([_as_tuple([one], {}, interpreter) if isinstance(one, Instance) else one for one in values])
 
 
@@ -172,7 +174,7 @@ def _as_tuple(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter)
 def _fields(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
-    return tuple([Namespace({"name": key}) for key in field_values(args[0])])
+    return tuple([Namespace({"name": key}) for key in args[0].fields()])
 
 
 def _with_name(function: Any, wrapped: Any) -> Any:

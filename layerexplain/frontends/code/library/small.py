@@ -22,7 +22,7 @@ def _progress(name: str) -> Implementation:
     def rows(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
         if not args or last not in ("tqdm", "trange"):
             return NotImplemented
-        return args[0] if last == "tqdm" else call_builtin("range", args, {}, interpreter.budget, interpreter.call)
+        return args[0] if last == "tqdm" else call_builtin("range", args, {}, interpreter)
 
     return rows
 
@@ -35,7 +35,7 @@ def _six(name: str) -> Implementation:
         if not name.startswith("moves."):
             return NotImplemented
         of_python_3 = name.removeprefix("moves.").replace("xrange", "range")
-        return call_builtin(of_python_3, args, kwargs, interpreter.budget, interpreter.call)
+        return call_builtin(of_python_3, args, kwargs, interpreter)
 
     return builtin
 

@@ -8,8 +8,11 @@ from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget, fits
 from layerexplain.frontends.code.operators import binary, is_plain
-from layerexplain.frontends.code.values import Bound
 from layerexplain.frontends.code.values.base import Evaluator, ProgramError, Size, Unknown, UnknownValue, Value
+from layerexplain.frontends.code.values.layers import Variable
+from layerexplain.frontends.code.values.program import Bound
+from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.model import Shape
 from layerexplain.records import Record
 
@@ -54,9 +57,29 @@ class Array(Record, Value):
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
         evaluator.budget.look_at(self, key)
         made = item(self, key)
-        if evaluator.keras.quiet and self.values is not None and getattr(made, "values", made) is None:
+        if evaluator.keras.in_call and self.values is not None and getattr(made, "values", made) is None:
             return evaluator.keras.item_of_table(self, key)
         return made
+
+    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        if isinstance(left, Tensor | Variable) or isinstance(right, Tensor | Variable):
+            return NotImplemented
+        evaluator.budget.look_at(left, right)
+        made = operate(name, left, right)
+        return made if getattr(made, "values", made) is not None else evaluator.keras.of_tables(name, left, right, made)
+
+    def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
+        return evaluator.operate("Mult", self, -1 if name == "USub" else 1)
+
+    def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        return evaluator.keras.operator(name, left, right) if evaluator.keras.in_call else NotImplemented
+
+    def is_instance(self, kind: Symbol) -> bool | None:
+        return kind.last == "ndarray"
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        evaluator.budget.look_at(self, *args)
+        return call_method(self, name, args, kwargs)
 
     def iterate(self) -> list[Any] | Unknown:
         if not self.shape or self.shape[0] is None or self.shape[0] > _MOST_ROWS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from layerexplain.records import NamedTuple, Record
@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     import ast
 
     from layerexplain.frontends.code.bounds import Budget
+    from layerexplain.frontends.code.effects import Effects
+    from layerexplain.frontends.code.frames import Frame
+    from layerexplain.frontends.code.values.framework import Framework
+    from layerexplain.frontends.code.values.program import Class, Function, Instance, Module
+    from layerexplain.frontends.code.values.symbols import Symbol
 
 
 class Place(NamedTuple):
@@ -30,8 +35,16 @@ class Evaluator(Protocol):
     """What a value asks of the interpreter of the program."""
 
     budget: Budget
-    effects: Any
-    keras: Any
+    effects: Effects
+    settings: Mapping[str, Any]
+
+    @property
+    def keras(self) -> Framework:
+        """The library that models are made with."""
+
+    @property
+    def line(self) -> int:
+        """The line that is read now; 0 before the first one."""
 
     def unknown(self, reason: str, name: str = "") -> Unknown:
         """Return a value that is not known, here."""
@@ -39,38 +52,59 @@ class Evaluator(Protocol):
     def place(self, node: ast.AST | None = None) -> Place:
         """Return where the reading is."""
 
-    def loaded(self, frame: Any, name: str) -> Any:
+    def loaded(self, frame: Frame, name: str) -> Any:
         """Return what a module has under a name."""
 
-    def module(self, name: str, frame: Any) -> Any:
+    def module(self, name: str, frame: Frame) -> Module | None:
         """Return a module of the program by its name; None where there is none."""
 
     def may_be_key(self, value: Any) -> bool:
         """Return whether a value may be a key of a dict."""
 
+    def mutate(self, value: Any) -> None:
+        """Note that a list or a dict is changed."""
+
+    def has_attribute(self, of: Any, name: Any) -> bool | Unknown:
+        """Return whether a value has an attribute; Unknown where that is not known."""
+
     def missing(self, items: dict[Any, Any], key: Any) -> Any:
         """Return what a dict gives for a key that it does not have. Raises KeyError."""
 
-    def of_named_tuple(self, of: Any, name: str) -> Any:
+    def of_named_tuple(self, of: Instance | Class, name: str) -> Any:
         """Return what every named tuple, or its class, has under a name; None for anything else."""
 
     def attribute(self, of: Any, name: str) -> Any:
         """Return `of.name`."""
 
-    def call(self, function: Any, args: list[Any], kwargs: dict[str, Any], *, whole: bool = False) -> Any:
+    def call(
+        self, function: Any, args: list[Any], kwargs: Mapping[str, Any] | None = None, *, whole: bool = False
+    ) -> Any:
         """Return what a call of a value gives."""
 
-    def call_bound(self, bound: Any, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
-        """Return what a call of a method gives."""
+    def call_method(self, of: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return what a call of `of.name` gives."""
 
-    def make_instance(self, cls: Any, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def item(self, items: Any, key: Any) -> Any:
+        """Return `items[key]`."""
+
+    def operate(self, name: str, left: Any, right: Any) -> Any:
+        """Return the result of an operator on two values."""
+
+    def named_tuple_method(self, of: Instance | Class, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return what a method of a named tuple, or of its class, gives."""
+
+    def make_instance(self, cls: Class, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
         """Return an object of a class of the program."""
 
-    def call_symbol(self, symbol: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return what a call of a name of a library gives."""
 
-    def call_function(self, function: Any, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call_function(self, function: Function, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
         """Return what a call of a function of the program gives."""
+
+
+Use = Literal["loop", "test", "unpacking", "number"]
+"""What a program needs the numbers of a tensor for."""
 
 
 class Value:
@@ -92,6 +126,44 @@ class Value:
         """Return `value[key]`."""
         return unknown_key(evaluator, key) or evaluator.unknown("an item of a value that is not known")
 
+    def as_tuple(self) -> Any:
+        """Return the tuple that a named tuple is; anything else as it is."""
+        return self
+
+    def operand(self, evaluator: Evaluator) -> Any:
+        """Return what an operator takes in its place."""
+        return self.as_tuple()
+
+    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        """Return the result of an operator, of which it is one side; NotImplemented where the other side decides."""
+        return NotImplemented
+
+    def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
+        """Return the result of an operator on it alone; NotImplemented where it has none of its own."""
+        return NotImplemented
+
+    def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        """Return a tensor that compares each element; NotImplemented where the comparison is True or False."""
+        return NotImplemented
+
+    def equals(self, other: Any) -> Any:
+        """Return whether it equals another value; NotImplemented where the other one decides."""
+        return NotImplemented
+
+    def is_same(self, other: Any) -> bool:
+        """Return whether it is another value, as `is` asks."""
+        return self is other
+
+    def is_instance(self, kind: Symbol) -> bool | None:
+        """Return whether it is of a class of a library; None where that is not known."""
+        return None
+
+    def check_use(self, use: Use, place: Place, words: str = "") -> None:
+        """Raise ProgramError, its text beginning with `words`, where the program needs numbers that are not there."""
+
+    def assigned_to(self, name: str) -> None:
+        """Note a name that the program gives it."""
+
     def iterate(self) -> list[Any] | Unknown:
         """Return the items that a loop over it meets."""
         return Unknown("items of a value that is not known")
@@ -107,6 +179,17 @@ class Value:
     def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
         """Return what a call of it gives; `whole` says that the program gives all of its arguments."""
         return evaluator.unknown("a value is called")
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return what `value.name(…)` gives."""
+        return evaluator.unknown(f"the method {name} of a value")
+
+
+class Identity(Value):
+    """A value that equals itself alone."""
+
+    def equals(self, other: Any) -> Any:
+        return self == other if type(self) is type(other) else False
 
 
 class Unknown(Record, Value):

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from layerexplain.frontends.code import methods
 from layerexplain.frontends.code.bounds import MOST_ITEMS
-from layerexplain.frontends.code.methods import has_method
 from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
-from layerexplain.frontends.code.values import Bound
 from layerexplain.frontends.code.values.array import array_of
 from layerexplain.frontends.code.values.base import Evaluator, ProgramError, Unknown, Value, unknown_key
+from layerexplain.frontends.code.values.layers import LayerValue
+from layerexplain.frontends.code.values.program import Bound, Instance
+from layerexplain.frontends.code.values.tensors import Tensor
 
 _SEQUENCES = (list, tuple, str, range, bytes)
 _COLLECTIONS = (list, tuple, dict, set)
 _WITH_LENGTH = (str, list, tuple, dict, set, frozenset, range, bytes)
+_AT_ONCE = frozenset(["append", "add", "get", "pop"])
+"""Methods that go through no values."""
 _COMPLETE = (str, int, float, list, tuple, dict, bool)
 """Kinds all of whose attributes are known: one that they do not have is an error of the program."""
 
@@ -22,7 +26,7 @@ def get_attribute(value: Any, evaluator: Evaluator, name: str) -> Any:
     """Return `value.name`. Raises ProgramError where Python has no such attribute."""
     if isinstance(value, Value):
         return value.get_attribute(evaluator, name)
-    if has_method(value, name):
+    if methods.has_method(value, name):
         return Bound(value, name)
     if type(value) in (int, float) and name in ("astype", "item", "tolist"):  # a number of NumPy is one here
         return Bound(array_of(value), name)
@@ -92,5 +96,18 @@ def call(value: Any, evaluator: Evaluator, args: list[Any], kwargs: dict[str, An
         return value.call(evaluator, args, kwargs, whole)
     if not is_plain(value):
         return evaluator.unknown("a value is called")
-    name = type(value).__name__
-    raise ProgramError("TypeError", f"a{'n' * (name[0] in 'aeiou')} {name} is called", evaluator.place())
+    kind = type(value).__name__
+    raise ProgramError("TypeError", f"a{'n' * (kind[0] in 'aeiou')} {kind} is called", evaluator.place())
+
+
+def call_method(value: Any, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Return what `value.name(…)` gives."""
+    if isinstance(value, Value):
+        return value.call_method(evaluator, name, args, kwargs)
+    if name not in _AT_ONCE:
+        evaluator.budget.look_at(value, *args)
+    if name in methods.CHANGES and type(value) in (list, dict, set):
+        evaluator.mutate(value)
+        if any(isinstance(one, LayerValue | Instance | Tensor) for one in args):
+            evaluator.effects.record_model_event()
+    return methods.call_method(value, name, args, kwargs, evaluator)

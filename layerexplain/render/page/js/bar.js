@@ -1,5 +1,5 @@
 /** What stands above the graph: the model, the search, and how the graph is shown. */
-import { MEASURES } from "./amounts.js";
+import { measuresOf } from "./amounts.js";
 import { themeButton } from "./document.js";
 import { button, make } from "./dom.js";
 import { layerList } from "./layer_list.js";
@@ -14,15 +14,20 @@ import { layerList } from "./layer_list.js";
  * @param {GraphView} view
  * @param {HTMLElement} field the search
  * @param {HTMLElement} left what holds the graph, and the list in its place
+ * @param {import("./walk.js").Walk} walk
  */
-export function bar(data, view, field, left) {
-  const colours = make("select", "", option("", "by kind"), ...MEASURES.map(([key, title]) => option(key, `by ${title}`)));
+export function bar(data, view, field, left, walk) {
+  const colours = make("select", "", option("", "by kind"), ...measuresOf(data).map(([key, title]) => option(key, `by ${title}`)));
   colours.id = "measure";
+  if (data.model.overlay) colours.value = view.look.measure = "overlay";
   colours.addEventListener("change", () => {
     view.look.measure = colours.value;
     view.redraw();
   });
   const parts = [make("h1", "", data.model.title), field, make("label", "", "Colours ", colours)];
+  const walks = button("Walk through", () => walk.show(walk.at < 0 ? walk.last : Math.max(walk.at, 0) + 1));
+  walks.title = "The layers one after the other, in a few sentences each";
+  parts.push(walks);
   const holds = data.graph.boxes.some((box) => box.inner);
   if (holds) {
     const all = button("Open all", () => view.toggleAll(!view.allOpen()));

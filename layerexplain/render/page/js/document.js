@@ -1,6 +1,6 @@
 /** What all pages do: read the data in the file, keep the address, switch between light and dark. */
 import { markMathFont } from "./math.js";
-import { button, byId, make } from "./dom.js";
+import { button, byId } from "./dom.js";
 
 /** @returns {Promise<any>} the data, which stands in the page compressed */
 async function readData() {
@@ -9,12 +9,10 @@ async function readData() {
   return JSON.parse(await new Response(stream).text());
 }
 
-/** Starts a page with its data, or says that this browser cannot. @param {(data: any) => void} start */
+/** Starts a page with its data. @param {(data: any) => void} start */
 export function whenRead(start) {
   markMathFont();
-  readData().then(start, (error) => {
-    document.body.append(make("p", "failed", `This page needs a browser of 2023 or later: ${error}`));
-  });
+  readData().then(start);
 }
 
 /** What stands behind the # of the address. */
@@ -27,12 +25,15 @@ export function address() {
   }
 }
 
-/** @param {string} text what is to stand behind the # */
-export function setAddress(text) {
+/**
+ * @param {string} text what is to stand behind the #
+ * @param {boolean} [isNew] whether the browser's Back leads to what stood there before
+ */
+export function setAddress(text, isNew = false) {
   const wanted = text ? `#${encodeURIComponent(text)}` : "";
   if (location.hash === wanted) return;
   try {
-    history.replaceState(null, "", wanted || location.pathname + location.search);
+    history[isNew ? "pushState" : "replaceState"](null, "", wanted || location.pathname + location.search);
   } catch {
     // In a frame without an address of its own there is none to change.
   }

@@ -90,6 +90,8 @@
  * @property {string} [keras]
  * @property {string} [place]
  * @property {number} [definition]
+ * @property {number} [configuration]
+ * @property {number | null} [overlay]
  *
  * @typedef {Object} Model
  * @property {string} [type]
@@ -101,6 +103,7 @@
  * @property {string[]} outputs
  * @property {string[]} notes
  * @property {[string, string | null][]} [faults]
+ * @property {[string, string]} [overlay] what numbers of one's own are, and how those of a box are combined
  * @property {string} [still] why the page does not run it
  *
  * @typedef {Object} Data
@@ -111,6 +114,7 @@
  * @property {Graph} graph
  * @property {[string, number]} letters
  * @property {Graph} [whole]
+ * @property {[string, [string, string, boolean][]][]} configurations details, and each argument with its value and whether it was set
  * @property {import("./element.js").Form[]} [forms]
  * @property {import("./values.js").PackedArray[]} [arrays]
  * @property {import("./run/program.js").ProgramData} [program] what a page that runs its model has

@@ -36,7 +36,7 @@ from layerexplain.suggest import names_in
 _FLAT = ("zeros", "ones")
 
 
-class Named(NamedTuple):
+class TypedInput(NamedTuple):
     """An input as typed: `what` is a file, "zeros", "ones" or "random[:SEED]"; `name` is None if not typed."""
 
     name: str | None
@@ -58,7 +58,7 @@ def by_name(inputs: Sequence[GivenInput]) -> Mapping[str, Any]:
 
 def split_names(
     names: Iterable[str], texts: Sequence[str], option: str = "--input", what: str = "input"
-) -> list[Named]:
+) -> list[TypedInput]:
     """Split each `[NAME=]WHAT`. Raises ArgumentError if NAME is none of the names, those of the model's inputs or of
     `what` else."""
     names = sorted(names, key=len, reverse=True)
@@ -69,7 +69,7 @@ def split_names(
         head, equals, _ = value.partition("=")
         if name is None and equals and not os.path.exists(value):
             raise ArgumentError(f"{option} {text}: {no_input(head, names[::-1], what).fact}")
-        found.append(Named(name, value))
+        found.append(TypedInput(name, value))
     return found
 
 
@@ -113,7 +113,7 @@ def make_inputs(
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ArgumentError(f"--input {twice}=… is given twice")
-    files = [one for one in named if not is_made(one.what)]
+    files = [one for one in named if not is_generated(one.what)]
     for one in sorted(files, key=lambda one: one.name is None):
         free = [i for i in inputs if (i.name == one.name if one.name else i.name not in {*arrays, *names})]
         if not free:
@@ -125,19 +125,19 @@ def make_inputs(
         lengths = [one.array.shape[0] for one in arrays.values() if one.array.ndim]
         fixed = [one.shape[0] for one in inputs if one.shape and one.shape[0] is not None]
         batch = next(iter([*lengths, *fixed]), batch)
-        for made in _made(model, left, _whats(left, named), known, batch, max_memory):
-            arrays[made.name] = made
+        for generated in _generated(model, left, _whats(left, named), known, batch, max_memory):
+            arrays[generated.name] = generated
     return [arrays[one.name] for one in inputs]
 
 
-def is_made(what: str) -> bool:
+def is_generated(what: str) -> bool:
     """Whether values are made, and not read from a file."""
     return what in _FLAT or what == "random" or (what.startswith("random:") and not os.path.exists(what))
 
 
-def _whats(left: Sequence[ModelInput], named: Sequence[Named]) -> dict[str, str]:
+def _whats(left: Sequence[ModelInput], named: Sequence[TypedInput]) -> dict[str, str]:
     """Return how to generate each input without a file: random numbers if nothing was given at all."""
-    unnamed = [n.what for n in named if n.name is None and is_made(n.what)]
+    unnamed = [n.what for n in named if n.name is None and is_generated(n.what)]
     if len(unnamed) > 1:
         raise ArgumentError(
             f"--input is given twice without a name, as {unnamed[0]} and {unnamed[1]}; write NAME=… for each"
@@ -156,7 +156,7 @@ def _whats(left: Sequence[ModelInput], named: Sequence[Named]) -> dict[str, str]
 # Made arrays --------------------------------------------------------------------------------------------------------
 
 
-def _made(
+def _generated(
     model: Model,
     left: Sequence[ModelInput],
     whats: Mapping[str, str],
@@ -318,16 +318,16 @@ def _array(data: IO[bytes], size: int, stored: int, wanted: ModelInput) -> Any:
         shape, fortran, dtype = _header(np, data, version)
         if dtype.hasobject:
             raise SourceError("holds Python objects, which are never unpickled; save numbers or text")
-        held = math.prod(map(int, shape)) * dtype.itemsize
-        if held > size or held > max(MAX_DATASET_BYTES, stored * MAX_DATASET_RATIO):
-            raise SourceError(f"declares {held:,} bytes of data but stores {stored:,}")
+        nbytes = math.prod(map(int, shape)) * dtype.itemsize
+        if nbytes > size or nbytes > max(MAX_DATASET_BYTES, stored * MAX_DATASET_RATIO):
+            raise SourceError(f"declares {nbytes:,} bytes of data but stores {stored:,}")
         hint = wanted.misfit(shape)
         if hint is not None:
-            held_shape = shape_text(shape) if shape else "()"
-            raise SourceError(f"holds an array of {held_shape}; {wanted.who} needs {wanted.shape_words}{hint}")
-        content = data.read(held)
-        if len(content) != held:
-            raise SourceError(f"ends after {len(content):,} of {held:,} bytes of data")
+            stored_shape = shape_text(shape) if shape else "()"
+            raise SourceError(f"holds an array of {stored_shape}; {wanted.who} needs {wanted.shape_words}{hint}")
+        content = data.read(nbytes)
+        if len(content) != nbytes:
+            raise SourceError(f"ends after {len(content):,} of {nbytes:,} bytes of data")
         array = np.frombuffer(content, dtype=dtype)
         return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
     except SourceError:

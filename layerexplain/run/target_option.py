@@ -11,7 +11,7 @@ from layerexplain.model import Layer
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.objective import OutputLoss
 from layerexplain.run.given_inputs import ModelInput, checked_array
-from layerexplain.run.made_inputs import GivenInput, is_made, read_for, seed_of, split_names
+from layerexplain.run.input_option import GivenInput, is_generated, read_for, seed_of, split_names
 from layerexplain.suggest import did_you_mean
 
 OPTION = "--target"
@@ -40,16 +40,16 @@ def make_targets(losses: Sequence[OutputLoss], given: Sequence[str] | Any, batch
         free = [w for w in wanted if (w.name == one.name if one.name else w.name not in arrays)]
         if not free or (one.name in arrays):
             raise ArgumentError(f"{OPTION} {one.what}: all outputs of the model already have targets")
-        if is_made(one.what):
+        if is_generated(one.what):
             if not one.what.startswith("random"):
                 raise ArgumentError(f"{OPTION} takes a file FILE.npy or FILE.npz, or random[:SEED], got {one.what}")
             seed = seed_of(one.what, OPTION)
-            made = {w.name: (w.drawn(seed, batch), f"random, from seed {seed}") for w in free}
+            sources = {w.name: (w.drawn(seed, batch), f"random, from seed {seed}") for w in free}
         else:
-            made = {name: (array, one.what) for name, array in read_for(one.what, free).items()}
+            sources = {name: (array, one.what) for name, array in read_for(one.what, free).items()}
         for w in free:
-            if w.name in made:
-                arrays[w.name] = GivenInput(w.name, w.checked(made[w.name][0], batch), made[w.name][1])
+            if w.name in sources:
+                arrays[w.name] = GivenInput(w.name, w.checked(sources[w.name][0], batch), sources[w.name][1])
     for w in wanted:
         if w.name not in arrays:
             if named:

@@ -1,0 +1,108 @@
+"""What values ask of the library that a model is made with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.values.array import Array
+    from layerexplain.frontends.code.values.base import Unknown
+    from layerexplain.frontends.code.values.layers import LayerValue, Variable
+    from layerexplain.frontends.code.values.program import Class, Function, Instance
+    from layerexplain.frontends.code.values.settings import Setting
+    from layerexplain.frontends.code.values.symbols import Symbol
+    from layerexplain.frontends.code.values.tensors import Tensor
+
+
+class Framework(Protocol):
+    """A library that models are made with."""
+
+    @property
+    def in_call(self) -> bool:
+        """Whether a `call` of the program is followed now."""
+
+    # Names --------------------------------------------------------------------------------------------------------
+
+    def symbol_attribute(self, symbol: Symbol, name: str) -> Any:
+        """Return what a name behind a name is."""
+
+    def module_has(self, path: str, name: str) -> bool | None:
+        """Whether a module of the library has a name; None for what differs from version to version."""
+
+    # Classes of the program ---------------------------------------------------------------------------------------
+
+    def class_has(self, cls: Class, name: str) -> bool | None:
+        """Whether the library gives the objects of a class of the program an attribute; None where nobody knows."""
+
+    def is_of_layers(self, name: str) -> bool:
+        """Whether every layer of the library has an attribute."""
+
+    def check_attribute(
+        self, layer: LayerValue | None, name: str, cls: Class | None = None, shown: str = ""
+    ) -> Unknown | None:
+        """Raise ProgramError for an attribute that neither the library nor the program gives a layer. Returns why that
+        is not known, where a base of its class is not read."""
+
+    def attribute_of_own_layer(self, layer: LayerValue, name: str, value: Any) -> None:
+        """Note an attribute that the program gives an object of its own class of layers."""
+
+    def call_base(self, of: Any, function: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return what a method of the library gives that a class of the program calls."""
+
+    def build_by_hand(self, instance: Instance, method: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return what `layer.build(shape)` of a class of the program gives."""
+
+    # Layers and settings ------------------------------------------------------------------------------------------
+
+    def attribute(self, layer: LayerValue, name: str) -> Any:
+        """Return an attribute of a layer."""
+
+    def layer_has(self, layer: LayerValue, name: str) -> bool | None:
+        """Whether the class of a layer gives it an attribute; None where that is not known."""
+
+    def change_argument(self, layer: LayerValue, name: str, value: Any) -> bool:
+        """Change an argument of a layer that is made already. Returns whether it is one."""
+
+    def set_trainable(self, layer: LayerValue, value: Any) -> None:
+        """Let a layer, and what is inside, be trained or not."""
+
+    def call_method(self, layer: LayerValue, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return what a method of a layer gives."""
+
+    def call_layer(self, function: LayerValue | Instance, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the result of `layer(x)`."""
+
+    def call_setting(self, setting: Setting, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the result of a loss, an activation or an initializer that is called."""
+
+    # Tensors and weights ------------------------------------------------------------------------------------------
+
+    def operator(self, name: str, left: Any, right: Any) -> Any:
+        """Return the result of an operator of Python on tensors; `right` is None where it takes one."""
+
+    def tensor_attribute(self, tensor: Tensor, name: str) -> Any:
+        """Return an attribute of a tensor."""
+
+    def tensor_has(self, name: str) -> bool | None:
+        """Whether every tensor has an attribute; None where that differs from version to version."""
+
+    def tensor_item(self, tensor: Tensor, key: Any) -> Any:
+        """Return `tensor[key]`."""
+
+    def tensor_method(self, tensor: Tensor, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return what a method of a tensor gives."""
+
+    def variable_attribute(self, variable: Variable, name: str) -> Any:
+        """Return an attribute of a weight."""
+
+    def data_of(self, variable: Variable) -> Any:
+        """Return the numbers of a weight, where code computes with them outside of layers."""
+
+    def weight_value(self, variable: Variable) -> Any:
+        """Return what a weight is where code computes with it: a tensor in a `call`, numbers outside."""
+
+    def item_of_table(self, table: Array, key: Any) -> Any:
+        """Return a part of an array, as a tensor."""
+
+    def of_tables(self, name: str, left: Any, right: Any, made: Any) -> Any:
+        """Return the result of an operator on arrays that is not computed here."""

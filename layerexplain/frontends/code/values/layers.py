@@ -1,0 +1,242 @@
+"""Layers, models, their calls and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from layerexplain.frontends.code.values.base import Evaluator, Identity, Place, Unknown, Value
+from layerexplain.frontends.code.values.program import Bound, Function, Instance, Partial, creation_counter
+from layerexplain.frontends.code.values.settings import Setting
+from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.frontends.code.values.tensors import CallTensor, GraphTensor, Tensor
+
+
+class Node:
+    """One call of a layer. `args` and `kwargs` hold tensors where the call has them. `specs` are the results' shapes,
+    None as long as nobody asked. `in_call` says that a `call` of the program makes it."""
+
+    def __init__(
+        self,
+        layer: LayerValue,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        place: Place,
+        number: int,
+        *,
+        in_call: bool = False,
+    ) -> None:
+        self.layer = layer
+        self.args = args
+        self.kwargs = kwargs
+        self.place = place
+        self.number = number
+        self.specs: Any = None
+        self._tensors: list[Tensor] | None = None
+        self._kind = CallTensor if in_call else GraphTensor
+        self._results: dict[int, Tensor] = {}
+        self.names: dict[int, str] = {}
+        """What the author calls the results, by number."""
+        self.callers: tuple[str, ...] = ()
+        """Where the function was called that makes the call, in words."""
+        self.trace: Trace | None = None
+        """What the `call` of a layer or model of the program did with these arguments."""
+        layer.nodes.append(self)
+
+    def result(self, index: int = 0) -> Tensor:
+        """Return a result by its number, or the mask of result i by -1 - i."""
+        if index not in self._results:
+            self._results[index] = self._kind(self, index)
+        return self._results[index]
+
+    def tensors(self) -> list[Tensor]:
+        """The tensors that go in."""
+        if self._tensors is None:
+            self._tensors = tensors_in([*self.args, *self.kwargs.values()])
+        return list(self._tensors)
+
+
+class Trace:
+    """The `call` of an own layer or model, followed at given arguments, in training or not: the graph between `inputs`
+    and `outputs` (tensors in lists and dicts; None where `reason` says why they are not known). `masks` are those of
+    the results in order, `mask_inputs` stand for those that the inputs carry."""
+
+    def __init__(self, training: bool) -> None:
+        self.training = training
+        self.span = (0, 0)
+        """When it was followed, as `creation_counter` counts."""
+        self.inputs: list[Tensor] = []
+        self.outputs: Any = None
+        self.reason: Unknown | None = None
+        self.mask_inputs: dict[Tensor, Tensor] = {}
+        self.masks: list[Tensor | None] = []
+
+
+class Variable(Value):
+    """A weight that code makes itself with `add_weight` or `tf.Variable`."""
+
+    def __init__(self, name: str, shape: Any, dtype: str, trainable: bool, place: Place) -> None:
+        self.name = name
+        self.shape = shape
+        self.dtype = dtype
+        self.trainable = trainable
+        self.place = place
+        self.choice: Any = None
+        """What is assumed where it counts as a weight of a layer."""
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return evaluator.keras.variable_attribute(self, name)
+
+    def operand(self, evaluator: Evaluator) -> Any:
+        return self if evaluator.keras.in_call else evaluator.keras.data_of(self)
+
+    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        return evaluator.keras.operator(name, left, right)
+
+    def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
+        return evaluator.keras.operator(name, self, None)
+
+    def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        return evaluator.keras.operator(name, left, right) if evaluator.keras.in_call else NotImplemented
+
+    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+        return evaluator.item(evaluator.keras.weight_value(self), key)
+
+    def truth(self) -> bool | None:
+        return None
+
+
+class LayerValue(Identity):
+    """A layer, an operation or a model. `type` is the name of its class, `kind` as in `model.Layer`."""
+
+    def __init__(self, type_: str, kind: str, name: str, config: dict[str, Any], place: Place) -> None:
+        self.type = type_
+        self.kind = kind
+        self.name = name
+        self.config = config
+        self.place = place
+        self.trainable = True
+        self.parts_trained = False
+        """Whether it is made as not trainable, and Keras makes layers inside of it that are trained all the same."""
+        self.nodes: list[Node] = []
+        self.instance: Instance | None = None
+        self.attributes: dict[str, Any] = {}
+        """What the program gave it as attributes, `layer.size = 3`."""
+        self.reason: Unknown | None = None
+        """Why nothing is known of what it computes."""
+        self.callers: tuple[str, ...] = ()
+        """Where the function was called that makes it, in words."""
+        self.declaration: Any = None
+        """That of an operation which Keras does not have under a name."""
+        self.created_at = self.changed_at = next(creation_counter)
+        """Later ones have larger numbers. `changed_at` is that of the last change of what it is."""
+
+    def mark_changed(self) -> None:
+        """Note that what it is changes now."""
+        self.changed_at = next(creation_counter)
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return evaluator.keras.attribute(self, name)
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        return name in self.attributes or name in self.config or evaluator.keras.layer_has(self, name)
+
+    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+        evaluator.effects.record_change()
+        if name == "trainable":
+            evaluator.keras.set_trainable(self, value)
+        elif name in ("_name", "name") and isinstance(value, str):
+            evaluator.effects.record_model_change(self)
+            self.name = value
+        elif not evaluator.keras.change_argument(self, name, value):
+            self.attributes[name] = value
+
+    def is_instance(self, kind: Symbol) -> bool | None:
+        if kind.last in ("Layer", "Operation", "Module"):
+            return True
+        if kind.last in ("Model", "Functional"):
+            return self.kind == "model" and (kind.last == "Model" or self.type == "Functional")
+        return self.type == kind.last
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        return evaluator.keras.call_method(self, name, args, kwargs)
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        return evaluator.keras.call_layer(self, args, kwargs)
+
+
+class ModelValue(LayerValue):
+    """A model: "sequential" with `layers`, "functional" with `inputs` and `outputs` (tensors in lists and dicts), or
+    "own", with the graph of its `call` as `inputs` and `outputs`."""
+
+    def __init__(self, form: str, type_: str, name: str, place: Place) -> None:
+        super().__init__(type_, "model", name, {}, place)
+        self.form = form
+        self.layers: list[LayerValue] = []
+        self.inputs: Any = None
+        self.outputs: Any = None
+        self.input_shape: Any = None
+        self.compiled: dict[str, Any] | None = None
+        self.open: list[Unknown] = []
+        self.traces: dict[Any, Trace] = {}
+        """What its `call` does, by the arguments; the first one is that of the program."""
+        self.made_input = ""
+        """The name of the InputLayer that Keras itself put before the layers of a Sequential model; "" for none."""
+        self.built_alone = False
+        """Whether the program only calls Keras's own `build` of a class, which in Keras 3 makes no weights."""
+        self.is_built = False
+        """Whether Keras has made a functional model of the layers of a Sequential one."""
+        self.is_inner = False
+        """Whether the `build` or the `call` of a class of the program made it: it is a part of that."""
+        self.depends_on: set[Any] = set()
+        """Choices and unknown values that its `call` met while it was followed."""
+        self.before_build: dict[str, Any] | None = None
+        """The attributes of an object whose `build` ran at a shape that was not known, as they were before."""
+
+    @property
+    def traced(self) -> bool:
+        """Whether its `call` was followed."""
+        return bool(self.traces)
+
+    @property
+    def is_own_layer(self) -> bool:
+        """Whether it is an object of a class of layers of the program, or a Lambda whose function is in the code: what
+        it computes is a formula, not a graph of layers."""
+        return self.form == "own" and not self.config.get("model")
+
+
+def each_in(value: Any, *, settings: bool = False) -> Iterator[Any]:
+    """What stands in a value, in order; of lists and dicts inside each other too, and of what `settings` are given."""
+    waiting, most = [value], 10_000
+    while waiting and most:
+        most -= 1
+        one = waiting.pop()
+        if type(one) is list or type(one) is tuple:
+            waiting += one[::-1]
+        elif type(one) is dict:
+            waiting += reversed(list(one.values()))
+        elif settings and isinstance(one, Setting):
+            waiting += reversed(list(one.config.values()))
+        else:
+            yield one
+
+
+def tensors_in(value: Any) -> list[Tensor]:
+    """The tensors in a value, at any depth."""
+    return [one for one in each_in(value) if isinstance(one, Tensor)]
+
+
+def unknown_in(value: Any) -> Unknown | None:
+    """The first unknown value in a value, at any depth."""
+    return next((one for one in each_in(value, settings=True) if isinstance(one, Unknown)), None)
+
+
+def layer_of(value: Any) -> LayerValue | None:
+    """The layer that a value is, or is an object of."""
+    if isinstance(value, LayerValue):
+        return value
+    return value.layer if isinstance(value, Instance) else None
+
+
+CALLED = (Function, Bound, Symbol, Partial)
+"""What a Lambda may apply: functions of the program and of libraries."""

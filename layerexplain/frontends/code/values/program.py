@@ -1,0 +1,425 @@
+"""What the statements of a program define: functions, classes and their objects, methods, modules."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import types
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.frontends.code.values.base import (
+    Evaluator,
+    Identity,
+    Place,
+    ProgramError,
+    Unknown,
+    Value,
+    unknown_key,
+)
+from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.records import Record
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.values.layers import LayerValue
+
+
+class Function(Identity):
+    """A function of the program. `names` are those of its parameters without the ones that are given by name alone,
+    which are `keywords`."""
+
+    def __init__(self, node: Any, frame: Any, name: str, owner: Class | None = None) -> None:
+        self.node = node
+        self.frame = frame
+        self.name = name
+        self.owner = owner
+        self.kind = ""
+        """"property", "classmethod", "staticmethod", "context" for a context manager, or "" """
+        self.defaults: list[Any] = []
+        self.keyword_defaults: list[Any] = []
+        if "_yields" not in node.__dict__:  # a loop may define a function in each round
+            node._yields = any(isinstance(one, ast.Yield | ast.YieldFrom) for one in _own_nodes(node))
+        self.has_yield: bool = node._yields
+        self.attributes: dict[str, Any] = {}
+        self.is_decorated = False
+        """Whether a decorator of a library may have changed what it takes."""
+        self.names: list[str] = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
+        self.keywords: list[str] = [one.arg for one in node.args.kwonlyargs]
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        if name in self.attributes:
+            return self.attributes[name]
+        if name == "__name__":
+            return self.name
+        if name == "__doc__":
+            return None if isinstance(self.node, ast.Lambda) else docstring(self.node) or None
+        return evaluator.unknown(f"the attribute {name} of a value")
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        return name in self.attributes or hasattr(types.FunctionType, name)
+
+    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+        evaluator.effects.record_attribute_change(self, name)
+        self.attributes[name] = value
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        return evaluator.call_function(self, args, kwargs, whole)
+
+
+def docstring(node: Any) -> str:
+    """Return the docstring of a function or a class, "" where it has none. It is kept: a loop may ask in each round."""
+    if "_docstring" not in node.__dict__:
+        node._docstring = ast.get_docstring(node) or ""
+    text: str = node._docstring
+    return text
+
+
+def _own_nodes(node: Any) -> Any:
+    """The nodes of a function, those of functions inside it left out."""
+    waiting = list(ast.iter_child_nodes(node))
+    while waiting:
+        one = waiting.pop()
+        yield one
+        if not isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            waiting += ast.iter_child_nodes(one)
+
+
+class Class(Identity):
+    """A class of the program. `bases` are classes, symbols and unknown values."""
+
+    def __init__(self, name: str, bases: list[Any], frame: Any, line: int) -> None:
+        self.name = name
+        self.bases = bases
+        self.frame = frame
+        self.place = Place("" if frame is None else frame.file.name, line)
+        self.docstring = ""
+        self.is_decorated = False
+        self.attributes: dict[str, Any] = {}
+        self.members: dict[str, Namespace] = {}
+        """Those of an Enum that were asked for."""
+        self._order: list[Any] | None = None
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        found, root = self.find(name), self.root()
+        if isinstance(found, Function):
+            return Bound(self, found) if found.kind == "classmethod" else found
+        is_enum = root is not None and root.path.startswith("enum.")
+        if found is not None:
+            return self.members.setdefault(name, Namespace({"value": found, "name": name})) if is_enum else found
+        if self.has(name):
+            return None
+        if (of_tuples := evaluator.of_named_tuple(self, name)) is not None:
+            return of_tuples
+        if name == "__name__":
+            return self.name
+        if root is None or is_enum or name == "__members__":
+            return evaluator.unknown(f"{self.name} has no {name}")
+        return Symbol(f"{root.path}.{name}")
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        if self.has(name) or (self.is_named_tuple and (name in _OF_NAMED_TUPLES or hasattr(tuple, name))):
+            return True
+        if self.has("__getattr__") or any(isinstance(one, Unknown) for one in self.order()):
+            return None
+        root = self.root()
+        if root is None or root.path.startswith("builtins.object"):
+            return hasattr(object, name) or name in ("__dict__", "__module__")
+        return evaluator.keras.class_has(self, name)
+
+    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+        evaluator.effects.record_attribute_change(self, name)
+        self.attributes[name] = value
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        return evaluator.make_instance(self, args, kwargs, whole)
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        return evaluator.named_tuple_method(self, name, args, kwargs)
+
+    def order(self) -> list[Any]:
+        """Return the class and its bases in the order in which Python looks attributes up, symbols included.
+
+        Raises ValueError where the bases have no consistent order.
+        """
+        if self._order is None:
+            above = [list(one.order()) if isinstance(one, Class) else [one] for one in self.bases]
+            self._order = [self, *_merged([*above, list(self.bases)])]
+        return self._order
+
+    def find(self, name: str, after: Class | None = None) -> Any:
+        """An attribute of the class or its bases; None where there is none. With `after` of the bases behind that."""
+        order = self.order()
+        if after is not None:
+            order = order[order.index(after) + 1 :] if after in order else []
+        for one in order:
+            if isinstance(one, Class) and name in one.attributes:
+                return one.attributes[name]
+        return None
+
+    def has(self, name: str) -> bool:
+        """Whether the class or one of its bases has an attribute, which may be None."""
+        return any(name in one.attributes for one in self.order() if isinstance(one, Class))
+
+    def root(self) -> Symbol | None:
+        """The first base that is no class of the program."""
+        return next((one for one in self.order() if isinstance(one, Symbol)), None)
+
+    @property
+    def is_named_tuple(self) -> bool:
+        """Whether its objects are named tuples."""
+        root = self.root()
+        return self.has(NAMED_TUPLE) or (root is not None and root.last == "NamedTuple")
+
+    @property
+    def is_record(self) -> bool:
+        """Whether Python writes its `__init__`: it is a dataclass, or a named tuple."""
+        root = self.root()
+        return bool(self.find("__dataclass__")) or (root is not None and root.last == "NamedTuple")
+
+    def noted(self, key: str) -> dict[str, Any]:
+        """Return what the classes that a record is made of note under a key, by the names of fields, bases first."""
+        found: dict[str, Any] = {}
+        for one in reversed(self.order()):
+            noted = one.attributes.get(key, {}) if isinstance(one, Class) and one.is_record else {}
+            found.update(noted if type(noted) is dict else dict.fromkeys(noted))
+        return found
+
+
+def _merged(orders: list[list[Any]]) -> list[Any]:
+    """Merge the method orders of bases as Python does: the first class that no other order has behind another one."""
+    found: list[Any] = []
+    while orders := [one for one in orders if one]:
+        behind = [other for one in orders for other in one[1:]]
+        first = next((one[0] for one in orders if one[0] not in behind), None)
+        if first is None:
+            raise ValueError("the bases have no consistent method resolution order")
+        found.append(first)
+        orders = [one[1:] if one[0] == first else one for one in orders]
+    return found
+
+
+NAMED_TUPLE = "__named_tuple__"
+_OF_NAMED_TUPLES = ("_fields", "_make", "_replace", "_asdict")
+_SETTERS = frozenset({"setattr", "__setattr__", "__dict__", "vars"})
+
+
+def may_set(cls: Class, name: str) -> bool:
+    """Whether the code of a class may give its objects an attribute: it says so somewhere, or it sets attributes by
+    names that it computes."""
+    for one in cls.attributes.values():
+        for node in ast.walk(one.node) if isinstance(one, Function) else ():
+            word = getattr(node, "attr", None) or getattr(node, "id", None)
+            if word in _SETTERS or (word == name and isinstance(getattr(node, "ctx", None), ast.Store)):
+                return True
+    return cls.is_decorated or "__getattr__" in cls.attributes or "__getattribute__" in cls.attributes
+
+
+creation_counter = itertools.count()
+"""Numbers objects and layers in the order in which they are made."""
+
+
+class Instance(Identity):
+    """An object of a class of the program. `layer` is there where the class is a layer or a model."""
+
+    def __init__(self, cls: Class) -> None:
+        self.cls = cls
+        self.attributes: dict[str, Any] = {}
+        self.maybe: dict[str, Any] = {}
+        """The choices that attributes hang on."""
+        self.layer: LayerValue | None = None
+        self.given: dict[str, Any] = {}
+        """The arguments that it was made with, by name."""
+        self.created_at = next(creation_counter)
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        if name in self.attributes:
+            if name in self.maybe and not isinstance(self.attributes[name], Unknown):
+                evaluator.effects.depend_on(self.maybe[name])
+            return self.attributes[name]
+        found = self.cls.find(name)
+        if isinstance(found, Function):
+            return self._method(evaluator, found)
+        if found is not None or self.cls.has(name):
+            return found
+        if (of_tuples := evaluator.of_named_tuple(self, name)) is not None:
+            return of_tuples
+        if name in ("__class__", "__dict__"):
+            return self.cls if name == "__class__" else self.attributes
+        computed = self.cls.find("__getattr__")
+        if isinstance(computed, Function) and not (self.layer is not None and evaluator.keras.is_of_layers(name)):
+            return evaluator.call(computed, [self, name], {})
+        if self.layer is not None:
+            return self.layer.get_attribute(evaluator, name)
+        root = self.cls.root()
+        if root is None and not any(isinstance(base, Unknown) for base in self.cls.order()):
+            raise ProgramError("AttributeError", f"{self.cls.name} has no attribute {name}", evaluator.place())
+        return evaluator.unknown(f"the attribute {name} of {root.path if root else self.cls.name}")
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        return True if name in self.attributes else self.cls.has_attribute(evaluator, name)
+
+    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+        method = self.cls.find(f"{name}.setter")
+        if isinstance(method, Function):
+            evaluator.call(method, [self, value], {})
+            return
+        if self.layer is not None:
+            evaluator.keras.attribute_of_own_layer(self.layer, name, value)
+        evaluator.effects.record_attribute_change(self, name)
+        self.maybe.pop(name, None)
+        self.attributes[name] = value
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of a record with their values."""
+        only = self.cls.noted("__only_given__")
+        return {name: self.attributes.get(name) for name in self.cls.noted("__fields__") if name not in only}
+
+    def as_tuple(self) -> Any:
+        return tuple(self.fields().values()) if self.cls.is_named_tuple else self
+
+    def iterate(self) -> list[Any] | Unknown:
+        return list(self.fields().values()) if self.cls.is_named_tuple else super().iterate()
+
+    def length(self) -> Any:
+        return len(self.fields()) if self.cls.is_named_tuple else super().length()
+
+    def is_instance(self, kind: Symbol) -> bool | None:
+        root = self.cls.root()
+        if root is None or self.cls.is_named_tuple:
+            return None
+        return root.last == kind.last or kind.last in ("Layer", "Module")
+
+    def _method(self, evaluator: Evaluator, method: Function) -> Any:
+        """A function of the class as an attribute of the object."""
+        if method.kind == "property":
+            return evaluator.call(method, [self], {})
+        if method.kind == "staticmethod":
+            return method
+        return Bound(self.cls if method.kind == "classmethod" else self, method)
+
+    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+        if self.cls.is_named_tuple:
+            return evaluator.item(self.as_tuple(), key)
+        if self.cls.find("__getitem__") is None or unknown_key(evaluator, key) is not None:
+            return super().get_item(evaluator, key)
+        return evaluator.call(evaluator.attribute(self, "__getitem__"), [key], {})
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        method = self.cls.find("__call__")
+        if isinstance(method, Function):
+            return evaluator.call(method, [self, *args], kwargs)
+        return evaluator.keras.call_layer(self, args, kwargs)
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        return evaluator.named_tuple_method(self, name, args, kwargs)
+
+    def truth(self) -> bool | None:
+        return None if self.cls.has("__bool__") or self.cls.has("__len__") else True
+
+
+class Bound(Record, Value):
+    """A method, with the object that it belongs to: an instance, a layer, a list, a text."""
+
+    object: Any
+    function: Any
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        of, function = self.object, self.function
+        if isinstance(function, Symbol):
+            return evaluator.keras.call_base(of, function, args, kwargs)
+        if not isinstance(function, Function):
+            return evaluator.call_method(of, function, args, kwargs)
+        if function.name == "build" and isinstance(of, Instance) and of.layer is not None:
+            return evaluator.keras.build_by_hand(of, function, args, kwargs)
+        return evaluator.call_function(function, [of, *args], kwargs, whole)
+
+
+class Super(Record, Value):
+    """What `super()` gives: an instance, and the class behind which attributes are looked up."""
+
+    instance: Instance
+    after: Class
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        found, cls = self.instance.cls.find(name, self.after), self.instance.cls
+        if isinstance(found, Function):
+            return Bound(self.instance, found)
+        evaluator.keras.check_attribute(self.instance.layer, name, cls, "super()")
+        root = cls.root()
+        return Bound(self.instance, Symbol(f"{root.path if root else 'builtins.object'}.{name}"))
+
+
+class Partial(Record, Value):
+    """A `functools.partial`."""
+
+    function: Any
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        return evaluator.call(self.function, [*self.args, *args], {**self.kwargs, **kwargs}, whole=whole)
+
+
+class Context(Record, Value):
+    """The call of a function that is a context manager, before a `with` enters it."""
+
+    function: Function
+    args: list[Any]
+    kwargs: dict[str, Any]
+    whole: bool
+
+    @property
+    def given(self) -> tuple[Function, list[Any], dict[str, Any], bool]:
+        """The function and what it is called with."""
+        return self.function, self.args, self.kwargs, self.whole
+
+
+class Module(Value):
+    """Another file of the same folder, as text."""
+
+    def __init__(self, name: str, frame: Any) -> None:
+        self.name = name
+        self.frame = frame
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        if name in self.frame.names:
+            return evaluator.loaded(self.frame, name)
+        inner = evaluator.module(f"{self.name}.{name}", self.frame)
+        return inner or evaluator.unknown(f"{self.name}.py has no {name}", name)
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        return name in self.frame.names or evaluator.module(f"{self.name}.{name}", self.frame) is not None
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        return evaluator.unknown(f"the module {self.name} is called")
+
+
+class Imported(Record, Value):
+    """A name that a module of a package imports from another one, which is read when the name is used."""
+
+    node: ast.ImportFrom
+    alias: ast.alias
+    frame: Any
+
+    def truth(self) -> bool | None:
+        return None
+
+
+class Namespace(Value):
+    """An object that has nothing but attributes: `SimpleNamespace`, a named tuple, a data class."""
+
+    def __init__(self, attributes: dict[str, Any]) -> None:
+        self.attributes = attributes
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return self.attributes.get(name, evaluator.unknown(f"the attribute {name} of a value"))
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        return name in self.attributes or hasattr(types.SimpleNamespace, name)
+
+    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+        evaluator.effects.record_attribute_change(self, name)
+        self.attributes[name] = value
+
+    def equals(self, other: Any) -> Any:
+        return self is other if isinstance(other, Namespace) else NotImplemented

@@ -1,0 +1,78 @@
+"""Symbolic tensors: those of a program that puts a model together, and those inside of a layer's own `call`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from layerexplain.frontends.code.values.base import Evaluator, Place, ProgramError, Use, Value
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.values.layers import Node
+    from layerexplain.frontends.code.values.symbols import Symbol
+
+
+class Tensor(Value):
+    """The result number `index` of a call; the mask of result i has the number -1 - i. `Node.result` makes it, once."""
+
+    def __init__(self, node: Node, index: int) -> None:
+        self.node = node
+        self.index = index
+
+    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+        return evaluator.keras.tensor_attribute(self, name)
+
+    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+        return evaluator.keras.tensor_item(self, key)
+
+    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        return evaluator.keras.tensor_method(self, name, args, kwargs)
+
+    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        return evaluator.keras.operator(name, left, right)
+
+    def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
+        return evaluator.keras.operator(name, self, None)
+
+    def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+        return evaluator.keras.operator(name, left, right)
+
+    def is_instance(self, kind: Symbol) -> bool | None:
+        return True if "ensor" in kind.last else False if kind.path.startswith("numpy.") else None
+
+    def truth(self) -> bool | None:
+        return None
+
+    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+        if self.node.layer.reason is not None:
+            return self.node.layer.reason  # what is not read may give a layer too
+        raise ProgramError("TypeError", "a tensor is called", evaluator.place())
+
+
+_REFUSED: dict[Use, str] = {
+    "loop": "a tensor of Keras cannot be iterated over: its numbers are not there yet",
+    "test": "a tensor of Keras is neither true nor false: its numbers are not there yet; use keras.ops.where",
+    "unpacking": "a tensor of Keras cannot be unpacked",
+    "number": "got a tensor of Keras: its numbers are not there yet",
+}
+
+
+class GraphTensor(Tensor):
+    """A tensor outside of any `call`. It has no numbers, and Keras refuses what needs them."""
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        found = evaluator.keras.tensor_has(name)
+        return None if name.startswith("_") and not found else found
+
+    def check_use(self, use: Use, place: Place, words: str = "") -> None:
+        if use in ("test", "number") or self.node.layer.kind == "layer":
+            raise ProgramError("TypeError", words + _REFUSED[use], place)
+
+
+class CallTensor(Tensor):
+    """A tensor inside of the `call` of a layer or a model of the program."""
+
+    def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
+        return evaluator.keras.tensor_has(name) or None
+
+    def assigned_to(self, name: str) -> None:
+        self.node.names.setdefault(self.index, name)
