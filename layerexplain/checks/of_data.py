@@ -97,7 +97,7 @@ def targets_spread(data: Data) -> Iterator[Found]:
 )
 def examples_left_over(data: Data) -> Iterator[Found]:
     model = data.network.model
-    batch = fixed_batch(model) if any(map(keeps_state, model.layers)) else None
+    batch = fixed_batch(model) if data.examples and any(map(keeps_state, model.layers)) else None
     for one in data.examples if batch else ():
         count, name = one.array.shape[0] if one.array.shape else None, one.array.name
         if batch and isinstance(count, int) and count % batch:

@@ -159,16 +159,35 @@ def check(
         raise_any([fault.with_place(source=model.source) for fault in left])
     looked_at = {"weights": stored_weights(source, network) if weights else None, "data": data_for(network, data)}
     looked_at["run"] = run
+    found = [*_findings(network, rules, "", looked_at)]
+    seen_behind = _behind_faults(network, rules, found) if network.faults else frozenset()
     ignored = dict(_ignored(model, ""))
-    found = [one for one in _findings(network, rules, "", looked_at) if not _is_ignored(one, ignored)]
+    found = [one for one in found if not _is_ignored(one, ignored)]
     if budgets:
         from layerexplain.checks.budgets import over_budget
 
         found += over_budget(model, shapes_for(model, inputs), budgets)
     in_order = _in_order(found, model)
-    said = {fault.fact for fault in faults}
-    notes = tuple([note for note in _unchecked(network) if note.message not in said])
+    said = tuple([fault.fact for fault in faults])
+    notes = tuple([n for n in _unchecked(network) if not n.message.startswith(said) and n.layer not in seen_behind])
     return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, in_order, notes)
+
+
+def _behind_faults(network: Network, rules: Sequence[Rule], found: list[Finding]) -> frozenset[str]:
+    """Add what is found in the layers behind those at fault, and return the layers that were looked at there."""
+    from layerexplain.checks.behind_faults import networks_behind, unseen_layers
+
+    unseen = unseen_layers(network) - {fault.layer for fault in network.faults}
+    others = [one for one in rules if one.of == "network" and not one.look.__module__.endswith("of_faults")]
+    behind = [*networks_behind(network)] if unseen else []
+    known = {(one.code, one.layer) for one in found}
+    each = [[one for one in _findings(one, others) if one.layer in unseen] for one in behind]
+    found += (
+        [one for one in each[0] if all(one in more for more in each[1:]) and (one.code, one.layer) not in known]
+        if each
+        else []
+    )
+    return unseen.difference(*map(unseen_layers, behind)) if behind else frozenset()
 
 
 def _in_order(found: Sequence[Finding], model: Model) -> tuple[Finding, ...]:
