@@ -42,6 +42,15 @@ ALLOWED = {
     "frontends/keras/weight_tree.py": "a file of weights alone tells classes by names and arrays",
     "frontends/spec/items.py": "the class that Keras makes of a list of cells",
     "run/initializers.py": "an initializer that is called like a layer",
+    "checks/of_data.py": "layers that bring inputs to a range of their own, or ids to a table",
+    "checks/of_linear_maps.py": "what may stand between two linear maps, which rules on these look through",
+    "checks/of_recurrence.py": "rules on mistakes that are made with these layers",
+    "frontends/hugging_face/wiring.py": "the layer that adds a branch to what it began with",
+    "network/operation_classes.py": "operations of Keras that are called like layers",
+    "oracle/keras_faults.py": "layers that Keras computes wrongly",
+    "render/documents/language_model.py": "the layer that adds a branch to what it began with",
+    "report/argument_words.py": "an initializer that is called like a layer",
+    "report/language_model.py": "parts of a language model by the layers that they are made of",
     "oracle/to_keras.py": "classes that run code, whatever is declared; an argument that Keras 2 wrote as a list",
 }
 """The modules that may name classes, each with the reason: a format's own names, or Keras's."""
