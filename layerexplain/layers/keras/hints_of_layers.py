@@ -141,8 +141,8 @@ def uneven_overlap(at: LayerInModel) -> str | None:
             few, many = w.k // w.stride, -(-w.k // w.stride)
             return (
                 f"Windows of {w.k} with stride {w.stride} overlap unevenly: along an axis an output sums {few} or "
-                f"{many} of them, which shows as a checkerboard. A window that the stride divides avoids it, and so does "
-                f"UpSampling{len(at.x.shape) - 2}D followed by a convolution."
+                f"{many} of them, which shows as a checkerboard. A window that the stride divides avoids it; so "
+                f"does UpSampling{len(at.x.shape) - 2}D followed by a convolution."
             )
     return None
 
