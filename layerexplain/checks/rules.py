@@ -30,6 +30,7 @@ _FILES = (
     "of_layers",
     "of_shapes",
     "of_sizes",
+    "of_language_models",
     "of_weights",
     "of_data",
     "of_run",
