@@ -256,6 +256,7 @@ class Program:
         if any(one.lacks == "shape" for one, _ in opened):
             names = tuple(dict.fromkeys(ref.layer for ref in model.inputs))
             model = model._replace(source_code=SourceCode(partial(self._read_again, found, names)))
+        model = model._replace(fit_data=found.value.fitted)
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
 
