@@ -204,8 +204,8 @@ PReLU RReLU ReLU ReLU6 SELU SiLU Sigmoid Softmax Softmax2d Softmin Softplus Soft
 Threshold;
 torch.attention: MultiheadAttention TransformerDecoderLayer TransformerEncoderLayer;
 torch.convolutional: Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d;
-torch.core: AlphaDropout Bilinear CosineSimilarity Dropout Dropout1d Dropout2d Dropout3d Embedding EmbeddingBag
-FeatureAlphaDropout Flatten Identity Linear PairwiseDistance Unflatten;
+torch.core: AlphaDropout Bilinear Buffer CosineSimilarity Dropout Dropout1d Dropout2d Dropout3d Embedding EmbeddingBag
+FeatureAlphaDropout Flatten Identity Linear PairwiseDistance Parameter Unflatten;
 torch.normalization: BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d
 LayerNorm LocalResponseNorm RMSNorm SyncBatchNorm;
 torch.pooling: AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d

@@ -180,6 +180,24 @@ class Program:
         """The model of a name (`encoder`, `build_model`, `Net`), or of a call (`build_model(classes=10)`)."""
         return self._named(request)._replace(asked=request)
 
+    def torch_model(self, request: str) -> Model | None:
+        """The model of PyTorch that is asked for, or the only one; None where the program has none. Raises SourceError
+        for several."""
+        if "torch" not in {name.partition(".")[0] for name in _imported(self.text.tree)}:
+            return None
+        from layerexplain.frontends.code.library import torch_runs
+
+        if request:
+            one = torch_runs.asked(self, request)
+            return None if one is None else torch_runs.read_model(self, one)
+        if not torch_runs.uses_torch(self):
+            return None
+        found = torch_runs.models(self)
+        if len(found) > 1:
+            names = ", ".join(one.name for one in found[:12])
+            raise SourceError(f"has {len(found)} models: {names}; name one: {self.path or '-- -'}:{found[0].name}")
+        return torch_runs.read_model(self, found[0]) if found else None
+
     def _named(self, request: str) -> Found:
         try:
             tree = ast.parse(request.strip(), mode="eval").body
@@ -305,6 +323,13 @@ def imports_of(program: Program) -> list[Note]:
     return [Note("imports", None, words)] if names else []
 
 
+def _imported(tree: ast.Module) -> list[str]:
+    """Return the names of the modules that a program imports."""
+    nodes = list(ast.walk(tree))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return names + [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+
+
 _AUTOMATIC = frozenset({"sequential", "functional", "model"})
 
 
@@ -375,6 +400,8 @@ def read_code(
     reading = (
         program(data, path, given) if lend is None else Program(_text(data, path), path, given, Modules(None, lend))
     )
+    if (model := reading.torch_model(request)) is not None:
+        return model
     if request:
         return reading.model(reading.named(request))
     found = reading.models()

@@ -9,10 +9,8 @@ from typing import Any
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget, fits
 from layerexplain.frontends.code.operators import binary, is_plain
 from layerexplain.frontends.code.values.base import Evaluator, ProgramError, Size, Unknown, UnknownValue, Value
-from layerexplain.frontends.code.values.layers import Variable
 from layerexplain.frontends.code.values.program import Bound
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.model import Shape
 from layerexplain.records import Record
 
@@ -62,7 +60,8 @@ class Array(Record, Value):
         return made
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        if isinstance(left, Tensor | Variable) or isinstance(right, Tensor | Variable):
+        other = right if left is self else left
+        if isinstance(other, Value) and not isinstance(other, Array | Size | Unknown):
             return NotImplemented
         evaluator.budget.look_at(left, right)
         made = operate(name, left, right)
