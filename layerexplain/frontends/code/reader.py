@@ -12,17 +12,17 @@ from typing import Any
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import Exhausted
 from layerexplain.frontends.code.emit import Emitter, settings
-from layerexplain.frontends.code.frames import File
+from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.grade import grade_of, notes_of
 from layerexplain.frontends.code.interpreter import Interpreter
 from layerexplain.frontends.code.keras_names import base_of
-from layerexplain.frontends.code.modules import Lender, Modules
+from layerexplain.frontends.code.modules import Lender, Modules, package_of
 from layerexplain.frontends.code.own_weights import declarations
 from layerexplain.frontends.code.reach import last_change, parts_of, reaching
 from layerexplain.frontends.code.sources import Text, notebook_text, read_text
 from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import ModelValue, layer_of
-from layerexplain.frontends.code.values.program import Class, Function
+from layerexplain.frontends.code.values.program import Class, Function, Module
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.training import with_training
 from layerexplain.model import InputShapes, Model, Note, SourceCode
@@ -72,7 +72,11 @@ class Program:
         self.interpreter.settings = {name: self.interpreter.parse_setting(value) for name, value in given.items()}
         self.interpreter.is_notebook = text.is_notebook
         self.file = self.interpreter.program = File("", self.folder, text.tree)
-        self.frame = self.interpreter.run(self.file)
+        frame = Frame(self.file)
+        if path is not None and package_of(os.path.dirname(path) or ".") is not None:
+            # A package that imports the file which is read gets what that has so far.
+            self.interpreter.modules[os.path.abspath(path)] = Module("", frame)
+        self.frame = self.interpreter.run(self.file, frame)
 
     # Which models -------------------------------------------------------------------------------------------------
 
@@ -318,7 +322,8 @@ class Program:
 def imports_of(program: Program) -> list[Note]:
     """Return a note that names the files whose values may stand in a report though nobody named them."""
     found = program.interpreter.imported.items()
-    names = [name for path, name in found if not program.modules.is_named(path)]
+    own = os.path.abspath(program.path) if program.path is not None else ""
+    names = [name for path, name in found if path != own and not program.modules.is_named(path)]
     words = f"the code imports {', '.join(names)}: values from there may stand in this report"
     return [Note("imports", None, words)] if names else []
 

@@ -124,7 +124,7 @@ torch.[adaptive_avg_pool1d|adaptive_avg_pool2d|adaptive_avg_pool3d](x, output_si
     | Divides its input into {output_size} nearly equal windows and averages each.
 torch.[adaptive_max_pool1d|adaptive_max_pool2d](x, output_size: Anything, return_indices: Bool = False):
     few_largest(...) | Divides its input into {output_size} nearly equal windows and takes the maximum of each.
-torch.layer_norm(x, normalized_shape: Anything, eps: Number = 1e-5): plain_norm(...)
+torch.layer_norm(x, W=None, b=None, normalized_shape: Anything, eps: Number = 1e-5): plain_norm(...)
     | Normalizes the last values to mean 0 and variance 1.
 """
 
@@ -302,6 +302,8 @@ def few_largest(x: Expr, **arguments: Any) -> Any:
     return _of_rank(adaptive_max_pooling, x, **arguments)
 
 
-def plain_norm(x: Expr, *, normalized_shape: Any, eps: float) -> Expr:
-    """The formula of layer_norm without weights."""
-    return layer_norm(x, normalized_shape=normalized_shape, eps=eps, elementwise_affine=False, bias=False)
+def plain_norm(x: Expr, W: Expr | None, b: Expr | None, *, normalized_shape: Any, eps: float) -> Expr:
+    """The formula of layer_norm, with its weights as tensors."""
+    y: Expr = layer_norm(x, normalized_shape=normalized_shape, eps=eps, elementwise_affine=False, bias=False)
+    y = y if W is None else y * W
+    return y if b is None else y + b

@@ -9,6 +9,7 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Evaluator, Identity, Place, ProgramError, Unknown
 from layerexplain.frontends.code.values.program import Bound, Instance
 from layerexplain.frontends.code.values.symbols import Symbol
+from layerexplain.layers.registry import TORCH, find
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
@@ -69,6 +70,8 @@ class BuiltIn(Identity):
         self.place = place
         self.children = children
         self.attributes: dict[str, Any] = {}
+        self.is_tied = False
+        """Whether the program puts another parameter in the place of one of its own."""
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
         if name in self.attributes:
@@ -86,8 +89,9 @@ class BuiltIn(Identity):
         return Bound(self, name)
 
     def _weight(self, evaluator: Evaluator, name: str) -> Any:
-        """A weight of a module, by which programs ask for its device or initialize it."""
-        found = self.attributes[name] = OfModule(())
+        """A weight of a module, by which programs ask for its device, initialize it, or compute."""
+        shapes = weight_shapes(self)
+        found = self.attributes[name] = OfModule(shapes.get(name, (None,)))
         return found
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
@@ -95,6 +99,8 @@ class BuiltIn(Identity):
 
     def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
         evaluator.effects.record_attribute_change(self, name)
+        if name in ("weight", "bias") and isinstance(value, Parameter):
+            self.is_tied = True
         if self.children is not None and (is_module(value) or name in self.children):
             self.children[name] = value
         elif name in self.config:
@@ -148,7 +154,7 @@ class BuiltIn(Identity):
                 evaluator.effects.record_attribute_change(self, "append")
                 return self
             if name in ("extend", "insert"):
-                items = args[-1].iterate() if isinstance(args[-1], BuiltIn) else args[-1]
+                items: Any = args[-1].iterate() if isinstance(args[-1], BuiltIn) else args[-1]
                 now = list(self.children.values())
                 if name == "insert":
                     now.insert(args[0], items)
@@ -166,11 +172,22 @@ class BuiltIn(Identity):
 
 
 class OfModule(Parameter):
-    """A weight of a built-in module, whose shape its declaration says."""
+    """A weight of a built-in module, which counts there."""
+
+
+BUILT_IN = "built-in module"
+"""The attribute of an object whose class is made of a module that computes, which holds that."""
+
+
+def weight_shapes(module: BuiltIn) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the parameters of a module by their names; none where they are not known."""
+    from layerexplain.frontends.code.library.torch_graph import own_weights
+
+    return {name: shape for name, shape, is_buffer in own_weights(module) if not is_buffer}
 
 
 def module_type(value: Any) -> str:
-    """Return the name in torch.nn of a module, or of the class that a class of the program is made of; "" for others."""
+    """Return the name in torch.nn of a module, or of what a class of the program is made of; "" for others."""
     if isinstance(value, BuiltIn):
         return value.type
     root = value.cls.root() if isinstance(value, Instance) else None
@@ -185,7 +202,7 @@ def is_module(value: Any) -> bool:
 def children_of(module: Any) -> dict[str, Any]:
     """Return the modules that a module holds, by their names in it."""
     held = module.children or {} if isinstance(module, BuiltIn) else module.attributes
-    return {name: one for name, one in held.items() if is_module(one)}
+    return {name: one for name, one in held.items() if is_module(one) and name != BUILT_IN}
 
 
 def named_modules(module: Any, prefix: str = "", seen: set[int] | None = None) -> dict[str, Any]:
@@ -300,6 +317,17 @@ class Objects:
             return False
         if name == "_modules":
             return children_of(instance)
+        if (built_in := instance.attributes.get(BUILT_IN)) is not None:
+            if name in built_in.config:
+                return built_in.config[name]
+            if name in (shapes := weight_shapes(built_in)):
+                instance.attributes[name] = Parameter(shapes[name])
+                return instance.attributes[name]
+            if name in ("weight", "bias"):
+                return None
+            declaration = find(f"{TORCH}{built_in.type}")
+            if declaration is not None and name in declaration.default_values:
+                return declaration.default_values[name]
         return Bound(instance, name)
 
     def method(
@@ -309,7 +337,16 @@ class Objects:
         if name == "__init__":
             if module_type(instance) in CONTAINERS:
                 instance.attributes.update(fill(module_type(instance), args))
+            elif module_type(instance) != "Module":
+                from layerexplain.frontends.code.library.torch import make
+
+                instance.attributes[BUILT_IN] = make(module_type(instance), args, kwargs, interpreter)
             return None
+        if name in ("items", "keys", "values") and module_type(instance) in CONTAINERS:
+            return list(getattr(children_of(instance), name)())
+        if name == "forward" and (built_in := instance.attributes.get(BUILT_IN)) is not None:
+            run = running(interpreter)
+            return run.built_in(instance, built_in, args, kwargs) if run else interpreter.unknown("a module on data")
         if module_type(instance) in CONTAINERS and name in ("append", "extend"):
             now = [one for one in instance.attributes.values() if is_module(one)]
             for i, one in enumerate(args if name == "append" else args[0]):
@@ -322,8 +359,9 @@ class Objects:
         return call_module(interpreter, instance, args, kwargs)
 
     def items(self, instance: Instance) -> list[Any]:
-        """Return the modules that a container of the program holds."""
-        return list(children_of(instance).values())
+        """Return what a loop over a container of the program meets."""
+        held = children_of(instance)
+        return list(held) if module_type(instance) == "ModuleDict" else list(held.values())
 
 
 def each_array(values: Any) -> Iterator[Array]:

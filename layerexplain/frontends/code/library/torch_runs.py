@@ -41,7 +41,8 @@ def run_on_data(interpreter: Any, module: Any, args: list[Any], kwargs: dict[str
 
 def _as_data(result: Any, batch: Any, interpreter: Any) -> Any:
     if isinstance(result, Tensor):
-        return Array(tuple([batch if size is BATCH else size for size in result.spec.shape]))
+        sizes: list[Any] = [batch if size is BATCH else size for size in result.spec.shape]
+        return Array(tuple(sizes))
     if type(result) in (tuple, list):
         return type(result)([_as_data(one, batch, interpreter) for one in result])
     return interpreter.unknown("the result of a module that is called on data")

@@ -12,6 +12,7 @@ from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.lang.axes import BATCH
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import TensorRef
+from layerexplain.ops.sizes import product, shape_text
 from layerexplain.records import Record
 
 _OPERATORS = {
@@ -26,7 +27,8 @@ _SAME = frozenset(
 )
 """Methods that give the tensor itself."""
 _ALIASES = {
-    "multiply": "mul", "divide": "div", "true_divide": "div", "subtract": "sub", "concat": "cat", "swapaxes": "transpose",
+    "multiply": "mul", "divide": "div", "true_divide": "div", "subtract": "sub", "concat": "cat",
+    "swapaxes": "transpose",
     "clip": "clamp", "clamp_": "clamp", "relu_": "relu", "add_": "add", "mul_": "mul", "sub_": "sub", "div_": "div",
     "masked_fill_": "masked_fill", "absolute": "abs", "silu_": "silu", "dropout_": "dropout", "swapdims": "transpose",
     "dropout2d": "dropout", "dropout1d": "dropout", "dropout3d": "dropout", "alpha_dropout": "dropout",
@@ -163,30 +165,25 @@ def _shape(run: Any, x: Tensor, sizes: Sequence[Any]) -> tuple[Any, ...]:
     if unknown is not None:
         run.opened.append(unknown)
         raise run.unknown("a shape that is not known")
-    found = [None if isinstance(one, Batch) and one.times == 1 else one for one in sizes]
-    whole = [i for i, one in enumerate(found) if isinstance(one, Batch)]
-    if whole:
+    found: list[Any] = [None if isinstance(one, Batch) and one.times == 1 else one for one in sizes]
+    total = product([size for size in x.spec.shape if size is not BATCH])
+    merged = next((i for i, one in enumerate(found) if isinstance(one, Batch)), None)
+    if merged is not None:
         if -1 in found:
-            known = [size for size in x.spec.shape if size is not BATCH]
-            if None in known:
+            known = product([one.times if isinstance(one, Batch) else one for one in found if one != -1])
+            if total is None or not known:
                 raise run.unknown("a shape that depends on the size of the batch")
-            total = 1
-            for size in known:
-                total *= size
-            for one in found:
-                total //= 1 if one == -1 else one.times if isinstance(one, Batch) else one or 1
-            found[found.index(-1)] = total
-        found[whole[0]] = -1
-    if found and found[0] == -1 and BATCH in x.spec.shape and None not in found and not whole:
-        rest = 1
-        for one in found[1:]:
-            rest *= one
-        own = [size for size in x.spec.shape if size is not BATCH]
-        total = 1
-        for size in own:
-            total *= size if isinstance(size, int) else 0
+            found[found.index(-1)] = total // known
+        found[merged] = -1
+    elif found[:1] == [-1] and BATCH in x.spec.shape and None not in found and total is not None:
+        rest = product(found[1:]) or 1
         if total == rest:
             found[0] = None
+        elif total % rest:
+            raise run.refused(
+                f"the {total} values of each example in {shape_text(x.spec.shape)} need to divide into rows of {rest}, "
+                f"got {found}; write {total} in place of {rest}"
+            )
     return tuple(found)
 
 
@@ -230,6 +227,13 @@ def function(run: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> An
             return run.operation(f"a{name}", [x], {})
         if name in ("max", "min") and rest and isinstance(rest[0], Tensor):
             return run.operation({"max": "maximum", "min": "minimum"}[name], [x, rest[0]], {})
+    if name == "layer_norm":  # its weights stand behind the shape
+        weights = [*rest[1:3], None, None][:2]
+        weights = [kwargs.get(key, one) for key, one in zip(("weight", "bias"), weights, strict=True)]
+        shape = rest[0] if rest else kwargs["normalized_shape"]
+        eps = rest[3] if len(rest) > 3 else kwargs.get("eps", 1e-5)
+        config = {"normalized_shape": tuple(shape) if type(shape) is list else shape, "eps": eps}
+        return run.operation("layer_norm", [x, *weights], config)
     if name == "einsum":
         return run.operation("einsum", _listed(args[1:]), {"equation": args[0]})
     return _row(run, name, args, kwargs)

@@ -280,10 +280,23 @@ class Instance(Identity):
         return tuple(self.fields().values()) if self.cls.is_named_tuple else self
 
     def iterate(self) -> list[Any] | Unknown:
+        if (held := self._held()) is not None:
+            return held
         return list(self.fields().values()) if self.cls.is_named_tuple else super().iterate()
 
     def length(self) -> Any:
+        if (held := self._held()) is not None:
+            return len(held)
         return len(self.fields()) if self.cls.is_named_tuple else super().length()
+
+    def _held(self) -> list[Any] | None:
+        """What a container of a library holds whose class is made into one of the program; None for others."""
+        root = self.cls.root()
+        if root is None or not root.path.startswith("torch."):
+            return None
+        from layerexplain.frontends.code.library import LIBRARIES
+
+        return LIBRARIES["torch"].objects.items(self)  # type: ignore[no-any-return]
 
     def is_instance(self, kind: Symbol) -> bool | None:
         root = self.cls.root()
@@ -334,6 +347,9 @@ class Bound(Record, Value):
     def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
         of, function = self.object, self.function
         if isinstance(function, Symbol):
+            if isinstance(of, Instance) and of.cls.is_record and function.last == "__init__":
+                of.attributes.update(evaluator.record(of.cls, args, kwargs).attributes)
+                return None
             objects = evaluator.objects_of(of.cls) if isinstance(of, Instance) else None
             if objects is not None:
                 return objects.method(evaluator, of, function.last, args, kwargs)
