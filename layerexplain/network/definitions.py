@@ -37,7 +37,7 @@ def not_known(type_: str) -> NotKnown:
 class HeldModel:
     """A model in the configuration of a layer, `TimeDistributed(encoder)`; or a layer there that is not known."""
 
-    def __init__(self, layer: Layer, scope: Scope | None, tracing: Definitions) -> None:
+    def __init__(self, layer: Layer, scope: Scope | None, tracing: DefinitionCache) -> None:
         self.type = layer.type
         self.name = layer.name
         self.declaration = None
@@ -84,7 +84,7 @@ class Kept:
         self._young[key] = definition
 
 
-class Definitions:
+class DefinitionCache:
     """The definitions of one tracing, by declaration, arguments and specs: a bomb of nested calls costs no more than
     its definitions. With `strict` an argument that a layer does not have is an error. `kept` are those of other
     models. Nested models are traced as in `training` if that is said."""

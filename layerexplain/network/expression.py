@@ -15,7 +15,7 @@ from layerexplain.lang.names import identifier
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import inner_weights
 from layerexplain.model import Layer, Model, ModelWeight, TensorRef
-from layerexplain.network.recorded_shapes import Mask, Tensor, Tensors, spec_dtype
+from layerexplain.network.recorded_shapes import Mask, RecordedTensor, Tensors, spec_dtype
 
 
 class ModelExpression:
@@ -33,25 +33,25 @@ class ModelExpression:
         """What each layer with states begins with; `_weights` has, behind its weights, what its last call left."""
         self._definitions: dict[str, Definition] = {}
 
-    def input(self, ref: TensorRef, spec: Spec, given_mask: Spec | None) -> Tensor:
+    def input(self, ref: TensorRef, spec: Spec, given_mask: Spec | None) -> RecordedTensor:
         """Return the parameter for an input, with the parameter for the mask that it is given."""
         number = ""
         if len(self._numbers) > 1 or ref not in self._numbers:
             number = str(self._numbers[ref]) if ref in self._numbers else f"_{identifier(ref.layer)}"
         leaf = self._params[ref] = tensor(f"x{number}", *spec)
         if given_mask is None:
-            return Tensor(leaf, roles=spec.roles)
+            return RecordedTensor(leaf, roles=spec.roles)
         mask = tensor("mask" if not number else f"mask{number}", given_mask.shape, given_mask.dtype)
         self._masks.append(mask)
-        return Tensor(leaf, Mask(mask, ref.layer), spec.roles)
+        return RecordedTensor(leaf, Mask(mask, ref.layer), spec.roles)
 
-    def weight(self, own: ModelWeight) -> Tensor:
+    def weight(self, own: ModelWeight) -> RecordedTensor:
         """Return the leaf for a variable that belongs to the model itself."""
         trainable = own.trainable and self._model.trainable
         axes = [(f"axis {i}", size) for i, size in enumerate(own.shape)]
         leaf = weight(own.name, identifier(own.name), axes, dtype=spec_dtype(own.dtype), trainable=trainable)
         self._weights[own.name] = (leaf,)
-        return Tensor(leaf)
+        return RecordedTensor(leaf)
 
     def call(
         self, layer: Layer, index: int, definition: Definition, args: Sequence[Expr]

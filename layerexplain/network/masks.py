@@ -18,7 +18,7 @@ from layerexplain.lang.expr import Expr
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import Call, Layer, Model, TensorRef, keeps_state
-from layerexplain.network.recorded_shapes import NO_MASK, Mask, Tensor, Tensors
+from layerexplain.network.recorded_shapes import NO_MASK, Mask, RecordedTensor, Tensors
 from layerexplain.network.traced import MaskSource
 
 
@@ -38,7 +38,7 @@ class Masks:
         """Return whether a layer hands on the mask of its first tensor."""
         return declaration.mask == "pass" and not (self._keras_2 and declaration.facts.loses_mask_keras_2)
 
-    def when_built(self, bound: BoundCall, tensors: Sequence[Tensor | None]) -> Iterator[Mask]:
+    def when_built(self, bound: BoundCall, tensors: Sequence[RecordedTensor | None]) -> Iterator[Mask]:
         """Yield the mask of each tensor when the model was built: the one that the call names, else its own."""
         for i, t in enumerate(tensors):
             ref = bound.masks.get(i)
@@ -84,7 +84,7 @@ class Masks:
         declaration: Declaration,
         layer: Layer,
         bound: BoundCall,
-        tensors: Sequence[Tensor | None],
+        tensors: Sequence[RecordedTensor | None],
         masks: list[Mask],
     ) -> None:
         """Keep, for what a call makes that does not see one of its `masks`, the mask that it had when it was built."""

@@ -141,7 +141,7 @@ class Mask(NamedTuple):
 NO_MASK = Mask(None, None)
 
 
-class Tensor(NamedTuple):
+class RecordedTensor(NamedTuple):
     """A tensor: its expression, its mask, and the roles of its axes."""
 
     expr: Expr
@@ -168,7 +168,7 @@ class Tensors:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self._tensors: dict[TensorRef, Tensor | None] = {}
+        self._tensors: dict[TensorRef, RecordedTensor | None] = {}
 
     @cached_property
     def _outputs(self) -> dict[tuple[str, int], int]:
@@ -178,14 +178,14 @@ class Tensors:
             found[layer, call] = max(found.get((layer, call), 0), min(output + 1, _MOST_OUTPUTS))
         return found
 
-    def __setitem__(self, ref: TensorRef, value: Tensor | None) -> None:
+    def __setitem__(self, ref: TensorRef, value: RecordedTensor | None) -> None:
         self._tensors[ref] = value
 
-    def get(self, ref: TensorRef | None) -> Tensor | None:
+    def get(self, ref: TensorRef | None) -> RecordedTensor | None:
         """Return the tensor; None where its shape is unknown, or nothing made it yet."""
         return None if ref is None else self._tensors.get(ref)
 
-    def taken(self, layer: Layer, ref: TensorRef | None, i: int) -> Tensor | None:
+    def taken(self, layer: Layer, ref: TensorRef | None, i: int) -> RecordedTensor | None:
         """Return the tensor that a layer takes as number `i`; where its shape is unknown, what the layer was built
         for."""
         if ref is None:
@@ -194,7 +194,7 @@ class Tensors:
         if known is None:
             shape = built_shape(layer, i)
             if shape is not None:
-                known = self._tensors[ref] = Tensor(tensor(ref.layer, shape, "float"))
+                known = self._tensors[ref] = RecordedTensor(tensor(ref.layer, shape, "float"))
         return known
 
     def recorded(self, call: Call) -> list[Spec | None]:
@@ -210,7 +210,7 @@ class Tensors:
     def put_recorded(self, call: Call, specs: Sequence[Spec | None]) -> None:
         """Keep the outputs of a call that are known only by what was recorded; with none, its first is unknown."""
         for i, spec in enumerate(specs):
-            known = None if spec is None else Tensor(tensor(call.layer, spec.shape, spec.dtype))
+            known = None if spec is None else RecordedTensor(tensor(call.layer, spec.shape, spec.dtype))
             self._tensors[TensorRef(call.layer, call.index, i)] = known
         if not specs:
             self._tensors.setdefault(TensorRef(call.layer, call.index), None)

@@ -15,7 +15,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition
 from layerexplain.layers.declaration import Declaration, Spec
 from layerexplain.model import Layer, Model, Note
-from layerexplain.network.definitions import Definitions, Kept, not_known
+from layerexplain.network.definitions import DefinitionCache, Kept, not_known
 from layerexplain.network.recorded_shapes import input_specs
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network
@@ -127,7 +127,7 @@ def trace_layer(
     return _Tracing(strict, Faults()).definition_of(scope, declaration, layer, bound, specs, masks, training=training)
 
 
-class _Tracing(Definitions):
+class _Tracing(DefinitionCache):
     """One tracing of a whole model: its definitions and its faults."""
 
     def __init__(self, strict: bool, faults: Faults, training: bool = False, kept: Kept | None = None) -> None:

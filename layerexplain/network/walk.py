@@ -16,7 +16,7 @@ from layerexplain.model import Call, CallKey, Layer, Note, TensorRef, tensor_ref
 from layerexplain.network.expression import ModelExpression
 from layerexplain.network.input_layouts import with_roles
 from layerexplain.network.masks import Masks, as_keras_runs, mask_sources
-from layerexplain.network.recorded_shapes import NO_MASK, Mask, Tensor, Tensors, cross_checks, model_input
+from layerexplain.network.recorded_shapes import NO_MASK, Mask, RecordedTensor, Tensors, cross_checks, model_input
 from layerexplain.network.scope import Scope, Specs
 from layerexplain.network.traced import Network, Origin, TracedCall, specs_of
 from layerexplain.ops.sizes import shape_text
@@ -146,7 +146,7 @@ class NetworkTracer:
         known = self._input_tensor(TensorRef(layer.name, call.index, 0))
         return TracedCall(call) if known is None else TracedCall(call, outputs=(known.spec,), node=known.expr)
 
-    def _input_tensor(self, ref: TensorRef) -> Tensor | None:
+    def _input_tensor(self, ref: TensorRef) -> RecordedTensor | None:
         """Return a tensor that comes from outside of the model; None where its shape is not known."""
         spec = self.given.get(ref) or model_input(self.scope.model, ref)
         known = None
@@ -223,7 +223,13 @@ class NetworkTracer:
         return self.sizes.resolved(function, call)
 
     def _plain(
-        self, call: Call, layer: Layer, declaration: Declaration, bound: BoundCall, ref: TensorRef, known: Tensor
+        self,
+        call: Call,
+        layer: Layer,
+        declaration: Declaration,
+        bound: BoundCall,
+        ref: TensorRef,
+        known: RecordedTensor,
     ) -> TracedCall:
         """Return the usual call, of one tensor without a mask, without the detours that the others need."""
         specs = (known.spec,)
@@ -292,7 +298,7 @@ class NetworkTracer:
         roles = self.expression.roles(definition)
         if not definition.masks and len(outputs) == 1:  # as nearly always
             ref = TensorRef(layer.name, call.index, 0)
-            self.tensors[ref] = Tensor(outputs[0], handed, None if roles is None else roles[0])
+            self.tensors[ref] = RecordedTensor(outputs[0], handed, None if roles is None else roles[0])
             return node, specs_of(outputs), [ref]
         refs = [TensorRef(layer.name, call.index, i) for i in range(len(outputs))]
         position = len(outputs)
@@ -303,5 +309,5 @@ class NetworkTracer:
                 own_mask = tensor("mask", own.shape, own.dtype) if node is None else item(node, position)
                 position += 1
                 mask = Mask(own_mask, source if source and own in definition.params else layer.name)
-            self.tensors[ref] = Tensor(e, mask, None if roles is None else roles[i])
+            self.tensors[ref] = RecordedTensor(e, mask, None if roles is None else roles[i])
         return node, specs_of(outputs), refs

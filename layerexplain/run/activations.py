@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate
+from layerexplain.derive.evaluate import CannotEvaluate, Evaluation, evaluate, evaluate_nodes
 from layerexplain.errors import LayerExplainError
 from layerexplain.lang.definition import Definition
-from layerexplain.lang.expr import Expr, picked
+from layerexplain.lang.expr import CALL, Expr, picked
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtypes_of
 from layerexplain.network.masks import in_keras_order, shares_states
@@ -96,7 +96,7 @@ class NestedBoundary(NamedTuple):
     begins: bool
 
 
-class Value(NamedTuple):
+class TensorValue(NamedTuple):
     """A result of a call, or a mask that it passes on, with its dtype in Keras."""
 
     array: Any
@@ -150,7 +150,7 @@ class ModelRun:
         for ref, value in zip(model.inputs, inputs, strict=True):
             leaf = self.network.node(ref)
             if leaf is not None:
-                walk.results[leaf] = (Value(value, dtype_name(value)),)
+                walk.results[leaf] = (TensorValue(value, dtype_name(value)),)
         yield from walk.run()
         found = [None if node is None else walk.results.get(node) for node in outputs]
         self.outputs = [values and values[ref.output].array for values, ref in zip(found, model.outputs, strict=True)]
@@ -200,12 +200,12 @@ class NetworkRun:
         self.path = path
         self.number = number
         self.times = Counter(call.call.layer for call in network.calls)
-        self.results: dict[Expr, tuple[Value, ...]] = {}
+        self.results: dict[Expr, tuple[TensorValue, ...]] = {}
         self.refused: dict[str, str] = {}
-        self.left = Counter({base_of(e) for e in results if e is not None})
+        self.left = Counter(_bases([e for e in results if e is not None]))
         for call in network.calls:
             if not call.built:
-                self.left.update(set(map(base_of, tensors_of(call))))
+                self.left.update(_bases(tensors_of(call)))
 
     def run(self) -> Iterator[Activation]:
         """Run all calls of the network, entering nested models."""
@@ -226,7 +226,7 @@ class NetworkRun:
             except _NoValues as why:
                 self.refused.setdefault(layer.name, str(why))
                 yield self._activation(call, layer, (), refusal=str(why))
-            for base in set(map(base_of, tensors_of(call))):
+            for base in _bases(tensors_of(call)):
                 self.left[base] -= 1
                 self._drop_unused(base)
 
@@ -238,7 +238,7 @@ class NetworkRun:
         ordered = in_keras_order(model, [traced.call for traced in calls])
         return [traced for one in ordered if (traced := self.network.call(one)) is not None]
 
-    def _activation(self, call: TracedCall, layer: Layer, results: Sequence[Value], **ran: Any) -> Activation:
+    def _activation(self, call: TracedCall, layer: Layer, results: Sequence[TensorValue], **ran: Any) -> Activation:
         outputs, dtypes = tuple([one.array for one in results]), tuple([one.dtype for one in results])
         return Activation((*self.path, layer.name), layer, self.call_number(call), outputs, dtypes, **ran)
 
@@ -289,7 +289,7 @@ class NetworkRun:
         except IndexError as error:
             raise LayerExplainError(f"an id is outside the table ({error})", layer="/".join(path)) from None
         dtypes = tuple([compute if e.dtype == "float" else e.dtype for e in definition.outputs])
-        values_of_results = tuple(map(Value, map(rounded_to, results, dtypes), dtypes))
+        values_of_results = tuple(map(TensorValue, map(rounded_to, results, dtypes), dtypes))
         if definition.states:
             self.whole.states[path] = [one.array for one in values_of_results[-len(definition.states) :]]
         return self._done(
@@ -302,7 +302,9 @@ class NetworkRun:
             weights=weights,
         )
 
-    def _done(self, call: TracedCall, layer: Layer, count: int, results: tuple[Value, ...], **ran: Any) -> Activation:
+    def _done(
+        self, call: TracedCall, layer: Layer, count: int, results: tuple[TensorValue, ...], **ran: Any
+    ) -> Activation:
         if call.node is not None:
             self.results[call.node] = results
             self._drop_unused(call.node)
@@ -310,13 +312,22 @@ class NetworkRun:
 
     # Values between calls ----------------------------------------------------------------------------------------
 
-    def tensor(self, e: Expr) -> Value | None:
+    def tensor(self, e: Expr) -> TensorValue | None:
         """Return a tensor by its expression; None if it was not computed."""
         base, at = picked(e)
         values = self.results.get(base)
-        return None if values is None else values[at]
+        if values is not None:
+            return values[at]
+        if _is_made(base):
+            return None
+        # A mask that Keras merged when it built the model, of masks that the tensors do not carry when it runs.
+        given = {one: self.tensor(one) for one in _merged_from(e)}
+        known = {one: value.array for one, value in given.items() if value is not None}
+        if len(known) < len(given):
+            return None
+        return TensorValue(evaluate_nodes([e], known, self.whole.runs["float32"])[0], e.dtype)
 
-    def _given(self, call: TracedCall) -> list[Value]:
+    def _given(self, call: TracedCall) -> list[TensorValue]:
         """Return the values of a call's params."""
         found = [value for e in tensors_of(call) if (value := self.tensor(e)) is not None]
         if len(found) < len(tensors_of(call)):
@@ -344,9 +355,26 @@ def tensors_of(call: TracedCall) -> tuple[Expr, ...]:
     return call.node.args[: len(call.definition.params)]
 
 
-def base_of(e: Expr) -> Expr:
-    """Return the call or leaf that a tensor is a result of."""
-    return picked(e)[0]
+def _bases(tensors: Iterable[Expr]) -> set[Expr]:
+    """Return the calls and leaves whose results tensors are, or are merged from."""
+    return {picked(one)[0] for e in tensors for one in _merged_from(e)}
+
+
+def _merged_from(e: Expr) -> list[Expr]:
+    """Return the results of calls, and the leaves, that a tensor is merged from: itself if it is one."""
+    seen = {e: None}
+    waiting = [e]
+    for one in waiting:
+        if not _is_made(picked(one)[0]):
+            more = [arg for arg in one.args if arg not in seen]
+            seen.update(dict.fromkeys(more))
+            waiting += dict.fromkeys(more)
+    return [one for one in waiting if _is_made(picked(one)[0])]
+
+
+def _is_made(base: Expr) -> bool:
+    """Return whether a node is a call or a leaf."""
+    return base.op is CALL or not base.args
 
 
 def _calls(network: Network, known: dict[int, int]) -> int:
@@ -368,7 +396,7 @@ def _uses(network: Network, path: tuple[str, ...]) -> Counter[tuple[str, ...]]:
     return found
 
 
-def _compute_dtype(layer: Layer, given: Sequence[Value]) -> str:
+def _compute_dtype(layer: Layer, given: Sequence[TensorValue]) -> str:
     """Return the float in which a call computes: from the layer's policy, or for an operation from its tensors."""
     if layer.kind == "operation":
         return common_float([one.dtype for one in given])

@@ -13,13 +13,13 @@ from layerexplain.conversions.block_names import loop_over_names
 from layerexplain.conversions.code import to_code
 from layerexplain.conversions.config import to_config
 from layerexplain.conversions.explicit_masks import _names
-from layerexplain.conversions.keras_file import keras_object
 from layerexplain.conversions.spec import to_spec
 from layerexplain.conversions.today import in_todays_words
 from layerexplain.conversions.todays_names import in_todays_names
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.model import SharedObject, TensorRef, Training, TrainingSetting, replaced
+from layerexplain.oracle.to_keras import part_of_training
 from layerexplain.report.settings import setting_of
 from layerexplain.report.todays_training import todays_training
 
@@ -268,7 +268,8 @@ def test_keras_takes_what_is_made_of_a_row_with_an_operation(config: dict[str, A
         )
 
 
-def test_parts_of_training_are_made_of_the_classes_of_keras() -> None:
+def test_parts_of_training_are_made_of_the_classes_of_keras(monkeypatch: pytest.MonkeyPatch) -> None:
     keras = SimpleNamespace(losses=SimpleNamespace(Huber=dict), optimizers=SimpleNamespace(SGD=dict))
     given = {"a": [TrainingSetting("Huber", {"delta": 2.5}), "mse"], "b": TrainingSetting("SGD", {"momentum": 0.5})}
-    assert keras_object(keras, given) == {"a": [{"delta": 2.5}, "mse"], "b": {"momentum": 0.5}}
+    monkeypatch.setattr("layerexplain.oracle.to_keras.load_keras", lambda: keras)
+    assert part_of_training(given) == {"a": [{"delta": 2.5}, "mse"], "b": {"momentum": 0.5}}

@@ -14,14 +14,14 @@ from tests.support.paths import ROOT
 FORBIDDEN = frozenset({"told", "made", "held", "fed", "hot", "quiet", "births", "rely", "lent"})
 """Words that name nothing: each of them has stood for several things."""
 
-NOT_YET = frozenset({"frontends"})
-"""Packages that still have such names. One that has none any more leaves this list."""
+NOT_YET = frozenset({"frontends/code"})
+"""Folders that still have such names. One that has none any more leaves this list."""
 
 MOST_USED_TWICE = 10
 """How many names of classes may stand for more than one of them."""
 
 PACKAGE = ROOT / "layerexplain"
-PACKAGES = sorted({path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py")})
+PACKAGES = sorted({*NOT_YET, *[path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py")]})
 
 
 def names_in(tree: ast.AST) -> Iterator[str]:
@@ -43,8 +43,11 @@ def names_in(tree: ast.AST) -> Iterator[str]:
 
 
 def modules_of(package: str) -> list[Path]:
-    """Return the files of a package, or the one file."""
-    return [PACKAGE / package] if package.endswith(".py") else sorted((PACKAGE / package).rglob("*.py"))
+    """Return the files of a package, or the one file, without those of the folders in it that are not clean yet."""
+    if package.endswith(".py"):
+        return [PACKAGE / package]
+    apart = {PACKAGE / folder for folder in NOT_YET - {package}}
+    return [path for path in sorted((PACKAGE / package).rglob("*.py")) if apart.isdisjoint(path.parents)]
 
 
 def test_all_kinds_of_names_are_seen() -> None:

@@ -14,7 +14,7 @@ from layerexplain.lang.axes import BATCH
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.layers.declaration import Spec
 from layerexplain.model import Layer, TensorRef, is_before_keras_3, tensor_refs
-from layerexplain.network.recorded_shapes import Mask, Tensor, built_shape, fixed_input
+from layerexplain.network.recorded_shapes import Mask, RecordedTensor, built_shape, fixed_input
 from layerexplain.network.trace import trace_at, trace_model
 from layerexplain.network.traced import Network, TracedCall
 from tests.support.keras_configs import dense, entry, graph, node
@@ -125,8 +125,8 @@ def test_the_first_size_of_one_image_is_no_batch(layers: str, size: Any) -> None
 
 def test_what_is_known_of_a_mask() -> None:
     x = tensor("x", (BATCH, 5, 3), "float32")
-    assert Tensor(x).mask.spec is None
-    assert Tensor(x, Mask(tensor("mask", (BATCH, 5), "bool"), None)).mask.spec == Spec((BATCH, 5), "bool")
+    assert RecordedTensor(x).mask.spec is None
+    assert RecordedTensor(x, Mask(tensor("mask", (BATCH, 5), "bool"), None)).mask.spec == Spec((BATCH, 5), "bool")
 
 
 # Calls --------------------------------------------------------------------------------------------------------------

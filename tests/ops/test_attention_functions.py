@@ -121,7 +121,7 @@ def test_linear_has_a_row_of_weights_for_each_output() -> None:
     W = RNG.normal(size=(11, 8))
     x = RNG.normal(size=(2, 5, 8))
     np.testing.assert_allclose(evaluate(made, [x], [W])[0], x @ W.T, rtol=1e-5, atol=1e-6)
-    assert Costs().of(made).macs == 5 * 11 * 8
+    assert Costs().cost_of(made).macs == 5 * 11 * 8
     assert element_text(element_form(made)).lines == ("y[n, t, k] = Σ m<8 x[n, t, m]·W[k, m]",)
 
 

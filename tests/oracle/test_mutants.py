@@ -16,7 +16,7 @@ from layerexplain.frontends import read
 from layerexplain.lang.definition import Definition
 from layerexplain.lang.text import program
 from layerexplain.layers.declaration import Declaration
-from layerexplain.network.definitions import Definitions
+from layerexplain.network.definitions import DefinitionCache
 from layerexplain.network.scope import Scope
 from layerexplain.network.trace import trace_at
 from layerexplain.ops import load_all
@@ -182,11 +182,11 @@ class Broken:
     """Puts a changed definition in the place of what the declaration of one type gives."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, type_: str, change: Any) -> None:
-        declared = Definitions.definition_of
+        declared = DefinitionCache.definition_of
         known: dict[int, Definition] = {}
         kept: list[Definition] = []
 
-        def wrong(definitions: Definitions, scope: Scope, declaration: Declaration, *args: Any) -> Definition:
+        def wrong(definitions: DefinitionCache, scope: Scope, declaration: Declaration, *args: Any) -> Definition:
             right = declared(definitions, scope, declaration, *args)
             if declaration.type != type_:
                 return right
@@ -195,7 +195,7 @@ class Broken:
                 kept.append(right)  # so that no other takes its identity
             return known[id(right)]
 
-        monkeypatch.setattr(Definitions, "of", wrong)
+        monkeypatch.setattr(DefinitionCache, "of", wrong)
 
 
 def changed(definition: Definition, text: str) -> Definition:

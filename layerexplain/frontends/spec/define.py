@@ -24,7 +24,7 @@ from layerexplain.errors import ArgumentError, FormulaError, raise_any
 from layerexplain.frontends.spec.define_circles import refuse_circles
 from layerexplain.frontends.spec.define_names import faults_of_names
 from layerexplain.frontends.spec.items import MODEL_TYPES, Maker, computed_names, inner_layer, words_for
-from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS, Node, SpecFaults, parse_yaml, to_python
+from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS, SpecFaults, YamlNode, parse_yaml, to_python
 from layerexplain.lang.composite import COMPOSITES
 from layerexplain.lang.parse import callable_op
 from layerexplain.lang.syntax import checked_expression, checked_tree
@@ -42,7 +42,7 @@ from layerexplain.suggest import did_you_mean
 MOST_DEFINED = 1_000
 """How many own layers a file defines."""
 
-_KEYS = ("about", "arguments", "inputs", "sizes", "weights", "layers", "formula", "results", "mask", "cache")
+_KEYS = ("about", "gist", "arguments", "inputs", "sizes", "weights", "layers", "formula", "results", "mask", "cache")
 _WEIGHT_KEYS = ("axes", "name", "trainable", "dtype", "at", "when", "positive")
 _RESERVED = frozenset({"n", "steps", *GIVEN, *COMMON, *OF_ITEMS})
 _LISTED = {"results": "the results", "cache": "tensors"}
@@ -65,7 +65,7 @@ def read_definitions(data: bytes, source: str) -> dict[str, Declaration]:
 
 
 def read_define(
-    node: Node, faults: SpecFaults, known: Mapping[str, Declaration], source: str
+    node: YamlNode, faults: SpecFaults, known: Mapping[str, Declaration], source: str
 ) -> dict[str, Declaration]:
     """The own layers below `define:`; those with faults are among them, so that the rest can be read.
 
@@ -99,13 +99,15 @@ def read_define(
 class _Reader:
     """Reads one own layer."""
 
-    def __init__(self, name: str, node: Node, faults: SpecFaults, own: Mapping[str, Declaration], source: str) -> None:
+    def __init__(
+        self, name: str, node: YamlNode, faults: SpecFaults, own: Mapping[str, Declaration], source: str
+    ) -> None:
         self.name = name
         self.faults = faults
         self.own = own
         self.source = source
         if node.kind == "scalar" and isinstance(node.value, str):
-            node = Node("mapping", [(Node("scalar", "formula", node.line), node)], node.line)
+            node = YamlNode("mapping", [(YamlNode("scalar", "formula", node.line), node)], node.line)
         self.node = node
         self.parts = {str(key.value): value for key, value in _mapping(node, name, faults)}
         for key, _ in node.value if node.kind == "mapping" else ():
@@ -166,6 +168,7 @@ class _Reader:
             lambda type_: self.own.get(type_) or find(type_),
             _example(arguments, tensors),
             cache,
+            self._gist(given),
         )
 
     def _place(self, line: int | None) -> str:
@@ -188,7 +191,7 @@ class _Reader:
             self.fault(error.fact, node.line + (error.line or 1) - (not node.below))
             return "", None
 
-    def _named(self, part: str, before: list[str] | None = None) -> Iterator[tuple[str, Node]]:
+    def _named(self, part: str, before: list[str] | None = None) -> Iterator[tuple[str, YamlNode]]:
         """The entries of a mapping of names. Each name is the layer's only thing of that name."""
         node = self.parts.get(part)
         if node is None or (node.kind == "scalar" and node.value is None):
@@ -213,8 +216,8 @@ class _Reader:
             self.lines.setdefault("x", self.node.line)
             return {"x": None}, 0
         if node.kind == "list":
-            pairs = [(one, Node("scalar", None, one.line)) for one in node.value]
-            self.parts["inputs"] = Node("mapping", pairs, node.line)
+            pairs = [(one, YamlNode("scalar", None, one.line)) for one in node.value]
+            self.parts["inputs"] = YamlNode("mapping", pairs, node.line)
         tensors: dict[str, tuple[str, ...] | None] = {}
         optional = 0
         for name, value in self._named("inputs"):
@@ -223,7 +226,7 @@ class _Reader:
                 keys = {str(key.value): one for key, one in value.value}
                 if keys.keys() - {"axes", "optional"} or keys.get("optional", value).value is not True:
                     self.fault(f"the input '{name}' is a mapping; write {{axes: […], optional: true}}", value.line)
-                value = keys.get("axes", Node("scalar", None, value.line))
+                value = keys.get("axes", YamlNode("scalar", None, value.line))
             if optional and not may_lack:
                 self.fault(f"the input '{name}' stands behind one that is optional; write it before that", value.line)
             optional += may_lack
@@ -232,7 +235,7 @@ class _Reader:
             self.fault("`inputs` names no tensor; leave it out for one tensor x", node.line)
         return tensors or {"x": None}, optional
 
-    def _axes(self, name: str, node: Node) -> tuple[str, ...] | None:
+    def _axes(self, name: str, node: YamlNode) -> tuple[str, ...] | None:
         if node.kind == "scalar" and node.value is None:
             return None
         parts = node.value if node.kind == "list" else [node]
@@ -251,7 +254,7 @@ class _Reader:
                 axes.append(text)
         return tuple(axes)
 
-    def _size(self, node: Node, of: str) -> str:
+    def _size(self, node: YamlNode, of: str) -> str:
         """A size as text: a number, a name, or an expression of these; "1" in place of one that is at fault."""
         if type(node.value) is int or isinstance(node.value, str):
             try:
@@ -274,8 +277,8 @@ class _Reader:
         self.fault(f"{of} is {words_for(node)}; a number, a name, or an expression like 4 * units is needed", node.line)
         return "1"
 
-    def _weight(self, symbol: str, node: Node) -> OwnWeight | None:
-        given: dict[str, Node] = {"axes": node}
+    def _weight(self, symbol: str, node: YamlNode) -> OwnWeight | None:
+        given: dict[str, YamlNode] = {"axes": node}
         if node.kind == "mapping":
             given = {str(key.value): value for key, value in node.value}
             for key, _ in node.value:
@@ -315,7 +318,7 @@ class _Reader:
                 return ""
         return text
 
-    def _inner_layer(self, attribute: str, node: Node) -> Layer | None:
+    def _inner_layer(self, attribute: str, node: YamlNode) -> Layer | None:
         """A layer that the own layer holds in an attribute, with values that are computed in its configuration."""
         maker = Maker(self.faults, lambda *_: None, snake_case, [], own=self.own, names=frozenset(self.lines))
         layer = inner_layer(node, maker)
@@ -346,7 +349,7 @@ class _Reader:
             self.sized.update(dict.fromkeys(used, 0))
         return Computed(value)
 
-    def _argument(self, name: str, node: Node, used: Uses | None) -> Argument:
+    def _argument(self, name: str, node: YamlNode, used: Uses | None) -> Argument:
         """An argument with the kind of value that its use and its default tell."""
         default = to_python(node)
         kind: Any = kinds.Anything
@@ -400,6 +403,20 @@ class _Reader:
             self.fault(f"`mask` is {words_for(node)}; `pass` hands the mask on, `stop` ends it", node.line)
         return node is not None and node.value == "pass"
 
+    def _gist(self, arguments: Mapping[str, YamlNode]) -> str:
+        node = self.parts.get("gist")
+        if node is None:
+            return ""
+        if not isinstance(node.value, str):
+            self.fault(f"`gist` is {words_for(node)}; a line on what the layer computes is needed", node.line)
+            return ""
+        for field in _FIELD.findall(node.value):
+            if field not in arguments:
+                hint = did_you_mean(field, sorted(arguments)) or f"its arguments are {', '.join(sorted(arguments))}"
+                self.fault(f"`gist` has the field {{{field}}}, which is no argument; {hint}", node.line)
+                return ""
+        return node.value
+
     def _about(self, names: set[str]) -> str:
         node = self.parts.get("about")
         if node is None:
@@ -414,7 +431,7 @@ class _Reader:
         return " ".join(node.value.split())
 
 
-def _mapping(node: Node, what: str, faults: SpecFaults) -> list[tuple[Node, Node]]:
+def _mapping(node: YamlNode, what: str, faults: SpecFaults) -> list[tuple[YamlNode, YamlNode]]:
     """The pairs of a mapping; none, with a fault, of anything else."""
     if node.kind == "mapping":
         return list(node.value)

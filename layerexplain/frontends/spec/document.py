@@ -41,7 +41,7 @@ from layerexplain.frontends.spec.items import (
     words_for,
 )
 from layerexplain.frontends.spec.objects import Objects, is_path
-from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, parse_yaml, to_python
+from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, parse_yaml, to_python
 from layerexplain.model import Layer, Model, Note, TensorRef, fixed_batch, keeps_state
 from layerexplain.suggest import did_you_mean
 
@@ -104,7 +104,7 @@ def _without_batch(model: Model) -> Iterator[LayerExplainError]:
             )
 
 
-def _is_keras_config(root: Node) -> bool:
+def _is_keras_config(root: YamlNode) -> bool:
     if root.kind != "mapping":
         return False
     keys = {key.value for key, _ in root.value}
@@ -142,15 +142,15 @@ class _SpecReader:
         self.objects = Objects()
         self.layers_made = 0
 
-    def model(self, kind: str, root: Node, name: str, path: Steps = (), *, top: bool = False) -> Model | None:
+    def model(self, kind: str, root: YamlNode, name: str, path: Steps = (), *, top: bool = False) -> Model | None:
         """A model from its mapping (or its list of layers); None, with a fault, where it has no layers."""
         if root.kind == "list":
-            root = Node("mapping", [(Node("scalar", "layers", root.line), root)], root.line)
+            root = YamlNode("mapping", [(YamlNode("scalar", "layers", root.line), root)], root.line)
         if root.kind != "mapping":
             words = f"holds {words_for(root)}, which is not a spec; `input:` and `layers:` are needed"
             self.faults.add(words, root.line)
             return None
-        keys: dict[str, tuple[Node, Node]] = {str(key.value): (key, value) for key, value in root.value}
+        keys: dict[str, tuple[YamlNode, YamlNode]] = {str(key.value): (key, value) for key, value in root.value}
         if "input_shape" in keys and "input" not in keys:
             keys["input"] = keys.pop("input_shape")
         self._check_keys(keys)
@@ -201,7 +201,7 @@ class _SpecReader:
 
         return read_training(keys, model, self.faults)
 
-    def _define(self, key: Node, node: Node, *, top: bool) -> None:
+    def _define(self, key: YamlNode, node: YamlNode, *, top: bool) -> None:
         """The layers that the spec defines itself, before those of other files."""
         if not top:
             self.faults.add("`define:` stands in a nested model; write it at the top of the spec", key.line)
@@ -210,7 +210,7 @@ class _SpecReader:
 
         self.own = ChainMap(read_define(node, self.faults, self.own, ""), self.own)  # type: ignore[arg-type]
 
-    def _check_keys(self, keys: dict[str, tuple[Node, Node]]) -> None:
+    def _check_keys(self, keys: dict[str, tuple[YamlNode, YamlNode]]) -> None:
         for key, (node, _) in keys.items():
             if key not in _KEYS:
                 hint = did_you_mean(key, _KEYS) or f"a model has {', '.join(_KEYS[:6])}"
@@ -219,7 +219,7 @@ class _SpecReader:
             if one in keys and several in keys:
                 self.faults.add(f"`{one}` and `{several}`; write one of them", keys[several][0].line)
 
-    def _items(self, node: Node) -> list[tuple[Node, Item]]:
+    def _items(self, node: YamlNode) -> list[tuple[YamlNode, Item]]:
         if node.kind != "list":
             self.faults.add(f"`layers` is {words_for(node)}; a list is needed, with `- ` before each layer", node.line)
             return []
@@ -239,7 +239,7 @@ class _SpecReader:
     def _free(self, type_name: str, graph: _Graph) -> str:
         return graph.names.take(default_name(type_name) or "layer")
 
-    def _name(self, node: Node) -> str | None:
+    def _name(self, node: YamlNode) -> str | None:
         """A name as written; None, with a fault, for anything else."""
         if isinstance(node.value, str | int | float) and not isinstance(node.value, bool):
             name = str(node.value)
@@ -248,7 +248,7 @@ class _SpecReader:
         self.faults.add(f"a name is {words_for(node)}; a text without '/' is needed", node.line)
         return None
 
-    def _item(self, item: Item, node: Node, graph: _Graph, maker: Maker) -> None:
+    def _item(self, item: Item, node: YamlNode, graph: _Graph, maker: Maker) -> None:
         wished = self._name(item.wishes["name"]) if "name" in item.wishes else None
         if wished is not None and wished in graph.known:
             first = graph.lines[wished]
@@ -289,7 +289,7 @@ class _SpecReader:
         graph.name(wished, graph.last, item.line)
 
     def _repeat(self, item: Item) -> int:
-        node = item.wishes.get("repeat") or Node("scalar", 1, item.line)
+        node = item.wishes.get("repeat") or YamlNode("scalar", 1, item.line)
         count: Any = node.value
         if type(count) is not int or count < 1:
             self.faults.add(f"`repeat` is {words_for(node)}; a whole number from 1 is needed", node.line)
@@ -320,7 +320,7 @@ class _SpecReader:
         graph.last = graph.call(layer.name, args, kwargs, item.line)
         graph.name(wished, graph.last, item.line)
 
-    def _of_elsewhere(self, node: Node, graph: _Graph) -> TensorRef | None:
+    def _of_elsewhere(self, node: YamlNode, graph: _Graph) -> TensorRef | None:
         """What a layer of another model gives in this one; None, with a fault, where there is none."""
         layer = self.objects.find(node, self.faults)
         if layer is None:
@@ -382,7 +382,7 @@ class _SpecReader:
             return (tensors[0],), {"initial_state": tensors[1:]}
         return tuple(tensors), {}
 
-    def _tensors_by_name(self, item: Item, node: Node, graph: _Graph) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _tensors_by_name(self, item: Item, node: YamlNode, graph: _Graph) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What a mapping names; a layer whose call takes a list gets its tensors as one."""
         named = {str(key.value): self._mask(value, graph) if key.value == "mask" else self._tensor(value, graph)
                  for key, value in node.value}  # fmt: skip
@@ -393,18 +393,18 @@ class _SpecReader:
         first = [named.pop(name) for name in declaration.tensors[:count] if name in named]
         return ((first,) if first else ()), named
 
-    def _mask(self, node: Node, graph: _Graph) -> Any:
+    def _mask(self, node: YamlNode, graph: _Graph) -> Any:
         """A mask, or a list of them, in which null stands for a tensor without one."""
         if node.kind != "list":
             return self._tensor(node, graph)
         return [None if one.kind == "scalar" and one.value is None else self._tensor(one, graph) for one in node.value]
 
-    def _tensor(self, node: Node, graph: _Graph, key: str = "from") -> Any:
+    def _tensor(self, node: YamlNode, graph: _Graph, key: str = "from") -> Any:
         if node.kind == "list" and node.value:
             return [self._tensor(value, graph, key) for value in node.value]
         return self._look_up(node, graph, key) or graph.last
 
-    def _look_up(self, node: Node, graph: _Graph, key: str) -> TensorRef | None:
+    def _look_up(self, node: YamlNode, graph: _Graph, key: str) -> TensorRef | None:
         """What a name stands for; `lstm[1]` is output 1 of `lstm`. None, with a fault, for an unknown one."""
         if node.kind != "scalar" or node.value is None or isinstance(node.value, bool):
             self.faults.add(f"`{key}` holds {words_for(node)}; the name of a layer is needed", node.line)
@@ -423,7 +423,7 @@ class _SpecReader:
         self.faults.add(f"`{key}: {name}` names {what}", node.line)
         return None
 
-    def _outputs(self, keys: dict[str, tuple[Node, Node]], graph: _Graph) -> tuple[TensorRef, ...]:
+    def _outputs(self, keys: dict[str, tuple[YamlNode, YamlNode]], graph: _Graph) -> tuple[TensorRef, ...]:
         pair = keys.get("outputs") or keys.get("output")
         if pair is None:
             return (graph.last,) if graph.last is not None else ()

@@ -9,7 +9,7 @@ from layerexplain.files.limits import MAX_AXES
 from layerexplain.frontends.input_shapes import is_batch
 from layerexplain.frontends.model_builder import FreeNames
 from layerexplain.frontends.spec.items import Item, takes, words_for
-from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
+from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, to_python
 from layerexplain.model import Layer, Note, Shape
 from layerexplain.suggest import batch_words, did_you_mean
 
@@ -22,7 +22,7 @@ of its model are known."""
 _SHAPE_KEYS = ("batch_input_shape", "batch_shape", "input_shape")
 
 
-def read_inputs(keys: dict[str, tuple[Node, Node]], faults: SpecFaults, taken: Set[str]) -> list[Layer]:
+def read_inputs(keys: dict[str, tuple[YamlNode, YamlNode]], faults: SpecFaults, taken: Set[str]) -> list[Layer]:
     """The InputLayers that `input:` or `inputs:` describe; `taken` are the names of layers."""
     pair = keys.get("input") or keys.get("inputs")
     if pair is None:
@@ -43,7 +43,7 @@ def read_inputs(keys: dict[str, tuple[Node, Node]], faults: SpecFaults, taken: S
     return layers
 
 
-def read_input_layer(name: str, arguments: dict[str, Node], line: int, faults: SpecFaults) -> Layer:
+def read_input_layer(name: str, arguments: dict[str, YamlNode], line: int, faults: SpecFaults) -> Layer:
     """The InputLayer of `- InputLayer: {shape: …}` or `- Input: […]`, or of an input's mapping."""
     shape: Shape | None = None
     said = ""  # the key that says the shape: the last one
@@ -101,7 +101,7 @@ def shape_of_first(item: Item, name: str, faults: SpecFaults) -> Layer | None:
         if takes(item.declaration, "input_dim"):
             sizes = [arguments["input_length"]] if "input_length" in arguments else []
         if sizes:
-            given["input_shape"] = Node("list", sizes, sizes[0].line)
+            given["input_shape"] = YamlNode("list", sizes, sizes[0].line)
     if not given:
         return None
     # A layer's dtype is a policy, and its input has the float that the policy computes in.
@@ -127,7 +127,7 @@ def _is_one_input(where: str, keys: list[str]) -> bool:
     return where == "input" and bool(keys) and all(did_you_mean(key, _INPUT_KEYS[:4]) for key in keys)
 
 
-def _input(name: str, node: Node, faults: SpecFaults) -> Layer:
+def _input(name: str, node: YamlNode, faults: SpecFaults) -> Layer:
     if node.kind != "mapping":
         return read_input_layer(name, {BARE: node}, node.line, faults)
     arguments = {str(key.value): value for key, value in node.value if key.value != "name"}
@@ -140,7 +140,7 @@ def _input(name: str, node: Node, faults: SpecFaults) -> Layer:
     return read_input_layer(name, arguments, node.line, faults)
 
 
-def _sizes(node: Node, key: str, faults: SpecFaults, *, batch: bool = False) -> Shape | None:
+def _sizes(node: YamlNode, key: str, faults: SpecFaults, *, batch: bool = False) -> Shape | None:
     """A shape as written: a list of sizes, or a single size. None, with a fault, for anything else."""
     value: Any = to_python(node)
     value = (value,) if type(value) is int else value

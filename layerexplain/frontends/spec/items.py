@@ -17,7 +17,7 @@ from layerexplain.frontends.model_builder import LAYER_ARGUMENTS, default_name, 
 from layerexplain.frontends.spec.objects import Objects, is_path
 from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS, todays_form
 from layerexplain.frontends.spec.yaml_nodes import OF_ITEMS as WISHES
-from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
+from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, to_python
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.model import KERAS_2_HARD_SIGMOID, Kind, Layer, Model, Note, Shape
 from layerexplain.records import NamedTuple
@@ -35,34 +35,13 @@ _HELD = frozenset({*LAYER_ARGUMENTS, "layers"})
 _MAYBE_LAYER_ARGUMENTS = frozenset({"activation", "recurrent_activation"})
 
 
-# Other names under which Keras itself exports the class.
-ALIASES = {
-    **{
-        f"{short}{n}D": f"{long}{n}D"
-        for n in (1, 2, 3)
-        for short, long in (
-            ("AvgPool", "AveragePooling"),
-            ("MaxPool", "MaxPooling"),
-            ("GlobalAvgPool", "GlobalAveragePooling"),
-            ("GlobalMaxPool", "GlobalMaxPooling"),
-            ("Convolution", "Conv"),
-        )
-    },
-    **{f"Convolution{n}DTranspose": f"Conv{n}DTranspose" for n in (1, 2, 3)},
-    "SeparableConvolution1D": "SeparableConv1D",
-    "SeparableConvolution2D": "SeparableConv2D",
-    "GroupQueryAttention": "GroupedQueryAttention",
-    "Input": "InputLayer",
-}
-
-
 class Item(NamedTuple):
     """An item as written: its type ("" where it only reuses a layer), the arguments by name, the wishes, and what
     declares the type."""
 
     type: str
-    arguments: dict[str, Node]
-    wishes: dict[str, Node]
+    arguments: dict[str, YamlNode]
+    wishes: dict[str, YamlNode]
     line: int
     declaration: Declaration | None = None
 
@@ -76,7 +55,7 @@ class Maker(NamedTuple):
     """
 
     faults: SpecFaults
-    model: Callable[[str, Node, str, Steps], Model | None]
+    model: Callable[[str, YamlNode, str, Steps], Model | None]
     name: Callable[[str], str]
     notes: list[Note]
     check: bool = True
@@ -108,7 +87,7 @@ class Maker(NamedTuple):
         return self.own.get(type_name) or find(type_name)
 
 
-def read_item(node: Node, maker: Maker) -> Item | None:
+def read_item(node: YamlNode, maker: Maker) -> Item | None:
     """What an item states; None, with a fault, where it states no layer."""
     if node.kind == "scalar" and isinstance(node.value, str) and node.value:
         type_name = known_type(node.value, node.line, maker)
@@ -117,7 +96,7 @@ def read_item(node: Node, maker: Maker) -> Item | None:
         words = f"a layer is {words_for(node)}; a type is needed, like `- Flatten` or `- Dense: 10`"
         maker.faults.add(words, node.line)
         return None
-    pairs: dict[str, tuple[Node, Node]] = {str(key.value): (key, value) for key, value in node.value}
+    pairs: dict[str, tuple[YamlNode, YamlNode]] = {str(key.value): (key, value) for key, value in node.value}
     type_key = next((key for key in TYPE_KEYS if key in pairs), None)
     if type_key is not None:
         return _typed_item(node, pairs, type_key, maker)
@@ -136,7 +115,7 @@ def read_item(node: Node, maker: Maker) -> Item | None:
         maker.faults.add(f"one item names several layers ({shown}); each needs its own `- `", key_node.line)
         return None
     # `trainable: false` beside the type is meant for the layer, as `name` is.
-    beside: dict[str, Node] = {key: rest[key][1] for key in ("trainable", "dtype") if key in rest}
+    beside: dict[str, YamlNode] = {key: rest[key][1] for key in ("trainable", "dtype") if key in rest}
     type_known = known_type(type_name, key_node.line, maker)
     for key in [key for key in rest if key not in beside and key != type_name]:
         example = f"`- {type_name}: {{{key}: …}}`"
@@ -173,7 +152,7 @@ def _without_colon(text: str) -> str:
     """What is wrong with `Dense 512` and `Dense:512`, which YAML reads as one word."""
     for sign in (":", "=", " "):
         type_, value = (part.strip() for part in (text.partition(sign)[0], text.partition(sign)[2]))
-        if value and _is_declared(ALIASES.get(type_, type_)):
+        if value and _is_declared(type_):
             return f"`{text}` is one word in YAML; write `- {type_}: {value}`, with a blank after the colon"
     return ""
 
@@ -182,7 +161,9 @@ def known_type(name: str, line: int, maker: Maker) -> str:
     """The type's own name; a fault where nothing of that name is declared."""
     if name in maker.own:
         return name
-    meant = ALIASES.get(name, name)
+    from layerexplain.layers.registry import class_name
+
+    meant = "InputLayer" if name == "Input" else class_name(name)
     if _is_declared(meant):
         return meant
     from layerexplain.layers.keras.opaque_layers import WITHOUT_WEIGHTS, why_not
@@ -203,8 +184,8 @@ def known_type(name: str, line: int, maker: Maker) -> str:
 def make_layer(item: Item, name: str, maker: Maker) -> Layer:
     """The layer that an item describes, under the given name."""
     if item.type in MODEL_TYPES:
-        pairs = [(Node("scalar", key, node.line), node) for key, node in item.arguments.items()]
-        model = maker.model(item.type, Node("mapping", pairs, item.line), name, maker.path)
+        pairs = [(YamlNode("scalar", key, node.line), node) for key, node in item.arguments.items()]
+        model = maker.model(item.type, YamlNode("mapping", pairs, item.line), name, maker.path)
         kept: dict[str, Any] = {
             key: item.arguments[key].value for key in ("trainable", "dtype") if key in item.arguments
         }
@@ -232,7 +213,7 @@ def make_layer(item: Item, name: str, maker: Maker) -> Layer:
 
 def _of_today(item: Item, name: str, maker: Maker) -> Item:
     """The item with its arguments by today's names, and without what belongs beside its type."""
-    arguments: dict[str, Node] = {}
+    arguments: dict[str, YamlNode] = {}
     if all(takes(item.declaration, key) for key in item.arguments):
         return item
     for key, node in item.arguments.items():
@@ -263,7 +244,9 @@ def _check_arguments(item: Item, name: str, config: dict[str, Any], maker: Maker
             maker.faults.keep(error.with_place(layer=name), line)
 
 
-def _typed_item(node: Node, pairs: dict[str, tuple[Node, Node]], type_key: str, maker: Maker) -> Item | None:
+def _typed_item(
+    node: YamlNode, pairs: dict[str, tuple[YamlNode, YamlNode]], type_key: str, maker: Maker
+) -> Item | None:
     """`{type: Dense, units: 128, …}` and `{class_name: Dense, config: {…}}`."""
     type_node = pairs[type_key][1]
     if type_node.kind != "scalar" or not isinstance(type_node.value, str):
@@ -280,7 +263,7 @@ def _typed_item(node: Node, pairs: dict[str, tuple[Node, Node]], type_key: str, 
     return _item(type_name, _wrapped(type_name, arguments, maker), wishes, type_node.line, maker)
 
 
-def _item(type_name: str, arguments: dict[str, Node], wishes: dict[str, Node], line: int, maker: Maker) -> Item:
+def _item(type_name: str, arguments: dict[str, YamlNode], wishes: dict[str, YamlNode], line: int, maker: Maker) -> Item:
     """An item; a name that stands among the arguments, where Keras has it, is the one that it wishes for."""
     name = arguments.get("name")
     if name is None:
@@ -291,7 +274,7 @@ def _item(type_name: str, arguments: dict[str, Node], wishes: dict[str, Node], l
     return Item(type_name, own, {"name": name, **wishes}, line, maker.find(type_name))
 
 
-def _arguments(type_name: str, value: Node, maker: Maker) -> dict[str, Node]:
+def _arguments(type_name: str, value: YamlNode, maker: Maker) -> dict[str, YamlNode]:
     """The arguments that stand after `Type:`: a mapping of them, the first one alone, or the wrapped layer."""
     if value.kind == "mapping":
         arguments = {str(key.value): item for key, item in value.value}
@@ -316,7 +299,7 @@ def _arguments(type_name: str, value: Node, maker: Maker) -> dict[str, Node]:
     return {}
 
 
-def _wrapped(type_name: str, arguments: dict[str, Node], maker: Maker) -> dict[str, Node]:
+def _wrapped(type_name: str, arguments: dict[str, YamlNode], maker: Maker) -> dict[str, YamlNode]:
     """A wrapper's arguments where its layer stands among them under its type: `{LSTM: {…}, merge_mode: sum}`."""
     inner = _wrapped_argument(type_name, maker)
     if inner is None or inner in arguments:
@@ -325,11 +308,11 @@ def _wrapped(type_name: str, arguments: dict[str, Node], maker: Maker) -> dict[s
     if len(found) != 1:
         return arguments
     node = arguments[found[0]]
-    layer = Node("mapping", [(Node("scalar", found[0], node.line), node)], node.line)
+    layer = YamlNode("mapping", [(YamlNode("scalar", found[0], node.line), node)], node.line)
     return {inner: layer, **{key: value for key, value in arguments.items() if key != found[0]}}
 
 
-def _argument(key: str, node: Node, maker: Maker) -> Any:
+def _argument(key: str, node: YamlNode, maker: Maker) -> Any:
     """An argument's value: a wrapped layer as `Layer`, lists of plain values as tuples."""
     if key.endswith("activation") and node.value == KERAS_2_HARD_SIGMOID.name:
         return KERAS_2_HARD_SIGMOID
@@ -352,7 +335,7 @@ def one_cell(cells: Sequence[Any], name: str = "", line: int | None = None) -> L
 _STACKED = "StackedRNNCells"
 
 
-def inner_layer(node: Node, maker: Maker) -> Any:
+def inner_layer(node: YamlNode, maker: Maker) -> Any:
     """The layer that another one holds; None, with a fault, where none stands there."""
     item = read_item(node, maker)
     if item is None:
@@ -425,7 +408,7 @@ def refuse_wishes(item: Item, what: str, hint: str, faults: SpecFaults) -> None:
 
 
 def _is_type(key: str, maker: Maker) -> bool:
-    return key in maker.own or key in ALIASES or _is_declared(key)
+    return key in maker.own or key == "Input" or _is_declared(key)
 
 
 def _is_declared(name: str) -> bool:
@@ -439,6 +422,6 @@ def is_operation(type_name: str) -> bool:
     return type_name.startswith(OPERATIONS) and find(type_name) is not None
 
 
-def words_for(node: Node) -> str:
+def words_for(node: YamlNode) -> str:
     """A node's kind in the words of a message."""
     return {"list": "a list", "mapping": "a mapping"}.get(node.kind) or kind_of_value(node.value)

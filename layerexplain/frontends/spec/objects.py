@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from layerexplain.attribute_path import Steps, step_text
-from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults
+from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode
 from layerexplain.model import Layer, SharedObject
 from layerexplain.suggest import did_you_mean
 
@@ -27,7 +27,7 @@ class Objects:
         self._placed.clear()
         return self._known
 
-    def find(self, node: Node, faults: SpecFaults) -> Layer | None:
+    def find(self, node: YamlNode, faults: SpecFaults) -> Layer | None:
         """The layer that `reuse: /…` names; None, with a fault, where there is none."""
         known = self._by_path()
         found = known.get(str(node.value))
@@ -37,11 +37,11 @@ class Objects:
         faults.add(f"`reuse: {node.value}` names no layer before it; {hint}", node.line)
         return None
 
-    def share(self, node: Node, path: Steps) -> None:
+    def share(self, node: YamlNode, path: Steps) -> None:
         """Note that what stands at a path is the layer that `reuse: /…` names."""
         self.shared.append(SharedObject(path, (self._known[str(node.value)][0],)))
 
 
-def is_path(node: Node) -> bool:
+def is_path(node: YamlNode) -> bool:
     """Whether `reuse` names a layer of another model or inside a layer, by a path from the top."""
     return isinstance(node.value, str) and node.value.startswith("/")

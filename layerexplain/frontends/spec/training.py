@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.spec.yaml_nodes import Node, SpecFaults, to_python
+from layerexplain.frontends.spec.yaml_nodes import SpecFaults, YamlNode, to_python
 from layerexplain.frontends.training import KINDS, as_object, check_part, with_training
 from layerexplain.model import Model
 
 
-def read_training(keys: Mapping[str, tuple[Node, Node]], model: Model, faults: SpecFaults) -> Model:
+def read_training(keys: Mapping[str, tuple[YamlNode, YamlNode]], model: Model, faults: SpecFaults) -> Model:
     """Return the model with what its spec says of training; a loss, an optimizer or an output that Keras or the model
     does not have is a fault."""
     outputs = {ref.layer for ref in model.outputs}
@@ -40,7 +40,7 @@ def _listed(value: Any) -> list[Any]:
     return [*value] if isinstance(value, list | tuple) else [] if value is None else [value]
 
 
-def _read(key: str, value: Any, outputs: set[str], node: Node, faults: SpecFaults) -> Any:
+def _read(key: str, value: Any, outputs: set[str], node: YamlNode, faults: SpecFaults) -> Any:
     """Return what is written as a configuration has it: a name, an object, or either for each output."""
     if isinstance(value, dict) and set(value) & outputs:
         return {name: _read(key, one, set(), node, faults) for name, one in value.items()}

@@ -29,7 +29,7 @@ OF_ITEMS = ("name", "from", "repeat", "reuse", "training", "ignore")
 """Keys that stand beside a layer's type."""
 
 
-class Node(NamedTuple):
+class YamlNode(NamedTuple):
     """A value of the text and the line (from 1) that it starts in.
 
     `value` is a scalar, a list of nodes, or a list of (key node, value node). `size` counts the values in it. A block
@@ -66,7 +66,7 @@ class SpecFaults:
         return tuple(sorted(once.values(), key=lambda error: error.line or 0))
 
 
-def parse_yaml(data: bytes, faults: SpecFaults) -> Node:
+def parse_yaml(data: bytes, faults: SpecFaults) -> YamlNode:
     """The root node of a text. Faults that leave a tree (a tag, a key that comes twice) are added to `faults`.
 
     Raises SpecError with the line where there is no tree: not UTF-8, not YAML, empty, too deep, too large.
@@ -91,7 +91,7 @@ def parse_yaml(data: bytes, faults: SpecFaults) -> Node:
     return builder.root
 
 
-def to_python(node: Node, sequence: type[list[Any]] | type[tuple[Any, ...]] = tuple) -> Any:
+def to_python(node: YamlNode, sequence: type[list[Any]] | type[tuple[Any, ...]] = tuple) -> Any:
     """The node's value as plain dicts, scalars and tuples or lists."""
     if node.kind == "list":
         return sequence([to_python(item, sequence) for item in node.value])
@@ -106,17 +106,17 @@ class _Open(NamedTuple):
     kind: Literal["list", "mapping"]
     line: int
     anchor: str | None
-    items: list[Node]
+    items: list[YamlNode]
 
 
 class _TreeBuilder:
     """Makes the tree from the events, without recursion."""
 
     def __init__(self, faults: SpecFaults) -> None:
-        self.root: Node | None = None
+        self.root: YamlNode | None = None
         self._faults = faults
         self._open: list[_Open] = []
-        self._anchors: dict[str, Node | None] = {}
+        self._anchors: dict[str, YamlNode | None] = {}
         self._count = 0
 
     def take(self, event: Any) -> None:
@@ -127,7 +127,7 @@ class _TreeBuilder:
             # A refused tag is ignored otherwise, so that it gives no second fault.
             plain = event.implicit[0] or (event.tag is not None and event.style in (None, ""))
             value = _scalar(event.value, line, self._faults) if plain else event.value
-            self._add(Node("scalar", value, line, below=event.style in ("|", ">")), event.anchor)
+            self._add(YamlNode("scalar", value, line, below=event.style in ("|", ">")), event.anchor)
         elif name in ("SequenceStartEvent", "MappingStartEvent"):
             self._refuse_tag(event, line)
             if len(self._open) >= MAX_SPEC_DEPTH:
@@ -140,7 +140,7 @@ class _TreeBuilder:
             done = self._open.pop()
             size = 1 + sum(item.size for item in done.items)
             value = done.items if done.kind == "list" else self._pairs(done)
-            self._add(Node(done.kind, value, done.line, size), done.anchor)
+            self._add(YamlNode(done.kind, value, done.line, size), done.anchor)
         elif name == "AliasEvent":
             self._alias(event.anchor, line)
         elif name == "DocumentStartEvent" and self.root is not None:
@@ -154,7 +154,7 @@ class _TreeBuilder:
             raise SpecError(f"*{anchor} refers to a value that contains it, which never ends", line=line)
         self._add(node._replace(line=line), None)
 
-    def _add(self, node: Node, anchor: str | None) -> None:
+    def _add(self, node: YamlNode, anchor: str | None) -> None:
         # An alias counts all that it stands for, so a bomb of aliases is refused before anything walks it.
         self._count += 1
         if max(self._count, node.size) > MAX_SPEC_NODES:
@@ -168,10 +168,10 @@ class _TreeBuilder:
         else:
             self.root = node
 
-    def _pairs(self, done: _Open) -> list[tuple[Node, Node]]:
+    def _pairs(self, done: _Open) -> list[tuple[YamlNode, YamlNode]]:
         """Keys and values; a key that comes twice is a fault, `<<` merges what the mapping does not say itself."""
-        pairs: dict[Any, tuple[Node, Node]] = {}
-        merged: list[Node] = []
+        pairs: dict[Any, tuple[YamlNode, YamlNode]] = {}
+        merged: list[YamlNode] = []
         for key, value in _with_tuples(done.items):
             if key.kind != "scalar":
                 self._faults.add("a key is a list or a mapping; keys are names", key.line)
@@ -198,7 +198,7 @@ class _TreeBuilder:
             self._faults.add(f"the tag {tag} is refused, since tags can run code; {hint}", line)
 
 
-def _with_tuples(items: list[Node]) -> Iterator[tuple[Node, Node]]:
+def _with_tuples(items: list[YamlNode]) -> Iterator[tuple[YamlNode, YamlNode]]:
     """The pairs of a mapping. `{kernel_size: (3, 3)}`, which YAML reads as the pairs `kernel_size: (3` and `3)`,
     is put together again, since Python's tuples are what people type."""
     pairs = list(zip(items[::2], items[1::2], strict=True))

@@ -22,7 +22,7 @@ from layerexplain.records import NamedTuple
 FAR_BELOW = float("-inf")
 
 
-class HeadSizes(NamedTuple):
+class AttentionSizes(NamedTuple):
     """The sizes of an attention in heads, what its weights are called after, and how it reads its tensors."""
 
     width: int
@@ -48,7 +48,7 @@ class Weights(NamedTuple):
     b_o: Expr | None
 
 
-def weights_of(heads: HeadSizes) -> Weights:
+def weights_of(heads: AttentionSizes) -> Weights:
     """Return the weights in PyTorch's order; the projections are one packed matrix where all are of one width."""
     d, at, mark = heads.width, heads.at, heads.mark
     packed = ("query, key, value", 3), ("features", d)
@@ -73,7 +73,7 @@ def weights_of(heads: HeadSizes) -> Weights:
     )
 
 
-def _masked(scores: Expr, masks: tuple[Expr | None, Expr | None], heads: HeadSizes) -> Expr:
+def _masked(scores: Expr, masks: tuple[Expr | None, Expr | None], heads: AttentionSizes) -> Expr:
     """The scores (batch, heads, queries, keys), minus infinity where a mask says True: PyTorch's masks say where not to
     look. A mask of numbers is added."""
     padding, pairs = masks
@@ -95,7 +95,7 @@ def attend(
     key: Expr,
     value: Expr,
     masks: tuple[Expr | None, Expr | None],
-    heads: HeadSizes,
+    heads: AttentionSizes,
     weights: Weights,
     dropout: float = 0.0,
     training: bool = False,
@@ -186,7 +186,7 @@ def multihead_attention(
     if not all(map(agree, key.shape[:2], value.shape[:2])):
         listed = f"{shape_text(key.shape)} and {shape_text(value.shape)}"
         raise ShapeError(f"{type_} needs key and value of as many steps, got {listed}")
-    heads = HeadSizes(
+    heads = AttentionSizes(
         embed_dim, num_heads, kdim or embed_dim, vdim or embed_dim, bias, add_bias_kv, add_zero_attn, batch_first
     )
     masks = (key_padding_mask, attn_mask)
@@ -221,7 +221,7 @@ class _AttentionBlock:
         d, inside = how.d_model, how.dim_feedforward
         self.attentions = {}
         for at, mark in attentions.items():
-            heads = HeadSizes(d, how.nhead, d, d, how.bias, False, False, how.batch_first, at, mark)
+            heads = AttentionSizes(d, how.nhead, d, d, how.bias, False, False, how.batch_first, at, mark)
             self.attentions[at] = heads, weights_of(heads)
         self.linears = [
             self._pair(f"linear{i}", f"W{i}", f"b{i}", [("units", units), ("inputs", inputs)])
