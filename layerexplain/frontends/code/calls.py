@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.frontends.code import numpy_functions
 from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
-from layerexplain.frontends.code.builtin_functions import call_builtin
 from layerexplain.frontends.code.dataclass_fields import Records
 from layerexplain.frontends.code.frames import Frame
-from layerexplain.frontends.code.keras_api import Misfit
-from layerexplain.frontends.code.keras_names import base_of, named
-from layerexplain.frontends.code.library import LIBRARIES
+from layerexplain.frontends.code.library.registry import LIBRARIES
+from layerexplain.frontends.code.misfits import misfit
 from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
 from layerexplain.frontends.code.parts import Signal
-from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values import python
-from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.layers import tensors_in
 from layerexplain.frontends.code.values.program import Class, Context, Function, Instance, Super
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
-
-
-_TAKE_FUNCTIONS = frozenset(
-    ["map", "filter", "isinstance", "issubclass", "callable", "hasattr", "getattr", "setattr", "type", "vars"]
-)
-"""Builtins one of whose arguments may be a function or a class."""
-
-_AT_ONCE = frozenset(
-    ["len", "callable", "hasattr", "getattr", "setattr", "type", "vars", "print", "next", "range", "id"]
-)
-"""Builtins that go through no values."""
 
 
 class Calls(Records):
@@ -80,7 +64,7 @@ class Calls(Records):
         if not isinstance(function, Function) and not self._fits([*args, *kwargs.values()]):
             return self.unknown(TOO_LARGE)
         if isinstance(function, Unknown):
-            return self.keras.on_unknown(function, node, args, kwargs, frame)
+            return self.frameworks[0].call_unknown(function, node, args, kwargs, frame)
         return self.call(function, args, kwargs, whole=unknown is None)
 
     def _fits(self, given: list[Any]) -> bool:
@@ -116,37 +100,17 @@ class Calls(Records):
         return python.call(function, cast("Interpreter", self), args, keywords, whole)
 
     def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        root, _, name = symbol.path.partition(".")
-        if root == "builtins":
-            if name not in _AT_ONCE:
-                self.budget.look_at(*args, *kwargs.values())
-            given = args if name in _TAKE_FUNCTIONS else [self.no_function(one) for one in args]
-            return self.placed(call_builtin(name, given, kwargs, cast("Interpreter", self)))
-        if args and isinstance(args[0], Instance) and self._is_method_of(symbol.path, args[0]):
-            return self.keras.call_base(args[0], symbol, args[1:], kwargs)
-        library = LIBRARIES.get(root)
-        if library is not None or root == "numpy":
-            self.budget.look_at(*args, *kwargs.values())
-        if library is not None:
-            made = library.call(symbol.path, args, kwargs, cast("Interpreter", self))
-            if made is not NotImplemented:
-                return self.placed(made)
-        made = self.keras.call_symbol(symbol, args, kwargs)
-        if made is not None:
-            return None if made is self.keras.NOTHING else self.placed(made)
-        if root == "numpy":
-            found = numpy_functions.call_numpy(name, args, kwargs, cast("Interpreter", self))
-            if isinstance(found, Array) and found.dtype == "float32" and name in numpy_functions.MAKES:
-                found = found._replace(dtype=arrays.name_of_dtype(kwargs.get("dtype")) or "float64")
-            return self.placed(found)
-        return self.unknown(f"it comes from {symbol.path}(…), which only running the code would tell")
-
-    def _is_method_of(self, path: str, instance: Instance) -> bool:
-        """Return whether a name is a method of a class above that of an object: `keras.layers.Layer.__init__`."""
-        owner, above = named(path.rpartition(".")[0]), base_of(instance.cls)
-        if instance.layer is None or owner is None or above is None:
-            return False
-        return owner.name in (above.name, "Layer")
+        """Return what a call of a name of a library gives."""
+        framework = self.framework_of(symbol.path)
+        if args and isinstance(args[0], Instance) and framework.is_method_of(symbol.path, args[0]):
+            return framework.call_base(args[0], symbol, args[1:], kwargs)
+        library = LIBRARIES.get(symbol.path.partition(".")[0])
+        made = library.call(symbol.path, args, kwargs, cast("Interpreter", self)) if library else NotImplemented
+        if made is NotImplemented and (tensors := tensors_in([*args, *kwargs.values()])):
+            return tensors[0].framework.opaque_call(symbol.path, args, kwargs)
+        if made is NotImplemented:
+            return self.unknown(f"it comes from {symbol.path}(…), which only running the code would tell")
+        return self.placed(made)
 
     def placed(self, value: Any) -> Any:
         """The value; one that is not known with the line that is read now."""
@@ -158,19 +122,21 @@ class Calls(Records):
             return self.record(cls, args, kwargs)
         unread = next((base for base in cls.order() if isinstance(base, Unknown)), None)
         made = Instance(cls)
-        self.keras.begin_instance(made)
+        root = cls.root()
+        framework = self.framework_of("" if root is None else root.path)
+        framework.begin_instance(made)
         method = cls.find("__init__")
         if isinstance(method, Function):
             made.given = {**dict(zip(method.names[1:], args, strict=False)), **kwargs}
             self.call_function(method, [made, *args], kwargs, whole)
-        elif cls.root() is not None:
-            self.keras.call_base(made, Symbol(f"{cls.root().path}.__init__"), args, kwargs)  # type: ignore[union-attr]
+        elif root is not None:
+            framework.call_base(made, Symbol(f"{root.path}.__init__"), args, kwargs)
         elif (args or kwargs) and whole and unread is None and cls.find("__new__") is None and not cls.is_decorated:
             words = f"{cls.name}() takes no arguments, got {len(args) + len(kwargs)}; it has no __init__"
             raise ProgramError("TypeError", words, self.place(), certain=True)
         if unread is not None and made.layer is None:
             made.attributes.setdefault("__unread__", unread)
-        self.keras.finish_instance(made)
+        framework.finish_instance(made)
         return made
 
     def run_context(self, context: Context, within: Callable[[Any], Signal]) -> None:
@@ -274,34 +240,3 @@ class Calls(Records):
 def _is_listed(value: Any) -> bool:
     """Return whether a value can stand behind `*` with items that are known."""
     return type(value.as_tuple() if isinstance(value, Value) else value) in (list, tuple, range)
-
-
-def misfit(
-    function: Function, args: list[Any], kwargs: Mapping[str, Any], elsewhere: Container[str] | None = None
-) -> Misfit | None:
-    """What does not fit of the arguments of a call, `self` included: too many, a name that the function does not have,
-    one that is given twice; and, of a call whose arguments all are known, one that is missing where `elsewhere` does
-    not have it. None where all fits."""
-    spec, names = function.node.args, function.names
-    # The program does not write `self`, and calls a constructor by the name of its class.
-    is_method = function.owner is not None and function.kind != "staticmethod"
-    positional = names[int(is_method) :]
-    own = [*positional, *function.keywords]
-    shown = function.owner.name if function.owner is not None and function.name == "__init__" else function.name
-    if len(args) > len(names) and spec.vararg is None:
-        most = len(positional)
-        takes = f"{most} argument{'s' * (most != 1)}" + f" ({', '.join(positional)})" * bool(positional)
-        return Misfit(f"{shown}() takes {takes}, got {len(args) - len(names) + most}", most)
-    given = set(names[: len(args)])
-    for name in kwargs:
-        if name in given and name not in names[: len(spec.posonlyargs)]:
-            return Misfit(f"{shown}() is given {name} twice; give it once", name)
-        if name not in names and name not in function.keywords and spec.kwarg is None and "**" not in kwargs:
-            hint = did_you_mean(name, own) or f"it takes {', '.join(own) or 'none'}"
-            return Misfit(f"{shown}() has no argument {name!r}; {hint}", name)
-    if elsewhere is None or "**" in kwargs:
-        return None
-    required = [*names[: len(names) - len(function.defaults)]]
-    required += [one.arg for one, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None]
-    missing = next((one for one in required if one not in given and one not in kwargs and one not in elsewhere), None)
-    return None if missing is None else Misfit(f"{shown}() is given no {missing}; it takes {', '.join(own)}")

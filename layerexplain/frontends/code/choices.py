@@ -13,7 +13,6 @@ from typing import Any
 from layerexplain.frontends.code.bounds import MOST_ITEMS, weight
 from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
-from layerexplain.frontends.code.keras_names import named
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, dotted
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Unknown
@@ -56,8 +55,6 @@ _ONLY_READ = frozenset(
     ]
 )
 """Attributes and methods of a model that change nothing of it."""
-_OF_MODELS = frozenset({"layer", "model", "application", "operation", "function"})
-_CHANGING = frozenset({"clear_session", "clone_model", "set_global_policy", "set_policy", "set_image_data_format"})
 MAKES_MODEL, CHANGES_MODEL = 1, 2
 """What code may do: make layers or models, whose names count on; change those that are there."""
 _Waiting = tuple[ast.AST, Frame, set[str]]
@@ -206,13 +203,13 @@ class Choices(InterpreterPart):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and _is_read(node, node.value, at):
                 continue
             if isinstance(node, ast.Attribute) and (path := _path_of(node, at)) is not None:
-                level = max(level, _makes(path))
+                level = max(level, self.framework_of(path).makes(path))
             elif isinstance(node, ast.Name):
                 if node.id in local or (isinstance(node.ctx, ast.Store) and node.id not in at.globals):
                     continue
                 holder = at.holder(node.id)
                 if holder is None:
-                    if self.keras.by_convention(node.id, []) is not None or self.star:
+                    if any(one.by_convention(node.id, []) for one in self.frameworks) or self.star:
                         level = max(level, MAKES_MODEL)
                     continue
                 more = self._behind(holder.names[node.id], followed)
@@ -235,7 +232,7 @@ class Choices(InterpreterPart):
         if isinstance(value, Partial):
             value = value.function
         if isinstance(value, Symbol):
-            return _makes(value.path)
+            return self.framework_of(value.path).makes(value.path)
         if isinstance(value, Tensor):
             return MAKES_MODEL  # what is computed from it is something new
         if isinstance(value, LayerValue | Module | Super | Imported) or _holds_layers(value):
@@ -253,7 +250,7 @@ class Choices(InterpreterPart):
         if isinstance(value, Class):
             followed.add(id(value))
             root = value.root()
-            if root is not None and _makes(root.path):
+            if root is not None and self.framework_of(root.path).makes(root.path):
                 return MAKES_MODEL
             inner = [self._behind(one, followed) for one in value.attributes.values()]
             levels = [one for one in inner if type(one) is int]
@@ -268,12 +265,6 @@ def _is_read(node: ast.Attribute, of: ast.Name, frame: Frame) -> bool:
     holder = frame.holder(of.id)
     value = holder.names[of.id] if holder is not None else None
     return isinstance(value, ModelValue) and value.form == "functional"
-
-
-def _makes(path: str) -> int:
-    """What a name of a library may do: make layers, or change how they are made."""
-    what = named(path)
-    return MAKES_MODEL if what is not None and (what.kind in _OF_MODELS or what.name in _CHANGING) else 0
 
 
 def _chooses(node: ast.stmt) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 from layerexplain.errors import LayerExplainError, NotKnown, SourceError
 from layerexplain.frontends.code.bounds import MOST_SOURCE, Budget
 from layerexplain.frontends.code.frames import File
-from layerexplain.frontends.code.keras_names import base_of
+from layerexplain.frontends.code.library.keras.names import base_of
 from layerexplain.frontends.code.modules import Modules, package_of, read_module
 from layerexplain.frontends.code.own_layers import Code, OwnLayer, ready
 from layerexplain.frontends.code.reader import Found, Program, imports_of, program

@@ -10,8 +10,6 @@ from typing import Any
 from layerexplain.frontends.code.bounds import MOST_BASES
 from layerexplain.frontends.code.dataclass_fields import make_dataclass
 from layerexplain.frontends.code.frames import File, Frame
-from layerexplain.frontends.code.keras_names import inside_keras
-from layerexplain.frontends.code.keras_source import with_source
 from layerexplain.frontends.code.modules import PRESENT, Refused
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
 from layerexplain.frontends.code.values.base import ProgramError, Unknown
@@ -95,7 +93,8 @@ class Definitions(InterpreterPart):
         self.block(node.body, inner)
         made.attributes = inner.names
         made.docstring = docstring(node)
-        with_source(self.keras, made)
+        for framework in self.frameworks:
+            framework.with_source(made)
         try:
             made.order()
         except ValueError as error:
@@ -117,7 +116,7 @@ class Definitions(InterpreterPart):
             module = self.module(alias.name, frame)
             if module is None:
                 self.node = alias
-                self.keras.check_import(alias.name, "")
+                self.framework_of(alias.name).check_import(alias.name, "")
             if alias.asname:
                 frame.assign(alias.asname, module or Symbol(alias.name))
             else:
@@ -155,7 +154,7 @@ class Definitions(InterpreterPart):
             self._not_imported(node, names, frame, why)
             return None
         if module is None and not node.level:
-            self.keras.check_import(name, "")
+            self.framework_of(name).check_import(name, "")
         for alias in names:
             if alias.name == "*":
                 if isinstance(module, Module):
@@ -164,7 +163,7 @@ class Definitions(InterpreterPart):
                     frame.names.update(public)
                 else:
                     self.star.append(name)
-                    for path in self.keras.names_of_star(name):
+                    for path in self.framework_of(name).names_of_star(name):
                         frame.assign(path.rpartition(".")[2], Symbol(path))
                 continue
             inner = None
@@ -177,7 +176,7 @@ class Definitions(InterpreterPart):
             if inner is None:
                 inner = self.lent(f"{name}.{alias.name}", constants=True)
             self.node = alias
-            self.keras.check_import(name, alias.name)
+            self.framework_of(name).check_import(name, alias.name)
             frame.assign(alias.asname or alias.name, Symbol(f"{name}.{alias.name}") if inner is None else inner)
         return None
 
@@ -226,7 +225,7 @@ class Definitions(InterpreterPart):
     def lent(self, path: str, *, constants: bool = False) -> Any:
         """The class or function that a file beside the program (`--code`) has under the last name of a path which the
         program lacks, or what it imports: with `constants` numbers and texts too. None where no file has it."""
-        if inside_keras(path) is not None or path.partition(".")[0] in PRESENT:
+        if path.partition(".")[0] in PRESENT or any(one.owns(path) for one in self.frameworks):
             return None
         name = path.rpartition(".")[2]
         file = self.lend(name)

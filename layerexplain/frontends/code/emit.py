@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
 from layerexplain.frontends.code.graphs import Graph, flat, loose_error
-from layerexplain.frontends.code.keras_names import inside_keras, named
+from layerexplain.frontends.code.library.keras.names import inside_keras, named
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, TOLD, WEIGHT_TYPE, as_recorded, flat_tensors, is_shape
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
@@ -25,7 +25,7 @@ from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef
 from layerexplain.model import ForeignFunction as NamedFunction
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.keras_calls import Keras
+    from layerexplain.frontends.code.library.keras.framework import Keras
 
 _DEEPEST = 30
 _WITHOUT_INPUT = frozenset({"InputLayer", WEIGHT_TYPE, CONSTANT_TYPE})

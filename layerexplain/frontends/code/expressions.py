@@ -6,9 +6,9 @@ import ast
 from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, MOST_TEXT, fits, weight
-from layerexplain.frontends.code.builtin_functions import NAMES, items_of
 from layerexplain.frontends.code.choices import CHANGES_MODEL
 from layerexplain.frontends.code.frames import Assumption, Frame
+from layerexplain.frontends.code.library.builtins import NAMES, items_of
 from layerexplain.frontends.code.operators import TOO_LARGE, binary, compare, format_value, is_plain, truth, unary
 from layerexplain.frontends.code.parts import InterpreterPart, handler_name, written
 from layerexplain.frontends.code.values.base import ProgramError, Unknown, Value
@@ -70,7 +70,8 @@ class Expressions(InterpreterPart):
             return "code.py"
         if name in NAMES:
             return Symbol(f"builtins.{name}")
-        found = self.keras.by_convention(name, self.star)
+        stands = [one.by_convention(name, self.star) for one in self.frameworks]
+        found: Any = next((one for one in stands if one is not None), None)
         if found is None:
             found = self.lent(name, constants=bool(self.star))
         if found is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.frontends.code.attributes import Attributes
 from layerexplain.frontends.code.bounds import Budget, Exhausted
@@ -18,13 +18,17 @@ from layerexplain.frontends.code.definitions import Definitions
 from layerexplain.frontends.code.effects import Effects
 from layerexplain.frontends.code.expressions import Expressions
 from layerexplain.frontends.code.frames import File, Frame
-from layerexplain.frontends.code.keras_calls import Keras
+from layerexplain.frontends.code.library.registry import FRAMEWORKS
 from layerexplain.frontends.code.loops import Loops
 from layerexplain.frontends.code.modules import Modules
 from layerexplain.frontends.code.statements import Statements
 from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.model import Note
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.library.keras.framework import Keras
+    from layerexplain.frontends.code.values.framework import Framework
 
 
 class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attributes, Calls):
@@ -72,7 +76,24 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         """Tells a place in the code: `train.py:41`."""
         self.locate: Callable[[Place], Place] = lambda place: place
         """Where a place in the text that is read stands in the source: in which cell of a notebook."""
-        self.keras = Keras(self)
+        self.followed_calls: list[Framework] = []
+        """The libraries whose layers' `call`s are followed now, the innermost last."""
+        self.frameworks: list[Framework] = [make(self) for make in FRAMEWORKS]
+
+    @property
+    def keras(self) -> Keras:
+        """What the reader knows of Keras."""
+        return cast("Keras", self.frameworks[0])
+
+    @property
+    def call_framework(self) -> Framework | None:
+        """The library whose `call` is followed now; None outside of any."""
+        return self.followed_calls[-1] if self.followed_calls else None
+
+    def framework_of(self, path: str) -> Framework:
+        """The library that models are made with, by a name in it; of a name of another library the first one."""
+        root = path.partition(".")[0]
+        return next((one for one in self.frameworks if root in one.roots), self.frameworks[0])
 
     def called_from(self) -> tuple[str, ...]:
         """Where the function was called that is read now, in words, the next place first."""

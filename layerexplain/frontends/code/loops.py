@@ -88,6 +88,10 @@ class Loops(InterpreterPart):
                 if not since.changed_state or self.budget.is_idle(idle, steps - self.budget.steps):
                     return self._left(node, first, frame)
 
+    def _counters(self) -> list[dict[str, int]]:
+        """How many names of each kind are drawn."""
+        return [dict(one.counters) for one in self.frameworks]
+
     def _left(self, node: ast.For | ast.While, first: Mark, frame: Frame) -> Signal:
         """A long loop over data is left before its end: what it changes is not known."""
         self.effects.record_uncertainty()
@@ -124,7 +128,7 @@ class Loops(InterpreterPart):
         self.effects.record_uncertainty()
         self.budget.look(len(frame.names))
         before = dict(frame.names)
-        drawn = dict(self.keras.counters)
+        drawn = self._counters()
         effects = self.effects
         loop = effects.begin_unknown_loop()
         outermost = effects.unknown_loops[0]
@@ -137,7 +141,7 @@ class Loops(InterpreterPart):
         reason = f"how often the loop in line {line} runs is not known: {why.reason}"
         if any(one.created_at < outermost.created_at for one in since.changed_layers):
             effects.mark_incomplete(Unknown(reason, line, why.name, self.file, option=why.option))
-        elif self.keras.counters != drawn:
+        elif self._counters() != drawn:
             words = f"the loop in line {line} is read for one round; later ones would count the names of layers on"
             effects.record_assumption(Assumption(line, f"{words} ({why.reason})"))
         if changed_containers := since.changed_containers:

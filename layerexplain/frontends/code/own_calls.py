@@ -42,13 +42,13 @@ class OwnCalls(KerasPart):
         def placeholder(tensor: Any, name: str, part: bool) -> Tensor:
             like = tensor if isinstance(tensor, Tensor) else None
             config = {"like": like, "batch_shape": None if like else tensor, "dtype": "float32", "part": part}
-            layer = LayerValue("InputLayer", "layer", name, config, model.place)
+            layer = LayerValue(self, "InputLayer", "layer", name, config, model.place)
             made: Tensor = self.bare_node(layer, in_call=True).result()
             mask = self.mask_of(like) if like is not None and with_masks else None
             if mask is not None:
                 config = {"like": mask, "batch_shape": None, "dtype": "bool"}
                 label = "mask" if len(names) - 20 == 1 else f"{name}_mask"
-                carried = LayerValue("InputLayer", "layer", label, config, model.place)
+                carried = LayerValue(self, "InputLayer", "layer", label, config, model.place)
                 trace.mask_inputs[made] = self.bare_node(carried, in_call=True).result()
                 self.masks[made] = trace.mask_inputs[made]
             trace.inputs.append(made)
@@ -62,7 +62,7 @@ class OwnCalls(KerasPart):
         interpreter = self.interpreter
         at, file, depth = interpreter.node, interpreter.file, interpreter.budget.depth
         before, self.training = self.training, training
-        self.call_depth += 1
+        interpreter.followed_calls.append(self)
         self.tracing.append((model, trace.inputs))
         interpreter.effects.followed_models.append(model)
         try:
@@ -76,7 +76,7 @@ class OwnCalls(KerasPart):
                 self.fault(SourceError(f"the call of {model.type} raises {error}"[:300]), place)
         finally:
             trace.span = began, next(creation_counter)
-            self.call_depth -= 1
+            interpreter.followed_calls.pop()
             self.training = before
             self.tracing.pop()
             interpreter.effects.followed_models.pop()

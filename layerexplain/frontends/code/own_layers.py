@@ -31,7 +31,7 @@ from layerexplain.ops import load_all
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.keras_calls import Keras
+    from layerexplain.frontends.code.library.keras.framework import Keras
 
 _CALL = "(call)"
 """The argument of a declaration that says how the tensors stand in a call: in lists, in dicts, by name."""
@@ -239,12 +239,12 @@ class _FormulaReading:
     def __enter__(self) -> None:
         keras = self.keras
         self.before = keras.training, dict(keras.counters), len(keras.models)
-        keras.call_depth += 1
+        keras.interpreter.followed_calls.append(keras)
         keras.training = self.training
 
     def __exit__(self, *_: Any) -> None:
         keras = self.keras
-        keras.call_depth -= 1
+        keras.interpreter.followed_calls.pop()
         keras.training, counters, models = self.before
         keras.counters.clear()
         keras.counters.update(counters)
@@ -307,7 +307,7 @@ def _has_states(cls: Class) -> bool:
 
 def _uses_masks(cls: Class | None, names: Sequence[str], deep: int = 0) -> bool:
     """Whether a `call` may read the masks of its tensors: it asks for one, or has layers that do."""
-    from layerexplain.frontends.code.keras_names import layer_names
+    from layerexplain.frontends.code.library.keras.names import layer_names
     from layerexplain.layers.registry import find
 
     if any("mask" in name for name in names):

@@ -8,10 +8,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.framework import Framework
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.effects import Effects
     from layerexplain.frontends.code.frames import Frame
+    from layerexplain.frontends.code.interpreter import Interpreter
 
 Signal = tuple[str, Any] | None
 """How a block ends early: ("return", value), ("break", None), ("continue", None)."""
@@ -55,17 +57,17 @@ class Part:
         def __getattr__(self, name: str) -> Any: ...
 
 
-class KerasPart(Part):
+class KerasPart(Part, Framework):
     """A part of `Keras`. `in_call` says whether a `call` of the program is followed now, `training` whether that is one
     of training."""
 
-    call_depth: int
+    interpreter: Interpreter
     number_of_nodes: int
 
     @property
     def in_call(self) -> bool:
         """Whether a `call` of the program is followed now."""
-        return self.call_depth > 0
+        return bool(self.interpreter.followed_calls)
 
     has_custom_objects: bool
     training: bool
@@ -116,11 +118,13 @@ class InterpreterPart(Part):
         return self.place()
 
     if TYPE_CHECKING:
+        frameworks: list[Framework]
         factories: dict[int, tuple[Any, Any]]
         active: list[Any]
         choosing: list[int]
         rounds: list[list[ast.stmt]]
 
+        def framework_of(self, path: str) -> Framework: ...
         def compared(self, name: str, left: Any, right: Any) -> Any: ...
         def items(self, value: Any) -> list[Any] | Unknown: ...
         def may_be_key(self, value: Any) -> bool: ...

@@ -11,7 +11,7 @@ from layerexplain.frontends.code.values.base import Place
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.keras_calls import Keras
+    from layerexplain.frontends.code.library.keras.framework import Keras
 
 
 def parts_of(keras: Keras, model: ModelValue) -> dict[int, LayerValue]:

@@ -15,7 +15,7 @@ from layerexplain.frontends.code.emit import Emitter, settings
 from layerexplain.frontends.code.frames import File
 from layerexplain.frontends.code.grade import grade_of, notes_of
 from layerexplain.frontends.code.interpreter import Interpreter
-from layerexplain.frontends.code.keras_names import base_of
+from layerexplain.frontends.code.library.keras.names import base_of
 from layerexplain.frontends.code.modules import Lender, Modules
 from layerexplain.frontends.code.own_weights import declarations
 from layerexplain.frontends.code.reach import last_change, parts_of, reaching
@@ -330,7 +330,7 @@ def _builds(function: Function) -> bool:
     """Whether a function may give a model: it returns something, and names of Keras stand in it."""
     names = {one.attr if isinstance(one, ast.Attribute) else one.id for one in ast.walk(function.node)
              if isinstance(one, ast.Attribute | ast.Name)}  # fmt: skip
-    from layerexplain.frontends.code.keras_names import MODELS, layer_names
+    from layerexplain.frontends.code.library.keras.names import MODELS, layer_names
 
     returns = any(isinstance(one, ast.Return) and one.value is not None for one in ast.walk(function.node))
     return returns and bool(names & MODELS) and bool(names & (layer_names().keys() | MODELS | {"Input"}))

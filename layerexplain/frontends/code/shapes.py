@@ -19,7 +19,7 @@ from layerexplain.layers.registry import find
 from layerexplain.model import Call, Shape, TensorRef
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.keras_calls import Keras
+    from layerexplain.frontends.code.library.keras.framework import Keras
 
 Specs = list[Spec | None]
 

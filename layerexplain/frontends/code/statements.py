@@ -201,10 +201,7 @@ class Statements(InterpreterPart):
         items: Any
         if isinstance(value, Value):
             value.check_use("unpacking", self.place(), f"one tensor for {len(parts)} names: ")
-        if isinstance(value, Tensor):
-            items = self.keras.split_input(value, parts)
-        else:
-            items = value if isinstance(value, Unknown) else self.items(value)
+        items = value.unpack(cast("Interpreter", self), parts) if isinstance(value, Value) else self.items(value)
         if isinstance(items, Unknown):
             for part in parts:
                 self.assign(part, items, frame)

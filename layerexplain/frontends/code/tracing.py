@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.errors import ShapeError, SpecError
-from layerexplain.frontends.code.calls import misfit
 from layerexplain.frontends.code.graphs import Graph
-from layerexplain.frontends.code.keras_api import Misfit
-from layerexplain.frontends.code.layer_attributes import shapes_of_data
+from layerexplain.frontends.code.library.keras.attributes import shapes_of_data
+from layerexplain.frontends.code.misfits import Misfit, misfit
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import WEIGHT_TYPE, declaration_of, flat_tensors, is_shape
@@ -32,7 +31,7 @@ from layerexplain.frontends.code.values.tensors import CallTensor, Tensor
 from layerexplain.layers.facts import NO_FACTS
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.keras_calls import Keras
+    from layerexplain.frontends.code.library.keras.framework import Keras
     from layerexplain.frontends.code.own_layers import OwnLayer
 
 
@@ -81,7 +80,7 @@ class Tracing(KerasPart):
         node.trace = trace
         if isinstance(layer, ModelValue) and layer.form != "own":
             self.check_inputs(layer, args)
-        return self._results(layer, node)
+        return self.results(layer, node)
 
     def _misfit(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Misfit | None:
         """What does not fit of the arguments of a `call` of the program; None where all fits. Keras gives masks and
@@ -123,7 +122,7 @@ class Tracing(KerasPart):
         if variable.choice is not None:
             self.interpreter.effects.record_local_assumption(variable.choice)
         if key not in self.weights:
-            layer = LayerValue(WEIGHT_TYPE, "custom", variable.name, {"variable": variable}, variable.place)
+            layer = LayerValue(self, WEIGHT_TYPE, "custom", variable.name, {"variable": variable}, variable.place)
             self.weights[key] = (variable, self.node(layer, (), {}, in_call=True).result())
         found: Tensor = self.weights[key][1]
         return found
@@ -136,7 +135,7 @@ class Tracing(KerasPart):
         """A call on numbers, by which a model is built."""
         first = args[0] if args else next(iter(kwargs.values()), None)
         if self.in_call and isinstance(first, Array) and first.values is not None:
-            return self._results(layer, self.node(layer, tuple(args), kwargs))
+            return self.results(layer, self.node(layer, tuple(args), kwargs))
         if isinstance(first, Unknown) and not (isinstance(layer, ModelValue) and layer.is_own_layer):
             return first
         if isinstance(layer, ModelValue) and layer.form == "own" and (layer.is_own_layer or shapes_of_data(first)):
@@ -170,7 +169,7 @@ class Tracing(KerasPart):
             model.input_shape = shape
             self.rebuild(model, called=True)
 
-    def _results(self, layer: LayerValue, node: Node) -> Any:
+    def results(self, layer: LayerValue, node: Node) -> Any:
         """What a call gives: a tensor, or several in the structure that Keras gives them."""
         if isinstance(layer, ModelValue):
             if layer.form == "sequential":
@@ -226,7 +225,7 @@ class Tracing(KerasPart):
         """A Lambda whose function is in the code: what the function does is its graph."""
         key = id(layer)
         if key not in self.lambdas:
-            model = ModelValue("own", "Lambda", layer.name, layer.place)
+            model = ModelValue(self, "own", "Lambda", layer.name, layer.place)
             model.config = {"function": layer.config["function"], "arguments": layer.config.get("arguments")}
             self.lambdas[key] = (layer, model)
         found: ModelValue = self.lambdas[key][1]
@@ -241,7 +240,7 @@ class Tracing(KerasPart):
                 names = [getattr(part, "id", f"{layer.name}_{i + 1}") for i, part in enumerate(parts)]
                 made = []
                 for name in names:
-                    one = LayerValue("InputLayer", "layer", name, dict(layer.config), layer.place)
+                    one = LayerValue(self, "InputLayer", "layer", name, dict(layer.config), layer.place)
                     made.append(self.bare_node(one, in_call=True).result())
                 at = placed.index(tensor)
                 placed[at : at + 1] = made
@@ -300,7 +299,7 @@ class Tracing(KerasPart):
                 name = model.made_input or ("input" if self.keras_2 else "input_layer")
                 place = layers[0].place if layers else model.place
                 config = {"batch_shape": shape, "dtype": "float32", "implied": layers[0].type if layers else ""}
-                first = LayerValue("InputLayer", "layer", name, config, place)
+                first = LayerValue(self, "InputLayer", "layer", name, config, place)
                 start = self._unwritten(first).result()
             current = start
             for layer in layers:
@@ -311,7 +310,7 @@ class Tracing(KerasPart):
                 node = self._unwritten(actual, current)
                 if isinstance(actual, ModelValue) and actual.form == "own":
                     node.trace = self.trace(actual, [current], {})
-                made = self._results(actual, node) if layer is not layers[-1] else None
+                made = self.results(actual, node) if layer is not layers[-1] else None
                 if made is not None and not isinstance(made, Tensor | Unknown | dict) and len(made) > 1:
                     words = f"'{layer.name}' gives {len(made)} tensors; a Sequential model takes layers that give one"
                     error = ShapeError(words, **layer.place.told)

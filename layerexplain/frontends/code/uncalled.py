@@ -22,7 +22,7 @@ def parts_not_given(value: ModelValue) -> list[LayerValue]:
     made: list[LayerValue] = []
     for name, one in held.items():
         if isinstance(one, Unknown) and one.lacks == "argument":
-            made.append(LayerValue("Layer", "custom", name, {}, value.place))
+            made.append(LayerValue(value.framework, "Layer", "custom", name, {}, value.place))
             made[-1].reason = one
     return made
 

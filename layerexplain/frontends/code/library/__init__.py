@@ -1,13 +1,13 @@
 """What the names of libraries are, a module a library: each registers its functions with `@function("math.prod")`.
 
 table.py          how a library is declared
-python.py         Python's own library: math, functools, itertools, copy, collections, dataclasses
+builtins.py       what a program has without an import
+python.py         Python's own library: math, functools, itertools, copy, collections, dataclasses;
+                  command_line.py: argparse
+numpy.py          NumPy
+keras/            Keras, with which models are made: framework.py lists its files; tensorflow.py: its functions on them
 small.py          libraries of which few functions matter: tqdm, six, scikit-learn
+registry.py       all of them
 
-Another library is one more module, and one more name in `LIBRARIES`.
+Another library is one more module, and one more name in `registry.py`.
 """
-
-from layerexplain.frontends.code.library import python, small
-
-LIBRARIES = {root: one for one in (python.LIBRARY, small.LIBRARY) for root in one.roots}
-"""The libraries by the first parts of their names."""

@@ -8,9 +8,9 @@ import string
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
-from layerexplain.frontends.code.builtin_functions import all_items, call_builtin, known_items
-from layerexplain.frontends.code.command_line import Parser
 from layerexplain.frontends.code.dataclass_fields import Field, named_tuple
+from layerexplain.frontends.code.library.builtins import all_items, call_builtin, known_items
+from layerexplain.frontends.code.library.command_line import Parser
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.operators import TOO_LARGE
 from layerexplain.frontends.code.values.array import product

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.frontends.code import datasets
-from layerexplain.frontends.code.builtin_functions import call_builtin
+from layerexplain.frontends.code.library.builtins import call_builtin
+from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.table import Implementation, Library
 
 if TYPE_CHECKING:

@@ -57,8 +57,9 @@ class Array(Record, Value):
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
         evaluator.budget.look_at(self, key)
         made = item(self, key)
-        if evaluator.keras.in_call and self.values is not None and getattr(made, "values", made) is None:
-            return evaluator.keras.item_of_table(self, key)
+        framework = evaluator.call_framework
+        if framework is not None and self.values is not None and getattr(made, "values", made) is None:
+            return framework.item_of_table(self, key)
         return made
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
@@ -66,13 +67,18 @@ class Array(Record, Value):
             return NotImplemented
         evaluator.budget.look_at(left, right)
         made = operate(name, left, right)
-        return made if getattr(made, "values", made) is not None else evaluator.keras.of_tables(name, left, right, made)
+        framework = evaluator.call_framework
+        if framework is None or getattr(made, "values", made) is not None:
+            return made
+        given = [one.values if isinstance(one, Array) else one for one in (left, right)]
+        return made if None in given else framework.operator(name, left, right)
 
     def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
         return evaluator.operate("Mult", self, -1 if name == "USub" else 1)
 
     def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        return evaluator.keras.operator(name, left, right) if evaluator.keras.in_call else NotImplemented
+        framework = evaluator.call_framework
+        return NotImplemented if framework is None else framework.operator(name, left, right)
 
     def is_instance(self, kind: Symbol) -> bool | None:
         return kind.last == "ndarray"

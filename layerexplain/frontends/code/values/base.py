@@ -39,8 +39,11 @@ class Evaluator(Protocol):
     settings: Mapping[str, Any]
 
     @property
-    def keras(self) -> Framework:
-        """The library that models are made with."""
+    def call_framework(self) -> Framework | None:
+        """The library whose `call` is followed now; None outside of any."""
+
+    def framework_of(self, path: str) -> Framework:
+        """Return the library that models are made with, by a name in it; of a name of another library the first one."""
 
     @property
     def line(self) -> int:
@@ -66,6 +69,9 @@ class Evaluator(Protocol):
 
     def has_attribute(self, of: Any, name: Any) -> bool | Unknown:
         """Return whether a value has an attribute; Unknown where that is not known."""
+
+    def items(self, value: Any) -> list[Any] | Unknown:
+        """Return the items that a loop over a value meets."""
 
     def missing(self, items: dict[Any, Any], key: Any) -> Any:
         """Return what a dict gives for a key that it does not have. Raises KeyError."""
@@ -171,6 +177,10 @@ class Value:
     def length(self) -> Any:
         """Return `len(value)`."""
         return Unknown("the length of a value that is not known")
+
+    def unpack(self, evaluator: Evaluator, parts: list[ast.expr]) -> list[Any] | Unknown:
+        """Return the items that are assigned to the parts of a target."""
+        return evaluator.items(self)
 
     def truth(self) -> bool | None:
         """Return whether it counts as true in a test; None where that is not known."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import ast
+
+    from layerexplain.frontends.code.frames import Frame
     from layerexplain.frontends.code.values.array import Array
     from layerexplain.frontends.code.values.base import Unknown
     from layerexplain.frontends.code.values.layers import LayerValue, Variable
@@ -21,6 +24,11 @@ class Framework(Protocol):
     def in_call(self) -> bool:
         """Whether a `call` of the program is followed now."""
 
+    roots: frozenset[str]
+    """The first parts of its names."""
+    counters: dict[str, int]
+    """How many objects of each class are named, by the stems of their names."""
+
     # Names --------------------------------------------------------------------------------------------------------
 
     def symbol_attribute(self, symbol: Symbol, name: str) -> Any:
@@ -29,16 +37,51 @@ class Framework(Protocol):
     def module_has(self, path: str, name: str) -> bool | None:
         """Whether a module of the library has a name; None for what differs from version to version."""
 
+    def owns(self, path: str) -> bool:
+        """Whether a name is one of the library's."""
+
+    def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return what a call of a name gives; NotImplemented for a name that is not the library's."""
+
+    def by_convention(self, name: str, stars: list[str]) -> Symbol | None:
+        """Return what a name that is not defined stands for; None where nobody means the library by it."""
+
+    def names_of_star(self, module: str) -> list[str]:
+        """Return the names that `from … import *` brings of a module."""
+
+    def check_import(self, module: str, name: str) -> None:
+        """Keep the fault of an import of what the library does not have."""
+
+    def makes(self, path: str) -> int:
+        """Return what a name may do: nothing (0), make layers (1), change those that are there (2)."""
+
+    def is_method_of(self, path: str, instance: Instance) -> bool:
+        """Whether a name is a method of a class above that of an object: `keras.layers.Layer.__init__`."""
+
+    def call_unknown(
+        self, function: Unknown, node: ast.Call, args: list[Any], kwargs: dict[str, Any], frame: Frame
+    ) -> Any:
+        """Return the result of a call of what is not known."""
+
     # Classes of the program ---------------------------------------------------------------------------------------
 
     def class_has(self, cls: Class, name: str) -> bool | None:
         """Whether the library gives the objects of a class of the program an attribute; None where nobody knows."""
 
+    def with_source(self, cls: Class) -> None:
+        """Put the source of the library in place of bases whose computation a class changes."""
+
+    def begin_instance(self, made: Instance) -> None:
+        """Begin an object of a class of the program, which may be a layer or a model."""
+
+    def finish_instance(self, made: Instance) -> None:
+        """End the making of an object."""
+
     def is_of_layers(self, name: str) -> bool:
         """Whether every layer of the library has an attribute."""
 
     def check_attribute(
-        self, layer: LayerValue | None, name: str, cls: Class | None = None, shown: str = ""
+        self, layer: LayerValue, name: str, cls: Class | None = None, shown: str = ""
     ) -> Unknown | None:
         """Raise ProgramError for an attribute that neither the library nor the program gives a layer. Returns why that
         is not known, where a base of its class is not read."""
@@ -69,13 +112,16 @@ class Framework(Protocol):
     def call_method(self, layer: LayerValue, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return what a method of a layer gives."""
 
-    def call_layer(self, function: LayerValue | Instance, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_layer(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return the result of `layer(x)`."""
 
     def call_setting(self, setting: Setting, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return the result of a loss, an activation or an initializer that is called."""
 
     # Tensors and weights ------------------------------------------------------------------------------------------
+
+    def operation(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return what a function of tensors gives, by the name that it has in NumPy."""
 
     def operator(self, name: str, left: Any, right: Any) -> Any:
         """Return the result of an operator of Python on tensors; `right` is None where it takes one."""
@@ -104,5 +150,8 @@ class Framework(Protocol):
     def item_of_table(self, table: Array, key: Any) -> Any:
         """Return a part of an array, as a tensor."""
 
-    def of_tables(self, name: str, left: Any, right: Any, made: Any) -> Any:
-        """Return the result of an operator on arrays that is not computed here."""
+    def split_input(self, tensor: Tensor, parts: list[ast.expr]) -> list[Any] | Unknown:
+        """Return the parts that a tensor is unpacked into."""
+
+    def opaque_call(self, path: str, args: list[Any], kwargs: dict[str, Any], why: Unknown | None = None) -> Tensor:
+        """Return the tensor, of unknown shape, that a function gives which is not read."""

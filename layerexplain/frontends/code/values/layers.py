@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from layerexplain.frontends.code.values.base import Evaluator, Identity, Place, Unknown, Value
+from layerexplain.frontends.code.values.framework import Framework
 from layerexplain.frontends.code.values.program import Bound, Function, Instance, Partial, creation_counter
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -75,7 +76,8 @@ class Trace:
 class Variable(Value):
     """A weight that code makes itself with `add_weight` or `tf.Variable`."""
 
-    def __init__(self, name: str, shape: Any, dtype: str, trainable: bool, place: Place) -> None:
+    def __init__(self, framework: Framework, name: str, shape: Any, dtype: str, trainable: bool, place: Place) -> None:
+        self.framework = framework
         self.name = name
         self.shape = shape
         self.dtype = dtype
@@ -85,22 +87,22 @@ class Variable(Value):
         """What is assumed where it counts as a weight of a layer."""
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
-        return evaluator.keras.variable_attribute(self, name)
+        return self.framework.variable_attribute(self, name)
 
     def operand(self, evaluator: Evaluator) -> Any:
-        return self if evaluator.keras.in_call else evaluator.keras.data_of(self)
+        return self if self.framework.in_call else self.framework.data_of(self)
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        return evaluator.keras.operator(name, left, right)
+        return self.framework.operator(name, left, right)
 
     def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
-        return evaluator.keras.operator(name, self, None)
+        return self.framework.operator(name, self, None)
 
     def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        return evaluator.keras.operator(name, left, right) if evaluator.keras.in_call else NotImplemented
+        return self.framework.operator(name, left, right) if self.framework.in_call else NotImplemented
 
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
-        return evaluator.item(evaluator.keras.weight_value(self), key)
+        return evaluator.item(self.framework.weight_value(self), key)
 
     def truth(self) -> bool | None:
         return None
@@ -109,7 +111,11 @@ class Variable(Value):
 class LayerValue(Identity):
     """A layer, an operation or a model. `type` is the name of its class, `kind` as in `model.Layer`."""
 
-    def __init__(self, type_: str, kind: str, name: str, config: dict[str, Any], place: Place) -> None:
+    def __init__(
+        self, framework: Framework, type_: str, kind: str, name: str, config: dict[str, Any], place: Place
+    ) -> None:
+        self.framework = framework
+        """The library that makes it."""
         self.type = type_
         self.kind = kind
         self.name = name
@@ -136,19 +142,19 @@ class LayerValue(Identity):
         self.changed_at = next(creation_counter)
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
-        return evaluator.keras.attribute(self, name)
+        return self.framework.attribute(self, name)
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
-        return name in self.attributes or name in self.config or evaluator.keras.layer_has(self, name)
+        return name in self.attributes or name in self.config or self.framework.layer_has(self, name)
 
     def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
         evaluator.effects.record_change()
         if name == "trainable":
-            evaluator.keras.set_trainable(self, value)
+            self.framework.set_trainable(self, value)
         elif name in ("_name", "name") and isinstance(value, str):
             evaluator.effects.record_model_change(self)
             self.name = value
-        elif not evaluator.keras.change_argument(self, name, value):
+        elif not self.framework.change_argument(self, name, value):
             self.attributes[name] = value
 
     def is_instance(self, kind: Symbol) -> bool | None:
@@ -159,18 +165,18 @@ class LayerValue(Identity):
         return self.type == kind.last
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        return evaluator.keras.call_method(self, name, args, kwargs)
+        return self.framework.call_method(self, name, args, kwargs)
 
     def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
-        return evaluator.keras.call_layer(self, args, kwargs)
+        return self.framework.call_layer(self, args, kwargs)
 
 
 class ModelValue(LayerValue):
     """A model: "sequential" with `layers`, "functional" with `inputs` and `outputs` (tensors in lists and dicts), or
     "own", with the graph of its `call` as `inputs` and `outputs`."""
 
-    def __init__(self, form: str, type_: str, name: str, place: Place) -> None:
-        super().__init__(type_, "model", name, {}, place)
+    def __init__(self, framework: Framework, form: str, type_: str, name: str, place: Place) -> None:
+        super().__init__(framework, type_, "model", name, {}, place)
         self.form = form
         self.layers: list[LayerValue] = []
         self.inputs: Any = None

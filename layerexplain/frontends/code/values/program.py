@@ -124,7 +124,7 @@ class Class(Identity):
         root = self.root()
         if root is None or root.path.startswith("builtins.object"):
             return hasattr(object, name) or name in ("__dict__", "__module__")
-        return evaluator.keras.class_has(self, name)
+        return evaluator.framework_of(root.path).class_has(self, name)
 
     def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
         evaluator.effects.record_attribute_change(self, name)
@@ -246,7 +246,7 @@ class Instance(Identity):
         if name in ("__class__", "__dict__"):
             return self.cls if name == "__class__" else self.attributes
         computed = self.cls.find("__getattr__")
-        if isinstance(computed, Function) and not (self.layer is not None and evaluator.keras.is_of_layers(name)):
+        if isinstance(computed, Function) and not (self.layer is not None and self.layer.framework.is_of_layers(name)):
             return evaluator.call(computed, [self, name], {})
         if self.layer is not None:
             return self.layer.get_attribute(evaluator, name)
@@ -264,7 +264,7 @@ class Instance(Identity):
             evaluator.call(method, [self, value], {})
             return
         if self.layer is not None:
-            evaluator.keras.attribute_of_own_layer(self.layer, name, value)
+            self.layer.framework.attribute_of_own_layer(self.layer, name, value)
         evaluator.effects.record_attribute_change(self, name)
         self.maybe.pop(name, None)
         self.attributes[name] = value
@@ -308,7 +308,9 @@ class Instance(Identity):
         method = self.cls.find("__call__")
         if isinstance(method, Function):
             return evaluator.call(method, [self, *args], kwargs)
-        return evaluator.keras.call_layer(self, args, kwargs)
+        if self.layer is None:
+            return evaluator.unknown("an object is called whose class is not read")
+        return self.layer.call(evaluator, args, kwargs, whole)
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         return evaluator.named_tuple_method(self, name, args, kwargs)
@@ -326,11 +328,11 @@ class Bound(Record, Value):
     def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
         of, function = self.object, self.function
         if isinstance(function, Symbol):
-            return evaluator.keras.call_base(of, function, args, kwargs)
+            return evaluator.framework_of(function.path).call_base(of, function, args, kwargs)
         if not isinstance(function, Function):
             return evaluator.call_method(of, function, args, kwargs)
         if function.name == "build" and isinstance(of, Instance) and of.layer is not None:
-            return evaluator.keras.build_by_hand(of, function, args, kwargs)
+            return of.layer.framework.build_by_hand(of, function, args, kwargs)
         return evaluator.call_function(function, [of, *args], kwargs, whole)
 
 
@@ -344,7 +346,8 @@ class Super(Record, Value):
         found, cls = self.instance.cls.find(name, self.after), self.instance.cls
         if isinstance(found, Function):
             return Bound(self.instance, found)
-        evaluator.keras.check_attribute(self.instance.layer, name, cls, "super()")
+        if self.instance.layer is not None:
+            self.instance.layer.framework.check_attribute(self.instance.layer, name, cls, "super()")
         root = cls.root()
         return Bound(self.instance, Symbol(f"{root.path if root else 'builtins.object'}.{name}"))
 

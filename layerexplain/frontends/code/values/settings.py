@@ -33,7 +33,7 @@ class Setting(Record, Identity):
         return self if name == "__class__" else Bound(self, name)
 
     def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
-        return evaluator.keras.call_setting(self, args, kwargs)
+        return evaluator.framework_of("keras").call_setting(self, args, kwargs)
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if name == "get_config":

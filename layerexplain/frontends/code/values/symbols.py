@@ -36,10 +36,10 @@ class Symbol(Record, Identity):
         return "." in self.path and self.path.partition(".")[0] not in _READ_LIBRARIES
 
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
-        return evaluator.keras.symbol_attribute(self, name)
+        return evaluator.framework_of(self.path).symbol_attribute(self, name)
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
-        return evaluator.keras.module_has(self.path, name)
+        return evaluator.framework_of(self.path).module_has(self.path, name)
 
     def is_same(self, other: Any) -> bool:
         return isinstance(other, Symbol) and self.path == other.path

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.frontends.code.values.base import Evaluator, Place, ProgramError, Use, Value
 
 if TYPE_CHECKING:
+    import ast
+
+    from layerexplain.frontends.code.values.base import Unknown
+    from layerexplain.frontends.code.values.framework import Framework
     from layerexplain.frontends.code.values.layers import Node
     from layerexplain.frontends.code.values.symbols import Symbol
 
@@ -18,26 +22,34 @@ class Tensor(Value):
         self.node = node
         self.index = index
 
+    @property
+    def framework(self) -> Framework:
+        """The library that makes it."""
+        return self.node.layer.framework
+
     def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
-        return evaluator.keras.tensor_attribute(self, name)
+        return self.framework.tensor_attribute(self, name)
 
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
-        return evaluator.keras.tensor_item(self, key)
+        return self.framework.tensor_item(self, key)
 
     def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        return evaluator.keras.tensor_method(self, name, args, kwargs)
+        return self.framework.tensor_method(self, name, args, kwargs)
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        return evaluator.keras.operator(name, left, right)
+        return self.framework.operator(name, left, right)
 
     def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
-        return evaluator.keras.operator(name, self, None)
+        return self.framework.operator(name, self, None)
 
     def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
-        return evaluator.keras.operator(name, left, right)
+        return self.framework.operator(name, left, right)
 
     def is_instance(self, kind: Symbol) -> bool | None:
         return True if "ensor" in kind.last else False if kind.path.startswith("numpy.") else None
+
+    def unpack(self, evaluator: Evaluator, parts: list[ast.expr]) -> list[Any] | Unknown:
+        return self.framework.split_input(self, parts)
 
     def truth(self) -> bool | None:
         return None
@@ -60,7 +72,7 @@ class GraphTensor(Tensor):
     """A tensor outside of any `call`. It has no numbers, and Keras refuses what needs them."""
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
-        found = evaluator.keras.tensor_has(name)
+        found = self.framework.tensor_has(name)
         return None if name.startswith("_") and not found else found
 
     def check_use(self, use: Use, place: Place, words: str = "") -> None:
@@ -72,7 +84,7 @@ class CallTensor(Tensor):
     """A tensor inside of the `call` of a layer or a model of the program."""
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
-        return evaluator.keras.tensor_has(name) or None
+        return self.framework.tensor_has(name) or None
 
     def assigned_to(self, name: str) -> None:
         self.node.names.setdefault(self.index, name)

@@ -8,30 +8,36 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code import datasets, keras_api, keras_names
-from layerexplain.frontends.code.applications import application
-from layerexplain.frontends.code.checking import OF_LAYERS, Checking
-from layerexplain.frontends.code.cloning import Cloning
-from layerexplain.frontends.code.fitting import Fitting
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.graphs import Graph
-from layerexplain.frontends.code.keras_names import Named, inside_keras, named
-from layerexplain.frontends.code.layer_attributes import LayerAttributes
+from layerexplain.frontends.code.library.keras import api as keras_api
+from layerexplain.frontends.code.library.keras import datasets
+from layerexplain.frontends.code.library.keras import names as keras_names
+from layerexplain.frontends.code.library.keras.applications import application
+from layerexplain.frontends.code.library.keras.attributes import LayerAttributes
+from layerexplain.frontends.code.library.keras.backend import call_backend
+from layerexplain.frontends.code.library.keras.cloning import Cloning
+from layerexplain.frontends.code.library.keras.making import Making
+from layerexplain.frontends.code.library.keras.names import Named, inside_keras, named
+from layerexplain.frontends.code.library.keras.operations import Operations
+from layerexplain.frontends.code.library.keras.refused_calls import OF_LAYERS, Checking
+from layerexplain.frontends.code.library.keras.refused_data import Fitting
+from layerexplain.frontends.code.library.keras.run_time_sizes import RunTimeSizes
+from layerexplain.frontends.code.library.keras.source import with_source
+from layerexplain.frontends.code.library.keras.utilities import call_utility
 from layerexplain.frontends.code.library.python import CONSTANTS
-from layerexplain.frontends.code.making import Making
-from layerexplain.frontends.code.operations import Operations
+from layerexplain.frontends.code.library.tensorflow import call_tensorflow
 from layerexplain.frontends.code.own_calls import OwnCalls
 from layerexplain.frontends.code.parts import dotted
-from layerexplain.frontends.code.run_time_sizes import RunTimeSizes
 from layerexplain.frontends.code.shapes import Shapes
 from layerexplain.frontends.code.tracing import Tracing
 from layerexplain.frontends.code.values import array as arrays
-from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.base import Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of, tensors_in, unknown_in
-from layerexplain.frontends.code.values.program import Function, Instance, Partial
+from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import DTYPES, Symbol
-from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.model_builder import default_name
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean
@@ -43,8 +49,8 @@ if TYPE_CHECKING:
 class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes, Checking, Fitting, Cloning):
     """What the reader knows of Keras while it reads one program."""
 
-    NOTHING = object()
-    """What stands for None as a result, where None means that a name is not Keras's."""
+    roots: frozenset[str] = frozenset({"keras", "tensorflow", "tf_keras", "keras_core", "tensorflow_core"})
+    """The first parts of its names."""
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
@@ -52,8 +58,6 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         self.models: list[ModelValue] = []
         self.shapes = Shapes(self)
         self.number_of_nodes = 0
-        self.call_depth = 0
-        """How many `call`s of the program are followed now, one inside of the other."""
         self.keras_2 = False
         self.has_custom_objects = False
         self.policy = ""
@@ -98,6 +102,26 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             self.interpreter.effects.depend_on(Assumption(self.interpreter.line, words))
         return Symbol(path)
 
+    def owns(self, path: str) -> bool:
+        """Whether a name is one of Keras's."""
+        return inside_keras(path) is not None
+
+    def makes(self, path: str) -> int:
+        """What a name may do: nothing, make layers, change those that are there or how they are made."""
+        what = named(path)
+        return int(what is not None and (what.kind in _OF_MODELS or what.name in _CHANGING))
+
+    def is_method_of(self, path: str, instance: Instance) -> bool:
+        """Whether a name is a method of a class above that of an object: `keras.layers.Layer.__init__`."""
+        owner, above = named(path.rpartition(".")[0]), keras_names.base_of(instance.cls)
+        if instance.layer is None or owner is None or above is None:
+            return False
+        return owner.name in (above.name, "Layer")
+
+    def with_source(self, cls: Class) -> None:
+        """Put the source of Keras's layers in place of bases whose computation a class changes."""
+        with_source(self, cls)
+
     def is_of_layers(self, name: str) -> bool:
         """Return whether every layer of Keras has an attribute."""
         return name in keras_api.members("Layer")
@@ -132,26 +156,17 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
     # Calls --------------------------------------------------------------------------------------------------------
 
     def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """The result of a call of a name; None where the name is not one of Keras or TensorFlow."""
+        """The result of a call of a name; NotImplemented where the name is not one of Keras or TensorFlow."""
         what = named(symbol.path)
         owner = named(symbol.path.rpartition(".")[0]) if symbol.last in _OF_OBJECTS else None
         if owner is not None and owner.kind == "model" and not (args and isinstance(args[0], Instance | ModelValue)):
             words = f"{symbol.last} is a method of a model, got the class {owner.name}; make one first: {owner.name}()"
             self.fault(ArgumentError(words))
             return self.interpreter.unknown("a method of a class")
-        if what is None:
-            if symbol.path.startswith("tensorflow."):
-                return self._tensorflow(symbol.path[len("tensorflow.") :], args, kwargs)
-            if symbol.path.partition(".")[0] == "numpy" and tensors_in([*args, *kwargs.values()]):
-                if any(isinstance(one, GraphTensor) for one in tensors_in([*args, *kwargs.values()])):
-                    words = f"np.{symbol.last} needs numbers, got a tensor of Keras; use keras.ops.{symbol.last}"
-                    raise ProgramError("TypeError", words, self.interpreter.place())
-                return self.operation(symbol.path[6:], args, kwargs)
-            if tensors_in([*args, *kwargs.values()]):
-                return self.opaque_call(symbol.path, args, kwargs)
-            return None
-        found = self._keras(what, symbol, args, kwargs)
-        return self.NOTHING if found is None else found
+        if what is not None:
+            return self._keras(what, symbol, args, kwargs)
+        root, _, path = symbol.path.partition(".")
+        return call_tensorflow(path, args, kwargs, self) if root == "tensorflow" and path else NotImplemented
 
     def _keras(self, what: Named, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
         name = what.name
@@ -184,12 +199,12 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         if what.kind == "operation":
             return self.operation(name, args, kwargs, what.path)
         if what.kind == "backend":
-            return self.backend(name, args, kwargs)
+            return call_backend(name, args, kwargs, self)
         if what.kind == "data":
             return datasets.load(what.path, args, kwargs)
         if what.kind == "application":
             return self._application(what, args, kwargs)
-        return self._other(what, args, kwargs)
+        return call_utility(what, args, kwargs, self)
 
     def _merge(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """`keras.layers.add([a, b])`: a layer made and called at once; Keras 1's `merge([a, b], mode=…)` too."""
@@ -217,54 +232,11 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         """A model of which nothing is known but its class."""
         given = dict(kwargs)
         self.interpreter.effects.record_model_event()
-        made = LayerValue(type_, "custom", self.named(type_, given), {}, self.interpreter.place())
+        made = LayerValue(self, type_, "custom", self.named(type_, given), {}, self.interpreter.place())
         made.reason = self.interpreter.unknown(reason)
         return made
 
-    def _other(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """keras.utils, keras.preprocessing and the rest."""
-        name = what.name
-        is_setting = what.path.startswith("config.") and name in ("image_data_format", "floatx", "epsilon", "backend")
-        if is_setting or name in ("clear_session", "reset_uids"):
-            return self.backend(name, args, kwargs)
-        if name in ("set_global_policy", "set_policy", "set_dtype_policy", "experimental.set_policy"):
-            given = args[0] if args else kwargs.get("policy")
-            given = given.config.get("name") if isinstance(given, Setting) else given
-            if isinstance(given, str):
-                self.policy = "" if given == "float32" else given
-            return None
-        if what.path in ("dtype_policies.get", "dtype_policies.deserialize") and args:
-            return Setting("dtype", {"name": args[0]}, "") if isinstance(args[0], str) else args[0]
-        if name in ("Policy", "DTypePolicy"):
-            return Setting("dtype", {"name": args[0] if args else kwargs.get("name")}, "")
-        if name in ("clone_model",) and args:
-            return self.clone(layer_of(args[0]))
-        if name in datasets.FUNCTIONS:
-            return datasets.call(name, args, kwargs)
-        if name == "register_keras_serializable":  # gives a function that gives back the class
-            return Partial(Symbol("typing.cast"), (None,), {})
-        if name in ("set_random_seed", "plot_model", "enable_unsafe_deserialization"):
-            return None
-        if name == "Lambda":
-            return self.make_layer("Lambda", args, kwargs)
-        if name == "Variable":
-            return self.tf_variable(args, kwargs, of_keras=True)
-        if name == "get_source_inputs" and args:
-            return self.source_inputs(args[0])
-        if name == "load_model" and args and isinstance(args[0], str) and args[0] in self.saved:
-            loaded = self.clone(self.saved[args[0]])
-            if isinstance(loaded, ModelValue):
-                loaded.compiled = self.saved[args[0]].compiled
-            return loaded
-        if name in ("load_model", "model_from_json", "model_from_config", "from_pretrained"):
-            return self.interpreter.unknown(f"it comes from {name}(…), which reads a file that is not opened")
-        if tensors_in([*args, *kwargs.values()]):
-            return self.opaque_call(what.path, args, kwargs)
-        if "layers" in what.path.split(".")[:-1] and name[:1].isupper():
-            return self.opaque_model(name, f"{name} is a layer that is not known here", kwargs)
-        return self.interpreter.unknown(f"it comes from keras.{what.path}(…), which only running the code would tell")
-
-    def on_unknown(
+    def call_unknown(
         self, function: Unknown, node: ast.Call, args: list[Any], kwargs: dict[str, Any], frame: Frame
     ) -> Any:
         """A call of what is not known. `X.add(layer)` on an undefined name makes X a Sequential model; what is called
@@ -279,7 +251,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         own = dotted(of).startswith("self.") if isinstance(of, ast.Attribute) else False
         is_own = own and (frame.holder("self") is None or frame.module.names.get("self") is not None)
         if of is not None and adds and ((isinstance(of, ast.Name) and frame.holder(of.id) is None) or is_own):
-            model = ModelValue("sequential", "Sequential", "", self.interpreter.place())
+            model = ModelValue(self, "sequential", "Sequential", "", self.interpreter.place())
             model.name = self.draw("Sequential")
             self.register(model)
             self.interpreter.assign(of, model, frame)
@@ -295,7 +267,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
     def opaque_call(self, path: str, args: list[Any], kwargs: dict[str, Any], why: Unknown | None = None) -> Tensor:
         """A call, with tensors, of a function that is not read: its result is a tensor of unknown shape."""
         name = path.rpartition(".")[2] or "function"
-        layer = LayerValue(name, "custom", self.draw(name), {}, self.interpreter.place())
+        layer = LayerValue(self, name, "custom", self.draw(name), {}, self.interpreter.place())
         layer.reason = why or self.interpreter.unknown(f"{path}(…) is a function that is not read here")
         return self.node(layer, tuple(args), kwargs).result()
 
@@ -309,7 +281,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             return
         if what is not None and what.kind not in ("layer", "model") and what.name != "Layer":
             return
-        layer = ModelValue("own", made.cls.name, "", self.interpreter.place())
+        layer = ModelValue(self, "own", made.cls.name, "", self.interpreter.place())
         layer.instance = made
         layer.config = {
             "base": what.name if what is not None else "Layer",
@@ -396,7 +368,7 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
         if name == "linear" and args:
             return args[0]
         if name == "relu" and unknown_in(args) is None:  # keras.activations has a class of its own for it
-            return self._operation("Relu", args, kwargs, "ReLU")
+            return self.make_operation("Relu", args, kwargs, "ReLU")
         return self.operation(name, args, {"approximate": False, **kwargs} if name == "gelu" else kwargs)
 
     def call_setting(self, setting: Setting, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -407,10 +379,12 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             return self.opaque_call(setting.class_name, args, kwargs)
         shape = args[0] if args else kwargs.get("shape")
         if "initializers" in setting.path and type(shape) in (list, tuple):
-            return self._constant("normal", [shape], {})
+            return self.numbers("normal", [shape], {})
         return self.interpreter.unknown(f"the result of {setting.class_name}")
 
 
+_OF_MODELS = frozenset({"layer", "model", "application", "operation", "function"})
+_CHANGING = frozenset({"clear_session", "clone_model", "set_global_policy", "set_policy", "set_image_data_format"})
 _OF_OBJECTS = frozenset(["add", "compile", "evaluate", "fit", "predict", "summary"])
 """Methods of a model that are never called on its class without one."""
 

@@ -1,4 +1,4 @@
-"""What the names of Keras and TensorFlow are called with, in Keras 3 and in Keras 2: keras_api.txt, which
+"""What the names of Keras and TensorFlow are called with, in Keras 3 and in Keras 2: api.txt, which
 scripts/keras_api.py writes from the installed ones."""
 
 from __future__ import annotations
@@ -7,17 +7,9 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 
+from layerexplain.frontends.code.misfits import Misfit
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
-
-
-class Misfit(NamedTuple):
-    """What does not fit of a call. `argument` is the one that is meant, by its name or number; None where one is
-    missing. `only_today` says that Keras 2 takes it."""
-
-    words: str
-    argument: str | int | None = None
-    only_today: bool = False
 
 
 class Signature(NamedTuple):
@@ -63,7 +55,7 @@ _MISSING = Misfit("is not in this Keras")
 
 @cache
 def _text() -> str:
-    return "\n" + (Path(__file__).parent / "keras_api.txt").read_text(encoding="utf-8")
+    return "\n" + (Path(__file__).parent / "api.txt").read_text(encoding="utf-8")
 
 
 @cache

@@ -58,7 +58,7 @@ def _tile(x: Expr, *likes: Expr, times: Any) -> Expr:
     return arrange.tile(x, times=counts)
 
 
-def _size(x: Expr, *, axis: int) -> Expr:
+def _size_of(x: Expr, *, axis: int) -> Expr:
     return arrange.size_of(x, axis=(axis,))
 
 
@@ -72,7 +72,7 @@ FIRST = _declared("FirstAsMany", _first, ("x", "like"), None, "axis", "of")
 BROADCAST = _declared("BroadcastTo", _broadcast, ("x",), "likes", "shape")
 RESHAPE = _declared("ReshapeTo", _reshape, ("x",), "likes", "shape")
 TILE = _declared("Tile", _tile, ("x",), "likes", "times")
-SIZE = _declared("SizeOf", _size, ("x",), None, "axis")
+SIZE = _declared("SizeOf", _size_of, ("x",), None, "axis")
 
 
 class RunTimeSizes(KerasPart):
@@ -126,7 +126,7 @@ class RunTimeSizes(KerasPart):
     def made_at_run_time(self, declaration: Declaration, args: list[Any], config: dict[str, Any]) -> Any:
         """A call of one of the operations of this file."""
         name = self.draw(declaration.type, operation=True)
-        layer = LayerValue(declaration.type, "operation", name, config, self.interpreter.place())
+        layer = LayerValue(self, declaration.type, "operation", name, config, self.interpreter.place())
         layer.declaration = declaration
         return self.node(layer, tuple(args), {}).result()
 
@@ -197,7 +197,7 @@ class RunTimeSizes(KerasPart):
             plain.append(one)
             axis += one is not Ellipsis and not isinstance(one, int)
         if any(not (isinstance(one, slice) and one == slice(None)) for one in plain):
-            x = self._operation("GetItem", [x, tuple(plain)], {})
+            x = self.make_operation("GetItem", [x, tuple(plain)], {})
         for at, size in later:
             x = self.made_at_run_time(FIRST, [x, size.tensor], {"axis": at, "of": size.axis})
         return x

@@ -6,12 +6,12 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.frontends.code.keras_source import keras_folder
+from layerexplain.frontends.code.library.keras.source import keras_folder
 from layerexplain.frontends.code.modules import read_module
 from layerexplain.frontends.code.values.base import Unknown
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.keras_calls import Keras
+    from layerexplain.frontends.code.library.keras.framework import Keras
 
 _FOLDER = os.path.join("src", "applications")
 

@@ -44,14 +44,14 @@ class Cloning(KerasPart):
                 copies[id(one)] = made if isinstance(made, LayerValue) else self.opaque_model(one.type, made.reason)
             if id(one) not in copies:
                 config = mirrored(dict(one.config), copy, (LayerValue,))
-                new = copies[id(one)] = LayerValue(one.type, one.kind, one.name, config, one.place)
+                new = copies[id(one)] = LayerValue(self, one.type, one.kind, one.name, config, one.place)
                 new.trainable, new.reason, new.declaration = one.trainable, one.reason, one.declaration
                 new.parts_trained = not one.trainable and bool(facts_of(one.type).makes)
                 if id(one) in self.first_shapes:
                     self.first_shapes[id(new)] = (new, self.first_shapes[id(one)][1])
             return copies[id(one)]
 
-        made = ModelValue(layer.form, layer.type, layer.name, layer.place)
+        made = ModelValue(self, layer.form, layer.type, layer.name, layer.place)
         made.input_shape, made.open = layer.input_shape, list(layer.open)
         self.register(made)
         if layer.form == "sequential":
@@ -101,7 +101,7 @@ class Cloning(KerasPart):
 
     def _object_like(self, layer: ModelValue, copy: Callable[[LayerValue], LayerValue]) -> ModelValue:
         """An object of a class of the program anew, with copies of the layers and weights that it holds."""
-        made = ModelValue("own", layer.type, layer.name, layer.place)
+        made = ModelValue(self, "own", layer.type, layer.name, layer.place)
         made.config, made.trainable, made.reason = dict(layer.config), layer.trainable, layer.reason
         old = layer.instance
         if old is None:
@@ -115,7 +115,7 @@ class Cloning(KerasPart):
                 return copy(value)
             if isinstance(value, Instance):
                 return value if value.layer is None else made.instance if value is old else copy(value.layer).instance
-            new = Variable(value.name, value.shape, value.dtype, value.trainable, value.place)
+            new = Variable(self, value.name, value.shape, value.dtype, value.trainable, value.place)
             new.choice = value.choice
             return weights.setdefault(id(value), new)
 

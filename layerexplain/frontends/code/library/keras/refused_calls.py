@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code import keras_api
-from layerexplain.frontends.code.keras_names import Named, inside_keras, layer_names, named
+from layerexplain.frontends.code.library.keras import api as keras_api
+from layerexplain.frontends.code.library.keras.names import Named, inside_keras, layer_names, named
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, each_in, layer_of, tensors_in
 from layerexplain.frontends.code.values.settings import Setting
@@ -334,7 +334,7 @@ class Checking(KerasPart):
 
 
 def _merging() -> Collection[str]:
-    from layerexplain.frontends.code.keras_names import MERGES
+    from layerexplain.frontends.code.library.keras.names import MERGES
 
     return MERGES.values()
 

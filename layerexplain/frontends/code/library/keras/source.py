@@ -9,13 +9,13 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from layerexplain.frontends.code.keras_names import inside_keras, named
+from layerexplain.frontends.code.library.keras.names import inside_keras, named
 from layerexplain.frontends.code.modules import read_module
 from layerexplain.frontends.code.values.program import Class, Function
 from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.keras_calls import Keras
+    from layerexplain.frontends.code.library.keras.framework import Keras
 
 _CLASS = re.compile(r"^class (\w+)\(", re.MULTILINE)
 _SAYS_NOTHING = frozenset({"__init__", "get_config", "from_config", "compute_output_shape", "compute_output_spec"})

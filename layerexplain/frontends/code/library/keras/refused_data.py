@@ -8,7 +8,7 @@ from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph, flat
-from layerexplain.frontends.code.keras_names import named
+from layerexplain.frontends.code.library.keras.names import named
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue

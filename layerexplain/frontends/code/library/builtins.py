@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import compress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.bounds import MOST_BITS, Budget, fits
+from layerexplain.frontends.code.library.table import Library
 from layerexplain.frontends.code.methods import sort
 from layerexplain.frontends.code.operators import TOO_LARGE, format_value, is_plain, truth
 from layerexplain.frontends.code.values import python
@@ -24,6 +25,9 @@ from layerexplain.frontends.code.values.layers import LayerValue
 from layerexplain.frontends.code.values.program import Class, Function, Instance, Partial
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
+
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
 
 NAMES = frozenset(
     """
@@ -66,6 +70,30 @@ def all_items(values: Iterable[Any], budget: Budget) -> list[list[Any]]:
         found.append(known_items(one))
         budget.look(len(found[-1]))
     return found
+
+
+_TAKE_FUNCTIONS = frozenset(
+    ["map", "filter", "isinstance", "issubclass", "callable", "hasattr", "getattr", "setattr", "type", "vars"]
+)
+"""Builtins one of whose arguments may be a function or a class."""
+_AT_ONCE = frozenset(
+    ["len", "callable", "hasattr", "getattr", "setattr", "type", "vars", "print", "next", "range", "id"]
+)
+"""Builtins that go through no values."""
+
+
+class Builtins(Library):
+    """The functions that a program has without an import."""
+
+    def call(self, path: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+        name = path.partition(".")[2]
+        if name not in _AT_ONCE:
+            interpreter.budget.look_at(*args, *kwargs.values())
+        given = args if name in _TAKE_FUNCTIONS else [interpreter.no_function(one) for one in args]
+        return call_builtin(name, given, kwargs, interpreter)
+
+
+LIBRARY = Builtins("builtins")
 
 
 def call_builtin(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:

@@ -1,13 +1,14 @@
-"""Functions of NumPy on arrays of which the shape is known, and on small ones whose values are."""
+"""NumPy: functions of arrays of which the shape is known, and of small ones whose values are."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS
-from layerexplain.frontends.code.builtin_functions import call_builtin, items_of
+from layerexplain.frontends.code.library.builtins import call_builtin, items_of
+from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
 from layerexplain.frontends.code.values.array import (
     FOLDS,
@@ -16,83 +17,121 @@ from layerexplain.frontends.code.values.array import (
     array_of,
     attribute,
     axis_of,
-    cast,
     differ,
     fold,
     folded,
     known_array,
+    name_of_dtype,
     operate,
     plain,
     reshaped,
 )
+from layerexplain.frontends.code.values.array import cast as cast_array
 from layerexplain.frontends.code.values.base import Evaluator, ProgramError, Size, Unknown, UnknownValue, unknown_value
+from layerexplain.frontends.code.values.layers import tensors_in
 from layerexplain.frontends.code.values.symbols import DTYPES
-from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.tensors import GraphTensor
 from layerexplain.model import Shape
 
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
 
-def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
-    """A function of NumPy by its name behind `numpy.`."""
-    try:
-        return _result(name, args, kwargs, evaluator)
-    except UnknownValue as why:
-        return why.value
-
-
-def _result(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
-    function = _FUNCTIONS.get(name)
-    first: Any = args[0] if args else None
-    if function is not None:
-        return function(args, kwargs)
-    if any(isinstance(one, Tensor) for one in args):
-        return Unknown(f"np.{name} of a tensor, which Keras refuses")
-    if name.rstrip("_") in DTYPES and is_plain(first):
-        return call_builtin("int" if "int" in name else "float", args, kwargs, evaluator)
-    if name in SAME:
-        return cast(known_array(first), kwargs.get("dtype", args[1] if len(args) > 1 else None))
-    if name in _EACH and not is_plain(plain(first)) and not isinstance(first, Size):
-        return _of_each_value(known_array(first), _EACH[name])
-    if name.startswith("random."):
-        return _random(name.partition(".")[2], args, kwargs)
-    if name in ("round", "around") and isinstance(plain(first), int | float):
-        return float(call_builtin("round", [plain(first), *(args[1:2] or [0])], {}, evaluator))
-    if name == "abs" and is_plain(plain(first)) and not isinstance(plain(first), str):
-        return abs(plain(first))
-    if name in ("sqrt", "exp", "log", "log2", "log10", "ceil", "floor", "sin", "cos", "tan") and is_plain(plain(first)):
-        value = plain(first)
-        if isinstance(value, str):
-            raise ProgramError("TypeError", f"np.{name} of a text")
-        try:
-            made = getattr(math, name)(value)
-            return float(made)
-        except (ValueError, OverflowError, TypeError):
-            return math.nan
-    if name in ("ceil", "floor", "sqrt", "exp", "log") and isinstance(first, Size):
-        return Size()
-    if name in ("prod", "product", "sum", "max", "min", "mean", "amax", "amin") and len(args) == 1 and not kwargs:
-        if type(first) in (tuple, list) and any(isinstance(one, Size) or one is None for one in first):
-            return Size()
-        return fold({"product": "prod", "amax": "max", "amin": "min"}.get(name, name), known_array(first))
-    if name in FOLDS and isinstance(first, Array):
-        return folded(name, first, args[1:], kwargs)
-    raise unknown_value(args, f"it comes from np.{name}(…)")
-
-
-_EACH: dict[str, Any] = {
+_MAKES = frozenset(
+    """
+    zeros ones empty linspace eye random.rand random.randn random.random random.normal random.uniform
+    """.split()  # noqa: SIM905
+)
+"""Functions that make arrays of float64 where they are not told another dtype."""
+_OTHER_NAMES = {"product": "prod", "amax": "max", "amin": "min"}
+_OF_NUMBERS = ("sqrt", "exp", "log", "log2", "log10", "ceil", "floor", "sin", "cos", "tan")
+_EACH: dict[str, Callable[[Any], Any] | None] = {
     "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "sin": math.sin, "cos": math.cos, "abs": abs, "clip": None,
     "normalize": None,
 }  # fmt: skip
 """Functions that give an array of the same shape; None for one whose values are not computed here."""
 
 
-def _of_each_value(array: Array, function: Any) -> Array:
+class Numpy(Library):
+    """NumPy, whose functions a `call` may give tensors."""
+
+    def call(self, path: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+        name = path.partition(".")[2]
+        if tensors := tensors_in([*args, *kwargs.values()]):
+            if any(isinstance(one, GraphTensor) for one in tensors):
+                last = path.rpartition(".")[2]
+                words = f"np.{last} needs numbers, got a tensor of Keras; use keras.ops.{last}"
+                raise ProgramError("TypeError", words, interpreter.place())
+            return tensors[0].framework.operation(name, args, kwargs)
+        made = super().call(path, args, kwargs, interpreter)
+        if isinstance(made, Array) and made.dtype == "float32" and name in _MAKES:
+            made = made._replace(dtype=name_of_dtype(kwargs.get("dtype")) or "float64")
+        return made
+
+
+LIBRARY = Numpy("numpy")
+function = LIBRARY.function
+
+
+def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+    """Return what a function of NumPy gives, by its name behind `numpy.`."""
+    row = function.find(f"numpy.{name}") or _other(name)
+    try:
+        return row(args, kwargs, cast("Interpreter", evaluator))
+    except UnknownValue as why:
+        return why.value
+
+
+@LIBRARY.family("numpy")
+def _other(name: str) -> Implementation:
+    return lambda args, kwargs, interpreter: _of_name(name, args, kwargs, interpreter)
+
+
+def _of_name(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+    """A function that is read as one of many: of a dtype, of each value, of all values."""
+    first: Any = args[0] if args else None
+    number = plain(first)
+    if name.rstrip("_") in DTYPES and is_plain(first):
+        return call_builtin("int" if "int" in name else "float", args, kwargs, evaluator)
+    if name in SAME:
+        return cast_array(known_array(first), kwargs.get("dtype", args[1] if len(args) > 1 else None))
+    if name in _EACH and not is_plain(number) and not isinstance(first, Size):
+        return _of_each_value(known_array(first), _EACH[name])
+    if name.startswith("random."):
+        return _random(name.partition(".")[2], args, kwargs)
+    if name in ("round", "around") and isinstance(number, int | float):
+        return float(call_builtin("round", [number, *(args[1:2] or [0])], {}, evaluator))
+    if name == "abs" and is_plain(number) and not isinstance(number, str):
+        return abs(number)
+    if name in _OF_NUMBERS and is_plain(number):
+        return _of_number(name, number)
+    if name in ("ceil", "floor", "sqrt", "exp", "log") and isinstance(first, Size):
+        return Size()
+    if name in ("prod", "product", "sum", "max", "min", "mean", "amax", "amin") and len(args) == 1 and not kwargs:
+        if type(first) in (tuple, list) and any(isinstance(one, Size) or one is None for one in first):
+            return Size()
+        return fold(_OTHER_NAMES.get(name, name), known_array(first))
+    if name in FOLDS and isinstance(first, Array):
+        return folded(name, first, args[1:], kwargs)
+    raise unknown_value(args, f"it comes from np.{name}(…)")
+
+
+def _of_number(name: str, value: Any) -> float:
+    if isinstance(value, str):
+        raise ProgramError("TypeError", f"np.{name} of a text")
+    try:
+        return float(getattr(math, name)(value))
+    except (ValueError, OverflowError, TypeError):
+        return math.nan
+
+
+def _of_each_value(array: Array, compute: Callable[[Any], Any] | None) -> Array:
     if array.values is None:
         return array
     try:
-        values = None if function is None else tuple([function(one) for one in array.values])
+        values = None if compute is None else tuple([compute(one) for one in array.values])
     except (ValueError, OverflowError, TypeError):
         values = None
-    return array._replace(values=values, dtype=array.dtype if function is abs else "float64")
+    return array._replace(values=values, dtype=array.dtype if compute is abs else "float64")
 
 
 def _shape(value: Any) -> Shape:
@@ -108,18 +147,28 @@ def _shape(value: Any) -> Shape:
     return tuple([one if isinstance(one, int) else None for one in sizes])
 
 
-def _filled(fill: Any) -> Callable[..., Any]:
-    def made(args: list[Any], kwargs: dict[str, Any]) -> Any:
-        if len(args) > 1 and isinstance(args[1], int | float):
-            raise ProgramError(
-                "TypeError", f"{args[1]} is no dtype; give the shape as one value: ({args[0]}, {args[1]})"
-            )
-        shape = _shape(kwargs.get("shape", args[0] if args else ()))
-        count = math.prod([size for size in shape if size is not None])
-        is_large = None in shape or count > 1000
-        return Array(shape, None if is_large or fill is None else (fill,) * count)
+def _filled(fill: float | None, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if len(args) > 1 and isinstance(args[1], int | float):
+        raise ProgramError("TypeError", f"{args[1]} is no dtype; give the shape as one value: ({args[0]}, {args[1]})")
+    shape = _shape(kwargs.get("shape", args[0] if args else ()))
+    count = math.prod([size for size in shape if size is not None])
+    is_large = None in shape or count > 1000
+    return Array(shape, None if is_large or fill is None else (fill,) * count)
 
-    return made
+
+@function("numpy.zeros")
+def _zeros(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    return _filled(0.0, args, kwargs)
+
+
+@function("numpy.ones")
+def _ones(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    return _filled(1.0, args, kwargs)
+
+
+@function("numpy.empty")
+def _empty(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    return _filled(None, args, kwargs)
 
 
 def _random(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -145,7 +194,8 @@ def _rows(args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Array], int]:
     return rows, axis
 
 
-def _expand(args: list[Any], kwargs: dict[str, Any]) -> Any:
+@function("numpy.expand_dims")
+def _expand(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     array = _first(args)
     axis = plain(args[1] if len(args) > 1 else kwargs.get("axis", 0))
     if not isinstance(axis, int):
@@ -166,7 +216,8 @@ def _fit_together(words: str, shapes: list[Shape]) -> None:
             raise ProgramError("ValueError", f"arrays cannot {words} whose other axes are {shapes[0]} and {one}")
 
 
-def _concatenate(args: list[Any], kwargs: dict[str, Any]) -> Any:
+@function("numpy.concatenate")
+def _concatenate(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     rows, axis = _rows(args, kwargs)
     _fit_together("be joined", [_without(row.shape, axis) for row in rows])
     sizes = [row.shape[axis] for row in rows if -len(row.shape) <= axis < len(row.shape)]
@@ -181,21 +232,24 @@ def _concatenate(args: list[Any], kwargs: dict[str, Any]) -> Any:
     return Array(tuple(shape), values, rows[0].classes, rows[0].dtype)
 
 
-def _vstack(args: list[Any], kwargs: dict[str, Any]) -> Any:
+@function("numpy.vstack")
+def _vstack(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     """`np.vstack(arrays)`: those of one axis are rows."""
     rows, _ = _rows(args[:1], {})
-    return _concatenate([[one if len(one.shape) > 1 else reshaped(one, [1, -1]) for one in rows]], {})
+    return _concatenate([[one if len(one.shape) > 1 else reshaped(one, [1, -1]) for one in rows]], {}, interpreter)
 
 
-def _append(args: list[Any], kwargs: dict[str, Any]) -> Any:
+@function("numpy.append")
+def _append(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     """`np.append(array, values)`: without an axis of all numbers in a row."""
     both = [known_array(one) for one in args[:2]]
     if len(args) < 3 and "axis" not in kwargs:
         both = [reshaped(one, [-1]) for one in both]
-    return _concatenate([both, *args[2:]], kwargs)
+    return _concatenate([both, *args[2:]], kwargs, interpreter)
 
 
-def _stack(args: list[Any], kwargs: dict[str, Any]) -> Any:
+@function("numpy.stack")
+def _stack(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     rows, axis = _rows(args, kwargs)
     shape = rows[0].shape
     at = axis_of(axis, len(shape) + 1)
@@ -203,12 +257,14 @@ def _stack(args: list[Any], kwargs: dict[str, Any]) -> Any:
     return Array((*shape[:at], len(rows), *shape[at:]))
 
 
-def _reshape(args: list[Any], kwargs: dict[str, Any]) -> Any:
+@function("numpy.reshape")
+def _reshape(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     sizes = args[1] if len(args) > 1 else kwargs.get("newshape", kwargs.get("shape"))
     return reshaped(_first(args), sizes if type(sizes) in (tuple, list) else [sizes])
 
 
-def _linspace(args: list[Any], kwargs: dict[str, Any]) -> Any:
+@function("numpy.linspace")
+def _linspace(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     start, stop, count = (*map(plain, args), kwargs.get("num", 50))[:3]
     if not all(isinstance(one, int | float) for one in (start, stop)) or not isinstance(count, int):
         raise unknown_value((start, stop, count), "numbers")
@@ -218,7 +274,8 @@ def _linspace(args: list[Any], kwargs: dict[str, Any]) -> Any:
     return Array((count,), tuple([start + step * i for i in range(count)]))
 
 
-def _arange(args: list[Any], kwargs: dict[str, Any]) -> Any:
+@function("numpy.arange")
+def _arange(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     given = [*args, *[kwargs[key] for key in ("start", "limit", "stop", "delta", "step") if key in kwargs]]
     numbers = [plain(one) for one in given]
     if not numbers or not all(isinstance(one, int) for one in numbers):
@@ -232,13 +289,13 @@ def _arange(args: list[Any], kwargs: dict[str, Any]) -> Any:
     return Array((len(rows),), tuple(rows) if len(rows) <= MOST_ITEMS else None, None, "int64")
 
 
-def _shape_of(args: list[Any], kwargs: dict[str, Any]) -> Any:
-    if args and isinstance(args[0], Tensor):
-        return Unknown("the shape of a tensor")
+@function("numpy.shape")
+def _shape_of(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     return attribute(_first(args), "shape")
 
 
-def _unique(args: list[Any], kwargs: dict[str, Any]) -> Any:
+@function("numpy.unique")
+def _unique(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     """`np.unique(labels)`: as many as there are classes."""
     if len(args) != 1 or kwargs:
         return Unknown("it comes from np.unique(…)")
@@ -248,7 +305,8 @@ def _unique(args: list[Any], kwargs: dict[str, Any]) -> Any:
     return Array((array.classes,), None, None, array.dtype)
 
 
-def _delete(args: list[Any], kwargs: dict[str, Any]) -> Any:
+@function("numpy.delete")
+def _delete(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     """`np.delete(values, places)` of a list of numbers."""
     values, places = (items_of(one) if not isinstance(one, int) else [one] for one in [*args, None, None][:2])
     if isinstance(values, Unknown) or isinstance(places, Unknown) or not all(isinstance(one, int) for one in places):
@@ -257,30 +315,15 @@ def _delete(args: list[Any], kwargs: dict[str, Any]) -> Any:
     return array_of([one for place, one in enumerate(values) if place not in left_out])
 
 
-MAKES = frozenset(
-    """
-    zeros ones empty linspace eye random.rand random.randn random.random random.normal random.uniform
-    """.split()  # noqa: SIM905
-)
-"""Functions of NumPy that make arrays of float64 where they are not told another dtype."""
-
-
-def _product(args: list[Any], kwargs: dict[str, Any]) -> Any:
+@function("numpy.dot", "numpy.matmul")
+def _product(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     """`np.dot(x, y)` of arrays with two axes."""
     both = [known_array(one) for one in args[:2]]
     flat = len(both) < 2 or any(len(one.shape) != 2 for one in both)
     return Unknown("a product of arrays") if flat else operate("MatMult", *both)
 
 
-def _like(args: list[Any], kwargs: dict[str, Any]) -> Any:
+@function("numpy.zeros_like", "numpy.ones_like")
+def _like(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
     array = array_of(args[0])
     return array._replace(values=None) if isinstance(array, Array) else args[0]
-
-
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "dot": _product, "matmul": _product,
-    "zeros": _filled(0.0), "ones": _filled(1.0), "empty": _filled(None), "expand_dims": _expand, "reshape": _reshape,
-    "concatenate": _concatenate, "vstack": _vstack, "append": _append,
-    "delete": _delete, "unique": _unique, "stack": _stack, "linspace": _linspace, "arange": _arange, "shape": _shape_of,
-    "zeros_like": _like, "ones_like": _like,
-}  # fmt: skip

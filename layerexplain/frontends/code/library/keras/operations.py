@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code import keras_api, numpy_functions
 from layerexplain.frontends.code.frames import Assumption
-from layerexplain.frontends.code.keras_names import operation_type, tensorflow_function
+from layerexplain.frontends.code.library import numpy as numpy_functions
+from layerexplain.frontends.code.library.keras import api as keras_api
+from layerexplain.frontends.code.library.keras.names import operation_type
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
 from layerexplain.frontends.code.values import array as arrays
@@ -16,7 +17,7 @@ from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, Variable, tensors_in
 from layerexplain.frontends.code.values.symbols import DTYPES
-from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
+from layerexplain.frontends.code.values.tensors import Tensor
 
 _OPERATORS = {
     "Add": "Add", "Sub": "Subtract", "Mult": "Multiply", "Div": "TrueDivide", "FloorDiv": "FloorDivide", "Mod": "Mod",
@@ -25,35 +26,11 @@ _OPERATORS = {
     "LogicalAnd", "BitOr": "LogicalOr",
 }  # fmt: skip
 
-_SAME_NAME = """
-sum mean max min prod exp log sqrt square abs clip softmax relu tanh sigmoid softplus elu concatenate reshape
-expand_dims squeeze stack transpose cast argmax argmin maximum minimum sign sin cos var std any all cumsum tile equal
-greater less not_equal stop_gradient round logsumexp zeros_like ones_like one_hot hard_sigmoid
-"""
-_BACKEND = {
-    "pow": "power",
-    "permute_dimensions": "transpose",
-    "l2_normalize": "normalize",
-    "repeat_elements": "repeat",
-    "identity": "copy",
-    **{name: name for name in _SAME_NAME.split()},
-}
-"""Functions of keras.backend that are those of keras.ops, in today's names."""
-
 ORDER = {
     "average": ("x", "axis", "weights"),
     "isin": ("x1", "x2", "assume_unique", "invert"),
 }
 """Keras's order of the arguments of functions that are declared in another, with the tensors first."""
-
-_AS_KERAS = {"einsum": "einsum", "linalg.einsum": "einsum", "nn.moments": "moments"}
-"""Functions of TensorFlow that are those of keras.ops."""
-
-_OF_LISTS = frozenset({"add_n", "concat", "stack", "meshgrid", "parallel_stack"})
-"""Functions of TensorFlow that take a list of tensors; to the others a list is one tensor with an axis more."""
-
-_OF_NUMPY = {"reduce_prod": "prod", "reduce_sum": "sum", "range": "arange", "concat": "concatenate"}
-"""Functions of TensorFlow that NumPy has under another name."""
 
 _GIVEN_SHAPE = frozenset({"normal", "uniform", "truncated_normal", "randint", "zeros", "ones", "random_normal"})
 _OF_DRAWS = {"mean": "mean", "stddev": "stddev", "minval": "low", "maxval": "high"}
@@ -85,15 +62,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, bool | int | float | str | type(None))
 
 
-_SETTLED = {
-    "epsilon": 1e-7,
-    "floatx": "float32",
-    "backend": "tensorflow",
-    "is_flash_attention_enabled": False,
-}
-"""What Keras's settings are where no program changes them."""
-
-_SIZES = frozenset({"shape", "int_shape", "size", "rank", "ndim"})
+SIZES = frozenset({"shape", "int_shape", "size", "rank", "ndim"})
 
 
 def _variable_dtype(value: Any, given: Any) -> str:
@@ -119,12 +88,7 @@ class Operations(KerasPart):
             return self.interpreter.unknown("an operator that tensors do not have")
         given = [self._operand(one) for one in ((left,) if right is None else (left, right))]
         unknown = next((one for one in given if isinstance(one, Unknown)), None)
-        return unknown if unknown is not None else self._operation(type_, given, {})
-
-    def of_tables(self, name: str, left: Any, right: Any, made: Any) -> Any:
-        """An operator on arrays that the reader does not compute: in a `call` it is one on constant tensors."""
-        given = [one.values if isinstance(one, Array) else one for one in (left, right)]
-        return made if not self.in_call or None in given else self.operator(name, left, right)
+        return unknown if unknown is not None else self.make_operation(type_, given, {})
 
     def item_of_table(self, table: Array, key: Any) -> Any:
         """A part of an array that the reader does not compute."""
@@ -132,7 +96,7 @@ class Operations(KerasPart):
 
     def _operand(self, value: Any) -> Any:
         if isinstance(value, Variable):
-            value = self._given(value)
+            value = self.with_weights(value)
         if isinstance(value, Array):
             return arrays.plain(value) if value.values is not None else self.constant_tensor(value.shape)
         return self.size_tensor(value) if isinstance(value, Size) else value
@@ -154,25 +118,27 @@ class Operations(KerasPart):
             return self.interpreter.unknown("a part of a tensor at places that are not known")
         if isinstance(key, str):  # the inputs of a model by name
             return self.cause_of(tensor, f"the part {key!r} of an input, whose parts are not known")
-        return self._operation("GetItem", [tensor, key], {})
+        return self.make_operation("GetItem", [tensor, key], {})
 
-    def _operation(self, type_: str, args: list[Any], kwargs: dict[str, Any], called: str = "") -> Any:
+    def make_operation(self, type_: str, args: list[Any], kwargs: dict[str, Any], called: str = "") -> Any:
         """A call of an operation, which is named after its class or another one."""
-        layer = LayerValue(type_, "operation", self.draw(called or type_, operation=True), {}, self.interpreter.place())
-        return self._results(layer, self.node(layer, tuple(args), kwargs))
+        layer = LayerValue(
+            self, type_, "operation", self.draw(called or type_, operation=True), {}, self.interpreter.place()
+        )
+        return self.results(layer, self.node(layer, tuple(args), kwargs))
 
     def operation(self, name: str, args: list[Any], kwargs: dict[str, Any], path: str = "") -> Any:
         """A function of keras.ops."""
-        args = [self._given(one) for one in args]
-        kwargs = {key: self._given(one) for key, one in kwargs.items()}
-        if name in _SIZES:
-            return self._size(name, args, kwargs)
+        args = [self.with_weights(one) for one in args]
+        kwargs = {key: self.with_weights(one) for key, one in kwargs.items()}
+        if name in SIZES:
+            return self.size(name, args, kwargs)
         made = self.with_run_time_sizes(name, args, kwargs)
         if made is not NotImplemented:
             return made
         given = [*args, *kwargs.values()]
         if not tensors_in(given):
-            return self._constant(name, args, kwargs)
+            return self.numbers(name, args, kwargs)
         unknown = next((one for one in given if isinstance(one, Unknown)), None)
         if unknown is not None:
             return self.opaque_call(name, args, kwargs, unknown)
@@ -182,12 +148,12 @@ class Operations(KerasPart):
         if name in ORDER:
             kwargs = {**dict(list(zip(ORDER[name], args, strict=False))[1:]), **kwargs}
             args = args[:1]
-        if path and not self._has_axis(f"ops.{name}", f"keras.{path}", args, kwargs):
+        if path and not self.check_axis(f"ops.{name}", f"keras.{path}", args, kwargs):
             return self.interpreter.unknown(f"the call of {name}, which does not fit")
-        args, kwargs = self._with_sizes(type_, args, kwargs)
+        args, kwargs = self.with_sizes(type_, args, kwargs)
         if type_ in _OF_TENSORS:
             args = [self._table(one) for one in args]
-        return self._operation(type_, args, kwargs)
+        return self.make_operation(type_, args, kwargs)
 
     def _table(self, value: Any) -> Any:
         """An array among the tensors of an operation, as a tensor."""
@@ -201,14 +167,14 @@ class Operations(KerasPart):
         made.node.layer.config["values"] = arrays.plain(value)
         return made
 
-    def _given(self, value: Any) -> Any:
+    def with_weights(self, value: Any) -> Any:
         if isinstance(value, Variable):
             return self.weight_value(value)
         if type(value) in (list, tuple) and any(isinstance(one, Variable) for one in value):
-            return type(value)([self._given(one) for one in value])
+            return type(value)([self.with_weights(one) for one in value])
         return value
 
-    def _with_sizes(self, type_: str, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    def with_sizes(self, type_: str, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Sizes that are known at run time only, in the new shape of a reshape: the batch is -1."""
         if "eshape" not in type_ and type_ != "TFOpLambda":
             return args, kwargs
@@ -237,7 +203,7 @@ class Operations(KerasPart):
         at = sizes.index(-1, 1)
         return (*sizes[:at], total // known, *sizes[at + 1 :])
 
-    def _size(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def size(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """`shape(x)`: the sizes that are known, and run-time sizes."""
         value = args[0] if args else next(iter(kwargs.values()), None)
         if isinstance(value, Array):
@@ -256,7 +222,7 @@ class Operations(KerasPart):
         sizes = [Size("", value, axis) if one is None else one for axis, one in enumerate(shape)]
         return shape if name == "int_shape" else tuple(sizes)
 
-    def _constant(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def numbers(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A function of keras.ops on numbers alone."""
         drawn = {today: kwargs[key] for key, today in _OF_DRAWS.items() if isinstance(kwargs.get(key), int | float)}
         kwargs = {key: one for key, one in kwargs.items() if key not in ("dtype", "seed", "name", *_OF_DRAWS)}
@@ -282,78 +248,21 @@ class Operations(KerasPart):
             return made
         if type_ in _OF_TENSORS:
             given = [one if isinstance(one, str) else self._table(arrays.array_of(one)) for one in args]
-            return self._operation(type_, given, kwargs) if tensors_in(given) else made
+            return self.make_operation(type_, given, kwargs) if tensors_in(given) else made
         given = [self._operand(one) for one in args]
         if any(isinstance(one, Unknown) for one in given) or not all(map(_is_number, given)):
             return made
-        return self._operation(type_, given, kwargs)
+        return self.make_operation(type_, given, kwargs)
 
     def constant_tensor(self, shape: Any, name: str = "constant", drawn: Any = None) -> Any:
         """A tensor whose values no input changes: random numbers, or an array."""
         if not self.in_call and not is_shape(shape):
             return self.interpreter.unknown("an array whose values are not known")
         config = {"shape": tuple(shape), "words": name, "drawn": drawn or {}}
-        layer = LayerValue(CONSTANT_TYPE, "custom", name, config, self.interpreter.place())
+        layer = LayerValue(self, CONSTANT_TYPE, "custom", name, config, self.interpreter.place())
         return self.node(layer, (), {}).result()
 
-    # TensorFlow ---------------------------------------------------------------------------------------------------
-
-    def _tensorflow(self, path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """A function of TensorFlow."""
-        args = [self._given(one) for one in args]
-        kwargs = {key: self._given(one) for key, one in kwargs.items() if key != "name"}
-        last = path.rpartition(".")[2]
-        today = path.removeprefix("compat.v1.").removeprefix("compat.v2.")
-        if today in ("shape", "size", "rank"):
-            return self._size(last, args, kwargs)
-        if today == "Variable":
-            return self.tf_variable(args, kwargs)
-        of_keras = path.removeprefix("experimental.numpy.")
-        if of_keras != path or (of_keras := _AS_KERAS.get(path, "")):
-            return self.operation(of_keras, args, kwargs)
-        if path == "ensure_shape" and len(args) > 1 and isinstance(args[0], Tensor):
-            self.tell_shape(args[0], args[1])
-        made = self.with_run_time_sizes(last, args, kwargs)
-        if made is not NotImplemented:
-            return made
-        given = [*args, *kwargs.values()]
-        if not tensors_in(given):
-            if today == "function" and args:
-                return args[0]
-            if path in ("function", "random.set_seed", "config.run_functions_eagerly", "device"):
-                return self.NOTHING
-            if today == "TensorShape" and args:
-                return tuple(args[0]) if type(args[0]) in (list, tuple) else args[0]
-            if path.startswith(("data.", "io.", "image.", "train.", "distribute.", "config.")) or not given:
-                return self.interpreter.unknown(f"it comes from tf.{path}(…), which only running the code would tell")
-            made = self._constant(_OF_NUMPY.get(last, last), args, kwargs)
-            of_numpy = isinstance(made, Unknown) and made.reason.startswith("it comes from np.")
-            return made._replace(reason=f"it comes from tf.{path}(…)") if of_numpy else made
-        unknown = next((one for one in given if isinstance(one, Unknown)), None)
-        if unknown is not None:
-            return self.opaque_call(f"tf.{path}", args, kwargs, unknown)
-        function = tensorflow_function(path)
-        if function is None:
-            return self.opaque_call(f"tf.{path}", args, kwargs)
-        call = (f"tf.{function}", f"tf.{path}", args, kwargs)
-        if not path.startswith("compat") and not (self.check_call(*call) and self._has_axis(*call)):
-            return self.interpreter.unknown(f"the call of tf.{path}, which does not fit")
-        if any(isinstance(one, GraphTensor) for one in tensors_in(given)):
-            self.older(f"Keras 3 refuses tf.{path} on a tensor of Keras; keras.ops has what it takes")
-        if args and type(args[0]) in (list, tuple) and args[0] and last not in _OF_LISTS:
-            args = [self._operation("Stack", [list(args[0])], {}), *args[1:]]
-        args, kwargs = self._with_sizes("TFOpLambda", args, kwargs)
-        given = [*args, *kwargs.values()]
-        if any(
-            isinstance(one, Size) for value in given for one in (value if type(value) in (list, tuple) else [value])
-        ):
-            why = self.interpreter.unknown("a size known at run time only")
-            return self.opaque_call(f"tf.{path}", args, kwargs, why)
-        layer = LayerValue("TFOpLambda", "operation", "", {"function": function}, self.interpreter.place())
-        layer.name = self.draw(f"tf.{function}" if self.keras_2 else last, operation=True)
-        return self._results(layer, self.node(layer, tuple(args), kwargs))
-
-    def _has_axis(self, path: str, shown: str, args: list[Any], kwargs: dict[str, Any]) -> bool:
+    def check_axis(self, path: str, shown: str, args: list[Any], kwargs: dict[str, Any]) -> bool:
         """Whether no tensor stands where a function takes an axis."""
         order = keras_api.arguments(path)
         given = {**dict(zip(order, args, strict=False)), **kwargs}
@@ -365,7 +274,7 @@ class Operations(KerasPart):
             return False
         return True
 
-    def tf_variable(self, args: list[Any], kwargs: dict[str, Any], of_keras: bool = False) -> Any:
+    def variable(self, args: list[Any], kwargs: dict[str, Any], of_keras: bool = False) -> Any:
         """`tf.Variable(initial_value)`, or `keras.Variable(initializer, shape)`."""
         value = args[0] if args else kwargs.get("initial_value", kwargs.get("initializer"))
         given = args[1] if len(args) > 1 else kwargs.get("shape")
@@ -380,55 +289,8 @@ class Operations(KerasPart):
         shape = value.shape if isinstance(value, Array) else shape
         if not is_shape(shape) and not isinstance(shape, Unknown):
             shape = self.interpreter.unknown("the shape of a variable")
-        made = Variable(name, shape, dtype or "float32", trainable is not False, self.interpreter.place())
+        made = Variable(self, name, shape, dtype or "float32", trainable is not False, self.interpreter.place())
         if not self.keras_2 and not of_keras:
             words = "a tf.Variable counts as a weight, as in Keras 2; Keras 3 counts what add_weight makes"
             made.choice = Assumption(made.place.line, words, is_shape(shape) and bool(dtype))
         return made
-
-    # keras.backend --------------------------------------------------------------------------------------------------
-
-    def backend(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """A function of keras.backend, which Keras 3 has in keras.ops."""
-        if name in ("clear_session", "reset_uids"):
-            self.counters.clear()
-            self.interpreter.effects.record_model_event()
-            return None
-        if name in ("image_data_format", "image_dim_ordering"):
-            return "channels_last" if name == "image_data_format" else "tf"
-        if name in ("set_image_data_format", "set_learning_phase", "set_floatx", "set_session", "set_value"):
-            if name == "set_image_data_format" and args and args[0] != "channels_last":
-                self.interpreter.effects.mark_program_incomplete(
-                    self.interpreter.unknown("set_image_data_format changes the axes of images")
-                )
-            return None
-        if name in _SETTLED:
-            return _SETTLED[name]
-        if name == "get_keras_mask" and args:
-            return self.mask_of(args[0]) if isinstance(args[0], Tensor) else None
-        if name == "set_keras_mask" and args and isinstance(args[0], Tensor):
-            mask = args[1] if len(args) > 1 else kwargs.get("mask")
-            self.masks[args[0]] = mask if isinstance(mask, Tensor) else None
-            return None
-        if name == "standardize_dtype" and args:
-            return args[0]
-        if name == "is_keras_tensor":
-            return bool(args) and isinstance(args[0], Tensor)
-        if name in ("variable", "Variable"):
-            return self.tf_variable(args, kwargs, of_keras=name == "Variable")
-        if name in _SIZES:
-            return self._size(name, args, kwargs)
-        if name == "dot" and len(args) == 2:
-            return self.operation("matmul", args, kwargs)
-        if name == "permute_dimensions" and "pattern" in kwargs:
-            kwargs = {"axes": kwargs["pattern"]}
-        function = _BACKEND.get(name)
-        if function:
-            return self.operation(function, args, kwargs)
-        if tensors_in([*args, *kwargs.values()]):
-            return self.opaque_call(f"keras.backend.{name}", args, kwargs)
-        if name in ("random_normal", "random_uniform", "constant", "zeros", "ones"):
-            return self._constant(
-                {"random_normal": "normal", "random_uniform": "uniform"}.get(name, name), args, kwargs
-            )
-        return self.interpreter.unknown(f"it comes from keras.backend.{name}(…)")

@@ -10,7 +10,7 @@ from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
 from layerexplain.frontends.code.bounds import copied
 from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.frames import Assumption
-from layerexplain.frontends.code.keras_names import named
+from layerexplain.frontends.code.library.keras.names import named
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import as_recorded
@@ -112,7 +112,7 @@ class Making(KerasPart):
         shape = self._first_shape(type_, given)
         reason = given.pop("**", None)
         name = self.named(today(type_), given)
-        made = LayerValue(type_, "layer", name, {}, place)
+        made = LayerValue(self, type_, "layer", name, {}, place)
         made.callers = self.callers()
         made.trainable = trainable if isinstance(trainable, bool) else True
         made.parts_trained = not made.trainable and bool(facts_of(today(type_)).makes)
@@ -145,7 +145,7 @@ class Making(KerasPart):
         function = value.function if isinstance(value, Bound) else value
         if not isinstance(function, Function):
             return value
-        made = ModelValue("own", function.name, function.name, self.interpreter.place())
+        made = ModelValue(self, "own", function.name, function.name, self.interpreter.place())
         made.config = {"function": value}
         return made
 
@@ -284,7 +284,7 @@ class Making(KerasPart):
     def new_input(self, name: str, shape: Any, dtype: str = "float32") -> Tensor:
         """The tensor of an input of a shape (with the batch), which may be Unknown."""
         config = {"batch_shape": shape, "dtype": dtype}
-        layer = LayerValue("InputLayer", "layer", name, config, self.interpreter.place())
+        layer = LayerValue(self, "InputLayer", "layer", name, config, self.interpreter.place())
         return self.node(layer, (), {}).result()
 
     def input_like(self, name: str, spec: Spec) -> Tensor:
@@ -347,7 +347,7 @@ class Making(KerasPart):
                 layers = [layers]
             if len(args) > 1 and isinstance(args[1], str):
                 given.setdefault("name", args[1])
-            model = ModelValue("sequential", "Sequential", "", interpreter.place())
+            model = ModelValue(self, "sequential", "Sequential", "", interpreter.place())
             model.name = self.named("Sequential" if into is None else into.cls.name, given)
             self.register(model)
             if isinstance(layers, Unknown):
@@ -362,7 +362,7 @@ class Making(KerasPart):
             outputs = given.pop("outputs", given.pop("output", None))
             if inputs is None and outputs is None:
                 return interpreter.unknown("a keras.Model without inputs and outputs")
-            model = ModelValue("functional", "Functional", "", interpreter.place())
+            model = ModelValue(self, "functional", "Functional", "", interpreter.place())
             model.name = self.named("Functional" if into is None else into.cls.name, given)
             self.register(model)
             model.inputs, model.outputs = copied(inputs), copied(outputs)
@@ -442,7 +442,7 @@ class Making(KerasPart):
             why = item if isinstance(item, Unknown) else self.interpreter.unknown("what is added is not a layer")
             if (fact := _no_layer(item)) is not None:
                 self.fault(SpecError(f"{model.type} takes layers, got {fact}"), place)
-            layer = LayerValue(why.name or "Layer", "custom", why.name or "layer", {}, self.interpreter.place())
+            layer = LayerValue(self, why.name or "Layer", "custom", why.name or "layer", {}, self.interpreter.place())
             layer.reason = why
         model.layers.append(layer)
         if rebuild:

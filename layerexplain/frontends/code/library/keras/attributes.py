@@ -6,9 +6,9 @@ from itertools import pairwise
 from typing import Any
 
 from layerexplain.errors import ArgumentError
-from layerexplain.frontends.code import keras_api
 from layerexplain.frontends.code.emit import plain_config
-from layerexplain.frontends.code.keras_names import base_of, inside_keras, named
+from layerexplain.frontends.code.library.keras import api as keras_api
+from layerexplain.frontends.code.library.keras.names import base_of, inside_keras, named
 from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
 from layerexplain.frontends.code.values import array as arrays
@@ -183,7 +183,7 @@ class LayerAttributes(KerasPart):
         if not nodes:
             return self.interpreter.unknown(f"the {name} of the layer '{layer.name}', which is not called yet")
         if name.startswith("output"):
-            return self._results(layer, nodes[0]) if name == "output" else [nodes[0].result()]
+            return self.results(layer, nodes[0]) if name == "output" else [nodes[0].result()]
         tensors = nodes[0].tensors()
         if layer.type == "InputLayer":
             self.older("the input of an InputLayer is empty in Keras 3; today: its output")
@@ -289,8 +289,9 @@ class LayerAttributes(KerasPart):
                 self.first_shapes.setdefault(id(layer), (layer, args[0]))
             return self.interpreter.unknown(f"{name}() of the layer '{layer.name}'") if name != "build" else None
         if name == "add":
-            item = args[0] if args else kwargs.get("layer", self.NOTHING)
-            return None if item is self.NOTHING else self.add(layer, item)
+            if args or "layer" in kwargs:
+                self.add(layer, args[0] if args else kwargs["layer"])
+            return None
         if name == "pop":
             self.interpreter.effects.record_model_change(layer)
             if not layer.layers:
@@ -369,6 +370,7 @@ class LayerAttributes(KerasPart):
         name = given.get("name")
         dtype = given.get("dtype")
         variable = Variable(
+            self,
             name if isinstance(name, str) else "variable",
             shape,
             dtype if isinstance(dtype, str) else "float32",
