@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.frontends.code.frames import Frame
 from layerexplain.frontends.code.parts import InterpreterPart, dotted
@@ -11,7 +11,7 @@ from layerexplain.frontends.code.values import python
 from layerexplain.frontends.code.values.base import Unknown
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
+    pass
 
 _OLDER_ONLY = frozenset({"_build_from_signature"})
 """Attributes of layers by which code tells Keras 2 from Keras 3."""
@@ -35,7 +35,7 @@ class Attributes(InterpreterPart):
 
     def item(self, items: Any, key: Any) -> Any:
         """`items[key]`."""
-        return python.get_item(items, cast("Interpreter", self), key)
+        return python.get_item(items, self, key)
 
     def missing(self, items: dict[Any, Any], key: Any) -> Any:
         """Return the value of a key that a dict does not have: that of a defaultdict is made now. Raises KeyError."""
@@ -61,11 +61,11 @@ class Attributes(InterpreterPart):
 
     def attribute(self, of: Any, name: str) -> Any:
         """`of.name`."""
-        return python.get_attribute(of, cast("Interpreter", self), name)
+        return python.get_attribute(of, self, name)
 
     def call_method(self, of: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """`of.name(…)`."""
-        return self.placed(python.call_method(of, cast("Interpreter", self), name, args, kwargs))
+        return self.placed(python.call_method(of, self, name, args, kwargs))
 
     def has_attribute(self, of: Any, name: Any) -> bool | Unknown:
         """Return whether a value has an attribute; Unknown where that is not known."""
@@ -73,5 +73,5 @@ class Attributes(InterpreterPart):
             return of if isinstance(of, Unknown) else self.unknown("the name of an attribute")
         if name in _OLDER_ONLY:
             return False
-        found = python.has_attribute(of, cast("Interpreter", self), name)
+        found = python.has_attribute(of, self, name)
         return self.unknown(f"whether it has the attribute {name}") if found is None else found

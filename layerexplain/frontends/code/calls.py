@@ -97,7 +97,7 @@ class Calls(Records):
         """The result of a call; `whole` says that the program gives all of its arguments. Raises ProgramError for
         what the program raises."""
         keywords: dict[str, Any] = dict(kwargs or {})
-        return python.call(function, cast("Interpreter", self), args, keywords, whole)
+        return python.call(function, self, args, keywords, whole)
 
     def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Return what a call of a name of a library gives."""

@@ -11,8 +11,8 @@ from typing import Any
 from layerexplain.errors import SourceError, SpecError
 from layerexplain.frontends.code.bounds import fits
 from layerexplain.frontends.code.graphs import flat
+from layerexplain.frontends.code.nodes import Nodes
 from layerexplain.frontends.code.operators import TOO_LARGE
-from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.shapes import TOLD, declaration_of, flat_tensors
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramError, Unknown, unknown_at
@@ -22,8 +22,8 @@ from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.layers.declaration import Spec
 
 
-class OwnCalls(KerasPart):
-    """The part of `Keras` that follows own layers and models."""
+class OwnCalls(Nodes):
+    """What a library knows of the layers and models of the program."""
 
     def trace(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Trace:
         """Follow the `call` of a layer or model of the program, with tensors in place of its inputs: once for the same

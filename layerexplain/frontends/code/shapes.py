@@ -19,7 +19,7 @@ from layerexplain.layers.registry import find
 from layerexplain.model import Call, Shape, TensorRef
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.keras.framework import Keras
+    from layerexplain.frontends.code.tracing import Graphs
 
 Specs = list[Spec | None]
 
@@ -45,7 +45,7 @@ _MOST_NESTED = 60
 class Shapes:
     """Derives the shapes of tensors, each once."""
 
-    def __init__(self, keras: Keras) -> None:
+    def __init__(self, keras: Graphs) -> None:
         self.keras = keras
         self._of_models: dict[tuple[int, tuple[Spec | None, ...]], tuple[Graph, Specs]] = {}
         """The results of models by their graphs and inputs: models in models are called many times."""
@@ -247,7 +247,7 @@ def input_spec(layer: LayerValue) -> Specs | None:
     return [Spec((BATCH, *shape[1:]), "float" if dtype == "float32" else dtype)]
 
 
-def held(config: dict[str, Any], keras: Keras) -> dict[str, Any]:
+def held(config: dict[str, Any], keras: Graphs) -> dict[str, Any]:
     """A configuration whose layers are ready to be applied."""
 
     def ready(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Exhausted
@@ -20,7 +20,7 @@ from layerexplain.frontends.code.values.program import Context, Function, Instan
 from layerexplain.frontends.code.values.tensors import Tensor
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
+    pass
 
 _HARMLESS = frozenset(
     """
@@ -188,7 +188,7 @@ class Statements(InterpreterPart):
                 if isinstance(of, ast.Name) and of.id == "self" and frame.holder("self") is None:
                     frame.assign("self", Namespace({}))  # a part of a class that is pasted without it
                 if isinstance(owner := self.value(of, frame), Value):
-                    owner.set_attribute(cast("Interpreter", self), name, value)
+                    owner.set_attribute(self, name, value)
             case ast.Subscript(value=of, slice=key):
                 items = self.value(of, frame)
                 if isinstance(items, Array):
@@ -201,7 +201,7 @@ class Statements(InterpreterPart):
         items: Any
         if isinstance(value, Value):
             value.check_use("unpacking", self.place(), f"one tensor for {len(parts)} names: ")
-        items = value.unpack(cast("Interpreter", self), parts) if isinstance(value, Value) else self.items(value)
+        items = value.unpack(self, parts) if isinstance(value, Value) else self.items(value)
         if isinstance(items, Unknown):
             for part in parts:
                 self.assign(part, items, frame)

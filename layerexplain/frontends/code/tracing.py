@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from layerexplain.errors import ShapeError, SpecError
+from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph
-from layerexplain.frontends.code.library.keras.attributes import shapes_of_data
-from layerexplain.frontends.code.misfits import Misfit, misfit
-from layerexplain.frontends.code.own_calls import mirrored
-from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.shapes import WEIGHT_TYPE, declaration_of, flat_tensors, is_shape
+from layerexplain.frontends.code.own_calls import OwnCalls, mirrored
+from layerexplain.frontends.code.shapes import WEIGHT_TYPE, Shapes, declaration_of, flat_tensors, is_shape
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Unknown, unknown_at
+from layerexplain.frontends.code.values.base import Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import (
     CALLED,
     LayerValue,
@@ -23,98 +20,27 @@ from layerexplain.frontends.code.values.layers import (
     Variable,
     each_in,
     layer_of,
-    tensors_in,
     unknown_in,
 )
-from layerexplain.frontends.code.values.program import Function
 from layerexplain.frontends.code.values.tensors import CallTensor, Tensor
 from layerexplain.layers.facts import NO_FACTS
 
 if TYPE_CHECKING:
+    from layerexplain.frontends.code.interpreter import Interpreter
     from layerexplain.frontends.code.library.keras.framework import Keras
     from layerexplain.frontends.code.own_layers import OwnLayer
 
 
-class Tracing(KerasPart):
-    """The part of `Keras` that calls layers."""
+class Graphs(OwnCalls):
+    """What a library knows of the graph behind each model."""
 
-    def call_layer(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """The result of `layer(x)`."""
-        layer = layer_of(function)
-        if layer is None:
-            return self.interpreter.unknown("an object is called whose class is not read")
-        if not self.check_layer_call(layer, args, kwargs):
-            return self.interpreter.unknown(f"the call of {layer.type}, which does not fit")
-        if isinstance(layer, ModelValue):
-            layer.built_alone = False
-        args = [self._as_tensor(one) for one in args]
-        kwargs = {
-            key: self._as_tensor(one) if key in ("inputs", "query", "value") else one for key, one in kwargs.items()
-        }
-        given = [*args, *kwargs.values()]
-        tensors = tensors_in(given)
-        if not tensors:
-            return self._on_data(layer, args, kwargs)
-        unknown = next((one for one in args[:1] if isinstance(one, Unknown)), None)
-        if unknown is not None:
-            return unknown
-        trace = None
-        if id(layer) in self.first_shapes and args:
-            self.tell_shape(args[0], self.first_shapes[id(layer)][1])
-        if isinstance(layer, ModelValue) and layer.form == "own":
-            if layer.config.pop("unmade", False):
-                fact = f"{layer.type}.__init__ does not call super().__init__(); write it as its first line"
-                self.fault(SpecError(fact))
-            if (wrong := self._misfit(layer, args, kwargs)) is not None:
-                words = wrong.words.replace("call()", f"the call of {layer.type}", 1)
-                place = self.interpreter.argument_place(wrong.argument)
-                raise ProgramError("TypeError", words, place, certain=True)
-            trace = self.trace(layer, args, kwargs)
-        if layer.type == "Lambda" and isinstance(layer.config.get("function"), CALLED):
-            layer = self._lambda_model(layer)
-            trace = self.trace(layer, args, kwargs)
-        self.check_states(layer, args[0] if args else None)
-        if isinstance(layer, ModelValue):
-            self.rebuild(layer, called=True)
-        node = self.node(layer, tuple(args), kwargs)
-        node.trace = trace
-        if isinstance(layer, ModelValue) and layer.form != "own":
-            self.check_inputs(layer, args)
-        return self.results(layer, node)
+    def __init__(self, interpreter: Interpreter) -> None:
+        super().__init__(interpreter)
+        self.shapes = Shapes(self)
 
-    def _misfit(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Misfit | None:
-        """What does not fit of the arguments of a `call` of the program; None where all fits. Keras gives masks and
-        `training` itself."""
-        method = layer.instance.cls.find("call") if layer.instance is not None else None
-        if not isinstance(method, Function) or method.is_decorated or "**" in kwargs:
-            return None
-        names = [*method.names, *method.keywords]
-        given = {key: one for key, one in kwargs.items() if key in names or key not in ("training", "mask")}
-        provided = {one for one in names if one == "training" or one.endswith("mask")}
-        asked = misfit(method, [layer.instance, *args], given, provided - {"training"})
-        if asked is not None and asked.words.split(";")[0].endswith("is given no training"):
-            self.older(f"Keras 3 calls {layer.type} without training alone where that has a default: training=None")
-        return misfit(method, [layer.instance, *args], given, provided)
-
-    def _as_tensor(self, value: Any) -> Any:
-        """A name that the code does not define is an input of that name; a weight is a tensor."""
-        if isinstance(value, Unknown) and (name := _stands_for(value)) and not self.in_call:
-            if name not in self.implied:
-                words = "it is not defined in this code, so it is an input"
-                shape = value._replace(reason=words, name=name, lacks="named shape")
-                self.implied[name] = self.new_input(name, shape)
-            return self.implied[name]
-        if isinstance(value, Variable):
-            return self.weight_value(value)
-        if type(value) in (list, tuple) and any(isinstance(one, Unknown | Variable) for one in value):
-            return type(value)([self._as_tensor(one) for one in value])
-        return value
-
-    def implied_inputs(self, value: Any) -> Any:
-        """The inputs of a model, where layers were called on names that the code does not define."""
-        if type(value) in (list, tuple):
-            return type(value)([self.implied_inputs(one) for one in value])
-        return self.implied.get(_stands_for(value), value) if isinstance(value, Unknown) else value
+    def check_states(self, layer: LayerValue, tensor: Tensor | None) -> None:
+        """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
+        of."""
 
     def weight_tensor(self, variable: Variable) -> Tensor:
         """The tensor of a weight that code makes itself."""
@@ -131,43 +57,9 @@ class Tracing(KerasPart):
         """What a weight is where code computes with it: a tensor in a `call`, numbers outside."""
         return self.weight_tensor(variable) if self.in_call else self.data_of(variable)
 
-    def _on_data(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """A call on numbers, by which a model is built."""
-        first = args[0] if args else next(iter(kwargs.values()), None)
-        if self.in_call and isinstance(first, Array) and first.values is not None:
-            return self.results(layer, self.node(layer, tuple(args), kwargs))
-        if isinstance(first, Unknown) and not (isinstance(layer, ModelValue) and layer.is_own_layer):
-            return first
-        if isinstance(layer, ModelValue) and layer.form == "own" and (layer.is_own_layer or shapes_of_data(first)):
-            return self.own_on_data(layer, args, kwargs)
-        if isinstance(layer, ModelValue) and (shapes := shapes_of_data(first)) is not None:
-            self.built(layer, first.shape if layer.form == "sequential" and isinstance(first, Array) else shapes)
-            return self.result_on(layer, first)
-        if type(layer) is LayerValue and shapes_of_data(first) is not None:
-            return self.on_arrays(layer, args, kwargs)
-        unknown = unknown_in([*args, *kwargs.values()])
-        return unknown or self.interpreter.unknown("the result of a layer that is called on data")
-
-    def result_on(self, model: ModelValue, data: Any) -> Any:
-        """What a model gives for data: an array whose shape is known where the model's is."""
-        graph = self.graph(model) if model.form != "own" else None
-        spec = self.shapes.of(graph.outputs[0]) if graph is not None and len(graph.outputs) == 1 else None
-        if spec is None or not isinstance(data, Array) or not all(isinstance(one, int) for one in spec.shape[1:]):
-            return self.interpreter.unknown("the result of a model that is called on data")
-        return Array((data.shape[0], *spec.shape[1:]))
-
     def data_of(self, variable: Variable) -> Any:
         """The numbers of a variable, where code computes with them outside of layers."""
         return Array(tuple(variable.shape)) if is_shape(variable.shape) else variable.shape
-
-    def built(self, model: ModelValue, shape: Any) -> None:
-        """Note the shape of the input (with the batch) that a model is built with, where it states none itself."""
-        states = model.form == "functional" or (model.form == "sequential" and self.first_shape(model) is not None)
-        if model.input_shape is None and not states:
-            self.interpreter.effects.record_model_event()
-            model.mark_changed()
-            model.input_shape = shape
-            self.rebuild(model, called=True)
 
     def results(self, layer: LayerValue, node: Node) -> Any:
         """What a call gives: a tensor, or several in the structure that Keras gives them."""
@@ -378,8 +270,16 @@ class Tracing(KerasPart):
                 found.setdefault(id(inner), inner)
         return list(found.values())
 
+    def calls_of(self, layer: LayerValue) -> list[Node]:
+        """The calls of a layer. Those of a Sequential model's are made when somebody asks."""
+        for model in self.models if not layer.nodes else ():
+            if model.form == "sequential" and layer in model.layers:
+                self.graph(model)
+        return layer.nodes
 
-def _stands_for(value: Unknown) -> str:
-    """The name of an input that a value may be: one that the code does not define, or an argument that a function is
-    not given; "" for any other."""
-    return (value.option or value.name) if value.lacks in ("name", "argument") else ""
+    def make_operation(self, type_: str, args: list[Any], kwargs: dict[str, Any], called: str = "") -> Any:
+        """A call of an operation, which is named after its class or another one."""
+        layer = LayerValue(
+            self, type_, "operation", self.draw(called or type_, operation=True), {}, self.interpreter.place()
+        )
+        return self.results(layer, self.node(layer, tuple(args), kwargs))

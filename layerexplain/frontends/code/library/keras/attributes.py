@@ -8,13 +8,14 @@ from typing import Any
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.library.keras import api as keras_api
+from layerexplain.frontends.code.library.keras.calling import shapes_of_data
 from layerexplain.frontends.code.library.keras.names import base_of, inside_keras, named
-from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.library.keras.operations import Operations
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramError, Size, Unknown
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, layer_of
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of
 from layerexplain.frontends.code.values.program import Bound, Class, Namespace, may_set
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -53,17 +54,6 @@ _UNSET = frozenset({"quantization_mode", "activity_regularizer"})
 """What every layer of Keras has, and no layer of a program sets."""
 
 
-def shapes_of_data(data: Any) -> Any:
-    """The shapes of arrays that a model is trained on, with any number of examples; None where one is not known."""
-    if isinstance(data, Array):
-        return (None, *data.shape[1:])
-    parts = list(data.values()) if type(data) is dict else data if type(data) in (list, tuple) else []
-    shapes = [shapes_of_data(one) for one in parts]
-    if not shapes or None in shapes:
-        return None
-    return dict(zip(data, shapes, strict=True)) if type(data) is dict else shapes
-
-
 def _as_keras_keeps(layer: LayerValue, name: str) -> Any:
     """An argument of a layer as its attribute: a size for several axes is one for each."""
     value = layer.config[name]
@@ -72,8 +62,8 @@ def _as_keras_keeps(layer: LayerValue, name: str) -> Any:
     return (value,) * rank if name in argument and type(value) is int and rank else value
 
 
-class LayerAttributes(KerasPart):
-    """The part of `Keras` that answers for attributes and methods."""
+class LayerAttributes(Operations):
+    """Attributes and methods of layers, tensors and weights."""
 
     def attribute(self, layer: LayerValue, name: str) -> Any:
         """An attribute of a layer."""
@@ -189,13 +179,6 @@ class LayerAttributes(KerasPart):
             self.older("the input of an InputLayer is empty in Keras 3; today: its output")
             tensors = [nodes[0].result()]
         return tensors[0] if len(tensors) == 1 and name == "input" else tensors
-
-    def calls_of(self, layer: LayerValue) -> list[Node]:
-        """The calls of a layer. Those of a Sequential model's are made when somebody asks."""
-        for model in self.models if not layer.nodes else ():
-            if model.form == "sequential" and layer in model.layers:
-                self.graph(model)
-        return layer.nodes
 
     def tensor_attribute(self, tensor: Tensor, name: str) -> Any:
         if name == "shape":

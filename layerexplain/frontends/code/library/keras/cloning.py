@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from layerexplain.frontends.code.library.keras.attributes import LayerAttributes
 from layerexplain.frontends.code.own_calls import mirrored
-from layerexplain.frontends.code.parts import KerasPart
 from layerexplain.frontends.code.values.base import ProgramError
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of, tensors_in, unknown_in
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
@@ -14,8 +14,8 @@ from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.layers.registry import facts_of
 
 
-class Cloning(KerasPart):
-    """The part of `Keras` that copies models."""
+class Cloning(LayerAttributes):
+    """Copies of models."""
 
     def source_inputs(self, value: Any) -> list[Tensor]:
         """The inputs that a tensor hangs on."""

@@ -3,77 +3,42 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.frames import Assumption, Frame
-from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.keras import names as keras_names
 from layerexplain.frontends.code.library.keras.applications import application
-from layerexplain.frontends.code.library.keras.attributes import LayerAttributes
 from layerexplain.frontends.code.library.keras.backend import call_backend
 from layerexplain.frontends.code.library.keras.cloning import Cloning
-from layerexplain.frontends.code.library.keras.making import Making
 from layerexplain.frontends.code.library.keras.names import Named, inside_keras, named
-from layerexplain.frontends.code.library.keras.operations import Operations
-from layerexplain.frontends.code.library.keras.refused_calls import OF_LAYERS, Checking
-from layerexplain.frontends.code.library.keras.refused_data import Fitting
-from layerexplain.frontends.code.library.keras.run_time_sizes import RunTimeSizes
+from layerexplain.frontends.code.library.keras.refused_calls import OF_LAYERS
 from layerexplain.frontends.code.library.keras.source import with_source
 from layerexplain.frontends.code.library.keras.utilities import call_utility
 from layerexplain.frontends.code.library.python import CONSTANTS
 from layerexplain.frontends.code.library.tensorflow import call_tensorflow
-from layerexplain.frontends.code.own_calls import OwnCalls
 from layerexplain.frontends.code.parts import dotted
-from layerexplain.frontends.code.shapes import Shapes
-from layerexplain.frontends.code.tracing import Tracing
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.base import Unknown
-from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of, tensors_in, unknown_in
+from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of, tensors_in, unknown_in
 from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import DTYPES, Symbol
-from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.model_builder import default_name
 from layerexplain.layers.registry import find
 from layerexplain.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.interpreter import Interpreter
+    pass
 
 
-class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes, Checking, Fitting, Cloning):
+class Keras(Cloning):
     """What the reader knows of Keras while it reads one program."""
 
     roots: frozenset[str] = frozenset({"keras", "tensorflow", "tf_keras", "keras_core", "tensorflow_core"})
     """The first parts of its names."""
-
-    def __init__(self, interpreter: Interpreter) -> None:
-        self.interpreter = interpreter
-        self.counters: dict[str, int] = {}
-        self.models: list[ModelValue] = []
-        self.shapes = Shapes(self)
-        self.number_of_nodes = 0
-        self.keras_2 = False
-        self.has_custom_objects = False
-        self.policy = ""
-        self.implied: dict[str, Tensor] = {}
-        self.saved: dict[str, ModelValue] = {}
-        """The models that the program saves, by the names of the files."""
-        self.weights: dict[int, tuple[Variable, Tensor]] = {}
-        self.lambdas: dict[int, tuple[LayerValue, ModelValue]] = {}
-        self.graphs: dict[int, Graph | None] = {}
-        self.sequences: dict[Any, Graph | None] = {}
-        self.first_shapes: dict[int, tuple[LayerValue, Any]] = {}
-        self.tracing: list[tuple[ModelValue, list[Tensor]]] = []
-        self.building: list[Instance] = []
-        self.training = False
-        self.declarations: dict[int, Any] = {}
-        self.masks: dict[Tensor, Tensor | None] = {}
 
     # Names --------------------------------------------------------------------------------------------------------
 
@@ -228,14 +193,6 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             return self.opaque_model(what.name, made.reason, kwargs)
         return made
 
-    def opaque_model(self, type_: str, reason: str, kwargs: Mapping[str, Any] = MappingProxyType({})) -> LayerValue:
-        """A model of which nothing is known but its class."""
-        given = dict(kwargs)
-        self.interpreter.effects.record_model_event()
-        made = LayerValue(self, type_, "custom", self.named(type_, given), {}, self.interpreter.place())
-        made.reason = self.interpreter.unknown(reason)
-        return made
-
     def call_unknown(
         self, function: Unknown, node: ast.Call, args: list[Any], kwargs: dict[str, Any], frame: Frame
     ) -> Any:
@@ -263,13 +220,6 @@ class Keras(Making, Tracing, OwnCalls, Operations, RunTimeSizes, LayerAttributes
             if layer is not None:
                 self.interpreter.effects.record_exposure(layer)
         return function
-
-    def opaque_call(self, path: str, args: list[Any], kwargs: dict[str, Any], why: Unknown | None = None) -> Tensor:
-        """A call, with tensors, of a function that is not read: its result is a tensor of unknown shape."""
-        name = path.rpartition(".")[2] or "function"
-        layer = LayerValue(self, name, "custom", self.draw(name), {}, self.interpreter.place())
-        layer.reason = why or self.interpreter.unknown(f"{path}(…) is a function that is not read here")
-        return self.node(layer, tuple(args), kwargs).result()
 
     # Classes of the program -----------------------------------------------------------------------------------------
 

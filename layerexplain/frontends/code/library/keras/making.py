@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
-from layerexplain.errors import ArgumentError, LayerExplainError, SpecError
+from layerexplain.errors import ArgumentError, SpecError
 from layerexplain.frontends.code.bounds import copied
 from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.library.keras.names import named
+from layerexplain.frontends.code.library.keras.refused_data import RefusedData
 from layerexplain.frontends.code.own_calls import mirrored
-from layerexplain.frontends.code.parts import KerasPart
-from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Place, Unknown
@@ -21,7 +19,6 @@ from layerexplain.frontends.code.values.layers import (
     CALLED,
     LayerValue,
     ModelValue,
-    Node,
     each_in,
     layer_of,
     tensors_in,
@@ -32,9 +29,7 @@ from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.frontends.keras.old_names import modern_layer, todays_argument
-from layerexplain.frontends.model_builder import default_name
 from layerexplain.frontends.spec.old_arguments import todays_form
-from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of, find, positional_arguments
 from layerexplain.model import ForeignFunction as NamedFunction
 from layerexplain.model import Note
@@ -52,37 +47,8 @@ _FIRST = {
 }
 
 
-class Making(KerasPart):
-    """The part of `Keras` that makes layers."""
-
-    def draw(self, type_: str, given: Any = None, *, operation: bool = False) -> str:
-        """The name that Keras gives a new object of a class, by one counter for each name. Operations inside of the
-        `call` of a layer draw none."""
-        if isinstance(given, str) and given:
-            return given
-        stem = default_name(type_)
-        if self.keras_2:
-            stem = {"input_layer": "input", "functional": "model"}.get(stem, stem)
-        if self.in_call and operation:
-            return stem
-        number = self.counters.get(stem, 0)
-        self.counters[stem] = number + 1
-        if self.keras_2 and stem == "input":
-            return f"{stem}_{number + 1}"
-        return f"{stem}_{number}" if number else stem
-
-    def named(self, type_: str, kwargs: dict[str, Any]) -> str:
-        """The name of a new object; its argument `name` is taken out."""
-        given = kwargs.pop("name", None)
-        if isinstance(given, Unknown):
-            words = f"the name of a {type_} is counted on, since the code leaves it open: {given.reason}"
-            self.interpreter.effects.depend_on(Assumption(self.interpreter.line, words))
-        if isinstance(given, bool | int | float):
-            words = f"{type_} needs a text as its name, got name={given}; write name='{given}'"
-            self.fault(ArgumentError(words), "name")
-        if isinstance(given, str) and "/" in given:
-            self.older(f"the name '{given[:60]}' has a '/', which Keras 3 refuses")
-        return self.draw(type_, given)
+class Making(RefusedData):
+    """What Keras makes: layers, inputs, models."""
 
     def make_layer(self, type_: str, args: list[Any], kwargs: dict[str, Any], shown: str = "") -> Any:
         """A layer of Keras with the arguments of its call."""
@@ -134,7 +100,9 @@ class Making(KerasPart):
             NamedFunction(one.last): one for one in each_in(config) if isinstance(one, Symbol) and one.may_be_anything
         }
         made.type, made.config = type_, self._checked(type_, dict(plain), name, unread)
-        self.check_arguments(shown or type_, kwargs, takes, made)
+        if takes is not None and "weights" in kwargs:
+            self.check_weights(made, kwargs["weights"], "weights")
+        self.check_arguments(shown or type_, kwargs, takes)
         if shape is not None:
             self.first_shapes[id(made)] = (made, shape)
         interpreter.budget.call()
@@ -233,17 +201,6 @@ class Making(KerasPart):
                 self.fault(fault, key, _order(type_))
         return config
 
-    def fault(
-        self, error: LayerExplainError, place: Place | str | int | None = None, order: Sequence[str] = ()
-    ) -> None:
-        """Keep an error of the program, with its place: that of the call that is read now, or of an argument of it by
-        its name or number, unless it is given."""
-        at = place if isinstance(place, Place) else self.interpreter.argument_place(place, order)
-        if len(self.interpreter.effects.faults) < 50:
-            if callers := self.callers():
-                error.fact += f"; called from {', '.join(callers)}"
-            self.interpreter.effects.record_fault(error.with_place(**at.told), at)
-
     # Inputs -----------------------------------------------------------------------------------------------------
 
     def make_input(self, args: list[Any], kwargs: dict[str, Any]) -> Tensor:
@@ -281,55 +238,11 @@ class Making(KerasPart):
             fact = f"Input needs a shape without the batch, got shape={shape!r}; {right}"
             self.fault(ArgumentError(fact), "shape", _OF_INPUT_CALL)
 
-    def new_input(self, name: str, shape: Any, dtype: str = "float32") -> Tensor:
-        """The tensor of an input of a shape (with the batch), which may be Unknown."""
-        config = {"batch_shape": shape, "dtype": dtype}
-        layer = LayerValue(self, "InputLayer", "layer", name, config, self.interpreter.place())
-        return self.node(layer, (), {}).result()
-
-    def input_like(self, name: str, spec: Spec) -> Tensor:
-        """The tensor of an input of a shape and a dtype as formulas have them."""
-        return self.new_input(name, *as_recorded(spec))
-
-    def node(
-        self, layer: LayerValue, args: tuple[Any, ...], kwargs: dict[str, Any], *, in_call: bool | None = None
-    ) -> Node:
-        """A call of a layer."""
-        self.interpreter.budget.look_at(args, *kwargs.values())
-        self.interpreter.budget.call(len(tensors_in([*args, *kwargs.values()])))
-        if layer.nodes:
-            self.interpreter.effects.record_change()
-            if self.in_call:
-                self.interpreter.effects.record_model_event()
-        else:
-            self.interpreter.effects.record_model_event()
-            layer.mark_changed()
-        if not layer.nodes and layer.kind == "layer":
-            for inner in facts_of(layer.type).makes.split():
-                self.draw(inner)
-        given = tuple([copied(one) for one in args])
-        named = {key: copied(one) for key, one in kwargs.items()}
-        made = self.bare_node(layer, given, named, in_call=in_call)
-        made.callers = self.callers()
-        return made
-
-    def bare_node(
-        self,
-        layer: LayerValue,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] = MappingProxyType({}),
-        *,
-        place: Place | None = None,
-        in_call: bool | None = None,
-    ) -> Node:
-        """A call of a layer of which nothing is counted or noted."""
-        self.number_of_nodes += 1
-        is_inside = self.in_call if in_call is None else in_call
-        return Node(layer, args, kwargs, place or self.interpreter.place(), self.number_of_nodes, in_call=is_inside)
-
-    def callers(self) -> tuple[str, ...]:
-        """Where the function was called that makes a layer or a call, in words; nothing of what a `call` makes."""
-        return () if self.in_call else self.interpreter.called_from()
+    def implied_inputs(self, value: Any) -> Any:
+        """The inputs of a model, where layers were called on names that the code does not define."""
+        if type(value) in (list, tuple):
+            return type(value)([self.implied_inputs(one) for one in value])
+        return self.implied.get(stands_for(value), value) if isinstance(value, Unknown) else value
 
     # Models -----------------------------------------------------------------------------------------------------
 
@@ -388,15 +301,6 @@ class Making(KerasPart):
         elif layer is not None and layer.reason is None:
             fact = f"Model needs tensors as outputs, got the layer '{layer.name}'; call it: {layer.type}(…)(x)"
             self.fault(SpecError(fact), *where)
-
-    def register(self, model: ModelValue) -> None:
-        """Keep a model among those of the program."""
-        model.is_inner = bool(self.tracing)
-        self.models.append(model)
-        if len(self.models) > 500:
-            from layerexplain.frontends.code.bounds import Exhausted
-
-            raise Exhausted("makes more than 500 models")
 
     def rebuild(self, model: ModelValue, called: bool = False) -> None:
         """Draw the names that Keras draws when it makes a functional model of the layers of a Sequential one: after
@@ -468,6 +372,12 @@ class Making(KerasPart):
         if args and first:
             config.setdefault(first, args[0])
         return Setting(name, {key: one for key, one in config.items() if key != "**"}, path)
+
+
+def stands_for(value: Unknown) -> str:
+    """The name of an input that a value may be: one that the code does not define, or an argument that a function is
+    not given; "" for any other."""
+    return (value.option or value.name) if value.lacks in ("name", "argument") else ""
 
 
 def _no_layer(item: Any) -> str | None:

@@ -10,7 +10,7 @@ from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.library import numpy as numpy_functions
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import operation_type
-from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.library.keras.run_time_sizes import RunTimeSizes
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
@@ -78,8 +78,8 @@ def _variable_dtype(value: Any, given: Any) -> str:
     return {bool: "bool", int: "int32", float: "float32"}.get(type(first), "")
 
 
-class Operations(KerasPart):
-    """The part of `Keras` that makes operations."""
+class Operations(RunTimeSizes):
+    """Operations of Keras on tensors, and on numbers."""
 
     def operator(self, name: str, left: Any, right: Any) -> Any:
         """An operator of Python on tensors."""
@@ -119,13 +119,6 @@ class Operations(KerasPart):
         if isinstance(key, str):  # the inputs of a model by name
             return self.cause_of(tensor, f"the part {key!r} of an input, whose parts are not known")
         return self.make_operation("GetItem", [tensor, key], {})
-
-    def make_operation(self, type_: str, args: list[Any], kwargs: dict[str, Any], called: str = "") -> Any:
-        """A call of an operation, which is named after its class or another one."""
-        layer = LayerValue(
-            self, type_, "operation", self.draw(called or type_, operation=True), {}, self.interpreter.place()
-        )
-        return self.results(layer, self.node(layer, tuple(args), kwargs))
 
     def operation(self, name: str, args: list[Any], kwargs: dict[str, Any], path: str = "") -> Any:
         """A function of keras.ops."""
@@ -193,8 +186,9 @@ class Operations(KerasPart):
     def _rest(self, args: list[Any], sizes: list[Any]) -> Any:
         """The shape with -1 for the batch alone, where the size that is left open follows from the input's."""
         spec = self.shapes.of(args[0]) if args and isinstance(args[0], Tensor) else None
-        own = [] if spec is None else list(spec.shape[1:])
-        if not own or sizes.count(-1) != 2 or not all(isinstance(one, int) for one in own):
+        shape = () if spec is None else spec.shape[1:]
+        own = [one for one in shape if isinstance(one, int)]
+        if not own or sizes.count(-1) != 2 or len(own) < len(shape):
             return None
         known = math.prod([one for one in sizes if one != -1])
         total = math.prod(own)

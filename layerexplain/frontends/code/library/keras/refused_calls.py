@@ -5,22 +5,21 @@ Each is a fault with its line. What Keras 2 takes and Keras 3 refuses is a note:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from layerexplain.errors import ArgumentError
+from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import Named, inside_keras, layer_names, named
-from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.tracing import Graphs
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, each_in, layer_of, tensors_in
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import DTYPES, Symbol
-from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
 from layerexplain.frontends.keras.old_names import is_older
 from layerexplain.frontends.spec.old_arguments import OLD_ARGUMENTS
 from layerexplain.layers.declaration import Declaration
 from layerexplain.layers.registry import facts_of, find, part_names, part_of
-from layerexplain.model import Note
 from layerexplain.suggest import did_you_mean
 
 _WHOLE = frozenset(
@@ -93,18 +92,23 @@ def _plainly(name: str) -> str:
     return name.replace("_", "").replace(".", "").lower()
 
 
-class Checking(KerasPart):
-    """The part of `Keras` that refuses what Keras refuses."""
+class RefusedCalls(Graphs):
+    """What Keras refuses of names, arguments and settings."""
 
-    def older(self, words: str, *, than: int = 3) -> None:
-        """Note that a program is one of a Keras older than 3, or than 2, unless it imports that older one."""
-        if self.keras_2 and than == 3:
+    def check_states(self, layer: LayerValue, tensor: Any) -> None:
+        """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
+        of. Nothing is said behind what may fix the batch: an operation, or code that is not read."""
+        inner = layer.config.get("layer")
+        held = [layer, inner] if isinstance(inner, LayerValue) else [layer]
+        keeps = next((one for one in held if one.config.get("stateful") is True), None)
+        declaration = find(keeps.type) if keeps is not None and keeps.kind == "layer" else None
+        if keeps is None or declaration is None or not declaration.takes_states:
             return
-        place = self.interpreter.where(self.interpreter.place())
-        note = Note("old-argument", None, f"{place}: {words}")
-        known = [one.message.partition(": ")[2] for one in self.interpreter.notes]
-        if words not in known and len(known) < 6:
-            self.interpreter.notes.append(note)
+        shapes = _input_shapes(tensor) if isinstance(tensor, GraphTensor) else None
+        if shapes and all(one[0] is None for one in shapes):
+            right = f"Input(batch_shape=({', '.join(map(str, (32, *shapes[0][1:])))}))"
+            fact = f"{keeps.type} with stateful=True needs a batch size that is fixed, got None; for example {right}"
+            self.fault(ShapeError(fact), layer.place)
 
     # Names ----------------------------------------------------------------------------------------------------------
 
@@ -239,15 +243,11 @@ class Checking(KerasPart):
             return False
         return True
 
-    def check_arguments(
-        self, type_: str, kwargs: Mapping[str, Any], declaration: Declaration | None, made: LayerValue
-    ) -> None:
+    def check_arguments(self, type_: str, kwargs: Mapping[str, Any], declaration: Declaration | None) -> None:
         """Keep the fault of an argument that a layer of Keras does not take, though files and older Kerases have it, or
         other layers."""
         if declaration is None:
             return
-        if "weights" in kwargs:
-            self.check_weights(made, kwargs["weights"], "weights")
         known = {*declaration.arguments, *declaration.ignores, *OF_LAYERS, *OLD_ARGUMENTS, "unroll"}
         for name in kwargs:
             if (name not in known and not name.endswith(tuple(_KINDS))) or is_older(type_, name):
@@ -360,3 +360,23 @@ def _no_tensor(value: Any) -> str | None:
     if layer is not None and not isinstance(value, Tensor | Variable | Setting):
         return f"the layer '{layer.name}'; call it: {layer.type}(…)(x)"
     return None
+
+
+def _input_shapes(tensor: Tensor) -> list[Sequence[Any]] | None:
+    """The shapes, with the batch, of the inputs that feed a tensor through layers of Keras alone; None where one is not
+    known, or something else stands between."""
+    waiting, seen, found = [tensor], set(), []
+    while waiting:
+        node = waiting.pop().node
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.layer.kind != "layer":
+            return None
+        if node.layer.type == "InputLayer":
+            shape = node.layer.config.get("batch_shape")
+            if type(shape) not in (list, tuple) or not shape:
+                return None
+            found.append(shape)
+        waiting += node.tensors()
+    return found

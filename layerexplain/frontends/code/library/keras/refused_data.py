@@ -9,12 +9,13 @@ from typing import Any
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph, flat
 from layerexplain.frontends.code.library.keras.names import named
-from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.library.keras.refused_calls import RefusedCalls
+from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
-from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
+from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.registry import find
 from layerexplain.model import Shape
@@ -25,25 +26,8 @@ _MOST_WEIGHTS, _MOST_SHOWN = 1_000, 8
 _TRAINS = frozenset({"fit", "evaluate", "train_on_batch", "test_on_batch"})
 
 
-class Fitting(KerasPart):
-    """The part of `Keras` that holds data against models."""
-
-    # States -----------------------------------------------------------------------------------------------------------
-
-    def check_states(self, layer: LayerValue, tensor: Any) -> None:
-        """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
-        of. Nothing is said behind what may fix the batch: an operation, or code that is not read."""
-        inner = layer.config.get("layer")
-        held = [layer, inner] if isinstance(inner, LayerValue) else [layer]
-        keeps = next((one for one in held if one.config.get("stateful") is True), None)
-        declaration = find(keeps.type) if keeps is not None and keeps.kind == "layer" else None
-        if keeps is None or declaration is None or not declaration.takes_states:
-            return
-        shapes = _input_shapes(tensor) if isinstance(tensor, GraphTensor) else None
-        if shapes and all(one[0] is None for one in shapes):
-            right = f"Input(batch_shape=({', '.join(map(str, (32, *shapes[0][1:])))}))"
-            fact = f"{keeps.type} with stateful=True needs a batch size that is fixed, got None; for example {right}"
-            self.fault(ShapeError(fact), layer.place)
+class RefusedData(RefusedCalls):
+    """What Keras refuses of the tensors and data that a model is given."""
 
     # Inputs of models -------------------------------------------------------------------------------------------------
 
@@ -149,7 +133,7 @@ class Fitting(KerasPart):
             return
         for own, array in zip(graph.inputs, arrays, strict=True):
             spec = self.shapes.of(own)
-            if spec is not None and array.shape and not _is_fed(tuple(spec.shape), array.shape):
+            if spec is not None and array.shape and not _is_fed(as_recorded(spec)[0], array.shape):
                 sizes, found = shape_text(tuple(spec.shape)), shape_text((None, *array.shape[1:]))
                 self.fault(ShapeError(f"{shown} needs data of {sizes}, got {found}"), argument, _ORDER)
                 return
@@ -187,7 +171,7 @@ class Fitting(KerasPart):
             loss = _loss(compiled, number, names)
             if spec is None or loss is None or not array.shape:
                 continue
-            sizes, found = (None, *spec.shape[1:]), (None, *array.shape[1:])
+            sizes, found = as_recorded(spec)[0], (None, *array.shape[1:])
             if loss.refuses(found, sizes):
                 right = shape_text(loss.targets_shape(sizes))
                 fact = f"{shown} needs targets of shape {right} for {_called(loss)}, got {shape_text(found)}"
@@ -255,26 +239,6 @@ def _differ(one: Sequence[Any], other: Sequence[Any]) -> bool:
 
 def _count(number: int, what: str) -> str:
     return f"one {what}" if number == 1 else f"{number} {what}s"
-
-
-def _input_shapes(tensor: Tensor) -> list[Sequence[Any]] | None:
-    """The shapes, with the batch, of the inputs that feed a tensor through layers of Keras alone; None where one is not
-    known, or something else stands between."""
-    waiting, seen, found = [tensor], set(), []
-    while waiting:
-        node = waiting.pop().node
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if node.layer.kind != "layer":
-            return None
-        if node.layer.type == "InputLayer":
-            shape = node.layer.config.get("batch_shape")
-            if type(shape) not in (list, tuple) or not shape:
-                return None
-            found.append(shape)
-        waiting += node.tensors()
-    return found
 
 
 def _shapes_text(shapes: Sequence[Shape]) -> str:

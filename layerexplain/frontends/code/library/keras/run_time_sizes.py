@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
-from layerexplain.frontends.code.parts import KerasPart
+from layerexplain.frontends.code.library.keras.calling import Calling
 from layerexplain.frontends.code.shapes import is_shape
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.base import Size, Unknown
@@ -75,8 +75,8 @@ TILE = _declared("Tile", _tile, ("x",), "likes", "times")
 SIZE = _declared("SizeOf", _size_of, ("x",), None, "axis")
 
 
-class RunTimeSizes(KerasPart):
-    """The part of `Keras` that makes operations on sizes that are known at run time only."""
+class RunTimeSizes(Calling):
+    """Operations on sizes that are known at run time only."""
 
     def with_run_time_sizes(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """The result of a function that is given such a size; NotImplemented where nothing is known of it."""
