@@ -42,10 +42,10 @@ class Attributes(InterpreterPart):
         _, factory = self.factories.get(id(items), (None, None))
         if factory is None:
             raise KeyError(key)
-        made = self.call(factory, [], {})
+        result = self.call(factory, [], {})
         self.mutate(items)
-        items[key] = made
-        return made
+        items[key] = result
+        return result
 
     def on_attribute(self, node: ast.Attribute, frame: Frame) -> Any:
         if self.settings and (named := dotted(node)) in self.settings:

@@ -105,12 +105,12 @@ class Calls(Records):
         if args and isinstance(args[0], Instance) and framework.is_method_of(symbol.path, args[0]):
             return framework.call_base(args[0], symbol, args[1:], kwargs)
         library = LIBRARIES.get(symbol.path.partition(".")[0])
-        made = library.call(symbol.path, args, kwargs, cast("Interpreter", self)) if library else NotImplemented
-        if made is NotImplemented and (tensors := tensors_in([*args, *kwargs.values()])):
+        result = library.call(symbol.path, args, kwargs, cast("Interpreter", self)) if library else NotImplemented
+        if result is NotImplemented and (tensors := tensors_in([*args, *kwargs.values()])):
             return tensors[0].framework.opaque_call(symbol.path, args, kwargs)
-        if made is NotImplemented:
+        if result is NotImplemented:
             return self.unknown(f"it comes from {symbol.path}(…), which only running the code would tell")
-        return self.placed(made)
+        return self.placed(result)
 
     def placed(self, value: Any) -> Any:
         """The value; one that is not known with the line that is read now."""
@@ -121,23 +121,23 @@ class Calls(Records):
         if cls.is_record:
             return self.record(cls, args, kwargs)
         unread = next((base for base in cls.order() if isinstance(base, Unknown)), None)
-        made = Instance(cls)
+        instance = Instance(cls)
         root = cls.root()
         framework = self.framework_of("" if root is None else root.path)
-        framework.begin_instance(made)
+        framework.begin_instance(instance)
         method = cls.find("__init__")
         if isinstance(method, Function):
-            made.given = {**dict(zip(method.names[1:], args, strict=False)), **kwargs}
-            self.call_function(method, [made, *args], kwargs, whole)
+            instance.given = {**dict(zip(method.names[1:], args, strict=False)), **kwargs}
+            self.call_function(method, [instance, *args], kwargs, whole)
         elif root is not None:
-            framework.call_base(made, Symbol(f"{root.path}.__init__"), args, kwargs)
+            framework.call_base(instance, Symbol(f"{root.path}.__init__"), args, kwargs)
         elif (args or kwargs) and whole and unread is None and cls.find("__new__") is None and not cls.is_decorated:
             words = f"{cls.name}() takes no arguments, got {len(args) + len(kwargs)}; it has no __init__"
             raise ProgramError("TypeError", words, self.place(), certain=True)
-        if unread is not None and made.layer is None:
-            made.attributes.setdefault("__unread__", unread)
-        framework.finish_instance(made)
-        return made
+        if unread is not None and instance.layer is None:
+            instance.attributes.setdefault("__unread__", unread)
+        framework.finish_instance(instance)
+        return instance
 
     def run_context(self, context: Context, within: Callable[[Any], Signal]) -> None:
         """Run a function that is a context manager, and at its `yield` what the `with` holds."""

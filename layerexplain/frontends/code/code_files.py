@@ -20,7 +20,7 @@ from layerexplain.frontends.code.library.keras.names import base_of
 from layerexplain.frontends.code.modules import Modules, package_of, read_module
 from layerexplain.frontends.code.own_layers import Code, OwnLayer, ready
 from layerexplain.frontends.code.reader import Found, Program, imports_of, program
-from layerexplain.frontends.code.shapes import held
+from layerexplain.frontends.code.shapes import with_ready_layers
 from layerexplain.frontends.code.sources import Text
 from layerexplain.frontends.code.values.base import Place, Unknown
 from layerexplain.frontends.code.values.layers import ModelValue, layer_of
@@ -121,12 +121,12 @@ class PythonCode(Mapping[str, Declaration]):
     def _object(self, cls: Class, arguments: Mapping[str, Any]) -> Any:
         """What a class makes of the arguments of a file."""
         interpreter = self.reading.interpreter
-        given = {key: ready(interpreter.keras, value, self._held) for key, value in arguments.items()}
+        given = {key: ready(interpreter.keras, value, self._object_of) for key, value in arguments.items()}
         if isinstance(cls.find("from_config"), Function):
             return interpreter.call(interpreter.attribute(cls, "from_config"), [given], {})
         return interpreter.call(cls, [], given)
 
-    def _held(self, layer: Any) -> Any:
+    def _object_of(self, layer: Any) -> Any:
         """An object of the code's classes in the arguments of another one; None for one of Keras's."""
         cls = self.cls(layer.type) if getattr(layer, "kind", "custom") == "custom" else None
         return None if cls is None or not is_keras(cls) else self._object(cls, {"name": layer.name, **layer.config})
@@ -149,9 +149,9 @@ class Derived(Declaration):
         layer = layer_of(keras.interpreter.call(self.cls, [], given))
         if layer is None or layer.reason is not None or layer.declaration is not self.parent:
             raise NotKnown(f"what {self.type} makes of its arguments is not known ({self.code.where(self.cls.place)})")
-        bound = self.parent.bind(held(layer.config, keras))
-        made: Definition = self.parent.trace(specs, bound, *args, **keywords)
-        return made
+        bound = self.parent.bind(with_ready_layers(layer.config, keras))
+        result: Definition = self.parent.trace(specs, bound, *args, **keywords)
+        return result
 
 
 class PythonFolder(PythonCode):

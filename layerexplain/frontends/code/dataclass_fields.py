@@ -30,10 +30,10 @@ def named_tuple(name: str, fields: Any, defaults: Any = ()) -> Class | None:
     names = [one[0] if type(one) is tuple and one else one for one in fields]  # typing.NamedTuple gives types too
     if not all(isinstance(one, str) for one in names) or type(defaults) not in (list, tuple):
         return None
-    made = Class(name, [], None, 0)
+    cls = Class(name, [], None, 0)
     behind = dict(zip(reversed(names), reversed(defaults), strict=False))
-    made.attributes.update({"__dataclass__": True, NAMED_TUPLE: True, "__fields__": names, **behind})
-    return made
+    cls.attributes.update({"__dataclass__": True, NAMED_TUPLE: True, "__fields__": names, **behind})
+    return cls
 
 
 def note_field(names: dict[str, Any], node: ast.AnnAssign) -> None:
@@ -100,7 +100,7 @@ class Records(InterpreterPart):
             words = f"{cls.name}() takes {len(taken)} arguments ({', '.join(taken)}), got {len(args)}"
             raise ProgramError("TypeError", words, self.place())
         given = {**dict(zip(taken, args, strict=False)), **kwargs}
-        made = Instance(cls)
+        instance = Instance(cls)
         for name in fields:
             if name in given:
                 value = given[name]
@@ -113,8 +113,8 @@ class Records(InterpreterPart):
             else:
                 missing: Unknown = self.unknown(f"{cls.name}() is given no {name}", name)
                 value = missing._replace(lacks="argument", option=name)
-            made.attributes[name] = value
+            instance.attributes[name] = value
         method = cls.find("__post_init__")
         if isinstance(method, Function):
-            self.call(method, [made, *[made.attributes.pop(name, None) for name in only]], {})
-        return made
+            self.call(method, [instance, *[instance.attributes.pop(name, None) for name in only]], {})
+        return instance

@@ -35,52 +35,52 @@ class Definitions(InterpreterPart):
     # Definitions ------------------------------------------------------------------------------------------------
 
     def on_functiondef(self, node: ast.FunctionDef, frame: Frame) -> Signal:
-        made: Any = self.function(node, node.name, frame)
+        result: Any = self.function(node, node.name, frame)
         for decorator in reversed(node.decorator_list):
-            made = self._decorated(made, decorator, frame, node.name)
+            result = self._decorated(result, decorator, frame, node.name)
         name = node.name
-        if isinstance(made, Function) and made.kind == "setter":
-            made.kind, name = "", f"{name}.setter"
+        if isinstance(result, Function) and result.kind == "setter":
+            result.kind, name = "", f"{name}.setter"
         self.effects.record_change()
-        frame.assign(name, made)
+        frame.assign(name, result)
         return None
 
     on_asyncfunctiondef = on_functiondef
 
-    def _decorated(self, made: Any, decorator: ast.expr, frame: Frame, name: str) -> Any:
+    def _decorated(self, created: Any, decorator: ast.expr, frame: Frame, name: str) -> Any:
         text = written(decorator.func if isinstance(decorator, ast.Call) else decorator)[:80]
-        if isinstance(made, Function):
+        if isinstance(created, Function):
             last = text.rpartition(".")[2]
             if last in ("property", "cached_property"):
-                made.kind = "property"
-                return made
+                created.kind = "property"
+                return created
             if text in ("staticmethod", "classmethod"):
-                made.kind = text
-                return made
-            if last == "contextmanager" and made.has_yield:
-                made.kind = "context"
-                return made
+                created.kind = text
+                return created
+            if last == "contextmanager" and created.has_yield:
+                created.kind = "context"
+                return created
             if text.endswith(".setter") and text.startswith(name):
-                made.kind = "setter"
-                return made
+                created.kind = "setter"
+                return created
         what = self.value(decorator, frame)
         if _is_read(what):
-            result = self.call(what, [made], {})
+            result = self.call(what, [created], {})
             if not isinstance(result, Unknown):  # one that ends in a library leaves what it is put on
                 return result
-        if isinstance(made, Class) and text.rpartition(".")[2] == "dataclass":
-            make_dataclass(made)
+        if isinstance(created, Class) and text.rpartition(".")[2] == "dataclass":
+            make_dataclass(created)
         # a decorator of a library: tf.function and register_keras_serializable change nothing that counts here
-        if isinstance(made, Function | Class) and text.rpartition(".")[2] not in _KEEPING:
-            made.is_decorated = True
-        return made
+        if isinstance(created, Function | Class) and text.rpartition(".")[2] not in _KEEPING:
+            created.is_decorated = True
+        return created
 
     def function(self, node: Any, name: str, frame: Frame) -> Function:
         """A function of the program, with its defaults as they are where it is defined."""
-        made = Function(node, frame.outer if frame.is_class and frame.outer is not None else frame, name)
-        made.defaults = [self.value(one, frame) for one in node.args.defaults]
-        made.keyword_defaults = [None if one is None else self.value(one, frame) for one in node.args.kw_defaults]
-        return made
+        function = Function(node, frame.outer if frame.is_class and frame.outer is not None else frame, name)
+        function.defaults = [self.value(one, frame) for one in node.args.defaults]
+        function.keyword_defaults = [None if one is None else self.value(one, frame) for one in node.args.kw_defaults]
+        return function
 
     def on_classdef(self, node: ast.ClassDef, frame: Frame) -> Signal:
         bases = [self.value(one, frame) for one in node.bases]
@@ -89,20 +89,20 @@ class Definitions(InterpreterPart):
             bases = [self.unknown(f"more than {MOST_BASES} classes stand above {node.name}")]
         self.budget.make(above)
         inner = Frame(frame.file, frame, is_class=True)
-        made = Class(node.name, bases, frame, node.lineno)
+        cls = Class(node.name, bases, frame, node.lineno)
         self.block(node.body, inner)
-        made.attributes = inner.names
-        made.docstring = docstring(node)
+        cls.attributes = inner.names
+        cls.docstring = docstring(node)
         for framework in self.frameworks:
-            framework.with_source(made)
+            framework.with_source(cls)
         try:
-            made.order()
+            cls.order()
         except ValueError as error:
             raise ProgramError("TypeError", f"{node.name}: {error}", self.place(node)) from None
         for value in inner.names.values():
             if isinstance(value, Function) and value.owner is None:
-                value.owner = made
-        result: Any = made
+                value.owner = cls
+        result: Any = cls
         for decorator in reversed(node.decorator_list):
             result = self._decorated(result, decorator, frame, node.name)
         self.effects.record_change()
@@ -174,7 +174,7 @@ class Definitions(InterpreterPart):
                 if inner is None and isinstance(module, Module):
                     inner = self.unknown(f"{name}.py has no {alias.name}", alias.name)
             if inner is None:
-                inner = self.lent(f"{name}.{alias.name}", constants=True)
+                inner = self.supplied_definition(f"{name}.{alias.name}", constants=True)
             self.node = alias
             self.framework_of(name).check_import(name, alias.name)
             frame.assign(alias.asname or alias.name, Symbol(f"{name}.{alias.name}") if inner is None else inner)
@@ -187,7 +187,9 @@ class Definitions(InterpreterPart):
             raise ProgramError("ImportError", str(why), self.place(node))
         for alias in names:
             shown = alias.asname or alias.name
-            frame.assign(shown, self.lent(f"{node.module}.{alias.name}") or self.unknown(str(why), shown))
+            frame.assign(
+                shown, self.supplied_definition(f"{node.module}.{alias.name}") or self.unknown(str(why), shown)
+            )
 
     def foreign_import(self, node: ast.Try, frame: Frame) -> str:
         """The module that a `try` may fail to import, where nobody knows whether it is installed; "" for none."""
@@ -215,14 +217,14 @@ class Definitions(InterpreterPart):
         """The module that a file is. One that is imported while it is read has the names that it has so far."""
         if file.path not in self.modules:
             self.budget.make(4 * file.size)
-            made = self.modules[file.path] = Module(name, Frame(file))
+            module = self.modules[file.path] = Module(name, Frame(file))
             at = self.node
-            self.run(file, made.frame)
+            self.run(file, module.frame)
             self.node = at
         found: Module = self.modules[file.path]
         return found
 
-    def lent(self, path: str, *, constants: bool = False) -> Any:
+    def supplied_definition(self, path: str, *, constants: bool = False) -> Any:
         """The class or function that a file beside the program (`--code`) has under the last name of a path which the
         program lacks, or what it imports: with `constants` numbers and texts too. None where no file has it."""
         if path.partition(".")[0] in PRESENT or any(one.owns(path) for one in self.frameworks):
@@ -230,8 +232,8 @@ class Definitions(InterpreterPart):
         name = path.rpartition(".")[2]
         file = self.lend(name)
         value = None if file is None else self.module_of(name, file).frame.names.get(name)
-        is_lent = isinstance(value, Class | Function) or (constants and not isinstance(value, Unknown | Symbol))
-        return value if is_lent else None
+        is_supplied = isinstance(value, Class | Function) or (constants and not isinstance(value, Unknown | Symbol))
+        return value if is_supplied else None
 
 
 def _is_read(decorator: Any) -> bool:

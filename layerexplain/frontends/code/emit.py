@@ -9,7 +9,14 @@ from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
 from layerexplain.frontends.code.graphs import Graph, flat, loose_error
 from layerexplain.frontends.code.library.keras.names import inside_keras, named
-from layerexplain.frontends.code.shapes import CONSTANT_TYPE, TOLD, WEIGHT_TYPE, as_recorded, flat_tensors, is_shape
+from layerexplain.frontends.code.shapes import (
+    CONSTANT_TYPE,
+    STATED_SHAPE,
+    WEIGHT_TYPE,
+    as_recorded,
+    flat_tensors,
+    is_shape,
+)
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import Size, Unknown, unknown_at
@@ -112,10 +119,10 @@ def plain_call(node: Node, ref: Callable[[Tensor], TensorRef]) -> tuple[tuple[An
     return args, kwargs
 
 
-def is_told(value: Any) -> bool:
+def is_shown(value: Any) -> bool:
     """Whether an argument of an own layer is a value that can be shown."""
     if type(value) in (list, tuple):
-        return all(map(is_told, value))
+        return all(map(is_shown, value))
     return isinstance(value, bool | int | float | str)
 
 
@@ -129,7 +136,7 @@ class Emitter:
         self.faults: list[Any] = []
         self.deep = 0
         self.path: Steps = ()
-        self.held = 0
+        self.nesting = 0
         self.copied = False
         """Whether what holds a layer makes a copy of it, with weights of its own."""
         self.first: dict[int, Steps] = {}
@@ -169,14 +176,14 @@ class Emitter:
 
     def _wired(self, value: ModelValue, graph: Graph) -> Model:
         for tensor in graph.loose:
-            self.faults.append(loose_error(tensor).with_place(**value.place.told))
+            self.faults.append(loose_error(tensor).with_place(**value.place.error_fields))
         own = value.form == "own"
         names, layer_names = FreeNames(), {}
         hidden = {id(tensor.node) for tensor in graph.inputs} if own else set()
         inputs = {tensor: TensorRef(names.take(tensor.node.layer.name)) for tensor in graph.inputs} if own else {}
         ordered = self._ordered(value, graph) if own else graph.layers
         if own:
-            self._open_parts_not_held(value, graph)
+            self._mark_unheld_parts(value, graph)
         if value.built_alone and self.deep == 1:
             words = (
                 f"Keras 3 makes no weights of {value.type} in build(…), but at its first call: they are counted here"
@@ -189,7 +196,7 @@ class Emitter:
             name = names.take(layer.name)
             if name != layer.name and not own and layer.type != CONSTANT_TYPE:
                 fact = f"two layers are called '{layer.name}'; names of the layers of a model must differ"
-                self.faults.append(SpecError(fact).with_place(**layer.place.told))
+                self.faults.append(SpecError(fact).with_place(**layer.place.error_fields))
             layer_names[id(layer)] = name
             layers.append(self.layer(layer, name))
         cut = {t: TensorRef(names.take(f"{t.node.layer.name}_input")) for t in graph.inputs
@@ -212,11 +219,11 @@ class Emitter:
             name = layer_names[id(node.layer)]
             indices[id(node)] = counts.get(name, 0)
             counts[name] = indices[id(node)] + 1
-        for tensor, made in cut.items():
+        for tensor, result in cut.items():
             spec = self.keras.shapes.of(tensor)
             shape = None if spec is None else (None, *[one if isinstance(one, int) else None for one in spec.shape[1:]])
-            layers.insert(0, Layer(made.layer, "InputLayer", "layer", {"batch_shape": shape, "dtype": "float32"}))
-            calls.append(Call(made.layer, 0, (), {}))
+            layers.insert(0, Layer(result.layer, "InputLayer", "layer", {"batch_shape": shape, "dtype": "float32"}))
+            calls.append(Call(result.layer, 0, (), {}))
         for node in graph.nodes:
             if id(node) in hidden:
                 continue
@@ -225,24 +232,24 @@ class Emitter:
                 self.opened.append((unknown, layer_names[id(node.layer)]))
             place = self.keras.interpreter.locate(node.place)
             args, kwargs = ((), {}) if node.layer.type in _WITHOUT_INPUT else plain_call(node, ref)
-            made_call = Call(layer_names[id(node.layer)], indices[id(node)], args, kwargs, callers=node.callers)
-            calls.append(made_call._replace(line=place.line or None, column=place.column or None, file=place.file))
+            call = Call(layer_names[id(node.layer)], indices[id(node)], args, kwargs, callers=node.callers)
+            calls.append(call._replace(line=place.line or None, column=place.column or None, file=place.file))
         called = {call.layer for call in calls}
         recorded = {}
         for node in graph.nodes:
-            spec = self.keras.shapes.of(node.result()) if node.layer.config.get(TOLD) is not None else None
+            spec = self.keras.shapes.of(node.result()) if node.layer.config.get(STATED_SHAPE) is not None else None
             if spec is not None:
                 recorded[ref(node.result())] = as_recorded(spec)
         calls += [Call(one.name, 0, (), {}) for one in layers if one.type == WEIGHT_TYPE and one.name not in called]
-        for tensor, made in inputs.items():
+        for tensor, result in inputs.items():
             spec = self.keras.shapes.of(tensor)
             if spec is None and self.deep == 1:
                 like = tensor.node.layer.config.get("like")
                 shape = like.node.layer.config.get("batch_shape") if isinstance(like, Tensor) else None
                 why = unknown_at(value.place, f"the input of {value.type} has no shape in the code", lacks="shape")
-                self._open(shape if isinstance(shape, Unknown) else why, made.layer)
+                self._open(shape if isinstance(shape, Unknown) else why, result.layer)
             if spec is not None and self.deep == 1:
-                recorded[made] = as_recorded(spec)
+                recorded[result] = as_recorded(spec)
         return Model(
             value.name,
             value.type,
@@ -256,11 +263,11 @@ class Emitter:
             output_form=self._form(value.outputs, graph.outputs),
         )
 
-    def _open_parts_not_held(self, value: ModelValue, graph: Graph) -> None:
+    def _mark_unheld_parts(self, value: ModelValue, graph: Graph) -> None:
         """Leave open which weights a model has where its `call` uses a layer that no attribute holds."""
-        held = {id(one) for one in self.keras.held_layers(value)}
+        inside = {id(one) for one in self.keras.all_layers(value)}
         for node in graph.nodes:
-            if id(node.layer) not in held and self._has_weights(node):
+            if id(node.layer) not in inside and self._has_weights(node):
                 words = f"{node.layer.type} is made inside of `call`, or kept where Keras does not find its weights"
                 self._open(unknown_at(node.place, words), node.layer.name)
 
@@ -268,7 +275,7 @@ class Emitter:
         """Whether what is called has weights, or a layer inside of it whose weights are not known."""
         if node.layer.type == WEIGHT_TYPE or self.keras.shapes.weights(node):
             return True
-        models = [one for one in self.keras.held_layers(node.layer) if isinstance(one, ModelValue)]
+        models = [one for one in self.keras.all_layers(node.layer) if isinstance(one, ModelValue)]
         graphs = [graph for one in models if (graph := self.keras.graph(one)) is not None]
         inner = [one for graph in graphs for one in graph.nodes]
         called = [one for one in inner if one.layer.kind == "layer" and one.tensors()]
@@ -296,24 +303,24 @@ class Emitter:
         line = layer.place.line
         self._place(layer, name)
         if isinstance(layer, ModelValue) and layer.is_own_layer:
-            opaque = self._inside_own(layer) if layer.traced or not self.held else []
+            opaque = self._inside_own(layer) if layer.traced or not self.nesting else []
             opaque = [one for one in opaque if one.lacks != "shape"]  # `--input` closes that, and the formula is there
             masked = any(trace.mask_inputs for trace in layer.traces.values())
-            if not opaque or masked or self.keras.graph(layer) is None or self.held:
+            if not opaque or masked or self.keras.graph(layer) is None or self.nesting:
                 return self._own_layer(layer, name, opaque)
             # What is not known in it is a row of its own, with line and reason, among what is known.
         if isinstance(layer, ModelValue):
-            outer, depth = self.path, self.held
-            self.path, self.held = (*outer, *(() if depth else (LayerNamed(name),))), 0
+            outer, depth = self.path, self.nesting
+            self.path, self.nesting = (*outer, *(() if depth else (LayerNamed(name),))), 0
             inner = self.model(layer)
-            self.path, self.held = outer, depth
+            self.path, self.nesting = outer, depth
             if inner.calls or layer.form != "own":  # Keras asks each layer inside whether it is trained
                 kind = "Sequential" if layer.form == "sequential" else layer.type
                 return Layer(name, kind, "model", {}, inner._replace(name=name, trainable=True))
             kept: dict[str, Any] = {} if layer.trainable else {"trainable": False}
             self._open(layer.reason or Unknown(f"what {layer.type} computes is not known", line), name)
-            held = {one.name: self.layer(one, one.name) for one in self.keras.inner_layers(layer)}
-            return Layer(name, layer.type, "custom", {**kept, **held})
+            inner_layers = {one.name: self.layer(one, one.name) for one in self.keras.inner_layers(layer)}
+            return Layer(name, layer.type, "custom", {**kept, **inner_layers})
         if layer.type == WEIGHT_TYPE:
             variable: Variable = layer.config["variable"]
             shape = variable.shape if is_shape(variable.shape) else None
@@ -322,7 +329,7 @@ class Emitter:
                 self._open(why, name)
             config = {"shape": shape, "dtype": variable.dtype, "trainable": layer.trainable and variable.trainable}
             return Layer(name, WEIGHT_TYPE, "custom", config)
-        outer, here = self.path, (*self.path, *(() if self.held else (LayerNamed(name),)))
+        outer, here = self.path, (*self.path, *(() if self.nesting else (LayerNamed(name),)))
         config = {}
         for key, value in layer.config.items():
             self.path, self.copied = (*here, key), key == "layer" and has_two_ways(layer.type)
@@ -338,24 +345,24 @@ class Emitter:
             if (unknown := unknown_in(value)) is not None:
                 self._open(unknown, name)
                 config[key] = None
-        made = Layer(name, layer.type, layer.kind, config)  # type: ignore[arg-type]
-        return made if layer.declaration is None else made._replace(declaration=layer.declaration)
+        result = Layer(name, layer.type, layer.kind, config)  # type: ignore[arg-type]
+        return result if layer.declaration is None else result._replace(declaration=layer.declaration)
 
     def _own_layer(self, layer: ModelValue, name: str, opaque: list[Unknown]) -> Layer:
         """A layer of the program, with its formula."""
         given = layer.instance.given if layer.instance is not None else {}
         plain = {key: plain_value(value, key) for key, value in given.items() if key != "name"}
-        config = {key: value for key, value in plain.items() if is_told(value) and key != "trainable"}
+        config = {key: value for key, value in plain.items() if is_shown(value) and key != "trainable"}
         if not layer.trainable and not self._trains(layer):
             config["trainable"] = False
         for unknown in opaque:
             self._open(unknown, name)
-        made = self.keras.declaration(layer)
-        return Layer(name, layer.type, "custom", config, declaration=made)
+        result = self.keras.declaration(layer)
+        return Layer(name, layer.type, "custom", config, declaration=result)
 
     def _trains(self, layer: LayerValue) -> bool:
         """Whether a layer, or one that it holds, is trained."""
-        return any(one.trainable or one.parts_trained for one in self.keras.held_layers(layer))
+        return any(one.trainable or one.parts_trained for one in self.keras.all_layers(layer))
 
     def _inside_own(self, layer: ModelValue) -> list[Unknown]:
         """What is not known of what a layer of the program computes, also of the layers of the program in it."""
@@ -388,7 +395,7 @@ class Emitter:
         """Note where a layer stands: one that stands in two places has its weights once."""
         if layer.type == "InputLayer" or self.copied:
             return
-        steps = self.path if self.held else (*self.path, LayerNamed(name))
+        steps = self.path if self.nesting else (*self.path, LayerNamed(name))
         first = self.first.setdefault(id(layer), steps)
         if first != steps:
             self.shared.append(SharedObject(steps, (first,)))
@@ -396,10 +403,10 @@ class Emitter:
     def _inside(self, value: Any) -> Any:
         """An argument whose layers are `Layer`s."""
         if isinstance(value, LayerValue):
-            self.held += 1
-            made = self.layer(value, value.name)
-            self.held -= 1
-            return made
+            self.nesting += 1
+            result = self.layer(value, value.name)
+            self.nesting -= 1
+            return result
         if type(value) is list:
             outer, found = self.path, []
             for i, one in enumerate(value):

@@ -73,7 +73,7 @@ class Expressions(InterpreterPart):
         stands = [one.by_convention(name, self.star) for one in self.frameworks]
         found: Any = next((one for one in stands if one is not None), None)
         if found is None:
-            found = self.lent(name, constants=bool(self.star))
+            found = self.supplied_definition(name, constants=bool(self.star))
         if found is not None:
             return found
         if self.star:
@@ -111,26 +111,26 @@ class Expressions(InterpreterPart):
         return set(items)
 
     def on_dict(self, node: ast.Dict, frame: Frame) -> Any:
-        made: dict[Any, Any] = {}
+        result: dict[Any, Any] = {}
         for key, one in zip(node.keys, node.values, strict=True):
             value = self.value(one, frame)
             if key is None:
                 if type(value) is not dict:
                     return value if isinstance(value, Unknown) else self.unknown("a mapping that is not known")
                 self.budget.make(len(value))
-                made.update(value)
+                result.update(value)
                 continue
             named = self.value(key, frame)
             if not self.may_be_key(named):
                 return named if isinstance(named, Unknown) else self.unknown("a key that is not known")
             try:
-                made[named] = value
+                result[named] = value
             except TypeError as error:
                 raise ProgramError("TypeError", str(error), self.place()) from None
-            if len(made) > MOST_ITEMS:
+            if len(result) > MOST_ITEMS:
                 return self.unknown(TOO_LARGE)
-        self.budget.make(len(made))
-        return self.new_container(made)
+        self.budget.make(len(result))
+        return self.new_container(result)
 
     def on_joinedstr(self, node: ast.JoinedStr, frame: Frame) -> Any:
         text = ""
@@ -167,8 +167,8 @@ class Expressions(InterpreterPart):
             if isinstance(one, Unknown):
                 return one
         for one in (left, right):
-            if isinstance(one, Value) and (made := one.operate(self, name, left, right)) is not NotImplemented:
-                return made
+            if isinstance(one, Value) and (result := one.operate(self, name, left, right)) is not NotImplemented:
+                return result
         return binary(name, left, right, self.budget)
 
     def on_unaryop(self, node: ast.UnaryOp, frame: Frame) -> Any:
@@ -178,8 +178,8 @@ class Expressions(InterpreterPart):
             value = value.operand(self)
         if isinstance(value, Unknown):
             return value
-        made = value.operate_alone(self, name) if isinstance(value, Value) and name != "Not" else NotImplemented
-        return unary(name, value) if made is NotImplemented else made
+        result = value.operate_alone(self, name) if isinstance(value, Value) and name != "Not" else NotImplemented
+        return unary(name, value) if result is NotImplemented else result
 
     def on_boolop(self, node: ast.BoolOp, frame: Frame) -> Any:
         decides = isinstance(node.op, ast.Or)

@@ -11,7 +11,7 @@ from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.shapes import (
     CONSTANT_TYPE,
-    TOLD,
+    STATED_SHAPE,
     WEIGHT_TYPE,
     constant_shape,
     declaration_of,
@@ -65,7 +65,7 @@ def not_known(name: str, at: str | None, reason: Unknown | None) -> NotKnown:
     return NotKnown(f"what {name} computes is not known: {reason.reason}{f' ({at})' if at else ''}")
 
 
-class Made(NamedTuple):
+class CallFormula(NamedTuple):
     """The formula of a `call`: its parameters, those for the masks that they carry, its results by name with their
     masks, and the weights that the layer has, whether the formula uses them or not."""
 
@@ -84,12 +84,12 @@ class Formula:
         self.where = where
         self.leaves: dict[Any, Any] = {}
 
-    def results(self, layer: ModelValue, trace: Trace) -> Made:
+    def results(self, layer: ModelValue, trace: Trace) -> CallFormula:
         """The results of a layer on tensors of the traced shapes, with the weights that it holds."""
         self.ways = _ways(self.keras, layer)
         self.training = trace.training
         values = self._placed(trace)
-        made, masks = self._outputs(layer, trace, dict(values))
+        result, masks = self._outputs(layer, trace, dict(values))
         for _, _, what in self.ways.values():
             if isinstance(what, Variable):
                 self._weight(what)
@@ -97,12 +97,12 @@ class Formula:
         if len(called) > 1:  # once more, with the weights in Keras's order
             self.leaves = {key: again() for key, again in sorted(
                 ((key, one[1]) for key, one in called.items()), key=lambda pair: self._rank(pair[0]))}  # fmt: skip
-            made, masks = self._outputs(layer, trace, dict(values))
+            result, masks = self._outputs(layer, trace, dict(values))
         given = [values[one] for one in trace.inputs]
         carried = [values[one] for one in trace.mask_inputs.values()]
         own = [leaf for one in self.leaves.values() for leaf in one[0]]
         outputs = flat_tensors(trace.outputs)
-        return Made(given, carried, dict(zip(_result_names(outputs), made, strict=True)), masks, tuple(own))
+        return CallFormula(given, carried, dict(zip(_result_names(outputs), result, strict=True)), masks, tuple(own))
 
     def _placed(self, trace: Trace) -> dict[Tensor, Expr]:
         """A parameter for each input of a `call`, and for each mask that one carries."""
@@ -146,15 +146,15 @@ class Formula:
                 continue
             before = next_serial()
             try:
-                made = self._node(node, values)
+                result = self._node(node, values)
             except LayerExplainError as error:
                 if isinstance(error, NotKnown):
                     raise
                 raise type(error)(f"in {self.where(node.place)}: {error.fact}") from None
             place = self.where(node.place)
-            if node.layer.reason is not None and node.layer.config.get(TOLD) is not None:
+            if node.layer.reason is not None and node.layer.config.get(STATED_SHAPE) is not None:
                 place = f"{place}: {node.layer.reason.reason}"
-            for i, one in made.items():
+            for i, one in result.items():
                 if one.serial > before and one.op not in LEAVES:
                     named(node.names.get(i), one, place)
                 values[node.result(i)] = one
@@ -164,7 +164,7 @@ class Formula:
         layer = node.layer
         if layer.type == WEIGHT_TYPE and layer.kind == "custom":
             return {0: self._weight(layer.config["variable"])}
-        if layer.config.get(TOLD) is not None and layer.reason is not None:
+        if layer.config.get(STATED_SHAPE) is not None and layer.reason is not None:
             spec = self.keras.shapes.of(node.result())
             given = [values[one] for one in node.tensors() if one in values]
             how = {"name": identifier(layer.type), "shape": spec.shape}
@@ -202,12 +202,12 @@ class Formula:
             Spec(one.shape, one.dtype) for one in given
         ]:
             keras = self.keras
-            made: dict[Tensor, Tensor] = {}
+            result: dict[Tensor, Tensor] = {}
             for one, value in zip(node.tensors(), given, strict=True):
-                made[one] = keras.input_like("x", Spec(value.shape, value.dtype))
+                result[one] = keras.input_like("x", Spec(value.shape, value.dtype))
                 if self._mask(one, values) is not None:
-                    keras.masks[made[one]] = keras.input_like("mask", Spec(value.shape[:2], "bool"))
-            args, kwargs = mirrored((list(node.args), dict(node.kwargs)), made.__getitem__)
+                    keras.masks[result[one]] = keras.input_like("mask", Spec(value.shape[:2], "bool"))
+            args, kwargs = mirrored((list(node.args), dict(node.kwargs)), result.__getitem__)
             before, keras.training = keras.training, self.training
             trace = keras.trace(layer, args, kwargs)
             keras.training = before
@@ -259,40 +259,40 @@ class Formula:
                 masks.append(carrier if named_ref is None else values[tensors[named_ref]])
         specs = [None if one is None else Spec(one.shape, one.dtype) for one in given]
         mask_specs = [None if one is None else Spec(one.shape, one.dtype) for one in masks]
-        made = declaration.trace(specs, arguments, mask_specs, training=training)
-        count = len(made.params) - len([one for one in given if one is not None])
+        result = declaration.trace(specs, arguments, mask_specs, training=training)
+        count = len(result.params) - len([one for one in given if one is not None])
         passed = [one for one in masks if one is not None][:count]
-        return self._called(layer, made, [*[one for one in given if one is not None], *passed])
+        return self._called(layer, result, [*[one for one in given if one is not None], *passed])
 
-    def _called(self, layer: LayerValue, made: Definition, given: Sequence[Expr]) -> dict[int, Expr]:
+    def _called(self, layer: LayerValue, definition: Definition, given: Sequence[Expr]) -> dict[int, Expr]:
         """A call of a layer on its own weights: its results by number, a mask of result i under -1 - i."""
         key = id(layer)
-        if made.weights and key not in self.ways:
+        if definition.weights and key not in self.ways:
             raise NotKnown(
                 f"{layer.type} is made inside of `call`, or kept where it is not found ({self.where(layer.place)})"
             )
         if key in self.ways:
-            made = made.renamed(_called_by_author(self.ways[key][0]))
+            definition = definition.renamed(_called_by_author(self.ways[key][0]))
         leaves: list[Expr] = []
-        if made.weights or made.states:
+        if definition.weights or definition.states:
             if key not in self.leaves:
                 steps = self.ways[key][0]
 
                 def again() -> Any:
                     around = lambda path: (*_names(steps), *path)  # noqa: E731
                     suffix = f"_{_called_by_author(steps)}"
-                    return inner_weights(made, steps, around, suffix, layer.trainable), again, made
+                    return inner_weights(definition, steps, around, suffix, layer.trainable), again, definition
 
                 self.leaves[key] = again()
             leaves, _, first = self.leaves[key]
-            if [one.shape for one in first.weights] != [one.shape for one in made.weights]:
+            if [one.shape for one in first.weights] != [one.shape for one in definition.weights]:
                 raise ShapeError(f"every call of {layer.name} needs tensors that fit the same weights")
-        node = call(made, *given, *leaves)
+        node = call(definition, *given, *leaves)
         if type(node.shape) is not ResultShapes:
             return {0: node}
-        found = {i: item(node, i) for i in range(len(made.results))}
-        position = len(made.results)
-        for i, mask in enumerate(made.masks):
+        found = {i: item(node, i) for i in range(len(definition.results))}
+        position = len(definition.results)
+        for i, mask in enumerate(definition.masks):
             if mask is not None:
                 found[-1 - i] = item(node, position)
                 position += 1
@@ -310,8 +310,8 @@ class Formula:
                 axes = [(f"axis {i}", size) for i, size in enumerate(variable.shape)]
                 name = str(steps[-1])
                 trained = variable.trainable and self.keras.weight_tensor(variable).node.layer.trainable
-                made = weight(name, identifier(name), axes, trainable=trained, dtype=_dtype(variable.dtype))
-                return [made], again, None
+                result = weight(name, identifier(name), axes, trainable=trained, dtype=_dtype(variable.dtype))
+                return [result], again, None
 
             self.leaves[key] = again()
         found: Expr = self.leaves[key][0][0]
@@ -371,8 +371,8 @@ def _ways(keras: Any, layer: ModelValue) -> dict[int, tuple[Steps, int, Any]]:
     it is."""
     found: dict[int, tuple[Steps, int, Any]] = {}
     attributes: Mapping[str, Any] = layer.instance.attributes if isinstance(layer.instance, Instance) else {}
-    held_by = [(one, (name,)) for name, one in attributes.items() if not name.startswith("__")]
-    waiting: list[tuple[Any, Steps]] = [*reversed(held_by)]
+    attached = [(one, (name,)) for name, one in attributes.items() if not name.startswith("__")]
+    waiting: list[tuple[Any, Steps]] = [*reversed(attached)]
     while waiting and len(found) < 10_000:
         one, steps = waiting.pop()
         inner = layer_of(one)

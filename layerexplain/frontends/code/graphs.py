@@ -105,5 +105,5 @@ def loose_error(tensor: Tensor) -> SpecError:
     shape = tensor.node.layer.config.get("batch_shape")
     if isinstance(shape, Unknown) and shape.lacks == "named shape":
         fact = f"{name} is not defined in this code, nor is it an input of the model; is it the name of another tensor?"
-        return SpecError(fact, **Place(shape.file, shape.line, shape.column).told)
+        return SpecError(fact, **Place(shape.file, shape.line, shape.column).error_fields)
     return SpecError(f"the outputs depend on the input '{name}', which is not among the inputs of the model; add it")

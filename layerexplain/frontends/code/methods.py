@@ -95,12 +95,12 @@ def _of_ordered(value: dict[Any, Any], name: str, args: list[Any], kwargs: dict[
     """`move_to_end(key, last)` and `popitem(last)` of an OrderedDict, which is a dict here."""
     ordered = OrderedDict(value)
     try:
-        made = getattr(ordered, name)(*args, **kwargs)
+        result = getattr(ordered, name)(*args, **kwargs)
     except (TypeError, KeyError) as error:
         raise ProgramError(type(error).__name__, str(error)[:100]) from None
     value.clear()
     value.update(ordered)
-    return made
+    return result
 
 
 def sort(items: Any, key: Any, backwards: bool, evaluator: Evaluator) -> Any:
@@ -160,18 +160,18 @@ def _format(value: str, args: list[Any], kwargs: dict[str, Any], budget: Budget)
         source: Any = kwargs if isinstance(place, str) else dict(enumerate(args))
         if place not in source:
             raise ProgramError("IndexError", f"no value for {{{key}}}")
-        made = format_value(source[place], spec)
-        if isinstance(made, Unknown):
+        result = format_value(source[place], spec)
+        if isinstance(result, Unknown):
             raise KeyError
         nonlocal length
-        length += len(made)
+        length += len(result)
         if length > MOST_TEXT:
             raise KeyError
-        return str(made)
+        return str(result)
 
     budget.make(len(value))
     try:
-        made = re.sub(r"\{\{|\}\}|\{(\w*)(?::([^{}]*))?\}", fill, value)
+        result = re.sub(r"\{\{|\}\}|\{(\w*)(?::([^{}]*))?\}", fill, value)
     except (KeyError, StopIteration, ValueError):
         return Unknown("a text that is made of values that are not known")
-    return made if len(made) <= MOST_TEXT else Unknown(TOO_LARGE)
+    return result if len(result) <= MOST_TEXT else Unknown(TOO_LARGE)

@@ -106,7 +106,7 @@ class Nodes(Framework):
         if len(self.interpreter.effects.faults) < 50:
             if callers := self.callers():
                 error.fact += f"; called from {', '.join(callers)}"
-            self.interpreter.effects.record_fault(error.with_place(**at.told), at)
+            self.interpreter.effects.record_fault(error.with_place(**at.error_fields), at)
 
     def callers(self) -> tuple[str, ...]:
         """Where the function was called that makes a layer or a call, in words; nothing of what a `call` makes."""
@@ -130,9 +130,9 @@ class Nodes(Framework):
                 self.draw(inner)
         given = tuple([copied(one) for one in args])
         named = {key: copied(one) for key, one in kwargs.items()}
-        made = self.bare_node(layer, given, named, in_call=in_call)
-        made.callers = self.callers()
-        return made
+        node = self.bare_node(layer, given, named, in_call=in_call)
+        node.callers = self.callers()
+        return node
 
     def bare_node(
         self,
@@ -178,6 +178,6 @@ class Nodes(Framework):
         """A model of which nothing is known but its class."""
         given = dict(kwargs)
         self.interpreter.effects.record_model_event()
-        made = LayerValue(self, type_, "custom", self.named(type_, given), {}, self.interpreter.place())
-        made.reason = self.interpreter.unknown(reason)
-        return made
+        layer = LayerValue(self, type_, "custom", self.named(type_, given), {}, self.interpreter.place())
+        layer.reason = self.interpreter.unknown(reason)
+        return layer

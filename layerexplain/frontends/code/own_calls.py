@@ -13,7 +13,7 @@ from layerexplain.frontends.code.bounds import fits
 from layerexplain.frontends.code.graphs import flat
 from layerexplain.frontends.code.nodes import Nodes
 from layerexplain.frontends.code.operators import TOO_LARGE
-from layerexplain.frontends.code.shapes import TOLD, declaration_of, flat_tensors
+from layerexplain.frontends.code.shapes import STATED_SHAPE, declaration_of, flat_tensors
 from layerexplain.frontends.code.values.array import Array
 from layerexplain.frontends.code.values.base import ProgramError, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Trace, tensors_in, unknown_in
@@ -43,16 +43,16 @@ class OwnCalls(Nodes):
             like = tensor if isinstance(tensor, Tensor) else None
             config = {"like": like, "batch_shape": None if like else tensor, "dtype": "float32", "part": part}
             layer = LayerValue(self, "InputLayer", "layer", name, config, model.place)
-            made: Tensor = self.bare_node(layer, in_call=True).result()
+            result: Tensor = self.bare_node(layer, in_call=True).result()
             mask = self.mask_of(like) if like is not None and with_masks else None
             if mask is not None:
                 config = {"like": mask, "batch_shape": None, "dtype": "bool"}
                 label = "mask" if len(names) - 20 == 1 else f"{name}_mask"
                 carried = LayerValue(self, "InputLayer", "layer", label, config, model.place)
-                trace.mask_inputs[made] = self.bare_node(carried, in_call=True).result()
-                self.masks[made] = trace.mask_inputs[made]
-            trace.inputs.append(made)
-            return made
+                trace.mask_inputs[result] = self.bare_node(carried, in_call=True).result()
+                self.masks[result] = trace.mask_inputs[result]
+            trace.inputs.append(result)
+            return result
 
         def placed(value: Any, name: str) -> Any:
             return mirrored(value, lambda t: placeholder(t, name, not isinstance(value, Tensor)))
@@ -67,7 +67,7 @@ class OwnCalls(Nodes):
         interpreter.effects.followed_models.append(model)
         try:
             self._build(model, args, kwargs)
-            outputs = self._told_result(model, self._run(model, inner_args, inner_kwargs), inner_args, inner_kwargs)
+            outputs = self._stated_result(model, self._run(model, inner_args, inner_kwargs), inner_args, inner_kwargs)
             self._masks_of_results(model, trace, outputs, inner_args, inner_kwargs)
         except ProgramError as error:
             place = error.place or interpreter.place()
@@ -132,10 +132,10 @@ class OwnCalls(Nodes):
         sizes = list(shape) if type(shape) in (list, tuple) else []
         are_sizes = all(one is None or (isinstance(one, int) and one >= 0) for one in sizes[1:])
         if sizes and value.node.layer.kind == "custom" and are_sizes:
-            value.node.layer.config[TOLD] = (None, *sizes[1:])
+            value.node.layer.config[STATED_SHAPE] = (None, *sizes[1:])
             value.node.specs = None
 
-    def _told_result(self, model: ModelValue, outputs: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _stated_result(self, model: ModelValue, outputs: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """The result of a `call` that cannot be followed to its end, where the class tells its shape itself
         (`compute_output_shape`): a function that is not read, of all that goes in."""
         method = model.instance.cls.find("compute_output_shape") if model.instance is not None else None
@@ -267,19 +267,19 @@ class OwnCalls(Nodes):
         before = list(layer.nodes)
         given, named = mirrored((args, kwargs), self._input_for, (Array,))
         node = self.bare_node(layer, tuple(given), named)
-        made = self.shape_tuple(node.result())
+        result = self.shape_tuple(node.result())
         layer.nodes[:] = before
         arrays = [one for one in flat([args, [*kwargs.values()]]) if isinstance(one, Array)]
         if not self.in_call and len(arrays) == len(node.tensors()):
             refusal = self.shapes.refusal(node, [Spec(one.shape, "float") for one in arrays])
             if refusal is not None:
                 self.fault(refusal.with_place(layer=layer.name))
-        return self._data_of(made, [*args, *kwargs.values()], "a number that a layer computes")
+        return self._data_of(result, [*args, *kwargs.values()], "a number that a layer computes")
 
     def _input_for(self, data: Array | Unknown) -> Tensor:
         """An input in place of data, with any number of examples."""
-        made: Tensor = self.new_input("x", data if isinstance(data, Unknown) else (None, *data.shape[1:]))
-        return made
+        result: Tensor = self.new_input("x", data if isinstance(data, Unknown) else (None, *data.shape[1:]))
+        return result
 
     def _data_of(self, shape: Any, given: list[Any], words: str) -> Any:
         """What a layer gives for data: an array with as many examples, or in `words` what is not known."""
@@ -356,8 +356,8 @@ class OwnCalls(Nodes):
                 explicit = current.node.kwargs.get("mask")
                 self.masks[current] = explicit if isinstance(explicit, Tensor) else self.masks[first]
             else:
-                made = self.shapes.masks_made(current.node)
-                has = current.index < len(made) and made[current.index] is not None
+                result = self.shapes.result_masks(current.node)
+                has = current.index < len(result) and result[current.index] is not None
                 self.masks[current] = current.node.result(-1 - current.index) if has else None
             waiting.pop()
         found: Tensor | None = self.masks[tensor]
@@ -380,11 +380,11 @@ class OwnCalls(Nodes):
             first = args[0] if args else next(iter(kwargs.values()), None)
             given = kwargs.get("mask")
             previous = given if tensors_in(given) else mirrored(first, self.mask_of)
-            made = previous
+            result = previous
             method = instance.cls.find("compute_mask")
             if isinstance(method, Function):
-                made = self.interpreter.call(Bound(instance, method), [first, previous], {})
-            each: Any = made if type(made) in (list, tuple) else [made]
+                result = self.interpreter.call(Bound(instance, method), [first, previous], {})
+            each: Any = result if type(result) in (list, tuple) else [result]
             for place, one in enumerate(each[: len(results)]):
                 if masks[place] is None and isinstance(one, Unknown):
                     trace.reason = one

@@ -53,25 +53,25 @@ class Code(NamedTuple):
 
 
 class OwnLayer(Declaration):
-    """The declaration of an own layer: of an object of the program (`made`), or of a class, of which each configuration
-    makes one."""
+    """The declaration of an own layer: of an object of the program (`layer`), or of a class of which each
+    configuration makes one."""
 
-    def __init__(self, cls: Class | None, code: Code, name: str, made: ModelValue | None = None) -> None:
+    def __init__(self, cls: Class | None, code: Code, name: str, model: ModelValue | None = None) -> None:
         self.cls = cls
         self.code = code
-        self.made = made
+        self.layer = model
         find: Callable[[str], Any] = cls.find if cls is not None else lambda _: None
-        function = made.config.get("function") if made is not None and cls is None else None
+        function = model.config.get("function") if model is not None and cls is None else None
         method = find("call") or getattr(function, "function", function)
         names, optional = parameters(method)
         self.call_names = names[1:] if cls is not None else names
         tensors = tuple([one for one in self.call_names if one not in _GIVEN]) or ("x",)
         taken, _ = parameters(find("__init__"))
-        defaults = _defaults(find("__init__")) if made is None else dict.fromkeys(taken)
+        defaults = _defaults(find("__init__")) if model is None else dict.fromkeys(taken)
         arguments = {one: argument_of(Anything, defaults.get(one, Argument.REQUIRED)) for one in taken[1:]}
         given = tuple([f"{one}=4" for one, is_given in arguments.items() if is_given.default is Argument.REQUIRED])
         required = [one for one in tensors if one not in optional]
-        passes = passes_masks(made.instance) if made is not None and made.instance is not None else _passes(cls)
+        passes = passes_masks(model.instance) if model is not None and model.instance is not None else _passes(cls)
         computes = isinstance(find("compute_mask"), Function)
         reads = {"training"} | ({"masks"} if computes or _uses_masks(cls, self.call_names) else set())
         node = getattr(method, "node", None)
@@ -79,7 +79,7 @@ class OwnLayer(Declaration):
         about = _sentence(documented or (cls.docstring if cls is not None else ""))
         if not about:
             own = "A function of the author's own" if cls is None else "The author's own layer"
-            place = code.where(cls.place if cls is not None else made.place if made is not None else Place("", 0))
+            place = code.where(cls.place if cls is not None else model.place if model is not None else Place("", 0))
             about = f"{own}, defined in {place}."
         super().__init__(
             name,
@@ -139,8 +139,8 @@ class OwnLayer(Declaration):
 
     def _at(self, place: Place | None = None) -> str:
         """A place in the code in words: where it is not known, the class."""
-        told: str = self.code.where(place or (self.cls.place if self.cls is not None else Place("", 0)))
-        return f"{told}:{place.column}" if place is not None and place.column else told
+        shown: str = self.code.where(place or (self.cls.place if self.cls is not None else Place("", 0)))
+        return f"{shown}:{place.column}" if place is not None and place.column else shown
 
     def _followed(
         self, keras: Keras, specs: Sequence[Spec | None], arguments: Mapping[str, Any], masks: Sequence[Spec | None]
@@ -150,12 +150,12 @@ class OwnLayer(Declaration):
         interpreter.budget = Budget()
         effects = interpreter.effects
         mark = effects.mark()
-        layer = self.made if self.made is not None else self._object(keras, arguments)
-        fed = [None if one is None else keras.input_like(f"x{i}", one) for i, one in enumerate(specs)]
-        for one, mask in zip(fed, masks, strict=False):
+        layer = self.layer if self.layer is not None else self._object(keras, arguments)
+        given = [None if one is None else keras.input_like(f"x{i}", one) for i, one in enumerate(specs)]
+        for one, mask in zip(given, masks, strict=False):
             if one is not None and mask is not None:
                 keras.masks[one] = keras.input_like("mask", mask)
-        args, kwargs = self._arguments(arguments.get(_CALL), fed)
+        args, kwargs = self._arguments(arguments.get(_CALL), given)
         trace = keras.trace(layer, args, kwargs)
         effects.record_pending()
         assumptions, faults = effects.withdraw(mark)
@@ -184,7 +184,7 @@ class OwnLayer(Declaration):
         keras = self.code.keras
         with _FormulaReading(keras, False):
             try:
-                layer = self.made if self.made is not None else self._object(keras, self.bind(config))
+                layer = self.layer if self.layer is not None else self._object(keras, self.bind(config))
                 found = keras.interpreter.attribute(layer.instance, "state_size")
             except (Exhausted, ProgramError):
                 return None
@@ -192,36 +192,36 @@ class OwnLayer(Declaration):
         sizes = [one[0] if type(one) in (list, tuple) and len(one) == 1 else one for one in sizes]
         return tuple(sizes) if sizes and all(type(one) is int and one > 0 for one in sizes) else None
 
-    def _arguments(self, pattern: Any, fed: list[Tensor | None]) -> tuple[list[Any], dict[str, Any]]:
+    def _arguments(self, pattern: Any, given: list[Tensor | None]) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of a call with its tensors in their places."""
         if pattern is None:
-            while fed and fed[-1] is None:
-                fed.pop()
+            while given and given[-1] is None:
+                given.pop()
             method = self.cls.find("call") if self.cls is not None else None
-            if self.is_cell and len(self.tensors) == 2 and len(fed) > 1:
-                return [fed[0], fed[1:]], {}
-            alone = len(self.tensors) == 1 and len(fed) > 1
+            if self.is_cell and len(self.tensors) == 2 and len(given) > 1:
+                return [given[0], given[1:]], {}
+            alone = len(self.tensors) == 1 and len(given) > 1
             listed = alone or (len(self.tensors) == 1 and _takes_list(method, self.tensors[0]))
-            return [fed] if listed else list(fed), {}
+            return [given] if listed else list(given), {}
 
-        args, kwargs = mirrored(pattern, lambda slot: fed[slot.number], (Slot,))
+        args, kwargs = mirrored(pattern, lambda slot: given[slot.number], (Slot,))
         return list(args), kwargs
 
     def _definition(
         self, formula: Formula, layer: ModelValue, trace: Trace, arguments: Mapping[str, Any]
     ) -> Definition:
-        made = formula.results(layer, trace)
+        result = formula.results(layer, trace)
         passes = self.mask == "pass"
-        masks = () if passes or not any(one is not None for one in made.masks) else tuple(made.masks)
-        order = walk([*made.results.values(), *[m for m in masks if m is not None]])
+        masks = () if passes or not any(one is not None for one in result.masks) else tuple(result.masks)
+        order = walk([*result.results.values(), *[m for m in masks if m is not None]])
         states = states_after(order)
         weights = [node for node in order if node.op is WEIGHT and not is_state(node)]
         shown = {key: one for key, one in {**self.default_values, **arguments}.items() if key != _CALL}
         return Definition(
             self.name,
-            (*made.params, *made.mask_params),
-            tuple(sorted({*weights, *made.weights}, key=lambda node: node.serial)),
-            made.results,
+            (*result.params, *result.mask_params),
+            tuple(sorted({*weights, *result.weights}, key=lambda node: node.serial)),
+            result.results,
             masks=masks,
             description=self.description,
             arguments=shown,
@@ -343,9 +343,9 @@ def ready(keras: Keras, value: Any, make: Callable[[Any], Any] | None = None) ->
     """A value of a configuration as code has it: layers as layers, tuples as lists of them. `make` makes an object of a
     class of the code."""
     if (hasattr(value, "definition") and hasattr(value, "config")) or isinstance(value, Layer):
-        made = None if make is None else make(value)
-        if made is not None:
-            return made
+        result = None if make is None else make(value)
+        if result is not None:
+            return result
         if isinstance(value, Layer) and value.kind != "layer":
             raise NotKnown(f"{value.type} in its configuration is not known")
         inner = {key: ready(keras, one, make) for key, one in value.config.items()}

@@ -122,8 +122,8 @@ class Program:
                 first = names[0]
                 if isinstance(shape, dict) or (type(shape) is list and shape and type(shape[0]) in (tuple, list)):
                     parts = shape.items() if isinstance(shape, dict) else enumerate(shape)
-                    made = {key: keras.new_input(f"{first}_{key}", one) for key, one in parts}
-                    given: Any = made if isinstance(shape, dict) else list(made.values())
+                    result = {key: keras.new_input(f"{first}_{key}", one) for key, one in parts}
+                    given: Any = result if isinstance(shape, dict) else list(result.values())
                 else:
                     given = keras.new_input(first, why if shape is None else shape)
                 try:
@@ -164,17 +164,17 @@ class Program:
         try:
             result = self.interpreter.call(value, args, kwargs)
         except ProgramError as error:
-            raise SourceError(f"{name}(…) raises {error}", **(error.place or Place("", 0)).told) from None
+            raise SourceError(f"{name}(…) raises {error}", **(error.place or Place("", 0)).error_fields) from None
         except Exhausted as error:
             raise SourceError(f"{name}(…) {error}") from None
-        made = _models_in(result)
-        if not made and (inputs := keras.source_inputs(result)):
+        created = _models_in(result)
+        if not created and (inputs := keras.source_inputs(result)):
             model = keras.make_model("Model", [inputs, result], {"name": name})
-            made = [model] if isinstance(model, ModelValue) else []
-        if not made:
-            made = [one for one in keras.models[before:][-1:] if not _is_empty(one)]
-        self.follow(made)
-        return [Found(name if len(made) == 1 else f"{name}.{one.name}", one) for one in made]
+            created = [model] if isinstance(model, ModelValue) else []
+        if not created:
+            created = [one for one in keras.models[before:][-1:] if not _is_empty(one)]
+        self.follow(created)
+        return [Found(name if len(created) == 1 else f"{name}.{one.name}", one) for one in created]
 
     def named(self, request: str) -> Found:
         """The model of a name (`encoder`, `build_model`, `Net`), or of a call (`build_model(classes=10)`)."""
@@ -384,7 +384,7 @@ def read_code(
         if reading.interpreter.exhausted is not None:
             why = reading.interpreter.exhausted
             place = reading.locate(Place(why.file, why.line, why.column))
-            raise SourceError(f"{why.reason}, where it has made no model", **place.told)
+            raise SourceError(f"{why.reason}, where it has made no model", **place.error_fields)
         error = next(iter(reading.interpreter.effects.possible_faults), None)
         if error is not None and not reading.text.locate(error.line or 1).file:
             error.fact += "; no model is made before that"

@@ -63,7 +63,7 @@ class Shapes:
         if node.trace is not None:
             inner = node.trace.masks[place] if place < len(node.trace.masks) else None
             return None if inner is None else self.of(inner)
-        masks = self.masks_made(node)
+        masks = self.result_masks(node)
         mask = masks[place] if place < len(masks) else None
         return None if mask is None else Spec(mask.shape, mask.dtype)
 
@@ -116,9 +116,9 @@ class Shapes:
                 table = constant(layer.config["values"])
                 return [Spec(table.shape, table.dtype)]
             return [Spec(constant_shape(layer.config["shape"]), "float")]
-        told = layer.config.get(TOLD)
-        if told is not None and layer.reason is not None:
-            return [Spec((BATCH, *told[1:]), inputs[0].dtype if inputs and inputs[0] is not None else "float")]
+        stated = layer.config.get(STATED_SHAPE)
+        if stated is not None and layer.reason is not None:
+            return [Spec((BATCH, *stated[1:]), inputs[0].dtype if inputs and inputs[0] is not None else "float")]
         declaration = declaration_of(layer)
         if declaration is None or declaration.facts.runs_code or layer.reason is not None:
             return None
@@ -147,31 +147,31 @@ class Shapes:
         args, kwargs = plain_call(node, lambda tensor: refs[tensor])
         bound = bind_call(declaration, Call("x", 0, args, kwargs))
         own = {key: value for key, value in config.items() if not (key == "dtype" and "function" in config)}
-        arguments = declaration.bind({**held(own, self.keras), **bound.config})
+        arguments = declaration.bind({**with_ready_layers(own, self.keras), **bound.config})
         return bound, arguments, {ref: tensor for tensor, ref in refs.items()}
 
     def weights(self, node: Node) -> list[Shape] | None:
         """The shapes of the weights of a layer of Keras; None where they are not known."""
-        made = self._known_definition(node, declaration_of(node.layer))
-        return None if made is None else [one.shape for one in made.weights]
+        result = self._known_definition(node, declaration_of(node.layer))
+        return None if result is None else [one.shape for one in result.weights]
 
     def refusal(self, node: Node, inputs: Specs) -> AxesError | None:
         """The error of a call of a layer of Keras on tensors with too few or too many axes."""
-        made = self._made(node, declaration_of(node.layer), inputs)
-        return made if isinstance(made, AxesError) else None
+        result = self._traced(node, declaration_of(node.layer), inputs)
+        return result if isinstance(result, AxesError) else None
 
-    def masks_made(self, node: Node) -> Sequence[Expr | None]:
+    def result_masks(self, node: Node) -> Sequence[Expr | None]:
         """The masks that a layer of Keras makes for the results of a call; None for one that carries none."""
         declaration = declaration_of(node.layer)
         makes = declaration is not None and callable(declaration.mask)
-        made = self._known_definition(node, declaration) if makes else None
-        return () if made is None else made.masks
+        result = self._known_definition(node, declaration) if makes else None
+        return () if result is None else result.masks
 
     def _known_definition(self, node: Node, declaration: Declaration | None) -> Definition | None:
-        made = self._made(node, declaration, [self.of(one) for one in node.tensors()])
-        return None if isinstance(made, Exception) else made
+        result = self._traced(node, declaration, [self.of(one) for one in node.tensors()])
+        return None if isinstance(result, Exception) else result
 
-    def _made(self, node: Node, declaration: Declaration | None, inputs: Specs) -> Definition | Exception | None:
+    def _traced(self, node: Node, declaration: Declaration | None, inputs: Specs) -> Definition | Exception | None:
         """A layer of Keras at known shapes, or the error that it raises there; None where something is not known."""
         if declaration is None or None in inputs or node.layer.reason is not None:
             return None
@@ -205,17 +205,17 @@ class Shapes:
             known[id(tensor.node)] = [spec]
 
         def spec_of(tensor: Tensor) -> Spec | None:
-            made = known.get(id(tensor.node)) or self.results(tensor.node, deep)
-            return made[tensor.index] if made and tensor.index < len(made) else None
+            result = known.get(id(tensor.node)) or self.results(tensor.node, deep)
+            return result[tensor.index] if result and tensor.index < len(result) else None
 
         for node in graph.nodes:
             if id(node) not in known:
-                fed = [] if node.layer.type == "InputLayer" else [spec_of(tensor) for tensor in node.tensors()]
-                known[id(node)] = self._derive(node, fed, deep)
+                specs = [] if node.layer.type == "InputLayer" else [spec_of(tensor) for tensor in node.tensors()]
+                known[id(node)] = self._derive(node, specs, deep)
         return [spec_of(tensor) for tensor in graph.outputs]
 
 
-TOLD = "(told)"
+STATED_SHAPE = "(stated shape)"
 """In the configuration of a function that is not read: the shape of its result, which the program tells elsewhere."""
 
 WEIGHT_TYPE = "Weight"
@@ -247,7 +247,7 @@ def input_spec(layer: LayerValue) -> Specs | None:
     return [Spec((BATCH, *shape[1:]), "float" if dtype == "float32" else dtype)]
 
 
-def held(config: dict[str, Any], keras: Graphs) -> dict[str, Any]:
+def with_ready_layers(config: dict[str, Any], keras: Graphs) -> dict[str, Any]:
     """A configuration whose layers are ready to be applied."""
 
     def ready(value: Any) -> Any:
@@ -257,7 +257,7 @@ def held(config: dict[str, Any], keras: Graphs) -> dict[str, Any]:
             declaration = find(value.type)
             if declaration is None or value.kind != "layer":
                 raise TypeError
-            return DeclaredLayer(declaration, held(value.config, keras), value.name)
+            return DeclaredLayer(declaration, with_ready_layers(value.config, keras), value.name)
         if type(value) is list and any(isinstance(one, LayerValue) for one in value):
             return [ready(one) for one in value]
         return value

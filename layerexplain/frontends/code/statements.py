@@ -72,7 +72,7 @@ class Statements(InterpreterPart):
         place = error.place or self.place()
         inside = not place.file and node.lineno <= place.line <= (node.end_lineno or node.lineno)
         where = "" if inside else f"{place.file}:{place.line} " if place.file else f"line {place.line} "
-        fault = SourceError(f"{where}raises {error}"[:300], **(place if inside else self.place(node)).told)
+        fault = SourceError(f"{where}raises {error}"[:300], **(place if inside else self.place(node)).error_fields)
         ends = self.is_sure(error) and not self.is_notebook
         if ends:
             self.effects.record_fault(fault)
@@ -221,17 +221,17 @@ class Statements(InterpreterPart):
             return
         self.budget.make(len(array.values))
         self.budget.look_at(value, key)
-        made = arrays.changed(array, key, value)
-        self.mutate(made)
+        result = arrays.changed(array, key, value)
+        self.mutate(result)
         for at in frame.around():
             waiting: list[Any] = [at.names]
             for one in list(at.names.values()):
                 waiting += [one.attributes] if isinstance(one, Instance) else [one] if type(one) in (list, dict) else []
-            for held in waiting:
-                self.budget.look(len(held))
-                for place, one in list(held.items() if type(held) is dict else enumerate(held)):
+            for names in waiting:
+                self.budget.look(len(names))
+                for place, one in list(names.items() if type(names) is dict else enumerate(names)):
                     if one is array:
-                        held[place] = made
+                        names[place] = result
 
     def _set_item(self, items: Any, key: Any, value: Any) -> None:
         if isinstance(items, Tensor):
@@ -409,7 +409,7 @@ def _tame(body: list[ast.stmt]) -> bool:
                 continue
             case ast.Expr(value=ast.Constant()):
                 continue
-            case ast.Expr(value=ast.Call() as made) if _called(made) in _HARMLESS:
+            case ast.Expr(value=ast.Call() as call) if _called(call) in _HARMLESS:
                 continue
             case ast.Assign(targets=targets) if all(isinstance(one, ast.Name | ast.Tuple) for one in targets):
                 continue

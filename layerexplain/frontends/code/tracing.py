@@ -130,13 +130,13 @@ class Graphs(OwnCalls):
             _, placed = self.tracing[-1]
             if tensor in placed:
                 names = [getattr(part, "id", f"{layer.name}_{i + 1}") for i, part in enumerate(parts)]
-                made = []
+                result = []
                 for name in names:
                     one = LayerValue(self, "InputLayer", "layer", name, dict(layer.config), layer.place)
-                    made.append(self.bare_node(one, in_call=True).result())
+                    result.append(self.bare_node(one, in_call=True).result())
                 at = placed.index(tensor)
-                placed[at : at + 1] = made
-                return made
+                placed[at : at + 1] = result
+                return result
         shape = self.shape_tuple(tensor)
         if isinstance(tensor, CallTensor) and not isinstance(shape, Unknown) and shape and shape[0] == len(parts):
             return [self.tensor_item(tensor, i) for i in range(len(parts))]
@@ -188,7 +188,7 @@ class Graphs(OwnCalls):
                     shape = model.input_shape
                 if shape is None:
                     shape = unknown_at(model.place, "the input of the model has no shape in the code", lacks="shape")
-                name = model.made_input or ("input" if self.keras_2 else "input_layer")
+                name = model.added_input or ("input" if self.keras_2 else "input_layer")
                 place = layers[0].place if layers else model.place
                 config = {"batch_shape": shape, "dtype": "float32", "implied": layers[0].type if layers else ""}
                 first = LayerValue(self, "InputLayer", "layer", name, config, place)
@@ -202,10 +202,10 @@ class Graphs(OwnCalls):
                 node = self._unwritten(actual, current)
                 if isinstance(actual, ModelValue) and actual.form == "own":
                     node.trace = self.trace(actual, [current], {})
-                made = self.results(actual, node) if layer is not layers[-1] else None
-                if made is not None and not isinstance(made, Tensor | Unknown | dict) and len(made) > 1:
-                    words = f"'{layer.name}' gives {len(made)} tensors; a Sequential model takes layers that give one"
-                    error = ShapeError(words, **layer.place.told)
+                result = self.results(actual, node) if layer is not layers[-1] else None
+                if result is not None and not isinstance(result, Tensor | Unknown | dict) and len(result) > 1:
+                    words = f"'{layer.name}' gives {len(result)} tensors; a Sequential model takes layers that give one"
+                    error = ShapeError(words, **layer.place.error_fields)
                     if not any(one.fact == words for one in self.interpreter.effects.faults):
                         self.interpreter.effects.record_fault(error, layer.place)
                 current = node.result()
@@ -216,9 +216,9 @@ class Graphs(OwnCalls):
     def _unwritten(self, layer: LayerValue, *args: Any) -> Node:
         """A call that no line of the program makes."""
         self.interpreter.budget.call()
-        made: Node = self.bare_node(layer, args, place=layer.place)
-        made.callers = layer.callers
-        return made
+        node: Node = self.bare_node(layer, args, place=layer.place)
+        node.callers = layer.callers
+        return node
 
     def first_shape(self, layer: LayerValue) -> Any:
         """The input shape (with the batch) that a layer carries, also as the first one of a model inside."""
@@ -238,7 +238,7 @@ class Graphs(OwnCalls):
             return self.first_shape(inner)
         return None
 
-    def held_layers(self, layer: LayerValue) -> Iterator[LayerValue]:
+    def all_layers(self, layer: LayerValue) -> Iterator[LayerValue]:
         """A layer and all that it holds, however deep."""
         waiting, seen = [layer], {id(layer)}
         while waiting:

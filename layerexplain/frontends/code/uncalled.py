@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 def parts_not_given(value: ModelValue) -> list[LayerValue]:
     """The parts of a model that nobody makes: arguments without a value, which it keeps."""
-    held = value.instance.attributes if value.instance is not None else {}
-    made: list[LayerValue] = []
-    for name, one in held.items():
+    attributes = value.instance.attributes if value.instance is not None else {}
+    result: list[LayerValue] = []
+    for name, one in attributes.items():
         if isinstance(one, Unknown) and one.lacks == "argument":
-            made.append(LayerValue(value.framework, "Layer", "custom", name, {}, value.place))
-            made[-1].reason = one
-    return made
+            result.append(LayerValue(value.framework, "Layer", "custom", name, {}, value.place))
+            result[-1].reason = one
+    return result
 
 
 def model_of_parts(

@@ -225,10 +225,10 @@ def _sum(args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
     items = known_items(args[0]) if args else []
     if not all(isinstance(one, int | float) for one in items):
         if any(isinstance(one, Tensor) for one in items):
-            made = args[1] if len(args) > 1 else 0
+            result = args[1] if len(args) > 1 else 0
             for one in items:
-                made = evaluator.call(Symbol("operator.add"), [made, one])
-            return made
+                result = evaluator.call(Symbol("operator.add"), [result, one])
+            return result
         raise unknown_value(items, "a sum of what is not known")
     total = sum(items, args[1] if len(args) > 1 and isinstance(args[1], int | float) else 0)
     return total if isinstance(total, float) or total.bit_length() <= MOST_BITS else Unknown(TOO_LARGE)

@@ -37,8 +37,8 @@ class Parser(Value):
             if not args or args[0] != []:
                 words = "the arguments of the command line are taken as their defaults"
                 evaluator.effects.depend_on(Assumption(evaluator.line, words))
-            made = Namespace({key: evaluator.settings.get(key, one) for key, one in self.known.items()})
-            return made if name == "parse_args" else (made, [])
+            namespace = Namespace({key: evaluator.settings.get(key, one) for key, one in self.known.items()})
+            return namespace if name == "parse_args" else (namespace, [])
         return None if name in ("print_help", "error", "exit") else evaluator.unknown(f"{name}() of a parser")
 
 

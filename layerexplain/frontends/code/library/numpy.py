@@ -62,10 +62,10 @@ class Numpy(Library):
                 words = f"np.{last} needs numbers, got a tensor of Keras; use keras.ops.{last}"
                 raise ProgramError("TypeError", words, interpreter.place())
             return tensors[0].framework.operation(name, args, kwargs)
-        made = super().call(path, args, kwargs, interpreter)
-        if isinstance(made, Array) and made.dtype == "float32" and name in _MAKES:
-            made = made._replace(dtype=name_of_dtype(kwargs.get("dtype")) or "float64")
-        return made
+        result = super().call(path, args, kwargs, interpreter)
+        if isinstance(result, Array) and result.dtype == "float32" and name in _MAKES:
+            result = result._replace(dtype=name_of_dtype(kwargs.get("dtype")) or "float64")
+        return result
 
 
 LIBRARY = Numpy("numpy")

@@ -36,19 +36,19 @@ def call_tensorflow(path: str, args: list[Any], kwargs: dict[str, Any], keras: K
     of_keras = path.removeprefix("experimental.numpy.")
     if of_keras != path or (of_keras := _AS_KERAS.get(path, "")):
         return keras.operation(of_keras, args, kwargs)
-    made = function.call(today, args, kwargs, keras)
-    if made is NotImplemented:
-        made = keras.with_run_time_sizes(last, args, kwargs)
-    if made is not NotImplemented:
-        return made
+    result = function.call(today, args, kwargs, keras)
+    if result is NotImplemented:
+        result = keras.with_run_time_sizes(last, args, kwargs)
+    if result is not NotImplemented:
+        return result
     given = [*args, *kwargs.values()]
     if tensors_in(given):
         return _operation(path, args, kwargs, keras)
     if path.startswith(_ONLY_RUN) or not given:
         return keras.interpreter.unknown(f"it comes from tf.{path}(…), which only running the code would tell")
-    made = keras.numbers(_OF_NUMPY.get(last, last), args, kwargs)
-    of_numpy = isinstance(made, Unknown) and made.reason.startswith("it comes from np.")
-    return made._replace(reason=f"it comes from tf.{path}(…)") if of_numpy else made
+    result = keras.numbers(_OF_NUMPY.get(last, last), args, kwargs)
+    of_numpy = isinstance(result, Unknown) and result.reason.startswith("it comes from np.")
+    return result._replace(reason=f"it comes from tf.{path}(…)") if of_numpy else result
 
 
 @function("Variable")

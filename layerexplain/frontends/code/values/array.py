@@ -56,22 +56,22 @@ class Array(Record, Value):
 
     def get_item(self, evaluator: Evaluator, key: Any) -> Any:
         evaluator.budget.look_at(self, key)
-        made = item(self, key)
+        result = item(self, key)
         framework = evaluator.call_framework
-        if framework is not None and self.values is not None and getattr(made, "values", made) is None:
+        if framework is not None and self.values is not None and getattr(result, "values", result) is None:
             return framework.item_of_table(self, key)
-        return made
+        return result
 
     def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
         if isinstance(left, Tensor | Variable) or isinstance(right, Tensor | Variable):
             return NotImplemented
         evaluator.budget.look_at(left, right)
-        made = operate(name, left, right)
+        result = operate(name, left, right)
         framework = evaluator.call_framework
-        if framework is None or getattr(made, "values", made) is not None:
-            return made
+        if framework is None or getattr(result, "values", result) is not None:
+            return result
         given = [one.values if isinstance(one, Array) else one for one in (left, right)]
-        return made if None in given else framework.operator(name, left, right)
+        return result if None in given else framework.operator(name, left, right)
 
     def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
         return evaluator.operate("Mult", self, -1 if name == "USub" else 1)
@@ -133,8 +133,8 @@ def known_array(value: Any) -> Array:
     array = array_of(value)
     if isinstance(array, Unknown):
         raise UnknownValue(array)
-    made: Array = array
-    return made
+    result: Array = array
+    return result
 
 
 def is_small(shape: Shape) -> bool:
@@ -206,8 +206,8 @@ def operate(name: str, left: Any, right: Any) -> Any:
         lengths = {len(one), len(other)}
         if first.shape == second.shape or 1 in lengths:  # a number goes with each value of the other
             pairs = zip(*(each * max(lengths) if len(each) == 1 else each for each in (one, other)), strict=True)
-            made = [binary(name, a, b, Budget()) for a, b in pairs]
-            values = None if any(isinstance(value, Unknown) for value in made) else tuple(made)
+            result = [binary(name, a, b, Budget()) for a, b in pairs]
+            values = None if any(isinstance(value, Unknown) for value in result) else tuple(result)
     if not shape and values is not None:
         return values[0]
     return Array(shape, values, first.classes or second.classes, first.dtype)
@@ -394,12 +394,12 @@ def folded(name: str, array: Array, args: list[Any], kwargs: dict[str, Any]) -> 
 
 def product(values: Iterable[Any]) -> Any:
     """All values multiplied; Unknown where one of them is, or where the product is too large."""
-    made: Any = 1
+    result: Any = 1
     for one in values:
-        made = one if isinstance(one, Unknown) else binary("Mult", made, one, Budget())
-        if isinstance(made, Unknown):
+        result = one if isinstance(one, Unknown) else binary("Mult", result, one, Budget())
+        if isinstance(result, Unknown):
             break
-    return made
+    return result
 
 
 def _listed(value: Any) -> Any:

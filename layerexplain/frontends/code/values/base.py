@@ -26,7 +26,7 @@ class Place(NamedTuple):
     column: int = 0
 
     @property
-    def told(self) -> dict[str, Any]:
+    def error_fields(self) -> dict[str, Any]:
         """The place as an error takes it."""
         return {"source": self.file or None, "line": self.line or None, "column": self.column or None}
 

@@ -71,10 +71,10 @@ class Framework(Protocol):
     def with_source(self, cls: Class) -> None:
         """Put the source of the library in place of bases whose computation a class changes."""
 
-    def begin_instance(self, made: Instance) -> None:
+    def begin_instance(self, instance: Instance) -> None:
         """Begin an object of a class of the program, which may be a layer or a model."""
 
-    def finish_instance(self, made: Instance) -> None:
+    def finish_instance(self, instance: Instance) -> None:
         """End the making of an object."""
 
     def is_of_layers(self, name: str) -> bool:

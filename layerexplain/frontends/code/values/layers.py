@@ -186,7 +186,7 @@ class ModelValue(LayerValue):
         self.open: list[Unknown] = []
         self.traces: dict[Any, Trace] = {}
         """What its `call` does, by the arguments; the first one is that of the program."""
-        self.made_input = ""
+        self.added_input = ""
         """The name of the InputLayer that Keras itself put before the layers of a Sequential model; "" for none."""
         self.built_alone = False
         """Whether the program only calls Keras's own `build` of a class, which in Keras 3 makes no weights."""

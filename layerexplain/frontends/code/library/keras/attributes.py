@@ -195,8 +195,8 @@ class LayerAttributes(Operations):
             return self.mask_of(tensor)
         if name == "T":
             return self.operation("transpose", [tensor], {})
-        made, known = tensor.node.layer, keras_api.members("Tensor") | _OF_TENSORS
-        is_read = made.reason is None and (not isinstance(made, ModelValue) or self.shapes.of(tensor) is not None)
+        result, known = tensor.node.layer, keras_api.members("Tensor") | _OF_TENSORS
+        is_read = result.reason is None and (not isinstance(result, ModelValue) or self.shapes.of(tensor) is not None)
         if is_read and isinstance(tensor, GraphTensor) and not name.startswith("_") and name not in known:
             hint = did_you_mean(name, sorted(keras_api.members("Tensor")))
             words = f"a tensor of Keras has no attribute {name}{hint and f'; {hint}'}"

@@ -45,9 +45,9 @@ function: Rows[Keras] = Rows()
 
 def call_backend(name: str, args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
     """Return what a function of keras.backend gives."""
-    made = function.call(name, args, kwargs, keras)
-    if made is not NotImplemented:
-        return made
+    result = function.call(name, args, kwargs, keras)
+    if result is not NotImplemented:
+        return result
     if name in _SETTINGS:
         return _SETTINGS[name]
     if name in SIZES:

@@ -40,8 +40,10 @@ class Cloning(LayerAttributes):
             if isinstance(one, ModelValue) and one.form == "own" and id(one) not in copies:
                 copies[id(one)] = self._object_anew(one) or self._object_like(one, copy)
             if isinstance(one, ModelValue) and id(one) not in copies:
-                made = self.clone(one)
-                copies[id(one)] = made if isinstance(made, LayerValue) else self.opaque_model(one.type, made.reason)
+                result = self.clone(one)
+                copies[id(one)] = (
+                    result if isinstance(result, LayerValue) else self.opaque_model(one.type, result.reason)
+                )
             if id(one) not in copies:
                 config = mirrored(dict(one.config), copy, (LayerValue,))
                 new = copies[id(one)] = LayerValue(self, one.type, one.kind, one.name, config, one.place)
@@ -51,13 +53,13 @@ class Cloning(LayerAttributes):
                     self.first_shapes[id(new)] = (new, self.first_shapes[id(one)][1])
             return copies[id(one)]
 
-        made = ModelValue(self, layer.form, layer.type, layer.name, layer.place)
-        made.input_shape, made.open = layer.input_shape, list(layer.open)
-        self.register(made)
+        result = ModelValue(self, layer.form, layer.type, layer.name, layer.place)
+        result.input_shape, result.open = layer.input_shape, list(layer.open)
+        self.register(result)
         if layer.form == "sequential":
-            made.trainable = layer.trainable  # Keras hands that on of a Sequential alone
-            made.layers = [one if one.type == "InputLayer" else copy(one) for one in layer.layers]
-            return made
+            result.trainable = layer.trainable  # Keras hands that on of a Sequential alone
+            result.layers = [one if one.type == "InputLayer" else copy(one) for one in layer.layers]
+            return result
         graph = self.graph(layer)
         if graph is None:
             return self.interpreter.unknown("a clone of a model that is not known")
@@ -71,8 +73,8 @@ class Cloning(LayerAttributes):
             nodes[id(node)] = self.node(new, tuple(args), kwargs)
             if isinstance(new, ModelValue) and new.form == "own":
                 nodes[id(node)].trace = self.trace(new, args, kwargs)
-        made.inputs, made.outputs = anew(layer.inputs), anew(layer.outputs)
-        return made
+        result.inputs, result.outputs = anew(layer.inputs), anew(layer.outputs)
+        return result
 
     def _object_anew(self, layer: ModelValue) -> LayerValue | None:
         """An object of a class of the program made again from its configuration, as Keras does; None where the code
@@ -91,33 +93,33 @@ class Cloning(LayerAttributes):
             if type(config) is not dict or unknown_in(config) is not None:
                 return None
             if isinstance(method := old.cls.find("from_config"), Function):
-                made = interpreter.call(interpreter.attribute(old.cls, "from_config"), [config], {})
+                result = interpreter.call(interpreter.attribute(old.cls, "from_config"), [config], {})
             else:
                 given = {key: one for key, one in config.items() if others is not None or key in takes}
-                made = interpreter.call(old.cls, [], given)
+                result = interpreter.call(old.cls, [], given)
         except ProgramError:
             return None
-        return layer_of(made)
+        return layer_of(result)
 
     def _object_like(self, layer: ModelValue, copy: Callable[[LayerValue], LayerValue]) -> ModelValue:
         """An object of a class of the program anew, with copies of the layers and weights that it holds."""
-        made = ModelValue(self, "own", layer.type, layer.name, layer.place)
-        made.config, made.trainable, made.reason = dict(layer.config), layer.trainable, layer.reason
+        model = ModelValue(self, "own", layer.type, layer.name, layer.place)
+        model.config, model.trainable, model.reason = dict(layer.config), layer.trainable, layer.reason
         old = layer.instance
         if old is None:
-            return made
-        made.instance = Instance(old.cls)
-        made.instance.layer, made.instance.given = made, old.given
+            return model
+        model.instance = Instance(old.cls)
+        model.instance.layer, model.instance.given = model, old.given
         weights: dict[int, Variable] = {}
 
         def copied(value: Any) -> Any:
             if isinstance(value, LayerValue):
                 return copy(value)
             if isinstance(value, Instance):
-                return value if value.layer is None else made.instance if value is old else copy(value.layer).instance
+                return value if value.layer is None else model.instance if value is old else copy(value.layer).instance
             new = Variable(self, value.name, value.shape, value.dtype, value.trainable, value.place)
             new.choice = value.choice
             return weights.setdefault(id(value), new)
 
-        made.instance.attributes = mirrored(old.attributes, copied, (Instance, LayerValue, Variable))
-        return made
+        model.instance.attributes = mirrored(old.attributes, copied, (Instance, LayerValue, Variable))
+        return model

@@ -115,8 +115,8 @@ class Keras(Cloning):
         self.check_name(path)
         if name == "__version__":
             return self.interpreter.unknown("the version of a library", path)
-        lent = self.interpreter.lent(path)
-        return Symbol(path) if lent is None else lent
+        supplied = self.interpreter.supplied_definition(path)
+        return Symbol(path) if supplied is None else supplied
 
     # Calls --------------------------------------------------------------------------------------------------------
 
@@ -188,10 +188,10 @@ class Keras(Cloning):
             module = what.path.split(".")[-2].replace("resnet50", "resnet")
             found = application(self, what.name, args, kwargs, module)
             return self.opaque_call(what.path, args, kwargs) if isinstance(found, Unknown) else found
-        made = application(self, what.name, args, kwargs)
-        if isinstance(made, Unknown) and what.name[:1].isupper():
-            return self.opaque_model(what.name, made.reason, kwargs)
-        return made
+        result = application(self, what.name, args, kwargs)
+        if isinstance(result, Unknown) and what.name[:1].isupper():
+            return self.opaque_model(what.name, result.reason, kwargs)
+        return result
 
     def call_unknown(
         self, function: Unknown, node: ast.Call, args: list[Any], kwargs: dict[str, Any], frame: Frame
@@ -223,32 +223,32 @@ class Keras(Cloning):
 
     # Classes of the program -----------------------------------------------------------------------------------------
 
-    def begin_instance(self, made: Instance) -> None:
+    def begin_instance(self, instance: Instance) -> None:
         """A new object of a class of the program, which may be a layer or a model."""
-        root, what = made.cls.root(), keras_names.base_of(made.cls)
+        root, what = instance.cls.root(), keras_names.base_of(instance.cls)
         is_module = root is not None and root.path in ("tensorflow.Module", "keras.Layer")
         if what is None and not is_module:
             return
         if what is not None and what.kind not in ("layer", "model") and what.name != "Layer":
             return
-        layer = ModelValue(self, "own", made.cls.name, "", self.interpreter.place())
-        layer.instance = made
+        layer = ModelValue(self, "own", instance.cls.name, "", self.interpreter.place())
+        layer.instance = instance
         layer.config = {
             "base": what.name if what is not None else "Layer",
             "model": bool(what and what.kind == "model"),
         }
         if layer.config["base"] not in ("Layer", "Model", "Functional", "Sequential"):
-            layer.reason = self.interpreter.unknown(f"{made.cls.name} is a subclass of {layer.config['base']}")
-        made.layer = layer
+            layer.reason = self.interpreter.unknown(f"{instance.cls.name} is a subclass of {layer.config['base']}")
+        instance.layer = layer
         self.interpreter.effects.record_model_event()
 
-    def finish_instance(self, made: Instance) -> None:
+    def finish_instance(self, instance: Instance) -> None:
         """The end of an object's making: one that called no `super().__init__()` gets its name now."""
-        layer = made.layer
+        layer = instance.layer
         if isinstance(layer, ModelValue) and layer.form == "own":
             if not layer.name:
-                init = made.cls.find("__init__")
-                root = made.cls.root()
+                init = instance.cls.find("__init__")
+                root = instance.cls.root()
                 own = isinstance(init, Function) and not self.in_call and self.interpreter.effects.is_certain
                 layer.config["unmade"] = own and root is not None and root.path != "tensorflow.Module"
                 layer.name = default_name(layer.type) if isinstance(init, Function) else self.draw(layer.type)
@@ -282,11 +282,11 @@ class Keras(Cloning):
         base = layer.config.get("base", "Layer")
         by_tensors = base in ("Model", "Functional") and (len(args) >= 2 or {"inputs", "outputs"} & given.keys())
         if by_tensors or base == "Sequential":
-            made = self.make_model("Model" if by_tensors else "Sequential", args, given, instance)
-            if isinstance(made, ModelValue):
+            model = self.make_model("Model" if by_tensors else "Sequential", args, given, instance)
+            if isinstance(model, ModelValue):
                 if layer in self.models:
                     self.models.remove(layer)
-                instance.layer = made
+                instance.layer = model
             return
         if layer.config.get("base") not in (None, "Layer", "Model", "Functional") and layer.reason is not None:
             derived = self.derived(instance, str(base), args, given)
@@ -308,10 +308,10 @@ class Keras(Cloning):
         if declaration is None or instance.cls.find("call") is not None:
             return None
         name = given.pop("name", None)
-        made: LayerValue = self.make_layer(base, args, {**given, "name": self.draw(instance.cls.name, name)})
-        made.declaration, made.kind, made.type = declaration, "custom", instance.cls.name
-        made.instance = instance
-        return made
+        layer: LayerValue = self.make_layer(base, args, {**given, "name": self.draw(instance.cls.name, name)})
+        layer.declaration, layer.kind, layer.type = declaration, "custom", instance.cls.name
+        layer.instance = instance
+        return layer
 
     def _activation(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """A function of keras.activations: that of keras.ops, whose gelu approximates unless it is told not to."""

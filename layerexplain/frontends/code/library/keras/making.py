@@ -78,11 +78,11 @@ class Making(RefusedData):
         shape = self._first_shape(type_, given)
         reason = given.pop("**", None)
         name = self.named(today(type_), given)
-        made = LayerValue(self, type_, "layer", name, {}, place)
-        made.callers = self.callers()
-        made.trainable = trainable if isinstance(trainable, bool) else True
-        made.parts_trained = not made.trainable and bool(facts_of(today(type_)).makes)
-        made.reason = reason
+        layer = LayerValue(self, type_, "layer", name, {}, place)
+        layer.callers = self.callers()
+        layer.trainable = trainable if isinstance(trainable, bool) else True
+        layer.parts_trained = not layer.trainable and bool(facts_of(today(type_)).makes)
+        layer.reason = reason
         if self.policy and "dtype" not in given:
             given["dtype"] = self.policy
         self.check_settings(shown or type_, {**given, "activity_regularizer": given.get("activity_regularizer")})
@@ -99,23 +99,23 @@ class Making(RefusedData):
         unread = {
             NamedFunction(one.last): one for one in each_in(config) if isinstance(one, Symbol) and one.may_be_anything
         }
-        made.type, made.config = type_, self._checked(type_, dict(plain), name, unread)
+        layer.type, layer.config = type_, self._checked(type_, dict(plain), name, unread)
         if takes is not None and "weights" in kwargs:
-            self.check_weights(made, kwargs["weights"], "weights")
+            self.check_weights(layer, kwargs["weights"], "weights")
         self.check_arguments(shown or type_, kwargs, takes)
         if shape is not None:
-            self.first_shapes[id(made)] = (made, shape)
+            self.first_shapes[id(layer)] = (layer, shape)
         interpreter.budget.call()
-        return made
+        return layer
 
     def _own_function(self, value: Any) -> Any:
         """A function of the program as what a layer applies: the layer that computes it."""
         function = value.function if isinstance(value, Bound) else value
         if not isinstance(function, Function):
             return value
-        made = ModelValue(self, "own", function.name, function.name, self.interpreter.place())
-        made.config = {"function": value}
-        return made
+        model = ModelValue(self, "own", function.name, function.name, self.interpreter.place())
+        model.config = {"function": value}
+        return model
 
     def _positional(self, type_: str, args: list[Any], given: dict[str, Any], shown: str) -> None:
         """Put the arguments without a name under the names that they have in Keras."""
@@ -308,18 +308,18 @@ class Making(RefusedData):
         first = model.layers[0] if model.layers else None
         if first is None or self.keras_2 or model.form != "sequential" or (called and model.is_built):
             return
-        stated = first.type == "InputLayer" or bool(model.made_input)
+        stated = first.type == "InputLayer" or bool(model.added_input)
         if not stated and id(first) in self.first_shapes:
-            model.made_input, stated = self.draw("InputLayer"), True
+            model.added_input, stated = self.draw("InputLayer"), True
         nested = isinstance(first, ModelValue) and (first.is_built or first.form == "functional")
         model.is_built = called or (
-            (stated and len(model.layers) + bool(model.made_input) > 1)
+            (stated and len(model.layers) + bool(model.added_input) > 1)
             or (nested and len(model.layers) > 1 and self.first_shape(first) is not None)
         )
         if not model.is_built:
             return
         if not stated:
-            model.made_input = self.draw("InputLayer")
+            model.added_input = self.draw("InputLayer")
         for one in model.layers:
             if isinstance(one, ModelValue):
                 self.rebuild(one, called=True)

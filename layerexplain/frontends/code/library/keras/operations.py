@@ -126,9 +126,9 @@ class Operations(RunTimeSizes):
         kwargs = {key: self.with_weights(one) for key, one in kwargs.items()}
         if name in SIZES:
             return self.size(name, args, kwargs)
-        made = self.with_run_time_sizes(name, args, kwargs)
-        if made is not NotImplemented:
-            return made
+        result = self.with_run_time_sizes(name, args, kwargs)
+        if result is not NotImplemented:
+            return result
         given = [*args, *kwargs.values()]
         if not tensors_in(given):
             return self.numbers(name, args, kwargs)
@@ -156,9 +156,9 @@ class Operations(RunTimeSizes):
             return value
         if value.values is None:
             return self.constant_tensor(value.shape)
-        made = self.constant_tensor(value.shape, "table")
-        made.node.layer.config["values"] = arrays.plain(value)
-        return made
+        result = self.constant_tensor(value.shape, "table")
+        result.node.layer.config["values"] = arrays.plain(value)
+        return result
 
     def with_weights(self, value: Any) -> Any:
         if isinstance(value, Variable):
@@ -231,21 +231,21 @@ class Operations(RunTimeSizes):
             is_drawn = type(shape) in (tuple, list) and not (name in ("zeros", "ones") and is_shape(shape))
             if self.in_call and is_drawn and all(isinstance(one, int | Size | None) for one in shape):
                 return self.constant_tensor(self.filled_at_run_time(shape), name, drawn)
-            made = name if name in ("zeros", "ones") else "empty"
-            return numpy_functions.call_numpy(made, args[:1], kwargs, self.interpreter)
+            result = name if name in ("zeros", "ones") else "empty"
+            return numpy_functions.call_numpy(result, args[:1], kwargs, self.interpreter)
         operator = _BY_OPERATOR.get(name)
         if operator is not None and len(args) == 2 and not kwargs:
             return self.interpreter.operate(operator, *args)
-        made = numpy_functions.call_numpy(name, args, kwargs, self.interpreter)
+        result = numpy_functions.call_numpy(name, args, kwargs, self.interpreter)
         type_ = operation_type(name)
-        if not isinstance(made, Unknown) or not self.in_call or type_ is None:
-            return made
+        if not isinstance(result, Unknown) or not self.in_call or type_ is None:
+            return result
         if type_ in _OF_TENSORS:
             given = [one if isinstance(one, str) else self._table(arrays.array_of(one)) for one in args]
-            return self.make_operation(type_, given, kwargs) if tensors_in(given) else made
+            return self.make_operation(type_, given, kwargs) if tensors_in(given) else result
         given = [self._operand(one) for one in args]
         if any(isinstance(one, Unknown) for one in given) or not all(map(_is_number, given)):
-            return made
+            return result
         return self.make_operation(type_, given, kwargs)
 
     def constant_tensor(self, shape: Any, name: str = "constant", drawn: Any = None) -> Any:
@@ -283,8 +283,8 @@ class Operations(RunTimeSizes):
         shape = value.shape if isinstance(value, Array) else shape
         if not is_shape(shape) and not isinstance(shape, Unknown):
             shape = self.interpreter.unknown("the shape of a variable")
-        made = Variable(self, name, shape, dtype or "float32", trainable is not False, self.interpreter.place())
+        variable = Variable(self, name, shape, dtype or "float32", trainable is not False, self.interpreter.place())
         if not self.keras_2 and not of_keras:
             words = "a tf.Variable counts as a weight, as in Keras 2; Keras 3 counts what add_weight makes"
-            made.choice = Assumption(made.place.line, words, is_shape(shape) and bool(dtype))
-        return made
+            variable.choice = Assumption(variable.place.line, words, is_shape(shape) and bool(dtype))
+        return variable

@@ -99,8 +99,8 @@ class RefusedCalls(Graphs):
         """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
         of. Nothing is said behind what may fix the batch: an operation, or code that is not read."""
         inner = layer.config.get("layer")
-        held = [layer, inner] if isinstance(inner, LayerValue) else [layer]
-        keeps = next((one for one in held if one.config.get("stateful") is True), None)
+        parts = [layer, inner] if isinstance(inner, LayerValue) else [layer]
+        keeps = next((one for one in parts if one.config.get("stateful") is True), None)
         declaration = find(keeps.type) if keeps is not None and keeps.kind == "layer" else None
         if keeps is None or declaration is None or not declaration.takes_states:
             return
@@ -130,8 +130,8 @@ class RefusedCalls(Graphs):
         known = keras_api.names_in(module)
         if module in _WHOLE and _plainly(name) in {_plainly(one) for one in known}:
             return
-        alike = [one for one in known if one[:1].isupper() == name[:1].isupper()]
-        hint = did_you_mean(name, alike) or did_you_mean(name, known)
+        of_its_kind = [one for one in known if one[:1].isupper() == name[:1].isupper()]
+        hint = did_you_mean(name, of_its_kind) or did_you_mean(name, known)
         if hint or module in _WHOLE:
             before = path.rpartition(".")[0]
             self.fault(ArgumentError(f"{before} has no '{name}'" + (f"; {hint}" if hint else "")))

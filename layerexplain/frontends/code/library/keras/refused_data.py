@@ -54,8 +54,8 @@ class RefusedData(RefusedCalls):
                 right = f"; give [{', '.join(names[:9])}]" if len(names) > 1 else ""
                 self.fault(ShapeError(f"the model '{model.name}' takes {takes}, got {len(tensors)}{right}"), 0)
                 return
-        for own, fed in zip(graph.inputs, tensors, strict=True):
-            wanted, got = self.shapes.of(own), self.shapes.of(fed) if isinstance(fed, Tensor) else None
+        for own, given in zip(graph.inputs, tensors, strict=True):
+            wanted, got = self.shapes.of(own), self.shapes.of(given) if isinstance(given, Tensor) else None
             if wanted is None or got is None or len(wanted.shape) != len(got.shape):
                 continue
             if _differ(wanted.shape, got.shape):
@@ -133,7 +133,7 @@ class RefusedData(RefusedCalls):
             return
         for own, array in zip(graph.inputs, arrays, strict=True):
             spec = self.shapes.of(own)
-            if spec is not None and array.shape and not _is_fed(as_recorded(spec)[0], array.shape):
+            if spec is not None and array.shape and not _takes_data(as_recorded(spec)[0], array.shape):
                 sizes, found = shape_text(tuple(spec.shape)), shape_text((None, *array.shape[1:]))
                 self.fault(ShapeError(f"{shown} needs data of {sizes}, got {found}"), argument, _ORDER)
                 return
@@ -160,8 +160,8 @@ class RefusedData(RefusedCalls):
             fact = f"the model '{model.name}' is compiled with a loss for '{wrong}'; its outputs are {known}"
             self.fault(ShapeError(fact))
             return
-        fed = _arrays(data, _names(model.inputs, graph.inputs)) or []
-        counts = [one.shape[0] for one in [*fed, *arrays] if one.shape and isinstance(one.shape[0], int)]
+        examples = _arrays(data, _names(model.inputs, graph.inputs)) or []
+        counts = [one.shape[0] for one in [*examples, *arrays] if one.shape and isinstance(one.shape[0], int)]
         if len(set(counts)) > 1:
             several = " and ".join(dict.fromkeys(map(str, counts)))
             self.fault(ShapeError(f"{shown} needs as many targets as examples, got {several}"), argument, _ORDER)
@@ -222,7 +222,7 @@ def _arrays(data: Any, names: Sequence[str]) -> list[Array] | None:
     return [one for one in found if isinstance(one, Array)] if all(isinstance(one, Array) for one in found) else None
 
 
-def _is_fed(wanted: Shape, got: Shape) -> bool:
+def _takes_data(wanted: Shape, got: Shape) -> bool:
     """Whether Keras takes data of a shape for an input: it adds an axis of size 1 at the end, or takes one off."""
     if len(got) == len(wanted) - 1 and wanted[-1] in (1, None):
         wanted = wanted[:-1]

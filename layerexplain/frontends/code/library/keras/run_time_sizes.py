@@ -123,7 +123,7 @@ class RunTimeSizes(Calling):
             return NotImplemented
         return flat if (all(nests) if name.startswith("concat") else not any(nests)) else NotImplemented
 
-    def made_at_run_time(self, declaration: Declaration, args: list[Any], config: dict[str, Any]) -> Any:
+    def run_time_operation(self, declaration: Declaration, args: list[Any], config: dict[str, Any]) -> Any:
         """A call of one of the operations of this file."""
         name = self.draw(declaration.type, operation=True)
         layer = LayerValue(self, declaration.type, "operation", name, config, self.interpreter.place())
@@ -138,9 +138,9 @@ class RunTimeSizes(Calling):
             start, stop = 0, start
         if not isinstance(stop, Size) or stop.tensor is None or start != 0 or step != 1:
             return NotImplemented
-        made = self.made_at_run_time(POSITIONS, [stop.tensor], {"axis": stop.axis})
+        result = self.run_time_operation(POSITIONS, [stop.tensor], {"axis": stop.axis})
         dtype = given.get("dtype")
-        return self.operation("cast", [made, dtype], {}) if isinstance(dtype, str) and "float" in dtype else made
+        return self.operation("cast", [result, dtype], {}) if isinstance(dtype, str) and "float" in dtype else result
 
     def _shaped(self, declaration: Declaration, x: Tensor, shape: Any, name: str) -> Any:
         """An operation that takes a list of sizes."""
@@ -156,7 +156,7 @@ class RunTimeSizes(Calling):
                 sizes.append(one)
             else:
                 return NotImplemented
-        return self.made_at_run_time(declaration, [x, *likes], {name: tuple(sizes)})
+        return self.run_time_operation(declaration, [x, *likes], {name: tuple(sizes)})
 
     def _cut(self, x: Tensor, starts: Any, lengths: Any) -> Any:
         """`slice(x, (0, 0), (length, 6))`."""
@@ -199,14 +199,14 @@ class RunTimeSizes(Calling):
         if any(not (isinstance(one, slice) and one == slice(None)) for one in plain):
             x = self.make_operation("GetItem", [x, tuple(plain)], {})
         for at, size in later:
-            x = self.made_at_run_time(FIRST, [x, size.tensor], {"axis": at, "of": size.axis})
+            x = self.run_time_operation(FIRST, [x, size.tensor], {"axis": at, "of": size.axis})
         return x
 
     def size_tensor(self, size: Size) -> Any:
         """A run-time size where a number is needed: `x / shape(x)[1]`."""
         if size.tensor is None:
             return Unknown("a size that is known at run time only")
-        return self.made_at_run_time(SIZE, [size.tensor], {"axis": size.axis})
+        return self.run_time_operation(SIZE, [size.tensor], {"axis": size.axis})
 
     def filled_at_run_time(self, shape: Any) -> Any:
         """The sizes of numbers that are drawn or constant: None for what is known at run time only, and "batch"."""

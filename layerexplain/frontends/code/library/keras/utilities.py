@@ -27,11 +27,11 @@ def call_utility(what: Named, args: list[Any], kwargs: dict[str, Any], keras: Ke
     name = what.name
     if what.path.startswith("config.") and name in _OF_BACKEND:
         return call_backend(name, args, kwargs, keras)
-    made = function.call(what.path, args, kwargs, keras)
-    if made is NotImplemented:
-        made = function.call(name, args, kwargs, keras)
-    if made is not NotImplemented:
-        return made
+    result = function.call(what.path, args, kwargs, keras)
+    if result is NotImplemented:
+        result = function.call(name, args, kwargs, keras)
+    if result is not NotImplemented:
+        return result
     if name in datasets.FUNCTIONS:
         return datasets.call(name, args, kwargs)
     if name in _FROM_FILES:
