@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from layerexplain.frontends.code.bounds import MOST_DEPTH, MOST_ITEMS, weight
 from layerexplain.frontends.code.dataclass_fields import Records
@@ -14,7 +14,7 @@ from layerexplain.frontends.code.misfits import misfit
 from layerexplain.frontends.code.operators import TOO_LARGE, is_plain
 from layerexplain.frontends.code.parts import Signal
 from layerexplain.frontends.code.values import python
-from layerexplain.frontends.code.values.base import ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.layers import tensors_in
 from layerexplain.frontends.code.values.program import Class, Context, Function, Instance, Super
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Calls(Records):
     """The part of the interpreter that calls."""
 
-    def on_call(self, node: ast.Call, frame: Frame) -> Any:
+    def on_call(self, node: ast.Call, frame: Frame) -> ProgramValue:
         if isinstance(node.func, ast.Name) and node.func.id == "super" and frame.holder("super") is None:
             return self._super(node, frame)
         if isinstance(node.func, ast.Name) and node.func.id in ("locals", "globals") and not node.args:
@@ -34,7 +34,7 @@ class Calls(Records):
             self.budget.make(len(names))
             return dict(names)
         function = self.value(node.func, frame)
-        args: list[Any] = []
+        args: Arguments = []
         unknown: Unknown | None = None
         for part in node.args:
             value = self.value(part.value if isinstance(part, ast.Starred) else part, frame)
@@ -44,7 +44,7 @@ class Calls(Records):
                 args += found
             else:
                 unknown = found if isinstance(found, Unknown) else self.unknown("arguments that are not known")
-        kwargs: dict[str, Any] = {}
+        kwargs: Keywords = {}
         for keyword in node.keywords:
             value = self.value(keyword.value, frame)
             if keyword.arg is not None:
@@ -67,7 +67,7 @@ class Calls(Records):
             return self.frameworks[0].call_unknown(function, node, args, kwargs, frame)
         return self.call(function, args, kwargs, whole=unknown is None)
 
-    def _fits(self, given: list[Any]) -> bool:
+    def _fits(self, given: list[ProgramValue]) -> bool:
         """Whether what nests in the arguments of a call is small enough to be gone through."""
         collections = (list, tuple, dict)
         nested = any(
@@ -81,7 +81,7 @@ class Calls(Records):
         self.budget.make(size)
         return size <= MOST_ITEMS
 
-    def _super(self, node: ast.Call, frame: Frame) -> Any:
+    def _super(self, node: ast.Call, frame: Frame) -> ProgramValue:
         if node.args:
             args = [self.value(one, frame) for one in node.args]
             if len(args) == 2 and isinstance(args[0], Class) and isinstance(args[1], Instance):
@@ -92,14 +92,19 @@ class Calls(Records):
         return Super(method.self, method.owner)
 
     def call(
-        self, function: Any, args: list[Any], kwargs: Mapping[str, Any] | None = None, *, whole: bool = False
-    ) -> Any:
+        self,
+        function: object,
+        args: Arguments,
+        kwargs: Mapping[str, ProgramValue] | None = None,
+        *,
+        whole: bool = False,
+    ) -> ProgramValue:
         """The result of a call; `whole` says that the program gives all of its arguments. Raises ProgramError for
         what the program raises."""
-        keywords: dict[str, Any] = dict(kwargs or {})
+        keywords: dict[str, ProgramValue] = dict(kwargs or {})
         return python.call(function, self, args, keywords, whole)
 
-    def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_symbol(self, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a call of a name of a library gives."""
         framework = self.framework_of(symbol.path)
         if args and isinstance(args[0], Instance) and framework.is_method_of(symbol.path, args[0]):
@@ -112,11 +117,11 @@ class Calls(Records):
             return self.unknown(f"it comes from {symbol.path}(…), which only running the code would tell")
         return self.placed(result)
 
-    def placed(self, value: Any) -> Any:
+    def placed(self, value: object) -> ProgramValue:
         """The value; one that is not known with the line that is read now."""
         return value._replace(**self.place()._asdict()) if isinstance(value, Unknown) and not value.line else value
 
-    def make_instance(self, cls: Class, args: list[Any], kwargs: dict[str, Any], whole: bool = False) -> Any:
+    def make_instance(self, cls: Class, args: Arguments, kwargs: Keywords, whole: bool = False) -> ProgramValue:
         """An object of a class of the program."""
         if cls.is_record:
             return self.record(cls, args, kwargs)
@@ -139,11 +144,11 @@ class Calls(Records):
         framework.finish_instance(instance)
         return instance
 
-    def run_context(self, context: Context, within: Callable[[Any], Signal]) -> None:
+    def run_context(self, context: Context, within: Callable[[ProgramValue], Signal]) -> None:
         """Run a function that is a context manager, and at its `yield` what the `with` holds."""
         file, callers = self.file, self.callers
 
-        def inside(value: Any) -> Signal:
+        def inside(value: object) -> Signal:
             at, around = self.file, self.callers
             self.file, self.callers = file, callers[:depth]
             try:
@@ -157,11 +162,11 @@ class Calls(Records):
     def call_function(
         self,
         function: Function,
-        args: list[Any],
-        kwargs: dict[str, Any],
+        args: Arguments,
+        kwargs: Keywords,
         whole: bool = False,
-        within: Callable[[Any], Signal] | None = None,
-    ) -> Any:
+        within: Callable[[ProgramValue], Signal] | None = None,
+    ) -> ProgramValue:
         """The result of a function of the program; `whole` says that the program gives all of its arguments. `within`
         is run where the function yields, with what it yields."""
         if function.kind == "context" and within is None:
@@ -204,7 +209,7 @@ class Calls(Records):
             self.active.pop()
             self.node, self.file = node, file
 
-    def _bind(self, function: Function, frame: Frame, args: list[Any], kwargs: dict[str, Any], whole: bool) -> None:
+    def _bind(self, function: Function, frame: Frame, args: Arguments, kwargs: Keywords, whole: bool) -> None:
         """The parameters of a call by name. Raises ProgramError where they do not fit: the missing ones too where the
         call is `whole`."""
         wrong = misfit(function, args, kwargs, self.settings if whole else None)
@@ -231,12 +236,12 @@ class Calls(Records):
         for name, value in given.items():
             frame.names[name] = self.settings.get(name, value) if isinstance(value, Unknown) else value
 
-    def _default(self, given: dict[str, Any], name: str, default: Any) -> None:
+    def _default(self, given: dict[str, ProgramValue], name: str, default: object) -> None:
         if name not in given:
             is_set = is_plain(default) or type(default) in (tuple, list)
             given[name] = self.settings.get(name, default) if is_set else default
 
 
-def _is_listed(value: Any) -> bool:
+def _is_listed(value: object) -> bool:
     """Return whether a value can stand behind `*` with items that are known."""
     return type(value.as_tuple() if isinstance(value, Value) else value) in (list, tuple, range)

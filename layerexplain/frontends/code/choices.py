@@ -7,15 +7,14 @@ from them, statement by statement; the answer is *assumed* where a choice reache
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, weight
 from layerexplain.frontends.code.effects import Mark
 from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, dotted
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.base import ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of
 from layerexplain.frontends.code.values.program import (
     Bound,
@@ -66,7 +65,7 @@ _MOST_FOLLOWED = 30
 class Choices(InterpreterPart):
     """The part of the interpreter that follows what hangs on a choice."""
 
-    def followed(self, node: ast.stmt, frame: Frame, handler: Any) -> Signal:
+    def followed(self, node: ast.stmt, frame: Frame, handler: Callable[..., Signal]) -> Signal:
         """Work through one statement, and hand on the choices that it hangs on."""
         effects = self.effects
         outer, effects.pending = effects.pending, []
@@ -168,7 +167,7 @@ class Choices(InterpreterPart):
             )
         return signal
 
-    def _behind_signal(self, signal: tuple[str, Any], frame: Frame) -> int:
+    def _behind_signal(self, signal: tuple[str, ProgramValue], frame: Frame) -> int:
         """What the rest of a function, or of the rounds of a loop, would reach that is left early."""
         if signal[0] != "return":
             return self.reaches(self.rounds[-1], frame) if self.rounds else MAKES_MODEL
@@ -223,7 +222,7 @@ class Choices(InterpreterPart):
                 waiting += [(one, at, local) for one in ast.iter_child_nodes(node)]
         return level
 
-    def _behind(self, value: Any, followed: set[int]) -> list[_Waiting] | int:
+    def _behind(self, value: ProgramValue, followed: set[int]) -> list[_Waiting] | int:
         """The code that the use of a value may run, or what the value may do by itself."""
         if isinstance(value, Bound):
             if _holds_layers(value.object):
@@ -243,7 +242,8 @@ class Choices(InterpreterPart):
             return []
         if isinstance(value, Function):
             followed.add(id(value))
-            body = value.node.body if type(value.node.body) is list else [value.node.body]
+            node = value.node
+            body: Sequence[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else node.body
             spec = value.node.args
             own = assigned_names(body) | {one.arg for one in ast.walk(spec) if isinstance(one, ast.arg)}
             return [(one, value.frame, own) for one in body]
@@ -284,7 +284,7 @@ def _path_of(node: ast.Attribute, frame: Frame) -> str | None:
     return f"{root.path}.{rest}" if isinstance(root, Symbol) else None
 
 
-def _holds_layers(value: Any) -> bool:
+def _holds_layers(value: ProgramValue) -> bool:
     """Whether a value is, or has in it, what models are made of."""
     if type(value) in (list, tuple, dict):
         if weight(value) > MOST_ITEMS:
@@ -299,7 +299,7 @@ def _yields(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Yield | ast.YieldFrom)
 
 
-def assigned_names(body: list[ast.stmt]) -> set[str]:
+def assigned_names(body: Sequence[ast.AST]) -> set[str]:
     """The names that statements assign, functions inside them left out."""
     if not body:
         return set()
@@ -311,7 +311,7 @@ def assigned_names(body: list[ast.stmt]) -> set[str]:
 
 def _assigned(body: Sequence[ast.AST]) -> set[str]:
     found: set[str] = set()
-    waiting: list[Any] = list(body)
+    waiting: list[ProgramValue] = list(body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -11,7 +11,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from layerexplain.errors import LayerExplainError, NotKnown, SourceError
 from layerexplain.frontends.code.bounds import MOST_SOURCE, Budget
@@ -22,7 +21,7 @@ from layerexplain.frontends.code.own_layers import Code, OwnLayer, ready
 from layerexplain.frontends.code.reader import Found, Program, imports_of, program
 from layerexplain.frontends.code.shapes import with_ready_layers
 from layerexplain.frontends.code.sources import Text
-from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import ModelValue, layer_of
 from layerexplain.frontends.code.values.program import Class, Function
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -98,7 +97,7 @@ class PythonCode(Mapping[str, Declaration]):
     def __len__(self) -> int:
         return len(list(iter(self)))
 
-    def model(self, type_: str, arguments: Mapping[str, Any]) -> Model | None:
+    def model(self, type_: str, arguments: Mapping[str, ProgramValue]) -> Model | None:
         """The model that a class makes of the arguments of a file; None where the code has no such class of models.
 
         Raises LayerExplainError where the class cannot be followed.
@@ -118,7 +117,7 @@ class PythonCode(Mapping[str, Declaration]):
         reading.follow([layer])
         return reading.model(Found(layer.name, layer))
 
-    def _object(self, cls: Class, arguments: Mapping[str, Any]) -> Any:
+    def _object(self, cls: Class, arguments: Mapping[str, ProgramValue]) -> ProgramValue:
         """What a class makes of the arguments of a file."""
         interpreter = self.reading.interpreter
         given = {key: ready(interpreter.keras, value, self._object_of) for key, value in arguments.items()}
@@ -126,7 +125,7 @@ class PythonCode(Mapping[str, Declaration]):
             return interpreter.call(interpreter.attribute(cls, "from_config"), [given], {})
         return interpreter.call(cls, [], given)
 
-    def _object_of(self, layer: Any) -> Any:
+    def _object_of(self, layer: ProgramValue) -> ProgramValue:
         """An object of the code's classes in the arguments of another one; None for one of Keras's."""
         cls = self.cls(layer.type) if getattr(layer, "kind", "custom") == "custom" else None
         return None if cls is None or not is_keras(cls) else self._object(cls, {"name": layer.name, **layer.config})
@@ -142,7 +141,9 @@ class Derived(Declaration):
                          facts=parent.facts)  # fmt: skip
         self.cls, self.code, self.parent = cls, code, parent
 
-    def trace(self, specs: Any, arguments: Mapping[str, Any], *args: Any, **keywords: Any) -> Definition:
+    def trace(
+        self, specs: object, arguments: Mapping[str, ProgramValue], *args: ProgramValue, **keywords: ProgramValue
+    ) -> Definition:
         """That of the parent, with the arguments that the class gives it."""
         keras = self.code.keras
         given = {key: ready(keras, one) for key, one in arguments.items() if one is not None}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import Any
 
 from layerexplain.frontends.code.parts import InterpreterPart
-from layerexplain.frontends.code.values.base import ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.program import NAMED_TUPLE, Bound, Class, Function, Instance
 from layerexplain.records import Record
 
@@ -18,10 +17,10 @@ _METHODS = frozenset({"_replace", "_asdict", "_make", "index", "count"})
 class Field(Record, Value):
     """What `dataclasses.field(…)` states of a field."""
 
-    facts: Mapping[str, Any]
+    facts: Mapping[str, ProgramValue]
 
 
-def named_tuple(name: str, fields: Any, defaults: Any = ()) -> Class | None:
+def named_tuple(name: str, fields: ProgramValue, defaults: ProgramValue = ()) -> Class | None:
     """Return the class that `collections.namedtuple` makes; None where its fields are not known."""
     if isinstance(fields, str):
         fields = fields.replace(",", " ").split()
@@ -36,7 +35,7 @@ def named_tuple(name: str, fields: Any, defaults: Any = ()) -> Class | None:
     return cls
 
 
-def note_field(names: dict[str, Any], node: ast.AnnAssign) -> None:
+def note_field(names: dict[str, ProgramValue], node: ast.AnnAssign) -> None:
     """Note an annotated name of a class body as a field; one that `__post_init__` alone is given is marked."""
     if not isinstance(node.target, ast.Name):
         return
@@ -63,7 +62,7 @@ def make_dataclass(cls: Class) -> None:
 class Records(InterpreterPart):
     """The part of the interpreter that makes objects of such classes."""
 
-    def of_named_tuple(self, of: Instance | Class, name: str) -> Any:
+    def of_named_tuple(self, of: Instance | Class, name: str) -> ProgramValue:
         """Return what every named tuple, or its class, has under a name; None for anything else."""
         cls = of.cls if isinstance(of, Instance) else of
         if not cls.is_named_tuple:
@@ -72,7 +71,7 @@ class Records(InterpreterPart):
             return tuple(cls.noted("__fields__"))
         return Bound(of, name) if name in _METHODS else None
 
-    def named_tuple_method(self, of: Instance | Class, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def named_tuple_method(self, of: Instance | Class, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """Return what a method of a named tuple, or of its class, gives."""
         if isinstance(of, Class):
             items = self.items(args[0]) if name == "_make" and args else self.unknown(f"{name} of {of.name}")
@@ -91,7 +90,7 @@ class Records(InterpreterPart):
         except (TypeError, ValueError) as error:
             raise ProgramError(type(error).__name__, str(error), self.place()) from None
 
-    def record(self, cls: Class, args: list[Any], kwargs: dict[str, Any]) -> Instance:
+    def record(self, cls: Class, args: Arguments, kwargs: Keywords) -> Instance:
         """An object of a class whose `__init__` Python writes."""
         stated, only = cls.noted("__stated__"), cls.noted("__only_given__")
         fields = [*cls.noted("__fields__")]

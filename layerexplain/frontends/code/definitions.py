@@ -5,18 +5,18 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from typing import Any
 
 from layerexplain.frontends.code.bounds import MOST_BASES
 from layerexplain.frontends.code.dataclass_fields import make_dataclass
 from layerexplain.frontends.code.frames import File, Frame
 from layerexplain.frontends.code.modules import PRESENT, Refused
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, written
-from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown
 from layerexplain.frontends.code.values.program import (
     Bound,
     Class,
     Function,
+    FunctionNode,
     Imported,
     Instance,
     Module,
@@ -35,7 +35,7 @@ class Definitions(InterpreterPart):
     # Definitions ------------------------------------------------------------------------------------------------
 
     def on_functiondef(self, node: ast.FunctionDef, frame: Frame) -> Signal:
-        result: Any = self.function(node, node.name, frame)
+        result: ProgramValue = self.function(node, node.name, frame)
         for decorator in reversed(node.decorator_list):
             result = self._decorated(result, decorator, frame, node.name)
         name = node.name
@@ -47,7 +47,7 @@ class Definitions(InterpreterPart):
 
     on_asyncfunctiondef = on_functiondef
 
-    def _decorated(self, created: Any, decorator: ast.expr, frame: Frame, name: str) -> Any:
+    def _decorated(self, created: object, decorator: ast.expr, frame: Frame, name: str) -> ProgramValue:
         text = written(decorator.func if isinstance(decorator, ast.Call) else decorator)[:80]
         if isinstance(created, Function):
             last = text.rpartition(".")[2]
@@ -75,7 +75,7 @@ class Definitions(InterpreterPart):
             created.is_decorated = True
         return created
 
-    def function(self, node: Any, name: str, frame: Frame) -> Function:
+    def function(self, node: FunctionNode, name: str, frame: Frame) -> Function:
         """A function of the program, with its defaults as they are where it is defined."""
         function = Function(node, frame.outer if frame.is_class and frame.outer is not None else frame, name)
         function.defaults = [self.value(one, frame) for one in node.args.defaults]
@@ -102,7 +102,7 @@ class Definitions(InterpreterPart):
         for value in inner.names.values():
             if isinstance(value, Function) and value.owner is None:
                 value.owner = cls
-        result: Any = cls
+        result: ProgramValue = cls
         for decorator in reversed(node.decorator_list):
             result = self._decorated(result, decorator, frame, node.name)
         self.effects.record_change()
@@ -136,7 +136,7 @@ class Definitions(InterpreterPart):
                 return None
         return self.import_names(node, list(node.names), frame)
 
-    def loaded(self, frame: Frame, name: str) -> Any:
+    def loaded(self, frame: Frame, name: str) -> ProgramValue:
         """The value of a name of a module; what is imported there is read now."""
         value = frame.names.get(name)
         if isinstance(value, Imported):
@@ -224,7 +224,7 @@ class Definitions(InterpreterPart):
         found: Module = self.modules[file.path]
         return found
 
-    def supplied_definition(self, path: str, *, constants: bool = False) -> Any:
+    def supplied_definition(self, path: str, *, constants: bool = False) -> ProgramValue:
         """The class or function that a file beside the program (`--code`) has under the last name of a path which the
         program lacks, or what it imports: with `constants` numbers and texts too. None where no file has it."""
         if path.partition(".")[0] in PRESENT or any(one.owns(path) for one in self.frameworks):
@@ -236,7 +236,7 @@ class Definitions(InterpreterPart):
         return value if is_supplied else None
 
 
-def _is_read(decorator: Any) -> bool:
+def _is_read(decorator: object) -> bool:
     """Return whether what a decorator does is known: it is of the program, or of `functools`."""
     if isinstance(decorator, Partial):
         return decorator.function == Symbol("functools.update_wrapper") or _is_read(decorator.function)

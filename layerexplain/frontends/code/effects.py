@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
-from typing import Any
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.frames import Assumption
-from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
 from layerexplain.frontends.code.values.program import creation_counter
 from layerexplain.records import NamedTuple
@@ -24,19 +23,19 @@ _EVERYWHERE, _NOWHERE = -1, sys.maxsize
 class ContainerChange(NamedTuple):
     """A list, a dict, a set or an array was changed."""
 
-    container: Any
+    container: ProgramValue
 
 
 class ContainerCreation(NamedTuple):
     """A list or a dict was made in a branch that was chosen, or in a loop that runs an unknown number of times."""
 
-    container: Any
+    container: ProgramValue
 
 
 class AttributeChange(NamedTuple):
     """An attribute of an object, a class or a function was assigned."""
 
-    owner: Any
+    owner: ProgramValue
     name: str
 
 
@@ -90,7 +89,7 @@ class Since:
         return self._effects.entries[self._mark.entries :]
 
     @property
-    def changed_containers(self) -> list[Any]:
+    def changed_containers(self) -> list[ProgramValue]:
         """Lists, dicts, sets and arrays that were changed, in order."""
         return [one.container for one in self._entries if isinstance(one, ContainerChange)]
 
@@ -175,16 +174,16 @@ class Effects:
         """Record that something happens to a name, a list or an object."""
         self.state_changes += 1
 
-    def record_container_change(self, container: Any) -> None:
+    def record_container_change(self, container: object) -> None:
         """Record that a list, a dict, a set or an array is changed."""
         self.state_changes += 1
         self.entries.append(ContainerChange(container))
 
-    def record_container(self, container: Any) -> None:
+    def record_container(self, container: object) -> None:
         """Record that a list or a dict is made."""
         self.entries.append(ContainerCreation(container))
 
-    def record_attribute_change(self, owner: Any, name: str) -> None:
+    def record_attribute_change(self, owner: object, name: str) -> None:
         """Record that an attribute is assigned."""
         self.state_changes += 1
         self.entries.append(AttributeChange(owner, name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
@@ -19,7 +19,7 @@ from layerexplain.frontends.code.shapes import (
 )
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Size, Unknown, unknown_at
+from layerexplain.frontends.code.values.base import ProgramValue, Size, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, layer_of, unknown_in
 from layerexplain.frontends.code.values.program import Function, Instance
 from layerexplain.frontends.code.values.settings import Setting
@@ -38,12 +38,12 @@ _DEEPEST = 30
 _WITHOUT_INPUT = frozenset({"InputLayer", WEIGHT_TYPE, CONSTANT_TYPE})
 
 
-def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
+def plain_config(config: Mapping[str, ProgramValue]) -> dict[str, ProgramValue]:
     """A layer's arguments with functions by their names and objects as a file has them; Unknown stays."""
     return {key: plain_value(value, key) for key, value in config.items()}
 
 
-def plain_value(value: Any, key: str, deep: int = 0) -> Any:
+def plain_value(value: ProgramValue, key: str, deep: int = 0) -> ProgramValue:
     """One argument. Lists become tuples, but for lists of layers."""
     if deep > _DEEPEST:
         return Unknown("a value that nests too deeply")
@@ -73,7 +73,7 @@ def plain_value(value: Any, key: str, deep: int = 0) -> Any:
     return value
 
 
-def _function(path: str, key: str) -> Any:
+def _function(path: str, key: str) -> ProgramValue:
     """A function of a library, by its name where it is one of Keras's."""
     last = path.rpartition(".")[2]
     if key in ("dtype", "output_dtype", "to"):
@@ -86,10 +86,12 @@ def _function(path: str, key: str) -> Any:
     return NamedFunction(last)
 
 
-def plain_call(node: Node, ref: Callable[[Tensor], TensorRef]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def plain_call(
+    node: Node, ref: Callable[[Tensor], TensorRef]
+) -> tuple[tuple[ProgramValue, ...], dict[str, ProgramValue]]:
     """The arguments of a call with its tensors by reference."""
 
-    def converted(value: Any, deep: int = 0) -> Any:
+    def converted(value: ProgramValue, deep: int = 0) -> ProgramValue:
         if isinstance(value, Tensor):
             return ref(value)
         if deep > _DEEPEST:
@@ -119,7 +121,7 @@ def plain_call(node: Node, ref: Callable[[Tensor], TensorRef]) -> tuple[tuple[An
     return args, kwargs
 
 
-def is_shown(value: Any) -> bool:
+def is_shown(value: ProgramValue) -> bool:
     """Whether an argument of an own layer is a value that can be shown."""
     if type(value) in (list, tuple):
         return all(map(is_shown, value))
@@ -133,7 +135,7 @@ class Emitter:
         self.keras = keras
         self.opened: list[tuple[Unknown, str]] = []
         self.notes: list[Note] = []
-        self.faults: list[Any] = []
+        self.faults: list[ProgramValue] = []
         self.deep = 0
         self.path: Steps = ()
         self.nesting = 0
@@ -282,7 +284,7 @@ class Emitter:
         is_weight = any(one.layer.type == WEIGHT_TYPE for one in inner)
         return is_weight or any(self.keras.shapes.weights(one) != [] for one in called)
 
-    def _form(self, given: Any, tensors: Sequence[Tensor]) -> Any:
+    def _form(self, given: object, tensors: Sequence[Tensor]) -> ProgramValue:
         """How a model of tensors nests its inputs or outputs; None where that is usual."""
         if flat(given) != [*tensors]:  # a Sequential has none, and what is not known is left out of the graph
             return None
@@ -317,7 +319,7 @@ class Emitter:
             if inner.calls or layer.form != "own":  # Keras asks each layer inside whether it is trained
                 kind = "Sequential" if layer.form == "sequential" else layer.type
                 return Layer(name, kind, "model", {}, inner._replace(name=name, trainable=True))
-            kept: dict[str, Any] = {} if layer.trainable else {"trainable": False}
+            kept: dict[str, ProgramValue] = {} if layer.trainable else {"trainable": False}
             self._open(layer.reason or Unknown(f"what {layer.type} computes is not known", line), name)
             inner_layers = {one.name: self.layer(one, one.name) for one in self.keras.inner_layers(layer)}
             return Layer(name, layer.type, "custom", {**kept, **inner_layers})
@@ -400,7 +402,7 @@ class Emitter:
         if first != steps:
             self.shared.append(SharedObject(steps, (first,)))
 
-    def _inside(self, value: Any) -> Any:
+    def _inside(self, value: object) -> ProgramValue:
         """An argument whose layers are `Layer`s."""
         if isinstance(value, LayerValue):
             self.nesting += 1
@@ -416,8 +418,8 @@ class Emitter:
             return found
         return value
 
-    def _input(self, layer: LayerValue, name: str) -> dict[str, Any]:
-        shape: Any = layer.config.get("batch_shape")
+    def _input(self, layer: LayerValue, name: str) -> dict[str, ProgramValue]:
+        shape: ProgramValue = layer.config.get("batch_shape")
         dtype = layer.config.get("dtype", "float32")
         unknown = unknown_in(shape)
         implied = layer.config.get("implied")
@@ -436,7 +438,7 @@ class Emitter:
         self.opened.append((unknown, name))
 
 
-def settings(value: Any) -> Any:
+def settings(value: ProgramValue) -> ProgramValue:
     """A loss, an optimizer or metrics as a file has them."""
     if isinstance(value, Symbol | Function):  # one of the program, whatever Keras has under that name
         return value.last if isinstance(value, Symbol) else f"{value.name}()"

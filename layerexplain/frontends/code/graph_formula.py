@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerexplain.attribute_path import ItemNamed, LayerNamed, Steps
 from layerexplain.errors import LayerExplainError, NotKnown, ShapeError
@@ -19,7 +19,7 @@ from layerexplain.frontends.code.shapes import (
     is_shape,
     sees_masks,
 )
-from layerexplain.frontends.code.values.base import Place, Unknown, unknown_at
+from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import (
     LayerValue,
     ModelValue,
@@ -55,6 +55,9 @@ from layerexplain.ops.movement import broadcast_to
 from layerexplain.ops.random import normal_like, uniform_like
 from layerexplain.records import NamedTuple
 
+if TYPE_CHECKING:
+    from layerexplain.frontends.code.tracing import Graphs
+
 _MOST_NODES = 20_000
 
 
@@ -79,7 +82,7 @@ class CallFormula(NamedTuple):
 class Formula:
     """Makes the formula of one layer from the graph of its `call`. `where` tells a place in the code."""
 
-    def __init__(self, keras: Any, where: Callable[[Place], str]) -> None:
+    def __init__(self, keras: Graphs, where: Callable[[Place], str]) -> None:
         self.keras = keras
         self.where = where
         self.leaves: dict[Any, Any] = {}
@@ -164,8 +167,8 @@ class Formula:
         layer = node.layer
         if layer.type == WEIGHT_TYPE and layer.kind == "custom":
             return {0: self._weight(layer.config["variable"])}
-        if layer.config.get(STATED_SHAPE) is not None and layer.reason is not None:
-            spec = self.keras.shapes.of(node.result())
+        is_stated = layer.config.get(STATED_SHAPE) is not None and layer.reason is not None
+        if is_stated and (spec := self.keras.shapes.of(node.result())) is not None:
             given = [values[one] for one in node.tensors() if one in values]
             how = {"name": identifier(layer.type), "shape": spec.shape}
             return {0: Expr(opaque, tuple(given), how, spec.shape, given[0].dtype if given else "float")}
@@ -278,7 +281,7 @@ class Formula:
             if key not in self.leaves:
                 steps = self.ways[key][0]
 
-                def again() -> Any:
+                def again() -> ProgramValue:
                     around = lambda path: (*_names(steps), *path)  # noqa: E731
                     suffix = f"_{_called_by_author(steps)}"
                     return inner_weights(definition, steps, around, suffix, layer.trainable), again, definition
@@ -306,7 +309,7 @@ class Formula:
                 raise not_known(variable.name, self._at(why), why)
             steps = self.ways[key][0]
 
-            def again() -> Any:
+            def again() -> ProgramValue:
                 axes = [(f"axis {i}", size) for i, size in enumerate(variable.shape)]
                 name = str(steps[-1])
                 trained = variable.trainable and self.keras.weight_tensor(variable).node.layer.trainable
@@ -327,7 +330,7 @@ _LIKE: Mapping[str, Op] = {
 }
 
 
-def _filled(config: Mapping[str, Any], values: Mapping[Tensor, Expr]) -> Expr:
+def _filled(config: Mapping[str, ProgramValue], values: Mapping[Tensor, Expr]) -> Expr:
     """Numbers that no input changes: zeros, ones; random numbers like a tensor of their shape, if there is one."""
     if "values" in config:
         return constant(config["values"])
@@ -366,13 +369,13 @@ def _called_by_author(steps: Steps) -> str:
     return identifier("_".join(parts).strip("_"))
 
 
-def _ways(keras: Any, layer: ModelValue) -> dict[int, tuple[Steps, int, Any]]:
+def _ways(keras: Graphs, layer: ModelValue) -> dict[int, tuple[Steps, int, LayerValue | Variable]]:
     """How the layers and weights that a layer holds are reached, by identity: the steps, the place among them, and what
     it is."""
-    found: dict[int, tuple[Steps, int, Any]] = {}
-    attributes: Mapping[str, Any] = layer.instance.attributes if isinstance(layer.instance, Instance) else {}
+    found: dict[int, tuple[Steps, int, LayerValue | Variable]] = {}
+    attributes: Mapping[str, ProgramValue] = layer.instance.attributes if isinstance(layer.instance, Instance) else {}
     attached = [(one, (name,)) for name, one in attributes.items() if not name.startswith("__")]
-    waiting: list[tuple[Any, Steps]] = [*reversed(attached)]
+    waiting: list[tuple[ProgramValue, Steps]] = [*reversed(attached)]
     while waiting and len(found) < 10_000:
         one, steps = waiting.pop()
         inner = layer_of(one)

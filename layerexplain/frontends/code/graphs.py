@@ -5,17 +5,15 @@ Reference: `map_graph` in keras/src/ops/function.py.
 
 from __future__ import annotations
 
-from typing import Any
-
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, Node
 from layerexplain.frontends.code.values.tensors import Tensor
 
 
-def flat(value: Any) -> list[Any]:
+def flat(value: ProgramValue) -> list[ProgramValue]:
     """What lists, tuples and dicts hold, in Keras's order: dicts by their keys."""
-    found: list[Any] = []
+    found: list[ProgramValue] = []
     waiting = [value]
     while waiting and len(found) < 10_000:
         one = waiting.pop()

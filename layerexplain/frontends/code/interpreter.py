@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.attributes import Attributes
 from layerexplain.frontends.code.bounds import Exhausted
@@ -21,6 +21,7 @@ from layerexplain.frontends.code.library.registry import FRAMEWORKS
 from layerexplain.frontends.code.loops import Loops
 from layerexplain.frontends.code.modules import Modules
 from layerexplain.frontends.code.statements import Statements
+from layerexplain.frontends.code.values.base import ProgramValue
 
 if TYPE_CHECKING:
     pass
@@ -34,7 +35,7 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
         modules: Finds modules beside a file, and what is lent to it.
     """
 
-    def __init__(self, settings: Mapping[str, Any], modules: Modules) -> None:
+    def __init__(self, settings: Mapping[str, ProgramValue], modules: Modules) -> None:
         super().__init__(settings, modules)
         self.frameworks += [make(self) for make in FRAMEWORKS]
 
@@ -52,7 +53,7 @@ class Interpreter(Statements, Choices, Loops, Definitions, Expressions, Attribut
             self.file, self.effects.statement = outer, statement or self.effects.statement
         return frame
 
-    def parse_setting(self, text: str) -> Any:
+    def parse_setting(self, text: str) -> ProgramValue:
         """The value that `--set` gives: a number, a text, sizes with commas between them."""
         try:
             return ast.literal_eval(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from layerexplain.frontends.code.choices import assigned_names
 from layerexplain.frontends.code.effects import Mark
@@ -12,7 +11,7 @@ from layerexplain.frontends.code.frames import Assumption, Frame
 from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Unknown, Value
+from layerexplain.frontends.code.values.base import ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.program import Instance
 from layerexplain.frontends.code.values.tensors import Tensor
 
@@ -102,7 +101,7 @@ class Loops(InterpreterPart):
             frame.names[name] = why._replace(name=name, file=self.file)
         return None
 
-    def _forget(self, lists: Iterable[Any], why: Unknown, frame: Frame) -> None:
+    def _forget(self, lists: Iterable[ProgramValue], why: Unknown, frame: Frame) -> None:
         """Lists and dicts that a loop changed, nobody knows how often: what stands for them is not known."""
         gone = {id(one): one for one in lists}
         self.budget.look(len(gone))

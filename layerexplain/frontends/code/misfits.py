@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from typing import Any
 
+from layerexplain.frontends.code.values.base import Arguments, ProgramValue
 from layerexplain.frontends.code.values.program import Function
 from layerexplain.records import NamedTuple
 from layerexplain.suggest import did_you_mean
@@ -20,7 +20,7 @@ class Misfit(NamedTuple):
 
 
 def misfit(
-    function: Function, args: list[Any], kwargs: Mapping[str, Any], elsewhere: Container[str] | None = None
+    function: Function, args: Arguments, kwargs: Mapping[str, ProgramValue], elsewhere: Container[str] | None = None
 ) -> Misfit | None:
     """What does not fit of the arguments of a call, `self` included: too many, a name that the function does not have,
     one that is given twice; and, of a call whose arguments all are known, one that is missing where `elsewhere` does

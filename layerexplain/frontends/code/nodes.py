@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.frontends.code.bounds import copied
 from layerexplain.frontends.code.frames import Assumption
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.shapes import Shapes, as_recorded
-from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.framework import Framework
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Variable, tensors_in
 from layerexplain.frontends.code.values.program import Instance
@@ -23,6 +23,7 @@ from layerexplain.model import Note
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.interpreter import Interpreter
+    from layerexplain.frontends.code.own_layers import OwnLayer
 
 
 class Nodes(Framework):
@@ -45,12 +46,12 @@ class Nodes(Framework):
         self.weights: dict[int, tuple[Variable, Tensor]] = {}
         self.lambdas: dict[int, tuple[LayerValue, ModelValue]] = {}
         self.graphs: dict[int, Graph | None] = {}
-        self.sequences: dict[Any, Graph | None] = {}
-        self.first_shapes: dict[int, tuple[LayerValue, Any]] = {}
+        self.sequences: dict[ProgramValue, Graph | None] = {}
+        self.first_shapes: dict[int, tuple[LayerValue, ProgramValue]] = {}
         self.tracing: list[tuple[ModelValue, list[Tensor]]] = []
         self.building: list[Instance] = []
         self.training = False
-        self.declarations: dict[int, Any] = {}
+        self.declarations: dict[int, OwnLayer] = {}
         self.masks: dict[Tensor, Tensor | None] = {}
 
     @property
@@ -68,7 +69,7 @@ class Nodes(Framework):
         if words not in known and len(known) < 6:
             self.interpreter.notes.append(note)
 
-    def draw(self, type_: str, given: Any = None, *, operation: bool = False) -> str:
+    def draw(self, type_: str, given: object = None, *, operation: bool = False) -> str:
         """The name that Keras gives a new object of a class, by one counter for each name. Operations inside of the
         `call` of a layer draw none."""
         if isinstance(given, str) and given:
@@ -84,7 +85,7 @@ class Nodes(Framework):
             return f"{stem}_{number + 1}"
         return f"{stem}_{number}" if number else stem
 
-    def named(self, type_: str, kwargs: dict[str, Any]) -> str:
+    def named(self, type_: str, kwargs: Keywords) -> str:
         """The name of a new object; its argument `name` is taken out."""
         given = kwargs.pop("name", None)
         if isinstance(given, Unknown):
@@ -113,7 +114,7 @@ class Nodes(Framework):
         return () if self.in_call else self.interpreter.called_from()
 
     def node(
-        self, layer: LayerValue, args: tuple[Any, ...], kwargs: dict[str, Any], *, in_call: bool | None = None
+        self, layer: LayerValue, args: tuple[ProgramValue, ...], kwargs: Keywords, *, in_call: bool | None = None
     ) -> Node:
         """A call of a layer."""
         self.interpreter.budget.look_at(args, *kwargs.values())
@@ -137,8 +138,8 @@ class Nodes(Framework):
     def bare_node(
         self,
         layer: LayerValue,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] = MappingProxyType({}),
+        args: tuple[ProgramValue, ...] = (),
+        kwargs: Mapping[str, ProgramValue] = MappingProxyType({}),
         *,
         place: Place | None = None,
         in_call: bool | None = None,
@@ -148,7 +149,7 @@ class Nodes(Framework):
         is_inside = self.in_call if in_call is None else in_call
         return Node(layer, args, kwargs, place or self.interpreter.place(), self.number_of_nodes, in_call=is_inside)
 
-    def new_input(self, name: str, shape: Any, dtype: str = "float32") -> Tensor:
+    def new_input(self, name: str, shape: object, dtype: str = "float32") -> Tensor:
         """The tensor of an input of a shape (with the batch), which may be Unknown."""
         config = {"batch_shape": shape, "dtype": dtype}
         layer = LayerValue(self, "InputLayer", "layer", name, config, self.interpreter.place())
@@ -167,14 +168,16 @@ class Nodes(Framework):
 
             raise Exhausted("makes more than 500 models")
 
-    def opaque_call(self, path: str, args: list[Any], kwargs: dict[str, Any], why: Unknown | None = None) -> Tensor:
+    def opaque_call(self, path: str, args: Arguments, kwargs: Keywords, why: Unknown | None = None) -> Tensor:
         """A call, with tensors, of a function that is not read: its result is a tensor of unknown shape."""
         name = path.rpartition(".")[2] or "function"
         layer = LayerValue(self, name, "custom", self.draw(name), {}, self.interpreter.place())
         layer.reason = why or self.interpreter.unknown(f"{path}(…) is a function that is not read here")
         return self.node(layer, tuple(args), kwargs).result()
 
-    def opaque_model(self, type_: str, reason: str, kwargs: Mapping[str, Any] = MappingProxyType({})) -> LayerValue:
+    def opaque_model(
+        self, type_: str, reason: str, kwargs: Mapping[str, ProgramValue] = MappingProxyType({})
+    ) -> LayerValue:
         """A model of which nothing is known but its class."""
         given = dict(kwargs)
         self.interpreter.effects.record_model_event()

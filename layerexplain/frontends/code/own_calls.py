@@ -15,7 +15,7 @@ from layerexplain.frontends.code.nodes import Nodes
 from layerexplain.frontends.code.operators import TOO_LARGE
 from layerexplain.frontends.code.shapes import STATED_SHAPE, declaration_of, flat_tensors
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Unknown, unknown_at
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, Trace, tensors_in, unknown_in
 from layerexplain.frontends.code.values.program import Bound, Class, Function, Instance, creation_counter
 from layerexplain.frontends.code.values.tensors import Tensor
@@ -25,7 +25,7 @@ from layerexplain.layers.declaration import Spec
 class OwnCalls(Nodes):
     """What a library knows of the layers and models of the program."""
 
-    def trace(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Trace:
+    def trace(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> Trace:
         """Follow the `call` of a layer or model of the program, with tensors in place of its inputs: once for the same
         arguments. Following it again draws no names."""
         training = self._training(model, args, kwargs)
@@ -39,7 +39,7 @@ class OwnCalls(Nodes):
         began = next(creation_counter)
         names = self._parameters(model)
 
-        def placeholder(tensor: Any, name: str, part: bool) -> Tensor:
+        def placeholder(tensor: object, name: str, part: bool) -> Tensor:
             like = tensor if isinstance(tensor, Tensor) else None
             config = {"like": like, "batch_shape": None if like else tensor, "dtype": "float32", "part": part}
             layer = LayerValue(self, "InputLayer", "layer", name, config, model.place)
@@ -54,7 +54,7 @@ class OwnCalls(Nodes):
             trace.inputs.append(result)
             return result
 
-        def placed(value: Any, name: str) -> Any:
+        def placed(value: object, name: str) -> ProgramValue:
             return mirrored(value, lambda t: placeholder(t, name, not isinstance(value, Tensor)))
 
         inner_args = [placed(one, name) for one, name in zip(args, names, strict=False)]
@@ -94,14 +94,14 @@ class OwnCalls(Nodes):
             model.reason = unknown or model.reason
         return trace
 
-    def _training(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> bool:
+    def _training(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> bool:
         """Whether a call is one of training: it says so, or the call around it is."""
         names = self._parameters(model)
         at = names.index("training") if "training" in names else len(args)
         given = kwargs.get("training", args[at] if at < len(args) else None)
         return given if isinstance(given, bool) else bool(self.training)
 
-    def _key(self, value: Any, with_masks: bool) -> Any:
+    def _key(self, value: ProgramValue, with_masks: bool) -> ProgramValue:
         """A value as a key: what stands for a tensor is its shape, its dtype, and whether it carries a mask."""
         if isinstance(value, Tensor):
             spec = self.shapes.of(value)
@@ -125,7 +125,7 @@ class OwnCalls(Nodes):
 
     # What is not read -------------------------------------------------------------------------------------------------
 
-    def tell_shape(self, value: Any, shape: Any) -> None:
+    def tell_shape(self, value: ProgramValue, shape: ProgramValue) -> None:
         """Note the shape of what a function returned that is not read: the code or a layer that takes it states it."""
         if not isinstance(value, Tensor) or value.node.layer.reason is None or self.shapes.of(value) is not None:
             return
@@ -135,7 +135,7 @@ class OwnCalls(Nodes):
             value.node.layer.config[STATED_SHAPE] = (None, *sizes[1:])
             value.node.specs = None
 
-    def _stated_result(self, model: ModelValue, outputs: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _stated_result(self, model: ModelValue, outputs: object, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """The result of a `call` that cannot be followed to its end, where the class tells its shape itself
         (`compute_output_shape`): a function that is not read, of all that goes in."""
         method = model.instance.cls.find("compute_output_shape") if model.instance is not None else None
@@ -157,7 +157,7 @@ class OwnCalls(Nodes):
 
     # Building and running -------------------------------------------------------------------------------------------
 
-    def _build(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> None:
+    def _build(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> None:
         """Run `build` of the program once, with the shapes of the inputs: again where they were not known before."""
         instance = model.instance
         method = instance.cls.find("build") if instance is not None else None
@@ -168,7 +168,7 @@ class OwnCalls(Nodes):
         shapes, named = self._build_shapes(model, method, args, kwargs)
         self.build_by_hand(instance, method, shapes, named)
 
-    def build_by_hand(self, instance: Instance, method: Function, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def build_by_hand(self, instance: Instance, method: Function, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """`layer.build(shape)`: what is built already stays as it is, unless its shape was not known then."""
         attributes, model = instance.attributes, instance.layer
         if not isinstance(model, ModelValue) or instance in self.building:
@@ -188,12 +188,12 @@ class OwnCalls(Nodes):
         finally:
             self.building.pop()
 
-    def _known(self, values: list[Any]) -> bool:
+    def _known(self, values: list[ProgramValue]) -> bool:
         return all(self.shapes.of(tensor) is not None for tensor in tensors_in(values))
 
     def _build_shapes(
-        self, model: ModelValue, method: Function, args: list[Any], kwargs: dict[str, Any]
-    ) -> tuple[list[Any], dict[str, Any]]:
+        self, model: ModelValue, method: Function, args: Arguments, kwargs: Keywords
+    ) -> tuple[Arguments, Keywords]:
         """What `build` is given: one shape, or one for each tensor by the name of its argument."""
         names = method.names[1:]
         by_name = {**dict(zip(self._parameters(model), args, strict=False)), **kwargs}
@@ -206,14 +206,14 @@ class OwnCalls(Nodes):
         shapes = [mirrored(one, self.shape_tuple) for one in list(tensors.values())[: max(len(names), 1)]]
         return shapes or [self.interpreter.unknown("the shape of the input")], {}
 
-    def shape_tuple(self, tensor: Any) -> Any:
+    def shape_tuple(self, tensor: object) -> ProgramValue:
         """The shape of a tensor as code sees it: a tuple with None for sizes that are not known."""
         spec = self.shapes.of(tensor) if isinstance(tensor, Tensor) else None
         if spec is None:
             return self.cause_of(tensor, "the shape of a tensor that is not known")
         return tuple([one if isinstance(one, int) else None for one in spec.shape])
 
-    def cause_of(self, tensor: Any, words: str) -> Unknown:
+    def cause_of(self, tensor: object, words: str) -> Unknown:
         """Why the shape of a tensor is not known: an input without one, a function that is not read, an argument; in
         other words where no cause is found."""
         waiting = [tensor] if isinstance(tensor, Tensor) else []
@@ -235,7 +235,7 @@ class OwnCalls(Nodes):
         found: Unknown = self.interpreter.unknown(words)
         return found
 
-    def shape_behind(self, layer: LayerValue, shape: Any) -> Any:
+    def shape_behind(self, layer: LayerValue, shape: ProgramValue) -> ProgramValue:
         """`compute_output_shape` of a layer of Keras."""
         if type(shape) not in (list, tuple) or not all(isinstance(one, int | None) for one in shape):
             return self.interpreter.unknown(f"the shape behind '{layer.name}'")
@@ -249,7 +249,7 @@ class OwnCalls(Nodes):
         node: Node = self.bare_node(layer, (tensor,))
         return node
 
-    def own_on_data(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def own_on_data(self, layer: ModelValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """A layer or model of the program called on data: it is built, as in Keras, and its layers get their names."""
 
         effects, is_built = self.interpreter.effects, layer.traced
@@ -262,7 +262,7 @@ class OwnCalls(Nodes):
         shape = self.shape_tuple(trace.outputs) if isinstance(trace.outputs, Tensor) else trace.reason
         return self._data_of(shape, [*args, *kwargs.values()], "what a layer gives for data")
 
-    def on_arrays(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def on_arrays(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """A layer of Keras called on arrays outside of any model: an array of the shape that it gives."""
         before = list(layer.nodes)
         given, named = mirrored((args, kwargs), self._input_for, (Array,))
@@ -281,14 +281,14 @@ class OwnCalls(Nodes):
         result: Tensor = self.new_input("x", data if isinstance(data, Unknown) else (None, *data.shape[1:]))
         return result
 
-    def _data_of(self, shape: Any, given: list[Any], words: str) -> Any:
+    def _data_of(self, shape: object, given: list[ProgramValue], words: str) -> ProgramValue:
         """What a layer gives for data: an array with as many examples, or in `words` what is not known."""
         if type(shape) is not tuple or not shape:
             return shape if isinstance(shape, Unknown) else self.interpreter.unknown(words)
         first = next((one for one in flat(given) if isinstance(one, Array)), None)
         return Array((first.shape[0] if first is not None and shape[0] is None else shape[0], *shape[1:]))
 
-    def _run(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _run(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         instance = model.instance
         if instance is None:
             extra = model.config.get("arguments")
@@ -318,8 +318,8 @@ class OwnCalls(Nodes):
         return cls is not None and cls.find("call") is None and not any(isinstance(one, Unknown) for one in order)
 
     def _given_masks(
-        self, names: list[str], positional: set[str], args: list[Any], kwargs: dict[str, Any]
-    ) -> dict[str, Any]:
+        self, names: list[str], positional: set[str], args: Arguments, kwargs: Keywords
+    ) -> dict[str, ProgramValue]:
         """The masks that Keras gives to a `call` which asks for them by name and is not given them."""
         tensors = {name: one for name, one in zip(names[1:], args, strict=False) if tensors_in(one)}
         tensors.update({name: one for name, one in kwargs.items() if tensors_in(one)})
@@ -370,7 +370,7 @@ class OwnCalls(Nodes):
         return None if trace.masks[tensor.index] is None else tensor.node.result(-1 - tensor.index)
 
     def _masks_of_results(
-        self, model: ModelValue, trace: Trace, outputs: Any, args: list[Any], kwargs: dict[str, Any]
+        self, model: ModelValue, trace: Trace, outputs: object, args: Arguments, kwargs: Keywords
     ) -> None:
         """The masks that the results of a `call` carry: those that they have, else what `compute_mask` makes."""
         results = flat_tensors(outputs)
@@ -384,7 +384,7 @@ class OwnCalls(Nodes):
             method = instance.cls.find("compute_mask")
             if isinstance(method, Function):
                 result = self.interpreter.call(Bound(instance, method), [first, previous], {})
-            each: Any = result if type(result) in (list, tuple) else [result]
+            each: ProgramValue = result if type(result) in (list, tuple) else [result]
             for place, one in enumerate(each[: len(results)]):
                 if masks[place] is None and isinstance(one, Unknown):
                     trace.reason = one
@@ -392,7 +392,7 @@ class OwnCalls(Nodes):
                     masks[place] = one
         trace.masks = masks
 
-    def base_mask(self, of: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def base_mask(self, of: object, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """`compute_mask` of a layer of Keras: what it makes of the mask of its input."""
         layer: Any = of.layer if isinstance(of, Instance) else of
         mask = args[1] if len(args) > 1 else kwargs.get("mask", kwargs.get("previous_mask"))
@@ -411,7 +411,7 @@ def passes_masks(instance: Instance) -> bool:
     return stated is True or (computes and stated is not False)
 
 
-def mirrored(value: Any, change: Any, kinds: tuple[type, ...] = (Tensor,)) -> Any:
+def mirrored(value: ProgramValue, change: ProgramValue, kinds: tuple[type, ...] = (Tensor,)) -> ProgramValue:
     """A structure of lists and dicts with each tensor, or value of other `kinds`, replaced."""
     if isinstance(value, kinds):
         return change(value)

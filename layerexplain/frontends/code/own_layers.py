@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import BoundCall as BoundCall
 from layerexplain.errors import NotKnown, ShapeError
 from layerexplain.frontends.code.bounds import Budget, Exhausted
 from layerexplain.frontends.code.graph_formula import Formula, not_known
 from layerexplain.frontends.code.own_calls import mirrored, passes_masks
-from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramError, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import ModelValue, Trace, layer_of, unknown_in
 from layerexplain.frontends.code.values.program import Class, Function
 from layerexplain.frontends.code.values.tensors import Tensor
@@ -49,7 +49,7 @@ class Code(NamedTuple):
     """What an own layer's code was read by. `where` is how a place in it is told: `layers.py:41`."""
 
     keras: Keras
-    where: Any
+    where: ProgramValue
 
 
 class OwnLayer(Declaration):
@@ -60,7 +60,7 @@ class OwnLayer(Declaration):
         self.cls = cls
         self.code = code
         self.layer = model
-        find: Callable[[str], Any] = cls.find if cls is not None else lambda _: None
+        find: Callable[[str], ProgramValue] = cls.find if cls is not None else lambda _: None
         function = model.config.get("function") if model is not None and cls is None else None
         method = find("call") or getattr(function, "function", function)
         names, optional = parameters(method)
@@ -92,7 +92,7 @@ class OwnLayer(Declaration):
         self.loose = (*self.loose, _CALL)
         self.is_cell = cls is not None and _has_states(cls)
 
-    def bind(self, config: Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
+    def bind(self, config: Mapping[str, ProgramValue], *, strict: bool = False) -> dict[str, ProgramValue]:
         """The arguments of a configuration, and how the tensors stand in the call."""
         bound = super().bind({key: value for key, value in config.items() if key != _CALL}, strict=strict)
         return bound if config.get(_CALL) is None else {**bound, _CALL: config[_CALL]}
@@ -113,7 +113,7 @@ class OwnLayer(Declaration):
     def trace(
         self,
         specs: Sequence[Spec | None],
-        arguments: Mapping[str, Any],
+        arguments: Mapping[str, ProgramValue],
         masks: Sequence[Spec | None] = (),
         *,
         training: bool = False,
@@ -143,7 +143,11 @@ class OwnLayer(Declaration):
         return f"{shown}:{place.column}" if place is not None and place.column else shown
 
     def _followed(
-        self, keras: Keras, specs: Sequence[Spec | None], arguments: Mapping[str, Any], masks: Sequence[Spec | None]
+        self,
+        keras: Keras,
+        specs: Sequence[Spec | None],
+        arguments: Mapping[str, ProgramValue],
+        masks: Sequence[Spec | None],
     ) -> tuple[ModelValue, Trace]:
         """The object that is called, and what its `call` does with tensors of these shapes."""
         interpreter = keras.interpreter
@@ -169,7 +173,7 @@ class OwnLayer(Declaration):
             raise NotKnown(f"{self.type} hangs on a branch that is not known ({at}: {choice.words})")
         return layer, trace
 
-    def _object(self, keras: Keras, arguments: Mapping[str, Any]) -> ModelValue:
+    def _object(self, keras: Keras, arguments: Mapping[str, ProgramValue]) -> ModelValue:
         """An object of the class, made with the arguments of a configuration."""
         config = {key: ready(keras, value) for key, value in arguments.items() if key != _CALL}
         layer = layer_of(keras.interpreter.call(self.cls, [], {k: one for k, one in config.items() if one is not None}))
@@ -177,7 +181,7 @@ class OwnLayer(Declaration):
             raise NotKnown(f"{self.type} is no layer that is read ({self._at()})")
         return layer
 
-    def state_sizes(self, config: Mapping[str, Any]) -> tuple[int, ...] | None:
+    def state_sizes(self, config: Mapping[str, ProgramValue]) -> tuple[int, ...] | None:
         """What its `state_size` says; None for a layer without one."""
         if self.cls is None or not self.is_cell:
             return None
@@ -192,7 +196,7 @@ class OwnLayer(Declaration):
         sizes = [one[0] if type(one) in (list, tuple) and len(one) == 1 else one for one in sizes]
         return tuple(sizes) if sizes and all(type(one) is int and one > 0 for one in sizes) else None
 
-    def _arguments(self, pattern: Any, given: list[Tensor | None]) -> tuple[list[Any], dict[str, Any]]:
+    def _arguments(self, pattern: object, given: list[Tensor | None]) -> tuple[Arguments, Keywords]:
         """The arguments of a call with its tensors in their places."""
         if pattern is None:
             while given and given[-1] is None:
@@ -208,7 +212,7 @@ class OwnLayer(Declaration):
         return list(args), kwargs
 
     def _definition(
-        self, formula: Formula, layer: ModelValue, trace: Trace, arguments: Mapping[str, Any]
+        self, formula: Formula, layer: ModelValue, trace: Trace, arguments: Mapping[str, ProgramValue]
     ) -> Definition:
         result = formula.results(layer, trace)
         passes = self.mask == "pass"
@@ -242,7 +246,7 @@ class _FormulaReading:
         keras.interpreter.followed_calls.append(keras)
         keras.training = self.training
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: ProgramValue) -> None:
         keras = self.keras
         keras.interpreter.followed_calls.pop()
         keras.training, counters, models = self.before
@@ -251,11 +255,11 @@ class _FormulaReading:
         del keras.models[models:]
 
 
-def _computed_mask(tensors: Any, masks: Any, arguments: Any) -> None:
+def _computed_mask(tensors: object, masks: object, arguments: object) -> None:
     """The masks of a class that computes its own are made with its results (`OwnLayer.trace`)."""
 
 
-def parameters(function: Any) -> tuple[list[str], list[str]]:
+def parameters(function: ProgramValue) -> tuple[list[str], list[str]]:
     """The names of a function's parameters, and those that have a default."""
     if not isinstance(function, Function):
         return [], []
@@ -264,7 +268,7 @@ def parameters(function: Any) -> tuple[list[str], list[str]]:
     return [*names, *keywords], [*names[without:], *keywords]
 
 
-def _defaults(function: Any) -> dict[str, Any]:
+def _defaults(function: object) -> dict[str, ProgramValue]:
     """The defaults of a function's parameters; None for what is no plain value."""
     if not isinstance(function, Function):
         return {}
@@ -328,7 +332,7 @@ def _uses_masks(cls: Class | None, names: Sequence[str], deep: int = 0) -> bool:
     return deep < 4 and any(_uses_masks(one, parameters(one.find("call"))[0], deep + 1) for one in own[:20])
 
 
-def _takes_list(function: Any, name: str) -> bool:
+def _takes_list(function: ProgramValue, name: str) -> bool:
     """Whether a `call` takes its tensors as one list: it unpacks its argument, `x, z = inputs`."""
     return isinstance(function, Function) and any(
         isinstance(one, ast.Assign)
@@ -339,7 +343,9 @@ def _takes_list(function: Any, name: str) -> bool:
     )
 
 
-def ready(keras: Keras, value: Any, make: Callable[[Any], Any] | None = None) -> Any:
+def ready(
+    keras: Keras, value: ProgramValue, make: Callable[[ProgramValue], ProgramValue] | None = None
+) -> ProgramValue:
     """A value of a configuration as code has it: layers as layers, tuples as lists of them. `make` makes an object of a
     class of the code."""
     if (hasattr(value, "definition") and hasattr(value, "config")) or isinstance(value, Layer):

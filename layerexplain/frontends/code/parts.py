@@ -11,24 +11,24 @@ from layerexplain.frontends.code.bounds import Budget
 from layerexplain.frontends.code.effects import Effects
 from layerexplain.frontends.code.frames import Assumption, File, Frame
 from layerexplain.frontends.code.modules import Modules
-from layerexplain.frontends.code.values.base import Evaluator, Place, Unknown
+from layerexplain.frontends.code.values.base import Evaluator, Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.framework import Framework
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.model import Note
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras
-    from layerexplain.frontends.code.values.program import Context, Function
+    from layerexplain.frontends.code.values.program import Context, Function, FunctionNode
 
 Signal = tuple[str, Any] | None
 """How a block ends early: ("return", value), ("break", None), ("continue", None)."""
 
 
-def position(node: Any) -> tuple[int, int]:
+def position(node: ast.AST | None) -> tuple[int, int]:
     """The line and the column of a node, both counted from 1: of `layers.Dense` those of the name behind the dot."""
     if isinstance(node, ast.Attribute):
         return node.end_lineno or node.lineno, (node.end_col_offset or 0) - len(node.attr) + 1
-    return (0, 0) if node is None else (node.lineno, node.col_offset + 1)
+    return getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1
 
 
 def dotted(node: ast.expr) -> str:
@@ -57,7 +57,7 @@ def handler_name(kind: str) -> str:
 class InterpreterPart(Evaluator):
     """A part of the interpreter, and what all of them know. `node` of the tree of `file` is where the reading is."""
 
-    def __init__(self, settings: Mapping[str, Any], modules: Modules) -> None:
+    def __init__(self, settings: Mapping[str, ProgramValue], modules: Modules) -> None:
         self.settings = settings
         self.load, self.lend = modules.load, modules.lend
         self.budget = Budget()
@@ -72,7 +72,7 @@ class InterpreterPart(Evaluator):
         """The bodies of the loops that are read now."""
         self.exhausted: Unknown | None = None
         """Why the program is not read to its end."""
-        self.factories: dict[int, tuple[Any, Any]] = {}
+        self.factories: dict[int, tuple[ProgramValue, ProgramValue]] = {}
         """The dicts that are defaultdicts, with what makes their missing values, by their identities."""
         self.notes: list[Note] = []
         self.is_notebook = False
@@ -83,7 +83,7 @@ class InterpreterPart(Evaluator):
         """Whether modules of a package are read when a name of theirs is used, not when they are imported."""
         self.star: list[str] = []
         """Modules all of whose names are imported."""
-        self.modules: dict[str, Any] = {}
+        self.modules: dict[str, ProgramValue] = {}
         self.imported: dict[str, str] = {}
         """The files that the program imports: the names under which they are shown, by their paths."""
         self.program: File | None = None
@@ -157,38 +157,38 @@ class InterpreterPart(Evaluator):
         place = self.place()
         return Unknown(reason, place.line, name, place.file, place.column)
 
-    def no_function(self, value: Any) -> Any:
+    def no_function(self, value: object) -> ProgramValue:
         """A value where no function fits: a name of a library that is not read is a value that is not known."""
         if not isinstance(value, Symbol) or not value.may_be_anything:
             return value
         return self.unknown(f"{value.path.partition('.')[0]} is not read here", value.path)
 
-    def new_container(self, value: Any) -> Any:
+    def new_container(self, value: object) -> ProgramValue:
         """A new list or dict."""
         if self.effects.unknown_loops or self.choosing:
             self.effects.record_container(value)
         return value
 
-    def mutate(self, value: Any) -> None:
+    def mutate(self, value: object) -> None:
         """Note that a list or a dict is changed."""
         self.budget.make(1)
         self.effects.record_container_change(value)
 
     if TYPE_CHECKING:  # what the parts ask of each other
 
-        def value(self, node: ast.expr, frame: Frame) -> Any: ...
-        def compared(self, name: str, left: Any, right: Any) -> Any: ...
-        def assign(self, target: ast.expr, value: Any, frame: Frame, *, constant: bool = False) -> None: ...
+        def value(self, node: ast.expr, frame: Frame) -> ProgramValue: ...
+        def compared(self, name: str, left: object, right: object) -> ProgramValue: ...
+        def assign(self, target: ast.expr, value: object, frame: Frame, *, constant: bool = False) -> None: ...
         def block(self, body: list[ast.stmt], frame: Frame, *, module: bool = False) -> Signal: ...
         def branch(
             self, taken: list[ast.stmt], other: list[ast.stmt], frame: Frame, assumption: Assumption
         ) -> Signal: ...
-        def followed(self, node: ast.stmt, frame: Frame, handler: Any) -> Signal: ...
+        def followed(self, node: ast.stmt, frame: Frame, handler: Callable[..., Signal]) -> Signal: ...
         def skip(self, body: list[ast.stmt], frame: Frame, assumption: Assumption) -> bool: ...
         def reaches(self, body: Sequence[ast.AST], frame: Frame) -> int: ...
         def run(self, file: File, frame: Frame | None = None) -> Frame: ...
-        def function(self, node: Any, name: str, frame: Frame) -> Function: ...
+        def function(self, node: FunctionNode, name: str, frame: Frame) -> Function: ...
         def foreign_import(self, node: ast.Try, frame: Frame) -> str: ...
-        def supplied_definition(self, path: str, *, constants: bool = False) -> Any: ...
-        def run_context(self, context: Context, within: Callable[[Any], Signal]) -> None: ...
-        def placed(self, value: Any) -> Any: ...
+        def supplied_definition(self, path: str, *, constants: bool = False) -> ProgramValue: ...
+        def run_context(self, context: Context, within: Callable[[ProgramValue], Signal]) -> None: ...
+        def placed(self, value: object) -> ProgramValue: ...

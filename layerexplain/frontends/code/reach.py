@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.interpreter import Interpreter
-from layerexplain.frontends.code.values.base import Place
+from layerexplain.frontends.code.values.base import Place, ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ def parts_of(keras: Keras, model: ModelValue) -> dict[int, LayerValue]:
     return seen
 
 
-def last_change(interpreter: Interpreter, model: ModelValue) -> tuple[int, set[Any]]:
+def last_change(interpreter: Interpreter, model: ModelValue) -> tuple[int, set[ProgramValue]]:
     """Return when a model, or something in it, was changed last: choices that were taken later do not reach it; and
     those that the `call` of one of the program's classes met."""
     waiting: list[tuple[LayerValue, list[tuple[int, int]]]] = [(model, [])]
     last, seen = 0, {id(model)}
-    met: set[Any] = set()
+    met: set[ProgramValue] = set()
     while waiting:
         layer, spans = waiting.pop()
         if not any(start <= layer.changed_at <= end for start, end in spans):  # `met` holds what that hangs on

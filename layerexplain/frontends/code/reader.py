@@ -7,7 +7,6 @@ import os
 from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache, partial
 from types import MappingProxyType
-from typing import Any
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import Exhausted
@@ -20,7 +19,15 @@ from layerexplain.frontends.code.modules import Lender, Modules
 from layerexplain.frontends.code.own_weights import declarations
 from layerexplain.frontends.code.reach import last_change, parts_of, reaching
 from layerexplain.frontends.code.sources import Text, notebook_text, read_text
-from layerexplain.frontends.code.values.base import Place, ProgramError, Unknown, unknown_at
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Keywords,
+    Place,
+    ProgramError,
+    ProgramValue,
+    Unknown,
+    unknown_at,
+)
 from layerexplain.frontends.code.values.layers import ModelValue, layer_of
 from layerexplain.frontends.code.values.program import Class, Function
 from layerexplain.frontends.code.values.tensors import Tensor
@@ -57,7 +64,7 @@ class Program:
         path: str | None,
         given: Mapping[str, str],
         modules: Modules = _NO_MORE,
-        shapes: Mapping[Place, Any] = MappingProxyType({}),
+        shapes: Mapping[Place, ProgramValue] = MappingProxyType({}),
     ) -> None:
         self.given = given
         self.shapes = shapes
@@ -123,7 +130,7 @@ class Program:
                 if isinstance(shape, dict) or (type(shape) is list and shape and type(shape[0]) in (tuple, list)):
                     parts = shape.items() if isinstance(shape, dict) else enumerate(shape)
                     result = {key: keras.new_input(f"{first}_{key}", one) for key, one in parts}
-                    given: Any = result if isinstance(shape, dict) else list(result.values())
+                    given: ProgramValue = result if isinstance(shape, dict) else list(result.values())
                 else:
                     given = keras.new_input(first, why if shape is None else shape)
                 try:
@@ -155,7 +162,7 @@ class Program:
                 found += self._from_call(name, value, [], {})
         return _distinct(found)
 
-    def _from_call(self, name: str, value: Any, args: list[Any], kwargs: dict[str, Any]) -> list[Found]:
+    def _from_call(self, name: str, value: object, args: Arguments, kwargs: Keywords) -> list[Found]:
         """The models that a call of a function or a class of the program gives."""
         keras = self.interpreter.keras
         before = len(keras.models)
@@ -321,7 +328,7 @@ def _distinct(found: list[Found], first: Container[str] = ()) -> list[Found]:
     return [one._replace(name=taken[place]) for place, one in enumerate(found)]
 
 
-def _models_in(result: Any) -> list[ModelValue]:
+def _models_in(result: ProgramValue) -> list[ModelValue]:
     items = result if type(result) in (list, tuple) else list(result.values()) if type(result) is dict else [result]
     return [layer for one in items if isinstance(layer := layer_of(one), ModelValue)]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.call_binding import BoundCall, bind_call
 from layerexplain.errors import AxesError, LayerExplainError
 from layerexplain.frontends.code.graphs import Graph, flat
+from layerexplain.frontends.code.values.base import ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Node, unknown_in
 from layerexplain.frontends.code.values.tensors import Tensor
 from layerexplain.lang.axes import BATCH
@@ -82,7 +83,7 @@ class Shapes:
                     inputs = [self._known(t) for t in current.tensors()]
                     found = self._derive(current, inputs, deep)
                     current.specs = found if found is not None else ()
-        return list(node.specs) or None
+        return [*node.specs] if node.specs else None
 
     def _known(self, tensor: Tensor) -> Spec | None:
         if tensor.index < 0:
@@ -137,7 +138,9 @@ class Shapes:
         masks = [None if one is None else self.of(one) for one in carried]
         return declaration.trace(given, arguments, masks if sees_masks(declaration) else (), constants=constants)
 
-    def bound(self, node: Node, declaration: Declaration) -> tuple[BoundCall, dict[str, Any], dict[TensorRef, Tensor]]:
+    def bound(
+        self, node: Node, declaration: Declaration
+    ) -> tuple[BoundCall, dict[str, ProgramValue], dict[TensorRef, Tensor]]:
         """A call of a layer of Keras bound to its declaration, the arguments of the layer in the form that its formula
         takes, and which tensor each reference stands for."""
         from layerexplain.frontends.code.emit import plain_call
@@ -226,13 +229,13 @@ CONSTANT_TYPE = "Constant"
 """The type of the rows of random numbers and arrays, of which the shape is known."""
 
 
-def constant_shape(sizes: Any) -> Any:
+def constant_shape(sizes: ProgramValue) -> ProgramValue:
     """The shape of random numbers or an array; the first size is the batch where it is not known."""
     found = tuple([BATCH if size == "batch" else size for size in sizes])
     return (BATCH, *found[1:]) if found and found[0] is None and BATCH not in found else found
 
 
-def is_shape(value: Any) -> bool:
+def is_shape(value: ProgramValue) -> bool:
     """Whether a value is a list of known sizes."""
     return type(value) in (list, tuple) and all(isinstance(size, int) and size >= 0 for size in value)
 
@@ -247,10 +250,10 @@ def input_spec(layer: LayerValue) -> Specs | None:
     return [Spec((BATCH, *shape[1:]), "float" if dtype == "float32" else dtype)]
 
 
-def with_ready_layers(config: dict[str, Any], keras: Graphs) -> dict[str, Any]:
+def with_ready_layers(config: dict[str, ProgramValue], keras: Graphs) -> dict[str, ProgramValue]:
     """A configuration whose layers are ready to be applied."""
 
-    def ready(value: Any) -> Any:
+    def ready(value: object) -> ProgramValue:
         if isinstance(value, ModelValue) and value.is_own_layer:
             return DeclaredLayer(keras.declaration(value), {}, value.name, value.type)
         if isinstance(value, LayerValue):
@@ -276,6 +279,6 @@ def as_recorded(spec: Spec) -> tuple[Shape, str]:
     return sizes, "float32" if spec.dtype == "float" else spec.dtype
 
 
-def flat_tensors(value: Any) -> list[Tensor]:
+def flat_tensors(value: object) -> list[Tensor]:
     """The tensors of a structure, in Keras's order."""
     return [one for one in flat(value) if isinstance(one, Tensor)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Exhausted
@@ -15,7 +15,7 @@ from layerexplain.frontends.code.operators import is_plain, truth
 from layerexplain.frontends.code.parts import InterpreterPart, Signal, handler_name, written
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Unknown, Value
+from layerexplain.frontends.code.values.base import ProgramError, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.program import Context, Function, Instance, Namespace
 from layerexplain.frontends.code.values.tensors import Tensor
 
@@ -169,7 +169,7 @@ class Statements(InterpreterPart):
         self.assign(node.target, changed, frame)
         return None
 
-    def assign(self, target: ast.expr, value: Any, frame: Frame, *, constant: bool = False) -> None:
+    def assign(self, target: ast.expr, value: object, frame: Frame, *, constant: bool = False) -> None:
         """Let a target of an assignment stand for a value."""
         match target:
             case ast.Name(id=name):
@@ -196,9 +196,9 @@ class Statements(InterpreterPart):
                 else:
                     self._set_item(items, self.value(key, frame), value)
 
-    def _unpack(self, parts: list[ast.expr], value: Any, frame: Frame) -> None:
+    def _unpack(self, parts: list[ast.expr], value: object, frame: Frame) -> None:
         star = next((i for i, part in enumerate(parts) if isinstance(part, ast.Starred)), None)
-        items: Any
+        items: ProgramValue
         if isinstance(value, Value):
             value.check_use("unpacking", self.place(), f"one tensor for {len(parts)} names: ")
         items = value.unpack(self, parts) if isinstance(value, Value) else self.items(value)
@@ -215,7 +215,7 @@ class Statements(InterpreterPart):
         for part, one in zip(parts, items, strict=True):
             self.assign(part, one, frame)
 
-    def _change_array(self, array: Array, key: Any, value: Any, frame: Frame) -> None:
+    def _change_array(self, array: Array, key: object, value: object, frame: Frame) -> None:
         """`array[key] = value`: wherever a name, an attribute or a list holds the array, it holds the changed one."""
         if array.values is None:
             return
@@ -224,7 +224,7 @@ class Statements(InterpreterPart):
         result = arrays.changed(array, key, value)
         self.mutate(result)
         for at in frame.around():
-            waiting: list[Any] = [at.names]
+            waiting: list[ProgramValue] = [at.names]
             for one in list(at.names.values()):
                 waiting += [one.attributes] if isinstance(one, Instance) else [one] if type(one) in (list, dict) else []
             for names in waiting:
@@ -233,7 +233,7 @@ class Statements(InterpreterPart):
                     if one is array:
                         names[place] = result
 
-    def _set_item(self, items: Any, key: Any, value: Any) -> None:
+    def _set_item(self, items: ProgramValue, key: ProgramValue, value: ProgramValue) -> None:
         if isinstance(items, Tensor):
             raise ProgramError(
                 "TypeError", "a tensor cannot be changed in place; use keras.ops.slice_update", self.place()
@@ -329,7 +329,7 @@ class Statements(InterpreterPart):
     def on_match(self, node: ast.Match, frame: Frame) -> Signal:
         subject = self.value(node.subject, frame)
         for case in node.cases:
-            found: Any = None
+            found: ProgramValue = None
             match case.pattern:
                 case ast.MatchAs(pattern=None, name=name):
                     if name is not None:
@@ -363,7 +363,7 @@ class Statements(InterpreterPart):
             return self.block(body, frame)
         signals: list[Signal] = []
 
-        def inside(value: Any) -> Signal:
+        def inside(value: object) -> Signal:
             if items[0].optional_vars is not None:
                 self.assign(items[0].optional_vars, value, frame)
             signals.append(self._within(items[1:], body, frame))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph
 from layerexplain.frontends.code.own_calls import OwnCalls, mirrored
 from layerexplain.frontends.code.shapes import WEIGHT_TYPE, Shapes, declaration_of, flat_tensors, is_shape
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Unknown, unknown_at
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown, unknown_at
 from layerexplain.frontends.code.values.layers import (
     CALLED,
     LayerValue,
@@ -53,15 +53,15 @@ class Graphs(OwnCalls):
         found: Tensor = self.weights[key][1]
         return found
 
-    def weight_value(self, variable: Variable) -> Any:
+    def weight_value(self, variable: Variable) -> ProgramValue:
         """What a weight is where code computes with it: a tensor in a `call`, numbers outside."""
         return self.weight_tensor(variable) if self.in_call else self.data_of(variable)
 
-    def data_of(self, variable: Variable) -> Any:
+    def data_of(self, variable: Variable) -> ProgramValue:
         """The numbers of a variable, where code computes with them outside of layers."""
         return Array(tuple(variable.shape)) if is_shape(variable.shape) else variable.shape
 
-    def results(self, layer: LayerValue, node: Node) -> Any:
+    def results(self, layer: LayerValue, node: Node) -> ProgramValue:
         """What a call gives: a tensor, or several in the structure that Keras gives them."""
         if isinstance(layer, ModelValue):
             if layer.form == "sequential":
@@ -102,7 +102,7 @@ class Graphs(OwnCalls):
 
         return len(NAMES.get(layer.type, ()))
 
-    def _count_unknown(self, node: Node) -> Any:
+    def _count_unknown(self, node: Node) -> ProgramValue:
         return self.cause_of(node.result(), f"how many results {node.layer.type} gives")
 
     def _inner_states(self, layer: LayerValue) -> bool:
@@ -123,7 +123,7 @@ class Graphs(OwnCalls):
         found: ModelValue = self.lambdas[key][1]
         return found
 
-    def split_input(self, tensor: Tensor, parts: list[Any]) -> Any:
+    def split_input(self, tensor: Tensor, parts: list[ProgramValue]) -> ProgramValue:
         """The parts that an input of a `call` is unpacked into: it stands for as many inputs."""
         layer = tensor.node.layer
         if self.tracing and layer.type == "InputLayer" and self.shapes.of(tensor) is None:
@@ -213,14 +213,14 @@ class Graphs(OwnCalls):
         found: Graph | None = self.sequences[key]
         return found
 
-    def _unwritten(self, layer: LayerValue, *args: Any) -> Node:
+    def _unwritten(self, layer: LayerValue, *args: ProgramValue) -> Node:
         """A call that no line of the program makes."""
         self.interpreter.budget.call()
         node: Node = self.bare_node(layer, args, place=layer.place)
         node.callers = layer.callers
         return node
 
-    def first_shape(self, layer: LayerValue) -> Any:
+    def first_shape(self, layer: LayerValue) -> ProgramValue:
         """The input shape (with the batch) that a layer carries, also as the first one of a model inside."""
         found = self.first_shapes.get(id(layer))
         if found is not None:
@@ -277,7 +277,7 @@ class Graphs(OwnCalls):
                 self.graph(model)
         return layer.nodes
 
-    def make_operation(self, type_: str, args: list[Any], kwargs: dict[str, Any], called: str = "") -> Any:
+    def make_operation(self, type_: str, args: Arguments, kwargs: Keywords, called: str = "") -> ProgramValue:
         """A call of an operation, which is named after its class or another one."""
         layer = LayerValue(
             self, type_, "operation", self.draw(called or type_, operation=True), {}, self.interpreter.place()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS
 from layerexplain.frontends.code.library.builtins import call_builtin, items_of
@@ -27,7 +27,17 @@ from layerexplain.frontends.code.values.array import (
     reshaped,
 )
 from layerexplain.frontends.code.values.array import cast as cast_array
-from layerexplain.frontends.code.values.base import Evaluator, ProgramError, Size, Unknown, UnknownValue, unknown_value
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Evaluator,
+    Keywords,
+    ProgramError,
+    ProgramValue,
+    Size,
+    Unknown,
+    UnknownValue,
+    unknown_value,
+)
 from layerexplain.frontends.code.values.layers import tensors_in
 from layerexplain.frontends.code.values.symbols import DTYPES
 from layerexplain.frontends.code.values.tensors import GraphTensor
@@ -44,7 +54,7 @@ _MAKES = frozenset(
 """Functions that make arrays of float64 where they are not told another dtype."""
 _OTHER_NAMES = {"product": "prod", "amax": "max", "amin": "min"}
 _OF_NUMBERS = ("sqrt", "exp", "log", "log2", "log10", "ceil", "floor", "sin", "cos", "tan")
-_EACH: dict[str, Callable[[Any], Any] | None] = {
+_EACH: dict[str, Callable[[ProgramValue], ProgramValue] | None] = {
     "sqrt": math.sqrt, "exp": math.exp, "log": math.log, "sin": math.sin, "cos": math.cos, "abs": abs, "clip": None,
     "normalize": None,
 }  # fmt: skip
@@ -54,7 +64,7 @@ _EACH: dict[str, Callable[[Any], Any] | None] = {
 class Numpy(Library):
     """NumPy, whose functions a `call` may give tensors."""
 
-    def call(self, path: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    def call(self, path: str, args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
         name = path.partition(".")[2]
         if tensors := tensors_in([*args, *kwargs.values()]):
             if any(isinstance(one, GraphTensor) for one in tensors):
@@ -72,7 +82,7 @@ LIBRARY = Numpy("numpy")
 function = LIBRARY.function
 
 
-def call_numpy(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def call_numpy(name: str, args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     """Return what a function of NumPy gives, by its name behind `numpy.`."""
     row = function.find(f"numpy.{name}") or _other(name)
     try:
@@ -86,9 +96,9 @@ def _other(name: str) -> Implementation:
     return lambda args, kwargs, interpreter: _of_name(name, args, kwargs, interpreter)
 
 
-def _of_name(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Evaluator) -> Any:
+def _of_name(name: str, args: Arguments, kwargs: Keywords, evaluator: Evaluator) -> ProgramValue:
     """A function that is read as one of many: of a dtype, of each value, of all values."""
-    first: Any = args[0] if args else None
+    first: ProgramValue = args[0] if args else None
     number = plain(first)
     if name.rstrip("_") in DTYPES and is_plain(first):
         return call_builtin("int" if "int" in name else "float", args, kwargs, evaluator)
@@ -115,7 +125,7 @@ def _of_name(name: str, args: list[Any], kwargs: dict[str, Any], evaluator: Eval
     raise unknown_value(args, f"it comes from np.{name}(…)")
 
 
-def _of_number(name: str, value: Any) -> float:
+def _of_number(name: str, value: object) -> float:
     if isinstance(value, str):
         raise ProgramError("TypeError", f"np.{name} of a text")
     try:
@@ -124,7 +134,7 @@ def _of_number(name: str, value: Any) -> float:
         return math.nan
 
 
-def _of_each_value(array: Array, compute: Callable[[Any], Any] | None) -> Array:
+def _of_each_value(array: Array, compute: Callable[[ProgramValue], ProgramValue] | None) -> Array:
     if array.values is None:
         return array
     try:
@@ -134,7 +144,7 @@ def _of_each_value(array: Array, compute: Callable[[Any], Any] | None) -> Array:
     return array._replace(values=values, dtype=array.dtype if compute is abs else "float64")
 
 
-def _shape(value: Any) -> Shape:
+def _shape(value: ProgramValue) -> Shape:
     """Sizes as they are given: a number or several. Raises UnknownValue where one of them is not known."""
     value = plain(value)
     sizes = value if type(value) in (tuple, list) else (value,)
@@ -147,7 +157,7 @@ def _shape(value: Any) -> Shape:
     return tuple([one if isinstance(one, int) else None for one in sizes])
 
 
-def _filled(fill: float | None, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _filled(fill: float | None, args: Arguments, kwargs: Keywords) -> ProgramValue:
     if len(args) > 1 and isinstance(args[1], int | float):
         raise ProgramError("TypeError", f"{args[1]} is no dtype; give the shape as one value: ({args[0]}, {args[1]})")
     shape = _shape(kwargs.get("shape", args[0] if args else ()))
@@ -157,21 +167,21 @@ def _filled(fill: float | None, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 @function("numpy.zeros")
-def _zeros(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _zeros(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return _filled(0.0, args, kwargs)
 
 
 @function("numpy.ones")
-def _ones(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _ones(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return _filled(1.0, args, kwargs)
 
 
 @function("numpy.empty")
-def _empty(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _empty(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return _filled(None, args, kwargs)
 
 
-def _random(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _random(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
     if name in ("rand", "randn"):
         return Array(_shape(tuple(args)))
     if name not in ("random", "random_sample", "normal", "uniform", "randint"):
@@ -180,12 +190,12 @@ def _random(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return Unknown("a random number") if sizes is None else Array(_shape(sizes))
 
 
-def _first(args: list[Any]) -> Array:
+def _first(args: Arguments) -> Array:
     """The array that a function is given first. Raises UnknownValue where it is not known."""
     return known_array(args[0] if args else Unknown("an array"))
 
 
-def _rows(args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Array], int]:
+def _rows(args: Arguments, kwargs: Keywords) -> tuple[list[Array], int]:
     """The arrays that a function is given as one list, and the axis. Raises UnknownValue where they are not known."""
     rows = [array_of(one) for one in args[0]] if args and type(args[0]) in (list, tuple) else []
     axis = args[1] if len(args) > 1 else kwargs.get("axis", 0)
@@ -195,7 +205,7 @@ def _rows(args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Array], int]:
 
 
 @function("numpy.expand_dims")
-def _expand(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _expand(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     array = _first(args)
     axis = plain(args[1] if len(args) > 1 else kwargs.get("axis", 0))
     if not isinstance(axis, int):
@@ -217,7 +227,7 @@ def _fit_together(words: str, shapes: list[Shape]) -> None:
 
 
 @function("numpy.concatenate")
-def _concatenate(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _concatenate(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     rows, axis = _rows(args, kwargs)
     _fit_together("be joined", [_without(row.shape, axis) for row in rows])
     sizes = [row.shape[axis] for row in rows if -len(row.shape) <= axis < len(row.shape)]
@@ -233,14 +243,14 @@ def _concatenate(args: list[Any], kwargs: dict[str, Any], interpreter: Interpret
 
 
 @function("numpy.vstack")
-def _vstack(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _vstack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """`np.vstack(arrays)`: those of one axis are rows."""
     rows, _ = _rows(args[:1], {})
     return _concatenate([[one if len(one.shape) > 1 else reshaped(one, [1, -1]) for one in rows]], {}, interpreter)
 
 
 @function("numpy.append")
-def _append(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _append(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """`np.append(array, values)`: without an axis of all numbers in a row."""
     both = [known_array(one) for one in args[:2]]
     if len(args) < 3 and "axis" not in kwargs:
@@ -249,7 +259,7 @@ def _append(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -
 
 
 @function("numpy.stack")
-def _stack(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _stack(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     rows, axis = _rows(args, kwargs)
     shape = rows[0].shape
     at = axis_of(axis, len(shape) + 1)
@@ -258,13 +268,13 @@ def _stack(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) ->
 
 
 @function("numpy.reshape")
-def _reshape(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _reshape(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     sizes = args[1] if len(args) > 1 else kwargs.get("newshape", kwargs.get("shape"))
     return reshaped(_first(args), sizes if type(sizes) in (tuple, list) else [sizes])
 
 
 @function("numpy.linspace")
-def _linspace(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _linspace(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     start, stop, count = (*map(plain, args), kwargs.get("num", 50))[:3]
     if not all(isinstance(one, int | float) for one in (start, stop)) or not isinstance(count, int):
         raise unknown_value((start, stop, count), "numbers")
@@ -275,7 +285,7 @@ def _linspace(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter)
 
 
 @function("numpy.arange")
-def _arange(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _arange(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     given = [*args, *[kwargs[key] for key in ("start", "limit", "stop", "delta", "step") if key in kwargs]]
     numbers = [plain(one) for one in given]
     if not numbers or not all(isinstance(one, int) for one in numbers):
@@ -290,12 +300,12 @@ def _arange(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -
 
 
 @function("numpy.shape")
-def _shape_of(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _shape_of(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return attribute(_first(args), "shape")
 
 
 @function("numpy.unique")
-def _unique(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _unique(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """`np.unique(labels)`: as many as there are classes."""
     if len(args) != 1 or kwargs:
         return Unknown("it comes from np.unique(…)")
@@ -306,7 +316,7 @@ def _unique(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -
 
 
 @function("numpy.delete")
-def _delete(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _delete(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """`np.delete(values, places)` of a list of numbers."""
     values, places = (items_of(one) if not isinstance(one, int) else [one] for one in [*args, None, None][:2])
     if isinstance(values, Unknown) or isinstance(places, Unknown) or not all(isinstance(one, int) for one in places):
@@ -316,7 +326,7 @@ def _delete(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -
 
 
 @function("numpy.dot", "numpy.matmul")
-def _product(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _product(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     """`np.dot(x, y)` of arrays with two axes."""
     both = [known_array(one) for one in args[:2]]
     flat = len(both) < 2 or any(len(one.shape) != 2 for one in both)
@@ -324,6 +334,6 @@ def _product(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) 
 
 
 @function("numpy.zeros_like", "numpy.ones_like")
-def _like(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _like(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     array = array_of(args[0])
     return array._replace(values=None) if isinstance(array, Array) else args[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import string
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.bounds import MOST_ITEMS, Budget
 from layerexplain.frontends.code.dataclass_fields import Field, named_tuple
@@ -14,7 +14,15 @@ from layerexplain.frontends.code.library.command_line import Parser
 from layerexplain.frontends.code.library.table import Implementation, Library
 from layerexplain.frontends.code.operators import TOO_LARGE
 from layerexplain.frontends.code.values.array import product
-from layerexplain.frontends.code.values.base import ProgramError, Size, Unknown, unknown_value
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Keywords,
+    ProgramError,
+    ProgramValue,
+    Size,
+    Unknown,
+    unknown_value,
+)
 from layerexplain.frontends.code.values.program import Function, Instance, Namespace, Partial
 from layerexplain.frontends.code.values.symbols import Symbol
 
@@ -51,24 +59,24 @@ function = LIBRARY.function
 
 
 @function("functools.partial")
-def _partial(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _partial(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return Partial(args[0], tuple(args[1:]), kwargs) if args else NotImplemented
 
 
 @function("functools.wraps")
-def _wraps(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _wraps(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return Partial(Symbol("functools.update_wrapper"), (), {"wrapped": args[0]}) if args else NotImplemented
 
 
 @function("functools.update_wrapper")
-def _update_wrapper(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _update_wrapper(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if not args:
         return NotImplemented
     return _with_name(args[0], kwargs.get("wrapped", args[1] if len(args) > 1 else None))
 
 
 @function("functools.reduce")
-def _reduce(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _reduce(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if len(args) < 2:
         return NotImplemented
     items = [*args[2:], *known_items(args[1])]
@@ -80,34 +88,34 @@ def _reduce(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -
 
 @LIBRARY.family("operator")
 def _operator(name: str) -> Implementation:
-    def operate(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    def operate(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
         return interpreter.operate(_OPERATORS[name], *args) if name in _OPERATORS and len(args) == 2 else NotImplemented
 
     return operate
 
 
 @function("argparse.ArgumentParser")
-def _argument_parser(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _argument_parser(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return Parser()
 
 
 @function("copy.copy")
-def _copy(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _copy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return _copied(args[0], False, interpreter) if args else NotImplemented
 
 
 @function("copy.deepcopy")
-def _deep_copy(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _deep_copy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return _copied(args[0], True, interpreter) if args else NotImplemented
 
 
 @function("collections.OrderedDict")
-def _ordered_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _ordered_dict(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return call_builtin("dict", args, kwargs, interpreter)
 
 
 @function("collections.defaultdict")
-def _default_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _default_dict(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     items = call_builtin("dict", args[1:], kwargs, interpreter)
     if type(items) is dict and args and args[0] is not None:
         interpreter.factories[id(items)] = items, args[0]
@@ -115,7 +123,7 @@ def _default_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpre
 
 
 @function("collections.namedtuple", "typing.NamedTuple")
-def _named_tuple(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _named_tuple(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if len(args) != 2:
         return NotImplemented
     cls = named_tuple(str(args[0]), args[1], kwargs.get("defaults") or ())
@@ -123,39 +131,39 @@ def _named_tuple(args: list[Any], kwargs: dict[str, Any], interpreter: Interpret
 
 
 @function("typing.cast")
-def _cast(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _cast(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return args[1] if len(args) == 2 else NotImplemented
 
 
 @function("types.SimpleNamespace")
-def _simple_namespace(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _simple_namespace(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return Namespace(dict(kwargs))
 
 
 @function("types.MappingProxyType")
-def _mapping_proxy(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _mapping_proxy(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return args[0] if args else NotImplemented
 
 
 @function("contextlib.nullcontext")
-def _null_context(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _null_context(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return args[0] if args else None
 
 
 @function("dataclasses.field")
-def _field(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _field(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     return Field(kwargs)
 
 
 @function("dataclasses.replace")
-def _replace(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _replace(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
     return interpreter.call(args[0].cls, [], {**args[0].fields(), **kwargs})
 
 
 @function("dataclasses.asdict")
-def _as_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _as_dict(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
     values = args[0].fields().items()
@@ -163,7 +171,7 @@ def _as_dict(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) 
 
 
 @function("dataclasses.astuple")
-def _as_tuple(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _as_tuple(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
     values = args[0].fields().values()
@@ -171,13 +179,13 @@ def _as_tuple(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter)
 
 
 @function("dataclasses.fields")
-def _fields(args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+def _fields(args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
     if not args or not isinstance(args[0], Instance):
         return NotImplemented
     return tuple([Namespace({"name": key}) for key in args[0].fields()])
 
 
-def _with_name(function: Any, wrapped: Any) -> Any:
+def _with_name(function: object, wrapped: object) -> ProgramValue:
     """A function of the program under the name of another one that it wraps."""
     if isinstance(function, Function) and isinstance(wrapped, Function):
         function.attributes.update(
@@ -191,7 +199,7 @@ def _math(name: str) -> Implementation:
     return lambda args, kwargs, interpreter: _of_numbers(name, args)
 
 
-def _of_numbers(name: str, args: list[Any]) -> Any:
+def _of_numbers(name: str, args: Arguments) -> ProgramValue:
     """A function of `math`."""
     if any(isinstance(one, Size) for one in args):
         return Size()
@@ -212,7 +220,7 @@ def _itertools(name: str) -> Implementation:
     return lambda args, kwargs, interpreter: _rows(name, args, kwargs, interpreter.budget)
 
 
-def _rows(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) -> Any:
+def _rows(name: str, args: Arguments, kwargs: Keywords, budget: Budget) -> ProgramValue:
     """A function of `itertools`."""
     if name in ("chain", "chain.from_iterable") and (args or name == "chain"):
         return _chained(args if name == "chain" else known_items(args[0]), budget)
@@ -230,9 +238,9 @@ def _rows(name: str, args: list[Any], kwargs: dict[str, Any], budget: Budget) ->
     return Unknown(f"it comes from itertools.{name}(…)")
 
 
-def _chained(values: list[Any], budget: Budget) -> Any:
+def _chained(values: list[ProgramValue], budget: Budget) -> ProgramValue:
     """The items of all values, one after another."""
-    found: list[Any] = []
+    found: list[ProgramValue] = []
     for one in values:
         found += known_items(one)
         if len(found) > MOST_ITEMS:
@@ -241,7 +249,7 @@ def _chained(values: list[Any], budget: Budget) -> Any:
     return found
 
 
-def _copied(value: Any, deep: bool, interpreter: Interpreter) -> Any:
+def _copied(value: ProgramValue, deep: bool, interpreter: Interpreter) -> ProgramValue:
     if type(value) in (list, dict, set):
         interpreter.budget.make(len(value))
         if deep and type(value) is list:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from layerexplain.frontends.code.values.base import UnknownValue
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, UnknownValue
 from layerexplain.frontends.code.values.symbols import Symbol
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Rows(Generic[_Reader]):
     """
 
     def __init__(self) -> None:
-        self._rows: dict[str, Callable[[list[Any], dict[str, Any], _Reader], Any]] = {}
+        self._rows: dict[str, Callable[[list[ProgramValue], dict[str, ProgramValue], _Reader], ProgramValue]] = {}
 
     def __call__(self, *names: str) -> Callable[[_Decorated], _Decorated]:
         """Register what a call of each of these names gives."""
@@ -39,11 +39,11 @@ class Rows(Generic[_Reader]):
 
         return register
 
-    def find(self, name: str) -> Callable[[list[Any], dict[str, Any], _Reader], Any] | None:
+    def find(self, name: str) -> Callable[[list[ProgramValue], dict[str, ProgramValue], _Reader], ProgramValue] | None:
         """Return the row of a name; None for one that has none."""
         return self._rows.get(name)
 
-    def call(self, name: str, args: list[Any], kwargs: dict[str, Any], reader: _Reader) -> Any:
+    def call(self, name: str, args: Arguments, kwargs: Keywords, reader: _Reader) -> ProgramValue:
         """Return what a call of a name gives; NotImplemented for one that is not read here."""
         row = self.find(name)
         if row is None:
@@ -76,7 +76,7 @@ class Library:
 
         return register
 
-    def call(self, path: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    def call(self, path: str, args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
         """Return what a call of a name gives; NotImplemented for one that is not read here."""
         interpreter.budget.look_at(*args, *kwargs.values())
         package, _, name = path.partition(".")
@@ -92,5 +92,5 @@ class FrameworkLibrary(Library):
     """A library that models are made with: its framework, which knows the layers that the program has made, says what
     its names give."""
 
-    def call(self, path: str, args: list[Any], kwargs: dict[str, Any], interpreter: Interpreter) -> Any:
+    def call(self, path: str, args: Arguments, kwargs: Keywords, interpreter: Interpreter) -> ProgramValue:
         return interpreter.framework_of(path).call_symbol(Symbol(path), args, kwargs)

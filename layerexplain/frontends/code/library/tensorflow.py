@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.keras.names import tensorflow_function
 from layerexplain.frontends.code.library.table import Rows
-from layerexplain.frontends.code.values.base import Size, Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, tensors_in
 from layerexplain.frontends.code.values.tensors import GraphTensor, Tensor
 
@@ -25,7 +25,7 @@ _ONLY_RUN = ("data.", "io.", "image.", "train.", "distribute.", "config.")
 function: Rows[Keras] = Rows()
 
 
-def call_tensorflow(path: str, args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def call_tensorflow(path: str, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     """Return what a function of TensorFlow gives, by its name behind `tensorflow.`."""
     args = [keras.with_weights(one) for one in args]
     kwargs = {key: keras.with_weights(one) for key, one in kwargs.items() if key != "name"}
@@ -52,37 +52,37 @@ def call_tensorflow(path: str, args: list[Any], kwargs: dict[str, Any], keras: K
 
 
 @function("Variable")
-def _variable(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _variable(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return keras.variable(args, kwargs)
 
 
 @function("ensure_shape")
-def _ensure_shape(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _ensure_shape(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     if len(args) > 1 and isinstance(args[0], Tensor):
         keras.tell_shape(args[0], args[1])
     return NotImplemented
 
 
 @function("function")
-def _function(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _function(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     if tensors_in([*args, *kwargs.values()]):
         return NotImplemented
     return args[0] if args else None
 
 
 @function("random.set_seed", "config.run_functions_eagerly", "device")
-def _do_nothing(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _do_nothing(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return NotImplemented if tensors_in([*args, *kwargs.values()]) else None
 
 
 @function("TensorShape")
-def _tensor_shape(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _tensor_shape(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     if not args or tensors_in([*args, *kwargs.values()]):
         return NotImplemented
     return tuple(args[0]) if type(args[0]) in (list, tuple) else args[0]
 
 
-def _operation(path: str, args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _operation(path: str, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     """A function on tensors: an operation with a formula, or one that is not read."""
     given = [*args, *kwargs.values()]
     name, last = tensorflow_function(path), path.rpartition(".")[2]

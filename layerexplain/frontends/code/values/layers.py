@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.values.base import Evaluator, Identity, Place, Unknown, Value
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Evaluator,
+    Identity,
+    Keywords,
+    Place,
+    ProgramValue,
+    Unknown,
+    Value,
+)
 from layerexplain.frontends.code.values.framework import Framework
 from layerexplain.frontends.code.values.program import Bound, Function, Instance, Partial, creation_counter
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import CallTensor, GraphTensor, Tensor
+
+if TYPE_CHECKING:
+    from layerexplain.layers.declaration import Spec
 
 
 class Node:
@@ -20,8 +32,8 @@ class Node:
     def __init__(
         self,
         layer: LayerValue,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        args: tuple[ProgramValue, ...],
+        kwargs: Mapping[str, ProgramValue],
         place: Place,
         number: int,
         *,
@@ -32,7 +44,7 @@ class Node:
         self.kwargs = kwargs
         self.place = place
         self.number = number
-        self.specs: Any = None
+        self.specs: Sequence[Spec | None] | None = None
         self._tensors: list[Tensor] | None = None
         self._kind = CallTensor if in_call else GraphTensor
         self._results: dict[int, Tensor] = {}
@@ -67,7 +79,7 @@ class Trace:
         self.span = (0, 0)
         """When it was followed, as `creation_counter` counts."""
         self.inputs: list[Tensor] = []
-        self.outputs: Any = None
+        self.outputs: ProgramValue = None
         self.reason: Unknown | None = None
         self.mask_inputs: dict[Tensor, Tensor] = {}
         self.masks: list[Tensor | None] = []
@@ -76,32 +88,34 @@ class Trace:
 class Variable(Value):
     """A weight that code makes itself with `add_weight` or `tf.Variable`."""
 
-    def __init__(self, framework: Framework, name: str, shape: Any, dtype: str, trainable: bool, place: Place) -> None:
+    def __init__(
+        self, framework: Framework, name: str, shape: ProgramValue, dtype: str, trainable: bool, place: Place
+    ) -> None:
         self.framework = framework
         self.name = name
         self.shape = shape
         self.dtype = dtype
         self.trainable = trainable
         self.place = place
-        self.choice: Any = None
+        self.choice: ProgramValue = None
         """What is assumed where it counts as a weight of a layer."""
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self.framework.variable_attribute(self, name)
 
-    def operand(self, evaluator: Evaluator) -> Any:
+    def operand(self, evaluator: Evaluator) -> ProgramValue:
         return self if self.framework.in_call else self.framework.data_of(self)
 
-    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+    def operate(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
         return self.framework.operator(name, left, right)
 
-    def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
+    def operate_alone(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self.framework.operator(name, self, None)
 
-    def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+    def compare(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
         return self.framework.operator(name, left, right) if self.framework.in_call else NotImplemented
 
-    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         return evaluator.item(self.framework.weight_value(self), key)
 
     def truth(self) -> bool | None:
@@ -112,7 +126,7 @@ class LayerValue(Identity):
     """A layer, an operation or a model. `type` is the name of its class, `kind` as in `model.Layer`."""
 
     def __init__(
-        self, framework: Framework, type_: str, kind: str, name: str, config: dict[str, Any], place: Place
+        self, framework: Framework, type_: str, kind: str, name: str, config: dict[str, ProgramValue], place: Place
     ) -> None:
         self.framework = framework
         """The library that makes it."""
@@ -126,13 +140,13 @@ class LayerValue(Identity):
         """Whether it is made as not trainable, and Keras makes layers inside of it that are trained all the same."""
         self.nodes: list[Node] = []
         self.instance: Instance | None = None
-        self.attributes: dict[str, Any] = {}
+        self.attributes: dict[str, ProgramValue] = {}
         """What the program gave it as attributes, `layer.size = 3`."""
         self.reason: Unknown | None = None
         """Why nothing is known of what it computes."""
         self.callers: tuple[str, ...] = ()
         """Where the function was called that makes it, in words."""
-        self.declaration: Any = None
+        self.declaration: ProgramValue = None
         """That of an operation which Keras does not have under a name."""
         self.created_at = self.changed_at = next(creation_counter)
         """Later ones have larger numbers. `changed_at` is that of the last change of what it is."""
@@ -141,13 +155,13 @@ class LayerValue(Identity):
         """Note that what it is changes now."""
         self.changed_at = next(creation_counter)
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self.framework.attribute(self, name)
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return name in self.attributes or name in self.config or self.framework.layer_has(self, name)
 
-    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
         evaluator.effects.record_change()
         if name == "trainable":
             self.framework.set_trainable(self, value)
@@ -164,10 +178,10 @@ class LayerValue(Identity):
             return self.kind == "model" and (kind.last == "Model" or self.type == "Functional")
         return self.type == kind.last
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         return self.framework.call_method(self, name, args, kwargs)
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return self.framework.call_layer(self, args, kwargs)
 
 
@@ -179,12 +193,12 @@ class ModelValue(LayerValue):
         super().__init__(framework, type_, "model", name, {}, place)
         self.form = form
         self.layers: list[LayerValue] = []
-        self.inputs: Any = None
-        self.outputs: Any = None
-        self.input_shape: Any = None
-        self.compiled: dict[str, Any] | None = None
+        self.inputs: ProgramValue = None
+        self.outputs: ProgramValue = None
+        self.input_shape: ProgramValue = None
+        self.compiled: dict[str, ProgramValue] | None = None
         self.open: list[Unknown] = []
-        self.traces: dict[Any, Trace] = {}
+        self.traces: dict[ProgramValue, Trace] = {}
         """What its `call` does, by the arguments; the first one is that of the program."""
         self.added_input = ""
         """The name of the InputLayer that Keras itself put before the layers of a Sequential model; "" for none."""
@@ -194,9 +208,9 @@ class ModelValue(LayerValue):
         """Whether Keras has made a functional model of the layers of a Sequential one."""
         self.is_inner = False
         """Whether the `build` or the `call` of a class of the program made it: it is a part of that."""
-        self.depends_on: set[Any] = set()
+        self.depends_on: set[ProgramValue] = set()
         """Choices and unknown values that its `call` met while it was followed."""
-        self.before_build: dict[str, Any] | None = None
+        self.before_build: dict[str, ProgramValue] | None = None
         """The attributes of an object whose `build` ran at a shape that was not known, as they were before."""
 
     @property
@@ -211,7 +225,7 @@ class ModelValue(LayerValue):
         return self.form == "own" and not self.config.get("model")
 
 
-def each_in(value: Any, *, settings: bool = False) -> Iterator[Any]:
+def each_in(value: object, *, settings: bool = False) -> Iterator[ProgramValue]:
     """What stands in a value, in order; of lists and dicts inside each other too, and of what `settings` are given."""
     waiting, most = [value], 10_000
     while waiting and most:
@@ -227,17 +241,17 @@ def each_in(value: Any, *, settings: bool = False) -> Iterator[Any]:
             yield one
 
 
-def tensors_in(value: Any) -> list[Tensor]:
+def tensors_in(value: object) -> list[Tensor]:
     """The tensors in a value, at any depth."""
     return [one for one in each_in(value) if isinstance(one, Tensor)]
 
 
-def unknown_in(value: Any) -> Unknown | None:
+def unknown_in(value: object) -> Unknown | None:
     """The first unknown value in a value, at any depth."""
     return next((one for one in each_in(value, settings=True) if isinstance(one, Unknown)), None)
 
 
-def layer_of(value: Any) -> LayerValue | None:
+def layer_of(value: object) -> LayerValue | None:
     """The layer that a value is, or is an object of."""
     if isinstance(value, LayerValue):
         return value

@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 import itertools
 import types
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.values.base import (
+    Arguments,
     Evaluator,
     Identity,
+    Keywords,
     Place,
     ProgramError,
+    ProgramValue,
     Unknown,
     Value,
     unknown_key,
@@ -21,32 +24,38 @@ from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.records import Record
 
 if TYPE_CHECKING:
+    from layerexplain.frontends.code.frames import Frame
     from layerexplain.frontends.code.values.layers import LayerValue
+
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 class Function(Identity):
     """A function of the program. `names` are those of its parameters without the ones that are given by name alone,
     which are `keywords`."""
 
-    def __init__(self, node: Any, frame: Any, name: str, owner: Class | None = None) -> None:
+    def __init__(self, node: FunctionNode, frame: Frame, name: str, owner: Class | None = None) -> None:
         self.node = node
         self.frame = frame
         self.name = name
         self.owner = owner
         self.kind = ""
         """"property", "classmethod", "staticmethod", "context" for a context manager, or "" """
-        self.defaults: list[Any] = []
-        self.keyword_defaults: list[Any] = []
-        if "_yields" not in node.__dict__:  # a loop may define a function in each round
-            node._yields = any(isinstance(one, ast.Yield | ast.YieldFrom) for one in _own_nodes(node))
-        self.has_yield: bool = node._yields
-        self.attributes: dict[str, Any] = {}
+        self.defaults: list[ProgramValue] = []
+        self.keyword_defaults: list[ProgramValue] = []
+        known = node.__dict__  # a loop may define a function in each round
+        if "_yields" not in known:
+            known["_yields"] = any(isinstance(one, ast.Yield | ast.YieldFrom) for one in _own_nodes(node))
+        self.has_yield: bool = known["_yields"]
+        self.attributes: dict[str, ProgramValue] = {}
         self.is_decorated = False
         """Whether a decorator of a library may have changed what it takes."""
         self.names: list[str] = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
         self.keywords: list[str] = [one.arg for one in node.args.kwonlyargs]
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name in self.attributes:
             return self.attributes[name]
         if name == "__name__":
@@ -58,23 +67,24 @@ class Function(Identity):
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return name in self.attributes or hasattr(types.FunctionType, name)
 
-    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
         evaluator.effects.record_attribute_change(self, name)
         self.attributes[name] = value
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return evaluator.call_function(self, args, kwargs, whole)
 
 
-def docstring(node: Any) -> str:
+def docstring(node: Documented) -> str:
     """Return the docstring of a function or a class, "" where it has none. It is kept: a loop may ask in each round."""
-    if "_docstring" not in node.__dict__:
-        node._docstring = ast.get_docstring(node) or ""
-    text: str = node._docstring
+    known = node.__dict__
+    if "_docstring" not in known:
+        known["_docstring"] = ast.get_docstring(node) or ""
+    text: str = known["_docstring"]
     return text
 
 
-def _own_nodes(node: Any) -> Any:
+def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a function, those of functions inside it left out."""
     waiting = list(ast.iter_child_nodes(node))
     while waiting:
@@ -87,19 +97,19 @@ def _own_nodes(node: Any) -> Any:
 class Class(Identity):
     """A class of the program. `bases` are classes, symbols and unknown values."""
 
-    def __init__(self, name: str, bases: list[Any], frame: Any, line: int) -> None:
+    def __init__(self, name: str, bases: list[ProgramValue], frame: Frame | None, line: int) -> None:
         self.name = name
         self.bases = bases
         self.frame = frame
         self.place = Place("" if frame is None else frame.file.name, line)
         self.docstring = ""
         self.is_decorated = False
-        self.attributes: dict[str, Any] = {}
+        self.attributes: dict[str, ProgramValue] = {}
         self.members: dict[str, Namespace] = {}
         """Those of an Enum that were asked for."""
-        self._order: list[Any] | None = None
+        self._order: list[ProgramValue] | None = None
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         found, root = self.find(name), self.root()
         if isinstance(found, Function):
             return Bound(self, found) if found.kind == "classmethod" else found
@@ -126,17 +136,17 @@ class Class(Identity):
             return hasattr(object, name) or name in ("__dict__", "__module__")
         return evaluator.framework_of(root.path).class_has(self, name)
 
-    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
         evaluator.effects.record_attribute_change(self, name)
         self.attributes[name] = value
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return evaluator.make_instance(self, args, kwargs, whole)
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         return evaluator.named_tuple_method(self, name, args, kwargs)
 
-    def order(self) -> list[Any]:
+    def order(self) -> list[ProgramValue]:
         """Return the class and its bases in the order in which Python looks attributes up, symbols included.
 
         Raises ValueError where the bases have no consistent order.
@@ -146,7 +156,7 @@ class Class(Identity):
             self._order = [self, *_merged([*above, list(self.bases)])]
         return self._order
 
-    def find(self, name: str, after: Class | None = None) -> Any:
+    def find(self, name: str, after: Class | None = None) -> ProgramValue:
         """An attribute of the class or its bases; None where there is none. With `after` of the bases behind that."""
         order = self.order()
         if after is not None:
@@ -176,18 +186,18 @@ class Class(Identity):
         root = self.root()
         return bool(self.find("__dataclass__")) or (root is not None and root.last == "NamedTuple")
 
-    def noted(self, key: str) -> dict[str, Any]:
+    def noted(self, key: str) -> dict[str, ProgramValue]:
         """Return what the classes that a record is made of note under a key, by the names of fields, bases first."""
-        found: dict[str, Any] = {}
+        found: dict[str, ProgramValue] = {}
         for one in reversed(self.order()):
             noted = one.attributes.get(key, {}) if isinstance(one, Class) and one.is_record else {}
             found.update(noted if type(noted) is dict else dict.fromkeys(noted))
         return found
 
 
-def _merged(orders: list[list[Any]]) -> list[Any]:
+def _merged(orders: list[list[ProgramValue]]) -> list[ProgramValue]:
     """Merge the method orders of bases as Python does: the first class that no other order has behind another one."""
-    found: list[Any] = []
+    found: list[ProgramValue] = []
     while orders := [one for one in orders if one]:
         behind = [other for one in orders for other in one[1:]]
         first = next((one[0] for one in orders if one[0] not in behind), None)
@@ -223,15 +233,15 @@ class Instance(Identity):
 
     def __init__(self, cls: Class) -> None:
         self.cls = cls
-        self.attributes: dict[str, Any] = {}
-        self.maybe: dict[str, Any] = {}
+        self.attributes: dict[str, ProgramValue] = {}
+        self.maybe: dict[str, ProgramValue] = {}
         """The choices that attributes hang on."""
         self.layer: LayerValue | None = None
-        self.given: dict[str, Any] = {}
+        self.given: dict[str, ProgramValue] = {}
         """The arguments that it was made with, by name."""
         self.created_at = next(creation_counter)
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name in self.attributes:
             if name in self.maybe and not isinstance(self.attributes[name], Unknown):
                 evaluator.effects.depend_on(self.maybe[name])
@@ -258,7 +268,7 @@ class Instance(Identity):
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return True if name in self.attributes else self.cls.has_attribute(evaluator, name)
 
-    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
         method = self.cls.find(f"{name}.setter")
         if isinstance(method, Function):
             evaluator.call(method, [self, value], {})
@@ -269,18 +279,18 @@ class Instance(Identity):
         self.maybe.pop(name, None)
         self.attributes[name] = value
 
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, ProgramValue]:
         """Return the fields of a record with their values."""
         only = self.cls.noted("__only_given__")
         return {name: self.attributes.get(name) for name in self.cls.noted("__fields__") if name not in only}
 
-    def as_tuple(self) -> Any:
+    def as_tuple(self) -> ProgramValue:
         return tuple(self.fields().values()) if self.cls.is_named_tuple else self
 
-    def iterate(self) -> list[Any] | Unknown:
+    def iterate(self) -> list[ProgramValue] | Unknown:
         return list(self.fields().values()) if self.cls.is_named_tuple else super().iterate()
 
-    def length(self) -> Any:
+    def length(self) -> ProgramValue:
         return len(self.fields()) if self.cls.is_named_tuple else super().length()
 
     def is_instance(self, kind: Symbol) -> bool | None:
@@ -289,7 +299,7 @@ class Instance(Identity):
             return None
         return root.last == kind.last or kind.last in ("Layer", "Module")
 
-    def _method(self, evaluator: Evaluator, method: Function) -> Any:
+    def _method(self, evaluator: Evaluator, method: Function) -> ProgramValue:
         """A function of the class as an attribute of the object."""
         if method.kind == "property":
             return evaluator.call(method, [self], {})
@@ -297,14 +307,14 @@ class Instance(Identity):
             return method
         return Bound(self.cls if method.kind == "classmethod" else self, method)
 
-    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         if self.cls.is_named_tuple:
             return evaluator.item(self.as_tuple(), key)
         if self.cls.find("__getitem__") is None or unknown_key(evaluator, key) is not None:
             return super().get_item(evaluator, key)
         return evaluator.call(evaluator.attribute(self, "__getitem__"), [key], {})
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         method = self.cls.find("__call__")
         if isinstance(method, Function):
             return evaluator.call(method, [self, *args], kwargs)
@@ -312,7 +322,7 @@ class Instance(Identity):
             return evaluator.unknown("an object is called whose class is not read")
         return self.layer.call(evaluator, args, kwargs, whole)
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         return evaluator.named_tuple_method(self, name, args, kwargs)
 
     def truth(self) -> bool | None:
@@ -322,10 +332,10 @@ class Instance(Identity):
 class Bound(Record, Value):
     """A method, with the object that it belongs to: an instance, a layer, a list, a text."""
 
-    object: Any
-    function: Any
+    object: ProgramValue
+    function: ProgramValue
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         of, function = self.object, self.function
         if isinstance(function, Symbol):
             return evaluator.framework_of(function.path).call_base(of, function, args, kwargs)
@@ -342,7 +352,7 @@ class Super(Record, Value):
     instance: Instance
     after: Class
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         found, cls = self.instance.cls.find(name, self.after), self.instance.cls
         if isinstance(found, Function):
             return Bound(self.instance, found)
@@ -355,11 +365,11 @@ class Super(Record, Value):
 class Partial(Record, Value):
     """A `functools.partial`."""
 
-    function: Any
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
+    function: ProgramValue
+    args: tuple[ProgramValue, ...]
+    kwargs: Mapping[str, ProgramValue]
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return evaluator.call(self.function, [*self.args, *args], {**self.kwargs, **kwargs}, whole=whole)
 
 
@@ -367,12 +377,12 @@ class Context(Record, Value):
     """The call of a function that is a context manager, before a `with` enters it."""
 
     function: Function
-    args: list[Any]
-    kwargs: dict[str, Any]
+    args: Arguments
+    kwargs: Keywords
     whole: bool
 
     @property
-    def given(self) -> tuple[Function, list[Any], dict[str, Any], bool]:
+    def given(self) -> tuple[Function, list[ProgramValue], dict[str, ProgramValue], bool]:
         """The function and what it is called with."""
         return self.function, self.args, self.kwargs, self.whole
 
@@ -380,11 +390,11 @@ class Context(Record, Value):
 class Module(Value):
     """Another file of the same folder, as text."""
 
-    def __init__(self, name: str, frame: Any) -> None:
+    def __init__(self, name: str, frame: Frame) -> None:
         self.name = name
         self.frame = frame
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         if name in self.frame.names:
             return evaluator.loaded(self.frame, name)
         inner = evaluator.module(f"{self.name}.{name}", self.frame)
@@ -393,7 +403,7 @@ class Module(Value):
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return name in self.frame.names or evaluator.module(f"{self.name}.{name}", self.frame) is not None
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         return evaluator.unknown(f"the module {self.name} is called")
 
 
@@ -402,7 +412,7 @@ class Imported(Record, Value):
 
     node: ast.ImportFrom
     alias: ast.alias
-    frame: Any
+    frame: Frame
 
     def truth(self) -> bool | None:
         return None
@@ -411,18 +421,18 @@ class Imported(Record, Value):
 class Namespace(Value):
     """An object that has nothing but attributes: `SimpleNamespace`, a named tuple, a data class."""
 
-    def __init__(self, attributes: dict[str, Any]) -> None:
+    def __init__(self, attributes: dict[str, ProgramValue]) -> None:
         self.attributes = attributes
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self.attributes.get(name, evaluator.unknown(f"the attribute {name} of a value"))
 
     def has_attribute(self, evaluator: Evaluator, name: str) -> bool | None:
         return name in self.attributes or hasattr(types.SimpleNamespace, name)
 
-    def set_attribute(self, evaluator: Evaluator, name: str, value: Any) -> None:
+    def set_attribute(self, evaluator: Evaluator, name: str, value: object) -> None:
         evaluator.effects.record_attribute_change(self, name)
         self.attributes[name] = value
 
-    def equals(self, other: Any) -> Any:
+    def equals(self, other: object) -> ProgramValue:
         return self is other if isinstance(other, Namespace) else NotImplemented

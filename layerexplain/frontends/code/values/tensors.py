@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.values.base import Evaluator, Place, ProgramError, Use, Value
+from layerexplain.frontends.code.values.base import (
+    Arguments,
+    Evaluator,
+    Keywords,
+    Place,
+    ProgramError,
+    ProgramValue,
+    Use,
+    Value,
+)
 
 if TYPE_CHECKING:
     import ast
@@ -27,34 +36,34 @@ class Tensor(Value):
         """The library that makes it."""
         return self.node.layer.framework
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self.framework.tensor_attribute(self, name)
 
-    def get_item(self, evaluator: Evaluator, key: Any) -> Any:
+    def get_item(self, evaluator: Evaluator, key: object) -> ProgramValue:
         return self.framework.tensor_item(self, key)
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         return self.framework.tensor_method(self, name, args, kwargs)
 
-    def operate(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+    def operate(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
         return self.framework.operator(name, left, right)
 
-    def operate_alone(self, evaluator: Evaluator, name: str) -> Any:
+    def operate_alone(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return self.framework.operator(name, self, None)
 
-    def compare(self, evaluator: Evaluator, name: str, left: Any, right: Any) -> Any:
+    def compare(self, evaluator: Evaluator, name: str, left: object, right: object) -> ProgramValue:
         return self.framework.operator(name, left, right)
 
     def is_instance(self, kind: Symbol) -> bool | None:
         return True if "ensor" in kind.last else False if kind.path.startswith("numpy.") else None
 
-    def unpack(self, evaluator: Evaluator, parts: list[ast.expr]) -> list[Any] | Unknown:
+    def unpack(self, evaluator: Evaluator, parts: list[ast.expr]) -> list[ProgramValue] | Unknown:
         return self.framework.split_input(self, parts)
 
     def truth(self) -> bool | None:
         return None
 
-    def call(self, evaluator: Evaluator, args: list[Any], kwargs: dict[str, Any], whole: bool) -> Any:
+    def call(self, evaluator: Evaluator, args: Arguments, kwargs: Keywords, whole: bool) -> ProgramValue:
         if self.node.layer.reason is not None:
             return self.node.layer.reason  # what is not read may give a layer too
         raise ProgramError("TypeError", "a tensor is called", evaluator.place())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.keras.source import keras_folder
 from layerexplain.frontends.code.modules import read_module
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras
@@ -31,7 +31,7 @@ def _homes() -> dict[str, str]:
     return found
 
 
-def application(keras: Keras, name: str, args: list[Any], kwargs: dict[str, Any], module: str = "") -> Any:
+def application(keras: Keras, name: str, args: Arguments, kwargs: Keywords, module: str = "") -> ProgramValue:
     """The result of a function of keras.applications, of a module of it where several have the function; Unknown where
     no Keras is installed whose source has it."""
     home, folder = f"{module}.py" if module else _homes().get(name), keras_folder()

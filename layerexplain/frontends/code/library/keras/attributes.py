@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.emit import plain_config
@@ -14,7 +13,7 @@ from layerexplain.frontends.code.library.keras.operations import Operations
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Size, Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of
 from layerexplain.frontends.code.values.program import Bound, Class, Namespace, may_set
 from layerexplain.frontends.code.values.settings import Setting
@@ -54,7 +53,7 @@ _UNSET = frozenset({"quantization_mode", "activity_regularizer"})
 """What every layer of Keras has, and no layer of a program sets."""
 
 
-def _as_keras_keeps(layer: LayerValue, name: str) -> Any:
+def _as_keras_keeps(layer: LayerValue, name: str) -> ProgramValue:
     """An argument of a layer as its attribute: a size for several axes is one for each."""
     value = layer.config[name]
     argument = {"kernel_size", "strides", "dilation_rate", "pool_size"}
@@ -65,7 +64,7 @@ def _as_keras_keeps(layer: LayerValue, name: str) -> Any:
 class LayerAttributes(Operations):
     """Attributes and methods of layers, tensors and weights."""
 
-    def attribute(self, layer: LayerValue, name: str) -> Any:
+    def attribute(self, layer: LayerValue, name: str) -> ProgramValue:
         """An attribute of a layer."""
         if name in ("name", "trainable"):
             return getattr(layer, name)
@@ -96,14 +95,14 @@ class LayerAttributes(Operations):
         unread = self.check_attribute(layer, name, layer.instance.cls if layer.instance else None)
         return unread or self.interpreter.unknown(f"the attribute {name} of the layer '{layer.name}'")
 
-    def attribute_of_own_layer(self, layer: LayerValue, name: str, value: Any) -> None:
+    def attribute_of_own_layer(self, layer: LayerValue, name: str, value: object) -> None:
         """An attribute that the program gives an object of its own class of layers."""
         if not self.in_call:
             layer.mark_changed()
         if name == "trainable":
             self.set_trainable(layer, value)
 
-    def change_argument(self, layer: LayerValue, name: str, value: Any) -> bool:
+    def change_argument(self, layer: LayerValue, name: str, value: object) -> bool:
         """`layer.activation = …`: an argument of a layer that is made already. Returns whether it is one."""
         declaration = find(layer.type)
         if declaration is None or name not in declaration.arguments or layer.kind != "layer":
@@ -141,7 +140,7 @@ class LayerAttributes(Operations):
         words = f"{shown or layer.type} has no attribute {name}{hint and f'; {hint}'}"
         raise ProgramError("AttributeError", words, self.interpreter.place())
 
-    def _graph_attribute(self, layer: LayerValue, name: str) -> Any:
+    def _graph_attribute(self, layer: LayerValue, name: str) -> ProgramValue:
         if name == "layers":
             if not isinstance(layer, ModelValue):
                 return self.interpreter.unknown(f"the layers of {layer.type}")
@@ -180,7 +179,7 @@ class LayerAttributes(Operations):
             tensors = [nodes[0].result()]
         return tensors[0] if len(tensors) == 1 and name == "input" else tensors
 
-    def tensor_attribute(self, tensor: Tensor, name: str) -> Any:
+    def tensor_attribute(self, tensor: Tensor, name: str) -> ProgramValue:
         if name == "shape":
             return self.shape_tuple(tensor)
         if name in ("ndim", "rank"):
@@ -237,7 +236,7 @@ class LayerAttributes(Operations):
             return True
         return None if name in keras_api.names_in(inside) or name.startswith("_") else False
 
-    def variable_attribute(self, variable: Variable, name: str) -> Any:
+    def variable_attribute(self, variable: Variable, name: str) -> ProgramValue:
         """An attribute of a weight."""
         if name == "shape":
             return tuple(variable.shape) if type(variable.shape) in (tuple, list) else variable.shape
@@ -249,7 +248,7 @@ class LayerAttributes(Operations):
 
     # Methods ------------------------------------------------------------------------------------------------------
 
-    def call_method(self, layer: LayerValue, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, layer: LayerValue, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """A method of a layer."""
         self.interpreter.effects.record_use(layer)
         self.check_method(layer, name, args, kwargs)
@@ -295,7 +294,7 @@ class LayerAttributes(Operations):
             return None
         if name in ("fit", "predict", "evaluate", "train_on_batch", "fit_generator"):
             layer.built_alone = False
-            data: Any = args[0] if args else kwargs.get("x")
+            data: ProgramValue = args[0] if args else kwargs.get("x")
             data = data[0] if type(data) in (list, tuple) and len(data) == 1 else data
             effects = self.interpreter.effects
             needed = layer.form != "own" and name not in ("predict", "fit_generator")
@@ -312,7 +311,7 @@ class LayerAttributes(Operations):
             return {} if layer.form == "own" else self.interpreter.unknown("the configuration of a model")
         return self.interpreter.unknown(f"{name}() of a model")
 
-    def _get_layer(self, model: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _get_layer(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         name = args[0] if args and isinstance(args[0], str) else kwargs.get("name")
         index = kwargs.get(
             "index", args[1] if len(args) > 1 else args[0] if args and isinstance(args[0], int) else None
@@ -330,7 +329,7 @@ class LayerAttributes(Operations):
             raise ProgramError("ValueError", f"the model has no layer {name!r}", self.interpreter.place())
         return found if found is not None else self.interpreter.unknown("a layer by a name that is not known")
 
-    def _add_weight(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _add_weight(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """`self.add_weight(…)`: Keras 3 takes the shape first, Keras 2 the name."""
         given = dict(kwargs)
         names = (
@@ -366,7 +365,7 @@ class LayerAttributes(Operations):
                 self.weight_tensor(variable).node.layer.trainable = False
         return variable
 
-    def _check_weight(self, shape: tuple[Any, ...]) -> None:
+    def _check_weight(self, shape: tuple[ProgramValue, ...]) -> None:
         """Keep the fault of a weight of sizes that are none."""
         wrong = next((one for one in shape if isinstance(one, float | str) or (isinstance(one, int) and one < 0)), 0)
         sizes = ", ".join("None" if one is None else short(one) for one in shape)
@@ -377,7 +376,7 @@ class LayerAttributes(Operations):
             words = f"add_weight needs sizes that are known, got shape=({sizes}); None is a size known only at run time"
             self.fault(ArgumentError(f"{words}: the batch, or an axis that the input leaves open"), "shape")
 
-    def tensor_method(self, tensor: Tensor, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def tensor_method(self, tensor: Tensor, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name in ("get_shape", "shape"):
             if isinstance(tensor, GraphTensor) and name == "get_shape":
                 self.older("a tensor of Keras 3 has no get_shape(); today: its attribute shape")

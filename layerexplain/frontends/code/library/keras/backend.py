@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.keras.operations import SIZES
 from layerexplain.frontends.code.library.table import Rows
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
 from layerexplain.frontends.code.values.layers import tensors_in
 from layerexplain.frontends.code.values.tensors import Tensor
 
@@ -43,7 +44,7 @@ _NUMBERS = {
 function: Rows[Keras] = Rows()
 
 
-def call_backend(name: str, args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def call_backend(name: str, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     """Return what a function of keras.backend gives."""
     result = function.call(name, args, kwargs, keras)
     if result is not NotImplemented:
@@ -62,32 +63,32 @@ def call_backend(name: str, args: list[Any], kwargs: dict[str, Any], keras: Kera
 
 
 @function("clear_session", "reset_uids")
-def _clear_session(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _clear_session(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     keras.counters.clear()
     keras.interpreter.effects.record_model_event()
 
 
 @function("set_learning_phase", "set_floatx", "set_session", "set_value")
-def _change_setting(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _change_setting(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return None
 
 
 @function("set_image_data_format")
-def _set_image_data_format(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _set_image_data_format(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     if args and args[0] != "channels_last":
         why = keras.interpreter.unknown("set_image_data_format changes the axes of images")
         keras.interpreter.effects.mark_program_incomplete(why)
 
 
 @function("get_keras_mask")
-def _get_mask(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _get_mask(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     if not args:
         return NotImplemented
     return keras.mask_of(args[0]) if isinstance(args[0], Tensor) else None
 
 
 @function("set_keras_mask")
-def _set_mask(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _set_mask(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     if not args or not isinstance(args[0], Tensor):
         return NotImplemented
     mask = args[1] if len(args) > 1 else kwargs.get("mask")
@@ -96,30 +97,30 @@ def _set_mask(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
 
 
 @function("standardize_dtype")
-def _standardize_dtype(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _standardize_dtype(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return args[0] if args else NotImplemented
 
 
 @function("is_keras_tensor")
-def _is_keras_tensor(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _is_keras_tensor(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return bool(args) and isinstance(args[0], Tensor)
 
 
 @function("variable")
-def _variable(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _variable(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return keras.variable(args, kwargs)
 
 
 @function("Variable")
-def _keras_variable(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _keras_variable(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return keras.variable(args, kwargs, of_keras=True)
 
 
 @function("dot")
-def _dot(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _dot(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return keras.operation("matmul", args, kwargs) if len(args) == 2 else NotImplemented
 
 
 @function("permute_dimensions")
-def _permute_dimensions(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _permute_dimensions(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return keras.operation("transpose", args, {"axes": kwargs["pattern"]} if "pattern" in kwargs else kwargs)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from layerexplain.errors import SpecError
 from layerexplain.frontends.code.library.keras.making import Making, stands_for
 from layerexplain.frontends.code.misfits import Misfit, misfit
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import ProgramError, Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramError, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import (
     CALLED,
     LayerValue,
@@ -22,7 +20,7 @@ from layerexplain.frontends.code.values.layers import (
 from layerexplain.frontends.code.values.program import Function
 
 
-def shapes_of_data(data: Any) -> Any:
+def shapes_of_data(data: ProgramValue) -> ProgramValue:
     """The shapes of arrays that a model is trained on, with any number of examples; None where one is not known."""
     if isinstance(data, Array):
         return (None, *data.shape[1:])
@@ -36,7 +34,7 @@ def shapes_of_data(data: Any) -> Any:
 class Calling(Making):
     """What a call of a layer or a model of Keras gives."""
 
-    def call_layer(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_layer(self, function: object, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """The result of `layer(x)`."""
         layer = layer_of(function)
         if layer is None:
@@ -80,7 +78,7 @@ class Calling(Making):
             self.check_inputs(layer, args)
         return self.results(layer, node)
 
-    def _misfit(self, layer: ModelValue, args: list[Any], kwargs: dict[str, Any]) -> Misfit | None:
+    def _misfit(self, layer: ModelValue, args: Arguments, kwargs: Keywords) -> Misfit | None:
         """What does not fit of the arguments of a `call` of the program; None where all fits. Keras gives masks and
         `training` itself."""
         method = layer.instance.cls.find("call") if layer.instance is not None else None
@@ -94,7 +92,7 @@ class Calling(Making):
             self.older(f"Keras 3 calls {layer.type} without training alone where that has a default: training=None")
         return misfit(method, [layer.instance, *args], given, provided)
 
-    def _as_tensor(self, value: Any) -> Any:
+    def _as_tensor(self, value: ProgramValue) -> ProgramValue:
         """A name that the code does not define is an input of that name; a weight is a tensor."""
         if isinstance(value, Unknown) and (name := stands_for(value)) and not self.in_call:
             if name not in self.implied:
@@ -108,7 +106,7 @@ class Calling(Making):
             return type(value)([self._as_tensor(one) for one in value])
         return value
 
-    def _on_data(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _on_data(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """A call on numbers, by which a model is built."""
         first = args[0] if args else next(iter(kwargs.values()), None)
         if self.in_call and isinstance(first, Array) and first.values is not None:
@@ -125,7 +123,7 @@ class Calling(Making):
         unknown = unknown_in([*args, *kwargs.values()])
         return unknown or self.interpreter.unknown("the result of a layer that is called on data")
 
-    def result_on(self, model: ModelValue, data: Any) -> Any:
+    def result_on(self, model: ModelValue, data: object) -> ProgramValue:
         """What a model gives for data: an array whose shape is known where the model's is."""
         graph = self.graph(model) if model.form != "own" else None
         spec = self.shapes.of(graph.outputs[0]) if graph is not None and len(graph.outputs) == 1 else None
@@ -133,7 +131,7 @@ class Calling(Making):
             return self.interpreter.unknown("the result of a model that is called on data")
         return Array((data.shape[0], *as_recorded(spec)[0][1:]))
 
-    def built(self, model: ModelValue, shape: Any) -> None:
+    def built(self, model: ModelValue, shape: object) -> None:
         """Note the shape of the input (with the batch) that a model is built with, where it states none itself."""
         states = model.form == "functional" or (model.form == "sequential" and self.first_shape(model) is not None)
         if model.input_shape is None and not states:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from layerexplain.frontends.code.library.keras.attributes import LayerAttributes
 from layerexplain.frontends.code.own_calls import mirrored
-from layerexplain.frontends.code.values.base import ProgramError
+from layerexplain.frontends.code.values.base import ProgramError, ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, layer_of, tensors_in, unknown_in
 from layerexplain.frontends.code.values.program import Bound, Function, Instance
 from layerexplain.frontends.code.values.tensors import Tensor
@@ -17,7 +16,7 @@ from layerexplain.layers.registry import facts_of
 class Cloning(LayerAttributes):
     """Copies of models."""
 
-    def source_inputs(self, value: Any) -> list[Tensor]:
+    def source_inputs(self, value: object) -> list[Tensor]:
         """The inputs that a tensor hangs on."""
         found: list[Tensor] = []
         seen: set[int] = set()
@@ -30,7 +29,7 @@ class Cloning(LayerAttributes):
                 waiting += tensor.node.tensors()
         return sorted(found, key=lambda tensor: tensor.node.number)
 
-    def clone(self, layer: LayerValue | None) -> Any:
+    def clone(self, layer: LayerValue | None) -> ProgramValue:
         """`clone_model`: the same layers anew, under the same names."""
         if not isinstance(layer, ModelValue) or layer.form == "own":
             return self.interpreter.unknown("a clone of a model that is not known")
@@ -63,9 +62,9 @@ class Cloning(LayerAttributes):
         graph = self.graph(layer)
         if graph is None:
             return self.interpreter.unknown("a clone of a model that is not known")
-        nodes: dict[int, Any] = {}
+        nodes: dict[int, ProgramValue] = {}
 
-        def anew(structure: Any) -> Any:
+        def anew(structure: object) -> ProgramValue:
             return mirrored(structure, lambda t: nodes[id(t.node)].result(t.index))
 
         for node in graph.nodes:
@@ -84,7 +83,7 @@ class Cloning(LayerAttributes):
         if old is None or not isinstance(init, Function):
             return None
         takes, others = {*init.names, *init.keywords}, init.node.args.kwarg
-        config: Any = {**old.given, "name": layer.name, "trainable": layer.trainable}
+        config: ProgramValue = {**old.given, "name": layer.name, "trainable": layer.trainable}
         if "name" not in takes and (others is None or others.arg != "kwargs"):  # Keras looks for that very name
             del config["name"]
         try:
@@ -112,7 +111,7 @@ class Cloning(LayerAttributes):
         model.instance.layer, model.instance.given = model, old.given
         weights: dict[int, Variable] = {}
 
-        def copied(value: Any) -> Any:
+        def copied(value: ProgramValue) -> ProgramValue:
             if isinstance(value, LayerValue):
                 return copy(value)
             if isinstance(value, Instance):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from layerexplain.frontends.code.values.array import Array, array_of
-from layerexplain.frontends.code.values.base import Evaluator, Unknown, Value
+from layerexplain.frontends.code.values.base import Arguments, Evaluator, Keywords, ProgramValue, Unknown, Value
 from layerexplain.frontends.code.values.program import Bound, Namespace
 from layerexplain.frontends.code.values.tensors import Tensor
 
@@ -24,7 +23,7 @@ _IMAGES = {
 FUNCTIONS = frozenset({"to_categorical", "pad_sequences", "normalize", "expand_dims"})
 
 
-def load(path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def load(path: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
     """What `keras.datasets.….load_data()` gives."""
     parts = path.split(".")
     name = parts[-2] if len(parts) > 1 else ""
@@ -42,7 +41,7 @@ def load(path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return part(counts[0]), part(counts[1])
 
 
-def call(name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def call(name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
     """`to_categorical`, `pad_sequences` and `normalize` on data."""
     data = array_of(args[0]) if args else Unknown("data")
     if isinstance(data, Unknown | Tensor):
@@ -79,7 +78,7 @@ _TABLES = {
 _SCALERS = frozenset({"StandardScaler", "MinMaxScaler", "RobustScaler", "MaxAbsScaler", "Normalizer"})
 
 
-def of_sklearn(path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def of_sklearn(path: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
     """What a function of scikit-learn gives, as far as shapes of models hang on it; NotImplemented for any other."""
     name = path.rpartition(".")[2]
     if name in _TABLES:
@@ -94,7 +93,7 @@ def of_sklearn(path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return NotImplemented
 
 
-def _split(data: Any, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+def _split(data: object, kwargs: Keywords) -> tuple[ProgramValue, ProgramValue]:
     """The rows to train on and those to test with, which nobody knows how many they are."""
     array = array_of(data)
     if isinstance(array, Unknown) or not array.shape:
@@ -116,10 +115,10 @@ class Scaler(Value):
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def get_attribute(self, evaluator: Evaluator, name: str) -> Any:
+    def get_attribute(self, evaluator: Evaluator, name: str) -> ProgramValue:
         return Bound(self, name)
 
-    def call_method(self, evaluator: Evaluator, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_method(self, evaluator: Evaluator, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if name in ("fit_transform", "transform", "inverse_transform") and args:
             data = array_of(args[0])
             return data if isinstance(data, Unknown) else data._replace(values=None, dtype="float64")

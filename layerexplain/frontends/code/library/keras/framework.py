@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.frames import Assumption, Frame
@@ -21,7 +21,7 @@ from layerexplain.frontends.code.library.python import CONSTANTS
 from layerexplain.frontends.code.library.tensorflow import call_tensorflow
 from layerexplain.frontends.code.parts import dotted
 from layerexplain.frontends.code.values import array as arrays
-from layerexplain.frontends.code.values.base import Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, layer_of, tensors_in, unknown_in
 from layerexplain.frontends.code.values.program import Class, Function, Instance
 from layerexplain.frontends.code.values.settings import Setting
@@ -97,7 +97,7 @@ class Keras(Cloning):
             self.keras_2 = True
         self.check_name(f"{module}.{name}" if name else module)
 
-    def symbol_attribute(self, symbol: Symbol, name: str) -> Any:
+    def symbol_attribute(self, symbol: Symbol, name: str) -> ProgramValue:
         """`keras.layers.Dense`, `np.pi`: a name behind a name."""
         path = f"{symbol.path}.{name}"
         if path in self.interpreter.settings:
@@ -120,7 +120,7 @@ class Keras(Cloning):
 
     # Calls --------------------------------------------------------------------------------------------------------
 
-    def call_symbol(self, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_symbol(self, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """The result of a call of a name; NotImplemented where the name is not one of Keras or TensorFlow."""
         what = named(symbol.path)
         owner = named(symbol.path.rpartition(".")[0]) if symbol.last in _OF_OBJECTS else None
@@ -133,7 +133,7 @@ class Keras(Cloning):
         root, _, path = symbol.path.partition(".")
         return call_tensorflow(path, args, kwargs, self) if root == "tensorflow" and path else NotImplemented
 
-    def _keras(self, what: Named, symbol: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _keras(self, what: Named, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
         name = what.name
         if what.kind == "other" and what.path.startswith("callbacks."):
             self.check_call(what.path, name, args, kwargs)
@@ -171,7 +171,7 @@ class Keras(Cloning):
             return self._application(what, args, kwargs)
         return call_utility(what, args, kwargs, self)
 
-    def _merge(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _merge(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """`keras.layers.add([a, b])`: a layer made and called at once; Keras 1's `merge([a, b], mode=…)` too."""
         given = dict(kwargs)
         inputs = args[0] if args else given.pop("inputs", None)
@@ -181,7 +181,7 @@ class Keras(Cloning):
             given["axes"] = args[1]
         return self.call_layer(self.make_layer(keras_names.MERGES[name], [], given), [inputs], {})
 
-    def _application(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _application(self, what: Named, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if what.name in ("preprocess_input", "decode_predictions"):
             if not args or not tensors_in(args):
                 return args[0] if args else None
@@ -194,8 +194,8 @@ class Keras(Cloning):
         return result
 
     def call_unknown(
-        self, function: Unknown, node: ast.Call, args: list[Any], kwargs: dict[str, Any], frame: Frame
-    ) -> Any:
+        self, function: Unknown, node: ast.Call, args: Arguments, kwargs: Keywords, frame: Frame
+    ) -> ProgramValue:
         """A call of what is not known. `X.add(layer)` on an undefined name makes X a Sequential model; what is called
         with tensors is an operation that is not known; what returns layers is a layer that is not known."""
         func = node.func
@@ -255,7 +255,7 @@ class Keras(Cloning):
             if layer.config.get("model"):
                 self.register(layer)
 
-    def call_base(self, of: Any, function: Symbol, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_base(self, of: object, function: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """A method of Keras's own that a class of the program calls: `super().__init__(…)`."""
         method = function.last
         instance = of if isinstance(of, Instance) else None
@@ -277,7 +277,7 @@ class Keras(Cloning):
             return {"name": layer.name, "trainable": layer.trainable}
         return self.call_method(layer, method, args, kwargs)
 
-    def _base_init(self, instance: Instance, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> None:
+    def _base_init(self, instance: Instance, layer: LayerValue, args: Arguments, kwargs: Keywords) -> None:
         given = dict(kwargs)
         base = layer.config.get("base", "Layer")
         by_tensors = base in ("Model", "Functional") and (len(args) >= 2 or {"inputs", "outputs"} & given.keys())
@@ -302,7 +302,9 @@ class Keras(Cloning):
                 layer.trainable = given["trainable"]
             layer.name = self.named(layer.type, given)
 
-    def derived(self, instance: Instance, base: str, args: list[Any], given: dict[str, Any]) -> LayerValue | None:
+    def derived(
+        self, instance: Instance, base: str, args: Arguments, given: dict[str, ProgramValue]
+    ) -> LayerValue | None:
         """The layer of Keras that an object is whose class changes its arguments alone; None where it changes more."""
         declaration = find(base)
         if declaration is None or instance.cls.find("call") is not None:
@@ -313,7 +315,7 @@ class Keras(Cloning):
         layer.instance = instance
         return layer
 
-    def _activation(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _activation(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """A function of keras.activations: that of keras.ops, whose gelu approximates unless it is told not to."""
         if name == "linear" and args:
             return args[0]
@@ -321,7 +323,7 @@ class Keras(Cloning):
             return self.make_operation("Relu", args, kwargs, "ReLU")
         return self.operation(name, args, {"approximate": False, **kwargs} if name == "gelu" else kwargs)
 
-    def call_setting(self, setting: Setting, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call_setting(self, setting: Setting, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """A loss, an activation or an initializer that is called."""
         if setting.path == "activations" and tensors_in(args):
             return self._activation(setting.class_name, args, kwargs)

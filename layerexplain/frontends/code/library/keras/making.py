@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from layerexplain.errors import ArgumentError, SpecError
 from layerexplain.frontends.code.bounds import copied
@@ -14,7 +13,7 @@ from layerexplain.frontends.code.library.keras.refused_data import RefusedData
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Place, Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, Place, ProgramValue, Unknown
 from layerexplain.frontends.code.values.layers import (
     CALLED,
     LayerValue,
@@ -50,7 +49,7 @@ _FIRST = {
 class Making(RefusedData):
     """What Keras makes: layers, inputs, models."""
 
-    def make_layer(self, type_: str, args: list[Any], kwargs: dict[str, Any], shown: str = "") -> Any:
+    def make_layer(self, type_: str, args: Arguments, kwargs: Keywords, shown: str = "") -> ProgramValue:
         """A layer of Keras with the arguments of its call."""
         interpreter = self.interpreter
         interpreter.effects.record_model_event()
@@ -91,7 +90,7 @@ class Making(RefusedData):
             given["activation"] = "linear" if "activation" in takes.arguments else None  # tanh of an LSTM
         config = {key: value for key, value in given.items() if value is not None or key != "activation"}
         config.update({key: layer_of(value) for key, value in inner.items()})
-        plain: Any = plain_config(config)
+        plain: ProgramValue = plain_config(config)
         if type_ == "Lambda" and isinstance(config.get("function"), CALLED):
             plain["function"] = config["function"]
         type_, plain = modern_layer(type_, plain, tells_module=True)
@@ -108,7 +107,7 @@ class Making(RefusedData):
         interpreter.budget.call()
         return layer
 
-    def _own_function(self, value: Any) -> Any:
+    def _own_function(self, value: object) -> ProgramValue:
         """A function of the program as what a layer applies: the layer that computes it."""
         function = value.function if isinstance(value, Bound) else value
         if not isinstance(function, Function):
@@ -117,7 +116,7 @@ class Making(RefusedData):
         model.config = {"function": value}
         return model
 
-    def _positional(self, type_: str, args: list[Any], given: dict[str, Any], shown: str) -> None:
+    def _positional(self, type_: str, args: Arguments, given: dict[str, ProgramValue], shown: str) -> None:
         """Put the arguments without a name under the names that they have in Keras."""
         declaration = find(today(type_))
         names = _order(type_)
@@ -144,7 +143,7 @@ class Making(RefusedData):
                 self.fault(ArgumentError(f"{type_}(…) is given {name} twice; give it once"), name)
             given[name] = value
 
-    def _first_shape(self, type_: str, given: dict[str, Any]) -> Any:
+    def _first_shape(self, type_: str, given: dict[str, ProgramValue]) -> ProgramValue:
         """The input shape (with the batch) that a first layer carries itself; its arguments are taken out."""
         takes = find(today(type_))
         arguments = takes.arguments if takes is not None else {}
@@ -165,8 +164,8 @@ class Making(RefusedData):
         return (batch, *sizes) if size is not None else None
 
     def _checked(
-        self, type_: str, config: dict[str, Any], name: str, unread: Mapping[NamedFunction, Symbol]
-    ) -> dict[str, Any]:
+        self, type_: str, config: dict[str, ProgramValue], name: str, unread: Mapping[NamedFunction, Symbol]
+    ) -> dict[str, ProgramValue]:
         """The arguments without those that today's Keras does not have; each wrong one is a fault. Where no function
         fits, names of libraries that are not read are not known."""
         declaration = find(type_)
@@ -203,12 +202,12 @@ class Making(RefusedData):
 
     # Inputs -----------------------------------------------------------------------------------------------------
 
-    def make_input(self, args: list[Any], kwargs: dict[str, Any]) -> Tensor:
+    def make_input(self, args: Arguments, kwargs: Keywords) -> Tensor:
         """`keras.Input(shape=…)`."""
         given = dict(kwargs)
         for name, value in zip(_OF_INPUT_CALL, args, strict=False):
             given.setdefault(name, value)
-        shape: Any = given.get("batch_shape", given.get("batch_input_shape"))
+        shape: ProgramValue = given.get("batch_shape", given.get("batch_input_shape"))
         if shape is not None and given.get("shape") is not None:
             self.fault(ArgumentError("Input takes shape or batch_shape, got both; leave one out"), "batch_shape")
         if shape is None:
@@ -229,7 +228,7 @@ class Making(RefusedData):
         dtype = dtype if isinstance(dtype, str) else getattr(dtype, "last", "float32")
         return self.new_input(self.named("InputLayer", given), shape, dtype)
 
-    def _check_shape(self, shape: Any) -> None:
+    def _check_shape(self, shape: ProgramValue) -> None:
         """Keep an error where the shape of an input is none."""
         sizes = shape if type(shape) in (tuple, list) else ()
         negative = any(isinstance(one, float) or (isinstance(one, int) and one < 0) for one in sizes)
@@ -238,7 +237,7 @@ class Making(RefusedData):
             fact = f"Input needs a shape without the batch, got shape={shape!r}; {right}"
             self.fault(ArgumentError(fact), "shape", _OF_INPUT_CALL)
 
-    def implied_inputs(self, value: Any) -> Any:
+    def implied_inputs(self, value: ProgramValue) -> ProgramValue:
         """The inputs of a model, where layers were called on names that the code does not define."""
         if type(value) in (list, tuple):
             return type(value)([self.implied_inputs(one) for one in value])
@@ -246,7 +245,7 @@ class Making(RefusedData):
 
     # Models -----------------------------------------------------------------------------------------------------
 
-    def make_model(self, type_: str, args: list[Any], kwargs: dict[str, Any], into: Instance | None = None) -> Any:
+    def make_model(self, type_: str, args: Arguments, kwargs: Keywords, into: Instance | None = None) -> ProgramValue:
         """A Sequential or a functional model; with `into` the object of a class of the program becomes one."""
         interpreter = self.interpreter
         interpreter.effects.record_model_event()
@@ -290,7 +289,7 @@ class Making(RefusedData):
             model.instance = into
         return model
 
-    def _outputs_are_tensors(self, inputs: Any, outputs: Any) -> None:
+    def _outputs_are_tensors(self, inputs: object, outputs: object) -> None:
         """Keep an error where a model of tensors is given no outputs, or layers in their place."""
         if not tensors_in(inputs) or tensors_in(outputs) or unknown_in(outputs) is not None:
             return
@@ -327,7 +326,7 @@ class Making(RefusedData):
             self.graph(model)  # whose `call` makes layers, before those that follow
         self.draw("Functional")
 
-    def add(self, model: ModelValue, item: Any, place: Place | int = 0, *, rebuild: bool = True) -> None:
+    def add(self, model: ModelValue, item: ProgramValue, place: Place | int = 0, *, rebuild: bool = True) -> None:
         """`model.add(layer)`. `place` is where the layer stands: by its number among the arguments."""
         self.interpreter.effects.record_model_change(model)
         if isinstance(item, Tensor) and item.node.layer.type == "InputLayer":
@@ -352,7 +351,7 @@ class Making(RefusedData):
         if rebuild:
             self.rebuild(model)
 
-    def set_trainable(self, layer: LayerValue, value: Any) -> None:
+    def set_trainable(self, layer: LayerValue, value: object) -> None:
         """`layer.trainable = …`, which holds for all that is inside too."""
         if isinstance(value, Unknown):
             layer.mark_changed()
@@ -365,7 +364,7 @@ class Making(RefusedData):
         for inner in self.inner_layers(layer):
             self.set_trainable(inner, bool(value))
 
-    def make_setting(self, path: str, name: str, args: list[Any], kwargs: dict[str, Any]) -> Setting:
+    def make_setting(self, path: str, name: str, args: Arguments, kwargs: Keywords) -> Setting:
         """An optimizer, a loss, a metric, a regularizer, an initializer."""
         first = {"l1": "l1", "L1": "l1", "l2": "l2", "L2": "l2"}.get(name, "learning_rate" if "optim" in path else "")
         config = dict(kwargs)
@@ -380,7 +379,7 @@ def stands_for(value: Unknown) -> str:
     return (value.option or value.name) if value.lacks in ("name", "argument") else ""
 
 
-def _no_layer(item: Any) -> str | None:
+def _no_layer(item: object) -> str | None:
     """What stands where a layer should, and what would be right; None for what may be one."""
     if isinstance(item, Tensor):
         type_ = item.node.layer.type

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.frames import Assumption
@@ -14,7 +13,7 @@ from layerexplain.frontends.code.library.keras.run_time_sizes import RunTimeSize
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, is_shape
 from layerexplain.frontends.code.values import array as arrays
 from layerexplain.frontends.code.values.array import Array
-from layerexplain.frontends.code.values.base import Size, Unknown
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue, Size, Unknown
 from layerexplain.frontends.code.values.layers import LayerValue, Variable, tensors_in
 from layerexplain.frontends.code.values.symbols import DTYPES
 from layerexplain.frontends.code.values.tensors import Tensor
@@ -55,7 +54,7 @@ _BY_OPERATOR = {
 """Functions of numbers that are operators of Python."""
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: ProgramValue) -> bool:
     """Whether a value is a number, or lists of them."""
     if type(value) in (list, tuple):
         return all(map(_is_number, value))
@@ -65,7 +64,7 @@ def _is_number(value: Any) -> bool:
 SIZES = frozenset({"shape", "int_shape", "size", "rank", "ndim"})
 
 
-def _variable_dtype(value: Any, given: Any) -> str:
+def _variable_dtype(value: ProgramValue, given: ProgramValue) -> str:
     """The dtype of a variable: the one that it states, else that of its value; "" where the code does not say."""
     if given is not None:
         name = arrays.name_of_dtype(given)
@@ -81,7 +80,7 @@ def _variable_dtype(value: Any, given: Any) -> str:
 class Operations(RunTimeSizes):
     """Operations of Keras on tensors, and on numbers."""
 
-    def operator(self, name: str, left: Any, right: Any) -> Any:
+    def operator(self, name: str, left: object, right: object) -> ProgramValue:
         """An operator of Python on tensors."""
         type_ = _OPERATORS.get(name)
         if type_ is None:
@@ -90,18 +89,18 @@ class Operations(RunTimeSizes):
         unknown = next((one for one in given if isinstance(one, Unknown)), None)
         return unknown if unknown is not None else self.make_operation(type_, given, {})
 
-    def item_of_table(self, table: Array, key: Any) -> Any:
+    def item_of_table(self, table: Array, key: object) -> ProgramValue:
         """A part of an array that the reader does not compute."""
         return self.tensor_item(self._table(table), key)
 
-    def _operand(self, value: Any) -> Any:
+    def _operand(self, value: object) -> ProgramValue:
         if isinstance(value, Variable):
             value = self.with_weights(value)
         if isinstance(value, Array):
             return arrays.plain(value) if value.values is not None else self.constant_tensor(value.shape)
         return self.size_tensor(value) if isinstance(value, Size) else value
 
-    def tensor_item(self, tensor: Tensor, key: Any) -> Any:
+    def tensor_item(self, tensor: Tensor, key: object) -> ProgramValue:
         """`x[:, 0]`."""
         keys = key if type(key) is tuple else (key,)
         parts = [
@@ -120,7 +119,7 @@ class Operations(RunTimeSizes):
             return self.cause_of(tensor, f"the part {key!r} of an input, whose parts are not known")
         return self.make_operation("GetItem", [tensor, key], {})
 
-    def operation(self, name: str, args: list[Any], kwargs: dict[str, Any], path: str = "") -> Any:
+    def operation(self, name: str, args: Arguments, kwargs: Keywords, path: str = "") -> ProgramValue:
         """A function of keras.ops."""
         args = [self.with_weights(one) for one in args]
         kwargs = {key: self.with_weights(one) for key, one in kwargs.items()}
@@ -148,7 +147,7 @@ class Operations(RunTimeSizes):
             args = [self._table(one) for one in args]
         return self.make_operation(type_, args, kwargs)
 
-    def _table(self, value: Any) -> Any:
+    def _table(self, value: ProgramValue) -> ProgramValue:
         """An array among the tensors of an operation, as a tensor."""
         if type(value) in (list, tuple):
             return type(value)([self._table(one) for one in value])
@@ -160,19 +159,19 @@ class Operations(RunTimeSizes):
         result.node.layer.config["values"] = arrays.plain(value)
         return result
 
-    def with_weights(self, value: Any) -> Any:
+    def with_weights(self, value: ProgramValue) -> ProgramValue:
         if isinstance(value, Variable):
             return self.weight_value(value)
         if type(value) in (list, tuple) and any(isinstance(one, Variable) for one in value):
             return type(value)([self.with_weights(one) for one in value])
         return value
 
-    def with_sizes(self, type_: str, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    def with_sizes(self, type_: str, args: Arguments, kwargs: Keywords) -> tuple[Arguments, Keywords]:
         """Sizes that are known at run time only, in the new shape of a reshape: the batch is -1."""
         if "eshape" not in type_ and type_ != "TFOpLambda":
             return args, kwargs
 
-        def sized(value: Any) -> Any:
+        def sized(value: ProgramValue) -> ProgramValue:
             if type(value) not in (list, tuple) or not any(isinstance(one, Size) or one is None for one in value):
                 return value
             sizes = [-1 if isinstance(one, Size) or one is None else one for one in value]
@@ -183,7 +182,7 @@ class Operations(RunTimeSizes):
 
         return [args[0], *map(sized, args[1:])] if args else args, {key: sized(one) for key, one in kwargs.items()}
 
-    def _rest(self, args: list[Any], sizes: list[Any]) -> Any:
+    def _rest(self, args: Arguments, sizes: list[ProgramValue]) -> ProgramValue:
         """The shape with -1 for the batch alone, where the size that is left open follows from the input's."""
         spec = self.shapes.of(args[0]) if args and isinstance(args[0], Tensor) else None
         shape = () if spec is None else spec.shape[1:]
@@ -197,7 +196,7 @@ class Operations(RunTimeSizes):
         at = sizes.index(-1, 1)
         return (*sizes[:at], total // known, *sizes[at + 1 :])
 
-    def size(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def size(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """`shape(x)`: the sizes that are known, and run-time sizes."""
         value = args[0] if args else next(iter(kwargs.values()), None)
         if isinstance(value, Array):
@@ -216,7 +215,7 @@ class Operations(RunTimeSizes):
         sizes = [Size("", value, axis) if one is None else one for axis, one in enumerate(shape)]
         return shape if name == "int_shape" else tuple(sizes)
 
-    def numbers(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def numbers(self, name: str, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """A function of keras.ops on numbers alone."""
         drawn = {today: kwargs[key] for key, today in _OF_DRAWS.items() if isinstance(kwargs.get(key), int | float)}
         kwargs = {key: one for key, one in kwargs.items() if key not in ("dtype", "seed", "name", *_OF_DRAWS)}
@@ -227,7 +226,7 @@ class Operations(RunTimeSizes):
             first = args[0]
             return first if isinstance(first, int | float | Array) else arrays.array_of(first)
         if name in _GIVEN_SHAPE:
-            shape: Any = args[0] if args else kwargs.get("shape")
+            shape: ProgramValue = args[0] if args else kwargs.get("shape")
             is_drawn = type(shape) in (tuple, list) and not (name in ("zeros", "ones") and is_shape(shape))
             if self.in_call and is_drawn and all(isinstance(one, int | Size | None) for one in shape):
                 return self.constant_tensor(self.filled_at_run_time(shape), name, drawn)
@@ -248,7 +247,7 @@ class Operations(RunTimeSizes):
             return result
         return self.make_operation(type_, given, kwargs)
 
-    def constant_tensor(self, shape: Any, name: str = "constant", drawn: Any = None) -> Any:
+    def constant_tensor(self, shape: ProgramValue, name: str = "constant", drawn: ProgramValue = None) -> ProgramValue:
         """A tensor whose values no input changes: random numbers, or an array."""
         if not self.in_call and not is_shape(shape):
             return self.interpreter.unknown("an array whose values are not known")
@@ -256,7 +255,7 @@ class Operations(RunTimeSizes):
         layer = LayerValue(self, CONSTANT_TYPE, "custom", name, config, self.interpreter.place())
         return self.node(layer, (), {}).result()
 
-    def check_axis(self, path: str, shown: str, args: list[Any], kwargs: dict[str, Any]) -> bool:
+    def check_axis(self, path: str, shown: str, args: Arguments, kwargs: Keywords) -> bool:
         """Whether no tensor stands where a function takes an axis."""
         order = keras_api.arguments(path)
         given = {**dict(zip(order, args, strict=False)), **kwargs}
@@ -268,7 +267,7 @@ class Operations(RunTimeSizes):
             return False
         return True
 
-    def variable(self, args: list[Any], kwargs: dict[str, Any], of_keras: bool = False) -> Any:
+    def variable(self, args: Arguments, kwargs: Keywords, of_keras: bool = False) -> ProgramValue:
         """`tf.Variable(initial_value)`, or `keras.Variable(initializer, shape)`."""
         value = args[0] if args else kwargs.get("initial_value", kwargs.get("initializer"))
         given = args[1] if len(args) > 1 else kwargs.get("shape")
@@ -279,7 +278,7 @@ class Operations(RunTimeSizes):
         dtype = _variable_dtype(value, args[2] if of_keras and len(args) > 2 else kwargs.get("dtype"))
         value = arrays.array_of(value) if value is not None and not isinstance(value, Tensor) else value
         trainable = kwargs.get("trainable", True)
-        shape: Any = value if isinstance(value, Unknown) or value is None else self.shape_tuple(value)
+        shape: ProgramValue = value if isinstance(value, Unknown) or value is None else self.shape_tuple(value)
         shape = value.shape if isinstance(value, Array) else shape
         if not is_shape(shape) and not isinstance(shape, Unknown):
             shape = self.interpreter.unknown("the shape of a variable")

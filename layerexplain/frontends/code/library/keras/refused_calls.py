@@ -6,12 +6,12 @@ Each is a fault with its line. What Keras 2 takes and Keras 3 refuses is a note:
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.names import Named, inside_keras, layer_names, named
 from layerexplain.frontends.code.tracing import Graphs
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, each_in, layer_of, tensors_in
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import DTYPES, Symbol
@@ -95,7 +95,7 @@ def _plainly(name: str) -> str:
 class RefusedCalls(Graphs):
     """What Keras refuses of names, arguments and settings."""
 
-    def check_states(self, layer: LayerValue, tensor: Any) -> None:
+    def check_states(self, layer: LayerValue, tensor: object) -> None:
         """Keep the fault of a layer that keeps its states between batches and does not know how many examples they are
         of. Nothing is said behind what may fix the batch: an operation, or code that is not read."""
         inner = layer.config.get("layer")
@@ -138,9 +138,7 @@ class RefusedCalls(Graphs):
 
     # Calls ----------------------------------------------------------------------------------------------------------
 
-    def check_call(
-        self, path: str, shown: str, args: list[Any], kwargs: dict[str, Any], stars: Collection[str] = ()
-    ) -> bool:
+    def check_call(self, path: str, shown: str, args: Arguments, kwargs: Keywords, stars: Collection[str] = ()) -> bool:
         """Keep the fault of a call that does not fit what Keras's function takes. Returns whether it fits."""
         if "**" in kwargs:
             return True
@@ -158,7 +156,7 @@ class RefusedCalls(Graphs):
         self.fault(ArgumentError(f"{shown} {found.words}"), found.argument)
         return False
 
-    def check_named_call(self, what: Named, args: list[Any], kwargs: dict[str, Any]) -> bool:
+    def check_named_call(self, what: Named, args: Arguments, kwargs: Keywords) -> bool:
         """Keep the fault of a call of a name of Keras. Returns whether it fits."""
         kind, path = what.kind, what.path
         mark = self.interpreter.effects.mark()
@@ -186,7 +184,7 @@ class RefusedCalls(Graphs):
                 self.older("input and output of Model are arguments of older Keras; today: inputs and outputs", than=2)
         return not self.interpreter.effects.since(mark).faults
 
-    def check_method(self, layer: LayerValue, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+    def check_method(self, layer: LayerValue, name: str, args: Arguments, kwargs: Keywords) -> None:
         """Keep the fault of a method that is called with other arguments than it takes."""
         owners = ["Model", "Layer"] if isinstance(layer, ModelValue) else ["Layer"]
         if isinstance(layer, ModelValue) and layer.form == "sequential":
@@ -203,7 +201,7 @@ class RefusedCalls(Graphs):
             for key in ("initializer", "regularizer", "constraint"):
                 self.check_setting(key, kwargs.get(key), "add_weight")
 
-    def check_layer_call(self, layer: LayerValue, args: list[Any], kwargs: dict[str, Any]) -> bool:
+    def check_layer_call(self, layer: LayerValue, args: Arguments, kwargs: Keywords) -> bool:
         """Keep the fault of a layer of Keras that is called with more or other than it takes. Returns whether it
         fits."""
         if layer.kind != "layer" or isinstance(layer, ModelValue) or "**" in kwargs:
@@ -243,7 +241,7 @@ class RefusedCalls(Graphs):
             return False
         return True
 
-    def check_arguments(self, type_: str, kwargs: Mapping[str, Any], declaration: Declaration | None) -> None:
+    def check_arguments(self, type_: str, kwargs: Mapping[str, ProgramValue], declaration: Declaration | None) -> None:
         """Keep the fault of an argument that a layer of Keras does not take, though files and older Kerases have it, or
         other layers."""
         if declaration is None:
@@ -261,7 +259,7 @@ class RefusedCalls(Graphs):
             elif found is not None:
                 self.fault(ArgumentError(f"{type_} {found.words}"), name)
 
-    def fill_older(self, type_: str, given: dict[str, Any]) -> None:
+    def fill_older(self, type_: str, given: dict[str, ProgramValue]) -> None:
         """Give the argument that only older Keras had a default for."""
         if type_.startswith("AveragePooling") and "pool_size" not in given:
             given["pool_size"] = 2
@@ -278,7 +276,7 @@ class RefusedCalls(Graphs):
 
     # Settings -------------------------------------------------------------------------------------------------------
 
-    def check_settings(self, type_: str, given: dict[str, Any]) -> None:
+    def check_settings(self, type_: str, given: dict[str, ProgramValue]) -> None:
         """Keep the faults of initializers, regularizers, constraints and dtypes that Keras does not have."""
         for key, value in given.items():
             self.check_setting(key, value, type_)
@@ -288,7 +286,7 @@ class RefusedCalls(Graphs):
             words = f"{type_} needs dtype to be one of Keras's, got dtype='{dtype[:40]}'; {hint}"
             self.fault(ArgumentError(words), "dtype")
 
-    def check_setting(self, key: str, value: Any, type_: str) -> None:
+    def check_setting(self, key: str, value: object, type_: str) -> None:
         """Keep the fault of one such argument."""
         kind = _KINDS.get(key.rpartition("_")[2])
         if kind is None or value is None or self.has_custom_objects:
@@ -305,7 +303,7 @@ class RefusedCalls(Graphs):
                 hint = did_you_mean(value, known) or f"for example {key}='{example}'"
                 self.fault(ArgumentError(f"Keras has no {word} '{value[:40]}' ({key} of {type_}); {hint}"), key)
 
-    def _check_compiled(self, args: list[Any], kwargs: dict[str, Any]) -> None:
+    def _check_compiled(self, args: Arguments, kwargs: Keywords) -> None:
         """Keep the faults of a loss, an optimizer or a metric that Keras does not have."""
         order = ("optimizer", "loss", "loss_weights", "metrics")
         given = {**dict(zip(order, args, strict=False)), **kwargs}
@@ -350,7 +348,7 @@ def _a(word: str) -> str:
     return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
-def _no_tensor(value: Any) -> str | None:
+def _no_tensor(value: object) -> str | None:
     """What a layer is called on that is no tensor, and what would be right; None for what may be one."""
     if isinstance(value, str | bool | int | float):
         return f"{value!r}; call it on a tensor: the result of another layer, or an Input"
@@ -362,7 +360,7 @@ def _no_tensor(value: Any) -> str | None:
     return None
 
 
-def _input_shapes(tensor: Tensor) -> list[Sequence[Any]] | None:
+def _input_shapes(tensor: Tensor) -> list[Sequence[ProgramValue]] | None:
     """The shapes, with the batch, of the inputs that feed a tensor through layers of Keras alone; None where one is not
     known, or something else stands between."""
     waiting, seen, found = [tensor], set(), []

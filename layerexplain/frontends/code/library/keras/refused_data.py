@@ -4,7 +4,6 @@ number of them, targets that its loss does not take, states without a fixed batc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph, flat
@@ -12,6 +11,7 @@ from layerexplain.frontends.code.library.keras.names import named
 from layerexplain.frontends.code.library.keras.refused_calls import RefusedCalls
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
+from layerexplain.frontends.code.values.base import ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
@@ -31,7 +31,7 @@ class RefusedData(RefusedCalls):
 
     # Inputs of models -------------------------------------------------------------------------------------------------
 
-    def check_inputs(self, model: ModelValue, args: Sequence[Any]) -> None:
+    def check_inputs(self, model: ModelValue, args: Sequence[ProgramValue]) -> None:
         """Keep the fault of a model that is called on other tensors than those that it is made for."""
         graph = self.graph(model)
         if graph is None or not args:
@@ -44,7 +44,7 @@ class RefusedData(RefusedCalls):
                 others = ", ".join(f"'{one}'" for one in given)
                 self.fault(ShapeError(f"the model '{model.name}' is given no input '{missing[0]}', got {others}"), 0)
                 return
-            tensors: list[Any] = [given[name] for name in names]
+            tensors: list[ProgramValue] = [given[name] for name in names]
         else:
             tensors = flat(given)
             if any(not isinstance(one, Tensor) or self.shapes.of(one) is None for one in tensors):
@@ -64,7 +64,7 @@ class RefusedData(RefusedCalls):
 
     # Weights ----------------------------------------------------------------------------------------------------------
 
-    def check_weights(self, layer: LayerValue, given: Any, place: str | int = 0) -> None:
+    def check_weights(self, layer: LayerValue, given: ProgramValue, place: str | int = 0) -> None:
         """Keep the fault of `set_weights` with other sizes than those of a layer or a model that is called or built."""
         arrays = list(given) if type(given) in (list, tuple) and len(given) <= _MOST_WEIGHTS else []
         if not arrays or not all(isinstance(one, Array) for one in arrays):
@@ -102,12 +102,14 @@ class RefusedData(RefusedCalls):
 
     # Data -------------------------------------------------------------------------------------------------------------
 
-    def check_data(self, model: ModelValue, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def check_data(
+        self, model: ModelValue, name: str, args: Sequence[ProgramValue], kwargs: Mapping[str, ProgramValue]
+    ) -> None:
         """Keep the faults of a model that is trained or run on other data than those that it is made for."""
         graph = self.graph(model) if model.form != "own" else None
         if graph is None or any(layer.kind == "custom" for layer in graph.layers):
             return
-        given: dict[str, Any] = {**dict(zip(_ORDER, args, strict=False)), **kwargs}
+        given: dict[str, ProgramValue] = {**dict(zip(_ORDER, args, strict=False)), **kwargs}
         effects = self.interpreter.effects
         mark = effects.mark()
         self._check_examples(model, graph, name, given.get("x"), "x")
@@ -115,12 +117,12 @@ class RefusedData(RefusedCalls):
         if name not in _TRAINS or not sure or effects.since(mark).faults:
             return
         self._check_targets(model, graph, name, given.get("x"), given.get("y"), "y")
-        others: Any = given.get("validation_data")
+        others: ProgramValue = given.get("validation_data")
         if type(others) in (list, tuple) and len(others) > 1 and not effects.since(mark).faults:
             self._check_examples(model, graph, name, others[0], "validation_data")
             self._check_targets(model, graph, name, others[0], others[1], "validation_data")
 
-    def _check_examples(self, model: ModelValue, graph: Graph, name: str, data: Any, argument: str) -> None:
+    def _check_examples(self, model: ModelValue, graph: Graph, name: str, data: object, argument: str) -> None:
         arrays = _arrays(data, _names(model.inputs, graph.inputs))
         if arrays is None:
             return
@@ -139,7 +141,7 @@ class RefusedData(RefusedCalls):
                 return
 
     def _check_targets(
-        self, model: ModelValue, graph: Graph, name: str, data: Any, targets: Any, argument: str
+        self, model: ModelValue, graph: Graph, name: str, data: object, targets: object, argument: str
     ) -> None:
         if any(self.shapes.of(one) is None for one in graph.outputs):
             return  # a tensor of unknown shape may stand for several
@@ -193,7 +195,7 @@ def _called(loss: Loss) -> str:
     return loss.name.rpartition(".")[2]
 
 
-def _loss(compiled: Any, number: int, names: Sequence[str]) -> Loss | None:
+def _loss(compiled: ProgramValue, number: int, names: Sequence[str]) -> Loss | None:
     """The loss of an output, by its number among the names of all; None for one that is no loss of Keras."""
     if type(compiled) in (list, tuple):
         compiled = compiled[number] if len(compiled) == len(names) else None
@@ -207,13 +209,13 @@ def _loss(compiled: Any, number: int, names: Sequence[str]) -> Loss | None:
     return loss_of(compiled) if isinstance(compiled, str) else None
 
 
-def _names(structure: Any, tensors: Sequence[Tensor]) -> list[str]:
+def _names(structure: object, tensors: Sequence[Tensor]) -> list[str]:
     """The names of the inputs or outputs of a model: the keys of a dict, else those of the layers."""
     keys = [str(key) for key in sorted(structure, key=str)] if type(structure) is dict else []
     return keys if len(keys) == len(tensors) else [tensor.node.layer.name for tensor in tensors]
 
 
-def _arrays(data: Any, names: Sequence[str]) -> list[Array] | None:
+def _arrays(data: ProgramValue, names: Sequence[str]) -> list[Array] | None:
     """The arrays of data in the order of the names; None where one of them is not known."""
     if type(data) is dict:
         found = [data.get(name) for name in names]
@@ -231,7 +233,7 @@ def _takes_data(wanted: Shape, got: Shape) -> bool:
     return len(got) == len(wanted) and not _differ(wanted, got)
 
 
-def _differ(one: Sequence[Any], other: Sequence[Any]) -> bool:
+def _differ(one: Sequence[ProgramValue], other: Sequence[ProgramValue]) -> bool:
     """Whether known sizes differ; that of the batch does not count."""
     pairs = zip(one[1:], other[1:], strict=True)
     return any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in pairs)

@@ -7,10 +7,11 @@ import os
 import re
 from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.keras.names import inside_keras, named
 from layerexplain.frontends.code.modules import read_module
+from layerexplain.frontends.code.values.base import ProgramValue
 from layerexplain.frontends.code.values.program import Class, Function
 from layerexplain.frontends.code.values.symbols import Symbol
 
@@ -75,6 +76,6 @@ def with_source(keras: Keras, cls: Class) -> None:
 
 def _changes(cls: Class) -> bool:
     """Whether a class has methods by which its layer computes something else."""
-    own: dict[str, Any] = cls.attributes
+    own: dict[str, ProgramValue] = cls.attributes
     return any(isinstance(one, Function) and one.kind != "property" and name not in _SAYS_NOTHING
                for name, one in own.items())  # fmt: skip

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.keras.backend import call_backend
 from layerexplain.frontends.code.library.keras.names import Named
 from layerexplain.frontends.code.library.table import Rows
+from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
 from layerexplain.frontends.code.values.layers import ModelValue, layer_of, tensors_in
 from layerexplain.frontends.code.values.program import Partial
 from layerexplain.frontends.code.values.settings import Setting
@@ -22,7 +23,7 @@ _FROM_FILES = frozenset({"load_model", "model_from_json", "model_from_config", "
 function: Rows[Keras] = Rows()
 
 
-def call_utility(what: Named, args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def call_utility(what: Named, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     """Return what a function of Keras gives that makes no layer."""
     name = what.name
     if what.path.startswith("config.") and name in _OF_BACKEND:
@@ -45,12 +46,12 @@ def call_utility(what: Named, args: list[Any], kwargs: dict[str, Any], keras: Ke
 
 
 @function("clear_session", "reset_uids")
-def _clear_session(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _clear_session(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return call_backend("clear_session", args, kwargs, keras)
 
 
 @function("set_global_policy", "set_policy", "set_dtype_policy", "experimental.set_policy")
-def _set_policy(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _set_policy(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     given = args[0] if args else kwargs.get("policy")
     given = given.config.get("name") if isinstance(given, Setting) else given
     if isinstance(given, str):
@@ -58,49 +59,49 @@ def _set_policy(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
 
 
 @function("dtype_policies.get", "dtype_policies.deserialize")
-def _get_policy(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _get_policy(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     if not args:
         return NotImplemented
     return Setting("dtype", {"name": args[0]}, "") if isinstance(args[0], str) else args[0]
 
 
 @function("Policy", "DTypePolicy")
-def _policy(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _policy(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return Setting("dtype", {"name": args[0] if args else kwargs.get("name")}, "")
 
 
 @function("clone_model")
-def _clone(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _clone(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return keras.clone(layer_of(args[0])) if args else NotImplemented
 
 
 @function("register_keras_serializable")
-def _register(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _register(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return Partial(Symbol("typing.cast"), (None,), {})  # a function that gives back the class
 
 
 @function("set_random_seed", "plot_model", "enable_unsafe_deserialization")
-def _do_nothing(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _do_nothing(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return None
 
 
 @function("Lambda")
-def _lambda(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _lambda(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return keras.make_layer("Lambda", args, kwargs)
 
 
 @function("Variable")
-def _variable(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _variable(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return keras.variable(args, kwargs, of_keras=True)
 
 
 @function("get_source_inputs")
-def _source_inputs(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _source_inputs(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     return keras.source_inputs(args[0]) if args else NotImplemented
 
 
 @function("load_model")
-def _load_model(args: list[Any], kwargs: dict[str, Any], keras: Keras) -> Any:
+def _load_model(args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     saved = keras.saved.get(args[0]) if args and isinstance(args[0], str) else None
     if saved is None:
         return NotImplemented
