@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(if $(wildcard $(VENV)/bin/python),$(VENV)/bin/,)
 PYTHON ?= python3
 
-.PHONY: all install lint test fast docs format latex pictures
+.PHONY: all install lint test fast quick docs format latex pictures
 all: lint test
 
 install:
@@ -23,6 +23,9 @@ test:
 
 fast: # what needs no TensorFlow
 	$(BIN)python -m pytest -q -n 2 --dist worksteal -m 'not keras'
+
+quick: # a row of each table: no TensorFlow, no process, under a minute
+	$(BIN)python -m pytest -q -n 2 --dist worksteal --quick
 
 docs:
 	$(BIN)python scripts/layer_index.py

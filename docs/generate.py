@@ -189,6 +189,7 @@ def gradient_list() -> str:
 
 def op_list() -> str:
     """docs/ops.md: the vocabulary of formulas, from the registries."""
+    from layerexplain.errors import ShapeError
     from layerexplain.lang.axes import BATCH
     from layerexplain.lang.composite import COMPOSITES
     from layerexplain.lang.expr import LEAVES, OPS, STRUCTURAL, UNKNOWN_GRADIENT, Marker
@@ -217,7 +218,7 @@ def op_list() -> str:
                 [((BATCH,), "int32") if one == "ids" else ((BATCH, 4), "float") for one in composite.tensors], {}
             )
             body = "; ".join(line.text for line in statements(definition)).replace("y = ", "", 1)
-        except TypeError:
+        except (TypeError, ShapeError):  # of other arguments, or of tensors with more axes
             body = ""
         arguments = ", ".join([*composite.tensors, *[f"{k}={value_text(v)}" for k, v in composite.defaults.items()]])
         formula = f" = `{body}`" if body else ""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from layerexplain.catalogues.run import CatalogueProgress as CatalogueProgress
     from layerexplain.catalogues.run import catalogue as catalogue
     from layerexplain.checks.findings import CheckReport as CheckReport
-    from layerexplain.checks.rules import check as check
     from layerexplain.conversions.forms import Converted as Converted
     from layerexplain.conversions.forms import convert as convert
     from layerexplain.frontends import read as read
@@ -41,9 +40,10 @@ if TYPE_CHECKING:
     from layerexplain.report.optimizers import optimizers as optimizers
     from layerexplain.report.weight_data import WeightTable as WeightTable
     from layerexplain.report.weight_table import list_weights as list_weights
+    from layerexplain.run.checking import check as check
     from layerexplain.run.gradient_report import GradientTrace as GradientTrace
     from layerexplain.run.gradient_results import gradient_statistics as gradient_statistics
-    from layerexplain.run.made_inputs import make_inputs as make_inputs
+    from layerexplain.run.input_option import make_inputs as make_inputs
     from layerexplain.run.trace import trace as trace
     from layerexplain.run.trace import trace_statistics as trace_statistics
     from layerexplain.run.trace_report import ElementReport as ElementReport
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "catalogue": "catalogues.run",
     "Catalogued": "catalogues.run",
-    "check": "checks.rules",
+    "check": "run.checking",
     "CheckReport": "checks.findings",
     "Comparison": "report.comparison",
     "convert": "conversions.forms",
@@ -62,7 +62,7 @@ _HOMES = {
     "layer_type": "report.one_layer",
     "layer_types": "report.one_layer",
     "list_weights": "report.weight_table",
-    "make_inputs": "run.made_inputs",
+    "make_inputs": "run.input_option",
     "optimizers": "report.optimizers",
     "read": "frontends",
     "trace": "run.trace",
@@ -92,6 +92,9 @@ def explain(
     backward: bool = False,
     code: Code = (),
     partial: bool = False,
+    dtype: str | None = None,
+    weights_dtype: str | None = None,
+    hardware: str | None = None,
 ) -> Report:
     """Explain a model layer by layer.
 
@@ -111,6 +114,9 @@ def explain(
         backward: Whether rows and `Report.step_cost` have what a step of training costs.
         code: Files that say what own layers of the source compute: YAML with `define:`, or Python, which is only read.
         partial: Return a spec with faults too. Faults of a file that a program wrote are never raised.
+        dtype, weights_dtype: Of a language model what the cache and the activations, and what the weights are kept in
+            when it runs: "bf16", "int4". `Report.serving` then has what that takes.
+        hardware: The machine that this is for: "80GB, 2.0TB/s, 990TFLOP/s".
 
     Returns:
         The report, a sequence of its layers. Its `faults` are the errors of single layers. Shapes have the batch first;
@@ -132,6 +138,11 @@ def explain(
 
     if not detail and (gradient or layers is not None):
         raise ArgumentError("gradient and layers are of explanations; they have no meaning with detail=False")
+    serve = None
+    if (dtype, weights_dtype, hardware) != (None, None, None):
+        from layerexplain.report.serving import asked_of
+
+        serve = asked_of(dtype, weights_dtype, hardware)
     model = model_of(source, code)
     chosen = None
     if layers is not None:
@@ -154,6 +165,7 @@ def explain(
             optimizer=optimizer,
             training=bool(training) or isinstance(training, Mapping),
             backward=backward,
+            serve=serve,
         )
     except LayerExplainError as error:
         every = ErrorGroup([*model.faults, *each_of(error)]) if model.faults else error

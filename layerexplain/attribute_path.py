@@ -136,5 +136,6 @@ def path_names(path: WeightPath, layer: Any) -> tuple[str, ...]:
 
 
 def weight_name(attrs: Mapping[str, Any], layer: Any) -> str:
-    """The name of a weight below its layer: `lstm_cell/kernel`. `attrs` are those of its leaf."""
-    return "/".join((*path_names(attrs["path"], layer), attrs["name"]))
+    """The name of a weight below its layer, `lstm_cell/kernel`, in PyTorch `out_proj.weight`. `attrs` are those of its
+    leaf."""
+    return ("." if layer.type.startswith("torch.") else "/").join((*path_names(attrs["path"], layer), attrs["name"]))

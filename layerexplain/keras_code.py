@@ -119,8 +119,13 @@ def _shown(node: ast.expr) -> str:
 
 
 def _name(node: ast.expr) -> str:
-    """`Dense` of `Dense`, `layers.Dense` and `tf.keras.layers.Dense`; "" for anything else."""
+    """`Dense` of `Dense`, `layers.Dense` and `tf.keras.layers.Dense`; `nn.LSTM` of that and of `torch.nn.LSTM`; "" for
+    anything else."""
     match node:
+        case ast.Attribute(value=ast.Name(id="nn"), attr=name):
+            return f"nn.{name}"
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id="torch"), attr="nn"), attr=name):
+            return f"nn.{name}"
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
     return ""

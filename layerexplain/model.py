@@ -205,10 +205,23 @@ def values_inside(value: Any) -> Iterator[Any]:
             waiting += current
 
 
+def batch_axis(layer: Layer) -> int:
+    """Return the axis of an input along which examples lie: the first one but for some of PyTorch's."""
+    axis: int = layer.config.get("batch_axis", 0)
+    return axis
+
+
+def input_batches(model: Model) -> list[int | None]:
+    """Return how many examples each input of a model takes at a time, None for any number."""
+    shapes = [
+        (layer.config.get("batch_shape"), batch_axis(layer)) for layer in model.layers if layer.type == "InputLayer"
+    ]
+    return [shape[axis] for shape, axis in shapes if isinstance(shape, tuple) and shape]
+
+
 def fixed_batch(model: Model) -> int | None:
     """Return the number of examples that a model takes at a time, None where it takes any number."""
-    shapes = [layer.config.get("batch_shape") for layer in model.layers if layer.type == "InputLayer"]
-    return next((shape[0] for shape in shapes if isinstance(shape, tuple) and shape and shape[0] is not None), None)
+    return next((size for size in input_batches(model) if size is not None), None)
 
 
 def keeps_state(layer: Layer) -> bool:
@@ -318,6 +331,8 @@ class Model(Record):
     source: str = ""
     format: str = ""
     keras_version: str | None = None
+    framework: str = "keras"
+    """The framework whose layers these are: "keras" or "torch"."""
     strict: bool = False
     """True for what a person typed (a spec): an argument that the layer does not have is an error, not a note."""
     notes: tuple[Note, ...] = ()

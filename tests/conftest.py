@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing.process
 import os
+import re
 import signal
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,45 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-snapshots", action="store_true", help="write what is printed now to tests/snapshots")
+    parser.addoption(
+        "--quick", action="store_true", help="one row of each table; no TensorFlow, no process, nothing slow"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even load a file whose tests are all slow or need TensorFlow, where the tests are to be quick."""
+    if not config.getoption("--quick") or collection_path.suffix != ".py":
+        return None
+    marked = re.search(r"^pytestmark = pytest\.mark\.(keras|slow)$", collection_path.read_text(), re.MULTILINE)
+    return True if marked else None
+
+
+def skip_process(*_: object, **__: object) -> None:
+    pytest.skip("starts a process, which --quick leaves out")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_process_where_quick(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Skip a test that starts a process, where the tests are to be quick."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.config.getoption("--quick"):
+            patch.setattr(subprocess.Popen, "__init__", skip_process)
+            patch.setattr(multiprocessing.process.BaseProcess, "start", skip_process)
+            patch.setattr("tests.support.browser.browser", skip_process)
+        yield
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep one row of each table where the tests are to be quick: the one in the middle, since the first is often bare."""
+    if not config.getoption("--quick"):
+        return
+    tables: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if not any(item.get_closest_marker(name) for name in ("keras", "slow")):
+            tables.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    kept = {rows[len(rows) // 2] for rows in tables.values()}
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
 
 
 def pytest_collection_finish() -> None:

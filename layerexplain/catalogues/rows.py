@@ -94,7 +94,7 @@ def _rows(row: Row, model: Model) -> ModelRows:
     layers = list(_flat(report.layers))
     codes = grouped((note.layer, note.code) for note in report.notes)
     hashes = architecture(network)
-    row.update(_told_of(report), layers=len(layers), architecture=hashes.hash, family=hashes.family)
+    row.update(_model_fields(report), layers=len(layers), architecture=hashes.hash, family=hashes.family)
     row.update(_types(layers, report.notes))
     faults = [fault.with_place(source=report.source or None) for fault in report.faults]
     if faults:
@@ -104,7 +104,7 @@ def _rows(row: Row, model: Model) -> ModelRows:
     return ModelRows(row, [_layer_row(source, report, n, one, codes) for n, one in enumerate(layers)])
 
 
-def _told_of(report: Report) -> Row:
+def _model_fields(report: Report) -> Row:
     totals, memory, training = report.totals, report.memory, report.training
     dtypes = {one.dtype for one in report.inputs} | {one.dtype for one in report.outputs if one.dtype}
     row = _fields(report, "keras_version name=model_name type=model_type grade") | {"format": report.format or None}

@@ -12,13 +12,14 @@ from layerexplain.lang.visit import nodes
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.model import CallKey, TrainingSetting
 from layerexplain.network.traced import Network, TracedCall
+from layerexplain.records import grouped
 
 _Found = TypeVar("_Found")
 
 _MOVES = frozenset({"cast", "reshape", "transpose", "item"})
 """Operations that leave the values as they are."""
 
-_LINEAR = frozenset({"conv", "depthwise_conv", "conv_transpose", "dot", "einsum", "matmul"})
+_LINEAR = frozenset({"conv", "depthwise_conv", "conv_transpose", "dot", "linear", "einsum", "matmul"})
 
 
 # Neighbours -----------------------------------------------------------------------------------------------------
@@ -65,7 +66,8 @@ def with_source(network: Network) -> list[tuple[TracedCall, TracedCall]]:
 
 
 @_once
-def _only_readers(network: Network) -> list[tuple[TracedCall, TracedCall]]:
+def only_readers(network: Network) -> list[tuple[TracedCall, TracedCall]]:
+    """Return the calls of `derived` that one other call alone reads, which takes nothing else, each with that one."""
     pairs = [(call, readers_of(network, call)) for call in derived(network) if not is_output(network, call)]
     return [(call, every[0]) for call, every in pairs if len(every) == 1 and len(every[0].sources) == 1]
 
@@ -73,7 +75,7 @@ def _only_readers(network: Network) -> list[tuple[TracedCall, TracedCall]]:
 def chained(network: Network, *types: str) -> Iterator[tuple[TracedCall, TracedCall]]:
     """Yield the calls of `derived` that only a layer of these types reads, which takes nothing else, each with the call
     of that layer; those that the model gives out are left out."""
-    for call, reader in _only_readers(network):
+    for call, reader in only_readers(network):
         if type_of(network, reader) in types:
             yield call, reader
 
@@ -129,6 +131,25 @@ def _last_function(definition: Definition) -> str:
     return str(node.attrs["definition"].name) if node.op is CALL else "" if node.op is INPUT else node.op.name
 
 
+@_once
+def _by_ending(network: Network) -> dict[str, list[TracedCall]]:
+    return grouped((ends_with(call), call) for call in derived(network))
+
+
+def ending_with(network: Network, function: str) -> Sequence[TracedCall]:
+    """Return the calls of `derived` that end with a function."""
+    return _by_ending(network).get(function, ())
+
+
+def functions_alone(network: Network, function: str) -> Iterator[tuple[TracedCall, TracedCall]]:
+    """Yield the calls of `derived` that end with a function and have no weights, each behind the call that makes the
+    only tensor that it takes."""
+    for call in ending_with(network, function):
+        before = None if weights_of(call) else source_of(network, call)
+        if before is not None:
+            yield before, call
+
+
 def activation_of(network: Network, call: TracedCall) -> str:
     """Return the activation of a call, also where it is a layer before one that only moves values: "linear" for a
     weighted sum, "" for what is none of these."""
@@ -159,6 +180,12 @@ def is_linear(call: TracedCall) -> bool:
     definition = call.definition
     if definition is None or not definition.weights or ends_with(call) not in {*_LINEAR, "add"}:
         return False
+    if "is linear" not in definition.answers:
+        definition.answers["is linear"] = _is_weighted_sum(definition)
+    return bool(definition.answers["is linear"])
+
+
+def _is_weighted_sum(definition: Definition) -> bool:
     inner = [node for node in nodes(definition) if node.op not in (INPUT, CONSTANT) and node.args]
     return all(node.op.name in _LINEAR or node.op.name in _MOVES or _is_bias(node) for node in inner)
 

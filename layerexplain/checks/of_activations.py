@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import exp
 
 from layerexplain.checks.calls import (
     activation_of,
-    chained,
+    argument_of,
     derived,
+    ending_with,
     ends_with,
+    functions_alone,
     is_linear,
     is_output,
+    maker_of,
     readers_of,
     source_of,
     type_of,
-    weights_of,
-    with_source,
 )
 from layerexplain.checks.rules import Found, rule
 from layerexplain.model import Layer
 from layerexplain.network.traced import Network, TracedCall
+from layerexplain.ops.sizes import shape_text
 
 _MANY_SIGMOIDS = 3
+_TOO_MANY_SIGMOIDS = 4
+_MANY_TANHS = 10
 
 _MANY_DIGITS = 12
 """Up to so many sigmoids the part that passes is written out."""
@@ -38,9 +43,83 @@ _MANY_DIGITS = 12
     inside=True,
 )
 def softmax_twice(network: Network) -> Iterator[Found]:
-    for before, call in with_source(network):
-        if ends_with(call) == "softmax" and not weights_of(call) and activation_of(network, before) == "softmax":
+    for before, call in functions_alone(network, "softmax"):
+        if activation_of(network, before) == "softmax":
             yield call, f"'{call.name}' takes the softmax of '{before.name}', which ends with one"
+
+
+_BOUNDED = {"sigmoid": 1, "hard_sigmoid": 1, "tanh": 2, "hard_tanh": 2, "softsign": 2}
+"""Activation → how far apart its values may be at most."""
+
+
+@rule(
+    "bounded-before-softmax",
+    "A softmax of values that an activation bounds",
+    "wrong",
+    "certain",
+    why="A softmax turns differences of its inputs into ratios: between bounds no class comes near a probability of 1.",
+    fix="Take the first activation out: give the softmax a linear layer.",
+    source="keras/src/activations/activations.py",
+    inside=True,
+)
+def bounded_before_softmax(network: Network) -> Iterator[Found]:
+    for before, call in functions_alone(network, "softmax"):
+        first, spec = activation_of(network, before), call.outputs[0]
+        classes = None if spec is None or not spec.shape else spec.shape[-1]
+        if first not in _BOUNDED:
+            continue
+        said = f"the softmax of '{call.name}' gets what '{before.name}' ends with: {first}"
+        if isinstance(classes, int) and classes > 1:
+            most = 1 / (1 + (classes - 1) * exp(-_BOUNDED[first]))
+            said += f"; of {classes} classes none can get more than {most:.2f}"
+        yield call, said
+
+
+@rule(
+    "softmax-axis",
+    "A softmax over the wrong axis",
+    "wrong",
+    "likely",
+    why="The values that sum to 1 are then not the classes of one example.",
+    fix="Use axis=-1, the default.",
+    source="keras/src/layers/activations/softmax.py",
+    inside=True,
+)
+def softmax_axis(network: Network) -> Iterator[Found]:
+    for call in ending_with(network, "softmax"):
+        spec, axis = call.outputs[0], argument_of(call, "axis")
+        if spec is None or not isinstance(axis, int) or not spec.shape:
+            continue
+        if axis % len(spec.shape) == 0:
+            yield call, f"'{call.name}' has axis={axis}: the examples of a batch compete, and sum to 1"
+        elif is_output(network, call) and axis % len(spec.shape) != len(spec.shape) - 1:
+            shape = shape_text(spec.shape)
+            yield call, f"'{call.name}' has axis={axis}, and gives out {shape}: losses and metrics read the last axis"
+
+
+@rule(
+    "relu-twice",
+    "relu twice",
+    "wasteful",
+    "certain",
+    why="What is not negative stays as it is: the second relu changes nothing.",
+    fix="Take one of them out.",
+    source="keras/src/activations/activations.py",
+    inside=True,
+)
+def relu_twice(network: Network) -> Iterator[Found]:
+    for before, call in functions_alone(network, "relu"):
+        if activation_of(network, before) != "relu" or not _is_plain_relu(call):
+            continue
+        first = maker_of(network, before)
+        if first is not None and _is_plain_relu(first, bounded=True):
+            yield call, f"'{call.name}' applies relu to the output of '{before.name}', which ends with one"
+
+
+def _is_plain_relu(call: TracedCall, bounded: bool = False) -> bool:
+    """Return whether a call ends with a relu that is 0 below 0 and, unless it may be bounded, has no upper bound."""
+    bounds = () if bounded else ("max_value", "threshold")
+    return ends_with(call) == "relu" and not any(argument_of(call, name) for name in ("negative_slope", *bounds))
 
 
 @rule(
@@ -54,32 +133,9 @@ def softmax_twice(network: Network) -> Iterator[Found]:
     inside=True,
 )
 def relu_before_softmax(network: Network) -> Iterator[Found]:
-    for before, call in with_source(network):
-        if ends_with(call) == "softmax" and not weights_of(call) and activation_of(network, before) == "relu":
+    for before, call in functions_alone(network, "softmax"):
+        if activation_of(network, before) == "relu":
             yield call, f"the softmax of '{call.name}' gets what '{before.name}' cut off at 0"
-
-
-@rule(
-    "linear-twice",
-    "Two linear maps in a row",
-    "wasteful",
-    "likely",
-    why="Two weighted sums with nothing between them are one: the second computes nothing that the first could not.",
-    fix="Give the first an activation, or leave one out.",
-    source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 6.1",
-    inside=True,
-)
-def linear_twice(network: Network) -> Iterator[Found]:
-    for call, behind in chained(network, "Dense"):
-        if not is_linear(call) or type_of(network, call) != "Dense" or behind.definition is None:
-            continue
-        specs = (call.inputs[0], call.outputs[0], behind.outputs[0])
-        sizes = [spec.shape[-1] for spec in specs if spec is not None and spec.shape]
-        known = [size for size in sizes if isinstance(size, int)]
-        # A middle that is smaller than both ends is a bottleneck, which is meant.
-        if len(known) == 3 and known[1] >= min(known[0], known[2]):
-            first = f"'{call.name}' ({known[0]} → {known[1]}) has no activation"
-            yield call, f"{first}, and '{behind.name}' ({known[1]} → {known[2]}) takes its output as it is"
 
 
 @rule(
@@ -93,9 +149,7 @@ def linear_twice(network: Network) -> Iterator[Found]:
     inside=True,
 )
 def selu_without_its_conditions(network: Network) -> Iterator[Found]:
-    for call in derived(network):
-        if ends_with(call) != "selu":
-            continue
+    for call in ending_with(network, "selu"):
         layer = network.layer(call.name)
         name = initializer(layer, "kernel_initializer")
         if name and name.lower().replace("_", "") not in ("lecunnormal", "lecunnormalv2"):
@@ -112,50 +166,6 @@ def initializer(layer: Layer, key: str) -> str:
         return value
     found = value.get("class_name") if isinstance(value, Mapping) else getattr(value, "type", "")
     return found if isinstance(found, str) else ""
-
-
-@rule(
-    "slow-recurrent",
-    "Arguments that keep a recurrent layer off the fast GPU kernel",
-    "wasteful",
-    "certain",
-    why="Keras then runs the steps one by one on a GPU, many times slower; the numbers are the same.",
-    fix="Use the default activations, recurrent_dropout=0 and unroll=False where speed matters.",
-    source="keras/src/layers/rnn/lstm.py and gru.py",
-    inside=True,
-)
-def slow_recurrent(network: Network) -> Iterator[Found]:
-    for layer, one in _gated(network):
-        usual = {"activation": "tanh", "recurrent_activation": "sigmoid", "recurrent_dropout": 0, "unroll": False}
-        usual |= {"use_bias": True} | ({"reset_after": True} if one.type == "GRU" else {})
-        other = [f"{key}={one.config[key]!r}" for key, value in usual.items() if one.config.get(key, value) != value]
-        if other:
-            yield layer.name, f"'{layer.name}' has {', '.join(other)}"
-
-
-@rule(
-    "relu-in-recurrence",
-    "relu inside an LSTM or GRU",
-    "hint",
-    "likely",
-    why="Without the bound of tanh the state may grow at each step, until it overflows.",
-    fix="Use the default tanh.",
-    source="Le, Jaitly, Hinton: A Simple Way to Initialize Recurrent Networks of Rectified Linear Units (2015)",
-    inside=True,
-)
-def relu_in_recurrence(network: Network) -> Iterator[Found]:
-    for layer, one in _gated(network):
-        if one.config.get("activation") == "relu":
-            yield layer.name, f"'{layer.name}' is a {one.type} with activation='relu'"
-
-
-def _gated(network: Network) -> Iterator[tuple[Layer, Layer]]:
-    """Yield the layers that are an LSTM or a GRU or hold one, each with that."""
-    for layer in network.model.layers_by_name.values():
-        inner = layer.config.get("layer")
-        one = inner if isinstance(inner, Layer) else layer
-        if one.type in ("LSTM", "GRU"):
-            yield layer, one
 
 
 @rule(
@@ -184,30 +194,55 @@ def constant_kernel(network: Network) -> Iterator[Found]:
     "sigmoids-in-a-row",
     "A chain of sigmoids",
     "hint",
-    "hint",
+    "likely",
     why="A sigmoid passes on at most a quarter of the gradient: the first layers of a chain hardly learn.",
     fix="Use relu inside the model, and a sigmoid at its end.",
     source="Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks (2010)",
     inside=True,
 )
 def sigmoids_in_a_row(network: Network) -> Iterator[Found]:
+    for call, count in _chains(network, "sigmoid"):
+        if count >= _MANY_SIGMOIDS:
+            part = f"1/{4**count:,}" if count <= _MANY_DIGITS else f"1/4^{count}"
+            said = f"{count} sigmoids follow each other: their slopes pass at most {part} of a gradient"
+            yield call, said, "wrong" if count >= _TOO_MANY_SIGMOIDS else "hint"
+
+
+@rule(
+    "tanhs-in-a-row",
+    "A long chain of tanh layers",
+    "hint",
+    "likely",
+    why="The slope of tanh is 1 only at 0: in a long chain, the first layers get a small part of the gradient.",
+    fix="Use relu, or put a shortcut (Add) or a normalization after every few layers.",
+    source="Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks (2010)",
+    inside=True,
+)
+def tanhs_in_a_row(network: Network) -> Iterator[Found]:
+    for call, count in _chains(network, "tanh"):
+        if count >= _MANY_TANHS:
+            yield call, f"{count} tanh layers follow each other, with no shortcut or normalization between"
+
+
+def _chains(network: Network, function: str) -> Iterator[tuple[TracedCall, int]]:
+    """Yield the last layer and the length of each chain of layers that end with a function and have nothing between
+    them but what is linear."""
     chains: dict[str, tuple[TracedCall, int]] = {}
-    """By the layer whose output comes from it without another function: the last sigmoid of a chain, and its length."""
+    """By the layer whose output comes from it without another function: the last one of a chain, and its length."""
+    if len(ending_with(network, function)) < _MANY_SIGMOIDS:
+        return
     ends: dict[str, tuple[TracedCall, int]] = {}
     for call in derived(network):
         before = source_of(network, call)
         chain = None if before is None else chains.get(before.name)
         last = ends_with(call)
-        if last == "sigmoid":
+        if last == function:
             if chain is not None:
                 ends.pop(chain[0].name, None)
             chain = ends[call.name] = call, 1 if chain is None else chain[1] + 1
-        if chain is not None and (last in ("", "dropout", "sigmoid") or is_linear(call)):
+        if chain is not None and (last in ("", "dropout", function) or is_linear(call)):
             chains[call.name] = chain
-    for call, count in ends.values():
-        if count >= _MANY_SIGMOIDS:
-            part = f"1/{4**count:,}" if count <= _MANY_DIGITS else f"1/4^{count}"
-            yield call, f"{count} sigmoids follow each other: their slopes pass at most {part} of a gradient"
+    yield from ends.values()
 
 
 @rule(

@@ -9,7 +9,7 @@ from layerexplain.network.traced import Network
 
 _GENERAL = "layer-at-fault"
 
-_SAYS: dict[str, str] = {}
+_SAYS: dict[str, str] = {"data-shape": " of shape (examples"}
 """Code → what the error of a layer says."""
 
 

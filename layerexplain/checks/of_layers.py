@@ -11,6 +11,7 @@ from layerexplain.checks.calls import (
     chained,
     config_of,
     derived,
+    ending_with,
     ends_with,
     is_linear,
     is_output,
@@ -44,6 +45,48 @@ def bias_before_batchnorm(network: Network) -> Iterator[Found]:
             if biases:
                 count = biases[0].shape[-1]
                 yield call, f"the {count} biases of '{call.name}' feed '{behind.name}' alone"
+
+
+_NORMALIZING = (
+    "BatchNormalization",
+    "LayerNormalization",
+    "GroupNormalization",
+    "RMSNormalization",
+    "UnitNormalization",
+)
+
+
+@rule(
+    "normalization-after-softmax",
+    "A normalization of probabilities",
+    "wrong",
+    "certain",
+    why="Behind it the values no longer sum to 1 and may be negative: they are no probabilities any more.",
+    fix="Put the normalization before the last Dense, and end with the softmax.",
+    source="Ioffe, Szegedy: Batch Normalization (2015)",
+    inside=True,
+)
+def normalization_after_softmax(network: Network) -> Iterator[Found]:
+    for before in ending_with(network, "softmax"):
+        for call in readers_of(network, before):
+            if type_of(network, call) in _NORMALIZING:
+                yield call, f"'{call.name}' ({type_of(network, call)}) takes the softmax of '{before.name}'"
+
+
+@rule(
+    "unread-input",
+    "An input that nothing reads",
+    "wrong",
+    "certain",
+    why="Values for it must be given to fit() and predict(), and change nothing.",
+    fix="Connect it, or take it out of the inputs of the model.",
+    source="keras/src/models/functional.py",
+)
+def unread_input(network: Network) -> Iterator[Found]:
+    for ref in network.model.inputs if len(network.model.inputs) > 1 else ():
+        call = network.call(ref)
+        if call is not None and not network.readers(call) and not is_output(network, call):
+            yield call, f"no layer reads '{call.name}'"
 
 
 @rule(

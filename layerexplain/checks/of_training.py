@@ -9,6 +9,7 @@ from layerexplain.checks.calls import (
     argument_of,
     config_of,
     derived,
+    ending_with,
     ends_with,
     losses_of,
     type_of,
@@ -44,9 +45,9 @@ _KERAS_LOSSES = "keras/src/losses/losses.py"
     inside=True,
 )
 def softmax_over_one(network: Network) -> Iterator[Found]:
-    for call in derived(network):
+    for call in ending_with(network, "softmax"):
         spec = call.outputs[0]
-        over_one = spec is not None and spec.shape[-1:] == (1,) and ends_with(call) == "softmax"
+        over_one = spec is not None and spec.shape[-1:] == (1,)
         if spec is not None and over_one and argument_of(call, "axis", -1) in (-1, len(spec.shape) - 1):
             yield call, f"softmax runs over the last axis of {shape_text(spec.shape)}, which has one value"
 
@@ -86,6 +87,54 @@ def no_probabilities(network: Network) -> Iterator[Found]:
             and activation_of(network, call) in _LOGITS
         ):
             yield call, f"the output is linear, and {loss.name} has from_logits=False"
+
+
+_NO_PROBABILITIES = {
+    **dict.fromkeys(("relu", "relu6", "softplus", "exponential"), "which has no upper bound of 1"),
+    **dict.fromkeys(("tanh", "hard_tanh", "softsign"), "from -1 to 1"),
+    **dict.fromkeys(("leaky_relu", "elu", "selu", "gelu", "silu", "mish", "celu"), "which may be negative"),
+}
+"""Activation → why its values are no probabilities."""
+
+
+@rule(
+    "activation-before-cross-entropy",
+    "An activation that gives no probabilities, into a cross-entropy",
+    "wrong",
+    "certain",
+    why="The loss takes logarithms of probabilities: what is outside 0 to 1 is clipped and passes no gradient.",
+    fix="End with softmax (one of several classes) or sigmoid (yes or no), or with no activation and from_logits=True.",
+    source=_KERAS_LOSSES,
+)
+def activation_before_cross_entropy(network: Network) -> Iterator[Found]:
+    for call, _, loss, setting in losses_of(network):
+        last = activation_of(network, call)
+        if loss.name not in _ENTROPIES or last not in _NO_PROBABILITIES:
+            continue
+        if not setting.config.get("from_logits"):
+            yield call, f"the output ends with {last}, {_NO_PROBABILITIES[last]}; {loss.name} needs probabilities"
+        elif last in ("relu", "tanh", "hard_tanh", "softsign"):
+            yield call, f"the output ends with {last}, and {loss.name} has from_logits=True: logits have no bounds"
+
+
+@rule(
+    "loss-of-no-output",
+    "A loss or a metric for an output that there is not",
+    "breaks",
+    "certain",
+    why="Keras matches losses and metrics with outputs by name, and refuses a name that no output has.",
+    fix="Compile again with the names of the outputs, or with one loss for all of them.",
+    source="keras/src/trainers/compile_utils.py, CompileLoss",
+    keras="raises an error in fit()",
+)
+def loss_of_no_output(network: Network) -> Iterator[Found]:
+    training = network.model.training
+    outputs = list(dict.fromkeys(ref.layer for ref in network.model.outputs))
+    for kind, given in (("loss", training.losses), ("metric", training.metrics)) if training and outputs else ():
+        for name in given:
+            if name and name not in outputs:
+                known = f"the output{'s are' if len(outputs) > 1 else ' is'} {in_a_row(map(repr, outputs))}"
+                yield None, f"a {kind} is given for '{name}'; {known}"
 
 
 @rule(
@@ -274,46 +323,6 @@ def untrained_weights(network: Network) -> Iterator[Found]:
         )
         if name not in reached and trains and call.number == 0:
             yield name, f"no output with a loss ({', '.join(training.losses)}) depends on '{name}'"
-
-
-@rule(
-    "learning-rate",
-    "An unusual learning rate",
-    "hint",
-    "hint",
-    why="Above 0.01 these optimizers mostly diverge; below 1e-7 float32 weights hardly change.",
-    fix="Start with 0.001.",
-    source="Kingma, Ba: Adam (2015)",
-)
-def learning_rate(network: Network) -> Iterator[Found]:
-    optimizer, rate = _of_optimizer(network, "learning_rate")
-    usual = ("sgd", "adadelta", "adagrad", "ftrl", "adafactor")
-    if optimizer.lower() not in usual and (rate > 0.0100001 or 0 < rate < 1e-7):
-        yield None, f"{optimizer} has a learning rate of {rate:g}"
-
-
-def _of_optimizer(network: Network, argument: str) -> tuple[str, float]:
-    """Return the name of the optimizer, and a number that it is given; 0 for none."""
-    training = network.model.training
-    optimizer = None if training is None else training.optimizer
-    given = 0.0 if optimizer is None else optimizer.config.get(argument)
-    return "" if optimizer is None else optimizer.name, given if isinstance(given, float) else 0.0
-
-
-@rule(
-    "decay-ignored",
-    "decay, which is ignored now",
-    "wrong",
-    "certain",
-    why="Since Keras 2.11 optimizers have no decay: the learning rate stays as it is.",
-    fix="Use a schedule, such as keras.optimizers.schedules.InverseTimeDecay.",
-    source="https://github.com/keras-team/keras/releases/tag/v2.11.0",
-    keras="refuses the argument in new code",
-)
-def decay_ignored(network: Network) -> Iterator[Found]:
-    optimizer, decay = _of_optimizer(network, "decay")
-    if decay > 0:
-        yield None, f"{optimizer} has decay={decay:g}"
 
 
 @rule(

@@ -16,7 +16,7 @@ from layerexplain.checks.stored import StoredWeight
     why="Whatever is computed with such a number is NaN or infinite, and training cannot bring it back.",
     fix="Go back to weights from before; a smaller learning rate or clipnorm keeps them finite.",
     source="keras/src/callbacks/terminate_on_nan.py",
-    of_weights=True,
+    of="weights",
 )
 def weights_not_finite(stored: Sequence[StoredWeight]) -> Iterator[Found]:
     for one in stored:
@@ -32,7 +32,7 @@ def weights_not_finite(stored: Sequence[StoredWeight]) -> Iterator[Found]:
     why="They give the same number for every input: the model is larger than what it computes.",
     fix="Take the units out, or look why they died (a high learning rate with relu, strong regularization).",
     source="Lu et al.: Dying ReLU and Initialization (2019)",
-    of_weights=True,
+    of="weights",
 )
 def dead_units(stored: Sequence[StoredWeight]) -> Iterator[Found]:
     for one in stored:
@@ -48,7 +48,7 @@ def dead_units(stored: Sequence[StoredWeight]) -> Iterator[Found]:
     why="Layers that were trained differ; equal ones were copied, or never trained.",
     fix="Share one layer if they are meant to be equal; else look whether the weights were loaded twice.",
     source="keras/src/saving/saving_lib.py",
-    of_weights=True,
+    of="weights",
 )
 def equal_layers(stored: Sequence[StoredWeight]) -> Iterator[Found]:
     first: dict[str, str] = {}

@@ -13,7 +13,14 @@ from layerexplain.cli import library
 from layerexplain.cli import sources as reading
 from layerexplain.cli.amounts import amount
 from layerexplain.cli.failures import note
-from layerexplain.cli.options import SOURCES_OR_NONE, Output, code_option, finding_output_options, input_option
+from layerexplain.cli.options import (
+    SOURCES_OR_NONE,
+    Output,
+    code_option,
+    data_option,
+    finding_output_options,
+    input_option,
+)
 from layerexplain.cli.output import emit
 from layerexplain.cli.progress import fetching
 from layerexplain.cli.project_settings import use_project_settings
@@ -80,6 +87,7 @@ def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, .
     "--no-settings", is_flag=True, is_eager=True, expose_value=False, callback=use_project_settings,
     help="Ignore the settings in pyproject.toml.",
 )  # fmt: skip
+@data_option
 @click.option("--weights", is_flag=True, help="Read the values of the weights too, for the rules on them.")
 @click.option("--list", "list_rules", is_flag=True, help="List the rules.")
 def command(
@@ -91,6 +99,7 @@ def command(
     ignore: tuple[str, ...],
     budgets: dict[str, float],
     fail_on: tuple[str, ...],
+    data: dict[str, Any],
     weights: bool,
     list_rules: bool,
 ) -> None:
@@ -111,6 +120,7 @@ def command(
     Examples:
       layerexplain check model.keras
       layerexplain check spec.yaml --fail-on wasteful
+      layerexplain check train.py --data X=100,9 --data y=labels.npy
       layerexplain check model.keras --max params=5e6,memory=50MB
       layerexplain check spec.yaml --format github
       layerexplain check models/*.keras --ignore bias-before-batchnorm --format json
@@ -133,6 +143,7 @@ def command(
                 ignore=ignore,
                 budgets=budgets,
                 weights=weights,
+                data=data,
             )
 
     def sheet(report: CheckReport) -> Any:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _Answer = TypeVar("_Answer")
 VERSUS, INPUT = "--vs", "--input"
+_FRAMEWORKS = {"keras": "", "torch": "nn.", "pytorch": "nn."}
+"""What may stand in front of a type, and what its name then begins with."""
 
 
 class _Asked(NamedTuple):
@@ -69,6 +71,13 @@ class _Versus(WithNumbers):
 def _positional(type: str, code: tuple[str, ...]) -> tuple[str, ...]:
     """The arguments of a layer as typed that may be given without a name."""
     return api.layer_type(library.typed_layer(type, code)[0], code).positional
+
+
+def _with_framework(type: str, words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """A type and its arguments where the framework may stand in front: `torch LSTM 5 3`."""
+    if type.lower() in _FRAMEWORKS and words:
+        return f"{_FRAMEWORKS[type.lower()]}{words[0]}", words[1:]
+    return type, words
 
 
 def _asked(type: str, words: Sequence[str], inputs: tuple[InputShape, ...], code: tuple[str, ...]) -> _Asked:
@@ -162,9 +171,14 @@ def command(
             raise click.UsageError("--input needs the TYPE of a layer: layerexplain layer Dense units=10 --input 784")
         emit(
             output,
-            lambda look: printed([catalogue(api.layer_types(code) | library.training_types())], output.format, look),
+            lambda look: printed(
+                [catalogue(api.layer_types(code) | library.training_types() | library.torch_types())],
+                output.format,
+                look,
+            ),
         )
         return
+    type, arguments = _with_framework(type, arguments)
     second = click.get_current_context().meta.get(VERSUS)
     try:
         if second is None:
@@ -221,7 +235,8 @@ def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[
     if not second:
         raise click.UsageError(f"{VERSUS} needs a second layer: layerexplain layer LSTM 8 {VERSUS} GRU 8 {INPUT} 10,4")
     named = "=" not in second[0].partition("(")[0] and not second[0][:1].isdecimal()
-    right = _asked(second[0] if named else left.type, second[1:] if named else second, inputs or left.inputs, left.code)
+    type, words = _with_framework(second[0], tuple(second[1:])) if named else (left.type, tuple(second))
+    right = _asked(type, words, inputs or left.inputs, left.code)
     for one in (left, right):
         if not one.inputs:
             raise _no_shape(api.layer_type(one.type, one.code))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from layerexplain.frontends.input_shapes import no_input as no_input
     from layerexplain.frontends.not_a_model import holds_no_model as holds_no_model
     from layerexplain.frontends.own_layers import read_own_layers as read_own_layers
+    from layerexplain.layers.registry import torch_types as torch_types
     from layerexplain.layers.registry import training_types as training_types
     from layerexplain.report.one_layer import typed_layer as typed_layer
     from layerexplain.sources.regular_file import copy_standard_input as copy_standard_input
@@ -36,6 +37,7 @@ _HOMES = {
     "no_input": "frontends.input_shapes",
     "piped": "frontends.code_source",
     "read_own_layers": "frontends.own_layers",
+    "torch_types": "layers.registry",
     "training_types": "layers.registry",
     "typed_layer": "report.one_layer",
 }

@@ -11,7 +11,7 @@ import click
 from layerexplain import api
 from layerexplain.cli import library
 from layerexplain.cli.complete import layer_names, names_of, optimizers
-from layerexplain.cli.input_shapes import inputs_of, parse_input
+from layerexplain.cli.input_shapes import inputs_of, parse_input, parse_shape
 from layerexplain.cli.located import REACH_OPTIONS, each_located, located, recursive_option
 from layerexplain.errors import ArgumentError, LayerExplainError
 from layerexplain.records import NamedTuple
@@ -177,6 +177,25 @@ def shapes_option(option: str, name: str, help: str, *, of_model: bool = True) -
     return click.option(option, name, metavar="[NAME=]SHAPE", multiple=True, callback=read, help=help)
 
 
+def _data(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in value:
+        name, equals, what = text.partition("=")
+        if not equals or not name.strip() or not what.strip():
+            wrong = f"'{text}' is not of the form NAME=SHAPE or NAME=FILE; write X=100,9"
+            raise click.BadParameter(wrong, ctx, parameter)
+        found[name.strip()] = parse_shape(what) or what.strip()
+    return found
+
+
+data_option = click.option(
+    "--data", metavar="NAME=WHAT", multiple=True, callback=_data,
+    help="What fit() gets: X or y, or an input or output by its name, and its shape with the examples first (X=100,9), "
+    "or a file .npy, .npz or .csv. Repeatable.",
+)  # fmt: skip
+"""--data, which the command gets as `data`: shapes, and paths as text, by names."""
+
+
 _INPUT = "The shape of an input, without the batch: 224,224,3 or 28x28x1 or tokens=128. Repeatable."
 input_option = shapes_option("--input", "inputs", _INPUT)
 typed_input_option = shapes_option("--input", "inputs", _INPUT, of_model=False)
@@ -218,6 +237,15 @@ memory_options = together(
     number_option("--batch", 1, 10**9, help="Include the memory needed for a batch of N examples."),
     click.option("--optimizer", metavar="NAME", callback=_optimizer, cls=_OptimizerOption, shell_complete=optimizers),
 )
+
+serving_options = together(
+    click.option("--dtype", metavar="NAME", help="Of a language model: what cache and activations are kept in: bf16."),
+    click.option("--weights-dtype", metavar="NAME", help="What its weights are kept in: int4. Default: --dtype."),
+    click.option(
+        "--hardware", metavar="TEXT",
+        help='The machine that it runs on, whether it fits and how fast it can be: "80GB, 2.0TB/s, 990TFLOP/s".',
+    ),
+)  # fmt: skip
 
 
 def columns_must_fit(columns: tuple[str, ...] | None, output: Output) -> None:

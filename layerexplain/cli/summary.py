@@ -30,6 +30,7 @@ from layerexplain.render.layout import Look
 @options.input_option
 @options.code_option
 @options.memory_options
+@options.serving_options
 @click.option(
     "--training",
     is_flag=True,
@@ -49,15 +50,19 @@ def command(
     code: tuple[str, ...],
     batch: int | None,
     optimizer: str | None,
+    dtype: str | None,
+    weights_dtype: str | None,
+    hardware: str | None,
     training: bool,
     jobs: int | None,
     listing: bool,
 ) -> None:
     """Print one row per layer: name, type, operation, input and output shape, parameters; then totals.
 
-    SOURCE is a Keras file (.keras, .h5, config JSON), a YAML spec, Python code or a notebook, which is read and never
-    run (train.py, or one model of it: train.py:encoder, 'train.py:build(classes=10)'), a URL of one of these, a place
-    in a zip archive (models.zip::model.keras), a glob, or - for standard input.
+    SOURCE is a Keras file (.keras, .h5, config JSON), a YAML spec, the configuration of a language model (config.json,
+    or its folder), Python code or a notebook, which is read and never run (train.py, or one model of it:
+    train.py:encoder, 'train.py:build(classes=10)'), a URL of one of these, a place in a zip archive
+    (models.zip::model.keras), a glob, or - for standard input.
 
     \b
     Examples:
@@ -67,6 +72,7 @@ def command(
       layerexplain summary model.json --format json | jq .totals
       layerexplain summary model.keras --batch 32 --optimizer adam
       layerexplain summary model.keras --training
+      layerexplain summary config.json --input tokens=4096 --dtype bf16 --hardware "80GB, 2.0TB/s, 990TFLOP/s"
       layerexplain summary model.keras --columns layer,type,receptive_field,receptive_stride
       layerexplain summary models/*.keras --format csv --jobs 4
       layerexplain summary https://host/model.keras s3://bucket/model.h5
@@ -87,6 +93,9 @@ def command(
         backward=training or not TRAINING_COLUMNS.isdisjoint(shown),
         batch=batch,
         optimizer=optimizer,
+        dtype=dtype,
+        weights_dtype=weights_dtype,
+        hardware=hardware,
         code=code,
         partial=True,
     )

@@ -73,14 +73,14 @@ def fields(definition: Definition) -> dict[str, str]:
     for name, value in definition.arguments.items():
         values[name] = argument_text(name, value, spatial_count(definition))
     values["order"] = "from the last to the first" if definition.arguments.get("go_backwards") else "in order"
-    values["then"] = _then({weight.attrs["name"] for weight in definition.weights})
+    values["then"] = _then({str(weight.label) for weight in definition.weights})
     values["along"] = _along(definition.arguments.get("axis", definition.arguments.get("axes")))
     return values
 
 
 def _then(weights: Collection[str]) -> str:
     """Return what a normalization does after scaling to mean 0 and variance 1, given its weights."""
-    said = [words for name, words in (("gamma", "scales by γ"), ("beta", "shifts by β")) if name in weights]
+    said = [words for letter, words in (("γ", "scales by γ"), ("β", "shifts by β")) if letter in weights]
     return f", then {' and '.join(said)}" if said else ""
 
 

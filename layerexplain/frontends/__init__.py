@@ -226,6 +226,12 @@ def _read_directory(path: str) -> Model:
         from layerexplain.frontends.keras.saved_model import read_saved_model_directory
 
         return read_saved_model_directory(path)
+    if "config.json" in names and "metadata.json" not in names:
+        from layerexplain.frontends.hugging_face.reader import read_folder
+
+        model = read_folder(path)
+        if model is not None:
+            return model
     from layerexplain.frontends.keras.archive import read_keras_directory
 
     return read_keras_directory(path)
@@ -309,6 +315,12 @@ def _read_json(opened: Opened) -> Model:
         from layerexplain.frontends.keras.weights_only import read_weights_only
 
         return read_weights_only(opened.path, "is an index of sharded weights, but not one of Keras")
+    from layerexplain.frontends.hugging_face import is_configuration
+
+    if is_configuration(document):
+        from layerexplain.frontends.hugging_face.reader import read_configuration
+
+        return read_configuration(document)
     return _read_spec(data, opened) if is_spec(document) else model_of_document(document)
 
 

@@ -91,7 +91,7 @@ def layers_among(value: Any) -> Iterator[Layer]:
             waiting += reversed(current)
 
 
-def held_layers(config: Mapping[str, Any]) -> tuple[Layer, ...]:
+def layers_in_config(config: Mapping[str, Any]) -> tuple[Layer, ...]:
     """The layers among the arguments of a layer, each under a name of its own."""
     names = FreeNames()
     found = [(layer, layer.name or key) for key, value in config.items() for layer in layers_among(value)]

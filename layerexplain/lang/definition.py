@@ -35,7 +35,8 @@ class Definition:
     a layer, defaults included; `description` is its sentence with `{fields}`, `gist` how
     it is said in one line. `order` are its nodes, if known. `updates` are new values of weights, by symbol, that the
     layer itself gives them in training. `states` are the variables that a layer keeps between its calls, with the value
-    that a call leaves in each. `answers` keeps what was derived of it, by the name of the question, for all
+    that a call leaves in each. `cache` are the tensors, by name, of which a model keeps each position while it writes a
+    text. `answers` keeps what was derived of it, by the name of the question, for all
     layers that share it, also those of other models.
     """
 
@@ -57,8 +58,10 @@ class Definition:
         order: list[Expr] | None = None,
         updates: Mapping[str, Expr] | None = None,
         states: Mapping[Expr, Expr] | None = None,
+        cache: Mapping[str, Expr] | None = None,
     ) -> None:
         self._order = order
+        self.cache = cache or {}
         self.states = states or {}
         self.answers: dict[str, Any] = {}
         self.updates = updates or {}

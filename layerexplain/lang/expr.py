@@ -305,18 +305,20 @@ def weight(
     trainable: bool = True,
     dtype: str = "float",
     positive: bool = False,
+    buffer: bool = False,
 ) -> Expr:
     """Return a variable of a layer.
 
     Args:
-        name: Its name in Keras.
+        name: Its name in the framework.
         symbol: Its letter in the formula.
         axes: (name, size) pairs; a packed axis is a list of factors, `[("gates", 4), ("units", u)]`.
-        at: The layer's attribute that holds the owner of the variable, "" for the layer itself.
+        at: The layer's attribute that holds the owner of the variable (`self_attn.out_proj`), "" for the layer itself.
         path: The prefix of its Keras path if it differs from `at` (`query` for the attribute `query_dense`).
         trainable: Whether training changes it.
         dtype: Its dtype.
         positive: Whether random values for it must be positive (a variance).
+        buffer: Whether it is a buffer of PyTorch, which is stored with the parameters and is none.
 
     Raises:
         ShapeError: The size of an axis is unknown.
@@ -335,11 +337,13 @@ def weight(
     attrs = {
         "name": name,
         "axes": factored,
-        "at": (at,) if at else (),
+        "at": tuple(at.split(".")) if at else (),
         "path": tuple((at if path is None else path).split("/")) if at or path else (),
         "trainable": trainable,
         "positive": positive,
     }
+    if buffer:
+        attrs["buffer"] = True
     return Expr(WEIGHT, (), attrs, tuple(shape), dtype, symbol)
 
 

@@ -99,14 +99,14 @@ def unique(name: str, taken: set[str]) -> str:
 
 # Values without a name ----------------------------------------------------------------------------------------------
 
-_PRODUCTS = ("dot", "einsum", "matmul")
+_PRODUCTS = ("dot", "linear", "einsum", "matmul")
 _BEHIND = {"transpose": "T", "reverse": "reversed", "max": "clipped", "min": "clipped"}
 _BEFORE = {"amax": "max", "amin": "min", "sum": "sum", "mean": "mean", "sqrt": "root", "isnan": "is_nan"}
 _SHORT = 10
 """Most letters of a name that becomes a part of another."""
 
 
-def made_of(node: Expr, name_of: Callable[[Expr], str | None]) -> str | None:
+def name_from_maker(node: Expr, name_of: Callable[[Expr], str | None]) -> str | None:
     """Return a name for a value that has none, from what it is made of: `QK` for the product of Q and K, `x_T` for x
     transposed. None where that gives nothing short. `name_of` gives the names of its arguments, None for a formula."""
     name = node.op.name
@@ -120,7 +120,7 @@ def made_of(node: Expr, name_of: Callable[[Expr], str | None]) -> str | None:
     if name == "multiply" and len(short) == 2 and max(map(len, short)) <= 2:
         return "".join(short)
     if name == "add" and len(others) == 2 and names[0] is None:
-        return made_of(others[0], name_of) if others[0].op.name in _PRODUCTS else None  # the bias is not named
+        return name_from_maker(others[0], name_of) if others[0].op.name in _PRODUCTS else None  # the bias is not named
     if name == "subtract" and len(short) == 2:
         return "_minus_".join(short)
     if len(others) != 1:

@@ -12,7 +12,7 @@ from typing import Any
 from layerexplain.lang.axes import ResultShapes
 from layerexplain.lang.definition import Body, Definition
 from layerexplain.lang.expr import CALL, CONSTANT, ITEM, LEAVES, LOOP, Expr, walk
-from layerexplain.lang.names import definition_names, free, identifier, is_light, leaf_names, made_of, unique
+from layerexplain.lang.names import definition_names, free, identifier, is_light, leaf_names, name_from_maker, unique
 from layerexplain.lang.notation import (
     ATOM,
     NEGATE,
@@ -163,7 +163,7 @@ class _Statements(ExprInterpreter[tuple[str, int]]):
     def _name(self, e: Expr, wanted: Mapping[Expr, str]) -> str:
         if e in wanted:
             return wanted[e]
-        name = e.label or made_of(e, self._name_of)
+        name = e.label or name_from_maker(e, self._name_of)
         if name is None:
             self.autonamed += 1
             name = f"v{self.autonamed}"

@@ -14,7 +14,7 @@ from layerexplain.lang.expr import WEIGHT, Expr, is_state, tensor, walk
 from layerexplain.layers.arguments import GIVEN, Argument, short
 from layerexplain.layers.facts import NO_FACTS, Facts
 from layerexplain.layers.signature import Signature, signature_of
-from layerexplain.ops.sizes import FLOATS, default_roles, shape_text
+from layerexplain.ops.sizes import FLOATS, channels_at, default_roles, shape_text
 from layerexplain.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -59,12 +59,14 @@ class Spec(NamedTuple):
 
 class Stored(NamedTuple):
     """A declaration's result, with weights that the layer owns and its formula does not use; new values, by symbol,
-    that its weights get from it in training; and the new values of the states that it keeps between calls."""
+    that its weights get from it in training; the new values of the states that it keeps between calls; and the
+    tensors, by name, of which a model keeps each position while it writes a text."""
 
     result: Any
     weights: tuple[Expr, ...]
     updates: Mapping[str, Expr] = MappingProxyType({})
     states: Mapping[Expr, Expr] = MappingProxyType({})
+    cache: Mapping[str, Expr] = MappingProxyType({})
 
 
 class Declaration:
@@ -148,6 +150,14 @@ class Declaration:
     def state_sizes(self, config: Mapping[str, Any]) -> tuple[int, ...] | None:
         """The sizes of the states of a recurrent cell that is no cell of Keras; None for any other layer."""
         return None
+
+    def batch_axis(self, tensor: str, arguments: Mapping[str, Any]) -> int:
+        """The axis along which examples lie in one of its tensors: the second one of some of PyTorch's."""
+        if tensor in self.facts.batch_second:
+            return 1
+        required = self.tensors[: len(self.tensors) - self.optional]
+        batch_first = arguments.get("batch_first", self.default_values.get("batch_first", True))
+        return int(tensor in required and not batch_first)
 
     def trains(self, trainable: bool) -> bool:
         """Whether it is traced as in training where the model is: not if it is frozen and then works as at
@@ -260,7 +270,7 @@ class Declaration:
         names = self.names(len(specs))
         given = constants or {}
         tensors: list[Expr | None] = [
-            given[i] if i in given else None if spec is None else tensor(names[i], *spec)
+            given[i] if i in given else None if spec is None else tensor(names[i], *self._with_roles(i, spec))
             for i, spec in enumerate(specs)
         ]
         required = len(self.tensors) - self.optional
@@ -272,7 +282,7 @@ class Declaration:
             x is not None and 0 < x.ndim == self.facts.alone_ndim and x.shape[0] is not BATCH and self.ndim is not None
         )
         if self.ndim is not None and x is not None and x.ndim != self.ndim and not is_alone:
-            wanted = ", ".join(default_roles(self.ndim))
+            wanted = ", ".join(channels_at(self.ndim, 1) if self.facts.channels_first else default_roles(self.ndim))
             raise AxesError(
                 f"{self.type} needs an input with {self.ndim} axes ({wanted}), got {shape_text(x.shape)} with {x.ndim}"
             )
@@ -290,8 +300,9 @@ class Declaration:
         stored: tuple[Expr, ...] = ()
         updates: Mapping[str, Expr] = {}
         states: Mapping[Expr, Expr] = {}
+        cache: Mapping[str, Expr] = {}
         if type(result) is Stored:
-            result, stored, updates, states = result
+            result, stored, updates, states, cache = result
         results = {"y": result} if type(result) is Expr else result
         if is_alone:
             results = {name: _slice(e, 0) for name, e in results.items()}
@@ -321,7 +332,18 @@ class Declaration:
             order=order,
             updates=updates,
             states=states,
+            cache=cache,
         )
+
+    def _with_roles(self, i: int, spec: Spec) -> Spec:
+        """A tensor with the names of its axes, where these are not the usual ones."""
+        if i == 0 and spec.roles is None and len(spec.shape) == 3 and spec.shape[1] is BATCH is not spec.shape[0]:
+            return spec._replace(roles=("steps", "batch", "features"))
+        if i or spec.roles is not None or not self.facts.channels_first or len(spec.shape) < 3:
+            return spec
+        alone = len(spec.shape) == self.facts.alone_ndim and spec.shape[0] is not BATCH
+        roles = channels_at(len(spec.shape) + alone, 1)[alone:]
+        return spec._replace(roles=roles)
 
     def inline(self, tensors: Sequence[Expr | None], arguments: Mapping[str, Any]) -> Mapping[str, Expr]:
         """The layer's results as a part of another formula, on tensors of that. `arguments` come from `bind`."""

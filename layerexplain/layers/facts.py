@@ -17,6 +17,8 @@ class Facts(NamedTuple):
       up an id per step; "" by nothing.
     - `passes_ids`: ids pass through it unchanged.
     - `ids_below`: the argument that bounds the ids that it takes: `input_dim` of an Embedding.
+    - `channels_first`: its first tensor has the channels behind the batch.
+    - `batch_second`: tensors in which the batch is the second axis, whatever its argument `batch_first` says.
     - `takes_list`: its call in Keras takes its tensors as one list.
     - `takes_masks_off`: when it runs, Keras removes the masks of its query, value and key.
     - `loses_mask_keras_2`: in Keras 2 a mask ends there; `mask_keras_2` makes the mask of its results in Keras 2, where
@@ -31,8 +33,8 @@ class Facts(NamedTuple):
     - `alone_ndim`: the axes of one image or signal without a batch, where it takes that too; 0 where it does not.
     - `makes`: the classes of the layers that it makes inside when it is built, which draw names of their own.
     - `home`: the module of keras.applications that defines it; "" for the layers of keras.layers.
-    - `sets_in_held`: arguments of the layers that it holds, which it sets itself, whatever they say.
-    - `copies_held`: an argument which, if it is left out, is a copy of another with the opposite of a flag.
+    - `sets_in_inner`: arguments of the layers that it holds, which it sets itself, whatever they say.
+    - `inner_copies`: an argument which, if it is left out, is a copy of another with the opposite of a flag.
     - `regularizes`: the regularizer that in training adds a function of what it computes to the loss; its arguments are
       those of the layer. "" for none.
     - `inner_outputs`: the values in its formula that layers inside of it output, to which an activity regularizer
@@ -50,6 +52,8 @@ class Facts(NamedTuple):
     tells_axes: str = "image"
     passes_ids: bool = False
     ids_below: str = ""
+    channels_first: bool = False
+    batch_second: tuple[str, ...] = ()
     takes_list: bool = False
     takes_masks_off: bool = False
     loses_mask_keras_2: bool = False
@@ -64,8 +68,8 @@ class Facts(NamedTuple):
     alone_ndim: int = 0
     makes: str = ""
     home: str = ""
-    sets_in_held: tuple[str, ...] = ()
-    copies_held: Mapping[str, tuple[str, str]] = MappingProxyType({})
+    sets_in_inner: tuple[str, ...] = ()
+    inner_copies: Mapping[str, tuple[str, str]] = MappingProxyType({})
     regularizes: str = ""
     inner_outputs: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     skips_activity: bool = False

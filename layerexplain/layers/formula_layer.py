@@ -75,6 +75,7 @@ class FormulaLayer(NamedTuple):
         place: What a message calls a line of the formula.
         find: Gives the declaration of a type that it holds.
         example: How it is shown with no model: arguments as NAME=VALUE, and shapes of inputs.
+        cache: The names of what a model keeps of each position while it writes a text.
     """
 
     type: str
@@ -92,6 +93,7 @@ class FormulaLayer(NamedTuple):
     place: Callable[[int | None], str] = lambda line: f"line {line}"
     find: Callable[[str], Declaration | None] = lambda _: None
     example: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    cache: tuple[str, ...] = ()
 
     def declaration(self) -> Declaration:
         """The declaration of the layer.
@@ -214,7 +216,8 @@ class _FormulaTracing:
         names = self.own.results or (next(reversed(computed)),)
         results = {name: computed[name] for name in names if name in computed}
         own = [leaf for one in self.own.weights if (leaf := self.leaves.get(one.symbol)) is not None]
-        return Stored(results["y"] if [*results] == ["y"] else results, tuple(own))
+        cache = {name: computed[name] for name in self.own.cache}
+        return Stored(results["y"] if [*results] == ["y"] else results, tuple(own), cache=cache)
 
     def _parsed(self) -> dict[str, Expr]:
         own = self.own

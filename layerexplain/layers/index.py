@@ -189,6 +189,23 @@ Tile TopKV2 Transpose Unpack
     "tf.signal": """
 tensorflow.image_operations: frame
 """,
+    "torch.nn": """
+torch.activations: CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid LogSoftmax Mish
+PReLU RReLU ReLU ReLU6 SELU SiLU Sigmoid Softmax Softmax2d Softmin Softplus Softshrink Softsign Tanh Tanhshrink
+Threshold;
+torch.attention: MultiheadAttention TransformerDecoderLayer TransformerEncoderLayer;
+torch.convolutional: Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d;
+torch.core: AlphaDropout Bilinear CosineSimilarity Dropout Dropout1d Dropout2d Dropout3d Embedding EmbeddingBag
+FeatureAlphaDropout Flatten Identity Linear PairwiseDistance Unflatten;
+torch.normalization: BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d
+LayerNorm LocalResponseNorm RMSNorm SyncBatchNorm;
+torch.pooling: AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d
+AdaptiveMaxPool3d AvgPool1d AvgPool2d AvgPool3d LPPool1d LPPool2d LPPool3d MaxPool1d MaxPool2d MaxPool3d;
+torch.reshaping: ChannelShuffle CircularPad1d CircularPad2d CircularPad3d ConstantPad1d ConstantPad2d ConstantPad3d
+PixelShuffle PixelUnshuffle ReflectionPad1d ReflectionPad2d ReflectionPad3d ReplicationPad1d ReplicationPad2d
+ReplicationPad3d Upsample UpsamplingBilinear2d UpsamplingNearest2d ZeroPad1d ZeroPad2d ZeroPad3d;
+torch.rnn: GRU GRUCell LSTM LSTMCell RNN RNNCell
+""",
 }
 """The types of each module, by what their names begin with: nothing for layers, `tf.math` for `tf.math.abs`."""
 

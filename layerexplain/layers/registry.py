@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from layerexplain.layers.declaration import Declared
 
+TORCH = "torch.nn."
+"""What the types of PyTorch's modules begin with; plain names are Keras's."""
+
 IN_FILES_ONLY = frozenset({"dtype", "quantization_config", "time_major"})
 """Arguments that occur in files and are not offered to users."""
 
@@ -67,6 +70,7 @@ def layers_of_rank(
     *,
     also: str = "",
     differs: Mapping[int, Callable[[Signature], Signature]] = MappingProxyType({}),
+    facts_of_rank: Mapping[int, Facts] = MappingProxyType({}),
     **declared: Unpack[Declared],
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare one layer for several ranks by one formula: Conv1D, Conv2D and Conv3D by "Conv{}D".
@@ -80,6 +84,7 @@ def layers_of_rank(
         ranks: The numbers of spatial axes.
         also: A further name, with `{}` for the rank.
         differs: What the signature of a rank is, from that of the function.
+        facts_of_rank: The facts of the layer of a rank, where these differ.
         declared: As `Declaration` has them.
     """
 
@@ -87,6 +92,8 @@ def layers_of_rank(
         def of_rank(rank: int, place: int) -> Declaration:
             common = signature_of(function)
             given: Declared = {"ndim": rank + 2, **declared}
+            if rank in facts_of_rank:
+                given["facts"] = facts_of_rank[rank]
             return Declaration(
                 pattern.format(rank),
                 partial(function, rank=rank) if RANK in function.__annotations__ else function,
@@ -196,7 +203,7 @@ PARTS_OF_TRAINING = ("losses", "optimizers", "schedules", "regularizers", "const
 def find_named(name: str) -> Declaration | None:
     """Return the declaration of a layer type, or of a loss, an optimizer or another part of training by any name."""
     if "." in name:
-        return None
+        return find(name) if name.startswith(TORCH) else None
     known = next(filter(None, [part_of(kind, name) for kind in PARTS_OF_TRAINING]), None)
     return find(name) or (None if known is None else find(known))
 
@@ -247,10 +254,23 @@ def facts_of(type_: str) -> Facts:
 
 
 def type_names() -> list[str]:
-    """All layer types that have a declaration, in alphabetical order; operations between layers are left out."""
+    """All layer types of Keras that have a declaration, in alphabetical order; operations between layers are left
+    out."""
     from layerexplain.layers.index import types
 
     return sorted(types(""))
+
+
+def torch_type(name: str) -> str | None:
+    """Return the type of a module of PyTorch by its name, alone or as code has it; None where there is none.
+
+    >>> torch_type("Linear"), torch_type("nn.Conv2d"), torch_type("Dense")
+    ('torch.nn.Linear', 'torch.nn.Conv2d', None)
+    """
+    from layerexplain.layers.index import module_of
+
+    type_ = TORCH + name.removeprefix("torch.").removeprefix("nn.")
+    return type_ if module_of(type_) is not None else None
 
 
 def first_argument(type_: str) -> str | None:
@@ -268,8 +288,11 @@ IN_ORDER = {
 
 
 def positional_arguments(declaration: Declaration) -> tuple[str, ...]:
-    """The arguments that may be given without a name, in Keras's order; at most four, as nobody gives more."""
+    """The arguments that may be given without a name, in the framework's order; of Keras at most four, as nobody gives
+    more."""
     names = [name for name in declaration.arguments if name not in IN_FILES_ONLY]
+    if declaration.type.startswith(TORCH):
+        return tuple(names)
     return tuple(names[: IN_ORDER.get(declaration.type, 4)])
 
 
@@ -282,6 +305,18 @@ def layer_types() -> dict[str, list[tuple[str, str, str]]]:
     from layerexplain.layers.index import family_of
 
     return _listed((family_of(type_), type_) for type_ in type_names())
+
+
+def torch_types() -> dict[str, list[tuple[str, str, str]]]:
+    """List the modules of PyTorch by family, as `layer_types` does.
+
+    >>> torch_types()["torch.nn: core"][0][0]
+    'nn.AlphaDropout'
+    """
+    from layerexplain.layers.index import family_of, types
+
+    found = _listed((f"torch.nn: {family_of(type_)}", type_) for type_ in sorted(types(TORCH.rstrip("."))))
+    return {family: [(f"nn.{name}", takes, does) for name, takes, does in own] for family, own in found.items()}
 
 
 def signature(declaration: Declaration) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from layerexplain.layers.registry import facts_of
+from layerexplain.layers.registry import TORCH, facts_of
 from layerexplain.model import Layer, Note
 
 
 def operation_type(layer: Layer) -> str:
     """Return what a row is called: the class, or the function that an operation of tf.keras applies."""
     function = layer.config.get("function") if layer.kind == "operation" else None
-    return f"tf.{function}" if isinstance(function, str) else layer.type
+    return f"tf.{function}" if isinstance(function, str) else layer.type.removeprefix(TORCH)
 
 
 def opaque_note(code: str, where: str, reason: str, shapes: str) -> Note:

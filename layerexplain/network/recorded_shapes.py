@@ -15,7 +15,7 @@ from layerexplain.lang.axes import BATCH, Shape, Size
 from layerexplain.lang.expr import Expr, tensor
 from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import facts_of
-from layerexplain.model import Call, InputShapes, Layer, Model, Note, TensorRef
+from layerexplain.model import Call, InputShapes, Layer, Model, Note, TensorRef, batch_axis
 from layerexplain.network.scope import Scope
 from layerexplain.network.traced import TracedCall
 from layerexplain.ops.sizes import shape_text
@@ -24,8 +24,8 @@ from layerexplain.records import NamedTuple, grouped
 _SIZES = frozenset({int, type(None)})
 
 
-def _with_batch(shape: Sequence[int | None]) -> Shape:
-    return (BATCH, *shape[1:]) if shape else ()
+def _with_batch(shape: Sequence[int | None], axis: int = 0) -> Shape:
+    return (*shape[:axis], BATCH, *shape[axis + 1 :]) if shape else ()
 
 
 def spec_dtype(dtype: str) -> str:
@@ -39,7 +39,7 @@ def input_spec(layer: Layer) -> Spec | None:
     if not isinstance(shape, tuple):
         return None
     dtype = layer.config.get("dtype")
-    return Spec(_with_batch(shape), spec_dtype(dtype if isinstance(dtype, str) else "float32"))
+    return Spec(_with_batch(shape, batch_axis(layer)), spec_dtype(dtype if isinstance(dtype, str) else "float32"))
 
 
 def model_input(model: Model, ref: TensorRef) -> Spec | None:

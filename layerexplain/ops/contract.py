@@ -91,6 +91,49 @@ dot = contraction(
 """`dot(x, W)`: sums over the last axis of x and the first of W; the other axes remain, those of x first."""
 
 
+def _linear_axes(x: Expr, W: Expr) -> LazyAxes:
+    if x.ndim < 1 or W.ndim != 2 or not agree(x.shape[-1], W.shape[1]):
+        raise misfit("linear needs a matrix whose rows are as long as the last axis of the first tensor", x, W)
+    return LazyAxes((*x.shape[:-1], W.shape[0]), _linear_records, x, W)
+
+
+def _linear_records(x: Expr, W: Expr, shape: Shape) -> list[Axis]:
+    *axes, _ = [Axis("", (0, i), size) for i, size in enumerate(shape)]
+    role = axis_name(W, 0, "features")
+    return [*axes, Axis(role, (0, x.ndim - 1), shape[-1], functools.partial(_of_role, role, shape[-1]))]
+
+
+def _linear_outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
+    *positions, _ = _dot_outputs(node)
+    return [*positions, (axis_name(node.args[1], 0, "outputs"), (node.ndim - 1,))]
+
+
+def _linear_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Term:
+    return ((*index[:-1], letters[0]), (index[-1], letters[0])), ()
+
+
+def _of_linear(y: Expr, dy: Expr, i: int) -> Expr:
+    x, W = y.args
+    if not i:
+        return dot(dy, W)
+    lead = "nlijabcd"[: x.ndim - 1]
+    return einsum(dy, x, eq=f"{lead}k,{lead}m->km")
+
+
+linear = contraction(
+    "linear",
+    axes=_linear_axes,
+    value=lambda np, x, W: np.matmul(x, W.T),
+    outputs=_linear_outputs,
+    summed=lambda node: _inputs(node.args[0].shape[-1], node.args[1].shape[1]),
+    term=_linear_term,
+    notation=FunctionNotation(row(0, THIN, ("sup", 1, "T"))),
+    gradient=_of_linear,
+)
+"""`linear(x, W)`: the product of the last axis of x with each row of W, which has a row for each output: x times W
+transposed, as PyTorch keeps the weights of its linear layers."""
+
+
 def _matmul_axes(a: Expr, b: Expr) -> list[Axis]:
     if a.ndim < 2 or b.ndim < 2 or not agree(a.shape[-1], b.shape[-2]):
         raise misfit("matmul needs matrices, the first with as many columns as the second has rows", a, b)

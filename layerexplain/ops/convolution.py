@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from layerexplain.errors import ShapeError
@@ -18,10 +18,12 @@ from layerexplain.ops.window import (
     Window,
     canonical,
     channels_last,
+    filters_first,
     laid_out,
     make_windows,
     tap_place,
     window_axes,
+    window_of,
     window_places,
 )
 
@@ -33,20 +35,30 @@ def _outputs(of_channels: str, node: Expr) -> list[tuple[str, Sequence[int]]]:
     return [("positions", spatial), (of_channels, (channel_axis,))]
 
 
+def _ends(W: Any, attrs: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the two axes of a kernel that are not its window: of (window…, a, b), or (b, a, window…), those of a and
+    b."""
+    return (1, 0) if filters_first(attrs) else (len(W.shape) - 2, len(W.shape) - 1)
+
+
+def _tap(node: Expr, taps: Sequence[sc.Affine], a: sc.Affine, b: sc.Affine) -> tuple[sc.Affine, ...]:
+    """Return the index of an element of the kernel."""
+    return (b, a, *taps) if filters_first(node.attrs) else (*taps, a, b)
+
+
 # Plain and grouped ----------------------------------------------------------------------------------------------
 
 
 def _conv_axes(x: Expr, W: Expr, **attrs: Any) -> LazyAxes:
-    return window_axes(
-        x, make_windows(x, W.shape, attrs), attrs, W.shape[-1], functools.partial(_filters, W, attrs["groups"])
-    )
+    slides, (_, b) = make_windows(x, window_of(W.shape, attrs), attrs), _ends(W, attrs)
+    return window_axes(x, slides, attrs, W.shape[b], functools.partial(_filters, W, attrs))
 
 
-def _filters(W: Expr, groups: int) -> str:
-    name = axis_name(W, W.ndim - 1, "filters")
-    read = W.shape[-2]
+def _filters(W: Expr, attrs: Mapping[str, Any]) -> str:
+    (a, b), groups = _ends(W, attrs), attrs["groups"]
+    name, read = axis_name(W, b, "filters"), W.shape[a]
     apart = f", in {groups} groups that read {read} channel{'s' * (read != 1)} each" if groups > 1 else ""
-    return f"{name} = {W.shape[-1]}{apart}"
+    return f"{name} = {W.shape[b]}{apart}"
 
 
 @channels_last
@@ -61,18 +73,23 @@ def _conv_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Ter
     *taps, m = letters
     place, conditions = window_places(node, index, taps)
     _, channel_axis = image_axes(node)
-    groups, k = node.options["groups"], index[channel_axis]
+    groups, k, (a, b) = node.options["groups"], index[channel_axis], _ends(W, node.attrs)
     place[channel_axis] = m
     if groups > 1:
-        group = sc.floor_divide(k, W.shape[-1] // groups)
-        place[channel_axis] = sc.add(m, sc.scale(group, W.shape[-2]))
-    return (place, (*taps, m, k)), conditions
+        group = sc.floor_divide(k, W.shape[b] // groups)
+        place[channel_axis] = sc.add(m, sc.scale(group, W.shape[a]))
+    return (place, _tap(node, taps, m, k)), conditions
+
+
+def _conv_summed(node: Expr) -> list[tuple[str, Any]]:
+    W = node.args[1]
+    return [*[("window", k) for k in window_of(W.shape, node.attrs)], ("inputs", W.shape[_ends(W, node.attrs)[0]])]
 
 
 def _of_conv(y: Expr, dy: Expr, i: int) -> Expr:
     x, W = y.args
     if i:
-        return conv_kernel(x, dy, window=W.shape[:-2], **y.attrs)
+        return conv_kernel(x, dy, window=window_of(W.shape, y.attrs), **y.attrs)
     return conv_transpose(dy, W, size=image_size(y), **y.attrs)
 
 
@@ -81,13 +98,14 @@ conv = contraction(
     axes=_conv_axes,
     value=_conv_value,
     outputs=functools.partial(_outputs, "filters"),
-    summed=lambda node: [*[("window", k) for k in node.args[1].shape[:-2]], ("inputs", node.args[1].shape[-2])],
+    summed=_conv_summed,
     term=_conv_term,
     defaults={**DEFAULTS, "groups": 1},
     canonical=canonical,
     gradient=_of_conv,
 )
-"""`conv(x, W, …)`: every window times a kernel W of shape (window…, channels in a group, filters), summed."""
+"""`conv(x, W, …)`: every window times a kernel W of shape (window…, channels in a group, filters), summed. With
+data_format='NCHW' (NCL, NCDHW) the channels of x are first, and W is (filters, channels in a group, window…)."""
 
 
 # Depthwise ------------------------------------------------------------------------------------------------------
@@ -152,7 +170,7 @@ depthwise_conv = contraction(
 
 def _transposed(x: Any, W: Any, attrs: dict[str, Any]) -> list[tuple[Window, int | None, int | None]]:
     """Return the window, the output size and the output_padding of each axis."""
-    slides = make_windows(x, W.shape, attrs)
+    slides = make_windows(x, window_of(W.shape, attrs), attrs)
     extra, sizes = each(attrs["output_padding"], len(slides)), each(attrs["size"], len(slides))
     return [
         (w, w.transposed_size(more) if size is None else size, more)
@@ -163,6 +181,10 @@ def _transposed(x: Any, W: Any, attrs: dict[str, Any]) -> list[tuple[Window, int
 def _transpose_why(w: Window, size: int | None, more: int | None) -> str:
     n = "unknown" if w.n is None else w.n
     equals = ", known at run time" if size is None else f" = {size}"
+    if not isinstance(w.padding, str):
+        before, after = w.padding
+        off = f" - 2 * {before}" if before == after else f" - {before} - {after}"
+        return f"({n} - 1) * {w.stride}{off} + {w.reach}{f' + {more}' if more else ''}{equals}"
     if more is not None:
         cut = f" - 2 * {w.reach // 2}" if w.padding == "same" else ""
         return f"({n} - 1) * {w.stride} + {w.reach}{cut} + {more}{equals} (output_padding {more})"
@@ -173,7 +195,7 @@ def _transpose_why(w: Window, size: int | None, more: int | None) -> str:
 
 def _transpose_axes(x: Expr, W: Expr, **attrs: Any) -> list[Axis]:
     spatial = [(w.role, size, _transpose_why(w, size, more)) for w, size, more in _transposed(x, W, attrs)]
-    filters = product((attrs["groups"], W.shape[-2]))
+    filters = product((attrs["groups"], W.shape[_ends(W, attrs)[0]]))
     return laid_out(x, attrs, spatial, (filters, f"filters = {size_text(filters)}"))
 
 
@@ -190,17 +212,19 @@ def _transpose_cost(node: Expr) -> list[Factor]:
     reaches, and skips them."""
     x, W = node.args
     axes, _ = image_axes(node)
+    a, b = _ends(W, node.attrs)
     return [
         Factor("input positions", tuple([x.shape[a] for a in axes])),
-        Factor("filters", (W.shape[-2],)),
-        Factor("products", (product((*W.shape[:-2], W.shape[-1])),)),
+        Factor("filters", (W.shape[a],)),
+        Factor("products", (product((*window_of(W.shape, node.attrs), W.shape[b])),)),
     ]
 
 
 def _transpose_summed(node: Expr) -> list[tuple[str, Any]]:
     x, W = node.args
     axes, _ = image_axes(node)
-    return [*[("summed", x.shape[a]) for a in axes], ("inputs", W.shape[-1] // node.options["groups"])]
+    inputs = W.shape[_ends(W, node.attrs)[1]] // node.options["groups"]
+    return [*[("summed", x.shape[a]) for a in axes], ("inputs", inputs)]
 
 
 def _transpose_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> Term:
@@ -219,12 +243,12 @@ def _transpose_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -
         conditions += sc.between(offset, 0, w.reach)
         taps.append(sc.floor_divide(offset, w.dilation))
         place[axis] = p
-    k, groups = index[channel_axis], node.options["groups"]
+    k, groups, (a, b) = index[channel_axis], node.options["groups"], _ends(W, node.attrs)
     if groups > 1:
-        m = sc.add(m, sc.scale(sc.floor_divide(k, W.shape[-2]), W.shape[-1] // groups))
-        k = sc.remainder(k, W.shape[-2])
+        m = sc.add(m, sc.scale(sc.floor_divide(k, W.shape[a]), W.shape[b] // groups))
+        k = sc.remainder(k, W.shape[a])
     place[channel_axis] = m
-    return (place, (*taps, k, m)), conditions
+    return (place, _tap(node, taps, k, m)), conditions
 
 
 def _of_conv_transpose(y: Expr, dy: Expr, i: int) -> Expr:
@@ -245,7 +269,7 @@ def _of_conv_transpose(y: Expr, dy: Expr, i: int) -> Expr:
         dy = cut(dy, {axis: slice(max(-a, 0) or None, min(b, 0) or None) for axis, (a, b) in frame.items()})
         dy = framed(dy, {axis: (max(a, 0), max(b, 0)) for axis, (a, b) in frame.items()})
         attrs.pop("padding", None)
-    return conv_kernel(dy, x, window=W.shape[:-2], **attrs) if i else conv(dy, W, **attrs)
+    return conv_kernel(dy, x, window=window_of(W.shape, y.attrs), **attrs) if i else conv(dy, W, **attrs)
 
 
 conv_transpose = contraction(
@@ -260,8 +284,9 @@ conv_transpose = contraction(
     canonical=canonical,
     gradient=_of_conv_transpose,
 )
-"""`conv_transpose(x, W, …)`: each input position adds a kernel to the output; W is (window…, filters, channels). `size`
-gives the rows and columns of the result where strides leave them open."""
+"""`conv_transpose(x, W, …)`: each input position adds a kernel to the output; W is (window…, filters, channels), with
+data_format='NCHW' (channels, filters, window…). `size` gives the rows and columns of the result where strides leave
+them open."""
 
 
 # The gradient of a kernel -----------------------------------------------------------------------------------------
@@ -274,16 +299,24 @@ def _kernel_axes(x: Expr, dy: Expr, *, window: tuple[int, ...], **attrs: Any) ->
         raise ShapeError("conv_kernel needs the number of channels")
     window_axes = [Axis(role, None, k, f"window {k}") for role, k in zip(SPATIAL[len(axes)], window, strict=True)]
     # Of no channels there are as many groups.
-    each = channels // max(1, attrs["groups"])
-    return [*window_axes, Axis("channels", (0, at), each), Axis("filters", (1, at), filters)]
+    ends = [Axis("channels", (0, at), channels // max(1, attrs["groups"])), Axis("filters", (1, at), filters)]
+    return [*ends[::-1], *window_axes] if filters_first(attrs) else [*window_axes, *ends]
 
 
 def _kernel_value(np: Any, x: Any, dy: Any, *, window: tuple[int, ...], **attrs: Any) -> Any:
     from layerexplain.ops.products import kernel_gradient
 
-    if attrs["data_format"] == "channels_first":
-        x, dy, attrs = np.moveaxis(x, 1, -1), np.moveaxis(dy, 1, -1), {**attrs, "data_format": "channels_last"}
-    return kernel_gradient(np, x, dy, make_windows(x, window, attrs), attrs["groups"])
+    last = {**attrs, "data_format": "channels_last"}
+    if attrs["data_format"] != "channels_last":
+        x, dy = np.moveaxis(x, 1, -1), np.moveaxis(dy, 1, -1)
+    made = kernel_gradient(np, x, dy, make_windows(x, window, last), attrs["groups"])
+    return np.moveaxis(made, (-1, -2), (0, 1)) if filters_first(attrs) else made
+
+
+def _kernel_outputs(node: Expr) -> list[tuple[str, Sequence[int]]]:
+    ends = _ends(node, node.attrs)
+    window = [i for i in range(node.ndim) if i not in ends]
+    return [("window", window), ("channels", ends[:1]), ("filters", ends[1:])]
 
 
 def _kernel_summed(node: Expr) -> list[tuple[str, Any]]:
@@ -296,7 +329,7 @@ def _kernel_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> T
     x = node.args[0]
     options = node.options
     axes, channel_axis = image_axes(node)
-    *taps, m, k = index
+    k, m, *taps = index if filters_first(node.attrs) else (index[-1], index[-2], *index[:-2])
     n, *positions = letters
     read, written = [n] * x.ndim, [n] * x.ndim
     conditions: list[sc.Condition] = []
@@ -306,8 +339,9 @@ def _kernel_term(node: Expr, index: sc.Index, letters: Sequence[sc.Affine]) -> T
         read[axis], inside = tap_place(w, i, u)
         conditions += inside
     written[channel_axis] = k
-    group = sc.floor_divide(k, node.shape[-1] // options["groups"]) if options["groups"] > 1 else sc.number(0)
-    read[channel_axis] = sc.add(m, sc.scale(group, node.shape[-2]))
+    a, b = _ends(node, node.attrs)
+    group = sc.floor_divide(k, node.shape[b] // options["groups"]) if options["groups"] > 1 else sc.number(0)
+    read[channel_axis] = sc.add(m, sc.scale(group, node.shape[a]))
     return (read, written), conditions
 
 
@@ -320,7 +354,7 @@ conv_kernel = contraction(
     "conv_kernel",
     axes=_kernel_axes,
     value=_kernel_value,
-    outputs=lambda node: [("window", range(node.ndim - 2)), ("channels", (-2,)), ("filters", (-1,))],
+    outputs=_kernel_outputs,
     summed=_kernel_summed,
     term=_kernel_term,
     defaults={**DEFAULTS, "groups": 1},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from layerexplain.lang.axes import Axis, LazyAxes, Size
@@ -18,6 +18,7 @@ from layerexplain.ops.families import function, letters_of, needed, without
 from layerexplain.ops.sizes import image_size, known, product, size_text
 from layerexplain.ops.spatial import SPATIAL, each, image_axes, spatial_axes
 from layerexplain.ops.window import (
+    Window,
     canonical,
     canonical_size,
     channels_last,
@@ -44,17 +45,40 @@ def _mean(np: Any, x: Any, **attrs: Any) -> Any:
     slides = pool_windows(x, attrs)
     from layerexplain.ops.products import pooled
 
-    total = pooled(np, x, slides, 0, np.add)
-    if not any(map(any, (w.pads or (0, 0) for w in slides))):
-        return total / product(w.k for w in slides)
-    return total / pooled(np, np.ones_like(x[:1, ..., :1]), slides, 0, np.add)
+    return pooled(np, x, slides, 0, np.add) / divisors(np, slides, attrs["count_padding"], x.dtype)
 
 
-def _pool(name: str, value: Callable[..., Any], kind: str, **rules: Any) -> Op:
+def divisors(np: Any, slides: Sequence[Window], count_padding: bool, dtype: Any) -> Any:
+    """Return what the sum of each window is divided by: how many positions it has, those of padding only if they are
+    counted, those beyond the padding never."""
+    outside = [(0, 0) if count_padding else w.fixed or w.pads or (0, 0) for w in slides]
+    if not any(map(any, outside)) and not any(w.beyond for w in slides):
+        return product(w.k for w in slides)
+    from layerexplain.ops.products import pooled
+
+    counted = []
+    for w in slides:
+        before, after = (w.fixed or (0, 0)) if count_padding else (0, 0)
+        outer = w.pads or (0, 0)
+        n, padding = (w.n or 0) + before + after, (outer[0] - before, outer[1] - after)
+        counted.append(w._replace(n=n, padding=padding, ceil=False))
+    return pooled(np, np.ones((1, *[w.n for w in counted], 1), dtype), counted, 0, np.add)
+
+
+_POOLING = {"padding": "valid", "data_format": "channels_last", "dilation_rate": 1, "ceil_mode": False}
+
+
+def _pool(name: str, value: Callable[..., Any], kind: str, defaults: Mapping[str, Any], **rules: Any) -> Op:
     def element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
-        letters = [sc.letter("window", w.k) for w in windows(node)]
+        slides = windows(node)
+        letters = [sc.letter("window", w.k) for w in slides]
         place, inside = window_places(node, index, letters)
-        return sc.Fold(kind, letters_of(letters), at(0, place), tuple(inside))
+        if not node.options.get("count_padding") or not inside:
+            return sc.Fold(kind, letters_of(letters), at(0, place), tuple(inside))
+        if any(w.beyond for w in slides):
+            raise sc.CannotIndex("the last window reaches beyond the padding, which is not counted")
+        total = sc.Fold("sum", letters_of(letters), at(0, place), tuple(inside))
+        return sc.Apply(divide, (total, sc.Number(product(w.k for w in slides) or 1)), {})
 
     return function(
         name,
@@ -62,19 +86,29 @@ def _pool(name: str, value: Callable[..., Any], kind: str, **rules: Any) -> Op:
         value=value,
         flops=lambda node: product((*node.shape, *_window_sizes(node))),
         element=element,
-        defaults={"padding": "valid", "data_format": "channels_last"},
+        defaults=defaults,
         canonical=canonical_size,
         **rules,
     )
 
 
-max_pool = _pool("max_pool", _largest, "max", gradient=lambda y, dy, i: max_pool_back(y.args[0], y, dy, **y.attrs))
+max_pool = _pool(
+    "max_pool",
+    _largest,
+    "max",
+    _POOLING,
+    gradient=lambda y, dy, i: max_pool_back(y.args[0], y, dy, **y.attrs),
+)
 """`max_pool(x, size=2, …)`: the largest of each window; `strides` default to the window's size."""
 
 average_pool = _pool(
-    "average_pool", _mean, "mean", gradient=lambda y, dy, i: average_pool_back(dy, to=image_size(y), **y.attrs)
+    "average_pool",
+    _mean,
+    "mean",
+    {**_POOLING, "count_padding": False},
+    gradient=lambda y, dy, i: average_pool_back(dy, to=image_size(y), **y.attrs),
 )
-"""`average_pool(x, size=2, …)`: the mean of each window, without padding."""
+"""`average_pool(x, size=2, …)`: the mean of each window, without padding; with `count_padding` its zeros count."""
 
 
 # What goes back through them ---------------------------------------------------------------------------------
@@ -95,7 +129,7 @@ def _of_largest(name: str, like: int, gradient: Any) -> Op:
         value=channels_last(value, images=3),
         flops=lambda node: product((*node.args[1].shape, *_window_sizes(node))),
         element=NOT_INDEXED("which element of a window is the largest depends on the values"),
-        defaults={"padding": "valid", "data_format": "channels_last"},
+        defaults=_POOLING,
         canonical=canonical_size,
         gradient=gradient,
     )
@@ -126,7 +160,8 @@ def _spread_axes(dy: Expr, *, to: tuple[int, ...], **attrs: Any) -> list[Axis]:
 def _spread_back(np: Any, dy: Any, *, to: tuple[int, ...], **attrs: Any) -> Any:
     from layerexplain.ops.products import spread_back
 
-    return spread_back(np, dy, pool_windows(np.empty((0, *to, 0)), attrs), to)
+    slides = pool_windows(np.empty((0, *to, 0)), attrs)
+    return spread_back(np, dy / divisors(np, slides, attrs["count_padding"], dy.dtype), slides, to)
 
 
 def _spread_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
@@ -136,7 +171,7 @@ def _spread_element(node: Expr, index: sc.Index, at: sc.At) -> sc.Scalar:
     conditions: list[sc.Condition] = []
     count = 1
     for axis, w in zip(axes, pool_windows(node, node.options), strict=True):
-        if w.pads is None or any(w.pads):
+        if w.pads is None or any(w.pads) or w.ceil or w.dilation > 1:
             raise sc.CannotIndex("the number of positions that a window covers depends on its place")
         i = sc.letter("summed", w.number)
         conditions += sc.between(sc.add(index[axis], sc.scale(i, -w.stride)), 0, w.k)
@@ -153,7 +188,7 @@ average_pool_back: Op = function(
     value=_spread_back,
     flops=lambda node: product((*node.args[0].shape, *_window_sizes(node))),
     element=_spread_element,
-    defaults={"padding": "valid", "data_format": "channels_last"},
+    defaults={**_POOLING, "count_padding": False},
     canonical=canonical_size,
     gradient=lambda y, dy, i: average_pool(dy, **without(y, "to")),
 )

@@ -183,16 +183,12 @@ def max_pool_pick(np: Any, x: Any, y: Any, v: Any, slides: Sequence[Window]) -> 
 
 
 def spread_back(np: Any, dy: Any, slides: Sequence[Window], sizes: Sequence[int]) -> Any:
-    """The gradient of average pooling: that of each window is divided evenly among what it covers."""
-    ones = padded(np, np.ones((1, *sizes, 1), dy.dtype), slides, 0)
-    counts: Any = 0
-    for place in np.ndindex(*[w.k for w in slides]):
-        counts = counts + of_tap(ones, slides, place, dy.shape)
-    share = dy / counts
-    result = np.zeros((dy.shape[0], *ones.shape[1:-1], dy.shape[-1]), dy.dtype)
+    """The gradient of average pooling: the share that a window gives to each of its positions is added there."""
+    full = [n + sum(w.pads or (0, 0)) for n, w in zip(sizes, slides, strict=True)]
+    result = np.zeros((dy.shape[0], *full, dy.shape[-1]), dy.dtype)
     for place in np.ndindex(*[w.k for w in slides]):
         part = of_tap(result, slides, place, dy.shape)
-        part += share
+        part += dy
     return without_padding(result, sizes, slides)
 
 

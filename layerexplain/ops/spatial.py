@@ -12,10 +12,8 @@ SPATIAL = {1: ("steps",), 2: ("rows", "columns"), 3: ("planes", "rows", "columns
 
 
 def spatial_axes(ndim: int, data_format: str) -> tuple[range, int]:
-    """Return the spatial axes and the channel axis."""
-    if data_format == "channels_first":
-        return range(2, ndim), 1
-    return range(1, ndim - 1), ndim - 1
+    """Return the spatial axes and the channel axis. All layouts but 'channels_last' have the channels first."""
+    return (range(1, ndim - 1), ndim - 1) if data_format == "channels_last" else (range(2, ndim), 1)
 
 
 def image_axes(node: Expr) -> tuple[range, int]:

@@ -1,8 +1,9 @@
 """Windows that slide along the rows, columns or steps of a tensor: their number, positions and padding.
 
-Sizes follow TensorFlow's rule, which Keras uses on every backend: 'same' gives ceil(n / stride) windows and puts the
-odd element of padding at the end; 'valid' allows only windows inside; 'causal' pads only at the beginning.
-The ops that use them are in convolution.py and pooling.py.
+Padding in words follows TensorFlow's rule, which Keras uses on every backend: 'same' gives ceil(n / stride) windows and
+puts the odd element of padding at the end; 'valid' allows only windows inside; 'causal' pads only at the beginning.
+Padding in numbers is PyTorch's: as many elements on both sides of each axis, or (before, after). With ceil_mode the
+last window may reach beyond it. The ops that use them are in convolution.py and pooling.py.
 """
 
 from __future__ import annotations
@@ -20,18 +21,21 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.ops.spatial import SPATIAL, each, image_axes, spatial_axes
 from layerexplain.records import NamedTuple
 
-_PER_AXIS = ("strides", "dilation_rate", "size", "output_padding")
+_PER_AXIS = ("strides", "dilation_rate", "size", "output_padding", "padding")
 
 
 class Window(NamedTuple):
-    """A window along one axis: the size n of the axis, the window size k, stride, dilation and padding."""
+    """A window along one axis: the size n of the axis, the window size k, stride, dilation and padding, a word or the
+    numbers of elements before and after. `ceil` says that the last window may reach beyond the padding, if it begins
+    before it."""
 
     role: str
     n: int | None
     k: int
     stride: int
     dilation: int
-    padding: str
+    padding: str | tuple[int, int]
+    ceil: bool = False
 
     @property
     def reach(self) -> int:
@@ -43,16 +47,28 @@ class Window(NamedTuple):
         """The number of windows; None if n is unknown."""
         if self.n is None:
             return None
-        if self.padding == "valid":
-            return (self.n - self.reach) // self.stride + 1
-        return -(-self.n // self.stride)
+        if self.fixed is None:
+            return -(-self.n // self.stride)
+        before, after = self.fixed
+        room = self.n + before + after - self.reach
+        if not self.ceil:
+            return room // self.stride + 1
+        count = -(-room // self.stride) + 1
+        return count - ((count - 1) * self.stride >= self.n + before)
+
+    @property
+    def fixed(self) -> tuple[int, int] | None:
+        """Elements of padding before and after that do not depend on n; None for 'same' and 'causal'."""
+        if isinstance(self.padding, str):
+            return (0, 0) if self.padding == "valid" else None
+        return self.padding
 
     @property
     def unread(self) -> int:
         """The number of positions behind the last window, which no window reads; 0 too where n is unknown."""
-        if self.padding != "valid" or self.n is None or self.number is None:
+        if self.fixed is None or self.n is None or self.number is None:
             return 0
-        return max(self.n - ((self.number - 1) * self.stride + self.reach), 0)
+        return max(self.n + self.fixed[0] - ((self.number - 1) * self.stride + self.reach), 0)
 
     def last(self, count: int) -> str:
         """Return the last positions of the axis as text: `row 8`, `columns 6 to 7`."""
@@ -62,8 +78,8 @@ class Window(NamedTuple):
     @property
     def pads(self) -> tuple[int, int] | None:
         """Elements of padding before and after; None where they depend on an unknown n."""
-        if self.padding == "valid":
-            return 0, 0
+        if self.fixed is not None:
+            return self.fixed[0], self.fixed[1] + self.beyond
         if self.padding == "causal":
             return self.reach - 1, 0
         if self.number is None or self.n is None:
@@ -74,17 +90,30 @@ class Window(NamedTuple):
             total = max((self.number - 1) * self.stride + self.reach - self.n, 0)
         return total // 2, total - total // 2
 
+    @property
+    def beyond(self) -> int:
+        """How far the last window reaches beyond the padding, which only `ceil` allows."""
+        if not self.ceil or self.fixed is None or self.n is None or self.number is None:
+            return 0
+        return max((self.number - 1) * self.stride + self.reach - self.n - sum(self.fixed), 0)
+
     def arithmetic(self) -> str:
         """Return the arithmetic of the number of windows as text."""
         s, n = self.stride, "unknown" if self.n is None else self.n
-        if self.padding == "valid":
-            text = f"{n} - {self.reach} + 1" if s == 1 else f"floor(({n} - {self.reach}) / {s}) + 1"
+        if self.fixed is not None:
+            before, after = self.fixed
+            added = "" if not any(self.fixed) else f" + 2 * {before}" if before == after else f" + {before} + {after}"
+            rounding = "ceil" if self.ceil else "floor"
+            room = f"{n}{added} - {self.reach}"
+            text = f"{room} + 1" if s == 1 else f"{rounding}(({room}) / {s}) + 1"
+            if self.ceil and self.n is not None and self.number != -(-(self.n + before + after - self.reach) // s) + 1:
+                text += " - 1"
         else:
             text = "unknown" if n == "unknown" and s == 1 else f"ceil({n} / {s})"
         if n == "unknown":
             return f"{text}, known at run time"
         text = f"{text} = {self.number}"
-        if self.padding == "valid":
+        if self.fixed is not None:
             return text if self.dilation == 1 else f"{text} (window {self.k}, dilation {self.dilation}: {self.reach})"
         before, after = self.pads or (0, 0)
         if self.padding == "causal":
@@ -99,9 +128,12 @@ class Window(NamedTuple):
         return range(first, first + self.reach, self.dilation)
 
     def transposed_size(self, output_padding: int | None) -> int | None:
-        """Return the output size of a transposed convolution (Keras's rule); None if n is unknown."""
+        """Return the output size of a transposed convolution: Keras's rule, for padding in numbers PyTorch's; None if n
+        is unknown."""
         if self.n is None:
             return None
+        if not isinstance(self.padding, str):
+            return (self.n - 1) * self.stride + self.reach - sum(self.padding) + (output_padding or 0)
         if output_padding is None:
             return self.n * self.stride + (max(self.reach - self.stride, 0) if self.padding == "valid" else 0)
         cut = 2 * (self.reach // 2) if self.padding == "same" else 0
@@ -111,25 +143,34 @@ class Window(NamedTuple):
         """Return the number of positions that 'same' crops at the start of a transposed convolution."""
         if self.padding == "causal":
             return self.reach - 1
-        if self.padding == "valid" or self.n is None:
-            return 0
+        if self.fixed is not None or self.n is None:
+            return self.fixed[0] if self.fixed is not None else 0
         return max((self.n - 1) * self.stride + self.reach - size, 0) // 2
 
 
 def make_windows(x: Any, sizes: Any, attrs: Mapping[str, Any]) -> list[Window]:
     """Return a window of the given size for each spatial axis of x, a tensor or an array."""
     rank = len(x.shape) - 2
-    first = 2 if attrs.get("data_format") == "channels_first" else 1
+    first = spatial_axes(rank + 2, attrs.get("data_format", "channels_last"))[0][0]
     strides = each(attrs.get("strides", 1), rank)
     dilation = each(attrs.get("dilation_rate", 1), rank)
-    padding = attrs.get("padding", "valid")
+    paddings = _of_each_axis(attrs.get("padding", "valid"), rank)
     lengths = x.shape[first : first + rank]
     windows = []
-    for role, n, k, s, d in zip(SPATIAL[rank], lengths, sizes[:rank], strides, dilation, strict=True):
+    for role, n, k, s, d, padding in zip(
+        SPATIAL[rank], lengths, sizes[:rank], strides, dilation, paddings, strict=True
+    ):
         if not isinstance(k, int):
             raise ShapeError(f"a window needs a fixed size along each axis, got {shape_text(sizes[:rank])}")
-        windows.append(Window(role, n if isinstance(n, int) else None, k, s, d, padding))
+        windows.append(Window(role, n if isinstance(n, int) else None, k, s, d, padding, attrs.get("ceil_mode", False)))
     return windows
+
+
+def _of_each_axis(padding: Any, rank: int) -> list[str | tuple[int, int]]:
+    """Return the padding of each axis: a word, or (before, after)."""
+    if isinstance(padding, str):
+        return [padding] * rank
+    return [one if isinstance(one, tuple) else (one, one) for one in each(padding, rank)]
 
 
 def pool_windows(x: Any, attrs: Mapping[str, Any]) -> list[Window]:
@@ -141,7 +182,19 @@ def pool_windows(x: Any, attrs: Mapping[str, Any]) -> list[Window]:
 def windows(node: Expr) -> list[Window]:
     """Return the windows of a convolution or pooling node, one per spatial axis."""
     x = node.args[0]
-    return make_windows(x, node.args[1].shape, node.attrs) if len(node.args) > 1 else pool_windows(x, node.attrs)
+    if len(node.args) == 1:
+        return pool_windows(x, node.attrs)
+    return make_windows(x, window_of(node.args[1].shape, node.attrs), node.attrs)
+
+
+def window_of(kernel: Shape, attrs: Mapping[str, Any]) -> Shape:
+    """Return the sizes of the window of a kernel of this shape."""
+    return kernel[2:] if filters_first(attrs) else kernel[:-2]
+
+
+def filters_first(attrs: Mapping[str, Any]) -> bool:
+    """Return whether the kernel begins with its filters, as that of an image NCHW does, and not with its window."""
+    return str(attrs.get("data_format", "")).startswith("NC")
 
 
 GATHERING = ("conv", "depthwise_conv", "max_pool", "average_pool")
@@ -164,20 +217,27 @@ def _fitting(w: Window, x: Expr) -> int | None:
     number = w.number
     if number is not None and number < 1:
         gaps = "" if w.dilation == 1 else f" ({w.k} with dilation {w.dilation})"
+        more = "padding='same'" if w.padding == "valid" else "more padding"
         raise WindowError(
-            f"the window needs to fit into the {w.n} {w.role} of {shape_text(x.shape)} with padding 'valid', "
+            f"the window needs to fit into the {w.n} {w.role} of {shape_text(x.shape)} with padding {w.padding!r}, "
             f"got a window of {w.reach}{gaps}",
-            "use a smaller window, padding='same' or a larger input",
+            f"use a smaller window, {more} or a larger input",
         )
     return number
 
 
 def canonical(attrs: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes in normal form: a list of equal values becomes that value."""
+    """Return the attributes in normal form: a list of equal values becomes that value, no padding is 'valid'."""
+    if isinstance(padding := attrs.get("padding"), list | tuple):
+        pairs = [tuple(one) if isinstance(one, list | tuple) else (one, one) for one in padding]
+        attrs["padding"] = [a for a, b in pairs] if all(a == b for a, b in pairs) else pairs
     for key in _PER_AXIS:
         value = attrs.get(key)
         if isinstance(value, list | tuple):
-            attrs[key] = value[0] if value.count(value[0]) == len(value) else tuple(value)
+            equal = value.count(value[0]) == len(value) and not isinstance(value[0], tuple)
+            attrs[key] = value[0] if equal else tuple(value)
+    if attrs.get("padding") == 0:
+        attrs["padding"] = "valid"
     return attrs
 
 
@@ -217,7 +277,7 @@ def laid_back(dy: Expr, attrs: Mapping[str, Any], sizes: Sequence[Size], why: st
 
 def channels_of(x: Expr, attrs: Mapping[str, Any]) -> Size:
     """Return the number of channels of the image `x`."""
-    size: Size = x.shape[1 if attrs.get("data_format") == "channels_first" else -1]
+    size: Size = x.shape[spatial_axes(len(x.shape), attrs.get("data_format", "channels_last"))[1]]
     return size
 
 
@@ -270,12 +330,18 @@ def tap_place(w: Window, i: sc.Affine, u: sc.Affine) -> tuple[sc.Affine, tuple[s
 
 
 def channels_last(function: Callable[..., Any], images: int = 1) -> Callable[..., Any]:
-    """Let an evaluation written for channels_last accept and return channels_first; its first arrays are `images`."""
+    """Let an evaluation written for channels_last accept and return other layouts; its first arrays are `images`, those
+    behind them kernels."""
 
     def value(np: Any, *arrays: Any, **attrs: Any) -> Any:
-        if attrs.get("data_format") != "channels_first":
+        if attrs.get("data_format", "channels_last") == "channels_last":
             return function(np, *arrays, **attrs)
-        moved = [np.moveaxis(x, 1, -1) if i < images else x for i, x in enumerate(arrays)]
+        moved = [np.moveaxis(x, 1, -1) if i < images else _filters_last(np, x, attrs) for i, x in enumerate(arrays)]
         return np.moveaxis(function(np, *moved, **{**attrs, "data_format": "channels_last"}), -1, 1)
 
     return value
+
+
+def _filters_last(np: Any, kernel: Any, attrs: Mapping[str, Any]) -> Any:
+    """Return a kernel with its window in front: of (b, a, window…) the kernel (window…, a, b)."""
+    return np.moveaxis(kernel, (0, 1), (-1, -2)) if filters_first(attrs) else kernel

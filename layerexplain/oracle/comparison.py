@@ -31,7 +31,7 @@ class CallOfLayer(NamedTuple):
     key: Key
     operation: ReferenceOperation
     layer: Layer
-    made: TracedCall
+    traced: TracedCall
     given: Sequence[tuple[Any, str]]
     states: Sequence[Any]
     batch: int
@@ -57,7 +57,7 @@ class KerasComparison:
     def compare(self, network: Network, graph: ReferenceGraph, path: tuple[str, ...] = ()) -> list[LayerCheck]:
         """Compare all calls of a network; return a row per call. The graph has its inputs."""
         sources = _Sources(network, graph)
-        by_call = {made.call.key: made for made in network.calls}
+        by_call = {traced.call.key: traced for traced in network.calls}
         others = {key: operation for key, operation in graph.calls().items() if key not in by_call}
         # If a layer creates a mask, Keras's graph has the operations that compute it; a Sequential does not list
         # them. If one contributed to a compared result, that would show as a tensor from elsewhere.
@@ -65,7 +65,7 @@ class KerasComparison:
         graph.make_when_needed(between)
         checks: dict[CallKey, list[LayerCheck]] = {}
         # Run in Keras's order, since a layer may remove the mask of its input; reported in the model's.
-        for call in as_keras_runs(network.model, [made.call for made in network.calls]):
+        for call in as_keras_runs(network.model, [traced.call for traced in network.calls]):
             layer = network.layer(call.layer)
             if layer.type != "InputLayer":
                 checks[call.key] = self._call(by_call[call.key], layer, sources, path)
@@ -75,16 +75,16 @@ class KerasComparison:
                 checks[name, index] = [differs(row, "Keras's model calls it, but the model that was read does not")]
         return [check for key in {**by_call, **others} for check in checks.get(key, ())]
 
-    def _call(self, made: TracedCall, layer: Layer, sources: _Sources, path: tuple[str, ...]) -> list[LayerCheck]:
+    def _call(self, traced: TracedCall, layer: Layer, sources: _Sources, path: tuple[str, ...]) -> list[LayerCheck]:
         graph = sources.graph
-        row = _row(layer, made.call.index, path, self.tolerance)
-        key = made.call.key
+        row = _row(layer, traced.call.index, path, self.tolerance)
+        key = traced.call.key
         operation = graph.calls().get(key)
         arguments = graph.arguments(key) if operation is not None else None
-        if made.network is not None and arguments is not None:
+        if traced.network is not None and arguments is not None:
             inner = graph.enter(key, arguments)
             if inner is not None:
-                checks = self.compare(made.network, inner, (*path, layer.name))
+                checks = self.compare(traced.network, inner, (*path, layer.name))
                 outputs = inner.outputs()
                 if all(one is not None for one in outputs):
                     graph.keep(key, outputs)
@@ -96,8 +96,8 @@ class KerasComparison:
             return [not_compared(row, "an earlier layer returned no values")]
         if self.progress is not None:
             self.progress(self.done - 1, self.total, row.path)
-        given = _given(made, sources)
-        states = [] if made.definition is None else operation.states(made.definition)
+        given = _given(traced, sources)
+        states = [] if traced.definition is None else operation.states(traced.definition)
         try:
             theirs = graph.run(key)
         except Exception as error:  # Keras raises whatever its backend raises
@@ -105,7 +105,7 @@ class KerasComparison:
         if given is None:
             return [differs(row, "the inputs of this call are other tensors in Keras's model")]
         how = (self.batch, self.tolerance, self.gradients or 0)
-        call = CallOfLayer(graph, key, operation, layer, made, given, states, *how)
+        call = CallOfLayer(graph, key, operation, layer, traced, given, states, *how)
         row = self._checked(row, call, theirs, sources.network)
         if self.gradients is not None and row.status == "agrees":
             from layerexplain.oracle.gradients import compare_gradients
@@ -117,7 +117,7 @@ class KerasComparison:
 
     def _checked(self, row: LayerCheck, call: CallOfLayer, theirs: Sequence[Any], network: Network) -> LayerCheck:
         """Return the row of a call that Keras has run."""
-        definition, graph, operation, given = call.made.definition, call.graph, call.operation, call.given
+        definition, graph, operation, given = call.traced.definition, call.graph, call.operation, call.given
         values = [graph.value(one) for one in theirs]
         keras_shapes = tuple(tuple(v.shape) for v in values)
         if definition is None or definition.kind == "opaque":
@@ -231,23 +231,23 @@ class _Sources:
         return self.graph.tensor(self.inputs.get(ref.layer, ref.layer), ref.call, ref.output)
 
 
-def _given(made: TracedCall, sources: _Sources) -> list[tuple[Any, str]] | None:
+def _given(traced: TracedCall, sources: _Sources) -> list[tuple[Any, str]] | None:
     """Return, for each parameter of a call's definition, Keras's tensor (None for a mask that Keras does not have) and
     its origin; None if a tensor is missing. Masks are read before the call, since Keras removes some in it."""
-    definition = made.definition
+    definition = traced.definition
     if definition is None or definition.kind == "opaque":
         return []
-    tensors = [sources.tensor(ref) for ref in made.sources]
+    tensors = [sources.tensor(ref) for ref in traced.sources]
     if any(t is None for t in tensors):
         return None
-    given: list[tuple[Any, str]] = [(t, ref.layer) for t, ref in zip(tensors, made.sources, strict=True)]
-    for mask in made.origin.mask_sources if made.origin is not None else ():
+    given: list[tuple[Any, str]] = [(t, ref.layer) for t, ref in zip(tensors, traced.sources, strict=True)]
+    for mask in traced.origin.mask_sources if traced.origin is not None else ():
         keras_tensor, name = sources.tensor(mask.tensor), mask.tensor.layer
         if mask.carried:
             carried = sources.graph.mask(keras_tensor)
             # Attention may have taken it off since a layer of one tensor was given it, when the model was built.
-            is_told = carried is None and len(tensors) == 1
-            seen = sources.graph.told_mask(made.call.key) if is_told else carried
+            is_given = carried is None and len(tensors) == 1
+            seen = sources.graph.given_mask(traced.call.key) if is_given else carried
             given.append((seen, f"'{name}'"))
         else:
             given.append((keras_tensor, name))
@@ -279,16 +279,20 @@ class NotComputed(Exception):
 def draws(network: Network) -> bool:
     """Return whether a formula of a network draws random numbers."""
     return any(
-        draws(made.network) if made.network is not None else made.definition is not None and is_random(made.definition)
-        for made in network.calls
+        draws(traced.network)
+        if traced.network is not None
+        else traced.definition is not None and is_random(traced.definition)
+        for traced in network.calls
     )
 
 
 def calls_in(network: Network) -> int:
     """Return the number of calls, including those in nested models."""
     return sum(
-        calls_in(made.network) if made.network is not None else made.definition is not None or bool(made.sources)
-        for made in network.calls
+        calls_in(traced.network)
+        if traced.network is not None
+        else traced.definition is not None or bool(traced.sources)
+        for traced in network.calls
     )
 
 

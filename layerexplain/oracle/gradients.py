@@ -36,12 +36,12 @@ NO_LOSS = "mse"
 def compare_gradients(call: CallOfLayer) -> ValuesCheck | None:
     """Compare the gradients of a call of a layer, as at inference and, where it differs, as in training; None for one
     that gives or takes no numbers to differentiate."""
-    definition = call.made.definition
+    definition = call.traced.definition
     assert definition is not None  # noqa: S101 (its values were compared)
     if not any(map(is_float, definition.leaves)) or not any(map(is_float, definition.results.values())):
         return None
     checks = [_compared(call, definition, False)]
-    trained = trained_definition(call.layer, call.made)
+    trained = trained_definition(call.layer, call.traced)
     if trained is not None and trained is not definition and not is_random(trained):
         checks.append(_compared(call, trained, True))
     order = ("differs", "agrees", "not compared")
@@ -76,8 +76,8 @@ def _compared(call: CallOfLayer, definition: Definition, training: bool) -> Valu
     weights = [rounded_to(one, compute) for one in stored]
 
     def gradients_in(dtype: str, arrays: Sequence[Any], weights: Sequence[Any]) -> dict[str, Any]:
-        made = evaluate(found.whole, [*arrays, *theirs.seeds], weights, Evaluation(call.batch, dtype))
-        return dict(zip(found.whole.results, made, strict=True))
+        values = evaluate(found.whole, [*arrays, *theirs.seeds], weights, Evaluation(call.batch, dtype))
+        return dict(zip(found.whole.results, values, strict=True))
 
     try:
         ours = gradients_in(computed_in(compute), arrays, weights)
@@ -145,19 +145,19 @@ def compare_steps(
 def _step(
     model: Model, reference: Reference, arrays: Sequence[Any], training: bool, tolerance: float, seed: int
 ) -> StepCheck:
-    told = StepCheck("training" if training else "inference", "not compared", tolerance)
+    check = StepCheck("training" if training else "inference", "not compared", tolerance)
     try:
         network = traced_at(model, arrays, training=training)
         if training and draws(network):
-            return told._replace(reason="it draws random numbers in training")
-        step = _made(model, network, reference, arrays, training, seed)
-        told = told._replace(loss=" + ".join(term.type for term in step.losses))
+            return check._replace(reason="it draws random numbers in training")
+        step = _step_of_training(model, network, reference, arrays, training, seed)
+        check = check._replace(loss=" + ".join(term.type for term in step.losses))
     except LayerExplainError as error:
-        return told._replace(reason=str(error.fact))
+        return check._replace(reason=str(error.fact))
     try:
         theirs = reference.step(step)
     except Exception as error:  # Keras raises whatever its backend raises
-        return told._replace(reason=f"Keras cannot: {first_line(error)}")
+        return check._replace(reason=f"Keras cannot: {first_line(error)}")
     pairs = {
         step.weights[k].where: (own, g) for k, own in _own(step).items() if (g := theirs.gradients.get(k)) is not None
     }
@@ -167,14 +167,14 @@ def _step(
     dtypes = _compute_dtypes(network)
     most, rounding = allowed_in_row(tolerance, calls_in(network), *dtypes), None
     if not max(loss, worst or 0.0) <= most and dtypes != {"float64"}:
-        exact = _made(model, network, reference, arrays, training, seed, in_float64=True)
+        exact = _step_of_training(model, network, reference, arrays, training, seed, in_float64=True)
         in_64 = _own(exact)
         own = _worst({str(key): (one, in_64[key]) for key, one in _own(step).items() if key in in_64})[0] or 0.0
         rounding = max(own, _apart(step.loss, exact.loss))
         most = judged(most, rounding)
     far = (("the loss", loss), (f"the gradient of {where}", worst), ("the step", moved))
     wrong = [name for name, one in far if one is not None and not one <= most]
-    return told._replace(
+    return check._replace(
         status="differs" if wrong else "agrees",
         tolerance=most,
         losses=Compared(step.loss, theirs.loss),
@@ -187,7 +187,7 @@ def _step(
     )
 
 
-def _made(
+def _step_of_training(
     model: Model,
     network: Network,
     reference: Reference,
@@ -217,10 +217,10 @@ def _own(step: GradientStep) -> dict[WeightKey, Any]:
 def _compute_dtypes(network: Network) -> set[str]:
     """Return the dtypes in which the layers of a network compute."""
     found: set[str] = set()
-    for layer, made in network.calls_of_layers():
-        if made.network is not None:
-            found |= _compute_dtypes(made.network)
-        elif made.sources and layer.kind == "layer":
+    for layer, traced in network.calls_of_layers():
+        if traced.network is not None:
+            found |= _compute_dtypes(traced.network)
+        elif traced.sources and layer.kind == "layer":
             found.add(dtypes_of(layer)[1])
     return found
 
@@ -237,11 +237,11 @@ def _update(step: GradientStep, theirs: Any) -> float | None:
         return None
     keys = [k for k, one in step.weights.items() if one.trainable and theirs.gradients.get(k) is not None]
     weights = {step.weights[k].where: step.before_step(k) for k in keys}
-    made = updates(step.optimizer, weights, {step.weights[k].where: theirs.gradients[k] for k in keys})
+    updated = updates(step.optimizer, weights, {step.weights[k].where: theirs.gradients[k] for k in keys})
     worst = largest = 0.0
     for key in keys:
         where, new = step.weights[key].where, theirs.new[key]
-        own = step.constrained(step.weights[key], made[where].new)
+        own = step.constrained(step.weights[key], updated[where].new)
         worst = max(worst, float(np.max(np.abs(own - new), initial=0)))
         largest = max(largest, float(np.max(np.abs(weights[where] - new), initial=0)))
     return worst / largest if largest else worst

@@ -85,10 +85,10 @@ def keras_model_of_config(document: Any, *, numbered: bool = False) -> Any:
 
     plain = {key: value for key, value in document.items() if key != "compile_config"}
     with _words_of_keras(), _names_from_the_first(), ObjectSharingScope() if numbered else nullcontext():
-        made = keras.models.model_from_json(json.dumps(plain))
-        if not isinstance(made, keras.Model):  # for Keras 0.3 it returns the configuration itself
+        keras_model = keras.models.model_from_json(json.dumps(plain))
+        if not isinstance(keras_model, keras.Model):  # for Keras 0.3 it returns the configuration itself
             raise KerasRefuses("Keras refuses it: this configuration does not describe a model")
-        return made
+        return keras_model
 
 
 def keras_model_of_own_file(source: Source, model: Model, objects: Mapping[str, Any]) -> Any:

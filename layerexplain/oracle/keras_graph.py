@@ -105,8 +105,8 @@ class KerasGraph:
         if count > len(arguments):
             return None
         # Masks that the call names follow the tensors; they go before those that the tensors carry.
-        told = arguments[count:]
-        inner.feed(arguments[:count], [*told, *[mask_of(one) for one in arguments[len(told) : count]]])
+        given_masks = arguments[count:]
+        inner.feed(arguments[:count], [*given_masks, *[mask_of(one) for one in arguments[len(given_masks) : count]]])
         return inner
 
     def run(self, key: Key) -> list[Any]:
@@ -172,7 +172,7 @@ class KerasGraph:
     def mask(self, tensor: Any) -> Any:
         return mask_of(tensor)
 
-    def told_mask(self, key: Key) -> Any:
+    def given_mask(self, key: Key) -> Any:
         _, kwargs = self.nodes[key].arguments.fill_in(self._tensors)
         return kwargs.get("mask")
 
@@ -220,17 +220,17 @@ def _compiled(function: Any, args: Any, kwargs: Any) -> list[Any]:
         for i, mask in zip(masked, given, strict=True):
             _set_mask(tensors[i], mask)
         new_args, new_kwargs = keras.tree.pack_sequence_as((args, kwargs), values)
-        made = keras.tree.flatten(function(*new_args, **new_kwargs))
-        own = [mask_of(tensor) for tensor in made]
-        return made, [mask for mask in own if mask is not None], tuple(mask is not None for mask in own)
+        flat_results = keras.tree.flatten(function(*new_args, **new_kwargs))
+        own = [mask_of(tensor) for tensor in flat_results]
+        return flat_results, [mask for mask in own if mask is not None], tuple(mask is not None for mask in own)
 
     with silence():
-        made, own, has = tf.function(run, jit_compile=True)([flat[i] for i in at], [masks[i] for i in masked])
+        results, own, has = tf.function(run, jit_compile=True)([flat[i] for i in at], [masks[i] for i in masked])
     left = iter(own)
-    for tensor, one in zip(made, has, strict=True):
+    for tensor, one in zip(results, has, strict=True):
         if bool(one):
             _set_mask(tensor, next(left))
-    return list(made)
+    return list(results)
 
 
 def states_of(real: Any) -> list[Any]:

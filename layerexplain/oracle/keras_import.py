@@ -85,8 +85,8 @@ def silence() -> Iterator[None]:
 def first_line(error: BaseException) -> str:
     """Return an error of Keras as one line: the first that says what is wrong."""
     # If Keras cannot create an object, the cause follows its whole configuration.
-    told = str(error).rpartition("Exception encountered: ")[2]
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in told.splitlines()]
+    message = str(error).rpartition("Exception encountered: ")[2]
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in message.splitlines()]
     # TensorFlow prepends the node of its graph.
     lines = [re.sub(r"^\{\{\w+ .*?\}\}(?: in wrapper)?\s*", "", line) for line in lines]
     said = [line for line in lines if line and not line.startswith("Exception encountered when calling")]

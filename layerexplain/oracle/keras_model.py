@@ -72,10 +72,10 @@ class KerasModel:
         kept = network.definition.states if network.definition is not None else ()
         return [as_array(reached(self.real, leaf.attrs["at"])) for leaf in kept]
 
-    def step(self, made: GradientStep) -> TrainingStep:
+    def step(self, gradient_step: GradientStep) -> TrainingStep:
         from layerexplain.oracle.keras_step import keras_step
 
-        return keras_step(self, made)
+        return keras_step(self, gradient_step)
 
     def weight_source(self) -> WeightSource:
         return LiveWeights(self.real)

@@ -32,7 +32,7 @@ def keras_step(reference: KerasModel, step: GradientStep, *, update: bool = True
     graph = reference.graph(network, step.running.arrays)
     given = keras.tree.pack_sequence_as(graph.graph._inputs_struct, graph.inputs())
     outputs = [graph.output_of(one.ref.layer, one.ref.call, one.ref.output) for one in step.losses]
-    made = [keras_loss(one, network.model.training or Training()) for one in step.losses]
+    losses = [keras_loss(one, network.model.training or Training()) for one in step.losses]
     wanted = [v.value for v in variables]
     targets = [one.array for one in step.targets]
 
@@ -41,7 +41,7 @@ def keras_step(reference: KerasModel, step: GradientStep, *, update: bool = True
             results = keras.tree.flatten(real(x, training=step.running.training))
             terms = [
                 one.weight * loss(y, results[at or 0])
-                for one, loss, y, at in zip(step.losses, made, ys, outputs, strict=True)
+                for one, loss, y, at in zip(step.losses, losses, ys, outputs, strict=True)
             ]
             total = sum(keras.ops.cast(term, terms[0].dtype) for term in [*terms, *real.losses])
         return total, tape.gradient(total, wanted)
@@ -90,33 +90,33 @@ def keras_loss(one: OutputLoss, training: Training) -> Any:
     return getattr(keras.losses, one.type)(**kept)
 
 
-def keras_part(home: Any, made: InnerDeclaration | TrainingSetting) -> Any:
+def keras_part(home: Any, declared: InnerDeclaration | TrainingSetting) -> Any:
     """Return Keras's optimizer, or the schedule in it, with the same arguments."""
     keras = load_keras()
-    name = made.type if isinstance(made, InnerDeclaration) else made.name
+    name = declared.type if isinstance(declared, InnerDeclaration) else declared.name
     cls = getattr(home, name, None) or getattr(keras.optimizers.schedules, name)
     config = {
         key: keras_part(home, value) if isinstance(value, InnerDeclaration | TrainingSetting) else value
-        for key, value in made.config.items()
+        for key, value in declared.config.items()
         if key != "name"
     }
     return cls(**config)
 
 
-def keras_gradient(source: Any, made: GradientStep, weight: WeightGradient) -> Any:
+def keras_gradient(source: Any, step: GradientStep, weight: WeightGradient) -> Any:
     """Return the whole gradient of a weight of a model that was run, as an array.
 
     Raises:
         LayerExplainError: with a one-line reason, if Keras cannot compute it.
     """
-    if draws(made.network):
+    if draws(step.network):
         raise LayerExplainError(
             "a layer draws random numbers in training, in Keras others than here; --inference compares"
         )
-    with same_model(source, made.running) as reference:
-        step = keras_step(reference, made, update=False)
-    key = next(key for key, one in made.weights.items() if one is weight)
-    found = step.gradients.get(key)
+    with same_model(source, step.running) as reference:
+        result = keras_step(reference, step, update=False)
+    key = next(key for key, one in step.weights.items() if one is weight)
+    found = result.gradients.get(key)
     if found is None:
         raise LayerExplainError("no gradient comes back to it in Keras")
     return found

@@ -59,7 +59,7 @@ def _call_numbers(network: Network, path: Sequence[str], call: int) -> list[int]
     for name in path:
         calls = network.calls_of(name)
         counts.append(len(calls))
-        inner = next((made.network for made in calls if made.network is not None), None)
+        inner = next((traced.network for traced in calls if traced.network is not None), None)
         network = inner if inner is not None else network
     numbers = []
     for count in reversed(counts):

@@ -23,7 +23,7 @@ from layerexplain.run.activations import Activation, Progress
 from layerexplain.run.backpropagation import SentBack
 from layerexplain.run.gradient_results import gradient_run
 from layerexplain.run.gradients import GradientStep, WeightGradient, ready_to_train
-from layerexplain.run.made_inputs import GivenInput, by_name
+from layerexplain.run.input_option import GivenInput, by_name
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import RunnableModel, must_have_run, ready
@@ -61,7 +61,7 @@ def trace_element(
         LayerExplainError: if there is no such element, or if the layer is not written element by element.
 
     >>> from layerexplain.frontends import read
-    >>> from layerexplain.run.made_inputs import make_inputs
+    >>> from layerexplain.run.input_option import make_inputs
     >>> spec = b"input: [2, 2]\\nlayers:\\n  - GlobalAveragePooling1D\\n"
     >>> model = read(spec)
     >>> given = make_inputs(model, ["ones"])
@@ -73,7 +73,9 @@ def trace_element(
         with _of_layer(path):
             definition, array = _output(step, output)
             calls = running.activations.network.calls_of(step.name)
-            ranks = {made.call.index: len(spec.shape) for made in calls if (spec := made.outputs[output]) is not None}
+            ranks = {
+                traced.call.index: len(spec.shape) for traced in calls if (spec := traced.outputs[output]) is not None
+            }
             at = _checked_index(tuple(index), array, ranks)
             arrays = dict(zip(definition.leaves, (*step.values, *step.weights), strict=True))
             worked = _worked(running, element_form(definition), arrays, output, at, step.dtypes[output])
@@ -132,7 +134,7 @@ def gradient_element(
             element.
 
     >>> from layerexplain.frontends import read
-    >>> from layerexplain.run.made_inputs import make_inputs
+    >>> from layerexplain.run.input_option import make_inputs
     >>> spec = b"input: [2]\\nlayers:\\n  - Dense: 3\\n"
     >>> model = read(spec)
     >>> given = make_inputs(model, ["ones"])
@@ -140,8 +142,8 @@ def gradient_element(
     'b (bias)'
     """
     how = {"loss": loss, "optimizer": optimizer, "training": training, "seed": seed, "max_memory": max_memory}
-    with ready_to_train(source, model, by_name(inputs), targets, **how) as made:
-        sent, calls = _sent(made, path, call, progress)
+    with ready_to_train(source, model, by_name(inputs), targets, **how) as step:
+        sent, calls = _sent(step, path, call, progress)
         with _of_layer(path):
             definition, found = _gradient(sent)
             backward, leaf = found.backward, _leaf(definition, found, of)
@@ -151,15 +153,15 @@ def gradient_element(
             form = element_form(backward, gradient_roles(definition, found))
             result = list(backward.results).index(found.of[leaf])
             arrays = {leaf: sent.arrays[leaf] for leaf in backward.leaves}
-            worked = _worked(made.running, form, arrays, result, at, str(array.dtype))
+            worked = _worked(step.running, form, arrays, result, at, str(array.dtype))
         weight, value, note = None, None, ""
         if leaf in definition.weights:
-            weight = made.weight_of(sent.path, list(definition.weights).index(leaf))
+            weight = step.weight_of(sent.path, list(definition.weights).index(leaf))
         if is_asked(keras) and weight is None:
             note = "it is asked for gradients of weights only"
         elif is_asked(keras) and weight is not None:
-            value, note = asked(lambda: keras_gradient(source, made, weight), at)
-        run = gradient_run(made, inputs)
+            value, note = asked(lambda: keras_gradient(source, step, weight), at)
+        run = gradient_run(step, inputs)
         kept = ["    " * line.indent + line.text for line in kept_of(definition, found)]
         return ElementReport(
             run=run._replace(notes=(*run.notes, *_rest(weight, float(array[at]), at, calls, call))),
@@ -211,7 +213,7 @@ def _output(step: Activation, output: int) -> tuple[Definition, Any]:
 # Of a gradient ------------------------------------------------------------------------------------------------------
 
 
-def _sent(made: GradientStep, path: str, call: int, progress: Progress | None) -> tuple[SentBack, int]:
+def _sent(gradient_step: GradientStep, path: str, call: int, progress: Progress | None) -> tuple[SentBack, int]:
     """Run a step of training; return what is found at a call of a layer, and how many calls the layer has."""
     calls: dict[int, SentBack | None] = {}
 
@@ -219,8 +221,8 @@ def _sent(made: GradientStep, path: str, call: int, progress: Progress | None) -
         if sent.name == path:
             calls[sent.call] = sent if sent.call == call else None
 
-    made.forward(lambda step: None, progress)
-    made.backward(tell, progress)
+    gradient_step.forward(lambda step: None, progress)
+    gradient_step.backward(tell, progress)
     caught = calls.get(call)
     if caught is None:
         raise ArgumentError(f"has {len(calls)} calls, counted from 0, got --call {call}", layer=path)
@@ -260,11 +262,11 @@ def _leaf(definition: Definition, found: Gradient, of: str) -> Expr:
     raise ArgumentError(f"sends no gradient to its inputs; {hint}")
 
 
-def _rest(held: WeightGradient | None, part: float, at: tuple[int, ...], calls: int, call: int) -> list[Note]:
+def _rest(weight: WeightGradient | None, part: float, at: tuple[int, ...], calls: int, call: int) -> list[Note]:
     """A note on what else the gradient of a weight has, beside what this call sends."""
-    if held is None or held.gradient is None or isinstance(held.gradient, NoGradient):
+    if weight is None or weight.gradient is None or isinstance(weight.gradient, NoGradient):
         return []
-    whole = float(held.gradient[at])
+    whole = float(weight.gradient[at])
     if abs(whole - part) <= 1e-6 * max(abs(whole), abs(part)):
         return []
     why = (

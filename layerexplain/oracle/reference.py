@@ -106,7 +106,7 @@ class ReferenceGraph(Protocol):
     def mask(self, tensor: Any) -> Any:
         """Return the mask that a tensor carries, or None."""
 
-    def told_mask(self, key: Key) -> Any:
+    def given_mask(self, key: Key) -> Any:
         """Return the mask that a call was given when the model was built, or None."""
 
     def dtype(self, tensor: Any) -> str:
@@ -137,7 +137,7 @@ class Reference(Protocol):
     def states(self, network: Network) -> list[Any]:
         """Return the values of these states, in the order of the network's own definition."""
 
-    def step(self, made: GradientStep) -> TrainingStep:
+    def step(self, gradient_step: GradientStep) -> TrainingStep:
         """Return the same step of training as was made by the formulas; the weights are as before afterwards. Raises
         whatever the framework raises."""
 

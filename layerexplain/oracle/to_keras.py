@@ -93,18 +93,18 @@ class _Objects:
 
     def __init__(self, model: Model) -> None:
         self.originals = Originals(model.shared)
-        self.made: dict[Steps, Any] = {}
+        self.instances: dict[Steps, Any] = {}
         self.kept = {self.originals.of(steps)[0] for one in model.shared for steps in (one.steps, *one.same_as)}
 
     def of(self, steps: Steps, layer: Layer) -> Any:
         """Return the layer at a place: the existing one if they share it."""
         original = self.originals.of(steps)[0]
-        made = self.made.get(original)
-        if made is None:
-            made = keras_object(layer, steps, self)
+        instance = self.instances.get(original)
+        if instance is None:
+            instance = keras_object(layer, steps, self)
             if original in self.kept:
-                self.made[original] = made
-        return made
+                self.instances[original] = instance
+        return instance
 
 
 class _KerasBuilder:
@@ -114,7 +114,7 @@ class _KerasBuilder:
         self.model = model
         self.steps = steps
         self.objects = objects
-        self.made: dict[str, Any] = {}
+        self.instances: dict[str, Any] = {}
         self.tensors: dict[TensorRef, Any] = {}
 
     def build(self) -> Any:
@@ -143,14 +143,14 @@ class _KerasBuilder:
             dtype = layer.config.get("dtype") or "float32"
             self.tensors[TensorRef(layer.name)] = load_keras().Input(batch_shape=shape, dtype=dtype, name=layer.name)
             return
-        made = self.made.get(layer.name)
-        if made is None:
-            made = self.made[layer.name] = self.objects.of((*self.steps, LayerNamed(layer.name)), layer)
+        keras_layer = self.instances.get(layer.name)
+        if keras_layer is None:
+            keras_layer = self.instances[layer.name] = self.objects.of((*self.steps, LayerNamed(layer.name)), layer)
         args = replaced(call.args, TensorRef, self.tensors.__getitem__)
-        kwargs = {**_of_call(made, layer), **replaced(call.kwargs, TensorRef, self.tensors.__getitem__)}
+        kwargs = {**_of_call(keras_layer, layer), **replaced(call.kwargs, TensorRef, self.tensors.__getitem__)}
         if kwargs and not args and layer.kind != "operation":
-            args, kwargs = _first_in_front(made, kwargs)
-        outputs = _flat(made(*args, **kwargs))
+            args, kwargs = _first_in_front(keras_layer, kwargs)
+        outputs = _flat(keras_layer(*args, **kwargs))
         for i, output in enumerate(outputs):
             self.tensors[TensorRef(layer.name, call.index, i)] = output
 
@@ -169,22 +169,22 @@ def keras_object(layer: Layer, steps: Steps, objects: _Objects) -> Any:
         operation.name = layer.name  # not every class accepts a name
         return operation
     declaration = find(layer.type)
-    made = _layer_class(layer.type)
+    layer_class = _layer_class(layer.type)
     if declaration is not None:
         # Rename old arguments; drop those that no longer exist and have no effect.
         config = {declaration.renamed.get(key, key): value for key, value in config.items()}
-        gone = {*declaration.arguments, *declaration.ignores, *_OLD_ARGUMENTS} - _taken(made)
+        gone = {*declaration.arguments, *declaration.ignores, *_OLD_ARGUMENTS} - _taken(layer_class)
         config = {key: v for key, v in config.items() if key not in gone or _OLD_ARGUMENTS.get(key, v) != v}
         axis = config.get("axis")
         if layer.type == "BatchNormalization" and isinstance(axis, list | tuple) and len(axis) == 1:
             config["axis"] = axis[0]
-    return made(**config, name=_keras_name(layer.name))
+    return layer_class(**config, name=_keras_name(layer.name))
 
 
-def _taken(made: type) -> set[str]:
+def _taken(layer_class: type) -> set[str]:
     """Return the arguments of a current layer class, with those of base classes that it passes on."""
     names: set[str] = set()
-    for cls in made.__mro__:
+    for cls in layer_class.__mro__:
         if "__init__" in vars(cls):
             parameters = inspect.signature(vars(cls)["__init__"]).parameters
             names |= parameters.keys()
@@ -245,19 +245,19 @@ def _operation_class(type_: str) -> Any:
     raise LayerExplainError(f"Keras {keras.__version__} has no operation {type_} between layers")
 
 
-def _of_call(made: Any, layer: Layer) -> dict[str, Any]:
+def _of_call(keras_layer: Any, layer: Layer) -> dict[str, Any]:
     """Return the arguments that a configuration has and Keras takes in the call, such as `use_causal_mask`."""
     declaration = find(layer.type) if layer.kind == "layer" else None
     if declaration is None:
         return {}
     config = {declaration.renamed.get(key, key): value for key, value in layer.config.items()}
-    named = inspect.signature(made.call).parameters.keys() - _taken(type(made))
+    named = inspect.signature(keras_layer.call).parameters.keys() - _taken(type(keras_layer))
     return {name: config[name] for name in sorted(named) if name in config and name in declaration.arguments}
 
 
-def _first_in_front(made: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _first_in_front(keras_layer: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Pass the first argument of a layer's call by position, as Keras requires."""
-    names = [name for name in inspect.signature(made.call).parameters if name != "self"]
+    names = [name for name in inspect.signature(keras_layer.call).parameters if name != "self"]
     if names and names[0] in kwargs:
         return (kwargs[names[0]],), {key: value for key, value in kwargs.items() if key != names[0]}
     return (), kwargs

@@ -300,7 +300,7 @@ def _whole(trial: Trial, reference: Reference, graph: ReferenceGraph, batch: int
 
 def _walked_alike(trial: Trial, graph: ReferenceGraph) -> Iterator[Note]:
     """Yield a note if Keras returned different values call by call than for the whole model."""
-    for made, out in zip(graph.outputs(), trial.outputs, strict=True):
-        if made is not None and not difference(graph.value(made), out)[0] <= WHOLE_TOLERANCE:
+    for tensor, out in zip(graph.outputs(), trial.outputs, strict=True):
+        if tensor is not None and not difference(graph.value(tensor), out)[0] <= WHOLE_TOLERANCE:
             message = "Keras returned different values layer by layer than for the whole model at once"
             yield Note("keras-differs-from-itself", None, message)

@@ -71,6 +71,10 @@ def split_text(sums: Any) -> tuple[str, ...]:
     return f"trainable {count_text(sums.trainable)}", f"non-trainable {count_text(sums.non_trainable)}"
 
 
+REACHED_IN = {"keras": "in Keras", "torch": "PyTorch"}
+"""What stands before the expressions that reach weights, by the framework."""
+
+
 def written_by(format: str, keras_version: str | None) -> str:
     """What wrote a file: `keras-archive, Keras 3.15.1`."""
     return ", ".join(part for part in (format, f"Keras {keras_version}" if keras_version else "") if part)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from layerexplain.derive.cost import Cost, Costs
 from layerexplain.derive.gist import gist
 from layerexplain.errors import within
-from layerexplain.frontends.model_builder import held_layers
+from layerexplain.frontends.model_builder import layers_in_config
 from layerexplain.lang.axes import BATCH, Size
 from layerexplain.lang.definition import Definition, form
 from layerexplain.lang.names import identifier
 from layerexplain.lang.text import statements
-from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable, Training
+from layerexplain.model import GROUP, Layer, Model, Note, Shape, StoredVariable, Training, input_batches
 from layerexplain.network.dtypes import float_of
 from layerexplain.network.notes import operation_type
 from layerexplain.network.recorded_shapes import recorded_spec
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from layerexplain.report.gradient import Gradients
     from layerexplain.report.hints import Neighbours
     from layerexplain.report.memory import Activations
+    from layerexplain.report.serving import Asked
     from layerexplain.report.training_data import TrainingReport
     from layerexplain.weights.shared_weights import SharedWeights
     from layerexplain.weights.stored_weights import StoredWeights
@@ -52,13 +53,15 @@ def build(
     training: bool = False,
     backward: bool = False,
     network: Network | None = None,
+    serve: Asked | None = None,
 ) -> Report:
     """The report of a model; `network` is the model traced, where that was done before.
 
     `inputs` fixes the shapes of inputs by name, without the batch. With `detail` each layer whose path satisfies
     `layers` (all if not given) has its explanation, and with `gradient` its gradients; with `detail` or
     `receptive_field` each row has its receptive field. A `batch` or an `optimizer` (a name in report/optimizers.py)
-    asks for the memory, `training` for the formulas of a step of training, `backward` for what that costs. Raises
+    asks for the memory, `training` for the formulas of a step of training, `backward` for what that costs, `serve` for
+    what running a language model takes. Raises
     `LayerExplainError` for wires or inputs that make no graph; the report has the `faults` of layers, and what depends
     on them is unknown.
     """
@@ -87,22 +90,31 @@ def build(
     if any(note.code in ("opaque", "not-derived", "unbuilt") for note in notes):
         notes = (*notes, *partial_totals(rows))
     outputs = _outputs(network, _batch_of(model))
+    sums = totals(rows) if is_complete(model) else UNKNOWN_TOTALS
+    language = served = None
+    if model.declarations or serve is not None:
+        from layerexplain.report.serving import language_model_of
+
+        language, served = language_model_of(network, sums, serve, memory)
     return Report(
         source=model.source,
         format=model.format,
         model_name=model.name,
         model_type=model.type,
         keras_version=model.keras_version,
+        framework=model.framework,
         inputs=_inputs(network, _batch_of(model)),
         outputs=outputs,
         layers=rows,
-        totals=totals(rows) if is_complete(model) else UNKNOWN_TOTALS,
+        totals=sums,
         notes=notes,
         memory=memory,
         grade=_grade(network),
         faults=network.faults,
         training=_training(network, outputs, rows if training else None),
         step_cost=step_cost,
+        language=language,
+        serving=served,
     )
 
 
@@ -132,13 +144,7 @@ def _training(
 
 def _batch_of(model: Model) -> int | None:
     """The batch size that all inputs fix, or None."""
-    sizes = {
-        layer.config["batch_shape"][0]
-        for layer in model.layers
-        if layer.type == "InputLayer"
-        and isinstance(layer.config.get("batch_shape"), tuple)
-        and layer.config["batch_shape"]
-    }
+    sizes = set(input_batches(model))
     return sizes.pop() if len(sizes) == 1 else None
 
 
@@ -302,6 +308,7 @@ class Builder:
             from layerexplain.report.element_forms import ElementOf
             from layerexplain.report.explanation import explain_row
             from layerexplain.report.hints import Neighbours, Placed
+            from layerexplain.report.layer_arguments import layer_arguments
 
             if self._fixing is None:
                 self._fixing = fixing(self.network)
@@ -311,6 +318,7 @@ class Builder:
             row = row._replace(
                 explanation=explain_row(place, at.path, cost_lines(uses, self.costs, self._fixing)),
                 elements=tuple([ElementOf(call.definition) for call in calls]),
+                arguments=layer_arguments(place),
             )
             if self.gradient and calls:
                 from layerexplain.report.gradient import Gradients
@@ -339,7 +347,7 @@ class Builder:
         if (definition is not None and definition.kind != "opaque") or layer.is_stored or has_no_weights(layer):
             return (), True
         configured: tuple[LayerReport, ...] = ()
-        if layer.kind == "custom" and (inside := held_layers(layer.config)):
+        if layer.kind == "custom" and (inside := layers_in_config(layer.config)):
             model = Model(layer.name, layer.type, inside, (), (), ())
             configured = self.rows(trace_model(model), path, at.batch, at.frozen)
         described = self.stored().inside.get("/".join(path))

@@ -135,9 +135,9 @@ def compare(
     if whole:
         changes.insert(0, Change("model", "", "", after[0].type, whole))
     renumbered = {one.layer: one.layer_after for one in changes if one.kind == _RENUMBERED}
-    told = tuple([one for one in changes if one.kind != _RENUMBERED])
+    shown_changes = tuple([one for one in changes if one.kind != _RENUMBERED])
     taken = loading(before[1].layers, after[1].layers)
-    return Comparison(_side(before[1]), _side(after[1]), told, renumbered, taken)
+    return Comparison(_side(before[1]), _side(after[1]), shown_changes, renumbered, taken)
 
 
 _RENUMBERED = "renumbered"
@@ -165,7 +165,8 @@ def _edits(a: Sequence[NormalLayer], b: Sequence[NormalLayer], pairs: Mapping[st
     """Count the layers of which something is another that follows from nothing else."""
     changes = _changes(a, b, pairs, None)
     return sum(
-        one.kind in ("added", "removed") or any(not told.is_consequence for told in one.differences) for one in changes
+        one.kind in ("added", "removed") or any(not layer_change.is_consequence for layer_change in one.differences)
+        for one in changes
     )
 
 
@@ -244,9 +245,13 @@ def _own(row: NormalLayer, *, before: bool) -> Iterator[Difference]:
 
 def _differences(one: NormalLayer, other: NormalLayer, aligned: Alignment) -> Iterator[Difference]:
     names = [name for name in dict.fromkeys([*one.arguments, *other.arguments]) if name != "dtype" or not one.dtype]
-    told = [made for name in names for made in _argument(name, one.arguments.get(name), other.arguments.get(name))]
-    for_training = bool(told) and computes_the_same(one, other)
-    yield from [made._replace(is_training=for_training) for made in told]
+    differences = [
+        one_difference
+        for name in names
+        for one_difference in _argument(name, one.arguments.get(name), other.arguments.get(name))
+    ]
+    for_training = bool(differences) and computes_the_same(one, other)
+    yield from [one_difference._replace(is_training=for_training) for one_difference in differences]
     for name in dict.fromkeys([*one.settings, *other.settings]):
         usual = default_initializer(name.rpartition(".")[2]) or "None"
         before, after = one.settings.get(name, usual), other.settings.get(name, usual)

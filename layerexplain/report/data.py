@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from layerexplain.derive.cost import Cost
     from layerexplain.layer_names import Layers
     from layerexplain.report.element_forms import ElementOf
-    from layerexplain.report.explanation_data import Explanation, LayerMemory, ReceptiveField
+    from layerexplain.report.explanation_data import DescribedArguments, Explanation, LayerMemory, ReceptiveField
+    from layerexplain.report.language_model import LanguageModel
     from layerexplain.report.memory_data import Memory
+    from layerexplain.report.serving import Serving
     from layerexplain.report.step_data import BackwardReport, StepCost
     from layerexplain.report.training_data import TrainingReport
 
@@ -129,7 +131,8 @@ class LayerReport(NamedTuple):
     """One row. `group` is equal for layers that have the same definition (type, configuration and input shapes);
     `layers` are those of a nested model; `explanation`, `receptive_field` and `gradient` are there if asked for.
     Weights that are an earlier row's are count_of and listed there alone; `shared` says so in words, as a note does.
-    `elements` are the element forms of the calls, made when asked for; there with the explanation.
+    `elements` are the element forms of the calls, made when asked for, and `arguments` those of the layer; there with
+    the explanation.
     `memory` is there with the explanation, and if the memory was asked for; `backward`, what the gradients that
     training needs cost, if that was.
     `results` are the names of the outputs in the formula, empty where it is not known. `place` is the line of the
@@ -160,6 +163,7 @@ class LayerReport(NamedTuple):
     place: str | None = None
     backward: Cost | None = None
     elements: tuple[ElementOf, ...] = ()
+    arguments: DescribedArguments | None = None
     memory: LayerMemory | None = None
     faults: tuple[str, ...] = ()
 
@@ -251,7 +255,10 @@ class Report(Rows[LayerReport]):
     faults: tuple[LayerExplainError, ...] = ()
     training: TrainingReport | None = None
     grade: str = "complete"
+    framework: str = "keras"
     step_cost: StepCost | None = None
+    language: LanguageModel | None = None
+    serving: Serving | None = None
 
     def _rows(self) -> Sequence[LayerReport]:
         return self.layers
@@ -292,8 +299,9 @@ class Report(Rows[LayerReport]):
             **origin,
             **json_fields({"inputs": self.inputs, "outputs": self.outputs, "training": self.training}),
             "layers": [layer.to_dict(nested=nested) for layer in self.layers],
-            "totals": to_jsonable(self.totals),
+            "totals": {**to_jsonable(self.totals), **({} if self.language is None else self.language.to_dict())},
             **({} if self.step_cost is None else {"step_cost": to_jsonable(self.step_cost)}),
             **({} if self.memory is None else {"memory": to_jsonable(self.memory)}),
+            **({} if self.serving is None else {"serving": to_jsonable(self.serving)}),
             "notes": to_jsonable(self.notes),
         }

@@ -3,10 +3,12 @@ initializers of weights for which no layer has an argument."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from layerexplain.layers.registry import facts_of
 from layerexplain.model import TrainingSetting
+from layerexplain.report.settings import SCALED
 
 _BY_WEIGHT: Mapping[str, TrainingSetting] = {
     "kernel": TrainingSetting("GlorotUniform"),
@@ -51,3 +53,47 @@ def usual_initializer(type_: str, weight: str) -> TrainingSetting | None:
     if own is not None:
         return TrainingSetting(own)
     return _BY_WEIGHT.get(weight.removesuffix("_kernel")) or _WITHOUT_ARGUMENT.get(weight)
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return how many values an output sums, and how many outputs a value goes to, as Keras counts them.
+
+    >>> fans((3, 3, 16, 32)), fans((5,))
+    ((144, 288), (5, 5))
+    """
+    if len(shape) < 2:
+        return (shape[0], shape[0]) if shape else (1, 1)
+    window = math.prod(shape[:-2])
+    return window * shape[-2], window * shape[-1]
+
+
+def scaled_variance(shape: tuple[int, ...], scale: float, mode: str) -> float:
+    """Return the variance with which an initializer that follows the size of a weight draws it.
+
+    >>> scaled_variance((3, 5), 1.0, "fan_avg")
+    0.25
+    """
+    fan_in, fan_out = fans(shape)
+    return scale / max(1.0, {"fan_in": fan_in, "fan_out": fan_out}.get(mode, (fan_in + fan_out) / 2))
+
+
+def mean_square(initializer: TrainingSetting, shape: tuple[int, ...]) -> float | None:
+    """Return the expected square of the values with which a weight begins; None where it is not known.
+
+    >>> mean_square(TrainingSetting("GlorotUniform"), (3, 5))
+    0.25
+    """
+    config = initializer.config
+    scale = next((key for key, name in SCALED.items() if name == initializer.name), None)
+    if scale is not None or initializer.name == "VarianceScaling":
+        factor, mode = (config.get("scale", 1.0), config.get("mode", "fan_in")) if scale is None else scale[:2]
+        return scaled_variance(shape, factor, mode)
+    if initializer.name == "RandomUniform":
+        low, high = config.get("minval", -0.05), config.get("maxval", 0.05)
+        return float(low * low + low * high + high * high) / 3
+    if initializer.name in ("RandomNormal", "TruncatedNormal"):
+        spread = 1.0 if initializer.name == "RandomNormal" else 0.774  # of a normal distribution cut off at 2
+        return float(config.get("mean", 0.0) ** 2 + spread * config.get("stddev", 0.05) ** 2)
+    if initializer.name == "Orthogonal" and len(shape) > 1:
+        return float(config.get("gain", 1.0)) ** 2 / max(math.prod(shape[:-1]), shape[-1])
+    return {"Zeros": 0.0, "Ones": 1.0}.get(initializer.name)

@@ -83,16 +83,16 @@ def element_forms(network: Network, table: FormTable | None = None) -> ElementFo
     forms: list[ElementForm] = []
     known: dict[Definition, int | None] = {}
     calls: dict[str, list[tuple[int, int | None]]] = {}
-    for path, made in calls_in(network, ()):
-        definition = made.definition
-        if definition is None or definition.kind != "layer" or made.built:
+    for path, traced in calls_in(network, ()):
+        definition = traced.definition
+        if definition is None or definition.kind != "layer" or traced.built:
             continue
         if definition not in known:
             form = form_of(definition.without_masks())
             known[definition] = table.number(None if form is None else element_data(form, numbers=True))
             if form is not None and len(table.data) > len(forms):
                 forms.append(form)
-        calls.setdefault("/".join(path), []).append((made.call.index, known[definition]))
+        calls.setdefault("/".join(path), []).append((traced.call.index, known[definition]))
     ordered = {path: tuple([number for _, number in sorted(own, key=itemgetter(0))]) for path, own in calls.items()}
     return ElementForms(tuple(table.data), ordered, tuple(forms))
 
@@ -117,9 +117,9 @@ def form_of(definition: Definition) -> ElementForm | None:
 def calls_in(network: Network, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], TracedCall]]:
     """Yield the calls of a network and of the nested models in it, each of them at its first call."""
     entered: set[str] = set()
-    for made in network.calls:
-        here = (*path, made.call.layer)
-        yield here, made
-        if made.network is not None and made.call.layer not in entered:
-            entered.add(made.call.layer)
-            yield from calls_in(made.network, here)
+    for traced in network.calls:
+        here = (*path, traced.call.layer)
+        yield here, traced
+        if traced.network is not None and traced.call.layer not in entered:
+            entered.add(traced.call.layer)
+            yield from calls_in(traced.network, here)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
+from math import prod
 from typing import Any
 
 from layerexplain.derive.element.form import element_form
@@ -69,6 +70,7 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Exp
         mask=_mask(definition, calls, around),
         dtype=dtype,
         inputs=_input_names(definition, len(calls[0].inputs)),
+        framework=around.network.model.framework,
     )
 
 
@@ -76,16 +78,16 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Exp
 def of_formula(definition: Definition) -> Explanation:
     """What follows from the formula alone, once for all layers that are alike."""
     shown = definition.without_masks()
-    told = NOTHING._replace(
+    explanation = NOTHING._replace(
         sentence=sentence(definition), statements=statements_of(definition), where=where(definition)
     )
     if len(definition.params) > MOST_TENSORS:
         words = f"takes {len(definition.params):,} tensors; the formula of one element is written for {MOST_TENSORS}"
-        return told._replace(shape_notes=(words,))
+        return explanation._replace(shape_notes=(words,))
     form = element_form(shown)
     element = element_text(form)
     reasons = shape_reasons(definition)
-    return told._replace(
+    return explanation._replace(
         element=element.lines,
         element_notes=element.notes,
         axes=reasons.axes,
@@ -100,16 +102,16 @@ def _at_other_shapes(calls: Sequence[TracedCall], first: Explanation) -> tuple[t
     elements: list[str] = []
     shapes: list[str] = []
     known = {calls[0].definition}
-    for number, made in enumerate(calls[1:], start=2):
-        definition = made.definition
+    for number, traced in enumerate(calls[1:], start=2):
+        definition = traced.definition
         if definition is None or definition in known:
             continue
         known.add(definition)
         other = of_formula(definition)
         elements += [f"call {number}: {line}" for line in other.element if other.element != first.element]
         if other.axes != first.axes:
-            told = [f"{axis.role} {axis.before} → {axis.after} ({axis.why})" for axis in other.axes]
-            shapes.append(f"call {number}: {', '.join(told)}")
+            changes = [f"{axis.role} {axis.before} → {axis.after} ({axis.why})" for axis in other.axes]
+            shapes.append(f"call {number}: {', '.join(changes)}")
     return tuple(elements), tuple(shapes)
 
 
@@ -140,11 +142,11 @@ def _unknown(at: Placed) -> Explanation:
 
 def _why_unknown(at: Placed) -> str:
     row, layer, calls, around, _ = at
-    declared = layer.kind != "operation" and any(made.declaration is not None for made in calls)
+    declared = layer.kind != "operation" and any(traced.declaration is not None for traced in calls)
     if layer.model is None and not declared:
         return "Its formula is not known."
     what = "This model" if layer.model is not None else layer.type
-    if row.notes and all(spec is not None for made in calls for spec in made.inputs):
+    if row.notes and all(spec is not None for traced in calls for spec in traced.inputs):
         return f"{what} has a known formula, but not for this input or these arguments; see the notes."
     cause = around.first_unknown(calls)
     words = "; give it with --input" if cause is None else f", because that of '{cause}' is not"
@@ -227,7 +229,16 @@ def _weights(
 ) -> tuple[WeightReason, ...]:
     reach = partial(variable_expression, (*path, row.layer), layer, keras_version=keras_version)
     pairs = zip(definition.weights, row.weights, strict=True)
-    return tuple([weight_reason(told)._replace(factors=factors(leaf), reach=reach(leaf)) for leaf, told in pairs])
+    return tuple(
+        [
+            weight_reason(reason)._replace(
+                factors=f"{factors(leaf)}, a buffer" if leaf.attrs.get("buffer") else factors(leaf),
+                params=prod(leaf.shape),
+                reach=reach(leaf),
+            )
+            for leaf, reason in pairs
+        ]
+    )
 
 
 def _weights_note(row: LayerReport, calls: Sequence[Any]) -> str:
@@ -250,15 +261,15 @@ def _weights_note(row: LayerReport, calls: Sequence[Any]) -> str:
 # Training and masks ---------------------------------------------------------------------------------------------
 
 
-def _training(layer: Layer, definition: Definition, made: TracedCall) -> tuple[str, ...]:
+def _training(layer: Layer, definition: Definition, traced: TracedCall) -> tuple[str, ...]:
     """The lines that differ in training, and what is said of it where no formula does: of random augmentation."""
-    declaration = made.declaration
-    if declaration is None or made.origin is None:
+    declaration = traced.declaration
+    if declaration is None or traced.origin is None:
         return (SAME_IN_TRAINING,)
-    trained = trained_definition(layer, made) if declaration.training else definition
+    trained = trained_definition(layer, traced) if declaration.training else definition
     if declaration.training and trained is definition:
         return (f"same as at inference: the layer is frozen, and a frozen {declaration.type} works as at inference",)
-    return (why_untrained(made),) if trained is None else _differs_in_training(declaration, definition, trained)
+    return (why_untrained(traced),) if trained is None else _differs_in_training(declaration, definition, trained)
 
 
 @lru_cache(maxsize=64)
@@ -298,8 +309,8 @@ def said_of_training(declaration: Declaration, definition: Definition, inside: l
         if found := re.match(r"In training, (.*?)\. At inference, ", sentence(definition)):
             yield f"{found[1]}; the formula above is that of inference"
         return
-    held = definition.arguments.get(declaration.holds)
-    for layer in held if isinstance(held, tuple) else (held,):
+    inner_layers = definition.arguments.get(declaration.holds)
+    for layer in inner_layers if isinstance(inner_layers, tuple) else (inner_layers,):
         known: Declaration | None = getattr(layer, "declaration", None)
         inner = None if known is None else next((one for one in inside if one.name == known.name), None)
         if known is not None and inner is not None:

@@ -35,8 +35,25 @@ class WeightReason(NamedTuple):
     reach: str
 
 
+class ArgumentValue(NamedTuple):
+    """An argument of a layer, its value as text, and whether that is not the default."""
+
+    name: str
+    text: str
+    is_set: bool
+
+
+class DescribedArguments(NamedTuple):
+    """All arguments of a layer, those that were set first; `details` are in a few words those that tell it from others
+    of its type: `3×3, /2, 64, relu`."""
+
+    values: tuple[ArgumentValue, ...]
+    details: str
+
+
 class Explanation(NamedTuple):
-    """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several."""
+    """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several, and
+    `framework` is the one in which its weights are reached."""
 
     sentence: str
     hints: tuple[str, ...]
@@ -56,6 +73,7 @@ class Explanation(NamedTuple):
     dtype: str = ""
     element_latex: tuple[TypesetLine, ...] = ()
     inputs: tuple[str, ...] = ()
+    framework: str = "keras"
 
 
 class FieldAxis(NamedTuple):

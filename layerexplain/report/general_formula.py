@@ -28,11 +28,11 @@ def general_formula(layer: Layer, declaration: Declaration | None) -> tuple[str,
     """
     if declaration is None or declaration.facts.runs_code or declaration.variadic is not None:
         return None
-    told = [_told(layer, declaration, *sizes) for sizes in _TRIED]
-    return told[0] if told[0] == told[1] else None
+    texts = [_formula_at(layer, declaration, *sizes) for sizes in _TRIED]
+    return texts[0] if texts[0] == texts[1] else None
 
 
-def _told(layer: Layer, declaration: Declaration, size: int, number: int) -> tuple[str, tuple[str, ...]] | None:
+def _formula_at(layer: Layer, declaration: Declaration, size: int, number: int) -> tuple[str, tuple[str, ...]] | None:
     config: dict[str, Any] = {}
     for name, argument in declaration.arguments.items():
         value = layer.config.get(name)

@@ -35,10 +35,10 @@ def gradient_report(at: Placed, *, of_logits: bool = False, needs: Needs | None 
     `of_logits` says that what comes back is the gradient of what its last function is applied to. `needs` says which
     gradients a step of training needs; all of them if not given.
     """
-    layer, made = at.layer, at.calls[0]
+    layer, traced = at.layer, at.calls[0]
     if layer.type == "InputLayer" or layer.model is not None:
         return None
-    trained = in_training(layer, made)
+    trained = in_training(layer, traced)
     if isinstance(trained, str):
         return NOTHING._replace(unknown=trained)
     if of_logits:
@@ -48,7 +48,7 @@ def gradient_report(at: Placed, *, of_logits: bool = False, needs: Needs | None 
     except (CannotDerive, ShapeError) as why:
         return NOTHING._replace(unknown=str(why))
     names = tuple([line.text.partition(" = ")[0] for line in found.statements if not line.indent])
-    return found._replace(facts=gradient_facts(at.seen(made.definition or trained, names)))
+    return found._replace(facts=gradient_facts(at.seen(traced.definition or trained, names)))
 
 
 class Gradients:
@@ -60,14 +60,14 @@ class Gradients:
     def of(self, at: Placed) -> tuple[BackwardReport | None, bool]:
         """Return the gradients of a layer at its first call, and whether the model does something to them that it does
         not do to those of an equal layer elsewhere."""
-        told = gradient_report(at)
-        if told is None or self.paths is None:
-            return told, False
-        more = _facts_of_ways(at, told, self.paths)
-        return told._replace(facts=(*told.facts, *more)), bool(more)
+        backward = gradient_report(at)
+        if backward is None or self.paths is None:
+            return backward, False
+        more = _facts_of_ways(at, backward, self.paths)
+        return backward._replace(facts=(*backward.facts, *more)), bool(more)
 
 
-def _facts_of_ways(at: Placed, told: BackwardReport, paths: GradientPaths) -> tuple[str, ...]:
+def _facts_of_ways(at: Placed, backward: BackwardReport, paths: GradientPaths) -> tuple[str, ...]:
     """Return what the model around a layer does to its gradients: which are not needed, and which get nothing."""
     needs = paths.needs.get((at.path, at.calls[0].call.index))
     said = []
@@ -76,23 +76,23 @@ def _facts_of_ways(at: Placed, told: BackwardReport, paths: GradientPaths) -> tu
         verb = "get" if len(names) > 1 else "gets"
         where = " and ".join(map(end_words, ends))
         said.append(f"{' and '.join(names)} {verb} no gradient in this model: the path ends {where}.")
-    if needs is not None and not said and told.statements and needs.results and at.definition is not None:
+    if needs is not None and not said and backward.statements and needs.results and at.definition is not None:
         tensors = [f"d{p.label}" for i, p in enumerate(at.definition.params) if i not in needs.inputs]
-        spare = [name for name in tensors if any(line.text.startswith(f"{name} = ") for line in told.statements)]
+        spare = [name for name in tensors if any(line.text.startswith(f"{name} = ") for line in backward.statements)]
         if spare:
             verb = "are" if len(spare) > 1 else "is"
             said.append(f"{' and '.join(spare)} {verb} not computed in training: nothing before this layer is trained.")
     return tuple(said)
 
 
-def in_training(layer: Layer, made: TracedCall) -> Definition | str:
+def in_training(layer: Layer, traced: TracedCall) -> Definition | str:
     """Return what a call computes in training, or why that is not known."""
-    definition, declaration = made.definition, made.declaration
+    definition, declaration = traced.definition, traced.declaration
     if definition is None or definition.kind == "opaque":
         return "its formula is not known"
-    trained = trained_definition(layer, made)
+    trained = trained_definition(layer, traced)
     if trained is None:
-        return why_untrained(made)
+        return why_untrained(traced)
     if declaration is not None and not declaration.training:
         said = next(said_of_training(declaration, definition, inner_definitions(definition)), None)
         if said is not None:
@@ -163,20 +163,22 @@ _TAPS = ("rows", "columns", "planes", "steps", "window")
 
 def gradient_roles(definition: Definition, found: Gradient) -> dict[str, tuple[str, ...]]:
     """Return the roles of the axes of each weight's gradient: those of the weight, called as where it is used."""
-    made = {}
+    roles_of_results = {}
     for weight in found.whole.weights:
         if f"d{weight.label}" in found.backward.results:
             names = [factors[-1][0] for factors in weight.attrs["axes"]]
             if len(names) > 1:
                 names = ["inputs" if name in _INPUTS else "window" if name in _TAPS else name for name in names]
                 names[0] = "inputs" if names[0] == "features" else names[0]
-            made[f"d{weight.label}"] = tuple(names)
-    if any(len(names) > 1 for names in made.values()):  # a sum of products: what it sums over has a letter of its own
+            roles_of_results[f"d{weight.label}"] = tuple(names)
+    if any(
+        len(names) > 1 for names in roles_of_results.values()
+    ):  # a sum of products: what it sums over has a letter of its own
         for x in found.whole.params:
             if f"d{x.label}" in found.backward.results:
                 *lead, last = input_roles(x, definition)
-                made[f"d{x.label}"] = (*lead, "inputs" if last in ("features", "channels") else last)
-    return made
+                roles_of_results[f"d{x.label}"] = (*lead, "inputs" if last in ("features", "channels") else last)
+    return roles_of_results
 
 
 def _noted(line: Statement, found: Gradient) -> Statement:

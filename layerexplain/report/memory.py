@@ -110,7 +110,7 @@ class Activations:
 
         A view takes none; a nested model as much as what is in it.
         """
-        found = [product([self._of_calls.get(id(made)), times]) for made, times in uses]
+        found = [product([self._of_calls.get(id(traced)), times]) for traced, times in uses]
         return LayerMemory(total(found) if found else None)
 
 

@@ -166,9 +166,11 @@ def computes_the_same(one: NormalLayer, other: NormalLayer) -> bool:
             return False
         try:
             specs = [Spec(tuple(shape or ()), "float32") for shape in shapes]
-            made = trace_layer(row.layer, specs)
+            definition = trace_layer(row.layer, specs)
         except LayerExplainError:
             return False
-        programs.append((text.program(made), [(leaf.shape, leaf.dtype) for leaf in (*made.leaves, *made.weights)]))
+        programs.append(
+            (text.program(definition), [(leaf.shape, leaf.dtype) for leaf in (*definition.leaves, *definition.weights)])
+        )
     # Of a constant the text has the shape alone.
     return programs[0] == programs[1] and "constant(" not in programs[0][0]

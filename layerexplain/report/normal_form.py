@@ -122,12 +122,12 @@ def settings_of(layer: Layer, declarations: Declarations = _NONE) -> Iterator[tu
     [('kernel_initializer', 'HeNormal')]
     """
     declaration = declaration_of(layer, declarations)
-    copies = {} if declaration is None else declaration.facts.copies_held
+    copies = {} if declaration is None else declaration.facts.inner_copies
     for name, value in layer.config.items():
-        held = list(layers_among(value))
-        for place, inner in enumerate(held):
+        inner_layers = list(layers_among(value))
+        for place, inner in enumerate(inner_layers):
             if inner.model is None and name not in copies:
-                label = f"{name}[{place}]" if len(held) > 1 else name
+                label = f"{name}[{place}]" if len(inner_layers) > 1 else name
                 yield from [(f"{label}.{key}", text) for key, text in settings_of(inner, declarations)]
         if not is_setting(name) or (declaration is not None and name in declaration.arguments):
             continue
@@ -175,6 +175,15 @@ def arguments_of(
     return {name: _one_form(name, value, rank) for name, value in _arguments(layer, call, declarations).items()}
 
 
+def default_arguments(declaration: Declaration, rank: int = 0) -> dict[str, Any]:
+    """Return the defaults of a declaration's arguments in the same normal form."""
+    found = {}
+    for name, value in declaration.default_values.items():
+        is_activation = name in declaration.arguments and declaration.arguments[name].check is Activation
+        found[name] = _one_form(name, _plain(usual_name(value) if is_activation else value), rank)
+    return found
+
+
 def _arguments(layer: Layer, call: Call | None, declarations: Declarations) -> dict[str, Any]:
     if layer.model is not None:
         return {}
@@ -188,18 +197,18 @@ def _arguments(layer: Layer, call: Call | None, declarations: Declarations) -> d
             config = {k: v for k, v in layer.config.items() if k != "dtype" or "function" not in layer.config}
             numbers: dict[str, Any] = {}
             if call is not None and (call.kwargs or len(call.args) != 1):
-                made = bind_call(declaration, call)
-                config.update({name: value for name, value in made.config.items() if value is not None})
-                names = declaration.names(len(made.tensors))
-                numbers = {names[place]: value for place, value in made.constants.items()}
+                bound_call = bind_call(declaration, call)
+                config.update({name: value for name, value in bound_call.config.items() if value is not None})
+                names = declaration.names(len(bound_call.tensors))
+                numbers = {names[place]: value for place, value in bound_call.constants.items()}
             bound = declaration.bind({**declaration.default_values, **config})
             if "pool_size" in bound and bound.get("strides") is None:
                 bound["strides"] = bound["pool_size"]
             for name, value in bound.items():
                 if name in declaration.arguments and declaration.arguments[name].check is Activation:
                     bound[name] = usual_name(value)
-            told = {name: _plain(value) for name, value in {**bound, **numbers}.items()}
-            return _without_copies(declaration.facts, told) if declaration.holds else told
+            stated = {name: _plain(value) for name, value in {**bound, **numbers}.items()}
+            return _without_copies(declaration.facts, stated) if declaration.holds else stated
         except LayerExplainError:
             pass
     return {name: _plain(value) for name, value in layer.config.items() if name not in _NO_ARGUMENTS}
@@ -236,17 +245,21 @@ def _plain(value: Any) -> Any:
 def _without_copies(facts: Facts, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a layer that holds others, without what it sets in those itself, and without a layer that it
     would make of another were it not given."""
-    held: dict[str, Any] = {
-        name: (value[0], tuple([pair for pair in value[1] if pair[0] not in facts.sets_in_held]))
+    inner_layers: dict[str, Any] = {
+        name: (value[0], tuple([pair for pair in value[1] if pair[0] not in facts.sets_in_inner]))
         for name, value in arguments.items()
         if is_layer(value)
     }
-    for name, (original, flag) in facts.copies_held.items():
-        if name in held and original in held:
-            one, other = dict(held[name][1]), dict(held[original][1])
-            if one.pop(flag, None) != other.pop(flag, None) and one == other and held[name][0] == held[original][0]:
-                held[name] = None
-    return {**arguments, **held}
+    for name, (original, flag) in facts.inner_copies.items():
+        if name in inner_layers and original in inner_layers:
+            one, other = dict(inner_layers[name][1]), dict(inner_layers[original][1])
+            if (
+                one.pop(flag, None) != other.pop(flag, None)
+                and one == other
+                and inner_layers[name][0] == inner_layers[original][0]
+            ):
+                inner_layers[name] = None
+    return {**arguments, **inner_layers}
 
 
 def is_layer(value: Any) -> bool:

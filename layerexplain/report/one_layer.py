@@ -14,11 +14,13 @@ from layerexplain.layers.declaration import Declaration, snake_case
 from layerexplain.layers.registry import (
     IN_FILES_ONLY,
     PARTS_OF_TRAINING,
+    TORCH,
     description_of,
     find_named,
     part_names,
     positional_arguments,
     signature,
+    torch_type,
     type_names,
 )
 from layerexplain.model import Kind, Layer
@@ -94,7 +96,7 @@ def layer_type(type_: str, code: Code = ()) -> LayerType:
 
         tensors = SHAPES_OF[declaration.kind]
     return LayerType(
-        declaration.type.rpartition(".")[2],
+        declaration.type if declaration.type.startswith(TORCH) else declaration.type.rpartition(".")[2],
         description,
         tuple(arguments),
         tensors,
@@ -134,17 +136,21 @@ def declared(type_: str, own: Mapping[str, Declaration]) -> Declaration:
 def typed_layer(name: str, code: Code = ()) -> tuple[str, dict[str, Any]]:
     """Return the layer type that a typed name stands for, and the arguments that the name implies.
 
-    Capitals do not matter (`dense`, `maxpooling2d`); the name of an activation is that of an Activation layer. A name
-    that stands for no type is returned as it is.
+    Capitals do not matter (`dense`, `maxpooling2d`); the name of an activation is that of an Activation layer. Modules
+    of PyTorch are found by `nn.Conv2d`, and plainly where no layer of Keras has the name (`Linear`). A name that stands
+    for no type is returned as it is.
 
-    >>> typed_layer("dense"), typed_layer("gelu")
-    (('Dense', {}), ('Activation', {'activation': 'gelu'}))
+    >>> typed_layer("dense"), typed_layer("gelu"), typed_layer("nn.LSTM"), typed_layer("LSTM")
+    (('Dense', {}), ('Activation', {'activation': 'gelu'}), ('torch.nn.LSTM', {}), ('LSTM', {}))
     """
     from layerexplain.layers.keras.meant_types import as_typed
 
     own = read_own_layers(code)
     if name in own or find_named(name) is not None:
         return name, {}
+    module = torch_type(name)
+    if module is not None:
+        return module, {}
     types = [*own, *type_names(), *(part for kind in PARTS_OF_TRAINING for part in part_names(kind))]
     return as_typed(name, types)
 
@@ -189,8 +195,10 @@ def build_layer(
     name = str(arguments.get("name") or snake_case(type_))
     builder = ModelBuilder()
     for label, shape in zip(declaration.names(len(input_shapes)), input_shapes, strict=True):
-        dtype = "int32" if label == "ids" else "float32"
-        builder.add_input(Layer(label, "InputLayer", "layer", {"batch_shape": (None, *shape), "dtype": dtype}))
+        axis = min(declaration.batch_axis(label, arguments), len(shape))
+        sizes = {"batch_shape": (*shape[:axis], None, *shape[axis:]), **({"batch_axis": axis} if axis else {})}
+        dtype = "int32" if label == "ids" else "bool" if label.endswith("padding_mask") else "float32"
+        builder.add_input(Layer(label, "InputLayer", "layer", {**sizes, "dtype": dtype}))
     refs = builder.inputs
     bare = declaration.variadic is None or (declaration.alone and len(refs) == 1)
     # Keras's calls of attention have masks before attention_mask, which is given by name therefore.
@@ -198,6 +206,8 @@ def build_layer(
     spread = tuple(ref for ref in refs if ref.layer not in by_name) if bare else (list(refs),)
     result = builder.add_layer(Layer(name, type_, kind, dict(arguments)), spread, by_name)
     model = builder.model(name, [result])._replace(format="layer", strict=True, declarations=own)
+    if declaration.type.startswith(TORCH):
+        model = model._replace(framework="torch")
     report = build(model, detail=True, gradient=gradient, layers=lambda path: path == name)
     raise_any(report.faults)
     row = report.layers[-1]

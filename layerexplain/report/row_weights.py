@@ -30,9 +30,10 @@ def weights_of(
     found = []
     for own in definition.weights if definition is not None else ():
         trainable = bool(own.attrs["trainable"]) and not frozen
-        held = dtype if own.dtype == "float" else own.dtype
+        dtype_of_weight = dtype if own.dtype == "float" else own.dtype
+        count = 0 if own.attrs.get("buffer") else prod(own.shape)  # PyTorch does not count buffers
         found.append(
-            WeightReport(weight_name(own.attrs, layer), str(own.label), own.shape, held, trainable, prod(own.shape))
+            WeightReport(weight_name(own.attrs, layer), str(own.label), own.shape, dtype_of_weight, trainable, count)
         )
     return tuple(found)
 

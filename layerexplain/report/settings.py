@@ -1,5 +1,5 @@
-"""Initializers, regularizers and constraints as configurations of all generations have them → `Setting`, with the
-arguments that are not at their default."""
+"""Initializers, regularizers and constraints as configurations of all generations have them → `TrainingSetting`, with
+the arguments that are not at their default."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _BY_NAME = {snake_case(name): name for name in CLASSES} | {
     "IdentityInitializer": "Identity",
     "OrthogonalInitializer": "Orthogonal",
 }
-_SCALED = {
+SCALED = {
     (1.0, "fan_avg", "uniform"): "GlorotUniform",
     (1.0, "fan_avg", "normal"): "GlorotNormal",
     (2.0, "fan_in", "uniform"): "HeUniform",
@@ -84,8 +84,8 @@ def setting_of(value: Any) -> TrainingSetting | None:
     given = dict(config) if isinstance(config, Mapping) else {}
     if name == "VarianceScaling" and "module" not in value:
         mode = (given.get("scale", 1.0), given.get("mode", "fan_in"), given.get("distribution", "normal"))
-        if given.get("seed") is None and all(isinstance(one, int | float | str) for one in mode) and mode in _SCALED:
-            return TrainingSetting(_SCALED[mode], {})
+        if given.get("seed") is None and all(isinstance(one, int | float | str) for one in mode) and mode in SCALED:
+            return TrainingSetting(SCALED[mode], {})
     defaults = _DEFAULTS.get(name, {})
     kept = {
         str(key): float(one) if isinstance(defaults.get(str(key)), float) and isinstance(one, int) else one

@@ -52,9 +52,11 @@ def todays_training(model: Model) -> TodaysTraining | None:
         left_out.append(f"the optimizer {optimizer.name}")
         optimizer = None
     metrics = {name: [_today("metrics", one) for one in some] for name, some in training.metrics.items() if some}
-    made = None if optimizer is None else _today("optimizers", optimizer)
+    optimizer_today = None if optimizer is None else _today("optimizers", optimizer)
     weights = dict(training.loss_weights)
-    return TodaysTraining(made, losses, weights, metrics, tuple(left_out), tuple(_unsaid(training.losses.values())))
+    return TodaysTraining(
+        optimizer_today, losses, weights, metrics, tuple(left_out), tuple(_unsaid(training.losses.values()))
+    )
 
 
 def _unsaid(losses: Iterable[TrainingSetting]) -> Iterator[str]:

@@ -59,8 +59,8 @@ def partial_totals(rows: Sequence[LayerReport]) -> list[Note]:
         if missing and rest:
             found.setdefault(missing, []).append((words, rest))
     notes = []
-    for missing, told in found.items():
+    for missing, reasons in found.items():
         names = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
-        what, rest = in_a_row([words for words, _ in told]), in_a_row([f"{rest:,}" for _, rest in told])
+        what, rest = in_a_row([words for words, _ in reasons]), in_a_row([f"{rest:,}" for _, rest in reasons])
         notes.append(Note("partial-total", None, f"{what} of {names} are not known; those of the others are {rest}"))
     return notes

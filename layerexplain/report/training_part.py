@@ -156,10 +156,10 @@ def _computed(definition: Definition, lines: Sequence[str]) -> str:
 
 def explained(declaration: Declaration, definition: Definition) -> Explanation:
     """Return what there is to say of a part of training: its sentence, formula, slots and cost."""
-    told = of_formula(definition)
+    explanation = of_formula(definition)
     if declaration.kind == "update":
-        told = told._replace(element=(), element_notes=(), axes=())
-    return told._replace(
+        explanation = explanation._replace(element=(), element_notes=(), axes=())
+    return explanation._replace(
         weights=tuple(map(weight_reason, slots_of(definition))),
         weights_note=slots_note(definition),
         cost=lines_of_one(definition, Costs(), _UNITS[declaration.kind]),
@@ -189,7 +189,7 @@ def slots_note(definition: Definition) -> str:
         return "the optimizer keeps nothing between steps" if steps else ""
     initial = [(leaf.attrs["initial"], str(leaf.label)) for leaf in definition.weights]
     begins = grouped(("the weight itself" if value == "W" else f"{value:g}", name) for value, name in initial)
-    told = [f"{in_a_row(names)} begin{'s' * (len(names) == 1)} at {value}" for value, names in begins.items()]
+    starts = [f"{in_a_row(names)} begin{'s' * (len(names) == 1)} at {value}" for value, names in begins.items()]
     shared = [str(leaf.label) for leaf in definition.weights if leaf.attrs["shared"]]
     once = f"; {in_a_row(shared)} once for all weights" if shared else ""
-    return f"kept by the optimizer for each weight{once}; {', '.join(told)}"
+    return f"kept by the optimizer for each weight{once}; {', '.join(starts)}"

@@ -66,11 +66,11 @@ def _placed(network: Network, rows: Sequence[LayerReport], frozen: bool = False)
         row, calls = by_name.get(layer.name), network.calls_of(layer.name)
         if row is None or layer.type == "InputLayer":
             continue
-        held = frozen or not layer.config.get("trainable", True)
+        is_frozen = frozen or not layer.config.get("trainable", True)
         if calls and calls[0].network is not None:
-            yield from _placed(calls[0].network, row.layers, held)
+            yield from _placed(calls[0].network, row.layers, is_frozen)
         else:
-            yield Placed(row, layer, calls, around, held)
+            yield Placed(row, layer, calls, around, is_frozen)
 
 
 # The loss -----------------------------------------------------------------------------------------------------------
@@ -105,9 +105,9 @@ def _loss(one: OutputLoss) -> TermReport:
             sentence="Of the sum of the losses; their mean divides it by the number of those that count."
         )
     definition.results = {one.symbol: definition.results["L"]}
-    told = _formula_report(sentence(definition) + words, definition)
+    formula = _formula_report(sentence(definition) + words, definition)
     weight = None if one.weight == 1 else one.weight
-    return TermReport(one.symbol, "loss", of, one.type, weight, told, sent, bool(one.activation))
+    return TermReport(one.symbol, "loss", of, one.type, weight, formula, sent, bool(one.activation))
 
 
 def _loss_gradient(loss: Definition, by: Expr) -> FormulaReport | None:
@@ -136,13 +136,13 @@ def _total(terms: Sequence[TermReport]) -> str:
 
 def _penalties(placed: Sequence[Placed], notes: list[str]) -> Iterator[TermReport]:
     """What the regularizers of layers add to the loss."""
-    for number, (path, label, made, definition) in enumerate(_formulas(placed, "regularizer", notes), start=1):
+    for number, (path, label, setting, definition) in enumerate(_formulas(placed, "regularizer", notes), start=1):
         symbol = f"R_{number}"
         definition.params[0].label = label
         sent = _loss_gradient(definition, definition.params[0])
         definition.results = {symbol: definition.results["R"]}
-        told = _formula_report(sentence(definition), definition)
-        yield TermReport(symbol, "regularizer", path, made.type, None, told, sent, False)
+        formula = _formula_report(sentence(definition), definition)
+        yield TermReport(symbol, "regularizer", path, setting.type, None, formula, sent, False)
 
 
 def _formulas(
@@ -224,14 +224,21 @@ def _updates(training: Training, placed: Sequence[Placed], notes: list[str]) -> 
         return
     for weights in found.values():
         definition = weights[0][1]
-        told = _formula_report(sentence(definition), definition)
-        if len({made.params[0].shape for _, made in weights}) > 1:  # then a shape beside a statement is that of one
-            told = told._replace(statements=tuple([line._replace(shape="") for line in told.statements]))
+        formula = _formula_report(sentence(definition), definition)
+        if (
+            len({definition_of_weight.params[0].shape for _, definition_of_weight in weights}) > 1
+        ):  # then a shape beside a statement is that of one
+            formula = formula._replace(statements=tuple([line._replace(shape="") for line in formula.statements]))
         yield UpdateReport(
             optimizer.type,
             tuple([path for path, _ in weights]),
-            told,
-            sum(prod(leaf.shape) for _, made in weights for leaf in made.weights if not leaf.attrs["shared"]),
+            formula,
+            sum(
+                prod(leaf.shape)
+                for _, definition_of_weight in weights
+                for leaf in definition_of_weight.weights
+                if not leaf.attrs["shared"]
+            ),
             slots_note(definition),
         )
     yield from _constraints(placed, notes)
@@ -240,9 +247,9 @@ def _updates(training: Training, placed: Sequence[Placed], notes: list[str]) -> 
 def _constraints(placed: Sequence[Placed], notes: list[str]) -> Iterator[UpdateReport]:
     """What constraints make of weights after each update; weights with one formula together."""
     found: dict[tuple[Any, ...], tuple[str, FormulaReport, list[str]]] = {}
-    for path, _, made, definition in _formulas(placed, "constraint", notes):
-        told = _formula_report(sentence(definition), definition)
-        found.setdefault((made.type, told.statements), (made.type, told, []))[2].append(path)
-    for type_, told, paths in found.values():
-        told = told._replace(sentence=f"After the update: {told.sentence[:1].lower()}{told.sentence[1:]}")
-        yield UpdateReport(type_, tuple(paths), told, 0, "")
+    for path, _, setting, definition in _formulas(placed, "constraint", notes):
+        formula = _formula_report(sentence(definition), definition)
+        found.setdefault((setting.type, formula.statements), (setting.type, formula, []))[2].append(path)
+    for type_, formula, paths in found.values():
+        formula = formula._replace(sentence=f"After the update: {formula.sentence[:1].lower()}{formula.sentence[1:]}")
+        yield UpdateReport(type_, tuple(paths), formula, 0, "")

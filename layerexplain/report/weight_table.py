@@ -105,7 +105,7 @@ def _table(model: Model | None, stored: WeightFile | None, inputs: InputShapes) 
         matched = match(network, stored if stored is None or stored.tensors or not stored.notes else None)
         rows += [_row(one, version, has_object=model is not None) for one in matched.weights if one.shared is None]
         if stored is None:
-            rows += [row for layer in weighted_layers(network) for row in _told_rows(layer)]
+            rows += [row for layer in weighted_layers(network) for row in _rows_of_layer(layer)]
         notes += [*(stored.notes if stored is not None else ()), *matched.notes]
         if network.model.shared and (shared := shared_weights(network)) is not None:
             notes += shared.notes
@@ -159,7 +159,7 @@ def _row(one: MatchedWeight, version: str | None, *, has_object: bool) -> Weight
     """The row of a weight. `has_object` says that there is a model, so that an expression can reach it in Keras."""
     weight, tensor, owner = one.weight, one.tensor, one.owner
     if tensor is not None:
-        own = _held(tensor)
+        own = _stored_fields(tensor)
     else:
         assert weight is not None  # noqa: S101 (a weight has one of them)
         own = _needed(weight.shape, dtypes_of(owner.layer)[0] if weight.dtype == "float" else weight.dtype)
@@ -177,7 +177,7 @@ def _row(one: MatchedWeight, version: str | None, *, has_object: bool) -> Weight
     return WeightRow(path, owner.where, one.name, *own, trainable, reach)
 
 
-def _told_rows(layer: WeightedLayer) -> list[WeightRow]:
+def _rows_of_layer(layer: WeightedLayer) -> list[WeightRow]:
     """The variables that an export tells of, without their values."""
     return [
         WeightRow(None, layer.where, v.name, *_needed(v.shape, v.dtype), v.trainable, None)
@@ -193,7 +193,7 @@ def _stored_row(tensor: StoredTensor, stored: WeightFile) -> WeightRow:
         inside = layer_of(groups, stored.names)[1]
         group = groups[: len(groups) - len(inside)]
     name = stored_name(tensor, group, tensor.layer.rpartition("/")[2])
-    return WeightRow(tensor.path, tensor.layer or None, name, *_held(tensor), None, None)
+    return WeightRow(tensor.path, tensor.layer or None, name, *_stored_fields(tensor), None, None)
 
 
 def _state(stored: WeightFile | None, beside: frozenset[str]) -> tuple[WeightRow, ...]:
@@ -201,11 +201,11 @@ def _state(stored: WeightFile | None, beside: frozenset[str]) -> tuple[WeightRow
     for tensor in stored.tensors if stored is not None else ():
         role = "beside" if tensor.path in beside else tensor.role
         if role != "parameter":
-            rows.append(WeightRow(tensor.path, None, "", *_held(tensor), None, None, role=role))
+            rows.append(WeightRow(tensor.path, None, "", *_stored_fields(tensor), None, None, role=role))
     return tuple(rows)
 
 
-def _held(tensor: StoredTensor) -> tuple[tuple[int, ...], str, int, int]:
+def _stored_fields(tensor: StoredTensor) -> tuple[tuple[int, ...], str, int, int]:
     return tensor.shape, tensor.dtype, tensor.size, tensor.bytes
 
 

@@ -68,24 +68,24 @@ def what_if(
     given = {declaration.renamed.get(name, name): value for name, value in arguments.items()}
     known: dict[tuple[tuple[str, Any], ...], LayerReport | str] = {}
 
-    def made(changes: Mapping[str, Any]) -> LayerReport:
+    def report_with(changes: Mapping[str, Any]) -> LayerReport:
         return build_layer(type_, {**given, **changes}, input_shapes, gradient=gradient, code=code).layers[-1]
 
     def row(changes: Mapping[str, Any]) -> LayerReport | str:
         key = tuple((name, repr(value)) for name, value in changes.items())
         if key not in known:
             try:
-                known[key] = made(changes)
+                known[key] = report_with(changes)
             except LayerExplainError as error:
                 known[key] = error.fact
         return known[key]
 
-    base = known[()] = made({})
+    base = known[()] = report_with({})
     first: dict[str, Any] = {}
     tried: dict[str, list[Any]] = {}
     for name, value, others in _candidates(declaration, given):
         taken = [one for one in others if not isinstance(row({name: one}), str)]
-        if any(_told(row({name: one})) != _told(base) for one in taken):
+        if any(_comparable(row({name: one})) != _comparable(base) for one in taken):
             first[name] = value
             tried[name] = [*taken, *[one for one in others if one not in taken]]
     counts = _counts({name: len(others) + 1 for name, others in tried.items()}, most)
@@ -120,7 +120,7 @@ def _candidates(declaration: Declaration, given: Mapping[str, Any]) -> list[tupl
     return found
 
 
-def _told(row: LayerReport | str) -> Any:
+def _comparable(row: LayerReport | str) -> Any:
     """What is told of a layer, without what is only a copy of its arguments."""
     if isinstance(row, str):
         return row

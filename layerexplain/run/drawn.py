@@ -52,8 +52,8 @@ def draw_inputs(network: Network, rng: Any, batch: int, positive: bool = False) 
     roots and logarithms."""
     arrays = []
     for ref in network.model.inputs:
-        made = network.call(ref)
-        spec = None if made is None else made.outputs[ref.output]
+        traced = network.call(ref)
+        spec = None if traced is None else traced.outputs[ref.output]
         if spec is None:
             raise ValueError(f"the shape of input '{ref.layer}' is unknown")
         shape = sizes(spec.shape, batch)

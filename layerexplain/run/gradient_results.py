@@ -23,7 +23,7 @@ from layerexplain.run.gradient_report import (
 )
 from layerexplain.run.gradient_words import gradient_words
 from layerexplain.run.gradients import GradientStep, WeightGradient, ready_to_train
-from layerexplain.run.made_inputs import GivenInput, by_name
+from layerexplain.run.input_option import GivenInput, by_name
 from layerexplain.run.npz import Add, npz_writer
 from layerexplain.run.objective import NoGradient
 from layerexplain.run.trace_report import Run, TracedInput
@@ -68,7 +68,7 @@ def gradient_statistics(
         LayerExplainError: With the source's name; also where the loss or the gradient of a layer is not known.
 
     >>> from layerexplain.frontends import read
-    >>> from layerexplain.run.made_inputs import make_inputs
+    >>> from layerexplain.run.input_option import make_inputs
     >>> spec = b"input: [2]\\nlayers:\\n  - Dense: 3\\n"
     >>> model = read(spec)
     >>> report = gradient_statistics(spec, model, make_inputs(model), loss="mse")

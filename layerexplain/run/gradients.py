@@ -28,12 +28,12 @@ from layerexplain.report.objective import (
 from layerexplain.report.training_part import update_formulas
 from layerexplain.run.activations import Activation, Progress, counted
 from layerexplain.run.backpropagation import SentBack, Tape
-from layerexplain.run.made_inputs import GivenInput
-from layerexplain.run.made_targets import make_targets
+from layerexplain.run.input_option import GivenInput
 from layerexplain.run.moved_inside import Moves, moves_of
 from layerexplain.run.objective import NoGradient, Term, added, output_term
 from layerexplain.run.precision import computed_in
 from layerexplain.run.stored_slots import Slots, StoredOptimizer, slots_of_weights, stored_optimizer
+from layerexplain.run.target_option import make_targets
 from layerexplain.run.trace import RunnableModel, must_have_run, ready
 from layerexplain.run.updates import Update, optimizer_of, updates
 from layerexplain.weights.shared_weights import shared_weights

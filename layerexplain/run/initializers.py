@@ -14,7 +14,7 @@ from layerexplain.lang.expr import Expr
 from layerexplain.model import Layer, TrainingSetting
 from layerexplain.network.scope import declaration_of
 from layerexplain.records import NamedTuple
-from layerexplain.report.default_initializers import usual_initializer
+from layerexplain.report.default_initializers import scaled_variance, usual_initializer
 from layerexplain.report.objective import holder_of, settings_of
 from layerexplain.report.settings import setting_of
 
@@ -104,14 +104,6 @@ def _truncated_normal(rng: Any, shape: tuple[int, ...], mean: float = 0.0, stdde
     return mean + stddev * values
 
 
-def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return how many values an output sums, and how many outputs a value goes to, as Keras counts them."""
-    if len(shape) < 2:
-        return (shape[0], shape[0]) if shape else (1, 1)
-    window = math.prod(shape[:-2])
-    return window * shape[-2], window * shape[-1]
-
-
 _TRUNCATED = 0.87962566103423978
 """The deviation of a standard normal distribution that is cut off at 2."""
 
@@ -123,9 +115,7 @@ def _scaled(
     mode: str = "fan_in",
     distribution: str = "truncated_normal",
 ) -> Any:
-    fan_in, fan_out = _fans(shape)
-    fan = {"fan_in": fan_in, "fan_out": fan_out}.get(mode, (fan_in + fan_out) / 2)
-    variance = scale / max(1.0, fan)
+    variance = scaled_variance(shape, scale, mode)
     if distribution == "uniform":
         limit = math.sqrt(3 * variance)
         return _uniform(rng, shape, -limit, limit)

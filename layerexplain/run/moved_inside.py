@@ -58,9 +58,9 @@ def _moves_of_call(node: Expr, before: Mapping[Expr, Expr]) -> Moves:
         return found
     results = {f"new_{i}": value for i, value in enumerate(found.values.values())}
     moving = Definition(f"moved_{called.name}", called.params, called.variables, results)
-    made = _parts(call(moving, *[before.get(arg, arg) for arg in node.args]))
+    parts = _parts(call(moving, *[before.get(arg, arg) for arg in node.args]))
     outer = dict(zip(called.leaves, node.args, strict=True))
-    return found._replace(values={outer[leaf]: value for leaf, value in zip(found.values, made, strict=True)})
+    return found._replace(values={outer[leaf]: value for leaf, value in zip(found.values, parts, strict=True)})
 
 
 def _moves_of_loop(node: Expr) -> Moves:
@@ -81,5 +81,5 @@ def _moves_of_loop(node: Expr) -> Moves:
     return found._replace(values=dict(zip(found.values, _parts(last), strict=True)))
 
 
-def _parts(made: Expr) -> list[Expr]:
-    return [item(made, i) for i in range(len(made.shape))] if isinstance(made.shape, ResultShapes) else [made]
+def _parts(node: Expr) -> list[Expr]:
+    return [item(node, i) for i in range(len(node.shape))] if isinstance(node.shape, ResultShapes) else [node]

@@ -21,7 +21,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.element_forms import ElementForms, calls_in, element_forms
 from layerexplain.run.activations import Activation
 from layerexplain.run.given_inputs import checked_inputs, inputs_of
-from layerexplain.run.made_inputs import GivenInput, by_name
+from layerexplain.run.input_option import GivenInput, by_name
 from layerexplain.run.precision import computed_in
 from layerexplain.run.trace import ready
 from layerexplain.run.trace_report import Run

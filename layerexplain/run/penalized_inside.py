@@ -45,13 +45,13 @@ def penalized_inside(definition: Definition, layer: Layer) -> Inside:
     wanted = list(_wanted(layer))
     if not wanted:
         return Inside(definition, {}, False)
-    made = _Exposing(definition, layer)
-    results = dict(zip(definition.results, made.values(list(definition.results.values()), {}), strict=True))
-    names = [f"activity_{i}" for i in range(1, len(made.found) + 1)]
-    beside = {name: node for name, (node, _) in zip(names, made.found, strict=True)}
-    penalties = {name: penalty for name, (_, penalty) in zip(names, made.found, strict=True)}
+    exposing = _Exposing(definition, layer)
+    results = dict(zip(definition.results, exposing.values(list(definition.results.values()), {}), strict=True))
+    names = [f"activity_{i}" for i in range(1, len(exposing.found) + 1)]
+    beside = {name: node for name, (node, _) in zip(names, exposing.found, strict=True)}
+    penalties = {name: penalty for name, (_, penalty) in zip(names, exposing.found, strict=True)}
     known = {id(one.holder) for one in penalties.values()}
-    unknown = made.refused or any(id(one.holder) not in known for one in wanted)
+    unknown = exposing.refused or any(id(one.holder) not in known for one in wanted)
     if not beside:
         return Inside(definition, {}, unknown)
     extended = Definition(
@@ -71,7 +71,7 @@ def own_penalties(layer: Layer) -> Iterator[Penalty]:
         yield Penalty({kind: given}, layer)
 
 
-def _held(layer: Layer) -> Layer | None:
+def _wrapped_layer(layer: Layer) -> Layer | None:
     """Return the one layer that a wrapper holds."""
     found = layer.config.get("layer")
     return found if isinstance(found, Layer) else None
@@ -86,7 +86,7 @@ def _wanted(layer: Layer) -> Iterator[Penalty]:
     inside += [one for value in inside if isinstance(value, list | tuple) for one in value]
     for one in inside:
         if isinstance(one, Layer):
-            if not (one is _held(layer) and facts_of(layer.type).skips_activity):
+            if not (one is _wrapped_layer(layer) and facts_of(layer.type).skips_activity):
                 yield from own_penalties(one)
             yield from _wanted(one)
 
@@ -116,7 +116,7 @@ class _Exposing(Copier):
 
     def call(self, node: Expr, env: dict[Expr, Any]) -> Any:
         definition: Definition = node.attrs["definition"]
-        layer, own = self.called.get(node) or self._held_and_skipped(definition)
+        layer, own = self.called.get(node) or self._wrapped_and_skipped(definition)
         if layer is None:
             return super().call(node, env)
         inside = penalized_inside(definition, layer)
@@ -132,34 +132,40 @@ class _Exposing(Copier):
             )  # fmt: skip
         outputs = called.outputs
         args = tuple([env[a] for a in node.args])
-        made = node_of(CALL, args, {"definition": called}, [e.shape for e in outputs], [e.dtype for e in outputs])
-        parts = [item(made, i) for i in range(len(outputs))] if isinstance(made.shape, ResultShapes) else [made]
+        called_node = node_of(
+            CALL, args, {"definition": called}, [e.shape for e in outputs], [e.dtype for e in outputs]
+        )
+        parts = (
+            [item(called_node, i) for i in range(len(outputs))]
+            if isinstance(called_node.shape, ResultShapes)
+            else [called_node]
+        )
         count, more = len(definition.results), len(inside.penalties)
         self.found += zip(parts[count : count + more], inside.penalties.values(), strict=True)
         self.found += [(part, penalty) for part in parts[:count] for penalty in penalties]
         kept = [*parts[:count], *parts[count + more :]]
         return kept if isinstance(node.shape, ResultShapes) else kept[0]
 
-    def _held_and_skipped(self, definition: Definition) -> tuple[Layer | None, bool]:
+    def _wrapped_and_skipped(self, definition: Definition) -> tuple[Layer | None, bool]:
         """Return the layer that a wrapper calls past its own regularizer, and that this does not count."""
         is_it = definition.kind != "composite" and facts_of(self.layer.type).skips_activity
-        return (_held(self.layer) if is_it else None), False
+        return (_wrapped_layer(self.layer) if is_it else None), False
 
     def loop(self, node: Expr, env: dict[Expr, Any]) -> Any:
         before, self.found = self.found, []
-        made: Expr = super().loop(node, env)
+        loop_node: Expr = super().loop(node, env)
         inside, self.found = self.found, before
         if not inside:
-            return made
-        body: Body = made.attrs["body"]
+            return loop_node
+        body: Body = loop_node.attrs["body"]
         collected = {f"activity_{i}": value for i, (value, _) in enumerate(inside, start=1)}
         extended = Body(body.steps, body.states, body.next, {**body.collected, **collected}, body.captured)
-        length = made.args[0].shape[1]
-        shapes = [*made.shape] if isinstance(made.shape, ResultShapes) else [made.shape]
-        dtypes = [*made.dtype] if isinstance(made.shape, ResultShapes) else [made.dtype]
+        length = loop_node.args[0].shape[1]
+        shapes = [*loop_node.shape] if isinstance(loop_node.shape, ResultShapes) else [loop_node.shape]
+        dtypes = [*loop_node.dtype] if isinstance(loop_node.shape, ResultShapes) else [loop_node.dtype]
         shapes += [(e.shape[0], length, *e.shape[1:]) for e in collected.values()]
         dtypes += [str(e.dtype) for e in collected.values()]
-        more = node_of(node.op, made.args, {**made.attrs, "body": extended}, shapes, dtypes)
+        more = node_of(node.op, loop_node.args, {**loop_node.attrs, "body": extended}, shapes, dtypes)
         parts = [item(more, i) for i in range(len(shapes))]
         count = len(shapes) - len(inside)
         for part, (_, penalty) in zip(parts[count:], inside, strict=True):
@@ -168,7 +174,7 @@ class _Exposing(Copier):
                 self.found.append((part, penalty))
             else:
                 self.refused = True
-        return parts[:count] if isinstance(made.shape, ResultShapes) else parts[0]
+        return parts[:count] if isinstance(loop_node.shape, ResultShapes) else parts[0]
 
 
 def _fits(label: str, wanted: str) -> bool:
@@ -179,11 +185,11 @@ def _of_labels(layer: Layer) -> Iterator[tuple[Sequence[str], list[Penalty]]]:
     """Yield the labels of the values that the layers inside of a layer output, with the penalties of these."""
     facts = facts_of(layer.type)
     for argument, labels in facts.inner_outputs.items():
-        held = layer.config.get(argument) if argument else layer
-        if held is None and argument in facts.copies_held:
-            held = layer.config.get(facts.copies_held[argument][0])
-        if isinstance(held, Layer):
-            yield labels, list(own_penalties(held))
+        holder = layer.config.get(argument) if argument else layer
+        if holder is None and argument in facts.inner_copies:
+            holder = layer.config.get(facts.inner_copies[argument][0])
+        if isinstance(holder, Layer):
+            yield labels, list(own_penalties(holder))
 
 
 def _called(definition: Definition, layer: Layer) -> Iterator[tuple[Expr, tuple[Layer, bool]]]:

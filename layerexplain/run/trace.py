@@ -17,7 +17,7 @@ from layerexplain.records import NamedTuple
 from layerexplain.report.rows import about, count_of
 from layerexplain.run.activations import Activation, ModelRun, Progress, batch_of, counted, dtype_name
 from layerexplain.run.given_inputs import checked_inputs, traced_at
-from layerexplain.run.made_inputs import GivenInput, by_name
+from layerexplain.run.input_option import GivenInput, by_name
 from layerexplain.run.npz import Add, npz_writer
 from layerexplain.run.trace_report import OutputRow, Run, TracedInput, TraceReport
 from layerexplain.run.weight_source import weight_source
@@ -296,7 +296,7 @@ def trace_statistics(
         LayerExplainError: with the source's name.
 
     >>> from layerexplain.frontends import read
-    >>> from layerexplain.run.made_inputs import make_inputs
+    >>> from layerexplain.run.input_option import make_inputs
     >>> spec = b"input: [2]\\nlayers:\\n  - ReLU\\n"
     >>> model = read(spec)
     >>> report = trace_statistics(spec, model, make_inputs(model, ["ones"], batch=3))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from layerexplain.attribute_path import Steps, expression, layer_steps
 from layerexplain.lang.expr import Expr
 from layerexplain.layers.keras.dtype_policies import policy_of
-from layerexplain.layers.registry import facts_of
+from layerexplain.layers.registry import TORCH, facts_of
 from layerexplain.model import Layer, is_before_keras_3
 
 
@@ -24,6 +24,10 @@ def variable_expression(
     `at` leads from the layer to what holds the variable, where the file has other attributes than the formula says.
     """
     at = weight.attrs["at"] if at is None else at
+    if layer.type.startswith(TORCH):
+        return expression(
+            (*[int(n) if n.isdecimal() else n for n in ".".join(path).split(".")], *at, weight.attrs["name"])
+        )
     wrapped = layer.config.get("layer") if at == ("layer",) else None
     owner = wrapped if isinstance(wrapped, Layer) else layer
     name = str(weight.attrs["name"])

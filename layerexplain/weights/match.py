@@ -43,6 +43,10 @@ def _match(network: Network, stored: WeightFile | None) -> MatchedWeights:
             MatchedWeight(one, w, None, _holder(one, w)) for one in weighted_layers(network) for w in one.weights
         ]
         return MatchedWeights(None, tuple(weights), (), frozenset(), ())
+    if stored.layout == "paths":
+        from layerexplain.weights.module_paths import match_by_path
+
+        return match_by_path(weighted_layers(network), stored)
     matcher = _Matcher(stored)
     if stored.layout == "classes":
         for layer in weighted_layers(network, matcher.finder):
@@ -131,7 +135,7 @@ class _Matcher:
                 self.taken.add(tensor.path)
                 name, steps = self.tree.name(tensor, group), self.tree.holder(tensor, start)
                 at = None if steps is None else (*holder, *steps)
-                self.weights.append(MatchedWeight(current, None, tensor, at, told_name=name))
+                self.weights.append(MatchedWeight(current, None, tensor, at, stored_name=name))
 
     def _inside(self, holder: WeightedLayer, layers: Iterable[Layer]) -> Iterator[WeightedLayer]:
         """The layers in another one, those of models in their places."""

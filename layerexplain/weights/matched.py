@@ -44,7 +44,7 @@ class MatchedWeight(NamedTuple):
     tensor: StoredTensor | None
     holder: Steps | None
     merged: bool = False
-    told_name: str = ""
+    stored_name: str = ""
     shared: FirstUse | None = None
 
     @property
@@ -62,8 +62,8 @@ class MatchedWeight(NamedTuple):
         """Its name below its layer: the Keras path where the formula is known, else what the file says."""
         if self.weight is not None:
             return weight_name(self.weight.attrs, self.owner.layer)
-        if self.told_name or self.tensor is None:
-            return self.told_name
+        if self.stored_name or self.tensor is None:
+            return self.stored_name
         return stored_name(self.tensor, self.owner.group, self.owner.path[-1])
 
 

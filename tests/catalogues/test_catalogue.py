@@ -79,6 +79,7 @@ def flat(layers: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
         yield from flat(layer.get("layers", ()))
 
 
+@pytest.mark.slow
 def test_what_models_share_changes_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Definitions are kept from one model to the next: a model's rows do not depend on those before it.
     folder = zoo(tmp_path / "zoo", 30)
@@ -152,6 +153,7 @@ def plain_value(value: Any) -> Any:
     return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value
 
 
+@pytest.mark.slow
 def test_the_contract_is_that_of_the_code() -> None:
     assert json_schema() == SCHEMA
     jsonschema.Draft202012Validator.check_schema(SCHEMA)

@@ -22,6 +22,8 @@ from layerexplain.catalogues.listing import AT_ONCE, overlapped
 from layerexplain.cli.main import program
 from tests.support.served import Server, serving
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = ROOT / "sample_models"
 NAMES = ("digits.h5", "digits.keras", "mnist_mlp.yaml")
 

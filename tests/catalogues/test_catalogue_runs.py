@@ -28,6 +28,8 @@ from layerexplain.report.data import LayerReport
 from tests.support.paths import ROOT
 from tests.support.zoo import SPEC, rows, zoo
 
+pytestmark = pytest.mark.slow
+
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 COMMAND = [sys.executable, "-m", "layerexplain", "catalogue"]
 

@@ -43,10 +43,13 @@ HEADS = "\n".join([
 OF_WEIGHTS = ("weights-not-finite", "dead-units", "equal-layers")
 """The rules that read values; their models are files, not specs."""
 
+OF_DATA = tuple(rule.code for rule in all_rules() if rule.of == "data")
+"""The rules on data, which have a file of tests of their own."""
+
 
 def test_every_rule_has_a_row_and_says_all_that_it_must() -> None:
     assert [rule.code for rule in all_rules()] == list(dict.fromkeys(rule.code for rule in all_rules()))
-    assert {rule.code for rule in all_rules()} == {*ROWS, *OF_WEIGHTS}
+    assert {rule.code for rule in all_rules()} == {*ROWS, *OF_WEIGHTS, *OF_DATA}
     for rule in all_rules():
         assert rule.confidence in ("certain", "likely", "hint") and rule.source
         assert rule.severity in ("breaks", "wrong", "wasteful", "hint")
@@ -90,6 +93,13 @@ INSIDE = [
     "unread-edge",
     "checkerboard",
     "reshape-for-permute",
+    "bounded-before-softmax",
+    "softmax-axis",
+    "relu-twice",
+    "tanhs-in-a-row",
+    "one-step",
+    "pixels-as-steps",
+    "normalization-after-softmax",
 ]
 """The rules on layers by themselves and their neighbours; the others are on the model as a whole, and its training."""
 
@@ -105,7 +115,7 @@ def test_rules_on_layers_look_into_nested_models() -> None:
                 "\n", 1
             )
             assert found(f"{first}\n{nested[1]}", code) == [f"sequential/{layer}" for layer in row.found[text]], code
-    assert {rule.code for rule in all_rules() if not rule.inside} == {*ROWS, *OF_WEIGHTS} - {*INSIDE}
+    assert {rule.code for rule in all_rules() if not rule.inside} == {*ROWS, *OF_WEIGHTS, *OF_DATA} - {*INSIDE}
 
 
 BAD = flat("Dense: {units: 1, activation: softmax}", "Dropout: 0.8", end="loss: mse\n")
@@ -125,6 +135,7 @@ def test_exit_codes(arguments: tuple[str, ...], code: int, tmp_path: Path) -> No
     assert CliRunner().invoke(program, ["check", str(file), *arguments]).exit_code == code
 
 
+@pytest.mark.slow
 def test_formats(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text(BAD)
@@ -151,7 +162,7 @@ def test_formats(tmp_path: Path) -> None:
     assert CliRunner().invoke(program, ["check"]).exit_code == 2
     assert len(json.loads(CliRunner().invoke(program, ["check", "--list", "--format", "json"]).output)) == len(
         ROWS
-    ) + len(OF_WEIGHTS)
+    ) + len(OF_WEIGHTS) + len(OF_DATA)
 
 
 def opaque_model(*layers: tuple[str, dict[str, Any]], shape: tuple[int, ...] = (5, 3)) -> bytes:
@@ -208,8 +219,8 @@ def test_rules_look_at_a_model_with_errors_too() -> None:
 
 
 MIXED = flat(
-    "Conv2D: {filters: 4, kernel_size: 3, padding: same}", "BatchNormalization",
-    "Conv2D: {filters: 4, kernel_size: 3, use_bias: false, kernel_initializer: zeros}", "Dropout: 0.8",
+    "Conv2D: {filters: 4, kernel_size: 3, padding: same}", "BatchNormalization", "ReLU",
+    "Conv2D: {filters: 4, kernel_size: 3, use_bias: false, kernel_initializer: zeros}", "ReLU", "Dropout: 0.8",
     "MaxPooling2D: 16", shape="[3, 16, 16]",
 )  # fmt: skip
 """One finding of each severity, in no order, and a cause far before what it causes."""
@@ -247,6 +258,24 @@ def test_findings_that_say_the_same_are_one_with_a_count(tmp_path: Path) -> None
         lines = CliRunner().invoke(program, ["check", str(tmp_path / "d.yaml")]).stdout.splitlines()
         assert lines[0].endswith(" · 1 hint") and lines[2] == f"high-dropout  hint, {len(rates)} times"
         assert len([line for line in lines if line.startswith("  line ")]) == listed
+
+
+TO_ONE_MAP = flat("Dense: 16", "Dense: {units: 4, activation: softmax}")
+AMONG_OTHERS = flat("Dense: {units: 32, activation: relu}", "Dense: 16", "Dense: {units: 4, activation: softmax}")
+
+
+@pytest.mark.parametrize(("spec", "code", "severity"), [
+    (TO_ONE_MAP, "linear-twice", "wrong"), (AMONG_OTHERS, "linear-twice", "wasteful"),
+    (flat(*["Dense: {units: 4, activation: sigmoid}"] * 3), "sigmoids-in-a-row", "hint"),
+    (flat(*["Dense: {units: 4, activation: sigmoid}"] * 4), "sigmoids-in-a-row", "wrong"),
+    (flat("Reshape: [784, 1]", "LSTM: 4", shape="[28, 28]"), "pixels-as-steps", "wrong"),
+    (flat("LSTM: 4", shape="[16000, 1]"), "pixels-as-steps", "hint"),
+    *[(flat(f"Dense: {{units: 64, kernel_regularizer: {{class_name: L2, config: {{l2: {factor}}}}}}}", end="loss: mse\n", shape="[784]"),
+       "heavy-penalty", severity) for factor, severity in ((0.02, "hint"), (0.5, "wrong"))],
+])  # fmt: skip
+def test_how_severe_a_finding_is_may_depend_on_the_model(spec: str, code: str, severity: str) -> None:
+    (one,) = layerexplain.check(spec.encode(), select=[code]).findings
+    assert one.severity == severity
 
 
 CHANNELS_FIRST = "the input (None, 1, 28, 28) looks like images with their channels first: give it as (28, 28, 1)"

@@ -209,6 +209,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 
 @pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.slow
 def test_a_browser_finds_what_python_reads(type_: str, answers: Answers) -> None:
     compared = 0
     for row, (found, _) in answers[type_]:

@@ -211,6 +211,7 @@ def test_a_line_of_which_a_part_is_refused_has_no_element(text: str, name: str, 
             line.formula((0, step, 0, 0))
 
 
+@pytest.mark.slow
 def test_a_long_chain_is_cut_into_lines() -> None:
     x = tensor("x", (BATCH, 2))
     y = x

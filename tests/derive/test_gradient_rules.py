@@ -66,7 +66,13 @@ scatter(table, pairs, M[0, :5], how='max'); scatter(table, pairs, v, how='min');
 fit(open, size=(3, 4), how='crop'); fit(open, size=(3, 4), how='pad'); fit_back(open, fit(open, size=(3, 4), how='center'), how='center')
 first_as_many(line, c, axis=1, of=0); irfft(a, b); irfft(a, b, length=3); irfft(a, b, length=9); istft(a, b, length=4, stride=1, fft=4)
 istft(a, b, length=4, stride=2, fft=4, center=False, window=''); stft_back(a, b, to=7, length=3, stride=2, fft=4)
+conv(transpose(image, axes=(0, 3, 1, 2)), transpose(K, axes=(3, 2, 0, 1)), padding=(2, 1), strides=2, data_format='NCHW'); conv(image, K, padding=((1, 0), (0, 2)))
+conv_transpose(transpose(image, axes=(0, 3, 1, 2)), transpose(K, axes=(2, 3, 0, 1)), padding=1, strides=2, output_padding=1, data_format='NCHW')
+average_pool(image, size=3, strides=2, padding=1, count_padding=True); average_pool(image, size=3, strides=2, ceil_mode=True)
+average_pool(image, size=3, strides=2, padding=1, ceil_mode=True, count_padding=True); max_pool(image, size=(3, 2), padding=1, ceil_mode=True)
+max_pool(transpose(image, axes=(0, 3, 1, 2)), size=2, strides=1, dilation_rate=2, data_format='NCHW')
 log_sum_exp(a); log_sum_exp(a, axis=1, keepdims=True); einsum(S, eq='nii->ni'); einsum(S, a, eq='nii,nai->an'); einsum(S, eq='njj->n')
+linear(a, transpose(M)); linear(a[:, 0], transpose(M))
 """
 
 SEVERAL = {

@@ -96,6 +96,7 @@ def run_examples(text: str) -> doctest.TestResults:
     return runner.summarize()
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_page_on_python_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(DOCS.parent)
     assert run_examples(PYTHON_PAGE).failed == 0

@@ -18,6 +18,8 @@ from tests.fuzz.attempt import attempt, explain
 from tests.fuzz.mutations import KINDS, NAMES, SCALARS
 from tests.support.tries import MUTATIONS, tries
 
+pytestmark = pytest.mark.slow
+
 COUNTS = {kind: tries(few=240, many=2000) for kind in KINDS} | {
     "grammar": MUTATIONS,
     "code": tries(few=24, many=240),  # a program takes as long as many files

@@ -30,6 +30,8 @@ from layerexplain.report import build
 from layerexplain.report.data import Report
 from tests.support.printing import Chosen, Wanted, explanation_text, summary_text
 
+pytestmark = pytest.mark.slow
+
 FEW, MANY = 40, 160
 
 

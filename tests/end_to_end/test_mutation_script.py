@@ -21,6 +21,8 @@ from mutation.changes import changes
 from mutation.places import Place, Places, compiled, exchange, loaded_functions, probed
 from mutation.worker import import_all, in_turn
 
+pytestmark = pytest.mark.slow
+
 FAULTS = [
     ("a < b", {"a <= b"}),
     ("a == 3", {"a != 3", "a == 4"}),

@@ -103,6 +103,7 @@ def mutants(text: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_no_mutant_of_a_text_is_the_same_formula() -> None:
     unequal = refused = 0
     for case in CASES:
@@ -172,6 +173,7 @@ def test_weights_count_by_identity() -> None:
     assert not same(x + a, x + b)
 
 
+@pytest.mark.slow
 def test_the_work_of_comparing_grows_with_the_nodes_and_not_with_the_paths() -> None:
     x = inputs(3)
 

@@ -6,7 +6,7 @@ import pytest
 
 from layerexplain.lang.definition import loop
 from layerexplain.lang.expr import Expr, tensor
-from layerexplain.lang.names import made_of
+from layerexplain.lang.names import name_from_maker
 from layerexplain.lang.notation import value_text
 from layerexplain.ops.elementwise import maximum
 
@@ -23,8 +23,8 @@ def test_values_in_notation(value: object, text: str) -> None:
 def test_what_a_value_is_called_by_what_it_is_made_of() -> None:
     x, y = tensor("x", (2, 3)), tensor("y", (2, 3))
     names = {x: "x", y: "y"}
-    assert made_of(maximum(x, y), names.get) is None  # of two there is no short name
-    assert made_of(x * y, names.get) == "xy"
+    assert name_from_maker(maximum(x, y), names.get) is None  # of two there is no short name
+    assert name_from_maker(x * y, names.get) == "xy"
 
 
 def test_a_loop_begins_at_the_first_step() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from layerexplain.lang.axes import BATCH
 from layerexplain.lang.definition import Definition, call, loop
 from layerexplain.lang.expr import Expr, item, named, tensor, weight
@@ -57,6 +59,7 @@ def test_a_shared_node_is_visited_once() -> None:
     assert depth.entered.count(shared) == 1
 
 
+@pytest.mark.slow
 def test_a_long_chain_needs_no_recursion() -> None:
     y = X
     for _ in range(100_000):

@@ -205,6 +205,7 @@ def test_a_hint_is_said_where_it_holds_and_not_near_it(row: Row, tmp_path: Path)
         assert not any(row.words in hint for hint in hints_of(text, tmp_path)), text
 
 
+@pytest.mark.slow
 def test_all_that_these_layers_say(tmp_path: Path, snapshot: Callable[[str, str], None]) -> None:
     texts = dict.fromkeys(text for row in ROWS for text in (row.said, *row.unsaid))
     blocks = [text + "".join(f"> {hint}\n" for hint in hints_of(text, tmp_path)) for text in texts]

@@ -180,6 +180,7 @@ def crossings(placed: PlacedDiagram) -> int:
     return len(points)
 
 
+@pytest.mark.slow
 def test_sifting_crosses_fewer_lines_and_moves_no_box_into_another(monkeypatch: pytest.MonkeyPatch) -> None:
     graphs = [wide(seed, 130) for seed in range(12)]
     placed = [drawn_graph(graph, False) for graph in graphs]
@@ -195,6 +196,7 @@ def test_sifting_crosses_fewer_lines_and_moves_no_box_into_another(monkeypatch: 
 @pytest.mark.parametrize(
     ("application", "most"), [("InceptionV3", 0), ("InceptionResNetV2", 0), ("NASNetMobile", 62), ("DenseNet121", 0)]
 )
+@pytest.mark.slow
 def test_unfolded_applications_cross_no_more_than_in_fast_sugiyama(application: str, most: int) -> None:
     model = layerexplain.read(json.loads(load("keras3", application)["config"]))
     graph = graph_of(layerexplain.explain(model, detail=False).layers, nested=True)

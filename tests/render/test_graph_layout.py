@@ -56,7 +56,7 @@ def test_the_trunk_is_the_longest_path_from_row_to_row(sources: list[list[int]],
     ("sources", "others"),
     [
         ([[], [0], [1], [0, 2]], 0),
-        ([[], [0], [0, 1], [1, 2], [3]], 0),  # no lines cross, and no boxes stand beside the trunk
+        ([[], [0], [0, 1], [1, 2], [3]], 1),  # no lines cross; both skips on one side are tried
         ([[], [0], [0], [], [0, 3], [0, 2, 3], [4], [], [6, 7], [4], [2], [], [0, 3]], 100),
     ],
 )

@@ -126,6 +126,7 @@ def test_arguments_as_given_are_the_layer_as_it_is_explained_alone() -> None:
     assert entry["calls"][0]["to"] == "(None, 7, 5, 7)"
 
 
+@pytest.mark.slow
 def test_alike_definitions_are_in_the_page_once(found: WhatIf, conv: str) -> None:
     data = what_if_data(layer_type("Conv2D"), found, {}, [(SIZE, SIZE, 5)])
     for key in ("definitions", "layers", "forms"):
@@ -186,6 +187,7 @@ def gallery() -> str:
     return made
 
 
+@pytest.mark.slow
 def test_the_gallery_shows_every_type(gallery: str, tmp_path: Path) -> None:
     types = [name for entries in layerexplain.layer_types().values() for name, _, _ in entries]
     with shown(gallery, tmp_path, "LSTM") as page:

@@ -73,6 +73,7 @@ def test_the_same_model_makes_the_same_bytes(resnet: str) -> None:
     assert len(resnet.encode()) < 130_000
 
 
+@pytest.mark.slow
 def test_large_models_make_small_pages() -> None:
     nasnet = layerexplain.page(load("keras3", "NASNetLarge")["config"].encode())
     assert len(nasnet.encode()) <= 700_000
@@ -122,7 +123,10 @@ def test_a_page_shows_what_is_at_fault(tmp_path: Path) -> None:
     lines = [line.removeprefix("layerexplain: error: ") for line in found.stderr.splitlines()]
     assert [line.partition(": ")[0] for line in lines] == [f"{source}:4", f"{source}:6"]
     with shown((tmp_path / "model.html").read_text("utf-8"), tmp_path) as page:
-        assert page.locator(".banner li").all_inner_texts() == lines
+        assert page.locator(".banner li").all_inner_texts() == [
+            line.replace(str(source), "model.yaml") for line in lines
+        ]
+        assert str(tmp_path) not in page.evaluate("JSON.stringify(layerexplain.data)")
         page.locator(".banner a").click()
         chosen(page, "large")
         assert page.locator(".pane .fault").inner_text().startswith("the window needs to fit into the 9 rows")
@@ -252,9 +256,13 @@ def test_search_finds_by_name_type_number_and_note(resnet: str, tmp_path: Path) 
     with shown(resnet, tmp_path) as page:
         page.keyboard.press("/")
         for typed, found in (
-            ("conv5 relu", "6 of 177"),
+            ("conv5 relu", "9 of 177"),
             ("type:Conv2D params>2m", "4 of 177"),
-            ("macs=0 type:dense", "Nothing found. Search for a name, a type, type:Conv2D"),
+            ("macs=0 type:dense", "Nothing found. Search for a name, a type, 3x3, stride 2"),
+            ("stride 2", "8 of 177"),
+            ("3x3 conv5", "3 of 177"),
+            ("activation=softmax", "1 of 177"),
+            ("14x14x1024 add", "6 of 177"),
             ("note:", "Nothing found"),
             ("flops>=1,000 type:dense", "1 of 177"),
         ):
@@ -331,7 +339,7 @@ def test_dark_and_light(transformer: str, tmp_path: Path) -> None:
 
 
 def test_what_is_printed_is_a_document(transformer: str, tmp_path: Path) -> None:
-    with shown(transformer, tmp_path) as page:
+    with shown(transformer, tmp_path, "block1_attention") as page:
         printed = page.pdf()
         assert printed.startswith(b"%PDF-") and printed.count(b"/Type /Page") > 3
         if reader := shutil.which("pdftotext"):
@@ -348,6 +356,35 @@ def test_what_is_printed_is_a_document(transformer: str, tmp_path: Path) -> None
         told = page.inner_text(".printed")
         assert "1,429,636" in told and "block2_contract" in told and "key_dim=32" in told
         assert not page.locator("#graph").is_visible()
+
+
+def test_a_large_model_is_printed_on_few_pages(resnet: str, tmp_path: Path) -> None:
+    """The graph, a table of all layers, and in full the layers that a search has found."""
+    with shown(resnet, tmp_path) as page:
+        page.fill("#search", "conv1")
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert page.evaluate("[...document.querySelectorAll('.printed article h2')].map((one) => one.textContent)") == [
+            "conv1_pad",
+            "conv1_conv",
+            "conv1_bn",
+            "conv1_relu",
+        ]
+        page.fill("#search", "conv1_conv")
+        assert 4 <= page.pdf().count(b"/Type /Page\n") <= 12
+        page.fill("#search", "")
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert page.locator(".printed article").count() == 0
+        assert page.evaluate("document.querySelectorAll('.printed > .table tbody tr').length") == 177
+
+
+def test_what_is_closed_in_one_layer_is_closed_in_the_next(resnet: str, tmp_path: Path) -> None:
+    parts = "[...document.querySelectorAll('.part')].map((one) => [one.firstChild.textContent, one.open])"
+    with shown(resnet, tmp_path, "conv1_conv") as page:
+        assert page.evaluate(parts) == [["The idea", True], ["The numbers", True], ["The reference", True]]
+        page.click(".part summary >> text=The numbers")
+        page.click("#pane a >> text=conv1_pad")
+        chosen(page, "conv1_pad")
+        assert page.evaluate(parts)[1] == ["The numbers", False]
 
 
 def test_paper_is_light_where_the_page_is_dark(transformer: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 import layerexplain
 from layerexplain.cli.main import program
 from layerexplain.errors import LayerExplainError
-from layerexplain.run.made_targets import drawn_targets
+from layerexplain.run.target_option import drawn_targets
 from tests.support.paths import ROOT
 
 SCHEMA = json.loads((ROOT / "docs" / "trace.schema.json").read_text("utf-8"))

@@ -7,8 +7,8 @@ import pytest
 
 from layerexplain.run.gradient_report import Magnitude, ReachedRow, WeightGradientRow
 from layerexplain.run.gradient_words import gradient_words
-from layerexplain.run.made_targets import drawn_targets
 from layerexplain.run.objective import Penalties
+from layerexplain.run.target_option import drawn_targets
 
 SPEC = b"input: [4]\nlayers:\n  - Dense: 3\n  - Dense: 2\n"
 

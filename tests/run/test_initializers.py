@@ -10,6 +10,7 @@ import layerexplain
 from layerexplain.errors import LayerExplainError
 from layerexplain.model import TrainingSetting
 from layerexplain.network.trace import trace_model
+from layerexplain.report.default_initializers import mean_square
 from layerexplain.run.initializers import Beginning, beginning_of
 
 np = pytest.importorskip("numpy")
@@ -34,6 +35,14 @@ INITIALIZERS: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("Identity", {"gain": 3.0}, (7, 5)),
     ("Constant", {"value": 0.25}, (7, 5)),
 ]
+
+
+@pytest.mark.parametrize(("name", "config", "shape"), INITIALIZERS)
+def test_the_expected_square_is_that_of_many_draws(name: str, config: dict[str, Any], shape: tuple[int, ...]) -> None:
+    setting = TrainingSetting(name, config)
+    expected = mean_square(setting, shape)
+    drawn = float(np.mean(np.square(Beginning(setting).values(shape, np.random.default_rng(7)))))
+    assert expected is None if name in ("Identity", "Constant") else expected == pytest.approx(drawn, rel=0.03)
 
 
 @pytest.mark.keras

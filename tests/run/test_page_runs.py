@@ -618,3 +618,73 @@ def test_weights_are_rounded_to_half_precision_only_where_that_keeps_them() -> N
     table, _ = packed_weights([kernel, large, tiny, np.array([0.5, -2], "float32")], "half")
     assert table == [[[3, 4], 1], [[2], 0], [[2], 0], [[2], 1]]
     assert [half for _, half in packed_weights([kernel, tiny], "f32")[0]] == [0, 0]
+
+
+TOUCHED = """async () => {
+  const { live } = window.layerexplain.data;
+  await live.showTouched(0, %s, "x");
+  const { program } = live;
+  const rows = [...live.reach].filter(([tensor]) => tensor >= program.data.inputs.length);
+  return rows.map(([, places]) => places.map((axis) => [...axis].flatMap((on, at) => (on ? [at] : []))));
+}"""
+
+
+def test_what_an_input_touches_is_what_its_window_positions_say(tmp_path: Path) -> None:
+    """A 1 × 1 window with stride 2 passes odd rows by; of a 3 × 3 one behind it, three rows and columns see a place."""
+    with ran(layerexplain.page(OF_STRIDES, values=drawn(1, 17, 15, 2)), tmp_path) as page:
+        before = page.evaluate("[...window.layerexplain.data.live.program.tensors.at(-1).buffer.values]")
+        assert page.evaluate(TOUCHED % "[0, 5, 4, 1]") == [], "row 5 is in no window"
+        assert "touches 0 of" in page.inner_text(".playreach")
+        # Row 6 is row 3 of 9, which rows 2 to 4 see; of these rows 3 and 4 are in the pooling window 1 (rows 3, 4); column
+        # 4 is column 2 of 8, seen by columns 1 to 3: windows 0 (columns 0, 1) and 1 (columns 3, 4).
+        assert page.evaluate(TOUCHED % "[0, 6, 4, 1]") == [
+            [[0], [3], [2], [0, 1, 2]],
+            [[0], [2, 3, 4], [1, 2, 3], [0, 1, 2]],
+            [[0], [1], [0, 1], [0, 1, 2]],
+        ]
+        assert page.evaluate("[...window.layerexplain.data.live.program.tensors.at(-1).buffer.values]") == before
+
+
+def test_a_cell_that_is_clicked_says_what_it_touches(digits: str, tmp_path: Path) -> None:
+    with ran(digits, tmp_path, "strokes") as page:
+        page.locator(".cellfigure", has_text="x").first.locator("rect[data-at='0,2,3,0']").click()
+        page.get_by_role("button", name="What x[0, 2, 3, 0] touches").click()
+        page.get_by_text("touches 10 of 10 numbers of digit").wait_for()
+        lit = "[...window.layerexplain.view.look.found].map(call => window.layerexplain.data.layers[window.layerexplain.data.calls[call][0]].name)"
+        assert "strokes" in page.evaluate(lit) and "pixels" not in page.evaluate(lit)
+
+
+THROUGH = """([line, index]) => {
+    const buttons = [...document.querySelectorAll(".readsline")];
+    buttons.find((one) => one.textContent === line).click();
+    const through = document.querySelector(".readsthrough");
+    if (through.getAttribute("aria-pressed") === "false") through.click();
+    return document.querySelector(".readsstatus").textContent;
+}"""
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "line", "says"),
+    [
+        # The middle of 5 queries reads its own row of the query, and all of the 7 values, in 6 features each.
+        (
+            "inputs: {q: [5, 6], v: [7, 6]}\nlayers:\n  - MultiHeadAttention: {num_heads: 2, key_dim: 3}\n"
+            "    name: look\n    from: [q, v]\n",
+            "look",
+            "y",
+            "6 of 30 in query, 42 of 42 in value",
+        ),
+        # Step 3 of 7 depends on the steps 0 to 3, of 2 features each.
+        (
+            "input: [7, 2]\nlayers:\n  - GRU: {units: 3, return_sequences: true}\n    name: look\n",
+            "look",
+            "y",
+            "8 of 14 in x",
+        ),
+    ],
+)
+def test_what_a_line_reads_of_the_inputs_through_all_lines(
+    spec: str, name: str, line: str, says: str, tmp_path: Path
+) -> None:
+    with shown(layerexplain.page(spec.encode(), weights="none"), tmp_path, name) as page:
+        assert says in page.evaluate(THROUGH, [line, []])

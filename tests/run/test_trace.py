@@ -464,7 +464,7 @@ def test_inputs_that_do_not_fit_the_model(
     text: str, arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("layerexplain.run.made_inputs.MAX_MEMBERS", 100)
+    monkeypatch.setattr("layerexplain.run.input_option.MAX_MEMBERS", 100)
     Path("model.yaml").write_text(text)
     np.save("four.npy", np.ones((2, 4), "f4"))
     np.save("five.npy", np.ones((2, 5), "f4"))

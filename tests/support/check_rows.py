@@ -184,9 +184,84 @@ ROWS = {
         (flat("Dense: 3", "Softmax"), flat("Dense: {units: 3, activation: relu}", "Dense: {units: 3, activation: softmax}")),
     ),
     "linear-twice": Row(
-        {flat("Dense: 16", "Dense: 4"): ["dense"], flat("Sequential: [{Dense: 16}, {Dense: 4}]"): ["sequential/dense"]},
+        {flat("Dense: 16", "Dense: 4"): ["dense"], flat("Sequential: [{Dense: 16}, {Dense: 4}]"): ["sequential/dense"],
+         flat("Dense: 16", "Dropout: 0.1", "Dense: 4"): ["dense"],
+         flat("Conv2D: {filters: 7, kernel_size: 3}", "BatchNormalization", "Conv2D: {filters: 9, kernel_size: 3, activation: relu}", shape="[8, 8, 1]"): ["conv2d"],
+         flat("Conv2D: {filters: 7, kernel_size: 3}", "AveragePooling2D: 2", "Flatten", "Dense: 5", shape="[8, 8, 1]"): ["conv2d"]},
         (flat("Dense: {units: 16, activation: relu}", "Dense: 4"), flat("Dense: 2", "Dense: 4"),
-         flat("Dense: 16", "Dropout: 0.1", "Dense: 4"), TWO_HEADS),
+         # A bottleneck of channels, a separable convolution, and a map of scores that is enlarged are meant.
+         flat("Conv2D: {filters: 16, kernel_size: 1}", "BatchNormalization", "Conv2D: {filters: 96, kernel_size: 1, activation: relu}", shape="[8, 8, 96]"),
+         flat("DepthwiseConv2D: {kernel_size: 3}", "Conv2D: {filters: 9, kernel_size: 1, activation: relu}", shape="[8, 8, 5]"),
+         flat("Conv2D: {filters: 7, kernel_size: 1}", "Conv2DTranspose: {filters: 7, kernel_size: 4, strides: 2}", shape="[8, 8, 96]"),
+         flat("Dense: 16", "LayerNormalization", "Dense: 4"), flat("Conv2D: {filters: 7, kernel_size: 3}", "MaxPooling2D: 2", "Flatten", "Dense: 4", shape="[8, 8, 5]"),
+         TWO_HEADS),
+    ),
+    "activation-before-cross-entropy": Row(
+        {head("relu", 3, "sparse_categorical_crossentropy"): ["dense"], head("tanh", 1, "binary_crossentropy"): ["dense"],
+         flat("Dense: 3", "LeakyReLU", end="loss: categorical_crossentropy\n"): ["leaky_re_lu"],
+         head("relu", 3, "{SparseCategoricalCrossentropy: {from_logits: true}}"): ["dense"]},
+        (head("softmax", 3, "sparse_categorical_crossentropy"), head("tanh", 1, "hinge"), head("hard_sigmoid", 1, "binary_crossentropy"),
+         head("gelu", 3, "{CategoricalCrossentropy: {from_logits: true}}"), flat("Dense: {units: 3, activation: relu}")),
+    ),
+    "loss-of-no-output": Row(
+        {TWO_HEADS + "loss: {a: mse, old_head: mse}\n": [None], TWO_HEADS + "loss: mse\nmetrics: {a: [mae], c: [mae]}\n": [None]},
+        (TWO_HEADS + "loss: {a: mse, b: mae}\nmetrics: {b: [mae]}\n", TWO_HEADS + "loss: mse\nmetrics: [mae]\n"),
+    ),
+    "absurd-learning-rate": Row(
+        {head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: 1}}\n"): [None], head("linear", 1, "mse", "optimizer: {SGD: {learning_rate: 100.0}}\n"): [None],
+         head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: -0.001}}\n"): [None], head("linear", 1, "mse", "optimizer: {SGD: {learning_rate: 0.0}}\n"): [None],
+         head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: {ExponentialDecay: {initial_learning_rate: 10.0, decay_steps: 100, decay_rate: 0.9}}}}\n"): [None]},
+        (head("linear", 1, "mse", "optimizer: {Adam: {learning_rate: 0.1}}\n"), head("linear", 1, "mse", "optimizer: adam\n"),
+         head("linear", 1, "mse", "optimizer: {Adadelta: {learning_rate: 1.0}}\n"), head("linear", 1, "mse", "optimizer: {SGD: {learning_rate: 0.1}}\n")),
+    ),
+    "all-frozen": Row(
+        {flat("Dense: {units: 3, trainable: false}", end="loss: mse\n"): [None], flat("Dense: 3", end="trainable: false\nloss: mse\n"): [None],
+         flat("Sequential: [{Dense: {units: 3, trainable: false}}]", "BatchNormalization: {trainable: false}", end="loss: mse\n"): [None]},
+        (flat("Dense: {units: 3, trainable: false}", "Dense: 2", end="loss: mse\n"), flat("Dense: {units: 3, trainable: false}"),
+         flat("Flatten", end="loss: mse\n"), flat("Sequential: [{Dense: 3}]", end="loss: mse\n")),
+    ),
+    "heavy-penalty": Row(
+        {flat("Dense: {units: 64, kernel_regularizer: {class_name: L2, config: {l2: 1.0}}}", "Dense: {units: 10, activation: softmax}", end="loss: categorical_crossentropy\n", shape="[784]"): ["dense"],
+         flat("LSTM: {units: 32, recurrent_regularizer: {class_name: L2, config: {l2: 5.0}}}", "Dense: 1", end="loss: mse\n", shape="[7, 3]"): ["lstm"]},
+        (flat("Dense: {units: 64, kernel_regularizer: {class_name: L2, config: {l2: 1.0e-4}}}", "Dense: {units: 10, activation: softmax}", end="loss: categorical_crossentropy\n", shape="[784]"),
+         flat("Dense: {units: 64, kernel_regularizer: {class_name: L2, config: {l2: 1.0}}}", shape="[784]"), flat("Dense: {units: 64, bias_regularizer: {class_name: L2, config: {l2: 1.0}}}", end="loss: mse\n", shape="[784]")),
+    ),
+    "bounded-before-softmax": Row(
+        {flat("Dense: {units: 3, activation: sigmoid}", "Softmax"): ["softmax"], flat("Dense: {units: 3, activation: tanh}", "Activation: softmax"): ["activation"]},
+        (flat("Dense: 3", "Softmax"), flat("Dense: {units: 3, activation: sigmoid}", "Dense: {units: 3, activation: softmax}")),
+    ),
+    "softmax-axis": Row(
+        {flat("Softmax: {axis: 0}"): ["softmax"], flat("Dense: 3", "Softmax: {axis: 1}", shape="[7, 5]"): ["softmax"]},
+        (flat("Dense: 3", "Softmax"), flat("Dense: 3", "Softmax: {axis: 1}"),
+         # Weights of steps, by which they are then averaged.
+         flat("Dense: 3", "Softmax: {axis: 1}", "Permute: [2, 1]", "Dense: 2", shape="[7, 5]")),
+    ),
+    "relu-twice": Row(
+        {flat("Dense: {units: 3, activation: relu}", "ReLU"): ["re_lu"], flat("Dense: {units: 3, activation: relu}", "Reshape: [3, 1]", "Activation: relu"): ["activation"]},
+        (flat("Dense: {units: 3, activation: relu}", "Dense: {units: 3, activation: relu}"), flat("Dense: {units: 3, activation: relu}", "ReLU: {max_value: 6}"),
+         flat("Dense: 3", "ReLU"), flat("Dense: {units: 3, activation: relu}", "BatchNormalization", "ReLU")),
+    ),
+    "tanhs-in-a-row": Row(
+        {flat(*["Dense: {units: 4, activation: tanh}"] * 20): ["dense_19"], flat(*["Dense: 4", "Dropout: 0.1", "Activation: tanh"] * 10): ["activation_9"]},
+        (flat(*["Dense: {units: 4, activation: tanh}"] * 5), flat(*["Dense: {units: 4, activation: tanh}"] * 6, "BatchNormalization", *["Dense: {units: 4, activation: tanh}"] * 6),
+         flat(*["Dense: {units: 4, activation: relu}"] * 20), flat(*["LSTM: {units: 2, return_sequences: true}"] * 12, shape="[5, 2]")),
+    ),
+    "one-step": Row(
+        {flat("LSTM: 4", shape="[1, 9]"): ["lstm"], flat("Bidirectional: {GRU: {units: 4}}", shape="[1, 9]"): ["bidirectional"]},
+        (flat("LSTM: 4", shape="[2, 9]"), flat("LSTM: 4", shape="[null, 9]"), flat("Dense: 4", shape="[1, 9]"),
+         "inputs: {x: [1, 9], h: [4]}\nlayers:\n  - GRU: 4\n    from: [x, h]\n"),
+    ),
+    "pixels-as-steps": Row(
+        {flat("LSTM: 4", shape="[16000, 1]"): ["lstm"], flat("Reshape: [784, 1]", "LSTM: 4", shape="[28, 28]"): ["lstm"]},
+        (flat("LSTM: 4", shape="[28, 28]"), flat("LSTM: 4", shape="[100, 1]"), flat("LSTM: 4", shape="[784, 13]"), flat("Dense: 4", shape="[784, 1]")),
+    ),
+    "normalization-after-softmax": Row(
+        {flat("Softmax", "BatchNormalization"): ["batch_normalization"], flat("Dense: {units: 3, activation: softmax}", "LayerNormalization"): ["layer_normalization"]},
+        (flat("Dense: 3", "BatchNormalization", "Softmax"), flat("Dense: {units: 3, activation: sigmoid}", "BatchNormalization")),
+    ),
+    "unread-input": Row(
+        {"inputs: {a: [3], b: [4]}\nlayers:\n  - Dense: 2\n    from: a\n": ["b"]},
+        ("inputs: {a: [3], b: [4]}\nlayers:\n  - Concatenate:\n    from: [a, b]\n", "inputs: {a: [3], b: [4]}\nlayers:\n  - Dense: 2\n    from: a\noutputs: [dense, b]\n"),
     ),
     "selu-without-its-conditions": Row(
         {flat("Dense: {units: 3, activation: selu, kernel_initializer: he_normal}"): ["dense"],

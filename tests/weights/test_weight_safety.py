@@ -321,6 +321,7 @@ def test_a_compressed_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("command", ["summary", "explain", "weights"])
+@pytest.mark.slow
 def test_a_model_without_a_graph_whose_weights_are_a_bomb(command: str, tmp_path: Path) -> None:
     own = {"module": "own", "class_name": "Own", "config": {"name": "own"}, "registered_name": "own>Own"}
     members = {"config.json": json.dumps(own).encode(), "model.weights.h5": bytes(300 * 1024 * 1024)}

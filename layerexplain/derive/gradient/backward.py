@@ -36,7 +36,7 @@ from layerexplain.lang.expr import (
     tensor,
     walk,
 )
-from layerexplain.lang.names import free, is_light, made_of
+from layerexplain.lang.names import free, is_light, name_from_maker
 from layerexplain.lang.visit import Copier
 from layerexplain.ops.families import is_elementwise
 from layerexplain.ops.movement import broadcast_to, cut, reshape, stop_gradient
@@ -95,7 +95,7 @@ def gradient(
     >>> print(program(found.backward))
     dx = 2 * dy * x
     """
-    made_results, inside = opened(definition)
+    opened_results, inside = opened(definition)
     weights = () if frozen else definition.weights
     tensors = [param for i, param in enumerate(definition.params) if inputs is None or i in inputs]
     trained = [weight for weight in weights if weight.attrs["trainable"]]
@@ -106,15 +106,15 @@ def gradient(
     }
     of_leaf = {updated.get(before.get(str(e.label), ""), e): e for e in (*tensors, *trained) if is_float(e)}
     wanted = list(of_leaf)
-    names = GradientNames(definition, made_results, inside)
+    names = GradientNames(definition, opened_results, inside)
     seeds = {
         name: tensor(f"d{name}", e.shape, e.dtype)
-        for i, (name, e) in enumerate(made_results.items())
+        for i, (name, e) in enumerate(opened_results.items())
         if is_float(e) and (results is None or i in results)
     }
     taken = {str(leaf.label) for leaf in definition.leaves}
     walk_back = Backward(inside, wanted, names)
-    fresh = walk_back.to_leaves([(made_results[name], dy) for name, dy in seeds.items()])
+    fresh = walk_back.to_leaves([(opened_results[name], dy) for name, dy in seeds.items()])
     gradients: dict[str, Expr] = {}
     of: dict[Expr, str] = {}
     for node, e in fresh.items():
@@ -125,7 +125,7 @@ def gradient(
     whole = Definition(f"{definition.name}_gradient", leaves, definition.variables, gradients)
     backward, kept = _without_forward(whole, walk_back.forward, names)
     unreached = tuple(str(of_leaf[node].label) for node in wanted if node not in fresh)
-    return Gradient(whole, backward, kept, unreached, made_results, of)
+    return Gradient(whole, backward, kept, unreached, opened_results, of)
 
 
 def gradient_of_number(definition: Definition, leaf: Expr) -> Definition:
@@ -194,7 +194,7 @@ class GradientNames:
 
     def label_kept(self, node: Expr) -> str:
         """Return the name of a forward value that is kept."""
-        return self.label(node) or made_of(node, self.label) or "a"
+        return self.label(node) or name_from_maker(node, self.label) or "a"
 
 
 # The walk ---------------------------------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ class Backward:
         e = self.sent[node]
         label = self.names.label(node) if node.op is not reshape else None
         if label is None and len([arg for arg in node.args if arg in self.active]) > 1:  # it is read twice
-            label = made_of(node, self.names.label)
+            label = name_from_maker(node, self.names.label)
         return named(f"d{label}" if f"d{label}" not in self.seeds else f"d{label}_total", e) if label else e
 
     def inside(self, order: Sequence[Expr], wanted: Sequence[Expr]) -> Backward:

@@ -225,7 +225,7 @@ def _gates(node: Expr) -> Expr | None:
 def joined(parts: Sequence[Expr], attrs: Mapping[str, Any], weight: Expr | None = None) -> Expr:
     """Return the gradients of all gates as one tensor, along the channels of a product with these attributes: `dz` of
     `dz_i, dz_f, …`. If not all are those of gates, it is called by the weight: `dz_U`."""
-    first = attrs.get("data_format") == "channels_first"
+    first = attrs.get("data_format", "channels_last") != "channels_last"
     result = concatenate(*parts, axis=1) if first else concatenate(*parts)
     labels = [part.label.split("_") for part in parts if part.label and "_" in part.label]
     if not labels:

@@ -24,8 +24,8 @@ from layerexplain.frontends.model_builder import (
     FreeNames,
     ModelBuilder,
     default_name,
-    held_layers,
     known_types,
+    layers_in_config,
 )
 from layerexplain.frontends.value_text import arguments_text, kind_of_value
 from layerexplain.model import Layer, Model, ObjectNumber, Shape, is_before_keras_3, package_and_class
@@ -221,7 +221,7 @@ def _graphless(item: Mapping[str, Any], class_name: str, config: Any, context: C
     nested = {str(k): plain_value(v, str(k), "", context) for k, v in values if isinstance(v, (dict, list, tuple))}
     name = name_in(config) or default_name(class_name)
     made = plain_config(config, "", context) if isinstance(config, dict) else {}
-    return Model(name, class_name, held_layers(nested), (), (), (), _trainable(config), arguments=made)
+    return Model(name, class_name, layers_in_config(nested), (), (), (), _trainable(config), arguments=made)
 
 
 def _distinct(layers: list[Layer]) -> tuple[Layer, ...]:

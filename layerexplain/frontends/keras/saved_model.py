@@ -17,7 +17,7 @@ from layerexplain.frontends.keras.layer_config import is_model
 from layerexplain.frontends.keras.protobuf import DTYPES, Value, fields, messages, sections, signed, text
 from layerexplain.frontends.keras.weight_tensors import role_of
 from layerexplain.frontends.keras.weights_only import variable_rows
-from layerexplain.frontends.model_builder import FreeNames, held_layers
+from layerexplain.frontends.model_builder import FreeNames, layers_in_config
 from layerexplain.frontends.value_text import kind_of_value
 from layerexplain.layers.registry import find
 from layerexplain.model import Call, Layer, Model, Note, Shape, StoredVariable, TensorRef
@@ -169,7 +169,7 @@ def _with_variables(model: Model, saved: SavedModel) -> Model:
     names = {
         layer.name
         for layer in model.layers
-        if layer.model is None and find(layer.type) is None and not held_layers(layer.config)
+        if layer.model is None and find(layer.type) is None and not layers_in_config(layer.config)
     }
     own: dict[str, list[StoredVariable]] = {}
     nobodys = []

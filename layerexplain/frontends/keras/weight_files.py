@@ -161,6 +161,10 @@ class _Opening(NamedTuple):
             names = {name for name in names_in(path) if is_remote(path) or is_file_in(path, name)}
             if names & _SAVED_MODEL:
                 return self._of_saved_model(path)
+            if any(name.endswith(".safetensors") for name in names):
+                from layerexplain.frontends.hugging_face.safetensors import safetensors_weights
+
+                return safetensors_weights(path, names)
             return self._of_files(names, partial(config_bytes, path), partial(_shard, path))
         with open_regular(path) as file:
             return self._of_stream(file, path, None)
@@ -181,6 +185,9 @@ class _Opening(NamedTuple):
             names = shard_files(config_bytes(folder, name), name)
             files = {name: _shard(folder, name) for name in names}
             return self._classes(files, "weights-shards", has_model=False)
+        if head.lstrip()[:1] == b"{" and b'"model_type"' in head + file.read(MAX_CONFIG_BYTES):
+            return self.of(folder) if any(one.endswith(".safetensors") for one in names_in(folder)) else None
+        file.seek(0)
         return self._of_tfjs(file, folder) if head.lstrip()[:1] == b"{" else None
 
     def _of_saved_model(self, folder: str) -> WeightFile | None:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from layerexplain.records import NamedTuple
 
-Layout = Literal["classes", "names"]
-"""How a file names what it stores: groups after the classes of layers, or after the layers."""
+Layout = Literal["classes", "names", "paths"]
+"""How a file names what it stores: groups after the classes of layers, after the layers, or the paths of modules."""
 
 Groups = tuple[str, ...]
 """The names of groups that lead to a place in a file."""

@@ -42,9 +42,11 @@ from layerexplain.suggest import did_you_mean
 MOST_DEFINED = 1_000
 """How many own layers a file defines."""
 
-_KEYS = ("about", "arguments", "inputs", "sizes", "weights", "layers", "formula", "results", "mask")
+_KEYS = ("about", "arguments", "inputs", "sizes", "weights", "layers", "formula", "results", "mask", "cache")
 _WEIGHT_KEYS = ("axes", "name", "trainable", "dtype", "at", "when", "positive")
 _RESERVED = frozenset({"n", "steps", *GIVEN, *COMMON, *OF_ITEMS})
+_LISTED = {"results": "the results", "cache": "tensors"}
+_NAMED = {"results": "result", "cache": "name in `cache`"}
 _CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 _FIELD = re.compile(r"\{(\w+)\}")
 
@@ -143,6 +145,7 @@ class _Reader:
             for fact, line in faults_of_names(used, first, names, self.lines, layers, tensors, weights, self.sized):
                 self.fault(fact, line)
         results = self._results(used)
+        cache = self._assigned("cache", used) if "cache" in self.parts else ()
         reads = frozenset({"training"} if layers else ())
         if used is not None:
             reads |= {name for name in ("mask", "training") if name in {*used.tensors, *used.values, *used.conditions}}
@@ -162,6 +165,7 @@ class _Reader:
             self._place,
             lambda type_: self.own.get(type_) or find(type_),
             _example(arguments, tensors),
+            cache,
         )
 
     def _place(self, line: int | None) -> str:
@@ -373,14 +377,21 @@ class _Reader:
             return ("y",)
         if node is None:
             return ("y",) if "y" in used.assigned or not used.assigned else (next(reversed(used.assigned)),)
+        return self._assigned("results", used)
+
+    def _assigned(self, part: str, used: Uses | None) -> tuple[str, ...]:
+        """The names that a part lists, which the formula assigns."""
+        node = self.parts[part]
         listed = node.value if node.kind == "list" else [node]
         names = [str(one.value) for one in listed]
         for name, one in zip(names, listed, strict=True):
-            if name not in used.assigned:
+            if used is not None and name not in used.assigned:
                 hint = did_you_mean(name, [*used.assigned]) or f"it assigns {', '.join(used.assigned)}"
-                self.fault(f"the result '{name}' is not assigned by the formula; {hint}", one.line)
+                self.fault(f"the {_NAMED[part]} '{name}' is not assigned by the formula; {hint}", one.line)
         if not names or len(set(names)) < len(names):
-            self.fault("`results` needs the names of the results, each once", node.line)
+            self.fault(
+                f"`{part}` needs the names of {'the results' if part == 'results' else 'tensors'}, each once", node.line
+            )
         return tuple(names)
 
     def _passes_mask(self) -> bool:

@@ -30,19 +30,19 @@ def read_training(keys: Mapping[str, tuple[Node, Node]], model: Model, faults: S
     metrics = given.get("metrics")
     given["metrics"] = (
         {name: [as_object(one) for one in _listed(some)] for name, some in metrics.items()}
-        if isinstance(metrics, dict) and metrics and set(metrics) <= outputs
+        if isinstance(metrics, dict) and set(metrics) & outputs
         else [as_object(one) for one in _listed(metrics)]
     )
     return with_training(model, given)
 
 
 def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
+    return [*value] if isinstance(value, list | tuple) else [] if value is None else [value]
 
 
 def _read(key: str, value: Any, outputs: set[str], node: Node, faults: SpecFaults) -> Any:
     """Return what is written as a configuration has it: a name, an object, or either for each output."""
-    if isinstance(value, dict) and outputs and set(value) <= outputs:
+    if isinstance(value, dict) and set(value) & outputs:
         return {name: _read(key, one, set(), node, faults) for name, one in value.items()}
     if isinstance(value, list):
         return [_read(key, one, set(), node, faults) for one in value]

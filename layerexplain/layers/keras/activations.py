@@ -27,6 +27,7 @@ _IN_FILES: dict[str, Callable[[Expr], Expr]] = {
     "swish_v2": functions.silu,
     "ReLU": functions.relu,
     "ELU": functions.elu,
+    "gelu_tanh": lambda z: functions.gelu(z, approximate=True),
     "Softmax": functions.softmax,
     "LeakyReLU": lambda z: functions.leaky_relu(z, negative_slope=0.3),
 }

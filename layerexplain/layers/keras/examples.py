@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from layerexplain.layers.arguments import Argument
 from layerexplain.layers.declaration import Declaration
-from layerexplain.layers.registry import layer_types
+from layerexplain.layers.registry import TORCH, layer_types
 
 SHAPES = {2: "784", 3: "9,5", 4: "28x28x3", 5: "8x8x8x3"}
 """By the number of axes that a layer needs, the batch included."""
@@ -66,6 +66,10 @@ def example_of(declaration: Declaration) -> tuple[tuple[str, ...], tuple[str, ..
     """(arguments as NAME=VALUE, input shapes as `--input` takes them)."""
     if declaration.facts.example is not None:
         return declaration.facts.example
+    if declaration.type.startswith(TORCH):
+        from layerexplain.layers.torch import examples
+
+        return examples.example_of(declaration)
     if declaration.type in _OWN:
         arguments, inputs = _OWN[declaration.type]
         # A value may have blanks: each argument but the first begins behind one, with its name and `=`.

@@ -73,13 +73,16 @@ def alpha_dropout(x: Expr, *, rate: Share, noise_shape: ShapeArgument | None = N
     """
     if not training or rate == 0:
         return x
+    return alpha_dropped(x, rate, shared_axes("AlphaDropout", x, noise_shape))
+
+
+def alpha_dropped(x: Expr, rate: float, shared: tuple[int, ...]) -> Expr:
+    """x with some values at SELU's lower bound, those along the shared axes together; mean and variance stay."""
     if rate == 1:
         raise ArgumentError(NOTHING_LEFT.format("AlphaDropout"))
     depth = SELU_ALPHA * SELU_SCALE
     factor = 1 / math.sqrt((1 - rate) * (1 + rate * depth**2))
-    keep = named(
-        "keep", bernoulli_like(x, probability=1 - rate, shared=shared_axes("AlphaDropout", x, noise_shape)), "1 or 0"
-    )
+    keep = named("keep", bernoulli_like(x, probability=1 - rate, shared=shared), "1 or 0")
     return factor * (x * keep - depth * (1 - keep)) + factor * depth * rate
 
 

@@ -40,8 +40,8 @@ def _two_way_mask(tensors: list[Expr], masks: list[Expr | None], arguments: Mapp
 
 
 _HELD = Facts(
-    sets_in_held=("zero_output_for_mask",),
-    copies_held={"backward_layer": ("layer", "go_backwards")},
+    sets_in_inner=("zero_output_for_mask",),
+    inner_copies={"backward_layer": ("layer", "go_backwards")},
     inner_outputs={"layer": ("*_fwd",), "backward_layer": ("*_bwd",)},
 )
 

@@ -10,7 +10,7 @@ from layerexplain.records import grouped
 from layerexplain.render import document as doc
 from layerexplain.render.documents.summary import all_notes, heading, report_sheet, step_facts, title_of, totals
 from layerexplain.render.formats import Sheet
-from layerexplain.render.quantities import count_text, field_text, results_text, shape_text, shapes_text
+from layerexplain.render.quantities import REACHED_IN, count_text, field_text, results_text, shape_text, shapes_text
 from layerexplain.render.sections import CodeBlock, CodeLine, Labelled, Listing, Points, Section
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, CallReport, LayerReport, Report
 from layerexplain.report.explanation_data import Explanation, Statement
@@ -165,7 +165,7 @@ def _detail_blocks(
         _labelled("training", "Training", () if explained.training == (SAME_IN_TRAINING,) else explained.training),
         _labelled("mask", "Mask", () if explained.mask == NO_MASK else (explained.mask,)),
         _labelled("dtype", "Dtype", (explained.dtype,)),
-        Labelled("in Keras", (Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT),)),
+        Labelled(REACHED_IN[explained.framework], (Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT),)),
     ]
 
 

@@ -53,13 +53,26 @@ def _graph(report: Report, nested: bool) -> Diagram:
 
 
 def _document(report: Report, columns: tuple[str, ...] | None, nested: bool) -> doc.Document:
-    rows = list(layers_of(report, nested))
+    shown_report, language = report, tuple[doc.FactBlock, ...]()
+    if report.language is not None:
+        from layerexplain.render.documents.language_model import folded, language_facts
+
+        shown_report, language = folded(report), language_facts(report)
+    rows = list(layers_of(shown_report, nested))
     narrow = (COMPACT, STACKED) if columns is None else ((), ())
     costs = () if columns is not None or report.step_cost is None else (COLUMNS["macs"], COLUMNS["backward_macs"])
     each = (*table_columns(columns), *costs)
     shown = doc.filled(each, rows)
     table = doc.Table(shown, rows, compact=narrow[0], stacked=narrow[1])
-    parts = (heading(report), table, *totals(report), *step_facts(report), *_memory(report), *training(report))
+    parts = (
+        heading(report),
+        table,
+        *totals(report),
+        *language,
+        *step_facts(report),
+        *_memory(report),
+        *training(report),
+    )
     return doc.Document((*parts, doc.notes_block(all_notes(report))))
 
 
@@ -196,7 +209,7 @@ def title_of(layer: LayerReport) -> str:
 def _memory(report: Report) -> tuple[doc.FactBlock, ...]:
     """`Memory for a batch of 32, trained with adam`: bytes, and by what formula they come about."""
     memory = report.memory
-    if memory is None:
+    if memory is None or (report.serving is not None and memory.optimizer is None):
         return ()
     trained = "" if memory.optimizer is None else f", trained with {memory.optimizer}"
     return (doc.FactBlock(memory_facts(memory), f"Memory for a batch of {memory.batch:,}{trained}"),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
 from textwrap import wrap
 
@@ -28,8 +28,9 @@ class GraphNode(NamedTuple):
     parameters where they are to be shown. `inner` is the graph of what it holds: of a nested model, or of one of
     the `copies` of a block, each the names of its nodes in order. Nodes with equal `same` compute the same at the
     same shapes, those with equal `alike` but for the number of channels; None stands for a node that is like no
-    other. A `port` is no layer: by it a block gets a tensor from outside. `family` is what it does, which gives it
-    its colour. What is faulty, or holds what is, is marked; it is like no other.
+    other. A `port` is no layer: by it a block gets a tensor from outside. `family` is what it does, of a model or a
+    block what most of its MACs do, which gives it its colour; `work` are its MACs and its weights. What is faulty, or
+    holds what is, is marked; it is like no other.
     """
 
     name: str
@@ -45,6 +46,7 @@ class GraphNode(NamedTuple):
     port: bool = False
     family: str = ""
     is_faulty: bool = False
+    work: tuple[int, int] = (0, 0)
 
 
 class GraphEdge(NamedTuple):
@@ -85,6 +87,7 @@ def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -
     is_faulty = has_fault(layer)
     faults = [line for one in layer.faults for line in wrap(clean(one), _FAULT, max_lines=_FAULTS, placeholder=" …")]
     single = len(layer.calls) == 1 and not is_faulty
+    inner = graph_of(layer.layers, nested, shown) if nested and layer.layers else None
     return GraphNode(
         call_name(layer.layer, number),
         (*[line for name in shown if (line := _line(layer, name))], *faults),
@@ -92,12 +95,28 @@ def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -
         ", ".join([sizes_text(shape) for shape in shapes]) if "shapes" in shown else "",
         (layer.params or 0) if "params" in shown else 0,
         layer.type == "InputLayer",
-        graph_of(layer.layers, nested, shown) if nested and layer.layers else None,
+        inner,
         same=(_computed(layer), tuple(shapes)) if single else None,
         alike=(_but_for_channels(layer), tuple([shape and shape[:-1] for shape in shapes])) if single else None,
-        family=family_of(layer),
+        family=family_of(layer) if inner is None else costliest_family(inner.nodes),
         is_faulty=is_faulty,
+        work=(layer.macs or 0, layer.params or 0),
     )
+
+
+def costliest_family(nodes: Iterable[GraphNode]) -> str:
+    """Return the family that most MACs of some nodes belong to; without any, most of their weights, or most of them.
+
+    >>> add, dense = GraphNode("add", family="join"), GraphNode("dense", family="weights", work=(9, 4))
+    >>> costliest_family([add, add, dense]), costliest_family([add, add])
+    ('weights', 'join')
+    """
+    sums: dict[str, tuple[int, int, int]] = {}
+    for node in nodes:
+        macs, weights, count = sums.get(node.family, (0, 0, 0))
+        if node.family:
+            sums[node.family] = (macs + node.work[0], weights + node.work[1], count + 1)
+    return max(sums, key=sums.__getitem__, default="")
 
 
 def has_fault(layer: LayerReport) -> bool:
@@ -108,7 +127,8 @@ def has_fault(layer: LayerReport) -> bool:
 def _line(layer: LayerReport, name: str) -> str:
     """What a box tells of its layer by one of `SHOWN`; "" where it tells nothing."""
     if name == "type":
-        return layer.type
+        details = layer.arguments.details if layer.arguments is not None else ""
+        return f"{layer.type} {details}".rstrip()
     if name == "params":
         return parameters_text(layer.params or 0)
     return layer.operation if name == "formulas" and layer.type != "InputLayer" else ""

@@ -2,8 +2,9 @@
 
 Several nodes become one box, in this order, as copies of a block that are the same; as copies that differ in their
 channels alone; as neighbours whose names begin alike (`conv2_block1_1_conv`, `conv2_block1_1_bn`); and in a large graph
-as neighbours whose names end alike (`normal_conv_1_7`, `normal_add_5_7`), or as chains of the same types that are met
-all over it (a convolution, its normalization, its activation).
+as neighbours whose names end alike (`normal_conv_1_7`, `normal_add_5_7`), as branches that come from one tensor and
+meet again, or as chains of the same types that are met all over it (a convolution, its normalization, its activation).
+What repeats begins and ends where names say that blocks do.
 Every node stays in the result: a box knows the names of all its copies.
 """
 
@@ -18,7 +19,7 @@ from itertools import groupby, pairwise  # noqa: F401 (one in the example)
 
 from layerexplain.frontends.model_builder import beginning
 from layerexplain.records import NamedTuple, sources_first
-from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, parameters_text
+from layerexplain.render.graph.diagram import Diagram, GraphEdge, GraphNode, costliest_family, parameters_text
 from layerexplain.render.graph.lanes import targets_of
 from layerexplain.render.quantities import plural
 
@@ -35,6 +36,10 @@ _CHAINS = range(3, 9)
 _LEAST_MET = 3
 _LEAST_CELL = 8
 """So many names that end with the same number make neighbours one box."""
+_NEAR = 4
+"""Names that Keras gave stand for themselves where there are so many in a row."""
+_LONGEST_BLOCK = 40
+"""Branches that meet again within so many nodes are one block."""
 _LEAST_SAVED = 0.01
 """A chain that belongs together saves this share of all boxes."""
 _MOSTLY = 0.8
@@ -129,6 +134,10 @@ class _Folder:
     def chains(self) -> dict[int, int]:
         return self._chains() if len(self.nodes) > _LARGE else {}
 
+    @cached_property
+    def branches(self) -> dict[int, int]:
+        return self._branches() if len(self.nodes) > _LARGE else {}
+
     def folded(self, start: int, end: int, ports: bool = False) -> Diagram:
         """The graph of the nodes from `start` to `end`; with `ports` it has one for each tensor from before."""
         boxes: list[tuple[GraphNode, int, int]] = []
@@ -194,11 +203,30 @@ class _Folder:
                 copies -= 1
             if copies < 2 or (period == 1 and copies < 3):
                 continue
+            if self._cuts_names(first, period, copies):
+                continue
             block = range(first, first + period)
             passed = len({source for at in block for source in self.sources[at] if source < first})
             prefix = len(beginning([self.nodes[at].name for at in block])) if period > 1 else 0
-            choices.append(((copies, -passed, prefix, -first), RepeatedBlock(first, period, copies, exact)))
+            begins = self.nodes[first].family == "weights"  # a convolution stands before its normalization
+            choices.append(((copies, -passed, prefix, begins, -first), RepeatedBlock(first, period, copies, exact)))
         return max(choices)[1] if choices else None
+
+    def _cuts_names(self, first: int, period: int, copies: int) -> bool:
+        """Whether the run begins or ends inside of what names hold together (`block1a_…`), and its copies do not: it
+        has the end of one block and the beginning of the next."""
+        last = first + period * copies
+        between = min([self._shared_words(at) for at in range(first + period, last, period)])
+        return max(self._shared_words(first), self._shared_words(last)) > between
+
+    def _shared_words(self, at: int) -> int:
+        """How many words of their names, up to the last number in what they share, hold a node and the one before it
+        together. A name that Keras gave goes with those around it."""
+        before = next((node for node in reversed(self.nodes[max(at - _NEAR, 0) : at]) if not _is_counted(node)), None)
+        after = next((node for node in self.nodes[at : at + _NEAR] if not _is_counted(node)), None)
+        if before is None or after is None:
+            return 0
+        return len(re.findall(r"[^_./]+", _part_of((before, after))))
 
     def _parts(self, start: int, end: int) -> list[tuple[int, int, RepeatedBlock | None]]:
         """Neighbours with a numbered beginning of their names in common are a piece."""
@@ -206,16 +234,28 @@ class _Folder:
         at = start
         while at < end:
             last = at + 1
-            while last < end and _part_of(self.nodes[at : last + 1]) and self._is_joined(at, last):
-                last += 1
+            named = [self.nodes[at]]
+            for after in range(at + 1, end):
+                node = self.nodes[after]
+                if not self._is_joined(at, after) or node.inner is not None or node.is_input:
+                    break
+                if _is_counted(node):  # it goes with the next one
+                    continue
+                if not _part_of([*named, node]):
+                    break
+                named.append(node)
+                last = after + 1
             if last - at < _LEAST_PART:
                 last = at + 1
                 cell = (
                     min(self.cells.get(at, at), end) if end - at >= _LEAST_CELL else at
                 )  # what no run has taken of it
                 chain = self.chains.get(at, at) if end - at >= _CHAINS.start else at
+                branches = self.branches.get(at, at)
                 if cell - at >= _LEAST_CELL:
                     last = cell
+                elif at < branches <= end:
+                    last = branches
                 elif at < chain <= end:
                     last = chain
             if any([node.is_faulty for node in self.nodes[at:last]]):  # it stays to be seen
@@ -223,6 +263,36 @@ class _Folder:
             pieces.append((at, last, None))
             at = last
         return pieces
+
+    def _branches(self) -> dict[int, int]:
+        """Where branches begin that come from one tensor and meet again (a residual block, an inception module), and
+        where each ends; of those inside of one another the outer ones."""
+        found = sorted(
+            [span for at in range(len(self.nodes)) if (span := self._meeting(at))], key=lambda s: s[0] - s[1]
+        )
+        taken: set[int] = set()
+        spans = {}
+        for start, end in found:
+            if taken.isdisjoint(range(start, end)):
+                taken.update(range(start, end))
+                spans[start] = end
+        return spans
+
+    def _meeting(self, at: int) -> tuple[int, int] | None:
+        """The nodes up to one at which branches meet, from behind the tensor that all of them come from. A skip that
+        comes from there itself has the shape of what it meets: the one of a U-Net, which is concatenated, passes by
+        half of the model, and is no block."""
+        open_ends = set(self.sources[at])
+        if len(open_ends) < 2:
+            return None
+        skips = {source for source in open_ends if self.nodes[source].makes != self.nodes[at].makes}
+        for start in range(at - 1, max(at - _LONGEST_BLOCK, -1), -1):
+            if start not in open_ends or self.last_reader[start] > at:
+                return None
+            open_ends = (open_ends - {start}).union(self.sources[start])
+            if len(open_ends) == 1:
+                return (start, at + 1) if at - start >= _LEAST_PART - 1 and not open_ends & skips else None
+        return None
 
     def _chains(self) -> dict[int, int]:
         """Where chains begin whose types are met all over the graph, and where each ends."""
@@ -261,7 +331,10 @@ class _Folder:
         length = run.length if run is not None else last - first
         copies = [tuple([n.name for n in self.nodes[at : at + length]]) for at in range(first, last, length)]
         block = self.nodes[first : first + length]
-        title = _title(copies)
+        named = [
+            [n.name for n in self.nodes[at : at + length] if not _is_counted(n)] for at in range(first, last, length)
+        ]
+        title = _title(copies, [names or [*copy] for names, copy in zip(named, copies, strict=True)])
         if title in self.titles:
             title = f"{copies[0][0]} … {copies[-1][-1]}"
         self.titles.add(title)
@@ -270,7 +343,8 @@ class _Folder:
         layers = plural(length, "layer") if length > 1 else ""
         if run is not None:
             layers = f"×{len(copies)}{f', {layers} each' if layers else ''}{'' if run.exact else ', channels differ'}"
-        params = sum([node.params for node in self.nodes[first:last]])
+        nodes = self.nodes[first:last]
+        params = sum([node.params for node in nodes])
         return GraphNode(
             title,
             tuple(filter(None, [layers, contents, parameters_text(params)])),
@@ -279,7 +353,8 @@ class _Folder:
             params,
             inner=self.folded(first, first + length, ports=True) if length > 1 else block[0].inner,
             copies=tuple(copies),
-            family=block[0].family if length == 1 else "",
+            family=costliest_family(block),
+            work=(sum([node.work[0] for node in nodes]), sum([node.work[1] for node in nodes])),
         )
 
     def _wired(self, boxes: list[tuple[GraphNode, int, int]], start: int, ports: bool) -> Diagram:
@@ -310,7 +385,7 @@ def _cells(nodes: Sequence[GraphNode]) -> dict[int, int]:
     following = ""
     for node in reversed(nodes):
         begin = node.name.rstrip("0123456789")
-        counted = _letters(begin) in _counted_names(node.type)
+        counted = _is_counted(node)
         if not counted:
             numbered = begin.endswith("_") and node.inner is None and not node.is_input
             following = node.name[len(begin) :] if numbered else ""
@@ -380,6 +455,11 @@ def _periods(tokens: list[int], start: int, end: int) -> list[int]:
     return [period for period, _ in distances.most_common(_PERIODS)]
 
 
+def _is_counted(node: GraphNode) -> bool:
+    """Whether Keras gave the layer its name, by counting layers of its type: `activation_7`."""
+    return _letters(node.name.rstrip("0123456789")) in _counted_names(node.type)
+
+
 def _part_of(nodes: Sequence[GraphNode]) -> str:
     """The numbered beginning that the names have in common, as a whole word: `conv2_block1`; "" if there is none."""
     if any(node.inner is not None or node.is_input for node in nodes):
@@ -389,9 +469,10 @@ def _part_of(nodes: Sequence[GraphNode]) -> str:
     return found[1] if found else ""
 
 
-def _title(copies: Sequence[tuple[str, ...]]) -> str:
-    """What names a box: what its names begin with, of the first and of the last copy."""
-    begins = [beginning(copy).rstrip("_./ ") if len(copy) > 1 else "" for copy in (copies[0], copies[-1])]
+def _title(copies: Sequence[tuple[str, ...]], named: Sequence[Sequence[str]]) -> str:
+    """What names a box: what its names begin with, of the first and of the last copy; `named` are those that somebody
+    gave, if there are any."""
+    begins = [beginning(names).rstrip("_./ ") if len(names) > 1 else "" for names in (named[0], named[-1])]
     if len(copies) == 1:
         return begins[0] or f"{copies[0][0]} … {copies[0][-1]}"
     if all(begins) and begins[0] != begins[1]:

@@ -171,7 +171,23 @@ def _best_drawing(
                 is_better = True
                 break
     other = _Drawing(sifted(best.lanes, sources), sources, sizes, anchors, behind) if worth[0] else best
-    return min(best, other, key=_Drawing.worth)
+    best = min(best, other, key=_Drawing.worth)
+    aside = _skips_on_one_side(best, sources)
+    if aside is None:
+        return best
+    other = _Drawing(aside, sources, sizes, anchors, behind)
+    return best if other.crossings() > best.crossings() else other
+
+
+def _skips_on_one_side(drawing: _Drawing, sources: Sequence[Sequence[int]]) -> Lanes | None:
+    """The lanes with all lines that pass boxes by at the right of the trunk, as the skips of a U-Net are drawn; None
+    where they are on one side already."""
+    own = {drawing.lanes.lanes[node]: node for node in range(len(sources))}
+    lines = {source: lane for lane, _, _, source in drawing.lanes.taken if lane not in own}
+    if len({lane > 0 for lane in lines.values()}) < 2:
+        return None
+    sides = {source: 1 if lane > 0 or source in lines else -1 for lane, _, _, source in drawing.lanes.taken}
+    return lanes_of(sources, sides)
 
 
 def _moves(lanes: Lanes) -> Iterator[tuple[dict[int, int], tuple[int, ...]]]:

@@ -26,7 +26,7 @@ _FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 
 
 class Theme(NamedTuple):
-    """Colours: of the paper, of text and quiet text, of lines, and of boxes by the family of their layers."""
+    """Colours: of the paper, of text and quiet text, of lines, and of boxes by family, in full and from afar."""
 
     paper: str
     text: str
@@ -36,20 +36,26 @@ class Theme(NamedTuple):
     plain: str
     fault: str
     families: Mapping[str, str]
+    strong: Mapping[str, str]
 
 
 _LIGHT = {
-    "weights": "#dbe7f8", "windows": "#e3e0f7", "shape": "#eeeeec", "normal": "#dcefdc", "activation": "#fbead0",
-    "sequence": "#f7dde2", "attention": "#fde2cf", "join": "#e9e4da", "random": "#e6eef0",
+    "weights": "#cfe0f8", "windows": "#ddd6f6", "shape": "#e7e7e4", "normal": "#d0ebd0", "activation": "#fbe3b8",
+    "sequence": "#f6d0d9", "attention": "#fdd6bd", "join": "#e5dcc4", "random": "#d8e8ec",
 }  # fmt: skip
 _DARK = {
     "weights": "#243b5a", "windows": "#37315f", "shape": "#37383a", "normal": "#244428", "activation": "#54401c",
     "sequence": "#54293a", "attention": "#5a3a20", "join": "#45402f", "random": "#2b3d42",
 }  # fmt: skip
+_STRONG = {
+    "weights": "#3f7fd0", "windows": "#8a6fd8", "shape": "#9b9b95", "normal": "#4fa457", "activation": "#e0a126",
+    "sequence": "#cf5a78", "attention": "#e5793a", "join": "#a8925a", "random": "#6aa3b0",
+}  # fmt: skip
+"""The colours of boxes from afar, where there are no texts to be read on them."""
 
 THEMES = {
-    "light": Theme("#ffffff", "#1a1c1e", "#5d646b", "#7b838b", "#b9c0c7", "#f1f3f5", "#b3261e", _LIGHT),
-    "dark": Theme("#15171a", "#e9ecef", "#a4acb4", "#7f8890", "#4a5158", "#25292d", "#ff8a80", _DARK),
+    "light": Theme("#ffffff", "#1a1c1e", "#5d646b", "#7b838b", "#b9c0c7", "#f1f3f5", "#b3261e", _LIGHT, _STRONG),
+    "dark": Theme("#15171a", "#e9ecef", "#a4acb4", "#7f8890", "#4a5158", "#25292d", "#ff8a80", _DARK, _STRONG),
 }
 
 

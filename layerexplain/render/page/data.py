@@ -8,7 +8,9 @@
   `values` (what it gives, per example), `activations` (the bytes of that, of views none), `bytes` (of its weights),
   each null where it is not known; and where there is something to tell, `faults`, `hints`, `notes`, `weights_note`,
   `cost`, `mask`, `field` (what one element sees of the model's input), `keras` (how its weights are reached in Keras),
-  `place` (its line in the source), `definition`: a number in `definitions`.
+  `place` (its line in the source), `definition`: a number in `definitions`, `configuration`: one in `configurations`.
+- `configurations`: `[details, [[name, value, whether it is not the default], …]]`; the details, `3×3, /2, 64, relu`,
+  tell layers of a type apart.
 - `definitions`: what layers that compute the same have in common. `sentence`, `dtype`; `formula`: statements as
   `[text, indent, shape, note]`, `where`: the functions in it; `tex` and `math`: the formula in LaTeX, and as trees that
   js/math.js typesets (lang/typeset.py says which); `element`, `element_math`, `element_notes`; `inputs`: what it calls
@@ -33,6 +35,7 @@ import re
 from collections.abc import Mapping, Sequence
 from math import prod
 from operator import attrgetter
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from layerexplain.render.escape import clean
@@ -105,6 +108,7 @@ def layer_data(
     parts_of_definitions: list[dict[str, Any]] = []
     forms = FormTable()
     entries = []
+    configurations: dict[Any, int] = {}
     for at, layer in enumerate(layers):
         explained = layer.explanation
         keras, reaches = ("", ()) if explained is None else _reach(layer, explained)
@@ -121,6 +125,8 @@ def layer_data(
                 shared["definition"] = number
         entry = _entry(layer, parents[at] if parents else -1, numbers)
         entry.update(shared)
+        if layer.arguments is not None and layer.arguments.values:
+            entry["configuration"] = configurations.setdefault(layer.arguments, len(configurations))
         if keras:
             entry["keras"] = clean(keras)
         if values is not None:
@@ -134,6 +140,7 @@ def layer_data(
     return {
         "layers": entries,
         "definitions": parts_of_definitions,
+        "configurations": _cleaned([[details, [list(one) for one in listed]] for listed, details in configurations]),
         **_filled({"forms": _cleaned(data)} if values is None else all_values(values)),
     }
 
@@ -183,15 +190,22 @@ def definition_parts(layer: LayerReport, explained: Explanation, reaches: Sequen
 def _model(report: Report) -> dict[str, Any]:
     return {
         "type": report.model_type,
-        "source": report.source,
+        "source": _file_name(report.source),
         "keras": report.keras_version,
-        "title": report.model_name or report.source or report.model_type,
+        "title": report.model_name or _file_name(report.source) or report.model_type,
         "totals": report.totals._asdict(),
         "inputs": [f"{one.name} {shape_text(one.shape)} {one.dtype}" for one in report.inputs],
         "outputs": [f"{one.layer} {shape_text(one.shape)} {one.dtype or ''}".rstrip() for one in report.outputs],
         "notes": [note.message for note in report.notes if note.layer is None],
-        "faults": [[str(fault), fault.layer] for fault in report.faults],
+        "faults": [
+            [str(fault).replace(report.source, _file_name(report.source)), fault.layer] for fault in report.faults
+        ],
     }
+
+
+def _file_name(source: str) -> str:
+    """The name of a file: where it lies on somebody's disk is not told to all readers of a page; an address is."""
+    return source if "://" in source else PurePath(source).name
 
 
 def _entry(layer: LayerReport, parent: int, numbers: Mapping[str, int]) -> dict[str, Any]:
@@ -264,7 +278,7 @@ _own = attrgetter(*_OF_A_LAYER)
 _but_for_reach = attrgetter(*[name for name in WeightReason._fields if name != "reach"])
 _shapes = attrgetter("input_shapes", "output_shapes")
 
-_ITS_OWN = ("layer", "path", "depth", "calls", "layers", "explanation", "place", "elements")
+_ITS_OWN = ("layer", "path", "depth", "calls", "layers", "explanation", "place", "elements", "arguments")
 """Of a row, what names the layer and what stands around it and in it, and what is looked at one by one."""
 
 _row = attrgetter(*[name for name in LayerReport._fields if name not in _ITS_OWN])

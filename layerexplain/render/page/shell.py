@@ -110,7 +110,8 @@ def _variables(theme: Any) -> str:
         "fault": theme.fault,
     }
     plain = [f"--{name}: {colour};" for name, colour in colours.items()]
-    return " ".join([*plain, *[f"--of-{name}: {colour};" for name, colour in theme.families.items()]])
+    families = [f"--of-{name}: {colour};" for name, colour in theme.families.items()]
+    return " ".join([*plain, *families, *[f"--strong-{name}: {colour};" for name, colour in theme.strong.items()]])
 
 
 def hashed(text: str) -> str:

@@ -79,6 +79,7 @@ TOO_MUCH = {
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
+@pytest.mark.slow
 def test_too_much_is_called_so(name: str) -> None:
     code, words = TOO_MUCH[name]
     with pytest.raises(SourceError, match=f":[0-9]+:[0-9]+: the program ({words}); it is read up to here") as caught:

@@ -478,6 +478,7 @@ def test_bombs(parser: str) -> None:
         assert len(faults(deep)) == 1
 
 
+@pytest.mark.slow
 def test_random_bytes_never_escape(parser: str) -> None:
     good = (
         b"input: [28, 28, 1]\nlayers:\n  - Conv2D: {filters: 16, kernel_size: (3, 3)}\n    name: &n a\n  - Dense: 3\n"

@@ -14,8 +14,9 @@ import { layerList } from "./layer_list.js";
  * @param {GraphView} view
  * @param {HTMLElement} field the search
  * @param {HTMLElement} left what holds the graph, and the list in its place
+ * @param {import("./walk.js").Walk} walk
  */
-export function bar(data, view, field, left) {
+export function bar(data, view, field, left, walk) {
   const colours = make("select", "", option("", "by kind"), ...MEASURES.map(([key, title]) => option(key, `by ${title}`)));
   colours.id = "measure";
   colours.addEventListener("change", () => {
@@ -23,6 +24,9 @@ export function bar(data, view, field, left) {
     view.redraw();
   });
   const parts = [make("h1", "", data.model.title), field, make("label", "", "Colours ", colours)];
+  const walks = button("Walk through", () => walk.show(walk.at < 0 ? walk.last : Math.max(walk.at, 0) + 1));
+  walks.title = "The layers one after the other, in a few sentences each";
+  parts.push(walks);
   const holds = data.graph.boxes.some((box) => box.inner);
   if (holds) {
     const all = button("Open all", () => view.toggleAll(!view.allOpen()));

@@ -1,5 +1,8 @@
 /** The graph on a canvas: only what is in view is drawn, so that ten thousand boxes move as smoothly as ten. */
-import { amount, amountText } from "./amounts.js";
+import { amount } from "./amounts.js";
+import { boxTexts, LEADING, PADDING, seenSize, shortened, TEXT, TITLE, titleOf } from "./box_text.js";
+import { blockWidths, FAR, roomsBeside } from "./distances.js";
+import { paintFar } from "./far.js";
 import { lastAtMost } from "./placing.js";
 
 /**
@@ -18,19 +21,20 @@ import { lastAtMost } from "./placing.js";
  * @property {number} x
  * @property {number} y
  * @property {number} scale
+ * @property {number} stretch pixels per unit across, for each one along; 1 but from afar
  */
 
-const TITLE = 13;
-const TEXT = 11;
 const LABEL = 10;
-const LEADING = 1.35;
-const PADDING = 9;
 const LONG = 3000;
 /** So much wider than its room a text may be; it is condensed. */
 const CONDENSED = 1.08;
 /** So much wider than others bold letters are in the layout. */
 const BOLD = 1.12;
-const FAMILIES = ["weights", "windows", "shape", "normal", "activation", "sequence", "attention", "join", "random"];
+/** What boxes are coloured by, in words. @type {[string, string][]} */
+export const FAMILIES = [
+  ["weights", "convolution, dense"], ["windows", "pooling"], ["normal", "normalization"], ["activation", "activation"], ["sequence", "recurrent"],
+  ["attention", "attention"], ["join", "merging"], ["shape", "shape"], ["random", "regularization, preprocessing"],
+];
 const FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif";
 
 export class Picture {
@@ -59,9 +63,18 @@ export class Picture {
     this.amounts = new Map();
     this.most = 1;
     this.measured = "";
+    /** How much smaller bold and plain texts are than wanted, where the browser's font is wider than the layout's. */
+    this.fits = { bold: 1, plain: 1 };
     this.title = "";
     this.text = "";
-    this.small = "";
+    /** @type {Map<Item, number>} the widths of blocks from afar */
+    this.blocks = new Map();
+    /** @type {Map<Item, number>} the room at the right of each box */
+    this.rooms = new Map();
+    /** @type {Set<Drawing["lines"][number]>} the lines along which a mask goes */
+    this.masked = new Set();
+    /** @type {(item: Item) => HTMLCanvasElement | null} the values of a box as a picture */
+    this.tiles = () => null;
     this.readColours();
     this.readFonts();
   }
@@ -69,19 +82,33 @@ export class Picture {
   /** Boxes are as wide as their texts are in the font that Python counts with; those of a wider one are smaller. */
   readFonts() {
     const [letters, width] = this.data.letters;
-    const size = (/** @type {string} */ weight, /** @type {number} */ wanted, /** @type {number} */ wider) => {
+    const fits = (/** @type {string} */ weight, /** @type {number} */ wider) => {
       this.pen.font = `${weight}100px ${FONT}`;
-      const fits = (CONDENSED * wider * 100 * width) / this.pen.measureText(letters).width;
-      return `${weight}${(wanted * Math.min(1, fits)).toFixed(1)}px ${FONT}`;
+      return Math.min(1, (CONDENSED * wider * 100 * width) / this.pen.measureText(letters).width);
     };
-    this.title = size("600 ", TITLE, BOLD);
-    this.text = size("", TEXT, 1);
-    this.small = size("", LABEL, 1);
+    this.fits = { bold: fits("600 ", BOLD), plain: fits("", 1) };
+    this.title = this.bold(TITLE);
+    this.text = this.plain(TEXT);
+  }
+
+  /** @param {number} size */
+  bold(size) {
+    return `600 ${(size * this.fits.bold).toFixed(1)}px ${FONT}`;
+  }
+
+  /** @param {number} size */
+  plain(size) {
+    return `${(size * this.fits.plain).toFixed(1)}px ${FONT}`;
+  }
+
+  /** @param {Item} item */
+  titleOf(item) {
+    return titleOf(item, this.data);
   }
 
   readColours() {
     const style = getComputedStyle(document.documentElement);
-    for (const name of ["paper", "text", "quiet", "line", "frame", "plain", "fault", "accent", "found", ...FAMILIES.map((one) => `of-${one}`)]) {
+    for (const name of ["paper", "text", "quiet", "line", "frame", "plain", "fault", "accent", "found", ...FAMILIES.flatMap(([one]) => [`of-${one}`, `strong-${one}`])]) {
       this.colours[name] = style.getPropertyValue(`--${name}`).trim();
     }
   }
@@ -94,6 +121,20 @@ export class Picture {
     this.shortLines = drawing.lines.filter((line) => line.bottom - line.top <= LONG).sort((a, b) => a.top - b.top);
     this.longLines = drawing.lines.filter((line) => line.bottom - line.top > LONG);
     this.measured = "";
+    this.blocks = blockWidths(this.byTop, this.data);
+    this.rooms = roomsBeside(this.byTop);
+    this.masked = new Set(drawing.lines.filter(({ from, to }) => this.passesMask(from, to)));
+  }
+
+  /** @param {Item} from @param {Item} to whether the mask that reaches one comes along with the tensor of the other */
+  passesMask(from, to) {
+    const { data } = this;
+    const reaches = new Set(to.calls.map((call) => data.layers[data.calls[call][0]].calls?.[data.calls[call][1]]?.mask ?? -1));
+    reaches.delete(-1);
+    return reaches.size > 0 && from.calls.some((call) => {
+      const [layer, number] = data.calls[call];
+      return reaches.has(layer) || reaches.has(data.layers[layer].calls?.[number]?.mask ?? -1);
+    });
   }
 
   /** @param {string} measure */
@@ -147,7 +188,7 @@ export class Picture {
     const { width, height } = this.drawing;
     this.canvas.width = 2 * (width + 2 * margin);
     this.canvas.height = 2 * (height + 2 * margin);
-    this.paint({ x: -margin, y: -margin, scale: 1 }, look, 2, height + 2 * margin);
+    this.paint({ x: -margin, y: -margin, scale: 1, stretch: 1 }, look, 2, height + 2 * margin);
   }
 
   /**
@@ -162,6 +203,10 @@ export class Picture {
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.fillStyle = this.colours.paper;
     pen.fillRect(0, 0, canvas.width, canvas.height);
+    if (view.scale < FAR) {
+      paintFar(this, view, look, ratio, height);
+      return;
+    }
     const k = ratio * view.scale;
     pen.setTransform(k, 0, 0, k, -view.x * k, -view.y * k);
     const top = view.y;
@@ -170,10 +215,9 @@ export class Picture {
       if (item.open && item.y <= bottom && item.y + item.h >= top) this.frame(item, look, view.scale);
     }
     this.lines(top, bottom, view.scale, look);
-    if (look.masks) this.masks(top, bottom, view.scale);
     const seen = this.within(top, bottom);
     for (const item of seen) this.box(item, look, view.scale);
-    if (view.scale >= 0.5) for (const item of seen) this.label(item);
+    if (view.scale >= 0.5) for (const item of seen) this.label(item, view.scale);
   }
 
   /**
@@ -204,7 +248,6 @@ export class Picture {
     pen.setLineDash(item.box.copies ? [5, 3] : []);
     pen.stroke();
     pen.setLineDash([]);
-    if (scale < 0.3) return;
     pen.textAlign = "left";
     const lines = item.box.lines;
     const room = item.w - 24 - 62;
@@ -227,36 +270,61 @@ export class Picture {
   }
 
   /**
+   * The lines that a view shows.
+   * @param {number} top
+   * @param {number} bottom
+   */
+  seenLines(top, bottom) {
+    const last = lastAtMost(this.shortLines.length, (at) => this.shortLines[at].top, bottom);
+    const first = lastAtMost(this.shortLines.length, (at) => this.shortLines[at].top, top - LONG - 1) + 1;
+    const shown = this.shortLines.slice(first, last + 1).filter((line) => line.bottom >= top);
+    shown.push(...this.longLines.filter((line) => line.bottom >= top && line.top <= bottom));
+    return shown;
+  }
+
+  /**
+   * Lines by their colour: those of the chosen box are lit, those along which masks go have a colour where that is wanted.
+   * @param {Drawing["lines"]} lines
+   * @param {Look} look
+   */
+  kindsOfLines(lines, look) {
+    const { colours } = this;
+    const kinds = [
+      { lines: /** @type {Drawing["lines"]} */ ([]), colour: colours.line, width: 1.2 },
+      { lines: /** @type {Drawing["lines"]} */ ([]), colour: colours.found, width: 2.2 },
+      { lines: /** @type {Drawing["lines"]} */ ([]), colour: colours.accent, width: 2 },
+    ];
+    for (const line of lines) {
+      const lit = look.active !== null && (line.from === look.active || line.to === look.active);
+      kinds[look.masks && this.masked.has(line) ? 1 : lit ? 2 : 0].lines.push(line);
+    }
+    return kinds.filter((kind) => kind.lines.length);
+  }
+
+  /**
    * @param {number} top
    * @param {number} bottom
    * @param {number} scale
    * @param {Look} look
    */
   lines(top, bottom, scale, look) {
-    const { pen, colours } = this;
-    const last = lastAtMost(this.shortLines.length, (at) => this.shortLines[at].top, bottom);
-    const first = lastAtMost(this.shortLines.length, (at) => this.shortLines[at].top, top - LONG - 1) + 1;
-    const shown = this.shortLines.slice(first, last + 1).filter((line) => line.bottom >= top);
-    shown.push(...this.longLines.filter((line) => line.bottom >= top && line.top <= bottom));
+    const { pen } = this;
     pen.lineJoin = "round";
-    for (const lit of [false, true]) {
+    for (const { lines, colour, width } of this.kindsOfLines(this.seenLines(top, bottom), look)) {
       pen.beginPath();
-      const ends = [];
-      for (const { from, to, points } of shown) {
-        if ((look.active !== null && (from === look.active || to === look.active)) !== lit) continue;
+      for (const { points } of lines) {
         pen.moveTo(points[0], points[1]);
         for (let at = 2; at < points.length; at += 2) pen.lineTo(points[at], points[at + 1]);
-        ends.push(points[points.length - 2], points[points.length - 1]);
       }
-      pen.strokeStyle = pen.fillStyle = lit ? colours.accent : colours.line;
-      pen.lineWidth = lit ? 2 : Math.max(1.2, 0.5 / scale);
+      pen.strokeStyle = pen.fillStyle = colour;
+      pen.lineWidth = Math.max(width, 0.5 / scale);
       pen.stroke();
-      if (scale < 0.25) continue;
       pen.beginPath();
-      for (let at = 0; at < ends.length; at += 2) {
-        pen.moveTo(ends[at], ends[at + 1]);
-        pen.lineTo(ends[at] - 3.4, ends[at + 1] - 7);
-        pen.lineTo(ends[at] + 3.4, ends[at + 1] - 7);
+      for (const { points } of lines) {
+        const [x, y] = points.slice(-2);
+        pen.moveTo(x, y);
+        pen.lineTo(x - 3.4, y - 7);
+        pen.lineTo(x + 3.4, y - 7);
         pen.closePath();
       }
       pen.fill();
@@ -283,7 +351,7 @@ export class Picture {
     const corner = box.input ? 12 : 5;
     pen.strokeStyle = box.faulty ? colours.fault : colours.frame;
     pen.lineWidth = box.faulty ? 2 : 1;
-    if (box.copies && box.copies.length > 1 && scale >= 0.15) {
+    if (box.copies && box.copies.length > 1) {
       this.rectangle(x + 4, y + 4, w, h, corner);
       pen.fillStyle = colours.paper;
       pen.fill();
@@ -307,8 +375,8 @@ export class Picture {
       pen.lineWidth = (look.active === item || marked ? 2.5 : 1.5) / Math.min(scale, 1);
     }
     pen.stroke();
-    if (scale >= 0.3) this.texts(item, look, value);
-    if (box.inner && !item.open && scale >= 0.3) {
+    boxTexts(this, item, look, value, scale);
+    if (box.inner && !item.open) {
       // A plus in the corner: there is something inside.
       pen.strokeStyle = colours.quiet;
       pen.lineWidth = 1.2;
@@ -322,81 +390,16 @@ export class Picture {
     pen.globalAlpha = 1;
   }
 
-  /**
-   * @param {Item} item
-   * @param {Look} look
-   * @param {number | null | undefined} value
-   */
-  texts(item, look, value) {
-    const { pen, colours } = this;
-    const about = item.box.lines.slice(1);
-    const lines = [titleOf(item, this.data), ...(look.measure ? [this.withValue(item, about[0] || "", amountText(value, look.measure))] : about)];
-    const tall = TITLE * LEADING + TEXT * LEADING * (lines.length - 1) - 2;
-    let y = item.y + Math.max((item.h - tall) / 2, 3) + TITLE - 2;
-    pen.textAlign = "center";
-    lines.forEach((line, at) => {
-      pen.font = at ? this.text : this.title;
-      pen.fillStyle = at && !look.measure ? colours.quiet : colours.text;
-      this.write(line, item.x + item.w / 2, y, item.w - 2 * PADDING + 4);
-      y += (at ? TEXT : TITLE) * LEADING;
-    });
-  }
-
-  /** @param {Item} item @param {string} about @param {string} value the two of them, or the value alone where there is no room for both */
-  withValue(item, about, value) {
-    this.pen.font = this.text;
-    const both = `${about} · ${value}`;
-    return about && this.pen.measureText(both).width <= item.w - 2 * PADDING + 4 ? both : value;
-  }
-
-  /** @param {Item} item the shape that it gives, right of the line that leaves it */
-  label(item) {
+  /** @param {Item} item the shape that it gives, right of the line that leaves it @param {number} scale */
+  label(item, scale) {
     if (!item.box.makes) return;
     const { pen, colours } = this;
     const anchor = item.x + item.w / 2;
-    pen.font = this.small;
+    pen.font = this.plain(Math.min(LABEL, seenSize(LABEL, scale)));
     // Where no line leaves, it stands below the middle.
     pen.textAlign = item.after.length ? "left" : "center";
     pen.fillStyle = colours.quiet;
     pen.fillText(item.box.makes, anchor + (item.after.length ? 5 : 0), item.y + item.h + 11 + (item.box.copies && item.box.copies.length > 1 ? 2 : 0));
-  }
-
-  /**
-   * Where masks go: from the layer that makes one to those that it reaches.
-   * @param {number} top
-   * @param {number} bottom
-   * @param {number} scale
-   */
-  masks(top, bottom, scale) {
-    const { pen, colours, data } = this;
-    /** @type {Map<number, Item>} */
-    const shownAs = new Map();
-    for (const item of this.byTop) for (const call of item.calls) shownAs.set(data.calls[call][0], item);
-    pen.setLineDash([4, 4]);
-    pen.strokeStyle = colours.found;
-    pen.fillStyle = colours.found;
-    pen.lineWidth = Math.max(1.4, 0.8 / scale);
-    pen.beginPath();
-    const heads = new Path2D();
-    for (const item of this.byTop) {
-      for (const call of item.calls) {
-        const [layer, number] = data.calls[call];
-        const mask = data.layers[layer].calls?.[number]?.mask;
-        const from = mask === null || mask === undefined ? undefined : shownAs.get(mask);
-        if (!from || from === item || from.y > bottom || item.y + item.h < top) continue;
-        const x = Math.min(edgeOf(from, item), edgeOf(item, from)) - 26 - Math.min(40, (item.y - from.y) / 30);
-        pen.moveTo(from.x, from.y + from.h / 2);
-        const y = item.y + item.h / 2;
-        pen.bezierCurveTo(x, from.y + from.h / 2, x, y, item.x, y);
-        heads.moveTo(item.x, y);
-        heads.lineTo(item.x - 7, y - 3.4);
-        heads.lineTo(item.x - 7, y + 3.4);
-        heads.closePath();
-      }
-    }
-    pen.stroke();
-    pen.setLineDash([]);
-    if (scale >= 0.25) pen.fill(heads);
   }
 
   /**
@@ -439,32 +442,4 @@ export class Picture {
     }
     return found;
   }
-}
-
-/** A text of at most so many letters: its middle is left out, and two thirds of them are its beginning. @param {string} text @param {number} keep */
-function shortened(text, keep) {
-  const end = Math.floor(keep / 3);
-  return text.length <= keep ? text : `${text.slice(0, keep - end)}…${text.slice(text.length - end)}`;
-}
-
-/** @param {Item} item @param {Item} other @returns {number} its left edge, or that of the outermost frame that the other one is not in */
-function edgeOf(item, other) {
-  const shared = new Set();
-  for (let around = other.around; around; around = around.around) shared.add(around.box);
-  let edge = item.x;
-  for (let around = item.around; around && !shared.has(around.box); around = around.around) edge = Math.min(edge, around.x);
-  return edge;
-}
-
-/**
- * What a box is called: the layer that it stands for in the copy that shows.
- * @param {Item} item
- * @param {Data} data
- */
-export function titleOf(item, data) {
-  if (item.call < 0) return item.box.lines[0] || "";
-  const [layer, number] = data.calls[item.call];
-  const copies = item.box.copies;
-  const place = copies && !item.box.inner ? ` (${item.copy + 1} of ${copies.length})` : "";
-  return `${data.layers[layer].name}${number ? ` (call ${number + 1})` : ""}${place}`;
 }

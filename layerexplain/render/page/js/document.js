@@ -25,12 +25,15 @@ export function address() {
   }
 }
 
-/** @param {string} text what is to stand behind the # */
-export function setAddress(text) {
+/**
+ * @param {string} text what is to stand behind the #
+ * @param {boolean} [isNew] whether the browser's Back leads to what stood there before
+ */
+export function setAddress(text, isNew = false) {
   const wanted = text ? `#${encodeURIComponent(text)}` : "";
   if (location.hash === wanted) return;
   try {
-    history.replaceState(null, "", wanted || location.pathname + location.search);
+    history[isNew ? "pushState" : "replaceState"](null, "", wanted || location.pathname + location.search);
   } catch {
     // In a frame without an address of its own there is none to change.
   }

@@ -1,6 +1,9 @@
 /** The graph as it is moved, opened and walked through, by pointer, touch and keys. */
-import { Picture, titleOf } from "./canvas.js";
+import { titleOf } from "./box_text.js";
+import { Picture } from "./canvas.js";
+import { mostStretch, stretchAt } from "./distances.js";
 import { make } from "./dom.js";
+import { graphTools } from "./graph_tools.js";
 import { place, wayTo } from "./placing.js";
 
 /**
@@ -39,7 +42,9 @@ export class GraphView {
     this.picture = new Picture(this.canvas, data);
     /** @type {Map<Box, number>} */
     this.open = new Map();
-    this.view = { x: 0, y: 0, scale: 1 };
+    /** @type {import("./canvas.js").View} */
+    this.view = { x: 0, y: 0, scale: 1, stretch: 1 };
+    this.mostStretch = 1;
     /** @type {import("./canvas.js").Look} */
     this.look = { measure: "", active: null, hovered: null, found: null, masks: false };
     /** @type {(() => void)[]} */
@@ -55,6 +60,7 @@ export class GraphView {
     this.onOpen = () => {};
     this.picture.show(this.drawing);
     this.listen();
+    this.tools = graphTools(this);
     new ResizeObserver(() => this.redraw()).observe(this.element);
   }
 
@@ -91,41 +97,53 @@ export class GraphView {
     return this.drawing.items.find((one) => one.box === item.box && one.around?.box === around) || null;
   }
 
+  /** Pixels per unit of the graph, across. */
+  get wide() {
+    return this.view.scale * this.view.stretch;
+  }
+
+  /** The scale at which all of the graph is in view, and how far it may be drawn out then. */
+  whole() {
+    const width = Math.max(this.canvas.clientWidth - 2 * MARGIN, 1);
+    const height = Math.max(this.canvas.clientHeight - 2 * MARGIN, 1);
+    const most = mostStretch(this.drawing, width, height);
+    const scale = Math.min(height / this.drawing.height, most > 1 ? Infinity : width / this.drawing.width, 1);
+    return { scale: scale * stretchAt(scale, most) * this.drawing.width > width ? Math.min(scale, width / this.drawing.width) : scale, most };
+  }
+
+  /** Brings all of the graph into view. */
   fit() {
     const { clientWidth: width, clientHeight: height } = this.canvas;
-    const scale = Math.min((width - 2 * MARGIN) / this.drawing.width, (height - 2 * MARGIN) / this.drawing.height, 1);
-    this.view.scale = Math.max(scale, Math.min(0.78, (width - 2 * MARGIN) / Math.min(this.drawing.width, width * 2)));
-    this.view.x = this.drawing.width / 2 - width / 2 / this.view.scale;
-    if (this.drawing.width * this.view.scale > width) {
-      this.view.x = this.graph.trunk - width / 2 / this.view.scale;
-    }
-    this.view.y = -MARGIN / this.view.scale;
-    if (this.drawing.height * this.view.scale < height - 2 * MARGIN) {
-      this.view.y = (this.drawing.height - height / this.view.scale) / 2;
-    }
+    const { scale, most } = this.whole();
+    this.mostStretch = most;
+    this.view.scale = scale;
+    this.view.stretch = stretchAt(scale, most);
+    this.view.x = (this.drawing.width - width / this.wide) / 2;
+    this.view.y = (this.drawing.height - height / scale) / 2;
     this.redraw();
   }
 
   /** @param {Item} item brings it into view */
   reveal(item) {
     const { view } = this;
-    const width = this.canvas.clientWidth / view.scale;
+    const width = this.canvas.clientWidth / this.wide;
     const height = this.canvas.clientHeight / view.scale;
-    const pad = Math.min(60 / view.scale, width / 6, height / 6);
-    const w = Math.min(item.w, width - 2 * pad);
-    const h = Math.min(item.h, height - 2 * pad);
-    if (item.x < view.x + pad || item.x + w > view.x + width - pad) view.x = item.x + w / 2 - width / 2;
-    if (item.y < view.y + pad || item.y + h > view.y + height - pad) view.y = item.y + h / 2 - height / 2;
+    const across = Math.min(60 / this.wide, width / 6);
+    const along = Math.min(60 / view.scale, height / 6);
+    const w = Math.min(item.w, width - 2 * across);
+    const h = Math.min(item.h, height - 2 * along);
+    if (item.x < view.x + across || item.x + w > view.x + width - across) view.x = item.x + w / 2 - width / 2;
+    if (item.y < view.y + along || item.y + h > view.y + height - along) view.y = item.y + h / 2 - height / 2;
     this.redraw();
   }
 
-  /** @param {Item | null} item @param {boolean} [show] */
-  choose(item, show = true) {
+  /** @param {Item | null} item @param {boolean} [show] whether it comes into view @param {boolean} [tells] whether the page shows it */
+  choose(item, show = true, tells = true) {
     this.look.active = item;
     this.listOptions();
     if (item && show) this.reveal(item);
     this.redraw();
-    this.chosen(item);
+    if (tells) this.chosen(item);
   }
 
   /** Opens what is around a call and chooses it. @param {number} call */
@@ -142,7 +160,6 @@ export class GraphView {
     const wanted = (whole && this.data.whole) || this.data.graph;
     if (wanted === this.graph) return;
     this.graph = wanted;
-    this.open.clear();
     this.look.active = null;
     this.replace(null);
     this.fit();
@@ -182,16 +199,20 @@ export class GraphView {
   /** @param {number} factor @param {number} [px] @param {number} [py] the point of the canvas that stays */
   zoom(factor, px = this.canvas.clientWidth / 2, py = this.canvas.clientHeight / 2) {
     const { view } = this;
-    const scale = Math.min(Math.max(view.scale * factor, LEAST_SCALE), MOST_SCALE);
-    view.x += px / view.scale - px / scale;
+    const least = this.whole();
+    this.mostStretch = least.most;
+    const scale = Math.min(Math.max(view.scale * factor, Math.min(LEAST_SCALE, least.scale)), MOST_SCALE);
+    const before = this.wide;
     view.y += py / view.scale - py / scale;
     view.scale = scale;
+    view.stretch = stretchAt(scale, this.mostStretch);
+    view.x += px / before - px / this.wide;
     this.redraw();
   }
 
   /** @param {number} px @param {number} py @returns {Item | null} the box at a point of the canvas */
   at(px, py) {
-    const x = this.view.x + px / this.view.scale;
+    const x = this.view.x + px / this.wide;
     const y = this.view.y + py / this.view.scale;
     const inside = (/** @type {Item} */ item) => x >= item.x && x <= item.x + item.w && y >= item.y && y <= item.y + item.h;
     const closed = this.picture.within(y, y).find((item) => inside(item) && !item.box.port);
@@ -203,7 +224,7 @@ export class GraphView {
   /** Where an item is seen, in pixels of the canvas. @param {Item} item */
   seenAt(item) {
     const { x, y, scale } = this.view;
-    return { x: (item.x - x) * scale, y: (item.y - y) * scale, w: item.w * scale, h: item.h * scale };
+    return { x: (item.x - x) * this.wide, y: (item.y - y) * scale, w: item.w * this.wide, h: item.h * scale };
   }
 
   // Pointer ----------------------------------------------------------------------------------------------------
@@ -231,7 +252,7 @@ export class GraphView {
         this.zoom(apart(here) / apart(before), (here.x + other.x) / 2, (here.y + other.y) / 2);
         moved += 10;
       } else {
-        this.view.x -= (event.offsetX - before.x) / this.view.scale;
+        this.view.x -= (event.offsetX - before.x) / this.wide;
         this.view.y -= (event.offsetY - before.y) / this.view.scale;
         moved += Math.abs(event.offsetX - before.x) + Math.abs(event.offsetY - before.y);
         this.redraw();
@@ -252,10 +273,13 @@ export class GraphView {
     element.addEventListener("wheel", (event) => {
       event.preventDefault();
       const unit = event.deltaMode === 1 ? 20 : 1;
-      if (event.ctrlKey || event.metaKey) this.zoom(Math.exp(-event.deltaY * unit * 0.004), event.offsetX, event.offsetY);
-      else {
-        this.view.x += ((event.shiftKey ? event.deltaY : event.deltaX) * unit) / this.view.scale;
-        this.view.y += ((event.shiftKey ? 0 : event.deltaY) * unit) / this.view.scale;
+      // A trackpad that is moved sideways, and the shift key, move the graph; the wheel zooms where the pointer is.
+      if (!event.shiftKey && (event.ctrlKey || Math.abs(event.deltaY) >= Math.abs(event.deltaX))) {
+        const speed = event.ctrlKey ? 0.008 : 0.0016;
+        const { left, top } = this.canvas.getBoundingClientRect();
+        this.zoom(Math.exp(-event.deltaY * unit * speed), event.clientX - left, event.clientY - top);
+      } else {
+        this.view.x += ((event.deltaX || event.deltaY) * unit) / this.wide;
         this.redraw();
       }
     }, { passive: false });
@@ -281,7 +305,7 @@ export class GraphView {
     const item = this.at(px, py);
     if (item && item.open) {
       const seen = this.seenAt(item);
-      const right = (seen.x + seen.w - px) / this.view.scale;
+      const right = (seen.x + seen.w - px) / this.wide;
       const down = (py - seen.y) / this.view.scale;
       if (right < 62 && down < 24) return this.toggle(item);
       if (right < 62 && down < 42 && item.box.copies && item.box.copies.length > 1) {
@@ -322,6 +346,7 @@ export class GraphView {
       "=": () => this.zoom(1.25),
       "-": () => this.zoom(0.8),
       0: () => this.fit(),
+      "?": () => this.tools.help(),
     };
     const act = does[event.key];
     if (!act) return;

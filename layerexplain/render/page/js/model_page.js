@@ -1,13 +1,15 @@
 /** The page of a model: puts its parts together, and keeps the address in step with what is chosen. */
 import { bar } from "./bar.js";
+import { divider } from "./divider.js";
 import { byId, make } from "./dom.js";
 import { address, setAddress } from "./document.js";
 import { GraphView } from "./graph_view.js";
 import { overview } from "./overview.js";
 import { faults } from "./panel_facts.js";
-import { showBox, showLayer, showModel } from "./pane.js";
+import { showBox, showLayer } from "./pane.js";
 import { printed } from "./print.js";
 import { search } from "./search.js";
+import { Walk } from "./walk.js";
 
 /** @typedef {import("./types.js").Data} Data */
 
@@ -18,26 +20,32 @@ export function startPage(data, above) {
   pane.tabIndex = 0;
   pane.setAttribute("aria-label", "What is chosen");
   const view = new GraphView(data, (item) => {
+    walk.end();
     if (item && item.call >= 0) {
       const [layer] = data.calls[item.call];
       showLayer(pane, layer, data);
-      setAddress(data.layers[layer].path);
+      setAddress(data.layers[layer].path, true);
     } else if (item) showBox(pane, item, view);
     else {
-      showModel(pane, data);
-      setAddress("");
+      walk.model();
+      setAddress("", true);
     }
   });
+  const walk = new Walk(data, view, pane);
   const field = search(data, view);
-  const left = make("div", "left", overview(view), view.element);
-  document.body.append(bar(data, view, field, left), ...faults(data), make("main", "", left, above ? make("div", "beside", above, pane) : pane));
+  const left = make("div", "left", overview(view), make("div", "graph-frame", view.element, ...view.tools.elements));
+  const right = above ? make("div", "beside", above, pane) : pane;
+  document.body.append(bar(data, view, field, left, walk), ...faults(data), make("main", "", left, divider(left, right), right));
   view.fit();
   const follow = () => {
     const call = called(data, address());
     if (call >= 0) view.chooseCall(call);
-    else if (!view.look.active) showModel(pane, data);
+    else if (!address() && view.look.active) view.choose(null);
+    else if (!view.look.active) walk.model();
   };
+  // Links and the browser's Back: a layer that was chosen before is chosen again, and what is open stays open.
   window.addEventListener("hashchange", follow);
+  window.addEventListener("popstate", follow);
   follow();
   window.addEventListener("keydown", (event) => {
     const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
@@ -47,11 +55,11 @@ export function startPage(data, above) {
   });
   window.addEventListener("beforeprint", () => {
     document.querySelector(".printed")?.remove();
-    document.body.append(printed(data));
+    document.body.append(printed(data, view));
   });
   window.addEventListener("afterprint", () => document.querySelector(".printed")?.remove());
   document.body.classList.add("ready");
-  Object.assign(window, { layerexplain: { data, view } });
+  Object.assign(window, { layerexplain: { data, view, walk } });
 }
 
 /**

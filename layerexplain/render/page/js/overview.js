@@ -35,11 +35,19 @@ export function overview(view) {
       brush.scale(ratio, ratio);
       brush.clearRect(0, 0, clientWidth, clientHeight);
       const colours = view.picture.colours;
+      brush.strokeStyle = colours.line;
+      brush.lineWidth = 0.5;
+      brush.beginPath();
+      for (const { points } of view.drawing.lines) {
+        brush.moveTo(at.left + points[0] * at.x, at.top + points[1] * at.y);
+        for (let one = 2; one < points.length; one += 2) brush.lineTo(at.left + points[one] * at.x, at.top + points[one + 1] * at.y);
+      }
+      brush.stroke();
       for (const item of view.drawing.items) {
         if (item.box.port || item.open) continue;
         const lit = view.look.found && item.calls.some((call) => view.look.found?.has(call));
-        brush.fillStyle = lit ? colours.found : colours.line;
-        brush.globalAlpha = lit ? 1 : 0.55;
+        brush.fillStyle = lit ? colours.found : colours[`strong-${item.box.family}`] || colours.line;
+        brush.globalAlpha = lit || !view.look.found ? 1 : 0.35;
         brush.fillRect(at.left + item.x * at.x, at.top + item.y * at.y, Math.max(item.w * at.x, 1.5), Math.max(item.h * at.y - 0.4, 0.8));
       }
       drawn = { state, drawing: view.drawing, found: view.look.found };
@@ -49,7 +57,7 @@ export function overview(view) {
     pen.drawImage(small, 0, 0);
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     const { x, y, scale } = view.view;
-    const seen = { w: view.canvas.clientWidth / scale, h: view.canvas.clientHeight / scale };
+    const seen = { w: view.canvas.clientWidth / view.wide, h: view.canvas.clientHeight / scale };
     pen.strokeStyle = view.picture.colours.accent;
     pen.lineWidth = 1.5;
     const left = Math.max(at.left + x * at.x, 1);
@@ -64,7 +72,7 @@ export function overview(view) {
     const { scale } = view.view;
     view.view.y = (event.offsetY - at.top) / at.y - view.canvas.clientHeight / scale / 2;
     const x = (event.offsetX - at.left) / at.x;
-    if (view.drawing.width * scale > view.canvas.clientWidth) view.view.x = x - view.canvas.clientWidth / scale / 2;
+    if (view.drawing.width * view.wide > view.canvas.clientWidth) view.view.x = x - view.canvas.clientWidth / view.wide / 2;
     view.redraw();
   };
   canvas.addEventListener("pointerdown", (event) => {

@@ -1,9 +1,9 @@
 /** What is told of what is chosen: a layer, a box that holds several, or the model. */
 import { MEASURES, amount } from "./amounts.js";
-import { titleOf } from "./canvas.js";
+import { titleOf } from "./box_text.js";
 import { button, count, make, points, short, table } from "./dom.js";
 import { linkTo } from "./panel_facts.js";
-import { PANELS } from "./panels.js";
+import { ABOVE, PARTS } from "./panels.js";
 
 /**
  * @typedef {import("./types.js").Data} Data
@@ -23,15 +23,30 @@ export function showLayer(pane, at, data) {
   const layer = data.layers[at];
   const front = layer.path.slice(0, layer.path.length - layer.name.length);
   pane.replaceChildren(heading(layer.name, layer.type, front ? `in ${front.replace(/\/$/, "")}` : ""));
-  for (const [id, title, panel] of PANELS) {
-    const section = make("section", `panel ${id}`);
-    panel(layer, data, section);
-    if (!section.childNodes.length) continue;
-    if (title) section.prepend(make("h3", "", title));
-    pane.append(section);
+  // Panels are filled where they stand: some fit themselves into the room that they have.
+  const fill = (/** @type {HTMLElement} */ around, /** @type {import("./panels.js").Row[]} */ rows) => {
+    for (const [id, title, panel] of rows) {
+      const section = make("section", `panel ${id}`);
+      around.append(section);
+      panel(layer, data, section);
+      if (!section.childNodes.length) section.remove();
+      else if (title) section.prepend(make("h3", "", title));
+    }
+  };
+  fill(pane, ABOVE);
+  for (const [title, rows] of PARTS) {
+    const part = make("details", "part", make("summary", "", title));
+    part.open = !CLOSED.has(title);
+    part.addEventListener("toggle", () => (part.open ? CLOSED.delete(title) : CLOSED.add(title)));
+    pane.append(part);
+    fill(part, rows);
+    if (part.childElementCount === 1) part.remove();
   }
   pane.scrollTop = 0;
 }
+
+/** The parts of layers that somebody has closed: they stay so, whatever layer is chosen. @type {Set<string>} */
+const CLOSED = new Set();
 
 /**
  * @param {HTMLElement} pane

@@ -5,6 +5,8 @@ import { button, make } from "./dom.js";
 import { ElementReader } from "./element.js";
 import { firstUse, foldLetters, lettersOf, mentioned, onlyCopies } from "./element_uses.js";
 import { cellText, filledText, placeText } from "./element_words.js";
+import { player } from "./player.js";
+import { throughLines } from "./run/reach.js";
 import { everyPlace, singular, sliceWords } from "./slices.js";
 import { setter, slider } from "./sliders.js";
 import { sumsOf } from "./sums.js";
@@ -27,19 +29,26 @@ const LEAST_WORDS = 120;
 
 /**
  * @param {any} layer @param {any} data @param {HTMLElement} element
+ * @param {boolean} [autoplay] whether it plays how the output comes about, without being asked
  */
-export function panelReads(layer, data, element) {
+export function panelReads(layer, data, element, autoplay = false) {
   const calls = /** @type {number[]} */ (layer.forms ?? []);
   if (!calls.length) return;
   const picture = make("div");
   /** @type {ReadsView | null} */
   let view = null;
   let now = 0;
+  let played = false;
   const show = (/** @type {number} */ call) => {
     picture.replaceChildren();
     now = call;
     const form = data.forms[calls[call]];
     view = form ? new ReadsView(form, layerValues(layer, data, call), picture, data.element, data.live?.changes(layer, call)) : null;
+    if (view && view.lines.length) {
+      const shown = view;
+      shown.formula.after(player(shown, autoplay && !played));
+      played = true;
+    }
   };
   data.live?.onRun(() => picture.isConnected && (view?.numbered ? view.renew() : show(now), true));
   if (new Set(calls).size > 1 || (calls.length > 1 && (data.arrays || data.live))) {
@@ -51,7 +60,10 @@ export function panelReads(layer, data, element) {
   show(0);
 }
 
-/** @typedef {{activation: (result: number, index: number[], to: number) => void, weight: (tensor: number, index: number[], to: number) => void, undo: () => void, reach: (result: number, index: number[], name: string) => void}} Changes */
+/** Of more cells that are read through all lines, one of each row and column is told. */
+const MOST_CELLS = 20000;
+
+/** @typedef {{activation: (result: number, index: number[], to: number) => void, weight: (tensor: number, index: number[], to: number) => void, undo: () => void, reach: (result: number, index: number[], name: string) => void, touched: (of: number, index: number[], name: string) => void}} Changes */
 
 class ReadsView {
   /**
@@ -67,8 +79,8 @@ class ReadsView {
     this.setters = make("div", "readssetters");
     this.settersOpen = false;
     this.renewing = false;
-    /** @type {Map<number, number[]>} the weights that were clicked, by their tensors */
-    this.weights = new Map();
+    /** @type {Map<number, number[]>} the cells of inputs and weights that were clicked, by their tensors */
+    this.clicked = new Map();
     this.kept = kept;
     this.values = values;
     this.reader = new ElementReader(form, values.get);
@@ -77,6 +89,8 @@ class ReadsView {
     this.numbers = values.known;
     this.width = element.clientWidth || 640;
     this.line = -1;
+    /** Whether what it reads of the inputs is shown, through all lines between. */
+    this.through = false;
     /** @type {number[]} the chosen element */
     this.index = [];
     /** @type {number[]} */
@@ -161,10 +175,44 @@ class ReadsView {
     if (wanted) this.keep();
     const rank = (/** @type {number} */ one) => (one < this.form.params ? 0 : one < this.first ? 2 : 1);
     this.tensors = mentioned([of.value, of.start ?? 0]).sort((a, b) => rank(a) - rank(b));
+    this.offerThrough();
     this.pads = this.padding();
     this.summed = {};
     this.build();
     this.update(false);
+  }
+
+  /** A button that shows what the chosen element reads of the layer's inputs, where the line reads other lines. */
+  offerThrough() {
+    this.choices.querySelector(".readsthrough")?.remove();
+    const reads = this.tensors.some((of) => of >= this.first) ? this.inputPlaces() : null;
+    this.through = this.through && reads !== null;
+    if (!reads) return;
+    if (this.through) this.tensors = [...reads.keys()].filter((of) => of < this.form.params);
+    const made = button("of the inputs, through all lines", () => {
+      this.through = !this.through;
+      this.chooseLine(this.line, this.index, true);
+    }, "readsline readsthrough");
+    made.setAttribute("aria-pressed", `${this.through}`);
+    this.choices.append(made);
+  }
+
+  /** The places of the inputs that the chosen element reads through all lines; null where they cannot be told. */
+  inputPlaces() {
+    return throughLines(this.form, this.form.tensors.map((_, of) => this.reader.sizes(of)), this.line, this.index);
+  }
+
+  /** The cells that the chosen element reads. @returns {Read[]} */
+  cells() {
+    if (!this.through) return this.reader.reads(this.line, this.index);
+    return [...(this.inputPlaces() ?? [])].filter(([of]) => of < this.form.params).flatMap(([of, places]) => {
+      const own = places.map((axis) => [...axis].flatMap((on, i) => (on ? [i] : [])));
+      const total = own.reduce((product, axis) => product * axis.length, 1);
+      // Very many: along each axis all places, at the first one of the others.
+      const indices = total <= MOST_CELLS ? own.reduce((found, axis) => found.flatMap((one) => axis.map((i) => [...one, i])), /** @type {number[][]} */ ([[]]))
+        : own.flatMap((axis, at) => axis.map((i) => own.map((other, k) => (k === at ? i : other[0]))));
+      return indices.map((index) => /** @type {Read} */ ({ of, index, how: "read" }));
+    });
   }
 
   /** An element near the middle, of four the one that reads most: what a transposed convolution reads differs. @param {(number | null)[]} grid */
@@ -193,7 +241,7 @@ class ReadsView {
     const found = new Map();
     const ends = [this.sizes.map(() => 0), this.sizes.map((size) => size - 1)];
     for (const of of this.tensors) found.set(of, this.reader.sizes(of).map((size) => [0, size]));
-    for (const end of ends) {
+    for (const end of this.through ? [] : ends) {
       for (const read of this.reader.reads(this.line, end)) {
         read.index.forEach((at, axis) => {
           const reach = found.get(read.of)?.[axis];
@@ -218,7 +266,7 @@ class ReadsView {
       grid.svg.addEventListener("pointerdown", (event) => {
         const at = /** @type {SVGElement} */ (event.target).dataset?.at;
         if (!at || !this.changes) return;
-        this.weights.set(of, at.split(",").map(Number));
+        this.clicked.set(of, at.split(",").map(Number));
         this.settersOpen = true;
         this.update(true);
       });
@@ -345,7 +393,7 @@ class ReadsView {
   update(stay) {
     const line = this.form.lines[this.line];
     const at = this.reader.letters(line, this.index);
-    const reads = this.reader.reads(this.line, this.index);
+    const reads = this.cells();
     this.now = reads;
     const { width } = this;
     const rooms = this.rooms();
@@ -418,7 +466,7 @@ class ReadsView {
     }
     for (const { of: tensor, grid } of this.grids) {
       if (tensor < this.form.params || tensor >= this.first || this.form.values?.[tensor] !== undefined) continue;
-      const index = this.weights.get(tensor) ?? this.now.find((one) => one.of === tensor)?.index;
+      const index = this.clicked.get(tensor) ?? this.now.find((one) => one.of === tensor)?.index;
       const weight = index && this.values.get(tensor, index);
       if (!index || weight === undefined) continue;
       const largest = Math.max(this.largest(grid, tensor), 1e-6);
@@ -428,8 +476,14 @@ class ReadsView {
     const whole = make("details", "", make("summary", "", "Change a number"), ...rows, back);
     whole.open = this.settersOpen;
     whole.addEventListener("toggle", () => { this.settersOpen = whole.open; });
-    const reach = result < 0 ? "" : button("What it depends on, through all layers", () => this.changes?.reach(result, this.index, line.name));
-    this.setters.replaceChildren(make("div", "", reach), whole);
+    const reach = result < 0 ? [] : [
+      button("What it depends on, through all layers", () => this.changes?.reach(result, this.index, line.name)),
+      button("What it touches", () => this.changes?.touched(of, this.index, line.name)),
+    ];
+    for (const [input, index] of this.clicked) {
+      if (input < this.form.params && this.tensors.includes(input)) reach.push(button(`What ${placeText(this.name(input), index)} touches`, () => this.changes?.touched(input, index, this.name(input))));
+    }
+    this.setters.replaceChildren(make("div", "playbuttons", ...reach), whole);
   }
 
   /** @param {any} line @param {Record<string, number>} at @param {string} place */

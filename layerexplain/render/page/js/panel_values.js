@@ -94,21 +94,31 @@ function coded(picture) {
   return { values, count: picture.tiles, rows: picture.rows, columns: picture.columns, label: "" };
 }
 
-/** @param {{counts: number[], low: number, high: number}} spread */
+/** Bars over an axis of values, with how many the highest stands for. @param {{counts: number[], low: number, high: number}} spread */
 function histogram({ counts, low, high }) {
   const most = Math.max(...counts) || 1;
   const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  svg.setAttribute("class", "histogram");
-  svg.setAttribute("width", `${counts.length * 7}`);
-  svg.setAttribute("height", "46");
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", `histogram from ${numberText(low)} to ${numberText(high)}`);
+  const [width, tall, top, left] = [counts.length * 7, 44, 12, 30];
+  const drawn = (/** @type {string} */ tag, /** @type {Record<string, number | string>} */ is, text = "") => {
+    const made = document.createElementNS(space, tag);
+    for (const [name, value] of Object.entries(is)) made.setAttribute(name, `${value}`);
+    if (text) made.textContent = text;
+    return made;
+  };
+  const svg = drawn("svg", { class: "histogram", width: width + left + 8, height: top + tall + 16, role: "img",
+    "aria-label": `histogram from ${numberText(low)} to ${numberText(high)}, at most ${most} in a bar` });
   counts.forEach((count, at) => {
-    const bar = document.createElementNS(space, "rect");
-    const height = count ? Math.max(1, (count / most) * 44) : 0;
-    for (const [name, value] of Object.entries({ x: at * 7, y: 46 - height, width: 6, height })) bar.setAttribute(name, `${value}`);
-    svg.append(bar);
+    const height = count ? Math.max(1, (count / most) * tall) : 0;
+    svg.append(drawn("rect", { x: left + at * 7, y: top + tall - height, width: 6, height }));
+  });
+  const floor = top + tall + 0.5;
+  svg.append(drawn("path", { d: `M${left - 0.5} ${top}V${floor}H${left + width}` }));
+  svg.append(drawn("text", { x: left - 4, y: top + 8, "text-anchor": "end" }, most.toLocaleString("en-US")), drawn("text", { x: left - 4, y: floor, "text-anchor": "end" }, "0"));
+  const ticks = low < 0 && high > 0 ? [low, 0, high] : [low, high];
+  ticks.forEach((value, at) => {
+    const x = left + (width * (value - low)) / (high - low || 1);
+    if (value === 0 && (x - left < 26 || left + width - x < 26)) return;
+    svg.append(drawn("path", { d: `M${x} ${floor}v3` }), drawn("text", { x, y: floor + 13, "text-anchor": at === 0 ? "start" : at === ticks.length - 1 ? "end" : "middle" }, numberText(value)));
   });
   return svg;
 }

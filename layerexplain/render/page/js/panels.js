@@ -1,4 +1,5 @@
 /** What is shown of a chosen layer: a section for each panel, in this order. */
+import { panelArguments } from "./panel_arguments.js";
 import { panelFormula, panelHints, panelWhat } from "./panel_formula.js";
 import { panelReads } from "./panel_reads.js";
 import { panelSpreads, panelValues } from "./panel_values.js";
@@ -11,20 +12,14 @@ import { panelCost, panelFaults, panelKeras, panelNotes, panelTraining, panelWir
  * @typedef {(layer: Layer, data: Data, element: HTMLElement) => void} Panel
  */
 
-/** @type {[string, string, Panel][]} the id of the section, its title ("" for none), what fills it */
-export const PANELS = [
-  ["faults", "", panelFaults],
-  ["wiring", "", panelWiring],
-  ["what", "", panelWhat],
-  ["formula", "Formula", panelFormula],
-  ["reads", "What one element reads", panelReads],
-  ["values", "Values", panelValues],
-  ["shape", "Shape", panelShape],
-  ["weights", "Weights", panelWeights],
-  ["spreads", "", panelSpreads],
-  ["hints", "Worth knowing", panelHints],
-  ["cost", "Cost and reach", panelCost],
-  ["training", "Training", panelTraining],
-  ["notes", "Notes", panelNotes],
-  ["keras", "In Keras", panelKeras],
+/** @typedef {[string, string, Panel]} Row the id of a section, its title ("" for none), what fills it */
+
+/** What stands above the parts. @type {Row[]} */
+export const ABOVE = [["faults", "", panelFaults], ["wiring", "", panelWiring]];
+
+/** What is shown of a layer, in three parts. @type {[string, Row[]][]} */
+export const PARTS = [
+  ["The idea", [["what", "", panelWhat], ["formula", "Formula", panelFormula], ["reads", "What one element reads", panelReads], ["hints", "Worth knowing", panelHints], ["notes", "Notes", panelNotes]]],
+  ["The numbers", [["values", "Values", panelValues], ["shape", "Shape", panelShape], ["weights", "Weights", panelWeights], ["spreads", "", panelSpreads], ["cost", "Cost and reach", panelCost]]],
+  ["The reference", [["arguments", "Arguments", panelArguments], ["training", "Training", panelTraining], ["keras", "In Keras", panelKeras]]],
 ];

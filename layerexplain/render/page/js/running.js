@@ -2,6 +2,7 @@
 import { whenRead } from "./document.js";
 import { startPage } from "./model_page.js";
 import { Live } from "./run/live.js";
+import { boxPictures } from "./run/thumbnails.js";
 
 /** @typedef {import("./types.js").Data} Data */
 
@@ -14,5 +15,6 @@ whenRead((/** @type {Data} */ data) => {
     refused: () => Object.fromEntries(live.program?.refused ?? []),
   });
   live.view = /** @type {any} */ (window).layerexplain.view;
+  if (live.view) live.view.picture.tiles = boxPictures(live);
   live.begin();
 });

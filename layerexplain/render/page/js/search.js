@@ -8,7 +8,7 @@ import { query } from "./query.js";
  */
 
 const SHOWN = 40;
-const HELP = "a name, a type, type:Conv2D, params>10k, macs>1m or note:mask";
+const HELP = "a name, a type, 3x3, stride 2, activation=relu, 14x14x256, type:Conv2D, params>10k, macs>1m or note:mask";
 
 /**
  * @param {Data} data
@@ -59,14 +59,16 @@ export function search(data, view) {
     field.setAttribute("aria-expanded", String(!list.hidden));
   };
   const seek = () => {
-    const holds = query(field.value);
-    found = holds ? data.layers.flatMap((layer, place) => (holds(layer) ? [place] : [])) : [];
+    const holds = query(field.value, data);
+    // What meets the words as a whole comes first.
+    const met = data.layers.map((layer) => (holds ? holds(layer) : 0));
+    found = met.flatMap((worth, place) => (worth ? [place] : [])).sort((a, b) => met[b] - met[a]);
     at = -1;
     const lit = new Set(found);
     view.look.found = holds ? new Set(data.calls.flatMap(([layer], call) => (lit.has(layer) ? [call] : []))) : null;
     view.redraw();
     const options = found.slice(0, SHOWN).map((layer, place) => {
-      const option = make("div", "option", make("span", "", data.layers[layer].path), make("span", "quiet", data.layers[layer].type));
+      const option = make("div", "option", make("span", "", data.layers[layer].path), make("span", "quiet", [data.layers[layer].type, data.configurations[data.layers[layer].configuration ?? -1]?.[0]].filter(Boolean).join(" ")));
       option.id = `found-${place}`;
       option.setAttribute("role", "option");
       option.addEventListener("click", () => {

@@ -90,6 +90,7 @@
  * @property {string} [keras]
  * @property {string} [place]
  * @property {number} [definition]
+ * @property {number} [configuration]
  *
  * @typedef {Object} Model
  * @property {string} [type]
@@ -111,6 +112,7 @@
  * @property {Graph} graph
  * @property {[string, number]} letters
  * @property {Graph} [whole]
+ * @property {[string, [string, string, boolean][]][]} configurations details, and each argument with its value and whether it was set
  * @property {import("./element.js").Form[]} [forms]
  * @property {import("./values.js").PackedArray[]} [arrays]
  * @property {import("./run/program.js").ProgramData} [program] what a page that runs its model has

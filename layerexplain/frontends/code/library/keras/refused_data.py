@@ -16,6 +16,7 @@ from layerexplain.frontends.code.values.layers import LayerValue, ModelValue
 from layerexplain.frontends.code.values.settings import Setting
 from layerexplain.frontends.code.values.symbols import Symbol
 from layerexplain.frontends.code.values.tensors import Tensor
+from layerexplain.layers.keras.fit_data import examples_words, refuses_targets, takes_examples, targets_words
 from layerexplain.layers.keras.losses import Loss, loss_of
 from layerexplain.layers.registry import find
 from layerexplain.model import Shape
@@ -114,7 +115,7 @@ class RefusedData(RefusedCalls):
         mark = effects.mark()
         self._check_examples(model, graph, name, given.get("x"), "x")
         sure = effects.is_certain and not effects.is_model_exposed
-        if name not in _TRAINS or not sure or effects.since(mark).faults:
+        if name not in _TRAINS or not sure:
             return
         self._check_targets(model, graph, name, given.get("x"), given.get("y"), "y")
         others: ProgramValue = given.get("validation_data")
@@ -135,9 +136,11 @@ class RefusedData(RefusedCalls):
             return
         for own, array in zip(graph.inputs, arrays, strict=True):
             spec = self.shapes.of(own)
-            if spec is not None and array.shape and not _takes_data(as_recorded(spec)[0], array.shape):
-                sizes, found = shape_text(tuple(spec.shape)), shape_text((None, *array.shape[1:]))
-                self.fault(ShapeError(f"{shown} needs data of {sizes}, got {found}"), argument, _ORDER)
+            wanted = None if spec is None else as_recorded(spec)[0]
+            if wanted is not None and array.shape and not takes_examples(wanted, array.shape):
+                self.fault(
+                    ShapeError(examples_words(wanted, array.shape, _called(argument, "X"), name)), argument, _ORDER
+                )
                 return
 
     def _check_targets(
@@ -174,25 +177,15 @@ class RefusedData(RefusedCalls):
             if spec is None or loss is None or not array.shape:
                 continue
             sizes, found = as_recorded(spec)[0], (None, *array.shape[1:])
-            if loss.refuses(found, sizes):
-                right = shape_text(loss.targets_shape(sizes))
-                fact = f"{shown} needs targets of shape {right} for {_called(loss)}, got {shape_text(found)}"
-                self.fault(ShapeError(fact + _other_loss(loss, found, sizes)), argument, _ORDER)
+            if refuses_targets(loss, found, sizes):
+                fact = targets_words(loss, sizes, array.shape, _called(argument, "y"), name)
+                self.fault(ShapeError(fact), argument, _ORDER)
                 return
 
 
-def _other_loss(loss: Loss, targets: Shape, output: Shape) -> str:
-    """The loss that takes the targets as they are, where it is the other one of the two for classes."""
-    pair = {
-        "categorical_crossentropy": "sparse_categorical_crossentropy",
-        "sparse_categorical_crossentropy": "categorical_crossentropy",
-    }
-    other = loss_of(pair.get(_called(loss), ""))
-    return "" if other is None or other.refuses(targets, output) else f"; {_called(other)} takes them"
-
-
-def _called(loss: Loss) -> str:
-    return loss.name.rpartition(".")[2]
+def _called(argument: str, name: str) -> str:
+    """What data are called in a message: X or y, or those of `validation_data`."""
+    return name if argument in _ORDER else f"{name}_val"
 
 
 def _loss(compiled: ProgramValue, number: int, names: Sequence[str]) -> Loss | None:
@@ -222,15 +215,6 @@ def _arrays(data: ProgramValue, names: Sequence[str]) -> list[Array] | None:
     else:
         found = list(data) if type(data) in (list, tuple) else [data]
     return [one for one in found if isinstance(one, Array)] if all(isinstance(one, Array) for one in found) else None
-
-
-def _takes_data(wanted: Shape, got: Shape) -> bool:
-    """Whether Keras takes data of a shape for an input: it adds an axis of size 1 at the end, or takes one off."""
-    if len(got) == len(wanted) - 1 and wanted[-1] in (1, None):
-        wanted = wanted[:-1]
-    elif len(got) == len(wanted) + 1 and got[-1] in (1, None):
-        got = got[:-1]
-    return len(got) == len(wanted) and not _differ(wanted, got)
 
 
 def _differ(one: Sequence[ProgramValue], other: Sequence[ProgramValue]) -> bool:

@@ -5,7 +5,7 @@ import { placeText } from "../element_words.js";
 import { exampleChoice, inputWidget } from "./inputs.js";
 import { outputViews } from "./outputs.js";
 import { Program, addressOf } from "./program.js";
-import { reachOf } from "./reach.js";
+import { placesOfNaN, reachOf } from "./reach.js";
 import { layerThumbnails } from "./thumbnails.js";
 import { readWeights } from "./weights.js";
 
@@ -131,16 +131,46 @@ export class Live {
   /** Shows what an element depends on, through all layers; without one, everything again. @param {number} [tensor] @param {number[]} [index] @param {string} [name] */
   showReach(tensor, index = [], name = "") {
     const { program } = this;
-    this.reach = tensor === undefined || !program || !this.hasRun ? null : reachOf(program, tensor, index);
-    const reach = this.reach;
-    if (reach && program) {
-      const inputs = this.about.inputs.map((one, at) => {
-        const total = one.shape.reduce((a, b) => a * b, 1);
-        const read = (reach.get(at) ?? [new Uint8Array(1)]).reduce((count, places) => count * places.reduce((a, b) => a + b, 0), 1);
-        return `${read.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} numbers of ${one.name}`;
+    const reach = tensor === undefined || !program || !this.hasRun ? null : reachOf(program, tensor, index);
+    const inputs = this.about.inputs.map((one, at) => reachedWords(reach?.get(at), one.shape, one.name));
+    this.light(reach, reach ? `${placeText(name, index)} depends on at most ${inputs.join(", ")}; what it does not depend on is grey. ` : "");
+  }
+
+  /** Shows what a number touches, through all layers: the model runs with none in its place, and what becomes none hangs on it. @param {number} tensor @param {number[]} index @param {string} name */
+  async showTouched(tensor, index, name) {
+    const program = await this.ready;
+    while (this.busy) await new Promise((/** @type {(value?: any) => void} */ resolve) => this.queue.push(resolve));
+    this.busy = true;
+    /** @type {Map<number, import("./reach.js").Places>} */
+    const reach = new Map();
+    const owner = program.calls.find((one) => tensor >= one.first && tensor < one.first + one.gives);
+    const { buffer } = program.tensors[tensor];
+    const before = { set: program.set.get(tensor), value: buffer ? buffer.values[addressOf(buffer, index)] : 0 };
+    try {
+      if (owner) program.setElement(owner, tensor - owner.first, index, NaN);
+      else if (buffer) buffer.values[addressOf(buffer, index)] = NaN;
+      await program.runSliced(() => false);
+      program.tensors.forEach(({ buffer: own }, at) => {
+        const places = own && placesOfNaN(own);
+        if (places) reach.set(at, places);
       });
-      this.reachWords.replaceChildren(`${placeText(name, index)} depends on at most ${inputs.join(", ")}; what it does not depend on is grey. `, button("Show all", () => this.showReach()));
-    } else this.reachWords.replaceChildren();
+    } finally {
+      if (!owner && buffer) buffer.values[addressOf(buffer, index)] = before.value;
+      else if (before.set) program.set.set(tensor, before.set);
+      else program.set.delete(tensor);
+      await program.runSliced(() => false);
+      this.busy = false;
+      this.queue.splice(0).forEach((go) => go());
+    }
+    const ends = this.about.outputs.flatMap(([label, of]) => (of === null ? [] : [reachedWords(reach.get(of), program.tensors[of].buffer?.sizes ?? [], label)]));
+    this.light(reach, `${placeText(name, index)} touches ${ends.join(", ")}; what it does not touch is grey. `);
+    if (this.dirty) this.start();
+  }
+
+  /** Lights what is reached, in the graph, in the inputs and in what layers give. @param {Map<number, import("./reach.js").Places> | null} reach @param {string} words */
+  light(reach, words) {
+    this.reach = reach;
+    this.reachWords.replaceChildren(...(reach ? [words, button("Show all", () => this.showReach())] : []));
     if (this.view) {
       this.view.look.found = reach && this.reachedCalls(reach);
       this.view.redraw();
@@ -184,6 +214,14 @@ export class Live {
       reach: (result, index, name) => {
         const own = this.callOf(layer, call);
         if (own) this.showReach(own.first + result, index, name);
+      },
+      touched: (of, index, name) => {
+        const own = this.callOf(layer, call);
+        const form = typeof own?.form === "number" ? this.data.forms?.[own.form] : undefined;
+        if (!own || !form) return;
+        const result = form.results.indexOf(of - form.tensors.length);
+        const tensor = result >= 0 ? own.first + result : own.reads[of];
+        if (tensor !== undefined && tensor !== null) this.showTouched(tensor, index, name);
       },
       weight: (tensor, index, to) => {
         const buffer = this.callOf(layer, call)?.buffers.get(tensor);
@@ -231,4 +269,11 @@ export class Live {
       if (this.dirty) this.start();
     }
   }
+}
+
+/** How many numbers of a tensor are reached. @param {import("./reach.js").Places | undefined} places @param {number[]} sizes @param {string} name */
+function reachedWords(places, sizes, name) {
+  const total = sizes.reduce((a, b) => a * b, 1);
+  const read = (places ?? [new Uint8Array(1)]).reduce((count, axis) => count * axis.reduce((a, b) => a + b, 0), 1);
+  return `${read.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} numbers of ${name}`;
 }

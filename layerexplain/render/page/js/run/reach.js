@@ -40,6 +40,46 @@ export function reachOf(program, tensor, index) {
   return found;
 }
 
+/**
+ * The places of its inputs that an element of a line reads, through all lines between; null where that cannot be told.
+ * @param {import("../element.js").Form} form @param {number[][]} sizes of its tensors @param {number} line @param {number[]} index
+ * @returns {Map<number, Places> | null} by the numbers of inputs and weights
+ */
+export function throughLines(form, sizes, line, index) {
+  try {
+    const sources = sizes.map((own) => ({ buffer: null, sizes: own }));
+    const trees = new FormTrees(form, sources);
+    const of = trees.source(trees.first + line);
+    if (!(of instanceof RunLine)) return null;
+    const places = of.letters.map(({ size }, axis) => Uint8Array.from({ length: size }, (_, i) => +(i === index[axis])));
+    const { found } = new CallReads(trees, [places], [line]);
+    return new Map(sources.flatMap((source, at) => (found.has(source) ? [[at, /** @type {Places} */ (found.get(source))]] : [])));
+  } catch (error) {
+    if (error instanceof CannotRun) return null;
+    throw error;
+  }
+}
+
+/** The places along each axis at which the numbers of a buffer are none: those that a number reaches that was made none. @param {import("./tree.js").Buffer} buffer @returns {Places | null} */
+export function placesOfNaN({ sizes, strides, values, offset }) {
+  const found = sizes.map((size) => new Uint8Array(size));
+  let any = false;
+  const look = (/** @type {number} */ axis, /** @type {number} */ at, /** @type {number[]} */ index) => {
+    if (axis === sizes.length) {
+      if (values[at] === values[at]) return;
+      any = true;
+      index.forEach((place, i) => (found[i][place] = 1));
+      return;
+    }
+    for (let place = 0; place < sizes[axis]; place++) {
+      index[axis] = place;
+      look(axis + 1, at + place * strides[axis], index);
+    }
+  };
+  look(0, offset, []);
+  return any ? found : null;
+}
+
 /** @param {Places | undefined} one @param {Places} other */
 function joinedPlaces(one, other) {
   return one ? other.map((places, axis) => places.map((place, i) => place | one[axis][i])) : other;

@@ -323,8 +323,8 @@ def _array(data: IO[bytes], size: int, stored: int, wanted: ModelInput) -> Any:
             raise SourceError(f"declares {nbytes:,} bytes of data but stores {stored:,}")
         hint = wanted.misfit(shape)
         if hint is not None:
-            held_shape = shape_text(shape) if shape else "()"
-            raise SourceError(f"holds an array of {held_shape}; {wanted.who} needs {wanted.shape_words}{hint}")
+            stored_shape = shape_text(shape) if shape else "()"
+            raise SourceError(f"holds an array of {stored_shape}; {wanted.who} needs {wanted.shape_words}{hint}")
         content = data.read(nbytes)
         if len(content) != nbytes:
             raise SourceError(f"ends after {len(content):,} of {nbytes:,} bytes of data")

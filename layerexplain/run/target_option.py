@@ -11,7 +11,7 @@ from layerexplain.model import Layer
 from layerexplain.ops.sizes import shape_text
 from layerexplain.report.objective import OutputLoss
 from layerexplain.run.given_inputs import ModelInput, checked_array
-from layerexplain.run.made_inputs import GivenInput, is_generated, read_for, seed_of, split_names
+from layerexplain.run.input_option import GivenInput, is_generated, read_for, seed_of, split_names
 from layerexplain.suggest import did_you_mean
 
 OPTION = "--target"

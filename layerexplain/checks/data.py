@@ -1,0 +1,92 @@
+"""The arrays that a model is to be trained on, as far as rules look at them, and which input or output each is for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from layerexplain.errors import ArgumentError
+from layerexplain.lang.axes import Shape
+from layerexplain.layers.declaration import Spec
+from layerexplain.layers.keras.losses import Loss
+from layerexplain.network.traced import Network
+from layerexplain.records import NamedTuple
+from layerexplain.report.training import setting_of_output
+from layerexplain.suggest import did_you_mean, in_a_row
+
+
+class DataArray(NamedTuple):
+    """An array: its name and shape. Where the values are known, `low` and `high` are the smallest and the largest
+    finite one, `is_whole` says that all are whole numbers, and `not_finite` counts those that are NaN or infinite."""
+
+    name: str
+    shape: Shape
+    low: float | None = None
+    high: float | None = None
+    is_whole: bool = False
+    not_finite: int = 0
+
+
+class Examples(NamedTuple):
+    """An array for an input of a model, whose layer has a name."""
+
+    array: DataArray
+    layer: str
+    wanted: Spec | None
+
+
+class Targets(NamedTuple):
+    """An array for an output of a model; `loss` is None where the model has none that is known."""
+
+    array: DataArray
+    layer: str
+    output: Shape | None
+    loss: Loss | None
+
+
+class Data(NamedTuple):
+    """A network, and the arrays that are given for it."""
+
+    network: Network
+    examples: tuple[Examples, ...] = ()
+    targets: tuple[Targets, ...] = ()
+
+
+def data_for(network: Network, arrays: Sequence[DataArray]) -> Data:
+    """Return arrays with the inputs and outputs that they are for: by the names of their layers, or X and y.
+
+    Raises ArgumentError for a name that is neither, and for one that is there twice.
+    """
+    from layerexplain.layers.keras.losses import loss_of
+
+    inputs = {ref.layer: ref for ref in network.model.inputs}
+    outputs = {ref.layer: ref for ref in network.model.outputs}
+    training = network.model.training
+    examples: list[Examples] = []
+    targets: list[Targets] = []
+    for array in arrays:
+        name = _layer_of(array.name, inputs, outputs)
+        if name in inputs:
+            call = network.call(inputs[name])
+            examples.append(Examples(array, name, call.outputs[0] if call is not None and call.outputs else None))
+        else:
+            ref = outputs[name]
+            call = network.call(ref)
+            spec = call.outputs[ref.output] if call is not None and ref.output < len(call.outputs) else None
+            setting = None if training is None else setting_of_output(training, name)
+            loss = None if setting is None else loss_of(setting.name)
+            targets.append(Targets(array, name, None if spec is None else spec.shape, loss))
+    return Data(network, tuple(examples), tuple(targets))
+
+
+def _layer_of(name: str, inputs: Collection[str], outputs: Collection[str]) -> str:
+    """Return the layer of the input or the output that an array is for."""
+    if name in inputs or name in outputs:
+        return name
+    head = name.lower().partition("_")[0]
+    if head == "x" and len(inputs) == 1:
+        return next(iter(inputs))
+    if head == "y" and len(outputs) == 1:
+        return next(iter(outputs))
+    known = ["X"] * (len(inputs) == 1) + ["y"] * (len(outputs) == 1) + [*inputs, *outputs]
+    hint = did_you_mean(name, known) or f"there are {in_a_row(known)}"
+    raise ArgumentError(f"the data {name} are for no input or output; {hint}")

@@ -1,0 +1,223 @@
+"""Rules on the data that a model is trained on, beside its inputs, its outputs and its losses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from layerexplain.checks.calls import config_of, ends_with, readers_of, type_of
+from layerexplain.checks.data import Data, DataArray
+from layerexplain.checks.of_faults import code_of
+from layerexplain.checks.rules import Found, rule, written_faults
+from layerexplain.lang.axes import Shape
+from layerexplain.layers.keras.fit_data import (
+    examples_words,
+    loss_name,
+    refuses_targets,
+    shape_words,
+    spreads,
+    takes_examples,
+    targets_words,
+)
+from layerexplain.layers.registry import facts_of
+from layerexplain.model import fixed_batch, keeps_state
+from layerexplain.network.traced import Network, TracedCall
+from layerexplain.ops.sizes import shape_text
+
+_FAR, _FAR_TARGETS = 20, 100
+"""Values beyond this are not scaled."""
+
+_SCALES = ("Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Discretization", "Embedding")
+
+
+@rule(
+    "data-shape",
+    "Data of another shape than the model is made for",
+    "breaks",
+    "certain",
+    why="Keras compares the shapes of arrays with those of the model, and stops where they differ.",
+    fix="The message says what would be right.",
+    source="keras/src/models/functional.py; keras/src/losses/losses.py",
+    keras="raises an error in fit()",
+    of="data",
+)
+def data_shape(data: Data) -> Iterator[Found]:
+    for fault in written_faults(data.network):
+        if code_of(fault.fact) == "data-shape":
+            yield fault, fault.fact
+    for one in data.examples:
+        wanted, got = None if one.wanted is None else _open(one.wanted.shape), one.array.shape
+        if wanted is not None and not (got and takes_examples(wanted, got)):
+            yield one.layer, examples_words(wanted, got or (None,), one.array.name)
+    for target in data.targets:
+        output = None if target.output is None else _open(target.output)
+        if output and target.loss is not None and refuses_targets(target.loss, _open(target.array.shape), output):
+            yield target.layer, targets_words(target.loss, output, target.array.shape, target.array.name)
+    counts = {one.name: one.shape[0] for one in _arrays(data) if one.shape and isinstance(one.shape[0], int)}
+    if len(set(counts.values())) > 1:
+        listed = " and ".join([f"{count} in {name}" for name, count in counts.items()])
+        yield None, f"fit() needs as many targets as examples; there are {listed}"
+
+
+def _arrays(data: Data) -> list[DataArray]:
+    return [*[one.array for one in data.examples], *[one.array for one in data.targets]]
+
+
+def _open(shape: Shape) -> Shape:
+    """Return a shape with the number of examples open."""
+    return (None, *shape[1:])
+
+
+@rule(
+    "targets-spread",
+    "Targets that are compared with several outputs each",
+    "wrong",
+    "certain",
+    why="Keras stretches the one number of an example over all outputs: each of them learns the same.",
+    fix="Give the last layer one unit, or give a target for each unit.",
+    source="keras/src/losses/loss.py, squeeze_or_expand_to_same_rank",
+    of="data",
+)
+def targets_spread(data: Data) -> Iterator[Found]:
+    for one in data.targets:
+        if one.output and one.loss is not None and spreads(one.loss, _open(one.array.shape), _open(one.output)):
+            said = f"{one.array.name} is {shape_text(one.array.shape)}, '{one.layer}' gives {shape_words(one.output)}"
+            yield one.layer, f"{said}: {loss_name(one.loss)} compares the axes of size 1 with each number of the other"
+
+
+@rule(
+    "examples-left-over",
+    "Examples that do not divide by the batch size of a stateful model",
+    "breaks",
+    "certain",
+    why="The model keeps a state for each example of a batch, so that all batches have one size.",
+    fix="Take as many examples as divide by the batch size, and give it to fit() and predict() too.",
+    source="keras/src/layers/rnn/rnn.py",
+    keras="raises an error in fit(), at the last batch",
+    of="data",
+)
+def examples_left_over(data: Data) -> Iterator[Found]:
+    model = data.network.model
+    batch = fixed_batch(model) if any(map(keeps_state, model.layers)) else None
+    for one in data.examples if batch else ():
+        count, name = one.array.shape[0] if one.array.shape else None, one.array.name
+        if batch and isinstance(count, int) and count % batch:
+            whole = count - count % batch
+            right = f"`{name} = {name}[:{whole}]`, the targets likewise, and fit(…, batch_size={batch})"
+            if not whole:
+                right = f"make the model with a batch_size that divides {count}"
+            yield (
+                one.layer,
+                f"{count} examples make {count // batch} batches of {batch}, and {count % batch} more; {right}",
+            )
+
+
+@rule(
+    "labels-outside",
+    "Labels that no unit stands for",
+    "breaks",
+    "certain",
+    why="The loss looks up the probability of the class by its number: beyond the last unit there is none. On a CPU "
+    "that is an error, on a GPU the loss is NaN.",
+    fix="Give the last layer a unit for each class, or number the classes from 0.",
+    source="tensorflow: nn.sparse_softmax_cross_entropy_with_logits",
+    of="data",
+)
+def labels_outside(data: Data) -> Iterator[Found]:
+    for one in data.targets:
+        units, low, high = one.output[-1] if one.output else None, one.array.low, one.array.high
+        if one.loss is None or low is None or high is None:
+            continue
+        name = one.array.name
+        if one.loss.sparse and isinstance(units, int) and (low < 0 or high >= units):
+            said = f"{name} has labels from {low:g} to {high:g}, and '{one.layer}' has {units} units"
+            right = f"`{name} = {name} - {low:g}`" if high - low < units else f"Dense({high + 1:g})"
+            yield one.layer, f"{said}, for classes 0 to {units - 1}; {right}"
+        elif one.loss.of == "probabilities" and (low < 0 or high > 1):
+            right = f"`{name} = ({name} > 0).astype('float32')`" if low < 0 else "number the two classes 0 and 1"
+            yield (
+                one.layer,
+                f"{name} goes from {low:g} to {high:g}, and {loss_name(one.loss)} needs 0 and 1; {right}",
+                "wrong",
+            )
+
+
+@rule(
+    "ids-outside",
+    "Ids that an Embedding has no row for",
+    "breaks",
+    "certain",
+    why="An id without a row is an error on a CPU, and a row of zeros on a GPU, without a message.",
+    fix="Give the Embedding an input_dim of at least the largest id and one.",
+    source="keras/src/layers/core/embedding.py",
+    of="data",
+)
+def ids_outside(data: Data) -> Iterator[Found]:
+    for one in data.examples:
+        low, high = one.array.low, one.array.high
+        for reader in _first_readers(data.network, one.layer):
+            argument = facts_of(type_of(data.network, reader)).ids_below
+            rows = config_of(data.network, reader).get(argument) if argument else None
+            if isinstance(rows, int) and low is not None and high is not None and (low < 0 or high >= rows):
+                said = f"{one.array.name} has ids from {low:g} to {high:g}, and '{reader.name}' has {rows} rows"
+                right = f"{argument}={high + 1:g}" if high >= rows else "ids below 0 count from the last row"
+                yield reader, f"{said}, for ids 0 to {rows - 1}; {right}", "breaks" if high >= rows else "wrong"
+
+
+def _first_readers(network: Network, name: str) -> Iterator[TracedCall]:
+    """Yield the calls that read an input, also through layers that only move its values."""
+    waiting = [call for call in network.calls if call.name == name]
+    while waiting:
+        for reader in readers_of(network, waiting.pop()):
+            yield reader
+            if not ends_with(reader):
+                waiting.append(reader)
+
+
+@rule(
+    "values-not-scaled",
+    "Values far from 0 that no layer scales",
+    "hint",
+    "likely",
+    why="Initial weights and learning rates are made for values near 0: with large ones the first steps are too large, "
+    "and training is slow or diverges.",
+    fix="Scale the values, or put a Rescaling or Normalization layer first.",
+    source="LeCun et al.: Efficient BackProp (1998), section 4.3",
+    of="data",
+)
+def values_not_scaled(data: Data) -> Iterator[Found]:
+    for one in data.examples:
+        low, high, name = one.array.low, one.array.high, one.array.name
+        readers = list(_first_readers(data.network, one.layer))
+        scaled = any(type_of(data.network, reader) in _SCALES or reader.network is not None for reader in readers)
+        if low is None or high is None or scaled or max(-low, high) <= _FAR:
+            continue
+        pixels = one.array.is_whole and low >= 0 and high <= 255
+        line = f"{name} / 255" if pixels else f"({name} - {name}.mean(axis=0)) / {name}.std(axis=0)"
+        yield one.layer, f"{name} goes from {low:g} to {high:g}, and no layer scales it; `{name} = {line}`"
+    for target in data.targets:
+        low, high, name = target.array.low, target.array.high, target.array.name
+        if target.loss is None or target.loss.of != "numbers" or low is None or high is None:
+            continue
+        if max(-low, high) > _FAR_TARGETS:
+            line = f"`{name} = ({name} - {name}.mean()) / {name}.std()`, to be undone after predict()"
+            yield (
+                target.layer,
+                f"{name} goes from {low:g} to {high:g}, and {loss_name(target.loss)} grows with it; {line}",
+            )
+
+
+@rule(
+    "data-not-finite",
+    "NaN or infinity in the data",
+    "wrong",
+    "certain",
+    why="One such number makes the loss NaN, and with it all weights after the first step.",
+    fix="Leave out or fill in what is missing.",
+    source="keras/src/callbacks/terminate_on_nan.py",
+    of="data",
+)
+def data_not_finite(data: Data) -> Iterator[Found]:
+    for one in _arrays(data):
+        if one.not_finite:
+            verb = "are" if one.not_finite > 1 else "is"
+            yield None, f"{one.not_finite:,} of the numbers in {one.name} {verb} NaN or infinite"

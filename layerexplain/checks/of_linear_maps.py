@@ -1,0 +1,85 @@
+"""The rule on linear layers with nothing between them that is not linear: together they are one linear layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from layerexplain.checks.calls import derived, ends_with, is_linear, is_output, only_readers, type_of, weights_of
+from layerexplain.checks.rules import Found, rule
+from layerexplain.network.traced import Network, TracedCall
+from layerexplain.suggest import in_a_row
+
+_SUMS = ("Dense", "Conv1D", "Conv2D", "Conv3D")
+"""Layers that are one weighted sum. A depthwise convolution beside another is a separable one, which is meant; a
+transposed one behind another enlarges a map of scores."""
+
+_LINEAR = frozenset(
+    {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout"}
+    | {"GaussianNoise", "BatchNormalization", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D"}
+    | {"GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"}
+    | {"ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Cropping1D", "Cropping2D", "Cropping3D"}
+)
+"""Layers that compute, at inference, sums with fixed factors."""
+
+
+@rule(
+    "linear-twice",
+    "Two linear maps in a row",
+    "wasteful",
+    "likely",
+    why="Two weighted sums with nothing between them that is not linear are one: the second computes nothing that the "
+    "first could not.",
+    fix="Give the first an activation, such as activation='relu', or leave one out.",
+    source="Goodfellow, Bengio, Courville: Deep Learning (2016), section 6.1",
+    inside=True,
+)
+def linear_twice(network: Network) -> Iterator[Found]:
+    for call, passed, behind in _pairs(network):
+        before, after = (weights_of(one)[0].shape for one in (call, behind))
+        known = [size for size in (*before, *after) if isinstance(size, int)]
+        first, second = known[: len(before)], known[len(before) :]
+        if len(known) < len(before) + len(after):
+            continue
+        # A middle that is smaller than both ends is a bottleneck, which is meant; normalized, one of the same size too.
+        middle, least = prod(second[:-1]), min(prod(first[:-1]), second[-1])
+        if middle < least or (middle == least and any(type_of(network, one) == "BatchNormalization" for one in passed)):
+            continue
+        names = [f"'{one.name}'" for one in passed]
+        through = f", through {in_a_row(names)}" if names else ""
+        said = f"'{call.name}' ({first[-2]} → {first[-1]}) has no activation, and '{behind.name}' "
+        said += f"({second[-2]} → {second[-1]}) takes its output as it is{through}"
+        if _is_one_linear_map(network):
+            yield call, f"{said}: up to its last activation the model is one linear map", "wrong"
+        else:
+            yield call, said
+
+
+def _pairs(network: Network) -> Iterator[tuple[TracedCall, list[TracedCall], TracedCall]]:
+    """Yield each linear layer with the layers that its output passes, and the linear one that then takes it."""
+    following = {call.call.key: reader for call, reader in only_readers(network)}
+    for call in derived(network):
+        if type_of(network, call) not in _SUMS or not is_linear(call):
+            continue
+        passed: list[TracedCall] = []
+        behind = following.get(call.call.key)
+        while behind is not None and _passes(network, behind):
+            passed.append(behind)
+            behind = following.get(behind.call.key)
+        if behind is not None and type_of(network, behind) in _SUMS and weights_of(behind):
+            yield call, passed, behind
+
+
+def _passes(network: Network, call: TracedCall) -> bool:
+    return call.definition is not None and (ends_with(call) == "" or type_of(network, call) in _LINEAR)
+
+
+def _is_one_linear_map(network: Network) -> bool:
+    """Return whether all layers but the last are linear."""
+    return all(
+        call.definition is not None
+        and call.network is None
+        and (is_output(network, call) or is_linear(call) or _passes(network, call))
+        for call in network.calls
+        if call.sources
+    )

@@ -1,0 +1,126 @@
+"""Rules on recurrent layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isqrt
+
+from layerexplain.checks.calls import config_of, derived, ends_with, source_of
+from layerexplain.checks.rules import Found, rule
+from layerexplain.layers.registry import facts_of
+from layerexplain.model import Layer
+from layerexplain.network.traced import Network, TracedCall
+from layerexplain.ops.sizes import shape_text
+
+_MANY_STEPS = 500
+"""From so many steps of one number each on, a recurrent layer hardly learns what lies far back."""
+
+
+@rule(
+    "slow-recurrent",
+    "Arguments that keep a recurrent layer off the fast GPU kernel",
+    "wasteful",
+    "certain",
+    why="Keras then runs the steps one by one on a GPU, many times slower; the numbers are the same.",
+    fix="Use the default activations, recurrent_dropout=0 and unroll=False where speed matters.",
+    source="keras/src/layers/rnn/lstm.py and gru.py",
+    inside=True,
+)
+def slow_recurrent(network: Network) -> Iterator[Found]:
+    for layer, one in _gated(network):
+        usual = {"activation": "tanh", "recurrent_activation": "sigmoid", "recurrent_dropout": 0, "unroll": False}
+        usual |= {"use_bias": True} | ({"reset_after": True} if one.type == "GRU" else {})
+        other = [f"{key}={one.config[key]!r}" for key, value in usual.items() if one.config.get(key, value) != value]
+        if other:
+            yield layer.name, f"'{layer.name}' has {', '.join(other)}"
+
+
+@rule(
+    "relu-in-recurrence",
+    "relu inside an LSTM or GRU",
+    "hint",
+    "likely",
+    why="Without the bound of tanh the state may grow at each step, until it overflows.",
+    fix="Use the default tanh.",
+    source="Le, Jaitly, Hinton: A Simple Way to Initialize Recurrent Networks of Rectified Linear Units (2015)",
+    inside=True,
+)
+def relu_in_recurrence(network: Network) -> Iterator[Found]:
+    for layer, one in _gated(network):
+        if one.config.get("activation") == "relu":
+            yield layer.name, f"'{layer.name}' is a {one.type} with activation='relu'"
+
+
+def _gated(network: Network) -> Iterator[tuple[Layer, Layer]]:
+    """Yield the layers that are an LSTM or a GRU or hold one, each with that."""
+    for layer in network.model.layers_by_name.values():
+        inner = layer.config.get("layer")
+        one = inner if isinstance(inner, Layer) else layer
+        if one.type in ("LSTM", "GRU"):
+            yield layer, one
+
+
+@rule(
+    "one-step",
+    "A recurrent layer over a single step",
+    "wasteful",
+    "certain",
+    why="The state before the first step is 0: with one step the recurrent weights multiply nothing else, and the "
+    "layer remembers nothing.",
+    fix="Give it sequences: windows of several steps, as (examples, steps, features). Without them a Dense layer does "
+    "the same.",
+    source="keras/src/layers/rnn/rnn.py",
+    inside=True,
+)
+def one_step(network: Network) -> Iterator[Found]:
+    for call, one in _recurrent(network):
+        spec = call.inputs[0]
+        if spec is not None and spec.shape[1:2] == (1,) and len(call.sources) == 1 and not one.config.get("stateful"):
+            yield call, f"'{call.name}' ({one.type}) gets {shape_text(spec.shape)}: sequences of 1 step"
+
+
+@rule(
+    "pixels-as-steps",
+    "A recurrent layer over very many steps of one number",
+    "hint",
+    "likely",
+    why="Each step multiplies the gradient once more: what lies hundreds of steps back is hardly learned, and the "
+    "steps run one by one.",
+    fix="Make a row of the image a step: Reshape((28, 28)) for 784 pixels. Shorten long signals with Conv1D and "
+    "strides before.",
+    source="Le, Jaitly, Hinton: A Simple Way to Initialize Recurrent Networks of Rectified Linear Units (2015)",
+    inside=True,
+)
+def pixels_as_steps(network: Network) -> Iterator[Found]:
+    for call, one in _recurrent(network):
+        spec = call.inputs[0]
+        steps = None if spec is None or spec.shape[2:] != (1,) else spec.shape[1]
+        if spec is None or not isinstance(steps, int) or steps < _MANY_STEPS:
+            continue
+        flat = isqrt(steps) ** 2 == steps or (steps % 3 == 0 and isqrt(steps // 3) ** 2 == steps // 3)
+        said = f"'{call.name}' ({one.type}) reads {steps} steps of 1 number each"
+        if _is_flattened(network, call) or (flat and source_of(network, call) is not None):
+            yield call, f"{said}: one for each pixel of a flattened image", "wrong"
+        else:
+            yield call, said
+
+
+def _is_flattened(network: Network, call: TracedCall) -> bool:
+    """Return whether the input of a call was an image before: several axes larger than 1, laid out in one."""
+    before = source_of(network, call)
+    while before is not None and before.inputs and not ends_with(before):
+        spec = before.inputs[0]
+        if spec is not None and len([size for size in spec.shape[1:3] if not isinstance(size, int) or size > 1]) > 1:
+            return True
+        before = source_of(network, before)
+    return False
+
+
+def _recurrent(network: Network) -> Iterator[tuple[TracedCall, Layer]]:
+    """Yield the calls of recurrent layers, each with the layer, or the one that it holds."""
+    for call in derived(network):
+        layer = network.layer(call.name)
+        inner = config_of(network, call).get("layer")
+        one = inner if isinstance(inner, Layer) else layer
+        if facts_of(one.type).states:
+            yield call, one

@@ -1,0 +1,22 @@
+"""A configuration of Hugging Face's transformers (`config.json`) → `Model`.
+
+What an architecture consists of is data: `blocks.yaml` has the layers as formulas, `architectures.yaml` a row for each
+`model_type`. `architecture.py` reads the rows, `values.py` what they say of one configuration, `wiring.py` the formulas
+of blocks and models, `rotary.py` the many spellings of rotary embeddings, `safetensors.py` the stored weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+FORMAT = "hugging-face"
+
+
+def is_configuration(document: Any) -> bool:
+    """Whether a JSON document is a configuration of transformers.
+
+    >>> is_configuration({"model_type": "llama"}), is_configuration({"class_name": "Sequential", "config": {}})
+    (True, False)
+    """
+    return isinstance(document, Mapping) and "model_type" in document and "class_name" not in document

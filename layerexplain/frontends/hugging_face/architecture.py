@@ -1,0 +1,122 @@
+"""The rows of `architectures.yaml`: what a `model_type` consists of, and its layers, which `blocks.yaml` defines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from layerexplain.errors import SourceError
+from layerexplain.layers.declaration import Declaration
+from layerexplain.records import NamedTuple
+from layerexplain.suggest import did_you_mean
+
+Texts = Mapping[str, Any]
+"""Expressions by the names of what they give."""
+
+
+class Stack(NamedTuple):
+    """Blocks that follow one another: how many, the name that their numbers follow, and the formula of one."""
+
+    number: str
+    name: str
+    formula: str
+
+
+class Architecture(NamedTuple):
+    """A row, with what it takes from the rows that it is like; `architectures.yaml` says what each part is."""
+
+    type: str
+    defaults: Mapping[str, Any]
+    fields: Texts
+    roots: Texts
+    must: tuple[str, ...]
+    blocks: Mapping[str, Mapping[str, Texts]]
+    names: Mapping[str, str]
+    paths: Mapping[str, str]
+    stacks: Mapping[str, Stack]
+    model: str
+    layer_type: str
+    inputs: Mapping[str, str]
+
+
+def model_types() -> list[str]:
+    """Return the model types that are read."""
+    return [name for name in _rows() if name not in _BASES]
+
+
+_BASES = ("decoder", "encoder")
+_TEXTS = ("must", "model", "layer_type")
+_MAPPINGS = ("defaults", "fields", "roots", "blocks", "names", "paths", "stacks", "inputs")
+
+
+@cache
+def _rows() -> Mapping[str, Any]:
+    rows: Mapping[str, Any] = _data("architectures.yaml")
+    return rows
+
+
+def _data(name: str) -> Any:
+    from layerexplain.frontends.spec.yaml_nodes import SpecFaults, parse_yaml, to_python
+
+    return to_python(parse_yaml((files(__package__) / name).read_bytes(), SpecFaults()))
+
+
+@cache
+def architecture(model_type: str) -> Architecture:
+    """Return the row of a model type. Raises SourceError where there is none."""
+    if model_type not in model_types():
+        hint = did_you_mean(model_type, model_types(), before="; ")
+        needed = f"its formulas are needed, as a row of architectures.yaml; known are {', '.join(model_types())}"
+        raise SourceError(f"has the model_type {model_type[:60]!r}, which is not known: {needed}{hint}")
+    row = _whole(model_type)
+    stacks = {name: Stack(**stack) for name, stack in row["stacks"].items()}
+    parts = {name: row[name] for name in _MAPPINGS}
+    return Architecture(type=model_type, **{**parts, "stacks": stacks, **{key: row[key] for key in _TEXTS}})
+
+
+def _whole(name: str) -> dict[str, Any]:
+    """A row joined to the one that it is like: mappings name by name, the arguments of a role one by one."""
+    row = _rows()[name]
+    empty: dict[str, Any] = {**{part: {} for part in _MAPPINGS}, "must": (), "layer_type": ""}
+    base = _whole(row["like"]) if "like" in row else empty
+    made = {**base, **{key: row[key] for key in _TEXTS if key in row}}
+    for part in _MAPPINGS:
+        made[part] = _joined(base[part], row.get(part) or {})
+    return made
+
+
+def _joined(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    made = {**old}
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            of_another_type = key.islower() and all(name[:1].isupper() and name not in before for name in value)
+            made[key] = {**value} if of_another_type and value else _joined(before, value)
+        else:
+            made[key] = value
+    return made
+
+
+@cache
+def _definitions() -> Mapping[str, Declaration]:
+    from layerexplain.frontends.spec.define import read_definitions
+
+    return read_definitions((files(__package__) / "blocks.yaml").read_bytes(), "blocks.yaml")
+
+
+@cache
+def declarations(model_type: str, dtype: str = "float") -> Mapping[str, Declaration]:
+    """Return the layers of an architecture, whose weights are held where transformers holds them, in a dtype."""
+    from layerexplain.layers.formula_layer import FormulaLayer
+
+    paths = architecture(model_type).paths
+    made: dict[str, Declaration] = {}
+    for type_, declaration in _definitions().items():
+        own = declaration.formula.__self__  # type: ignore[attr-defined]  # the method of a FormulaLayer
+        if not isinstance(own, FormulaLayer):
+            raise TypeError(f"{type_} is no layer of a formula")
+        weights = tuple([w._replace(at=paths.get(w.at, w.at), dtype=dtype) for w in own.weights])
+        made[type_] = own._replace(weights=weights, find=made.get).declaration()
+    return made

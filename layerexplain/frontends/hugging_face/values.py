@@ -1,0 +1,100 @@
+"""What a row of an architecture says of one configuration: its fields checked, its names computed, its conditions."""
+
+from __future__ import annotations
+
+import math
+from collections import ChainMap
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from layerexplain.errors import FormulaError, LayerExplainError, SourceError
+from layerexplain.frontends.hugging_face.architecture import Architecture
+from layerexplain.lang.settings import attribute, holds
+from layerexplain.lang.syntax import ast, checked_expression
+from layerexplain.lang.uses import uses
+from layerexplain.model import ForeignFunction
+from layerexplain.suggest import did_you_mean
+
+Values = Mapping[str, Any]
+
+MOST_LAYERS = 10_000
+"""Layers of a stack."""
+
+_TANH_FORMS = ("gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_python_tanh")
+_ACTIVATIONS: Mapping[str, Any] = {
+    **{name: ForeignFunction("gelu_tanh") for name in _TANH_FORMS},
+    **{name: name for name in ("gelu", "relu", "silu", "tanh", "sigmoid", "relu6", "mish", "linear")},
+    "swish": "silu",
+    "gelu_python": "gelu",
+}
+"""transformers' names of activations."""
+
+
+@cache
+def expression_of(text: str) -> ast.expr:
+    """Return the tree of an expression, read once."""
+    return checked_expression(text, choices=True)
+
+
+def value_of(expression: Any, values: Values) -> Any:
+    """Return the value of an expression of a row. Raises `LayerExplainError`."""
+    if not isinstance(expression, str):
+        return expression
+    node = expression_of(expression)
+    if isinstance(node, ast.Compare | ast.BoolOp) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
+        return holds(node, values)
+    return attribute(node, values)
+
+
+def configured(row: Architecture, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a row's names for one configuration. Raises SourceError for one that lacks a field or has a
+    value that cannot be."""
+    values: dict[str, Any] = {**row.defaults, **document}
+    defined: dict[str, Any] = {}
+    settings = ChainMap(defined, values)
+    for name, expression in row.fields.items():
+        defined[name] = _field(row, name, expression, settings)
+    for name, expression in row.roots.items():
+        number = _field(row, name, expression, settings)
+        if not isinstance(number, int | float) or number <= 0:
+            raise SourceError(f"{row.type} needs {expression} to be a positive number, got {number!r:.40}")
+        defined[name] = math.sqrt(number)
+    for condition in row.must:
+        if not value_of(condition, settings):
+            names = dict.fromkeys(uses(expression_of(condition)).tensors)
+            got = ", ".join(f"{name} = {settings[name]!r:.40}" for name in names)
+            raise SourceError(f"{row.type} needs {condition}, got {got}")
+    return dict(settings)
+
+
+_SIZES = frozenset(["width", "layers", "heads", "kv_heads", "head_width", "hidden", "vocabulary", "positions_known"])
+
+
+def _field(row: Architecture, name: str, expression: Any, settings: Values) -> Any:
+    if isinstance(expression, str):
+        used = uses(expression_of(expression))
+        for one in (*used.tensors, *used.conditions):
+            if one not in settings:
+                known = did_you_mean(one, settings, before="; ")
+                raise SourceError(f"{row.type} needs {one}, which the configuration does not have{known}")
+    try:
+        value = value_of(expression, settings)
+    except (FormulaError, LayerExplainError) as error:
+        raise SourceError(f"{row.type} needs {name} = {expression}: {error.fact}") from None
+    if name in _SIZES and (type(value) is not int or value < 1):
+        raise SourceError(f"{row.type} needs {expression} to be a whole number from 1 on, got {value!r:.40}")
+    if name == "layers" and value > MOST_LAYERS:
+        raise SourceError(f"{row.type} needs {expression} to be at most {MOST_LAYERS:,}, got {value:,}")
+    if name == "activation":
+        return _activation(row, value)
+    return value
+
+
+def _activation(row: Architecture, name: Any) -> Any:
+    if row.type == "bloom":  # whose gelu is the form with tanh, whatever it is called
+        name = "gelu_new"
+    if not isinstance(name, str) or name not in _ACTIVATIONS:
+        listed = ", ".join(_ACTIVATIONS)
+        raise SourceError(f"{row.type} needs the activation to be one of {listed}, got {name!r:.40}")
+    return _ACTIVATIONS[name]

@@ -1,0 +1,178 @@
+"""What fit() takes of arrays, and the line of Python that gives them the shape that a model is made for.
+
+Shapes have the examples first, None where a size is open. The lines are tested: they are run on arrays, which Keras
+then takes. Reference: keras/src/models/functional.py (`_adjust_input_rank`), keras/src/losses/loss.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+
+from layerexplain.lang.axes import Shape, Size
+from layerexplain.layers.keras.losses import Loss, loss_of
+from layerexplain.ops.sizes import default_roles, shape_text
+from layerexplain.suggest import in_a_row
+
+_OTHER_LOSS = {
+    "categorical_crossentropy": "sparse_categorical_crossentropy",
+    "sparse_categorical_crossentropy": "categorical_crossentropy",
+}
+
+
+def shape_words(shape: Shape) -> str:
+    """Return a shape with the names of its open axes.
+
+    >>> shape_words((None, None, 9)), shape_words((None, 28, 28, 1)), shape_words((None,))
+    ('(examples, steps, 9)', '(examples, 28, 28, 1)', '(examples,)')
+    """
+    names = ("examples", *default_roles(len(shape))[1:])
+    sizes = [str(size) if isinstance(size, int) else name for size, name in zip(shape, names, strict=True)]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def takes_examples(wanted: Shape, got: Shape) -> bool:
+    """Return whether Keras takes data of a shape for an input: it adds an axis of size 1 at the end, or takes one off.
+
+    >>> takes_examples((None, 28, 28, 1), (100, 28, 28)), takes_examples((None, None, 9), (100, 9))
+    (True, False)
+    """
+    if len(got) == len(wanted) - 1 and wanted[-1] in (1, None):
+        wanted = wanted[:-1]
+    elif len(got) == len(wanted) + 1 and got[-1] in (1, None):
+        got = got[:-1]
+    return _fit(wanted[1:], got[1:])
+
+
+def _fit(wanted: Sequence[Size], got: Sequence[Size]) -> bool:
+    """Return whether there are as many axes, and no known size differs."""
+    return len(wanted) == len(got) and all(
+        a == b for a, b in zip(wanted, got, strict=True) if isinstance(a, int) and isinstance(b, int)
+    )
+
+
+def examples_words(wanted: Shape, got: Shape, name: str = "X", of: str = "fit") -> str:
+    """Return what fit(), or another method, needs of an array of examples that it does not take, and how to give it.
+
+    >>> examples_words((None, None, 9), (100, 9))
+    'fit() needs X of shape (examples, steps, 9); yours is (100, 9). `X = X[:, None, :]` makes each example one step; \
+`X = X[None]` makes all of it one example of 100 steps'
+    """
+    advice = [f"`{name} = {line.replace('X', name)}` {makes}" for line, makes in _lines(wanted, got)][:2]
+    if not advice:
+        advice = [f"`Input(shape={shape_text(tuple(got[1:]))})` makes the model for such data"]
+    return f"{of}() needs {name} of shape {shape_words(wanted)}; yours is {_own(got)}. {'; '.join(advice)}"
+
+
+def _own(shape: Shape) -> str:
+    return shape_text(shape) if isinstance(shape[0], int) else shape_words(shape)
+
+
+def _lines(wanted: Shape, got: Shape) -> Iterator[tuple[str, str]]:
+    """Yield expressions of `X` that fit, the likeliest first, each with what it makes."""
+    w, g = wanted[1:], got[1:]
+    for axis in range(len(w)):
+        if len(g) == len(w) - 1 and w[axis] in (1, None) and _fit((*w[:axis], *w[axis + 1 :]), g):
+            index = ", ".join([":"] * (axis + 1) + ["None"] + [":"] * (len(g) - axis))
+            role = default_roles(len(wanted))[axis + 1].removesuffix("s")
+            yield f"X[{index}]", f"makes each example one {role}" if role == "step" else "adds the axis"
+            break
+    if _fit(w, got):
+        steps = f" of {got[0]} steps" if len(w) == 2 and w[0] is None and isinstance(got[0], int) else ""
+        yield "X[None]", f"makes all of it one example{steps}"
+    if len(w) > 2 and w[-1] == 3 and _fit(w[:-1], g[:-1] if g[-1:] == (1,) else g):
+        gray = "X" if g[-1:] == (1,) and len(g) == len(w) else "X[..., None]"
+        yield f"np.repeat({gray}, 3, axis=-1)", "copies the gray values into 3 channels"
+    if len(g) == len(w) and not _fit(w, g):
+        if len(w) > 1 and _fit(w, (*g[1:], g[0])):
+            yield "np.moveaxis(X, 1, -1)", "puts the channels last" if len(w) > 2 else "puts the steps first"
+        elif len(w) > 2 and _fit(w, (g[-1], *g[:-1])):
+            yield "np.moveaxis(X, -1, 1)", "puts the channels first"
+        elif len(w) == 3 and w[-1] == g[-1] and None not in w:
+            yield f"keras.ops.image.resize(X, ({w[0]}, {w[1]}))", "resizes the images"
+    if line := _reshape(w, g):
+        yield line, "lays the numbers of each example out anew, in their order"
+
+
+def _reshape(wanted: Sequence[Size], got: Sequence[Size]) -> str:
+    """Return the reshape that keeps the numbers of each example, "" where they are not as many."""
+    known = [size for size in wanted if isinstance(size, int)]
+    sizes = [size for size in got if isinstance(size, int)]
+    if len(sizes) < len(got) or len(wanted) - len(known) > 1 or not got or not known:
+        return ""
+    if len(known) == len(wanted):
+        return f"X.reshape(-1, {', '.join(map(str, known))})" if prod(known) == prod(sizes) else ""
+    if prod(sizes) % max(prod(known), 1) or prod(known) <= 1:
+        return ""
+    return f"X.reshape(len(X), {', '.join(str(size) if isinstance(size, int) else '-1' for size in wanted)})"
+
+
+# Targets ------------------------------------------------------------------------------------------------------------
+
+
+def loss_name(loss: Loss) -> str:
+    """Return a loss as compile() takes it: `mean_squared_error`."""
+    return loss.name.rpartition(".")[2]
+
+
+def refuses_targets(loss: Loss, got: Shape, output: Shape) -> bool:
+    """Return whether Keras refuses targets of a shape for an output, both with the number of examples open.
+
+    >>> refuses_targets(loss_of("mse"), (None,), (None, 3)), refuses_targets(loss_of("mse"), (None, 1), (None, 3))
+    (True, False)
+    """
+    if loss.refuses(got, output) or loss.sparse or loss.targets.kind == "letters" or len(got) == len(output):
+        return loss.refuses(got, output)
+    shorter, longer = sorted((got, output), key=len)
+    return len(longer) != len(shorter) + 1 or longer[-1] not in (1, None)  # an axis of size 1 is added or taken off
+
+
+def spreads(loss: Loss, got: Shape, output: Shape) -> bool:
+    """Return whether Keras takes targets of another shape than the output's and compares each number with several.
+
+    >>> spreads(loss_of("mse"), (None, 1), (None, 3)), spreads(loss_of("mse"), (None,), (None, 1))
+    (True, False)
+    """
+    if loss.sparse or loss.targets.kind == "letters" or refuses_targets(loss, got, output):
+        return False
+    got = got[:-1] if len(got) == len(output) + 1 and got[-1] == 1 else got
+    pairs = zip(got[1:], output[1:], strict=False)
+    return len(got) == len(output) and any(
+        isinstance(a, int) and isinstance(b, int) and a != b and 1 in (a, b) for a, b in pairs
+    )
+
+
+def targets_words(loss: Loss, output: Shape, got: Shape, name: str = "y", of: str = "fit") -> str:
+    """Return what fit() needs of targets that do not fit an output, and how to give them.
+
+    >>> print(targets_words(loss_of("categorical_crossentropy"), (None, 3), (100, 1)))
+    fit() needs y of shape (examples, 3), one-hot, for categorical_crossentropy; yours is (100, 1). \
+`y = keras.utils.to_categorical(y, 3)`; or compile with sparse_categorical_crossentropy, which takes class numbers
+    """
+    wanted = loss.targets_shape(output)
+    kind = {"one-hot": ", one-hot,", "classes": ", class numbers,"}.get(loss.targets.kind, "")
+    said = f"{of}() needs {name} of shape {shape_words(wanted)}{kind} for {loss_name(loss)}; yours is {_own(got)}"
+    return f"{said}. {'; or '.join(_of_targets(loss, output, got, name))}"
+
+
+def _of_targets(loss: Loss, output: Shape, got: Shape, name: str) -> list[str]:
+    units, own = output[-1], got[-1] if len(got) > 1 else None
+    column = len(got) == len(output) - 1 or own == 1
+    found: list[str] = []
+    if loss.targets.kind == "one-hot" and column and len(output) - len(got) in (0, 1):
+        found.append(f"`{name} = keras.utils.to_categorical({name}, {units})`")
+    elif loss.sparse and len(got) == len(output) and own == units:
+        found.append(f"`{name} = {name}.argmax(axis=-1)`")
+    elif len(got) == len(output) + 1 and len(got) == 3:
+        found.append("give the last recurrent layer return_sequences=True, if there is a target for each step")
+    elif len(got) == len(output) - 1 and len(output) == 3:
+        found.append("give the last recurrent layer return_sequences=False, if there is one target for each sequence")
+    elif len(got) in (len(output), len(output) - 1) and not loss.sparse:
+        count = own if len(got) == len(output) else 1
+        if isinstance(count, int) and count != units:
+            found.append(f"give the last layer {count} unit{'s' * (count != 1)}, such as Dense({count})")
+    other = loss_of(_OTHER_LOSS.get(loss_name(loss), ""))
+    if other is not None and not other.refuses(got, output):
+        takes = "class numbers" if other.sparse else "one-hot rows"
+        found.append(f"compile with {loss_name(other)}, which takes {takes}")
+    return found or [f"its targets are {in_a_row([loss.targets(output)])}"]

@@ -1,0 +1,88 @@
+"""What PyTorch's modules have in common: how they are declared, kinds of arguments, and checks of shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from layerexplain.errors import ArgumentError, ShapeError
+from layerexplain.lang.expr import Expr
+from layerexplain.layers.arguments import Annotated, Check, Naturals, Sizes, per_axis
+from layerexplain.layers.facts import Facts
+from layerexplain.layers.registry import TORCH, layer, layers_of_rank
+from layerexplain.ops.sizes import agree, shape_text
+
+LAYOUT = {1: "NCL", 2: "NCHW", 3: "NCDHW"}
+"""PyTorch's layout of a batch of signals, images or volumes, and of their kernels."""
+
+IGNORED = "device dtype inplace"
+"""Arguments that change nothing that is computed."""
+
+IMAGES = {rank: Facts(channels_first=True, alone_ndim=rank + 1) for rank in LAYOUT}
+"""The facts of modules on signals, images and volumes: one without a batch is taken too."""
+
+
+def module(type_: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a module of torch.nn by its formula."""
+    return layer(TORCH + type_, ignores=IGNORED, **declared)
+
+
+def modules_of_rank(pattern: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare modules for several numbers of spatial axes by one formula: Conv1d, Conv2d and Conv3d by "Conv{}d"."""
+    return layers_of_rank(TORCH + pattern, ignores=IGNORED, facts_of_rank=IMAGES, **declared)
+
+
+def _word_or(words: tuple[str, ...], numbers: Check) -> Callable[[Any], Any]:
+    return lambda value: value if value in words else numbers.normal(value)
+
+
+_AMOUNTS: Any = Naturals
+_SIZES: Any = Sizes
+
+
+def _sizes_or_none(value: Any) -> Any:
+    """One size or one for each axis, None for an axis that keeps its size."""
+    if isinstance(value, list | tuple):
+        return tuple([None if one is None else _SIZES.normal(one) for one in value])
+    return None if value is None else _SIZES.normal(value)
+
+
+Amounts = Annotated[
+    Any,
+    Check("'valid', 'same', an integer ≥ 0, or one per axis", "1", _word_or(("valid", "same"), _AMOUNTS), (0, 1, 2)),
+]
+OutputSizes = Annotated[
+    Any, Check("an integer ≥ 1, or one per axis, None to keep that of the input", "7", _sizes_or_none)
+]
+
+
+def need_channels(type_: str, name: str, wanted: int, x: Expr, axis: int = 1) -> None:
+    """Raise ShapeError unless an axis of x has the size that the module was made for."""
+    size = x.shape[axis % x.ndim] if x.ndim else None
+    if not x.ndim or not agree(size, wanted):
+        of = "channels" if axis == 1 else "features along the last axis"
+        raise ShapeError(
+            f"{type_} needs {wanted} {of}, {name}={wanted}, got {size} in {shape_text(x.shape)}; "
+            f"write {name}={size}, or change what comes before"
+        )
+
+
+def need_divisor(name: str, number: int, of: str, total: int) -> None:
+    """Raise ArgumentError unless a number divides another one."""
+    if total % number:
+        raise ArgumentError(f"{name} needs to divide {of}={total}, got {name}={number}")
+
+
+def sizes(name: str, value: Any, rank: int) -> tuple[int, ...]:
+    """Return one value for each spatial axis."""
+    return per_axis(name, value, rank)
+
+
+def half_of_window(type_: str, padding: Any, kernel_size: Any, rank: int) -> None:
+    """Raise ArgumentError for padding of a pooling that PyTorch refuses: more than half of the window."""
+    for pad, window in zip(sizes("padding", padding, rank), sizes("kernel_size", kernel_size, rank), strict=True):
+        if 2 * pad > window:
+            raise ArgumentError(
+                f"{type_} needs padding of at most half of kernel_size={window}, got padding={pad}; "
+                f"use padding={window // 2}"
+            )

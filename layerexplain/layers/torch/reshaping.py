@@ -1,0 +1,219 @@
+"""Modules that lay images out anew: padding, upsampling, pixel shuffles."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain.errors import ArgumentError, AxesError, ShapeError
+from layerexplain.lang.expr import Expr
+from layerexplain.layers.arguments import Anything, Bool, Number, Numbers, PositiveInt, Sizes, choice
+from layerexplain.layers.torch.arguments import IMAGES, module, modules_of_rank
+from layerexplain.ops.movement import pad, repeat, reshape, transpose
+from layerexplain.ops.sizes import shape_text
+from layerexplain.ops.spatial import each
+
+# Padding: PyTorch counts from the last axis, before and after each ------------------------------------------------
+
+
+def pads_of(type_: str, padding: Any, rank: int) -> tuple[tuple[int, int], ...]:
+    """Return (before, after) of each axis, the batch and the channels included, from the last axis' pair on."""
+    numbers = (padding,) * 2 * rank if isinstance(padding, int) else tuple(padding)
+    if len(numbers) != 2 * rank or not all(isinstance(n, int) for n in numbers):
+        raise ArgumentError(f"{type_} needs padding as one integer or {2 * rank}, got padding={padding}")
+    pairs = [(numbers[2 * i], numbers[2 * i + 1]) for i in reversed(range(rank))]
+    return ((0, 0), (0, 0), *pairs)
+
+
+def _padded(type_: str, x: Expr, padding: Any, mode: str = "constant", value: float = 0) -> Expr:
+    pads = pads_of(type_, padding, x.ndim - 2)
+    for size, (before, after) in zip(x.shape, pads, strict=True):
+        least = {"reflect": 1, "wrap": 0}.get(mode)
+        if least is not None and isinstance(size, int) and max(before, after) > size - least:
+            raise ShapeError(f"{type_} needs padding below the size {size} of its axis, got padding={padding}")
+        if isinstance(size, int) and size + before + after < 1:
+            raise ShapeError(f"{type_} leaves nothing of an axis of {size}, got padding={padding}")
+    if min(n for pair in pads for n in pair) < 0:
+        cut = tuple([slice(-min(a, 0) or None, min(b, 0) or None) for a, b in pads])
+        x, pads = x[cut], tuple([(max(a, 0), max(b, 0)) for a, b in pads])
+    return pad(x, pads=pads, value=value, mode=mode) if any(map(any, pads)) else x
+
+
+@modules_of_rank("ZeroPad{}d", gist="pad by {padding}")
+def zero_pad(x: Expr, *, padding: Anything, rank: int) -> Expr:
+    """Puts zeros around the [sequence|image|volume]: {padding}, from the last axis on, before and after.
+
+    Input shape: (batch, channels, spatial axes). Output shape: likewise, larger. Reference: torch.nn.ZeroPad2d.
+    """
+    return _padded(f"ZeroPad{rank}d", x, padding)
+
+
+@modules_of_rank("ConstantPad{}d", gist="pad by {padding} with {value}")
+def constant_pad(x: Expr, *, padding: Anything, value: Number, rank: int) -> Expr:
+    """Puts {value} around the [sequence|image|volume]: {padding}, from the last axis on, before and after.
+
+    Input shape: (batch, channels, spatial axes). Output shape: likewise, larger. Reference: torch.nn.ConstantPad2d.
+    """
+    return _padded(f"ConstantPad{rank}d", x, padding, value=value)
+
+
+@modules_of_rank("ReflectionPad{}d", gist="pad by {padding}, reflected")
+def reflection_pad(x: Expr, *, padding: Anything, rank: int) -> Expr:
+    """Puts the mirror image, without the edge itself, around the [sequence|image|volume]: {padding}, from the last axis
+    on, before and after.
+
+    Input shape: (batch, channels, spatial axes). Output shape: likewise, larger. Reference: torch.nn.ReflectionPad2d.
+    """
+    return _padded(f"ReflectionPad{rank}d", x, padding, "reflect")
+
+
+@modules_of_rank("ReplicationPad{}d", gist="pad by {padding} with the edge")
+def replication_pad(x: Expr, *, padding: Anything, rank: int) -> Expr:
+    """Repeats the edge around the [sequence|image|volume]: {padding}, from the last axis on, before and after.
+
+    Input shape: (batch, channels, spatial axes). Output shape: likewise, larger. Reference: torch.nn.ReplicationPad2d.
+    """
+    return _padded(f"ReplicationPad{rank}d", x, padding, "edge")
+
+
+@modules_of_rank("CircularPad{}d", gist="pad by {padding} with the other end")
+def circular_pad(x: Expr, *, padding: Anything, rank: int) -> Expr:
+    """Continues the [sequence|image|volume] with its other end: {padding}, from the last axis on, before and after.
+
+    Input shape: (batch, channels, spatial axes). Output shape: likewise, larger. Reference: torch.nn.CircularPad2d.
+    """
+    return _padded(f"CircularPad{rank}d", x, padding, "wrap")
+
+
+# Pixel shuffles -------------------------------------------------------------------------------------------------
+
+
+def _image(type_: str, x: Expr) -> tuple[Any, int, Any, Any]:
+    if x.ndim != 4 or not isinstance(x.shape[1], int):
+        raise AxesError(f"{type_} needs an input of (batch, channels, rows, columns), got {shape_text(x.shape)}")
+    batch, channels, rows, columns = x.shape
+    return batch, channels, rows, columns
+
+
+def _times(size: Any, factor: int) -> Any:
+    return size * factor if isinstance(size, int) else None
+
+
+@module("PixelShuffle", gist="channels to pixels, {upscale_factor} × {upscale_factor}", facts=IMAGES[2], ndim=4)
+def pixel_shuffle(x: Expr, *, upscale_factor: PositiveInt) -> Expr:
+    """Makes of the values of {upscale_factor} × {upscale_factor} channels at a pixel as many pixels.
+
+    Input shape: (batch, channels · r², rows, columns). Output shape: (batch, channels, rows · r, columns · r).
+    Reference: torch.nn.PixelShuffle.
+    """
+    batch, channels, rows, columns = _image("PixelShuffle", x)
+    r = upscale_factor
+    if channels % r**2:
+        raise ShapeError(f"PixelShuffle needs channels divisible by upscale_factor² = {r**2}, got {channels}")
+    apart = reshape(x, shape=(batch, channels // r**2, r, r, rows, columns))
+    turned = transpose(apart, axes=(0, 1, 4, 2, 5, 3))
+    return reshape(turned, shape=(batch, channels // r**2, _times(rows, r), _times(columns, r)))
+
+
+@module("PixelUnshuffle", gist="pixels to channels, {downscale_factor} × {downscale_factor}", facts=IMAGES[2], ndim=4)
+def pixel_unshuffle(x: Expr, *, downscale_factor: PositiveInt) -> Expr:
+    """Makes of {downscale_factor} × {downscale_factor} pixels as many channels of one pixel.
+
+    Input shape: (batch, channels, rows · r, columns · r). Output shape: (batch, channels · r², rows, columns).
+    Reference: torch.nn.PixelUnshuffle.
+    """
+    batch, channels, rows, columns = _image("PixelUnshuffle", x)
+    r = downscale_factor
+    if not isinstance(rows, int) or not isinstance(columns, int) or rows % r or columns % r:
+        raise ShapeError(f"PixelUnshuffle needs rows and columns divisible by {r}, got {shape_text(x.shape)}")
+    apart = reshape(x, shape=(batch, channels, rows // r, r, columns // r, r))
+    turned = transpose(apart, axes=(0, 1, 3, 5, 2, 4))
+    return reshape(turned, shape=(batch, channels * r**2, rows // r, columns // r))
+
+
+@module("ChannelShuffle", gist="channels of {groups} groups interleaved")
+def channel_shuffle(x: Expr, *, groups: PositiveInt) -> Expr:
+    """Interleaves the channels of {groups} groups.
+
+    Input shape: (batch, channels, …). Output shape: the same. Reference: torch.nn.ChannelShuffle.
+    """
+    channels = x.shape[1] if x.ndim > 2 else None
+    if not isinstance(channels, int) or channels % groups:
+        raise ShapeError(f"ChannelShuffle needs channels divisible by groups={groups}, got {shape_text(x.shape)}")
+    apart = reshape(x, shape=(x.shape[0], groups, channels // groups, *x.shape[2:]))
+    return reshape(transpose(apart, axes=(0, 2, 1, *range(3, x.ndim + 1))), shape=x.shape)
+
+
+# Upsampling -----------------------------------------------------------------------------------------------------
+
+_MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "nearest-exact", "area")
+
+
+def resized(x: Expr, size: Any, scale: Any, mode: str, align_corners: bool | None) -> Expr:
+    """Return a signal, image or volume in another size, as torch.nn.functional.interpolate gives it."""
+    rank = x.ndim - 2
+    if (size is None) == (scale is None):
+        raise ArgumentError("interpolate needs either size or scale_factor; give one of them")
+    before: Sequence[Any] = x.shape[2:]
+    scales: Sequence[Any] = each(scale, rank)
+    after = (
+        each(size, rank)
+        if size is not None
+        else [int(n * s) if isinstance(n, int) else None for n, s in zip(before, scales, strict=True)]
+    )
+    known = all(isinstance(n, int) for n in (*before, *after))
+    if mode in ("nearest", "nearest-exact") and all(
+        (isinstance(n, int) and m % n == 0) if isinstance(n, int) else s is not None and s == int(s)
+        for n, m, s in zip(before, after, scales, strict=True)
+    ):
+        for axis, (n, m, s) in enumerate(zip(before, after, scales, strict=True), start=2):
+            times = m // n if isinstance(n, int) else int(s)
+            x = repeat(x, times=times, axis=axis) if times > 1 else x
+        return x
+    words = {2: "bilinear", 1: "linear"}
+    simple = mode == words.get(rank) and not align_corners and known
+    if simple and all(s is None or n * s == m for n, m, s in zip(before, after, scales, strict=True)):
+        from layerexplain.ops.image import resize
+
+        image = x if rank == 2 else x[:, :, None]
+        y = resize(image, size=tuple(after) if rank == 2 else (1, *after), method="bilinear", data_format="NCHW")
+        return y if rank == 2 else y[:, :, 0]
+    from layerexplain.lang.opaque import opaque
+
+    return opaque(x, name="interpolate", shape=(*x.shape[:2], *after))
+
+
+@module("Upsample", gist="upsample by {scale_factor}, to {size}, {mode}", facts=IMAGES[2]._replace(alone_ndim=0))
+def upsample(
+    x: Expr,
+    *,
+    size: Sizes | None = None,
+    scale_factor: Numbers | None = None,
+    mode: choice(*_MODES) = "nearest",  # type: ignore[valid-type]
+    align_corners: Bool | None = None,
+    recompute_scale_factor: Bool | None = None,
+) -> Expr:
+    """Gives a signal, image or volume another size: each new pixel is near to, or between, those of the input.
+
+    Input shape: (batch, channels, spatial axes). Output shape: (batch, channels, *size), or sizes times scale_factor,
+    rounded down. Reference: torch.nn.Upsample.
+    """
+    return resized(x, size, scale_factor, mode, align_corners)
+
+
+@module("UpsamplingNearest2d", gist="upsample by {scale_factor}, to {size}", facts=IMAGES[2], ndim=4)
+def upsampling_nearest(x: Expr, *, size: Sizes | None = None, scale_factor: Numbers | None = None) -> Expr:
+    """Gives an image another size: each new pixel is a copy of the one that it lies over.
+
+    Input shape: (batch, channels, rows, columns). Output shape: with other rows and columns.
+    Reference: torch.nn.UpsamplingNearest2d.
+    """
+    return resized(x, size, scale_factor, "nearest", None)
+
+
+@module("UpsamplingBilinear2d", gist="upsample by {scale_factor}, to {size}, corners aligned", facts=IMAGES[2], ndim=4)
+def upsampling_bilinear(x: Expr, *, size: Sizes | None = None, scale_factor: Numbers | None = None) -> Expr:
+    """Gives an image another size: new pixels lie between those of the input, corners on corners.
+
+    Input shape: (batch, channels, rows, columns). Output shape: with other rows and columns.
+    Reference: torch.nn.UpsamplingBilinear2d.
+    """
+    return resized(x, size, scale_factor, "bilinear", True)

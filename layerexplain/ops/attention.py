@@ -1,0 +1,127 @@
+"""Functions of attention in language models: rotary embeddings, what a query may see, penalties of distance."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from layerexplain.lang.composite import composite
+from layerexplain.lang.expr import Expr, constant, named
+from layerexplain.ops.elementwise import (
+    cast,
+    cos,
+    greater_equal,
+    less,
+    log,
+    logical_and,
+    maximum,
+    minimum,
+    power,
+    sin,
+    where,
+)
+from layerexplain.ops.movement import concatenate, positions, reshape, stack, zeros
+from layerexplain.ops.sizes import misfit
+
+FREQUENCIES = ("default", "linear", "llama3", "yarn", "longrope")
+"""How the frequencies of a rotary embedding are changed for texts longer than those of its training."""
+
+
+def _slowed(f: Expr, pairs: Expr, scaling: tuple[Any, ...]) -> Expr:
+    """The frequencies as a scaling changes them."""
+    kind, *numbers = scaling
+    if kind in ("linear", "longrope"):
+        slower: Expr = f / (numbers[0] if kind == "linear" else constant(tuple(numbers)))
+        return slower
+    if kind == "llama3":
+        factor, low, high, length = numbers
+        turns = length / (2 * math.pi) * f
+        share = minimum(maximum((high - turns) / (high - low), 0), 1)
+    else:  # yarn: from one pair of features to another
+        factor, first, last = numbers
+        share = minimum(maximum((pairs - first) / (last - first), 0), 1)
+    mixed: Expr = (1 - share) * f + share * f / factor
+    return mixed
+
+
+@composite("angles")
+def angles(x: Expr, *, theta: float = 10000.0, features: int, scaling: tuple[Any, ...] | None = None) -> Expr:
+    """Gives an angle for each position of x and each pair of features: the position times the pair's frequency."""
+    if x.ndim < 2 or features < 2 or features % 2:
+        raise misfit(f"angles needs axes (batch, positions, …) and an even number of features, got {features}", x)
+    pairs = positions(zeros(shape=(features // 2,)), axis=0)
+    f = named("f", power(theta, -2 * pairs / features), "a frequency for each pair of features")
+    if scaling is not None:
+        f = named("f_scaled", _slowed(f, pairs, scaling))
+    return positions(x)[:, None] * f
+
+
+@composite("rope")
+def rope(x: Expr, angle: Expr, *, neighbours: bool = False, scale: float = 1.0) -> Expr:
+    """Turns pairs of features by the angle of their position: products of turned tensors depend on distances."""
+    if x.ndim != 4 or angle.ndim != 2 or not isinstance(x.shape[-1], int) or not isinstance(angle.shape[1], int):
+        raise misfit("rope needs axes (batch, positions, heads, features), and angles of positions and pairs", x, angle)
+    half = angle.shape[1]
+    c, s = cos(angle), sin(angle)
+    if scale != 1.0:
+        c, s = scale * c, scale * s
+    c, s = named("c", c)[:, None], named("s", s)[:, None]
+    if neighbours:
+        a, b = x[..., 0 : 2 * half : 2], x[..., 1 : 2 * half : 2]
+    else:
+        a, b = x[..., :half], x[..., half : 2 * half]
+    a, b = named("a", a), named("b", b)
+    turned = (a * c - b * s, b * c + a * s)
+    rest = () if 2 * half == x.shape[-1] else (x[..., 2 * half :],)
+    if not neighbours:
+        return concatenate(*turned, *rest, axis=-1)
+    lead = (x.shape[0], -1 if x.shape[1] is None else x.shape[1], x.shape[2])
+    both = reshape(stack(*turned, axis=-1), shape=(*lead, 2 * half))
+    return concatenate(both, *rest, axis=-1) if rest else both
+
+
+@composite("causal")
+def causal(scores: Expr, *, window: int | None = None) -> Expr:
+    """Keeps the scores of each query (axis -2) with itself and earlier keys (axis -1), of a window those in it."""
+    if scores.ndim < 2:
+        raise misfit("causal needs scores of queries with keys, its last two axes", scores)
+    query, key = positions(scores, axis=-2)[:, None], positions(scores, axis=-1)
+    seen = greater_equal(query, key)
+    if window is not None:
+        seen = logical_and(seen, less(query - key, window))
+    return where(named("seen", seen), scores, -math.inf)
+
+
+@composite("alibi")
+def alibi(scores: Expr) -> Expr:
+    """Adds to each score the position of its key times a slope of the head: distant keys count less."""
+    heads = scores.shape[1]
+    if scores.ndim != 4 or not isinstance(heads, int):
+        raise misfit("alibi needs scores with the axes (batch, heads, queries, keys)", scores)
+    slopes = constant(alibi_slopes(heads))
+    return scores + reshape(slopes, shape=(heads, 1, 1)) * positions(scores, axis=-1)
+
+
+def alibi_slopes(heads: int) -> tuple[float, ...]:
+    """The slopes of the heads: powers of 2 whose exponents are evenly spaced from 8 / heads to 8; for a number of heads
+    that is no power of 2 those of the power below, then every other one of the power above.
+
+    >>> alibi_slopes(2)
+    (0.0625, 0.00390625)
+    """
+    power = 2 ** int(math.log2(heads))
+    first = [2 ** (-8 * (i + 1) / power) for i in range(power)]
+    more = [2 ** (-4 * (2 * i + 1) / power) for i in range(heads - power)]
+    return (*first, *more)
+
+
+@composite("relative_buckets")
+def relative_buckets(x: Expr, *, buckets: int = 32, most: int = 128, both: bool = True) -> Expr:
+    """Numbers the distances from each position to each other one: near ones apart, distant ones together."""
+    distance = named("distance", positions(x)[None, :] - positions(x)[:, None])
+    count = buckets // 2 if both else buckets
+    beyond = named("beyond", maximum(distance, -distance) if both else maximum(-distance, 0))
+    exact = count // 2
+    far = log(maximum(cast(beyond, to="float"), 1) / exact) / math.log(most / exact) * (count - exact)
+    number = where(less(beyond, exact), beyond, minimum(exact + cast(far, to="int32"), count - 1))
+    return where(less(0, distance), number + count, number) if both else number

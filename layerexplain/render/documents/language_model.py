@@ -1,0 +1,113 @@
+"""What `summary` says of a language model: where its parameters are, what a token costs, what it keeps, what fits."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from layerexplain.ops.sizes import total
+from layerexplain.render import document as doc
+from layerexplain.render.quantities import bytes_text, count_text
+from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.language_model import Cached, LanguageModel
+from layerexplain.report.serving import Serving
+
+
+def folded(report: Report) -> Report:
+    """Return the report with blocks of a language model that are alike as one row, with the numbers of all of them."""
+    if report.language is None:
+        return report
+    rows: list[LayerReport] = []
+    for _, group in itertools.groupby(report.layers, key=_kind):
+        alike = [*group]
+        rows += alike if len(alike) == 1 else [_of_all(alike)]
+    return report._replace(layers=tuple(rows))
+
+
+def _kind(row: LayerReport) -> Any:
+    """What is equal for rows that are alike: a nested model's layers, the row itself of anything else."""
+    return tuple([(one.layer, one.formula, one.params) for one in row.layers]) or row.layer
+
+
+def _of_all(rows: Sequence[LayerReport]) -> LayerReport:
+    first, last = rows[0], rows[-1]
+    name = f"{first.layer} … {last.layer.rpartition('.')[2]}"
+    inside = [row.type for row in first.layers if row.type not in ("InputLayer", "Add")]
+    sums: dict[str, Any] = {field: total([getattr(row, field) for row in rows]) for field in _SUMMED}
+    return first._replace(
+        layer=name, type=f"{len(rows):,} × {first.type}", operation=f"each: {', '.join(inside)}", **sums
+    )
+
+
+_SUMMED = ("params", "trainable", "non_trainable", "macs", "flops")
+
+
+def language_facts(report: Report) -> tuple[doc.FactBlock, ...]:
+    """The lines on a language model; none for any other."""
+    model, served = report.language, report.serving
+    if model is None:
+        return ()
+    made = [doc.FactBlock(_facts(model), "Language model")]
+    if served is not None:
+        texts = "one text" if served.batch == 1 else f"{served.batch:,} texts"
+        length = "" if served.tokens is None else f" of {served.tokens:,} tokens"
+        made.append(doc.FactBlock(_serving_facts(model, served), f"Running it on {texts}{length}"))
+    return tuple(made)
+
+
+def _facts(model: LanguageModel) -> tuple[doc.Fact, ...]:
+    parts = [f"{part.name} {part.params:,} ({100 * part.params / model.params:.1f} %)" for part in model.parts]
+    facts = [doc.Fact("parts", count_text(model.params), tuple(parts))]
+    if model.active != model.params:
+        chosen = [f"{part.name} {part.active:,}" for part in model.parts if part.active != part.params]
+        facts.append(doc.Fact("active", count_text(model.active), ("parameters that one token uses", *chosen)))
+    if model.tokens is None:
+        facts.append(doc.Fact("a token", "", ("MACs and FLOPs need the length: give --input tokens=4096",)))
+    else:
+        at = f"at {model.tokens:,} tokens"
+        facts.append(doc.Fact("MACs a token", count_text(model.macs), (f"{at}, as computed: hidden scores too",)))
+        if model.needed_macs != model.macs:
+            facts.append(
+                doc.Fact("needed MACs", count_text(model.needed_macs), ("without what the causal mask hides",))
+            )
+        facts.append(doc.Fact("FLOPs a token", count_text(model.flops), (at,)))
+    size = f"{model.element_bytes:g} byte{'s' * (model.element_bytes != 1)} ({model.dtype})"
+    for one in model.cached:
+        words = f"= {one.equation} × {size}" + _limits(one)
+        label = "KV cache" if not one.of_input else f"cache of {one.of_input}"
+        facts.append(doc.Fact(label, f"{int(one.elements * model.element_bytes):,} bytes a token", (words,)))
+    if len([one for one in model.cached if not one.of_input]) > 1:
+        facts.append(doc.Fact("in all", f"{model.cache_bytes:,} bytes a token"))
+    return tuple(facts)
+
+
+def _limits(one: Cached) -> str:
+    return "" if one.window is None else f", of the last {one.window:,} tokens"
+
+
+def _serving_facts(model: LanguageModel, served: Serving) -> tuple[doc.Fact, ...]:
+    machine = served.hardware
+    cache = "give the length: --input tokens=4096"
+    if served.cache is not None:
+        cache = "what is kept of all tokens, of layers with a window of that many"
+    facts = [
+        doc.Fact("weights", bytes_text(served.weights), (f"{model.params:,} parameters in {served.weights_dtype}",)),
+        doc.Fact("KV cache", bytes_text(served.cache), (f"in {served.dtype}: {cache}",)),
+    ]
+    if served.activations is not None:
+        facts.append(doc.Fact("activations", bytes_text(served.activations), ("the most that is live at once",)))
+    facts.append(doc.Fact("in all", bytes_text(served.total)))
+    if machine is None:
+        return tuple(facts)
+    if machine.memory is not None and served.total is not None:
+        words = "fits in" if served.fits else "does not fit in"
+        facts.append(doc.Fact("memory", bytes_text(int(machine.memory)), (f"it {words} that",)))
+    if served.prefill is not None and machine.speed is not None:
+        words = f"a bound: {machine.speed:.3g} FLOP/s / (2 × {model.needed_macs:,} needed MACs)"
+        facts.append(doc.Fact("prefill", f"{served.prefill:,.0f} tokens/s", (words,)))
+    if served.decoding is not None and machine.bandwidth is not None and served.read_bytes is not None:
+        read = f"{bytes_text(int(served.read_bytes))} of weights + {bytes_text(served.cache)} of cache"
+        words = f"a bound: {served.batch:,} × {machine.bandwidth:.3g} bytes/s / ({read})"
+        facts.append(doc.Fact("decoding", f"{served.decoding:,.0f} tokens/s", (words,)))
+    return tuple(facts)

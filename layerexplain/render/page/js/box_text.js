@@ -1,0 +1,123 @@
+/** What stands in a box, as large as can be read at the scale that it is seen at. */
+import { amountText } from "./amounts.js";
+import { NEAR_SCALE } from "./distances.js";
+
+/**
+ * @typedef {import("./types.js").Data} Data
+ * @typedef {import("./placing.js").Item} Item
+ * @typedef {import("./canvas.js").Picture} Picture
+ * @typedef {import("./canvas.js").Look} Look
+ */
+
+export const TITLE = 13;
+export const TEXT = 11;
+export const LEADING = 1.35;
+export const PADDING = 9;
+/** Titles are between these sizes on the screen, in pixels, whatever the scale is. */
+const LEAST_SEEN = 10.5;
+const MOST_SEEN = 17;
+/** A formula that is shown in a box has at most so many letters. */
+const LONGEST_FORMULA = 60;
+
+/**
+ * What a box is called: the layer that it stands for in the copy that shows.
+ * @param {Item} item
+ * @param {Data} data
+ */
+export function titleOf(item, data) {
+  if (item.call < 0) return item.box.lines[0] || "";
+  const [layer, number] = data.calls[item.call];
+  const copies = item.box.copies;
+  const place = copies && !item.box.inner ? ` (${item.copy + 1} of ${copies.length})` : "";
+  return `${data.layers[layer].name}${number ? ` (call ${number + 1})` : ""}${place}`;
+}
+
+/**
+ * The size of a text of this size, in units of the graph: such that it can be read, in half steps.
+ * @param {number} size
+ * @param {number} scale
+ */
+export function seenSize(size, scale) {
+  const least = (LEAST_SEEN * size) / TITLE / scale;
+  const most = (MOST_SEEN * size) / TITLE / scale;
+  return size > most ? Math.max(Math.round(4 * most) / 4, 1) : Math.max(size, Math.round(2 * least) / 2);
+}
+
+/**
+ * Writes the texts of a box, those that have room; from near with the formula and the values of the layer.
+ * @param {Picture} picture
+ * @param {Item} item
+ * @param {Look} look
+ * @param {number | null | undefined} value
+ * @param {number} scale
+ */
+export function boxTexts(picture, item, look, value, scale) {
+  const { pen, colours, data } = picture;
+  const title = seenSize(TITLE, scale);
+  const text = seenSize(TEXT, scale);
+  const about = item.box.lines.slice(1);
+  const lines = [titleOf(item, data), ...(look.measure ? [withValue(picture, item, about[0] || "", amountText(value, look.measure))] : about)];
+  const room = Math.max(1, 1 + Math.floor((item.h - 5 - title * LEADING) / (text * LEADING)));
+  const shown = lines.slice(0, room).map((line, at) => (at ? shortLine(picture, item, line, at, text) : line)).filter(Boolean);
+  const near = scale >= NEAR_SCALE && item.call >= 0;
+  const operation = near ? data.layers[data.calls[item.call][0]].operation : "";
+  if (near && operation.length <= LONGEST_FORMULA && !item.box.input) shown.push(operation);
+  const tiles = near ? picture.tiles(item) : null;
+  const tall = title * LEADING + text * LEADING * (shown.length - 1) - 2;
+  let y = item.y + (tiles ? 3 : Math.max((item.h - tall) / 2, 1)) + title - 2 * (title / TITLE);
+  pen.textAlign = "center";
+  shown.forEach((line, at) => {
+    pen.font = at ? picture.plain(text) : picture.bold(title);
+    pen.fillStyle = at && !look.measure ? colours.quiet : colours.text;
+    picture.write(line, item.x + item.w / 2, y, item.w - 2 * PADDING + 4);
+    y += (at ? text : title) * LEADING;
+  });
+  if (tiles) tilesIn(picture, item, tiles, y - text);
+}
+
+/**
+ * A line of a box that has less room than the layout gave it: what tells the layer apart goes before its type, and an
+ * amount that has no room is left out.
+ * @param {Picture} picture @param {Item} item @param {string} line @param {number} at @param {number} size
+ */
+function shortLine(picture, item, line, at, size) {
+  picture.pen.font = picture.plain(size);
+  if (picture.pen.measureText(line).width <= (item.w - 2 * PADDING + 4) * 1.08) return line;
+  if (line.endsWith(" parameters")) return "";
+  const details = at === 1 && item.call >= 0 ? detailsOf(picture.data, item.call) : "";
+  return details && line.endsWith(details) ? details : line;
+}
+
+/** What tells a layer from others of its type, in a few words. @param {Data} data @param {number} call */
+export function detailsOf(data, call) {
+  const number = data.layers[data.calls[call][0]].configuration;
+  return number === undefined ? "" : data.configurations[number][0];
+}
+
+/** @param {Picture} picture @param {Item} item @param {HTMLCanvasElement} tiles @param {number} top */
+function tilesIn(picture, item, tiles, top) {
+  const room = { w: item.w - 12, h: item.y + item.h - 3 - top };
+  const k = Math.min(room.w / tiles.width, room.h / tiles.height);
+  if (room.h < 4) return;
+  const place = /** @type {const} */ ([item.x + (item.w - tiles.width * k) / 2, top, tiles.width * k, tiles.height * k]);
+  picture.pen.imageSmoothingEnabled = false;
+  picture.pen.fillStyle = picture.colours.paper;
+  picture.pen.fillRect(...place);
+  picture.pen.drawImage(tiles, ...place);
+}
+
+/**
+ * The two of them, or the value alone where there is no room for both.
+ * @param {Picture} picture @param {Item} item @param {string} about @param {string} value
+ */
+function withValue(picture, item, about, value) {
+  picture.pen.font = picture.text;
+  const both = `${about} · ${value}`;
+  return about && picture.pen.measureText(both).width <= item.w - 2 * PADDING + 4 ? both : value;
+}
+
+/** A text of at most so many letters: its middle is left out, and two thirds of them are its beginning. @param {string} text @param {number} keep */
+export function shortened(text, keep) {
+  const end = Math.floor(keep / 3);
+  return text.length <= keep ? text : `${text.slice(0, keep - end)}…${text.slice(text.length - end)}`;
+}

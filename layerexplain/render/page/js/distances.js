@@ -1,0 +1,104 @@
+/** How the graph looks from afar and from near: the sizes of blocks, and how far it is drawn out along its length. */
+
+/**
+ * @typedef {import("./types.js").Data} Data
+ * @typedef {import("./placing.js").Item} Item
+ * @typedef {import("./placing.js").Drawing} Drawing
+ */
+
+/** Below this scale boxes are blocks without texts in them. */
+export const FAR = 0.36;
+/** From this scale on boxes also show values and formulas. */
+export const NEAR_SCALE = 1.6;
+/** From afar the graph is at most so much wider than high, so that a long one is no thread. */
+const MOST_STRETCH = 4;
+/** The smallest block is this part of the widest; sizes go with logarithms, over so many powers of 2 at least. */
+const SMALLEST = 0.2;
+const LEAST_RANGE = 6;
+
+/**
+ * By how much the graph is wider than high at a scale.
+ * @param {number} scale
+ * @param {number} most
+ */
+export function stretchAt(scale, most) {
+  return Math.min(Math.max(FAR / scale, 1), most);
+}
+
+/**
+ * The most that a drawing is drawn out sideways, so that all of it still fits into a room.
+ * @param {Drawing} drawing
+ * @param {number} width
+ * @param {number} height
+ */
+export function mostStretch(drawing, width, height) {
+  return Math.min(Math.max((width * drawing.height) / (height * drawing.width || 1), 1), MOST_STRETCH);
+}
+
+/**
+ * How many numbers a box gives: those of its last layer.
+ * @param {Item} item
+ * @param {Data} data
+ */
+function valuesOf(item, data) {
+  const last = item.call >= 0 ? item.call : item.calls[item.calls.length - 1];
+  return last === undefined ? null : data.layers[data.calls[last][0]].values;
+}
+
+/**
+ * The widths of blocks: they grow with the logarithm of how many numbers a box gives, and none leaves its lane.
+ * @param {Item[]} items
+ * @param {Data} data
+ * @returns {Map<Item, number>}
+ */
+export function blockWidths(items, data) {
+  items = items.filter((item) => !item.box.port);
+  /** @type {Map<Item, number>} */
+  const logs = new Map();
+  let most = 0;
+  let least = Infinity;
+  for (const item of items) {
+    const values = valuesOf(item, data);
+    if (!values) continue;
+    const log = Math.log2(values);
+    logs.set(item, log);
+    most = Math.max(most, log);
+    least = Math.min(least, log);
+  }
+  const range = Math.max(most - least, LEAST_RANGE);
+  /** @type {Map<string, number>} */
+  const lanes = new Map();
+  const laneOf = (/** @type {Item} */ item) => `${Math.round(item.x + item.w / 2)}`;
+  for (const item of items) lanes.set(laneOf(item), Math.max(lanes.get(laneOf(item)) || 0, item.w));
+  const rooms = [...lanes.values()].sort((a, b) => a - b);
+  const usual = rooms[rooms.length >> 1] || 0;
+  return new Map(items.map((item) => {
+    const log = logs.get(item);
+    const share = log === undefined ? SMALLEST : SMALLEST + (1 - SMALLEST) * (1 - (most - log) / range);
+    return [item, share * (rooms.length > 2 ? Math.min(usual, lanes.get(laneOf(item)) || usual) : lanes.get(laneOf(item)) || usual)];
+  }));
+}
+
+/**
+ * The room at the right of each box up to the next one in its row, in which its name may stand.
+ * @param {Item[]} items
+ * @returns {Map<Item, number>}
+ */
+export function roomsBeside(items) {
+  /** @type {Map<string, Item[]>} */
+  const rows = new Map();
+  for (const item of items) {
+    if (item.box.port) continue;
+    const key = `${Math.round(item.y + item.h / 2)}`;
+    const row = rows.get(key);
+    if (row) row.push(item);
+    else rows.set(key, [item]);
+  }
+  /** @type {Map<Item, number>} */
+  const found = new Map();
+  for (const row of rows.values()) {
+    row.sort((a, b) => a.x - b.x);
+    row.forEach((item, at) => found.set(item, at + 1 < row.length ? row[at + 1].x - item.x - item.w / 2 : Infinity));
+  }
+  return found;
+}

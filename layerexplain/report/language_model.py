@@ -1,0 +1,185 @@
+"""What is asked of a language model: parameters in all and active per token, where they sit, products per token, and
+what it keeps of each token while it writes (the KV cache). All follows from the formulas of its layers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+from layerexplain.derive.causal_products import needless_products, window_of
+from layerexplain.derive.chosen_weights import used_share
+from layerexplain.lang.axes import Size
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr, walk
+from layerexplain.network.traced import Network
+from layerexplain.records import NamedTuple
+from layerexplain.report.data import Totals
+from layerexplain.weights.shared_weights import shared_weights
+from layerexplain.weights.weighted_layers import WeightedLayer, weighted_layers
+
+_PARTS = {
+    "Embedding": "embedding", "Norm": "norms", "Attention": "attention", "RelativeBias": "attention",
+    "FeedForward": "feed-forward", "Experts": "experts", "Head": "head", "Linear": "head",
+}  # fmt: skip
+"""How the types of blocks end, and in which part of a model they are."""
+
+
+class Part(NamedTuple):
+    """A part of a model: its parameters, and those that one token uses."""
+
+    name: str
+    params: int
+    active: int
+
+
+class Cached(NamedTuple):
+    """What alike layers keep of each token: the tensors with their sizes, the layers, and how many tokens at most."""
+
+    tensors: Mapping[str, tuple[int, ...]]
+    layers: int
+    window: int | None
+    of_input: str
+
+    @property
+    def elements(self) -> int:
+        """The numbers that all these layers keep of a token."""
+        return self.layers * sum([prod(sizes) for sizes in self.tensors.values()])
+
+    @property
+    def equation(self) -> str:
+        """How these come about: `2 (k, v) × 8 × 128 × 32 layers`."""
+        names = ", ".join(self.tensors)
+        sizes = {*self.tensors.values()}
+        each = " × ".join([f"{size:,}" for size in next(iter(self.tensors.values()))])
+        if len(sizes) == 1:
+            count = len(self.tensors)
+            tensors = f"{count} ({names}) × {each}" if count > 1 else f"{each} ({names})"
+        else:
+            tensors = f"({' + '.join([f'{name} {prod(own):,}' for name, own in self.tensors.items()])})"
+        return f"{tensors} × {self.layers:,} layer{'s' * (self.layers != 1)}"
+
+
+class LanguageModel(NamedTuple):
+    """What is known of a language model. `tokens` is the length that costs are for, None where it is not given;
+    `macs` and `flops` are of a token at that length, `needed_macs` without what a causal mask makes needless.
+    `element_bytes` are those of a number in the cache, whose dtype is `dtype`."""
+
+    params: int
+    active: int
+    parts: tuple[Part, ...]
+    tokens: int | None
+    macs: int | None
+    needed_macs: int | None
+    flops: int | None
+    cached: tuple[Cached, ...]
+    dtype: str
+    element_bytes: float
+
+    @property
+    def cache_elements(self) -> int:
+        """The numbers that are kept of each token of the text that is written."""
+        return sum([one.elements for one in self.cached if not one.of_input])
+
+    @property
+    def cache_bytes(self) -> int:
+        """The bytes that are kept of each token of the text that is written."""
+        return int(self.cache_elements * self.element_bytes)
+
+    def cache_at(self, tokens: int) -> int:
+        """Return the bytes that are kept of a text of so many tokens: of layers with a window no more than that."""
+        kept = [one.elements * min(tokens, one.window or tokens) for one in self.cached if not one.of_input]
+        return int(sum(kept) * self.element_bytes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what stands among the totals of the JSON contract."""
+        return {
+            "active_params": self.active,
+            "parts": [part._asdict() for part in self.parts],
+            "tokens": self.tokens,
+            "macs_per_token": self.macs,
+            "needed_macs_per_token": self.needed_macs,
+            "flops_per_token": self.flops,
+            "kv_cache_bytes_per_token": self.cache_bytes,
+        }
+
+
+def language_model(network: Network, totals: Totals, dtype: str, element_bytes: float) -> LanguageModel | None:
+    """Return what is known of a model some of whose layers keep tensors of each token; None for any other model."""
+    layers = [*weighted_layers(network)]
+    cached = _cached(layers)
+    if not cached or totals.params is None:
+        return None
+    parts = _parts(network, layers)
+    tokens = _tokens(network)
+    needless = _needless(layers)
+    macs = None if totals.macs is None or not tokens else totals.macs // tokens
+    return LanguageModel(
+        params=totals.params,
+        active=sum([part.active for part in parts]),
+        parts=parts,
+        tokens=tokens,
+        macs=macs,
+        needed_macs=None if macs is None or needless is None or not tokens else macs - needless // tokens,
+        flops=None if totals.flops is None or not tokens else totals.flops // tokens,
+        cached=cached,
+        dtype=dtype,
+        element_bytes=element_bytes,
+    )
+
+
+def _tokens(network: Network) -> int | None:
+    """The length of the first input."""
+    calls = network.calls_of(network.model.inputs[0].layer) if network.model.inputs else ()
+    spec = calls[0].outputs[0] if calls else None
+    size: Size = spec.shape[1] if spec is not None and len(spec.shape) > 1 else None
+    return size if isinstance(size, int) else None
+
+
+def _parts(network: Network, layers: list[WeightedLayer]) -> tuple[Part, ...]:
+    shared = shared_weights(network)
+    params: Counter[str] = Counter()
+    active: Counter[str] = Counter()
+    for layer in layers:
+        elsewhere = shared.first.get(layer.path, {}) if shared is not None else {}
+        part = next((name for end, name in _PARTS.items() if layer.layer.type.endswith(end)), "other")
+        for number, weight in enumerate(layer.weights):
+            if number in elsewhere or layer.definition is None:
+                continue
+            used, of = used_share(layer.definition, weight)
+            params[part] += prod(weight.shape)
+            active[part] += prod(weight.shape) * used // of
+    return tuple(
+        [Part(name, params[name], active[name]) for name in dict.fromkeys([*_PARTS.values(), "other"]) if params[name]]
+    )
+
+
+def _needless(layers: list[WeightedLayer]) -> int | None:
+    counts: Counter[Definition] = Counter([layer.definition for layer in layers if layer.definition is not None])
+    found = [(needless_products(one), times) for one, times in counts.items()]
+    return None if any(one is None for one, _ in found) else sum([(one or 0) * times for one, times in found])
+
+
+def _cached(layers: list[WeightedLayer]) -> tuple[Cached, ...]:
+    kinds: Counter[tuple[tuple[tuple[str, tuple[int, ...]], ...], int | None, str]] = Counter()
+    for layer in layers:
+        if layer.definition is not None and layer.definition.cache:
+            kinds[_kept(layer.definition)] += 1
+    return tuple([Cached(dict(tensors), count, window, of) for (tensors, window, of), count in kinds.items()])
+
+
+def _kept(definition: Definition) -> tuple[tuple[tuple[str, tuple[int, ...]], ...], int | None, str]:
+    """The tensors that a layer keeps with their sizes, its window, and the input that they are made from if that is
+    not the first."""
+    tensors = tuple([(name, _sizes(e)) for name, e in definition.cache.items()])
+    first, *others = definition.params
+    reads = {node for e in definition.cache.values() for node in walk([e])}
+    of = next((str(one.label) for one in others if one in reads), "") if first not in reads else ""
+    return tensors, window_of(definition), of
+
+
+def _sizes(e: Expr) -> tuple[int, ...]:
+    """The sizes of what is kept of one token: all but the batch and the tokens."""
+    return tuple([size for size in e.shape[2:] if isinstance(size, int) and size != 1]) or (1,)

@@ -1,0 +1,124 @@
+"""The arguments of a layer as it is shown: all of them, those that were set first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from layerexplain.report.explanation_data import ArgumentValue, DescribedArguments
+from layerexplain.report.hints import Placed
+from layerexplain.report.normal_form import arguments_of, default_arguments, is_layer, settings_of
+
+_UNSHOWN = frozenset({"lora_rank", "lora_alpha", "quantization_config", "dtype"})
+"""Arguments that most files write and few set; they are shown where they are set."""
+
+
+def layer_arguments(at: Placed) -> DescribedArguments:
+    """Return all arguments of a layer in their normal form, those that differ from their defaults first, and in a few
+    words those that tell it from others of its type."""
+    layer, call = at.layer, at.calls[0] if at.calls else None
+    if layer.model is not None or layer.type == "InputLayer":
+        return DescribedArguments((), "")
+    declarations = at.around.network.model.declarations
+    settings = tuple(settings_of(layer, declarations))
+    cache = None if call is None or call.definition is None else call.definition.answers
+    question = f"shown arguments of {layer.kind} {layer.type} {settings}"
+    if cache is not None and question in cache:
+        found: DescribedArguments = cache[question]
+        return found
+    spec = call.inputs[0] if call is not None and call.inputs else None
+    rank = 0 if spec is None else len(spec.shape)
+    values = arguments_of(layer, None if call is None else call.call, rank, declarations)
+    declaration = None if call is None else call.declaration
+    defaults = {} if declaration is None else default_arguments(declaration, rank)
+    shown = [
+        ArgumentValue(name, argument_text(value), name not in defaults or value != defaults[name])
+        for name, value in values.items()
+    ]
+    shown += [ArgumentValue(name, text, True) for name, text in settings if name not in values]
+    shown = [one for one in shown if one.is_set or one.name not in _UNSHOWN]
+    described = DescribedArguments(
+        tuple(sorted(shown, key=lambda one: not one.is_set)), layer_details(values, rank - 2)
+    )
+    if cache is not None:
+        cache[question] = described
+    return described
+
+
+def argument_text(value: Any) -> str:
+    """Return a value of the normal form as it is written: `(3, 5)`, `'same'`, `LSTM(units=8)`."""
+    if is_layer(value):
+        return f"{value[0]}({', '.join([f'{name}={argument_text(one)}' for name, one in value[1]])})"
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+_LONGEST = 200
+
+
+def layer_details(arguments: Mapping[str, Any], spatial: int) -> str:
+    """Return what tells a layer from others of its type, as short as it stands in a box of a picture.
+
+    >>> layer_details({"filters": 64, "kernel_size": 3, "strides": 2, "activation": "relu"}, spatial=2)
+    '3×3, /2, 64, relu'
+    >>> layer_details({"num_heads": 8, "key_dim": 64}, spatial=1)
+    '8 heads'
+    """
+    found = []
+    for name, write in _DETAILS.items():
+        value = arguments.get(name)
+        if value is None or (name == "strides" and value == arguments.get("pool_size")):
+            continue
+        if name == "activation" and value == "tanh" and "recurrent_activation" in arguments:
+            continue  # as of nearly all recurrent layers
+        if text := write(value, spatial):
+            found.append(text)
+    return ", ".join(found)
+
+
+def _sizes(value: Any, spatial: int) -> str:
+    each = value if isinstance(value, tuple) else (value,) * max(spatial, 1)
+    return "×".join(map(str, each))
+
+
+def _unless_1(before: str) -> Callable[[Any, int], str]:
+    return lambda value, spatial: "" if value == 1 else before + "×".join(map(str, _each(value)))
+
+
+def _each(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _number(value: Any, spatial: int) -> str:
+    return str(value)
+
+
+def _counted(noun: str) -> Callable[[Any, int], str]:
+    return lambda value, spatial: f"{value} {noun}{'s' * (value != 1)}"
+
+
+def _inner(value: Any, spatial: int) -> str:
+    return f"{value[0]} {layer_details(dict(value[1]), spatial)}".rstrip() if is_layer(value) else ""
+
+
+def _name(value: Any, spatial: int) -> str:
+    return value if isinstance(value, str) and value != "linear" else ""
+
+
+_DETAILS: Mapping[str, Callable[[Any, int], str]] = {
+    "layer": _inner,
+    "cell": _inner,
+    "kernel_size": _sizes,
+    "pool_size": _sizes,
+    "size": lambda value, spatial: f"up {_sizes(value, 1)}",
+    "strides": _unless_1("/"),
+    "dilation_rate": _unless_1("dilation "),
+    "filters": _number,
+    "units": _number,
+    "output_dim": _number,
+    "num_heads": _counted("head"),
+    "groups": lambda value, spatial: "" if value == 1 else f"{value} groups",
+    "rate": lambda value, spatial: f"{value:g}" if isinstance(value, float | int) else "",
+    "activation": _name,
+}
+"""What boxes say of arguments, in this order, by their names; `spatial` is the number of axes that a window has."""

@@ -1,0 +1,159 @@
+"""What running a language model takes: bytes of weights, cache and activations, whether they fit; bounds on speed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from layerexplain.errors import ArgumentError
+from layerexplain.records import NamedTuple
+from layerexplain.report.language_model import LanguageModel, language_model
+from layerexplain.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from layerexplain.network.traced import Network
+    from layerexplain.report.data import Totals
+    from layerexplain.report.memory_data import Memory
+
+BITS = {
+    "float32": 32, "float16": 16, "bfloat16": 16, "float8": 8, "int8": 8, "int4": 4,
+    "fp32": 32, "fp16": 16, "bf16": 16, "fp8": 8, "f32": 32, "f16": 16, "nf4": 4, "fp4": 4,
+}  # fmt: skip
+"""Bits of a number, by the names of dtypes that are used for language models."""
+
+
+class Hardware(NamedTuple):
+    """A machine: bytes of its memory, bytes that it reads of that in a second, and floating-point operations a second;
+    None where it is not said."""
+
+    memory: float | None
+    bandwidth: float | None
+    speed: float | None
+
+
+class Asked(NamedTuple):
+    """What is asked of running a language model; None is what the model's file says, and no machine."""
+
+    dtype: str | None = None
+    weights_dtype: str | None = None
+    hardware: Hardware | None = None
+
+
+_UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15}
+_AMOUNT = r"([0-9]*\.?[0-9]+)\s*([kmgtp]?)(i?)(b/s|b|flops?/s|flops)\Z"
+
+
+def hardware_of(text: str) -> Hardware:
+    """Return the machine that a text describes. Raises `ArgumentError` for a part that is none.
+
+    >>> hardware_of("80GB, 2.0TB/s, 990TFLOP/s")
+    Hardware(memory=80000000000.0, bandwidth=2000000000000.0, speed=990000000000000.0)
+    """
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        match = re.match(_AMOUNT, part.strip().lower())
+        if match is None or float(match[1]) == 0:
+            example = "for example '80GB, 2.0TB/s, 990TFLOP/s'"
+            raise ArgumentError(f"hardware needs memory, bandwidth and speed, got {part.strip()[:40]!r}; {example}")
+        number = float(match[1]) * (1024.0 ** "kmgtp".find(match[2]) * 1024 if match[3] else _UNITS[match[2]])
+        found["speed" if "flop" in match[4] else "bandwidth" if match[4] == "b/s" else "memory"] = number
+    return Hardware(found.get("memory"), found.get("bandwidth"), found.get("speed"))
+
+
+def asked_of(dtype: str | None, weights_dtype: str | None, hardware: Hardware | str | None) -> Asked | None:
+    """Return what is asked, None for nothing. Raises `ArgumentError` for a dtype or a machine that is not known."""
+    hardware = hardware_of(hardware) if isinstance(hardware, str) else hardware
+    for name in (dtype, weights_dtype):
+        if name is not None:
+            bits_of(name)
+    asked = Asked(dtype, weights_dtype, hardware)
+    return None if asked == Asked() else asked
+
+
+class Serving(NamedTuple):
+    """What a model takes for `batch` texts of `tokens` tokens, in bytes, with the bounds on tokens a second: of texts
+    that are read (prefill), and of texts that are written (decoding). None is not known, or not asked."""
+
+    batch: int
+    tokens: int | None
+    weights_dtype: str
+    dtype: str
+    weights: int
+    cache: int | None
+    activations: int | None
+    total: int | None
+    hardware: Hardware | None
+    fits: bool | None
+    prefill: float | None
+    decoding: float | None
+    read_bytes: float | None
+
+
+def bits_of(name: str) -> int:
+    """Return the bits of a number of a dtype. Raises `ArgumentError` for one that is not known.
+
+    >>> bits_of("bf16"), bits_of("int4")
+    (16, 4)
+    """
+    if name not in BITS:
+        hint = did_you_mean(name, BITS, before="; ") or f"; known are {', '.join(BITS)}"
+        raise ArgumentError(f"a dtype needs to be known, got {name!r}{hint}")
+    return BITS[name]
+
+
+def serving(
+    model: LanguageModel, batch: int, weights_dtype: str, hardware: Hardware | None, peak: int | None
+) -> Serving:
+    """Return what a model takes. `peak` is the most bytes of activations that live at once, of one text in float32."""
+    weights = model.params * bits_of(weights_dtype) // 8
+    tokens = model.tokens
+    cache = None if tokens is None else batch * model.cache_at(tokens)
+    activations = None if peak is None else int(batch * peak * model.element_bytes / 4)
+    total = None if cache is None else weights + cache + (activations or 0)
+    fits = prefill = decoding = read = None
+    if hardware is not None:
+        fits = None if total is None or hardware.memory is None else total <= hardware.memory
+        if hardware.speed and model.needed_macs:
+            prefill = hardware.speed / (2 * model.needed_macs)
+        if hardware.bandwidth and cache is not None:
+            read = model.active * bits_of(weights_dtype) / 8
+            decoding = batch * hardware.bandwidth / (read + cache)
+    return Serving(
+        batch,
+        tokens,
+        weights_dtype,
+        model.dtype,
+        weights,
+        cache,
+        activations,
+        total,
+        hardware,
+        fits,
+        prefill,
+        decoding,
+        read,
+    )
+
+
+def language_model_of(
+    network: Network, totals: Totals, asked: Asked | None, memory: Memory | None
+) -> tuple[LanguageModel | None, Serving | None]:
+    """Return what is known of a language model, and what running it takes where that is asked.
+
+    Raises `ArgumentError` where it is asked of a model that is none.
+    """
+    own = network.model.arguments.get("dtype")
+    stored = own if isinstance(own, str) and own in BITS else "bfloat16"
+    dtype = (asked.dtype if asked is not None else None) or stored
+    found = language_model(network, totals, dtype, bits_of(dtype) / 8)
+    if found is None:
+        if asked is not None:
+            needed = "dtype, weights_dtype and hardware are of language models: layers that keep a cache of each token"
+            raise ArgumentError(f"{needed}; this model has none")
+        return None, None
+    if asked is None and memory is None:
+        return found, None
+    weights_dtype = (asked.weights_dtype if asked is not None else None) or (asked.dtype if asked else None) or stored
+    hardware = asked.hardware if asked is not None else None
+    batch, peak = (1, None) if memory is None else (memory.batch, memory.peak)
+    return found, serving(found, batch, weights_dtype, hardware, peak)

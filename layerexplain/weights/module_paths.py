@@ -1,0 +1,101 @@
+"""Weights that a file names by the paths of modules (`model.layers.0.mlp.up_proj.weight`): each derived weight has its
+tensor, and what the file stores otherwise is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from layerexplain.attribute_path import Steps, layer_steps
+from layerexplain.frontends.keras.weight_files import WeightFile
+from layerexplain.frontends.keras.weight_tensors import StoredTensor
+from layerexplain.lang.expr import Expr
+from layerexplain.model import Note
+from layerexplain.ops.sizes import shape_text
+from layerexplain.records import NamedTuple
+from layerexplain.weights.matched import MatchedWeight, MatchedWeights, missing_note
+from layerexplain.weights.weighted_layers import WeightedLayer
+
+STACKED = ".*."
+"""Stands in a path for the number of an object: the weight is a stack of the tensors of all of them."""
+
+_BUFFERS = re.compile(r"\.(attn\.(bias|masked_bias)|rotary_emb\.inv_freq|attention\.(bias|masked_bias)|position_ids)\Z")
+"""What older versions of transformers stored beside weights: masks, frequencies and the numbers of positions."""
+
+
+def module_path(layer: WeightedLayer, weight: Expr) -> str:
+    """Return the path of a weight. An object whose name begins with a slash hangs in the layer's own place."""
+    at = ".".join([str(step) for step in weight.attrs["at"]])
+    names = layer.path[:-1] if at.startswith("/") else layer.path
+    return ".".join(filter(None, [*names, at.lstrip("/"), str(weight.attrs["name"])]))
+
+
+def match_by_path(layers: Iterable[WeightedLayer], stored: WeightFile) -> MatchedWeights:
+    """Match the weights of layers with the tensors of a file by their paths."""
+    return _Matching(stored).matched(layers)
+
+
+class _Found(NamedTuple):
+    """A tensor that stands for a weight, with the paths of those that it consists of."""
+
+    tensor: StoredTensor
+    paths: Sequence[str]
+
+
+class _Matching:
+    def __init__(self, stored: WeightFile) -> None:
+        self.stored = stored
+        self.tensors = {tensor.path: tensor for tensor in stored.parameters}
+        self.taken: set[str] = set()
+        self.notes: list[Note] = []
+        self.base = ""
+
+    def matched(self, layers: Iterable[WeightedLayer]) -> MatchedWeights:
+        weights = []
+        known = [*layers]
+        wanted = {module_path(layer, weight).partition(".")[0] for layer in known for weight in layer.weights}
+        if not wanted & {path.partition(".")[0] for path in self.tensors} - {"lm_head"}:
+            self.base = max(wanted, key=lambda name: name != "lm_head", default="")
+        for layer in known:
+            missing = []
+            for weight in layer.weights:
+                path = module_path(layer, weight)
+                found = self._find(path, weight)
+                holder: Steps = (*layer_steps(layer.path), *weight.attrs["at"])
+                weights.append(MatchedWeight(layer, weight, None if found is None else found.tensor, holder))
+                if found is None:
+                    missing.append(path)
+                    continue
+                self.taken.update(found.paths)
+                if tuple(weight.shape) != found.tensor.shape:
+                    words = f"{path} is stored as {shape_text(found.tensor.shape)}; by its formula it is "
+                    self.notes.append(Note("weight-shape", layer.where, words + shape_text(weight.shape)))
+            if missing:
+                self.notes.append(missing_note(layer.where, missing))
+        rest = tuple([tensor for path, tensor in self.tensors.items() if path not in self.taken])
+        beside = frozenset([tensor.path for tensor in rest if _BUFFERS.search(f".{tensor.path}")])
+        odd = [tensor.path for tensor in rest if tensor.path not in beside]
+        if odd:
+            listed = ", ".join(odd[:6]) + (", …" if len(odd) > 6 else "")
+            self.notes.append(Note("weight-unused", None, f"the file stores what no formula reads: {listed}"))
+        return MatchedWeights(self.stored, tuple(weights), rest, beside, tuple(self.notes))
+
+    def _find(self, path: str, weight: Expr) -> _Found | None:
+        path = path.removeprefix(f"{self.base}.") if self.base else path
+        if STACKED in path:
+            return self._stack(path, weight)
+        tensor = self.tensors.get(path)
+        return None if tensor is None else _Found(tensor, (path,))
+
+    def _stack(self, path: str, weight: Expr) -> _Found | None:
+        """The tensors of all numbers, as one."""
+        paths = [path.replace(STACKED, f".{number}.") for number in range(int(weight.shape[0]))]
+        parts = [self.tensors.get(one) for one in paths]
+        first = parts[0]
+        if first is None or any(one is None or one[2:4] != first[2:4] for one in parts):
+            return None
+        values = [self.stored.raw[one] for one in paths]
+        whole = values[0]._replace(pieces=tuple([piece for one in values for piece in one.pieces]))
+        self.stored.raw[path] = whole  # type: ignore[index]  # a dict
+        return _Found(first._replace(path=path, shape=(len(paths), *first.shape)), paths)

@@ -1,0 +1,355 @@
+"""Writes tests/data/language_models.json with real transformers: `python scripts/language_model_rows.py`.
+
+It adds the rows that are missing; names of rows, `counts` or `logits` as arguments make those anew.
+
+`counts`: public configurations, with the parameters of the model that transformers makes of them on its meta device.
+`logits`: tiny models of each architecture, with the tensors of the file that transformers writes, what its cache keeps
+of each token, and the logits of weights that `weight_values` draws by the tensors' names; the tests draw the same ones.
+Needs torch, transformers and safetensors, which the tests do without.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "tests" / "data" / "language_models.json"
+IDS = [1, 17, 29, 3, 8, 22, 5, 13]
+"""The tokens of the tiny models, whose vocabulary has 31."""
+
+
+def weight_values(name: str, shape: tuple[int, ...]) -> Any:
+    """Return values that depend on a tensor's name alone: none is 0 or 1, and scales lie around 1."""
+    values = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape)
+    around_one = len(shape) == 1 and name.endswith("weight")
+    return (1 + 0.3 * values if around_one else 0.2 * values).astype(np.float32)
+
+
+# Public configurations --------------------------------------------------------------------------------------------
+
+
+def _llama(width: int, hidden: int, layers: int, heads: int, kv: int, words: int, **more: Any) -> dict[str, Any]:
+    return {
+        "hidden_size": width,
+        "intermediate_size": hidden,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv,
+        "vocab_size": words,
+        **more,
+    }
+
+
+def _plain(width: int, hidden: int, layers: int, heads: int, words: int, **more: Any) -> dict[str, Any]:
+    made = _llama(width, hidden, layers, heads, heads, words, **more)
+    del made["num_key_value_heads"]
+    return made
+
+
+def _gpt2(width: int, layers: int, heads: int) -> dict[str, Any]:
+    return {"n_embd": width, "n_layer": layers, "n_head": heads, "n_positions": 1024, "vocab_size": 50257}
+
+
+def _bloom(width: int, layers: int, heads: int) -> dict[str, Any]:
+    return {"hidden_size": width, "n_layer": layers, "n_head": heads, "vocab_size": 250880}
+
+
+def _opt(width: int, layers: int, heads: int, **more: Any) -> dict[str, Any]:
+    own = {"ffn_dim": 4 * width, "word_embed_proj_dim": width, "max_position_embeddings": 2048, "vocab_size": 50272}
+    return {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads, **own, **more}
+
+
+_FALCON = {"num_hidden_layers": 32, "vocab_size": 65024}
+_EXPERTS = {"n_shared_experts": 2, "num_experts_per_tok": 6, "topk_method": "greedy", "kv_lora_rank": 512}
+_TIED = {"tie_word_embeddings": True}
+
+PUBLIC: list[tuple[str, str, dict[str, Any]]] = [
+    ("Llama-2-7b", "llama", _llama(4096, 11008, 32, 32, 32, 32000)),
+    ("Llama-2-13b", "llama", _llama(5120, 13824, 40, 40, 40, 32000)),
+    ("Llama-2-70b", "llama", _llama(8192, 28672, 80, 64, 8, 32000)),
+    ("Meta-Llama-3-8B", "llama", _llama(4096, 14336, 32, 32, 8, 128256)),
+    ("Meta-Llama-3-70B", "llama", _llama(8192, 28672, 80, 64, 8, 128256)),
+    ("Llama-3.1-405B", "llama", _llama(16384, 53248, 126, 128, 8, 128256)),
+    ("Llama-3.2-1B", "llama", _llama(2048, 8192, 16, 32, 8, 128256, head_dim=64, **_TIED)),
+    ("Llama-3.2-3B", "llama", _llama(3072, 8192, 28, 24, 8, 128256, head_dim=128, **_TIED)),
+    ("TinyLlama-1.1B", "llama", _llama(2048, 5632, 22, 32, 4, 32000)),
+    ("SmolLM-135M", "llama", _llama(576, 1536, 30, 9, 3, 49152, **_TIED)),
+    ("Mistral-7B-v0.1", "mistral", _llama(4096, 14336, 32, 32, 8, 32000)),
+    ("Mistral-Nemo-12B", "mistral", _llama(5120, 14336, 40, 32, 8, 131072, head_dim=128, sliding_window=None)),
+    ("Mixtral-8x7B", "mixtral", _llama(4096, 14336, 32, 32, 8, 32000)),
+    ("Mixtral-8x22B", "mixtral", _llama(6144, 16384, 56, 48, 8, 32768)),
+    ("gpt2", "gpt2", _gpt2(768, 12, 12)),
+    ("gpt2-medium", "gpt2", _gpt2(1024, 24, 16)),
+    ("gpt2-large", "gpt2", _gpt2(1280, 36, 20)),
+    ("gpt2-xl", "gpt2", _gpt2(1600, 48, 25)),
+    ("gpt-neox-20b", "gpt_neox", _plain(6144, 24576, 44, 64, 50432, rotary_pct=0.25)),
+    ("pythia-70m", "gpt_neox", _plain(512, 2048, 6, 8, 50304, rotary_pct=0.25)),
+    ("pythia-1.4b", "gpt_neox", _plain(2048, 8192, 24, 16, 50304, rotary_pct=0.25)),
+    ("pythia-12b", "gpt_neox", _plain(5120, 20480, 36, 40, 50688, rotary_pct=0.25)),
+    ("opt-125m", "opt", _opt(768, 12, 12)),
+    ("opt-350m", "opt", _opt(1024, 24, 16, word_embed_proj_dim=512, do_layer_norm_before=False)),
+    ("opt-1.3b", "opt", _opt(2048, 24, 32)),
+    ("opt-6.7b", "opt", _opt(4096, 32, 32)),
+    ("bloom-560m", "bloom", _bloom(1024, 24, 16)),
+    ("bloom-7b1", "bloom", _bloom(4096, 30, 32)),
+    ("bloom", "bloom", _bloom(14336, 70, 112)),
+    ("falcon-7b", "falcon", {**_FALCON, "hidden_size": 4544, "num_attention_heads": 71}),
+    (
+        "falcon-40b",
+        "falcon",
+        {
+            **_FALCON,
+            "hidden_size": 8192,
+            "num_hidden_layers": 60,
+            "num_attention_heads": 128,
+            "num_kv_heads": 8,
+            "new_decoder_architecture": True,
+        },
+    ),
+    (
+        "falcon-rw-1b",
+        "falcon",
+        {
+            **_FALCON,
+            "hidden_size": 2048,
+            "num_hidden_layers": 24,
+            "num_attention_heads": 32,
+            "vocab_size": 50304,
+            "alibi": True,
+            "bias": True,
+            "multi_query": False,
+            "parallel_attn": False,
+        },
+    ),
+    ("Qwen2.5-0.5B", "qwen2", _llama(896, 4864, 24, 14, 2, 151936, **_TIED)),
+    ("Qwen2.5-7B", "qwen2", _llama(3584, 18944, 28, 28, 4, 152064)),
+    ("Qwen2.5-72B", "qwen2", _llama(8192, 29568, 80, 64, 8, 152064)),
+    ("Qwen1.5-MoE-A2.7B", "qwen2_moe", _llama(2048, 5632, 24, 16, 16, 151936)),
+    ("Qwen3-0.6B", "qwen3", _llama(1024, 3072, 28, 16, 8, 151936, head_dim=128, **_TIED)),
+    ("Qwen3-8B", "qwen3", _llama(4096, 12288, 36, 32, 8, 151936, head_dim=128)),
+    ("Qwen3-32B", "qwen3", _llama(5120, 25600, 64, 64, 8, 151936, head_dim=128)),
+    (
+        "Qwen3-30B-A3B",
+        "qwen3_moe",
+        _llama(2048, 6144, 48, 32, 4, 151936, head_dim=128, num_experts=128, norm_topk_prob=True),
+    ),
+    ("gemma-2b", "gemma", _llama(2048, 16384, 18, 8, 1, 256000, head_dim=256)),
+    ("gemma-7b", "gemma", _llama(3072, 24576, 28, 16, 16, 256000, head_dim=256)),
+    ("gemma-2-2b", "gemma2", _llama(2304, 9216, 26, 8, 4, 256000, head_dim=256)),
+    ("gemma-2-9b", "gemma2", _llama(3584, 14336, 42, 16, 8, 256000, head_dim=256)),
+    (
+        "gemma-2-27b",
+        "gemma2",
+        _llama(4608, 36864, 46, 32, 16, 256000, head_dim=128, query_pre_attn_scalar=144),
+    ),
+    ("gemma-3-1b", "gemma3_text", _llama(1152, 6912, 26, 4, 1, 262144, head_dim=256, sliding_window=512)),
+    ("phi-1_5", "phi", _plain(2048, 8192, 24, 32, 51200)),
+    ("phi-2", "phi", _plain(2560, 10240, 32, 32, 51200, partial_rotary_factor=0.4)),
+    ("Phi-3-mini-4k", "phi3", _llama(3072, 8192, 32, 32, 32, 32064, sliding_window=2047)),
+    ("Phi-3-medium-4k", "phi3", _llama(5120, 17920, 40, 40, 10, 32064, sliding_window=2047)),
+    ("OLMo-2-7B", "olmo2", _llama(4096, 11008, 32, 32, 32, 100352)),
+    ("stablelm-3b-4e1t", "stablelm", _llama(2560, 6912, 32, 32, 32, 50304)),
+    ("stablelm-2-1_6b", "stablelm", _llama(2048, 5632, 24, 32, 32, 100352, use_qkv_bias=True)),
+    ("starcoder2-3b", "starcoder2", _llama(3072, 12288, 30, 24, 2, 49152, sliding_window=4096)),
+    ("starcoder2-15b", "starcoder2", _llama(6144, 24576, 40, 48, 4, 49152, sliding_window=4096)),
+    ("granite-3.0-2b", "granite", _llama(2048, 8192, 40, 32, 8, 49155, **_TIED)),
+    ("command-r", "cohere", _llama(8192, 22528, 40, 64, 64, 256000)),
+    ("command-r-plus", "cohere", _llama(12288, 33792, 64, 96, 8, 256000, use_qk_norm=True)),
+    (
+        "DeepSeek-V2-Lite",
+        "deepseek_v2",
+        _plain(
+            2048,
+            10944,
+            27,
+            16,
+            102400,
+            **_EXPERTS,
+            moe_intermediate_size=1408,
+            first_k_dense_replace=1,
+            n_routed_experts=64,
+            q_lora_rank=None,
+        ),
+    ),
+    (
+        "DeepSeek-V2",
+        "deepseek_v2",
+        _plain(
+            5120,
+            12288,
+            60,
+            128,
+            102400,
+            **_EXPERTS,
+            moe_intermediate_size=1536,
+            first_k_dense_replace=1,
+            n_routed_experts=160,
+            q_lora_rank=1536,
+            routed_scaling_factor=16.0,
+        ),
+    ),
+    ("DeepSeek-V3", "deepseek_v3", _plain(7168, 18432, 61, 128, 129280)),
+]
+
+# Tiny models ------------------------------------------------------------------------------------------------------
+
+_TINY = _llama(24, 34, 3, 4, 2, 31, max_position_embeddings=64)
+_TINY_PLAIN = _plain(24, 34, 3, 4, 31, max_position_embeddings=64)
+_TINY_LATENT = {
+    "num_key_value_heads": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 10, "first_k_dense_replace": 1,
+    "kv_lora_rank": 12, "qk_nope_head_dim": 6, "qk_rope_head_dim": 4, "v_head_dim": 8,
+}  # fmt: skip
+_TINY_FALCON = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 31}
+
+
+def _rope(kind: str, **numbers: Any) -> dict[str, Any]:
+    return {"rope_parameters": {"rope_type": kind, "rope_theta": 10000.0, **numbers}}
+
+
+_OLD = {"original_max_position_embeddings": 16}
+
+TINY: list[tuple[str, str, dict[str, Any]]] = [
+    ("llama", "llama", {**_TINY, "rms_norm_eps": 1e-5}),
+    ("llama, tied, llama3", "llama",
+     {**_TINY, **_TIED, **_rope("llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, **_OLD)}),
+    ("llama, biases, linear", "llama",
+     {**_TINY, **_rope("linear", factor=4.0), "attention_bias": True, "mlp_bias": True}),
+    ("llama, yarn", "llama", {**_TINY, **_rope("yarn", factor=4.0, **_OLD)}),
+    ("mistral", "mistral", {**_TINY, "sliding_window": 4}),
+    ("mixtral", "mixtral", {**_TINY, "num_local_experts": 5}),
+    ("gpt2", "gpt2", {"n_embd": 24, "n_layer": 2, "n_head": 4, "n_positions": 40, "vocab_size": 31}),
+    ("gpt_neox", "gpt_neox", {**_TINY_PLAIN, "rotary_pct": 0.34}),
+    ("gpt_neox, one after the other", "gpt_neox", {**_TINY_PLAIN, "rotary_pct": 1.0, "use_parallel_residual": False}),
+    ("opt", "opt", _opt(24, 2, 4, ffn_dim=34, max_position_embeddings=40, vocab_size=31)),
+    ("opt, narrow", "opt", _opt(24, 2, 4, ffn_dim=34, max_position_embeddings=40, vocab_size=31, word_embed_proj_dim=14,
+                                do_layer_norm_before=False)),
+    ("bloom", "bloom", {"hidden_size": 30, "n_layer": 2, "n_head": 5, "vocab_size": 31}),
+    ("falcon, one key", "falcon", _TINY_FALCON),
+    ("falcon, new", "falcon", {**_TINY_FALCON, "num_kv_heads": 2, "new_decoder_architecture": True}),
+    ("falcon, slopes", "falcon",
+     {**_TINY_FALCON, "alibi": True, "bias": True, "multi_query": False, "parallel_attn": False}),
+    ("qwen2", "qwen2", {**_TINY, "use_sliding_window": True, "sliding_window": 4, "max_window_layers": 1}),
+    ("qwen2_moe", "qwen2_moe", {**_TINY, "num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 10,
+                                "shared_expert_intermediate_size": 14, "mlp_only_layers": [1]}),
+    ("qwen3", "qwen3", {**_TINY, "head_dim": 10}),
+    ("qwen3_moe", "qwen3_moe", {**_TINY, "head_dim": 10, "num_experts": 5, "num_experts_per_tok": 2,
+                                "moe_intermediate_size": 10, "norm_topk_prob": True}),
+    ("gemma", "gemma", {**_TINY, "head_dim": 10}),
+    ("gemma2", "gemma2", {**_TINY, "head_dim": 10, "sliding_window": 4, "query_pre_attn_scalar": 12}),
+    ("gemma3_text", "gemma3_text", {**_TINY, "head_dim": 10, "sliding_window": 4, "query_pre_attn_scalar": 12,
+                                    "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}),
+    ("phi", "phi", {**_TINY_PLAIN, "partial_rotary_factor": 0.67}),
+    ("phi3", "phi3", {**_TINY, "sliding_window": 5}),
+    ("phi3, longrope", "phi3", {**_TINY, **_OLD, **_rope("longrope", short_factor=[1.0, 1.1, 1.2],
+                                                         long_factor=[2.0, 3.0, 4.0])}),
+    ("olmo2", "olmo2", _TINY),
+    ("stablelm", "stablelm", {**_TINY, "use_qkv_bias": True, "partial_rotary_factor": 0.34}),
+    ("stablelm, parallel", "stablelm", {**_TINY, "use_parallel_residual": True, "partial_rotary_factor": 0.67}),
+    ("starcoder2", "starcoder2", {**_TINY, "sliding_window": 4}),
+    ("granite", "granite", {**_TINY, "embedding_multiplier": 3.0, "logits_scaling": 4.0, "residual_multiplier": 0.22,
+                            "attention_multiplier": 0.3}),
+    ("cohere", "cohere", {**_TINY, "use_qk_norm": True}),
+    ("deepseek_v2", "deepseek_v2", {**_TINY_PLAIN, **_TINY_LATENT, "n_routed_experts": 6, "q_lora_rank": None}),
+    ("deepseek_v2, groups", "deepseek_v2",
+     {**_TINY_PLAIN, **_TINY_LATENT, "n_routed_experts": 6, "n_group": 3, "topk_group": 2, "q_lora_rank": 14,
+      "topk_method": "group_limited_greedy", "routed_scaling_factor": 16.0}),
+    ("deepseek_v3", "deepseek_v3",
+     {**_TINY_PLAIN, **_TINY_LATENT, "n_routed_experts": 8, "n_group": 4, "topk_group": 2, "q_lora_rank": 14,
+      **_rope("yarn", factor=4.0, mscale=1.0, mscale_all_dim=1.0, beta_fast=32, beta_slow=1, **_OLD)}),
+]  # fmt: skip
+
+
+# Running transformers ---------------------------------------------------------------------------------------------
+
+
+def _class(model_type: str) -> Any:
+    import transformers
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as NAMES
+
+    return getattr(transformers, NAMES[model_type])
+
+
+def _made(model_type: str, given: Mapping[str, Any]) -> tuple[Any, Any]:
+    made = _class(model_type)
+    ids = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    config = made.config_class.from_dict({**given, **ids, "model_type": model_type})
+    config._experts_implementation = "eager"
+    config._attn_implementation = "sdpa" if model_type == "falcon" else "eager"
+    return made, config
+
+
+def count_row(name: str, model_type: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of `counts`."""
+    import torch
+
+    made, config = _made(model_type, given)
+    with torch.device("meta"):
+        model = made(config)
+    return {
+        "name": name,
+        "config": {"model_type": model_type, "architectures": [made.__name__], **given},
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+
+
+def logits_row(name: str, model_type: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of `logits`, with the elements that the cache keeps of each token in each layer."""
+    import torch
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    made, config = _made(model_type, given)
+    with tempfile.TemporaryDirectory() as folder:
+        made(config).save_pretrained(folder)
+        path = Path(folder, "model.safetensors")
+        with safe_open(path, "pt") as file:
+            shapes = {key: list(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118 (no mapping)
+        tensors = {key: torch.from_numpy(weight_values(key, tuple(shape))) for key, shape in shapes.items()}
+        save_file(tensors, path, metadata={"format": "pt"})
+        stored = json.loads(Path(folder, "config.json").read_text())
+        config = made.config_class.from_pretrained(folder)
+        config._experts_implementation = "eager"
+        how = "sdpa" if model_type == "falcon" else "eager"
+        model = made.from_pretrained(folder, config=config, attn_implementation=how)
+    with torch.no_grad():
+        out = model.eval()(torch.tensor([IDS]), use_cache=True)
+    drop = ("transformers_version", "use_cache", "initializer_range", "dtype", "bos_token_id", "eos_token_id")
+    layers = getattr(out.past_key_values, "layers", None)
+    kept = None if layers is None else [(one.keys.numel() + one.values.numel()) // one.keys.shape[-2] for one in layers]
+    return {
+        "name": name,
+        "config": {key: value for key, value in stored.items() if key not in drop},
+        "tensors": shapes,
+        "cache": kept,
+        "logits": [[float(f"{value:.7g}") for value in row] for row in out.logits[0].tolist()],
+    }
+
+
+def main() -> None:
+    """Write the file."""
+    import torch
+    import transformers
+
+    torch.set_num_threads(1)
+    versions = f"transformers {transformers.__version__}, torch {torch.__version__}"
+    wanted = sys.argv[1:]
+    known = json.loads(TARGET.read_text()) if TARGET.exists() else {}
+    rows: dict[str, Any] = {"made with": versions, "ids": IDS}
+    for part, listed, make in (("counts", PUBLIC, count_row), ("logits", TINY, logits_row)):
+        old = {row["name"]: row for row in known.get(part, ())}
+        again = [name for name, *_ in listed if name not in old or part in wanted or name in wanted]
+        rows[part] = [make(name, *rest) if name in again else old[name] for name, *rest in listed]
+    lines = json.dumps(rows, separators=(",", ":")).replace('},{"name"', '},\n{"name"')
+    TARGET.write_text(lines + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""`check --data`: arrays that do not fit a model, in shape or in values, and the line that makes them fit."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import layerexplain
+from layerexplain.checks.rules import all_rules
+from layerexplain.cli.main import program
+from layerexplain.layers.keras.fit_data import refuses_targets, takes_examples
+from layerexplain.layers.keras.losses import loss_of
+from tests.support.check_rows import flat
+
+np = pytest.importorskip("numpy")
+
+LSTM = flat(
+    "LSTM: 32", "Dense: {units: 3, activation: softmax}", shape="[null, 9]", end="loss: categorical_crossentropy\n"
+)
+IMAGES = flat(
+    "Conv2D: {filters: 4, kernel_size: 3, activation: relu}",
+    "Flatten",
+    "Dense: 2",
+    shape="[28, 28, 1]",
+    end="loss: mse\n",
+)
+STATEFUL = "inputs: {x: {shape: [5, 9], batch_size: 4}}\nlayers:\n  - LSTM: {units: 3, stateful: true}\n  - Dense: 1\nloss: mse\n"
+IDS = "input: {shape: [5], dtype: int32}\nlayers:\n  - Embedding: {input_dim: 9, output_dim: 2}\n  - Flatten\n  - Dense: 1\nloss: mse\n"
+
+
+def dense(units: int, activation: str, loss: str) -> str:
+    return flat(f"Dense: {{units: {units}, activation: {activation}}}", shape="[9]", end=f"loss: {loss}\n")
+
+
+SPARSE = dense(3, "softmax", "sparse_categorical_crossentropy")
+
+WRONG: list[tuple[str, dict[str, Any], str, str, tuple[str, ...]]] = [
+    (LSTM, {"X": (100, 9)}, "data-shape", "breaks", ("X of shape (examples, steps, 9); yours is (100, 9)", "`X = X[:, None, :]` makes each example one step", "`X = X[None]`")),
+    (LSTM, {"y": (100, 1)}, "data-shape", "breaks", ("y of shape (examples, 3), one-hot", "yours is (100, 1)", "`y = keras.utils.to_categorical(y, 3)`", "sparse_categorical_crossentropy")),
+    (IMAGES, {"X": (60, 1, 28, 28)}, "data-shape", "breaks", ("X of shape (examples, 28, 28, 1)", "`X = np.moveaxis(X, 1, -1)` puts the channels last")),
+    (IMAGES, {"X": (60, 784)}, "data-shape", "breaks", ("`X = X.reshape(-1, 28, 28, 1)`",)),
+    (IMAGES, {"X": (28, 28, 1)}, "data-shape", "breaks", ("`X = X[None]` makes all of it one example",)),
+    (IMAGES, {"X": (60, 32, 32, 1)}, "data-shape", "breaks", ("`X = keras.ops.image.resize(X, (28, 28))`",)),
+    (IMAGES.replace("28, 1]", "28, 3]"), {"X": (60, 28, 28)}, "data-shape", "breaks", ("`X = np.repeat(X[..., None], 3, axis=-1)`",)),
+    (SPARSE, {"X": (7, 10)}, "data-shape", "breaks", ("`Input(shape=(10,))` makes the model for such data",)),
+    (SPARSE, {"y": (7, 3)}, "data-shape", "breaks", ("`y = y.argmax(axis=-1)`", "compile with categorical_crossentropy")),
+    (SPARSE, {"X": (7, 9), "y": (8,)}, "data-shape", "breaks", ("7 in X and 8 in y",)),
+    (dense(3, "linear", "mse"), {"y": (7, 5)}, "data-shape", "breaks", ("(examples, 3) for mean_squared_error; yours is (7, 5)", "Dense(5)")),
+    (dense(3, "sigmoid", "binary_crossentropy"), {"y": (7, 1)}, "data-shape", "breaks", ("Dense(1)",)),
+    (dense(3, "linear", "mse"), {"y": (7, 1)}, "targets-spread", "wrong", ("y is (7, 1), 'dense' gives (examples, 3)",)),
+    (STATEFUL, {"x": (10, 5, 9)}, "examples-left-over", "breaks", ("10 examples make 2 batches of 4, and 2 more", "`x = x[:8]`", "batch_size=4")),
+    (SPARSE, {"y": np.array([0, 2, 5])}, "labels-outside", "breaks", ("labels from 0 to 5, and 'dense' has 3 units", "Dense(6)")),
+    (SPARSE, {"y": np.array([1, 2, 3])}, "labels-outside", "breaks", ("`y = y - 1`",)),
+    (dense(1, "sigmoid", "binary_crossentropy"), {"y": np.array([-1, 1])}, "labels-outside", "wrong", ("from -1 to 1", "(y > 0)")),
+    (IDS, {"X": np.array([[0, 1, 2, 3, 11]])}, "ids-outside", "breaks", ("ids from 0 to 11, and 'embedding' has 9 rows", "input_dim=12")),
+    (IDS, {"X": np.array([[0, 1, 2, 3, -1]])}, "ids-outside", "wrong", ("count from the last row",)),
+    (IMAGES, {"X": np.arange(256, dtype="uint8")[:196].reshape(1, 14, 14, 1).repeat(2, 1).repeat(2, 2)}, "values-not-scaled", "hint", ("goes from 0 to 195", "`X = X / 255`")),
+    (dense(1, "linear", "mse"), {"X": np.array([[0.5] * 8 + [3000.25]])}, "values-not-scaled", "hint", ("X.std(axis=0)",)),
+    (dense(1, "linear", "mse"), {"y": np.array([120_000.0, 350_000.0])}, "values-not-scaled", "hint", ("from 120000 to 350000",)),
+    (dense(1, "linear", "mse"), {"y": np.array([0.5, np.nan, np.inf])}, "data-not-finite", "wrong", ("2 of the numbers in y are",)),
+]  # fmt: skip
+
+SOUND: list[tuple[str, dict[str, Any]]] = [
+    (LSTM, {"X": (100, 5, 9), "y": (100, 3)}), (IMAGES, {"X": (60, 28, 28), "y": (60, 2)}), (SPARSE, {"X": (7, 9), "y": (7, 1)}),
+    (SPARSE, {"y": np.array([0, 1, 2])}), (STATEFUL, {"x": (8, 5, 9)}), (IDS, {"X": np.array([[0, 8, 2, 3, 4]])}),
+    (flat("Rescaling: 0.00392156862745098", "Flatten", "Dense: 1", shape="[2, 2, 1]", end="loss: mse\n"), {"X": np.full((1, 2, 2, 1), 255)}),
+    (dense(1, "sigmoid", "binary_crossentropy"), {"y": np.array([0, 1])}), (dense(1, "linear", "mse"), {"X": (7, 9), "y": (7,)}),
+    (flat("Dense: 2", shape="[9]"), {"X": (7, 9), "y": (7, 5)}),  # not compiled: nothing is compared with y
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "data", "code", "severity", "words"), WRONG)
+def test_what_does_not_fit_is_said_with_the_line_that_fits(
+    spec: str, data: dict[str, Any], code: str, severity: str, words: tuple[str, ...]
+) -> None:
+    (one,) = [one for one in layerexplain.check(spec.encode(), data=data) if one.code == code]
+    assert one.severity == severity
+    for part in words:
+        assert part in one.message, one.message
+
+
+@pytest.mark.parametrize(("spec", "data"), SOUND)
+def test_what_fits_is_no_finding(spec: str, data: dict[str, Any]) -> None:
+    of_data = [rule.code for rule in all_rules() if rule.of == "data"]
+    assert {code for _, _, code, _, _ in WRONG} == {*of_data}
+    assert [one.message for one in layerexplain.check(spec.encode(), data=data, select=of_data)] == []
+
+
+def test_data_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(SPARSE)
+    np.save(tmp_path / "y.npy", np.array([0, 1, 5]))
+    np.savez(tmp_path / "both.npz", X=np.zeros((3, 9)), y=np.array([0, 1, 7]))
+    (tmp_path / "X.csv").write_text("a,b,c\n1,2,3\n4,5,6\n7,8,9\n")
+
+    def run(*data: str) -> tuple[int, str]:
+        arguments = [part for one in data for part in ("--data", one)]
+        result = CliRunner().invoke(program, ["check", str(tmp_path / "m.yaml"), *arguments])
+        return result.exit_code, result.output
+
+    assert run("X=3,9", f"y={tmp_path / 'y.npy'}")[0] == 1
+    assert "labels from 0 to 5" in run("X=(3, 9)", f"y={tmp_path / 'y.npy'}")[1]
+    assert "labels from 0 to 7" in run(f"X={tmp_path / 'both.npz'}", f"y={tmp_path / 'both.npz'}")[1]
+    assert "yours is (3, 3)" in run(f"X={tmp_path / 'X.csv'}")[1]
+    assert run("X=3,9", "y=3") == (0, run("X=3,9")[1])
+    assert run("X")[0] == run("=3,9")[0] == 2
+    assert run("Z=3,9")[0] == 1 and "the data Z are for no input or output; there are X, y" in run("Z=3,9")[1]
+    code, said = run("X=missing.npy")
+    assert code == 1 and "missing.npy: no such file; or give the shape: --data X=100,9" in said
+
+
+PROGRAM = """import numpy as np
+from keras.models import Sequential
+from keras.layers import LSTM, Dense
+X = np.random.rand(100, 9)
+y = np.random.randint(0, 3, (100, 1))
+model = Sequential()
+model.add(LSTM(32, input_dim=9))
+model.add(Dense(3, activation='softmax'))
+model.compile(loss='categorical_crossentropy', optimizer='adam')
+model.fit(X, y, epochs=10)
+"""
+
+
+def test_the_arrays_of_a_program_are_used(tmp_path: Path) -> None:
+    """The question that is asked most often: both sides, and the line for each."""
+    file = tmp_path / "train.py"
+    file.write_text(PROGRAM)
+    first, second = layerexplain.check(file)
+    assert (
+        (first.code, first.severity, first.line)
+        == (second.code, second.severity, second.line)
+        == ("data-shape", "breaks", 10)
+    )
+    assert "fit() needs X of shape (examples, steps, 9); yours is (100, 9). `X = X[:, None, :]`" in first.message
+    assert "y of shape (examples, 3), one-hot" in second.message and "to_categorical(y, 3)" in second.message
+    file.write_text(
+        PROGRAM.replace("rand(100, 9)", "rand(100, 1, 9)")
+        .replace("model.fit", "from keras.utils import to_categorical\nmodel.fit")
+        .replace("X, y, ep", "X, to_categorical(y, 3), ep")
+    )
+    assert "data-shape" not in [one.code for one in layerexplain.check(file)]
+    printed = CliRunner().invoke(program, ["check", str(file), "--format", "json"]).output
+    assert json.loads(printed)["notes"] == []
+
+
+# Against Keras ------------------------------------------------------------------------------------------------------
+
+
+def fit(model: Any, x: Any, y: Any) -> bool:
+    """Whether Keras takes the data."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(x, y, verbose=0)
+    except Exception:
+        return False
+    return True
+
+
+EXAMPLES = [
+    ((9,), (12, 9)), ((9,), (12, 10)), ((9,), (12,)), ((9,), (12, 9, 1)), ((9,), (12, 1, 9)), ((1,), (12,)), ((28,), (12, 7, 4)),
+    ((None, 9), (12, 9)), ((None, 9), (12, 5, 9)), ((7, 9), (12, 63)), ((7, 1), (12, 7)), ((1, 9), (12, 9)), ((5, 9), (12, 9, 5)),
+    ((8, 8, 1), (12, 8, 8)), ((8, 8, 1), (12, 1, 8, 8)), ((8, 8, 3), (12, 8, 8)), ((8, 8, 1), (12, 64)), ((8, 8, 3), (12, 9, 9, 3)),
+]  # fmt: skip
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("wanted", "got"), EXAMPLES)
+def test_keras_takes_the_same_examples_and_what_the_line_makes_of_the_others(wanted: Any, got: Any) -> None:
+    import keras
+
+    model = keras.Sequential(
+        [
+            keras.Input(wanted),
+            keras.layers.Dense(3),
+            *([keras.layers.GlobalAveragePooling1D()] if len(wanted) == 2 else [keras.layers.Flatten()]),
+        ]
+    )
+    model.compile(loss="mse", run_eagerly=True)
+    x, count = np.random.default_rng(3).random(got), got[0]
+    y = np.ones((count, *model.output_shape[1:]))
+    assert fit(model, x, y) == takes_examples((None, *wanted), got)
+    if not takes_examples((None, *wanted), got):
+        (finding,) = layerexplain.check(model, data={"X": got}, select=["data-shape"])
+        for line in re.findall(r"`(X = .*?)`", finding.message):
+            names = {"X": x, "np": np, "keras": keras}
+            exec(line, names)
+            assert fit(model, names["X"], np.ones((len(names["X"]), *model.output_shape[1:]))), line
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    "loss", ["categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy", "mse"]
+)
+@pytest.mark.parametrize("units", [3, 1])
+def test_keras_refuses_the_same_targets(loss: str, units: int) -> None:
+    import keras
+
+    known = loss_of(loss)
+    assert known is not None
+    activation = {
+        "categorical_crossentropy": "softmax",
+        "sparse_categorical_crossentropy": "softmax",
+        "mse": "linear",
+    }.get(loss, "sigmoid")
+    model = keras.Sequential([keras.Input((9,)), keras.layers.Dense(units, activation=activation)])
+    model.compile(loss=loss, run_eagerly=True)
+    x = np.random.default_rng(3).random((4, 9))
+    for shape in ((), (1,), (3,), (2,), (3, 1), (5, 3)):
+        y = np.zeros((4, *shape))
+        assert fit(model, x, y) != refuses_targets(known, (None, *shape), (None, units)), shape
+        if refuses_targets(known, (None, *shape), (None, units)):
+            found = layerexplain.check(model, data={"y": (4, *shape)}, select=["data-shape"])
+            for line in re.findall(r"`(y = .*?)`", found[0].message):
+                names = {"y": y.astype("int64"), "np": np, "keras": keras}
+                exec(line, names)
+                assert fit(model, x, names["y"]), line
+
+
+@pytest.mark.keras
+def test_a_stateful_model_takes_whole_batches_alone() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input(batch_shape=(4, 5, 9)), keras.layers.LSTM(2, stateful=True)])
+    model.compile(loss="mse", run_eagerly=True)
+    for count, fits in ((12, True), (10, False)):
+        x, y = np.ones((count, 5, 9)), np.ones((count, 2))
+        try:
+            model.fit(x, y, batch_size=4, verbose=0)
+            taken = True
+        except ValueError:
+            taken = False
+        assert taken == fits == (not layerexplain.check(model, data={"X": x.shape}, select=["examples-left-over"]))

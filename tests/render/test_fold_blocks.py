@@ -1,0 +1,55 @@
+"""Folding on models whose blocks are known by the names of their layers: no box has a part of one and a part of another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+import layerexplain
+from layerexplain.render.graph.diagram import Diagram, GraphNode, graph_of
+from layerexplain.render.graph.fold import fold
+from tests.truth import load
+
+BLOCKS = {  # model: a pattern whose group is the block that a layer is of; at most so many boxes
+    "ResNet50": (r"(conv\d_block\d+)_", 14),
+    "ResNet101V2": (r"(conv\d_block\d+)_", 22),
+    "EfficientNetB0": (r"(block\d[a-z])_", 29),
+    "EfficientNetV2B0": (r"(block\d[a-z])_", 36),
+    "MobileNet": (r"conv_(?:pw|dw|pad)_(\d+)", 60),
+    "MobileNetV2": (r"(block_\d+)_", 24),
+    "MobileNetV3Small": (r"(expanded_conv(?:_\d+)?)_(?=[a-z])", 40),
+    "DenseNet121": (r"(conv\d_block\d+)_", 20),
+    "Xception": (r"(block\d+)_", 30),
+    "ConvNeXtTiny": (r"(convnext_tiny_stage_\d_block_\d+)_", 30),
+    "InceptionResNetV2": (r"(block(?:17|35|8)_\d+)_", 20),
+    "NASNetMobile": (r"(?:normal|reduction)_.*_(\d+)$", 40),
+}
+
+
+def copies(graph: Diagram) -> Iterator[tuple[GraphNode, Sequence[str]]]:
+    for node in graph.nodes:
+        for copy in node.copies:
+            yield node, copy
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_no_box_has_parts_of_two_blocks(name: str) -> None:
+    pattern, most = BLOCKS[name]
+    graph = fold(
+        graph_of(layerexplain.explain(load("keras3", name)["config"].encode(), detail=False).layers, nested=True)
+    )
+    assert len(graph.nodes) <= most
+    blocks: dict[str, set[str]] = {}
+    layers = [node.name for node in graph.nodes if not node.copies]
+    for layer in [*layers, *[layer for _, copy in copies(graph) for layer in copy]]:
+        if found := re.match(pattern, layer):
+            blocks.setdefault(found[1], set()).add(layer)
+    assert len(blocks) > 3
+    straddles = [
+        (node.name, sorted(parts))
+        for node, copy in copies(graph)
+        if len(parts := {block for block, own in blocks.items() if own & {*copy} and not own <= {*copy}}) > 1
+    ]
+    assert straddles == []

@@ -1,0 +1,126 @@
+"""The walk through a model on its page, in a real browser: steps, arrow keys, and how an output comes about is played."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import layerexplain
+from tests.support.browser import shown
+from tests.support.paths import ROOT
+
+SAMPLES = ROOT / "sample_models"
+TITLE = "document.querySelector('#pane h2').textContent"
+WORDS = "[...document.querySelectorAll('.walk-words')].map((one) => one.textContent)"
+
+
+@pytest.fixture(scope="module")
+def digits() -> str:
+    return layerexplain.page(str(SAMPLES / "digits.keras"))
+
+
+def waited(page: Any, what: str) -> None:
+    """Assert that something becomes true in a page; its policy forbids `wait_for_function`."""
+    for _ in range(500):
+        if page.evaluate(what):
+            return
+        page.wait_for_timeout(10)
+    assert page.evaluate(what), what
+
+
+def test_arrow_keys_go_through_the_model_in_the_order_of_its_tensors(digits: str, tmp_path: Path) -> None:
+    with shown(digits, tmp_path, reduced_motion="reduce") as page:
+        names = page.evaluate("layerexplain.data.layers.map((one) => one.name)")
+        seen = []
+        for number in range(1, len(names) + 1):
+            page.keyboard.press("ArrowRight")
+            seen.append(page.evaluate(TITLE))
+            assert f"Step {number} of {len(names)}" in page.inner_text("nav.walk")
+            assert page.evaluate("layerexplain.view.look.active.box.lines[0]") == seen[-1]
+            assert 1 <= len(page.evaluate(WORDS)) <= 3
+        assert seen == names
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate(TITLE) == names[-1], "there is no step behind the last one"
+        assert page.get_by_role("button", name="Next ›").is_disabled()
+        page.keyboard.press("ArrowLeft")
+        assert page.evaluate(TITLE) == names[-2]
+
+
+def test_a_step_says_what_a_layer_does_and_why_the_shape_changes(digits: str, tmp_path: Path) -> None:
+    with shown(digits, tmp_path, reduced_motion="reduce") as page:
+        page.evaluate("layerexplain.walk.show(6)")
+        assert page.evaluate(WORDS)[:2] == [
+            "Takes the maximum of each 2×2 window, separately for each of the 12 channels. No trainable parameters.",
+            "(None, 8, 8, 12) becomes (None, 4, 4, 12): rows 8 → 4 (floor((8 - 2) / 2) + 1 = 4); "
+            "columns 8 → 4 (floor((8 - 2) / 2) + 1 = 4).",
+        ]
+        page.click("text=Everything about this layer")
+        waited(page, "document.querySelector('#pane .weights, #pane .shape') !== null")
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate(TITLE) == "halve", "off the walk, the keys leave the pane as it is"
+        page.click(".bar button >> text=Walk through")
+        assert page.evaluate(TITLE) == "halve"
+        assert "Step 6 of 10" in page.inner_text("nav.walk")
+
+
+def test_a_block_says_how_often_it_repeats_and_its_share(tmp_path: Path) -> None:
+    with shown(layerexplain.page(str(SAMPLES / "resnet50.json")), tmp_path) as page:
+        page.click(".bar button >> text=Walk through")
+        page.evaluate("layerexplain.walk.show(10)")
+        words = page.evaluate(WORDS)
+        assert words[0].startswith("A block of 10 layers that repeats 5 times")
+        calls = "layerexplain.view.look.active.calls"
+        macs = page.evaluate(f"{calls}.reduce((sum, call) => sum + layerexplain.data.layers[call].macs, 0)")
+        assert f"{100 * macs / 3_857_973_248:.0f} % of the multiply-accumulates" in words[1]
+
+
+PLAYED = """() => {
+    const svg = document.querySelector(".cellfigure.to svg");
+    window.chosen = [];
+    window.terms = [];
+    new MutationObserver(() => {
+        const at = svg.querySelector(".chosen")?.dataset.at;
+        if (at && chosen[chosen.length - 1] !== at) chosen.push(at);
+    }).observe(svg, {subtree: true, attributes: true, childList: true});
+    new MutationObserver(() => {
+        const rows = [...document.querySelectorAll(".sumsterms tbody tr")];
+        terms.push(rows.filter((one) => !one.classList.contains("ahead")).length);
+    }).observe(document.querySelector(".readssums"), {subtree: true, attributes: true, childList: true});
+}"""
+
+
+def test_the_window_slides_products_appear_and_the_sum_lands(digits: str, tmp_path: Path) -> None:
+    with shown(digits, tmp_path) as page:
+        page.evaluate("layerexplain.run({pixels: [Array(8).fill(Array(8).fill([7]))]})")
+        page.evaluate("layerexplain.walk.show(3)")
+        page.evaluate(PLAYED)
+        waited(page, "document.querySelector('.cells.landed') !== null")
+        waited(page, "chosen.length >= 2")
+        assert page.evaluate("chosen").index("0,0,0,0") == 0
+        assert page.evaluate("chosen")[1] == "0,0,1,0", "along the columns"
+        terms = page.evaluate("terms")
+        assert {1, 2, 3, 4} <= {*terms}, "one product after the other; five of nine are padding"
+        page.click(".play-button")
+        assert page.inner_text(".play-button") == "▶ Play"
+        assert page.locator(".ahead").count() == 0, "stopped, all is there"
+
+
+def test_nothing_moves_by_itself_where_that_is_not_wanted(digits: str, tmp_path: Path) -> None:
+    with shown(digits, tmp_path, reduced_motion="reduce") as page:
+        page.evaluate("layerexplain.walk.show(3)")
+        page.wait_for_timeout(600)
+        assert page.inner_text(".play-button") == "▶ Play"
+        page.click(".play-button")
+        assert page.inner_text(".play-button") == "❚❚ Stop"
+
+
+def test_a_recurrent_layer_goes_along_its_steps(tmp_path: Path) -> None:
+    spec = b"input: [7, 3]\nlayers:\n  - LSTM: 5\n    name: memory\n"
+    with shown(layerexplain.page(spec), tmp_path) as page:
+        page.evaluate("layerexplain.walk.show(2)")
+        page.evaluate(PLAYED)
+        waited(page, "chosen.length >= 3")
+        steps = [int(one.split(",")[1]) for one in page.evaluate("chosen")]
+        assert steps[:3] == [0, 1, 2]
