@@ -32,7 +32,7 @@ from layerexplain.model import Call, Layer, Model, Note, SharedObject, TensorRef
 from layerexplain.model import ForeignFunction as NamedFunction
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.keras.framework import Keras
+    from layerexplain.frontends.code.tracing import Graphs
 
 _DEEPEST = 30
 _WITHOUT_INPUT = frozenset({"InputLayer", WEIGHT_TYPE, CONSTANT_TYPE})
@@ -131,8 +131,8 @@ def is_shown(value: ProgramValue) -> bool:
 class Emitter:
     """Makes `Model`s. `opened` are the unknown values that what was made hangs on, each with the layer."""
 
-    def __init__(self, keras: Keras) -> None:
-        self.keras = keras
+    def __init__(self, library: Graphs) -> None:
+        self.library = library
         self.opened: list[tuple[Unknown, str]] = []
         self.notes: list[Note] = []
         self.faults: list[ProgramValue] = []
@@ -151,7 +151,7 @@ class Emitter:
             self.opened.append((unknown, ""))
         self.deep += 1
         try:
-            graph = self.keras.graph(value) if self.deep <= _DEEPEST else None
+            graph = self.library.graph(value) if self.deep <= _DEEPEST else None
             if graph is None:
                 return self._graphless(value)
             return self._wired(value, graph)
@@ -163,8 +163,8 @@ class Emitter:
         names = FreeNames()
         from layerexplain.frontends.code.uncalled import model_of_parts, parts_not_given
 
-        inner = [layer for layer in self.keras.inner_layers(value) if layer.type != "InputLayer"]
-        holds_alone = self.keras.has_no_call(value)
+        inner = [layer for layer in self.library.inner_layers(value) if layer.type != "InputLayer"]
+        holds_alone = self.library.has_no_call(value)
         inner += parts_not_given(value) if holds_alone else []
         layers = tuple([self.layer(one, names.take(one.name)) for one in inner])
         if holds_alone:
@@ -172,7 +172,7 @@ class Emitter:
         if value.reason is not None:
             self.opened.append((value.reason, ""))
         given = next(iter(value.traces.values()), None)
-        lacks = given is not None and any(self.keras.shapes.of(one) is None for one in given.inputs)
+        lacks = given is not None and any(self.library.shapes.of(one) is None for one in given.inputs)
         inputs = tuple([TensorRef(names.take(one.node.layer.name)) for one in given.inputs]) if given and lacks else ()
         return Model(value.name, value.type, layers, (), inputs, (), value.trainable)
 
@@ -222,7 +222,7 @@ class Emitter:
             indices[id(node)] = counts.get(name, 0)
             counts[name] = indices[id(node)] + 1
         for tensor, result in cut.items():
-            spec = self.keras.shapes.of(tensor)
+            spec = self.library.shapes.of(tensor)
             shape = None if spec is None else (None, *[one if isinstance(one, int) else None for one in spec.shape[1:]])
             layers.insert(0, Layer(result.layer, "InputLayer", "layer", {"batch_shape": shape, "dtype": "float32"}))
             calls.append(Call(result.layer, 0, (), {}))
@@ -232,19 +232,19 @@ class Emitter:
             unknown = unknown_in([*node.args, *node.kwargs.values()])
             if unknown is not None:
                 self.opened.append((unknown, layer_names[id(node.layer)]))
-            place = self.keras.interpreter.locate(node.place)
+            place = self.library.interpreter.locate(node.place)
             args, kwargs = ((), {}) if node.layer.type in _WITHOUT_INPUT else plain_call(node, ref)
             call = Call(layer_names[id(node.layer)], indices[id(node)], args, kwargs, callers=node.callers)
             calls.append(call._replace(line=place.line or None, column=place.column or None, file=place.file))
         called = {call.layer for call in calls}
         recorded = {}
         for node in graph.nodes:
-            spec = self.keras.shapes.of(node.result()) if node.layer.config.get(STATED_SHAPE) is not None else None
+            spec = self.library.shapes.of(node.result()) if node.layer.config.get(STATED_SHAPE) is not None else None
             if spec is not None:
                 recorded[ref(node.result())] = as_recorded(spec)
         calls += [Call(one.name, 0, (), {}) for one in layers if one.type == WEIGHT_TYPE and one.name not in called]
         for tensor, result in inputs.items():
-            spec = self.keras.shapes.of(tensor)
+            spec = self.library.shapes.of(tensor)
             if spec is None and self.deep == 1:
                 like = tensor.node.layer.config.get("like")
                 shape = like.node.layer.config.get("batch_shape") if isinstance(like, Tensor) else None
@@ -267,7 +267,7 @@ class Emitter:
 
     def _mark_unheld_parts(self, value: ModelValue, graph: Graph) -> None:
         """Leave open which weights a model has where its `call` uses a layer that no attribute holds."""
-        inside = {id(one) for one in self.keras.all_layers(value)}
+        inside = {id(one) for one in self.library.all_layers(value)}
         for node in graph.nodes:
             if id(node.layer) not in inside and self._has_weights(node):
                 words = f"{node.layer.type} is made inside of `call`, or kept where Keras does not find its weights"
@@ -275,30 +275,30 @@ class Emitter:
 
     def _has_weights(self, node: Node) -> bool:
         """Whether what is called has weights, or a layer inside of it whose weights are not known."""
-        if node.layer.type == WEIGHT_TYPE or self.keras.shapes.weights(node):
+        if node.layer.type == WEIGHT_TYPE or self.library.shapes.weights(node):
             return True
-        models = [one for one in self.keras.all_layers(node.layer) if isinstance(one, ModelValue)]
-        graphs = [graph for one in models if (graph := self.keras.graph(one)) is not None]
+        models = [one for one in self.library.all_layers(node.layer) if isinstance(one, ModelValue)]
+        graphs = [graph for one in models if (graph := self.library.graph(one)) is not None]
         inner = [one for graph in graphs for one in graph.nodes]
         called = [one for one in inner if one.layer.kind == "layer" and one.tensors()]
         is_weight = any(one.layer.type == WEIGHT_TYPE for one in inner)
-        return is_weight or any(self.keras.shapes.weights(one) != [] for one in called)
+        return is_weight or any(self.library.shapes.weights(one) != [] for one in called)
 
     def _form(self, given: object, tensors: Sequence[Tensor]) -> ProgramValue:
         """How a model of tensors nests its inputs or outputs; None where that is usual."""
         if flat(given) != [*tensors]:  # a Sequential has none, and what is not known is left out of the graph
             return None
-        return form_of(given, lambda one: isinstance(one, Tensor), keras3=not self.keras.keras_2)
+        return form_of(given, lambda one: isinstance(one, Tensor), keras3=not self.library.keras_2)
 
     def _ordered(self, value: ModelValue, graph: Graph) -> list[LayerValue]:
         """The layers of a model of the program in the order of its calls, those that it does not call behind them."""
         called = {id(node.layer): node.layer for node in graph.nodes}
-        inner = self.keras.inner_layers(value)
+        inner = self.library.inner_layers(value)
         return [*called.values(), *[layer for layer in inner if id(layer) not in called]]
 
     def layer(self, layer: LayerValue, name: str) -> Layer:
         """One layer with its arguments."""
-        place = self.keras.interpreter.locate(layer.place)
+        place = self.library.interpreter.locate(layer.place)
         return self._layer(layer, name)._replace(line=place.line or None, column=place.column or None, file=place.file)
 
     def _layer(self, layer: LayerValue, name: str) -> Layer:
@@ -308,7 +308,7 @@ class Emitter:
             opaque = self._inside_own(layer) if layer.traced or not self.nesting else []
             opaque = [one for one in opaque if one.lacks != "shape"]  # `--input` closes that, and the formula is there
             masked = any(trace.mask_inputs for trace in layer.traces.values())
-            if not opaque or masked or self.keras.graph(layer) is None or self.nesting:
+            if not opaque or masked or self.library.graph(layer) is None or self.nesting:
                 return self._own_layer(layer, name, opaque)
             # What is not known in it is a row of its own, with line and reason, among what is known.
         if isinstance(layer, ModelValue):
@@ -321,7 +321,7 @@ class Emitter:
                 return Layer(name, kind, "model", {}, inner._replace(name=name, trainable=True))
             kept: dict[str, ProgramValue] = {} if layer.trainable else {"trainable": False}
             self._open(layer.reason or Unknown(f"what {layer.type} computes is not known", line), name)
-            inner_layers = {one.name: self.layer(one, one.name) for one in self.keras.inner_layers(layer)}
+            inner_layers = {one.name: self.layer(one, one.name) for one in self.library.inner_layers(layer)}
             return Layer(name, layer.type, "custom", {**kept, **inner_layers})
         if layer.type == WEIGHT_TYPE:
             variable: Variable = layer.config["variable"]
@@ -359,12 +359,12 @@ class Emitter:
             config["trainable"] = False
         for unknown in opaque:
             self._open(unknown, name)
-        result = self.keras.declaration(layer)
+        result = self.library.declaration(layer)
         return Layer(name, layer.type, "custom", config, declaration=result)
 
     def _trains(self, layer: LayerValue) -> bool:
         """Whether a layer, or one that it holds, is trained."""
-        return any(one.trainable or one.parts_trained for one in self.keras.all_layers(layer))
+        return any(one.trainable or one.parts_trained for one in self.library.all_layers(layer))
 
     def _inside_own(self, layer: ModelValue) -> list[Unknown]:
         """What is not known of what a layer of the program computes, also of the layers of the program in it."""
@@ -373,7 +373,7 @@ class Emitter:
         while waiting and len(found) < 20:
             current = waiting.pop()
             trace = next(iter(current.traces.values()), None)
-            graph = self.keras.graph(current)
+            graph = self.library.graph(current)
             if graph is None:
                 why = trace.reason if trace is not None else None
                 found.append(

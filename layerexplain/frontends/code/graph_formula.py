@@ -82,14 +82,14 @@ class CallFormula(NamedTuple):
 class Formula:
     """Makes the formula of one layer from the graph of its `call`. `where` tells a place in the code."""
 
-    def __init__(self, keras: Graphs, where: Callable[[Place], str]) -> None:
-        self.keras = keras
+    def __init__(self, library: Graphs, where: Callable[[Place], str]) -> None:
+        self.library = library
         self.where = where
         self.leaves: dict[Any, Any] = {}
 
     def results(self, layer: ModelValue, trace: Trace) -> CallFormula:
         """The results of a layer on tensors of the traced shapes, with the weights that it holds."""
-        self.ways = _ways(self.keras, layer)
+        self.ways = _ways(self.library, layer)
         self.training = trace.training
         values = self._placed(trace)
         result, masks = self._outputs(layer, trace, dict(values))
@@ -111,7 +111,7 @@ class Formula:
         """A parameter for each input of a `call`, and for each mask that one carries."""
         values: dict[Tensor, Expr] = {}
         for one in (*trace.inputs, *trace.mask_inputs.values()):
-            spec = self.keras.shapes.of(one)
+            spec = self.library.shapes.of(one)
             if spec is None:
                 why = unknown_at(one.node.place, "the shape of its input is not known")
                 raise not_known("it", self.where(one.node.place), why)
@@ -168,7 +168,7 @@ class Formula:
         if layer.type == WEIGHT_TYPE and layer.kind == "custom":
             return {0: self._weight(layer.config["variable"])}
         is_stated = layer.config.get(STATED_SHAPE) is not None and layer.reason is not None
-        if is_stated and (spec := self.keras.shapes.of(node.result())) is not None:
+        if is_stated and (spec := self.library.shapes.of(node.result())) is not None:
             given = [values[one] for one in node.tensors() if one in values]
             how = {"name": identifier(layer.type), "shape": spec.shape}
             return {0: Expr(opaque, tuple(given), how, spec.shape, given[0].dtype if given else "float")}
@@ -190,7 +190,7 @@ class Formula:
 
     def _graph_of_model(self, layer: ModelValue, given: Sequence[Expr]) -> list[Expr]:
         """A model that the layer holds: its layers, one after the other."""
-        graph = self.keras.graph(layer)
+        graph = self.library.graph(layer)
         if graph is None or len(graph.inputs) != len(given):
             raise NotKnown(f"the model '{layer.name}' is not followed ({self.where(layer.place)})")
         values = dict(zip(graph.inputs, given, strict=True))
@@ -201,23 +201,23 @@ class Formula:
         """A call of an own layer or model inside of another one."""
         trace = node.trace
         given = [values[one] for one in node.tensors()]
-        if trace is None or [self.keras.shapes.of(one) for one in trace.inputs] != [
+        if trace is None or [self.library.shapes.of(one) for one in trace.inputs] != [
             Spec(one.shape, one.dtype) for one in given
         ]:
-            keras = self.keras
+            library = self.library
             result: dict[Tensor, Tensor] = {}
             for one, value in zip(node.tensors(), given, strict=True):
-                result[one] = keras.input_like("x", Spec(value.shape, value.dtype))
+                result[one] = library.input_like("x", Spec(value.shape, value.dtype))
                 if self._mask(one, values) is not None:
-                    keras.masks[result[one]] = keras.input_like("mask", Spec(value.shape[:2], "bool"))
+                    library.masks[result[one]] = library.input_like("mask", Spec(value.shape[:2], "bool"))
             args, kwargs = mirrored((list(node.args), dict(node.kwargs)), result.__getitem__)
-            before, keras.training = keras.training, self.training
-            trace = keras.trace(layer, args, kwargs)
-            keras.training = before
+            before, library.training = library.training, self.training
+            trace = library.trace(layer, args, kwargs)
+            library.training = before
         if trace.outputs is None:
             why = trace.reason or unknown_at(node.place, "its call is not followed")
             raise not_known(layer.type, self._at(why), why)
-        inner = Formula(self.keras, self.where)
+        inner = Formula(self.library, self.where)
         formula = inner.results(layer, trace)
         masks = [mask for mask in formula.masks if mask is not None]
         order = walk([*formula.results.values(), *masks])
@@ -237,7 +237,7 @@ class Formula:
 
     def _mask(self, of: Tensor, values: Mapping[Tensor, Expr]) -> Expr | None:
         """The mask that a tensor carries."""
-        mask = self.keras.mask_of(of)
+        mask = self.library.mask_of(of)
         return None if mask is None else values.get(mask)
 
     def _declared(self, node: Node, layer: LayerValue, values: Mapping[Tensor, Expr]) -> dict[int, Expr]:
@@ -246,7 +246,7 @@ class Formula:
         if declaration is None or declaration.facts.runs_code:
             why = Unknown(f"{layer.type} has no formula", node.place.line, "", node.place.file)
             raise not_known(layer.type, self._at(why), why)
-        bound, arguments, tensors = self.keras.shapes.bound(node, declaration)
+        bound, arguments, tensors = self.library.shapes.bound(node, declaration)
         given: list[Expr | None] = [None if ref is None else values[tensors[ref]] for ref in bound.tensors]
         for place, value in bound.constants.items():
             given[place] = constant(value)
@@ -312,7 +312,7 @@ class Formula:
             def again() -> ProgramValue:
                 axes = [(f"axis {i}", size) for i, size in enumerate(variable.shape)]
                 name = str(steps[-1])
-                trained = variable.trainable and self.keras.weight_tensor(variable).node.layer.trainable
+                trained = variable.trainable and self.library.weight_tensor(variable).node.layer.trainable
                 result = weight(name, identifier(name), axes, trainable=trained, dtype=_dtype(variable.dtype))
                 return [result], again, None
 
@@ -369,7 +369,7 @@ def _called_by_author(steps: Steps) -> str:
     return identifier("_".join(parts).strip("_"))
 
 
-def _ways(keras: Graphs, layer: ModelValue) -> dict[int, tuple[Steps, int, LayerValue | Variable]]:
+def _ways(library: Graphs, layer: ModelValue) -> dict[int, tuple[Steps, int, LayerValue | Variable]]:
     """How the layers and weights that a layer holds are reached, by identity: the steps, the place among them, and what
     it is."""
     found: dict[int, tuple[Steps, int, LayerValue | Variable]] = {}
@@ -384,7 +384,7 @@ def _ways(keras: Graphs, layer: ModelValue) -> dict[int, tuple[Steps, int, Layer
                 continue
             found[id(inner)] = (steps, len(found), inner)
             if isinstance(inner, ModelValue) and inner.form in ("sequential", "functional"):
-                parts = [part for part in keras.inner_layers(inner) if part.type != "InputLayer"]
+                parts = [part for part in library.inner_layers(inner) if part.type != "InputLayer"]
                 named_parts = zip(_groups(parts), parts, strict=True)
                 waiting += reversed([(part, (*steps, "layers", ItemNamed.of(group, i)))
                                      for i, (group, part) in enumerate(named_parts)])  # fmt: skip

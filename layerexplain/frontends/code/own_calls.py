@@ -37,7 +37,7 @@ class OwnCalls(Nodes):
         again, counters = model.traced, dict(self.counters)
         trace = model.traces[key] = Trace(training)
         began = next(creation_counter)
-        names = self._parameters(model)
+        names = self.parameter_names(model)
 
         def placeholder(tensor: object, name: str, part: bool) -> Tensor:
             like = tensor if isinstance(tensor, Tensor) else None
@@ -96,7 +96,7 @@ class OwnCalls(Nodes):
 
     def _training(self, model: ModelValue, args: Arguments, kwargs: Keywords) -> bool:
         """Whether a call is one of training: it says so, or the call around it is."""
-        names = self._parameters(model)
+        names = self.parameter_names(model)
         at = names.index("training") if "training" in names else len(args)
         given = kwargs.get("training", args[at] if at < len(args) else None)
         return given if isinstance(given, bool) else bool(self.training)
@@ -115,8 +115,8 @@ class OwnCalls(Nodes):
             return (type(value), value)
         return ("object", id(value))
 
-    def _parameters(self, model: ModelValue) -> list[str]:
-        function = model.config.get("function") or (model.instance and model.instance.cls.find("call"))
+    def parameter_names(self, model: ModelValue) -> list[str]:
+        function = model.config.get("function") or (model.instance and model.instance.cls.find(self.call_name))
         if isinstance(function, Bound):
             function = function.function
         if not isinstance(function, Function):
@@ -196,7 +196,7 @@ class OwnCalls(Nodes):
     ) -> tuple[Arguments, Keywords]:
         """What `build` is given: one shape, or one for each tensor by the name of its argument."""
         names = method.names[1:]
-        by_name = {**dict(zip(self._parameters(model), args, strict=False)), **kwargs}
+        by_name = {**dict(zip(self.parameter_names(model), args, strict=False)), **kwargs}
         tensors = {name: value for name, value in by_name.items() if tensors_in(value)}
         named = {f"{name}_shape": value for name, value in tensors.items() if f"{name}_shape" in names}
         if len(tensors) > 1 and len(names) > 1 and named:
@@ -295,7 +295,7 @@ class OwnCalls(Nodes):
             return self.interpreter.call(
                 model.config["function"], args, {**(extra if type(extra) is dict else {}), **kwargs}
             )
-        method = instance.cls.find("call")
+        method = instance.cls.find(self.call_name)
         if not isinstance(method, Function):
             root = instance.cls.root()
             unread = any(isinstance(one, Unknown) for one in instance.cls.order())
@@ -315,7 +315,9 @@ class OwnCalls(Nodes):
         """Whether a model of the program only holds layers, as one does that has its `train_step` alone."""
         cls = model.instance.cls if model.instance is not None and model.config.get("model") else None
         order = [] if cls is None else cls.order()
-        return cls is not None and cls.find("call") is None and not any(isinstance(one, Unknown) for one in order)
+        return (
+            cls is not None and cls.find(self.call_name) is None and not any(isinstance(one, Unknown) for one in order)
+        )
 
     def _given_masks(
         self, names: list[str], positional: set[str], args: Arguments, kwargs: Keywords

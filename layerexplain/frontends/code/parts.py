@@ -18,6 +18,8 @@ from layerexplain.model import Note
 
 if TYPE_CHECKING:
     from layerexplain.frontends.code.library.keras.framework import Keras
+    from layerexplain.frontends.code.tracing import Graphs
+    from layerexplain.frontends.code.values.layers import ModelValue
     from layerexplain.frontends.code.values.program import Context, Function, FunctionNode
 
 Signal = tuple[str, Any] | None
@@ -96,7 +98,7 @@ class InterpreterPart(Evaluator):
         """Where a place in the text that is read stands in the source: in which cell of a notebook."""
         self.followed_calls: list[Framework] = []
         """The libraries whose layers' `call`s are followed now, the innermost last."""
-        self.frameworks: list[Framework] = []
+        self.frameworks: list[Graphs] = []
         """The libraries that models are made with."""
 
     @property
@@ -137,6 +139,11 @@ class InterpreterPart(Evaluator):
     def keras(self) -> Keras:
         """What the reader knows of Keras."""
         return cast("Keras", self.frameworks[0])
+
+    @property
+    def models(self) -> list[ModelValue]:
+        """The models that the program makes."""
+        return [model for one in self.frameworks for model in one.models]
 
     @property
     def call_framework(self) -> Framework | None:

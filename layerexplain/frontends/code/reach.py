@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING
 
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends.code.interpreter import Interpreter
+from layerexplain.frontends.code.tracing import graphs_of
 from layerexplain.frontends.code.values.base import Place, ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable
 
 if TYPE_CHECKING:
-    from layerexplain.frontends.code.library.keras.framework import Keras
+    pass
 
 
-def parts_of(keras: Keras, model: ModelValue) -> dict[int, LayerValue]:
+def parts_of(model: ModelValue) -> dict[int, LayerValue]:
     """Return all layers and models inside a model, by their identities."""
-    waiting: list[LayerValue] = list(keras.inner_layers(model))
+    waiting: list[LayerValue] = list(graphs_of(model).inner_layers(model))
     seen: dict[int, LayerValue] = {}
     while waiting:
         one = waiting.pop()
         if id(one) not in seen:
             seen[id(one)] = one
-            waiting += keras.inner_layers(one)
+            waiting += graphs_of(one).inner_layers(one)
     return seen
 
 
@@ -42,7 +43,7 @@ def last_change(interpreter: Interpreter, model: ModelValue) -> tuple[int, set[P
         if isinstance(variable := layer.config.get("variable"), Variable) and variable.choice is not None:
             interpreter.effects.record_local_assumption(variable.choice)
             met.add(variable.choice)
-        for one in interpreter.keras.inner_layers(layer):
+        for one in graphs_of(layer).inner_layers(layer):
             if id(one) not in seen:
                 seen.add(id(one))
                 waiting.append((one, spans))
@@ -61,7 +62,7 @@ def reaching(
     if not interpreter.is_notebook or is_open:
         return list(faults), []
     effects = interpreter.effects
-    parts = [model, *parts_of(interpreter.keras, model).values()]
+    parts = [model, *parts_of(model).values()]
 
     def reaches(fault: LayerExplainError) -> bool:
         origin = effects.origin(fault)

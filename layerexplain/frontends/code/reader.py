@@ -19,6 +19,7 @@ from layerexplain.frontends.code.modules import Lender, Modules
 from layerexplain.frontends.code.own_weights import declarations
 from layerexplain.frontends.code.reach import last_change, parts_of, reaching
 from layerexplain.frontends.code.sources import Text, notebook_text, read_text
+from layerexplain.frontends.code.tracing import graphs_of
 from layerexplain.frontends.code.values.base import (
     Arguments,
     Keywords,
@@ -89,21 +90,21 @@ class Program:
             return self._models()
         except Exhausted as error:
             self.interpreter.effects.mark_program_incomplete(self.interpreter.unknown(f"the program {error}"))
-            return _distinct([Found(one.name, one) for one in self.interpreter.keras.models if not _is_empty(one)])
+            return _distinct([Found(one.name, one) for one in self.interpreter.models if not _is_empty(one)])
 
     def _models(self) -> list[Found]:
-        keras = self.interpreter.keras
         self._implied_model()
+        models = self.interpreter.models
         bound: dict[int, str] = {}
         for name, value in self.frame.names.items():
             layer = layer_of(value)
             if isinstance(layer, ModelValue):
                 bound.setdefault(id(layer), name)
-        self.follow(keras.models)
-        nested = {part for model in keras.models for part in parts_of(self.interpreter.keras, model)}
+        self.follow(models)
+        nested = {part for model in models for part in parts_of(model)}
         found = [
             Found(bound.get(id(model), model.name), model, id(model) not in bound)
-            for model in keras.models
+            for model in models
             if (id(model) in bound or not (id(model) in nested or model.is_inner)) and not _is_empty(model)
         ]
         return _distinct(found, set(bound.values())) if found else self._from_definitions()
@@ -111,7 +112,7 @@ class Program:
     def whole(self, found: list[Found]) -> Found | None:
         """The one of several models that holds all others; None where there is none."""
         for one in found:
-            parts = parts_of(self.interpreter.keras, one.value)
+            parts = parts_of(one.value)
             if all(other is one or id(other.value) in parts for other in found):
                 return one
         return None
@@ -124,24 +125,23 @@ class Program:
             if model.form == "own" and not model.traced:
                 shape = model.input_shape
                 why = unknown_at(model.place, f"the input of {model.type} has no shape in the code", lacks="shape")
-                keras = self.interpreter.keras
-                names = keras._parameters(model)
-                first = names[0]
+                library = graphs_of(model)
+                first = library.parameter_names(model)[0]
                 if isinstance(shape, dict) or (type(shape) is list and shape and type(shape[0]) in (tuple, list)):
                     parts = shape.items() if isinstance(shape, dict) else enumerate(shape)
-                    result = {key: keras.new_input(f"{first}_{key}", one) for key, one in parts}
+                    result = {key: library.new_input(f"{first}_{key}", one) for key, one in parts}
                     given: ProgramValue = result if isinstance(shape, dict) else list(result.values())
                 else:
-                    given = keras.new_input(first, why if shape is None else shape)
+                    given = library.new_input(first, why if shape is None else shape)
                 try:
-                    keras.trace(model, [given], {})
+                    library.trace(model, [given], {})
                 except Exhausted as error:
                     self.interpreter.effects.mark_program_incomplete(self.interpreter.unknown(f"the program {error}"))
 
     def _implied_model(self) -> None:
         """Where a snippet calls layers and makes no model, the tensor that it assigns last is the output."""
         keras = self.interpreter.keras
-        if keras.models:
+        if self.interpreter.models:
             return
         tensors = [value for value in self.frame.names.values() if isinstance(value, Tensor)]
         if all(tensor.node.layer.type == "InputLayer" for tensor in tensors):
@@ -165,7 +165,7 @@ class Program:
     def _from_call(self, name: str, value: object, args: Arguments, kwargs: Keywords) -> list[Found]:
         """The models that a call of a function or a class of the program gives."""
         keras = self.interpreter.keras
-        before = len(keras.models)
+        before = len(self.interpreter.models)
         keras.counters.clear()
         self.interpreter.effects.begin_statement(of_module=False)
         try:
@@ -179,7 +179,7 @@ class Program:
             model = keras.make_model("Model", [inputs, result], {"name": name})
             created = [model] if isinstance(model, ModelValue) else []
         if not created:
-            created = [one for one in keras.models[before:][-1:] if not _is_empty(one)]
+            created = [one for one in self.interpreter.models[before:][-1:] if not _is_empty(one)]
         self.follow(created)
         return [Found(name if len(created) == 1 else f"{name}.{one.name}", one) for one in created]
 
@@ -231,7 +231,7 @@ class Program:
         interpreter = self.interpreter
         effects = interpreter.effects
         effects.record_pending()
-        emitter = Emitter(interpreter.keras)
+        emitter = Emitter(graphs_of(found.value))
         try:
             model = emitter.model(found.value)
         except Exhausted as error:
@@ -253,7 +253,7 @@ class Program:
         model = model._replace(
             name=found.name if found.value.name in _AUTOMATIC else found.value.name,
             format="code",
-            keras_version="2" if interpreter.keras.keras_2 else None,
+            keras_version="2" if graphs_of(found.value).keras_2 else None,
             notes=tuple(notes),
             faults=tuple(faults),
             grade="open" if faults else grade_of(assumed, opened),

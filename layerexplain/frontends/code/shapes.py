@@ -46,8 +46,8 @@ _MOST_NESTED = 60
 class Shapes:
     """Derives the shapes of tensors, each once."""
 
-    def __init__(self, keras: Graphs) -> None:
-        self.keras = keras
+    def __init__(self, library: Graphs) -> None:
+        self.library = library
         self._of_models: dict[tuple[int, tuple[Spec | None, ...]], tuple[Graph, Specs]] = {}
         """The results of models by their graphs and inputs: models in models are called many times."""
 
@@ -134,7 +134,7 @@ class Shapes:
         specs = {TensorRef(str(place)): spec for place, spec in enumerate(inputs)}
         given = [None if ref is None else specs.get(ref) for ref in bound.tensors]
         constants = {place: constant(value) for place, value in bound.constants.items()}
-        carried = [None if ref is None else self.keras.masks.get(tensors[ref]) for ref in bound.tensors]
+        carried = [None if ref is None else self.library.masks.get(tensors[ref]) for ref in bound.tensors]
         masks = [None if one is None else self.of(one) for one in carried]
         return declaration.trace(given, arguments, masks if sees_masks(declaration) else (), constants=constants)
 
@@ -150,7 +150,7 @@ class Shapes:
         args, kwargs = plain_call(node, lambda tensor: refs[tensor])
         bound = bind_call(declaration, Call("x", 0, args, kwargs))
         own = {key: value for key, value in config.items() if not (key == "dtype" and "function" in config)}
-        arguments = declaration.bind({**with_ready_layers(own, self.keras), **bound.config})
+        arguments = declaration.bind({**with_ready_layers(own, self.library), **bound.config})
         return bound, arguments, {ref: tensor for tensor, ref in refs.items()}
 
     def weights(self, node: Node) -> list[Shape] | None:
@@ -185,7 +185,7 @@ class Shapes:
 
     def _through(self, node: Node, model: ModelValue, inputs: Specs, deep: int) -> Specs | None:
         """The results of a model at given inputs."""
-        graph = self.keras.graph(model) if node.trace is None else self.keras.traced_graph(node.trace)
+        graph = self.library.graph(model) if node.trace is None else self.library.traced_graph(node.trace)
         if graph is None:
             return None
         own = [self._known(tensor) if tensor.node.specs is not None else None for tensor in graph.inputs]
@@ -250,17 +250,17 @@ def input_spec(layer: LayerValue) -> Specs | None:
     return [Spec((BATCH, *shape[1:]), "float" if dtype == "float32" else dtype)]
 
 
-def with_ready_layers(config: dict[str, ProgramValue], keras: Graphs) -> dict[str, ProgramValue]:
+def with_ready_layers(config: dict[str, ProgramValue], library: Graphs) -> dict[str, ProgramValue]:
     """A configuration whose layers are ready to be applied."""
 
     def ready(value: object) -> ProgramValue:
         if isinstance(value, ModelValue) and value.is_own_layer:
-            return DeclaredLayer(keras.declaration(value), {}, value.name, value.type)
+            return DeclaredLayer(library.declaration(value), {}, value.name, value.type)
         if isinstance(value, LayerValue):
             declaration = find(value.type)
             if declaration is None or value.kind != "layer":
                 raise TypeError
-            return DeclaredLayer(declaration, with_ready_layers(value.config, keras), value.name)
+            return DeclaredLayer(declaration, with_ready_layers(value.config, library), value.name)
         if type(value) is list and any(isinstance(one, LayerValue) for one in value):
             return [ready(one) for one in value]
         return value

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from layerexplain.frontends.code.own_layers import OwnLayer
 
 
+def graphs_of(layer: LayerValue) -> Graphs:
+    """Return what the library that makes a layer knows of the graphs of models."""
+    return cast("Graphs", layer.framework)
+
+
 class Graphs(OwnCalls):
     """What a library knows of the graph behind each model."""
 

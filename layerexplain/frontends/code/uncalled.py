@@ -36,8 +36,8 @@ def model_of_parts(
     recorded: dict[TensorRef, tuple[Shape, str]] = {}
     outputs: list[TensorRef] = []
     for one, layer in zip(inner, layers, strict=True):
-        graph = emitter.keras.graph(one) if isinstance(one, ModelValue) else None
-        specs = [] if graph is None else [emitter.keras.shapes.of(tensor) for tensor in graph.inputs]
+        graph = emitter.library.graph(one) if isinstance(one, ModelValue) else None
+        specs = [] if graph is None else [emitter.library.shapes.of(tensor) for tensor in graph.inputs]
         known = [spec for spec in specs if isinstance(spec, Spec)]
         if graph is None or len(known) < len(specs):
             if one.type != WEIGHT_TYPE:

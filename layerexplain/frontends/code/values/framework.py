@@ -28,6 +28,8 @@ class Framework(Protocol):
 
     roots: frozenset[str]
     """The first parts of its names."""
+    call_name: str
+    """The method of a class of the program that says what it computes."""
     counters: dict[str, int]
     """How many objects of each class are named, by the stems of their names."""
 

@@ -81,7 +81,7 @@ class Calling(Making):
     def _misfit(self, layer: ModelValue, args: Arguments, kwargs: Keywords) -> Misfit | None:
         """What does not fit of the arguments of a `call` of the program; None where all fits. Keras gives masks and
         `training` itself."""
-        method = layer.instance.cls.find("call") if layer.instance is not None else None
+        method = layer.instance.cls.find(self.call_name) if layer.instance is not None else None
         if not isinstance(method, Function) or method.is_decorated or "**" in kwargs:
             return None
         names = [*method.names, *method.keywords]

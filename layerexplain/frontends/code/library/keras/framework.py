@@ -39,6 +39,7 @@ class Keras(Cloning):
 
     roots: frozenset[str] = frozenset({"keras", "tensorflow", "tf_keras", "keras_core", "tensorflow_core"})
     """The first parts of its names."""
+    call_name = "call"
 
     # Names --------------------------------------------------------------------------------------------------------
 
