@@ -18,7 +18,7 @@ from layerexplain.frontends.code.frames import File
 from layerexplain.frontends.code.library.keras.names import base_of
 from layerexplain.frontends.code.modules import Modules, package_of, read_module
 from layerexplain.frontends.code.own_layers import Code, OwnLayer, ready
-from layerexplain.frontends.code.reader import Found, Program, imports_of, program
+from layerexplain.frontends.code.reader import FoundModel, Program, imports_of, program
 from layerexplain.frontends.code.shapes import with_ready_layers
 from layerexplain.frontends.code.sources import Text
 from layerexplain.frontends.code.values.base import Place, ProgramValue, Unknown
@@ -115,7 +115,7 @@ class PythonCode(Mapping[str, Declaration]):
         if not isinstance(layer, ModelValue):
             return None
         reading.follow([layer])
-        return reading.model(Found(layer.name, layer))
+        return reading.model(FoundModel(layer.name, layer))
 
     def _object(self, cls: Class, arguments: Mapping[str, ProgramValue]) -> ProgramValue:
         """What a class makes of the arguments of a file."""

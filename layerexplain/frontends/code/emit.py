@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from layerexplain.attribute_path import LayerNamed, Steps, list_steps
 from layerexplain.errors import SpecError
 from layerexplain.frontends.code.graphs import Graph, flat, loose_error
-from layerexplain.frontends.code.library.keras.names import inside_keras, named
+from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
 from layerexplain.frontends.code.shapes import (
     CONSTANT_TYPE,
     STATED_SHAPE,
@@ -81,7 +81,7 @@ def _function(path: str, key: str) -> ProgramValue:
     if path.startswith("tensorflow.") or inside_keras(path) is not None or "." not in path:
         if last in ACTIVATIONS or key.endswith(("initializer", "regularizer", "constraint", "loss")):
             return last
-        if (what := named(path)) is not None and what.kind == "setting":
+        if (what := resolve_keras_name(path)) is not None and what.kind == "setting":
             return last
     return NamedFunction(last)
 
@@ -129,11 +129,11 @@ def is_shown(value: ProgramValue) -> bool:
 
 
 class Emitter:
-    """Makes `Model`s. `opened` are the unknown values that what was made hangs on, each with the layer."""
+    """Makes `Model`s. `gaps` are the unknown values that what was made hangs on, each with the layer."""
 
     def __init__(self, library: Graphs) -> None:
         self.library = library
-        self.opened: list[tuple[Unknown, str]] = []
+        self.gaps: list[tuple[Unknown, str]] = []
         self.notes: list[Note] = []
         self.faults: list[ProgramValue] = []
         self.deep = 0
@@ -148,7 +148,7 @@ class Emitter:
     def model(self, value: ModelValue) -> Model:
         """The model of what code made."""
         for unknown in value.open:
-            self.opened.append((unknown, ""))
+            self.gaps.append((unknown, ""))
         self.deep += 1
         try:
             graph = self.library.graph(value) if self.deep <= _DEEPEST else None
@@ -170,7 +170,7 @@ class Emitter:
         if holds_alone:
             return model_of_parts(self, value, inner, layers, names)
         if value.reason is not None:
-            self.opened.append((value.reason, ""))
+            self.gaps.append((value.reason, ""))
         given = next(iter(value.traces.values()), None)
         lacks = given is not None and any(self.library.shapes.of(one) is None for one in given.inputs)
         inputs = tuple([TensorRef(names.take(one.node.layer.name)) for one in given.inputs]) if given and lacks else ()
@@ -231,7 +231,7 @@ class Emitter:
                 continue
             unknown = unknown_in([*node.args, *node.kwargs.values()])
             if unknown is not None:
-                self.opened.append((unknown, layer_names[id(node.layer)]))
+                self.gaps.append((unknown, layer_names[id(node.layer)]))
             place = self.library.interpreter.locate(node.place)
             args, kwargs = ((), {}) if node.layer.type in _WITHOUT_INPUT else plain_call(node, ref)
             call = Call(layer_names[id(node.layer)], indices[id(node)], args, kwargs, callers=node.callers)
@@ -435,7 +435,7 @@ class Emitter:
         return {"batch_shape": None, "dtype": dtype}
 
     def _open(self, unknown: Unknown, name: str) -> None:
-        self.opened.append((unknown, name))
+        self.gaps.append((unknown, name))
 
 
 def settings(value: ProgramValue) -> ProgramValue:

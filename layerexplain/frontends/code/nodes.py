@@ -85,7 +85,7 @@ class Nodes(Framework):
             return f"{stem}_{number + 1}"
         return f"{stem}_{number}" if number else stem
 
-    def named(self, type_: str, kwargs: Keywords) -> str:
+    def take_name(self, type_: str, kwargs: Keywords) -> str:
         """The name of a new object; its argument `name` is taken out."""
         given = kwargs.pop("name", None)
         if isinstance(given, Unknown):
@@ -181,6 +181,6 @@ class Nodes(Framework):
         """A model of which nothing is known but its class."""
         given = dict(kwargs)
         self.interpreter.effects.record_model_event()
-        layer = LayerValue(self, type_, "custom", self.named(type_, given), {}, self.interpreter.place())
+        layer = LayerValue(self, type_, "custom", self.take_name(type_, given), {}, self.interpreter.place())
         layer.reason = self.interpreter.unknown(reason)
         return layer

@@ -41,7 +41,7 @@ _MOST_TRIED = 20
 """Functions of a file that are tried where it makes no model by itself."""
 
 
-class Found(NamedTuple):
+class FoundModel(NamedTuple):
     """A model of a program, and the name that the source knows it by."""
 
     name: str
@@ -84,15 +84,15 @@ class Program:
 
     # Which models -------------------------------------------------------------------------------------------------
 
-    def models(self) -> list[Found]:
+    def models(self) -> list[FoundModel]:
         """The models that the program makes; of one that makes none those of its functions and classes."""
         try:
             return self._models()
         except Exhausted as error:
             self.interpreter.effects.mark_program_incomplete(self.interpreter.unknown(f"the program {error}"))
-            return _distinct([Found(one.name, one) for one in self.interpreter.models if not _is_empty(one)])
+            return _distinct([FoundModel(one.name, one) for one in self.interpreter.models if not _is_empty(one)])
 
-    def _models(self) -> list[Found]:
+    def _models(self) -> list[FoundModel]:
         self._implied_model()
         models = self.interpreter.models
         bound: dict[int, str] = {}
@@ -103,13 +103,13 @@ class Program:
         self.follow(models)
         nested = {part for model in models for part in parts_of(model)}
         found = [
-            Found(bound.get(id(model), model.name), model, id(model) not in bound)
+            FoundModel(bound.get(id(model), model.name), model, id(model) not in bound)
             for model in models
             if (id(model) in bound or not (id(model) in nested or model.is_inner)) and not _is_empty(model)
         ]
         return _distinct(found, set(bound.values())) if found else self._from_definitions()
 
-    def whole(self, found: list[Found]) -> Found | None:
+    def whole(self, found: list[FoundModel]) -> FoundModel | None:
         """The one of several models that holds all others; None where there is none."""
         for one in found:
             parts = parts_of(one.value)
@@ -150,9 +150,9 @@ class Program:
         if inputs := keras.source_inputs(outputs):
             keras.make_model("Model", [inputs, outputs], {"name": "model"})
 
-    def _from_definitions(self) -> list[Found]:
+    def _from_definitions(self) -> list[FoundModel]:
         """The models of functions and classes that the program defines and does not use."""
-        found: list[Found] = []
+        found: list[FoundModel] = []
         defined = [(name, one) for name, one in self.frame.names.items() if isinstance(one, Function | Class)]
         for name, value in defined[: 20 * _MOST_TRIED]:
             if len(found) >= _MOST_TRIED:
@@ -162,7 +162,7 @@ class Program:
                 found += self._from_call(name, value, [], {})
         return _distinct(found)
 
-    def _from_call(self, name: str, value: object, args: Arguments, kwargs: Keywords) -> list[Found]:
+    def _from_call(self, name: str, value: object, args: Arguments, kwargs: Keywords) -> list[FoundModel]:
         """The models that a call of a function or a class of the program gives."""
         keras = self.interpreter.keras
         before = len(self.interpreter.models)
@@ -181,13 +181,13 @@ class Program:
         if not created:
             created = [one for one in self.interpreter.models[before:][-1:] if not _is_empty(one)]
         self.follow(created)
-        return [Found(name if len(created) == 1 else f"{name}.{one.name}", one) for one in created]
+        return [FoundModel(name if len(created) == 1 else f"{name}.{one.name}", one) for one in created]
 
-    def named(self, request: str) -> Found:
+    def requested(self, request: str) -> FoundModel:
         """The model of a name (`encoder`, `build_model`, `Net`), or of a call (`build_model(classes=10)`)."""
-        return self._named(request)._replace(asked=request)
+        return self._requested(request)._replace(asked=request)
 
-    def _named(self, request: str) -> Found:
+    def _requested(self, request: str) -> FoundModel:
         try:
             tree = ast.parse(request.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -207,7 +207,7 @@ class Program:
             value = self.frame.names.get(request)
             layer = layer_of(value)
             if isinstance(layer, ModelValue):
-                return Found(request, layer)
+                return FoundModel(request, layer)
             if value is None or not isinstance(value, Function | Class):
                 for one in known:
                     if request == one.value.name:
@@ -226,7 +226,7 @@ class Program:
 
     # What they are ------------------------------------------------------------------------------------------------
 
-    def model(self, found: Found) -> Model:
+    def model(self, found: FoundModel) -> Model:
         """The model as a file would have given it, with its grade."""
         interpreter = self.interpreter
         effects = interpreter.effects
@@ -237,18 +237,18 @@ class Program:
         except Exhausted as error:
             raise SourceError(f"{found.name} {error}") from None
         last, met = last_change(interpreter, found.value)
-        opened = [(self._located(one), "") for one in effects.gaps
+        gaps = [(self._located(one), "") for one in effects.gaps
                   if effects.precedes(one, last) or one in met]  # fmt: skip
-        opened += [(self._located(one), layer) for one, layer in emitter.opened]
+        gaps += [(self._located(one), layer) for one, layer in emitter.gaps]
         assumed = [
             one._replace(line=self.locate(Place("", one.line)).line)
             for one in effects.assumptions
             if effects.precedes(one, last) or one in met
         ]
-        notes = [*notes_of(assumed, opened), *interpreter.notes, *emitter.notes]
+        notes = [*notes_of(assumed, gaps), *interpreter.notes, *emitter.notes]
         notes += [Note("repaired", None, words) for words in self.text.repaired if "cell" in words]
         notes += imports_of(self)
-        faults, others = reaching(interpreter, found.value, bool(opened), self.faults(emitter.faults))
+        faults, others = reaching(interpreter, found.value, bool(gaps), self.faults(emitter.faults))
         notes += [Note("fault", None, str(one)) for one in others]
         model = model._replace(
             name=found.name if found.value.name in _AUTOMATIC else found.value.name,
@@ -256,17 +256,17 @@ class Program:
             keras_version="2" if graphs_of(found.value).keras_2 else None,
             notes=tuple(notes),
             faults=tuple(faults),
-            grade="open" if faults else grade_of(assumed, opened),
+            grade="open" if faults else grade_of(assumed, gaps),
             shared=tuple(emitter.shared),
             declarations=declarations(model),
         )
-        if any(one.lacks == "shape" for one, _ in opened):
+        if any(one.lacks == "shape" for one, _ in gaps):
             names = tuple(dict.fromkeys(ref.layer for ref in model.inputs))
             model = model._replace(source_code=SourceCode(partial(self._read_again, found, names)))
         compiled = found.value.compiled
         return model if compiled is None else with_training(model, settings(compiled))
 
-    def _read_again(self, found: Found, names: Sequence[str], shapes: InputShapes) -> Model | None:
+    def _read_again(self, found: FoundModel, names: Sequence[str], shapes: InputShapes) -> Model | None:
         """A model with inputs of given shapes: the program is read once more. None where one of them is not given."""
         if not names or not all(name in shapes for name in names):
             return None
@@ -275,7 +275,7 @@ class Program:
         program = Program(
             self.text, self.path, self.given, self.modules, {place: sizes if len(sizes) > 1 else sizes[0]}
         )
-        again = [program.named(found.asked)] if found.asked else program.models()
+        again = [program.requested(found.asked)] if found.asked else program.models()
         same = next((one for one in again if one.name == found.name and one.value.place == place), None)
         return None if same is None else program.model(same)
 
@@ -318,7 +318,7 @@ def _is_empty(model: ModelValue) -> bool:
     return model.form == "sequential" and not model.layers and not model.open
 
 
-def _distinct(found: list[Found], first: Container[str] = ()) -> list[Found]:
+def _distinct(found: list[FoundModel], first: Container[str] = ()) -> list[FoundModel]:
     """The models under different names; those that the source knows by a name of `first` have it before others."""
     from layerexplain.frontends.model_builder import FreeNames
 
@@ -382,7 +382,7 @@ def read_code(
         program(data, path, given) if lend is None else Program(_text(data, path), path, given, Modules(None, lend))
     )
     if request:
-        return reading.model(reading.named(request))
+        return reading.model(reading.requested(request))
     found = reading.models()
     if not found:
         faults = reading.faults()

@@ -42,7 +42,7 @@ def model_of_parts(
         if graph is None or len(known) < len(specs):
             if one.type != WEIGHT_TYPE:
                 why = unknown_at(one.place, f"no input of {one.name} is in the code")
-                emitter.opened.append((one.reason or why, layer.name))
+                emitter.gaps.append((one.reason or why, layer.name))
             continue
         refs = [TensorRef(names.take(tensor.node.layer.name)) for tensor in graph.inputs]
         recorded.update(zip(refs, map(as_recorded, known), strict=True))

@@ -167,10 +167,10 @@ m = keras.Model([x, h, c], [y, n])
 def test_what_a_function_makes(body: str, expected: list[int]) -> None:
     """What it returns, also as the output of a graph, or the last model that it makes; an empty one is none."""
     reading = reader.program(f"import keras\ndef f():\n{body}".encode(), None)
-    found = reading.named("f()") if expected else None
+    found = reading.requested("f()") if expected else None
     if found is None:
         with pytest.raises(LayerExplainError):
-            reading.named("f()")
+            reading.requested("f()")
     else:
         assert [build(reading.model(found)).totals.params] == expected
 

@@ -8,7 +8,7 @@ from layerexplain.errors import ArgumentError
 from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.library.keras import api as keras_api
 from layerexplain.frontends.code.library.keras.calling import shapes_of_data
-from layerexplain.frontends.code.library.keras.names import base_of, inside_keras, named
+from layerexplain.frontends.code.library.keras.names import base_of, inside_keras, resolve_keras_name
 from layerexplain.frontends.code.library.keras.operations import Operations
 from layerexplain.frontends.code.shapes import CONSTANT_TYPE, WEIGHT_TYPE, flat_tensors
 from layerexplain.frontends.code.values import array as arrays
@@ -122,8 +122,9 @@ class LayerAttributes(Operations):
         the program. Returns why that is not known, where a base of the class is not read."""
         order = [] if cls is None else cls.order()
         unread = next((one for one in order if isinstance(one, Unknown)), None)
-        roots = [what.name for one in order if isinstance(one, Symbol) and (what := named(one.path)) is not None]
-        others = len([one for one in order if isinstance(one, Symbol) and one.path not in _PLAIN_BASES]) - len(roots)
+        symbols = [one for one in order if isinstance(one, Symbol)]
+        roots = [what.name for one in symbols if (what := resolve_keras_name(one.path)) is not None]
+        others = len([one for one in symbols if one.path not in _PLAIN_BASES]) - len(roots)
         if layer is None or layer.kind == "operation" or unread is not None or others:
             return unread
         own = cls is not None and layer.config.get("base") is not None

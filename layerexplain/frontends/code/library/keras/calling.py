@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from layerexplain.errors import SpecError
-from layerexplain.frontends.code.library.keras.making import Making, stands_for
+from layerexplain.frontends.code.library.keras.making import LayerFactory, stands_for
 from layerexplain.frontends.code.misfits import Misfit, misfit
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
@@ -31,7 +31,7 @@ def shapes_of_data(data: ProgramValue) -> ProgramValue:
     return dict(zip(data, shapes, strict=True)) if type(data) is dict else shapes
 
 
-class Calling(Making):
+class Calling(LayerFactory):
     """What a call of a layer or a model of Keras gives."""
 
     def call_layer(self, function: object, args: Arguments, kwargs: Keywords) -> ProgramValue:

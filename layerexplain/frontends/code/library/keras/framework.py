@@ -13,7 +13,7 @@ from layerexplain.frontends.code.library.keras import names as keras_names
 from layerexplain.frontends.code.library.keras.applications import application
 from layerexplain.frontends.code.library.keras.backend import call_backend
 from layerexplain.frontends.code.library.keras.cloning import Cloning
-from layerexplain.frontends.code.library.keras.names import Named, inside_keras, named
+from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_calls import OF_LAYERS
 from layerexplain.frontends.code.library.keras.source import with_source
 from layerexplain.frontends.code.library.keras.utilities import call_utility
@@ -74,12 +74,12 @@ class Keras(Cloning):
 
     def makes(self, path: str) -> int:
         """What a name may do: nothing, make layers, change those that are there or how they are made."""
-        what = named(path)
+        what = resolve_keras_name(path)
         return int(what is not None and (what.kind in _OF_MODELS or what.name in _CHANGING))
 
     def is_method_of(self, path: str, instance: Instance) -> bool:
         """Whether a name is a method of a class above that of an object: `keras.layers.Layer.__init__`."""
-        owner, above = named(path.rpartition(".")[0]), keras_names.base_of(instance.cls)
+        owner, above = resolve_keras_name(path.rpartition(".")[0]), keras_names.base_of(instance.cls)
         if instance.layer is None or owner is None or above is None:
             return False
         return owner.name in (above.name, "Layer")
@@ -123,8 +123,8 @@ class Keras(Cloning):
 
     def call_symbol(self, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
         """The result of a call of a name; NotImplemented where the name is not one of Keras or TensorFlow."""
-        what = named(symbol.path)
-        owner = named(symbol.path.rpartition(".")[0]) if symbol.last in _OF_OBJECTS else None
+        what = resolve_keras_name(symbol.path)
+        owner = resolve_keras_name(symbol.path.rpartition(".")[0]) if symbol.last in _OF_OBJECTS else None
         if owner is not None and owner.kind == "model" and not (args and isinstance(args[0], Instance | ModelValue)):
             words = f"{symbol.last} is a method of a model, got the class {owner.name}; make one first: {owner.name}()"
             self.fault(ArgumentError(words))
@@ -134,7 +134,7 @@ class Keras(Cloning):
         root, _, path = symbol.path.partition(".")
         return call_tensorflow(path, args, kwargs, self) if root == "tensorflow" and path else NotImplemented
 
-    def _keras(self, what: Named, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
+    def _keras(self, what: KerasName, symbol: Symbol, args: Arguments, kwargs: Keywords) -> ProgramValue:
         name = what.name
         if what.kind == "other" and what.path.startswith("callbacks."):
             self.check_call(what.path, name, args, kwargs)
@@ -182,7 +182,7 @@ class Keras(Cloning):
             given["axes"] = args[1]
         return self.call_layer(self.make_layer(keras_names.MERGES[name], [], given), [inputs], {})
 
-    def _application(self, what: Named, args: Arguments, kwargs: Keywords) -> ProgramValue:
+    def _application(self, what: KerasName, args: Arguments, kwargs: Keywords) -> ProgramValue:
         if what.name in ("preprocess_input", "decode_predictions"):
             if not args or not tensors_in(args):
                 return args[0] if args else None
@@ -301,7 +301,7 @@ class Keras(Cloning):
         if isinstance(layer, ModelValue) and not layer.name:
             if isinstance(given.get("trainable"), bool):
                 layer.trainable = given["trainable"]
-            layer.name = self.named(layer.type, given)
+            layer.name = self.take_name(layer.type, given)
 
     def derived(
         self, instance: Instance, base: str, args: Arguments, given: dict[str, ProgramValue]

@@ -8,7 +8,7 @@ from layerexplain.errors import ArgumentError, SpecError
 from layerexplain.frontends.code.bounds import copied
 from layerexplain.frontends.code.emit import plain_config
 from layerexplain.frontends.code.frames import Assumption
-from layerexplain.frontends.code.library.keras.names import named
+from layerexplain.frontends.code.library.keras.names import resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_data import RefusedData
 from layerexplain.frontends.code.own_calls import mirrored
 from layerexplain.frontends.code.values import array as arrays
@@ -46,7 +46,7 @@ _FIRST = {
 }
 
 
-class Making(RefusedData):
+class LayerFactory(RefusedData):
     """What Keras makes: layers, inputs, models."""
 
     def make_layer(self, type_: str, args: Arguments, kwargs: Keywords, shown: str = "") -> ProgramValue:
@@ -76,7 +76,7 @@ class Making(RefusedData):
         inner = {key: given.pop(key) for key in list(given) if isinstance(layer_of(given[key]), LayerValue)}
         shape = self._first_shape(type_, given)
         reason = given.pop("**", None)
-        name = self.named(today(type_), given)
+        name = self.take_name(today(type_), given)
         layer = LayerValue(self, type_, "layer", name, {}, place)
         layer.callers = self.callers()
         layer.trainable = trainable if isinstance(trainable, bool) else True
@@ -226,7 +226,7 @@ class Making(RefusedData):
         dtype = given.get("dtype")
         self.check_settings("Input", {"dtype": dtype})
         dtype = dtype if isinstance(dtype, str) else getattr(dtype, "last", "float32")
-        return self.new_input(self.named("InputLayer", given), shape, dtype)
+        return self.new_input(self.take_name("InputLayer", given), shape, dtype)
 
     def _check_shape(self, shape: ProgramValue) -> None:
         """Keep an error where the shape of an input is none."""
@@ -260,7 +260,7 @@ class Making(RefusedData):
             if len(args) > 1 and isinstance(args[1], str):
                 given.setdefault("name", args[1])
             model = ModelValue(self, "sequential", "Sequential", "", interpreter.place())
-            model.name = self.named("Sequential" if into is None else into.cls.name, given)
+            model.name = self.take_name("Sequential" if into is None else into.cls.name, given)
             self.register(model)
             if isinstance(layers, Unknown):
                 model.open.append(layers)
@@ -275,7 +275,7 @@ class Making(RefusedData):
             if inputs is None and outputs is None:
                 return interpreter.unknown("a keras.Model without inputs and outputs")
             model = ModelValue(self, "functional", "Functional", "", interpreter.place())
-            model.name = self.named("Functional" if into is None else into.cls.name, given)
+            model.name = self.take_name("Functional" if into is None else into.cls.name, given)
             self.register(model)
             model.inputs, model.outputs = copied(inputs), copied(outputs)
             self._outputs_are_tensors(inputs, outputs)
@@ -384,7 +384,7 @@ def _no_layer(item: object) -> str | None:
     if isinstance(item, Tensor):
         type_ = item.node.layer.type
         return f"a tensor, the result of a layer that is called; give the layer: {type_}(…) without (x)"
-    if isinstance(item, Symbol) and (what := named(item.path)) is not None and what.kind == "layer":
+    if isinstance(item, Symbol) and (what := resolve_keras_name(item.path)) is not None and what.kind == "layer":
         return f"the class {item.last}; make one: {item.last}(…)"
     if isinstance(item, Symbol | Setting) and (path := getattr(item, "path", "")) and "activations" in path:
         name = item.last if isinstance(item, Symbol) else item.class_name

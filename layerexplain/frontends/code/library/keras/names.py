@@ -68,7 +68,7 @@ MERGES = {
 """The functions of keras.layers that make a layer and call it."""
 
 
-class Named(NamedTuple):
+class KerasName(NamedTuple):
     """What a name of Keras is. `path` is the rest behind Keras's root."""
 
     kind: Kind
@@ -103,10 +103,10 @@ def layer_names() -> dict[str, str]:
 
 
 @cache
-def named(path: str) -> Named | None:
+def resolve_keras_name(path: str) -> KerasName | None:
     """What a dotted name is in Keras; None for a name of another library.
 
-    >>> named("tensorflow.keras.layers.MaxPool2D").name, named("keras.activations.relu").kind
+    >>> resolve_keras_name("tensorflow.keras.layers.MaxPool2D").name, resolve_keras_name("keras.activations.relu").kind
     ('MaxPooling2D', 'function')
     """
     rest = inside_keras(path)
@@ -116,27 +116,27 @@ def named(path: str) -> Named | None:
     last = parts[-1]
     in_source = "layers" in parts[:-1] and last in layer_names()  # `layers.activations.softmax.Softmax`
     if "applications" in parts[:-1] and last in layer_names() and facts_of(last).home == parts[-2]:
-        return Named("layer", last, rest)  # a layer that a module of keras.applications defines
+        return KerasName("layer", last, rest)  # a layer that a module of keras.applications defines
     if rest.startswith("ops.operation_utils."):
-        return Named("other", last, rest)  # helpers, no operations
+        return KerasName("other", last, rest)  # helpers, no operations
     for part in parts[:-1]:
         if part in _MODULES and not in_source and not (part == "preprocessing" and last in layer_names()):
-            return Named(_MODULES[part], last, rest)
+            return KerasName(_MODULES[part], last, rest)
     if last in MODELS:
-        return Named("model", last, rest)
+        return KerasName("model", last, rest)
     if last in ("Input", "InputLayer"):
-        return Named("layer", last, rest)
+        return KerasName("layer", last, rest)
     if last in layer_names():
-        return Named("layer", layer_names()[last], rest)
+        return KerasName("layer", layer_names()[last], rest)
     if last in MERGES and "layers" in parts:
-        return Named("layer", last, rest)
-    return Named("other", last, rest)
+        return KerasName("layer", last, rest)
+    return KerasName("other", last, rest)
 
 
-def base_of(cls: Class) -> Named | None:
+def base_of(cls: Class) -> KerasName | None:
     """What the first base of a class that the program does not define is in Keras; None outside of Keras."""
     root = cls.root()
-    return None if root is None else named(root.path)
+    return None if root is None else resolve_keras_name(root.path)
 
 
 def by_convention(name: str) -> str | None:

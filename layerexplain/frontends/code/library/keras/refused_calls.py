@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from layerexplain.errors import ArgumentError, ShapeError
 from layerexplain.frontends.code.library.keras import api as keras_api
-from layerexplain.frontends.code.library.keras.names import Named, inside_keras, layer_names, named
+from layerexplain.frontends.code.library.keras.names import KerasName, inside_keras, layer_names, resolve_keras_name
 from layerexplain.frontends.code.tracing import Graphs
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
 from layerexplain.frontends.code.values.layers import LayerValue, ModelValue, Variable, each_in, layer_of, tensors_in
@@ -156,7 +156,7 @@ class RefusedCalls(Graphs):
         self.fault(ArgumentError(f"{shown} {found.words}"), found.argument)
         return False
 
-    def check_named_call(self, what: Named, args: Arguments, kwargs: Keywords) -> bool:
+    def check_named_call(self, what: KerasName, args: Arguments, kwargs: Keywords) -> bool:
         """Keep the fault of a call of a name of Keras. Returns whether it fits."""
         kind, path = what.kind, what.path
         mark = self.interpreter.effects.mark()
@@ -308,7 +308,11 @@ class RefusedCalls(Graphs):
         order = ("optimizer", "loss", "loss_weights", "metrics")
         given = {**dict(zip(order, args, strict=False)), **kwargs}
         optimizer = given.get("optimizer")
-        if isinstance(optimizer, Symbol) and (what := named(optimizer.path)) is not None and what.kind == "setting":
+        if (
+            isinstance(optimizer, Symbol)
+            and (what := resolve_keras_name(optimizer.path)) is not None
+            and what.kind == "setting"
+        ):
             words = f"compile needs an optimizer, got the class {optimizer.last}; make one: {optimizer.last}()"
             self.fault(ArgumentError(words), "optimizer", order)
         for module, kind, example, values in (
@@ -352,7 +356,7 @@ def _no_tensor(value: object) -> str | None:
     """What a layer is called on that is no tensor, and what would be right; None for what may be one."""
     if isinstance(value, str | bool | int | float):
         return f"{value!r}; call it on a tensor: the result of another layer, or an Input"
-    if isinstance(value, Symbol) and (what := named(value.path)) is not None and what.kind == "layer":
+    if isinstance(value, Symbol) and (what := resolve_keras_name(value.path)) is not None and what.kind == "layer":
         return f"the class {value.last}; make and call it: {value.last}(…)(x)"
     layer = layer_of(value)
     if layer is not None and not isinstance(value, Tensor | Variable | Setting):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from layerexplain.errors import ShapeError
 from layerexplain.frontends.code.graphs import Graph, flat
-from layerexplain.frontends.code.library.keras.names import named
+from layerexplain.frontends.code.library.keras.names import resolve_keras_name
 from layerexplain.frontends.code.library.keras.refused_calls import RefusedCalls
 from layerexplain.frontends.code.shapes import as_recorded
 from layerexplain.frontends.code.values.array import Array
@@ -195,7 +195,7 @@ def _loss(compiled: ProgramValue, number: int, names: Sequence[str]) -> Loss | N
     elif type(compiled) is dict:
         compiled = compiled.get(names[number])
     if isinstance(compiled, Symbol):
-        what = named(compiled.path)
+        what = resolve_keras_name(compiled.path)
         compiled = what.name if what is not None and what.path.startswith("losses.") else None
     elif isinstance(compiled, Setting):
         compiled = compiled.class_name if compiled.path.startswith("losses.") else None

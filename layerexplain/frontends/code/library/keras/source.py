@@ -9,7 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from layerexplain.frontends.code.library.keras.names import inside_keras, named
+from layerexplain.frontends.code.library.keras.names import inside_keras, resolve_keras_name
 from layerexplain.frontends.code.modules import read_module
 from layerexplain.frontends.code.values.base import ProgramValue
 from layerexplain.frontends.code.values.program import Class, Function
@@ -65,7 +65,7 @@ def with_source(keras: Keras, cls: Class) -> None:
     for place, base in enumerate(cls.bases):
         if not isinstance(base, Symbol) or inside_keras(base.path) is None or base.last in ("Layer", "Wrapper"):
             continue
-        what = named(base.path)
+        what = resolve_keras_name(base.path)
         is_layer = what is not None and what.kind == "layer"
         is_inner = what is not None and what.kind == "other" and "layers" in base.path.split(".")
         if (is_layer and _changes(cls)) or (is_inner and base.last in _homes()):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from layerexplain.frontends.code.library.keras import datasets
 from layerexplain.frontends.code.library.keras.backend import call_backend
-from layerexplain.frontends.code.library.keras.names import Named
+from layerexplain.frontends.code.library.keras.names import KerasName
 from layerexplain.frontends.code.library.table import Rows
 from layerexplain.frontends.code.values.base import Arguments, Keywords, ProgramValue
 from layerexplain.frontends.code.values.layers import ModelValue, layer_of, tensors_in
@@ -23,7 +23,7 @@ _FROM_FILES = frozenset({"load_model", "model_from_json", "model_from_config", "
 function: Rows[Keras] = Rows()
 
 
-def call_utility(what: Named, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
+def call_utility(what: KerasName, args: Arguments, kwargs: Keywords, keras: Keras) -> ProgramValue:
     """Return what a function of Keras gives that makes no layer."""
     name = what.name
     if what.path.startswith("config.") and name in _OF_BACKEND:
