@@ -407,6 +407,7 @@ def page(
     weights: Literal["half", "f32", "none"] = "half",
     labels: Sequence[str] = (),
     vocabulary: Sequence[str] = (),
+    overlay: Mapping[str, Any] | None = None,
     report: Report | None = None,
 ) -> Page:
     """Make the page of a model: its graph, and each layer explained, in one HTML file that works offline.
@@ -426,6 +427,8 @@ def page(
         weights: The precision of the weights in the page, with which it runs the model; with "none" it does not run it.
         labels: Words for the numbers of the output, in their order.
         vocabulary: Words for the ids of the input, in their order.
+        overlay: Numbers of one's own by the paths of layers, which colour the graph: {"conv1": 1.25}; or with a title
+            and how those of a box are combined: {"title": "latency (ms)", "combine": "max", "values": {"conv1": 1.25}}.
         report: The report of the model, if it is there already.
 
     Returns:
@@ -443,7 +446,7 @@ def page(
     if values is None and (layers is not None or max_values is not None):
         raise ArgumentError("layers and max_values choose among the values of a run; give values too")
     if isinstance(source, Report):
-        return page_of(source if name is None else source._replace(source=name), fold)
+        return page_of(source if name is None else source._replace(source=name), fold, overlay=overlay)
     from layerexplain.frontends import read_for_good
     from layerexplain.frontends.input_shapes import shapes_for
     from layerexplain.layer_names import chosen_layers
@@ -467,7 +470,7 @@ def page(
     if values is not None and program is None:
         budget = MOST_BYTES if max_values is None else max_values
         found = page_values(stored, model, values, wanted=chosen, budget=budget)
-    return page_of(report if name is None else report._replace(source=name), fold, found, program, why)
+    return page_of(report if name is None else report._replace(source=name), fold, found, program, why, overlay)
 
 
 def format_report(
@@ -475,6 +478,7 @@ def format_report(
     format: str = "table",
     *,
     explain: bool = False,
+    full: bool = False,
     nested: bool = False,
     columns: str | Sequence[str] | None = None,
     width: int | None = None,
@@ -487,7 +491,8 @@ def format_report(
         report: What a function of this module returned: any report.
         format: "table", "json", "jsonl", "csv", "tsv", "markdown", "latex" or "html"; of a `Report` also "mermaid", of
             findings "github" and "sarif".
-        explain: Of a `Report`, print the explanations and not a row a layer.
+        explain: Of a `Report`, print the explanations and not a row a layer: a tour.
+        full: Of a `Report`, print all that the explanations have.
         nested: Of a `Report`, also the layers inside nested models.
         columns: The columns of a table, in this order, where it can be chosen.
         width: How many columns text is to fit in; None wraps nothing.
@@ -515,7 +520,7 @@ def format_report(
     must_be_format(format, chosen)
     if width is not None and width < LEAST_WIDTH:
         raise ArgumentError(f"width needs to be at least {LEAST_WIDTH}, got width={width}")
-    sheet = sheet_of(report, explain=explain, nested=nested, columns=chosen)
+    sheet = sheet_of(report, explain=explain, full=full, nested=nested, columns=chosen)
     return printed([sheet], format, Look(width, color, ascii))
 
 
@@ -525,12 +530,12 @@ def _html(report: Reported) -> str:
     return notebook_html(report)
 
 
-def _explanation(report: Report, layers: Layers | None) -> str:
+def _explanation(report: Report, layers: Layers | None, full: bool = False) -> str:
     from layerexplain.render.formats import printed
     from layerexplain.render.layout import Look
     from layerexplain.render.sheets import explanation_of
 
-    return printed([explanation_of(report, layers)], "table", Look())
+    return printed([explanation_of(report, layers, full)], "table", Look())
 
 
 print_with(text=format_report, html=_html, explanation=_explanation, page=lambda report, fold: page(report, fold=fold))

@@ -67,6 +67,17 @@ def _opt(width: int, layers: int, heads: int, **more: Any) -> dict[str, Any]:
     return {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads, **own, **more}
 
 
+def _t5(width: int, head: int, hidden: int, layers: int, heads: int, **more: Any) -> dict[str, Any]:
+    sizes = {"d_model": width, "d_kv": head, "d_ff": hidden, "num_layers": layers, "num_heads": heads}
+    return {**sizes, "vocab_size": 32128, **more}
+
+
+def _vit(width: int, hidden: int, layers: int, heads: int, labels: int = 2, **more: Any) -> dict[str, Any]:
+    made = _plain(width, hidden, layers, heads, 0, **more)
+    del made["vocab_size"]
+    return {**made, "id2label": {str(i): str(i) for i in range(labels)}} if labels != 2 else made
+
+
 _FALCON = {"num_hidden_layers": 32, "vocab_size": 65024}
 _EXPERTS = {"n_shared_experts": 2, "num_experts_per_tok": 6, "topk_method": "greedy", "kv_lora_rank": 512}
 _TIED = {"tie_word_embeddings": True}
@@ -197,6 +208,21 @@ PUBLIC: list[tuple[str, str, dict[str, Any]]] = [
         ),
     ),
     ("DeepSeek-V3", "deepseek_v3", _plain(7168, 18432, 61, 128, 129280)),
+    ("bert-base-uncased", "bert", _plain(768, 3072, 12, 12, 30522)),
+    ("bert-base, without a head", "bert", _plain(768, 3072, 12, 12, 30522, architectures=["BertModel"])),
+    ("bert-large-cased", "bert", _plain(1024, 4096, 24, 16, 28996)),
+    ("roberta-base", "roberta", _plain(768, 3072, 12, 12, 50265, max_position_embeddings=514, type_vocab_size=1)),
+    (
+        "distilbert-base",
+        "distilbert",
+        {"dim": 768, "hidden_dim": 3072, "n_layers": 6, "n_heads": 12, "vocab_size": 30522},
+    ),
+    ("t5-small", "t5", _t5(512, 64, 2048, 6, 8)),
+    ("t5-base", "t5", _t5(768, 64, 3072, 12, 12)),
+    ("t5-3b", "t5", _t5(1024, 128, 16384, 24, 32)),
+    ("vit-base-patch16-224", "vit", _vit(768, 3072, 12, 12, labels=1000)),
+    ("vit-large-patch16-224", "vit", _vit(1024, 4096, 24, 16, labels=1000)),
+    ("vit-base, without a head", "vit", {**_vit(768, 3072, 12, 12), "architectures": ["ViTModel"]}),
 ]
 
 # Tiny models ------------------------------------------------------------------------------------------------------
@@ -264,6 +290,13 @@ TINY: list[tuple[str, str, dict[str, Any]]] = [
     ("deepseek_v3", "deepseek_v3",
      {**_TINY_PLAIN, **_TINY_LATENT, "n_routed_experts": 8, "n_group": 4, "topk_group": 2, "q_lora_rank": 14,
       **_rope("yarn", factor=4.0, mscale=1.0, mscale_all_dim=1.0, beta_fast=32, beta_slow=1, **_OLD)}),
+    ("bert", "bert", _TINY_PLAIN),
+    ("roberta", "roberta", _TINY_PLAIN),
+    ("distilbert", "distilbert", {"dim": 24, "hidden_dim": 34, "n_layers": 2, "n_heads": 4, "vocab_size": 31}),
+    ("t5", "t5", _t5(24, 5, 34, 2, 4, vocab_size=31, relative_attention_num_buckets=8,
+                     relative_attention_max_distance=9)),
+    ("t5, gated", "t5", _t5(24, 5, 34, 2, 4, vocab_size=31, feed_forward_proj="gated-gelu")),
+    ("vit", "vit", _vit(24, 34, 2, 4, image_size=12, patch_size=4)),
 ]  # fmt: skip
 
 
@@ -274,11 +307,20 @@ def _class(model_type: str) -> Any:
     import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as NAMES
 
-    return getattr(transformers, NAMES[model_type])
+    return getattr(transformers, _HEADS.get(model_type) or NAMES[model_type])
+
+
+_HEADS = {
+    "bert": "BertForMaskedLM", "roberta": "RobertaForMaskedLM", "distilbert": "DistilBertForMaskedLM",
+    "t5": "T5ForConditionalGeneration", "vit": "ViTForImageClassification",
+}  # fmt: skip
 
 
 def _made(model_type: str, given: Mapping[str, Any]) -> tuple[Any, Any]:
-    made = _class(model_type)
+    import transformers
+
+    named = given.get("architectures")
+    made = _class(model_type) if named is None else getattr(transformers, named[0])
     ids = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
     config = made.config_class.from_dict({**given, **ids, "model_type": model_type})
     config._experts_implementation = "eager"
@@ -320,17 +362,28 @@ def logits_row(name: str, model_type: str, given: Mapping[str, Any]) -> dict[str
         how = "sdpa" if model_type == "falcon" else "eager"
         model = made.from_pretrained(folder, config=config, attn_implementation=how)
     with torch.no_grad():
-        out = model.eval()(torch.tensor([IDS]), use_cache=True)
+        out = model.eval()(**_inputs(model_type), **({} if model_type in _HEADS else {"use_cache": True}))
     drop = ("transformers_version", "use_cache", "initializer_range", "dtype", "bos_token_id", "eos_token_id")
-    layers = getattr(out.past_key_values, "layers", None)
+    layers = None if model_type in _HEADS else getattr(out.past_key_values, "layers", None)
     kept = None if layers is None else [(one.keys.numel() + one.values.numel()) // one.keys.shape[-2] for one in layers]
     return {
         "name": name,
         "config": {key: value for key, value in stored.items() if key not in drop},
         "tensors": shapes,
         "cache": kept,
-        "logits": [[float(f"{value:.7g}") for value in row] for row in out.logits[0].tolist()],
+        "logits": [
+            [float(f"{value:.7g}") for value in row] for row in out.logits.reshape(-1, out.logits.shape[-1]).tolist()
+        ],
     }
+
+
+def _inputs(model_type: str) -> dict[str, Any]:
+    import torch
+
+    if model_type == "vit":
+        return {"pixel_values": torch.from_numpy(weight_values("pixels", (1, 3, 12, 12)))}
+    ids = torch.tensor([IDS])
+    return {"input_ids": ids, **({"decoder_input_ids": ids[:, :5]} if model_type == "t5" else {})}
 
 
 def main() -> None:

@@ -120,11 +120,12 @@ def ends_with(call: TracedCall) -> str:
     if definition is None:
         return "?"
     if "ends with" not in definition.answers:
-        definition.answers["ends with"] = _last_function(definition)
+        definition.answers["ends with"] = last_function(definition)
     return str(definition.answers["ends with"])
 
 
-def _last_function(definition: Definition) -> str:
+def last_function(definition: Definition) -> str:
+    """Return the function that makes the values of a definition's first result, as `ends_with`."""
     node = next(iter(definition.results.values()))
     while node.op.name in _MOVES:
         node = node.args[0]

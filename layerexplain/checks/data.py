@@ -64,7 +64,7 @@ def data_for(network: Network, arrays: Sequence[DataArray]) -> Data:
     examples: list[Examples] = []
     targets: list[Targets] = []
     for array in arrays:
-        name = _layer_of(array.name, inputs, outputs)
+        name = layer_of(array.name, inputs, outputs)
         if name in inputs:
             call = network.call(inputs[name])
             examples.append(Examples(array, name, call.outputs[0] if call is not None and call.outputs else None))
@@ -78,7 +78,7 @@ def data_for(network: Network, arrays: Sequence[DataArray]) -> Data:
     return Data(network, tuple(examples), tuple(targets))
 
 
-def _layer_of(name: str, inputs: Collection[str], outputs: Collection[str]) -> str:
+def layer_of(name: str, inputs: Collection[str], outputs: Collection[str]) -> str:
     """Return the layer of the input or the output that an array is for."""
     if name in inputs or name in outputs:
         return name

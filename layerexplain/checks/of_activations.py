@@ -198,6 +198,7 @@ def constant_kernel(network: Network) -> Iterator[Found]:
     why="A sigmoid passes on at most a quarter of the gradient: the first layers of a chain hardly learn.",
     fix="Use relu inside the model, and a sigmoid at its end.",
     source="Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks (2010)",
+    causes=("vanishing-gradient",),
     inside=True,
 )
 def sigmoids_in_a_row(network: Network) -> Iterator[Found]:
@@ -216,6 +217,7 @@ def sigmoids_in_a_row(network: Network) -> Iterator[Found]:
     why="The slope of tanh is 1 only at 0: in a long chain, the first layers get a small part of the gradient.",
     fix="Use relu, or put a shortcut (Add) or a normalization after every few layers.",
     source="Glorot, Bengio: Understanding the difficulty of training deep feedforward neural networks (2010)",
+    causes=("vanishing-gradient",),
     inside=True,
 )
 def tanhs_in_a_row(network: Network) -> Iterator[Found]:

@@ -32,6 +32,7 @@ _FILES = (
     "of_sizes",
     "of_weights",
     "of_data",
+    "of_run",
 )
 
 _REASONS = frozenset({"opaque", "not-derived", "unknown-input"})
@@ -54,8 +55,8 @@ class Rule(NamedTuple):
     """A rule: its stable code, what it is called, how severe a finding is and how sure, why it matters, what to do,
     where the rule is from, and what Keras itself says of it ("" for nothing).
 
-    `inside` says that it looks into nested models too, `of` what it looks at: the "network", its stored
-    "weights", or the "data". `causes` are the rules whose findings this one explains: it is reported before them.
+    `inside` says that it looks into nested models too, `of` what it looks at: the "network", its stored "weights", the
+    "data", or a "run" of one step. `causes` are the rules whose findings this one explains: it is reported before them.
     """
 
     code: str
@@ -120,6 +121,7 @@ def check(
     budgets: Mapping[str, float] | None = None,
     weights: bool = False,
     data: Sequence[DataArray] = (),
+    run: Any = None,
 ) -> CheckReport:
     """Look for mistakes in a model that Keras does not tell of.
 
@@ -132,6 +134,7 @@ def check(
         budgets: The most that the model may have, by what is counted: `{"params": 5e6, "memory": 50e6}`, in bytes.
         weights: Whether the values of the weights are read, of a file or a live model, for the rules on them.
         data: The arrays that the model is to be trained on.
+        run: What a step of training showed, as facts (`of_run`).
 
     Returns:
         The findings, the most severe first and then in the order of the layers, and notes on the layers that no rule
@@ -155,16 +158,36 @@ def check(
         left = [fault for fault in faults if code_of(fault.fact) not in codes]
         raise_any([fault.with_place(source=model.source) for fault in left])
     looked_at = {"weights": stored_weights(source, network) if weights else None, "data": data_for(network, data)}
+    looked_at["run"] = run
+    found = [*_findings(network, rules, "", looked_at)]
+    seen_behind = _behind_faults(network, rules, found) if network.faults else frozenset()
     ignored = dict(_ignored(model, ""))
-    found = [one for one in _findings(network, rules, "", looked_at) if not _is_ignored(one, ignored)]
+    found = [one for one in found if not _is_ignored(one, ignored)]
     if budgets:
         from layerexplain.checks.budgets import over_budget
 
         found += over_budget(model, shapes_for(model, inputs), budgets)
     in_order = _in_order(found, model)
-    said = {fault.fact for fault in faults}
-    notes = tuple([note for note in _unchecked(network) if note.message not in said])
+    said = tuple([fault.fact for fault in faults])
+    notes = tuple([n for n in _unchecked(network) if not n.message.startswith(said) and n.layer not in seen_behind])
     return CheckReport(model.source, model.format, model.name, model.type, model.keras_version, in_order, notes)
+
+
+def _behind_faults(network: Network, rules: Sequence[Rule], found: list[Finding]) -> frozenset[str]:
+    """Add what is found in the layers behind those at fault, and return the layers that were looked at there."""
+    from layerexplain.checks.behind_faults import networks_behind, unseen_layers
+
+    unseen = unseen_layers(network) - {fault.layer for fault in network.faults}
+    others = [one for one in rules if one.of == "network" and not one.look.__module__.endswith("of_faults")]
+    behind = [*networks_behind(network)] if unseen else []
+    known = {(one.code, one.layer) for one in found}
+    each = [[one for one in _findings(one, others) if one.layer in unseen] for one in behind]
+    found += (
+        [one for one in each[0] if all(one in more for more in each[1:]) and (one.code, one.layer) not in known]
+        if each
+        else []
+    )
+    return unseen.difference(*map(unseen_layers, behind)) if behind else frozenset()
 
 
 def _in_order(found: Sequence[Finding], model: Model) -> tuple[Finding, ...]:

@@ -20,6 +20,7 @@ from layerexplain.cli.options import (
     data_option,
     finding_output_options,
     input_option,
+    seed_option,
 )
 from layerexplain.cli.output import emit
 from layerexplain.cli.progress import fetching
@@ -88,6 +89,13 @@ def _budgets(ctx: click.Context, parameter: click.Parameter, value: tuple[str, .
     help="Ignore the settings in pyproject.toml.",
 )  # fmt: skip
 @data_option
+@click.option(
+    "--run",
+    is_flag=True,
+    help="Run one step of training on 32 examples, of the data or random ones: which layers are dead or saturated, "
+    "whether gradients vanish or explode.",
+)
+@seed_option("With --run: the seed for weights that the source does not have.")
 @click.option("--weights", is_flag=True, help="Read the values of the weights too, for the rules on them.")
 @click.option("--list", "list_rules", is_flag=True, help="List the rules.")
 def command(
@@ -100,6 +108,8 @@ def command(
     budgets: dict[str, float],
     fail_on: tuple[str, ...],
     data: dict[str, Any],
+    run: bool,
+    seed: int,
     weights: bool,
     list_rules: bool,
 ) -> None:
@@ -121,6 +131,7 @@ def command(
       layerexplain check model.keras
       layerexplain check spec.yaml --fail-on wasteful
       layerexplain check train.py --data X=100,9 --data y=labels.npy
+      layerexplain check spec.yaml --run
       layerexplain check model.keras --max params=5e6,memory=50MB
       layerexplain check spec.yaml --format github
       layerexplain check models/*.keras --ignore bias-before-batchnorm --format json
@@ -144,6 +155,8 @@ def command(
                 budgets=budgets,
                 weights=weights,
                 data=data,
+                run=run,
+                seed=seed,
             )
 
     def sheet(report: CheckReport) -> Any:

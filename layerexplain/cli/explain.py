@@ -16,7 +16,7 @@ from layerexplain.errors import LayerExplainError
 from layerexplain.layer_names import LayerCandidate, found, layers_in, no_match
 from layerexplain.model import InputShapes, InputShapesOf, Model
 from layerexplain.records import NamedTuple
-from layerexplain.render.documents.explanation import explanation
+from layerexplain.render.documents.explanation import Asked, explanation
 from layerexplain.render.documents.layer_columns import layers_of
 from layerexplain.render.documents.training import training_sheet
 from layerexplain.render.formats import Sheet
@@ -35,7 +35,7 @@ from layerexplain.render.formats import Sheet
 @options.input_option
 @options.gradient_option
 @options.code_option
-@click.option("--brief", is_flag=True, help="Only what each layer does, its formula, shape and weights.")
+@options.parts_option
 @click.option(
     "--training",
     is_flag=True,
@@ -51,21 +51,24 @@ def command(
     inputs: InputShapesOf,
     gradient: bool,
     code: tuple[str, ...],
-    brief: bool,
+    parts: Asked | None,
     training: bool,
 ) -> None:
-    """Explain all layers of SOURCE, or those whose names match a LAYER.
+    """Explain all layers of SOURCE in a few lines each, or in more those whose names match a LAYER.
 
-    For each layer: its formula and the functions in it, the formula of one output element, the reason for each axis of
-    the shape, the count of every weight and how to reach it in Keras, cost, training and mask. Identical layers are
-    explained once. LAYER is a name, a pattern ('conv*') or a path ('encoder/dense'); else a type (Conv2D), a position
-    (3, -1: the fourth and the last row of the summary), or a part of a name or a type.
+    Without a LAYER this is a tour: what each layer does and computes, how its shape comes about, its parameters as a
+    product, and what to watch out for; repeated blocks once. Of a LAYER also its formula, the formula of one output
+    element, its weights and what differs in training. --full adds cost, reach, mask, and the conventions of Keras and
+    PyTorch. LAYER is a name, a pattern ('conv*') or a path ('encoder/dense'); else a type (Conv2D), a position (3, -1:
+    the fourth and the last row of the summary), or a part of a name or a type.
 
     \b
     Examples:
       layerexplain explain model.keras
       layerexplain explain model.keras lstm 'dense*'
       layerexplain explain model.keras Conv2D -1
+      layerexplain explain model.keras dense --full
+      layerexplain explain model.keras dense --only shape,weights
       layerexplain explain model.keras 'dense*' --gradient
       layerexplain explain spec.yaml --format markdown --output explained.md
       layerexplain explain spec.yaml --format latex --output explained.tex
@@ -110,11 +113,11 @@ def command(
         if training:
             return training_sheet(chosen.report, columns, nested)
         if not patterns:
-            return explanation(chosen.report, chosen.layers, columns=columns, nested=nested, brief=brief)
+            return explanation(chosen.report, chosen.layers, columns=columns, nested=nested, asked=parts)
         if not chosen.layers:
             return None
         # What a pattern chose is listed flat: with the layers inside it, those would stand there twice.
-        return explanation(chosen.report, chosen.layers, whole=False, columns=columns, brief=brief)
+        return explanation(chosen.report, chosen.layers, whole=False, columns=columns, asked=parts)
 
     reading.print_each(output, sources, ask, sheet)
 

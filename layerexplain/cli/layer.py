@@ -20,6 +20,7 @@ from layerexplain.cli.options import (
     code_option,
     gradient_option,
     model_output_options,
+    parts_option,
     typed_input_option,
 )
 from layerexplain.cli.output import emit
@@ -32,6 +33,7 @@ from layerexplain.render.formats import printed
 
 if TYPE_CHECKING:
     from layerexplain.api import LayerType, Report
+    from layerexplain.render.documents.explanation import Asked
 
 
 _Answer = TypeVar("_Answer")
@@ -125,6 +127,7 @@ def _in_call_order(asked: _Asked) -> list[Shape]:
 @model_output_options
 @typed_input_option
 @gradient_option
+@parts_option
 @code_option
 @click.option(
     VERSUS, metavar="[TYPE] [ARG=VALUE]...", expose_value=False, help="A second layer, which is shown beside the first."
@@ -135,6 +138,7 @@ def command(
     output: Output,
     inputs: tuple[InputShape, ...],
     gradient: bool,
+    parts: Asked | None,
     code: tuple[str, ...],
 ) -> None:
     """Explain a single layer of this TYPE, with these arguments, on inputs of these shapes.
@@ -182,7 +186,7 @@ def command(
     second = click.get_current_context().meta.get(VERSUS)
     try:
         if second is None:
-            _explain(_asked(type, arguments, inputs, code), arguments, output, gradient)
+            _explain(_asked(type, arguments, inputs, code), arguments, output, gradient, parts)
         else:
             _compare(_asked(type, arguments, inputs, code), second, output, inputs)
     except ArgumentError as error:
@@ -190,7 +194,7 @@ def command(
         raise click.UsageError(clean(error.fact)) from None
 
 
-def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient: bool) -> None:
+def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient: bool, parts: Asked | None) -> None:
     """Raises ArgumentError for an unknown layer or argument, ShapeError for inputs that do not fit."""
     from layerexplain.render.documents.catalogue import layer_type_page
     from layerexplain.render.documents.explanation import explanation
@@ -199,7 +203,7 @@ def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient
     page: tuple[Block, ...] = ()
     if not asked.inputs and (entry.example_inputs or not (arguments or asked.arguments)):
         if arguments or asked.arguments or output.format not in ("table", "html"):
-            return _explain_on_example(asked, entry, output, gradient)
+            return _explain_on_example(asked, entry, output, gradient, parts)
         asked = _Asked(
             asked.type, parse_arguments(entry.example), tuple(map(parse_input, entry.example_inputs)), asked.code
         )
@@ -207,14 +211,14 @@ def _explain(asked: _Asked, arguments: tuple[str, ...], output: Output, gradient
     if output.format == "html":
         page_of_layer = _call_with_batch(asked, partial(api.layer_page, gradient=gradient))
         return emit(output, lambda look: page_of_layer)
-    sheet = explanation(_report(asked, gradient), whole=False)
+    sheet = explanation(_report(asked, gradient), whole=False, asked=parts)
     if page:
         document = Document((*page, *sheet.document().blocks))
         sheet = sheet._replace(document=lambda: document)
     emit(output, lambda look: printed([sheet], output.format, look))
 
 
-def _explain_on_example(asked: _Asked, entry: LayerType, output: Output, gradient: bool) -> None:
+def _explain_on_example(asked: _Asked, entry: LayerType, output: Output, gradient: bool, parts: Asked | None) -> None:
     """Explain a layer that was typed without an input on the example's. Raises the error that an input is missing
     where the layer does not take that one, and for formats that programs read."""
     if output.format != "table" or not entry.example_inputs:
@@ -225,7 +229,7 @@ def _explain_on_example(asked: _Asked, entry: LayerType, output: Output, gradien
     except ShapeError:
         raise _no_shape(entry) from None
     note(f"no {INPUT} is given; explained for {example}")
-    _explain(asked._replace(inputs=tuple(map(parse_input, entry.example_inputs))), (), output, gradient)
+    _explain(asked._replace(inputs=tuple(map(parse_input, entry.example_inputs))), (), output, gradient, parts)
 
 
 def _compare(left: _Asked, second: Sequence[str], output: Output, inputs: tuple[InputShape, ...]) -> None:

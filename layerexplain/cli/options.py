@@ -157,6 +157,41 @@ def columns_option(known: Iterable[str] = COLUMNS) -> Callable[[_Function], _Fun
     )  # fmt: skip
 
 
+def _parts(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    from layerexplain.render.documents.explanation import PARTS
+
+    names = tuple([name.strip().lower() for name in value.split(",")]) if value else ()
+    try:
+        for name in names:
+            must_be_known("section", name, PARTS)
+    except ArgumentError as error:
+        raise click.BadParameter(error.fact, ctx, parameter) from None
+    return names
+
+
+def parts_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--full and --only, which the command gets as `parts`: which parts of an explanation it prints, None for those
+    that it prints by default."""
+
+    @wraps(command)
+    def with_parts(*args: Any, full: bool, only: tuple[str, ...], **options: Any) -> Any:
+        from layerexplain.render.documents.explanation import FULL, Asked
+
+        if full and only:
+            raise click.UsageError("--full shows all sections, --only chosen ones: leave one of them out")
+        return command(*args, parts=Asked(FULL, only) if full or only else None, **options)
+
+    decorated: Callable[..., Any] = together(
+        click.option("--full", is_flag=True, help="Add cost, reach, mask, and the conventions of Keras and PyTorch."),
+        click.option(
+            "--only", metavar="A,B,...", callback=_parts,
+            help="Only these sections: sentence, inputs, computes, formula, shape, parameters, remarks, where, "
+            "element, weights, training, dtype, cost, reach, mask, keras, pytorch.",
+        ),
+    )(with_parts)  # fmt: skip
+    return decorated
+
+
 def number_option(
     name: str, least: int, most: int | None = None, *, help: str, default: int | None = None, short: str = ""
 ) -> Callable[[_Function], _Function]:

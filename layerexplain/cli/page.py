@@ -60,6 +60,19 @@ def _words(ctx: click.Context, parameter: click.Parameter, path: str | None) -> 
     return tuple(found)
 
 
+def _overlay(ctx: click.Context, parameter: click.Parameter, path: str | None) -> dict[str, Any] | None:
+    """The numbers of a file, with the name of the file as their title where they have none."""
+    if path is None:
+        return None
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"{path} cannot be read as JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise click.BadParameter(f"{path} needs numbers by the names of layers, got a {type(found).__name__}")
+    return found if isinstance(found.get("values"), dict) else {"title": Path(path).stem, "values": found}
+
+
 @click.command("page", short_help="Make a page of a model: its graph, each layer explained; one HTML file.")
 @SOURCE
 @click.option(
@@ -94,6 +107,11 @@ def _words(ctx: click.Context, parameter: click.Parameter, path: str | None) -> 
     "--vocabulary", metavar="FILE", callback=_words,
     help="Words for the ids of the input: a line each from id 0 on, or JSON: a list, or numbers by word.",
 )  # fmt: skip
+@click.option(
+    "--overlay", metavar="FILE", callback=_overlay,
+    help="JSON with a number for layers, which colours the graph: latency, sparsity, error: {\"conv1\": 1.25}, or with "
+    'a title: {"title": "ms", "combine": "max", "values": {"conv1": 1.25}}.',
+)  # fmt: skip
 @code_option
 def command(
     source: str,
@@ -106,6 +124,7 @@ def command(
     weights: str,
     labels: tuple[str, ...],
     vocabulary: tuple[str, ...],
+    overlay: dict[str, Any] | None,
     code: tuple[str, ...],
 ) -> None:
     """Make a page of SOURCE to look at in a browser: the graph, in which boxes open; for each layer its formula, what
@@ -128,7 +147,7 @@ def command(
         raise click.UsageError("--values and --max-values need the values of an input, as in --input random")
     content = library.piped(source)
     asked: dict[str, Any] = {"gradient": gradient, "inputs": shapes, "code": code}
-    runs: dict[str, Any] = {"weights": weights, "labels": labels, "vocabulary": vocabulary}
+    runs: dict[str, Any] = {"weights": weights, "labels": labels, "vocabulary": vocabulary, "overlay": overlay}
     failure = None
     if given:
         try:
@@ -143,7 +162,7 @@ def command(
             raise failure
         note("the page has no values, as a model with errors cannot be run")
     if report.faults:
-        return write_picture(output, api.page(report, fold=fold), report.faults)
+        return write_picture(output, api.page(report, fold=fold, overlay=overlay), report.faults)
     write_picture(output, api.page(content, fold=fold, **asked, **runs, report=report, name=report.source))
 
 

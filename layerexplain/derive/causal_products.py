@@ -15,6 +15,11 @@ CAUSAL = "causal"
 _PASSES = ("softmax",)
 
 
+def is_causal(definition: Definition) -> bool:
+    """Return whether a formula has a causal mask."""
+    return bool(_masks(definition))
+
+
 def window_of(definition: Definition) -> int | None:
     """Return the window of a formula's causal mask; None where it has none."""
     windows = [node.attrs["definition"].attrs.get("window") for node in _masks(definition)]

@@ -20,7 +20,8 @@ def sentence(definition: Definition) -> str:
     """Return the description with its fields filled.
 
     Fields are arguments, names of weights' axes, axes of the input (`{steps}`), the argument `axis` in words
-    (`{along}`), the effect of γ and β (`{then}`), the direction in which a recurrent layer reads (`{order}`), and the
+    (`{along}`), the effect of γ and β (`{then}`), that the last of several axes is meant
+    (`{last}`), the direction in which a recurrent layer reads (`{order}`), and the
     number of positions of each tensor (`{query_size}`). A field of unknown size is removed with the space after it:
     "Reads the {steps} steps" becomes "Reads the steps".
     """
@@ -50,6 +51,7 @@ def fields(definition: Definition) -> dict[str, str]:
     """Return all fields of a definition by name, as text."""
     values: dict[str, str] = {}
     first = definition.params[0] if definition.params else None
+    values["last"] = " along the last axis" if first is None or first.ndim != 2 else ""
     if first is not None:
         roles = input_roles(first, definition)
         # Of a sequence of sequences, the outer steps are those that a layer goes through.

@@ -71,6 +71,24 @@ _FILES = ("keras.hints_of_layers", "keras.hints_compared")
 
 Hint = Callable[[LayerInModel], str | None]
 
+WATCH, CONVENTION, COUNT = "watch", "convention", "count"
+"""Kinds of hints: what a tour says too, what compares with another framework, and what the line of parameters says."""
+
+KINDS: dict[Hint, str] = {}
+"""The kind of a hint that has one."""
+
+
+class Hints(NamedTuple):
+    """All hints for a layer, and those of each kind among them."""
+
+    all: tuple[str, ...]
+    watch: tuple[str, ...]
+    conventions: tuple[str, ...]
+    counts: tuple[str, ...]
+
+
+NO_HINTS = Hints((), (), (), ())
+
 HINTS: dict[str, list[Hint]] = {}
 """The hints of each layer type; they are said in the order of the files, and of the lines in each."""
 
@@ -82,8 +100,9 @@ FACTS: dict[str, list[Hint]] = {}
 """What is worth knowing of the gradients of each layer type."""
 
 
-def hint(*types: str, among: dict[str, list[Hint]] = HINTS) -> Callable[[Hint], Hint]:
-    """Declare a hint for layer types; `{}` stands for each rank of a layer that is declared for several.
+def hint(*types: str, kind: str = "", among: dict[str, list[Hint]] = HINTS) -> Callable[[Hint], Hint]:
+    """Declare a hint for layer types; `{}` stands for each rank of a layer that is declared for several. `kind` is
+    WATCH or CONVENTION.
 
     Raises ValueError for a type that is not declared.
     """
@@ -95,6 +114,7 @@ def hint(*types: str, among: dict[str, list[Hint]] = HINTS) -> Callable[[Hint], 
                 raise ValueError(f"a hint speaks of {pattern!r}, which is not declared")
             for name in names:
                 among.setdefault(name, []).append(function)
+        KINDS[function] = kind
         return function
 
     return declare
@@ -106,11 +126,13 @@ def gradient_facts(place: LayerInModel) -> tuple[str, ...]:
     return tuple([text for text in (one(place) for one in FACTS.get(place.type, ())) if text])
 
 
-def hints(place: LayerInModel) -> tuple[str, ...]:
+def hints(place: LayerInModel) -> Hints:
     """Return the hints for a layer at its place in a model."""
     if not place.definition.params:
-        return ()
-    return tuple([text for text in (one(place) for one in _hints_for(place.type)) if text])
+        return NO_HINTS
+    said = [(KINDS.get(one, ""), text) for one in _hints_for(place.type) if (text := one(place))]
+    kinds = [tuple([text for kind, text in said if kind == wanted]) for wanted in (WATCH, CONVENTION, COUNT)]
+    return Hints(tuple([text for _, text in said]), *kinds)
 
 
 @cache

@@ -344,6 +344,7 @@ def description_of(declaration: Declaration) -> str:
 
 IN_GENERAL = {
     "along": "along one axis",
+    "last": " along the last axis",
     "order": "in order",
     "then": ", then scales by γ and shifts by β",
 }

@@ -65,6 +65,8 @@ class Guesses:
         inputs = [guessed] if any(spec is not None for spec in guessed) else []
         if declaration.ndim is not None:
             inputs.append([Spec((BATCH, *(None,) * (declaration.ndim - 1)), "float"), *guessed[1:]])
+        elif guessed and guessed[0] is not None:  # a sequence in place of one step of it
+            inputs.append([Spec((*guessed[0].shape, None), guessed[0].dtype), *guessed[1:]])
         for number, one in enumerate(_mended(layer, declaration)):
             for specs in inputs:
                 found, _ = self._try(one, declaration, NOTHING_BOUND, specs, [True] * len(specs))

@@ -91,6 +91,7 @@ class Network(Record):
     `calls` are in the order of computation; `definition` is the model as a formula, made for nested ones only; None,
     too, where the shapes are not known. `faults` are those of its layers, in the order of their lines, those that
     reading found among them. `reasons` say why a layer has no formula, and `lost` which mask it loses, by its name.
+    `guesses` are the shapes that the outputs of layers at fault, and what depends on them, would have.
     """
 
     model: Model
@@ -100,6 +101,7 @@ class Network(Record):
     faults: tuple[LayerExplainError, ...] = ()
     reasons: Mapping[str, str] = {}
     lost: Mapping[str, LostMask] = {}
+    guesses: Mapping[TensorRef, Spec] = {}
 
     @cached_property
     def answers(self) -> dict[Any, Any]:

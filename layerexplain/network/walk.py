@@ -102,7 +102,9 @@ class Walk:
             calls += [built(self, layer) for layer in model.layers if layer.name not in called]
         self.notes += cross_checks(model, calls, self.scope.path)
         definition = self.expression.definition(self.tensors)
-        network = Network(model, tuple(calls), definition, tuple(self.notes), reasons=self.reasons)
+        network = Network(
+            model, tuple(calls), definition, tuple(self.notes), reasons=self.reasons, guesses=self.scope.guesses
+        )
         return self._with_lost_masks(network) if any([c.mask is not None for c in calls]) else network
 
     def _with_lost_masks(self, network: Network) -> Network:

@@ -102,10 +102,10 @@ def failed(
     if call.callers:
         error.fact += f"; called from {', '.join(call.callers)}"
     walk.faults.keep(error, specs, layer.kind)
-    if not walk.scope.strict:
-        return opaque_call(walk, call, layer, declaration, error.fact)
     if declaration is not None:
         walk.guesses.after(layer, call.index, declaration, sources, specs)
+    if not walk.scope.strict:
+        return opaque_call(walk, call, layer, declaration, error.fact)
     walk.notes.append(Note("not-derived", error.layer, error.fact))
     walk.tensors.put_recorded(call, [])
     return TracedCall(call, sources, tuple(specs), declaration=declaration)

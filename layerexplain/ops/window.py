@@ -114,7 +114,8 @@ class Window(NamedTuple):
             return f"{text}, known at run time"
         text = f"{text} = {self.number}"
         if self.fixed is not None:
-            return text if self.dilation == 1 else f"{text} (window {self.k}, dilation {self.dilation}: {self.reach})"
+            text = text if self.dilation == 1 else f"{text} (window {self.k}, dilation {self.dilation}: {self.reach})"
+            return f"{text}; 'valid': no padding" if self.padding == "valid" and self.stride < self.reach else text
         before, after = self.pads or (0, 0)
         if self.padding == "causal":
             return f"{text}; 'causal' pads {before} before, 0 after"

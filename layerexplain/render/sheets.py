@@ -14,21 +14,28 @@ if TYPE_CHECKING:
 
 
 def sheet_of(
-    report: Any, *, explain: bool = False, nested: bool = False, columns: tuple[str, ...] | None = None
+    report: Any,
+    *,
+    explain: bool = False,
+    full: bool = False,
+    nested: bool = False,
+    columns: tuple[str, ...] | None = None,
 ) -> Sheet:
-    """The sheet of any report; `explain` and `nested` are for a `Report`. Each builder is loaded when it is needed.
+    """The sheet of any report; `explain`, `full` and `nested` are for a `Report`. Each builder is loaded when it is
+    needed.
 
     Raises TypeError for anything but a report.
     """
     kind = type(report).__name__
-    if kind == "Report" and explain:
-        from layerexplain.render.documents.explanation import explanation
+    if kind == "Report" and (explain or full):
+        from layerexplain.render.documents.explanation import FULL, Asked, explanation
         from layerexplain.render.documents.layer_columns import layers_of
 
-        return explanation(report, [row.layer for row in layers_of(report, nested)], columns=columns, nested=nested)
+        layers = [row.layer for row in layers_of(report, nested)]
+        return explanation(report, layers, columns=columns, nested=nested, asked=Asked(FULL) if full else None)
     if kind not in _BUILDERS:
         raise TypeError(f"a report is needed, got {kind}")
-    given = {"explain": explain or None, "nested": nested or None, "columns": columns}
+    given = {"explain": explain or None, "full": full or None, "nested": nested or None, "columns": columns}
     options = {name: value for name, value in given.items() if value is not None}
     for name in options.keys() - _OPTIONS.get(kind, set()):
         raise ArgumentError(f"{name} has no meaning for a {kind}")
@@ -37,13 +44,13 @@ def sheet_of(
     return result
 
 
-def explanation_of(report: Report, layers: Layers | None) -> Sheet:
+def explanation_of(report: Report, layers: Layers | None, full: bool) -> Sheet:
     """Return the explanations of the chosen layers, however deep; of all that have one where none are chosen.
 
     Raises LayerExplainError where a pattern matches nothing, or where the report has no explanations.
     """
     from layerexplain.layer_names import LayerCandidate, chosen_rows
-    from layerexplain.render.documents.explanation import explanation
+    from layerexplain.render.documents.explanation import FULL, Asked, explanation
     from layerexplain.report.rows import every_row
 
     rows = list(every_row(report.layers))
@@ -51,9 +58,10 @@ def explanation_of(report: Report, layers: Layers | None) -> Sheet:
     chosen = [row for row in rows if (row.explanation is not None if wanted is None else wanted(row.path))]
     if not any(row.explanation is not None for row in chosen):
         raise LayerExplainError("the report has no explanation of these layers; explain(source) makes one with them")
+    asked = Asked(FULL) if full else None
     if wanted is None and all(row.explanation is not None for row in report.layers):
-        return explanation(report)
-    return explanation(report, chosen, whole=False)
+        return explanation(report, asked=asked)
+    return explanation(report, chosen, whole=False, asked=asked)
 
 
 _OPTIONS = {"Report": {"nested", "columns"}, "WeightTable": {"columns"}}

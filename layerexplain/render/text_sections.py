@@ -12,8 +12,10 @@ from layerexplain.render.sections import CodeBlock, Figure, Labelled, Listing, P
 from layerexplain.render.text import line_text
 
 _MARGIN = "  "
-_LABEL = 10
+_LABEL = 12
 """Columns of a label and the space after it."""
+_LEAST_BESIDE = 16
+"""In less room, what a label has stands below it."""
 _COMMENT_AT_MOST = 64
 """Code longer than this does not push the comments of the other lines to the right."""
 _LONGEST_PROSE = 100
@@ -40,7 +42,7 @@ class _Sections:
         self.look = look
         room = None if look.width is None else look.width - len(_MARGIN)
         self.section_room = room
-        self.labelled_room = None if room is None else max(room - _LABEL, 16)
+        self.labelled_room = None if room is None else max(room - _LABEL, _LEAST_BESIDE)
 
     def _say(self, text: str) -> str:
         return clean(text, self.look.ascii)
@@ -62,7 +64,8 @@ class _Sections:
         if room is not None and self.section_room is not None:
             plain = type(self)(Look(ascii=self.look.ascii))
             whole = [line for inner in blocks for line in plain._lines(inner, None)]
-            if narrowest(whole, self.section_room) > room:  # long names get the room of the label
+            is_narrow = self.section_room < _LABEL + _LEAST_BESIDE
+            if is_narrow or narrowest(whole, self.section_room) > room:  # long names get the room of the label
                 below = [line for inner in blocks for line in self._lines(inner, self.section_room - 2)]
                 label = paint(block.label, "bold", self.look)
                 return [_MARGIN + label, *[_MARGIN * 2 + line for line in below]]

@@ -270,12 +270,14 @@ class Report(Rows[LayerReport]):
         facts = count_of(len(self.layers), "layer"), count_of(self.totals.params, "parameter")
         return about(self.source, self.model_name, *facts)
 
-    def explain(self, layers: Layers | None = None) -> str:
-        """Return the explanations as text, as `layerexplain explain` prints them.
+    def explain(self, layers: Layers | None = None, *, full: bool = False) -> str:
+        """Return the explanations as text, as `layerexplain explain` prints them: of all layers a tour, of chosen ones
+        more.
 
         Args:
             layers: Which layers: a name or pattern ("conv*"), several, or a function of the path. All that are
                 explained if it is not given.
+            full: Whether to return all there is, as with `--full`.
 
         Raises:
             LayerExplainError: if a pattern matches no layer, or if the report was made with `detail=False`.
@@ -285,7 +287,7 @@ class Report(Rows[LayerReport]):
         >>> print(report.explain("dens*").splitlines()[0])
         dense · Dense  (None, 784) → (None, 10)
         """
-        return print_as("explanation", self, layers)
+        return print_as("explanation", self, layers, full)
 
     def page(self, fold: bool = True) -> str:
         """Return the page of the model, which a notebook shows; `layerexplain.page` says what is on it."""

@@ -22,7 +22,7 @@ from layerexplain.lang.notation import value_text
 from layerexplain.lang.text import FormulaLine, inner_blocks, statements
 from layerexplain.lang.visit import inner_definitions
 from layerexplain.layers.declaration import Declaration
-from layerexplain.layers.hints import hints
+from layerexplain.layers.hints import NO_HINTS, hints
 from layerexplain.model import Layer
 from layerexplain.network.dtypes import dtype_words
 from layerexplain.network.lost_masks import lost_words
@@ -32,6 +32,7 @@ from layerexplain.ops.sizes import shape_text
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, WeightReport
 from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
 from layerexplain.report.hints import Neighbours, Placed
+from layerexplain.report.short_lines import computes, parameters, shape_line
 from layerexplain.report.targets import targets
 from layerexplain.weights.keras_expression import variable_expression
 
@@ -44,11 +45,13 @@ MOST_TENSORS = 100
 def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Explanation:
     """The explanation of a row. What cannot be said is left empty; nothing is guessed. `path` leads to the model around
     it, `cost` is what it costs, in words."""
+    from layerexplain.report.argument_words import argument_words
+
     row, layer, calls, around, _ = at
     definition = at.definition
     if layer.type == "InputLayer":
         spec = calls[0].outputs[0] if calls else None
-        said = "An input of the model. None is a size known only at run time; the first axis is the batch."
+        said = "An input of the model. The first axis is the batch; None is known at run time."
         if spec is not None and spec.roles is not None and "batch" not in spec.roles:
             said = f"An input of the model, without a batch ({', '.join(spec.roles)})."
         return NOTHING._replace(sentence=said, statements=_formula(row))
@@ -59,15 +62,25 @@ def explain_row(at: Placed, path: tuple[str, ...], cost: tuple[str, ...]) -> Exp
         return _nested(row, cost)._replace(dtype=dtype)
     alone = of_formula(definition)
     more_elements, more_shapes = _at_other_shapes(calls, alone)
+    found = hints(at.seen(definition)) if layer.kind != "custom" else NO_HINTS
+    told_targets = targets(at, definition)
+    arguments = argument_words(at, definition)
+    mask, lost = _mask(definition, calls, around)
     return alone._replace(
-        hints=(*(hints(at.seen(definition)) if layer.kind != "custom" else ()), *targets(at, definition)),
+        computes=computes(definition, row),
+        parameters=parameters(row, definition.weights),
+        hints=(*found.all, *arguments.all, *told_targets),
+        arguments=arguments.all,
+        watch=(*found.watch, *arguments.watch, *([f"Mask: {mask}."] if lost else []), *told_targets),
+        conventions=found.conventions,
+        counts=found.counts,
         element=alone.element + more_elements,
         shape_notes=alone.shape_notes + more_shapes,
         weights=_weights(row, layer, definition, path, around.network.model.keras_version),
         weights_note=_weights_note(row, calls),
         cost=cost,
         training=_training(layer, definition, calls[0]),
-        mask=_mask(definition, calls, around),
+        mask=mask,
         dtype=dtype,
         inputs=_input_names(definition, len(calls[0].inputs)),
         framework=around.network.model.framework,
@@ -91,6 +104,7 @@ def of_formula(definition: Definition) -> Explanation:
         element=element.lines,
         element_notes=element.notes,
         axes=reasons.axes,
+        shape=shape_line(reasons.axes),
         shape_notes=reasons.notes,
         latex=typeset(shown),
         element_latex=typeset_element(form),
@@ -136,7 +150,12 @@ def _unknown(at: Placed) -> Explanation:
         said += f" Its weights show {count} layer{'s' * (count != 1)} inside it."
     weights = tuple([weight_reason(weight)._replace(symbol="") for weight in (() if row.layers else row.weights)])
     return NOTHING._replace(
-        sentence=said, statements=_formula(row), weights=weights, weights_note=_weights_note(row, row.calls)
+        sentence=said,
+        statements=_formula(row),
+        computes=row.operation,
+        parameters=_weights_note(row, row.calls) if row.params else "",
+        weights=weights,
+        weights_note=_weights_note(row, row.calls),
     )
 
 
@@ -163,6 +182,8 @@ def _nested(row: LayerReport, cost: tuple[str, ...]) -> Explanation:
     return NOTHING._replace(
         sentence=f"A model of {count} layer{'s' * (count != 1)} used as a single layer{times}.",
         statements=_formula(row),
+        computes=row.operation,
+        parameters=_weights_note(row, ()) if row.params else "",
         weights_note=_weights_note(row, ()),
         cost=cost,
     )
@@ -318,25 +339,25 @@ def said_of_training(declaration: Declaration, definition: Definition, inside: l
                 yield f"{known.type}: {said}"
 
 
-def _mask(definition: Definition, calls: Sequence[TracedCall], around: Neighbours) -> str:
-    """Which mask reaches the layer, what it does here, and where it was made; or how the layer makes one."""
+def _mask(definition: Definition, calls: Sequence[TracedCall], around: Neighbours) -> tuple[str, bool]:
+    """Which mask reaches the layer, what it does here, and where it was made; or how the layer makes one. And whether
+    it is lost here or before."""
     source = calls[0].mask
     own = _mask_formula(definition)
     name = calls[0].call.layer
     if source is None:
         if name in around.missed:
-            return f"no mask reaches this layer: '{around.missed[name]}' loses it, so the padding is read too"
-        return f"no mask reaches this layer; it makes one: {own}" if own else NO_MASK
+            return f"no mask reaches this layer: '{around.missed[name]}' loses it, so the padding is read too", True
+        return (f"no mask reaches this layer; it makes one: {own}" if own else NO_MASK), False
     maker = next((c.definition for c in around.network.calls_of(source) if c.definition is not None), None)
     how = _mask_formula(maker) if maker is not None and maker.kind == "layer" else ""
     came = f"from '{source}'" + (f" ({how})" if how else "")
     tensors = len(calls[0].inputs)
     read = set(definition.params[tensors:]) & set(walk(definition.results.values()))
     if name in around.lost:
-        return f"{came}: {lost_words(around.lost[name])}"
-    return f"{came}: " + (
-        "positions that it marks as false are left out" if read else "this layer ignores the mask and passes it on"
-    )
+        return f"{came}: {lost_words(around.lost[name])}", True
+    does = "positions that it marks as false are left out" if read else "this layer ignores the mask and passes it on"
+    return f"{came}: {does}", False
 
 
 def _mask_formula(definition: Definition) -> str:

@@ -53,7 +53,12 @@ class DescribedArguments(NamedTuple):
 
 class Explanation(NamedTuple):
     """What `explain` says of one layer, in reading order; `inputs` are the names that the formula has for several, and
-    `framework` is the one in which its weights are reached."""
+    `framework` is the one in which its weights are reached.
+
+    `computes`, `shape` and `parameters` say it in a line each. Of the hints, `watch` are those that a tour has,
+    `conventions` those that compare with another framework, `counts` those that repeat the line of parameters, and
+    `arguments` those on arguments that are set and that the formula does not show.
+    """
 
     sentence: str
     hints: tuple[str, ...]
@@ -73,6 +78,13 @@ class Explanation(NamedTuple):
     dtype: str = ""
     element_latex: tuple[TypesetLine, ...] = ()
     inputs: tuple[str, ...] = ()
+    computes: str = ""
+    shape: str = ""
+    parameters: str = ""
+    watch: tuple[str, ...] = ()
+    conventions: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
     framework: str = "keras"
 
 

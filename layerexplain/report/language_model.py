@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
-from layerexplain.derive.causal_products import needless_products, window_of
+from layerexplain.derive.causal_products import is_causal, needless_products, window_of
 from layerexplain.derive.chosen_weights import used_share
 from layerexplain.lang.axes import Size
 from layerexplain.lang.definition import Definition
@@ -109,9 +109,10 @@ class LanguageModel(NamedTuple):
 def language_model(network: Network, totals: Totals, dtype: str, element_bytes: float) -> LanguageModel | None:
     """Return what is known of a model some of whose layers keep tensors of each token; None for any other model."""
     layers = [*weighted_layers(network)]
-    cached = _cached(layers)
-    if not cached or totals.params is None:
+    keeps = any(layer.definition is not None and layer.definition.cache for layer in layers)
+    if not keeps or totals.params is None or not _reads_tokens(network):
         return None
+    cached = _cached(layers)
     parts = _parts(network, layers)
     tokens = _tokens(network)
     needless = _needless(layers)
@@ -130,8 +131,16 @@ def language_model(network: Network, totals: Totals, dtype: str, element_bytes: 
     )
 
 
+def _reads_tokens(network: Network) -> bool:
+    """Whether a model's first input are whole numbers."""
+    first = network.model.layers[0] if network.model.layers else None
+    return first is not None and str(first.config.get("dtype")).startswith("int")
+
+
 def _tokens(network: Network) -> int | None:
-    """The length of the first input."""
+    """The length of the input, of one that takes no other."""
+    if len(network.model.inputs) != 1:
+        return None
     calls = network.calls_of(network.model.inputs[0].layer) if network.model.inputs else ()
     spec = calls[0].outputs[0] if calls else None
     size: Size = spec.shape[1] if spec is not None and len(spec.shape) > 1 else None
@@ -166,7 +175,10 @@ def _cached(layers: list[WeightedLayer]) -> tuple[Cached, ...]:
     kinds: Counter[tuple[tuple[tuple[str, tuple[int, ...]], ...], int | None, str]] = Counter()
     for layer in layers:
         if layer.definition is not None and layer.definition.cache:
-            kinds[_kept(layer.definition)] += 1
+            kept = _kept(layer.definition)
+            # What each position may see of later ones is not known before: nothing can be kept.
+            if kept[2] or is_causal(layer.definition):
+                kinds[kept] += 1
     return tuple([Cached(dict(tensors), count, window, of) for (tensors, window, of), count in kinds.items()])
 
 

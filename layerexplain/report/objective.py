@@ -191,13 +191,13 @@ def _inside(layer: Any, steps: Sequence[str | int]) -> Any:
 
 def settings_of(layer: Any, kind: SettingKind) -> Iterator[OfWeight]:
     """Yield what a layer has of a kind, and what those that it holds have."""
-    for steps, holder in _holders(layer, ()):
+    for steps, holder in holders(layer):
         for key, value in holder.config.items():
             if key.endswith(f"_{kind}") and value is not None:
                 yield OfWeight(steps, key.removesuffix(f"_{kind}"), value, layer, holder)
 
 
-def _holders(layer: Any, steps: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+def holders(layer: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Yield a layer and those that it holds, each with the steps that lead there."""
     yield steps, layer
     parts: list[tuple[tuple[str | int, ...], Any]] = []
@@ -209,7 +209,7 @@ def _holders(layer: Any, steps: tuple[str | int, ...]) -> Iterator[tuple[tuple[s
     parts += [((inner.name,), inner) for inner in (() if model is None else model.layers)]
     for more, inner in parts:
         if isinstance(inner, Layer):
-            yield from _holders(inner, (*steps, *more))
+            yield from holders(inner, (*steps, *more))
 
 
 def setting_formula(kind: SettingKind, value: Any, shape: Shape) -> tuple[InnerDeclaration, Definition]:

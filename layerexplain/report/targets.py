@@ -19,16 +19,16 @@ def targets(at: Placed, definition: Definition) -> tuple[str, ...]:
     if at.around.network.model.format == "layer":
         return ()
     shape = next(iter(definition.results.values())).shape
-    text = f"An output of the model, which fit() compares with targets of shape {shape_text(shape)}"
+    text = f"An output of the model; fit() compares it with targets of shape {shape_text(shape)}"
     given = definition.arguments.get("activation")
     function = "softmax" if at.layer.type == "Softmax" else getattr(given, "name", given)
     if function == "softmax":
         text += (
-            ": one-hot for categorical_crossentropy. sparse_categorical_crossentropy takes numbers of classes, of "
-            f"shape {shape_text(shape[:-1])}"
+            f", one-hot (categorical_crossentropy), or class numbers of shape {shape_text(shape[:-1])} "
+            "(sparse_categorical_crossentropy)"
         )
     elif function == "sigmoid":
-        text += ": 0 or 1 each for binary_crossentropy"
+        text += ", each 0 or 1 (binary_crossentropy)"
     return (f"{text}.{_per_step(calls[0], at.around.network)}",)
 
 

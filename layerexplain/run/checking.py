@@ -7,11 +7,21 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from layerexplain.checks import rules
-from layerexplain.checks.data import DataArray
+from layerexplain.checks.calls import activation_of
+from layerexplain.checks.data import DataArray, layer_of
 from layerexplain.checks.findings import CheckReport
-from layerexplain.errors import SourceError
+from layerexplain.checks.of_run import RunFact
+from layerexplain.errors import LayerExplainError, SourceError
+from layerexplain.frontends import model_of
+from layerexplain.frontends.input_shapes import shapes_for
 from layerexplain.frontends.own_layers import Code
-from layerexplain.model import InputShapes, InputShapesOf, Layer, Model
+from layerexplain.model import InputShapes, InputShapesOf, Layer, Model, Note
+from layerexplain.network.trace import trace_model
+from layerexplain.ops.sizes import shape_text
+from layerexplain.suggest import in_a_row
+
+_EXAMPLES = 32
+"""The batch of `fit()` where nothing else is said."""
 
 _MOST_TEXT = 1 << 30
 """A .csv of more bytes is not read."""
@@ -26,7 +36,9 @@ def check(
     ignore: str | Collection[str] = (),
     budgets: Mapping[str, float] | None = None,
     weights: bool = False,
-    data: Mapping[str, Any] | Sequence[DataArray] = (),
+    data: Mapping[str, Any] | None = None,
+    run: bool = False,
+    seed: int = 0,
 ) -> CheckReport:
     """Look for mistakes in a model that Keras does not tell of, and in how its data fit.
 
@@ -40,6 +52,9 @@ def check(
         weights: Whether the values of the weights are read, of a file or a live model, for the rules on them.
         data: The arrays that the model is to be trained on, as `{"X": …, "y": …}`, by the names of inputs and outputs
             where there are several: each an array, its shape as a tuple, or a file .npy, .npz or .csv.
+        run: Whether one step of training is run, on the first 32 examples of the data, or on random ones: which layers
+            are dead or saturated, and whether gradients vanish or explode.
+        seed: For weights that the source does not have.
 
     Returns:
         The findings, the most severe first and then in the order of the layers, and notes on the layers that no rule
@@ -53,24 +68,78 @@ def check(
     fit() needs X of shape (examples, steps, 9); yours is (100, 9). `X = X[:, None, :]` makes each example one step; \
 `X = X[None]` makes all of it one example of 100 steps
     """
-    arrays = [given_array(name, one) for name, one in data.items()] if isinstance(data, Mapping) else data
+    given = {name: _values(name, one) for name, one in (data or {}).items()}
+    arrays = [one if isinstance(one, DataArray) else _array_of(name, one) for name, one in given.items()]
+    facts, said = _step(source, model_of(source, code), inputs, given, seed) if run else ((), None)
     how: dict[str, Any] = {"inputs": inputs, "code": code, "select": select, "ignore": ignore}
-    return rules.check(source, budgets=budgets, weights=weights, data=arrays, **how)
+    report = rules.check(source, budgets=budgets, weights=weights, data=arrays, run=facts, **how)
+    return report if said is None else report._replace(notes=(*report.notes, said))
 
 
-def given_array(name: str, given: Any) -> DataArray:
-    """Return what rules look at in an array, a shape, or a file. Raises LayerExplainError for what cannot be read."""
+def _step(
+    source: Any, model: Model, inputs: InputShapes | InputShapesOf | None, given: Mapping[str, Any], seed: int
+) -> tuple[Sequence[RunFact], Note]:
+    """Run one step of training, and return what it shows, and a note on what was run, or why nothing was."""
+    from layerexplain.run.gradient_results import gradient_statistics
+    from layerexplain.run.input_option import GivenInput, make_inputs
+
+    loss = None if model.training is not None and model.training.losses else _usual_loss(model, inputs)
+    try:
+        values = {name: one for name, one in given.items() if not isinstance(one, DataArray)}
+        names = [[ref.layer for ref in refs] for refs in (model.inputs, model.outputs)]
+        place = {name: layer_of(name, *names) for name in values}
+        drawn = make_inputs(model, sizes=inputs, batch=_EXAMPLES)
+        own = {place[name]: one for name, one in values.items()}
+        taken = [
+            one._replace(array=_examples(own[one.name], one.array.ndim)) if one.name in own else one for one in drawn
+        ]
+        targets = {ref.layer: own[ref.layer][:_EXAMPLES] for ref in model.outputs if ref.layer in own}
+        counts = {len(one.array) for one in taken}
+        if len(counts) > 1 or any(len(one) not in counts for one in targets.values()):
+            taken, targets = [GivenInput(one.name, one.array[: min(counts)], one.origin) for one in taken], {}
+        trace = gradient_statistics(source, model, taken, targets or (), loss=loss, seed=seed)
+    except LayerExplainError as error:
+        return (), Note("not-run", None, f"no step of training was run: {error.fact}")
+    shown = [f"{one.name} {shape_text(one.shape)} ({one.values})" for one in (*trace.run.inputs, *trace.targets)]
+    losses = in_a_row(dict.fromkeys(term.type for term in trace.terms))
+    return trace.facts, Note(
+        "run", None, f"one step of training was run: {'; '.join(shown)}; {losses} {trace.loss:.4g}"
+    )
+
+
+def _examples(array: Any, rank: int) -> Any:
+    """Return the first examples of an array, with the axis of size 1 that Keras adds at the end."""
+    return (array[..., None] if array.ndim == rank - 1 else array)[:_EXAMPLES]
+
+
+def _usual_loss(model: Model, inputs: InputShapes | InputShapesOf | None) -> Any:
+    """Return the loss that fits the outputs of a model that is not compiled."""
+    network = trace_model(model, shapes_for(model, inputs))
+    found = {}
+    for ref in model.outputs:
+        call = network.call(ref)
+        function = "" if call is None else activation_of(network, call)
+        found[ref.layer] = {"softmax": "categorical_crossentropy", "sigmoid": "binary_crossentropy"}.get(
+            function, "mse"
+        )
+    return next(iter(found.values())) if len(found) == 1 else found
+
+
+def _values(name: str, given: Any) -> Any:
+    """Return an array, that of a file, or a shape alone. Raises LayerExplainError for a file that cannot be read."""
     if isinstance(given, str | os.PathLike):
-        return _array_of(name, _read(os.fspath(given), name))
+        return _read(os.fspath(given), name)
     if isinstance(given, tuple | list) and given and all(one is None or type(one) is int for one in given):
         return DataArray(name, tuple(given))
-    return _array_of(name, given)
-
-
-def _array_of(name: str, given: Any) -> DataArray:
     import numpy as np
 
-    array = np.asarray(given)
+    return np.asarray(given)
+
+
+def _array_of(name: str, array: Any) -> DataArray:
+    """Return what rules look at in an array."""
+    import numpy as np
+
     if array.dtype.kind not in "biuf" or not array.size:
         return DataArray(name, array.shape)
     finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from layerexplain.checks.of_run import RunFact
 from layerexplain.layers.registry import find
 from layerexplain.records import NamedTuple
 from layerexplain.report.data import json_fields
@@ -153,8 +154,8 @@ class GradientTrace(Rows["ReachedRow | WeightGradientRow"]):
     """A step of training in numbers: a sequence of the outputs of layers, then of weights.
 
     The path of a layer gives all its rows, and "dense/kernel" that of the weight. `loss` is the sum of its `terms`;
-    `training` says whether layers computed as in training. `said` are sentences on what the sizes show; `saved` is the
-    file with all arrays.
+    `training` says whether layers computed as in training. `facts` are what the sizes show, in sentences; `saved`
+    is the file with all arrays.
     """
 
     run: Run
@@ -165,10 +166,15 @@ class GradientTrace(Rows["ReachedRow | WeightGradientRow"]):
     layers: tuple[ReachedRow, ...]
     weights: tuple[WeightGradientRow, ...]
     optimizer: StepOfOptimizer | None
-    said: tuple[str, ...]
+    facts: tuple[RunFact, ...]
     saved: str | None
 
     _names_one_row = False
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The sentences on what the sizes show."""
+        return tuple([fact.sentence for fact in self.facts])
 
     def _rows(self) -> Sequence[ReachedRow | WeightGradientRow]:
         return (*self.layers, *self.weights)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from layerexplain.checks.calls import last_function
 from layerexplain.checks.rules import messages
 from layerexplain.lang.text import statements
 from layerexplain.layer_names import chosen_layers
@@ -21,7 +22,7 @@ from layerexplain.run.gradient_report import (
     WeightGradientRow,
     size_of,
 )
-from layerexplain.run.gradient_words import gradient_words
+from layerexplain.run.gradient_words import Extremes, extremes_of, gradient_facts
 from layerexplain.run.gradients import GradientStep, WeightGradient, ready_to_train
 from layerexplain.run.input_option import GivenInput, by_name
 from layerexplain.run.npz import Add, npz_writer
@@ -87,6 +88,7 @@ def gradient_statistics(
         steps = step_of_training.update() if step else {}
         weights = [_weight_row(one, add) for one in step_of_training.in_order()]
         reached = list(found.rows(step_of_training, weights))
+        structure = messages(step_of_training.network, "sigmoids-in-a-row")
         return GradientTrace(
             run=gradient_run(step_of_training, inputs),
             training=training,
@@ -98,7 +100,7 @@ def gradient_statistics(
             layers=tuple([row for row in reached if wanted is None or wanted(row.path)]),
             weights=tuple([row for row in weights if wanted is None or wanted(row.path)]),
             optimizer=_step_of(step_of_training, steps) if step else None,
-            said=tuple(gradient_words(reached, weights, messages(step_of_training.network, "sigmoids-in-a-row"))),
+            facts=tuple(gradient_facts(reached, weights, structure, found.extremes)),
             saved=save,
         )
 
@@ -119,11 +121,15 @@ class _Rows:
         self.add = add
         self.seen: list[tuple[Activation, list[Any]]] = []
         self.back: dict[tuple[tuple[str, ...], int], tuple[list[Any], float | None]] = {}
+        self.extremes: list[Extremes] = []
         self.before_last: set[tuple[tuple[str, ...], int]] = set()
 
     def activation(self, step: Activation) -> None:
         """Keep the sizes of what a call of a layer gives."""
         sizes = [(size_of(array), tuple(array.shape)) for array in step.outputs]
+        if step.definition is not None and len(step.outputs) == 1:
+            found = extremes_of(step.name, last_function(step.definition), step.outputs[0])
+            self.extremes += [] if found is None else [found]
         self.seen.append((step._replace(outputs=(), values=(), weights=(), definition=None), sizes))
         if self.add is not None:
             for i, array in enumerate(step.outputs):

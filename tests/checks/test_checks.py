@@ -43,8 +43,8 @@ HEADS = "\n".join([
 OF_WEIGHTS = ("weights-not-finite", "dead-units", "equal-layers")
 """The rules that read values; their models are files, not specs."""
 
-OF_DATA = tuple(rule.code for rule in all_rules() if rule.of == "data")
-"""The rules on data, which have a file of tests of their own."""
+OF_DATA = tuple(rule.code for rule in all_rules() if rule.of in ("data", "run"))
+"""The rules on data and on a step of training, which have files of tests of their own."""
 
 
 def test_every_rule_has_a_row_and_says_all_that_it_must() -> None:
@@ -210,8 +210,10 @@ def test_rules_look_at_a_model_with_errors_too() -> None:
     report = layerexplain.check(broken.encode())
     assert [(one.code, one.layer, one.line) for one in report.findings] == [
         ("no-sequence", "gru", 4),
+        ("softmax-over-one", "dense", 5),  # as the GRU gives it whatever it is given
         ("slow-recurrent", "gru", 4),
     ]
+    assert report.notes == ()
     with pytest.raises(layerexplain.LayerExplainError, match="return_sequences=True"):  # whatever is asked for
         layerexplain.check(broken.encode(), select=["high-dropout"])
     with pytest.raises(layerexplain.LayerExplainError, match="no rule 'softmax-over-two'"):
@@ -276,6 +278,33 @@ AMONG_OTHERS = flat("Dense: {units: 32, activation: relu}", "Dense: 16", "Dense:
 def test_how_severe_a_finding_is_may_depend_on_the_model(spec: str, code: str, severity: str) -> None:
     (one,) = layerexplain.check(spec.encode(), select=[code]).findings
     assert one.severity == severity
+
+
+HEAD = """model.add(Flatten())
+model.add(Dense(1, activation='softmax'))
+model.compile(loss='categorical_crossentropy', optimizer='adam')
+"""
+BEHIND = [
+    # A misspelt argument, a window that does not fit, shapes that do not add: what is behind is looked at all the same.
+    (flat("Dense: {unit: 5}", "Dense: {units: 3, activation: relu}", "Dense: {units: 1, activation: softmax}"),
+     ["layer-at-fault", "softmax-over-one"]),
+    (f"from keras.models import Sequential\nfrom keras.layers import *\nmodel = Sequential()\nmodel.add(Conv2D(32, 3, input_shape=(1, 28, 28)))\n{HEAD}",
+     ["channels-first-as-last", "map-used-up", "softmax-over-one", "one-class"]),
+    ("inputs: {a: [3], b: [4]}\nlayers:\n  - Add:\n    from: [a, b]\n  - Dense: {units: 3, activation: softmax}\n  - Dropout: 0.5\n",
+     ["layer-at-fault", "dropout-last"]),
+    # Sizes that hang on how the fault is mended are not spoken of: here how many windows of 3 fit.
+    (flat("Conv2D: {filters: 4, kernel_size: 9}", "MaxPooling2D: 2", "Conv2D: {filters: 4, kernel_size: 3, activation: relu}", shape="[8, 8, 3]"),
+     ["map-used-up"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "codes"), BEHIND)
+def test_layers_behind_a_fault_are_looked_at(source: str, codes: list[str], tmp_path: Path) -> None:
+    file = tmp_path / ("m.py" if "import" in source else "m.yaml")
+    file.write_text(source)
+    report = layerexplain.check(file)
+    assert [one.code for one in report] == codes
+    assert report.notes == ()
 
 
 CHANNELS_FIRST = "the input (None, 1, 28, 28) looks like images with their channels first: give it as (28, 28, 1)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -86,22 +87,46 @@ def test_a_file_alone_is_summarised(file: str) -> None:
 
 
 def test_what_is_no_news_is_not_said(file: str) -> None:
-    text = run("explain", file).stdout
+    text = run("explain", file, "--full").stdout
     for silent in ("same as at inference", "no mask reaches"):
         assert silent not in text
     assert text.count("  reach ") == 4  # edges, conv2d, 3 and out; head's layers see what it sees
     assert "batch_mean" in run("layer", "BatchNormalization", "--input", "4").stdout
 
 
-def test_brief_leaves_out_all_but_sentence_formula_shape_and_weights(file: str) -> None:
-    text = run("explain", file, "edges", "--brief").stdout
-    labels = [line[2:12].strip() for line in text.splitlines()[1:] if line[2:3].strip() and line[:2] == "  "]
-    assert [label for label in labels if label in LABELS] == ["formula", "shape", "weights"]
-    whole = run("explain", file, "edges").stdout
-    assert "output row 0 reads" in whole and "reads" not in text
-    assert text.count("\n") < whole.count("\n")
-    named = run("explain", file, "edges", "--brief", "--format", "json").stdout
+def labels(*args: str) -> list[str]:
+    """The labels of what is printed of one layer."""
+    return re.findall(r"^  (\w[\w ]{0,9}?)  +", run("explain", *args).stdout, re.M)
+
+
+TOUR = ["computes", "shape", "parameters"]
+LAYER = ["formula", "shape", "parameters", "remarks", "element", "weights"]
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ([], LAYER),
+        (["--full"], [*LAYER, "cost", "reach", "in Keras", "PyTorch"]),
+        (["--only", "shape,weights"], ["shape", "weights"]),
+        (["--only", "mask,computes"], ["computes"]),
+        (["--only", " Formula "], ["formula"]),
+    ],
+)
+def test_a_layer_has_the_sections_that_are_asked_for(file: str, options: list[str], shown: list[str]) -> None:
+    assert labels(file, "edges", *options) == shown
+    named = run("explain", file, "edges", *options, "--format", "json").stdout
     assert named == run("explain", file, "edges", "--format", "json").stdout
 
 
-LABELS = ("formula", "where", "element", "shape", "weights", "cost", "reach", "training", "mask", "dtype", "in Keras")
+def test_the_lines_of_a_tour_come_first_of_a_layer(file: str) -> None:
+    tour, layer = run("explain", file).stdout, run("explain", file, "edges").stdout
+    of_tour = tour[tour.index("edges · ") :].split("\n\n")[0].splitlines()
+    assert [line for line in of_tour if line[2:12].strip() in TOUR] == of_tour[2:]
+    of_layer = [line.replace("formula     y = ", "computes    ") for line in layer.splitlines()]
+    assert [line for line in of_layer if line in of_tour] == of_tour
+
+
+def test_sections_that_there_are_not_are_refused(file: str) -> None:
+    assert "no section 'weigts'; did you mean 'weights'?" in run("explain", file, "--only", "weigts").stderr
+    assert "leave one of them out" in run("layer", "Dense", "--full", "--only", "shape").stderr

@@ -33,7 +33,7 @@ def run(*words: str) -> str:
 def test_each_has_a_page_with_its_formula(kind: str, name: str) -> None:
     told = layerexplain.layer_type(name)
     page = run("layer", name)
-    assert told.description in page and "  formula   " in page and "Example (`layerexplain layer" in page
+    assert told.description in page and "  formula     " in page and "Example (`layerexplain layer" in page
     shown = [word for shape in told.example_inputs for word in ("--input", shape)]
     assert page.endswith(run("layer", name, *told.example, *shown)) or not told.example_inputs
     (row,) = json.loads(run("layer", name, *told.example, *shown, "--format", "json"))["layers"] or [None]
@@ -120,7 +120,7 @@ def test_a_step_of_training_in_order() -> None:
     text = run("explain", DIGITS, "--training")
     assert text.index("1. Forward pass") < text.index("each layer, and what differs in training")
     wanted = [
-        "1. Forward pass", "  training  y = dropout(x, rate=0.25)", "2. Loss", "losses = sparse_softmax_cross_entropy(y_true, z)",
+        "1. Forward pass", "  training    y = dropout(x, rate=0.25)", "2. Loss", "losses = sparse_softmax_cross_entropy(y_true, z)",
         "3. Backward pass", "dz = softmax(z) - one_hot(y_true, n=10)", "dW = dot(transpose(x), dz)", "4. Update",
         "α = 0.001 * sqrt(1 - 0.999 ** step) / (1 - 0.9 ** step)", "W = W - α * m / (sqrt(v) + 1e-07)", "digit/bias",
     ]  # fmt: skip

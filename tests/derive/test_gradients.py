@@ -127,7 +127,7 @@ def test_a_frozen_batch_normalization_keeps_examples_apart() -> None:
 def test_the_command_line_prints_gradients() -> None:
     arguments = ["layer", "Dense", "10", "activation=relu", "--input", "784", "--gradient"]
     told = CliRunner().invoke(program_of_commands, arguments).output
-    assert "  kept      y, as in the formula" in told
+    assert "  kept        y, as in the formula" in told
     assert "dW = dot(transpose(x), dz)  # (784, 10)  gradient of kernel" in told
     assert "dW[m, k] = Σ n x[n, m]·dz[n, k]" in told
     assert "relu passes the gradient where its argument is positive and blocks it elsewhere." in told

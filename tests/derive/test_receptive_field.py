@@ -579,8 +579,10 @@ def test_no_more_is_said_to_be_seen_than_there_is(name: str, tmp_path: Path) -> 
 def test_explain_has_it_in_every_format(tmp_path: Path) -> None:
     source = spec(MODELS["strides"], tmp_path)
     line = "one output element depends on 7 × 7 pixels of the input: rows 2i-3 to 2i+3, columns 2j-3 to 2j+3, where they exist"
-    assert f"  reach     {line}; neighbouring elements are 2 apart" in run("explain", source, "conv2d").output
-    assert f"- Reach: {line}" in run("explain", source, "conv2d", "--format", "markdown").output
+    assert (
+        f"  reach       {line}; neighbouring elements are 2 apart" in run("explain", source, "conv2d", "--full").output
+    )
+    assert f"- Reach: {line}" in run("explain", source, "conv2d", "--full", "--format", "markdown").output
     (row,) = json.loads(run("explain", source, "conv2d", "--format", "json").output)["layers"]
     assert row["receptive_field"][0]["axes"][0]["size"] == 7
     assert "receptive_field" not in json.loads(run("summary", source, "--format", "json").output)["layers"][1]
@@ -588,8 +590,8 @@ def test_explain_has_it_in_every_format(tmp_path: Path) -> None:
 
 def test_layers_that_are_alike_stand_at_different_depths(tmp_path: Path) -> None:
     text = "input: [9, 2]\nlayers:\n" + "  - Conv1D: {filters: 2, kernel_size: 3, padding: same}\n" * 3
-    output = run("explain", spec(text, tmp_path)).output
-    assert "reach     one output element depends on 3 steps of the input: steps t-1 to t+1" in output
+    output = run("explain", spec(text, tmp_path), "--full").output
+    assert "reach       one output element depends on 3 steps of the input: steps t-1 to t+1" in output
     assert "in those alike: 5, 7" in output
 
 

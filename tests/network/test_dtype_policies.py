@@ -55,9 +55,9 @@ def test_the_words_of_a_policy(dtype: Any, both: tuple[str, str], words: str) ->
 
 def test_explain_says_it_and_float32_goes_without_saying() -> None:
     spec = "input: [4]\nlayers:\n  - Dense: {units: 3, dtype: mixed_float16}\n  - Dense: 2\n"
-    text = CliRunner().invoke(program, ["explain", "-"], input=spec).stdout
-    assert text.count("\n  dtype     ") == 1
-    assert "\n  dtype     mixed_float16: computes in float16, weights in float32\n" in text
+    text = CliRunner().invoke(program, ["explain", "-", "--full"], input=spec).stdout
+    assert text.count("\n  dtype       ") == 1
+    assert "\n  dtype       mixed_float16: computes in float16, weights in float32\n" in text
     layers = json.loads(CliRunner().invoke(program, ["explain", "-", "--format", "json"], input=spec).stdout)["layers"]
     assert [bool(layer["explanation"]["dtype"]) for layer in layers] == [False, True, False]
 

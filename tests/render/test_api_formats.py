@@ -137,7 +137,7 @@ def test_latex_tables_and_formulas_stay_within_the_page() -> None:
     found = shares(api.format_report(report, "latex", explain=True))
     assert max(found) > 0.1 and all(share < 1 for share in found)
     # Code in a table may be broken behind some signs, elsewhere it stands as it is.
-    text = api.format_report(named("a.b"), "latex", explain=True)
+    text = api.format_report(named("a.b"), "latex", full=True)
     assert (
         r"& \texttt{(\allowbreak{}4,\allowbreak{} 3)} &" in text
         and r"\subsection*{\texttt{a.b} \texttt{Dense}}" in text

@@ -78,15 +78,15 @@ BLOCKS: dict[str, tuple[Any, str, str]] = {
         ),
         "dense · Dense  (2,) → (3,)\n"
         "  Adds.\n"
-        "  formula   y = x  # (3,)\n"
-        "            z = y\n"
-        "  where     f(x) = x\n"
-        "            aside\n"
-        "  sizes     a|b  1,234\n"
-        "            *c*      ?\n"
-        "  cost      2 of W\n"
-        "  same for  p, q\n"
-        "  notes     odd\n",
+        "  formula     y = x  # (3,)\n"
+        "              z = y\n"
+        "  where       f(x) = x\n"
+        "              aside\n"
+        "  sizes       a|b  1,234\n"
+        "              *c*      ?\n"
+        "  cost        2 of W\n"
+        "  same for    p, q\n"
+        "  notes       odd\n",
         "## `dense` `Dense`\n\nAdds.\n\n```\ny = x  # (3,)\nz = y\n```\n\nWhere:\n\n```\nf(x) = x\n```\n\n- aside\n\n"
         "| Na\\|me | Size |\n| --- | ---: |\n| `a\\|b` | 1,234 |\n| `*c*` | ? |\n\n- Cost: 2 of `W`\n\n- for `p`, `q`\n\n> odd\n",
     ),

@@ -29,7 +29,8 @@ def test_summary_as_printed(kind: str, width: str, snapshot: Snapshot) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_explanation_as_printed(kind: str, width: str, snapshot: Snapshot) -> None:
     report = reports.read(kind)
-    snapshot(f"explain_{kind}_{width}.txt", explanation(report, report.layers, Look(WIDTHS[width])))
+    text = explanation(report, report.layers, Look(WIDTHS[width]), full=width == "200")
+    snapshot(f"explain_{kind}_{width}.txt", text)
 
 
 def test_ascii_as_printed(snapshot: Snapshot) -> None:
@@ -52,7 +53,9 @@ def test_formats_as_printed(format: str, snapshot: Snapshot) -> None:
 
 def test_markdown_explanation_as_printed(snapshot: Snapshot) -> None:
     report = reports.read("cnn")
-    snapshot("explain.markdown.txt", explanation_text([Chosen(report, report.layers)], Wanted("markdown"), Look()))
+    snapshot(
+        "explain.markdown.txt", explanation_text([Chosen(report, report.layers)], Wanted("markdown", full=True), Look())
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,24 +138,24 @@ def test_a_pipe_gets_a_line_a_layer_with_nothing_cut(kind: str) -> None:
 
 def test_a_pipe_gets_a_line_a_statement() -> None:
     report = reports.read("attention")
-    text = explanation(report, report.layers, Look())
+    text = explanation(report, report.layers, Look(), full=True)
     for statement in report.layers[2].explanation.statements:  # type: ignore[union-attr]
         assert [line for line in text.split("\n") if statement.text in line]
 
 
 def test_alike_layers_are_explained_once() -> None:
     report = reports.read("cnn")
-    text = explanation(report, report.layers, Look(80))
+    text = explanation(report, report.layers, Look(80), full=True)
     assert text.count("Slides 16 filters") == 1
-    assert "  and       3 alike: conv2d_1, conv2d_2, conv2d_3\n" in text
+    assert "  and         3 alike: conv2d_1, conv2d_2, conv2d_3\n" in text
 
 
 def test_many_alike_layers_are_all_named_in_a_pipe_only() -> None:
     first = reports.read("cnn").layers[1]
     layers = tuple(first._replace(layer=f"conv_{number}") for number in range(1000))
     report = reports.read("cnn")._replace(layers=layers)
-    assert "(and 991 more)" in " ".join(explanation(report, layers, Look(80)).split())
-    assert "conv_998, conv_999\n" in explanation(report, layers, Look())
+    assert "(and 991 more)" in " ".join(explanation(report, layers, Look(80), full=True).split())
+    assert "conv_998, conv_999\n" in explanation(report, layers, Look(), full=True)
 
 
 def test_chosen_layers_come_without_heading_and_totals() -> None:
@@ -173,7 +176,7 @@ def test_a_layer_that_is_not_explained_has_its_place_and_its_formula() -> None:
     report = explain(b"input: [4]\nlayers:\n  - Dense: 3\n", detail=False)
     rows = summary_text([report], Wanted("csv", ("layer", "place")), Look(80))
     assert rows.split() == ["layer,place", "input,<bytes>:1", "dense,<bytes>:3"]
-    assert "\n  formula   y = dot(x, W) + b\n" in explanation(report, report.layers, Look(80))
+    assert "\n  formula     y = dot(x, W) + b\n" in explanation(report, report.layers, Look(80))
 
 
 def test_equal_notes_stand_once() -> None:

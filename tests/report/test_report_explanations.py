@@ -15,17 +15,18 @@ from layerexplain.derive.sentence import fields
 from layerexplain.errors import LayerExplainError
 from layerexplain.frontends import read
 from layerexplain.lang.axes import BATCH
-from layerexplain.layers.declaration import Spec, snake_case
+from layerexplain.layers.declaration import Spec
 from layerexplain.layers.registry import description_of, find
-from layerexplain.model import Call, Layer, Model, TensorRef
+from layerexplain.model import Call
 from layerexplain.network.traced import TracedCall, Use
 from layerexplain.render.layout import Look
 from layerexplain.report import build
 from layerexplain.report.cost_lines import cost_lines
-from layerexplain.report.data import LayerReport, Report
+from layerexplain.report.data import Report
 from layerexplain.report.explanation_data import Explanation
 from layerexplain.report.one_layer import build_layer
-from tests.cases import CASES, Case, Wrapped
+from tests.cases import CASES, Case
+from tests.support.case_rows import row_of
 from tests.support.keras_oracle import trace_case
 from tests.support.paths import ROOT
 from tests.support.printing import explanation as printed
@@ -64,7 +65,7 @@ def test_what_do_the_layers_of_an_mlp_do() -> None:
     report = report_of("mnist_mlp.yaml")
     assert told(report, "flatten").hints == ("28 × 28 × 1 = 784 values per example.",)
     dense = told(report, "dense")
-    assert dense.sentence == "Each of the 512 outputs is a weighted sum of all 784 inputs along the last axis."
+    assert dense.sentence == "Each of the 512 outputs is a weighted sum of all 784 inputs."
     assert factors(dense) == ["W (784, 512): inputs 784 × units 512 = 401,408", "b (512,): units 512 = 512"]
     assert dense.where == ("relu(z) = max(z, 0)",)
     assert dense.element == ("y[n, k] = relu(Σ m<784 x[n, m]·W[m, k] + b[k])",)
@@ -85,7 +86,7 @@ def test_a_convolution_sums_over_all_input_channels_and_starts_at_2i() -> None:
         "Each of the 32 output channels has its own kernel slice for each of the 16 input channels, and sums "
         "over all of them, then adds one bias."
     )
-    assert start.startswith("Window i starts at row 2i, not at 2i-1 as with 1 on each side (PyTorch's padding=1)")
+    assert start.startswith("Window i starts at row 2i, not at 2i-1 as with 1 on each side: 'same' pads 0")
     assert second.element == ("y[n, i, j, k] = relu(Σ u<3, v<3, m<16  x[n, 2i+u, 2j+v, m]·W[u, v, m, k] + b[k])",)
     assert second.element_notes == ("rows and columns from 14 on are padding and count as 0",)
     assert axes(second)[0] == "rows 14 → 7: ceil(14 / 2) = 7; 'same' pads 1: 0 before, 1 after"
@@ -300,7 +301,7 @@ layers:
 """
     report = spec(text, tmp_path)
     page = printed(report, [row for row in report.layers if row.layer == "apart"], Look(None), whole=False)
-    assert "inputs    x1=tower (call 1) (None, 4), x2=tower (call 2) (None, 4) → (None, 4)" in page
+    assert "inputs      x1=tower (call 1) (None, 4), x2=tower (call 2) (None, 4) → (None, 4)" in page
 
 
 def test_masks_say_where_they_come_from_and_what_they_do(tmp_path: Path) -> None:
@@ -378,59 +379,6 @@ def test_layers_with_the_same_definition_share_their_group(tmp_path: Path) -> No
 
 
 # Every row ---------------------------------------------------------------------------------------------------------
-
-
-def as_layer(name: str, value: object) -> object:
-    """A wrapped layer of a case as a reader gives it."""
-    if isinstance(value, Wrapped):
-        config = {k: as_layer(k, v) for k, v in value.config.items()}
-        return Layer(str(config.get("name", snake_case(value.type))), value.type, "layer", config)
-    return [as_layer(name, v) for v in value] if isinstance(value, list) else value
-
-
-def row_of(case: Case) -> LayerReport:
-    """The case as a layer of a model. Masks are made by Masking layers in front; one of steps that have more than
-    one axis comes from outside."""
-    dtypes = case.dtypes or ("float32",) * len(case.shapes)
-    layers, calls, inputs, refs = [], [], [], []
-    keywords: dict[str, object] = dict(case.call)
-    for i, (shape, dtype) in enumerate(zip(case.shapes, dtypes, strict=True)):
-        kind = "int32" if dtype == "int" else dtype
-        layers.append(Layer(f"in{i}", "InputLayer", "layer", {"batch_shape": (None, *shape), "dtype": kind}))
-        calls.append(Call(f"in{i}", 0, (), {}))
-        inputs.append(TensorRef(f"in{i}"))
-        refs.append(inputs[-1])
-        if not (i < len(case.masks) and case.masks[i] and len(shape) > 1):
-            continue
-        if len(shape) > 2:
-            layers.append(Layer("keep", "InputLayer", "layer", {"batch_shape": (None, shape[0]), "dtype": "bool"}))
-            calls.append(Call("keep", 0, (), {}))
-            inputs.append(TensorRef("keep"))
-            keywords["mask"] = TensorRef("keep")
-        else:
-            layers.append(Layer(f"masking{i}", "Masking", "layer", {}))
-            calls.append(Call(f"masking{i}", 0, (refs[-1],), {}))
-            refs[-1] = TensorRef(f"masking{i}")
-    config = {name: as_layer(name, value) for name, value in case.config.items()}
-    layers.append(Layer("it", case.type, "layer", config))
-    listed = case.type in LISTED
-    if case.type.endswith("Attention") and len(refs) > 3:
-        # By position Keras takes the mask of the query here.
-        keywords["attention_mask"] = refs.pop()
-    calls.append(Call("it", 0, (list(refs),) if listed else tuple(refs), keywords))
-    declaration = find(case.type)
-    # As in Keras 2, where a mask reaches a recurrent layer with an initial state too.
-    version = "2.15.0" if declaration is not None and declaration.takes_states else None
-    ends = (tuple(inputs), (TensorRef("it"),))
-    model = Model("m", "Functional", tuple(layers), tuple(calls), *ends, keras_version=version)
-    return build(model, detail=True, layers=lambda path: path == "it").layers[-1]
-
-
-LISTED = {
-    "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot", "Attention",
-    "AdditiveAttention",
-}  # fmt: skip
-"""These take their tensors as one list."""
 
 
 def lines(explanation: Explanation) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from layerexplain.run.gradient_report import Magnitude, ReachedRow, WeightGradientRow
-from layerexplain.run.gradient_words import gradient_words
+from layerexplain.run.gradient_words import gradient_facts
 from layerexplain.run.objective import Penalties
 from layerexplain.run.target_option import drawn_targets
 
@@ -37,5 +37,5 @@ def test_the_layer_that_changes_a_gradient_most(first: float, words: str) -> Non
     kernels = [
         WeightGradientRow(name, name, "Dense", "kernel", "W", (3, 1), True, g, g, None) for name, g in sizes.items()
     ]
-    [sentence, *_] = gradient_words(rows, kernels)
-    assert words in sentence
+    [fact, *_] = gradient_facts(rows, kernels)
+    assert words in fact.sentence and fact.code in ("vanishing-gradient", "exploding-gradient")

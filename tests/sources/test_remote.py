@@ -60,7 +60,7 @@ def fault(url: str, reach: Reach = QUICK) -> str:
 
 
 @pytest.mark.parametrize("name", ["digits.keras", "digits.h5", "mnist_mlp.yaml", "resnet50.json"])
-@pytest.mark.parametrize("command", [["summary", "--nested"], ["explain", "--brief"], ["weights"], ["check"]])
+@pytest.mark.parametrize("command", [["summary", "--nested"], ["explain", "--full"], ["weights"], ["check"]])
 def test_a_url_says_what_the_file_says(server: Server, command: list[str], name: str) -> None:
     here, there = str(server.root / name), server.url(name)
     format = ["--format", "json"]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from layerexplain.render.documents.catalogue import Families, catalogue
+from layerexplain.render.documents.explanation import FULL, Asked
 from layerexplain.render.documents.explanation import explanation as explanation_sheet
 from layerexplain.render.documents.summary import summary
 from layerexplain.render.formats import pieces, printed
@@ -20,6 +21,7 @@ class Wanted(NamedTuple):
     columns: tuple[str, ...] | None = None
     nested: bool = False
     several: bool = False
+    full: bool = False
 
 
 class Chosen(NamedTuple):
@@ -41,7 +43,10 @@ def summary_text(reports: Iterable[Report], wanted: Wanted, look: Look) -> str:
 
 
 def explanation_text(chosen: Iterable[Chosen], wanted: Wanted, look: Look) -> str:
-    sheets = [explanation_sheet(one.report, one.layers, one.whole, wanted.columns, wanted.nested) for one in chosen]
+    asked = Asked(FULL) if wanted.full else None
+    sheets = [
+        explanation_sheet(one.report, one.layers, one.whole, wanted.columns, wanted.nested, asked) for one in chosen
+    ]
     return printed(sheets, wanted.format, look, wanted.several)
 
 
@@ -49,8 +54,10 @@ def table(report: Report, look: Look, columns: tuple[str, ...] | None = None, ne
     return summary_text([report], Wanted("table", columns, nested), look)
 
 
-def explanation(report: Report, layers: Sequence[LayerReport], look: Look, whole: bool = True) -> str:
-    return explanation_text([Chosen(report, layers, whole)], Wanted(), look)
+def explanation(
+    report: Report, layers: Sequence[LayerReport], look: Look, whole: bool = True, full: bool = False
+) -> str:
+    return explanation_text([Chosen(report, layers, whole)], Wanted(full=full), look)
 
 
 def catalog(families: Families, format: str, look: Look) -> str:

@@ -17,11 +17,13 @@ Texts = Mapping[str, Any]
 
 
 class Stack(NamedTuple):
-    """Blocks that follow one another: how many, the name that their numbers follow, and the formula of one."""
+    """Blocks that follow one another: how many, the name that their numbers follow, the formula of one, and the inputs
+    that all of them take beside what the one before gives."""
 
     number: str
     name: str
     formula: str
+    inputs: tuple[str, ...] = ()
 
 
 class Architecture(NamedTuple):
@@ -38,7 +40,7 @@ class Architecture(NamedTuple):
     stacks: Mapping[str, Stack]
     model: str
     layer_type: str
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, tuple[Any, ...]]
 
 
 def model_types() -> list[str]:
@@ -46,7 +48,7 @@ def model_types() -> list[str]:
     return [name for name in _rows() if name not in _BASES]
 
 
-_BASES = ("decoder", "encoder")
+_BASES = ("decoder",)
 _TEXTS = ("must", "model", "layer_type")
 _MAPPINGS = ("defaults", "fields", "roots", "blocks", "names", "paths", "stacks", "inputs")
 
@@ -82,7 +84,8 @@ def _whole(name: str) -> dict[str, Any]:
     empty: dict[str, Any] = {**{part: {} for part in _MAPPINGS}, "must": (), "layer_type": ""}
     base = _whole(row["like"]) if "like" in row else empty
     made = {**base, **{key: row[key] for key in _TEXTS if key in row}}
-    for part in _MAPPINGS:
+    made["inputs"] = row.get("inputs") or base["inputs"]
+    for part in _MAPPINGS[:-1]:
         made[part] = _joined(base[part], row.get(part) or {})
     return made
 
@@ -117,6 +120,7 @@ def declarations(model_type: str, dtype: str = "float") -> Mapping[str, Declarat
         own = declaration.formula.__self__  # type: ignore[attr-defined]  # the method of a FormulaLayer
         if not isinstance(own, FormulaLayer):
             raise TypeError(f"{type_} is no layer of a formula")
-        weights = tuple([w._replace(at=paths.get(w.at, w.at), dtype=dtype) for w in own.weights])
+        at = {w.at: paths.get(f"{type_}.{w.at}", paths.get(w.at, w.at)) for w in own.weights}
+        weights = tuple([w._replace(at=at[w.at], dtype=dtype) for w in own.weights])
         made[type_] = own._replace(weights=weights, find=made.get).declaration()
     return made

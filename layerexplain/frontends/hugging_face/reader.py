@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerexplain.attribute_path import LayerNamed
-from layerexplain.errors import SourceError
+from layerexplain.errors import LayerExplainError, SourceError
 from layerexplain.frontends.hugging_face import FORMAT, is_configuration
 from layerexplain.frontends.hugging_face.architecture import Architecture, Stack, architecture, declarations
 from layerexplain.frontends.hugging_face.rotary import rotary_of
@@ -53,6 +53,8 @@ class _Reading:
         self.row = row
         self.notes: list[Note] = []
         self.values = configured(row, document)
+        labels = document.get("id2label")
+        self.values["classes"] = len(labels) if isinstance(labels, Mapping) else document.get("num_labels", 2)
         self.values["has_head"] = self._has_head(document.get("architectures"))
         self.dtype = _dtype(document)
         self.base = row.names.get("base", "")
@@ -72,7 +74,9 @@ class _Reading:
     def model(self, name: str) -> Model:
         chains = {role: (lambda stack=stack: self._blocks(stack)) for role, stack in self.row.stacks.items()}
         wiring = Wiring(lambda role: self._layer(role, self.values, self.prefix), chains, self.values)
-        wiring.input("tokens", (None,), "int32")
+        for one, axes in self.row.inputs.items():
+            sizes = tuple([value_of(size, self.values) for size in axes])
+            wiring.input(one, sizes, "int32" if one.endswith("tokens") else "float32")
         model = wiring.model(name, self.row.model)
         return model._replace(
             format=FORMAT,
@@ -94,7 +98,10 @@ class _Reading:
 
     def _layer(self, role: str, values: Mapping[str, Any], prefix: str) -> Layer:
         ((type_, arguments),) = self.row.blocks[role].items()
-        config = {name: value_of(text, values) for name, text in arguments.items()}
+        try:
+            config = {name: value_of(text, values) for name, text in arguments.items()}
+        except LayerExplainError as error:
+            raise SourceError(f"{self.row.type} has {role} whose arguments cannot be: {error.fact}") from None
         name = self.row.names.get(role, role)
         full = name[1:] if name.startswith("/") else f"{prefix}{name}"
         return Layer(full, type_, "custom", {key: value for key, value in config.items() if value is not None})
@@ -108,7 +115,9 @@ class _Reading:
         values["is_dense"] = isinstance(dense, list | tuple) and number in dense
         values |= rotary_of(values, self.values["rotary_width"], values["layer_type"])._asdict()
         wiring = Wiring(lambda role: self._layer(role, values, ""), {}, values)
-        wiring.input("x", (None, self.values["width"]))
+        for one in ("x", *stack.inputs):
+            of_pairs = (self.values["heads"], None, None)
+            wiring.input(one, of_pairs if one == "distances" else (None, self.values["width"]))
         name = f"{self.prefix}{stack.name}.{number}"
         return Layer(name, "Functional", "model", {}, wiring.model(name, stack.formula))
 

@@ -31,6 +31,7 @@ class Wiring:
         self.values = values
         self.builder = ModelBuilder()
         self.tensors: dict[str, TensorRef] = {}
+        self.made: dict[str, str] = {}
 
     def input(self, name: str, shape: tuple[int | None, ...], dtype: str = "float32") -> None:
         """Add an input; `shape` has no batch."""
@@ -66,8 +67,9 @@ class Wiring:
                 self.builder.names.taken.add(layer.name)
                 first = self.builder.add_layer(layer, ([first, *rest],) if rest else (first,))
             return first
+        if role in self.made:  # the same layer once more, with the same weights
+            return self.builder.call(self.made[role], tuple(tensors))
         layer = self.layer_of(role)
-        if layer.name in self.builder.names.taken:
-            layer = layer._replace(name=self.builder.names.take(layer.name))
+        self.made[role] = layer.name
         self.builder.names.taken.add(layer.name)
         return self.builder.add_layer(layer, tuple(tensors))

@@ -36,7 +36,7 @@ def dense(
     use_bias: Bool = True,
     compression: Compression,
 ) -> Any:
-    """Each of the {units} outputs is a weighted sum of all {inputs} inputs along the last axis.
+    """Each of the {units} outputs is a weighted sum of all {inputs} inputs{last}.
 
     Input shape: (batch, …, inputs). Output shape: (batch, …, units).
     """

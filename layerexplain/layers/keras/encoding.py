@@ -143,6 +143,8 @@ def integer_lookup(
     size = vocabulary_size if tokens is None else start + len(tokens)
     if max_tokens is not None and size is not None and size > max_tokens:
         raise ArgumentError(f"max_tokens needs to be at least the {size} places of the vocabulary, got {max_tokens}")
+    if pad_to_max_tokens and max_tokens is None:
+        raise ArgumentError("pad_to_max_tokens=True needs max_tokens, got max_tokens=None")
     depth = max_tokens if pad_to_max_tokens else size
     hashed = num_oov_indices > 1 and oov_method == "farmhash"
     if tokens is None or len(tokens) > LONGEST or invert or hashed or salt is not None or mode == "tf_idf":

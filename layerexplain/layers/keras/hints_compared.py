@@ -6,7 +6,7 @@ from typing import Any
 
 from layerexplain.lang.expr import CONSTANT, INPUT
 from layerexplain.lang.visit import nodes
-from layerexplain.layers.hints import EVERYWHERE, LayerInModel, hint
+from layerexplain.layers.hints import CONVENTION, EVERYWHERE, KINDS, WATCH, LayerInModel, hint
 from layerexplain.ops.sizes import FLOATS, INTS
 from layerexplain.ops.spatial import each
 from layerexplain.ops.window import windows
@@ -45,7 +45,7 @@ def dense_of_flattened(at: LayerInModel) -> str | None:
 # LayerNorm and torch.nn.functional.scaled_dot_product_attention.
 
 
-@hint("Dense", "Conv{}D", "DepthwiseConv{}D")
+@hint("Dense", "Conv{}D", "DepthwiseConv{}D", kind=CONVENTION)
 def torch_kernel(at: LayerInModel) -> str | None:
     """In which order the axes of a kernel stand."""
     if not at.definition.weights or at.argument("lora_rank") or at.argument("dtype"):
@@ -62,7 +62,7 @@ def torch_kernel(at: LayerInModel) -> str | None:
     return f"PyTorch stores W as (filters, channels, {', '.join(spatial)}): W.transpose{order}."
 
 
-@hint("LSTM", "GRU", "SimpleRNN")
+@hint("LSTM", "GRU", "SimpleRNN", kind=CONVENTION)
 def torch_gates(at: LayerInModel) -> str | None:
     """In which order the gates stand, and how many biases there are."""
     order = {
@@ -79,7 +79,7 @@ def torch_gates(at: LayerInModel) -> str | None:
     return f"{text}."
 
 
-@hint("BatchNormalization")
+@hint("BatchNormalization", kind=CONVENTION)
 def torch_batch_norm(at: LayerInModel) -> str | None:
     epsilon, momentum = at.argument("epsilon"), at.argument("momentum")
     replaced = round(1 - momentum, 10)
@@ -89,12 +89,12 @@ def torch_batch_norm(at: LayerInModel) -> str | None:
     )
 
 
-@hint("LayerNormalization", "GroupNormalization")
+@hint("LayerNormalization", "GroupNormalization", kind=CONVENTION)
 def torch_epsilon(at: LayerInModel) -> str | None:
     return f"epsilon={at.argument('epsilon'):g}, in PyTorch by default 1e-05."
 
 
-@hint("Attention")
+@hint("Attention", kind=CONVENTION)
 def torch_scale(at: LayerInModel) -> str | None:
     width = at.x.shape[-1]
     if at.argument("score_mode") != "dot" or at.argument("use_scale"):
@@ -105,7 +105,7 @@ def torch_scale(at: LayerInModel) -> str | None:
     )
 
 
-@hint("Conv{}DTranspose")
+@hint("Conv{}DTranspose", kind=CONVENTION)
 def torch_output_padding(at: LayerInModel) -> str | None:
     """The paddings with which PyTorch returns the same, of one axis where all are alike."""
     node = next(node for node in nodes(at.definition) if node.op.name == "conv_transpose")
@@ -159,3 +159,4 @@ _NARROW = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)} | {f"uint{n}": (
 """The least and the largest whole number of each dtype."""
 
 EVERYWHERE.append(_casts)
+KINDS[_casts] = WATCH

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layerexplain.lang.visit import nodes
-from layerexplain.layers.hints import LayerInModel, hint
+from layerexplain.layers.hints import COUNT, WATCH, LayerInModel, hint
 from layerexplain.layers.keras.wrappers import alike
 from layerexplain.layers.registry import find
 from layerexplain.ops.sizes import axis_roles, ordinal, product, shape_text
@@ -46,7 +46,7 @@ def conv_start(at: LayerInModel) -> str | None:
     other = w.reach // 2
     compare = ""
     if before != other:
-        compare = f", not at {w.stride}i-{other} as with {other} on each side (PyTorch's padding={other})"
+        compare = f", not at {w.stride}i-{other} as with {other} on each side"
     odd = ", the extra one at the end" if before != after else ""
     pads = f"'same' pads {before} before and {after} after here{odd}"
     return f"Window i starts at {w.role[:-1]} {start}{compare}: {pads}."
@@ -84,7 +84,7 @@ def pool_strides(at: LayerInModel) -> str | None:
     return "strides is not given, so it equals pool_size: windows touch and do not overlap."
 
 
-@hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "MaxPooling{}D", "AveragePooling{}D")
+@hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "MaxPooling{}D", "AveragePooling{}D", kind=WATCH)
 def skipped(at: LayerInModel) -> str | None:
     """What a stride longer than the window leaves out between windows."""
     slides = [w for w in first_windows(at.definition) if w.stride > w.reach]
@@ -97,7 +97,7 @@ def skipped(at: LayerInModel) -> str | None:
     return f"The stride is longer than the window, which reads {' and '.join(parts)}; the others are ignored."
 
 
-@hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "MaxPooling{}D", "AveragePooling{}D")
+@hint("Conv{}D", "DepthwiseConv{}D", "SeparableConv{}D", "MaxPooling{}D", "AveragePooling{}D", kind=WATCH)
 def unread_edge(at: LayerInModel) -> str | None:
     """What windows with a stride leave unread at the end: 9 rows in windows of 2 leave row 8."""
     left, helps = [], True
@@ -146,7 +146,7 @@ def _one(slides: Sequence[Any]) -> str:
     return {1: "step", 2: "pixel", 3: "voxel"}[len(slides)]
 
 
-@hint("Dense")
+@hint("Dense", kind=WATCH)
 def dense_on_sequences(at: LayerInModel) -> str | None:
     x = at.x
     if x.ndim < 3:
@@ -203,14 +203,14 @@ def embedding_reach(at: LayerInModel) -> str | None:
     )
 
 
-@hint("Embedding")
+@hint("Embedding", kind=WATCH)
 def embedding_ids(at: LayerInModel) -> str | None:
     count = at.argument("input_dim")
     text = f"Ids are integers from 0 to {count - 1:,}."
     if at.argument("mask_zero"):
         text += (
-            f" mask_zero=True: id 0 is padding, which leaves {count - 1:,} ids for data; the mask ids != 0 is passed "
-            f"to later layers, and those that use it skip the padding."
+            f" mask_zero=True: id 0 is padding, which leaves {count - 1:,} ids for data. Its row is looked up like "
+            f"any other and is not zero; the mask ids != 0 is passed on, and later layers that use it skip these steps."
         )
     return text
 
@@ -248,7 +248,7 @@ def dropout_scale(at: LayerInModel) -> str | None:
     return f"The factor 1 / (1 - {rate:g}) = {1 / (1 - rate):.4g} preserves the expected sum."
 
 
-@hint("Normalization")
+@hint("Normalization", kind=WATCH)
 def measured(at: LayerInModel) -> str | None:
     if not at.definition.weights:
         return None
@@ -263,7 +263,7 @@ def flatten(at: LayerInModel) -> str | None:
     return f"{' × '.join(str(s) for s in x.shape[1:])} = {at.y.shape[-1]:,} values per example."
 
 
-@hint("Reshape")
+@hint("Reshape", kind=WATCH)
 def not_permuted(at: LayerInModel) -> str | None:
     if at.x.ndim < 3 or at.y.ndim < 3:
         return None
@@ -299,7 +299,18 @@ def sequences(at: LayerInModel) -> str | None:
     return f"return_sequences=True: the output of every step is returned, {shape}.{more}"
 
 
-@hint("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN", "ConvLSTM{}D", "Bidirectional", "TimeDistributed")
+@hint(
+    "LSTM",
+    "GRU",
+    "SimpleRNN",
+    "CuDNNLSTM",
+    "CuDNNGRU",
+    "RNN",
+    "ConvLSTM{}D",
+    "Bidirectional",
+    "TimeDistributed",
+    kind=WATCH,
+)
 def kept_state(at: LayerInModel) -> str | None:
     """What stateful=True keeps, how it begins again, and the batch that it needs."""
     names = [str(leaf.label) for leaf in at.definition.states]
@@ -313,11 +324,12 @@ def kept_state(at: LayerInModel) -> str | None:
         reset = f"Keras's reset_states() fails for stacked cells: assign 0 to each variable in {holder}.states"
     return (
         f"stateful=True: {in_a_row(names)} {keeps} between calls and at first 0; {reset}. Each example of a call "
-        f"continues the one at its place in the call before, so the batch size must be fixed: {batch}."
+        f"continues the one at its place in the call before, so the batch size must be fixed: {batch}, the order of "
+        "the batches counts (fit with shuffle=False), and a last batch with fewer examples fails: leave it out."
     )
 
 
-@hint("LSTM", "GRU", "SimpleRNN")
+@hint("LSTM", "GRU", "SimpleRNN", kind=COUNT)
 def recurrent_count(at: LayerInModel) -> str | None:
     """Where the parameters of a recurrent layer come from, in the form in which people know it."""
     gates = _GATES[at.type]
@@ -385,7 +397,7 @@ def gru_biases(at: LayerInModel) -> str | None:
     )
 
 
-@hint("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN", "ConvLSTM{}D", "Bidirectional")
+@hint("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU", "RNN", "ConvLSTM{}D", "Bidirectional", kind=WATCH)
 def states(at: LayerInModel) -> str | None:
     """Which result is what, and how a spec takes it."""
     names = list(at.definition.results)
@@ -398,7 +410,7 @@ def states(at: LayerInModel) -> str | None:
     return f"Returns {len(names)} results: {in_a_row(names)}. A spec takes them as {in_a_row(listed)}{handed}."
 
 
-@hint("TimeDistributed")
+@hint("TimeDistributed", kind=WATCH)
 def one_copy(at: LayerInModel) -> str | None:
     inner = at.argument("layer")
     steps = at.x.shape[1]
@@ -423,7 +435,7 @@ def heads(at: LayerInModel) -> str | None:
     )
 
 
-@hint("RandomCrop")
+@hint("RandomCrop", kind=WATCH)
 def whole_image(at: LayerInModel) -> str | None:
     if at.x.shape == at.y.shape:
         return None

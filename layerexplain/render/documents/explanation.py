@@ -1,12 +1,16 @@
-"""The document of `explain`: a section a layer, with labelled blocks in the order in which they are read."""
+"""The document of `explain`: a section for each layer, whose parts are declared once; a tier says which are shown.
+
+A tour of a model is in tour.py.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 
 from layerexplain.lang.latex import TypesetLine
-from layerexplain.records import grouped
+from layerexplain.records import NamedTuple, grouped
 from layerexplain.render import document as doc
 from layerexplain.render.documents.summary import all_notes, heading, report_sheet, step_facts, title_of, totals
 from layerexplain.render.formats import Sheet
@@ -18,6 +22,41 @@ from layerexplain.report.step_data import BackwardReport
 
 _ALIKE_SHOWN = 8
 
+TOUR, LAYER, FULL = range(3)
+"""Tiers: what a tour of a model says of each layer, what is said of one layer, and all there is."""
+
+
+class Asked(NamedTuple):
+    """Which parts of a section are shown: those of a tier, or those of these names."""
+
+    tier: int = LAYER
+    only: tuple[str, ...] = ()
+
+    def shows(self, name: str) -> bool:
+        """Return whether a part is shown."""
+        return name in self.only if self.only else PARTS[name].tier <= self.tier
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A layer to be shown: the others that are alike, and the reach that was told already."""
+
+    layer: LayerReport
+    told: Explanation
+    asked: Asked
+    alike: Sequence[LayerReport] = ()
+    known_reach: tuple[str, ...] | None = None
+    hidden: bool = False
+    """Whether the layers inside it are not explained."""
+
+
+class Part(NamedTuple):
+    """A part of a section: the tier from which on it is shown, its label, and the blocks beside that."""
+
+    tier: int
+    label: str
+    blocks: Callable[[_Shown], Iterable[doc.Block]]
+
 
 def explanation(
     report: Report,
@@ -25,59 +64,70 @@ def explanation(
     whole: bool = True,
     columns: tuple[str, ...] | None = None,
     nested: bool = False,
-    brief: bool = False,
+    asked: Asked | None = None,
 ) -> Sheet:
     """What `explain` prints of `layers`, None being all of depth 0. `whole` says that none were left out: then the
-    model's heading, totals and notes stand around them. `brief` leaves out all but sentence, formula, shape and
-    weights. The formats for programs have the rows of the layers."""
+    model's heading, totals and notes stand around them, and the tour is what is shown unless something else is asked
+    for. The formats for programs have the rows of the layers."""
+    from layerexplain.render.documents.tour import tour
+
     chosen = report.layers if layers is None else layers
-    report_of_chosen = report if whole else report._replace(layers=tuple(chosen))
-    return report_sheet(report_of_chosen, columns, nested, several=False)._replace(
-        document=lambda: explanation_document(report, chosen, whole, brief)
+    told = report if whole else report._replace(layers=tuple(chosen))
+    wanted = asked or Asked(TOUR if whole and report.format != "layer" else LAYER)
+
+    def document() -> doc.Document:
+        sections = tour(report, chosen) if whole and wanted == Asked(TOUR) else explained(report, chosen, whole, wanted)
+        return _whole(report, sections, cost=wanted.tier > TOUR) if whole else doc.Document(tuple(sections))
+
+    return report_sheet(told, columns, nested, several=False)._replace(document=document)
+
+
+def _whole(report: Report, sections: Iterable[doc.Block], cost: bool) -> doc.Document:
+    """The sections between the heading of the model, its totals and its notes; each layer's own notes stand in its
+    section."""
+    about_model = doc.notes_block(doc.noted([note for note in report.notes if note.layer is None]), doc.TEXT)
+    sections = list(sections)
+    last = [sections.pop()] if sections and isinstance(sections[-1], doc.Prose) else []
+    notes = doc.notes_block(all_notes(report), doc.MARKDOWN)
+    return doc.Document(
+        (heading(report), *sections, *totals(report, cost), *step_facts(report), about_model, notes, *last)
     )
 
 
-def explanation_document(
-    report: Report, layers: Sequence[LayerReport], whole: bool = True, brief: bool = False
-) -> doc.Document:
-    """The explanations of `layers`; those of one group once, with the list of those that it holds for."""
+def explained(report: Report, layers: Sequence[LayerReport], whole: bool, asked: Asked) -> list[doc.Block]:
+    """The sections of `layers`; those of one group once, with the list of those that it holds for."""
     shown = {layer.path for layer in layers}
     fields = {layer.layer: layer.explanation.receptive_field for layer in layers if layer.explanation is not None}
-    sections = []
+    sections: list[doc.Block] = []
     for layer, alike in by_group(layers):
         # What all its sources see too is no news of a layer.
         seen = {fields.get(source) for source in layer.sources} if whole else set()
-        place = (layer.place or "") if report.format == "code" else ""
         known = seen.pop() if len(seen) == 1 else None
         hidden = any(inner.path not in shown for inner in layer.layers)
-        sections.append(_section(layer, alike, brief, known, place, hidden))
-    if not whole:
-        return doc.Document(tuple(sections))
-    # Each layer's own notes stand in its section.
-    about_model = doc.notes_block(doc.noted([note for note in report.notes if note.layer is None]), doc.TEXT)
-    return doc.Document(
-        (
-            heading(report),
-            *sections,
-            *totals(report),
-            *step_facts(report),
-            about_model,
-            doc.notes_block(all_notes(report), doc.MARKDOWN),
-        )
-    )
+        sections.append(section(report, layer, asked, alike, known, hidden))
+    return sections
 
 
 def by_group(layers: Iterable[LayerReport]) -> list[tuple[LayerReport, list[LayerReport]]]:
-    """The first layer of each group, in order, with the others of its group."""
-    return [(first, others) for first, *others in grouped((layer.group, layer) for layer in layers).values()]
+    """The first layer of each group, in order, with the others of its group for which the same arguments are set."""
+    keyed = ((_same(layer), layer) for layer in layers)
+    return [(first, others) for first, *others in grouped(keyed).values()]
 
 
-def _section(
-    layer: LayerReport, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None, place: str, hidden: bool
+def _same(layer: LayerReport) -> Hashable:
+    return layer.group, () if layer.explanation is None else layer.explanation.arguments
+
+
+def section(
+    report: Report,
+    layer: LayerReport,
+    asked: Asked,
+    alike: Sequence[LayerReport] = (),
+    known_reach: tuple[str, ...] | None = None,
+    hidden: bool = False,
 ) -> Section:
-    """What there is to tell of a layer; `known` is the reach that was told already, `place` its line in the code,
-    `hidden` says that the layers inside it are not explained."""
-    explained = layer.explanation
+    """What there is to say of a layer."""
+    place = (layer.place or "") if report.format == "code" else ""
     inputs, outputs = shapes_text(layer.input_shapes), results_text(layer.results, layer.output_shapes)
     blocks: list[doc.Block] = [
         doc.Heading(
@@ -86,15 +136,16 @@ def _section(
             beside=(f"{inputs} → {outputs}" if inputs else outputs) + (f"  {place}" if place else ""),
         )
     ]
-    if explained is not None:
-        said = f"{explained.sentence.removesuffix('.')}; --nested explains them." if hidden else explained.sentence
-        blocks.append(doc.Prose(tuple(filter(None, [said, *(() if brief else explained.hints)]))))
-    blocks += _wiring(layer, alike)
-    if explained is None:
+    if layer.explanation is None:
+        blocks += _wiring(layer, alike)
         blocks.append(Labelled("formula", (formula_block([Statement(line, 0, "", "") for line in layer.formula]),)))
     else:
-        blocks += _detail_blocks(explained, alike, brief, known)
-    if layer.gradient is not None:
+        shown = _Shown(layer, layer.explanation, asked, alike, known_reach, hidden)
+        for name, part in PARTS.items():
+            if asked.shows(name):
+                found = tuple(part.blocks(shown))
+                blocks += [Labelled(part.label, found)] if part.label else found
+    if layer.gradient is not None and not asked.only:
         blocks += gradient_blocks(layer.gradient, formula_lines(layer))
     notes = Points(doc.lines(layer.notes), tone="warning")
     return Section((*blocks, Labelled("notes", (notes,))))
@@ -103,9 +154,9 @@ def _section(
 # What feeds a layer -------------------------------------------------------------------------------------------------
 
 
-def _wiring(layer: LayerReport, alike: list[LayerReport]) -> list[doc.Block]:
+def _wiring(layer: LayerReport, alike: Sequence[LayerReport], short: bool = False) -> list[doc.Block]:
     """The layers that are alike, and who feeds this one. Text leaves that out where it is plainly the one layer before,
-    since the shapes stand beside the heading."""
+    since the shapes stand beside the heading; if it is to be `short`, it has only the names."""
     symbols = () if layer.explanation is None else layer.explanation.inputs
     calls = [_call_line(call, symbols) for call in layer.calls]
     shown = doc.Names(tuple(map(title_of, alike)), _ALIKE_SHOWN)
@@ -116,7 +167,7 @@ def _wiring(layer: LayerReport, alike: list[LayerReport]) -> list[doc.Block]:
     label = "calls" if len(calls) > 1 else "inputs"
     return [
         Labelled("and", (Points(tuple(names), only=doc.TEXT),)),
-        Labelled(label, (Points(tuple(calls) if several else (), only=doc.TEXT),)),
+        Labelled(label, (_sources(layer) if short else Points(tuple(calls) if several else (), only=doc.TEXT),)),
         Points((*calls, *names), only=doc.MARKDOWN),
     ]
 
@@ -143,30 +194,128 @@ def _call_line(call: CallReport, symbols: Sequence[str]) -> doc.Line:
 # Parts of a section --------------------------------------------------------------------------------------------------
 
 
-def _detail_blocks(
-    explained: Explanation, alike: list[LayerReport], brief: bool, known: tuple[str, ...] | None
-) -> list[doc.Block]:
-    formula = Labelled("formula", (formula_block(explained.statements, explained.latex),))
-    # What windows read of each axis, and the axes of further calls, are more than the shape.
-    notes = Points(doc.lines(() if brief else explained.shape_notes))
-    shape = Labelled("shape", (Listing(_AXIS_COLUMNS, explained.axes, head=3), notes) if explained.axes else (notes,))
-    if brief:
-        return [formula, shape, Labelled("weights", _weights(explained))]
-    reached = [weight for weight in explained.weights if weight.reach]
-    element = _code(explained.element, "One element", hang=4), Points(doc.lines(explained.element_notes), tone="aside")
-    return [
-        formula,
-        Labelled("where", (_code(explained.where, "Where"),)),
-        Labelled("element", element),
-        shape,
-        Labelled("weights", _weights(explained)),
-        _labelled("cost", "Cost", explained.cost),
-        Labelled("reach", _reach(explained, alike, known)),
-        _labelled("training", "Training", () if explained.training == (SAME_IN_TRAINING,) else explained.training),
-        _labelled("mask", "Mask", () if explained.mask == NO_MASK else (explained.mask,)),
-        _labelled("dtype", "Dtype", (explained.dtype,)),
-        Labelled(REACHED_IN[explained.framework], (Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT),)),
-    ]
+def _sentence(shown: _Shown) -> Iterable[doc.Block]:
+    said = shown.told.sentence
+    if shown.asked.tier == TOUR:  # which has a line of parameters where there are any
+        said = said.removesuffix(" No trainable parameters.")
+    yield doc.Prose((f"{said.removesuffix('.')}; --nested explains them." if shown.hidden else said,) if said else ())
+
+
+def _sources(layer: LayerReport) -> Points:
+    """The names of the layers that feed this one, if these are several."""
+    names = tuple(dict.fromkeys([name for call in layer.calls for name in call.source_names]))
+    times = doc.Span(f"{len(layer.calls)}, on " if len(layer.calls) > 1 else "")
+    line = (times, doc.Names(names, _ALIKE_SHOWN))
+    return Points((line,) if len(layer.calls) > 1 or len(layer.sources) > 1 else (), only=doc.TEXT)
+
+
+def _is_one_line(told: Explanation) -> bool:
+    """Whether the formula is the one line that the operation is."""
+    return len(told.statements) == 1 and told.statements[0].text.partition(" = ")[2] == told.computes
+
+
+def _computes(shown: _Shown) -> Iterable[doc.Block]:
+    """The operation; or the formula, where that is the same line and is shown."""
+    told = shown.told
+    if _is_one_line(told) and shown.asked.shows("formula"):
+        yield Labelled("formula", (formula_block(told.statements, told.latex),))
+    elif told.computes:
+        typeset = told.latex if _is_one_line(told) else ()
+        code = _code((told.computes,), "Computes", hang=4)._replace(formula=True, typeset=typeset)
+        yield Labelled("computes", (code,))
+
+
+def _formula(shown: _Shown) -> Iterable[doc.Block]:
+    told = shown.told
+    if not (_is_one_line(told) and shown.asked.shows("computes")):
+        yield formula_block(told.statements, told.latex)
+
+
+def _shape(shown: _Shown) -> Iterable[doc.Block]:
+    """The axes: in a line, with what windows read for one layer, or each by itself."""
+    told = shown.told
+    if shown.asked.tier >= FULL or shown.asked.only:
+        if told.axes:
+            yield Listing(_AXIS_COLUMNS, told.axes, head=3)
+    else:
+        yield Points(doc.lines((told.shape,)), "Shape")
+    if shown.asked.tier >= LAYER:
+        yield Points(doc.lines(told.shape_notes))
+
+
+def _remarks(shown: _Shown) -> Iterable[doc.Block]:
+    told = shown.told
+    said = (
+        told.watch
+        if shown.asked.tier == TOUR
+        else [text for text in told.hints if text not in (*told.conventions, *told.counts)]
+    )
+    yield Points(doc.lines(said))
+
+
+def _element(shown: _Shown) -> Iterable[doc.Block]:
+    yield _code(shown.told.element, "One element", hang=4)
+    yield Points(doc.lines(shown.told.element_notes), tone="aside")
+
+
+def _weights(shown: _Shown) -> Iterable[doc.Block]:
+    told = shown.told
+    if told.weights:
+        yield Listing(_WEIGHT_COLUMNS, told.weights, head=3, breaks=True)
+    yield Points(doc.lines([told.weights_note]), tone="aside")
+
+
+def _reach(shown: _Shown) -> Iterable[doc.Block]:
+    """What one output element depends on in the model's inputs, unless that is known. Layers that are alike stand at
+    different depths: theirs are listed, each once."""
+    told = shown.told
+    lines = () if told.receptive_field == shown.known_reach else doc.lines(told.receptive_field)
+    others = dict.fromkeys(
+        field_text(other.receptive_field or ())
+        for other in shown.alike
+        if other.explanation is not None and other.explanation.receptive_field != told.receptive_field
+    )
+    if others:
+        elsewhere: doc.Line = (doc.Span("in those alike: "), doc.Names(tuple(others), _ALIKE_SHOWN))
+        yield Points(lines or doc.lines(told.receptive_field), "Reach")
+        yield Points((elsewhere,), "Reach", "aside")
+    else:
+        yield Points(lines, "Reach")
+
+
+def _reached(shown: _Shown) -> Iterable[doc.Block]:
+    reached = [weight for weight in shown.told.weights if weight.reach]
+    listing = Listing(_REACH_COLUMNS, reached, head=0, only=doc.TEXT)
+    yield Labelled(REACHED_IN[shown.told.framework], (listing,))
+
+
+def _said(title: str, texts: Callable[[Explanation], Iterable[str]]) -> Callable[[_Shown], Iterable[doc.Block]]:
+    """A part of lines."""
+    return lambda shown: (Points(doc.lines(texts(shown.told)), title),)
+
+
+PARTS: dict[str, Part] = {
+    "sentence": Part(TOUR, "", _sentence),
+    "inputs": Part(TOUR, "", lambda shown: _wiring(shown.layer, shown.alike, shown.asked.tier == TOUR)),
+    "computes": Part(TOUR, "", _computes),
+    "shape": Part(TOUR, "shape", _shape),
+    "parameters": Part(TOUR, "parameters", _said("Parameters", lambda told: (told.parameters,))),
+    "remarks": Part(TOUR, "remarks", _remarks),
+    "formula": Part(LAYER, "formula", _formula),
+    "where": Part(LAYER, "where", lambda shown: (_code(shown.told.where, "Where"),)),
+    "element": Part(LAYER, "element", _element),
+    "weights": Part(LAYER, "weights", _weights),
+    "training": Part(
+        LAYER, "training", _said("Training", lambda told: () if told.training == (SAME_IN_TRAINING,) else told.training)
+    ),
+    "dtype": Part(LAYER, "dtype", _said("Dtype", lambda told: (told.dtype,))),
+    "cost": Part(FULL, "cost", _said("Cost", lambda told: told.cost)),
+    "reach": Part(FULL, "reach", _reach),
+    "mask": Part(FULL, "mask", _said("Mask", lambda told: () if told.mask == NO_MASK else (told.mask,))),
+    "keras": Part(FULL, "", _reached),
+    "pytorch": Part(FULL, "PyTorch", _said("PyTorch", lambda told: (" ".join(told.conventions),))),
+}
+"""The parts of a section by name, in the order in which they are read."""
 
 
 def gradient_blocks(gradient: BackwardReport, formula: Sequence[str], element: bool = True) -> list[doc.Block]:
@@ -270,23 +419,3 @@ _REACH_COLUMNS = (
     doc.words("symbol", "Symbol", lambda weight: weight.symbol),
     doc.words("reach", "In Keras", lambda weight: weight.reach, gap=" = "),
 )
-
-
-def _weights(explained: Explanation) -> tuple[doc.Block, ...]:
-    note = Points(doc.lines([explained.weights_note]), tone="aside")
-    return (Listing(_WEIGHT_COLUMNS, explained.weights, head=3, breaks=True), note) if explained.weights else (note,)
-
-
-def _reach(explained: Explanation, alike: list[LayerReport], known: tuple[str, ...] | None) -> tuple[doc.Block, ...]:
-    """What one output element depends on in the model's inputs, unless that is known. Layers that are alike stand at
-    different depths: theirs are listed, each once."""
-    lines = () if explained.receptive_field == known else doc.lines(explained.receptive_field)
-    others = dict.fromkeys(
-        field_text(other.receptive_field or ())
-        for other in alike
-        if other.explanation is not None and other.explanation.receptive_field != explained.receptive_field
-    )
-    if not others:
-        return (Points(lines, "Reach"),)
-    elsewhere: doc.Line = (doc.Span("in those alike: "), doc.Names(tuple(others), _ALIKE_SHOWN))
-    return Points(lines or doc.lines(explained.receptive_field), "Reach"), Points((elsewhere,), "Reach", "aside")

@@ -84,9 +84,9 @@ def _document(report: CheckReport) -> doc.Document:
 
 
 def note_lines(report: CheckReport) -> list[str]:
-    """Which layers no rule could look at, a line for each reason: beside formats of which each row is a finding."""
+    """Which layers no rule could look at, and what was run, a line each: beside formats whose rows are findings."""
     notes = [(names_text(list(names), _MOST), message) for message, names in doc.noted(report.notes).items()]
-    return [f"{report.source}: {f'{names}: ' if names else ''}not looked at: {message}" for names, message in notes]
+    return [f"{report.source}: {f'{names}: not looked at: ' if names else ''}{message}" for names, message in notes]
 
 
 _MOST = 4

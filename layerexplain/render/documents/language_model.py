@@ -48,7 +48,7 @@ def language_facts(report: Report) -> tuple[doc.FactBlock, ...]:
     model, served = report.language, report.serving
     if model is None:
         return ()
-    made = [doc.FactBlock(_facts(model), "Language model")]
+    made = [doc.FactBlock(_facts(model, report), "Language model")]
     if served is not None:
         texts = "one text" if served.batch == 1 else f"{served.batch:,} texts"
         length = "" if served.tokens is None else f" of {served.tokens:,} tokens"
@@ -56,13 +56,15 @@ def language_facts(report: Report) -> tuple[doc.FactBlock, ...]:
     return tuple(made)
 
 
-def _facts(model: LanguageModel) -> tuple[doc.Fact, ...]:
+def _facts(model: LanguageModel, report: Report) -> tuple[doc.Fact, ...]:
     parts = [f"{part.name} {part.params:,} ({100 * part.params / model.params:.1f} %)" for part in model.parts]
     facts = [doc.Fact("parts", count_text(model.params), tuple(parts))]
     if model.active != model.params:
         chosen = [f"{part.name} {part.active:,}" for part in model.parts if part.active != part.params]
         facts.append(doc.Fact("active", count_text(model.active), ("parameters that one token uses", *chosen)))
-    if model.tokens is None:
+    if model.tokens is None and len(report.inputs) > 1:
+        pass  # a token of which text?
+    elif model.tokens is None:
         facts.append(doc.Fact("a token", "", ("MACs and FLOPs need the length: give --input tokens=4096",)))
     else:
         at = f"at {model.tokens:,} tokens"

@@ -136,17 +136,17 @@ def heading(report: Report) -> doc.Heading:
     )
 
 
-def totals(report: Report) -> tuple[doc.Block, ...]:
-    """The sums below a table: parameters, bytes of the weights, MACs and FLOPs per example."""
+def totals(report: Report, cost: bool = True) -> tuple[doc.Block, ...]:
+    """The sums below a table: parameters, bytes of the weights and, with `cost`, MACs and FLOPs per example."""
     sums = report.totals
     dtypes = sorted({weight.dtype for row in layers_of(report, nested=True) for weight in row.layer.weights})
-    text = (
+    text: tuple[doc.Fact, ...] = (
         doc.Fact("Parameters", count_text(sums.params), split_text(sums) if sums.params else ()),
         doc.Fact("Weights", bytes_text(sums.bytes), (size_text(sums.bytes), ", ".join(dtypes))),
         doc.Fact("MACs", count_text(sums.macs), ("per example: multiply-accumulates",)),
         doc.Fact("FLOPs", count_text(sums.flops), ("per example: 2 × MACs + element-wise operations",)),
     )
-    markdown = (
+    markdown: tuple[doc.Fact, ...] = (
         doc.Fact("Parameters", count_text(sums.params)),
         doc.Fact("Trainable", count_text(sums.trainable)),
         doc.Fact("Non-trainable", count_text(sums.non_trainable)),
@@ -154,6 +154,8 @@ def totals(report: Report) -> tuple[doc.Block, ...]:
         doc.Fact("MACs per example", count_text(sums.macs)),
         doc.Fact("FLOPs per example", count_text(sums.flops)),
     )
+    if not cost:
+        text, markdown = text[:-2], markdown[:-2]
     return doc.FactBlock(text, only=doc.TEXT), doc.FactBlock(markdown, only=doc.MARKDOWN)
 
 

@@ -97,7 +97,7 @@ def _node(layer: LayerReport, number: int, nested: bool, shown: Sequence[str]) -
         layer.type == "InputLayer",
         inner,
         same=(_computed(layer), tuple(shapes)) if single else None,
-        alike=(_but_for_channels(layer), tuple([shape and shape[:-1] for shape in shapes])) if single else None,
+        alike=(kind_of(layer), tuple([shape and shape[:-1] for shape in shapes])) if single else None,
         family=family_of(layer) if inner is None else costliest_family(inner.nodes),
         is_faulty=is_faulty,
         work=(layer.macs or 0, layer.params or 0),
@@ -176,7 +176,8 @@ def _computed(layer: LayerReport) -> Hashable:
     return layer.group
 
 
-def _but_for_channels(layer: LayerReport) -> Hashable:
+def kind_of(layer: LayerReport) -> Hashable:
+    """Equal for layers that compute the same but for the number of channels and the size of the image."""
     names = tuple([weight.name for weight in layer.weights])
     return (layer.type, _without_channels(layer.operation), names, bool(layer.layers))
 

@@ -18,6 +18,7 @@
   after, why]`, `shape_notes`; `weights`: `[symbol, name, shape, factors, params, trainable, reach]`, where `reach`
   stands behind the layer's `keras`; `training`: lines; `gradient`: `{formula, math, tex, kept, element, element_notes,
   facts, unreached, cost, unknown}`.
+  With an overlay the model has `overlay`: `[title, how numbers are combined]`, and each layer its number or null.
 - `calls`: the nodes of graphs, each `[layer, number of the call]`.
 - `program`: what runs the model in the page (program_data.py says what is in it); `model.still`: why there is none.
 - `forms`: element forms (derive/element/data.py says what is in one); a layer's `forms` are the numbers of those of its
@@ -40,6 +41,7 @@ from typing import TYPE_CHECKING, Any
 
 from layerexplain.render.escape import clean
 from layerexplain.render.page.graph_data import CallNumbers, graph_data, letters
+from layerexplain.render.page.overlay import overlay_of
 from layerexplain.render.page.program_data import program_data
 from layerexplain.render.page.shell import Page, shell
 from layerexplain.render.page.value_data import all_values, form_numbers, value_parts
@@ -47,6 +49,7 @@ from layerexplain.render.quantities import count_text, results_text, shape_text,
 from layerexplain.report.data import NO_MASK, SAME_IN_TRAINING, LayerReport, Report, to_jsonable
 from layerexplain.report.element_forms import FormTable
 from layerexplain.report.explanation_data import Explanation, Statement, WeightReason
+from layerexplain.report.rows import every_row
 from layerexplain.report.step_data import BackwardReport
 from layerexplain.report.totals import weight_bytes
 
@@ -57,11 +60,21 @@ if TYPE_CHECKING:
 
 
 def page_of(
-    report: Report, fold: bool, values: PageValues | None = None, program: PageProgram | None = None, why: str = ""
+    report: Report,
+    fold: bool,
+    values: PageValues | None = None,
+    program: PageProgram | None = None,
+    why: str = "",
+    overlay: Any = None,
 ) -> Page:
     """The page of a report, with the values of a run if there are any, or with what runs its model; `why` says why the
-    page does not run it."""
+    page does not run it, `overlay` are numbers of one's own (overlay.py says in which form)."""
     data = page_data(report, fold, values, program)
+    if overlay is not None:
+        numbers = overlay_of(overlay, [layer.path for layer in every_row(report.layers)])
+        data["model"]["overlay"] = [numbers.title, numbers.combine]
+        for entry in data["layers"]:
+            entry["overlay"] = numbers.values.get(entry["path"])
     if why:
         data["model"]["still"] = clean(why)
     if program is None:

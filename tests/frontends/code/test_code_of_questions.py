@@ -88,7 +88,7 @@ def test_what_is_pasted_is_explained(name: str) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     report = json.loads(result.stdout)
     assert (report["totals"]["params"], report["model"]["grade"]) == (params, "complete")
-    explained = run("explain", "-", *given, "--width", "300", code=code)
+    explained = run("explain", "-", *given, "--full", "--width", "300", code=code)
     assert (explained.exit_code, explained.stderr) == (0, "")
     assert answer in " ".join(explained.stdout.split())
 
@@ -128,7 +128,7 @@ b = Sequential([layers.Input((4,)), layers.Dense(3)], name="dec")
 ONE = "a = Sequential([Dense(n)], name='enc')\n"
 PIPED = {
     "summary - --format json": (TWO, '"params": 36'),
-    "explain -": (TWO, "inputs 8 × units 4 = 32"),
+    "explain -": (TWO, "36 = 8 × 4 + 4"),
     "check -": (TWO, "nothing found"),
     "weights - --format csv --columns count": (TWO, "<stdin>,32\n<stdin>,4\n<stdin>,12\n<stdin>,3"),
     "summary - --input 8": (ONE, "complete"),

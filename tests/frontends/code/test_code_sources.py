@@ -87,14 +87,14 @@ def test_a_name_that_there_is_not(two: str) -> None:
     ],
 )
 def test_a_layer_of_one_of_several_models(two: str, patterns: list, shown: list, error: str | None) -> None:
-    result = run("explain", two, *patterns, "--brief")
+    result = run("explain", two, *patterns)
     assert result.stderr == (f"layerexplain: error: {two}: {error}\n" if error else "")
     assert result.exit_code == (1 if error else 0)
     assert [line.split(" ")[0] for line in result.stdout.splitlines() if " · Dense" in line] == shown
 
 
 def test_what_is_set_holds_for_each_of_several_models(two: str) -> None:
-    shown = run("explain", two, "dense", "--brief", "--set", "N=50").stdout
+    shown = run("explain", two, "dense", "--set", "N=50").stdout
     assert "(None, 16) → (None, 50)" in shown
     code = "m = Sequential([Input((4,)), Dense(units)])"
     words = {"explain": "(None, 4) → (None, 3)", "check": "nothing found"}

@@ -15,7 +15,7 @@ import pytest
 
 import layerexplain
 from layerexplain.frontends.hugging_face.architecture import model_types
-from tests.support.safetensors_files import model_folder
+from tests.support.safetensors_files import model_folder, weight_values
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "language_models.json"
 
@@ -42,18 +42,24 @@ def test_parameters_of_public_models_are_those_of_transformers(row: dict[str, An
     assert not report.faults
 
 
-def logits_of(folder: Path) -> Any:
+def traced(folder: Path) -> layerexplain.Trace:
+    kind = json.loads((folder / "config.json").read_text())["model_type"]
     ids = np.array([data()["ids"]], dtype=np.int32)
-    return layerexplain.trace(str(folder), {"tokens": ids}).outputs[0][0]
+    inputs = {"tokens": ids, **({"decoder_tokens": ids[:, :5]} if kind == "t5" else {})}
+    pixels = weight_values("pixels", (1, 3, 12, 12))
+    return layerexplain.trace(str(folder), {"pixel_values": pixels} if kind == "vit" else inputs)
+
+
+def logits_of(folder: Path) -> Any:
+    made = traced(folder).outputs[0]
+    return made.reshape(-1, made.shape[-1])
 
 
 @pytest.mark.parametrize("row", named("logits"))
 def test_logits_of_tiny_models_are_those_of_transformers(row: dict[str, Any], tmp_path: Path) -> None:
     folder = model_folder(tmp_path, row["config"], row["tensors"])
-    ids = np.array([data()["ids"]], dtype=np.int32)
-    traced = layerexplain.trace(str(folder), {"tokens": ids})
-    assert not traced.notes  # each tensor of the file belongs to a weight, and has its shape
-    np.testing.assert_allclose(traced.outputs[0][0], row["logits"], atol=1e-5, rtol=0)
+    assert not traced(folder).notes  # each tensor of the file belongs to a weight, and has its shape
+    np.testing.assert_allclose(logits_of(folder), row["logits"], atol=1e-5, rtol=0)
 
 
 WRONG: dict[str, tuple[str, dict[str, Any]]] = {
@@ -122,3 +128,16 @@ def test_a_missing_field_is_named() -> None:
     config = {key: value for key, value in LLAMA.items() if key != "intermediate_size"}
     with pytest.raises(layerexplain.LayerExplainError, match="needs intermediate_size, which the configuration does"):
         layerexplain.read(as_bytes(config))
+
+
+def test_an_untied_head_of_t5_is_that_of_the_public_file() -> None:
+    """flan-t5-base: its file has 247,577,856 numbers, though transformers 5 ties the head."""
+    sizes = {"d_model": 768, "d_kv": 64, "d_ff": 2048, "num_layers": 12, "num_heads": 12, "vocab_size": 32128}
+    config = {"model_type": "t5", **sizes, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
+    assert layerexplain.explain(as_bytes(config), detail=False).totals.params == 247_577_856
+
+
+def test_a_head_that_is_not_known_is_left_out_with_a_note() -> None:
+    report = layerexplain.explain(as_bytes({**LLAMA, "architectures": ["LlamaForTokenClassification"]}), detail=False)
+    assert "lm_head" not in report
+    assert [note.code for note in report.notes] == ["unknown-head"]

@@ -4,7 +4,7 @@ import { short } from "./dom.js";
 
 /** @typedef {import("./types.js").Data} Data */
 
-/** @type {[keyof import("./types.js").Layer, string, string][]} key, title, unit */
+/** @type {[string, string, string][]} key, title, unit */
 export const MEASURES = [
   ["params", "parameters", "parameters"],
   ["macs", "MACs", "MACs per example"],
@@ -13,13 +13,19 @@ export const MEASURES = [
   ["bytes", "weights (bytes)", "bytes of weights"],
 ];
 
+/** The measures of a page: with numbers of one's own where it has some. @param {Data} data @returns {[string, string, string][]} */
+export function measuresOf(data) {
+  const own = data.model.overlay;
+  return own ? [["overlay", own[0], own[0]], ...MEASURES] : MEASURES;
+}
+
 /**
  * An amount in little room: 25.6 M, or 25.6 MB of a measure that is in bytes.
  * @param {number | null | undefined} value
  * @param {string} measure
  */
 export function amountText(value, measure) {
-  const text = short(value);
+  const text = measure === "overlay" && value !== null && value !== undefined ? String(+value.toPrecision(4)) : short(value);
   const inBytes = MEASURES.some(([key, , unit]) => key === measure && unit.startsWith("bytes"));
   return !inBytes || text === "?" ? text : `${text}${text.includes(" ") ? "" : " "}B`;
 }
@@ -33,6 +39,7 @@ export function amountText(value, measure) {
  */
 export function amount(data, calls, measure) {
   const layers = new Set(calls.map((call) => data.calls[call][0]));
+  if (measure === "overlay") return combined([...layers].flatMap((at) => data.layers[at].overlay ?? []), data.model.overlay?.[1] ?? "sum");
   let sum = 0;
   for (const at of layers) {
     const layer = data.layers[at];
@@ -42,4 +49,12 @@ export function amount(data, calls, measure) {
     sum += value;
   }
   return sum;
+}
+
+/** The numbers of several layers as one; null where there is none. @param {number[]} numbers @param {string} how */
+function combined(numbers, how) {
+  if (!numbers.length) return null;
+  if (how === "max") return Math.max(...numbers);
+  const sum = numbers.reduce((a, b) => a + b, 0);
+  return how === "mean" ? sum / numbers.length : sum;
 }

@@ -1,5 +1,5 @@
 /** What stands above the graph: the model, the search, and how the graph is shown. */
-import { MEASURES } from "./amounts.js";
+import { measuresOf } from "./amounts.js";
 import { themeButton } from "./document.js";
 import { button, make } from "./dom.js";
 import { layerList } from "./layer_list.js";
@@ -17,8 +17,9 @@ import { layerList } from "./layer_list.js";
  * @param {import("./walk.js").Walk} walk
  */
 export function bar(data, view, field, left, walk) {
-  const colours = make("select", "", option("", "by kind"), ...MEASURES.map(([key, title]) => option(key, `by ${title}`)));
+  const colours = make("select", "", option("", "by kind"), ...measuresOf(data).map(([key, title]) => option(key, `by ${title}`)));
   colours.id = "measure";
+  if (data.model.overlay) colours.value = view.look.measure = "overlay";
   colours.addEventListener("change", () => {
     view.look.measure = colours.value;
     view.redraw();

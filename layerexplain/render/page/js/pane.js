@@ -1,5 +1,5 @@
 /** What is told of what is chosen: a layer, a box that holds several, or the model. */
-import { MEASURES, amount } from "./amounts.js";
+import { amount, amountText, measuresOf } from "./amounts.js";
 import { titleOf } from "./box_text.js";
 import { button, count, make, points, short, table } from "./dom.js";
 import { linkTo } from "./panel_facts.js";
@@ -59,7 +59,7 @@ export function showBox(pane, item, view) {
   pane.replaceChildren(heading(titleOf(item, data), copies.length > 1 ? `a block that repeats ${copies.length} times` : "a block"));
   // The parameters are in the list below.
   for (const line of item.box.lines.slice(1).filter((one) => !one.endsWith(" parameters"))) pane.append(make("p", "quiet", line));
-  const facts = MEASURES.map(([key, , unit]) => `${count(amount(data, item.calls, key))} ${unit}`);
+  const facts = measuresOf(data).map(([key, , unit]) => (key === "overlay" ? `${unit}: ${amountText(amount(data, item.calls, key), key)}` : `${count(amount(data, item.calls, key))} ${unit}`));
   pane.append(points(facts), button(item.open ? "Close the box" : "Open the box", () => view.toggle(item), "main"));
   if (copies.length > 1) {
     const names = copies.slice(0, COPIES_SHOWN).map((calls, copy) => {
@@ -105,14 +105,14 @@ export function showModel(pane, data) {
     if (run.left) pane.append(make("p", "warning", run.left));
   }
   if (model.notes.length) pane.append(make("h3", "", "Notes"), points(model.notes, "warning"));
-  for (const [key, title] of MEASURES.slice(0, 2)) {
+  for (const [key, title] of measuresOf(data).slice(0, model.overlay ? 3 : 2)) {
     const total = model.totals[key] || 0;
     const rows = largest(data, key).map(([layers, sum]) => {
       const more = layers.length - 1;
       const name = make("span", "", linkTo(layers[0]), more ? ` and ${count(more)} alike` : "");
-      return [name, layers[0].type, short(sum), ...(total ? [`${((100 * sum) / total).toFixed(1)} %`] : [])];
+      return [name, layers[0].type, key === "overlay" ? amountText(sum, key) : short(sum), ...(total ? [`${((100 * sum) / total).toFixed(1)} %`] : [])];
     });
-    if (rows.length) pane.append(make("h3", "", `Most ${title}`), table(["Layer", "Type", "Sum", ...(total ? ["Share"] : [])], rows, [2, 3]));
+    if (rows.length) pane.append(make("h3", "", `Most ${title}`), table(["Layer", "Type", key === "overlay" ? "Value" : "Sum", ...(total ? ["Share"] : [])], rows, [2, 3]));
   }
   pane.scrollTop = 0;
 }
@@ -129,7 +129,7 @@ function largest(data, measure) {
   data.layers.forEach((layer, at) => {
     const value = /** @type {Record<string, any>} */ (layer)[measure];
     if (layer.parent >= 0 || !value) return;
-    const key = layer.definition ?? -1 - at;
+    const key = measure === "overlay" ? -1 - at : layer.definition ?? -1 - at;
     const [layers, sum] = kinds.get(key) || [[], 0];
     layers.push(layer);
     kinds.set(key, [layers, sum + value]);

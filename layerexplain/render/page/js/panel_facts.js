@@ -73,7 +73,8 @@ export function faults(data) {
  * @param {HTMLElement} element
  */
 export function panelCost(layer, data, element) {
-  const said = [...(layer.cost || []), ...(layer.field || [])];
+  const own = data.model.overlay && layer.overlay !== null && layer.overlay !== undefined ? [`${data.model.overlay[0]}: ${layer.overlay}`] : [];
+  const said = [...own, ...(layer.cost || []), ...(layer.field || [])];
   if (said.length) element.append(points(said));
 }
 

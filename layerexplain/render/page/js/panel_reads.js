@@ -1,14 +1,16 @@
 // What one element reads: an element of a line is chosen, and the cells that it reads light up.
 
-import { CellGrid, cellFigure, shared, wantedWidth } from "./cells.js";
+import { CellGrid, cellFigure } from "./cells.js";
 import { button, make } from "./dom.js";
 import { ElementReader } from "./element.js";
-import { firstUse, foldLetters, lettersOf, mentioned, onlyCopies } from "./element_uses.js";
+import { firstUse, mentioned } from "./element_uses.js";
 import { cellText, filledText, placeText } from "./element_words.js";
 import { player } from "./player.js";
-import { throughLines } from "./run/reach.js";
+import { cellsRead, paddingOf } from "./reads_cells.js";
+import { bestLine, middleElement, offerLines, offerThrough } from "./reads_choice.js";
+import { offerSetters, offerSliders } from "./reads_controls.js";
+import { gridRooms } from "./reads_rooms.js";
 import { everyPlace, singular, sliceWords } from "./slices.js";
-import { setter, slider } from "./sliders.js";
 import { sumsOf } from "./sums.js";
 import { layerValues } from "./values.js";
 
@@ -16,16 +18,8 @@ import { layerValues } from "./values.js";
 /** @typedef {import("./element.js").Read} Read */
 /** @typedef {import("./element.js").Letter} Letter */
 
-/** How many lines are offered as buttons; more are a list. */
-const MOST_BUTTONS = 14;
 /** Lines with more elements are not computed for their grids alone. */
 const MOST_COMPUTED = 4096;
-/** Of elements that read more, the one in the middle is shown first. */
-const MOST_TRIED = 2000;
-/** A grid beside others has at least so much room; otherwise it has a row of its own. */
-const LEAST_ROOM = 110;
-/** So much room the words below a grid need. */
-const LEAST_WORDS = 120;
 
 /**
  * @param {any} layer @param {any} data @param {HTMLElement} element
@@ -60,12 +54,10 @@ export function panelReads(layer, data, element, autoplay = false) {
   show(0);
 }
 
-/** Of more cells that are read through all lines, one of each row and column is told. */
-const MOST_CELLS = 20000;
 
 /** @typedef {{activation: (result: number, index: number[], to: number) => void, weight: (tensor: number, index: number[], to: number) => void, undo: () => void, reach: (result: number, index: number[], name: string) => void, touched: (of: number, index: number[], name: string) => void}} Changes */
 
-class ReadsView {
+export class ReadsView {
   /**
    * @param {Form} form @param {ReturnType<typeof layerValues>} values @param {HTMLElement} element
    * @param {{line?: string, index?: number[]}} [kept] where the chosen element is kept for another view
@@ -121,9 +113,9 @@ class ReadsView {
     this.sums = make("div", "readssums");
     if (lines.length) {
       element.append(this.choices, this.formula, this.stage, this.sliders, this.status, this.sums, this.setters);
-      this.offerLines();
+      offerLines(this);
       const known = lines.find((i) => form.lines[i].name === kept.line && form.lines[i].letters.length === kept.index?.length);
-      this.chooseLine(known ?? this.bestLine(), known === undefined ? undefined : kept.index);
+      this.chooseLine(known ?? bestLine(this), known === undefined ? undefined : kept.index);
       new ResizeObserver(() => {
         const before = this.width;
         this.width = element.clientWidth || before;
@@ -141,115 +133,26 @@ class ReadsView {
     this.renewing = false;
   }
 
-  /** The line to begin with: the result, or where that only copies other lines the first that sums. */
-  bestLine() {
-    const result = this.form.results[0];
-    const copies = this.lines.includes(result) && onlyCopies(this.form.lines[result].value, this.first);
-    if (this.lines.includes(result) && !copies) return result;
-    const sums = this.lines.find((i) => foldLetters(this.form.lines[i].value).length > 0);
-    return sums ?? (copies ? result : this.lines[0]);
-  }
-
-  offerLines() {
-    if (this.lines.length < 2) return;
-    const names = this.lines.map((i) => this.form.lines[i].name);
-    if (this.lines.length > MOST_BUTTONS) {
-      const select = make("select", "", ...names.map((name) => make("option", "", name)));
-      select.addEventListener("change", () => this.chooseLine(this.lines[select.selectedIndex], undefined, true));
-      this.choices.append(make("label", "", "Line of the formula: ", select));
-      this.chosen = (/** @type {number} */ line) => { select.selectedIndex = this.lines.indexOf(line); };
-    } else {
-      const buttons = this.lines.map((line, i) => button(names[i], () => this.chooseLine(line, undefined, true), "readsline"));
-      this.choices.append("Line of the formula: ", ...buttons);
-      this.chosen = (/** @type {number} */ line) => buttons.forEach((one, i) => one.setAttribute("aria-pressed", `${this.lines[i] === line}`));
-    }
-  }
-
   /** @param {number} line @param {number[]} [index] its element, the nearest one that there is @param {boolean} [wanted] whether somebody chose it */
   chooseLine(line, index, wanted = false) {
     this.line = line;
     const of = this.form.lines[line];
     this.chosen(line);
     this.sizes = this.reader.sizes(this.first + line);
-    this.index = index?.map((at, axis) => Math.max(0, Math.min(at, this.sizes[axis] - 1))) ?? this.middle(of.grid);
+    this.index = index?.map((at, axis) => Math.max(0, Math.min(at, this.sizes[axis] - 1))) ?? middleElement(this, of.grid);
     if (wanted) this.keep();
     const rank = (/** @type {number} */ one) => (one < this.form.params ? 0 : one < this.first ? 2 : 1);
     this.tensors = mentioned([of.value, of.start ?? 0]).sort((a, b) => rank(a) - rank(b));
-    this.offerThrough();
-    this.pads = this.padding();
+    offerThrough(this);
+    this.pads = paddingOf(this);
     this.summed = {};
     this.build();
     this.update(false);
   }
 
-  /** A button that shows what the chosen element reads of the layer's inputs, where the line reads other lines. */
-  offerThrough() {
-    this.choices.querySelector(".readsthrough")?.remove();
-    const reads = this.tensors.some((of) => of >= this.first) ? this.inputPlaces() : null;
-    this.through = this.through && reads !== null;
-    if (!reads) return;
-    if (this.through) this.tensors = [...reads.keys()].filter((of) => of < this.form.params);
-    const made = button("of the inputs, through all lines", () => {
-      this.through = !this.through;
-      this.chooseLine(this.line, this.index, true);
-    }, "readsline readsthrough");
-    made.setAttribute("aria-pressed", `${this.through}`);
-    this.choices.append(made);
-  }
-
-  /** The places of the inputs that the chosen element reads through all lines; null where they cannot be told. */
-  inputPlaces() {
-    return throughLines(this.form, this.form.tensors.map((_, of) => this.reader.sizes(of)), this.line, this.index);
-  }
-
-  /** The cells that the chosen element reads. @returns {Read[]} */
-  cells() {
-    if (!this.through) return this.reader.reads(this.line, this.index);
-    return [...(this.inputPlaces() ?? [])].filter(([of]) => of < this.form.params).flatMap(([of, places]) => {
-      const own = places.map((axis) => [...axis].flatMap((on, i) => (on ? [i] : [])));
-      const total = own.reduce((product, axis) => product * axis.length, 1);
-      // Very many: along each axis all places, at the first one of the others.
-      const indices = total <= MOST_CELLS ? own.reduce((found, axis) => found.flatMap((one) => axis.map((i) => [...one, i])), /** @type {number[][]} */ ([[]]))
-        : own.flatMap((axis, at) => axis.map((i) => own.map((other, k) => (k === at ? i : other[0]))));
-      return indices.map((index) => /** @type {Read} */ ({ of, index, how: "read" }));
-    });
-  }
-
-  /** An element near the middle, of four the one that reads most: what a transposed convolution reads differs. @param {(number | null)[]} grid */
-  middle(grid) {
-    const first = this.sizes.map((size, axis) => (grid.includes(axis) ? Math.floor((size - 1) / 2) : 0));
-    let best = first;
-    let most = this.reader.reads(this.line, first).length;
-    if (most > MOST_TRIED) return first;
-    for (const [down, across] of [[1, 1], [0, 1], [1, 0]]) {
-      const near = first.map((at, axis) => at + (axis === grid[0] ? down : axis === grid[1] ? across : 0));
-      if (near.some((at, axis) => at >= this.sizes[axis])) continue;
-      const count = this.reader.reads(this.line, near).length;
-      if (count > most) [best, most] = [near, count];
-    }
-    return best;
-  }
-
   keep() {
     this.kept.line = this.form.lines[this.line].name;
     this.kept.index = this.index;
-  }
-
-  /** How far each tensor is read beyond its ends, from what the first and the last element read. */
-  padding() {
-    /** @type {Map<number, [number, number][]>} */
-    const found = new Map();
-    const ends = [this.sizes.map(() => 0), this.sizes.map((size) => size - 1)];
-    for (const of of this.tensors) found.set(of, this.reader.sizes(of).map((size) => [0, size]));
-    for (const end of this.through ? [] : ends) {
-      for (const read of this.reader.reads(this.line, end)) {
-        read.index.forEach((at, axis) => {
-          const reach = found.get(read.of)?.[axis];
-          if (reach && at === at) found.get(read.of)?.splice(axis, 1, [Math.min(reach[0], at), Math.max(reach[1], at + 1)]);
-        });
-      }
-    }
-    return found;
   }
 
   build() {
@@ -290,33 +193,7 @@ class ReadsView {
     svg.addEventListener("keydown", (event) => this.key(/** @type {KeyboardEvent} */ (event)));
     this.stage.replaceChildren(...this.grids.map((one) => one.figure), out.figure, make("div", "readsbreak"));
     this.stage.classList.toggle("alone", !this.tensors.length);
-    this.offerSliders(line);
-  }
-
-  /** Sliders for the axes of the output that its grid does not show, and for sums over axes that no grid shows. @param {any} line */
-  offerSliders(line) {
-    const rows = [];
-    line.letters.forEach((/** @type {Letter} */ letter, /** @type {number} */ axis) => {
-      if (line.grid.includes(axis) || this.sizes[axis] < 2) return;
-      rows.push(slider(`${singular(letter[2])} ${letter[0]}`, this.sizes[axis], this.index[axis], "", (at) => this.move(this.index.map((one, i) => (i === axis ? at : one)), false)));
-    });
-    for (const letter of foldLetters(line.value)) {
-      const hidden = (/** @type {number} */ of) => (this.indexOf(of) ?? []).findIndex((part, axis) => !this.gridOf(of).includes(axis) && lettersOf(part).includes(letter[0]));
-      const hides = this.tensors.find((of) => hidden(of) >= 0);
-      const size = this.reader.size(letter);
-      this.summed[letter[0]] = 0;
-      if (hides === undefined || size < 2) continue;
-      const role = this.roles(hides)[hidden(hides)] || letter[2];
-      rows.push(slider(`${singular(role)} ${letter[0]} of ${this.name(hides)}`, size, 0, "; all are read", (at) => { this.summed[letter[0]] = at; this.update(true); }));
-    }
-    if (this.values.known) {
-      const box = make("input");
-      box.type = "checkbox";
-      box.checked = this.numbers;
-      box.addEventListener("change", () => { this.numbers = box.checked; this.update(false); });
-      rows.push(make("label", "readsnumbers", box, " numbers in the cells"));
-    }
-    this.sliders.replaceChildren(...rows);
+    offerSliders(this, line);
   }
 
   /** @param {number} of */
@@ -338,21 +215,6 @@ class ReadsView {
   /** @param {number} of */
   tall(of) {
     return of < this.first && of >= this.form.params ? 180 : 300;
-  }
-
-  /** How wide each grid may be, by its tensor; the output, which is -1, stands beside the inputs where there is room for it. */
-  rooms() {
-    const alone = Math.min(340, this.numbers && this.width < 460 ? this.width - 24 : (this.width - 50) / 2);
-    const found = new Map([...this.tensors, -1].map((of) => [of, alone]));
-    const beside = [...this.tensors.filter((of) => of < this.form.params || of >= this.first), -1];
-    const wanted = beside.map((of) => {
-      const axes = of < 0 ? this.form.lines[this.line].grid : this.gridOf(of);
-      const reach = axes.map((axis) => /** @type {[number, number]} */ (axis === null ? [0, 1] : of < 0 ? [0, this.sizes[axis]] : this.pads.get(of)?.[axis]));
-      return Math.max(LEAST_WORDS, Math.min(340, wantedWidth(reach, this.tall(of), this.numbers && this.shows(of < 0 ? this.first + this.line : of))));
-    });
-    const rooms = shared(wanted, this.width - 24 * beside.length - 18);
-    if (beside.length > 2 && Math.min(...rooms) >= LEAST_ROOM) beside.forEach((of, i) => found.set(of, rooms[i]));
-    return found;
   }
 
   /** @param {number} line */
@@ -386,17 +248,17 @@ class ReadsView {
     event.preventDefault();
     if (axis === null || axis < 0) return;
     this.move(this.index.map((at, i) => (i === axis ? Math.max(0, Math.min(this.sizes[i] - 1, at + by)) : at)));
-    if (axis === hidden) this.offerSliders(line);
+    if (axis === hidden) offerSliders(this, line);
   }
 
   /** Draws what the chosen element reads. @param {boolean} stay whether grids stay where they are if they can */
   update(stay) {
     const line = this.form.lines[this.line];
     const at = this.reader.letters(line, this.index);
-    const reads = this.cells();
+    const reads = cellsRead(this);
     this.now = reads;
     const { width } = this;
-    const rooms = this.rooms();
+    const rooms = gridRooms(this);
     const counts = [];
     for (const { of, grid, words } of this.grids) {
       const sizes = this.reader.sizes(of);
@@ -451,39 +313,7 @@ class ReadsView {
     this.status.textContent = `${place} reads ${counts.join(", ") || "nothing"}.${this.reader.cut ? " The sum is long; its first terms are drawn." : ""}`;
     this.write(line, at, place);
     sumsOf(this.sums, this, at);
-    if (this.changes && this.numbered && !this.renewing) this.offerSetters(line, of, place);
-  }
-
-  /** Sliders that change the chosen element of a result, and a weight. @param {any} line @param {number} of @param {string} place */
-  offerSetters(line, of, place) {
-    const rows = [];
-    const result = this.form.results.indexOf(of - this.first);
-    const value = this.reader.element(of, this.index);
-    if (result >= 0 && typeof value === "number") {
-      const index = this.index;
-      const largest = Math.max(this.largest(this.output, of), 1e-6);
-      rows.push(setter(`set ${place}`, value, largest, (to) => this.changes?.activation(result, index, to)));
-    }
-    for (const { of: tensor, grid } of this.grids) {
-      if (tensor < this.form.params || tensor >= this.first || this.form.values?.[tensor] !== undefined) continue;
-      const index = this.clicked.get(tensor) ?? this.now.find((one) => one.of === tensor)?.index;
-      const weight = index && this.values.get(tensor, index);
-      if (!index || weight === undefined) continue;
-      const largest = Math.max(this.largest(grid, tensor), 1e-6);
-      rows.push(setter(placeText(this.name(tensor), index), weight, largest, (to) => this.changes?.weight(tensor, index, to)));
-    }
-    const back = button("As it was", () => { this.changes?.undo(); this.offerSetters(line, of, place); });
-    const whole = make("details", "", make("summary", "", "Change a number"), ...rows, back);
-    whole.open = this.settersOpen;
-    whole.addEventListener("toggle", () => { this.settersOpen = whole.open; });
-    const reach = result < 0 ? [] : [
-      button("What it depends on, through all layers", () => this.changes?.reach(result, this.index, line.name)),
-      button("What it touches", () => this.changes?.touched(of, this.index, line.name)),
-    ];
-    for (const [input, index] of this.clicked) {
-      if (input < this.form.params && this.tensors.includes(input)) reach.push(button(`What ${placeText(this.name(input), index)} touches`, () => this.changes?.touched(input, index, this.name(input))));
-    }
-    this.setters.replaceChildren(make("div", "playbuttons", ...reach), whole);
+    if (this.changes && this.numbered && !this.renewing) offerSetters(this, line, of, place);
   }
 
   /** @param {any} line @param {Record<string, number>} at @param {string} place */

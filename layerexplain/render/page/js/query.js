@@ -10,7 +10,7 @@
 /** @typedef {import("./types.js").Data} Data */
 /** @typedef {(layer: Layer) => number} Term how well a layer meets it: 0 not at all, 1 within a word, 2 as a whole word, 3 as its name */
 
-const COMPARED = ["params", "trainable", "macs", "flops", "values", "activations", "bytes"];
+const COMPARED = ["params", "trainable", "macs", "flops", "values", "activations", "bytes", "overlay"];
 const CONDITION = /^(\w+)(<=|>=|<|>|=)([\d.,_]+(?:e\d+)?)([kmg]?)$/i;
 /** @type {Record<string, number>} */
 const UNITS = { "": 1, k: 1e3, m: 1e6, g: 1e9 };

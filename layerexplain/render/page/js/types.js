@@ -91,6 +91,7 @@
  * @property {string} [place]
  * @property {number} [definition]
  * @property {number} [configuration]
+ * @property {number | null} [overlay]
  *
  * @typedef {Object} Model
  * @property {string} [type]
@@ -102,6 +103,7 @@
  * @property {string[]} outputs
  * @property {string[]} notes
  * @property {[string, string | null][]} [faults]
+ * @property {[string, string]} [overlay] what numbers of one's own are, and how those of a box are combined
  * @property {string} [still] why the page does not run it
  *
  * @typedef {Object} Data

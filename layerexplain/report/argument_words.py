@@ -1,0 +1,197 @@
+"""What an argument that is set does where the formula does not show it, a sentence for each name of an argument.
+
+Where weights start, what joins the loss, what stays as it is in training, and what changes no value but the speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from layerexplain.errors import LayerExplainError
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr
+from layerexplain.layers.arguments import RefusedValue
+from layerexplain.layers.hints import NO_HINTS, WATCH, Hints
+from layerexplain.model import Layer
+from layerexplain.network.scope import declaration_of
+from layerexplain.records import NamedTuple
+from layerexplain.report.default_initializers import usual_initializer
+from layerexplain.report.hints import Placed
+from layerexplain.report.objective import OfWeight, holders, setting_formula, settings_of
+from layerexplain.report.settings import setting_of, setting_text
+
+
+class _Set(NamedTuple):
+    """An argument that is set: its name and value, the layer that it is of, and whether that has weights."""
+
+    name: str
+    value: Any
+    layer: Layer
+    weights: tuple[Expr, ...]
+
+    @property
+    def text(self) -> str:
+        """`unroll=True`."""
+        value = tuple(self.value) if isinstance(self.value, list) else self.value
+        return f"{self.name}={value!r}"
+
+
+_Words = Callable[[_Set], str]
+
+
+def _fixed(words: str) -> _Words:
+    return lambda one: f"{one.text} {words}"
+
+
+_ONLY_SPEED = _fixed("changes no value, only the speed and the memory that it takes.")
+_STARTS_OTHERWISE = _fixed("shapes the values with which the weights start.")
+_ONLY_FILES = _fixed("changes no value: a file keeps it for loading the layer.")
+
+_WORDS: Mapping[str, tuple[Any, _Words]] = {
+    "unroll": (False, _fixed("changes no value: the steps are written out, which is faster and takes more memory.")),
+    "implementation": (2, _fixed("changes no value, only how the products are grouped.")),
+    "use_cudnn": ("auto", _ONLY_SPEED),
+    "flash_attention": (None, _ONLY_SPEED),
+    "fused": (None, _ONLY_SPEED),
+    "seed": (None, _fixed("makes the random numbers the same in each run, and changes nothing else.")),
+    "unit_forget_bias": (True, _fixed("lets the biases of the forget gate start at 0 (default 1): a new cell keeps "
+                                      "half of its memory at each step.")),
+    "noise_shape": (None, _fixed("draws one random number for all of an axis of size 1: these are dropped together.")),
+    "synchronized": (False, _fixed("takes mean and variance over the batches of all devices, in training on several.")),
+    "virtual_batch_size": (None, _fixed("normalizes the batch in parts of this size, in training.")),
+    "adjustment": (None, _fixed("is a function that scales and shifts the values in training; it is not read.")),
+    "renorm_momentum": (0.99, _fixed("is the share of its statistics that batch renormalization keeps at an update.")),
+    "bounding_box_format": ("xyxy", _fixed("changes no image: it says how bounding boxes are written.")),
+    "input_length": (None, _fixed("is the number of ids of an example; the parameters do not depend on it.")),
+    "sparse": (False, _fixed("returns the same values as a sparse tensor.")),
+    "encoding": ("utf-8", _fixed("changes no value: it says how a vocabulary is read.")),
+    "vocabulary_dtype": ("int64", _ONLY_FILES),
+    "has_input_vocabulary": (None, _ONLY_FILES),
+    "autocast": (True, _fixed("leaves floats that come in as they are; by default they are cast to the dtype.")),
+    "window": ("hann", _STARTS_OTHERWISE),
+    "periodic": (False, _STARTS_OTHERWISE),
+    "scaling": ("density", _STARTS_OTHERWISE),
+    "data_format": ("channels_last", _fixed("changes no formula at inference, only where random images are drawn.")),
+    "lora_rank": (None, _fixed("adds nothing here: Keras has no LoRA for this layer.")),
+    "lora_alpha": (None, lambda one: "" if one.layer.config.get("lora_rank") else f"{one.text} changes nothing without "
+                   "lora_rank."),
+    "weights": (None, lambda one: "weights=… are the values with which the weights start."),
+}  # fmt: skip
+"""For each argument its default, and what is said of another value."""
+
+_BESIDES_THE_FORMULA = frozenset({"noise_shape", "lora_alpha"})
+"""Arguments that are explained although the formula has them."""
+
+_START = {
+    "Zeros": "at 0",
+    "Ones": "at 1",
+    "Constant": "at one constant",
+    "Identity": "as the identity matrix",
+    "GlorotUniform": "uniform within ±sqrt(6 / (fan_in + fan_out))",
+    "GlorotNormal": "normal, with deviation sqrt(2 / (fan_in + fan_out))",
+    "HeUniform": "uniform within ±sqrt(6 / fan_in), which keeps the variance through relu",
+    "HeNormal": "normal, with deviation sqrt(2 / fan_in), which keeps the variance through relu",
+    "LecunUniform": "uniform within ±sqrt(3 / fan_in)",
+    "LecunNormal": "normal, with deviation sqrt(1 / fan_in)",
+    "Orthogonal": "as a random orthogonal matrix, which keeps lengths",
+    "RandomUniform": "uniform",
+    "RandomNormal": "normal",
+    "TruncatedNormal": "normal, without values beyond two deviations",
+    "VarianceScaling": "with a variance scaled to the number of inputs or outputs",
+}
+"""Where the values of an initializer start."""
+
+
+def argument_words(at: Placed, definition: Definition) -> Hints:
+    """Return the sentences on what is set of a layer, and of the layers that it holds."""
+    said = [(kind, text) for kind, text in dict.fromkeys(_said(at, definition)) if text]
+    watch = tuple([text for kind, text in said if kind == WATCH])
+    return NO_HINTS._replace(all=tuple([text for _, text in said]), watch=watch)
+
+
+def _said(at: Placed, definition: Definition) -> Iterator[tuple[str, str]]:
+    if at.frozen or not at.layer.config.get("trainable", True):
+        yield WATCH, _frozen(at, definition)
+    for _, layer in holders(at.layer):
+        for name, value in layer.config.items():
+            default, words = _WORDS.get(name, (None, None))
+            declaration = declaration_of(layer)
+            shown = declaration is not None and name in declaration.arguments and name not in _BESIDES_THE_FORMULA
+            if words is not None and not shown and value is not None and value != default:
+                prefix = "" if layer is at.layer else f"{layer.type}: "
+                yield "", prefix + words(_Set(name, value, layer, definition.weights))
+    for one in settings_of(at.layer, "initializer"):
+        yield "", _start(one, definition)
+    for one in settings_of(at.layer, "regularizer"):
+        yield WATCH, _penalty(one, definition)
+    for one in settings_of(at.layer, "constraint"):
+        yield "", _constraint(one, definition)
+
+
+def _frozen(at: Placed, definition: Definition) -> str:
+    if not definition.weights:
+        return "trainable=False changes nothing: the layer has no weights."
+    declaration = declaration_of(at.layer)
+    if declaration is not None and declaration.facts.frozen_as_inference:
+        return (
+            "Frozen (trainable=False): training uses the stored statistics, as inference does, and does not update "
+            "them; the other weights stay as they are, too."
+        )
+    return "Frozen (trainable=False): training does not change the weights; gradients still pass to earlier layers."
+
+
+def _of(one: OfWeight, definition: Definition) -> list[Expr]:
+    return [weight for weight in definition.weights if one.is_for(weight)]
+
+
+def _start(one: OfWeight, definition: Definition) -> str:
+    setting, weights = setting_of(one.value), _of(one, definition)
+    usual = usual_initializer(one.holder.type, str(weights[0].attrs["name"]) if weights else one.of)
+    if setting is None or (usual is not None and usual.name == setting.name and not setting.config):
+        return ""
+    if not weights:
+        return _without_weight(one, "initializer")
+    how = _START.get(setting.name, "as a function says that is not read")
+    symbols = ", ".join([str(weight.label) for weight in weights])
+    return f"{one.of}_initializer={setting_text(setting)}: {symbols} starts {how}."
+
+
+def _penalty(one: OfWeight, definition: Definition) -> str:
+    weights = _of(one, definition)
+    on_output = one.of == "activity"
+    setting = setting_of(one.value)
+    if setting is None:
+        return ""
+    if not on_output and not weights:
+        return _without_weight(one, "regularizer")
+    what = "the output, divided by the number of examples" if on_output else str(weights[0].label)
+    shape = next(iter(definition.results.values())).shape if on_output else weights[0].shape
+    does = _described("regularizer", one.value, shape)
+    return f"{one.of}_regularizer={setting_text(setting)}, a term of the loss for {what}: {does}."
+
+
+def _constraint(one: OfWeight, definition: Definition) -> str:
+    setting, weights = setting_of(one.value), _of(one, definition)
+    if setting is None:
+        return ""
+    if not weights:
+        return _without_weight(one, "constraint")
+    does = _described("constraint", one.value, weights[0].shape)
+    return f"{one.of}_constraint={setting_text(setting)}, on {weights[0].label} after each update: {does}."
+
+
+def _without_weight(one: OfWeight, kind: str) -> str:
+    return f"{one.of}_{kind}={setting_text(setting_of(one.value))} changes nothing: there is no such weight."
+
+
+def _described(kind: Any, value: Any, shape: Any) -> str:
+    """What a regularizer or a constraint does, as its declaration says it."""
+    from layerexplain.derive.sentence import sentence
+
+    try:
+        _, definition = setting_formula(kind, value, shape)
+    except (LayerExplainError, RefusedValue):
+        return "does what a function says that is not read"
+    does = sentence(definition).removesuffix(".")
+    return does[:1].lower() + does[1:]

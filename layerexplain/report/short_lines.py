@@ -1,0 +1,141 @@
+"""A layer in short, for the tour: its operation, how its shape is computed, and its parameters as a product."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from math import gcd
+
+from layerexplain.derive.gist import main_statement
+from layerexplain.derive.shape_reasons import AxisReason
+from layerexplain.lang.axes import GONE
+from layerexplain.lang.definition import Definition
+from layerexplain.lang.expr import Expr
+from layerexplain.report.data import LayerReport
+from layerexplain.suggest import in_a_row
+
+_Term = tuple[tuple[str, int], ...]
+"""The named sizes of a weight."""
+
+_LEAST_FACTORED = 3
+"""From so many different weights on, sizes that all have are taken out of the sum."""
+
+
+def computes(definition: Definition, row: LayerReport) -> str:
+    """Return the statement that gives the first result; the operation for a layer that returns its input, and for one
+    of several statements whose gist names what they compute together."""
+    gist = definition.gist
+    if gist is not None and "{formula}" not in gist.template and len(row.formula) > 1:
+        return row.operation
+    statement = main_statement(definition, row.formula)
+    return row.operation if statement.isidentifier() or statement.startswith("transpose(y") else statement
+
+
+def shape_line(axes: Sequence[AxisReason]) -> str:
+    """Return how the axes of a result come about in one line, "" where all are kept.
+
+    >>> shape_line([AxisReason(role, "28", "26", "28 - 3 + 1 = 26") for role in ("rows", "columns")])
+    '28 - 3 + 1 = 26 rows and columns'
+    >>> shape_line([AxisReason("steps", "9", "9", "kept"), AxisReason("features", "5", "6", "units = 6")])
+    '9 steps kept; 6 features, one per unit'
+    >>> shape_line([AxisReason("steps", "9", "removed", "all 9 are averaged")])
+    'all 9 steps are averaged'
+    """
+    if all(axis.why.startswith("kept") for axis in axes):
+        return ""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for axis in axes:
+        if axis.after == GONE and ", then " in axis.why:  # multiplied with a weight, then summed
+            continue
+        groups.setdefault((axis.before, axis.after, axis.why), []).append(axis.role)
+    return "; ".join([_axes_text(*group, in_a_row(roles)) for group, roles in groups.items()])
+
+
+def _axes_text(before: str, after: str, why: str, roles: str) -> str:
+    why, _, tensor = why.partition("; from ")
+    origin = f" (from {tensor})" if tensor else ""
+    size = rf"{after}\b" if after.isdecimal() else "known"
+    known = f"{int(after):,}" if after.isdecimal() else ""
+    roles = roles.removesuffix("s") if after == "1" else roles
+    if why == "kept":
+        return f"{known} {roles} kept{origin}".strip()
+    if before == "new":
+        return f"new axis of {known or after}: {why}" if roles == "new axis" else f"{known or after} new {roles}: {why}"
+    if ", then " not in why:
+        if after == GONE:
+            counted = re.sub(r"\ball (\w+)", rf"all \1 {roles}", why)
+            return counted + origin if counted != why else f"{roles} removed: {why}{origin}"
+        if known and why in (f"units = {after}", f"filters = {after}"):
+            return f"{known} {roles}, one per {why.partition(' = ')[0][:-1]}{origin}"
+        if known and (found := re.fullmatch(rf"([a-z_ ]+) = {size}(.*)", why)):
+            return f"{known} {roles} = {found[1]}{found[2]}{origin}"
+        if known and (found := re.fullmatch(rf"(.+ = {size})(?:[;,] (.+))?", why)):
+            return f"{found[1]} {roles}{f' ({found[2]})' if found[2] else ''}{origin}"
+    return f"{roles} {before} → {after}: {why}{origin}"
+
+
+def parameters(row: LayerReport, weights: Iterable[Expr]) -> str:
+    """Return the parameters of a layer as a product, "" where it has none: `320 = 3 × 3 × 1 × 32 + 32`."""
+    if not row.params:
+        return row.shared
+    terms = [tuple([(str(name), size) for packed in leaf.attrs["axes"] for name, size in packed]) for leaf in weights]
+    product = product_text(terms)
+    text = f"{row.params:,}"
+    if product and product != text:
+        text += f" = {product}"
+    if row.trainable is not None and row.trainable < row.params:
+        text += f", {row.trainable:,} trainable" if row.trainable else ", none trainable"
+    if len(row.calls) > 1:
+        text += f", shared by all {len(row.calls)} calls"
+    return f"{text}; {row.shared}" if row.shared else text
+
+
+def product_text(terms: Sequence[_Term]) -> str:
+    """Return a sum of products; equal ones are counted, and sizes that all of several have stand before brackets.
+
+    >>> product_text([(("rows", 3), ("columns", 3), ("channels", 1), ("filters", 32)), (("filters", 32),)])
+    '3 × 3 × 1 × 32 + 32'
+    >>> product_text([(("features", 64),)] * 4)
+    '4 × 64'
+    >>> gates = (("gates", 4), ("units", 6))
+    >>> product_text([(("inputs", 5), *gates), (("units", 6), *gates), gates])
+    '4 gates × 6 units × (5 inputs + 6 units + 1)'
+    """
+    counts: Counter[_Term] = Counter()
+    first: dict[_Term, _Term] = {}
+    for term in terms:
+        axes = tuple(sorted(term))
+        counts[axes] += 1
+        first.setdefault(axes, term)
+    times = reduce(gcd, counts.values(), 0)
+    shown = list(first.values())
+    common = reduce(lambda one, other: one & other, map(Counter, shown)) if len(shown) >= _LEAST_FACTORED else Counter()
+    if common:
+        return _factored({term: counts[axes] // times for axes, term in first.items()}, common, times)
+    texts = [
+        _times(counts[axes] // times, " × ".join([f"{n:,}" for _, n in term]) or "1") for axes, term in first.items()
+    ]
+    return _times(times, " + ".join(texts))
+
+
+def _factored(terms: Mapping[_Term, int], common: Counter[tuple[str, int]], times: int) -> str:
+    """Return a sum of counted products that have `common` sizes, with the names of all."""
+    inside = []
+    for term, count in terms.items():
+        rest = [*map(_named, (Counter(term) - common).elements())]
+        inside.append(" × ".join([*([str(count)] if count > 1 or not rest else []), *rest]))
+    outside = map(_named, common.elements())
+    return " × ".join([*([str(times)] if times > 1 else []), *outside, f"({' + '.join(inside)})"])
+
+
+def _named(axis: tuple[str, int]) -> str:
+    name, size = axis
+    return f"{size:,} {name.removesuffix('s') if size == 1 else name}"
+
+
+def _times(count: int, text: str) -> str:
+    if count == 1:
+        return text
+    return f"{count} × ({text})" if " " in text else f"{count} × {text}"

@@ -1,0 +1,137 @@
+"""The tour of a model: how many lines it takes, what each layer says, and how what repeats is folded."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import layerexplain
+from layerexplain.render.layout import Look
+from layerexplain.report.data import Report
+from tests.support.paths import ROOT
+from tests.support.printing import explanation
+
+SAMPLES = ROOT / "sample_models"
+AT_MOST = {"resnet50.json": 150, "mnist_mlp.yaml": 40, "stacked_lstm_flatten.yaml": 40, "transformer.json": 120}
+"""Lines of a tour, at any of the widths."""
+
+EIGHT_LAYERS = b"""
+input: [28, 28, 1]
+layers:
+  - Conv2D: {filters: 32, kernel_size: 3, activation: relu}
+    name: conv1
+  - MaxPooling2D
+  - Conv2D: {filters: 64, kernel_size: 3, padding: same, activation: relu}
+    name: conv2
+  - BatchNormalization
+  - Flatten
+  - Dropout: 0.5
+  - Dense: {units: 10, activation: softmax}
+"""
+
+
+def report_of(source: str | bytes) -> Report:
+    return layerexplain.explain(source if isinstance(source, bytes) else SAMPLES / source)
+
+
+def tour(report: Report, width: int | None = None) -> list[str]:
+    return explanation(report, report.layers, Look(width)).splitlines()
+
+
+REPORTS = {name: report_of(name) for name in ("resnet50.json", "transformer.json")}
+
+
+@pytest.mark.parametrize("width", [80, 110, 200])
+@pytest.mark.parametrize("name", AT_MOST)
+def test_a_tour_is_short(name: str, width: int) -> None:
+    lines = tour(REPORTS[name] if name in REPORTS else report_of(name), width)
+    assert len(lines) <= AT_MOST[name] and max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize("width", [80, 110, 200])
+def test_eight_layers_take_a_page(width: int) -> None:
+    text = "\n".join(tour(report_of(EIGHT_LAYERS), width))
+    assert text.count("\n") < 60
+    for section in text.split("\n\n")[1:-2]:
+        assert 2 <= section.count("\n") + 1 <= 9, section  # at 80 columns a long remark is wrapped
+
+
+def test_a_convolution_reads_as_in_the_issue() -> None:
+    text = "\n".join(tour(report_of(EIGHT_LAYERS)))
+    assert (
+        "conv1 · Conv2D  (None, 28, 28, 1) → (None, 26, 26, 32)\n"
+        "  Slides 32 filters of 3×3 pixels over the image; each sums over its 1 channel.\n"
+        "  computes    relu(conv(x, W) + b)\n"
+        "  shape       28 - 3 + 1 = 26 rows and columns ('valid': no padding); 32 channels, one per filter\n"
+        "  parameters  320 = 3 × 3 × 1 × 32 + 32\n"
+    ) in text
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_each_layer_stands_in_a_tour_or_in_a_block_that_is_like_one(name: str) -> None:
+    report = REPORTS[name]
+    lines = tour(report)
+    named = {line.split()[0] for line in lines if re.match(r"\S+ · |  \S+ +like ", line)}
+    folded = [line for line in lines if " · " in line and re.search(r"\d layers?, ", line)]
+    for layer in report.layers:
+        block = re.match(r"(conv|block)(\d+)(_block(\d+))?", layer.layer)
+        in_block = block is not None and any(_holds(line, block) for line in folded)
+        ends = re.search(r"\d+$", layer.layer)
+        in_row = ends is not None and any(" … " in line and layer.layer[: ends.start()] in line for line in lines)
+        assert layer.layer in named or in_block or in_row, layer.layer
+
+
+def _holds(line: str, block: re.Match[str]) -> bool:
+    """Whether the names of a folded block, from the first to the last of its copies, hold this one."""
+    ends = re.findall(rf"\b{block[1]}(\d+)(?:_block(\d+))?\b", line.partition(" · ")[0])
+    first, last = [tuple(int(one or 0) for one in end) for end in (ends[0], ends[-1])] if ends else ((), ())
+    return first <= (int(block[2]), int(block[4] or 0)) <= last
+
+
+def test_the_parameters_that_a_tour_shows_are_products_that_add_up() -> None:
+    for line in tour(REPORTS["resnet50.json"]) + tour(REPORTS["transformer.json"]) + tour(report_of(EIGHT_LAYERS)):
+        if found := re.match(r"  parameters  ([\d,]+) = ([\d,×+() ]+?)(?:, [\d,]+ trainable)?$", line):
+            count, product = (text.replace(",", "").replace("×", "*") for text in found.groups())
+            assert eval(product) == int(count), line
+
+
+def test_a_block_that_repeats_is_explained_once_with_its_places() -> None:
+    lines = tour(REPORTS["resnet50.json"])
+    assert "conv2_block2 … conv2_block3 · 10 layers, 2 times  143,104 parameters" in lines
+    assert (
+        "conv4_block2 … conv4_block6 · 10 layers, 5 times, like conv2_block2 … conv2_block3  5,608,960 parameters"
+        in lines
+    )
+    assert sum(line.startswith("  Slides") for line in lines) == 4  # 7×7, 1×1, 3×3, and 1×1 with a stride
+    assert sum("like conv1_bn" in line for line in lines) > 8
+
+
+def test_a_remark_is_made_once() -> None:
+    lines = tour(report_of(b"input: [9, 5]\nlayers:\n  - Dense: 3\n  - Dense: 4\n"))
+    assert sum("the same matrix W is applied" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "last"),
+    [
+        (str(SAMPLES / "mnist_mlp.yaml"), f"More: layerexplain explain {SAMPLES / 'mnist_mlp.yaml'} NAME, or --full"),
+        (EIGHT_LAYERS, "More: layerexplain explain SOURCE NAME, or --full"),
+    ],
+)
+def test_the_last_line_says_how_to_see_more(source: str | bytes, last: str) -> None:
+    assert tour(layerexplain.explain(source))[-1] == last
+
+
+def test_nested_layers_are_part_of_a_nested_tour() -> None:
+    spec = b"input: [5]\nlayers:\n  - Sequential: [{Dense: 3}, {Dense: 2}]\n    name: head\n"
+    report = layerexplain.explain(spec)
+    assert "--nested explains them" in explanation(report, report.layers, Look())
+    text = layerexplain.format_report(report, explain=True, nested=True)
+    assert "head/dense_1 · Dense" in text and "--nested" not in text
+
+
+def test_the_library_tells_what_the_command_line_does() -> None:
+    report = report_of("mnist_mlp.yaml")
+    assert report.explain() == explanation(report, report.layers, Look())
+    assert "MACs per example =" in report.explain("dense", full=True) and "MACs" not in report.explain("dense")
